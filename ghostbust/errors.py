@@ -1,0 +1,97 @@
+"""The error tree. Foreign errors are mapped to it at the edge where they occur.
+
+::
+
+    GhostbustError            exit  what it means
+    ├── UsageError               2  wrong input: a bad option, file, key or name
+    │   ├── ConfigError          2  a config file or environment value can't be used
+    │   └── ModelError           2  a model id, folder or adapter can't be loaded
+    ├── DataError                2  something ghostbust keeps is broken or missing
+    │   ├── SnapshotError        2  a registry snapshot is missing, damaged or too old
+    │   ├── StoreError           2  the database can't be opened, read or written
+    │   └── HomeError            2  the home or cache folder can't be used
+    ├── UnreachableError         3  could not ask; says nothing about the answer
+    │   ├── RegistryError        3  a package registry gave no usable answer
+    │   ├── EndpointError        3  a model server gave no usable answer
+    │   └── FetchError           3  a file could not be fetched whole and intact
+    ├── BusyError                3  another ghostbust process holds this home folder
+    ├── TrainingError            1  a round's training broke an assertion (NaN, empty mask, …)
+    └── SandboxError             1  the sandbox for model-written code can't be trusted
+
+Only the command line exits. It prints the message as one line, which says what
+happened and what to do, and ends with the class's ``exit_code``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GhostbustError(Exception):
+    """Base of every error that ghostbust raises on purpose; its text is one line for the user."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(GhostbustError):
+    """Wrong input: a bad option, file, key or name."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A config file or an environment value can't be used."""
+
+
+class ModelError(UsageError):
+    """A model id, model folder or adapter can't be loaded."""
+
+
+class DataError(GhostbustError):
+    """Something that ghostbust keeps is broken or missing."""
+
+    exit_code = 2
+
+
+class SnapshotError(DataError):
+    """A registry snapshot is missing, damaged or of an unknown format."""
+
+
+class StoreError(DataError):
+    """The database can't be opened, read or written."""
+
+
+class HomeError(DataError):
+    """The home or cache folder can't be created or written."""
+
+
+class UnreachableError(GhostbustError):
+    """Could not ask. Says nothing about what the answer would have been."""
+
+    exit_code = 3
+
+
+class RegistryError(UnreachableError):
+    """A package registry gave no usable answer."""
+
+
+class EndpointError(UnreachableError):
+    """A model server gave no usable answer."""
+
+
+class FetchError(UnreachableError):
+    """A file could not be fetched whole and intact."""
+
+
+class BusyError(GhostbustError):
+    """Another ghostbust process holds this home folder."""
+
+    exit_code = 3
+
+
+class TrainingError(GhostbustError):
+    """A round's training broke one of its assertions: NaN, an empty mask, weights that didn't move."""
+
+
+class SandboxError(GhostbustError):
+    """The sandbox for model-written code failed its canary, so no result of it counts."""
