@@ -1,0 +1,1 @@
+"""Files that ghostbust ships: seed tasks, registry snapshots and name tables."""

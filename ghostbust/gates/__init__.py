@@ -1,0 +1,49 @@
+"""Gates: what a candidate must prove, against the base, before it may serve.
+
+Each measures one thing with a margin fixed beforehand and returns a ``GateResult``:
+PASS, FAIL, or INCONCLUSIVE where the figures allow neither. They fail closed: not run,
+out of time, too little data or a broken sandbox is INCONCLUSIVE, and only PASS promotes.
+Gates know no store: models, answers and earlier results are passed in.
+
+================  ==================================================================
+module            measures
+================  ==================================================================
+hallucination     the rate of invented names on held-out prompts
+volume            the real names per answer
+humaneval         pass@1 of completions, run in a sandbox
+likelihood        the log-likelihood of right solutions
+================  ==================================================================
+
+The rules, with their figures, are in docs/concepts/gates.md.
+"""
+
+from ghostbust.gates.hallucination import rate_gate
+from ghostbust.gates.humaneval import (
+    CodingTask,
+    HumanEvalGate,
+    TaskResults,
+    find_humaneval,
+    load_tasks,
+)
+from ghostbust.gates.interface import Completer, Score, Scorer, inconclusive
+from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
+from ghostbust.gates.sandbox import SandboxLimits, sandbox_layers
+from ghostbust.gates.volume import volume_gate
+
+__all__ = [
+    "CodingTask",
+    "Completer",
+    "HumanEvalGate",
+    "LikelihoodGate",
+    "SandboxLimits",
+    "Score",
+    "Scorer",
+    "TaskResults",
+    "TaskScores",
+    "find_humaneval",
+    "inconclusive",
+    "load_tasks",
+    "rate_gate",
+    "sandbox_layers",
+    "volume_gate",
+]

@@ -1,0 +1,118 @@
+"""The gate on the canonical solutions' log-likelihood: does the model still know right code?
+
+Cheaper than running completions and without their coin flips: one forward pass a task,
+and a small shift shows on every task. It works for models that solve almost nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ghostbust.errors import UnreachableError
+from ghostbust.gates.humaneval import CodingTask
+from ghostbust.gates.interface import Score, Scorer, inconclusive
+from ghostbust.gates.statistics import paired_bootstrap
+from ghostbust.records import GateResult, GateVerdict
+
+GATE = "likelihood"
+LEVEL = 0.90
+"""of the central interval: two one-sided 95 % bounds"""
+
+TaskScores = Mapping[str, Score]
+"""task id -> score of its canonical solution"""
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodGate:
+    """Compares the nats per token of the canonical solutions, paired by task.
+
+    Each task counts once, however long its solution. With the increase = the candidate's
+    mean - the base's, and one-sided 95 % bootstrap bounds over tasks: PASS if the upper
+    bound is within ``margin``; FAIL if the lower bound is beyond it; else INCONCLUSIVE,
+    as is whatever kept the tasks from being scored.
+    """
+
+    tasks: Sequence[CodingTask]
+    margin: float = 0.02
+    """largest tolerated increase, nats per token: 0.02 is a perplexity 2 % higher"""
+    min_tasks: int = 100
+    seed: int = 0
+
+    @property
+    def condition(self) -> str:
+        """The condition to pass, in words."""
+        return f"upper 95 % bound of the increase in nats per token <= {self.margin:g}"
+
+    def run(self, base: Scorer | TaskScores, candidate: Scorer | TaskScores) -> GateResult:
+        """The gate's result. Give scores instead of a model where they are known already."""
+        try:
+            before = base if isinstance(base, Mapping) else self.measure(base)
+            after = candidate if isinstance(candidate, Mapping) else self.measure(candidate)
+        except UnreachableError as error:
+            return inconclusive(GATE, str(error), self.condition)
+        return self.compare(before, after)
+
+    def measure(self, model: Scorer) -> TaskScores:
+        """The score of every task's canonical solution behind its prompt."""
+        scores = model.score([(task.prompt, task.canonical_solution) for task in self.tasks])
+        return {task.task_id: score for task, score in zip(self.tasks, scores, strict=True)}
+
+    def compare(self, base: TaskScores, candidate: TaskScores) -> GateResult:
+        """The gate's result for known scores."""
+        unusable = self._unusable(base, candidate)
+        if unusable:
+            return inconclusive(GATE, unusable, self.condition)
+        ids = [task.task_id for task in self.tasks]
+        before = [base[task].nll / base[task].tokens for task in ids]
+        after = [candidate[task].nll / candidate[task].tokens for task in ids]
+        low, high = paired_bootstrap(before, after, ids, level=LEVEL, seed=self.seed)
+        mean_before, mean_after = math.fsum(before) / len(ids), math.fsum(after) / len(ids)
+        verdict, why = self._judge(low, high)
+        return GateResult(
+            gate=GATE,
+            verdict=verdict,
+            reason=(
+                f"{mean_before:.4f} -> {mean_after:.4f} nats per token over {len(ids)} tasks: the"
+                f" increase is {mean_after - mean_before:+.4f} [{low:+.4f}, {high:+.4f}], {why}"
+            ),
+            base=mean_before,
+            candidate=mean_after,
+            ci=(low, high),
+            margin=self.condition,
+            details={
+                "tasks": len(ids),
+                "tokens": sum(score.tokens for score in base.values()),
+                "worse_tasks": sum(b < a for b, a in zip(before, after, strict=True)),
+                "seed": self.seed,
+            },
+        )
+
+    def _unusable(self, base: TaskScores, candidate: TaskScores) -> str:
+        """Why the scores can't be compared; empty if they can."""
+        if len(self.tasks) < self.min_tasks:
+            return f"too few tasks: {len(self.tasks)}, needs {self.min_tasks}"
+        wanted = {task.task_id for task in self.tasks}
+        for name, scores in (("base", base), ("candidate", candidate)):
+            if set(scores) != wanted:
+                return (
+                    f"the {name} has scores for {len(wanted & set(scores))} of {len(wanted)} tasks"
+                )
+            broken = [t for t, s in scores.items() if s.tokens < 1 or not math.isfinite(s.nll)]
+            if broken:
+                return f"{len(broken)} of the {name}'s scores aren't numbers, {broken[0]} first"
+        if any(base[task].tokens != candidate[task].tokens for task in wanted):
+            return "base and candidate split the solutions into different tokens"
+        return ""
+
+    def _judge(self, low: float, high: float) -> tuple[GateVerdict, str]:
+        """The verdict, with why."""
+        if high <= self.margin:
+            return GateVerdict.PASS, f"within the margin of {self.margin:g}"
+        if low > self.margin:
+            return GateVerdict.FAIL, f"beyond the margin of {self.margin:g}"
+        return (
+            GateVerdict.INCONCLUSIVE,
+            f"across the margin of {self.margin:g}: more tasks would tell",
+        )

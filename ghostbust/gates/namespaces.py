@@ -1,0 +1,94 @@
+"""Finds a command that runs a program without network and in a process tree of its own.
+
+bubblewrap, where it is on PATH, also makes all files read-only but the private folder;
+``unshare`` comes with nearly every Linux. Neither works where the kernel or a container
+forbids user namespaces, so what counts is a probe, not that the command exists.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
+
+# -I would ignore PYTHONHASHSEED, and with it the order of sets would differ from run to run;
+# with this environment -s -P is the rest of what -I means.
+INTERPRETER = (sys.executable, "-s", "-P", "-S", "-B", "-X", "utf8")
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+PROBE_S = 30.0
+PROBE = """\
+import os, socket, sys
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 9))
+except OSError:
+    sys.exit(0 if os.getpid() < 9 else 1)
+sys.exit(1)
+"""
+"""succeeds in a process tree of its own without a route to anywhere. Connecting a datagram
+socket sends nothing, it only asks the kernel for a route; the address is one of those
+kept for documentation (RFC 5737)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """A command that puts what follows it behind namespaces."""
+
+    name: str
+    """empty where there are none"""
+    command: tuple[str, ...]
+    """``{folder}`` stands for the private folder"""
+
+    def around(self, folder: str) -> list[str]:
+        """The command for a program whose private folder is ``folder``."""
+        return [part.replace("{folder}", folder) for part in self.command]
+
+
+BUBBLEWRAP = Namespaces(
+    "bubblewrap",
+    (
+        "bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL", "--ro-bind", "/", "/",
+        "--dev", "/dev", "--bind", "{folder}", "{folder}", "--chdir", "{folder}", "--",
+    ),
+)  # fmt: skip
+UNSHARE = Namespaces(
+    "unshare",
+    ("unshare", "--map-root-user", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--"),
+)
+NONE = Namespaces("", ())
+"""where nothing better works"""
+
+
+@cache
+def find_namespaces(path: str | None = None) -> Namespaces:
+    """The strongest namespaces that work here, tried once: NONE where none do.
+
+    Commands are looked for in the folders of ``path``; None for those of PATH.
+    """
+    for candidate in (BUBBLEWRAP, UNSHARE):
+        # The full path of the command, since the sandbox's environment has no PATH.
+        command = shutil.which(candidate.command[0], path=path)
+        if command is not None:
+            found = replace(candidate, command=(command, *candidate.command[1:]))
+            if _isolates(found):
+                return found
+    return NONE
+
+
+def _isolates(namespaces: Namespaces) -> bool:
+    """True if ``PROBE`` succeeds behind them."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="ghostbust-run-") as folder:
+            done = subprocess.run(
+                [*namespaces.around(folder), *INTERPRETER, "-c", PROBE],
+                env=ENVIRONMENT,
+                cwd=folder,
+                capture_output=True,
+                timeout=PROBE_S,
+                check=False,
+            )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

@@ -1,0 +1,186 @@
+"""The tests and intervals that the gates decide by. Pure functions of numbers.
+
+Nothing here knows what a gate is. Random ones take a seed and give the same
+numbers for the same seed. A pair is one task, done once by the base and once by
+the candidate; *lost* counts pairs that only the base solved, *gained* those that
+only the candidate solved.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.stats import binom, norm
+
+RESAMPLES = 4000
+"""bootstrap resamples: a bound then varies by some 2 % of the interval's width between seeds"""
+
+Floats = NDArray[np.float64]
+Interval = tuple[float, float]
+
+
+def mcnemar_one_sided(lost: int, gained: int) -> float:
+    """The exact one-sided p-value of McNemar's test, in (0, 1], against "no loss".
+
+    The chance of at least ``lost`` losses among the discordant pairs if losing and
+    gaining were equally likely: P(X >= lost), X ~ Binomial(lost + gained, 1/2). 1.0
+    where no pair is discordant. Source: McNemar (1947), Psychometrika 12, 153-157.
+    """
+    _check_counts(lost, gained, lost + gained)
+    return float(binom.sf(lost - 1, lost + gained, 0.5))
+
+
+def tango_upper_bound(lost: int, gained: int, pairs: int, *, alpha: float = 0.05) -> float:
+    """The upper score bound of the loss (lost - gained) / pairs, at confidence 1 - ``alpha``.
+
+    One-sided: the loss at which Tango's score statistic equals the lower ``alpha``
+    quantile of the normal distribution. Exists for any counts, also for no discordant
+    pair at all, where it is z² / (pairs + z²). In (-1, 1]. Raises ValueError for
+    counts that can't be. Source: Tango (1998), Statistics in Medicine 17, 891-908.
+    """
+    _check_counts(lost, gained, pairs)
+    z = float(norm.isf(alpha))
+    observed = (lost - gained) / pairs
+    if observed == 1:
+        return 1.0
+
+    def above_quantile(loss: float) -> float:
+        return _tango_statistic(loss, lost, gained, pairs) + z
+
+    # At the observed loss the statistic is 0; towards 1 it falls without bound.
+    return float(brentq(above_quantile, observed, 1.0 - 1e-12, xtol=1e-12))
+
+
+def _tango_statistic(loss: float, lost: int, gained: int, pairs: int) -> float:
+    """Tango's score statistic for the null hypothesis that the true loss is ``loss``."""
+    if loss == (lost - gained) / pairs:
+        return 0.0  # also where its variance is 0: no discordant pair, or all of them gained
+    # The chance of a gain that is most likely under the hypothesis: the larger root of
+    # 2·pairs·q² + b·q - gained·loss·(1 - loss) = 0.
+    b = (2 * pairs - lost + gained) * loss - lost - gained
+    discriminant = b * b + 8 * pairs * gained * loss * (1 - loss)
+    gain = (math.sqrt(max(discriminant, 0.0)) - b) / (4 * pairs)
+    variance = pairs * (2 * gain + loss * (1 - loss))
+    # Above 0 in exact arithmetic for a loss between the observed one and 1.
+    return (lost - gained - pairs * loss) / math.sqrt(max(variance, sys.float_info.min))
+
+
+def mcnemar_power(pairs: int, *, p_lost: float, p_gained: float, alpha: float = 0.05) -> float:
+    """The chance that the exact one-sided McNemar test finds a true loss, in [0, 1].
+
+    ``p_lost`` and ``p_gained`` are a pair's chances of being lost and gained, so the
+    true loss is their difference. Summed exactly over the number of discordant pairs m,
+    which is Binomial(pairs, p_lost + p_gained), and for each m over the losses that
+    reach significance, Binomial(m, p_lost / (p_lost + p_gained)). Not simulated.
+    """
+    if not (0 < p_lost + p_gained <= 1 and min(p_lost, p_gained) >= 0):
+        raise ValueError("p_lost and p_gained must be chances that sum to at most 1, not both 0")
+    discordant = np.arange(pairs + 1)
+    weight = binom.pmf(discordant, pairs, p_lost + p_gained)
+    # The smallest count with P(X >= count) <= alpha, X ~ Binomial(m, 1/2); m + 1 if there is none.
+    critical = binom.isf(alpha, discordant, 0.5) + 1
+    reached = binom.sf(critical - 1, discordant, p_lost / (p_lost + p_gained))
+    return float(np.sum(weight * reached))
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """The unbiased estimate of pass@k from ``c`` right ones of ``n`` samples, in [0, 1].
+
+    1 - C(n - c, k) / C(n, k): the chance that k of the n samples, drawn without
+    replacement, hold a right one. Raises ValueError for n < k, where the bare formula
+    would say 1.0, and for counts that can't be. Source: Chen et al. (2021),
+    arXiv 2107.03374, equation 1.
+    """
+    if not 1 <= k <= n:
+        raise ValueError(f"pass@{k} needs at least {k} samples and k >= 1; there are {n}")
+    if not 0 <= c <= n:
+        raise ValueError(f"{c} right samples of {n} can't be")
+    return 1.0 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def resampled_sums(rows: Floats, *, seed: int, resamples: int = RESAMPLES) -> Floats:
+    """Column sums of ``rows`` (clusters, K), resampled with replacement: (resamples, K).
+
+    The cluster bootstrap: whole rows are drawn, as many as there are, so what varies
+    together inside a cluster stays together. Source: Davison and Hinkley (1997),
+    Bootstrap Methods and their Application, section 3.8.
+    """
+    clusters = rows.shape[0]
+    times_drawn = np.random.default_rng(seed).multinomial(
+        clusters, np.full(clusters, 1 / clusters), size=resamples
+    )
+    return np.asarray(times_drawn @ rows, dtype=np.float64)  # (R, C) @ (C, K)
+
+
+def percentile_interval(values: Floats, level: float) -> Interval:
+    """The central interval that holds at least ``level`` of ``values``, as (low, high).
+
+    Both ends are values that occur, the outer one where two qualify, so some of them
+    may be infinite.
+    """
+    tail = (1 - level) / 2
+    low = np.quantile(values, tail, method="lower")
+    high = np.quantile(values, 1 - tail, method="higher")
+    return float(low), float(high)
+
+
+def paired_bootstrap(
+    base: Sequence[float],
+    candidate: Sequence[float],
+    tasks: Sequence[str],
+    *,
+    level: float,
+    seed: int,
+) -> Interval:
+    """The bootstrap interval of mean(candidate) - mean(base), drawn by task.
+
+    Entry i of both belongs to ``tasks[i]``; entries of one task are drawn together.
+    ``level`` is central, so 0.90 gives two one-sided 95 % bounds. Raises ValueError for
+    unequal lengths or no entry.
+    """
+    ones = [1.0] * len(tasks)
+    sums = resampled_sums(cluster_sums(tasks, base, candidate, ones), seed=seed)
+    return percentile_interval((sums[:, 1] - sums[:, 0]) / sums[:, 2], level)
+
+
+def ratio_bootstrap(
+    numerator: Sequence[float],
+    denominator: Sequence[float],
+    families: Sequence[str],
+    *,
+    level: float,
+    seed: int,
+) -> Interval:
+    """The bootstrap interval of mean(numerator) / mean(denominator), drawn by family.
+
+    Entry i of both belongs to ``families[i]``. A resample whose denominator is 0 counts
+    as infinity, which can only widen the interval. Raises ValueError for unequal lengths
+    or no entry.
+    """
+    sums = resampled_sums(cluster_sums(families, numerator, denominator), seed=seed)
+    ratios = np.full(len(sums), math.inf)
+    np.divide(sums[:, 0], sums[:, 1], out=ratios, where=sums[:, 1] > 0)
+    return percentile_interval(ratios, level)
+
+
+def cluster_sums(clusters: Sequence[str], *columns: Sequence[float]) -> Floats:
+    """The sum of each column over each cluster: (clusters, columns), clusters sorted by name.
+
+    Raises ValueError for columns of another length than ``clusters``, or no entry.
+    """
+    if not clusters or any(len(column) != len(clusters) for column in columns):
+        raise ValueError("needs at least one entry, and as many in every column")
+    names, place = np.unique(np.asarray(clusters), return_inverse=True)
+    sums = np.zeros((len(names), len(columns)))  # (C, K)
+    np.add.at(sums, place, np.column_stack(columns))
+    return sums
+
+
+def _check_counts(lost: int, gained: int, pairs: int) -> None:
+    if min(lost, gained) < 0 or lost + gained > pairs:
+        raise ValueError(f"{lost} lost and {gained} gained of {pairs} pairs can't be")

@@ -1,0 +1,66 @@
+"""What a verdict on a name says about the import that the name was guessed from.
+
+Where no table maps an import to a distribution, the extractor guesses that they are called
+the same. That guess can be wrong (``import serial`` is pyserial), so a "no" to it isn't
+yet an invention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ghostbust.records import Ecosystem, Lookup, PackageRef, RefKind, SuspectReason, Verdict
+from ghostbust.registries.names import canonical_name
+from ghostbust.registries.snapshot import Snapshot
+
+
+def judge_import(ref: PackageRef, lookup: Lookup, snapshot: Snapshot | None) -> Lookup:
+    """The verdict on a ref, given the verdict on its name.
+
+    Changes it for guessed Python imports only, and only to UNKNOWN, reason ``no-mapping``:
+    where the name is absent but a usual variant of it is registered, where the name is a
+    decoy for another package, and where no distribution could be called so. Variants are
+    looked for in the snapshot; without one, none is found.
+    """
+    if not _guessed(ref):
+        return lookup
+    top = _top(ref)
+    if lookup.reason == "invalid-name":
+        return _unmapped(lookup, f"import {top}: no distribution can have that name")
+    if lookup.reason == SuspectReason.DECOY:
+        return _unmapped(lookup, f"import {top}: {lookup.evidence}")
+    if lookup.verdict is Verdict.ABSENT and snapshot is not None:
+        for variant in variants(top):
+            if variant in snapshot and snapshot.look_up(variant).verdict is Verdict.REAL:
+                return _unmapped(
+                    lookup, f"import {top}: no package of that name, but {variant} is registered"
+                )
+    return lookup
+
+
+def variants(module: str) -> list[str]:
+    """The names under which the distribution of a module is usually found, likeliest first."""
+    name = canonical_name(Ecosystem.PYPI, module)
+    joined = name.replace("-", "")
+    forms = (
+        f"python-{name}", f"py{joined}", f"py-{name}", f"{name}-python", f"{name}-py",
+        f"python{joined}", joined,
+    )  # fmt: skip
+    return [form for form in dict.fromkeys(forms) if form != name]
+
+
+def _guessed(ref: PackageRef) -> bool:
+    """True where the distribution's name is just the module's, in canonical form."""
+    return (
+        ref.ecosystem is Ecosystem.PYPI
+        and ref.kind is RefKind.IMPORT
+        and ref.name == canonical_name(Ecosystem.PYPI, _top(ref))
+    )
+
+
+def _top(ref: PackageRef) -> str:
+    return (ref.import_name or ref.raw).partition(".")[0]
+
+
+def _unmapped(lookup: Lookup, evidence: str) -> Lookup:
+    return replace(lookup, verdict=Verdict.UNKNOWN, reason="no-mapping", evidence=evidence)

@@ -1,0 +1,51 @@
+"""Names as the registries spell them: canonical form, validity, purl."""
+
+from __future__ import annotations
+
+import re
+
+from packageurl import PackageURL
+from packaging.utils import InvalidName, canonicalize_name
+
+from ghostbust.records import Ecosystem
+
+NPM_NAME_LENGTH = 214
+# What npm's registry has ever held: today's rules plus the capitals and ``!~*'()`` of old names.
+_NPM_PART = r"[A-Za-z0-9!~*'()_.-]+"
+_NPM_NAME = re.compile(rf"(?:@{_NPM_PART}/)?{_NPM_PART}")
+
+
+def canonical_name(ecosystem: Ecosystem, name: str) -> str:
+    """The one spelling under which a name is compared and stored.
+
+    PyPI: the PEP 503 form. npm: as written, scope and capitals kept, since that
+    registry tells ``Base64`` from ``base64``.
+    """
+    name = name.strip()
+    return canonicalize_name(name) if ecosystem is Ecosystem.PYPI else name
+
+
+def is_valid_name(ecosystem: Ecosystem, name: str) -> bool:
+    """True where the registry could hold such a name at all.
+
+    PyPI: the rule of the core metadata specification. npm: old, laxer names included.
+    """
+    if ecosystem is Ecosystem.PYPI:
+        try:
+            canonicalize_name(name, validate=True)
+        except InvalidName:
+            return False
+        return name.isascii()
+    bare = name.rpartition("/")[2]
+    return (
+        len(name) <= NPM_NAME_LENGTH
+        and _NPM_NAME.fullmatch(name) is not None
+        and bare not in (".", "..", "node_modules", "favicon.ico")
+        and (name.startswith("@") or not name.startswith("."))
+    )
+
+
+def purl(ecosystem: Ecosystem, name: str) -> str:
+    """The identity of a package, such as ``pkg:pypi/requests`` or ``pkg:npm/%40scope/name``."""
+    scope, _, bare = name.rpartition("/") if ecosystem is Ecosystem.NPM else ("", "", name)
+    return PackageURL(type=str(ecosystem), namespace=scope or None, name=bare).to_string()

@@ -1,0 +1,98 @@
+"""Which Python package index the user's pip asks, and whose certificates it trusts.
+
+Follows pip's own order: the ``PIP_*`` variable; then, merged over its config files, the
+``[install]`` section before ``[global]``; then the public default of pypi_simple. Does not
+look at ``extra-index-url``, ``find-links`` or command-line options.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ghostbust.errors import ConfigError
+from ghostbust.registries.endpoints import Endpoint, endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PipPlaces:
+    """Where pip looks for its settings on this machine."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    home: Path = field(default_factory=Path.home)
+    prefix: Path = field(default_factory=lambda: Path(sys.prefix))
+    """the interpreter's environment"""
+    etc: Path = Path("/etc")
+
+    def files(self) -> Iterator[Path]:
+        """Pip's config files in the order in which pip reads them: the last one wins.
+
+        Source: "Configuration" in pip's user guide.
+        """
+        named = self.environ.get("PIP_CONFIG_FILE")
+        if named == os.devnull:  # pip's way to switch config files off
+            return
+        if sys.platform == "darwin":
+            yield Path("/Library/Application Support/pip/pip.conf")
+        shared = self.environ.get("XDG_CONFIG_DIRS") or str(self.etc / "xdg")
+        for folder in reversed(shared.split(os.pathsep)):
+            yield Path(folder) / "pip" / "pip.conf"
+        yield self.etc / "pip.conf"
+        yield self.home / ".pip" / "pip.conf"
+        support = self.home / "Library" / "Application Support" / "pip"
+        if sys.platform == "darwin" and support.is_dir():
+            yield support / "pip.conf"
+        else:
+            user = self.environ.get("XDG_CONFIG_HOME") or self.home / ".config"
+            yield Path(user) / "pip" / "pip.conf"
+        yield self.prefix / "pip.conf"
+        if named:
+            yield Path(named)
+
+
+def pip_index(places: PipPlaces | None = None) -> Endpoint:
+    """The index that ``pip install`` would ask; ``places`` defaults to this machine's.
+
+    Raises ConfigError for a config file that can't be read and for an unusable address.
+    """
+    places = places or PipPlaces()
+    address, origin = _setting("index-url", places)
+    if not address:
+        # Imported here: it costs 0.3 s, and a snapshot needs no index.
+        from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+        address, origin = PYPI_SIMPLE_ENDPOINT, "default"
+    netrc_file = Path(places.environ.get("NETRC") or places.home / ".netrc")
+    return endpoint(address, origin, netrc_file=netrc_file)
+
+
+def pip_certificates(places: PipPlaces | None = None) -> Path | None:
+    """The file of trusted certificates that pip is told to use; None for the usual ones."""
+    file, _origin = _setting("cert", places or PipPlaces())
+    return Path(file).expanduser() if file else None
+
+
+def _setting(key: str, places: PipPlaces) -> tuple[str, str]:
+    """Value and origin of one of pip's settings; two empty strings where it isn't set."""
+    variable = "PIP_" + key.upper().replace("-", "_")
+    if value := places.environ.get(variable, ""):
+        return value, variable
+    found: dict[str, tuple[str, str]] = {}
+    for file in places.files():
+        # Raw: a percent sign in a password is no interpolation.
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, UnicodeDecodeError, configparser.Error) as exc:
+            raise ConfigError(f"{file}: can't be read as pip's configuration") from exc
+        for section in ("global", "install"):
+            for name, value in parser.items(section) if parser.has_section(section) else ():
+                if name.replace("_", "-").removeprefix("--") == key and value:
+                    found[section] = (value, str(file))
+    return found.get("install") or found.get("global") or ("", "")

@@ -1,0 +1,207 @@
+"""A registry's names as of one day, on disk: a trie, a table of notes, and a manifest.
+
+::
+
+    registry-pypi.marisa   every name, a marisa trie that is mapped, not read
+    registry-pypi.tsv      the popular and the suspect names: name, rank, reason, other
+    registry-pypi.json     the manifest, written last: without it there is no snapshot
+
+A complete snapshot says "no" (ABSENT) to a name it doesn't hold; an incomplete one says
+that it doesn't know (UNKNOWN). Does not say what was registered since its day.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import marisa_trie
+
+from ghostbust.errors import DataError, SnapshotError
+from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
+from ghostbust.registries.manifest import (
+    FORMAT,
+    Manifest,
+    broken,
+    part,
+    read_manifest,
+    replace_file,
+    sha256_of,
+)
+from ghostbust.registries.name_lists import NameRow
+from ghostbust.registries.names import canonical_name
+
+_MAGIC = b"We love Marisa."
+_COLUMNS = "name\trank\treason\tother"
+
+
+class Snapshot:
+    """The names of one registry on one day. Made by `Snapshot.load`."""
+
+    def __init__(self, path: Path, manifest: Manifest, trie: marisa_trie.Trie) -> None:
+        self.path = path
+        """the manifest file"""
+        self.manifest = manifest
+        self.ecosystem = Ecosystem(manifest.ecosystem)
+        self.date = date.fromisoformat(manifest.date)
+        self.complete = manifest.complete
+        self._trie = trie
+
+    @classmethod
+    def load(cls, path: Path) -> Snapshot:
+        """The snapshot whose manifest is at ``path``; checks sizes and headers, not hashes.
+
+        Raises SnapshotError where a file is missing, cut, damaged or of another format.
+        """
+        manifest = read_manifest(path)
+        for name, told in manifest.files.items():
+            file = path.with_name(name)
+            size = file.stat().st_size if file.is_file() else None
+            if size != told["bytes"]:
+                found = "missing" if size is None else f"{size} bytes instead of {told['bytes']}"
+                raise broken(path, f"{name} is {found}")
+        trie = marisa_trie.Trie()
+        file = part(path, "marisa")
+        try:
+            with file.open("rb") as stream:
+                if stream.read(len(_MAGIC)) != _MAGIC:
+                    raise broken(path, f"{file.name} is no marisa trie")
+            trie.mmap(os.fspath(file))
+        except (OSError, RuntimeError) as exc:
+            raise broken(path, f"{file.name} can't be mapped ({exc})") from exc
+        return cls(path, manifest, trie)
+
+    def verify(self) -> None:
+        """Compares every file with its SHA-256; raises SnapshotError at the first that differs."""
+        for name, told in self.manifest.files.items():
+            if sha256_of(self.path.with_name(name)) != told["sha256"]:
+                raise broken(self.path, f"{name} doesn't have the SHA-256 of its manifest")
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and canonical_name(self.ecosystem, name) in self._trie
+
+    def __len__(self) -> int:
+        return self.manifest.count
+
+    @property
+    def source(self) -> str:
+        """The ``source`` of its lookups, such as ``snapshot:2026-11-23``."""
+        return f"snapshot:{self.date}"
+
+    def look_up(self, name: str) -> Lookup:
+        """The verdict on a name as of the snapshot's day; never raises for a missing one."""
+        name = canonical_name(self.ecosystem, name)
+        day = f"the {self.ecosystem} snapshot of {self.date}"
+        if (note := self._suspects.get(name)) is not None:
+            points = f", points to {note.other}" if note.other else ""
+            return self._lookup(
+                name, Verdict.SUSPECT, str(note.reason), f"{day}: {note.reason}{points}"
+            )
+        if name in self._trie:
+            rank = self._ranks.get(name)
+            place = f", download rank {rank}" if rank else ""
+            return self._lookup(name, Verdict.REAL, "registered", f"in {day}{place}")
+        if self.complete:
+            evidence = f"not among the {len(self):,} names of {day}"
+            return self._lookup(name, Verdict.ABSENT, "not-registered", evidence)
+        evidence = f"not in {day}, which holds {len(self):,} names only"
+        return self._lookup(name, Verdict.UNKNOWN, "not-in-snapshot", evidence)
+
+    def popular(self, n: int) -> list[str]:
+        """The ``n`` most downloaded names, best first, no suspects; fewer if it knows fewer."""
+        ranked = (name for name in self._ranks if name not in self._suspects)
+        return [name for name, _ in zip(ranked, range(n), strict=False)]
+
+    def _lookup(self, name: str, verdict: Verdict, reason: str, evidence: str) -> Lookup:
+        taken = datetime.combine(self.date, time(), UTC)
+        return Lookup(self.ecosystem, name, verdict, reason, evidence, self.source, taken)
+
+    @cached_property
+    def _notes(self) -> list[NameRow]:
+        """The popular names by rank, then the other suspects."""
+        return _read_notes(self.path)
+
+    @cached_property
+    def _ranks(self) -> dict[str, int]:
+        return {row.name: row.rank for row in self._notes if row.rank is not None}
+
+    @cached_property
+    def _suspects(self) -> dict[str, NameRow]:
+        return {row.name: row for row in self._notes if row.reason is not None}
+
+
+def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:
+    """The manifest to load: the one in ``data_dir`` if it is there, else the one shipped along."""
+    name = f"registry-{ecosystem}.json"
+    if data_dir is not None and (data_dir / name).is_file():
+        return data_dir / name
+    return Path(str(files("ghostbust.data") / name))
+
+
+def build_snapshot(
+    names: Iterable[NameRow], *, ecosystem: Ecosystem, date: date, complete: bool, out_dir: Path
+) -> Path:
+    """Writes a snapshot of the names into ``out_dir`` and returns its manifest's path.
+
+    An older snapshot there is replaced; what was interrupted in between is reported as
+    missing by `Snapshot.load`, never as a smaller one. Raises SnapshotError where the list is
+    empty, DataError where the folder can't be written.
+    """
+    noted: list[NameRow] = []
+    plain: list[str] = []
+    for row in names:
+        plain.append(row.name)
+        if row.rank is not None or row.reason is not None:
+            noted.append(row)
+    manifest_path = out_dir / f"registry-{ecosystem}.json"
+    if not plain:
+        raise SnapshotError(f"the {ecosystem} name list is empty: nothing to build a snapshot from")
+    trie = marisa_trie.Trie(plain)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        manifest_path.unlink(missing_ok=True)
+        replace_file(part(manifest_path, "marisa"), trie.tobytes())
+        replace_file(part(manifest_path, "tsv"), _notes_text(noted).encode())
+        parts = [part(manifest_path, suffix) for suffix in ("marisa", "tsv")]
+        manifest = Manifest(
+            format=FORMAT,
+            ecosystem=str(ecosystem),
+            date=date.isoformat(),
+            complete=complete,
+            count=len(trie),
+            popular=sum(row.rank is not None for row in noted),
+            suspects=sum(row.reason is not None for row in noted),
+            files={p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in parts},
+        )
+        replace_file(manifest_path, manifest.to_json().encode())
+    except OSError as exc:
+        raise DataError(f"{out_dir}: can't write the {ecosystem} snapshot ({exc})") from exc
+    return manifest_path
+
+
+def _notes_text(rows: list[NameRow]) -> str:
+    """The table of notes: popular names by rank, then suspects by name."""
+    rows = sorted(rows, key=lambda row: (row.rank is None, row.rank or 0, row.name))
+    lines = (f"{row.name}\t{row.rank or ''}\t{row.reason or ''}\t{row.other}" for row in rows)
+    return "\n".join((_COLUMNS, *lines)) + "\n"
+
+
+def _read_notes(path: Path) -> list[NameRow]:
+    """The rows of the notes beside the manifest ``path``."""
+    file = part(path, "tsv")
+    try:
+        head, *lines = file.read_text(encoding="utf-8").splitlines()
+        if head != _COLUMNS:
+            raise broken(path, f"the first line of {file.name} isn't its column names")
+        rows = []
+        for line in lines:
+            name, rank, reason, other = line.split("\t")
+            why = SuspectReason(reason) if reason else None
+            rows.append(NameRow(name, int(rank) if rank else None, why, other))
+    except (OSError, ValueError) as exc:
+        raise broken(path, f"{file.name} can't be read ({exc})") from exc
+    return rows

@@ -1,0 +1,122 @@
+"""Which registered names aren't packages to recommend, read off their one-line summaries.
+
+The rule, in order:
+
+1. A name of the hand-made table (``ghostbust/data/registry-pypi-decoys.tsv``) is a decoy,
+   whatever its downloads: people install it by mistake, in numbers.
+2. A research squat or a security hold is what it says, whatever its downloads.
+3. Anything else that is among the most downloaded is real: a word in the summary of a
+   package that thousands use ("typo squatting detection", "deprecated, use X") proves nothing.
+4. A summary that calls the package a placeholder, parked or a reserved name: placeholder.
+5. A summary that says "renamed to X", "use X instead" and the like, where X is itself
+   registered: a decoy for X.
+6. A "dummy package" that names no other: placeholder.
+7. Everything else is real, deprecated packages without a named heir included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from importlib.resources import files
+
+from ghostbust.records import Ecosystem, SuspectReason
+from ghostbust.registries.names import canonical_name, is_valid_name
+
+_RESEARCH = re.compile(r"slopsquatting research|dependency hallucination", re.I)
+_HOLD = re.compile(r"\bsecurity hold(?:ing)?\b", re.I)
+# Words by which a package says that there is nothing in it yet ...
+_PLACEHOLDER = re.compile(
+    r"""
+      \bplaceholder\b | \b(?:is|are)\s(?:\w+\s)?parked\b | ^parked\b
+    | \breserv(?:ed|ing|ation|e)\b.{0,40}\b(?:names?|namespaces?|package)\b
+    | \b(?:names?|namespaces?|package)\b.{0,40}\breserv(?:ed|ing|ation|e)\b
+    | \bdependency[ -]confusion\b | \bsquatted\spypi\spackage\b | \bname[ -]squatting\b
+    """,
+    re.I | re.X,
+)
+# ... and uses of the same words by tools that do something with placeholders.
+_FEATURE = re.compile(
+    r"""
+      [{<]+\s*placeholder | \b(?:lorem|lqip|thumbhash|jinja|(?:django-?)?cms|wagtail)\b
+    | \bplaceholders?[ -](?:images?|photos?|texts?\b|contents?|data\b|tests?|fields?|values?
+      |variables?|notation|syntax|detect\w+|users?|replac\w+|conver\w+|inject\w+|mismatch\w*
+      |floods?|tags?|functions?|samples?|drift|substitut\w+|safe\w*|resol\w+|generat\w+
+      |fill\w+|secrets?|attr\w*|plugins?|warnings?|language|objects?|and\sstring|server
+      |expressions?|names?\sin|keys?|parsing|engine|string|params?\b|parameters?|based)
+    | \b(?:image|image\sas|better|beautiful|elegant|argument|form|entry|simple|with|of|using)\s
+      placeholders?\s(?!package|release|project)
+    | \b(?:detect|scan|find)\w*\s.{0,60}dependency[ -]confusion
+    """,
+    re.I | re.X,
+)
+_DUMMY = re.compile(r"\bdummy\b", re.I)
+# English words, never meant as a package, that stand where a pointer's name would.
+_NO_NAMES = frozenset(("a", "an", "any", "anymore", "it", "new", "that", "the", "their", "this"))
+_NAME = (
+    r"[`'\"*]{0,2}(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?![\w/])"
+    r"(?:\[[\w,-]+\])?[`'\"*]{0,2}"
+)
+_POINTERS = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        rf"\brenamed\s(?:to|as):?\s(?:the\s)?{_NAME}",
+        rf"\b(?:pip|pipx|uv\stool)\sinstall\s(?:--pre\s)?{_NAME}",
+        rf"\b(?:use|install|prefer)\s(?:the\s)?{_NAME}\s(?:package\s|module\s|library\s)?instead"
+        r"(?!\sof)",
+        rf"\b(?:deprecated|legacy)\b.{{0,12}}\b(?:use|install)\s(?:the\s)?{_NAME}",
+        rf"\b(?:dummy|virtual|stub|mirror)\spackage\s(?:for|of)\s(?:[\w ]+\()?{_NAME}(?=\W*$)",
+        rf"\b(?:superseded|replaced)\sby\s(?:the\s)?{_NAME}",
+        rf"\bmoved\sto\s{_NAME}",
+        rf"\bis\snow\s(?:part\sof\s)?{_NAME}",
+        rf"\bdeprecated\s(?:alias|name)\s(?:for|of)\s{_NAME}",
+    )
+)
+
+
+def other_package(
+    ecosystem: Ecosystem, name: str, summary: str, registered: Container[str]
+) -> str | None:
+    """The registered package that a summary points to; None where it points to none.
+
+    Does not follow chains, and takes the first pointer that is registered and isn't ``name``.
+    """
+    for pattern in _POINTERS:
+        for match in pattern.finditer(summary):
+            other = canonical_name(ecosystem, match["name"])
+            if other in _NO_NAMES or other == name:
+                continue
+            if is_valid_name(ecosystem, other) and other in registered:
+                return other
+    return None
+
+
+def suspect_reason(
+    ecosystem: Ecosystem, name: str, summary: str, *, ranked: bool, registered: Container[str]
+) -> tuple[SuspectReason, str] | None:
+    """Why a name is suspect, with the package it points to ("" for none); None for a real one.
+
+    ``ranked`` says whether it is among the most downloaded. The hand-made table isn't
+    consulted here: see `known_decoys`.
+    """
+    if _RESEARCH.search(summary):
+        return SuspectReason.RESEARCH_SQUAT, ""
+    if _HOLD.search(summary):
+        return SuspectReason.SECURITY_HOLDING, ""
+    if ranked:
+        return None
+    other = other_package(ecosystem, name, summary, registered)
+    if _PLACEHOLDER.search(summary) and not _FEATURE.search(summary):
+        return SuspectReason.PLACEHOLDER, other or ""
+    if other is not None:
+        return SuspectReason.DECOY, other
+    return (SuspectReason.PLACEHOLDER, "") if _DUMMY.search(summary) else None
+
+
+def known_decoys(ecosystem: Ecosystem) -> dict[str, str]:
+    """Decoy name to the package it stands in for, from the hand-made table with its sources."""
+    table = files("ghostbust.data") / f"registry-{ecosystem}-decoys.tsv"
+    if not table.is_file():
+        return {}
+    rows = (line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()[1:])
+    return {name: other for name, other, _source in rows}

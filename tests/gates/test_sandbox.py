@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from ghostbust.errors import SandboxError
+from ghostbust.gates.namespaces import (
+    ENVIRONMENT,
+    INTERPRETER,
+    NONE,
+    Namespaces,
+    find_namespaces,
+)
+from ghostbust.gates.sandbox import (
+    Outcome,
+    Program,
+    ProgramResult,
+    SandboxLimits,
+    run_programs,
+    sandbox_layers,
+)
+
+GENEROUS = SandboxLimits(wall_s=60)
+
+
+@pytest.fixture(params=["bare", "strongest"])
+def namespaces(request: pytest.FixtureRequest) -> Namespaces:
+    """With and without what the system adds; both are the same where it adds nothing."""
+    return NONE if request.param == "bare" else find_namespaces()
+
+
+def _run(
+    solution: str, check: str = "", *, limits: SandboxLimits = GENEROUS, around: Namespaces = NONE
+) -> ProgramResult:
+    (result,) = run_programs([Program(solution, check)], limits=limits, namespaces=around)
+    return result
+
+
+def test_results_come_in_the_order_of_the_programs(namespaces: Namespaces) -> None:
+    programs = [Program(f"x = {n}\n", "assert x % 2\n") for n in range(6)]
+    results = run_programs(programs, limits=GENEROUS, workers=3, namespaces=namespaces)
+    assert [result.passed for result in results] == [False, True] * 3
+    assert {result.reason for result in results} == {"", "AssertionError"}
+
+
+def test_no_program_no_result() -> None:
+    assert run_programs([], limits=GENEROUS) == []
+
+
+FORGERIES = [
+    "import sys\nsys.exit(0)\n",
+    "import os\nos._exit(0)\n",
+    "exit_now = SystemExit(0)\nraise exit_now\n",
+    "def f():\n    import os\n    os._exit(0)\n",
+    "def f():\n    raise SystemExit\n",
+    "print('passed')\nimport os\nos.write(1, b'passed')\nos._exit(0)\n",
+    "def check(candidate):\n    pass\n",
+    "import atexit, os\natexit.register(os._exit, 0)\n",
+    "import os\nos.closerange(0, 1000)\n",
+    "import os\nos.write(3, b'passed')\nos.write(4, b'passed')\n",
+    "import signal\nsignal.raise_signal(signal.SIGKILL)\n",
+    'text = """',
+    "'''",
+]
+
+
+def test_ending_early_or_printing_forges_nothing() -> None:
+    check = "def check(candidate):\n    assert candidate() == 1\n\ncheck(f)\n"
+    programs = [Program(solution, check) for solution in FORGERIES]
+    results = run_programs(programs, limits=GENEROUS, namespaces=NONE)
+    outcomes = {program.solution: r.outcome for program, r in zip(programs, results, strict=True)}
+    assert outcomes == dict.fromkeys(FORGERIES, Outcome.FAILED)
+
+
+def test_what_compares_equal_to_everything_passes_as_the_docstring_admits() -> None:
+    solution = "class Yes:\n    def __eq__(self, other): return True\n\ndef f(): return Yes()\n"
+    assert _run(solution, "assert f() == 1\n").passed
+
+
+def test_an_endless_loop_ends_by_its_processor_time(namespaces: Namespaces) -> None:
+    result = _run(
+        "while True:\n    pass\n", limits=SandboxLimits(wall_s=60, cpu_s=1), around=namespaces
+    )
+    assert result.outcome is Outcome.TIMED_OUT
+    assert "processor time" in result.reason
+
+
+def test_waiting_ends_by_wall_time(namespaces: Namespaces) -> None:
+    result = _run(
+        "import time\ntime.sleep(100)\n", limits=SandboxLimits(wall_s=3), around=namespaces
+    )
+    assert result.outcome is Outcome.TIMED_OUT
+    assert "wall time over 3 s" in result.reason
+    assert 3 <= result.wall_s < 30
+
+
+DENIED = {
+    "x = bytearray(2 << 30)\n": "MemoryError",
+    "with open('big', 'wb') as f:\n    f.write(b'x' * (2 << 20))\n": "OSError",
+    "import os\nos.fork()\n": "PermissionError",
+    "import subprocess, sys\nsubprocess.run([sys.executable])\n": "PermissionError",
+    "import socket\nsocket.socket()\n": "PermissionError",
+    "import os\nos.kill(os.getppid(), 9)\n": "PermissionError",
+    "import numpy\n": "ModuleNotFoundError",
+    "def f(): return f()\nf()\n": "RecursionError",
+}
+
+
+def test_what_a_program_cannot_do() -> None:
+    programs = [Program(solution, "") for solution in DENIED]
+    results = run_programs(programs, limits=GENEROUS, namespaces=NONE)
+    assert not any(result.passed for result in results)
+    reasons = {program.solution: r.reason for program, r in zip(programs, results, strict=True)}
+    assert reasons == DENIED
+
+
+def test_files_elsewhere_can_be_read_but_not_written(
+    tmp_path: Path, namespaces: Namespaces
+) -> None:
+    note = tmp_path / "note"
+    note.write_text("secret")
+    read = _run(f"x = open({str(note)!r}).read()\n", "assert x == 'secret'\n", around=namespaces)
+    assert read.passed
+    write = _run(f"open({str(note)!r}, 'w').write('x')\n", around=namespaces)
+    assert write.reason == "PermissionError"
+    assert note.read_text() == "secret"
+
+
+def test_a_program_sees_an_empty_world_of_its_own(namespaces: Namespaces) -> None:
+    solution = (
+        "import os, sys\n"
+        "seen = (sorted(os.environ), sys.stdin.read(), os.listdir('.'), __name__)\n"
+        "with open('mine', 'w') as f:\n    f.write('x')\n"
+        "folder = os.getcwd()\n"
+    )
+    check = (
+        "environ, text, files, name = seen\n"
+        "assert set(environ) <= {'PYTHONHASHSEED', 'PWD', 'LC_CTYPE'}, environ\n"
+        "assert (text, files, name) == ('', [], 'solution')\n"
+        "assert 'ghostbust-run-' in folder and os.listdir('.') == ['mine']\n"
+        "assert 'site-packages' not in ' '.join(sys.path)\n"
+        "import statistics\nassert statistics.mean([1, 3]) == 2\n"
+    )
+    assert _run(solution, check, around=namespaces).reason == ""
+
+
+def test_private_folders_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    locked = "import os\nos.mkdir('d')\nopen('d/f', 'w').close()\n"
+    assert _run(locked).passed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_private_folders_breaks_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(SandboxError, match="the gate is broken, not the model"):
+        run_programs([], limits=GENEROUS, namespaces=NONE)
+
+
+def test_sets_have_the_same_order_in_every_run() -> None:
+    expected = subprocess.run(
+        [*INTERPRETER, "-c", "print(list({'a', 'b', 'c', 'd', 'e'}))"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    check = f"assert repr(list({{'a', 'b', 'c', 'd', 'e'}})) == {expected.strip()!r}\n"
+    results = run_programs([Program("", check)] * 3, limits=GENEROUS)
+    assert [result.passed for result in results] == [True] * 3
+
+
+def test_text_that_is_no_source_is_a_program_too() -> None:
+    surrogate, null = run_programs(
+        [Program("x = '\ud800'\n", "assert x == '?'\n"), Program("x = '\0'\n", "")],
+        limits=GENEROUS,
+    )
+    assert surrogate.passed
+    assert null.outcome is Outcome.FAILED
+
+
+def _processes_named(name: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "comm").read_text().strip() == name:
+                found.append(folder.name)
+        except OSError:  # it ended meanwhile
+            continue
+    return found
+
+
+def test_what_a_program_leaves_running_is_killed(namespaces: Namespaces) -> None:
+    name = f"gb-{secrets.token_hex(5)}"
+    solution = (
+        "import ctypes, time\n"
+        "libc = ctypes.CDLL(None)\n"
+        "if libc.fork() == 0:\n"  # past the audit hook, as hostile code would
+        f"    libc.prctl(15, b'{name}')\n"
+        "    time.sleep(600)\n"
+    )
+    limits = SandboxLimits(wall_s=60, processes=100_000)
+    assert _run(solution, "time.sleep(0.2)\n", limits=limits, around=namespaces).passed
+    deadline = time.monotonic() + 10
+    while _processes_named(name) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _processes_named(name) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the kernel exempts root from the process limit")
+def test_no_process_beyond_the_limit() -> None:
+    fork = "import ctypes\nassert ctypes.CDLL(None).fork() == -1\n"
+    assert _run(fork).passed
+
+
+def test_a_canary_that_ends_wrongly_breaks_the_batch() -> None:
+    with pytest.raises(SandboxError, match="the gate is broken, not the model"):
+        run_programs([], limits=SandboxLimits(wall_s=0.001), namespaces=NONE)
+
+
+def test_layers_name_what_is_there_and_what_is_missing() -> None:
+    layers = sandbox_layers()
+    assert {"fresh interpreter", "wall time", "private folder"} <= set(layers)
+    by = find_namespaces().name
+    assert (f"no network ({by})" if by else "missing: no network") in layers
+    assert ("missing: process limit" in layers) == (os.geteuid() == 0)

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from scipy.stats import multinomial, norm
+
+from ghostbust.gates.statistics import (
+    cluster_sums,
+    mcnemar_one_sided,
+    mcnemar_power,
+    paired_bootstrap,
+    pass_at_k,
+    percentile_interval,
+    ratio_bootstrap,
+    resampled_sums,
+    tango_upper_bound,
+)
+
+Z95 = 1.6448536269514722
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "p"),
+    [
+        (0, 0, 1.0),
+        (0, 5, 1.0),
+        (5, 0, 1 / 32),
+        (4, 1, 6 / 32),
+        (8, 10, 1 - 63004 / 2**18),  # 63004 = C(18, 0) + ... + C(18, 7)
+    ],
+)
+def test_mcnemar_matches_counting_by_hand(lost: int, gained: int, p: float) -> None:
+    assert mcnemar_one_sided(lost, gained) == pytest.approx(p, rel=1e-12)
+
+
+def test_mcnemar_matches_a_published_two_sided_value() -> None:
+    # Complete response before and after consolidation therapy, Cavo et al. (2012), as worked
+    # through by Fagerland, Lydersen and Laake (2017), chapter 8: exact P = 0.052479.
+    assert 2 * mcnemar_one_sided(16, 6) == pytest.approx(0.052479, abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "pairs", "low", "high"),
+    [
+        (6, 16, 161, -0.1240, -0.0054),  # Cavo et al. (2012)
+        (1, 7, 21, -0.517, -0.026),  # Bentur et al. (2009)
+    ],
+)
+def test_tango_matches_published_95_percent_intervals(
+    first: int, second: int, pairs: int, low: float, high: float
+) -> None:
+    # Both as worked through by Fagerland, Lydersen and Laake (2017), chapter 8.
+    tolerance = 5e-5 if pairs == 161 else 5e-4
+    upper = tango_upper_bound(first, second, pairs, alpha=0.025)
+    lower = -tango_upper_bound(second, first, pairs, alpha=0.025)
+    assert upper == pytest.approx(high, abs=tolerance)
+    assert lower == pytest.approx(low, abs=tolerance)
+
+
+@pytest.mark.parametrize("pairs", [1, 20, 164, 1140])
+def test_tango_without_discordant_pairs_has_its_closed_form(pairs: int) -> None:
+    assert tango_upper_bound(0, 0, pairs) == pytest.approx(Z95**2 / (pairs + Z95**2), rel=1e-9)
+
+
+def test_tango_bound_is_where_a_numeric_profile_likelihood_puts_it() -> None:
+    lost, gained, pairs = 9, 4, 164
+    bound = tango_upper_bound(lost, gained, pairs)
+
+    def minus_log_likelihood(gain: float) -> float:
+        rest = 1 - bound - 2 * gain
+        return -(
+            lost * math.log(gain + bound)
+            + gained * math.log(gain)
+            + (pairs - lost - gained) * math.log(rest)
+        )
+
+    gain = minimize_scalar(
+        minus_log_likelihood,
+        bounds=(1e-9, (1 - bound) / 2 - 1e-9),
+        method="bounded",
+        options={"xatol": 1e-12},
+    ).x
+    statistic = (lost - gained - pairs * bound) / math.sqrt(
+        pairs * (2 * gain + bound * (1 - bound))
+    )
+    assert statistic == pytest.approx(-float(norm.isf(0.05)), abs=1e-5)
+
+
+def test_tango_at_the_edges() -> None:
+    assert tango_upper_bound(7, 0, 7) == 1.0
+    assert -1 < tango_upper_bound(0, 7, 7) < 0
+    assert 0 < tango_upper_bound(1, 0, 1_000_000) < 1e-5
+
+
+def test_tango_bound_grows_with_losses_and_shrinks_with_pairs() -> None:
+    by_losses = [tango_upper_bound(lost, 3, 164) for lost in range(12)]
+    assert by_losses == sorted(by_losses)
+    assert tango_upper_bound(3, 3, 1140) < tango_upper_bound(3, 3, 164)
+
+
+@pytest.mark.parametrize(("lost", "gained", "pairs"), [(-1, 0, 5), (3, 3, 5), (0, -1, 5)])
+def test_impossible_counts_are_refused(lost: int, gained: int, pairs: int) -> None:
+    with pytest.raises(ValueError, match="can't be"):
+        tango_upper_bound(lost, gained, pairs)
+
+
+def test_power_by_hand() -> None:
+    # Four losses of four have p = 1/16, five of five 1/32: only the latter is significant.
+    assert mcnemar_power(4, p_lost=1, p_gained=0) == 0
+    assert mcnemar_power(5, p_lost=1, p_gained=0) == pytest.approx(1)
+    assert mcnemar_power(5, p_lost=0.5, p_gained=0) == pytest.approx(1 / 32)
+
+
+def test_power_for_a_two_point_loss_is_what_the_docs_say() -> None:
+    power = [mcnemar_power(n, p_lost=0.05, p_gained=0.03) for n in (164, 542, 1140)]
+    assert power == pytest.approx([0.16, 0.45, 0.74], abs=0.005)
+
+
+def test_power_without_a_loss_keeps_to_alpha() -> None:
+    assert 0 < mcnemar_power(164, p_lost=0.04, p_gained=0.04) <= 0.05
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0.0, 0.0), (0.7, 0.4), (-0.1, 0.2)])
+def test_power_refuses_what_are_no_chances(lost: float, gained: float) -> None:
+    with pytest.raises(ValueError, match="chances"):
+        mcnemar_power(10, p_lost=lost, p_gained=gained)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "p_lost", "p_gained", "chance"),
+    [
+        (164, 0.01, 0.01, 0.97),
+        (164, 0.03, 0.03, 0.76),
+        (164, 0.05, 0.05, 0.60),
+        (164, 0.07, 0.02, 0.04),
+        (100, 0.03, 0.03, 0.55),
+    ],
+)
+def test_the_bound_stays_within_the_margin_as_often_as_the_docs_say(
+    pairs: int, p_lost: float, p_gained: float, chance: float
+) -> None:
+    cells = [p_lost, p_gained, 1 - p_lost - p_gained]
+    within = sum(
+        multinomial.pmf([lost, gained, pairs - lost - gained], pairs, cells)
+        for lost in range(35)
+        for gained in range(35)
+        if tango_upper_bound(lost, gained, pairs) <= 0.05
+    )
+    assert within == pytest.approx(chance, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("n", "c", "k", "expected"), [(5, 2, 2, 0.7), (10, 0, 1, 0.0), (4, 1, 1, 0.25), (4, 2, 3, 1.0)]
+)
+def test_pass_at_k(n: int, c: int, k: int, expected: float) -> None:
+    assert pass_at_k(n, c, k) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("n", "c", "k"), [(1, 0, 10), (5, 6, 1), (5, -1, 1), (5, 1, 0)])
+def test_pass_at_k_refuses_what_it_cannot_estimate(n: int, c: int, k: int) -> None:
+    with pytest.raises(ValueError, match=r"pass@|can't be"):
+        pass_at_k(n, c, k)
+
+
+def test_paired_bootstrap_agrees_with_the_normal_interval_of_a_mean() -> None:
+    rng = np.random.default_rng(5)
+    base = rng.normal(1.0, 1.0, 400)
+    difference = rng.normal(0.1, 0.5, 400)
+    tasks = [str(number) for number in range(400)]
+    low, high = paired_bootstrap(
+        base.tolist(), (base + difference).tolist(), tasks, level=0.9, seed=1
+    )
+    half = Z95 * difference.std() / math.sqrt(400)
+    assert low == pytest.approx(difference.mean() - half, abs=0.1 * half)
+    assert high == pytest.approx(difference.mean() + half, abs=0.1 * half)
+
+
+def test_entries_of_one_task_are_drawn_together() -> None:
+    rng = np.random.default_rng(6)
+    base, candidate = rng.normal(size=(2, 50)).tolist()
+    tasks = [str(number) for number in range(50)]
+    once = paired_bootstrap(base, candidate, tasks, level=0.9, seed=1)
+    copied = paired_bootstrap(base * 4, candidate * 4, tasks * 4, level=0.9, seed=1)
+    apart = paired_bootstrap(
+        base * 4, candidate * 4, [str(number) for number in range(200)], level=0.9, seed=1
+    )
+    assert copied == pytest.approx(once)
+    assert apart[1] - apart[0] == pytest.approx((once[1] - once[0]) / 2, rel=0.1)
+
+
+def test_same_seed_same_interval() -> None:
+    base, candidate = np.random.default_rng(7).normal(size=(2, 40)).tolist()
+    tasks = [str(number) for number in range(40)]
+    intervals = [
+        paired_bootstrap(base, candidate, tasks, level=0.9, seed=seed) for seed in (3, 3, 4)
+    ]
+    assert intervals[0] == intervals[1] != intervals[2]
+
+
+def test_ratio_bootstrap_of_proportional_families_has_no_width() -> None:
+    interval = ratio_bootstrap([2, 4, 6], [1, 2, 3], ["a", "b", "c"], level=0.9, seed=0)
+    assert interval == pytest.approx((2.0, 2.0))
+
+
+def test_ratio_bootstrap_agrees_with_the_delta_method() -> None:
+    rng = np.random.default_rng(8)
+    top, bottom = rng.poisson(4, 500), rng.poisson(3, 500)
+    families = [str(number) for number in range(500)]
+    low, high = ratio_bootstrap(top.tolist(), bottom.tolist(), families, level=0.9, seed=2)
+    ratio = top.mean() / bottom.mean()
+    half = Z95 * (top - ratio * bottom).std() / math.sqrt(500) / bottom.mean()
+    assert (low + high) / 2 == pytest.approx(ratio, abs=0.1 * half)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_a_resample_without_denominator_counts_as_infinite() -> None:
+    low, high = ratio_bootstrap([1, 1], [0, 1], ["a", "b"], level=0.9, seed=0)
+    assert (low, high) == (1.0, math.inf)
+
+
+def test_cluster_sums_add_up_by_name() -> None:
+    sums = cluster_sums(["b", "a", "b"], [1, 2, 3], [10, 20, 30])
+    assert sums.tolist() == [[2, 20], [4, 40]]
+
+
+@pytest.mark.parametrize(("clusters", "column"), [([], []), (["a"], [1.0, 2.0])])
+def test_cluster_sums_refuse_nothing_and_unequal_columns(
+    clusters: list[str], column: list[float]
+) -> None:
+    with pytest.raises(ValueError, match="as many in every column"):
+        cluster_sums(clusters, column)
+
+
+def test_every_resample_draws_as_many_clusters_as_there_are() -> None:
+    sums = resampled_sums(np.ones((7, 1)), seed=0, resamples=50)
+    assert sums.tolist() == [[7.0]] * 50
+
+
+def test_percentile_interval_ends_on_values_that_occur() -> None:
+    assert percentile_interval(np.arange(101.0), 0.5) == (25.0, 75.0)
+    assert percentile_interval(np.array([0.0, 1.0, math.inf]), 0.5) == (0.0, math.inf)

@@ -1,0 +1,50 @@
+"""docs/reference/registries.md says what the code does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ghostbust.records import Ecosystem, Flag, SuspectReason, Verdict
+from ghostbust.registries import asking, transport
+from ghostbust.registries.judge import Mode
+from ghostbust.registries.snapshot import Snapshot, find_snapshot
+
+TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "registries.md").read_text()
+
+
+@pytest.mark.parametrize("word", [*Verdict, *SuspectReason, *Mode])
+def test_every_verdict_reason_and_mode_is_there(word: str) -> None:
+    assert f"`{word}`" in TEXT
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["registered", "not-registered", "invalid-name", "builtin", "not-in-snapshot", "unreachable",
+     "no-mapping", Flag.LOCAL_MODULE, Flag.TRUNCATED, Flag.PRIVATE_INDEX],
+)  # fmt: skip
+def test_every_other_reason_is_there(reason: str) -> None:
+    assert f"`{reason}`" in TEXT
+
+
+@pytest.mark.parametrize("ecosystem", list(Ecosystem))
+def test_the_shipped_snapshots_are_described(ecosystem: Ecosystem) -> None:
+    told = Snapshot.load(find_snapshot(ecosystem)).manifest
+    row = next(line for line in TEXT.splitlines() if line.startswith(f"| {ecosystem} |"))
+    size = sum(int(part["bytes"]) for part in told.files.values()) / 1e6
+    assert row == (
+        f"| {ecosystem} | {told.date} | {told.count:,} | {'yes' if told.complete else 'no'} | "
+        f"{told.popular:,} | {told.suspects:,} | {size:.2f} MB |"
+    )
+
+
+def test_the_figures_of_asking_are_the_codes() -> None:
+    patience = transport.Patience()
+    assert f"({patience.attempts} times, {patience.total_s:g} s in all" in TEXT
+    assert f"floor of\n  {patience.floor_s:g} s" in TEXT
+    assert f"more than {patience.longest_s:g} s" in TEXT
+    assert f"After {asking.GIVE_UP_AFTER} failures" in TEXT
+    assert (asking.IN_FLIGHT, asking.PER_SECOND) == (4, 10)
+    assert f"last {asking.POSITIVE_TTL.days} days" in TEXT
+    assert f"last {asking.NEGATIVE_TTL.seconds // 3600} hours" in TEXT
