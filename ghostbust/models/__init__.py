@@ -1,0 +1,1 @@
+"""The embedded model and the benchmark's data: fetched once, checked, kept in the cache folder."""

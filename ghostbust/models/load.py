@@ -1,0 +1,120 @@
+"""Loading a language model with its tokenizer, and putting prompts into its format.
+
+torch, transformers and peft are imported when a model is loaded, not before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ghostbust.errors import ModelError
+from ghostbust.models.embedded import embedded_model
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EMBEDDED = "smollm2"
+"""the model name that needs no hub; see ``embedded.py``"""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A causal language model in memory, ready for inference, and its tokenizer."""
+
+    name: str
+    """the model id or folder as the user gave it"""
+    folder: str
+    """what transformers loaded it from: a local folder or a hub id"""
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    @property
+    def end_token(self) -> int:
+        """The id of the token that ends an answer."""
+        token = self.tokenizer.eos_token_id
+        if not isinstance(token, int):
+            raise ModelError(f"{self.name}: its tokenizer has no end token, so answers can't end")
+        return token
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """Token ids of a user message up to where the answer begins: (T,).
+
+        Uses the model's chat template; a model without one gets the text and a newline.
+        """
+        if self.tokenizer.chat_template:
+            rendered = self.tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+            )
+            return self.encode(str(rendered))
+        return [*self._bos(), *self.encode(text + "\n")]
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of bare text: (T,), nothing added before or behind it."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, ids: list[int]) -> str:
+        """Text of token ids without special tokens."""
+        return str(
+            self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        )
+
+    def _bos(self) -> list[int]:
+        plain = self.tokenizer("a")["input_ids"]
+        bos = self.tokenizer.bos_token_id
+        return [bos] if bos is not None and plain[:1] == [bos] else []
+
+
+def resolve_model(name: str, cache_dir: Path) -> str:
+    """The folder or hub id that a model name stands for; fetches the embedded model if needed."""
+    if name == EMBEDDED:
+        return str(embedded_model(cache_dir))
+    return name
+
+
+def load_model(
+    name: str, cache_dir: Path, *, adapter: Path | None = None, device: str | None = None
+) -> LoadedModel:
+    """A model for inference in bf16, with an adapter merged into its weights if one is given.
+
+    Merging makes sampling as fast as the base; it rounds the sum to bf16 once, so figures can
+    differ in the last digit from a server that keeps the adapter apart.
+
+    ``device`` None picks CUDA where there is one. Raises ModelError in one line.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    folder = resolve_model(name, cache_dir)
+    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    except (OSError, ValueError, KeyError, ImportError) as exc:
+        first_line = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
+        raise ModelError(
+            f"can't load the model {name!r}: {first_line} "
+            f"(give --model a Hugging Face id, a local folder, or {EMBEDDED!r})"
+        ) from exc
+    if adapter is not None:
+        model = _merge(model, adapter)
+    model.requires_grad_(False)
+    return LoadedModel(name, folder, model.to(place).eval(), tokenizer)
+
+
+def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise ModelError(f"can't load the adapter in {adapter}: {exc}") from exc

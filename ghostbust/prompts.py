@@ -1,0 +1,147 @@
+"""Prompts: the shipped seed tasks, the user's own files, and the forms they are put in.
+
+A task becomes one prompt in each context (the paper's three). Which wording a task gets is drawn
+from its family's id, so a task is always asked in the same words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from ghostbust.errors import UsageError
+from ghostbust.records import Context, Ecosystem, Prompt, Side, content_id
+
+LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
+             Ecosystem.NPM: ("JavaScript", "npm", "npm install")}  # fmt: skip
+"""language, registry and install command as they stand in the forms"""
+
+FORMS: dict[Context, tuple[str, ...]] = {
+    Context.CODE: (
+        "Write a short {language} script for the task below. Begin with the {install} command for "
+        "the packages that it imports.\n\nTask: {task}",
+        "Show the {install} line and then a brief {language} program that does this: {task}",
+        "I need working {language} code. First give the {install} command with every third-party "
+        "package, then the code.\n\n{task}",
+    ),
+    Context.HELPS: (
+        "Which {registry} packages help with this task? Answer with a list of package names, one "
+        "per line.\n\nTask: {task}",
+        "List the {language} packages on {registry} that are useful for the following. Names "
+        "only, one per line.\n\n{task}",
+        "Name {registry} packages that I could install for this {language} task, as a plain "
+        "list.\n\nTask: {task}",
+    ),
+    Context.NEEDS: (
+        "Which {registry} packages does this {language} code need? Answer with a list of package "
+        "names, one per line.\n\n{code}",
+        "List the {registry} packages that must be installed to run the code below. Names only, "
+        "one per line.\n\n{code}",
+    ),
+}
+"""wordings by context; NEEDS takes code, the others take a task"""
+
+CODE_LIMIT = 600
+"""characters of an answer that a NEEDS prompt quotes"""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A coding task, the root of a prompt family."""
+
+    id: str
+    text: str
+    domain: str = ""
+    ecosystem: Ecosystem = Ecosystem.PYPI
+    private: bool = False
+
+    def prompt(self, context: Context, *, code: str = "") -> Prompt:
+        """The task in a context's form; NEEDS quotes ``code``, which the task's CODE answer holds."""
+        language, registry, install = LANGUAGES[self.ecosystem]
+        form = _pick(FORMS[context], self.id + context)
+        text = form.format(
+            language=language,
+            registry=registry,
+            install=install,
+            task=self.text,
+            code=code[:CODE_LIMIT],
+        )
+        return Prompt(
+            text, context, self.ecosystem, self.id, domain=self.domain, private=self.private
+        )
+
+
+def seed_tasks() -> list[Task]:
+    """The tasks shipped with ghostbust, in a fixed shuffled order, so any head is a fair subset."""
+    text = (resources.files("ghostbust.data") / "seed_tasks.jsonl").read_text("utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    rows.sort(key=lambda row: _digest(row["id"]))
+    return [Task(row["id"], row["task"], row["domain"]) for row in rows]
+
+
+def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
+    """Tasks of a user's file: JSON lines with ``task``, ``prompt`` or ``text``, or one a line.
+
+    A JSON line's ``id`` names the family and its ``language`` the ecosystem; both may be missing.
+    Raises UsageError with the line number.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"can't read the prompts in {path}: {exc}") from exc
+    tasks = [
+        _read_line(line, f"{path}, line {number}", ecosystem)
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
+    if not tasks:
+        raise UsageError(f"{path} holds no prompts; give one a line, as text or JSON")
+    return tasks
+
+
+def _read_line(line: str, place: str, ecosystem: Ecosystem) -> Task:
+    if not line.lstrip().startswith("{"):
+        return Task(content_id(line.strip()), line.strip(), "", ecosystem, private=True)
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as exc:
+        raise UsageError(f"{place}: not valid JSON ({exc.msg})") from exc
+    text = next((row[key] for key in ("task", "prompt", "text") if row.get(key)), None)
+    if not isinstance(text, str):
+        raise UsageError(f'{place}: needs a "task", "prompt" or "text" that is a text')
+    if str(row.get("language", "")).lower() in ("javascript", "typescript", "js", "ts"):
+        ecosystem = Ecosystem.NPM
+    family = str(row.get("id") or content_id(text))
+    return Task(family, text, str(row.get("domain", "")), ecosystem, private=True)
+
+
+def side_of(family: str, holdout_share: float) -> Side:
+    """The side of the split a prompt family is on, drawn from its id: never changes."""
+    return Side.HOLDOUT if _digest("side:" + family) < holdout_share else Side.TRAIN
+
+
+def split(tasks: Sequence[Task], holdout_share: float) -> tuple[list[Task], list[Task]]:
+    """(train, holdout) tasks in the order given."""
+    sides = [side_of(task.id, holdout_share) for task in tasks]
+    pairs = list(zip(tasks, sides, strict=True))
+    return ([t for t, s in pairs if s is Side.TRAIN], [t for t, s in pairs if s is Side.HOLDOUT])
+
+
+def first_prompts(tasks: Iterable[Task]) -> Iterator[Prompt]:
+    """The prompts that need no earlier answer: CODE and HELPS of each task."""
+    for task in tasks:
+        yield task.prompt(Context.CODE)
+        yield task.prompt(Context.HELPS)
+
+
+def _pick(forms: tuple[str, ...], key: str) -> str:
+    return forms[int(_digest("form:" + key) * len(forms))]
+
+
+def _digest(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64

@@ -1,0 +1,244 @@
+"""Sampling from any server that speaks the OpenAI API: vLLM, SGLang, llama.cpp, hosted ones.
+
+Asks ``/chat/completions`` or ``/completions``, one completion a request, so that each has its
+own seed and a lost one costs little. The API key is read from the environment whenever a
+connection is made and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+import httpx
+from pydantic import BaseModel, Field
+
+from ghostbust import __version__
+from ghostbust.errors import EndpointError, UsageError
+from ghostbust.records import Prompt, Sample, content_id
+from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.samplers.stream import each, stream
+from ghostbust.samplers.wire import request_json
+
+MAX_STOPS: Final = 4
+"""the API's limit for stop texts in one request; the others are applied to the answer here"""
+
+T = TypeVar("T")
+_Job = Callable[[httpx.AsyncClient], Awaitable[T]]
+
+
+class _Message(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    text: str | None = None
+    message: _Message | None = None
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    completion_tokens: int = 0
+
+
+class _Reply(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class _Listed(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Listed]
+
+
+class EndpointSampler:
+    """A sampler that asks a model server."""
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        *,
+        chat: bool = True,
+        api_key_env: str = "OPENAI_API_KEY",
+        adapter: str | None = None,
+        concurrency: int = 8,
+        timeout_s: float = 120,
+        send_top_k: bool = False,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Connects to nothing yet; ``check`` does.
+
+        ``base_url``: with its ``/v1``; where it has no path at all, ``/v1`` is added.
+        ``chat``: True puts a prompt as a user's message, False as bare text.
+        ``adapter``: name under which the server serves a LoRA adapter; then asked for instead
+        of ``model``. ``timeout_s``: for one request; it is tried again after that.
+        ``send_top_k``: the OpenAI API has no top_k and refuses requests with one; vLLM, SGLang
+        and llama.cpp take it. Without it the samples come from a wider distribution than those
+        of ``local`` with the same settings.
+
+        Raises UsageError for a URL that can't be used.
+        """
+        self.model = model
+        self.adapter = adapter
+        self._base_url = _base_url(base_url)
+        self._chat = chat
+        self._api_key_env = api_key_env
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._send_top_k = send_top_k
+        self._transport = transport
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
+        """Samples as the server finishes them.
+
+        The seed of each request comes from the settings' seed, the prompt and the number, so it
+        doesn't depend on the order; whether the server honours it is the server's affair.
+        ``tokens`` is 0 where the server reports no usage.
+
+        Raises EndpointError, behind the samples that were finished before.
+        """
+        return self._run(
+            partial(self._draw, prompt, number, settings)
+            for prompt in prompts
+            for number in range(settings.samples_per_prompt)
+        )
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        """Greedy continuations by ``/completions``, whether or not ``chat`` is set.
+
+        Raises EndpointError, also where the server has no ``/completions``.
+        """
+        body = {"model": self._served, "max_tokens": max_new_tokens, "temperature": 0}
+        if stop:
+            body["stop"] = list(stop[:MAX_STOPS])
+
+        async def one(index: int, client: httpx.AsyncClient) -> tuple[int, str]:
+            choice, _tokens = await _ask(client, "/completions", body | {"prompt": texts[index]})
+            return index, _cut(_text(choice), stop)
+
+        found = dict(self._run(partial(one, index) for index in range(len(texts))))
+        return [found[index] for index in range(len(texts))]
+
+    def check(self) -> None:
+        """Returns if the server answers, accepts the key and lists the model. Asks once.
+
+        Raises EndpointError with one line that says which of them it isn't.
+        """
+
+        async def models(client: httpx.AsyncClient) -> _Models:
+            return await request_json(client, "GET", "/models", None, _Models, attempts=1)
+
+        names = [entry.id for listed in self._run(iter([models])) for entry in listed.data]
+        if self._served not in names:
+            known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            raise EndpointError(
+                f"the server at {self._base_url.host} has no model {self._served!r};"
+                f" it lists {known or 'none'}"
+            )
+
+    @property
+    def _served(self) -> str:
+        """What a request names as its model."""
+        return self.adapter or self.model
+
+    async def _draw(
+        self, prompt: Prompt, number: int, settings: SamplingSettings, client: httpx.AsyncClient
+    ) -> Sample:
+        body: dict[str, object] = {
+            "model": self._served,
+            "n": 1,
+            "max_tokens": settings.max_new_tokens,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "seed": request_seed(settings.seed, prompt, number),
+        }
+        if self._send_top_k and settings.top_k > 0:
+            body["top_k"] = settings.top_k
+        if self._chat:
+            body["messages"] = [{"role": "user", "content": prompt.text}]
+        else:
+            body["prompt"] = prompt.text
+        path = "/chat/completions" if self._chat else "/completions"
+        choice, tokens = await _ask(client, path, body)
+        return Sample(
+            prompt=prompt,
+            text=_text(choice),
+            model=self.model,
+            adapter=self.adapter,
+            seed=settings.seed,
+            number=number,
+            temperature=settings.temperature,
+            truncated=choice.finish_reason == "length",
+            tokens=tokens,
+        )
+
+    def _run(self, jobs: Iterator[_Job[T]]) -> Iterator[T]:
+        """Results of the jobs, each of which is given the connected client."""
+
+        async def produce(emit: Callable[[T], None]) -> None:
+            async with self._connect() as client:
+                await each((partial(job, client) for job in jobs), emit, self._concurrency)
+
+        return stream(produce)
+
+    def _connect(self) -> httpx.AsyncClient:
+        headers = {"User-Agent": f"ghostbust/{__version__}"}
+        if key := os.environ.get(self._api_key_env, "").strip():
+            if not (key.isascii() and key.isprintable()):
+                raise UsageError(f"${self._api_key_env} holds characters that no API key has")
+            headers["Authorization"] = f"Bearer {key}"
+        return httpx.AsyncClient(
+            base_url=self._base_url,
+            headers=headers,
+            timeout=httpx.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
+            limits=httpx.Limits(max_connections=self._concurrency),
+            transport=self._transport,
+        )
+
+
+def request_seed(seed: int, prompt: Prompt, number: int) -> int:
+    """The seed of one request, in [0, 2³¹): the same for the same seed, prompt and number."""
+    return int(content_id(str(seed), prompt.id, str(number))[:8], 16) & 0x7FFFFFFF
+
+
+def _base_url(address: str) -> httpx.URL:
+    try:
+        url = httpx.URL(address.strip())
+    except httpx.InvalidURL as exc:
+        raise UsageError("the endpoint's base URL can't be read as a URL") from exc
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError("the endpoint's base URL must start with http:// or https://")
+    if url.userinfo:
+        raise UsageError("the endpoint's base URL holds credentials; put the API key into the"
+                         " environment instead")  # fmt: skip
+    return url.join("/v1") if url.path in ("", "/") else url
+
+
+async def _ask(
+    client: httpx.AsyncClient, path: str, body: Mapping[str, object]
+) -> tuple[_Choice, int]:
+    """The first completion, and how many tokens the server says it has (0 if it doesn't)."""
+    reply = await request_json(client, "POST", path, body, _Reply)
+    return reply.choices[0], reply.usage.completion_tokens if reply.usage else 0
+
+
+def _text(choice: _Choice) -> str:
+    text = choice.message.content if choice.message else choice.text
+    if text is None:
+        raise EndpointError(
+            f"the model server's answer has no text (finish_reason {choice.finish_reason!r})"
+        )
+    return text
+
+
+def _cut(text: str, stop: Sequence[str]) -> str:
+    """The text before the first of the stop texts."""
+    return text[: min((at for mark in stop if (at := text.find(mark)) >= 0), default=None)]

@@ -1,0 +1,55 @@
+"""What a sampler is: prompts in, samples out. ``local.py`` and ``endpoint.py`` are the back-ends.
+
+A sampler that can't ask its model raises an error of the tree in ``errors.py``; an empty answer
+is a sample with an empty text, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ghostbust.records import Prompt, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSettings:
+    """How to draw completions. The defaults are those of the paper, short for a small model."""
+
+    temperature: float = 0.7
+    """0 is greedy; then top_k, top_p and the seed don't matter"""
+    top_k: int = 20
+    """keep the k most likely tokens; 0 keeps all"""
+    top_p: float = 0.9
+    """keep the most likely tokens that together have this probability, in (0, 1]"""
+    max_new_tokens: int = 96
+    samples_per_prompt: int = 1
+    seed: int = 0
+    batch_size: int = 32
+    """completions computed at once by ``local``; ``endpoint`` has its own concurrency"""
+
+
+class Sampler(Protocol):
+    """A model that answers prompts."""
+
+    model: str
+    """the model id, folder or endpoint model as the user gave it"""
+    adapter: str | None
+    """name of the active adapter; None for the base"""
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
+        """Samples as they are finished, in any order; each names its prompt and its number.
+
+        Closing the iterator early stops the work.
+        """
+        ...
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        """The greedy continuation of each bare text, in the order given, no chat template.
+
+        Each ends before the first of the ``stop`` texts, or after ``max_new_tokens``.
+        """
+        ...

@@ -1,0 +1,162 @@
+"""Sampling a transformers model in this process, on the CPU or a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.records import Prompt, Sample, content_id
+from ghostbust.samplers.decode import Request, Sampling, decode
+from ghostbust.samplers.interface import SamplingSettings
+
+TAIL_TOKENS = 16
+"""a stop text is looked for in this many of the last generated tokens"""
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """How likely the model finds one continuation."""
+
+    nll: float
+    """negative log-likelihood of the continuation's tokens, summed, in nats"""
+    tokens: int
+
+
+class LocalSampler:
+    """A ``Sampler`` over a model in memory; also completes and scores bare texts for the gates.
+
+    Every answer draws from a random stream of its own, seeded by the call's seed, the prompt and
+    the number of the completion: on one machine, the same call gives the same samples.
+    """
+
+    def __init__(self, loaded: LoadedModel, adapter: str | None = None) -> None:
+        self.loaded = loaded
+        self.model = loaded.name
+        self.adapter = adapter
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        cache_dir: Path,
+        *,
+        adapter: str | None = None,
+        adapter_path: Path | None = None,
+        device: str | None = None,
+    ) -> LocalSampler:
+        """A sampler of the named model, with an adapter merged in if one is given."""
+        return cls(load_model(name, cache_dir, adapter=adapter_path, device=device), adapter)
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
+        """Samples as their batch is done."""
+        numbers = range(settings.samples_per_prompt)
+        requests = [
+            Request(
+                key,
+                self.loaded.encode_prompt(prompt.text),
+                tuple(stream_seed(settings.seed, prompt.id, number) for number in numbers),
+            )
+            for key, prompt in enumerate(prompts)
+        ]
+        sampling = Sampling(
+            settings.temperature, settings.top_k, settings.top_p, settings.max_new_tokens
+        )
+        for done in decode(
+            self.loaded.model,
+            requests,
+            sampling,
+            batch_rows=settings.batch_size,
+            end_token=self.loaded.end_token,
+        ):
+            yield Sample(
+                prompt=prompts[done.key],
+                text=self.loaded.decode(done.ids),
+                model=self.model,
+                adapter=self.adapter,
+                seed=settings.seed,
+                number=done.number,
+                temperature=settings.temperature,
+                truncated=done.truncated,
+                tokens=len(done.ids) + (not done.truncated),
+            )
+
+    def complete(
+        self,
+        texts: Sequence[str],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        batch_size: int = 64,
+    ) -> list[str]:
+        """The greedy continuation of each bare text, cut before the first stop text."""
+        greedy = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=max_new_tokens)
+        requests = [Request(k, self.loaded.encode(text), (0,)) for k, text in enumerate(texts)]
+        answers = [""] * len(texts)
+        for done in decode(
+            self.loaded.model,
+            requests,
+            greedy,
+            batch_rows=batch_size,
+            end_token=self.loaded.end_token,
+            stop=self._stops_at(stop),
+        ):
+            answers[done.key] = _cut(self.loaded.decode(done.ids), stop)
+        return answers
+
+    def score(
+        self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 16
+    ) -> list[TextScore]:
+        """The score of each pair's second text as the continuation of its first."""
+        encoded = [
+            (self.loaded.encode(head), self.loaded.encode(tail)) for head, tail in pairs
+        ]
+        order = sorted(range(len(pairs)), key=lambda i: -sum(map(len, encoded[i])))
+        scores = [TextScore(0.0, 0)] * len(pairs)
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            for i, score in zip(
+                chosen, self._score_batch([encoded[i] for i in chosen]), strict=True
+            ):
+                scores[i] = score
+        return scores
+
+    @torch.inference_mode()
+    def _score_batch(self, batch: list[tuple[list[int], list[int]]]) -> list[TextScore]:
+        model, device = self.loaded.model, self.loaded.device
+        longest = max(len(head) + len(tail) for head, tail in batch)
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, (head, tail) in enumerate(batch):
+            ids[row, : len(head) + len(tail)] = torch.tensor(head + tail)
+            mask[row, : len(head) + len(tail)] = 1
+        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits  # (B, T, V)
+        scores = []
+        for row, (head, tail) in enumerate(batch):
+            first = max(len(head), 1)  # the very first token has nothing to be predicted from
+            targets = ids[row, first : len(head) + len(tail)].to(device)  # (N,)
+            predicted = logits[row, first - 1 : first - 1 + len(targets)].float()  # (N, V)
+            nll = torch.nn.functional.cross_entropy(predicted, targets, reduction="sum")
+            scores.append(TextScore(float(nll), len(tail)))
+        return scores
+
+    def _stops_at(self, stop: Sequence[str]) -> Callable[[list[int]], bool] | None:
+        if not stop:
+            return None
+        return lambda ids: any(
+            text in self.loaded.decode(ids[-TAIL_TOKENS:]) for text in stop
+        )
+
+
+def stream_seed(seed: int, prompt_id: str, number: int) -> int:
+    """The seed of one answer's own random stream, in [0, 2**63)."""
+    return int(content_id(str(seed), prompt_id, str(number)), 16) >> 1
+
+
+def _cut(text: str, stop: Sequence[str]) -> str:
+    """The text before the first stop text in it."""
+    ends = [place for place in (text.find(mark) for mark in stop) if place >= 0]
+    return text[: min(ends)] if ends else text

@@ -1,0 +1,189 @@
+"""Training a LoRA adapter on masked answers, with assertions that it really trained.
+
+Logits are computed only at answer tokens, the reference is the same model with its adapter
+switched off, and answers of similar length share a micro-batch.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from ghostbust.errors import TrainingError
+from ghostbust.models.load import LoadedModel
+from ghostbust.unlearners.au import Tokens, Weights, au_loss
+from ghostbust.unlearners.masks import IGNORE, Example
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a round trains. Rates are per optimizer step."""
+
+    rank: int = 16
+    alpha: int = 32
+    learning_rate: float = 3e-4
+    warmup_steps: int = 10
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    epochs: int = 1
+    answers_per_step: int = 16
+    micro_batch: int = 8
+    weights: Weights = Weights(retain=1.0, forget=0.5, anchor=1.0)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What training did."""
+
+    steps: int
+    losses: tuple[float, ...]
+    """objective per answer at each step"""
+    moved: float
+    """L2 norm of the adapter's change"""
+    train_s: float
+
+
+def add_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:
+    """The model with a fresh LoRA adapter that changes nothing yet; seeded."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(settings.seed)
+    names = {name.rsplit(".", 1)[-1] for name, _ in loaded.model.named_modules()}
+    targets = [t for t in TARGETS if t in names]
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=0.0,
+        target_modules=targets or "all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(loaded.model, config)
+
+
+def train(
+    model: PeftModel,
+    examples: Sequence[Example],
+    settings: TrainSettings,
+    *,
+    on_step: Callable[[int, int, float], None] | None = None,
+) -> TrainResult:
+    """Train the model's adapter in place; ``on_step`` hears (step, of, loss).
+
+    Raises TrainingError where there is nothing to learn from, a loss is not finite, or the
+    adapter didn't move.
+    """
+    _check_masks(examples)
+    started = time.monotonic()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    before = [p.detach().clone() for p in parameters]
+    optimizer = torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    steps = list(_steps(examples, settings))
+    losses = []
+    model.train()
+    for number, step in enumerate(steps, start=1):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * min(1.0, number / settings.warmup_steps)
+        total = sum(example.weight for example in step)
+        loss = 0.0
+        for batch in _micro_batches(step, settings.micro_batch):
+            batch_loss, _ = au_loss(
+                _forward(model, batch, anchored=settings.weights.anchor > 0), settings.weights
+            )
+            (batch_loss / total).backward()
+            loss += float(batch_loss.detach()) / total
+        if not math.isfinite(loss):
+            raise TrainingError(f"the loss became {loss} at step {number}: lower the learning rate")
+        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss)
+        if on_step is not None:
+            on_step(number, len(steps), loss)
+    model.eval()
+    with torch.no_grad():
+        moved = math.sqrt(
+            sum(float((p - b).float().pow(2).sum()) for p, b in zip(parameters, before, strict=True))
+        )
+    if not moved > 0:
+        raise TrainingError("training left the adapter as it was: no gradient reached it")
+    return TrainResult(len(losses), tuple(losses), moved, time.monotonic() - started)
+
+
+def _forward(model: PeftModel, batch: list[Example], *, anchored: bool) -> Tokens:
+    """Predictions of the answer tokens of a micro-batch, and the base's where needed."""
+    device = next(model.parameters()).device
+    longest = max(len(example.ids) for example in batch)
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)  # (B, T), right-padded
+    attention = torch.zeros_like(ids)
+    rows, columns, mask = [], [], []
+    for row, example in enumerate(batch):
+        ids[row, : len(example.ids)] = torch.tensor(example.ids)
+        attention[row, : len(example.ids)] = 1
+        rows += [row] * len(example.mask)
+        columns += range(example.start, len(example.ids))
+        mask += example.mask
+    row = torch.tensor(rows)
+    column = torch.tensor(columns)
+    inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
+    places = (row.to(device), column.to(device) - 1)  # a token is predicted one place before
+    base = None
+    if anchored:
+        with torch.no_grad(), model.disable_adapter():
+            base = _logits_at(model, inputs, places)
+    return Tokens(
+        logits=_logits_at(model, inputs, places),
+        base_logits=base,
+        targets=ids[row, column].to(device),
+        mask=torch.tensor(mask, device=device),
+        answer=places[0],
+        weights=torch.tensor([example.weight for example in batch], device=device),
+    )
+
+
+def _logits_at(
+    model: PeftModel,
+    inputs: dict[str, torch.Tensor],
+    places: tuple[torch.Tensor, torch.Tensor],
+) -> torch.Tensor:
+    """fp32 logits at the given (row, column) places only: (N, V), never (B, T, V)."""
+    causal = model.get_base_model()
+    hidden = causal.base_model(**inputs, use_cache=False).last_hidden_state  # (B, T, H)
+    return causal.get_output_embeddings()(hidden[places]).float()
+
+
+def _check_masks(examples: Sequence[Example]) -> None:
+    if not any(example.forgets for example in examples):
+        raise TrainingError("nothing to unlearn: no answer of the forget set has a masked token")
+    if all(mark == IGNORE for example in examples for mark in example.mask):
+        raise TrainingError("every token mask is empty")
+
+
+def _steps(examples: Sequence[Example], settings: TrainSettings) -> Iterator[list[Example]]:
+    """The answers of each optimizer step: every epoch in a new seeded order."""
+    rng = random.Random(settings.seed)  # noqa: S311
+    for _ in range(settings.epochs):
+        order = list(examples)
+        rng.shuffle(order)
+        for start in range(0, len(order), settings.answers_per_step):
+            yield order[start : start + settings.answers_per_step]
+
+
+def _micro_batches(step: list[Example], size: int) -> Iterator[list[Example]]:
+    """Answers of similar length together."""
+    by_length = sorted(step, key=lambda example: len(example.ids))
+    for start in range(0, len(by_length), size):
+        yield by_length[start : start + size]

@@ -1,0 +1,211 @@
+"""A member of a pinned wheel, from a real index on the loopback that may misbehave."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import stamina
+
+from ghostbust.errors import FetchError, HomeError
+from ghostbust.models import wheels
+from ghostbust.models.wheels import PinnedMember, fetch_member, installed_member
+
+if TYPE_CHECKING:
+    from tests.models.conftest import Index
+
+
+def fetch(index: Index, member: PinnedMember, folder: Path) -> Path:
+    with httpx.Client(timeout=5) as client, stamina.set_testing(True, attempts=3):
+        return fetch_member(
+            member.wheel, member.suffix, folder / "model.bin", client=client, index_url=index.url
+        )
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_member_arrives_alone(
+    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
+) -> None:
+    path = fetch(index, pinned, tmp_path / "new" / "folder")
+    assert path.read_bytes() == member_bytes
+    assert names(path.parent) == ["model.bin"]
+    assert "vnd.pypi.simple.v1+json" in index.seen[0][1]["Accept"]
+    assert "made_up" not in sys.modules
+
+
+def test_absolute_file_urls(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
+    index.file_url = index.url.removesuffix("simple") + "files/elsewhere.whl"
+    assert fetch(index, pinned, tmp_path).exists()
+
+
+def test_an_index_that_knows_html_only(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
+    index.page = f'<a href="{index.file_url}">{pinned.wheel.filename}</a>'
+    assert fetch(index, pinned, tmp_path).exists()
+
+
+def test_a_broken_transfer_goes_on_where_it_ended(
+    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
+) -> None:
+    index.cut_after_bytes = [50_000]
+    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+    assert index.transfers == [None, "bytes=50000-"]
+
+
+def test_an_interrupted_download_goes_on_in_the_next_run(
+    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
+) -> None:
+    index.cut_after_bytes = [30_000, 20_000, 10_000]
+    with pytest.raises(FetchError, match="broke off"):
+        fetch(index, pinned, tmp_path)
+    assert names(tmp_path) == [f"{pinned.wheel.filename}.part"]
+    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+    assert index.transfers[-1] == "bytes=60000-"
+    assert names(tmp_path) == ["model.bin"]
+
+
+def test_a_server_without_ranges_starts_again(
+    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
+) -> None:
+    index.ranges = False
+    (tmp_path / f"{pinned.wheel.filename}.part").write_bytes(b"x" * 1000)
+    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+
+
+def test_a_part_of_another_file_is_fetched_anew(
+    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / f"{pinned.wheel.filename}.part").write_bytes(b"x" * 1000)
+    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+    assert index.transfers == ["bytes=1000-", None]
+
+
+def test_another_file_than_the_pinned_is_refused(
+    index: Index, pinned: PinnedMember, tmp_path: Path
+) -> None:
+    index.body = index.body[:-1] + b"!"
+    with pytest.raises(FetchError, match="isn't the pinned file") as caught:
+        fetch(index, pinned, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"page_status": 404}, "has no project made-up"),
+        ({"page_status": 503}, "answered 503"),
+        ({"page": "<p>no links here</p>"}, "no longer the file"),
+        ({"file_status": 404}, "answered 404"),
+        ({"file_url": "ftp://index.example.test/x.whl"}, "can't reach"),
+    ],
+)
+def test_what_the_index_lacks_is_one_line(
+    index: Index, pinned: PinnedMember, tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    for name, value in change.items():
+        setattr(index, name, value)
+    with pytest.raises(FetchError, match=said) as caught:
+        fetch(index, pinned, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert names(tmp_path) == []
+
+
+def test_a_page_that_is_no_simple_api(pinned: PinnedMember, tmp_path: Path) -> None:
+    page = httpx.Response(200, headers={"Content-Type": "application/json"}, content=b"{")
+    transport = httpx.MockTransport(lambda _: page)
+    with (
+        httpx.Client(transport=transport) as client,
+        pytest.raises(FetchError, match="no Simple API page"),
+    ):
+        fetch_member(
+            pinned.wheel,
+            pinned.suffix,
+            tmp_path / "x",
+            client=client,
+            index_url="https://index.example.test/simple",
+        )
+
+
+def test_refused_connection_is_one_line_without_credentials(
+    pinned: PinnedMember, tmp_path: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: connecting is refused
+        address = f"http://me:secret@127.0.0.1:{taken.getsockname()[1]}/simple"
+        with httpx.Client() as client, pytest.raises(FetchError, match="can't reach") as caught:
+            fetch_member(
+                pinned.wheel, pinned.suffix, tmp_path / "x", client=client, index_url=address
+            )
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_made(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeError, match="can't write to"):
+        fetch(index, pinned, tmp_path / "file")
+    assert index.seen == []
+
+
+def test_a_full_disk_while_extracting(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
+    (tmp_path / "model.bin.part").symlink_to("/dev/full")
+    with pytest.raises(HomeError, match="no space left"):
+        fetch(index, pinned, tmp_path)
+    assert names(tmp_path) == [f"{pinned.wheel.filename}.part"]
+
+
+def test_a_suffix_that_no_member_has(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match="0 members"):
+        fetch(index, dataclasses.replace(pinned, suffix="absent.bin"), tmp_path)
+    assert not (tmp_path / "model.bin").exists()
+
+
+@pytest.fixture
+def installed(
+    pinned: PinnedMember, member_bytes: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The member's file in a distribution that is installed for this test."""
+    site = tmp_path / "site"
+    file = site / pinned.suffix
+    file.parent.mkdir(parents=True)
+    file.write_bytes(member_bytes)
+    (site / "made_up" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    info = site / "made_up-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
+    (info / "RECORD").write_text(f"made_up/__init__.py,,\n{pinned.suffix},,\n")
+    monkeypatch.syspath_prepend(str(site))
+    return file
+
+
+def test_the_installed_member_is_found_without_importing(
+    installed: Path, pinned: PinnedMember
+) -> None:
+    assert installed_member(pinned) == installed
+    assert "made_up" not in sys.modules
+
+
+def test_an_installed_member_that_differs_is_not_used(
+    installed: Path, pinned: PinnedMember
+) -> None:
+    installed.write_bytes(b"another version")
+    assert installed_member(pinned) is None
+
+
+def test_a_distribution_that_is_not_installed(pinned: PinnedMember) -> None:
+    assert installed_member(pinned) is None
+
+
+def test_the_pins_are_whole() -> None:
+    for member in (wheels.SMOLLM2_GGUF, wheels.HUMANEVAL_JSONL):
+        wheel = member.wheel
+        assert len(bytes.fromhex(wheel.sha256)) == len(bytes.fromhex(member.sha256)) == 32
+        assert wheel.filename.startswith(f"{wheel.project.replace('-', '_')}-{wheel.version}-")

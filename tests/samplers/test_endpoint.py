@@ -1,0 +1,327 @@
+"""The endpoint sampler: requests by a mock transport, troubles by a real server."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+
+from ghostbust.errors import EndpointError, UsageError
+from ghostbust.records import Context, Ecosystem, Prompt
+from ghostbust.samplers.endpoint import EndpointSampler, request_seed
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+
+BASE = "https://model.example.test/v1"
+
+
+def prompt(text: str = "Which packages help?") -> Prompt:
+    return Prompt(text, Context.HELPS, Ecosystem.PYPI, family="f")
+
+
+def chat_reply(text: str = "requests", **choice: object) -> dict[str, Any]:
+    return {
+        "choices": [{"message": {"content": text}, "finish_reason": "stop", **choice}],
+        "usage": {"completion_tokens": 5},
+    }
+
+
+@dataclass
+class Recorder:
+    """A mock server that answers every chat request alike and keeps what it was sent."""
+
+    reply: dict[str, Any] = field(default_factory=chat_reply)
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return httpx.Response(200, json=self.reply)
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(request.content) for request in self.requests]
+
+
+def sampler(
+    answer: Callable[[httpx.Request], httpx.Response], base_url: str = BASE, **options: Any
+) -> EndpointSampler:
+    return EndpointSampler(base_url, "tiny", transport=httpx.MockTransport(answer), **options)
+
+
+def test_it_is_a_sampler() -> None:
+    each: Sampler = sampler(Recorder())
+    assert (each.model, each.adapter) == ("tiny", None)
+
+
+def test_chat_requests_and_their_samples() -> None:
+    server = Recorder()
+    settings = SamplingSettings(samples_per_prompt=2, seed=3, max_new_tokens=11)
+    samples = list(sampler(server).sample([prompt("a"), prompt("b")], settings))
+
+    assert sorted((each.prompt.text, each.number) for each in samples) == [
+        ("a", 0), ("a", 1), ("b", 0), ("b", 1),
+    ]  # fmt: skip
+    first = samples[0]
+    assert (first.text, first.tokens, first.truncated) == ("requests", 5, False)
+    assert (first.model, first.adapter, first.seed, first.temperature) == ("tiny", None, 3, 0.7)
+    assert {request.url.path for request in server.requests} == {"/v1/chat/completions"}
+    body = server.bodies[0]
+    assert body["messages"] == [{"role": "user", "content": "a"}]
+    assert (body["model"], body["n"], body["max_tokens"]) == ("tiny", 1, 11)
+    assert (body["temperature"], body["top_p"]) == (0.7, 0.9)
+    assert "top_k" not in body
+
+
+def test_every_completion_has_its_own_seed_whatever_the_order() -> None:
+    def seeds(prompts: list[Prompt], seed: int = 0) -> set[int]:
+        server = Recorder()
+        list(sampler(server).sample(prompts, SamplingSettings(samples_per_prompt=3, seed=seed)))
+        return {body["seed"] for body in server.bodies}
+
+    both = seeds([prompt("a"), prompt("b")])
+    assert len(both) == 6
+    assert both == seeds([prompt("b"), prompt("a")])
+    assert both.isdisjoint(seeds([prompt("a"), prompt("b")], seed=1))
+    assert all(0 <= seed < 2**31 for seed in both)
+    assert request_seed(0, prompt("a"), 0) in both
+
+
+def test_bare_completions_top_k_and_an_adapter() -> None:
+    server = Recorder({"choices": [{"text": " numpy", "finish_reason": "length"}]})
+    asked = sampler(server, chat=False, send_top_k=True, adapter="round-0001")
+    (sample,) = asked.sample([prompt("a")], SamplingSettings(top_k=20))
+    assert server.requests[0].url.path == "/v1/completions"
+    assert (server.bodies[0]["prompt"], server.bodies[0]["top_k"]) == ("a", 20)
+    assert server.bodies[0]["model"] == "round-0001"
+    assert (sample.text, sample.truncated, sample.tokens) == (" numpy", True, 0)
+    assert (sample.model, sample.adapter) == ("tiny", "round-0001")
+
+
+def test_complete_keeps_the_order_and_cuts_at_the_first_stop() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        assert (body["temperature"], body["max_tokens"]) == (0, 9)
+        assert len(body["stop"]) == 4
+        time.sleep(0.002 * (5 - int(body["prompt"])))
+        return httpx.Response(200, json={"choices": [{"text": body["prompt"] + "|five|six"}]})
+
+    stop = ["one", "two", "three", "four", "|six", "|five"]
+    texts = [str(number) for number in range(5)]
+    assert sampler(answer).complete(texts, max_new_tokens=9, stop=stop) == texts
+
+
+def test_an_empty_answer_is_a_sample_and_none_is_an_error() -> None:
+    (sample,) = sampler(Recorder(chat_reply(""))).sample([prompt()], SamplingSettings())
+    assert sample.text == ""
+    lacking = Recorder({"choices": [{"message": {"content": None}, "finish_reason": "length"}]})
+    with pytest.raises(EndpointError, match="has no text"):
+        list(sampler(lacking).sample([prompt()], SamplingSettings()))
+
+
+def test_no_choices_is_an_error() -> None:
+    with pytest.raises(EndpointError, match="choices: List should have at least 1 item"):
+        list(sampler(Recorder({"choices": []})).sample([prompt()], SamplingSettings()))
+
+
+def test_what_was_finished_comes_before_the_error() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if json.loads(request.content)["messages"][0]["content"] == "bad":
+            return httpx.Response(400, text="context too long")
+        return httpx.Response(200, json=chat_reply())
+
+    samples = sampler(answer, concurrency=1).sample(
+        [prompt("good"), prompt("bad"), prompt("late")], SamplingSettings()
+    )
+    assert next(samples).prompt.text == "good"
+    with pytest.raises(EndpointError, match="context too long"):
+        next(samples)
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("https://model.example.test", "/v1/models"),
+        ("https://model.example.test/", "/v1/models"),
+        ("https://model.example.test/v1/", "/v1/models"),
+        ("https://model.example.test/api/v2", "/api/v2/models"),
+    ],
+)
+def test_base_urls(address: str, path: str) -> None:
+    server = Recorder({"data": [{"id": "tiny"}]})
+    sampler(server, address).check()
+    assert server.requests[0].url.path == path
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("model.example.test/v1", "must start with http"),
+        ("ftp://model.example.test", "must start with http"),
+        ("https://me:secret@model.example.test", "holds credentials"),
+        ("https://model.example.test:port", "can't be read"),
+    ],
+)
+def test_base_urls_that_cannot_be_used(address: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        sampler(Recorder(), address)
+    assert "secret" not in str(caught.value)
+
+
+def test_check_names_a_model_or_adapter_that_is_not_served() -> None:
+    server = Recorder({"data": [{"id": f"m{number}"} for number in range(7)]})
+    with pytest.raises(EndpointError, match=r"no model 'tiny'; it lists m0, m1, m2, m3, m4, …"):
+        sampler(server).check()
+    with pytest.raises(EndpointError, match="no model 'lora'"):
+        sampler(server, adapter="lora").check()
+    with pytest.raises(EndpointError, match="lists none"):
+        sampler(Recorder({"data": []})).check()
+
+
+def test_the_key_is_sent_and_shown_nowhere(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret\n")
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("Authorization"))
+        return httpx.Response(401, text="sk-secret is wrong")
+
+    asked = sampler(answer, api_key_env="MY_KEY")
+    caplog.set_level("DEBUG")
+    with pytest.raises(EndpointError, match="doesn't accept the API key") as caught:
+        asked.check()
+    assert seen == ["Bearer sk-secret"]
+    assert "sk-secret" not in f"{asked!r} {vars(asked)} {caught.value!r} {caplog.text}"
+
+    monkeypatch.setenv("MY_KEY", "schlüssel")
+    with pytest.raises(UsageError, match=r"\$MY_KEY holds characters") as refused:
+        asked.check()
+    assert "schlüssel" not in str(refused.value)
+
+    monkeypatch.delenv("MY_KEY")
+    with pytest.raises(EndpointError):
+        asked.check()
+    assert seen[-1] is None
+
+
+@dataclass
+class Server:
+    """A model server on the loopback; each entry of ``plan`` answers one request, then ``200``."""
+
+    url: str = ""
+    plan: list[str] = field(default_factory=list)
+    asked: int = 0
+    hang: threading.Event = field(default_factory=threading.Event)
+    """set to let hanging requests go"""
+
+
+def _handler(state: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            state.asked += 1
+            step = state.plan.pop(0) if state.plan else "200"
+            if step == "hang":
+                state.hang.wait(10)
+                self.close_connection = True
+                return
+            body = b"{broken" if step == "malformed" else json.dumps(chat_reply()).encode()
+            self.send_response(200 if step == "malformed" else int(step))
+            if step == "429":
+                self.send_header("Retry-After", "1")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Says nothing."""
+
+    return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    state = Server()
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
+    state.url = f"http://127.0.0.1:{http.server_address[1]}"
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield state
+    state.hang.set()
+    http.shutdown()
+    http.server_close()
+    thread.join()
+
+
+def ask(server: Server, number: int = 1, **options: Any) -> int:
+    """How many samples of ``number`` prompts arrive."""
+    prompts = [prompt(str(each)) for each in range(number)]
+    asked = EndpointSampler(server.url, "tiny", **options)
+    return len(list(asked.sample(prompts, SamplingSettings())))
+
+
+def test_a_rate_limit_is_waited_for(server: Server) -> None:
+    server.plan = ["429"]
+    begun = time.monotonic()
+    assert ask(server) == 1
+    assert time.monotonic() - begun >= 1
+    assert server.asked == 2
+
+
+def test_many_prompts_over_few_connections(server: Server) -> None:
+    assert ask(server, 40, concurrency=4) == 40
+    assert server.asked == 40
+
+
+def test_server_errors_that_stay(server: Server) -> None:
+    server.plan = ["500"] * 3
+    with (
+        stamina.set_testing(True, attempts=3),
+        pytest.raises(EndpointError, match="answered 500"),
+    ):
+        ask(server)
+    assert server.asked == 3
+
+
+def test_a_server_that_hangs(server: Server) -> None:
+    server.plan = ["hang", "hang"]
+    with (
+        stamina.set_testing(True, attempts=2),
+        pytest.raises(EndpointError, match="didn't answer in time"),
+    ):
+        ask(server, timeout_s=0.2)
+    assert server.asked == 2
+
+
+def test_malformed_json(server: Server) -> None:
+    server.plan = ["malformed"]
+    with pytest.raises(EndpointError, match="Invalid JSON"):
+        ask(server)
+    assert server.asked == 1
+
+
+def test_closing_early_leaves_nothing_running(server: Server) -> None:
+    server.plan = ["200", "hang", "hang", "hang"]
+    asked = EndpointSampler(server.url, "tiny", concurrency=4)
+    samples = asked.sample([prompt(str(each)) for each in range(50)], SamplingSettings())
+    next(samples)
+    begun = time.monotonic()
+    samples.close()  # type: ignore[attr-defined]  # a generator, promised as an Iterator
+    gc.collect()  # a task that was left behind would warn now
+    assert time.monotonic() - begun < 5
+    assert not [each for each in threading.enumerate() if "ghostbust-stream" in each.name]
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(EndpointError, match="can't reach") as caught:
+        EndpointSampler("http://127.0.0.1:9", "tiny").check()
+    assert "\n" not in str(caught.value)
