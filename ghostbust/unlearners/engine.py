@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,7 +39,7 @@ class TrainSettings:
     epochs: int = 1
     answers_per_step: int = 16
     micro_batch: int = 8
-    weights: Weights = Weights(retain=1.0, forget=0.5, anchor=1.0)
+    weights: Weights = field(default_factory=lambda: Weights(retain=1.0, forget=0.5, anchor=1.0))
     seed: int = 0
 
 

@@ -1,0 +1,106 @@
+"""Adapter folders: complete or not there, with a manifest that says what made them.
+
+A folder is written aside, its manifest last, and then renamed into place. Only safetensors
+weights are kept; the manifest holds the hash of every file, and reading checks them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ghostbust
+from ghostbust.errors import HomeError, ModelError
+
+MANIFEST = "ghostbust.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What made an adapter, and the hashes of its files."""
+
+    name: str
+    model: str
+    """the base, as the user gave it"""
+    facts: Mapping[str, Any]
+    """provenance: round, method, seed, settings, data; JSON values"""
+    version: str
+    """of ghostbust"""
+    files: Mapping[str, str]
+    """file name to SHA-256"""
+
+
+def write_adapter(
+    folder: Path, *, model: str, facts: Mapping[str, Any], save: Callable[[Path], None]
+) -> Manifest:
+    """Make a complete adapter folder; ``save`` puts the weights and their config into it.
+
+    Nothing is left behind on failure. Raises HomeError where the disk refuses, or where the
+    folder is there already: names are never reused.
+    """
+    if folder.exists():
+        raise HomeError(f"the adapter folder {folder} is there already; names are never reused")
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir(parents=True, mode=0o700)
+        save(aside)
+        files = {
+            path.name: _hash(path)
+            for path in sorted(aside.iterdir())
+            if path.suffix in (".safetensors", ".json")
+        }
+        for path in aside.iterdir():
+            if path.name not in files:
+                path.unlink()  # the model card that peft adds
+        manifest = Manifest(folder.name, model, facts, ghostbust.__version__, files)
+        (aside / MANIFEST).write_text(json.dumps(_plain(manifest), indent=2), "utf-8")
+        os.replace(aside, folder)
+    except OSError as exc:
+        raise HomeError(f"can't write the adapter {folder}: {exc.strerror or exc}") from exc
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return manifest
+
+
+def read_adapter(folder: Path) -> Manifest:
+    """The manifest of a complete adapter, every file checked against its hash.
+
+    Raises ModelError where the folder is incomplete, changed or not ghostbust's.
+    """
+    try:
+        row = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if row["format"] != FORMAT:
+            raise ModelError(f"{folder} was written by another version of ghostbust")
+        manifest = Manifest(
+            row["name"], row["model"], row["facts"], row["version"], row["files"]
+        )
+        for name, digest in manifest.files.items():
+            if _hash(folder / name) != digest:
+                raise ModelError(f"{folder / name} was changed after training; don't serve it")
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
+    return manifest
+
+
+def _plain(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "name": manifest.name,
+        "model": manifest.model,
+        "version": manifest.version,
+        "facts": dict(manifest.facts),
+        "files": dict(manifest.files),
+    }
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,249 @@
+"""The settings: from a TOML file and the environment, checked, and never changed afterwards.
+
+An environment variable ``GHOSTBUST_SECTION__KEY`` comes before the file, the file before the
+default. Every key stands in docs/reference/config.md, which a test compares with the models here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from ghostbust.errors import ConfigError
+from ghostbust.home import Home
+
+FILE_NAME: Final = "ghostbust.toml"
+PREFIX: Final = "GHOSTBUST_"
+
+
+class Section(BaseModel):
+    """What all sections share: unknown keys are errors, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ModelSettings(Section):
+    """Which model is watched, and how it is reached."""
+
+    name: str = "smollm2"
+    """`smollm2` for the embedded model, a Hugging Face id, or a folder"""
+    endpoint: str | None = None
+    """base URL of an OpenAI-compatible server to sample from; none: the model runs here"""
+    endpoint_model: str | None = None
+    """the model's name at the endpoint; none: `name`"""
+    chat: bool = True
+    """ask through the chat template or chat endpoint; false: bare completion"""
+    api_key_env: str = "OPENAI_API_KEY"
+    """name of the environment variable that holds the endpoint's API key"""
+    device: str | None = None
+    """torch device such as `cuda:0`; none: an accelerator if there is one"""
+
+
+class SamplingSettings(Section):
+    """How completions are drawn."""
+
+    temperature: float = Field(default=0.7, ge=0)
+    """0 is greedy"""
+    top_k: int = Field(default=20, ge=0)
+    """the k most likely tokens are kept; 0 keeps all"""
+    top_p: float = Field(default=0.9, gt=0, le=1)
+    """the most likely tokens with together this probability are kept"""
+    max_new_tokens: int = Field(default=128, ge=1)
+    """tokens after which an answer is cut off"""
+    samples_per_prompt: int = Field(default=2, ge=1)
+    """completions of each prompt"""
+    batch_rows: int = Field(default=64, ge=1)
+    """completions computed at once by a model that runs here"""
+
+
+class RegistrySettings(Section):
+    """Who is asked whether a name is real."""
+
+    mode: Literal["snapshot", "live", "auto"] = "auto"
+    """`snapshot`: no network; `live`: the registries; `auto`: live for what a snapshot lacks"""
+
+
+class PromptSettings(Section):
+    """What the model is asked."""
+
+    files: tuple[Path, ...] = ()
+    """JSON-lines files with prompts of your own; relative to the settings file"""
+    keep: bool = False
+    """store the texts of your own prompts and their answers; false: hashes only"""
+    holdout_share: float = Field(default=0.25, gt=0, lt=1)
+    """share of the prompt families that never train and measure the gates"""
+
+
+class TrainingSettings(Section):
+    """How a round trains its adapter."""
+
+    method: str = "au"
+    """the unlearning method"""
+    rank: int = Field(default=16, ge=1)
+    """LoRA rank"""
+    alpha: int = Field(default=32, ge=1)
+    """LoRA alpha: updates are scaled by alpha / rank"""
+    lr: float = Field(default=2e-4, gt=0)
+    """learning rate"""
+    epochs: int = Field(default=1, ge=1)
+    """passes over the forget and retain sets"""
+    max_answers: int = Field(default=1024, ge=2)
+    """answers in the forget and retain sets together"""
+
+
+class GateSettings(Section):
+    """What a candidate must show before it serves."""
+
+    min_drop: float = Field(default=0.5, gt=0, le=1)
+    """least relative fall of the held-out hallucination rate"""
+    volume_low: float = Field(default=0.8, gt=0, le=1)
+    """least real names per answer, as a share of the base's"""
+    volume_high: float = Field(default=1.25, ge=1)
+    """most real names per answer, as a share of the base's"""
+    humaneval_tasks: int = Field(default=164, ge=1, le=164)
+    """HumanEval tasks that are run"""
+    humaneval_margin: float = Field(default=0.05, gt=0, lt=1)
+    """largest fall of pass@1 that is let through"""
+    likelihood_margin: float = Field(default=0.02, gt=0)
+    """largest loss of log-likelihood of the canonical solutions, in nats per token"""
+    max_new_tokens: int = Field(default=256, ge=1)
+    """tokens after which a HumanEval answer is cut off"""
+
+
+class DiscoverySettings(Section):
+    """How prompts that elicited inventions are followed up."""
+
+    explore_share: float = Field(default=0.3, ge=0, le=1)
+    """share of a watch's prompts that are fresh ones"""
+    variants_per_prompt: int = Field(default=2, ge=1)
+    """rewritings of a prompt that paid off"""
+
+
+class DaemonSettings(Section):
+    """When the daemon does what."""
+
+    watch_every_s: float = Field(default=3600, gt=0)
+    """seconds from one watch to the next"""
+    watch_prompts: int = Field(default=64, ge=1)
+    """prompts in a watch"""
+    round_min_new: int = Field(default=200, ge=1)
+    """names first seen since the last round without which none begins"""
+    round_every_s: float = Field(default=3600, gt=0)
+    """seconds from one look whether a round is due to the next"""
+    recheck_every_s: float = Field(default=86400, gt=0)
+    """seconds after which an invented name is looked up again"""
+    promote: Literal["auto", "review"] = "auto"
+    """`auto`: a candidate that passes serves; `review`: it waits for a person"""
+
+
+class Config(BaseSettings):
+    """All settings. Made by `load_config`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+    )
+
+    model: ModelSettings = ModelSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    registry: RegistrySettings = RegistrySettings()
+    prompts: PromptSettings = PromptSettings()
+    training: TrainingSettings = TrainingSettings()
+    gates: GateSettings = GateSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
+    daemon: DaemonSettings = DaemonSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then what `load_config` read from the file."""
+        return env_settings, init_settings
+
+
+def load_config(path: Path | None, home: Home) -> Config:
+    """The settings from ``path``, else ./ghostbust.toml, else the home folder's, else defaults.
+
+    The environment comes before the file. Raises ConfigError, one line, for a ``path`` that
+    isn't there, broken TOML, an unknown key, or a value of the wrong type or out of range.
+    """
+    file = path or next((f for f in (Path(FILE_NAME), home.config) if f.is_file()), None)
+    data = {} if file is None else _read(file)
+    _check_variables(os.environ)
+    try:
+        return Config(**data)
+    except ValidationError as exc:
+        raise ConfigError(_explain(exc.errors()[0], file)) from exc
+    except SettingsError as exc:
+        # Raised for a variable that should hold JSON (a list, a whole section) and doesn't.
+        raise ConfigError(f"{exc}: expected JSON") from exc
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The file's tables, its relative prompt files made relative to where it lies."""
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"can't read the settings file {file}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{file} isn't valid TOML: {exc}") from exc
+    prompts = data.get("prompts")
+    if isinstance(prompts, dict) and isinstance(prompts.get("files"), list):
+        prompts["files"] = [
+            file.parent / Path(name).expanduser() if isinstance(name, str) else name
+            for name in prompts["files"]
+        ]
+    return data
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """Raises ConfigError for a variable whose section there isn't; pydantic would ignore it."""
+    for variable in environment:
+        section, separator, _ = variable.removeprefix(PREFIX).lower().partition("__")
+        if variable.startswith(PREFIX) and separator and section not in Config.model_fields:
+            raise ConfigError(
+                f"environment variable {variable}: unknown section{_nearest(section, Config)}"
+            )
+
+
+def _explain(error: ErrorDetails, file: Path | None) -> str:
+    """Where the fault is, which key, and what was expected there."""
+    keys = [str(part) for part in error["loc"]]
+    variable = PREFIX + "__".join(keys[:2]).upper()
+    where = f"environment variable {variable}" if variable in os.environ else str(file)
+    if error["type"] != "extra_forbidden":
+        expected = error["msg"].removeprefix("Input ")
+        return f"{where}: {'.'.join(keys)}: {expected}, not {error['input']!r}"
+    owner: type[BaseModel] = Config
+    for section in keys[:-1]:
+        owner = Config.model_fields[section].annotation or Config
+    return f"{where}: unknown key {'.'.join(keys)}{_nearest(keys[-1], owner)}"
+
+
+def _nearest(key: str, owner: type[BaseModel]) -> str:
+    """The likeliest known key, else all of them, as the end of a message."""
+    close = difflib.get_close_matches(key, owner.model_fields, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(owner.model_fields)}"

@@ -1,0 +1,129 @@
+"""The home folder: where the database, the adapters and the deployed pointer are.
+
+::
+
+    HOME/ghostbust.db      everything measured (ghostbust.store)
+    HOME/adapters/         one folder for each adapter
+    HOME/deployed.json     the pointer to the adapter that serves
+    HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
+    HOME/lock              held by the process that works here
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+
+from ghostbust.errors import BusyError, HomeError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A home folder that is there and can be written. Made by `Home.open`."""
+
+    path: Path
+    """absolute"""
+
+    @classmethod
+    def open(cls, path: Path | None) -> Self:
+        """The home folder: ``path``, else $GHOSTBUST_HOME, else the user's data folder.
+
+        Made, with its ``adapters/``, for the user alone (mode 0700) where it isn't there; one
+        that is there keeps its mode. Raises HomeError where it can't be made or written.
+        """
+        folder = (
+            path or _from_environment("GHOSTBUST_HOME") or platformdirs.user_data_path("ghostbust")
+        )
+        home = cls(Path(os.path.abspath(folder.expanduser())))  # noqa: PTH100
+        try:
+            home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            home.adapters.mkdir(mode=0o700, exist_ok=True)
+        except OSError as exc:
+            raise _unusable(home.path, exc.strerror) from exc
+        if not os.access(home.path, os.R_OK | os.W_OK | os.X_OK):
+            raise _unusable(home.path, "it can't be written")
+        return home
+
+    @property
+    def database(self) -> Path:
+        """The file of the store."""
+        return self.path / "ghostbust.db"
+
+    @property
+    def adapters(self) -> Path:
+        """The folder with one folder for each adapter."""
+        return self.path / "adapters"
+
+    @property
+    def deployed(self) -> Path:
+        """The pointer to the adapter that serves; not there until the first promotion."""
+        return self.path / "deployed.json"
+
+    @property
+    def config(self) -> Path:
+        """The settings that are read where no nearer file has any; may not be there."""
+        return self.path / "ghostbust.toml"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the working process holds."""
+        return self.path / "lock"
+
+    @contextmanager
+    def exclusive(self, purpose: str) -> Iterator[None]:
+        """Holds the home folder for this process; ``purpose`` is one word for whoever meets it.
+
+        Raises BusyError, at once, naming the holder where there is one: also where it is this
+        very process. The kernel lets go when the process dies, however it dies. Forked children
+        hold on with their parent; started programs don't.
+        """
+        try:
+            handle = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise _unusable(self.path, exc.strerror) from exc
+        try:
+            self._take(handle, purpose)
+            yield
+        finally:
+            os.close(handle)
+
+    def _take(self, handle: int, purpose: str) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Never emptied on the way out: the lock counts, the text only says who has it.
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()} {purpose}\n".encode(), 0)
+        except BlockingIOError as exc:
+            pid, _, held_for = os.pread(handle, 200, 0).decode("utf-8", "replace").partition(" ")
+            raise BusyError(
+                f"{self.path} is in use by process {pid or '(starting)'}"
+                f" ({held_for.strip() or 'starting'}); wait for it or stop it"
+            ) from exc
+        except OSError as exc:
+            raise _unusable(self.path, exc.strerror) from exc
+
+
+def cache_dir() -> Path:
+    """The folder for what can be fetched again: $GHOSTBUST_CACHE, else the user's cache folder.
+
+    Absolute; not made here.
+    """
+    folder = _from_environment("GHOSTBUST_CACHE") or platformdirs.user_cache_path("ghostbust")
+    return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100
+
+
+def _from_environment(variable: str) -> Path | None:
+    """The path in the variable; None where it isn't set, or empty."""
+    value = os.environ.get(variable)
+    return Path(value) if value else None
+
+
+def _unusable(path: Path, why: str | None) -> HomeError:
+    return HomeError(f"can't use {path} as the home folder: {why}; choose another with --home")

@@ -1,0 +1,43 @@
+"""The database: every record of the line, each traceable to what made it.
+
+::
+
+    store.runs         who sampled what with which settings, and the rate that came of it
+    store.prompts      the pool of prompts, and what each has paid
+    store.answers      samples, the package refs in them, the verdicts on those
+    store.lookups      the latest live verdict on each name
+    store.ledger       invented names: how often, since when, claimed or not
+    store.rounds       rounds, their adapters, their gates
+    store.promotions   the log of the deployed pointer
+
+Every write is one transaction: a process that is killed leaves all of it or none. Tables and
+columns are explained in docs/reference/store.md.
+"""
+
+from ghostbust.store.rows import (
+    AdapterRow,
+    NameOrder,
+    PromptStats,
+    RatePoint,
+    Round,
+    RoundState,
+    Run,
+    RunKind,
+    RunSpec,
+    RunStatus,
+)
+from ghostbust.store.store import Store
+
+__all__ = [
+    "AdapterRow",
+    "NameOrder",
+    "PromptStats",
+    "RatePoint",
+    "Round",
+    "RoundState",
+    "Run",
+    "RunKind",
+    "RunSpec",
+    "RunStatus",
+    "Store",
+]

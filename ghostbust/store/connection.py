@@ -1,0 +1,171 @@
+"""One SQLite connection: opened, checked, written to in transactions, its errors mapped.
+
+Every ``sqlite3.Error`` leaves as a StoreError of one line, except ProgrammingError (a second
+thread, a closed store), which is a fault of the calling code.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+from ghostbust.errors import StoreError
+from ghostbust.store.migrations import MIGRATIONS, STEPS
+
+BUSY_TIMEOUT_S: Final = 30.0
+"""how long a write waits for another process's transaction"""
+
+Parameters = Sequence[object] | Mapping[str, object]
+Row = dict[str, Any]
+
+
+class Connection:
+    """A checked, migrated database. For the thread that opened it only."""
+
+    def __init__(self, db: Database, path: Path) -> None:
+        self._db = db
+        self._path = path
+
+    def close(self) -> None:
+        """Closes the file; does nothing the second time."""
+        self._db.close()
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a query, by column name.
+
+        Never a cursor: an open one would hold an old view of the database, and a write
+        that follows another process's would be refused.
+        """
+        with mapped_errors(self._path):
+            cursor = self._db.conn.execute(sql, parameters)
+            columns = [column[0] for column in cursor.description]
+            return [dict(zip(columns, row, strict=True)) for row in cursor]
+
+    def first(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a query; None without one."""
+        return next(iter(self.rows(sql, parameters)), None)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: everything inside is kept, or nothing is.
+
+        Takes the write lock at once, since a transaction that begins by reading can't be
+        made to wait for it later. Do nothing slow inside.
+        """
+        with mapped_errors(self._path), transaction(self._db):
+            yield self._db.conn
+
+
+def open_database(path: Path, *, read_only: bool) -> Connection:
+    """The database at ``path``, made or brought up to date unless ``read_only``.
+
+    A new file has mode 0600. Raises StoreError where it can't be opened, isn't ghostbust's, is
+    damaged or newer than this code; read-only also where it is missing or older.
+    """
+    if read_only and not path.is_file():
+        raise StoreError(f"there is no database at {path} yet: nothing was run here")
+    with mapped_errors(path):
+        if not read_only:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        mode = "ro" if read_only else "rw"
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+        )
+        try:
+            # No plugins: what a user installed for sqlite-utils has no business in here.
+            db = Database(connection, execute_plugins=False)
+            db.execute("PRAGMA foreign_keys = on")
+            _check_owner(db, path)
+            if read_only:
+                _check_current(db, path)
+            else:
+                _make_current(db)
+        except BaseException:
+            connection.close()
+            raise
+    return Connection(db, path)
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[None]:
+    """Commits what is done inside, or undoes it all. Unlike ``db.atomic``, it locks first."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        # The error of a full disk may have ended the transaction already.
+        if db.conn.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def mapped_errors(path: Path) -> Iterator[None]:
+    """Raises StoreError for what the system or SQLite says inside."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.Error as exc:
+        raise StoreError(_explain(path, exc)) from exc
+    except OSError as exc:
+        raise StoreError(f"can't use the database {path}: {exc.strerror}") from exc
+
+
+def _explain(path: Path, exc: sqlite3.Error) -> str:
+    """One line for the user: what happened, and what to do where that is known."""
+    advice = {
+        "SQLITE_BUSY": f"another process wrote for more than {BUSY_TIMEOUT_S:.0f} s; try again",
+        "SQLITE_NOTADB": "it isn't a database; move it away to start a new one",
+        "SQLITE_CORRUPT": "it is damaged; restore it, or move it away to start a new one",
+        "SQLITE_READONLY": "it can't be written; check its permissions and its folder's",
+        "SQLITE_CANTOPEN": "it can't be opened; check its permissions and its folder's",
+        "SQLITE_FULL": "the disk is full",
+    }
+    code: str = getattr(exc, "sqlite_errorname", "")
+    for name, text in advice.items():
+        if code == name or code.startswith(f"{name}_"):
+            return f"can't use the database {path}: {text}"
+    return f"can't use the database {path}: {exc}"
+
+
+def _check_owner(db: Database, path: Path) -> None:
+    """Raises StoreError for a database of another program, or of a newer ghostbust."""
+    applied = {step.name for step in MIGRATIONS.applied(db)}
+    if not applied and db.table_names():
+        raise StoreError(f"{path} is another program's database; choose another home folder")
+    unknown = applied - {step.__name__ for step in STEPS}
+    if unknown:
+        raise StoreError(
+            f"{path} was written by a newer ghostbust ({min(unknown)}); update ghostbust"
+        )
+
+
+def _check_current(db: Database, path: Path) -> None:
+    """Raises StoreError for a database that lacks a step."""
+    if MIGRATIONS.pending(db):
+        raise StoreError(
+            f"{path} was written by an older ghostbust; run `ghostbust doctor` to update it"
+        )
+
+
+def _make_current(db: Database) -> None:
+    """Turns on write-ahead logging and applies the missing steps, all or none."""
+    if db.journal_mode != "wal":
+        # Two processes that open a new file at once may find it locked, which
+        # SQLite doesn't wait for here; the other one turns it on then.
+        with suppress(sqlite3.OperationalError):
+            db.conn.execute("PRAGMA journal_mode = wal")
+    if MIGRATIONS.pending(db):
+        with transaction(db):
+            MIGRATIONS.apply(db)

@@ -1,0 +1,85 @@
+"""Records to column values and back. Times are ISO 8601 in UTC; NaN is NULL."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ghostbust.records import Measurement
+
+
+def encode_time(at: datetime) -> str:
+    """The time as text that sorts. Raises ValueError for a time without a zone."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone")
+    return at.astimezone(UTC).isoformat()
+
+
+def decode_time(text: str) -> datetime:
+    """The aware time that `encode_time` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def decode_optional_time(text: str | None) -> datetime | None:
+    """The aware time, or None for NULL."""
+    return None if text is None else decode_time(text)
+
+
+def encode_json(values: Mapping[str, object]) -> str:
+    """JSON with sorted keys, so that equal settings are equal texts.
+
+    Raises TypeError or ValueError for what JSON can't hold, NaN included.
+    """
+    return json.dumps(values, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+
+def encode_measurement(measurement: Measurement) -> str:
+    """The measurement, its contexts included, as JSON."""
+    return encode_json(_plain(measurement))
+
+
+def decode_measurement(text: str) -> Measurement:
+    """What `encode_measurement` wrote."""
+    return _measurement(json.loads(text))
+
+
+def _plain(measurement: Measurement) -> dict[str, object]:
+    return {
+        "rate": _number(measurement.rate),
+        "ci95": [_number(bound) for bound in measurement.ci95],
+        "refs": measurement.refs,
+        "real": measurement.real,
+        "absent": measurement.absent,
+        "suspect": measurement.suspect,
+        "unknown": measurement.unknown,
+        "answers": measurement.answers,
+        "volume": _number(measurement.volume),
+        "by_context": {name: _plain(part) for name, part in measurement.by_context.items()},
+    }
+
+
+def _measurement(plain: dict[str, Any]) -> Measurement:
+    low, high = plain["ci95"]
+    return Measurement(
+        rate=_rate(plain["rate"]),
+        ci95=(_rate(low), _rate(high)),
+        refs=plain["refs"],
+        real=plain["real"],
+        absent=plain["absent"],
+        suspect=plain["suspect"],
+        unknown=plain["unknown"],
+        answers=plain["answers"],
+        volume=_rate(plain["volume"]),
+        by_context={name: _measurement(part) for name, part in plain["by_context"].items()},
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _rate(value: float | None) -> float:
+    return math.nan if value is None else value

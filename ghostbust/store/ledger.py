@@ -1,0 +1,149 @@
+"""The ledger of invented names: what was seen how often, and what was claimed since."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Final
+
+from ghostbust.records import (
+    Answer,
+    Ecosystem,
+    Hallucination,
+    Lookup,
+    SuspectReason,
+    Verdict,
+)
+from ghostbust.store.connection import Connection, Row
+from ghostbust.store.encoding import decode_optional_time, decode_time, encode_time
+from ghostbust.store.rows import NameOrder
+
+_ORDER_BY: Final = {
+    NameOrder.TIMES_SEEN: "times_seen DESC, id",
+    NameOrder.PROMPTS: "prompts DESC, id",
+    NameOrder.FIRST_SEEN: "first_seen DESC, id",
+    NameOrder.LAST_SEEN: "last_seen DESC, id",
+    NameOrder.NAME: "name, id",
+}
+
+
+class Ledger:
+    """The tables ``names`` and ``sightings``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def hallucinations(
+        self,
+        *,
+        search: str = "",
+        order: NameOrder = NameOrder.TIMES_SEEN,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Hallucination]:
+        """Invented names that contain ``search``, in any case. Not redacted."""
+        rows = self._connection.rows(
+            f"SELECT * FROM names WHERE instr(lower(name), lower(?))"  # noqa: S608
+            f" ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",
+            (search, limit, offset),
+        )
+        return [_hallucination(row) for row in rows]
+
+    def count_new_inventions(self, since: datetime | None = None) -> int:
+        """How many distinct names were first seen after ``since``; None counts all."""
+        rows = self._connection.rows(
+            "SELECT count(*) AS count FROM names WHERE first_seen > ?",
+            ("" if since is None else encode_time(since),),
+        )
+        count: int = rows[0]["count"]
+        return count
+
+    def recheck_names(self, before: datetime, limit: int) -> list[tuple[Ecosystem, str]]:
+        """Unclaimed ABSENT names that no live registry was asked about since ``before``.
+
+        Those never asked about come first, then the longest ago. A name leaves the list by
+        ``Lookups.put_lookup``, or by `mark_claimed`.
+        """
+        rows = self._connection.rows(
+            "SELECT n.ecosystem, n.name FROM names n LEFT JOIN lookups l"
+            " ON l.ecosystem = n.ecosystem AND l.name = n.name"
+            " WHERE n.claimed_at IS NULL AND n.verdict = ? AND coalesce(l.looked_up_at, '') < ?"
+            " ORDER BY coalesce(l.looked_up_at, ''), n.times_seen DESC, n.id LIMIT ?",
+            (Verdict.ABSENT, encode_time(before), limit),
+        )
+        return [(Ecosystem(row["ecosystem"]), row["name"]) for row in rows]
+
+    def mark_claimed(self, ecosystem: Ecosystem, name: str, at: datetime) -> None:
+        """Notes that an invented name was found registered. The first time stays.
+
+        From then on it is SUSPECT, ``claimed``, whatever later samples are judged by. Does
+        nothing for a name that isn't in the ledger.
+        """
+        with self._connection.write() as connection:
+            connection.execute(
+                "UPDATE names SET claimed_at = ?, verdict = ?, reason = ?"
+                " WHERE ecosystem = ? AND name = ? AND claimed_at IS NULL",
+                (encode_time(at), Verdict.SUSPECT, SuspectReason.CLAIMED, ecosystem, name),
+            )
+
+
+def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime) -> None:
+    """Brings the ledger up to date with one answer; a sample counts once however often it comes.
+
+    To be called inside the transaction that added prompt and sample.
+    """
+    invented = {
+        (judged.lookup.ecosystem, judged.lookup.name): judged.lookup
+        for judged in answer.judged
+        if judged.lookup.invented
+    }
+    for lookup in invented.values():
+        name_id = _upsert_name(connection, lookup, at)
+        sighting = (name_id, answer.sample.prompt.id, answer.sample.id)
+        known_prompt = connection.execute(
+            "SELECT 1 FROM sightings WHERE name_id = ? AND prompt_id = ? LIMIT 1", sighting[:2]
+        ).fetchone()
+        added = connection.execute(
+            "INSERT INTO sightings (name_id, prompt_id, sample_id) VALUES (?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            sighting,
+        )
+        if added.rowcount:
+            connection.execute(
+                "UPDATE names SET times_seen = times_seen + 1, prompts = prompts + ? WHERE id = ?",
+                (0 if known_prompt else 1, name_id),
+            )
+
+
+def _upsert_name(connection: sqlite3.Connection, lookup: Lookup, at: datetime) -> int:
+    """The id of the name, with its last verdict unless it was claimed."""
+    (name_id,) = connection.execute(
+        "INSERT INTO names (ecosystem, name, verdict, reason, times_seen, prompts, first_seen,"
+        " last_seen) VALUES (:ecosystem, :name, :verdict, :reason, 0, 0, :at, :at)"
+        " ON CONFLICT (ecosystem, name) DO UPDATE SET"
+        " verdict = iif(claimed_at IS NULL, excluded.verdict, verdict),"
+        " reason = iif(claimed_at IS NULL, excluded.reason, reason),"
+        " last_seen = max(last_seen, excluded.last_seen) RETURNING id",
+        {
+            "ecosystem": lookup.ecosystem,
+            "name": lookup.name,
+            "verdict": lookup.verdict,
+            "reason": lookup.reason,
+            "at": encode_time(at),
+        },
+    ).fetchone()
+    return int(name_id)
+
+
+def _hallucination(row: Row) -> Hallucination:
+    return Hallucination(
+        ecosystem=Ecosystem(row["ecosystem"]),
+        name=row["name"],
+        verdict=Verdict(row["verdict"]),
+        reason=row["reason"],
+        times_seen=row["times_seen"],
+        prompts=row["prompts"],
+        first_seen=decode_time(row["first_seen"]),
+        last_seen=decode_time(row["last_seen"]),
+        claimed_at=decode_optional_time(row["claimed_at"]),
+    )

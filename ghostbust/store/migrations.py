@@ -1,0 +1,206 @@
+"""The database schema, as steps that are applied once each and never changed afterwards.
+
+A new version of ghostbust appends a step to `STEPS`. What every column means stands in
+docs/reference/store.md, which a test compares with the tables made here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlite_utils import Database, Migrations
+
+_RUNS: Final = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    model TEXT NOT NULL,
+    adapter TEXT,
+    seed INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    snapshots TEXT NOT NULL,
+    version TEXT NOT NULL,
+    process TEXT NOT NULL,
+    started TEXT NOT NULL,
+    finished TEXT,
+    status TEXT NOT NULL,
+    measurement TEXT
+) STRICT;
+CREATE INDEX runs_by_status ON runs (status);
+"""
+
+_SAMPLES: Final = """
+CREATE TABLE prompts (
+    id TEXT PRIMARY KEY NOT NULL,
+    text TEXT,
+    context TEXT NOT NULL,
+    ecosystem TEXT NOT NULL,
+    family TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    parent TEXT,
+    operator TEXT,
+    private INTEGER NOT NULL,
+    added TEXT NOT NULL
+) STRICT;
+CREATE TABLE samples (
+    id TEXT PRIMARY KEY NOT NULL,
+    prompt_id TEXT NOT NULL REFERENCES prompts (id),
+    text TEXT,
+    model TEXT NOT NULL,
+    adapter TEXT,
+    seed INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    temperature REAL NOT NULL,
+    truncated INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    added TEXT NOT NULL
+) STRICT;
+CREATE INDEX samples_by_prompt ON samples (prompt_id, added);
+CREATE TABLE run_samples (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    sample_id TEXT NOT NULL REFERENCES samples (id),
+    judgement TEXT NOT NULL,
+    PRIMARY KEY (run_id, sample_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_samples_by_sample ON run_samples (sample_id, run_id);
+"""
+
+_REFS: Final = """
+CREATE TABLE verdicts (
+    id TEXT PRIMARY KEY NOT NULL,
+    ecosystem TEXT NOT NULL,
+    name TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    source TEXT NOT NULL,
+    looked_up_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE refs (
+    sample_id TEXT NOT NULL REFERENCES samples (id),
+    judgement TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    ecosystem TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    raw TEXT NOT NULL,
+    start_char INTEGER NOT NULL,
+    end_char INTEGER NOT NULL,
+    name TEXT,
+    import_name TEXT,
+    builtin INTEGER NOT NULL,
+    flags TEXT NOT NULL,
+    verdict_id TEXT NOT NULL REFERENCES verdicts (id),
+    PRIMARY KEY (sample_id, judgement, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lookups (
+    ecosystem TEXT NOT NULL,
+    name TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    source TEXT NOT NULL,
+    looked_up_at TEXT NOT NULL,
+    PRIMARY KEY (ecosystem, name)
+) STRICT, WITHOUT ROWID;
+"""
+
+_LEDGER: Final = """
+CREATE TABLE names (
+    id INTEGER PRIMARY KEY,
+    ecosystem TEXT NOT NULL,
+    name TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    times_seen INTEGER NOT NULL,
+    prompts INTEGER NOT NULL,
+    first_seen TEXT NOT NULL,
+    last_seen TEXT NOT NULL,
+    claimed_at TEXT,
+    UNIQUE (ecosystem, name)
+) STRICT;
+CREATE INDEX names_by_times_seen ON names (times_seen);
+CREATE INDEX names_by_prompts ON names (prompts);
+CREATE INDEX names_by_first_seen ON names (first_seen);
+CREATE INDEX names_by_last_seen ON names (last_seen);
+CREATE INDEX names_by_name ON names (name);
+CREATE TABLE sightings (
+    name_id INTEGER NOT NULL REFERENCES names (id),
+    prompt_id TEXT NOT NULL REFERENCES prompts (id),
+    sample_id TEXT NOT NULL REFERENCES samples (id),
+    PRIMARY KEY (name_id, prompt_id, sample_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sightings_by_prompt ON sightings (prompt_id, name_id);
+"""
+
+# promotions.adapter has no foreign key: it is the log of a pointer that has moved already,
+# and must take every move.
+_ROUNDS: Final = """
+CREATE TABLE rounds (
+    id INTEGER PRIMARY KEY,
+    model TEXT NOT NULL,
+    method TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    version TEXT NOT NULL,
+    process TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    started TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    forget INTEGER,
+    retain INTEGER,
+    holdout INTEGER,
+    sets_id TEXT,
+    verdict TEXT
+) STRICT;
+CREATE TABLE adapters (
+    name TEXT PRIMARY KEY NOT NULL,
+    round_id INTEGER NOT NULL UNIQUE REFERENCES rounds (id),
+    path TEXT NOT NULL,
+    model TEXT NOT NULL,
+    method TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    steps INTEGER NOT NULL,
+    final_loss REAL NOT NULL,
+    train_s REAL NOT NULL,
+    version TEXT NOT NULL,
+    created TEXT NOT NULL
+) STRICT;
+CREATE TABLE gate_results (
+    round_id INTEGER NOT NULL REFERENCES rounds (id),
+    position INTEGER NOT NULL,
+    candidate TEXT NOT NULL,
+    gate TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    base_value REAL,
+    candidate_value REAL,
+    ci_low REAL,
+    ci_high REAL,
+    margin TEXT NOT NULL,
+    details TEXT NOT NULL,
+    PRIMARY KEY (round_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE promotions (
+    id INTEGER PRIMARY KEY,
+    adapter TEXT,
+    previous TEXT,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+"""
+
+
+def m001_line(db: Database) -> None:
+    """Makes the tables of the whole line, from prompts to promotions."""
+    for part in (_RUNS, _SAMPLES, _REFS, _LEDGER, _ROUNDS):
+        db.executescript(part)
+
+
+STEPS: Final = (m001_line,)
+"""every step there is, in order; a database that has others is newer than this code"""
+
+MIGRATIONS: Final = Migrations("ghostbust")
+for _step in STEPS:
+    MIGRATIONS()(_step)

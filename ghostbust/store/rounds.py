@@ -1,0 +1,265 @@
+"""Rounds, the adapters they made, and what the gates said of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import ghostbust
+from ghostbust.errors import StoreError
+from ghostbust.records import (
+    Candidate,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    SetSplit,
+    content_id,
+)
+from ghostbust.store.connection import Connection, Row
+from ghostbust.store.encoding import decode_time, encode_json, encode_time
+from ghostbust.store.processes import is_alive, this_process
+from ghostbust.store.rows import AdapterRow, Round, RoundState
+
+_ROUNDS: Final = (
+    "SELECT r.*, a.name AS adapter FROM rounds r LEFT JOIN adapters a ON a.round_id = r.id"
+)
+_ADAPTERS: Final = (
+    "SELECT a.*, r.verdict AS verdict FROM adapters a JOIN rounds r ON r.id = a.round_id"
+)
+
+
+class Rounds:
+    """The tables ``rounds``, ``adapters`` and ``gate_results``."""
+
+    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._now = now
+
+    def start(self, *, model: str, method: str, seed: int, settings: Mapping[str, object]) -> int:
+        """The number of a new round of this process. ``settings`` holds JSON values only."""
+        at = encode_time(self._now())
+        with self._connection.write() as connection:
+            (round_id,) = connection.execute(
+                "INSERT INTO rounds (model, method, seed, settings, version, process, state,"
+                " reason, started, updated) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, ?) RETURNING id",
+                (
+                    model,
+                    method,
+                    seed,
+                    encode_json(settings),
+                    ghostbust.__version__,
+                    this_process(),
+                    RoundState.STARTED,
+                    at,
+                    at,
+                ),
+            ).fetchone()
+        return int(round_id)
+
+    def set_state(self, round_id: int, state: RoundState, reason: str = "") -> None:
+        """Moves the round on, with why in one line. Raises StoreError if there is no such round."""
+        with self._connection.write() as connection:
+            self._set_state(connection, round_id, state, reason)
+
+    def add_sets(self, round_id: int, sets: SetSplit) -> None:
+        """Notes the sizes and the content id of the selected sets; the state is then SELECTED."""
+        with self._connection.write() as connection:
+            self._set_state(connection, round_id, RoundState.SELECTED)
+            connection.execute(
+                "UPDATE rounds SET forget = ?, retain = ?, holdout = ?, sets_id = ? WHERE id = ?",
+                (
+                    len(sets.forget),
+                    len(sets.retain),
+                    len(sets.holdout),
+                    _sets_id(sets),
+                    round_id,
+                ),
+            )
+
+    def add_candidate(self, round_id: int, candidate: Candidate) -> None:
+        """Adds the adapter the round made; the state is then TRAINED.
+
+        Raises StoreError for a name that was used before, and for a round's second adapter.
+        """
+        with self._connection.write() as connection:
+            self._set_state(connection, round_id, RoundState.TRAINED)
+            added = connection.execute(
+                "INSERT INTO adapters (name, round_id, path, model, method, seed, steps,"
+                " final_loss, train_s, version, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    candidate.name,
+                    round_id,
+                    str(candidate.path),
+                    candidate.model,
+                    candidate.method,
+                    candidate.seed,
+                    candidate.steps,
+                    candidate.final_loss,
+                    candidate.train_s,
+                    ghostbust.__version__,
+                    encode_time(self._now()),
+                ),
+            )
+            if not added.rowcount:
+                raise StoreError(
+                    f"round {round_id} has an adapter already, or another round has one named"
+                    f" {candidate.name}"
+                )
+
+    def add_gate_report(self, round_id: int, report: GateReport) -> None:
+        """Adds what the gates said, in place of an earlier report; the state is then GATED."""
+        with self._connection.write() as connection:
+            self._set_state(connection, round_id, RoundState.GATED)
+            connection.execute(
+                "UPDATE rounds SET verdict = ? WHERE id = ?", (report.verdict, round_id)
+            )
+            connection.execute("DELETE FROM gate_results WHERE round_id = ?", (round_id,))
+            connection.executemany(
+                "INSERT INTO gate_results (round_id, position, candidate, gate, verdict, reason,"
+                " base_value, candidate_value, ci_low, ci_high, margin, details)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (round_id, position, report.candidate, *_gate_values(result))
+                    for position, result in enumerate(report.results)
+                ],
+            )
+
+    def mark_interrupted(self) -> int:
+        """Fails the open rounds whose process is gone; how many there were.
+
+        Call it while holding the home lock: a process in another container looks gone.
+        """
+        rows = self._connection.rows("SELECT id, state, process FROM rounds")
+        gone = [
+            row["id"]
+            for row in rows
+            if RoundState(row["state"]).is_open and not is_alive(row["process"])
+        ]
+        with self._connection.write() as connection:
+            for round_id in gone:
+                self._set_state(connection, round_id, RoundState.FAILED, "its process was killed")
+        return len(gone)
+
+    def recent(self, limit: int = 100) -> list[Round]:
+        """The newest rounds, newest first."""
+        rows = self._connection.rows(_ROUNDS + " ORDER BY r.id DESC LIMIT ?", (limit,))
+        return [_round(row) for row in rows]
+
+    def get(self, round_id: int) -> Round:
+        """The round. Raises StoreError if there is none."""
+        row = self._connection.first(_ROUNDS + " WHERE r.id = ?", (round_id,))
+        if row is None:
+            raise StoreError(f"there is no round {round_id}")
+        return _round(row)
+
+    def adapters(self) -> list[AdapterRow]:
+        """Every adapter, newest first."""
+        return [_adapter(row) for row in self._connection.rows(_ADAPTERS + " ORDER BY r.id DESC")]
+
+    def adapter(self, name: str) -> AdapterRow | None:
+        """The adapter of that name; None if no round made it."""
+        row = self._connection.first(_ADAPTERS + " WHERE a.name = ?", (name,))
+        return None if row is None else _adapter(row)
+
+    def gate_report(self, round_id: int) -> GateReport | None:
+        """What the gates said, in their order; None where they weren't run."""
+        rows = self._connection.rows(
+            "SELECT * FROM gate_results WHERE round_id = ? ORDER BY position", (round_id,)
+        )
+        if not rows:
+            return None
+        return GateReport(rows[0]["candidate"], tuple(_gate_result(row) for row in rows))
+
+    def _set_state(
+        self, connection: sqlite3.Connection, round_id: int, state: RoundState, reason: str = ""
+    ) -> None:
+        cursor = connection.execute(
+            "UPDATE rounds SET state = ?, reason = ?, updated = ? WHERE id = ?",
+            (state, reason, encode_time(self._now()), round_id),
+        )
+        if not cursor.rowcount:
+            raise StoreError(f"there is no round {round_id}")
+
+
+def _sets_id(sets: SetSplit) -> str:
+    """A content id of the sets that doesn't depend on the order within them."""
+    return content_id(
+        *sorted(answer.sample.id for answer in sets.forget),
+        "retain",
+        *sorted(answer.sample.id for answer in sets.retain),
+        "holdout",
+        *sorted(prompt.id for prompt in sets.holdout),
+    )
+
+
+def _gate_values(result: GateResult) -> tuple[object, ...]:
+    low, high = result.ci or (None, None)
+    return (
+        result.gate,
+        result.verdict,
+        result.reason,
+        result.base,
+        result.candidate,
+        low,
+        high,
+        result.margin,
+        json.dumps(result.details),
+    )
+
+
+def _gate_result(row: Row) -> GateResult:
+    return GateResult(
+        gate=row["gate"],
+        verdict=GateVerdict(row["verdict"]),
+        reason=row["reason"],
+        base=row["base_value"],
+        candidate=row["candidate_value"],
+        ci=None if row["ci_low"] is None else (row["ci_low"], row["ci_high"]),
+        margin=row["margin"],
+        details=json.loads(row["details"]),
+    )
+
+
+def _round(row: Row) -> Round:
+    return Round(
+        id=row["id"],
+        model=row["model"],
+        method=row["method"],
+        seed=row["seed"],
+        settings=json.loads(row["settings"]),
+        version=row["version"],
+        state=RoundState(row["state"]),
+        reason=row["reason"],
+        started=decode_time(row["started"]),
+        updated=decode_time(row["updated"]),
+        forget=row["forget"],
+        retain=row["retain"],
+        holdout=row["holdout"],
+        sets_id=row["sets_id"],
+        adapter=row["adapter"],
+        verdict=None if row["verdict"] is None else GateVerdict(row["verdict"]),
+    )
+
+
+def _adapter(row: Row) -> AdapterRow:
+    return AdapterRow(
+        candidate=Candidate(
+            name=row["name"],
+            path=Path(row["path"]),
+            model=row["model"],
+            method=row["method"],
+            seed=row["seed"],
+            steps=row["steps"],
+            final_loss=row["final_loss"],
+            train_s=row["train_s"],
+        ),
+        round_id=row["round_id"],
+        version=row["version"],
+        created=decode_time(row["created"]),
+        verdict=None if row["verdict"] is None else GateVerdict(row["verdict"]),
+    )

@@ -1,0 +1,177 @@
+"""What the store keeps beyond the records of the line: runs, rounds, and what is read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ghostbust.records import Candidate, Context, Ecosystem, GateVerdict, Measurement
+
+
+class RunKind(StrEnum):
+    """Why samples were drawn."""
+
+    SWEEP = "sweep"
+    """one-shot, from the command line"""
+    WATCH = "watch"
+    """by the daemon, on its schedule"""
+    GATE = "gate"
+    """on held-out prompts, to judge a candidate"""
+    DEMO = "demo"
+
+
+class RunStatus(StrEnum):
+    """How far a run got."""
+
+    RUNNING = "running"
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    """stopped or killed half-way; it can be resumed"""
+    FAILED = "failed"
+    """ended by an error; it isn't resumed"""
+
+
+class RoundState(StrEnum):
+    """How far a round got."""
+
+    STARTED = "started"
+    SELECTED = "selected"
+    TRAINED = "trained"
+    GATED = "gated"
+    WAITING = "waiting"
+    """passed its gates and waits for a person to promote it"""
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    """a gate didn't pass, or a person said no"""
+    FAILED = "failed"
+    """ended by an error, or its process was killed"""
+
+    @property
+    def is_open(self) -> bool:
+        """True while a process works on the round; a waiting one needs no process."""
+        return self in (self.STARTED, self.SELECTED, self.TRAINED, self.GATED)
+
+
+class NameOrder(StrEnum):
+    """What the ledger is listed by. Counts and times run downwards, names upwards."""
+
+    TIMES_SEEN = "times_seen"
+    PROMPTS = "prompts"
+    FIRST_SEEN = "first_seen"
+    LAST_SEEN = "last_seen"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What makes two runs the same one: with it, a run can be made again or gone on with."""
+
+    kind: RunKind
+    model: str
+    """the model id, folder or endpoint as the user gave it"""
+    adapter: str | None
+    """name of the active adapter; None for the base"""
+    seed: int
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """sampling and prompt settings; JSON values only"""
+    snapshots: Mapping[str, str] = field(default_factory=dict)
+    """ecosystem to the date of the registry snapshot in use"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One series of samples with one model, adapter and seed."""
+
+    id: int
+    spec: RunSpec
+    version: str
+    """of ghostbust, when the run began"""
+    started: datetime
+    finished: datetime | None
+    """None while it runs"""
+    status: RunStatus
+    measurement: Measurement | None
+    """None until it is done, and where nothing was measured"""
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """One finished run as a point of a time series."""
+
+    run_id: int
+    kind: RunKind
+    model: str
+    adapter: str | None
+    finished: datetime
+    rate: float
+    """invented / (invented + real), in [0, 1]; NaN where nothing was named"""
+    ci95: tuple[float, float]
+    volume: float
+    """real names per answer"""
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromptStats:
+    """One prompt of the pool with what it has paid so far."""
+
+    prompt_id: str
+    context: Context
+    ecosystem: Ecosystem
+    family: str
+    domain: str
+    parent: str | None
+    operator: str | None
+    times_sampled: int
+    """distinct samples drawn from it, with any adapter"""
+    invented_names: int
+    """distinct invented names its samples named"""
+    last_sampled: datetime | None
+    """None where it was never sampled"""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One pass from select to promote."""
+
+    id: int
+    """the round's number, from 1"""
+    model: str
+    method: str
+    seed: int
+    settings: Mapping[str, object]
+    version: str
+    """of ghostbust, when the round began"""
+    state: RoundState
+    reason: str
+    """why it is in this state, in one line; empty where the state says it all"""
+    started: datetime
+    updated: datetime
+    """when its state last changed"""
+    forget: int | None
+    """answers to unlearn; None before the sets are selected, as for the next three"""
+    retain: int | None
+    """answers to keep"""
+    holdout: int | None
+    """held-out prompts"""
+    sets_id: str | None
+    """content id of the sets: the same for the same samples and prompts"""
+    adapter: str | None
+    """its candidate; None before training"""
+    verdict: GateVerdict | None
+    """of its gate report; None before the gates"""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRow:
+    """A candidate with where it comes from and what its gates said."""
+
+    candidate: Candidate
+    round_id: int
+    version: str
+    """of ghostbust, when it was trained"""
+    created: datetime
+    verdict: GateVerdict | None
+    """of its round's gate report; None where it has none yet"""

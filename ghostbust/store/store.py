@@ -1,0 +1,81 @@
+"""The open store: one attribute for each noun, all on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ghostbust.records import utc_now
+from ghostbust.store.answers import Answers
+from ghostbust.store.connection import Connection, open_database
+from ghostbust.store.ledger import Ledger
+from ghostbust.store.lookups import Lookups
+from ghostbust.store.promotions import Promotions
+from ghostbust.store.prompts import Prompts
+from ghostbust.store.rounds import Rounds
+from ghostbust.store.runs import Runs
+
+
+class Store:
+    """Everything that was asked, answered, judged, trained and promoted.
+
+    For the thread that opened it only: another thread opens its own. Several processes may
+    have it open, and write; a write waits up to 30 s for another. Every method that reads or
+    writes raises StoreError where the file can't be used.
+    """
+
+    def __init__(
+        self, connection: Connection, *, keep_private: bool, now: Callable[[], datetime]
+    ) -> None:
+        self._connection = connection
+        self.runs = Runs(connection, now)
+        self.prompts = Prompts(connection, now, keep_private=keep_private)
+        self.answers = Answers(connection, now, keep_private=keep_private)
+        self.lookups = Lookups(connection)
+        """what `ghostbust.registries.judge.default_judge` takes as its cache"""
+        self.ledger = Ledger(connection)
+        self.rounds = Rounds(connection, now)
+        self.promotions = Promotions(connection)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        read_only: bool = False,
+        keep_private: bool = False,
+        now: Callable[[], datetime] = utc_now,
+    ) -> Self:
+        """The store at ``path``, made (mode 0600) or brought up to date where need be.
+
+        ``read_only`` changes nothing, and needs a file that is there and up to date.
+        ``keep_private`` keeps the texts of users' own prompts, and of the answers to them.
+        Raises StoreError, one line, for a file that is damaged, not ghostbust's, or of a newer
+        version, and for a folder that can't be written.
+        """
+        return cls(open_database(path, read_only=read_only), keep_private=keep_private, now=now)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; does nothing the second time."""
+        self._connection.close()
+
+    def mark_interrupted(self) -> int:
+        """Closes runs and rounds whose process is gone; how many there were.
+
+        Call it at the start, while holding the home lock.
+        """
+        return self.runs.mark_interrupted() + self.rounds.mark_interrupted()

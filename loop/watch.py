@@ -1,0 +1,149 @@
+"""WATCH: sample the model, find the packages it names, judge them, log them. No training.
+
+::
+
+    Prompt ─sample─▶ Sample ─extract─▶ PackageRef ─look up─▶ Lookup ─log─▶ store
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from ghostbust.extractors import extract
+from ghostbust.measure import measure
+from ghostbust.prompts import Task, first_prompts
+from ghostbust.records import Answer, Context, Ecosystem, Measurement, Prompt, Sample, content_id
+from ghostbust.registries.judge import Judge
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+
+LOG_EVERY = 16
+"""answers logged in one transaction"""
+
+Progress = Callable[[int, int], None]
+"""hears how many answers are logged, and how many this stage of the run will have"""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One finished run."""
+
+    run_id: int
+    answers: tuple[Answer, ...]
+    """sorted by prompt and number, so that equal runs are equal"""
+    measurement: Measurement
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """The line from prompts to logged answers, for one model with or without an adapter."""
+
+    store: Store
+    sampler: Sampler
+    judge: Judge
+    settings: SamplingSettings
+    progress: Progress = lambda done, total: None
+
+    def tasks(self, tasks: Sequence[Task], kind: RunKind) -> Watched:
+        """One run over the tasks in all three contexts.
+
+        What the CODE answers contain is what the NEEDS prompts ask about.
+        """
+        first = list(first_prompts(tasks))
+        return self._run(kind, first, lambda answers: needs_prompts(tasks, answers))
+
+    def prompts(self, prompts: Sequence[Prompt], kind: RunKind) -> Watched:
+        """One run over the given prompts."""
+        return self._run(kind, prompts, lambda _: [])
+
+    def _run(
+        self,
+        kind: RunKind,
+        first: Sequence[Prompt],
+        then: Callable[[Sequence[Answer]], list[Prompt]],
+    ) -> Watched:
+        run_id = self._open(kind, first)
+        try:
+            answers = self._stage(run_id, first)
+            answers += self._stage(run_id, then(answers))
+        except BaseException:
+            self.store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
+            raise
+        answers.sort(key=lambda answer: (answer.sample.prompt.id, answer.sample.number))
+        measurement = measure(answers, seed=self.settings.seed)
+        self.store.runs.finish(run_id, RunStatus.DONE, measurement)
+        return Watched(run_id, tuple(answers), measurement)
+
+    def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
+        """The id of the interrupted run that this one goes on with, else of a new one."""
+        settings = asdict(self.settings)
+        del settings["seed"]
+        spec = RunSpec(
+            kind=kind,
+            model=self.sampler.model,
+            adapter=self.sampler.adapter,
+            seed=self.settings.seed,
+            settings=settings | {"prompts": content_id(*(prompt.id for prompt in first))},
+            snapshots=self.judge.dates,
+        )
+        unfinished = self.store.runs.find_unfinished(spec)
+        if unfinished is None:
+            return self.store.runs.start(spec)
+        self.store.runs.resume(unfinished)
+        return unfinished
+
+    def _stage(self, run_id: int, prompts: Sequence[Prompt]) -> list[Answer]:
+        """All answers to the prompts, those that an interrupted run already logged included."""
+        wanted = {prompt.id for prompt in prompts}
+        answers = [a for a in self.store.answers(run_id=run_id) if a.sample.prompt.id in wanted]
+        counts: dict[str, int] = {}
+        for answer in answers:
+            key = answer.sample.prompt.id
+            counts[key] = counts.get(key, 0) + 1
+        each = self.settings.samples_per_prompt
+        whole = {key for key, count in counts.items() if count == each}
+        answers = [answer for answer in answers if answer.sample.prompt.id in whole]
+        waiting = [prompt for prompt in prompts if prompt.id not in whole]
+        for batch in _batches(self.sampler.sample(waiting, self.settings), LOG_EVERY):
+            judged = judge_samples(batch, self.judge)
+            self.store.add_answers(run_id, judged)
+            answers += judged
+            self.progress(len(answers), each * len(prompts))
+        return answers
+
+
+def judge_samples(samples: Iterable[Sample], judge: Judge) -> list[Answer]:
+    """Each sample with every package that it names, judged."""
+    answers = []
+    for sample in samples:
+        prompt = sample.prompt
+        refs = extract(
+            sample.text,
+            expect_list=prompt.expects_list,
+            truncated=sample.truncated,
+            prompt_text=prompt.text,
+            ecosystem=prompt.ecosystem,
+        )
+        answers.append(Answer(sample, tuple(judge.refs(refs))))
+    return answers
+
+
+def needs_prompts(tasks: Sequence[Task], answers: Iterable[Answer]) -> list[Prompt]:
+    """For each task, the question what its first CODE answer needs; tasks without one are left."""
+    code = {
+        answer.sample.prompt.family: answer.sample.text
+        for answer in answers
+        if answer.sample.prompt.context is Context.CODE and answer.sample.number == 0
+    }
+    return [
+        task.prompt(Context.NEEDS, code=code[task.id])
+        for task in tasks
+        if code.get(task.id, "").strip()
+    ]
+
+
+def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
+    while batch := list(islice(samples, size)):
+        yield batch
