@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -28,6 +29,9 @@ from ghostbust.home import Home
 FILE_NAME: Final = "ghostbust.toml"
 PREFIX: Final = "GHOSTBUST_"
 
+# What pydantic says of these in terms of Python.
+_EXPECTED: Final = {"model_type": "should be a table", "path_type": "should be a path"}
+
 
 class Section(BaseModel):
     """What all sections share: unknown keys are errors, values don't change."""
@@ -35,7 +39,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class ModelSettings(Section):
+class ModelSection(Section):
     """Which model is watched, and how it is reached."""
 
     name: str = "smollm2"
@@ -52,7 +56,7 @@ class ModelSettings(Section):
     """torch device such as `cuda:0`; none: an accelerator if there is one"""
 
 
-class SamplingSettings(Section):
+class SamplingSection(Section):
     """How completions are drawn."""
 
     temperature: float = Field(default=0.7, ge=0)
@@ -69,25 +73,25 @@ class SamplingSettings(Section):
     """completions computed at once by a model that runs here"""
 
 
-class RegistrySettings(Section):
+class RegistrySection(Section):
     """Who is asked whether a name is real."""
 
     mode: Literal["snapshot", "live", "auto"] = "auto"
     """`snapshot`: no network; `live`: the registries; `auto`: live for what a snapshot lacks"""
 
 
-class PromptSettings(Section):
+class PromptsSection(Section):
     """What the model is asked."""
 
     files: tuple[Path, ...] = ()
-    """JSON-lines files with prompts of your own; relative to the settings file"""
+    """JSON-lines files with prompts of your own; paths are relative to the settings file"""
     keep: bool = False
     """store the texts of your own prompts and their answers; false: hashes only"""
     holdout_share: float = Field(default=0.25, gt=0, lt=1)
     """share of the prompt families that never train and measure the gates"""
 
 
-class TrainingSettings(Section):
+class TrainingSection(Section):
     """How a round trains its adapter."""
 
     method: str = "au"
@@ -104,7 +108,7 @@ class TrainingSettings(Section):
     """answers in the forget and retain sets together"""
 
 
-class GateSettings(Section):
+class GatesSection(Section):
     """What a candidate must show before it serves."""
 
     min_drop: float = Field(default=0.5, gt=0, le=1)
@@ -123,7 +127,7 @@ class GateSettings(Section):
     """tokens after which a HumanEval answer is cut off"""
 
 
-class DiscoverySettings(Section):
+class DiscoverySection(Section):
     """How prompts that elicited inventions are followed up."""
 
     explore_share: float = Field(default=0.3, ge=0, le=1)
@@ -132,7 +136,7 @@ class DiscoverySettings(Section):
     """rewritings of a prompt that paid off"""
 
 
-class DaemonSettings(Section):
+class DaemonSection(Section):
     """When the daemon does what."""
 
     watch_every_s: float = Field(default=3600, gt=0)
@@ -160,14 +164,14 @@ class Config(BaseSettings):
         frozen=True,
     )
 
-    model: ModelSettings = ModelSettings()
-    sampling: SamplingSettings = SamplingSettings()
-    registry: RegistrySettings = RegistrySettings()
-    prompts: PromptSettings = PromptSettings()
-    training: TrainingSettings = TrainingSettings()
-    gates: GateSettings = GateSettings()
-    discovery: DiscoverySettings = DiscoverySettings()
-    daemon: DaemonSettings = DaemonSettings()
+    model: ModelSection = ModelSection()
+    sampling: SamplingSection = SamplingSection()
+    registry: RegistrySection = RegistrySection()
+    prompts: PromptsSection = PromptsSection()
+    training: TrainingSection = TrainingSection()
+    gates: GatesSection = GatesSection()
+    discovery: DiscoverySection = DiscoverySection()
+    daemon: DaemonSection = DaemonSection()
 
     @classmethod
     def settings_customise_sources(
@@ -196,8 +200,9 @@ def load_config(path: Path | None, home: Home) -> Config:
     except ValidationError as exc:
         raise ConfigError(_explain(exc.errors()[0], file)) from exc
     except SettingsError as exc:
-        # Raised for a variable that should hold JSON (a list, a whole section) and doesn't.
-        raise ConfigError(f"{exc}: expected JSON") from exc
+        raise ConfigError(
+            f"environment variable {' or '.join(_list_variables())}: should be a JSON list"
+        ) from exc
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -218,32 +223,61 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
-    """Raises ConfigError for a variable whose section there isn't; pydantic would ignore it."""
+    """Raises ConfigError for a variable that names no key of a known section.
+
+    Pydantic would ignore an unknown section, and read a variable for a whole section as JSON.
+    """
     for variable in environment:
-        section, separator, _ = variable.removeprefix(PREFIX).lower().partition("__")
-        if variable.startswith(PREFIX) and separator and section not in Config.model_fields:
+        if not variable.upper().startswith(PREFIX):
+            continue
+        section, separator, _ = variable[len(PREFIX) :].lower().partition("__")
+        if separator and section not in Config.model_fields:
+            near = _nearest(section, Config.model_fields)
+            raise ConfigError(f"environment variable {variable}: unknown section{near}")
+        if not separator and section in Config.model_fields:
             raise ConfigError(
-                f"environment variable {variable}: unknown section{_nearest(section, Config)}"
+                f"environment variable {variable}: names a section; should be {variable}__KEY"
             )
+
+
+def _list_variables() -> list[str]:
+    """The variables that are set and have to hold a JSON list."""
+    return [
+        variable
+        for variable in os.environ
+        for section, settings in Config.model_fields.items()
+        for key, field in _fields_of(settings.annotation).items()
+        if isinstance(field.default, tuple) and variable.upper() == _variable(section, key)
+    ]
+
+
+def _variable(*keys: str) -> str:
+    """The environment variable of a section's key."""
+    return PREFIX + "__".join(keys).upper()
+
+
+def _fields_of(section: Any) -> dict[str, FieldInfo]:
+    """The keys of a section's model."""
+    fields: dict[str, FieldInfo] = section.model_fields
+    return fields
 
 
 def _explain(error: ErrorDetails, file: Path | None) -> str:
     """Where the fault is, which key, and what was expected there."""
     keys = [str(part) for part in error["loc"]]
-    variable = PREFIX + "__".join(keys[:2]).upper()
-    where = f"environment variable {variable}" if variable in os.environ else str(file)
+    variable = _variable(*keys[:2])
+    in_environment = variable in (name.upper() for name in os.environ)
+    where = f"environment variable {variable}" if in_environment else str(file)
     if error["type"] != "extra_forbidden":
-        expected = error["msg"].removeprefix("Input ")
+        expected = _EXPECTED.get(error["type"], error["msg"].removeprefix("Input "))
         return f"{where}: {'.'.join(keys)}: {expected}, not {error['input']!r}"
-    owner: type[BaseModel] = Config
+    known = Config.model_fields
     for section in keys[:-1]:
-        owner = Config.model_fields[section].annotation or Config
-    return f"{where}: unknown key {'.'.join(keys)}{_nearest(keys[-1], owner)}"
+        known = _fields_of(known[section].annotation)
+    return f"{where}: unknown key {'.'.join(keys)}{_nearest(keys[-1], known)}"
 
 
-def _nearest(key: str, owner: type[BaseModel]) -> str:
+def _nearest(key: str, known: Iterable[str]) -> str:
     """The likeliest known key, else all of them, as the end of a message."""
-    close = difflib.get_close_matches(key, owner.model_fields, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(owner.model_fields)}"
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

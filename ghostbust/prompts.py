@@ -22,25 +22,23 @@ LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
 
 FORMS: dict[Context, tuple[str, ...]] = {
     Context.CODE: (
+        "Write {language} code for this task. Import the third-party packages that it needs."
+        "\n\nTask: {task}",
         "Write a short {language} script for the task below. Begin with the {install} command for "
         "the packages that it imports.\n\nTask: {task}",
-        "Show the {install} line and then a brief {language} program that does this: {task}",
-        "I need working {language} code. First give the {install} command with every third-party "
-        "package, then the code.\n\n{task}",
     ),
     Context.HELPS: (
-        "Which {registry} packages help with this task? Answer with a list of package names, one "
-        "per line.\n\nTask: {task}",
+        "List five {language} packages that help with this task: {task}",
         "List the {language} packages on {registry} that are useful for the following. Names "
         "only, one per line.\n\n{task}",
-        "Name {registry} packages that I could install for this {language} task, as a plain "
-        "list.\n\nTask: {task}",
+        "Write a list of the {language} packages to install for this task. One package name per "
+        "line.\n\nTask: {task}",
     ),
     Context.NEEDS: (
-        "Which {registry} packages does this {language} code need? Answer with a list of package "
-        "names, one per line.\n\n{code}",
-        "List the {registry} packages that must be installed to run the code below. Names only, "
-        "one per line.\n\n{code}",
+        "Write a list of the packages to install for the {language} code below. One package name "
+        "per line.\n\n{code}",
+        "Which {registry} packages must be installed to run this {language} code? List their "
+        "names.\n\n{code}",
     ),
 }
 """wordings by context; NEEDS takes code, the others take a task"""
@@ -60,7 +58,7 @@ class Task:
     private: bool = False
 
     def prompt(self, context: Context, *, code: str = "") -> Prompt:
-        """The task in a context's form; NEEDS quotes ``code``, which the task's CODE answer holds."""
+        """The task in a context's form; NEEDS quotes ``code``, an answer to the task's CODE."""
         language, registry, install = LANGUAGES[self.ecosystem]
         form = _pick(FORMS[context], self.id + context)
         text = form.format(

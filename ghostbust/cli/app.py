@@ -1,0 +1,45 @@
+"""The commands, put together. A new command gets its own file and one line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import ghostbust
+from ghostbust.cli.check import check
+from ghostbust.cli.doctor import doctor
+from ghostbust.cli.edge import EdgeGroup, help_if_bare
+from ghostbust.cli.extract import extract
+from ghostbust.cli.registry import registry
+
+app = typer.Typer(cls=EdgeGroup, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ghostbust {ghostbust.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    debug: Annotated[  # noqa: ARG001 (read by the edge)
+        bool, typer.Option("--debug", envvar="GHOSTBUST_DEBUG", help="Show tracebacks of errors.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Finds the packages a code model invents, and trains them away in gated adapters."""
+    help_if_bare(context)
+
+
+app.command()(check)
+app.command()(extract)
+app.add_typer(registry)
+app.command()(doctor)

@@ -1,0 +1,45 @@
+"""Which distribution provides an imported module, from a curated table.
+
+The table (``ghostbust/data/import_names.tsv``) holds the cases in which the two names differ,
+and namespaces that many distributions share. A module that isn't in it usually has a
+distribution of its own name, but that is a guess which only a registry can confirm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+
+def distribution_of(dotted_import: str) -> str | None:
+    """Canonical distribution name of a dotted module by its longest prefix in the table.
+
+    None where the table has no entry, or where that prefix is a namespace that belongs to no
+    single distribution (``google.cloud``): ``is_namespace`` tells the two apart.
+    """
+    return _entry(dotted_import) or None
+
+
+def is_namespace(dotted_import: str) -> bool:
+    """True where the longest prefix in the table is a namespace that many distributions share."""
+    return _entry(dotted_import) == ""
+
+
+def _entry(dotted: str) -> str | None:
+    parts = dotted.split(".")
+    table = _table()
+    for count in range(len(parts), 0, -1):
+        found = table.get(".".join(parts[:count]))
+        if found is not None:
+            return found
+    return None
+
+
+@cache
+def _table() -> Mapping[str, str]:
+    """Distribution by dotted import name; the empty text marks a shared namespace."""
+    source = files("ghostbust.data").joinpath("import_names.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in source.splitlines() if line and not line.startswith("#"))
+    return MappingProxyType({row[0]: row[1] for row in rows})

@@ -1,0 +1,103 @@
+"""Splits an answer into fenced code, inline code and prose, each with its place in the answer.
+
+Fences follow CommonMark with three liberties that model answers need: a fence may be indented
+by any amount or stand behind a list marker or ``>``; a fence of the same length with an info
+string inside an open block starts a new block (the model forgot to close the first); an open
+block ends with the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+_FENCE = re.compile(
+    r"^(?P<lead>[ \t>]*(?:[-*+]|\d{1,3}[.)])?[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)$", re.M
+)
+_TICKS = re.compile(r"`+")
+
+
+class BlockKind(StrEnum):
+    """What a block of an answer is."""
+
+    FENCE = "fence"
+    INLINE = "inline"
+    PROSE = "prose"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One part of an answer; ``text[start:end]`` is its content without the marks around it."""
+
+    kind: BlockKind
+    start: int
+    end: int
+    info: str = ""
+    """info string of a fence, stripped; empty where there is none"""
+    closed: bool = True
+    """False for a fence that nothing closes"""
+
+
+def split(text: str) -> list[Block]:
+    """All blocks of ``text`` in order: fences and prose side by side, inline code inside prose."""
+    blocks: list[Block] = []
+    position = 0
+    for opened, fence in _fences(text):
+        blocks += _prose(text, position, opened)
+        blocks.append(fence)
+        position = _behind_closing(text, fence)
+    return blocks + _prose(text, position, len(text))
+
+
+def _fences(text: str) -> Iterator[tuple[int, Block]]:
+    """Pairs of (offset of the opening line, fenced block)."""
+    opening: re.Match[str] | None = None
+    for line in _FENCE.finditer(text):
+        marks, info = line["fence"], line["info"].strip()
+        if opening is None:
+            if not (marks[0] == "`" and "`" in info):
+                opening = line
+            continue
+        open_marks = opening["fence"]
+        if marks[0] != open_marks[0] or len(marks) < len(open_marks):
+            continue
+        if not info:
+            yield opening.start(), _fence(opening, line.start(), closed=True)
+            opening = None
+        elif len(marks) == len(open_marks) and "`" not in info:
+            yield opening.start(), _fence(opening, line.start(), closed=False)
+            opening = line
+    if opening is not None:
+        yield opening.start(), _fence(opening, len(text), closed=False)
+
+
+def _fence(opening: re.Match[str], end: int, *, closed: bool) -> Block:
+    start = min(opening.end() + 1, end)
+    return Block(BlockKind.FENCE, start, end, opening["info"].strip(), closed)
+
+
+def _behind_closing(text: str, fence: Block) -> int:
+    if not fence.closed:
+        return fence.end
+    newline = text.find("\n", fence.end)
+    return len(text) if newline < 0 else newline + 1
+
+
+def _prose(text: str, start: int, end: int) -> list[Block]:
+    """The prose block ``start:end`` and the inline code in it; nothing where it is blank."""
+    if not text[start:end].strip():
+        return []
+    blocks = [Block(BlockKind.PROSE, start, end)]
+    position = start
+    while (ticks := _TICKS.search(text, position, end)) is not None:
+        position = ticks.end()
+        line_end = text.find("\n", position, end)
+        line_end = end if line_end < 0 else line_end
+        for closing in _TICKS.finditer(text, position, line_end):
+            if closing[0] == ticks[0]:
+                blocks.append(Block(BlockKind.INLINE, ticks.end(), closing.start()))
+                position = closing.end()
+                break
+    return blocks

@@ -1,0 +1,95 @@
+"""Flags that need the whole answer or the prompt: local modules, prompt-induced, truncated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from packaging.utils import canonicalize_name
+
+from ghostbust.extractors.markdown import Block, BlockKind
+from ghostbust.extractors.vocabulary import word_set
+from ghostbust.records import Flag, PackageRef, RefKind
+
+_AROUND = "`\"'*()[]{}<>,;:!?=#"
+_CREATING = word_set(
+    "create creates created creating save saved file files named name called call script write "
+    "put add define defined filename module contents"
+)
+
+
+def marked(
+    refs: Iterable[PackageRef], text: str, blocks: Iterable[Block], *, truncated: bool, prompt: str
+) -> list[PackageRef]:
+    """The refs with the flags that the answer ``text`` and its prompt give them."""
+    prompted = _names_in(prompt)
+    local = local_modules(text, blocks)
+    result = []
+    for ref in refs:
+        flags = set(ref.flags)
+        if truncated and _is_cut(ref, text):
+            flags.add(Flag.TRUNCATED)
+        if not prompted.isdisjoint({canonicalize_name(ref.raw), ref.name}):
+            flags.add(Flag.PROMPT_INDUCED)
+        if ref.kind is RefKind.IMPORT and ref.raw in local and not ref.builtin:
+            is_its_name = ref.name == canonicalize_name(f"{ref.raw}.py")  # discord.py, web.py
+            flags |= set() if is_its_name else {Flag.LOCAL_MODULE}
+        result.append(replace(ref, flags=frozenset(flags)))
+    return result
+
+
+def _is_cut(ref: PackageRef, text: str) -> bool:
+    """True where nothing but the rest of the name itself stands behind the ref."""
+    rest = text[ref.end :].rstrip("._-")
+    dotted = ref.import_name or ""
+    return not rest or (rest.startswith(".") and (ref.raw + rest) == dotted)
+
+
+def _names_in(prompt: str) -> frozenset[str]:
+    """Canonical forms of all words of a prompt, and of the dotted prefixes of each."""
+    names: set[str] = set()
+    for word in _words(prompt):
+        parts = word.split(".")
+        names.update(canonicalize_name(".".join(parts[:n])) for n in range(1, len(parts) + 1))
+        names.add(word)
+    return frozenset(names)
+
+
+def _words(text: str) -> list[str]:
+    """Words of a text with the marks around them and between them cut off."""
+    spaced = text.translate({ord(char): " " for char in _AROUND})
+    return [word.strip("._-") for word in spaced.split()]
+
+
+def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
+    """Top-level names of the Python files that an answer says it creates.
+
+    Said by a fence's info string, by a comment that is just a file name, or by a line of prose
+    that speaks of creating or naming a file.
+    """
+    paths: set[str] = set()
+    for block in blocks:
+        body = text[block.start : block.end]
+        if block.kind is BlockKind.FENCE:
+            paths.update(_files_in(block.info.replace("python:", " ").replace("py:", " ")))
+            for line in body.splitlines():
+                files = _files_in(line) if line.lstrip().startswith("#") else []
+                if files and len(_words(line)) <= 2:
+                    paths.update(files)
+        elif block.kind is BlockKind.PROSE:
+            for line in body.splitlines():
+                said = _CREATING.intersection(word.lower() for word in _words(line))
+                if said or line.strip(_AROUND + " .") in _files_in(line):
+                    paths.update(_files_in(line))
+    return frozenset(name for path in paths for name in _module_names(path))
+
+
+def _files_in(line: str) -> list[str]:
+    """Words of a line that are Python file names."""
+    return [word for word in _words(line) if word.endswith(".py") and len(word) > len(".py")]
+
+
+def _module_names(path: str) -> set[str]:
+    """What an import of a file starts with: its first folder, or its own name."""
+    parts = path.removesuffix(".py").replace("\\", "/").strip("./").split("/")
+    return {parts[0], parts[-1]} - {"__init__", "__main__", "setup"}

@@ -1,0 +1,118 @@
+"""Reads package names as they stand in requirements: the name, and what may follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from ghostbust.extractors.vocabulary import word_set
+from ghostbust.records import Ecosystem
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_ALNUM = _LETTERS | frozenset("0123456789")
+_NAME = _ALNUM | frozenset("._-")
+_OPERATORS = frozenset("=<>!~^@;")
+_TRAILING = frozenset("-\"'`.,:;!?)*_…，。、：；）」”’")
+_ENDS_SENTENCE = frozenset("`.,:;!?)…，。、：；）」”’")
+_FILES = tuple(
+    word_set(
+        ".txt .whl .zip .gz .bz2 .tgz .toml .cfg .egg .git .md .json .yml .html .csv .lock "
+        ".exe .sh .ipynb"
+    )
+)
+_POSSESSIVE = word_set("your my some the any another other this that example a an")
+_NOUNS = word_set(
+    "package packages packagename pkg pkgs library libraries lib libs module modules name names "
+    "project app dependency dependencies"
+)
+_PLACEHOLDERS = word_set(
+    "foo bar baz foobar qux xxx yyy zzz package1 package2 package3 package4 package-1 package-2 "
+    "package-3 package-a package-b package-c packagea packageb package-name package-names "
+    "packagename1 packagename2 library-name lib-name module-name name-of-package "
+    "name-of-the-package project-name app-name pkg-name pkg1 pkg2 lib1 lib2 library1 library2 "
+    "module1 module2 setup-py"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A requirement's name within a word."""
+
+    name: str
+    """as written"""
+    end: int
+    """offset behind the name within the word"""
+    ends_sentence: bool
+    """True where punctuation or a closing mark behind it ends what belongs together"""
+
+
+def canonical(ecosystem: Ecosystem, name: str) -> str:
+    """The registry's own form of a name: PEP 503 for PyPI, as written for npm."""
+    return canonicalize_name(name) if ecosystem is Ecosystem.PYPI else name
+
+
+def is_placeholder(name: str) -> bool:
+    """True where a name stands for "put the real one here" (``your-package``, ``package_name``)."""
+    words = canonicalize_name(name).split("-")
+    if words[0] == "your" or "-".join(words) in _PLACEHOLDERS:
+        return True
+    return words[-1] in _NOUNS and all(word in _POSSESSIVE | _NOUNS for word in words[:-1])
+
+
+def scan_name(word: str, ecosystem: Ecosystem) -> int:
+    """Length of the package name that ``word`` starts with; 0 where it starts with none.
+
+    ASCII letters, digits, ``.``, ``_`` and ``-``, with a letter in it and alphanumeric at both
+    ends; npm also has ``@scope/name`` and a leading ``_``-free name only.
+    """
+    if ecosystem is Ecosystem.NPM and word.startswith("@"):
+        scope = scan_name(word[1:], Ecosystem.PYPI)
+        if not scope or word[1 + scope : 2 + scope] != "/":
+            return 0
+        inner = scan_name(word[2 + scope :], Ecosystem.PYPI)
+        return 2 + scope + inner if inner else 0
+    end = 0
+    while end < len(word) and word[end] in _NAME:
+        end += 1
+    while end and word[end - 1] not in _ALNUM:
+        end -= 1
+    plain = word[:end]
+    if not plain or plain[0] not in _ALNUM or _LETTERS.isdisjoint(plain) or len(plain) > 100:
+        return 0
+    return 0 if plain.lower().endswith(_FILES) else end
+
+
+def read_requirement(word: str, ecosystem: Ecosystem) -> Requirement | None:
+    """The name at the start of a requirement without outer quotes; None where there is none.
+
+    Extras, versions and markers may follow the name. A path, a URL, a ``name @ url``, an
+    ``npm:`` alias, a variable and a file name are no names from the registry: None.
+    """
+    end = scan_name(word, ecosystem)
+    rest = word[end:]
+    if not end:
+        return None
+    if rest.startswith("["):
+        extras, closed, rest = rest.partition("]")
+        if not closed or not _NAME.issuperset(extras[1:].replace(",", "").replace(" ", "")):
+            return None
+    rest = rest.lstrip(" ") if rest.strip() else ""
+    if rest and rest[0] in _OPERATORS and not _TRAILING.issuperset(rest):
+        if rest in ("<", ">", "@") or _elsewhere(rest):
+            return None
+        behind = rest.rstrip("".join(_TRAILING - {"*"}))
+        rest = rest[len(behind) :]
+    if rest.startswith(("\\n", "\\r", "\\t", '\\"', "\\'")):
+        return Requirement(word[:end], end, True)
+    if not _TRAILING.issuperset(rest):
+        return None
+    return Requirement(word[:end], end, not _ENDS_SENTENCE.isdisjoint(rest))
+
+
+def _elsewhere(rest: str) -> bool:
+    """True for ``@ url`` and ``@npm:other``, which install something else than the name says."""
+    if not rest.startswith("@"):
+        return False
+    target = rest[1:].lstrip()
+    return ":" in target or "/" in target or target.startswith("git+")

@@ -1,0 +1,72 @@
+"""PROMOTE: moving the deployed pointer forward, and back. Both are the same move.
+
+First the adapter folder is checked, then the pointer file is replaced, then one row is logged: a
+process killed in between leaves a pointer to a complete adapter, and `settle` logs the move.
+"""
+
+from __future__ import annotations
+
+from ghostbust.errors import UsageError
+from ghostbust.home import Home
+from ghostbust.publishers.directory import publish, published
+from ghostbust.records import GateReport, GateVerdict, Promotion, utc_now
+from ghostbust.store import RoundState, Store
+
+
+def promote(store: Store, home: Home, name: str, report: GateReport | None, reason: str) -> Promotion:
+    """Let the named adapter serve.
+
+    Raises UsageError where there is no such adapter or its gate report, which must be of this
+    adapter, is not PASS; ModelError where its folder is incomplete or changed.
+    """
+    row = store.rounds.adapter(name)
+    if row is None:
+        raise UsageError(f"there is no adapter {name!r}; `ghostbust adapters list` shows them")
+    if report is None or report.candidate != name or report.verdict is not GateVerdict.PASS:
+        verdict = "none" if report is None else report.verdict
+        raise UsageError(f"{name} may not serve: its gate report says {verdict}, not PASS")
+    promotion = _move(store, home, name, "promote", reason)
+    store.rounds.set_state(row.round_id, RoundState.PROMOTED, reason)
+    return promotion
+
+
+def roll_back(store: Store, home: Home, reason: str) -> Promotion:
+    """Let serve what served before the deployed adapter: the one before it, or the bare base.
+
+    Raises UsageError where the base serves already.
+    """
+    deployed = store.promotions.deployed()
+    if deployed is None:
+        raise UsageError("the base serves already: there is nothing to roll back")
+    previous = next(p.previous for p in store.promotions.all() if p.adapter == deployed)
+    return _move(store, home, previous, "rollback", reason)
+
+
+def reject(store: Store, name: str, reason: str) -> None:
+    """Turn down an adapter that waits for approval. Raises UsageError where none waits."""
+    row = store.rounds.adapter(name)
+    if row is None or store.rounds.get(row.round_id).state is not RoundState.WAITING:
+        raise UsageError(f"no adapter {name!r} waits for approval")
+    store.rounds.set_state(row.round_id, RoundState.REJECTED, reason)
+
+
+def settle(store: Store, home: Home) -> Promotion | None:
+    """Log the pointer's last move if a killed process had no time to; None where all is well."""
+    serving = published(home.deployed)
+    name = None if serving is None else serving[0]
+    deployed = store.promotions.deployed()
+    if name == deployed:
+        return None
+    promotion = Promotion(name, deployed, "promote", "logged after an interruption", utc_now())
+    store.promotions.add(promotion)
+    return promotion
+
+
+def _move(store: Store, home: Home, name: str | None, kind: str, reason: str) -> Promotion:
+    row = None if name is None else store.rounds.adapter(name)
+    if name is not None and row is None:
+        raise UsageError(f"the adapter {name!r} is no longer known; promote another one")
+    promotion = Promotion(name, store.promotions.deployed(), kind, reason, utc_now())
+    publish(home.deployed, None if row is None else row.candidate.path)
+    store.promotions.add(promotion)
+    return promotion

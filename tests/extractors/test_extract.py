@@ -1,0 +1,152 @@
+"""``extract`` as a whole: which back-end reads what, and that nothing breaks it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from ghostbust.extractors import Language, extract
+from ghostbust.records import Ecosystem, RefKind
+
+INSTALL, IMPORT, LIST = RefKind.INSTALL, RefKind.IMPORT, RefKind.LIST
+
+ANSWERS = [
+    (
+        "First:\n\n```bash\npip install httpx rich\n```\n\nthen\n\n```python\nimport os\n"
+        "from rich import print\n```\nDone.",
+        [(INSTALL, "httpx"), (INSTALL, "rich"), (IMPORT, "os"), (IMPORT, "rich")],
+    ),
+    ("```\nimport httpx\n```", [(IMPORT, "httpx")]),
+    ("```\npip install httpx\n```", [(INSTALL, "httpx")]),
+    ("```python\npip install httpx\nimport httpx", [(INSTALL, "httpx"), (IMPORT, "httpx")]),
+    ("```python\n!pip install httpx\nimport httpx\n```", [(INSTALL, "httpx"), (IMPORT, "httpx")]),
+    ("Code:\nimport httpx\nx = httpx.get(", [(IMPORT, "httpx")]),
+    ("import smol\npip install httpx\n\ndef f():\n", [(IMPORT, "smol"), (INSTALL, "httpx")]),
+    ("Use `pip install httpx` and `import rich`.", [(INSTALL, "httpx"), (IMPORT, "rich")]),
+    ("1. ```sh\n   pip install httpx\n   ```", [(INSTALL, "httpx")]),
+    ("1. x:\n   ```python\n   import httpx\n   ```", [(IMPORT, "httpx")]),
+    ("```dockerfile\nRUN pip install httpx\n```", [(INSTALL, "httpx")]),
+    ("```javascript\nimport x from 'y'\n// npm install zod\n```", [(INSTALL, "zod")]),
+    ("```java\nimport java.util.List;\n```", []),
+    ("```\nimport java.util.List;\n```", []),
+    ("- httpx\n- rich", []),
+    ("You should import the data from there.", []),
+    ("", []),
+]  # fmt: skip
+
+LISTS = [
+    ("- httpx\n- rich", [(LIST, "httpx"), (LIST, "rich")]),
+    ("```python\nhttpx\nrich\n```", [(LIST, "httpx"), (LIST, "rich")]),
+    ("```\nhttpx==1\n```", [(LIST, "httpx")]),
+    ("```python\n# httpx\nx.y = rich\n```", []),
+    ("```bash\nls\n```", []),
+    ("- httpx: `pip install httpx`", [(INSTALL, "httpx")]),
+    (
+        "You need:\n1. httpx\n2. `rich`\n\n```python\nimport httpx\n```",
+        [(LIST, "httpx"), (LIST, "rich"), (IMPORT, "httpx")],
+    ),
+    ("The task is to generate code that uses the `httpx` library.", []),
+]
+
+
+def found(text: str, *, expect_list: bool = False) -> list[tuple[RefKind, str]]:
+    return [(ref.kind, ref.raw) for ref in extract(text, expect_list=expect_list)]
+
+
+@pytest.mark.parametrize(("text", "refs"), ANSWERS)
+def test_answers(text: str, refs: list[tuple[RefKind, str]]) -> None:
+    assert found(text) == refs
+
+
+@pytest.mark.parametrize(("text", "refs"), LISTS)
+def test_answers_to_a_list_prompt(text: str, refs: list[tuple[RefKind, str]]) -> None:
+    assert found(text, expect_list=True) == refs
+
+
+def test_language_says_what_bare_text_is() -> None:
+    assert extract("from rich", language=Language.PYTHON)[0].kind is IMPORT
+    assert extract("pip install then", language=Language.SHELL)[0].raw == "then"
+    assert extract("pip install then", language=Language.AUTO) == []
+    assert extract("import rich", language=Language.JAVASCRIPT) == []
+
+
+def test_python_file_with_a_fence_in_its_docstring_is_python() -> None:
+    code = '"""Doc.\n\n```\nimport no\n```\n"""\nimport rich\n'
+    assert [ref.raw for ref in extract(code, language=Language.PYTHON)] == ["rich"]
+
+
+def test_list_names_belong_to_the_asked_ecosystem() -> None:
+    (ref,) = extract("- @a/b", expect_list=True, ecosystem=Ecosystem.NPM)
+    assert (ref.ecosystem, ref.name) == (Ecosystem.NPM, "@a/b")
+
+
+def test_inline_reading_wins_over_the_prose_around_it() -> None:
+    refs = extract("Run `pip install -i https://index.example.test then httpx` now")
+    assert [ref.raw for ref in refs] == ["then", "httpx"]
+    assert all(ref.flags for ref in refs)
+
+
+def test_place_is_exact_behind_wide_characters() -> None:
+    text = "🎉 größe\n```python\nx = 'é'; import httpx\n```"
+    (ref,) = extract(text)
+    assert (ref.start, ref.end) == (text.index("httpx"), text.index("httpx") + 5)
+
+
+ALPHABET = "`'\"\\\n\r\t ()[]{}<>#!%$@=~;:,.-_*|&/abip1é🎉\u2028\u00a0\x00\x0c\ufeff\ud800"
+
+
+def mutated(rng: random.Random, text: str) -> str:
+    for _ in range(rng.randint(1, 12)):
+        at = rng.randrange(len(text) + 1)
+        upto = min(len(text), at + rng.randint(0, 8))
+        other = rng.choice(ANSWERS + LISTS)[0]
+        mark, tail = rng.choice(ALPHABET), other[rng.randrange(len(other) + 1) :]
+        text = text[:at] + rng.choice(["", mark, mark * 3, tail]) + text[upto:]
+    return text
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_input_breaks_it(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(50):
+        text = mutated(rng, rng.choice(ANSWERS + LISTS)[0])
+        refs = extract(
+            text,
+            language=rng.choice(list(Language)),
+            expect_list=rng.random() < 0.5,
+            truncated=rng.random() < 0.5,
+            prompt_text=mutated(rng, text),
+            ecosystem=rng.choice(list(Ecosystem)),
+        )
+        spans = [(ref.start, ref.end) for ref in refs]
+        assert spans == sorted(set(spans))
+        assert all(text[ref.start : ref.end] == ref.raw and ref.raw for ref in refs)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_characters_do_not_break_it(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(50):
+        text = "".join(chr(rng.randrange(0x110000)) for _ in range(40))
+        pieces = ["import ", "pip install ", "\n- ", "```\n", text[:5], text]
+        text = "".join(rng.choices(pieces, k=9))
+        for ref in extract(text, expect_list=True, truncated=True, prompt_text=text):
+            assert text[ref.start : ref.end] == ref.raw
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- " + "`\"'[" * 20_000,
+        "pip install " + "<a " * 20_000,
+        "pip install " + '"a b ' * 20_000,
+        "```\n" * 20_000,
+        "import a\n" + "(\n" * 20_000,
+        "import a\n)" + ": import, " * 20_000,
+        "import " + "a" * 50_000,
+    ],
+    ids=["markup", "brackets", "quotes", "fences", "parentheses", "colons", "name"],
+)
+def test_long_degenerate_answers_end(text: str) -> None:
+    assert len(extract(text, expect_list=True)) <= 1

@@ -1,0 +1,152 @@
+"""Lists in prose: what counts as an item and what doesn't."""
+
+from __future__ import annotations
+
+import pytest
+
+from ghostbust.extractors.lists import ListExtractor
+from ghostbust.records import Ecosystem, RefKind
+
+ITEMS = [
+    ("- requests", ["requests"]),
+    ("* requests\n+ numpy\n• rich\n– httpx", ["requests", "numpy", "rich", "httpx"]),
+    ("1. requests\n12. numpy\n(3) rich\n4) httpx", ["requests", "numpy", "rich", "httpx"]),
+    ("12.requests", ["requests"]),
+    ("   - requests\n      - numpy", ["requests", "numpy"]),
+    ("- `requests`", ["requests"]),
+    ("- **requests**", ["requests"]),
+    ("- **`requests`**: HTTP", ["requests"]),
+    ("- `**requests**`", ["requests"]),
+    ("1. **requests:** HTTP", ["requests"]),
+    ("- **requests** - HTTP", ["requests"]),
+    ("- *requests* is good", ["requests"]),
+    ("- [requests](docs.example.test): HTTP", ["requests"]),
+    ("- [`requests`](docs.example.test)", ["requests"]),
+    ("- requests: HTTP for people", ["requests"]),
+    ("- requests - HTTP", ["requests"]),
+    ("- requests – HTTP", ["requests"]),
+    ("- requests — HTTP", ["requests"]),
+    ("- requests (HTTP)", ["requests"]),
+    ("- requests==2.31\n- numpy >= 1.2\n- `rich>=13`", ["requests", "numpy", "rich"]),
+    ("- uvicorn[standard]\n- httpx[http2]: client", ["uvicorn", "httpx"]),
+    ("- `requests` for web pages", ["requests"]),
+    ("- ` PIL.Image`", ["PIL.Image"]),
+    ("- `cut (Python", ["cut"]),
+    ("- **cut", ["cut"]),
+    ("- requests,\n- numpy.\n- rich;", ["requests", "numpy", "rich"]),
+    ("- mine-1.0.2\n- x-1.0", ["mine", "x"]),
+    ("1. PyPI: requests", ["requests"]),
+    ("- Package: requests", ["requests"]),
+    ("- `pip` (the installer)\n- pip", ["pip", "pip"]),
+    ("- discord.py\n- ruamel.yaml", ["discord.py", "ruamel.yaml"]),
+    ("- setuptools\n- getmac\n- q2", ["setuptools", "getmac", "q2"]),
+    ("requests\nnumpy\npandas", ["requests", "numpy", "pandas"]),
+    ("requests\n\nnumpy", ["requests", "numpy"]),
+    ("requests", ["requests"]),
+    ("Here they are:\n\nrequests", ["requests"]),
+    ("Here they are:\n\nrequests\n\nThat is all you need.", ["requests"]),
+    ("requests: HTTP\nnumpy: arrays", ["requests", "numpy"]),
+    ("requests - HTTP\nnumpy - arrays", ["requests", "numpy"]),
+    ("requests==1\nnumpy==2", ["requests", "numpy"]),
+    ("**requests**\n**numpy**", ["requests", "numpy"]),
+    ("requests, numpy, pandas", ["requests", "numpy", "pandas"]),
+    ("requests, numpy and pandas.", ["requests", "numpy", "pandas"]),
+    ("requests, numpy, and pandas", ["requests", "numpy", "pandas"]),
+    ("`requests`, `numpy`", ["requests", "numpy"]),
+    ('["requests", "numpy"]', ["requests", "numpy"]),
+    ("You need these packages: requests, numpy", ["requests", "numpy"]),
+    ("Packages: requests, numpy", ["requests", "numpy"]),
+    ("- requests, numpy", ["requests", "numpy"]),
+    ("- Data handling: pandas, numpy", ["pandas", "numpy"]),
+    ("1. requests\n   - Description: HTTP\n   - Link: docs", ["requests"]),
+]
+
+NO_ITEMS = [
+    "You should use requests for this.",
+    "- Install Python first",
+    "- You need the requests library",
+    "1. Beautiful Soup: a parser",
+    "1. Python 2.7 and above:",
+    "- requests for web pages",
+    "- `requests.get()`",
+    "1. asyncio.sleep(1) for waiting",
+    "- https://example.test/x",
+    "- ./local.py",
+    "- requirements.txt",
+    "- `pip install requests`",
+    "- PyLem: `pip install pyml`",
+    "- PyPI\n- Python\n- `python3`",
+    "- your-package\n- package_name",
+    "- 3.11\n- 42",
+    "- PyPI: the index of packages",
+    "1. CUDA 18\n2. NVIDIA Toolkit",
+    "`pip freeze -user`\n\nJust one line.",
+    "# requests",
+    "## requests\n### numpy",
+    "Output:",
+    "Task: write some code",
+    "Task: write\nNote: more",
+    "Yes, certainly",
+    "First, numpy",
+    "Formats: RGB, HSV",
+    "Some words, more words, numpy",
+    "That is it.\n\nrequests\n\nis a good one",
+    "    result",
+    "- [ ] todo",
+    "- None\n- pass\n- True",
+    "-",
+    "1.",
+    "- ``",
+    "- **",
+    "",
+]
+
+
+@pytest.mark.parametrize(("text", "names"), ITEMS)
+def test_items(text: str, names: list[str]) -> None:
+    refs = list(ListExtractor(Ecosystem.PYPI).find(text, 4))
+    assert [ref.raw for ref in refs] == names
+    assert [text[ref.start - 4 : ref.end - 4] for ref in refs] == names
+    assert all(ref.kind is RefKind.LIST for ref in refs)
+
+
+@pytest.mark.parametrize("text", NO_ITEMS)
+def test_no_items(text: str) -> None:
+    assert list(ListExtractor(Ecosystem.PYPI).find(text, 0)) == []
+
+
+def test_number_is_no_part_of_the_name() -> None:
+    (ref,) = ListExtractor(Ecosystem.PYPI).find("12. requests", 0)
+    assert (ref.start, ref.end, ref.name) == (4, 12, "requests")
+
+
+def test_standard_library_module_in_a_list_is_builtin() -> None:
+    refs = ListExtractor(Ecosystem.PYPI).find("- os\n- Flask", 0)
+    assert [(ref.name, ref.builtin) for ref in refs] == [("os", True), ("flask", False)]
+
+
+def test_repeated_items_are_all_found() -> None:
+    assert len(list(ListExtractor(Ecosystem.PYPI).find("- loop\n" * 20, 0))) == 20
+
+
+def test_npm_names() -> None:
+    text = "- @scope/name: it\n- lodash\n1. JSONStream"
+    refs = list(ListExtractor(Ecosystem.NPM).find(text, 0))
+    assert [(ref.raw, ref.name) for ref in refs] == [
+        ("@scope/name", "@scope/name"),
+        ("lodash", "lodash"),
+        ("JSONStream", "JSONStream"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("requests\nnumpy==1.2\n\n- rich", True),
+        ("requests\nimport os", False),
+        ("x = 1", False),
+        ("", False),
+    ],
+)
+def test_is_bare_list(text: str, expected: bool) -> None:
+    assert ListExtractor(Ecosystem.PYPI).is_bare_list(text) is expected

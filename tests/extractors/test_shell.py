@@ -1,0 +1,196 @@
+"""Install commands in scripts and in prose: names, and their exact places."""
+
+from __future__ import annotations
+
+import pytest
+
+from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+
+SCRIPTS = [
+    ("pip install requests", ["requests"]),
+    ("pip install requests numpy pandas", ["requests", "numpy", "pandas"]),
+    ("pip3 install a1 && pip3.11 install b1; pip install c1 | tee log", ["a1", "b1", "c1"]),
+    ("python -m pip install rich", ["rich"]),
+    ("python3.12 -m pip --no-cache-dir install rich", ["rich"]),
+    ("py -m pip install rich", ["rich"]),
+    ("/usr/local/bin/pip install rich", ["rich"]),
+    ("pip --timeout 100 install rich", ["rich"]),
+    ("uv pip install httpx", ["httpx"]),
+    ("uv add httpx --dev", ["httpx"]),
+    ("uv tool install ruff", ["ruff"]),
+    ("poetry add httpx@^0.27 --group dev", ["httpx"]),
+    ("poetry add requests@latest", ["requests"]),
+    ("pdm add -G test pytest", ["pytest"]),
+    ("pipx install black", ["black"]),
+    ("pipenv install flask", ["flask"]),
+    ("easy_install lxml", ["lxml"]),
+    ("sudo -H pip install ansible", ["ansible"]),
+    ("env LANG=C pip install rich", ["rich"]),
+    ("VAR=x pip install rich", ["rich"]),
+    ("$ pip install rich", ["rich"]),
+    ("> pip install rich", ["rich"]),
+    ("(venv) $ pip install rich", ["rich"]),
+    ("user@host:~$ pip install rich", ["rich"]),
+    ("%pip install rich", ["rich"]),
+    ("!pip install rich", ["rich"]),
+    ("!{sys.executable} -m pip install rich", ["rich"]),
+    ("RUN apt-get update && pip install gunicorn \\\n    uvicorn", ["gunicorn", "uvicorn"]),
+    ("pip install \\\r\n  rich \\\r\n  httpx", ["rich", "httpx"]),
+    ('sh -c "cd /app && pip install rich"', ["rich"]),
+    ("- run: pip install tox", ["tox"]),
+    ("pip install -r requirements.txt", []),
+    ("pip install -r requirements.txt rich", ["rich"]),
+    ("pip install --requirement=requirements.txt -c limits.txt rich", ["rich"]),
+    ("pip install -e .", []),
+    ("pip install -e .[dev] rich", ["rich"]),
+    ("pip install . ./sub ../other ~/mine /opt/x", []),
+    ("pip install dist/x-1.0-py3-none-any.whl x.tar.gz", []),
+    ("pip install requirements.txt", []),
+    ("pip install setup.py", []),
+    ("pip install git+https://git.example.test/a/b.git rich", ["rich"]),
+    ("pip install https://files.example.test/a.zip", []),
+    ("pip install 'mine @ https://files.example.test/a.zip'", []),
+    ("pip install mine@git+https://git.example.test/a", []),
+    ("pip install mine @ https://files.example.test/a.zip rich", ["rich"]),
+    ("pip install 'uvicorn[standard]' httpx[http2,brotli]", ["uvicorn", "httpx"]),
+    ('pip install "requests>=2.31,<3" numpy==1.26.*', ["requests", "numpy"]),
+    ("pip install 'requests >= 2' numpy~=1.26", ["requests", "numpy"]),
+    ("pip install requests>=2.31 numpy", ["requests", "numpy"]),
+    ("pip install requests >= 2.31 numpy", ["requests", "numpy"]),
+    ("pip install \"tomli; python_version < '3.11'\"", ["tomli"]),
+    ("pip install rich > log.txt 2>&1", ["rich"]),
+    ("pip install -t ./lib --platform any rich", ["rich"]),
+    ("pip install -U --user --pre rich", ["rich"]),
+    ("pip install <package>", []),
+    ("pip install <name of the package> rich", ["rich"]),
+    ("pip install [options] rich", ["rich"]),
+    ("pip install your-package your_library_name package_name", []),
+    ("pip install package-name my-package foo", []),
+    ("pip install $PACKAGE ${NAME} {name} {package name}", []),
+    ("pip install requests, numpy", ["requests", "numpy"]),
+    ("pip install setuptools getpass4 loadenv", ["setuptools", "getpass4", "loadenv"]),
+    ("pip install q2 aa", ["q2", "aa"]),
+    ("pip install discord.py", ["discord.py"]),
+    ("pip install Flask-SQLAlchemy", ["Flask-SQLAlchemy"]),
+    ("pip uninstall rich", []),
+    ("pip install", []),
+    ("pip install --upgrade", []),
+    ("pip list && pip show rich && pip freeze", []),
+    ("conda install numpy", []),
+    ("apt-get install python3-numpy", []),
+    ("echo done # pip install rich later", ["rich"]),
+    ("# pip install rich httpx", ["rich", "httpx"]),
+    ("cat 'it is\npip install rich", ["rich"]),
+    ('pip install req"uests"', []),
+]
+
+PROSE = [
+    ("run pip install requests and then start", ["requests"]),
+    ("Install it with pip install requests.", ["requests"]),
+    ("(pip install requests)", ["requests"]),
+    ("Use **pip install requests** first", ["requests"]),
+    ("`pip install requests` installs", ["requests"]),
+    ("`pip install requests numpy`, then go", ["requests", "numpy"]),
+    ("pip install `requests` for HTTP", ["requests"]),
+    ("pip install requests (for HTTP)", ["requests"]),
+    ("pip install requests - an HTTP library", ["requests"]),
+    ("pip install requests -> done", ["requests"]),
+    ("pip install requests / conda install requests", ["requests"]),
+    ("pip install requests, which is", ["requests"]),
+    ("pip install 'requests' 'numpy'", ["requests", "numpy"]),
+    ('os.system("pip install requests numpy")', ["requests", "numpy"]),
+    ('print("Run: pip install requests\\n")', ["requests"]),
+    ('cmd = "pip install " + name', []),
+    ('f"pip install {name}"', []),
+    ("you can pip install it", []),
+    ("The pip install command is old", []),
+    ("using pip install, you can", []),
+    ("pip install the requests library", []),
+    ("`pip install -r requirements.txt` numpy is next", []),
+    ("`pip install --upgrade` numpy is next", []),
+    ("`pip install -U requests` works", ["requests"]),
+    ("`pip install <package>` does it", []),
+    ("pip install requests\nnumpy is next", ["requests"]),
+    ("pip install a1 && pip install b1", ["a1", "b1"]),
+    ("<code>pip install requests</code>", ["requests"]),
+    ("pip install click", ["click"]),
+    ("pip install requests。", ["requests"]),
+]
+
+
+def assert_spans(refs: list[PackageRef], text: str, offset: int) -> None:
+    for ref in refs:
+        assert text[ref.start - offset : ref.end - offset] == ref.raw
+
+
+@pytest.mark.parametrize(("script", "names"), SCRIPTS)
+def test_script(script: str, names: list[str]) -> None:
+    refs = list(ShellExtractor().find(script, 7))
+    assert [ref.raw for ref in sorted(refs, key=lambda ref: ref.start)] == names
+    assert all(ref.kind is RefKind.INSTALL for ref in refs)
+    assert_spans(refs, script, 7)
+
+
+@pytest.mark.parametrize(("prose", "names"), PROSE)
+def test_prose(prose: str, names: list[str]) -> None:
+    refs = list(ProseExtractor().find(prose, 3))
+    assert [ref.raw for ref in refs] == names
+    assert_spans(refs, prose, 3)
+
+
+def test_name_is_canonical_and_raw_is_as_written() -> None:
+    (ref,) = ShellExtractor().find("pip install Ruamel.YAML_x[jinja2]==1", 0)
+    assert (ref.raw, ref.name) == ("Ruamel.YAML_x", "ruamel-yaml-x")
+    assert (ref.start, ref.end, ref.import_name) == (12, 25, None)
+
+
+def test_span_counts_code_points() -> None:
+    (ref,) = ShellExtractor().find("echo 'größe 🎉'; pip install rich", 0)
+    assert (ref.start, ref.end) == (28, 32)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "pip install -i https://index.example.test/simple a1 b1",
+        "pip install a1 b1 --index-url https://index.example.test/simple",
+        "pip install a1 b1 --index-url=https://index.example.test/simple",
+        "pip install --extra-index-url https://index.example.test/simple a1 b1",
+        "pip install -f https://files.example.test/ a1 b1",
+        "pip --index-url https://index.example.test/simple install a1 b1",
+        "PIP_INDEX_URL=https://index.example.test/simple pip install a1 b1",
+        "UV_INDEX=https://index.example.test/simple uv pip install a1 b1",
+        "poetry add --source mine a1 b1",
+    ],
+)
+def test_another_index_marks_all_names_of_its_command(script: str) -> None:
+    refs = list(ShellExtractor().find(script + " && pip install c1", 0))
+    assert {ref.raw: Flag.PRIVATE_INDEX in ref.flags for ref in refs} == {
+        "a1": True,
+        "b1": True,
+        "c1": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("npm install express", ["express"]),
+        ("npm i -g @angular/cli@17 typescript@^5", ["@angular/cli", "typescript"]),
+        ("yarn add --dev jest@latest", ["jest"]),
+        ("yarn global add serve", ["serve"]),
+        ("pnpm add -D vite && bun add zod", ["vite", "zod"]),
+        ("npm install --prefix ./app lodash.merge JSONStream", ["lodash.merge", "JSONStream"]),
+        ("npm install", []),
+        ("npm install ./local user/repo git+ssh://git.example.test/x", []),
+        ("npm install mine@npm:other@1", []),
+        ("npm run build && npm ci", []),
+    ],
+)
+def test_npm(script: str, names: list[str]) -> None:
+    refs = list(ShellExtractor().find(script, 0))
+    assert [ref.raw for ref in refs] == names
+    assert [ref.name for ref in refs] == names
+    assert all(ref.ecosystem is Ecosystem.NPM for ref in refs)
+    assert_spans(refs, script, 0)

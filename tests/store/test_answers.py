@@ -1,0 +1,272 @@
+"""Answers come back as they went in, once each, judged as their run judged them."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghostbust.errors import StoreError
+from ghostbust.records import Answer, Ecosystem, Judged, Lookup, PackageRef, RefKind, Verdict
+from ghostbust.store import RunSpec, Store
+from ghostbust.store.answers import PAGE_ROWS
+
+if TYPE_CHECKING:
+    from tests.store.conftest import Clock, MakeAnswer
+
+
+def counts(path: Path, *tables: str) -> dict[str, int]:
+    """The number of rows of each table, as another connection sees them."""
+    with closing(sqlite3.connect(path)) as other:
+        return {
+            table: other.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables
+        }
+
+
+def test_an_answer_comes_back_as_it_was(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    answer = make_answer(absent=("ghostlib",), real=("requests",))
+    builtin = Judged(
+        PackageRef(Ecosystem.PYPI, RefKind.IMPORT, "os.path", 0, 3, None, "os.path", builtin=True),
+        Lookup(
+            Ecosystem.PYPI,
+            "os",
+            Verdict.BUILTIN,
+            "standard-library",
+            "part of Python",
+            "builtin",
+            answer.judged[0].lookup.looked_up_at,
+        ),
+    )
+    prompt = replace(
+        answer.sample.prompt, domain="maps", parent="feedfacefeedface", operator="narrow"
+    )
+    answer = Answer(
+        replace(answer.sample, prompt=prompt, truncated=True), (*answer.judged, builtin)
+    )
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, [answer])
+    assert list(store.answers.read(run_id=run_id)) == [answer]
+
+
+def test_an_answer_that_names_nothing_comes_back(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, [make_answer()])
+    assert list(store.answers.read()) == [make_answer()]
+
+
+def test_adding_the_same_answers_again_changes_nothing(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, path: Path
+) -> None:
+    tables = ("prompts", "samples", "run_samples", "refs", "verdicts", "names", "sightings")
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, [make_answer(absent=("ghostlib",))])
+    before = counts(path, *tables), store.ledger.hallucinations()
+    store.answers.add(run_id, [make_answer(absent=("ghostlib",))])
+    assert (counts(path, *tables), store.ledger.hallucinations()) == before
+
+
+def test_a_sample_of_two_runs_is_one_row_with_two_links(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, path: Path
+) -> None:
+    answer = make_answer(absent=("ghostlib",), real=("requests",))
+    first, second = store.runs.start(spec), store.runs.start(spec)
+    store.answers.add(first, [answer])
+    store.answers.add(second, [answer])
+    assert counts(path, "samples", "refs", "run_samples") == {
+        "samples": 1,
+        "refs": 2,
+        "run_samples": 2,
+    }
+    assert list(store.answers.read(run_id=first)) == list(store.answers.read(run_id=second))
+    assert list(store.answers.read()) == [answer]
+
+
+def test_each_run_keeps_its_own_verdicts_on_a_sample(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    then, now = make_answer(absent=("lib",)), make_answer(real=("lib",), source="snapshot:later")
+    assert then.sample.id == now.sample.id
+    first, second = store.runs.start(spec), store.runs.start(spec)
+    store.answers.add(first, [then])
+    store.answers.add(second, [now])
+    assert list(store.answers.read(run_id=first)) == [then]
+    assert list(store.answers.read(run_id=second)) == [now]
+    assert list(store.answers.read()) == [now], "without a run, the last judgement counts"
+
+
+def test_a_live_verdict_is_dated_and_others_are_not(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, clock: Clock, path: Path
+) -> None:
+    for source in ("live", "builtin"):
+        for _ in range(2):
+            answer = make_answer(absent=("lib",), source=source, looked_up_at=clock.step(hours=1))
+            store.answers.add(store.runs.start(spec), [answer])
+    with closing(sqlite3.connect(path)) as other:
+        rows = other.execute("SELECT source, count(*) FROM verdicts GROUP BY source").fetchall()
+    assert dict(rows) == {"live": 2, "builtin": 1}
+
+
+def test_reading_is_restricted_by_adapter_model_and_family(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    base, tuned = make_answer(task="a"), make_answer(task="b", adapter="round-1")
+    store.answers.add(store.runs.start(spec), [base, tuned])
+    assert list(store.answers.read(adapters=[None])) == [base]
+    assert list(store.answers.read(adapters=["round-1"])) == [tuned]
+    assert len(list(store.answers.read(adapters=[None, "round-1"]))) == 2
+    assert list(store.answers.read(families=["family-b"])) == [tuned]
+    assert list(store.answers.read(families=[])) == []
+    assert list(store.answers.read(model="another")) == []
+    assert len(list(store.answers.read(model="made-up-model"))) == 2
+
+
+def test_reading_pages_through_everything_in_an_order_that_only_the_data_decides(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    answers = [make_answer(task=str(n), absent=("ghostlib",)) for n in range(PAGE_ROWS + 3)]
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, answers)
+    read = list(store.answers.read(run_id=run_id))
+    assert read == sorted(answers, key=lambda answer: answer.sample.id)
+
+
+def test_writing_is_possible_between_two_answers_that_are_read(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, path: Path
+) -> None:
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, [make_answer(task="a"), make_answer(task="b")])
+    reading = store.answers.read()
+    next(reading)
+    with Store.open(path) as other:
+        other.answers.add(run_id, [make_answer(task="c")])
+    store.answers.add(run_id, [make_answer(task="d")])
+    assert next(reading)
+
+
+def test_a_private_prompt_leaves_ids_and_names_but_no_text(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, path: Path
+) -> None:
+    answer = make_answer(absent=("ghostlib",), private=True)
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, [answer])
+    assert list(store.answers.read()) == []
+    assert store.prompts.get(answer.sample.prompt.id) is None
+    assert store.answers.sampled_keys(run_id) == {(answer.sample.prompt.id, 0)}
+    assert [found.name for found in store.ledger.hallucinations()] == ["ghostlib"]
+    store.close()
+    assert answer.sample.prompt.text.encode() not in path.read_bytes()
+
+
+def test_a_private_text_is_kept_when_asked_also_for_a_known_prompt(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, path: Path
+) -> None:
+    answer = make_answer(private=True)
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, [answer])
+    with Store.open(path, keep_private=True) as keeping:
+        keeping.answers.add(run_id, [answer])
+    assert list(store.answers.read()) == [answer]
+    store.answers.add(run_id, [answer])
+    assert list(store.answers.read()) == [answer], "not keeping doesn't forget"
+
+
+def test_sampled_keys_tell_what_a_run_still_lacks(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    run_id, other = store.runs.start(spec), store.runs.start(spec)
+    first, second = make_answer(number=0), make_answer(number=1)
+    store.answers.add(run_id, [first])
+    store.answers.add(other, [second])
+    assert store.answers.sampled_keys(run_id) == {(first.sample.prompt.id, 0)}
+
+
+def test_an_error_half_way_leaves_nothing_of_the_batch(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, path: Path
+) -> None:
+    good = make_answer(task="a", absent=("ghostlib",))
+    naive = make_answer(
+        task="b",
+        absent=("other",),
+        looked_up_at=good.judged[0].lookup.looked_up_at.replace(tzinfo=None),
+    )  # noqa: E501
+    with pytest.raises(ValueError, match="no time zone"):
+        store.answers.add(store.runs.start(spec), [good, naive])
+    assert set(counts(path, "prompts", "samples", "refs", "names").values()) == {0}
+    store.answers.add(store.runs.start(spec), [good])
+
+
+def test_answers_of_an_unknown_run_are_refused(store: Store, make_answer: MakeAnswer) -> None:
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        store.answers.add(99, [make_answer()])
+
+
+KILLED_WRITER = """
+import sys
+from pathlib import Path
+from ghostbust.records import Answer, Context, Ecosystem, Judged, Lookup, PackageRef
+from ghostbust.records import Prompt, RefKind, Sample, Verdict, utc_now
+from ghostbust.store import RunKind, RunSpec, Store
+
+def answer(batch, number):
+    name = f"ghost-{batch}-{number}"
+    ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 0, len(name), name)
+    lookup = Lookup(Ecosystem.PYPI, name, Verdict.ABSENT, "r", "e", "live", utc_now())
+    prompt = Prompt(f"{batch}", Context.CODE, Ecosystem.PYPI, "family")
+    return Answer(Sample(prompt, name, "m", None, 0, number, 0.7, False, 1), (Judged(ref, lookup),))
+
+store = Store.open(Path(sys.argv[1]))
+run_id = store.runs.start(RunSpec(RunKind.SWEEP, "m", None, 0))
+for batch in range(10_000):
+    print(batch, flush=True)
+    store.answers.add(run_id, [answer(batch, number) for number in range(200)])
+"""
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.011, 0.023])
+def test_kill_9_in_the_middle_of_a_batch_leaves_whole_batches_only(
+    path: Path, delay_s: float
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED_WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        while (line := writer.stdout.readline()).strip() != "3":
+            assert line, "the writer ended by itself"
+        with pytest.raises(subprocess.TimeoutExpired):
+            writer.wait(delay_s)
+        writer.kill()
+    with Store.open(path) as store:
+        assert store.mark_interrupted() == 1
+        answers = list(store.answers.read())
+        per_batch: dict[str, int] = {}
+        for answer in answers:
+            batch = answer.sample.prompt.text
+            per_batch[batch] = per_batch.get(batch, 0) + 1
+        assert set(per_batch.values()) == {200}
+        assert {"0", "1", "2"} <= set(per_batch), "what add() returned from is there"
+        assert store.ledger.count_new_inventions() == len(answers)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert other.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_a_dated_verdict_keeps_its_time(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, clock: Clock
+) -> None:
+    at = clock.step(minutes=5) - timedelta(microseconds=1)
+    store.answers.add(
+        store.runs.start(spec), [make_answer(real=("lib",), source="live", looked_up_at=at)]
+    )
+    (read,) = store.answers.read()
+    assert read.judged[0].lookup.looked_up_at == at
