@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,7 +61,7 @@ def write_adapter(
                 path.unlink()  # the model card that peft adds
         manifest = Manifest(folder.name, model, facts, ghostbust.__version__, files)
         (aside / MANIFEST).write_text(json.dumps(_plain(manifest), indent=2), "utf-8")
-        os.replace(aside, folder)
+        aside.replace(folder)
     except OSError as exc:
         raise HomeError(f"can't write the adapter {folder}: {exc.strerror or exc}") from exc
     finally:
@@ -79,9 +78,7 @@ def read_adapter(folder: Path) -> Manifest:
         row = json.loads((folder / MANIFEST).read_text("utf-8"))
         if row["format"] != FORMAT:
             raise ModelError(f"{folder} was written by another version of ghostbust")
-        manifest = Manifest(
-            row["name"], row["model"], row["facts"], row["version"], row["files"]
-        )
+        manifest = Manifest(row["name"], row["model"], row["facts"], row["version"], row["files"])
         for name, digest in manifest.files.items():
             if _hash(folder / name) != digest:
                 raise ModelError(f"{folder / name} was changed after training; don't serve it")

@@ -205,6 +205,25 @@ def load_config(path: Path | None, home: Home) -> Config:
         ) from exc
 
 
+def override(config: Config, **options: object) -> Config:
+    """The settings with command-line options such as ``model__name`` in their place.
+
+    None leaves a key as it is. Raises ConfigError, one line, for a value out of range.
+    """
+    for key, value in options.items():
+        if value is None:
+            continue
+        section, _, name = key.partition("__")
+        part: Section = getattr(config, section)
+        try:
+            changed = type(part).model_validate(part.model_dump() | {name: value})
+        except ValidationError as exc:
+            problem = exc.errors()[0]["msg"].removeprefix("Input ")
+            raise ConfigError(f"--{name.replace('_', '-')}: {problem}") from exc
+        config = config.model_copy(update={section: changed})
+    return config
+
+
 def _read(file: Path) -> dict[str, Any]:
     """The file's tables, its relative prompt files made relative to where it lies."""
     try:

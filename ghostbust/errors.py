@@ -90,7 +90,7 @@ class BusyError(GhostbustError):
 
 
 class TrainingError(GhostbustError):
-    """A round's training broke one of its assertions: NaN, an empty mask, weights that didn't move."""
+    """A round's training broke one of its assertions: NaN, an empty mask, unmoved weights."""
 
 
 class SandboxError(GhostbustError):

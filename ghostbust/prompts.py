@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from ghostbust.errors import UsageError
-from ghostbust.records import Context, Ecosystem, Prompt, Side, content_id
+from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side, content_id
 
 LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
              Ecosystem.NPM: ("JavaScript", "npm", "npm install")}  # fmt: skip
@@ -42,6 +42,9 @@ FORMS: dict[Context, tuple[str, ...]] = {
     ),
 }
 """wordings by context; NEEDS takes code, the others take a task"""
+
+HOLDOUT_SEED = 1_000_003
+"""added to a seed for held-out samples, so that the two sides draw different numbers"""
 
 CODE_LIMIT = 600
 """characters of an answer that a NEEDS prompt quotes"""
@@ -115,6 +118,11 @@ def _read_line(line: str, place: str, ecosystem: Ecosystem) -> Task:
         ecosystem = Ecosystem.NPM
     family = str(row.get("id") or content_id(text))
     return Task(family, text, str(row.get("domain", "")), ecosystem, private=True)
+
+
+def prompts_of(answers: Iterable[Answer]) -> tuple[Prompt, ...]:
+    """The distinct prompts of the answers, in order of appearance."""
+    return tuple({a.sample.prompt.id: a.sample.prompt for a in answers}.values())
 
 
 def side_of(family: str, holdout_share: float) -> Side:

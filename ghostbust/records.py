@@ -171,6 +171,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """How likely a model finds one continuation of a text."""
+
+    nll: float
+    """negative log-likelihood of the continuation's tokens, summed, in nats"""
+    tokens: int
+    """tokens of the continuation; the context's tokens don't count"""
+
+
+@dataclass(frozen=True, slots=True)
 class PackageRef:
     """One place where a text names a package. ``text[start:end] == raw``."""
 
@@ -187,7 +197,7 @@ class PackageRef:
     import_name: str | None = None
     """dotted module as imported; None for anything but an import"""
     builtin: bool = False
-    """True where the language itself provides the module (imports only)"""
+    """True where the language itself provides what an import or a list item names"""
     flags: frozenset[Flag] = frozenset()
 
 
@@ -205,7 +215,7 @@ class Lookup:
     evidence: str
     """one line a person can check: what was asked and what it said"""
     source: str
-    """``snapshot:<date>``, ``live``, ``builtin``, ``mapping``"""
+    """``snapshot:<date>``, ``live``, ``builtin``, ``mapping``; ``rule``: nobody had to be asked"""
     looked_up_at: datetime
     """when the source was asked; for a snapshot, the day it was taken"""
 
@@ -235,7 +245,9 @@ class Answer:
 
         A name that the answer repeats counts once, so a looping list doesn't weigh more.
         """
-        return list(dict.fromkeys(j.lookup.name for j in self.judged if j.lookup.verdict in verdicts))
+        return list(
+            dict.fromkeys(j.lookup.name for j in self.judged if j.lookup.verdict in verdicts)
+        )
 
     @property
     def real(self) -> list[str]:

@@ -13,7 +13,9 @@ from ghostbust.records import GateReport, GateVerdict, Promotion, utc_now
 from ghostbust.store import RoundState, Store
 
 
-def promote(store: Store, home: Home, name: str, report: GateReport | None, reason: str) -> Promotion:
+def promote(
+    store: Store, home: Home, name: str, report: GateReport | None, reason: str
+) -> Promotion:
     """Let the named adapter serve.
 
     Raises UsageError where there is no such adapter or its gate report, which must be of this

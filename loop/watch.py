@@ -14,7 +14,7 @@ from itertools import islice
 from ghostbust.extractors import extract
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts
-from ghostbust.records import Answer, Context, Ecosystem, Measurement, Prompt, Sample, content_id
+from ghostbust.records import Answer, Context, Measurement, Prompt, Sample, content_id
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.store import RunKind, RunSpec, RunStatus, Store
@@ -44,7 +44,7 @@ class Watcher:
     sampler: Sampler
     judge: Judge
     settings: SamplingSettings
-    progress: Progress = lambda done, total: None
+    progress: Progress | None = None
 
     def tasks(self, tasks: Sequence[Task], kind: RunKind) -> Watched:
         """One run over the tasks in all three contexts.
@@ -97,7 +97,9 @@ class Watcher:
     def _stage(self, run_id: int, prompts: Sequence[Prompt]) -> list[Answer]:
         """All answers to the prompts, those that an interrupted run already logged included."""
         wanted = {prompt.id for prompt in prompts}
-        answers = [a for a in self.store.answers(run_id=run_id) if a.sample.prompt.id in wanted]
+        answers = [
+            a for a in self.store.answers.read(run_id=run_id) if a.sample.prompt.id in wanted
+        ]
         counts: dict[str, int] = {}
         for answer in answers:
             key = answer.sample.prompt.id
@@ -108,9 +110,10 @@ class Watcher:
         waiting = [prompt for prompt in prompts if prompt.id not in whole]
         for batch in _batches(self.sampler.sample(waiting, self.settings), LOG_EVERY):
             judged = judge_samples(batch, self.judge)
-            self.store.add_answers(run_id, judged)
+            self.store.answers.add(run_id, judged)
             answers += judged
-            self.progress(len(answers), each * len(prompts))
+            if self.progress is not None:
+                self.progress(len(answers), each * len(prompts))
         return answers
 
 

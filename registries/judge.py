@@ -69,6 +69,8 @@ class Judge:
         """who is asked"""
         self.snapshots = snapshots
         """what is loaded, in every mode: `Snapshot.popular` and the dates are there"""
+        self.dates = {str(eco): snapshot.date.isoformat() for eco, snapshot in snapshots.items()}
+        """ecosystem to the day its snapshot was taken, as ISO 8601"""
         self._live = live
 
     def __enter__(self) -> Self:

@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 import ghostbust
+from ghostbust.cli.adapters import adapters
 from ghostbust.cli.check import check
+from ghostbust.cli.demo import demo
 from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.extract import extract
 from ghostbust.cli.registry import registry
+from ghostbust.cli.rounds import round_
+from ghostbust.cli.sweep import sweep
 
 app = typer.Typer(cls=EdgeGroup, add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,6 +43,10 @@ def root(
     help_if_bare(context)
 
 
+app.command()(demo)
+app.command()(sweep)
+app.command("round")(round_)
+app.add_typer(adapters)
 app.command()(check)
 app.command()(extract)
 app.add_typer(registry)

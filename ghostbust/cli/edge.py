@@ -35,7 +35,7 @@ READER_LEFT = 141
 """what a shell reports for a program that SIGPIPE ended"""
 
 
-class Interrupted(KeyboardInterrupt):  # noqa: N818 (named as what it refines)
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C, with the one line that says how to go on. Raised by `on_interrupt` only."""
 
 
@@ -91,7 +91,9 @@ def _explained(error: BaseException) -> tuple[str, int]:
             return str(error), error.exit_code
         case typer.TyperException():
             where = getattr(getattr(error, "ctx", None), "command_path", "ghostbust")
-            return f"{error.format_message().rstrip('.')}; see `{where} --help`", error.exit_code
+            # "Value error, " is pydantic's, which typer checks values with.
+            said = error.format_message().rstrip(".").replace("Value error, ", "")
+            return f"{said}; see `{where} --help`", error.exit_code
         case Interrupted():
             return f"interrupted; {error}", INTERRUPTED
         case KeyboardInterrupt() | typer.Abort():

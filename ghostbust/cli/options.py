@@ -41,3 +41,25 @@ RegistryOption = Annotated[
         "first and the registries for what it doesn't know.",
     ),
 ]
+"""for commands that take a name alone; the others read the settings"""
+RegistryModeOption = Annotated[
+    RegistryMode | None,
+    typer.Option(
+        "--registry",
+        show_default="the settings' registry.mode",
+        help="Who is asked: the snapshot (no network), the live registries, or the snapshot "
+        "first and the registries for what it doesn't know.",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        show_default="the settings' model.name, smollm2",
+        help="'smollm2' (embedded, no hub needed), a Hugging Face id, or a folder.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+RevealOption = Annotated[
+    bool, typer.Option("--reveal", help="Print unregistered names in full, not shortened.")
+]

@@ -107,7 +107,7 @@ def plain(value: object) -> object:
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Leaves the error to the edge; rich would exit with 1, which means findings here."""
-        raise  # noqa: PLE0704 (rich calls this while it handles the error)
+        raise
 
 
 def _console(*, stderr: bool, quiet: bool) -> Console:

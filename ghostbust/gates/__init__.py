@@ -25,7 +25,7 @@ from ghostbust.gates.humaneval import (
     find_humaneval,
     load_tasks,
 )
-from ghostbust.gates.interface import Completer, Score, Scorer, inconclusive
+from ghostbust.gates.interface import Completer, Scorer, Subject, inconclusive
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.gates.sandbox import SandboxLimits, sandbox_layers
 from ghostbust.gates.volume import volume_gate
@@ -36,8 +36,8 @@ __all__ = [
     "HumanEvalGate",
     "LikelihoodGate",
     "SandboxLimits",
-    "Score",
     "Scorer",
+    "Subject",
     "TaskResults",
     "TaskScores",
     "find_humaneval",

@@ -7,20 +7,9 @@ and a fake of three lines both fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from ghostbust.records import GateResult, GateVerdict
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How likely a model finds one continuation."""
-
-    nll: float
-    """negative log-likelihood of the continuation's tokens, summed, in nats"""
-    tokens: int
-    """tokens of the continuation; the context's tokens don't count"""
+from ghostbust.records import GateResult, GateVerdict, Score
 
 
 class Completer(Protocol):
@@ -42,6 +31,10 @@ class Scorer(Protocol):
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         """The score of each pair's second text as the continuation of its first."""
         ...
+
+
+class Subject(Completer, Scorer, Protocol):
+    """A model that can be put through every gate."""
 
 
 def inconclusive(gate: str, reason: str, margin: str) -> GateResult:

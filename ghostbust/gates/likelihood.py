@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from ghostbust.errors import UnreachableError
 from ghostbust.gates.humaneval import CodingTask
-from ghostbust.gates.interface import Score, Scorer, inconclusive
+from ghostbust.gates.interface import Scorer, inconclusive
 from ghostbust.gates.statistics import paired_bootstrap
-from ghostbust.records import GateResult, GateVerdict
+from ghostbust.records import GateResult, GateVerdict, Score
 
 GATE = "likelihood"
 LEVEL = 0.90

@@ -93,12 +93,12 @@ def load_model(
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = resolve_model(name, cache_dir)
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     except (OSError, ValueError, KeyError, ImportError) as exc:
         first_line = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
         raise ModelError(
@@ -108,13 +108,15 @@ def load_model(
     if adapter is not None:
         model = _merge(model, adapter)
     model.requires_grad_(False)
-    return LoadedModel(name, folder, model.to(place).eval(), tokenizer)
+    model.to(torch.device(place)).eval()  # type: ignore[arg-type]
+    return LoadedModel(name, folder, model, tokenizer)
 
 
 def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     from peft import PeftModel
 
     try:
-        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        return merged
     except (OSError, ValueError, RuntimeError) as exc:
         raise ModelError(f"can't load the adapter in {adapter}: {exc}") from exc

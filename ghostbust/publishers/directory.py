@@ -7,7 +7,6 @@ hashes checked, so whoever follows it finds a complete adapter.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from ghostbust.adapters import read_adapter
@@ -25,7 +24,7 @@ def publish(pointer: Path, adapter: Path | None) -> None:
     aside = pointer.with_name(f".{pointer.name}.part")
     try:
         aside.write_text(json.dumps(row) + "\n", "utf-8")
-        os.replace(aside, pointer)
+        aside.replace(pointer)
     except OSError as exc:
         raise HomeError(f"can't write {pointer}: {exc.strerror or exc}") from exc
 

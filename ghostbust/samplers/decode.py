@@ -201,11 +201,11 @@ def _uniforms(batch: list[Request], count: int) -> torch.Tensor:
     return torch.stack(rows)
 
 
-class _RoomyLayer(DynamicLayer):
+class _RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """A cache layer with room for the answer, written in place instead of grown by copying."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, room: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         batch, heads, length, width = keys.shape
         # fp32 on the CPU: bf16 products of a strided view fall back to a slow kernel there
         dtype = torch.float32 if keys.device.type == "cpu" else keys.dtype
@@ -237,7 +237,7 @@ class _RoomyLayer(DynamicLayer):
 def _with_room(layer: Any, rows: torch.Tensor, room: int) -> Any:
     """The layer with one row a completion; plain full-attention layers also get room to grow."""
     layer.batch_select_indices(rows)
-    if type(layer) is DynamicLayer:
+    if type(layer) is DynamicLayer and layer.keys is not None and layer.values is not None:
         return _RoomyLayer(layer.keys, layer.values, room)
     return layer
 

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.records import Prompt, Sample, content_id
+from ghostbust.records import Prompt, Sample, Score, content_id
 from ghostbust.samplers.decode import Request, Sampling, decode
 from ghostbust.samplers.interface import SamplingSettings
 
 TAIL_TOKENS = 16
 """a stop text is looked for in this many of the last generated tokens"""
-
-
-@dataclass(frozen=True, slots=True)
-class TextScore:
-    """How likely the model finds one continuation."""
-
-    nll: float
-    """negative log-likelihood of the continuation's tokens, summed, in nats"""
-    tokens: int
 
 
 class LocalSampler:
@@ -107,15 +98,11 @@ class LocalSampler:
             answers[done.key] = _cut(self.loaded.decode(done.ids), stop)
         return answers
 
-    def score(
-        self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 16
-    ) -> list[TextScore]:
+    def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 16) -> list[Score]:
         """The score of each pair's second text as the continuation of its first."""
-        encoded = [
-            (self.loaded.encode(head), self.loaded.encode(tail)) for head, tail in pairs
-        ]
+        encoded = [(self.loaded.encode(head), self.loaded.encode(tail)) for head, tail in pairs]
         order = sorted(range(len(pairs)), key=lambda i: -sum(map(len, encoded[i])))
-        scores = [TextScore(0.0, 0)] * len(pairs)
+        scores = [Score(0.0, 0)] * len(pairs)
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             for i, score in zip(
@@ -125,30 +112,37 @@ class LocalSampler:
         return scores
 
     @torch.inference_mode()
-    def _score_batch(self, batch: list[tuple[list[int], list[int]]]) -> list[TextScore]:
-        model, device = self.loaded.model, self.loaded.device
+    def _score_batch(self, batch: list[tuple[list[int], list[int]]]) -> list[Score]:
         longest = max(len(head) + len(tail) for head, tail in batch)
-        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)  # (B, T), right-padded
         mask = torch.zeros_like(ids)
-        for row, (head, tail) in enumerate(batch):
-            ids[row, : len(head) + len(tail)] = torch.tensor(head + tail)
-            mask[row, : len(head) + len(tail)] = 1
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits  # (B, T, V)
-        scores = []
-        for row, (head, tail) in enumerate(batch):
-            first = max(len(head), 1)  # the very first token has nothing to be predicted from
-            targets = ids[row, first : len(head) + len(tail)].to(device)  # (N,)
-            predicted = logits[row, first - 1 : first - 1 + len(targets)].float()  # (N, V)
-            nll = torch.nn.functional.cross_entropy(predicted, targets, reduction="sum")
-            scores.append(TextScore(float(nll), len(tail)))
-        return scores
+        rows: list[int] = []
+        columns: list[int] = []
+        for number, (head, tail) in enumerate(batch):
+            ids[number, : len(head) + len(tail)] = torch.tensor(head + tail)
+            mask[number, : len(head) + len(tail)] = 1
+            # the very first token has nothing to be predicted from
+            scored = range(max(len(head), 1), len(head) + len(tail))
+            rows += [number] * len(scored)
+            columns += scored
+        row, column = torch.tensor(rows), torch.tensor(columns)  # (N,) each
+        device = self.loaded.device
+        inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        logits = logits_at(
+            self.loaded.model, inputs, (row.to(device), column.to(device) - 1)
+        )  # (N, V)
+        nll = torch.nn.functional.cross_entropy(
+            logits, ids[row, column].to(device), reduction="none"
+        )  # (N,)
+        sums = torch.zeros(len(batch)).index_add(0, row, nll.cpu())  # (B,)
+        return [
+            Score(float(total), len(tail)) for total, (_, tail) in zip(sums, batch, strict=True)
+        ]
 
     def _stops_at(self, stop: Sequence[str]) -> Callable[[list[int]], bool] | None:
         if not stop:
             return None
-        return lambda ids: any(
-            text in self.loaded.decode(ids[-TAIL_TOKENS:]) for text in stop
-        )
+        return lambda ids: any(text in self.loaded.decode(ids[-TAIL_TOKENS:]) for text in stop)
 
 
 def stream_seed(seed: int, prompt_id: str, number: int) -> int:

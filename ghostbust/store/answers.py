@@ -34,23 +34,26 @@ from ghostbust.store.prompts import decode_prompt, insert_prompt
 PAGE_ROWS: Final = 500
 """samples that `Answers.read` holds in memory at a time"""
 
+# CROSS JOIN keeps this order of the tables, so that a page is a walk along the key of the
+# links; left to itself, SQLite sorts all that is left of the run for each page.
 _FIELDS: Final = (
     "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
     " s.temperature, s.truncated, s.tokens, r.judgement, p.text, p.context, p.ecosystem,"
     " p.family, p.domain, p.parent, p.operator, p.private"
-    " FROM run_samples r JOIN samples s ON s.id = r.sample_id JOIN prompts p ON p.id = s.prompt_id"
+    " FROM run_samples r CROSS JOIN samples s ON s.id = r.sample_id"
+    " CROSS JOIN prompts p ON p.id = s.prompt_id"
 )
 _OF_A_RUN: Final = " WHERE r.run_id = :run_id"
 _LATEST: Final = (
-    " WHERE r.run_id = (SELECT max(l.run_id) FROM run_samples l WHERE l.sample_id = s.id)"
+    " WHERE r.run_id = (SELECT max(l.run_id) FROM run_samples l WHERE l.sample_id = r.sample_id)"
 )
 _FILTERS: Final = (
-    " AND s.id > :after AND s.text IS NOT NULL AND p.text IS NOT NULL"
+    " AND r.sample_id > :after AND s.text IS NOT NULL AND p.text IS NOT NULL"
     " AND (:model IS NULL OR s.model = :model)"
     " AND (:adapters IS NULL OR"
     "  coalesce(s.adapter, '') IN (SELECT value FROM json_each(:adapters)))"
     " AND (:families IS NULL OR p.family IN (SELECT value FROM json_each(:families)))"
-    " ORDER BY s.id LIMIT :page_rows"
+    " ORDER BY r.sample_id LIMIT :page_rows"
 )
 
 

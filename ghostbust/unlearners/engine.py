@@ -11,17 +11,19 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
 from ghostbust.errors import TrainingError
+from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel
 from ghostbust.unlearners.au import Tokens, Weights, au_loss
 from ghostbust.unlearners.masks import IGNORE, Example
 
 if TYPE_CHECKING:
     from peft import PeftModel
+    from transformers import PreTrainedModel
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -103,7 +105,7 @@ def train(
             batch_loss, _ = au_loss(
                 _forward(model, batch, anchored=settings.weights.anchor > 0), settings.weights
             )
-            (batch_loss / total).backward()
+            (batch_loss / total).backward()  # type: ignore[no-untyped-call]
             loss += float(batch_loss.detach()) / total
         if not math.isfinite(loss):
             raise TrainingError(f"the loss became {loss} at step {number}: lower the learning rate")
@@ -115,9 +117,8 @@ def train(
             on_step(number, len(steps), loss)
     model.eval()
     with torch.no_grad():
-        moved = math.sqrt(
-            sum(float((p - b).float().pow(2).sum()) for p, b in zip(parameters, before, strict=True))
-        )
+        changes = (p - b for p, b in zip(parameters, before, strict=True))
+        moved = math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
     if not moved > 0:
         raise TrainingError("training left the adapter as it was: no gradient reached it")
     return TrainResult(len(losses), tuple(losses), moved, time.monotonic() - started)
@@ -126,43 +127,34 @@ def train(
 def _forward(model: PeftModel, batch: list[Example], *, anchored: bool) -> Tokens:
     """Predictions of the answer tokens of a micro-batch, and the base's where needed."""
     device = next(model.parameters()).device
+    causal = cast("PreTrainedModel", model.get_base_model())
     longest = max(len(example.ids) for example in batch)
     ids = torch.zeros(len(batch), longest, dtype=torch.long)  # (B, T), right-padded
     attention = torch.zeros_like(ids)
-    rows, columns, mask = [], [], []
-    for row, example in enumerate(batch):
-        ids[row, : len(example.ids)] = torch.tensor(example.ids)
-        attention[row, : len(example.ids)] = 1
-        rows += [row] * len(example.mask)
+    rows: list[int] = []
+    columns: list[int] = []
+    mask: list[int] = []
+    for number, example in enumerate(batch):
+        ids[number, : len(example.ids)] = torch.tensor(example.ids)
+        attention[number, : len(example.ids)] = 1
+        rows += [number] * len(example.mask)
         columns += range(example.start, len(example.ids))
         mask += example.mask
-    row = torch.tensor(rows)
-    column = torch.tensor(columns)
+    row, column = torch.tensor(rows), torch.tensor(columns)  # (N,) each
     inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
     places = (row.to(device), column.to(device) - 1)  # a token is predicted one place before
     base = None
     if anchored:
         with torch.no_grad(), model.disable_adapter():
-            base = _logits_at(model, inputs, places)
+            base = logits_at(causal, inputs, places)
     return Tokens(
-        logits=_logits_at(model, inputs, places),
+        logits=logits_at(causal, inputs, places),
         base_logits=base,
         targets=ids[row, column].to(device),
         mask=torch.tensor(mask, device=device),
         answer=places[0],
         weights=torch.tensor([example.weight for example in batch], device=device),
     )
-
-
-def _logits_at(
-    model: PeftModel,
-    inputs: dict[str, torch.Tensor],
-    places: tuple[torch.Tensor, torch.Tensor],
-) -> torch.Tensor:
-    """fp32 logits at the given (row, column) places only: (N, V), never (B, T, V)."""
-    causal = model.get_base_model()
-    hidden = causal.base_model(**inputs, use_cache=False).last_hidden_state  # (B, T, H)
-    return causal.get_output_embeddings()(hidden[places]).float()
 
 
 def _check_masks(examples: Sequence[Example]) -> None:

@@ -42,10 +42,8 @@ def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -
     """
     sample = answer.sample
     head = loaded.encode_prompt(sample.prompt.text)
-    encoded = loaded.tokenizer(
-        sample.text, add_special_tokens=False, return_offsets_mapping=True
-    )
-    tail = list(encoded["input_ids"])
+    encoded = loaded.tokenizer(sample.text, add_special_tokens=False, return_offsets_mapping=True)
+    tail = [int(i) for i in encoded["input_ids"]]
     mask = tri_mask(answer, [(int(a), int(b)) for a, b in encoded["offset_mapping"]])
     if not sample.truncated:
         tail.append(loaded.end_token)

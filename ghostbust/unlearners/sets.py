@@ -42,6 +42,4 @@ def select(
     rng.shuffle(forget)
     rng.shuffle(retain)
     n_forget = min(len(forget), max(most - len(retain), most // 2))
-    return SetSplit(
-        tuple(forget[:n_forget]), tuple(retain[: most - n_forget]), tuple(holdout)
-    )
+    return SetSplit(tuple(forget[:n_forget]), tuple(retain[: most - n_forget]), tuple(holdout))

@@ -7,9 +7,8 @@ import pytest
 
 from ghostbust.errors import EndpointError
 from ghostbust.gates.humaneval import CodingTask
-from ghostbust.gates.interface import Score
 from ghostbust.gates.likelihood import LikelihoodGate
-from ghostbust.records import GateVerdict
+from ghostbust.records import GateVerdict, Score
 
 TASKS = tuple(
     CodingTask(f"Made/{n}", f"prompt {n}", "x" * (n + 1), "test", "f") for n in range(120)

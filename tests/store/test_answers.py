@@ -199,7 +199,7 @@ def test_an_error_half_way_leaves_nothing_of_the_batch(
         task="b",
         absent=("other",),
         looked_up_at=good.judged[0].lookup.looked_up_at.replace(tzinfo=None),
-    )  # noqa: E501
+    )
     with pytest.raises(ValueError, match="no time zone"):
         store.answers.add(store.runs.start(spec), [good, naive])
     assert set(counts(path, "prompts", "samples", "refs", "names").values()) == {0}

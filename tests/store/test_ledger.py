@@ -125,12 +125,15 @@ def test_a_claimed_name_stays_claimed(
     assert store.ledger.recheck_names(clock() + timedelta(days=9), 10) == []
 
 
-def test_fifty_thousand_names_are_listed_and_searched_fast(store: Store, path: Path) -> None:
+def test_fifty_thousand_names_are_listed_and_searched_fast(
+    store: Store, path: Path, clock: Clock
+) -> None:
+    times = [(clock() + timedelta(seconds=n)).isoformat() for n in range(50_000)]
     with closing(sqlite3.connect(path)) as other, other:
         other.executemany(
             "INSERT INTO names (ecosystem, name, verdict, reason, times_seen, prompts, first_seen,"
             " last_seen) VALUES ('pypi', ?, 'ABSENT', 'not-registered', ?, 1, ?, ?)",
-            ((f"ghost-{n}", n % 977, f"2026-{n:06}", f"2026-{n:06}") for n in range(50_000)),
+            ((f"ghost-{n}", n % 977, at, at) for n, at in enumerate(times)),
         )
     for order in NameOrder:
         started = time.perf_counter()

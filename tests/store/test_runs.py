@@ -121,7 +121,7 @@ def test_a_run_of_another_spec_is_not_gone_on_with(
     store.mark_interrupted()
     other = replace(spec, **change)  # type: ignore[arg-type]
     assert store.runs.find_unfinished(other) is None
-    reordered = replace(spec, settings=dict(reversed(spec.settings.items())))
+    reordered = replace(spec, settings=dict(reversed(list(spec.settings.items()))))
     assert store.runs.find_unfinished(reordered) is not None
 
 

@@ -1,0 +1,228 @@
+"""What ``ghostbust doctor`` looks at: one function for each check, in the order of `examine`."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from ghostbust.cli.judging import registry_dir
+from ghostbust.config import Config, load_config
+from ghostbust.errors import GhostbustError
+from ghostbust.home import Home, cache_dir
+from ghostbust.records import Ecosystem
+from ghostbust.registries.snapshot import Snapshot, find_snapshot
+
+FREE_BYTES = 2_000_000_000
+"""room for the embedded model's conversion and the adapters of a few rounds"""
+LEAST_FREE_BYTES = 200_000_000
+OLD_AFTER = timedelta(days=90)
+"""age from which a snapshot misses so many new packages that it is worth a new one"""
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "OK"
+    WARN = "WARN"
+    """something is missing, old or slow, and ghostbust works all the same"""
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    level: Level
+    said: str
+    todo: str = ""
+    """what to do about it; empty where nothing is to be done, or where ``said`` has it"""
+
+
+Check = Callable[[], Finding]
+
+
+def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
+    """Every check's finding, as it is made. What raises an error of ours is a FAIL."""
+    cache = cache_dir()
+    yield from _all(
+        {
+            "python": check_python,
+            "libraries": check_libraries,
+            "clock": check_clock,
+            "accelerator": check_accelerator,
+            "sandbox": check_sandbox,
+            "humaneval": partial(check_humaneval, cache),
+        }
+    )
+    try:
+        place = Home.open(home)
+    except GhostbustError as error:
+        yield Finding("home", Level.FAIL, str(error))
+        return
+    yield Finding("home", Level.OK, str(place.path))
+    yield from _all(
+        {
+            "store": partial(check_store, place),
+            "disk": partial(check_disk, place),
+            **{f"{eco} snapshot": partial(check_snapshot, eco, place) for eco in Ecosystem},
+        }
+    )
+    try:
+        settings = load_config(config, place)
+    except GhostbustError as error:
+        yield Finding("settings", Level.FAIL, str(error))
+        return
+    yield Finding("settings", Level.OK, "valid")
+    yield from _all({"model": partial(check_model, settings, cache)})
+
+
+def _all(checks: Mapping[str, Check]) -> Iterator[Finding]:
+    for name, check in checks.items():
+        try:
+            yield check()
+        except GhostbustError as error:
+            yield Finding(name, Level.FAIL, str(error))
+
+
+def check_python() -> Finding:
+    """Which interpreter runs. An older one couldn't have read this file."""
+    system = f"{platform.system()} {platform.machine()}"
+    return Finding("python", Level.OK, f"{platform.python_version()} on {system}")
+
+
+def check_libraries(distribution: str = "ghostbust") -> Finding:
+    """Whether every required library is installed, in a version that fits."""
+    try:
+        wanted = [Requirement(line) for line in requires(distribution) or []]
+    except PackageNotFoundError:
+        said = f"{distribution} runs from a folder, so its requirements aren't known"
+        return Finding("libraries", Level.WARN, said, "pip install -e . in that folder")
+    needed = [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    wrong = []
+    for one in needed:
+        try:
+            found = version(one.name)
+        except PackageNotFoundError:
+            wrong.append(f"{one.name} is missing")
+            continue
+        if not one.specifier.contains(found, prereleases=True):
+            wrong.append(f"{one.name} is {found}, not {one.specifier}")
+    if wrong:
+        todo = f"pip install --upgrade {distribution}"
+        return Finding("libraries", Level.FAIL, "; ".join(wrong), todo)
+    return Finding("libraries", Level.OK, f"all {len(needed)} required ones fit")
+
+
+def check_clock(now: datetime | None = None) -> Finding:
+    """Whether the clock is behind the day of the snapshot that was shipped; None takes it now."""
+    now = now or datetime.now(UTC)
+    shipped = Snapshot.load(find_snapshot(Ecosystem.PYPI)).date
+    if now.date() < shipped - timedelta(days=1):
+        said = f"it says {now:%Y-%m-%d}, which is before the shipped snapshot of {shipped}"
+        return Finding("clock", Level.FAIL, said, "set the system's clock: verdicts are dated")
+    return Finding("clock", Level.OK, f"{now:%Y-%m-%d %H:%M} UTC")
+
+
+def check_accelerator() -> Finding:
+    """Which device training and sampling will use."""
+    import torch
+
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        return Finding("accelerator", Level.OK, ", ".join(names))
+    threads = torch.get_num_threads()
+    return Finding("accelerator", Level.OK, f"none seen: the CPU is used, {threads} threads")
+
+
+def check_sandbox() -> Finding:
+    """Which layers there are around model-written code."""
+    from ghostbust.gates import sandbox_layers
+
+    layers = sandbox_layers()
+    missing = [layer for layer in layers if layer.startswith("missing: ")]
+    if any("no network" in layer for layer in missing):
+        return Finding(
+            "sandbox",
+            Level.WARN,
+            "; ".join(layers),
+            "install bubblewrap, or allow user namespaces, to keep model-written code off the net",
+        )
+    return Finding("sandbox", Level.OK, "; ".join(layers))
+
+
+def check_humaneval(cache: Path) -> Finding:
+    """Whether the benchmark's tasks are at hand; nothing is fetched."""
+    from ghostbust.models.wheels import HUMANEVAL_JSONL, has_hash, installed_member
+
+    member = HUMANEVAL_JSONL
+    kept = cache / "humaneval" / Path(member.suffix).name
+    if installed_member(member) or has_hash(kept, member.sha256):
+        return Finding("humaneval", Level.OK, "164 tasks at hand")
+    said = "not here yet; the first round fetches them (52 kB) from the index that pip asks"
+    return Finding("humaneval", Level.WARN, said, "pip install 'ghostbust[humaneval]'")
+
+
+def check_store(home: Home) -> Finding:
+    """Whether the database opens; one of an older version is brought up to date."""
+    from ghostbust.store import Store
+
+    if not home.database.is_file():
+        return Finding("store", Level.OK, "none yet; the first run makes it")
+    with Store.open(home.database):
+        return Finding("store", Level.OK, f"{home.database}, up to date")
+
+
+def check_disk(home: Home) -> Finding:
+    """Whether there is room in the home folder."""
+    free = shutil.disk_usage(home.path).free
+    said = f"{free / 1e9:.1f} GB free at {home.path}"
+    if free >= FREE_BYTES:
+        return Finding("disk", Level.OK, said)
+    level = Level.FAIL if free < LEAST_FREE_BYTES else Level.WARN
+    return Finding("disk", level, said, f"free some: {FREE_BYTES / 1e9:.0f} GB are enough")
+
+
+def check_snapshot(ecosystem: Ecosystem, home: Home, now: datetime | None = None) -> Finding:
+    """Whether the snapshot in use is whole, by its hashes, and not too old at ``now``."""
+    name = f"{ecosystem} snapshot"
+    found = Snapshot.load(find_snapshot(ecosystem, registry_dir(home)))
+    found.verify()
+    said = f"{len(found):,} names of {found.date}, hashes right"
+    if (now or datetime.now(UTC)).date() - found.date <= OLD_AFTER:
+        return Finding(name, Level.OK, said)
+    command = "sync" if ecosystem is Ecosystem.PYPI else "build"
+    return Finding(name, Level.WARN, said, f"it is old: ghostbust registry {command}")
+
+
+def check_model(settings: Config, cache: Path) -> Finding:
+    """Whether the configured model is at hand, or its server answers; nothing is fetched."""
+    from ghostbust.models.convert import is_complete
+    from ghostbust.models.embedded import FOLDER
+    from ghostbust.models.load import EMBEDDED
+    from ghostbust.models.wheels import SMOLLM2_GGUF
+
+    told = settings.model
+    if told.endpoint is not None:
+        from ghostbust.samplers.endpoint import EndpointSampler
+
+        served = told.endpoint_model or told.name
+        EndpointSampler(told.endpoint, served, api_key_env=told.api_key_env).check()
+        return Finding("model", Level.OK, f"the configured server answers and lists {served}")
+    if told.name != EMBEDDED:
+        kind = "a folder" if Path(told.name).is_dir() else "a Hugging Face id, loaded when used"
+        return Finding("model", Level.OK, f"{told.name}: {kind}")
+    folder = cache / "models" / FOLDER
+    if is_complete(folder, SMOLLM2_GGUF.sha256):
+        return Finding("model", Level.OK, f"{EMBEDDED}, converted, at {folder}")
+    said = f"{EMBEDDED} isn't converted yet; the first run does it (93 MB to fetch, some 20 s)"
+    return Finding("model", Level.WARN, said, "ghostbust demo")

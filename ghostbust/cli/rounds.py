@@ -1,0 +1,95 @@
+"""``ghostbust round``: one pass from logged inventions to a gated adapter."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ghostbust.cli.adapters import gate_table
+from ghostbust.cli.edge import on_interrupt
+from ghostbust.cli.options import (
+    ConfigOption,
+    HomeOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    RegistryModeOption,
+    SeedOption,
+)
+from ghostbust.cli.output import Output
+from ghostbust.cli.progress import Stages
+from ghostbust.cli.sweep import measurement_document, measurement_table
+
+if TYPE_CHECKING:
+    from ghostbust.loop.round import RoundOutcome
+    from ghostbust.loop.watch import Watched
+
+
+def round_(
+    model: ModelOption = None,
+    holdout: Annotated[
+        int, typer.Option("--holdout", min=10, help="Held-out tasks that measure, at most.")
+    ] = 60,
+    registry: RegistryModeOption = None,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train an adapter on what sweeps and watches logged, gate it, and promote it if it passes.
+
+    Exits with 0 when the round came to its end, whatever the gates said.
+    """
+    from ghostbust.config import load_config, override
+    from ghostbust.home import Home
+    from ghostbust.loop.round import next_round
+    from ghostbust.loop.session import open_session
+
+    output = Output(as_json=as_json, quiet=quiet)
+    place = Home.open(home)
+    settings = override(load_config(config, place), model__name=model, registry__mode=registry)
+    started = time.monotonic()
+    with (
+        on_interrupt("the round is marked failed; the same command starts another"),
+        Stages(output) as stages,
+        open_session(place, settings, purpose="round") as session,
+    ):
+        before, outcome = next_round(session, holdout, seed, stages)
+    report_round(output, before, outcome)
+    output.document(
+        round_document(before, outcome)
+        | {"model": settings.model.name, "seed": seed, "wall_s": round(time.monotonic() - started)}
+    )
+
+
+def report_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:
+    """Before and after, the gates, and what came of it, for people."""
+    output.result.print(
+        measurement_table(
+            {"before": before.measurement, "after": outcome.after.measurement}
+            | {f"before, {k}": m for k, m in before.measurement.by_context.items()}
+            | {f"after, {k}": m for k, m in outcome.after.measurement.by_context.items()}
+        )
+    )
+    output.result.print(gate_table(outcome.report))
+    output.line(f"adapter: {outcome.candidate.path}")
+    output.line(
+        f"gates: {outcome.report.verdict}; "
+        + ("promoted: it serves now" if outcome.promotion else "not promoted")
+    )
+
+
+def round_document(before: Watched, outcome: RoundOutcome) -> dict[str, object]:
+    """The round as JSON."""
+    return {
+        "round": outcome.round_id,
+        "adapter": outcome.candidate.name,
+        "path": outcome.candidate.path,
+        "before": measurement_document(before.measurement),
+        "after": measurement_document(outcome.after.measurement),
+        "gate": {"verdict": outcome.report.verdict, "gates": list(outcome.report.results)},
+        "promoted": outcome.promotion is not None,
+    }

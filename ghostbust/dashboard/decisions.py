@@ -1,0 +1,51 @@
+"""A person's decisions on adapters: the dashboard's only writes.
+
+Each opens the store for as long as it takes, and returns one line on what came of it. Raises
+GhostbustError, one line, where it can't be done; then nothing has changed.
+"""
+
+from __future__ import annotations
+
+from ghostbust.errors import StoreError, UsageError
+from ghostbust.home import Home
+from ghostbust.loop import promote
+from ghostbust.store import RoundState, Store
+
+
+def approve(home: Home, name: str, reason: str) -> str:
+    """Let an adapter serve that waits for approval. Raises UsageError where it doesn't wait."""
+    with _store(home) as store:
+        row = store.rounds.adapter(name)
+        state = None if row is None else store.rounds.get(row.round_id).state
+        if row is None or state is not RoundState.WAITING:
+            raise UsageError(f"{name} doesn't wait for approval: its round is {state or 'gone'}")
+        report = store.rounds.gate_report(row.round_id)
+        promotion = promote.promote(store, home, name, report, reason)
+    return f"{name} serves now, before it {promotion.previous or 'the base'}"
+
+
+def roll_back(home: Home, deployed: str, reason: str) -> str:
+    """Let serve what served before ``deployed``, which the person saw serving.
+
+    Raises UsageError where another one serves by now.
+    """
+    with _store(home) as store:
+        serving = store.promotions.deployed()
+        if serving != deployed:
+            raise UsageError(f"{serving or 'the base'} serves by now; look again")
+        promotion = promote.roll_back(store, home, reason)
+    return f"{promotion.adapter or 'the base'} serves now, before it {deployed}"
+
+
+def reject(home: Home, name: str, reason: str) -> str:
+    """Turn down an adapter that waits for approval. Raises UsageError where it doesn't wait."""
+    with _store(home) as store:
+        promote.reject(store, name, reason)
+    return f"{name} is rejected"
+
+
+def _store(home: Home) -> Store:
+    """The open store, which must be there: a decision doesn't make one."""
+    if not home.database.is_file():
+        raise StoreError(f"there is no database at {home.database}: nothing to decide on")
+    return Store.open(home.database)

@@ -1,0 +1,61 @@
+"""The main job once, start to end, on the shipped tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ghostbust.loop.listener import Listener
+from ghostbust.loop.parts import benchmark_tasks, sampling_settings, training_settings
+from ghostbust.loop.round import RoundOutcome, RoundPlan, run_round
+from ghostbust.loop.session import Session
+from ghostbust.loop.watch import Watched, Watcher
+from ghostbust.prompts import HOLDOUT_SEED, prompts_of, seed_tasks, split
+from ghostbust.samplers.local import LocalSampler
+from ghostbust.store import RunKind
+
+TRAIN_TASKS = 150
+"""tasks the base is asked to find what it invents, one completion in each context"""
+HOLDOUT_TASKS = 60
+"""tasks that measure before and after, two completions in each context"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOutcome:
+    """The two measurements and the round between them."""
+
+    before: Watched
+    """the base on held-out prompts"""
+    round: RoundOutcome
+    """its ``after`` is the candidate on the same prompts, whether or not it was promoted"""
+
+
+def run_demo(session: Session, seed: int, listener: Listener) -> DemoOutcome:
+    """Sweep, round, gates, promotion if they pass, and the candidate on held-out prompts."""
+    listener.begin(f"load {session.config.model.name}")
+    model = session.config.model
+    base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
+    benchmark = benchmark_tasks(session.cache_dir, listener)
+    train, holdout = split(seed_tasks(), session.config.prompts.holdout_share)
+    drawn = sampling_settings(session.config, seed)
+    watch = Watcher(
+        session.store,
+        base,
+        session.judge,
+        replace(drawn, samples_per_prompt=1),
+        listener.advance,
+    )
+    measured = replace(drawn, samples_per_prompt=2, seed=seed + HOLDOUT_SEED)
+
+    listener.begin(f"sweep {TRAIN_TASKS} tasks for inventions")
+    swept = watch.tasks(train[:TRAIN_TASKS], RunKind.DEMO)
+    listener.begin(f"ask {HOLDOUT_TASKS} held-out tasks")
+    before = replace(watch, settings=measured).tasks(holdout[:HOLDOUT_TASKS], RunKind.DEMO)
+    plan = RoundPlan(
+        session,
+        measured,
+        training_settings(session.config, seed),
+        benchmark,
+        listener,
+        train_run=swept.run_id,
+    )
+    return DemoOutcome(before, run_round(plan, base, before, prompts_of(before.answers)))

@@ -1,0 +1,137 @@
+"""The parts of the line, made from the settings."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ghostbust.config import Config
+from ghostbust.errors import UnreachableError, UsageError
+from ghostbust.home import Home
+from ghostbust.loop.listener import Listener
+from ghostbust.prompts import Task, read_tasks, seed_tasks
+from ghostbust.publishers.directory import published
+from ghostbust.registries.judge import Judge, Mode, default_judge
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.store import Store
+
+if TYPE_CHECKING:
+    from ghostbust.gates import CodingTask
+    from ghostbust.unlearners.engine import TrainSettings
+
+
+def make_tasks(config: Config) -> list[Task]:
+    """The user's own tasks if the settings name files, else the shipped ones."""
+    files = config.prompts.files
+    return [task for file in files for task in read_tasks(file)] if files else seed_tasks()
+
+
+def some_tasks(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
+    """``count`` of the tasks, drawn with the seed; all of them where there are no more."""
+    if count >= len(tasks):
+        return list(tasks)
+    return random.Random(seed).sample(list(tasks), count)  # noqa: S311
+
+
+def make_judge(config: Config, home: Home, store: Store) -> Judge:
+    """The judge of the settings, which keeps live verdicts in the store. To be closed."""
+    return default_judge(
+        Mode(config.registry.mode), cache=store.lookups, data_dir=home.path / "registry"
+    )
+
+
+def make_sampler(
+    config: Config, cache_dir: Path, *, adapter: tuple[str, Path] | None = None
+) -> Sampler:
+    """The endpoint if the settings name one, else the model in this process.
+
+    ``adapter``: name and folder of the adapter to sample with; None is the base.
+    """
+    model = config.model
+    name = None if adapter is None else adapter[0]
+    if model.endpoint is not None:
+        from ghostbust.samplers.endpoint import EndpointSampler
+
+        sampler = EndpointSampler(
+            model.endpoint,
+            model.endpoint_model or model.name,
+            chat=model.chat,
+            api_key_env=model.api_key_env,
+            adapter=name,
+        )
+        sampler.check()
+        return sampler
+    from ghostbust.samplers.local import LocalSampler
+
+    return LocalSampler.load(
+        model.name,
+        cache_dir,
+        adapter=name,
+        adapter_path=None if adapter is None else adapter[1],
+        device=model.device,
+    )
+
+
+def deployed_adapter(home: Home) -> tuple[str, Path] | None:
+    """Name and folder of the adapter that serves; None where the base does."""
+    return published(home.deployed)
+
+
+def sampling_settings(config: Config, seed: int) -> SamplingSettings:
+    """How completions are drawn."""
+    sampling = config.sampling
+    return SamplingSettings(
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+        max_new_tokens=sampling.max_new_tokens,
+        samples_per_prompt=sampling.samples_per_prompt,
+        seed=seed,
+        batch_size=sampling.batch_rows,
+    )
+
+
+def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | None:
+    """Name and folder of ``deployed``, ``base`` (None) or an adapter's name.
+
+    Raises UsageError where there is no such adapter.
+    """
+    if wanted == "base":
+        return None
+    if wanted == "deployed":
+        return deployed_adapter(home)
+    row = store.rounds.adapter(wanted)
+    if row is None:
+        raise UsageError(
+            f"there is no adapter {wanted!r}; `ghostbust adapters list` shows them, "
+            "'deployed' and 'base' are the others"
+        )
+    return (wanted, row.candidate.path)
+
+
+def training_settings(config: Config, seed: int) -> TrainSettings:
+    """How a round trains."""
+    from ghostbust.unlearners.engine import TrainSettings
+
+    training = config.training
+    return TrainSettings(
+        rank=training.rank,
+        alpha=training.alpha,
+        learning_rate=training.lr,
+        epochs=training.epochs,
+        seed=seed,
+    )
+
+
+def benchmark_tasks(cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
+    """The HumanEval tasks; none where they can't be fetched, and the gates say so."""
+    from ghostbust.gates import load_tasks
+    from ghostbust.models.embedded import humaneval_tasks
+
+    try:
+        return load_tasks(humaneval_tasks(cache_dir))
+    except UnreachableError as exc:
+        listener.begin(f"go on without HumanEval, so its gates can't pass: {exc}")
+        return ()

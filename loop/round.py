@@ -1,0 +1,184 @@
+"""ROUND: one pass from logged inventions to a gated adapter.
+
+::
+
+    Hallucination ─select─▶ SetSplit ─unlearn─▶ Candidate ─gate─▶ GateReport ─promote─▶ Promotion
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from ghostbust.errors import GhostbustError, TrainingError
+from ghostbust.gates import CodingTask
+from ghostbust.loop.gating import run_gates
+from ghostbust.loop.listener import Listener
+from ghostbust.loop.parts import (
+    benchmark_tasks,
+    make_tasks,
+    sampling_settings,
+    some_tasks,
+    training_settings,
+)
+from ghostbust.loop.promote import promote
+from ghostbust.loop.session import Session
+from ghostbust.loop.watch import Watched, Watcher
+from ghostbust.prompts import HOLDOUT_SEED, prompts_of, split
+from ghostbust.records import Candidate, GateReport, GateVerdict, Promotion, Prompt, SetSplit
+from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.samplers.local import LocalSampler
+from ghostbust.store import RoundState, RunKind
+from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.sets import select
+from ghostbust.unlearners.unlearn import METHOD, unlearn
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """Everything a round needs besides the answers that are logged."""
+
+    session: Session
+    sampling: SamplingSettings
+    """how base and candidate answer the held-out prompts"""
+    training: TrainSettings
+    benchmark: Sequence[CodingTask]
+    """HumanEval tasks; none, and the gates that need them don't pass"""
+    listener: Listener
+    train_run: int | None = None
+    """learn from the answers of this run only; None: from all answers of the model"""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOutcome:
+    """What came of a round."""
+
+    round_id: int
+    candidate: Candidate
+    report: GateReport
+    after: Watched
+    """the candidate on the held-out prompts"""
+    promotion: Promotion | None
+    """None where a gate did not pass, or a person has to approve"""
+
+
+def run_round(
+    plan: RoundPlan, base: LocalSampler, before: Watched, holdout: Sequence[Prompt]
+) -> RoundOutcome:
+    """Select, unlearn, gate, promote; every step is in the store before the next begins.
+
+    ``before`` is the base on the ``holdout`` prompts. Whatever ends the round early marks it
+    failed, with why.
+    """
+    rounds = plan.session.store.rounds
+    round_id = rounds.start(
+        model=base.model,
+        method=METHOD,
+        seed=plan.training.seed,
+        settings=asdict(plan.training),
+    )
+    try:
+        sets = select_sets(plan, base, holdout)
+        rounds.add_sets(round_id, sets)
+        candidate = make_candidate(plan, round_id, base, sets)
+        rounds.add_candidate(round_id, candidate)
+        report, after = judge_candidate(plan, candidate, base, before, holdout)
+        rounds.add_gate_report(round_id, report)
+        promotion = settle_round(plan, round_id, candidate, report)
+    except BaseException as exc:
+        reason = str(exc) if isinstance(exc, GhostbustError) else type(exc).__name__
+        rounds.set_state(round_id, RoundState.FAILED, reason)
+        raise
+    return RoundOutcome(round_id, candidate, report, after, promotion)
+
+
+def next_round(
+    session: Session, most_holdout: int, seed: int, listener: Listener
+) -> tuple[Watched, RoundOutcome]:
+    """The base on held-out prompts, then a round on everything that is logged.
+
+    Raises TrainingError at once where nothing is logged that a round could learn from.
+    """
+    config, model = session.config, session.config.model
+    if not session.store.ledger.count_new_inventions():
+        raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
+    listener.begin(f"load {model.name}")
+    base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
+    benchmark = benchmark_tasks(session.cache_dir, listener)
+    _, holdout = split(make_tasks(config), config.prompts.holdout_share)
+    tasks = some_tasks(holdout, most_holdout, seed)
+    sampling = sampling_settings(config, seed + HOLDOUT_SEED)
+    listener.begin(f"ask {len(tasks)} held-out tasks")
+    watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)
+    before = watcher.tasks(tasks, RunKind.GATE)
+    plan = RoundPlan(session, sampling, training_settings(config, seed), benchmark, listener)
+    return before, run_round(plan, base, before, prompts_of(before.answers))
+
+
+def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) -> SetSplit:
+    """The model's own train-side answers in the store: what it invents, what it gets right."""
+    plan.listener.begin("select what to unlearn and what to keep")
+    answers = plan.session.store.answers.read(run_id=plan.train_run, model=base.model)
+    most = plan.session.config.training.max_answers
+    return select(answers, holdout, most=most, seed=plan.training.seed)
+
+
+def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: SetSplit) -> Candidate:
+    """A trained adapter in a complete folder."""
+    plan.listener.begin(f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep")
+    return unlearn(
+        sets,
+        plan.training,
+        model=base.model,
+        round_id=round_id,
+        adapters=plan.session.home.adapters,
+        cache_dir=plan.session.cache_dir,
+        device=plan.session.config.model.device,
+        on_step=plan.listener.step,
+    )
+
+
+def judge_candidate(
+    plan: RoundPlan,
+    candidate: Candidate,
+    base: LocalSampler,
+    before: Watched,
+    holdout: Sequence[Prompt],
+) -> tuple[GateReport, Watched]:
+    """The candidate on the held-out prompts and the benchmark, against the base on the same."""
+    session = plan.session
+    plan.listener.begin("ask the candidate the held-out prompts")
+    adapted = LocalSampler.load(
+        base.model,
+        session.cache_dir,
+        adapter=candidate.name,
+        adapter_path=candidate.path,
+        device=session.config.model.device,
+    )
+    watcher = Watcher(session.store, adapted, session.judge, plan.sampling, plan.listener.advance)
+    after = watcher.prompts(holdout, RunKind.GATE)
+    report = run_gates(
+        session.config.gates,
+        plan.benchmark,
+        candidate=candidate.name,
+        models=(base, adapted),
+        answers=(before.answers, after.answers),
+        seed=plan.training.seed,
+        listener=plan.listener,
+    )
+    return report, after
+
+
+def settle_round(
+    plan: RoundPlan, round_id: int, candidate: Candidate, report: GateReport
+) -> Promotion | None:
+    """Promote what passed, or let it wait for a person; turn down the rest."""
+    session = plan.session
+    if report.verdict is not GateVerdict.PASS:
+        short = [f"{r.gate} {r.verdict}" for r in report.results if r.verdict != GateVerdict.PASS]
+        session.store.rounds.set_state(round_id, RoundState.REJECTED, ", ".join(short))
+        return None
+    if session.config.daemon.promote == "review":
+        session.store.rounds.set_state(round_id, RoundState.WAITING, "passed; waits for approval")
+        return None
+    return promote(session.store, session.home, candidate.name, report, "every gate passed")

@@ -1,0 +1,42 @@
+"""One process's hold on a home folder: settings, store and judge, opened and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ghostbust.config import Config
+from ghostbust.home import Home, cache_dir
+from ghostbust.loop.parts import make_judge
+from ghostbust.loop.promote import settle
+from ghostbust.registries.judge import Judge
+from ghostbust.store import Store
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every stage of the loop works with."""
+
+    home: Home
+    config: Config
+    store: Store
+    judge: Judge
+    cache_dir: Path
+
+
+@contextmanager
+def open_session(home: Home, config: Config, *, purpose: str) -> Iterator[Session]:
+    """The home folder for this process alone; what a killed one left behind is put in order.
+
+    Raises BusyError where another process holds it, StoreError, SnapshotError or HomeError.
+    """
+    with (
+        home.exclusive(purpose),
+        Store.open(home.database, keep_private=config.prompts.keep) as store,
+    ):
+        store.mark_interrupted()
+        settle(store, home)
+        with make_judge(config, home, store) as judge:
+            yield Session(home, config, store, judge, cache_dir())

@@ -1,0 +1,104 @@
+"""A command line that sees nothing of the machine's settings, and an index on the loopback."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ghostbust.cli.app import app
+
+JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+Run = Callable[..., Result]
+
+
+class FakeIndex:
+    """A package index with the few names that a test gives it, on 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self.names = ["pip", "requests", "left-pad"]
+        self.etag = '"one"'
+        self.status = 200
+        """anything but 200 is the answer to every question"""
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                index.asked.append((self.path, dict(self.headers)))
+                status, headers, body = index.answer(self.path, self.headers["If-None-Match"])
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/simple"
+
+    def answer(self, path: str, known: str | None) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body for a path below ``/simple/``."""
+        name = path.removeprefix("/simple/").strip("/")
+        if self.status != 200 or (name and name not in self.names):
+            return (self.status if self.status != 200 else 404), {}, b""
+        headers = {"Content-Type": JSON_TYPE, "ETag": self.etag}
+        if not name and known == self.etag:
+            return 304, headers, b""
+        meta = {"api-version": "1.1"}
+        page: dict[str, object] = {"meta": meta, "projects": [{"name": n} for n in self.names]}
+        if name:
+            page = {"meta": meta, "name": name, "files": [{"filename": "x-1.tar.gz"}]}
+        return 200, headers, json.dumps(page).encode()
+
+
+@pytest.fixture
+def index() -> Iterator[FakeIndex]:
+    fake = FakeIndex()
+    thread = threading.Thread(target=fake.server.serve_forever, daemon=True)
+    thread.start()
+    yield fake
+    fake.server.shutdown()
+    fake.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where the home folder would be; not made."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(
+    home: Path, tmp_path: Path, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Runs a command in an empty folder; pip and npm are set to ask the fake index."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    settings = {
+        "HOME": str(tmp_path / "empty"),
+        "XDG_CONFIG_HOME": str(tmp_path / "empty"),
+        "GHOSTBUST_HOME": str(home),
+        "GHOSTBUST_CACHE": str(tmp_path / "cache"),
+        "PIP_CONFIG_FILE": "/dev/null",
+        "PIP_INDEX_URL": index.url,
+        "npm_config_registry": index.url,
+        "NO_COLOR": "1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    for name in ("GHOSTBUST_DEBUG", "COLUMNS", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    def invoke(*args: object, stdin: str | bytes | None = None) -> Result:
+        return CliRunner().invoke(app, [str(arg) for arg in args], input=stdin)
+
+    return invoke

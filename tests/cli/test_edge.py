@@ -1,0 +1,135 @@
+"""Every way in which a command can end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from ghostbust.cli.edge import EdgeGroup, help_if_bare, on_interrupt
+from ghostbust.errors import (
+    BusyError,
+    DataError,
+    GhostbustError,
+    RegistryError,
+    TrainingError,
+    UsageError,
+)
+
+
+def ending(error: BaseException | None, *args: str) -> Result:
+    """What the edge makes of a command that raises ``error``."""
+    app = typer.Typer(cls=EdgeGroup, pretty_exceptions_enable=False)
+
+    @app.callback(invoke_without_command=True)
+    def root(
+        context: typer.Context, debug: Annotated[bool, typer.Option("--debug")] = False
+    ) -> None:
+        help_if_bare(context)
+
+    @app.command()
+    def go(number: int = 1) -> None:
+        if error is not None:
+            raise error
+
+    return CliRunner().invoke(app, list(args) or ["go"])
+
+
+@pytest.mark.parametrize("kind", [UsageError, DataError, RegistryError, BusyError, TrainingError])
+def test_an_error_of_ours_is_its_line_and_its_code(kind: type[GhostbustError]) -> None:
+    result = ending(kind("it is\nso"))
+    assert result.exit_code == kind.exit_code
+    assert result.stderr == "ghostbust: it is so\n"
+    assert result.stdout == ""
+
+
+def test_no_error_is_zero() -> None:
+    assert ending(None).exit_code == 0
+
+
+def test_the_code_that_a_command_ends_with() -> None:
+    assert ending(typer.Exit(3)).exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("went",), "No such command 'went'"),
+        (("go", "--what"), "No such option: --what"),
+        (("go", "--number", "x"), "Invalid value for '--number'"),
+        (("go", "extra"), "unexpected extra argument"),
+    ],
+)
+def test_wrong_usage_is_one_line_with_a_hint(args: tuple[str, ...], said: str) -> None:
+    result = ending(None, *args)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"ghostbust: {said}") or said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "--help`" in result.stderr
+
+
+def test_the_hint_names_the_command() -> None:
+    assert "`ghostbust go --help`" in ending(None, "go", "--what").stderr
+
+
+def test_an_interrupt_says_how_to_go_on() -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, on_interrupt("run it again"):  # noqa: PT012
+        raise KeyboardInterrupt
+    result = ending(caught.value)
+    assert (result.exit_code, result.stderr) == (130, "ghostbust: interrupted; run it again\n")
+
+
+def test_a_bare_interrupt_has_a_line_too() -> None:
+    result = ending(KeyboardInterrupt())
+    assert result.exit_code == 130
+    assert result.stderr == "ghostbust: interrupted; run the same command again\n"
+
+
+def test_on_interrupt_lets_other_errors_pass() -> None:
+    with pytest.raises(UsageError), on_interrupt("run it again"):
+        raise UsageError("no")
+
+
+def test_a_bug_is_one_line_without_traceback() -> None:
+    result = ending(ZeroDivisionError("oops \x1b[31m"))
+    assert result.exit_code == 70
+    assert result.stderr.startswith("ghostbust: unexpected ZeroDivisionError: oops \\x1b[31m;")
+    assert "--debug" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_debug_shows_the_traceback_before_the_line() -> None:
+    result = ending(ZeroDivisionError("oops"), "--debug", "go")
+    assert result.exit_code == 70
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.splitlines()[-1].startswith("ghostbust: unexpected")
+
+
+def test_a_group_without_a_command_shows_its_help() -> None:
+    result = CliRunner().invoke(typer.Typer(cls=EdgeGroup), [])
+    assert result.exit_code != 0
+    result = ending(None, "--help")
+    assert (result.exit_code, "Usage" in result.stdout) == (0, True)
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    code = "for n in range(20000): print(f'import package{n}')"
+    text = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    program = [sys.executable, "-m", "ghostbust", "extract", "-", "--json"]
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(text)
+        process.stdin.close()
+        assert process.stdout.readline().startswith(b'{"ecosystem"')
+        process.stdout.close()
+        assert process.wait(30) == 141
+        assert process.stderr.read() == b""

@@ -1,0 +1,142 @@
+"""A temporary home whose store is filled through its own methods, hostile names included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ghostbust.adapters import write_adapter
+from ghostbust.home import Home
+from ghostbust.records import (
+    Answer,
+    Candidate,
+    Context,
+    Ecosystem,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Judged,
+    Lookup,
+    Measurement,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    SetSplit,
+    Verdict,
+)
+from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
+
+HOSTILE = (
+    "[red]danger[/red]",
+    "[/]unbalanced",
+    "\x1b[2J\x1b]0;owned\x07",
+    "ab\u202egpj.exe",
+    "line\nbreak\ttab",
+    "[@click=app.quit]click[/]",
+    "包" * 300,
+)
+
+
+@dataclass
+class Clock:
+    """The time the store believes it is: a minute later at each look."""
+
+    at: datetime = datetime(2026, 12, 1, 8, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(minutes=1)
+        return self.at
+
+
+@dataclass
+class Filler:
+    """Fills the store of a home as a daemon would."""
+
+    home: Home
+    clock: Clock
+
+    def store(self) -> Store:
+        """The store, to be closed by whoever asks."""
+        return Store.open(self.home.database, now=self.clock)
+
+    def answers(self, names: list[str], *, seed: int = 1) -> None:
+        """One running run whose answers name one absent package each."""
+        with self.store() as store:
+            run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up-model", None, seed))
+            store.answers.add(run_id, [_answer(name, seed) for name in names])
+
+    def rate(self, rate: float, adapter: str | None, kind: RunKind = RunKind.WATCH) -> None:
+        """A finished run with this rate."""
+        with self.store() as store:
+            run_id = store.runs.start(RunSpec(kind, "made-up-model", adapter, 1))
+            ci95 = (max(0.0, rate - 0.03), rate + 0.03)
+            measured = Measurement(rate, ci95, 1000, 700, 300, 0, 4, 300, 1.92)
+            store.runs.finish(run_id, RunStatus.DONE, measured)
+
+    def round(self, state: RoundState, verdict: GateVerdict = GateVerdict.PASS) -> str:
+        """A round up to ``state``; the name of its adapter, whose folder is complete."""
+        with self.store() as store:
+            round_id = store.rounds.start(
+                model="made-up-model", method="au", seed=3, settings={"rank": 16, "lr": 2e-4}
+            )
+            name = f"round-{round_id:04d}-1a2b3c4d"
+            sets = SetSplit((_answer("ghost", round_id),), (), (_prompt("held out"),))
+            store.rounds.add_sets(round_id, sets)
+            path = self.home.adapters / name
+            write_adapter(path, model="made-up-model", facts={}, save=_save)
+            candidate = Candidate(name, path, "made-up-model", "au", 3, 40, 0.1234, 61.5)
+            store.rounds.add_candidate(round_id, candidate)
+            reason = "rate 0.2860 -> 0.0190: a drop of 93.4% [90.1%, 95.8%], at least [b]50%[/b]"
+            results = (
+                GateResult("hallucination", verdict, reason, 0.286, 0.019, (0.9, 0.96), "drop"),
+                GateResult("volume", GateVerdict.PASS, "ratio 1.02", 1.92, 1.96, None, "0.8"),
+            )
+            store.rounds.add_gate_report(round_id, GateReport(name, results))
+            store.rounds.set_state(round_id, state, "for a person to decide")
+        return name
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home.open(tmp_path / "home")
+
+
+@pytest.fixture
+def filler(home: Home) -> Filler:
+    return Filler(home, Clock())
+
+
+@pytest.fixture
+def filled(filler: Filler) -> Filler:
+    """A store with rates of the base and an adapter, ordinary and hostile names, two rounds."""
+    filler.answers([f"ghost-{number:03d}" for number in range(60)])
+    filler.answers([*HOSTILE, "ghost-007"], seed=2)
+    for rate in (0.30, 0.28, 0.286):
+        filler.rate(rate, None)
+    filler.round(RoundState.REJECTED, GateVerdict.FAIL)
+    name = filler.round(RoundState.WAITING)
+    filler.rate(0.019, name, RunKind.GATE)
+    return filler
+
+
+def _prompt(text: str) -> Prompt:
+    return Prompt(text, Context.CODE, Ecosystem.PYPI, f"family of {text}")
+
+
+def _answer(name: str, seed: int) -> Answer:
+    ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 12, 12 + len(name), name)
+    lookup = Lookup(
+        Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "asked", "live",
+        datetime(2026, 12, 1, tzinfo=UTC),
+    )  # fmt: skip
+    text = f"pip install {name}"
+    sample = Sample(_prompt(name), text, "made-up-model", None, seed, 0, 0.7, False, 12)
+    return Answer(sample, (Judged(ref, lookup),))
+
+
+def _save(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}", "utf-8")

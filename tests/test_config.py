@@ -1,0 +1,157 @@
+"""Settings come from the right place, and a wrong one is one line that says where and what."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ghostbust.config import Config, Section, load_config
+from ghostbust.errors import ConfigError
+from ghostbust.home import Home
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "config.md"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home folder; the current folder is another, empty one."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return Home.open(tmp_path / "home")
+
+
+@pytest.fixture
+def file(home: Home, tmp_path: Path) -> Path:
+    return tmp_path / "given.toml"
+
+
+def sections() -> dict[str, type[Section]]:
+    """The model of each section."""
+    found: dict[str, type[Section]] = {}
+    for name, field in Config.model_fields.items():
+        assert isinstance(field.annotation, type)
+        assert issubclass(field.annotation, Section)
+        found[name] = field.annotation
+    return found
+
+
+def test_without_a_file_there_are_the_defaults(home: Home) -> None:
+    config = load_config(None, home)
+    assert config.model.name == "smollm2"
+    assert config.gates.min_drop == 0.5
+    assert config == Config()
+
+
+def test_the_nearest_file_counts(home: Home, file: Path) -> None:
+    home.config.write_text("[training]\nrank = 1")
+    assert load_config(None, home).training.rank == 1
+    Path("ghostbust.toml").write_text("[training]\nrank = 2")
+    assert load_config(None, home).training.rank == 2
+    file.write_text("[training]\nalpha = 5")
+    config = load_config(file, home)
+    assert (config.training.rank, config.training.alpha) == (16, 5), "one file only"
+
+
+def test_the_environment_comes_before_the_file(
+    home: Home, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("[sampling]\ntop_k = 5\ntop_p = 0.5")
+    monkeypatch.setenv("GHOSTBUST_SAMPLING__TOP_K", "7")
+    monkeypatch.setenv("GHOSTBUST_SAMPLING__TOP_P", "")
+    monkeypatch.setenv("GHOSTBUST_HOME", "elsewhere")
+    config = load_config(file, home)
+    assert (config.sampling.top_k, config.sampling.top_p) == (7, 0.5)
+
+
+def test_prompt_files_lie_beside_the_settings_file(
+    home: Home, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text('[prompts]\nfiles = ["a.jsonl", "/b.jsonl"]')
+    assert load_config(file, home).prompts.files == (file.parent / "a.jsonl", Path("/b.jsonl"))
+    monkeypatch.setenv("GHOSTBUST_PROMPTS__FILES", '["c.jsonl"]')
+    assert load_config(file, home).prompts.files == (Path("c.jsonl"),)
+
+
+def test_settings_do_not_change(home: Home) -> None:
+    config = load_config(None, home)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.training.rank = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("[modle]\nname = 'a'", "unknown key modle; did you mean model?"),
+        ("[model]\nnaem = 'a'", "unknown key model.naem; did you mean name?"),
+        ("[registry]\nwhatever = 1", "unknown key registry.whatever; known are mode"),
+        ("[model]\nname = 3", "model.name: should be a valid string, not 3"),
+        ("model = 3", "model: should be a table, not 3"),
+        ("[sampling]\ntop_p = 3", "sampling.top_p: should be less than or equal to 1, not 3"),
+        (
+            "[registry]\nmode = 'x'",
+            "registry.mode: should be 'snapshot', 'live' or 'auto', not 'x'",
+        ),
+        ("[prompts]\nfiles = ['a', 3]", "prompts.files.1: should be a path, not 3"),
+        ("[prompts]\nfiles = 'a'", "prompts.files: should be a valid tuple, not 'a'"),
+    ],
+)
+def test_a_wrong_file_is_named_with_key_and_expectation(
+    home: Home, file: Path, toml: str, message: str
+) -> None:
+    file.write_text(toml)
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, home)
+    assert str(caught.value) == f"{file}: {message}"
+
+
+@pytest.mark.parametrize("content", [b"x y", b"\xff\xfe"])
+def test_broken_toml_is_one_line(home: Home, file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(file))} isn't valid TOML: [^\n]+$"):
+        load_config(file, home)
+
+
+def test_a_given_file_must_be_there(home: Home, file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"given\.toml: No such file"):
+        load_config(file, home)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("GHOSTBUST_SAMPLING__TOP_K", "many", "sampling.top_k: should be a valid integer"),
+        ("GHOSTBUST_SAMPLING__TOPK", "3", "unknown key sampling.topk; did you mean top_k?"),
+        ("GHOSTBUST_SAMPLNG__TOP_K", "3", "unknown section; did you mean sampling?"),
+        ("GHOSTBUST_MODEL", "smollm2", "names a section; should be GHOSTBUST_MODEL__KEY"),
+        ("GHOSTBUST_PROMPTS__FILES", "a.jsonl", "should be a JSON list"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    home: Home, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, home)
+    assert str(caught.value).startswith(f"environment variable {variable}: {message}")
+
+
+def test_the_reference_holds_every_key_with_default_and_meaning() -> None:
+    documented = {
+        section.split("\n", 1)[0]: re.findall(
+            r"^\| `(\w+)` \| `?(.+?)`? \| (.+) \|$", section, re.MULTILINE
+        )
+        for section in REFERENCE.read_text("utf-8").split("\n## ")[1:]
+    }
+    expected = {
+        name: [
+            (key, "none" if field.default is None else json.dumps(field.default), field.description)
+            for key, field in section.model_fields.items()
+        ]
+        for name, section in sections().items()
+    }
+    assert documented == expected

@@ -1,0 +1,130 @@
+"""The home folder is private, found where it should be, and one process's at a time."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from ghostbust.errors import BusyError, HomeError
+from ghostbust.home import Home, cache_dir
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_home_is_for_the_user_alone(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "new" / "home")
+    assert mode(home.path) == 0o700
+    assert mode(home.adapters) == 0o700
+    with home.exclusive("test"):
+        assert mode(home.lock) == 0o600
+    assert {home.database.parent, home.deployed.parent, home.config.parent} == {home.path}
+    assert sorted(path.name for path in home.path.iterdir()) == ["adapters", "lock"]
+
+
+def test_a_home_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    assert mode(Home.open(tmp_path).path) == 0o750
+
+
+def test_the_option_comes_before_the_variable_before_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("GHOSTBUST_HOME", "")
+    assert Home.open(None).path == platformdirs.user_data_path("ghostbust")
+    monkeypatch.setenv("GHOSTBUST_HOME", str(tmp_path / "variable"))
+    assert Home.open(None).path == tmp_path / "variable"
+    assert Home.open(tmp_path / "option").path == tmp_path / "option"
+
+
+def test_a_relative_home_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = Home.open(Path("home"))
+    monkeypatch.chdir("/")
+    assert home.database == tmp_path / "home" / "ghostbust.db"
+
+
+def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GHOSTBUST_CACHE", raising=False)
+    assert cache_dir() == platformdirs.user_cache_path("ghostbust")
+    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
+    assert cache_dir() == tmp_path / "cache"
+    assert not cache_dir().exists(), "not made here"
+
+
+def test_an_impossible_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "home"):
+        with pytest.raises(HomeError, match=r"^can't use \S+ as the home folder: [^\n]+$"):
+            Home.open(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_can_t_be_written_is_one_line(tmp_path: Path) -> None:
+    Home.open(tmp_path)
+    tmp_path.chmod(0o500)
+    with pytest.raises(HomeError, match="it can't be written"):
+        Home.open(tmp_path)
+    tmp_path.chmod(0o700)
+
+
+def test_a_folder_in_place_of_the_lock_is_a_home_error(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    home.lock.mkdir()
+    with pytest.raises(HomeError, match="Is a directory"), home.exclusive("test"):
+        pass
+
+
+def test_the_lock_is_one_holders_and_comes_free(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    with home.exclusive("sweep"):
+        with (
+            pytest.raises(BusyError, match=rf"process {os.getpid()} \(sweep\)"),
+            home.exclusive("daemon"),
+        ):
+            pass
+        with pytest.raises(BusyError), home.exclusive("again"):
+            pass
+    with pytest.raises(ZeroDivisionError), home.exclusive("fails"):
+        raise ZeroDivisionError
+    with home.exclusive("daemon"):
+        assert home.lock.read_text() == f"{os.getpid()} daemon\n"
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from ghostbust.home import Home
+with Home.open(Path(sys.argv[1])).exclusive("long daemon run"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_holder_is_named_and_then_gone(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(BusyError, match=rf"process {holder.pid} \(long daemon run\)"),
+            home.exclusive("sweep"),
+        ):
+            pass
+        holder.kill()
+        holder.wait()
+        with home.exclusive("sweep"):
+            assert home.lock.read_text() == f"{os.getpid()} sweep\n"
