@@ -6,7 +6,9 @@
     HOME/adapters/         one folder for each adapter
     HOME/deployed.json     the pointer to the adapter that serves
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
+    HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
     HOME/lock              held by the process that works here
+    HOME/daemon.lock       held by the daemon, also while it waits
 """
 
 from __future__ import annotations
@@ -72,20 +74,33 @@ class Home:
         return self.path / "ghostbust.toml"
 
     @property
+    def watch(self) -> Path:
+        """What the daemon's watch asks; not there when none is under way."""
+        return self.path / "watch.json"
+
+    @property
     def lock(self) -> Path:
         """The file that the working process holds."""
         return self.path / "lock"
 
+    @property
+    def daemon_lock(self) -> Path:
+        """The file that the daemon holds all the time, so that there is only one."""
+        return self.path / "daemon.lock"
+
     @contextmanager
-    def exclusive(self, purpose: str) -> Iterator[None]:
+    def exclusive(self, purpose: str, lock: Path | None = None) -> Iterator[None]:
         """Holds the home folder for this process; ``purpose`` is one word for whoever meets it.
+
+        ``lock`` is `daemon_lock` for the right to be the daemon. That holds nothing else: the
+        daemon's jobs, and the rounds that it starts as programs, take the home one by one.
 
         Raises BusyError, at once, naming the holder where there is one: also where it is this
         very process. The kernel lets go when the process dies, however it dies. Forked children
         hold on with their parent; started programs don't.
         """
         try:
-            handle = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(lock or self.lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
             raise _unusable(self.path, exc.strerror) from exc
         try:

@@ -72,11 +72,13 @@ def fetch_listing(
     known: Validators,
     progress: Progress,
     patience: Patience | None = None,
+    max_bytes: int = MAX_BYTES,
 ) -> Listing | Unchanged:
     """The names that the index at ``url`` lists; the page passes through a file in ``folder``.
 
-    ``client`` brings credentials, certificates and proxies. Raises RegistryError where no
-    usable and complete answer came, DataError where ``folder`` can't be written.
+    ``client`` brings credentials, certificates and proxies. ``max_bytes`` is the limit of the
+    unpacked page. Raises RegistryError where no usable and complete answer came, DataError
+    where ``folder`` can't be written.
     """
     patience = patience or Patience()
     headers = {"Accept": _JSON, "User-Agent": USER_AGENT, **known.headers()}
@@ -91,7 +93,7 @@ def fetch_listing(
                 wait_jitter=patience.jitter_s,
             ):
                 with attempt:
-                    got = _download(client, f"{url}/", headers, page, progress)
+                    got = _download(client, f"{url}/", headers, page, progress, max_bytes)
             return got if isinstance(got, Unchanged) else _read(url, page, got)
     except _TryAgainError as exc:
         raise RegistryError(f"{url}: no usable listing ({exc})") from exc
@@ -102,7 +104,12 @@ def fetch_listing(
 
 
 def _download(
-    client: httpx.Client, url: str, headers: dict[str, str], page: IO[bytes], progress: Progress
+    client: httpx.Client,
+    url: str,
+    headers: dict[str, str],
+    page: IO[bytes],
+    progress: Progress,
+    max_bytes: int,
 ) -> Validators | Unchanged:
     """Writes the page into the file and returns its validators."""
     page.seek(0)
@@ -126,8 +133,8 @@ def _download(
         size = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
-            if size > MAX_BYTES:
-                raise RegistryError(f"{url}: its listing is larger than {MAX_BYTES:,} bytes")
+            if size > max_bytes:
+                raise RegistryError(f"{url}: its listing is larger than {max_bytes:,} bytes")
             page.write(chunk)
             progress(response.num_bytes_downloaded, total)
         return Validators(

@@ -9,6 +9,7 @@ import typer
 import ghostbust
 from ghostbust.cli.adapters import adapters
 from ghostbust.cli.check import check
+from ghostbust.cli.daemon import daemon
 from ghostbust.cli.demo import demo
 from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
@@ -47,6 +48,7 @@ app.command()(demo)
 app.command()(sweep)
 app.command("round")(round_)
 app.add_typer(adapters)
+app.command()(daemon)
 app.command()(check)
 app.command()(extract)
 app.add_typer(registry)

@@ -32,7 +32,7 @@ def dashboard(
     # Textual reads the keys from standard input and draws on standard error.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("the dashboard needs a terminal; --plain prints the overview as text")
-    from ghostbust.dashboard.app import Dashboard
+    from ghostbust.dashboard.board import Dashboard
 
     board = Dashboard(place)
     board.run()

@@ -222,6 +222,7 @@ def _progress(output: Output) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=output.aside, transient=True) as bar:
+    shown = output.aside.is_terminal
+    with Bar(*columns, console=output.aside, transient=True, disable=not shown) as bar:
         task = bar.add_task("names", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

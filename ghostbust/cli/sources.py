@@ -87,13 +87,16 @@ def ref_of(spec: str) -> PackageRef | None:
         return _ref(Ecosystem(ecosystem), name)
     if spec.startswith("@") and not name:
         return _ref(Ecosystem.NPM, spec)
+    unclear = f"{spec!r} is no package name; write requests, or left-pad@npm ({_ECOSYSTEMS})"
     try:
         requirement = Requirement(spec)
     except InvalidRequirement as exc:
-        raise UsageError(
-            f"{spec!r} is no package name; write requests, or left-pad@npm ({_ECOSYSTEMS})"
-        ) from exc
-    return None if requirement.url else _ref(Ecosystem.PYPI, requirement.name)
+        raise UsageError(unclear) from exc
+    if requirement.url is None:
+        return _ref(Ecosystem.PYPI, requirement.name)
+    if ":" not in requirement.url:  # ``name@word``, which packaging takes for an address
+        raise UsageError(unclear)
+    return None
 
 
 def purl_of(ref: PackageRef) -> str | None:

@@ -4,7 +4,7 @@
 
     reading      one Snapshot of the store a second, on a connection of its own
     overview     rate, volume and counts, as text: also what ``--plain`` prints
-    app          the tabs, and the loop that refreshes them
+    board        the tabs, and the loop that refreshes them
     *_pane       one tab each
     decisions    approve, roll back, reject: the only writes
 

@@ -155,7 +155,7 @@ def _check_current(db: Database, path: Path) -> None:
     """Raises StoreError for a database that lacks a step."""
     if MIGRATIONS.pending(db):
         raise StoreError(
-            f"{path} was written by an older ghostbust; run `ghostbust doctor` to update it"
+            f"{path} was written by an older ghostbust; the next sweep, round or daemon updates it"
         )
 
 

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
+from ghostbust.unlearners.repair import repair
 
 IGNORE, RETAIN, FORGET = 0, 1, 2
 """mask values: neither, reinforce, suppress"""
+
+
+MARKS = {
+    Verdict.REAL: RETAIN,
+    Verdict.BUILTIN: RETAIN,
+    Verdict.ABSENT: FORGET,
+    Verdict.SUSPECT: FORGET,
+    Verdict.UNKNOWN: IGNORE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +48,52 @@ def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -
 
     A token counts for a span if it overlaps it. Where spans of both kinds touch a token, FORGET
     wins. The end token of an answer that wasn't cut off is RETAIN, as in the released trainers of
-    arXiv 2605.01047. UNKNOWN and BUILTIN names stay IGNORE.
+    arXiv 2605.01047. UNKNOWN names stay IGNORE; BUILTIN ones are RETAIN, lest real packages take
+    the place of the standard library.
     """
-    sample = answer.sample
-    head = loaded.encode_prompt(sample.prompt.text)
-    encoded = loaded.tokenizer(sample.text, add_special_tokens=False, return_offsets_mapping=True)
-    tail = [int(i) for i in encoded["input_ids"]]
-    mask = tri_mask(answer, [(int(a), int(b)) for a, b in encoded["offset_mapping"]])
-    if not sample.truncated:
-        tail.append(loaded.end_token)
-        mask.append(RETAIN)
-    return Example(tuple(head + tail), len(head), tuple(mask), not sample.truncated, weight)
+    spans = [
+        (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict])
+        for judged in answer.judged
+    ]
+    return _encode(loaded, answer, answer.sample.text, spans, weight, not answer.sample.truncated)
 
 
-def tri_mask(answer: Answer, offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """Mask value of each token, given the tokens' character offsets in the answer: (T,)."""
+def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
+    """The answer without its inventions; what follows each of them is RETAIN, the rest IGNORE.
+
+    Where nothing follows the last one, the end token does, also in an answer that was cut off.
+    """
+    repaired = repair(answer)
+    spans = [(edit, edit + 1, RETAIN) for edit in repaired.edits]
+    ends = not answer.sample.truncated or repaired.edits[-1:] == (len(repaired.text),)
+    return _encode(loaded, answer, repaired.text, spans, weight, ends)
+
+
+def tri_mask(
+    offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int, int]]
+) -> list[int]:
+    """Mask value of each token (T,) from the tokens' character offsets and (start, end, mark)."""
     mask = [IGNORE] * len(offsets)
-    marks = {Verdict.REAL: RETAIN, Verdict.ABSENT: FORGET, Verdict.SUSPECT: FORGET}
-    for judged in answer.judged:
-        mark = marks.get(judged.lookup.verdict, IGNORE)
-        for i, (start, end) in enumerate(offsets):
-            if start < judged.ref.end and end > judged.ref.start:
+    for start, end, mark in spans:
+        for i, (first, last) in enumerate(offsets):
+            if first < end and last > start:
                 mask[i] = max(mask[i], mark)
     return mask
+
+
+def _encode(
+    loaded: LoadedModel,
+    answer: Answer,
+    text: str,
+    spans: Sequence[tuple[int, int, int]],
+    weight: float,
+    ends: bool,
+) -> Example:
+    head = loaded.encode_prompt(answer.sample.prompt.text)
+    encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    tail = [int(i) for i in encoded["input_ids"]]
+    mask = tri_mask([(int(a), int(b)) for a, b in encoded["offset_mapping"]], spans)
+    if ends:
+        tail.append(loaded.end_token)
+        mask.append(RETAIN)
+    return Example(tuple(head + tail), len(head), tuple(mask), ends, weight)

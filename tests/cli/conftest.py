@@ -38,7 +38,7 @@ class FakeIndex:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Says nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -62,7 +62,7 @@ class FakeIndex:
 @pytest.fixture
 def index() -> Iterator[FakeIndex]:
     fake = FakeIndex()
-    thread = threading.Thread(target=fake.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=fake.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield fake
     fake.server.shutdown()
@@ -77,9 +77,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(
-    home: Path, tmp_path: Path, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
-) -> Run:
+def run(home: Path, tmp_path: Path, index: FakeIndex, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in an empty folder; pip and npm are set to ask the fake index."""
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")

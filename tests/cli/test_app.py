@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 import ghostbust
-from tests.cli.conftest import Run  # noqa: TID252
+
+Run = Callable[..., Result]
 
 HEAVY = ("torch", "transformers", "peft", "textual", "scipy")
 
@@ -40,6 +46,20 @@ def test_light_commands_load_no_heavy_library(args: tuple[str, ...]) -> None:
     assert ended.stderr.splitlines()[-1] == "0 []"
 
 
+def test_what_libraries_log_stays_off_standard_error() -> None:
+    program = (
+        "import logging, sys\n"
+        "from ghostbust.__main__ import main\n"
+        "sys.argv = ['ghostbust', '--version']\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    logging.getLogger('stamina').warning('retry_scheduled')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stderr == ""
+
+
 def test_version() -> None:
     ended = ghostbust_process("--version")
     assert (ended.returncode, ended.stdout) == (0, f"ghostbust {ghostbust.__version__}\n")
@@ -64,9 +84,32 @@ def test_text_that_standard_output_cannot_encode_is_no_bug(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    ended = ghostbust_process("check", "naïve", "--registry", "snapshot")
-    assert ended.returncode in (1, 2)
-    assert "unexpected" not in ended.stderr
+    ended = ghostbust_process("check", "naïve@npm", "--registry", "snapshot")
+    assert ended.returncode == 1
+    assert "na\\xefve" in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_an_interrupted_process_ends_with_one_line() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "ghostbust", "extract", "-"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdin
+        assert process.stderr
+        _wait_until_reading(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        said = process.stderr.read().decode()
+    assert said == "ghostbust: interrupted; run the same command again\n"
+
+
+def _wait_until_reading(pid: int) -> None:
+    """Returns when the process sleeps in a read of a pipe, which is its standard input."""
+    deadline = time.monotonic() + 30
+    while "pipe_read" not in Path(f"/proc/{pid}/wchan").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("args", [(), ("registry",)])

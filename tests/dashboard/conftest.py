@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from ghostbust.adapters import write_adapter
 from ghostbust.home import Home
@@ -50,6 +53,17 @@ class Clock:
     def __call__(self) -> datetime:
         self.at += timedelta(minutes=1)
         return self.at
+
+
+Condition = Callable[[], bool]
+
+
+async def until(pilot: Pilot[None], condition: Condition) -> None:
+    """Lets the app work until the condition holds; fails after 10 s."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "the screen didn't get there"
+        await pilot.pause(0.02)
 
 
 @dataclass
@@ -100,9 +114,24 @@ class Filler:
         return name
 
 
+Until = Callable[[Pilot[None], Condition], Awaitable[None]]
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Until:
+    """`until`, for tests, which can't import from here."""
+    return until
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home.open(tmp_path / "home")
+
+
+@pytest.fixture
+def hostile() -> tuple[str, ...]:
+    """Names that would move a terminal, or be markup, if they were obeyed."""
+    return HOSTILE
 
 
 @pytest.fixture

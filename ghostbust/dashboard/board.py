@@ -33,7 +33,7 @@ FOCUS: Final = {
 
 
 class Dashboard(App[None]):
-    """The store of one home folder on the screen."""
+    """The store of one home folder on the screen, read every ``refresh_s`` seconds."""
 
     CSS_PATH = "dashboard.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -42,9 +42,10 @@ class Dashboard(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, refresh_s: float = REFRESH_S) -> None:
         super().__init__()
         self._home = home
+        self._refresh_s = refresh_s
         self._reader = Reader(home.database)
         self._query = Query()
         self._wake = asyncio.Event()
@@ -74,15 +75,16 @@ class Dashboard(App[None]):
         """Reads and shows, again and again; the reading itself is done in a thread."""
         while True:
             self._wake.clear()
-            try:
-                snapshot = await asyncio.to_thread(self._reader.read, self._query)
-            except StoreError as exc:
+            seen = await asyncio.to_thread(self._read)
+            if not self.is_running:  # closed meanwhile: there is no screen any more
+                return
+            if isinstance(seen, StoreError):
                 # What was read before stays on the screen.
-                self.query_one("#status", Static).update(cell(f"{exc}; waiting", "bold yellow"))
+                self.query_one("#status", Static).update(cell(f"{seen}; waiting", "bold yellow"))
             else:
-                self._show(snapshot)
+                self._show(seen)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), REFRESH_S)
+                await asyncio.wait_for(self._wake.wait(), self._refresh_s)
 
     def on_names_pane_asked(self, event: NamesPane.Asked) -> None:
         """Another list of names is wanted, at once."""
@@ -97,6 +99,13 @@ class Dashboard(App[None]):
         """Goes to a tab, and to what takes the keys in it."""
         self.query_one(TabbedContent).active = tab
         self.query_one(FOCUS[tab]).focus()
+
+    def _read(self) -> Snapshot | StoreError:
+        """What there is to see now: the store, or why it can't be read."""
+        try:
+            return self._reader.read(self._query)
+        except StoreError as exc:
+            return exc
 
     def _show(self, snapshot: Snapshot) -> None:
         self.query_one("#status", Static).update(

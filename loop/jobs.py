@@ -1,0 +1,253 @@
+"""The daemon's jobs: watch, round, recheck. Each holds the home folder only while it works."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Final
+
+from ghostbust.config import Config, override
+from ghostbust.errors import UnreachableError
+from ghostbust.home import Home
+from ghostbust.loop import pending
+from ghostbust.loop.discovery import choose_prompts
+from ghostbust.loop.parts import deployed_adapter, sampling_settings
+from ghostbust.loop.recheck import is_registered, recheck
+from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.watch import Watched, Watcher
+from ghostbust.prompts import Task
+from ghostbust.records import Prompt, Sample, Verdict, utc_now
+from ghostbust.registries.asking import NEGATIVE_TTL
+from ghostbust.registries.names import purl
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.store import RoundState, RunKind, Store
+
+log = logging.getLogger(__name__)
+
+CHILD_GRACE_S: Final = 10.0
+"""how long a round has to end after SIGTERM, before it is killed"""
+RECHECK_AT_ONCE: Final = 20
+"""names between two looks whether to stop; a few seconds at the registries' rate limit"""
+RECHECK_MOST: Final = 500
+"""names in one recheck; the others are due first the next time"""
+_POLL_S: Final = 0.5
+
+
+class Stopped(Exception):  # noqa: N818 (nothing went wrong)
+    """The daemon stops: raised inside a job, which then leaves things as a kill would."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What the jobs work with."""
+
+    home: Home
+    config: Config
+    tasks: Sequence[Task]
+    open_sampler: Callable[[tuple[str, Path] | None], Sampler]
+    """loads the model with the adapter of that name and folder; None is the base"""
+    round_command: Sequence[str]
+    """the program that does one round; ``--seed`` and a number are added"""
+    stopping: threading.Event
+    """set when the daemon stops"""
+
+
+class StoppableSampler:
+    """A sampler that raises Stopped between two samples, and closes what it was reading."""
+
+    def __init__(self, sampler: Sampler, stopping: threading.Event) -> None:
+        self._sampler = sampler
+        self._stopping = stopping
+        self.model = sampler.model
+        self.adapter = sampler.adapter
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
+        """The sampler's own samples, until the daemon stops."""
+        samples = self._sampler.sample(prompts, settings)
+        try:
+            for sample in samples:
+                if self._stopping.is_set():
+                    raise Stopped
+                yield sample
+        finally:
+            if isinstance(samples, Generator):
+                samples.close()
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        """The sampler's own completions."""
+        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
+
+
+def watch(place: Workplace) -> None:
+    """One watch: choose what to ask, ask the deployed model, log what it invents.
+
+    A watch that was interrupted is gone on with first. The model is in memory only while the
+    watch lasts, so what a round promoted meanwhile is what the next one asks.
+    """
+    with open_session(place.home, place.config, purpose="watch") as session:
+        sampler = StoppableSampler(place.open_sampler(deployed_adapter(place.home)), place.stopping)
+        asked = pending.find(place.home, session.store, place.tasks)
+        if asked is None:
+            asked = _choose(place, session, sampler)
+            pending.keep(place.home, session.store, asked)
+        if not asked.prompts:
+            log.warning("watch: no task is on the training side; add some to prompts.files")
+            return
+        log.info(
+            "watch: asks %d prompts, %d rewritten, seed %d, adapter %s",
+            len(asked.prompts),
+            sum(prompt.operator is not None for prompt in asked.prompts),
+            asked.seed,
+            sampler.adapter or "none",
+        )
+        known, started = session.store.ledger.count_new_inventions(), time.monotonic()
+        watched = _ask(place, session, sampler, asked)
+        new = session.store.ledger.count_new_inventions() - known
+    log.info("watch: run %d %s", watched.run_id, _told(watched, new, time.monotonic() - started))
+
+
+def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pending:
+    """What a new watch asks. Its seed is the number that its run will have."""
+    config = place.config
+    seed = 1 + max((run.id for run in session.store.runs.recent(1)), default=0)
+    prompts = choose_prompts(
+        session.store,
+        place.tasks,
+        sampler,
+        budget=config.daemon.watch_prompts,
+        explore_share=config.discovery.explore_share,
+        variants_per_prompt=config.discovery.variants_per_prompt,
+        holdout_share=config.prompts.holdout_share,
+        seed=seed,
+    )
+    return pending.Pending(seed, tuple(prompts))
+
+
+def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pending) -> Watched:
+    """The finished run. What the next watch should go on with stays noted, nothing else."""
+    settings = sampling_settings(place.config, asked.seed)
+    watcher = Watcher(session.store, sampler, session.judge, settings)
+    try:
+        watched = watcher.prompts(asked.prompts, RunKind.WATCH)
+    except (Stopped, UnreachableError):
+        run = session.store.runs.recent(1)[0]
+        log.info("watch: run %d is interrupted; the next watch goes on with it", run.id)
+        raise
+    except BaseException:
+        # These prompts may be what breaks it: never again and again.
+        pending.drop(place.home)
+        raise
+    pending.drop(place.home)
+    return watched
+
+
+def _told(watched: Watched, new: int, wall_s: float) -> str:
+    """The run's figures in one line, no names among them."""
+    told = watched.measurement
+    return (
+        f"done: {told.answers} answers in {wall_s:.0f} s, rate {told.rate:.3f}"
+        f" ({told.ci95[0]:.3f} to {told.ci95[1]:.3f}), {told.volume:.2f} real names an answer,"
+        f" {new} inventions never seen before"
+    )
+
+
+def round_if_due(place: Workplace) -> None:
+    """One round in a process of its own, if enough new inventions are logged.
+
+    Its memory, and a crash of it, stay outside. It takes the home folder itself; where another
+    process works there it ends at once, and the next look tries again.
+    """
+    with Store.open(place.home.database) as store:
+        rounds = store.rounds.recent()
+        # a round that failed, or was killed, doesn't use its inventions up
+        last = next((r for r in rounds if r.state is not RoundState.FAILED), None)
+        new = store.ledger.count_new_inventions(None if last is None else last.started)
+    least = place.config.daemon.round_min_new
+    if new < least:
+        log.info("round: %d new inventions, begins at %d", new, least)
+        return
+    number = 1 + (rounds[0].id if rounds else 0)
+    log.info("round: %d begins on %d new inventions", number, new)
+    code = _run_child([*place.round_command, "--seed", str(number)], place.stopping)
+    if code:
+        log.warning("round: %d ended with exit code %d; tried again later", number, code)
+        return
+    with Store.open(place.home.database) as store:
+        done = store.rounds.recent(1)[0]
+    log.info("round: %d %s: %s, %s", done.id, done.state, done.adapter, done.reason)
+
+
+def _run_child(command: Sequence[str], stopping: threading.Event) -> int:
+    """The exit code of the program, whose standard error goes line by line into the log.
+
+    Raises Stopped when the daemon stops; the program has ended by then. It has a session of its
+    own, so that a Ctrl-C reaches it through the daemon only.
+    """
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    log_lines = threading.Thread(target=_forward, args=[child.stderr], daemon=True)
+    log_lines.start()
+    while child.poll() is None:
+        if stopping.wait(_POLL_S):
+            _end(child)
+            raise Stopped
+    log_lines.join(_POLL_S)  # no longer: a process that it left behind may hold the pipe
+    return child.returncode
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Asks the program to end; kills it if it doesn't."""
+    child.terminate()
+    try:
+        child.wait(CHILD_GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _forward(lines: IO[str]) -> None:
+    """Logs each line until the stream ends."""
+    with lines:
+        for line in lines:
+            log.info("round: %s", line.strip())
+
+
+def look_again(place: Workplace) -> None:
+    """One recheck of invented names, in small portions."""
+    if place.config.registry.mode == "snapshot":
+        log.info("recheck: registry.mode is snapshot, which can't tell what was registered since")
+        return
+    live = override(place.config, registry__mode="live")
+    # A live "no" is believed for some hours, whatever the settings say.
+    age = max(timedelta(seconds=place.config.daemon.recheck_every_s), NEGATIVE_TTL)
+    before, asked, claimed, unknown = utc_now() - age, 0, 0, 0
+    with open_session(place.home, live, purpose="recheck") as session:
+        while asked < RECHECK_MOST and not unknown:
+            if place.stopping.is_set():
+                raise Stopped
+            found = recheck(session.store, session.judge, before=before, limit=RECHECK_AT_ONCE)
+            for lookup in found:
+                if is_registered(lookup):
+                    claimed += 1
+                    name = purl(lookup.ecosystem, lookup.name)
+                    log.warning("recheck: %s was invented and is registered now: claimed", name)
+            unknown += sum(lookup.verdict is Verdict.UNKNOWN for lookup in found)
+            asked += len(found)
+            if len(found) < RECHECK_AT_ONCE:
+                break
+    log.info("recheck: %d names, %d claimed, %d could not be asked", asked, claimed, unknown)

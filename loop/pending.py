@@ -1,0 +1,57 @@
+"""The watch that is under way, in the home folder, so that a killed daemon goes on with it.
+
+The store knows what was answered; which prompts the rest of the run is made of stands here. Only
+their ids do: a prompt's text stays where `prompts.keep` allows it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ghostbust.errors import HomeError
+from ghostbust.home import Home
+from ghostbust.prompts import Task, first_prompts
+from ghostbust.records import Prompt
+from ghostbust.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a watch asks."""
+
+    seed: int
+    prompts: tuple[Prompt, ...]
+
+
+def keep(home: Home, store: Store, pending: Pending) -> None:
+    """Notes the watch before it begins. Raises HomeError where the home can't be written."""
+    store.prompts.add(pending.prompts)
+    row = {"seed": pending.seed, "prompts": [prompt.id for prompt in pending.prompts]}
+    aside = home.watch.with_name(f".{home.watch.name}.part")
+    try:
+        aside.write_text(json.dumps(row) + "\n", "utf-8")
+        aside.replace(home.watch)
+    except OSError as exc:
+        raise HomeError(f"can't write {home.watch}: {exc.strerror or exc}") from exc
+
+
+def find(home: Home, store: Store, tasks: Iterable[Task]) -> Pending | None:
+    """The noted watch; None without one, or where a prompt's text was kept nowhere."""
+    try:
+        row = json.loads(home.watch.read_text("utf-8"))
+        seed, ids = int(row["seed"]), list(row["prompts"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise HomeError(f"can't read {home.watch}: {exc}; remove it") from exc
+    own = {prompt.id: prompt for prompt in first_prompts(tasks)}
+    prompts = [own.get(prompt_id) or store.prompts.get(prompt_id) for prompt_id in ids]
+    whole = tuple(prompt for prompt in prompts if prompt is not None)
+    return Pending(seed, whole) if len(whole) == len(ids) else None
+
+
+def drop(home: Home) -> None:
+    """Forgets the watch: it is done, or can't be done."""
+    home.watch.unlink(missing_ok=True)

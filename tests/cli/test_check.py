@@ -1,0 +1,204 @@
+"""`ghostbust check`: verdicts, exit codes, and what is printed."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from typer.testing import Result
+
+from ghostbust.cli.options import RegistryMode
+from ghostbust.records import Ecosystem
+from ghostbust.registries.judge import Mode
+from ghostbust.store import Store
+
+Run = Callable[..., Result]
+
+ABSENT = "zz-no-such-name-9z"
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["requests"], 0),
+        (["requests", "time", "left-pad@npm"], 0),
+        ([ABSENT], 1),
+        (["requests", "bs4"], 1),
+        (["zz-no-such-name-9z@npm"], 3),  # the npm snapshot isn't complete, nobody else is asked
+        (["zz-no-such-name-9z@npm", ABSENT], 1),
+        (["no name"], 2),
+        (["left-pad@cargo"], 2),
+        ([], 2),
+    ],
+)
+def test_exit_codes_of_the_snapshot(run: Run, names: list[str], code: int) -> None:
+    assert run("check", *names, "--registry", "snapshot").exit_code == code
+
+
+def test_the_document(run: Run) -> None:
+    result = run("check", "Requests", "reqeusts", "@types/node@npm", "bs4", "--json",
+                 "--registry", "snapshot")  # fmt: skip
+    told = json.loads(result.stdout)
+    assert result.stderr == ""
+    assert (told["registry"], told["invented"], told["unknown"]) == ("snapshot", 2, 0)
+    real, absent, scoped, decoy = told["results"]
+    assert real == {
+        "ecosystem": "pypi",
+        "name": "requests",
+        "purl": "pkg:pypi/requests",
+        "verdict": "REAL",
+        "reason": "registered",
+        "evidence": real["evidence"],
+        "source": "snapshot:2026-11-23",
+        "looked_up_at": "2026-11-23T00:00:00+00:00",
+        "nearest": [],
+    }
+    assert (absent["verdict"], absent["nearest"][0]) == ("ABSENT", "requests")
+    assert scoped["purl"] == "pkg:npm/%40types/node"
+    assert (decoy["verdict"], decoy["reason"]) == ("SUSPECT", "decoy")
+    assert "beautifulsoup4" in decoy["evidence"]
+
+
+def test_the_table(run: Run) -> None:
+    result = run("check", "requests", "reqeusts", "--registry", "snapshot")
+    assert "REAL" in result.stdout
+    assert "nearest: requests" in result.stdout
+
+
+def test_a_hostile_name_does_not_reach_the_terminal(run: Run) -> None:
+    result = run("check", "\x1b]0;owned\x07[bold]x@npm", "--registry", "snapshot")
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stdout
+    assert "\x07" not in result.stdout
+    assert "\\x1b]0;owned\\x07[bold]x" in result.stdout
+
+
+def test_a_hostile_name_in_an_error_does_not_either(run: Run) -> None:
+    result = run("check", "\x1b[31m")
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr
+
+
+def test_a_command(run: Run) -> None:
+    result = run("check", "--command", f"pip install requests[socks] {ABSENT}", "--json",
+                 "--registry", "snapshot")  # fmt: skip
+    names = [entry["name"] for entry in json.loads(result.stdout)["results"]]
+    assert (result.exit_code, names) == (1, ["requests", ABSENT])
+
+
+def test_files_and_names_together_each_name_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("requests\nflask==3\n")
+    (tmp_path / "package.json").write_text('{"dependencies": {"left-pad": "^1"}}')
+    result = run("check", "requests", "-f", tmp_path / "requirements.txt",
+                 "-f", tmp_path / "package.json", "--json", "--registry", "snapshot")  # fmt: skip
+    names = [entry["name"] for entry in json.loads(result.stdout)["results"]]
+    assert (result.exit_code, names) == (0, ["requests", "flask", "left-pad"])
+
+
+def test_a_verdict_comes_before_an_unknown_on_the_same_name(run: Run, tmp_path: Path) -> None:
+    answer = tmp_path / "answer.md"
+    answer.write_text(
+        f"```sh\npip install -i https://index.example.test/simple {ABSENT}\n"
+        f"pip install {ABSENT}\n```\n"
+    )
+    told = json.loads(run("check", "-f", answer, "--json", "--registry", "snapshot").stdout)
+    assert [entry["verdict"] for entry in told["results"]] == ["ABSENT"]
+
+
+def test_what_cannot_be_told_for_good_is_no_failure(run: Run, tmp_path: Path) -> None:
+    answer = tmp_path / "answer.md"
+    answer.write_text(f"`pip install -i https://index.example.test/simple {ABSENT}`\n")
+    result = run("check", "-f", answer, "--json", "--registry", "snapshot")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["unknown"], told["invented"]) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["import zz_no_such\n", f"Just run `pip install {ABSENT}`.\n", f"{ABSENT}\n"]
+)
+def test_standard_input(run: Run, text: str) -> None:
+    assert run("check", "-", "--registry", "snapshot", stdin=text).exit_code == 1
+
+
+def test_nothing_named_is_said_and_no_failure(run: Run) -> None:
+    result = run("check", "-", "--registry", "snapshot", "--json", stdin="Hello there, you.\n")
+    assert (result.exit_code, json.loads(result.stdout)["results"]) == (0, [])
+    assert "nothing to check" in result.stderr
+    result = run("check", "-", "--registry", "snapshot", "--quiet", stdin="Hello there, you.\n")
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_live(run: Run, index: Any) -> None:
+    told = json.loads(run("check", "requests", ABSENT, "--registry", "live", "--json").stdout)
+    assert [entry["verdict"] for entry in told["results"]] == ["REAL", "ABSENT"]
+    assert [entry["source"] for entry in told["results"]] == ["live", "live"]
+    assert "/simple/requests/" in [path for path, _headers in index.asked]
+
+
+def test_auto_asks_only_for_what_the_snapshot_does_not_know(run: Run, index: Any) -> None:
+    assert run("check", "requests", ABSENT).exit_code == 1
+    assert index.asked == []
+
+
+def test_a_registry_that_cannot_be_asked_is_three(run: Run, index: Any) -> None:
+    index.status = 403
+    result = run("check", "requests", "--registry", "live", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["unknown"]) == (3, 1)
+    assert told["results"][0]["reason"] == "unreachable"
+
+
+def test_a_finding_outweighs_a_registry_that_cannot_be_asked(run: Run, index: Any) -> None:
+    index.status = 403
+    assert run("check", "zz-some-name@npm", ABSENT).exit_code == 1
+
+
+def test_no_home_is_needed_and_none_is_made(run: Run, home: Path) -> None:
+    assert run("check", "requests", "--registry", "live").exit_code == 0
+    assert not home.exists()
+
+
+def test_the_store_of_a_home_is_the_cache(run: Run, home: Path, index: Any) -> None:
+    home.mkdir()
+    Store.open(home / "ghostbust.db").close()
+    assert run("check", "requests", "--registry", "live").exit_code == 0
+    with Store.open(home / "ghostbust.db") as store:
+        kept = store.lookups.get_lookup(Ecosystem.PYPI, "requests")
+    assert kept is not None
+    asked = len(index.asked)
+    assert run("check", "requests", "--registry", "live").exit_code == 0
+    assert len(index.asked) == asked
+
+
+def test_a_damaged_store_is_no_obstacle(run: Run, home: Path) -> None:
+    home.mkdir()
+    (home / "ghostbust.db").write_bytes(b"not a database, but long enough to be read as one")
+    assert run("check", "requests", "--registry", "live").exit_code == 0
+
+
+def test_a_home_that_cannot_be_written_is_no_obstacle(run: Run, home: Path) -> None:
+    home.mkdir()
+    Store.open(home / "ghostbust.db").close()
+    (home / "ghostbust.db").chmod(stat.S_IRUSR)
+    home.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        assert run("check", "requests", "--registry", "live").exit_code == 0
+    finally:
+        home.chmod(stat.S_IRWXU)
+
+
+def test_a_damaged_snapshot_is_one_line(run: Run, home: Path) -> None:
+    (home / "registry").mkdir(parents=True)
+    (home / "registry" / "registry-pypi.json").write_text("{}")
+    result = run("check", "requests")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "ghostbust registry build" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_modes_are_those_of_the_judge() -> None:
+    assert list(get_args(RegistryMode)) == [str(mode) for mode in Mode]

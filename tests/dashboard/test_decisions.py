@@ -1,0 +1,101 @@
+"""A person's decisions: made on what waits, refused otherwise, and nothing left open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghostbust.dashboard.decisions import approve, reject, roll_back
+from ghostbust.errors import ModelError, StoreError, UsageError
+from ghostbust.home import Home
+from ghostbust.publishers.directory import published
+from ghostbust.records import GateVerdict
+from ghostbust.store import RoundState
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Filler
+
+
+def test_approving_lets_it_serve_with_the_reason_logged(home: Home, filler: Filler) -> None:
+    name = filler.round(RoundState.WAITING)
+
+    assert approve(home, name, "looks good") == f"{name} serves now, before it the base"
+    pointer = published(home.deployed)
+    assert pointer is not None
+    assert pointer[0] == name
+    with filler.store() as store:
+        assert store.rounds.get(1).state is RoundState.PROMOTED
+        assert store.promotions.all()[0].reason == "looks good"
+
+
+@pytest.mark.parametrize(
+    "state", [RoundState.REJECTED, RoundState.PROMOTED, RoundState.GATED, RoundState.FAILED]
+)
+def test_only_a_waiting_round_can_be_approved(
+    home: Home, filler: Filler, state: RoundState
+) -> None:
+    name = filler.round(state)
+
+    with pytest.raises(UsageError, match=f"its round is {state}"):
+        approve(home, name, "now")
+    assert published(home.deployed) is None
+
+
+def test_a_waiting_round_without_a_pass_is_refused(home: Home, filler: Filler) -> None:
+    name = filler.round(RoundState.WAITING, GateVerdict.INCONCLUSIVE)
+
+    with pytest.raises(UsageError, match="INCONCLUSIVE"):
+        approve(home, name, "now")
+    assert published(home.deployed) is None
+
+
+def test_a_changed_adapter_is_refused(home: Home, filler: Filler) -> None:
+    name = filler.round(RoundState.WAITING)
+    (home.adapters / name / "adapter_config.json").write_text("{1}", "utf-8")
+
+    with pytest.raises(ModelError, match="changed after training"):
+        approve(home, name, "now")
+    with filler.store() as store:
+        assert store.rounds.get(1).state is RoundState.WAITING
+
+
+def test_rolling_back_returns_to_what_served_before(home: Home, filler: Filler) -> None:
+    first, second = filler.round(RoundState.WAITING), filler.round(RoundState.WAITING)
+    approve(home, first, "first")
+    approve(home, second, "second")
+
+    assert roll_back(home, second, "worse") == f"{first} serves now, before it {second}"
+    with filler.store() as store:
+        assert store.promotions.deployed() == first
+
+
+def test_rolling_back_something_that_no_longer_serves_is_refused(
+    home: Home, filler: Filler
+) -> None:
+    first, second = filler.round(RoundState.WAITING), filler.round(RoundState.WAITING)
+    approve(home, first, "first")
+    approve(home, second, "by another person")
+
+    with pytest.raises(UsageError, match=f"{second} serves by now"):
+        roll_back(home, first, "worse")
+    with filler.store() as store:
+        assert store.promotions.deployed() == second
+
+
+def test_rejecting_ends_the_wait(home: Home, filler: Filler) -> None:
+    name = filler.round(RoundState.WAITING)
+
+    assert reject(home, name, "too few tasks") == f"{name} is rejected"
+    with filler.store() as store:
+        assert store.rounds.get(1).state is RoundState.REJECTED
+        assert store.rounds.get(1).reason == "too few tasks"
+    with pytest.raises(UsageError, match="waits for approval"):
+        reject(home, name, "again")
+
+
+def test_a_decision_makes_no_database(home: Home) -> None:
+    for decide in (approve, reject, roll_back):
+        with pytest.raises(StoreError, match="no database"):
+            decide(home, "round-0001", "now")
+    assert not home.database.exists()

@@ -1,0 +1,131 @@
+"""The names: redacted unless asked for, text whatever they hold, searched and sorted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.widgets import Input, Static
+
+from ghostbust.dashboard.board import Dashboard
+from ghostbust.dashboard.names_pane import LONGEST_NAME
+from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.text import visible
+from ghostbust.home import Home
+from ghostbust.records import Ecosystem
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Filler, Until
+
+
+def table(app: Dashboard) -> StoreTable:
+    return app.query_one("#names-table", StoreTable)
+
+
+def column(app: Dashboard, number: int) -> list[str]:
+    return [table(app).get_row_at(row)[number].plain for row in range(table(app).row_count)]
+
+
+def title(app: Dashboard) -> str:
+    return str(app.query_one("#names-title", Static).render())
+
+
+async def test_names_are_redacted_until_revealed(home: Home, filled: Filler, until: Until) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: table(app).row_count == 67)
+        assert not any(name.startswith("ghost-") for name in column(app, 0))
+        assert "redacted" in title(app)
+
+        await pilot.press("2", "v")
+        await until(pilot, lambda: "ghost-007" in column(app, 0))
+        assert "revealed" in title(app)
+
+        await pilot.press("v")
+        await until(pilot, lambda: "ghost-007" not in column(app, 0))
+
+
+async def test_hostile_names_are_text(
+    home: Home, filled: Filler, hostile: tuple[str, ...], until: Until
+) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test(size=(200, 100)) as pilot:
+        await pilot.press("2", "v")
+        await until(pilot, lambda: "ghost-007" in column(app, 0))
+        shown = column(app, 0)
+
+        for name in hostile:
+            if len(name) <= LONGEST_NAME:
+                assert visible(name) in shown
+        assert "包" * (LONGEST_NAME - 1) + "…" in shown
+        screen = app.export_screenshot()
+        assert "\x1b" not in screen
+        assert "\u202e" not in screen
+
+
+async def test_the_search_narrows_while_typing(home: Home, filled: Filler, until: Until) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: table(app).row_count == 67)
+        await pilot.press("2", "slash", *"GHOST-00")
+        await until(pilot, lambda: table(app).row_count == 10)
+        assert "10 of 67 names with 'GHOST-00'" in title(app)
+
+        # Keys are text in the box, and work again behind Enter.
+        await pilot.press("v")
+        await until(pilot, lambda: table(app).row_count == 0)
+        assert app.query_one("#names-search", Input).value == "GHOST-00v"
+        await pilot.press("backspace", "enter")
+        await until(pilot, lambda: table(app).row_count == 10)
+        assert app.focused is table(app)
+
+
+async def test_a_search_with_markup_is_text(home: Home, filled: Filler, until: Until) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await pilot.press("2")
+        app.query_one("#names-search", Input).value = "[/]unb"
+        await until(pilot, lambda: "with '[/]unb'" in title(app))
+
+        assert table(app).row_count == 1
+
+
+async def test_sorting_goes_through_the_orders(home: Home, filled: Filler, until: Until) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await pilot.press("2", "v")
+        for order in ("prompts", "first seen", "last seen", "name", "times seen"):
+            await pilot.press("s")
+            await until(pilot, lambda order=order: f"by {order};" in title(app))  # type: ignore[misc]
+            if order == "name":
+                assert column(app, 0)[-2] == "line\\nbreak\\ttab"
+        assert column(app, 4)[0] == "2"
+
+
+async def test_a_claimed_name_says_since_when(home: Home, filled: Filler, until: Until) -> None:
+    with filled.store() as store:
+        store.ledger.mark_claimed(Ecosystem.PYPI, "ghost-007", filled.clock())
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: table(app).row_count == 67)
+
+        row = [cell.plain for cell in table(app).get_row("pypi:ghost-007")]
+        assert row[2:4] == ["SUSPECT", "claimed"]
+        assert row[7] == "2026-12-01"
+
+
+async def test_the_cursor_stays_while_a_writer_writes(
+    home: Home, filled: Filler, until: Until
+) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: table(app).row_count == 67)
+        await pilot.press("2", "down", "down", "down", "down")
+        selected = table(app).selected
+        # Seen a second and a third time, it comes first.
+        filled.answers(["later"], seed=3)
+        filled.answers(["later"], seed=4)
+        filled.answers(["later"], seed=5)
+        await until(pilot, lambda: column(app, 4)[0] == "3")
+
+        assert table(app).selected == selected
+        assert table(app).cursor_row == 5
