@@ -82,7 +82,7 @@ def read_adapter(folder: Path) -> Manifest:
         for name, digest in manifest.files.items():
             if _hash(folder / name) != digest:
                 raise ModelError(f"{folder / name} was changed after training; don't serve it")
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
     return manifest
 

@@ -91,7 +91,8 @@ def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     Raises UsageError with the line number.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # not splitlines: JSON texts may hold U+2028 and other ends of lines that end no line here
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"can't read the prompts in {path}: {exc}") from exc
     tasks = [

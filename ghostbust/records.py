@@ -307,7 +307,7 @@ class SetSplit:
     forget: tuple[Answer, ...]
     """train-side answers with at least one invented name"""
     retain: tuple[Answer, ...]
-    """train-side answers with real names only"""
+    """train-side answers without one, those that name nothing included"""
     holdout: tuple[Prompt, ...]
     """held-out prompts, disjoint from the others by family"""
 

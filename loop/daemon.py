@@ -33,8 +33,9 @@ STOP_S: Final = 20.0
 class Daemon:
     """The jobs on their schedule. `run` it in the main thread, which the signals reach."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: Workplace, *, stop_s: float = STOP_S) -> None:
         self._place = place
+        self._stop_s = stop_s
         # Not an Event: setting one inside a signal handler can meet its own lock.
         self._told: SimpleQueue[str] = SimpleQueue()
         self._working = threading.Lock()
@@ -62,7 +63,7 @@ class Daemon:
             log.info("daemon: stops (%s)", why)
             self._place.stopping.set()
             scheduler.shutdown(wait=False)
-            ended = self._working.acquire(timeout=STOP_S)
+            ended = self._working.acquire(timeout=self._stop_s)
             if ended:
                 self._working.release()  # for jobs that waited their turn, to see that it is over
             return ended

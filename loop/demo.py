@@ -13,10 +13,22 @@ from ghostbust.prompts import HOLDOUT_SEED, prompts_of, seed_tasks, split
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RunKind
 
-TRAIN_TASKS = 150
-"""tasks the base is asked to find what it invents, one completion in each context"""
-HOLDOUT_TASKS = 60
-"""tasks that measure before and after, two completions in each context"""
+
+@dataclass(frozen=True, slots=True)
+class DemoSize:
+    """How much is asked. The defaults are what ten minutes on two cores allow."""
+
+    train_tasks: int = 150
+    """tasks the base is asked to find what it invents"""
+    train_samples: int = 1
+    """completions of each of their prompts"""
+    holdout_tasks: int = 60
+    """tasks that measure before and after"""
+    holdout_samples: int = 2
+    """completions of each of their prompts"""
+
+
+FULL = DemoSize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class DemoOutcome:
     """its ``after`` is the candidate on the same prompts, whether or not it was promoted"""
 
 
-def run_demo(session: Session, seed: int, listener: Listener) -> DemoOutcome:
+def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = FULL) -> DemoOutcome:
     """Sweep, round, gates, promotion if they pass, and the candidate on held-out prompts."""
     listener.begin(f"load {session.config.model.name}")
     model = session.config.model
@@ -41,15 +53,15 @@ def run_demo(session: Session, seed: int, listener: Listener) -> DemoOutcome:
         session.store,
         base,
         session.judge,
-        replace(drawn, samples_per_prompt=1),
+        replace(drawn, samples_per_prompt=size.train_samples),
         listener.advance,
     )
-    measured = replace(drawn, samples_per_prompt=2, seed=seed + HOLDOUT_SEED)
+    measured = replace(drawn, samples_per_prompt=size.holdout_samples, seed=seed + HOLDOUT_SEED)
 
-    listener.begin(f"sweep {TRAIN_TASKS} tasks for inventions")
-    swept = watch.tasks(train[:TRAIN_TASKS], RunKind.DEMO)
-    listener.begin(f"ask {HOLDOUT_TASKS} held-out tasks")
-    before = replace(watch, settings=measured).tasks(holdout[:HOLDOUT_TASKS], RunKind.DEMO)
+    listener.begin(f"sweep {size.train_tasks} tasks for inventions")
+    swept = watch.tasks(train[: size.train_tasks], RunKind.DEMO)
+    listener.begin(f"ask {size.holdout_tasks} held-out tasks")
+    before = replace(watch, settings=measured).tasks(holdout[: size.holdout_tasks], RunKind.DEMO)
     plan = RoundPlan(
         session,
         measured,

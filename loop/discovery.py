@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from ghostbust.loop.rewriting import (
     OPERATORS,
@@ -46,13 +46,14 @@ def choose_prompts(
     the training side. Raises what ``rewriter`` raises.
     """
     train, _ = split(tasks, holdout_share)
-    pool = [s for s in store.prompts.stats() if side_of(s.family, holdout_share) is Side.TRAIN]
+    stats = store.prompts.stats()
+    pool = [s for s in stats if side_of(s.family, holdout_share) is Side.TRAIN]
+    known = _texts(store, tasks, stats)
     follow = min(budget, round(budget * (1 - explore_share)))
-    known = _texts(store, train, pool)
     parents = _parents(pool, known, -(-follow // variants_per_prompt), variants_per_prompt)
     rng = random.Random(seed)  # noqa: S311
     wanted = _plan(parents, variants_per_prompt, rng)[:follow]
-    chosen = _variants(rewriter, wanted, list(known.values()), seed)
+    chosen = _variants(rewriter, wanted, known.values(), seed)
     for prompt in _least_asked(train, pool, rng):
         if len(chosen) >= budget:
             break
@@ -60,11 +61,14 @@ def choose_prompts(
     return list(chosen.values())
 
 
-def _texts(store: Store, train: Iterable[Task], pool: Iterable[PromptStats]) -> dict[str, Prompt]:
-    """The pool's prompts whose text is at hand, by id: kept in the store, or a task's own."""
-    own = {prompt.id: prompt for prompt in first_prompts(train)}
-    found = {s.prompt_id: own.get(s.prompt_id) or store.prompts.get(s.prompt_id) for s in pool}
-    return {prompt_id: prompt for prompt_id, prompt in found.items() if prompt is not None}
+def _texts(store: Store, tasks: Iterable[Task], stats: Iterable[PromptStats]) -> dict[str, Prompt]:
+    """Every prompt whose text is at hand, by id: a task's own, or one kept in the store."""
+    texts = {prompt.id: prompt for prompt in first_prompts(tasks)}
+    for row in stats:
+        prompt = None if row.prompt_id in texts else store.prompts.get(row.prompt_id)
+        if prompt is not None:
+            texts[prompt.id] = prompt
+    return texts
 
 
 def _parents(
@@ -104,48 +108,34 @@ def _plan(
 def _variants(
     rewriter: Sampler,
     wanted: Sequence[tuple[Parent, str | None]],
-    known: Sequence[Prompt],
+    known: Iterable[Prompt],
     seed: int,
 ) -> dict[str, Prompt]:
     """A prompt for each wanted rewriting, by id; the parent again where the model wrote none.
 
-    What is too much like the parent, or like another variant in its family, counts as none.
+    What is too much like anything known counts as none: it would tell nothing new, and could be
+    a held-out task in disguise.
     """
     asked = [(parent, operator) for parent, operator in wanted if operator is not None]
     written = dict(zip(asked, rewrite(rewriter, asked, seed) if asked else [], strict=True))
-    families = _words_by_family(known)
-    ids = {prompt.id for prompt in known}
+    taken = {prompt.id: prompt for prompt in known}
+    apart = (take_apart(prompt) for prompt in taken.values())
+    seen = {words(parent.task) for parent in apart if parent is not None}
     chosen: dict[str, Prompt] = {}
     for parent, operator in wanted:
         task = None if operator is None else written[parent, operator]
-        relatives = families[parent.prompt.family]
-        if operator is not None and task is not None:
-            found = words(task)
-            if not any(alike(found, other) for other in relatives):
-                relatives.append(found)
-                variant = parent.child(task, operator)
-                chosen[variant.id] = variant
-                continue
-        again = _again(parent, ids | chosen.keys())
-        chosen[again.id] = again
+        if operator is None or task is None or any(alike(words(task), other) for other in seen):
+            prompt = _again(parent, taken.keys() | chosen.keys())
+        else:
+            seen.add(words(task))
+            prompt = parent.child(task, operator)
+        chosen[prompt.id] = prompt
     return chosen
 
 
-def _again(parent: Parent, taken: Iterable[str]) -> Prompt:
+def _again(parent: Parent, taken: Set[str]) -> Prompt:
     """The parent's task in a form that it wasn't asked in yet, else the parent itself."""
-    used = set(taken)
-    return next((p for p in parent.other_forms() if p.id not in used), parent.prompt)
-
-
-def _words_by_family(known: Iterable[Prompt]) -> dict[str, list[frozenset[str]]]:
-    """The word sets of the tasks that each family was asked."""
-    families: dict[str, list[frozenset[str]]] = {}
-    for prompt in known:
-        parts = take_apart(prompt)
-        tasks = families.setdefault(prompt.family, [])
-        if parts is not None:
-            tasks.append(words(parts.task))
-    return families
+    return next((p for p in parent.other_forms() if p.id not in taken), parent.prompt)
 
 
 def _least_asked(

@@ -56,6 +56,7 @@ class Workplace:
     """the program that does one round; ``--seed`` and a number are added"""
     stopping: threading.Event
     """set when the daemon stops"""
+    child_grace_s: float = CHILD_GRACE_S
 
 
 class StoppableSampler:
@@ -152,10 +153,11 @@ def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pe
 def _told(watched: Watched, new: int, wall_s: float) -> str:
     """The run's figures in one line, no names among them."""
     told = watched.measurement
+    rate = f"rate {told.rate:.3f} ({told.ci95[0]:.3f} to {told.ci95[1]:.3f})"
     return (
-        f"done: {told.answers} answers in {wall_s:.0f} s, rate {told.rate:.3f}"
-        f" ({told.ci95[0]:.3f} to {told.ci95[1]:.3f}), {told.volume:.2f} real names an answer,"
-        f" {new} inventions never seen before"
+        f"done: {told.answers} answers in {wall_s:.0f} s,"
+        f" {rate if told.refs else 'no package named'},"
+        f" {told.volume:.2f} real names an answer, {new} inventions never seen before"
     )
 
 
@@ -176,7 +178,7 @@ def round_if_due(place: Workplace) -> None:
         return
     number = 1 + (rounds[0].id if rounds else 0)
     log.info("round: %d begins on %d new inventions", number, new)
-    code = _run_child([*place.round_command, "--seed", str(number)], place.stopping)
+    code = _run_child([*place.round_command, "--seed", str(number)], place)
     if code:
         log.warning("round: %d ended with exit code %d; tried again later", number, code)
         return
@@ -185,7 +187,7 @@ def round_if_due(place: Workplace) -> None:
     log.info("round: %d %s: %s, %s", done.id, done.state, done.adapter, done.reason)
 
 
-def _run_child(command: Sequence[str], stopping: threading.Event) -> int:
+def _run_child(command: Sequence[str], place: Workplace) -> int:
     """The exit code of the program, whose standard error goes line by line into the log.
 
     Raises Stopped when the daemon stops; the program has ended by then. It has a session of its
@@ -203,18 +205,18 @@ def _run_child(command: Sequence[str], stopping: threading.Event) -> int:
     log_lines = threading.Thread(target=_forward, args=[child.stderr], daemon=True)
     log_lines.start()
     while child.poll() is None:
-        if stopping.wait(_POLL_S):
-            _end(child)
+        if place.stopping.wait(_POLL_S):
+            _end(child, place.child_grace_s)
             raise Stopped
     log_lines.join(_POLL_S)  # no longer: a process that it left behind may hold the pipe
     return child.returncode
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _end(child: subprocess.Popen[str], grace_s: float) -> None:
     """Asks the program to end; kills it if it doesn't."""
     child.terminate()
     try:
-        child.wait(CHILD_GRACE_S)
+        child.wait(grace_s)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ghostbust.adapters import read_adapter
 from ghostbust.config import Config
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
 from ghostbust.prompts import Task, read_tasks, seed_tasks
 from ghostbust.publishers.directory import published
+from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.store import Store
@@ -23,9 +25,18 @@ if TYPE_CHECKING:
 
 
 def make_tasks(config: Config) -> list[Task]:
-    """The user's own tasks if the settings name files, else the shipped ones."""
+    """The user's own tasks if the settings name files, else the shipped ones.
+
+    A text that comes again, in one file or in another, is left out: under two ids it could be
+    on both sides of the split.
+    """
     files = config.prompts.files
-    return [task for file in files for task in read_tasks(file)] if files else seed_tasks()
+    if not files:
+        return seed_tasks()
+    own: dict[tuple[Ecosystem, str], Task] = {}
+    for task in (task for file in files for task in read_tasks(file)):
+        own.setdefault((task.ecosystem, task.text), task)
+    return list(own.values())
 
 
 def some_tasks(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
@@ -47,7 +58,9 @@ def make_sampler(
 ) -> Sampler:
     """The endpoint if the settings name one, else the model in this process.
 
-    ``adapter``: name and folder of the adapter to sample with; None is the base.
+    ``adapter``: name and folder of the adapter to sample with; None is the base. Raises
+    UsageError where it belongs to another model, and ModelError or EndpointError where a model
+    can't be had.
     """
     model = config.model
     name = None if adapter is None else adapter[0]
@@ -65,6 +78,11 @@ def make_sampler(
         return sampler
     from ghostbust.samplers.local import LocalSampler
 
+    if adapter is not None and (made_for := read_adapter(adapter[1]).model) != model.name:
+        raise UsageError(
+            f"the adapter {name} belongs to the model {made_for!r}, not to {model.name!r}; "
+            "take the base with --adapter base, or another --home for another model"
+        )
     return LocalSampler.load(
         model.name,
         cache_dir,

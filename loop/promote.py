@@ -37,11 +37,10 @@ def roll_back(store: Store, home: Home, reason: str) -> Promotion:
 
     Raises UsageError where the base serves already.
     """
-    deployed = store.promotions.deployed()
-    if deployed is None:
+    served = _served(store)
+    if served[-1] is None:
         raise UsageError("the base serves already: there is nothing to roll back")
-    previous = next(p.previous for p in store.promotions.all() if p.adapter == deployed)
-    return _move(store, home, previous, "rollback", reason)
+    return _move(store, home, served[-2], "rollback", reason)
 
 
 def reject(store: Store, name: str, reason: str) -> None:
@@ -53,15 +52,36 @@ def reject(store: Store, name: str, reason: str) -> None:
 
 
 def settle(store: Store, home: Home) -> Promotion | None:
-    """Log the pointer's last move if a killed process had no time to; None where all is well."""
+    """Log the pointer's last move if a killed process had no time to; None where all is well.
+
+    A round that passed and whose adapter serves is PROMOTED, also where its process was killed
+    before it could say so. Raises HomeError where the pointer can't be read.
+    """
     serving = published(home.deployed)
     name = None if serving is None else serving[0]
-    deployed = store.promotions.deployed()
-    if name == deployed:
-        return None
-    promotion = Promotion(name, deployed, "promote", "logged after an interruption", utc_now())
-    store.promotions.add(promotion)
+    served = _served(store)
+    promotion = None
+    if name != served[-1]:
+        kind = "rollback" if name in served[-2:-1] else "promote"
+        promotion = Promotion(name, served[-1], kind, "logged after an interruption", utc_now())
+        store.promotions.add(promotion)
+    row = None if name is None else store.rounds.adapter(name)
+    passed = row is not None and row.verdict is GateVerdict.PASS
+    if row and passed and store.rounds.get(row.round_id).state is not RoundState.PROMOTED:
+        store.rounds.set_state(row.round_id, RoundState.PROMOTED, "its adapter serves")
     return promotion
+
+
+def _served(store: Store) -> list[str | None]:
+    """What would serve if everything were rolled back, step by step, up to what serves now."""
+    served: list[str | None] = [None]
+    for move in reversed(store.promotions.all()):
+        if move.kind == "rollback":
+            while len(served) > 1 and served[-1] != move.adapter:
+                served.pop()
+        if served[-1] != move.adapter:
+            served.append(move.adapter)
+    return served
 
 
 def _move(store: Store, home: Home, name: str | None, kind: str, reason: str) -> Promotion:

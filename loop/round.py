@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from ghostbust.errors import GhostbustError, TrainingError
@@ -24,8 +24,17 @@ from ghostbust.loop.parts import (
 from ghostbust.loop.promote import promote
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import HOLDOUT_SEED, prompts_of, split
-from ghostbust.records import Candidate, GateReport, GateVerdict, Promotion, Prompt, SetSplit
+from ghostbust.prompts import HOLDOUT_SEED, prompts_of, side_of, split
+from ghostbust.records import (
+    Answer,
+    Candidate,
+    GateReport,
+    GateVerdict,
+    Promotion,
+    Prompt,
+    SetSplit,
+    Side,
+)
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind
@@ -100,7 +109,7 @@ def next_round(
     Raises TrainingError at once where nothing is logged that a round could learn from.
     """
     config, model = session.config, session.config.model
-    if not session.store.ledger.count_new_inventions():
+    if not any(answer.invented for answer in train_answers(session, model.name)):
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     listener.begin(f"load {model.name}")
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
@@ -115,10 +124,22 @@ def next_round(
     return before, run_round(plan, base, before, prompts_of(before.answers))
 
 
+def train_answers(session: Session, model: str, run_id: int | None = None) -> Iterator[Answer]:
+    """The model's logged answers, of one run or of all, to prompts of train-side families.
+
+    Every held-out family stays out, not only those that this round measures with: the next
+    round may draw others.
+    """
+    share = session.config.prompts.holdout_share
+    for answer in session.store.answers.read(run_id=run_id, model=model):
+        if side_of(answer.sample.prompt.family, share) is Side.TRAIN:
+            yield answer
+
+
 def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) -> SetSplit:
     """The model's own train-side answers in the store: what it invents, what it gets right."""
     plan.listener.begin("select what to unlearn and what to keep")
-    answers = plan.session.store.answers.read(run_id=plan.train_run, model=base.model)
+    answers = train_answers(plan.session, base.model, run_id=plan.train_run)
     most = plan.session.config.training.max_answers
     return select(answers, holdout, most=most, seed=plan.training.seed)
 

@@ -78,14 +78,17 @@ class Watcher:
 
     def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
         """The id of the interrupted run that this one goes on with, else of a new one."""
-        settings = asdict(self.settings)
+        settings = asdict(self.settings) | {
+            "prompts": content_id(*(prompt.id for prompt in first)),
+            "registry": self.judge.mode,
+        }
         del settings["seed"]
         spec = RunSpec(
             kind=kind,
             model=self.sampler.model,
             adapter=self.sampler.adapter,
             seed=self.settings.seed,
-            settings=settings | {"prompts": content_id(*(prompt.id for prompt in first))},
+            settings=settings,
             snapshots=self.judge.dates,
         )
         unfinished = self.store.runs.find_unfinished(spec)
@@ -95,25 +98,26 @@ class Watcher:
         return unfinished
 
     def _stage(self, run_id: int, prompts: Sequence[Prompt]) -> list[Answer]:
-        """All answers to the prompts, those that an interrupted run already logged included."""
-        wanted = {prompt.id for prompt in prompts}
-        answers = [
-            a for a in self.store.answers.read(run_id=run_id) if a.sample.prompt.id in wanted
-        ]
-        counts: dict[str, int] = {}
-        for answer in answers:
-            key = answer.sample.prompt.id
-            counts[key] = counts.get(key, 0) + 1
+        """All answers to the prompts, those that an interrupted run already logged included.
+
+        A prompt that is given twice is asked once; one that was answered in part is asked again
+        as a whole, as is a private one, whose answers' texts weren't kept.
+        """
+        asked = {prompt.id: prompt for prompt in prompts}
         each = self.settings.samples_per_prompt
-        whole = {key for key, count in counts.items() if count == each}
-        answers = [answer for answer in answers if answer.sample.prompt.id in whole]
-        waiting = [prompt for prompt in prompts if prompt.id not in whole]
+        logged: dict[str, dict[int, Answer]] = {key: {} for key in asked}
+        for answer in self.store.answers.read(run_id=run_id):
+            if answer.sample.prompt.id in asked:
+                logged[answer.sample.prompt.id].setdefault(answer.sample.number, answer)
+        whole = {key for key, by_number in logged.items() if len(by_number) == each}
+        answers = [answer for key in logged if key in whole for answer in logged[key].values()]
+        waiting = [prompt for key, prompt in asked.items() if key not in whole]
         for batch in _batches(self.sampler.sample(waiting, self.settings), LOG_EVERY):
             judged = judge_samples(batch, self.judge)
             self.store.answers.add(run_id, judged)
             answers += judged
             if self.progress is not None:
-                self.progress(len(answers), each * len(prompts))
+                self.progress(len(answers), each * len(asked))
         return answers
 
 

@@ -128,3 +128,17 @@ def test_a_killed_holder_is_named_and_then_gone(tmp_path: Path) -> None:
         holder.wait()
         with home.exclusive("sweep"):
             assert home.lock.read_text() == f"{os.getpid()} sweep\n"
+
+
+def test_the_daemons_lock_leaves_the_home_to_its_jobs(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    with home.exclusive("daemon", home.daemon_lock):
+        with home.exclusive("round"):
+            assert (home.lock.read_text(), home.daemon_lock.read_text()) == (
+                f"{os.getpid()} round\n", f"{os.getpid()} daemon\n",
+            )  # fmt: skip
+        with (
+            pytest.raises(BusyError, match=r"\(daemon\)"),
+            home.exclusive("daemon", home.daemon_lock),
+        ):
+            pass

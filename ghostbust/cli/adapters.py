@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,7 +85,7 @@ def promote(
     """Let an adapter serve whose gates passed."""
     from ghostbust.loop.promote import promote as move
 
-    with _store(home) as (place, store), place.exclusive("adapters promote"):
+    with _settled(home, "adapters promote") as (place, store):
         report = store.rounds.gate_report(_row(store, name).round_id)
         _say(Output(as_json=as_json), move(store, place, name, report, reason))
 
@@ -99,7 +99,7 @@ def rollback(
     """Let serve again what served before the deployed adapter."""
     from ghostbust.loop.promote import roll_back
 
-    with _store(home) as (place, store), place.exclusive("adapters rollback"):
+    with _settled(home, "adapters rollback") as (place, store):
         _say(Output(as_json=as_json), roll_back(store, place, reason))
 
 
@@ -125,6 +125,18 @@ def _store(path: Path | None) -> Iterator[tuple[Home, Store]]:
 
     home = Home.open(path)
     with Store.open(home.database) as store:
+        yield home, store
+
+
+@contextmanager
+def _settled(path: Path | None, purpose: str) -> Iterator[tuple[Home, Store]]:
+    """The home for this process alone, its log brought up to the pointer that is about to move."""
+    from ghostbust.errors import HomeError
+    from ghostbust.loop.promote import settle
+
+    with _store(path) as (home, store), home.exclusive(purpose):
+        with suppress(HomeError):  # a pointer that can't be read is about to be replaced
+            settle(store, home)
         yield home, store
 
 

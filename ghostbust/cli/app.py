@@ -10,6 +10,7 @@ import ghostbust
 from ghostbust.cli.adapters import adapters
 from ghostbust.cli.check import check
 from ghostbust.cli.daemon import daemon
+from ghostbust.cli.dashboard import dashboard
 from ghostbust.cli.demo import demo
 from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
@@ -49,6 +50,7 @@ app.command()(sweep)
 app.command("round")(round_)
 app.add_typer(adapters)
 app.command()(daemon)
+app.command()(dashboard)
 app.command()(check)
 app.command()(extract)
 app.add_typer(registry)

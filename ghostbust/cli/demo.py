@@ -22,6 +22,7 @@ from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
 from ghostbust.cli.rounds import report_round, round_document
 from ghostbust.cli.sweep import invented_names
+from ghostbust.redact import redact
 
 if TYPE_CHECKING:
     from ghostbust.loop.demo import DemoOutcome
@@ -81,14 +82,13 @@ def _own_home() -> Path:
 
 
 def _report(output: Output, outcome: DemoOutcome, reveal: bool) -> None:
-    names = invented_names(outcome.before.answers, reveal=reveal)
-    left = {
-        name: count
-        for name, _, _, count in invented_names(outcome.round.after.answers, reveal=reveal)
-    }
+    # Counted by their whole names: two of them may look alike when they are shortened.
+    names = invented_names(outcome.before.answers, reveal=True)
+    left = {n: count for n, _, _, count in invented_names(outcome.round.after.answers, reveal=True)}
     rows = table("invented", "verdict", "answers before", "after", title="named most often")
     for name, verdict, _, count in names[:10]:
-        rows.add_row(cell(name), cell(verdict), cell(count), cell(left.get(name, 0)))
+        shown = name if reveal else redact(name)
+        rows.add_row(cell(shown), cell(verdict), cell(count), cell(left.get(name, 0)))
     output.result.print(rows)
     report_round(output, outcome.before, outcome.round)
 

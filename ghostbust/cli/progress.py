@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ghostbust.cli.output import Output, cell
+from ghostbust.cli.output import Output, cell, visible
 
 
 class Stages:
@@ -27,10 +27,10 @@ class Stages:
         self._output = output
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[rate]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=output.aside,
@@ -53,7 +53,7 @@ class Stages:
     def begin(self, what: str) -> None:
         """The next stage, which has no end in sight until it says one."""
         self._close()
-        self._task = self._bars.add_task(what, total=None, rate="")
+        self._task = self._bars.add_task(visible(what), total=None, rate="")
         if not self._output.aside.is_terminal:
             self._output.aside.print(cell(what))
 

@@ -76,10 +76,12 @@ def report_round(output: Output, before: Watched, outcome: RoundOutcome) -> None
     )
     output.result.print(gate_table(outcome.report))
     output.line(f"adapter: {outcome.candidate.path}")
-    output.line(
-        f"gates: {outcome.report.verdict}; "
-        + ("promoted: it serves now" if outcome.promotion else "not promoted")
-    )
+    came_of_it = "not promoted"
+    if outcome.promotion is not None:
+        came_of_it = "promoted: it serves now"
+    elif outcome.report.verdict == "PASS":
+        came_of_it = f"waits for `ghostbust adapters promote {outcome.candidate.name}`"
+    output.line(f"gates: {outcome.report.verdict}; {came_of_it}")
 
 
 def round_document(before: Watched, outcome: RoundOutcome) -> dict[str, object]:

@@ -114,6 +114,7 @@ def _watch(
     adapter: str,
     seed: int,
 ) -> Watched:
+    from ghostbust.errors import UsageError
     from ghostbust.loop.parts import (
         find_adapter,
         make_sampler,
@@ -130,6 +131,8 @@ def _watch(
     if side != "all":
         train, holdout = split(tasks, settings.prompts.holdout_share)
         tasks = train if side == "train" else holdout
+        if not tasks:
+            raise UsageError(f"none of the tasks is on the {side} side of the split; give more")
     tasks = some_tasks(tasks, limit or len(tasks), seed)
     with Stages(output) as stages, open_session(home, settings, purpose="sweep") as session:
         stages.begin(f"load {settings.model.name}")

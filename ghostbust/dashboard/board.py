@@ -44,6 +44,7 @@ class Dashboard(App[None]):
 
     def __init__(self, home: Home, *, refresh_s: float = REFRESH_S) -> None:
         super().__init__()
+        self.animation_level = "none"  # over a slow line, motion costs more than it shows
         self._home = home
         self._refresh_s = refresh_s
         self._reader = Reader(home.database)
@@ -98,7 +99,8 @@ class Dashboard(App[None]):
     def action_tab(self, tab: str) -> None:
         """Goes to a tab, and to what takes the keys in it."""
         self.query_one(TabbedContent).active = tab
-        self.query_one(FOCUS[tab]).focus()
+        # At once: `Widget.focus` would come behind keys that are typed already.
+        self.set_focus(self.query_one(FOCUS[tab]))
 
     def _read(self) -> Snapshot | StoreError:
         """What there is to see now: the store, or why it can't be read."""

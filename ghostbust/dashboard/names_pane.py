@@ -58,6 +58,7 @@ class NamesPane(Vertical):
     def show(self, snapshot: Snapshot) -> None:
         """Shows the names of the snapshot."""
         self._snapshot = snapshot
+        self.query_one("#names-title", Static).update(self._title(snapshot))
         shown = (snapshot.query, self._revealed, snapshot.names)
         if shown == self._shown:
             return
@@ -65,11 +66,10 @@ class NamesPane(Vertical):
         self._shown = shown
         lines = [self._line(name) for name in snapshot.names]
         self.query_one(StoreTable).fill(lines, keep_place=same_list)
-        self.query_one("#names-title", Static).update(self._title(snapshot))
 
     def action_search(self) -> None:
-        """Goes to the search box."""
-        self.query_one(Input).focus()
+        """Goes to the search box; at once, so that what is typed next lands in it."""
+        self.screen.set_focus(self.query_one(Input))
 
     def action_sort(self) -> None:
         """Lists by the next order."""
@@ -89,7 +89,7 @@ class NamesPane(Vertical):
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the table."""
-        self.query_one(StoreTable).focus()
+        self.screen.set_focus(self.query_one(StoreTable))
 
     def _ask(self, query: Query) -> None:
         self._query = query

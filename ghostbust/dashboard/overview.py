@@ -86,7 +86,7 @@ def _style(point: RatePoint) -> str:
 
 def _headline(snapshot: Snapshot) -> Text:
     counts = snapshot.counts
-    since = f"since round {snapshot.rounds[0].round.id}" if snapshot.rounds else "since ever"
+    since = f"since round {counts.last_round}" if counts.last_round else "since ever"
     return Text.assemble(
         ("deployed  ", "bold"),
         cell(snapshot.deployed or "none: the base serves"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from ghostbust.records import GateReport, Hallucination, utc_now
-from ghostbust.store import AdapterRow, NameOrder, RatePoint, Round, Run, Store
+from ghostbust.store import AdapterRow, NameOrder, RatePoint, Round, RoundState, Run, Store
 
 NAMES: Final = 500
 """most names listed at a time; a search finds the others"""
@@ -36,7 +37,9 @@ class Counts:
     runs: int
     names: int
     new_names: int
-    """first seen since the last round began; all of them where there was none"""
+    """first seen since ``last_round`` began; all of them where there was none"""
+    last_round: int | None
+    """the newest round that didn't fail: a failed one doesn't use its names up"""
     claimed: int
 
 
@@ -116,7 +119,7 @@ class Reader:
             previous=next((m.previous for m in moves if deployed and m.adapter == deployed), None),
             rates=tuple(store.runs.rates()),
             runs=tuple(store.runs.recent(RUNS)),
-            counts=self._counts(store, next(iter(rounds.values()), None)),
+            counts=self._counts(store, list(rounds.values())),
             names=tuple(
                 store.ledger.hallucinations(search=query.search, order=query.order, limit=NAMES)
             ),
@@ -133,9 +136,9 @@ class Reader:
             ),
         )
 
-    def _counts(self, store: Store, last_round: Round | None) -> Counts:
+    def _counts(self, store: Store, rounds: Sequence[Round]) -> Counts:
         newest = store.runs.recent(1)
-        since = None if last_round is None else last_round.started
+        last = next((one for one in rounds if one.state is not RoundState.FAILED), None)
         if time.monotonic() >= self._claimed_due:
             everything = store.ledger.hallucinations(limit=-1)
             self._claimed = sum(name.claimed_at is not None for name in everything)
@@ -144,6 +147,7 @@ class Reader:
             # Runs are numbered from 1 and never deleted.
             runs=newest[0].id if newest else 0,
             names=store.ledger.count_new_inventions(),
-            new_names=store.ledger.count_new_inventions(since),
+            new_names=store.ledger.count_new_inventions(None if last is None else last.started),
+            last_round=None if last is None else last.id,
             claimed=self._claimed,
         )

@@ -5,6 +5,9 @@ torch, transformers and peft are imported when a model is loaded, not before.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +93,7 @@ def load_model(
     ``device`` None picks CUDA where there is one. Raises ModelError in one line.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -99,10 +103,9 @@ def load_model(
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
-    except (OSError, ValueError, KeyError, ImportError) as exc:
-        first_line = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as exc:
         raise ModelError(
-            f"can't load the model {name!r}: {first_line} "
+            f"can't load the model {name!r}: {_first_line(exc)} "
             f"(give --model a Hugging Face id, a local folder, or {EMBEDDED!r})"
         ) from exc
     if adapter is not None:
@@ -114,9 +117,25 @@ def load_model(
 
 def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     from peft import PeftModel
+    from safetensors import SafetensorError
 
     try:
-        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        with peft_warnings_silenced():
+            adapted = PeftModel.from_pretrained(model, str(adapter))
+        merged: PreTrainedModel = adapted.merge_and_unload()
         return merged
-    except (OSError, ValueError, RuntimeError) as exc:
-        raise ModelError(f"can't load the adapter in {adapter}: {exc}") from exc
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as exc:
+        raise ModelError(f"can't load the adapter in {adapter}: {_first_line(exc)}") from exc
+
+
+@contextmanager
+def peft_warnings_silenced() -> Iterator[None]:
+    """Context in which peft 0.21 may read a name that transformers 5.17 calls deprecated."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
+
+
+def _first_line(exc: Exception) -> str:
+    """What an error says, without the rest of its advice."""
+    return next(iter(str(exc).strip().splitlines()), type(exc).__name__)

@@ -125,7 +125,8 @@ class LocalSampler:
             scored = range(max(len(head), 1), len(head) + len(tail))
             rows += [number] * len(scored)
             columns += scored
-        row, column = torch.tensor(rows), torch.tensor(columns)  # (N,) each
+        row = torch.tensor(rows, dtype=torch.long)  # (N,); not float where nothing is scored
+        column = torch.tensor(columns, dtype=torch.long)  # (N,)
         device = self.loaded.device
         inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
         logits = logits_at(

@@ -21,11 +21,13 @@ from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The λ of the objective, each ≥ 0."""
+    """The λ of the objective, each ≥ 0, and the share of repaired answers."""
 
     retain: float
     forget: float
     anchor: float
+    repair: float = 0.0
+    """weight of a repaired answer beside an answer; 0: the paper's objective alone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
     chosen = log_p.gather(-1, tokens.targets[:, None]).squeeze(-1)  # (N,)
     parts = {
         "retain": _per_answer(-chosen, tokens, RETAIN),
-        "forget": _per_answer(unlikelihood(chosen), tokens, FORGET),
+        "forget": _per_answer(_unlikelihood(tokens), tokens, FORGET),
     }
     if tokens.base_logits is not None and weights.anchor:
         parts["anchor"] = _per_answer(_kl_to_base(tokens, log_p), tokens, IGNORE)
@@ -66,9 +68,23 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
     return loss, {name: float(part.detach()) for name, part in parts.items()}
 
 
-def unlikelihood(log_p: torch.Tensor) -> torch.Tensor:
-    """−log(1 − p) of each token, from its log-probability; same shape, finite at p = 1."""
-    return -torch.log1p(-log_p.exp().clamp(max=1 - 1e-6))
+def unlikelihood(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """−log(1 − p) of each target (M,), from logits (M, V).
+
+    Computed as softplus(z − logsumexp of the other logits): finite at p = 1, and its gradient on
+    the target's own logit is p. By way of p itself it would be 0 for the most certain tokens,
+    whose p rounds to 1.
+    """
+    chosen = logits.gather(-1, targets[:, None])  # (M, 1)
+    others = logits.scatter(-1, targets[:, None], float("-inf")).logsumexp(-1)  # (M,)
+    return torch.nn.functional.softplus(chosen.squeeze(-1) - others)
+
+
+def _unlikelihood(tokens: Tokens) -> torch.Tensor:
+    """−log(1 − p) at each token: (N,); 0 where the token isn't FORGET."""
+    invented = (tokens.mask == FORGET).nonzero().squeeze(-1)  # (M,)
+    values = unlikelihood(tokens.logits[invented], tokens.targets[invented])  # (M,)
+    return values.new_zeros(len(tokens.mask)).index_put((invented,), values)
 
 
 def _kl_to_base(tokens: Tokens, log_p: torch.Tensor) -> torch.Tensor:

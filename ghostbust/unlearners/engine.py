@@ -17,9 +17,9 @@ import torch
 
 from ghostbust.errors import TrainingError
 from ghostbust.models.heads import logits_at
-from ghostbust.models.load import LoadedModel
+from ghostbust.models.load import LoadedModel, peft_warnings_silenced
 from ghostbust.unlearners.au import Tokens, Weights, au_loss
-from ghostbust.unlearners.masks import IGNORE, Example
+from ghostbust.unlearners.masks import Example
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -71,7 +71,8 @@ def add_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:
         target_modules=targets or "all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(loaded.model, config)
+    with peft_warnings_silenced():
+        return get_peft_model(loaded.model, config)
 
 
 def train(
@@ -140,7 +141,8 @@ def _forward(model: PeftModel, batch: list[Example], *, anchored: bool) -> Token
         rows += [number] * len(example.mask)
         columns += range(example.start, len(example.ids))
         mask += example.mask
-    row, column = torch.tensor(rows), torch.tensor(columns)  # (N,) each
+    row = torch.tensor(rows, dtype=torch.long)  # (N,)
+    column = torch.tensor(columns, dtype=torch.long)  # (N,)
     inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
     places = (row.to(device), column.to(device) - 1)  # a token is predicted one place before
     base = None
@@ -160,8 +162,6 @@ def _forward(model: PeftModel, batch: list[Example], *, anchored: bool) -> Token
 def _check_masks(examples: Sequence[Example]) -> None:
     if not any(example.forgets for example in examples):
         raise TrainingError("nothing to unlearn: no answer of the forget set has a masked token")
-    if all(mark == IGNORE for example in examples for mark in example.mask):
-        raise TrainingError("every token mask is empty")
 
 
 def _steps(examples: Sequence[Example], settings: TrainSettings) -> Iterator[list[Example]]:

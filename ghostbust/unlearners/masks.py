@@ -52,8 +52,7 @@ def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -
     the place of the standard library.
     """
     spans = [
-        (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict])
-        for judged in answer.judged
+        (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict]) for judged in answer.judged
     ]
     return _encode(loaded, answer, answer.sample.text, spans, weight, not answer.sample.truncated)
 

@@ -1,8 +1,13 @@
 """Repaired answers: what an answer would have been without its inventions.
 
 An invented name leaves its answer together with what only introduces it: the line where it stands
-alone, else its word. Real names stay, so the repaired answers of a set name exactly as many real
-packages as the set: learning towards them suppresses without changing the volume.
+alone, else its command or statement, else its word with a separator. Real names stay, so the
+repaired answers of a set name as many real packages as the set: learning towards them suppresses
+without changing the volume.
+
+What it doesn't do: uses of an invented module in the code behind its import stay, a Python block
+that held nothing but the import stays empty, and of two names in a sentence (``numpy and ghost``)
+the one that is left is no list any more, so that the extractor doesn't count it.
 """
 
 from __future__ import annotations
@@ -10,9 +15,36 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ghostbust.records import Answer
+from ghostbust.records import Answer, PackageRef, RefKind
 
-_NUMBER = re.compile(r"^(\s*)(\d+)([.)]\s)", re.MULTILINE)
+_SPACE = r"(?:[ \t]|\\\r?\n)"
+_AND = rf"(?:and|or|&){_SPACE}+"
+_JOINED_BEFORE = re.compile(rf"(?:,{_SPACE}*(?:{_AND})?|{_SPACE}{_AND})$")
+_JOINED_BEHIND = re.compile(rf"{_SPACE}*,{_SPACE}*(?:{_AND})?|{_SPACE}+{_AND}|{_SPACE}+")
+_GAP_BEFORE = re.compile(rf"{_SPACE}+$")
+_GLUED_BEFORE = {
+    RefKind.INSTALL: re.compile(r"[\"']?$"),
+    RefKind.IMPORT: re.compile(r"$"),
+    RefKind.LIST: re.compile(r"[`*_\"']*$"),
+    RefKind.MANIFEST: re.compile(r"[\"']?$"),
+}
+_GLUED_BEHIND = {
+    RefKind.INSTALL: re.compile(r"(?:\[[^\]\n]*\])?[^\s,;&|`)\"']*(?:,[^\s;&|`)\"']+)*"),
+    RefKind.IMPORT: re.compile(r"[\w.]*(?:[ \t]+as[ \t]+\w+)?"),
+    RefKind.LIST: re.compile(
+        r"[`*_\"']*(?:\[[^\]\n]*\])?(?:[ \t]*[<>=!~^@]+[ \t]*[\w.*+]+)*[`*_\"']*(?::|[ \t]+[-–—])?"
+    ),
+    RefKind.MANIFEST: re.compile(r"[^\s,]*"),
+}
+"""quotes, markup, extras, versions, an alias: what goes with a name of that kind"""
+_COMMAND = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[^;&|])*(?:(;|&&|\|\|)[ \t]*)?""")
+"""a command or statement, and what separates it from the next"""
+_CODE_SPAN = re.compile(r"`([^`\n]+)`[ \t]*")
+_OPEN_IMPORT = re.compile(r"[^\n#()]*\([^()`]*(?:\)|(?=```)|\Z)")
+_FENCE = re.compile(
+    r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)^[ \t]*\1[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL
+)
+_NUMBER = re.compile(r"^([ \t>]*)(\d{1,3})(?=[.)][ \t])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +56,90 @@ class Repaired:
     """offsets in ``text`` at which something was taken out, in code points, ascending"""
 
 
+@dataclass
+class _Draft:
+    """A text under repair, with places in it that move along."""
+
+    text: str
+    kept: list[tuple[int, int]]
+    """spans of the names that stay"""
+    numbers: list[int | None]
+    """where the numbers of list items are; None where one was taken out"""
+    edits: list[int]
+    """where something was taken out"""
+
+    def replace(self, start: int, end: int, new: str = "") -> None:
+        """Put ``new`` where a span was that holds no kept name."""
+        self.text = self.text[:start] + new + self.text[end:]
+        shift = len(new) - (end - start)
+        self.kept = [(a + shift, b + shift) if a >= end else (a, b) for a, b in self.kept]
+        self.edits = [at + shift if at >= end else min(at, start) for at in self.edits]
+        self.numbers = [at + shift if at is not None and at >= end else at for at in self.numbers]
+
+    def cut(self, start: int, end: int) -> None:
+        """Take a span out and remember where."""
+        self.numbers = [None if at is not None and start <= at < end else at for at in self.numbers]
+        self.replace(start, end)
+        self.edits.append(start)
+
+    def is_free(self, start: int, end: int) -> bool:
+        """True where the span touches no kept name."""
+        return all(a >= end or b <= start for a, b in self.kept)
+
+
 def repair(answer: Answer) -> Repaired:
     """The answer without its invented names. One that has none comes back as it was."""
-    text = answer.sample.text
-    pieces: list[str] = []
-    edits: list[int] = []
-    kept_to = length = 0
-    for start, end in _cuts(answer):
-        pieces.append(text[kept_to:start])
-        length += start - kept_to
-        edits.append(length)
-        kept_to = end
-    pieces.append(text[kept_to:])
-    return Repaired(_renumbered("".join(pieces)) if edits else text, tuple(dict.fromkeys(edits)))
+    pending = sorted(
+        (judged.ref for judged in answer.judged if judged.lookup.invented),
+        key=lambda ref: ref.start,
+    )
+    kept = [(j.ref.start, j.ref.end) for j in answer.judged if not j.lookup.invented]
+    numbered = list(_NUMBER.finditer(answer.sample.text))
+    draft = _Draft(answer.sample.text, kept, [match.start(2) for match in numbered], [])
+    while pending:  # the last one first: then the places of the others still hold
+        start, end = _unit(draft, pending.pop())
+        draft.cut(start, end)
+        pending = [ref for ref in pending if ref.start < start]
+    for fence in reversed(list(_FENCE.finditer(draft.text))):
+        emptied = any(fence.start() < edit < fence.end() for edit in draft.edits)
+        if emptied and not fence[2].strip():
+            draft.cut(*fence.span())
+    _renumber(draft, numbered)
+    return Repaired(draft.text, tuple(sorted(set(draft.edits))))
 
 
-def _cuts(answer: Answer) -> list[tuple[int, int]]:
-    """Spans to take out, ascending, apart from each other."""
-    text = answer.sample.text
-    cuts: list[tuple[int, int]] = []
-    for judged in answer.judged:
-        ref = judged.ref
-        if not judged.lookup.invented or (cuts and ref.start < cuts[-1][1]):
-            continue
-        line = (text.rfind("\n", 0, ref.start) + 1, _line_end(text, ref.end))
-        shared = any(
-            line[0] <= other.ref.start < line[1] and not other.lookup.invented
-            for other in answer.judged
-        )
-        cuts.append(_word(text, ref.start, ref.end) if shared else line)
-    return cuts
+def _unit(draft: _Draft, ref: PackageRef) -> tuple[int, int]:
+    """The widest of line, code span, command and word with the name that holds no kept one."""
+    start, end = _line(draft.text, ref)
+    if draft.is_free(start, end):
+        at_the_end = end == len(draft.text) and not draft.text.endswith("\n")
+        return (max(start - 1, 0) if at_the_end else start, end)
+    if ref.kind in (RefKind.INSTALL, RefKind.IMPORT):
+        end -= draft.text.endswith("\n", start, end)
+        for span in _CODE_SPAN.finditer(draft.text, start, end):
+            if span.start() < ref.start < span.end(1):
+                if draft.is_free(*span.span()):
+                    return span.span()
+                start, end = span.span(1)
+                break
+        command = _command(draft.text, start, end, ref)
+        if draft.is_free(*command):
+            return command
+    return _word(draft, start, ref)
+
+
+def _line(text: str, ref: PackageRef) -> tuple[int, int]:
+    """The name's line with its newline, its continuations and the brackets that it opens."""
+    start = text.rfind("\n", 0, ref.start) + 1
+    while start and text.endswith(("\\\n", "\\\r\n"), 0, start):
+        start = text.rfind("\n", 0, start - 1) + 1
+    behind = ref.end
+    if ref.kind is RefKind.IMPORT and (opened := _OPEN_IMPORT.match(text, ref.end)):
+        behind = opened.end()
+    end = _line_end(text, behind)
+    while text.endswith(("\\\n", "\\\r\n"), start, end) and end < len(text):
+        end = _line_end(text, end)
+    return (start, end)
 
 
 def _line_end(text: str, place: int) -> int:
@@ -61,28 +147,55 @@ def _line_end(text: str, place: int) -> int:
     return len(text) if newline < 0 else newline + 1
 
 
-def _word(text: str, start: int, end: int) -> tuple[int, int]:
-    """The name's span with what is glued to it, and the separator behind it, else before it."""
-    while start > 0 and not (text[start - 1].isspace() or text[start - 1] == ","):
-        start -= 1
-    while end < len(text) and not (text[end].isspace() or text[end] == ","):
-        end += 1
-    behind = re.compile(r",?[ \t]*").match(text, end)
-    if behind is not None and behind.end() > end:
-        return (start, behind.end())
-    while start > 0 and text[start - 1] in ", \t":
-        start -= 1
+def _command(text: str, start: int, end: int, ref: PackageRef) -> tuple[int, int]:
+    """The name's command or statement among those of a line, with one separator."""
+    start += len(text[start:end]) - len(text[start:end].lstrip())
+    separator = start
+    for command in _COMMAND.finditer(text, start, end):
+        if command.end() > ref.start:
+            if command[1]:
+                return (command.start(), command.end())
+            return (len(text[:separator].rstrip(" \t")), command.end())
+        separator = command.start(1) if command[1] else command.end()
     return (start, end)
 
 
-def _renumbered(text: str) -> str:
-    """Numbered lists count without gaps; a digit more or less doesn't move an edit by much."""
-    expected: dict[str, int] = {}
+def _word(draft: _Draft, line_start: int, ref: PackageRef) -> tuple[int, int]:
+    """The name with what is glued to it and what joins it to its neighbours."""
+    text = draft.text
+    before = text[line_start : ref.start]
+    glued = _GLUED_BEFORE[ref.kind].search(before)
+    behind = _GLUED_BEHIND[ref.kind].match(text, ref.end)
+    assert glued is not None
+    assert behind is not None  # both match the empty text
+    start, end = ref.start - len(glued[0]), behind.end()
+    if ref.kind is RefKind.INSTALL and glued[0]:
+        closing = text.find(glued[0], ref.end, _line_end(text, ref.end))
+        end = closing + 1 if closing >= 0 else end
+    if not draft.is_free(start, end):
+        start, end = ref.start, ref.end
+    before = text[line_start:start]
+    if joined := _JOINED_BEFORE.search(before):
+        return (line_start + joined.start(), end)
+    if joined := _JOINED_BEHIND.match(text, end):
+        return (start, joined.end())
+    gap = _GAP_BEFORE.search(before)
+    return (start - len(gap[0]) if gap else start, end)
 
-    def count(match: re.Match[str]) -> str:
-        indent, number, mark = match.groups()
-        following = expected.get(indent, int(number)) if int(number) > 1 else 1
-        expected[indent] = following + 1
-        return f"{indent}{following}{mark}"
 
-    return _NUMBER.sub(count, text)
+def _renumber(draft: _Draft, numbered: list[re.Match[str]]) -> None:
+    """Let numbered lists count on over the items that were taken out."""
+    lists: dict[str, tuple[int, int]] = {}  # by indent: the last number, items gone before
+    changes: list[tuple[int, int, str]] = []
+    for match, place in zip(numbered, draft.numbers, strict=True):
+        number = int(match[2])
+        last, gone = lists.get(match[1], (0, 0))
+        if number != last + 1:
+            gone = 0  # another list
+        if place is None:
+            gone += 1
+        elif gone:
+            changes.append((place, place + len(match[2]), str(number - gone)))
+        lists[match[1]] = (number, gone)
+    for change in reversed(changes):
+        draft.replace(*change)

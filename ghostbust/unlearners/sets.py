@@ -19,27 +19,32 @@ def select(
     most: int,
     seed: int,
 ) -> SetSplit:
-    """A forget and a retain set of at most ``most`` answers together, half each where possible.
+    """At most ``most`` answers, a fair sample of the train side, parted into forget and retain.
 
-    The choice is seeded and doesn't depend on the order of ``answers``. Answers that repeat
-    another's text for the same prompt are left out, as are those that name nothing.
-    Raises TrainingError where there is no invented, or no real name to learn from.
+    A fair sample, those that name nothing included, because a set in which every answer names
+    packages teaches the model to name more (docs/log.md, 2026-11-24). Answers that repeat
+    another's text for the same prompt are left out, as are empty ones and long lists. The choice
+    is seeded and doesn't depend on the order of ``answers``.
+
+    Raises TrainingError where it holds no invented, or no real name to learn from.
     """
     held_out = {prompt.family for prompt in holdout}
     usable: dict[tuple[str, str], Answer] = {}
     for answer in answers:
-        prompt = answer.sample.prompt
-        if prompt.family not in held_out and len(answer.real + answer.invented) <= LONGEST_LIST:
-            usable.setdefault((prompt.id, answer.sample.text), answer)
-    ordered = [usable[key] for key in sorted(usable)]
-    forget = [answer for answer in ordered if answer.invented]
-    retain = [answer for answer in ordered if answer.real and not answer.invented]
-    if not forget:
+        prompt, text = answer.sample.prompt, answer.sample.text
+        short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
+        if prompt.family not in held_out and text.strip() and short:
+            twin = usable.get((prompt.id, text), answer)
+            usable[prompt.id, text] = min(twin, answer, key=lambda a: a.sample.id)
+    chosen = [usable[key] for key in sorted(usable)]
+    random.Random(seed).shuffle(chosen)  # noqa: S311
+    del chosen[most:]
+    if not any(answer.invented for answer in chosen):
         raise TrainingError("nothing to unlearn: no train-side answer names an invented package")
-    if not retain:
-        raise TrainingError("nothing to keep: no train-side answer names real packages only")
-    rng = random.Random(seed)  # noqa: S311
-    rng.shuffle(forget)
-    rng.shuffle(retain)
-    n_forget = min(len(forget), max(most - len(retain), most // 2))
-    return SetSplit(tuple(forget[:n_forget]), tuple(retain[: most - n_forget]), tuple(holdout))
+    if not any(answer.real for answer in chosen):
+        raise TrainingError("nothing to keep: no train-side answer names a real package")
+    return SetSplit(
+        forget=tuple(answer for answer in chosen if answer.invented),
+        retain=tuple(answer for answer in chosen if not answer.invented),
+        holdout=tuple(holdout),
+    )

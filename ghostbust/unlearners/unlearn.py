@@ -10,9 +10,9 @@ from ghostbust.adapters import write_adapter
 from ghostbust.models.load import load_model
 from ghostbust.records import Candidate, SetSplit, content_id
 from ghostbust.unlearners.engine import TrainSettings, add_adapter, train
-from ghostbust.unlearners.masks import encode_answer
+from ghostbust.unlearners.masks import encode_answer, encode_repaired
 
-METHOD = "au"
+METHOD = "au-repair"
 
 
 def unlearn(
@@ -34,6 +34,11 @@ def unlearn(
     adapted = add_adapter(loaded, settings)
     answers = sets.forget + sets.retain
     examples = [encode_answer(loaded, answer) for answer in answers]
+    if settings.weights.repair:
+        examples += [
+            encode_repaired(loaded, answer, weight=settings.weights.repair)
+            for answer in sets.forget
+        ]
     result = train(adapted, examples, settings, on_step=on_step)
     data = content_id(*sorted(answer.sample.id for answer in answers))
     name = f"round-{round_id:04d}-{content_id(model, data, repr(settings))[:8]}"

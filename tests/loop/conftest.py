@@ -1,0 +1,81 @@
+"""A home, a model that says what a test wants, and the shipped snapshots as the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ghostbust.home import Home
+from ghostbust.prompts import Task
+from ghostbust.records import Prompt, Sample
+from ghostbust.registries.judge import Judge, Mode, default_judge
+from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.store import Store
+
+Say = Callable[[Prompt], str]
+
+
+class ScriptedSampler:
+    """A model whose answers come from a function; an exception of it ends the sampling."""
+
+    model = "made-up"
+
+    def __init__(self, say: Say, adapter: str | None = None) -> None:
+        self._say = say
+        self.adapter = adapter
+        self.asked: list[Prompt] = []
+        self.open = 0
+        """samplings begun and neither ended nor closed"""
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
+        self.open += 1
+        try:
+            for prompt in prompts:
+                self.asked.append(prompt)
+                for number in range(settings.samples_per_prompt):
+                    yield Sample(
+                        prompt, self._say(prompt), self.model, self.adapter, settings.seed,
+                        number, settings.temperature, False, 9,
+                    )  # fmt: skip
+        finally:
+            self.open -= 1
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        return [text[:max_new_tokens] for text in texts]
+
+
+MakeSampler = Callable[..., ScriptedSampler]
+
+
+@pytest.fixture
+def scripted() -> MakeSampler:
+    """Makes a sampler from a function of the prompt."""
+    return ScriptedSampler
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home.open(tmp_path / "home")
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[Store]:
+    with Store.open(home.database) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def judge() -> Iterator[Judge]:
+    with default_judge(Mode.SNAPSHOT) as judge:
+        yield judge
+
+
+@pytest.fixture
+def tasks() -> list[Task]:
+    """Forty tasks, each about things of its own."""
+    text = "Collect the hourly readings of sensor{n} under mast{n} beside quay{n} and plot them."
+    return [Task(f"task-{n}", text.format(n=n), "sensors") for n in range(40)]

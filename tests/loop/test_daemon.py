@@ -1,0 +1,157 @@
+"""The schedule: one job at a time, no failure ends it, and it stops when told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghostbust.config import Config, DaemonSection, RegistrySection, SamplingSection
+from ghostbust.errors import BusyError, EndpointError
+from ghostbust.home import Home
+from ghostbust.loop.daemon import Daemon
+from ghostbust.loop.jobs import Workplace
+from ghostbust.prompts import Task
+from ghostbust.records import Prompt
+from ghostbust.store import RunStatus, Store
+
+if TYPE_CHECKING:
+    from tests.loop.conftest import MakeSampler
+
+CONFIG = Config(
+    sampling=SamplingSection(samples_per_prompt=1),
+    registry=RegistrySection(mode="snapshot"),
+    daemon=DaemonSection(watch_prompts=4, watch_every_s=0.1, round_every_s=0.1),
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet_scheduler(caplog: pytest.LogCaptureFixture) -> None:
+    """As the command line has it; and ghostbust's own lines are heard."""
+    caplog.set_level(logging.CRITICAL, "apscheduler")
+    caplog.set_level(logging.INFO)
+
+
+@pytest.fixture
+def place(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
+    return Workplace(
+        home=home,
+        config=CONFIG,
+        tasks=tasks,
+        open_sampler=lambda _: scripted(lambda _: "I can't say."),
+        round_command=["/no/such/program"],
+        stopping=threading.Event(),
+    )
+
+
+@pytest.fixture
+def soon() -> Iterator[Callable[[Callable[[], bool], Callable[[], None]], None]]:
+    """Does something in another thread when a condition holds, or after ten seconds."""
+    threads = []
+
+    def when(condition: Callable[[], bool], act: Callable[[], None]) -> None:
+        def wait() -> None:
+            limit = time.monotonic() + 10
+            while not condition() and time.monotonic() < limit:
+                time.sleep(0.01)
+            act()
+
+        threads.append(threading.Thread(target=wait))
+        threads[-1].start()
+
+    yield when
+    for thread in threads:
+        thread.join()
+
+
+When = Callable[[Callable[[], bool], Callable[[], None]], None]
+
+
+def test_it_watches_again_and_again_until_it_is_told_to_stop(
+    place: Workplace, store: Store, soon: When, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon = Daemon(place)
+    soon(lambda: caplog.text.count("done:") >= 2, lambda: daemon.stop("enough"))
+    assert daemon.run()
+    runs = store.runs.recent()
+    assert len(runs) >= 2
+    assert "round: 0 new inventions" in caplog.text
+    assert "recheck: registry.mode is snapshot" in caplog.text
+    assert "daemon: stops (enough)" in caplog.text
+    time.sleep(0.3)
+    assert len(store.runs.recent()) == len(runs), "nothing runs afterwards"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_a_watch_leaves_a_run_to_go_on_with(
+    place: Workplace, store: Store, soon: When, scripted: MakeSampler, number: signal.Signals
+) -> None:
+    asked = threading.Event()
+
+    def say(prompt: Prompt) -> str:
+        asked.set()
+        place.stopping.wait(10)
+        return "I can't say."
+
+    before = signal.getsignal(number)
+    soon(asked.is_set, lambda: os.kill(os.getpid(), number))
+    began = time.monotonic()
+    assert Daemon(replace(place, open_sampler=lambda _: scripted(say))).run()
+    assert time.monotonic() - began < 5
+    assert [run.status for run in store.runs.recent()] == [RunStatus.INTERRUPTED]
+    assert place.home.watch.exists()
+    assert signal.getsignal(number) is before
+
+
+def test_failing_jobs_are_one_line_each_and_tried_again(
+    place: Workplace, store: Store, soon: When, scripted: MakeSampler,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    failures = iter([EndpointError("nobody answers"), RuntimeError("out of memory")])
+
+    def say(prompt: Prompt) -> str:
+        failure = next(failures, None)
+        if failure is not None:
+            raise failure
+        return "I can't say."
+
+    daemon = Daemon(replace(place, open_sampler=lambda _: scripted(say)))
+    soon(lambda: "done:" in caplog.text, lambda: daemon.stop("enough"))
+    assert daemon.run()
+    lines = [r.getMessage() for r in caplog.records if r.levelno > logging.INFO]
+    assert lines == [
+        "watch: nobody answers; tried again when it is next due",
+        "watch: unexpected RuntimeError: out of memory; tried again when it is next due",
+    ]
+    assert RunStatus.DONE in {run.status for run in store.runs.recent()}
+
+
+def test_there_is_one_daemon_for_a_home(place: Workplace) -> None:
+    with (
+        place.home.exclusive("daemon", place.home.daemon_lock),
+        pytest.raises(BusyError, match=r"in use by process \d+ \(daemon\)"),
+    ):
+        Daemon(place).run()
+
+
+def test_a_job_that_does_not_notice_is_left_behind(
+    place: Workplace, soon: When, scripted: MakeSampler
+) -> None:
+    asked, free = threading.Event(), threading.Event()
+
+    def say(prompt: Prompt) -> str:
+        asked.set()
+        free.wait(10)
+        return "I can't say."
+
+    daemon = Daemon(replace(place, open_sampler=lambda _: scripted(say)), stop_s=0.1)
+    soon(asked.is_set, lambda: daemon.stop("enough"))
+    assert not daemon.run()
+    free.set()

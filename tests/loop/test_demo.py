@@ -1,0 +1,137 @@
+"""The main job on a small model, start to end; on the real one it is a slow test of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ghostbust.adapters import read_adapter
+from ghostbust.config import Config, override
+from ghostbust.home import Home
+from ghostbust.loop.demo import FULL, DemoOutcome, DemoSize, run_demo
+from ghostbust.loop.listener import Silence
+from ghostbust.loop.session import open_session
+from ghostbust.prompts import prompts_of, seed_tasks, side_of, split
+from ghostbust.records import Context, GateVerdict, Side
+from ghostbust.store import RoundState, RunKind, RunStatus, Store
+
+SIZE = DemoSize(train_tasks=14, train_samples=1, holdout_tasks=11, holdout_samples=2)
+
+Demo = Callable[[Path, int], DemoOutcome]
+
+
+@pytest.fixture
+def demo(talking_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
+    """Runs the demo in a home of its own."""
+    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
+    config = override(
+        Config(),
+        model__name=str(talking_model_dir),
+        model__device="cpu",
+        registry__mode="snapshot",
+        training__rank=2,
+        training__max_answers=24,
+        gates__humaneval_tasks=1,
+        gates__max_new_tokens=8,
+        sampling__max_new_tokens=8,
+    )
+
+    def run(path: Path, seed: int) -> DemoOutcome:
+        with open_session(Home.open(path), config, purpose="demo") as session:
+            return run_demo(session, seed, Silence(), SIZE)
+
+    return run
+
+
+def figures(outcome: DemoOutcome) -> object:
+    """Everything that was measured, without times and paths."""
+    return (
+        outcome.before.measurement,
+        outcome.round.after.measurement,
+        outcome.round.candidate.name,
+        outcome.round.candidate.steps,
+        outcome.round.candidate.final_loss,
+        outcome.round.report,
+    )
+
+
+def test_the_demo_does_every_step_and_tells_the_truth(demo: Demo, tmp_path: Path) -> None:
+    outcome = demo(tmp_path / "home", 0)
+    before, after = outcome.before.measurement, outcome.round.after.measurement
+    # A task whose code answer is empty isn't asked what that code needs.
+    assert 2 * 11 * 2 < before.answers == after.answers <= 3 * 11 * 2
+    assert before.refs > 0
+    assert set(before.by_context) == set(Context)
+    assert outcome.round.report.verdict is not GateVerdict.PASS  # one benchmark task is too few
+    assert outcome.round.promotion is None
+    home = Home.open(tmp_path / "home")
+    assert read_adapter(outcome.round.candidate.path).name == outcome.round.candidate.name
+    with Store.open(home.database) as store:
+        runs = store.runs.recent()
+        assert [run.spec.kind for run in runs] == [RunKind.GATE, RunKind.DEMO, RunKind.DEMO]
+        assert {run.status for run in runs} == {RunStatus.DONE}
+        assert runs[2].measurement is not None
+        assert 2 * 14 < runs[2].measurement.answers <= 3 * 14
+        assert store.rounds.get(1).state is RoundState.REJECTED
+        assert store.rounds.get(1).holdout == len(prompts_of(outcome.before.answers))
+
+
+def test_the_two_sides_never_mix(demo: Demo, tmp_path: Path) -> None:
+    demo(tmp_path / "home", 0)
+    with Store.open(Home.open(tmp_path / "home").database) as store:
+        swept, measured, again = (
+            {a.sample.prompt.family for a in store.answers.read(run_id=run_id)}
+            for run_id in (1, 2, 3)
+        )
+    share = Config().prompts.holdout_share
+    assert {side_of(family, share) for family in swept} == {Side.TRAIN}
+    assert {side_of(family, share) for family in measured} == {Side.HOLDOUT}
+    assert measured == again
+
+
+def test_the_same_seed_gives_the_same_numbers(demo: Demo, tmp_path: Path) -> None:
+    first = demo(tmp_path / "one", 3)
+    assert figures(demo(tmp_path / "two", 3)) == figures(first)
+    assert figures(demo(tmp_path / "three", 4)) != figures(first)
+
+
+def test_a_second_demo_in_the_same_home_is_a_round_of_its_own(demo: Demo, tmp_path: Path) -> None:
+    first, second = demo(tmp_path / "home", 3), demo(tmp_path / "home", 3)
+    assert second.round.round_id == first.round.round_id + 1
+    assert second.round.candidate.path != first.round.candidate.path
+    assert second.round.after.measurement == first.round.after.measurement
+
+
+def test_the_full_size_fits_the_shipped_tasks() -> None:
+    train, holdout = split(seed_tasks(), Config().prompts.holdout_share)
+    assert len(train) >= FULL.train_tasks
+    assert len(holdout) >= FULL.holdout_tasks
+
+
+@pytest.mark.slow
+def test_the_embedded_model_goes_the_whole_way(embedded_model_dir: Path, tmp_path: Path) -> None:
+    """A cut-down demo on the real thing: it invents, an adapter is trained, nothing is hidden."""
+    config = override(
+        Config(),
+        registry__mode="snapshot",
+        model__device="cpu",
+        sampling__max_new_tokens=32,
+        training__max_answers=24,
+        gates__humaneval_tasks=2,
+        gates__max_new_tokens=32,
+    )
+    size = DemoSize(train_tasks=8, train_samples=1, holdout_tasks=10, holdout_samples=1)
+    with open_session(Home.open(tmp_path), config, purpose="demo") as session:
+        outcome = run_demo(session, 0, Silence(), size)
+    before, after = outcome.before.measurement, outcome.round.after.measurement
+    assert 0 < before.rate < 1
+    assert before.real > 0
+    assert before.answers == after.answers >= 20
+    assert outcome.round.candidate.steps >= 1
+    assert outcome.round.promotion is None
+    by_gate = {result.gate: result for result in outcome.round.report.results}
+    assert "too few tasks: 2, needs 100" in by_gate["humaneval"].reason
+    manifest = read_adapter(outcome.round.candidate.path)
+    assert manifest.facts["moved"] > 0

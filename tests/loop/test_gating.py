@@ -1,0 +1,130 @@
+"""Every gate stands in the report, in order, whatever it could measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ghostbust.config import GatesSection
+from ghostbust.gates import CodingTask
+from ghostbust.loop.gating import run_gates
+from ghostbust.loop.listener import Silence
+from ghostbust.loop.watch import judge_samples
+from ghostbust.prompts import Task
+from ghostbust.records import Answer, Context, GateReport, GateVerdict, Sample, Score
+from ghostbust.registries.judge import Judge
+
+GATES = ["hallucination", "volume", "likelihood", "humaneval"]
+
+
+class Speaks:
+    """A model that completes every function with ``return 1`` and finds all code as likely."""
+
+    def __init__(self, nll: float = 10.0) -> None:
+        self.nll = nll
+        self.completed: list[str] = []
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        self.completed += texts
+        return ["    return 1\n"] * len(texts)
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
+        return [Score(self.nll, 10)] * len(pairs)
+
+
+class Hears(Silence):
+    """Keeps what begins."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def begin(self, what: str) -> None:
+        self.begun.append(what)
+
+
+def benchmark(count: int) -> list[CodingTask]:
+    prompt = 'def one() -> int:\n    """Returns 1."""\n'
+    test = "def check(candidate):\n    assert candidate() == 1\n"
+    return [CodingTask(f"t/{n}", prompt, "    return 1\n", test, "one") for n in range(count)]
+
+
+@pytest.fixture
+def answers(judge: Judge, tasks: list[Task]) -> tuple[list[Answer], list[Answer]]:
+    """A base that invents half of what it names, and a candidate that invents nothing."""
+    sides = []
+    for second in ("zz-quux-sensorlib", "flask"):
+        text = f"1. requests\n2. {second}\n"
+        samples = [
+            Sample(task.prompt(Context.HELPS), text, "m", None, 0, 0, 0.7, False, 9)
+            for task in tasks
+        ]
+        sides.append(judge_samples(samples, judge))
+    return sides[0], sides[1]
+
+
+def run(
+    answers: tuple[list[Answer], list[Answer]],
+    tasks: int,
+    limits: GatesSection,
+    models: tuple[Speaks, Speaks] | None = None,
+    listener: Silence | None = None,
+) -> GateReport:
+    return run_gates(
+        limits,
+        benchmark(tasks),
+        candidate="round-0001-aa",
+        models=models or (Speaks(), Speaks()),
+        answers=answers,
+        seed=0,
+        listener=listener or Silence(),
+    )
+
+
+def test_every_gate_is_told_and_in_the_report(
+    answers: tuple[list[Answer], list[Answer]],
+) -> None:
+    hears = Hears()
+    report = run(answers, 2, GatesSection(), listener=hears)
+    assert [result.gate for result in report.results] == GATES
+    assert hears.begun == [f"gate: {name}" for name in GATES]
+    assert report.candidate == "round-0001-aa"
+
+
+def test_without_a_benchmark_nothing_passes(answers: tuple[list[Answer], list[Answer]]) -> None:
+    verdicts = {r.gate: r.verdict for r in run(answers, 0, GatesSection()).results}
+    assert verdicts["hallucination"] is GateVerdict.PASS
+    assert verdicts["likelihood"] is verdicts["humaneval"] is GateVerdict.INCONCLUSIVE
+
+
+def test_without_answers_nothing_passes() -> None:
+    report = run(([], []), 2, GatesSection())
+    assert {result.verdict for result in report.results} == {GateVerdict.INCONCLUSIVE}
+    assert report.verdict is GateVerdict.INCONCLUSIVE
+
+
+def test_the_settings_limits_are_the_gates_limits(
+    answers: tuple[list[Answer], list[Answer]],
+) -> None:
+    base, candidate = Speaks(), Speaks(nll=10.3)
+    limits = GatesSection(
+        min_drop=0.9, volume_low=0.5, volume_high=3, humaneval_tasks=3, likelihood_margin=0.04
+    )
+    report = run(answers, 5, limits, (base, candidate))
+    by_gate = {result.gate: result for result in report.results}
+    assert "0.9" in by_gate["hallucination"].margin
+    assert "[0.5, 3]" in by_gate["volume"].margin
+    assert "0.04" in by_gate["likelihood"].margin
+    assert len(base.completed) == len(candidate.completed) == 3
+
+
+def test_a_doubled_volume_fails_by_default_and_passes_where_it_may(
+    answers: tuple[list[Answer], list[Answer]],
+) -> None:
+    strict, wide = (
+        {r.gate: r.verdict for r in run(answers, 0, GatesSection(volume_high=h)).results}
+        for h in (1.25, 2.5)
+    )
+    assert (strict["volume"], wide["volume"]) == (GateVerdict.FAIL, GateVerdict.PASS)

@@ -1,0 +1,287 @@
+"""Each job does its work under the home lock, stops when told, and can be gone on with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghostbust.config import Config, DaemonSection, RegistrySection, SamplingSection
+from ghostbust.errors import BusyError, EndpointError
+from ghostbust.home import Home
+from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
+from ghostbust.loop.watch import LOG_EVERY
+from ghostbust.prompts import Task
+from ghostbust.records import Prompt
+from ghostbust.store import RoundState, RunKind, RunStatus, Store
+
+if TYPE_CHECKING:
+    from tests.loop.conftest import MakeSampler, ScriptedSampler
+
+CONFIG = Config(
+    sampling=SamplingSection(samples_per_prompt=1),
+    registry=RegistrySection(mode="snapshot"),
+    daemon=DaemonSection(watch_prompts=40, round_min_new=5),
+)
+Python = Callable[[str], Workplace]
+
+
+def one_ghost(prompt: Prompt) -> str:
+    return f"```bash\npip install zz-ghost-{prompt.id}\n```"
+
+
+@pytest.fixture
+def place(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
+    """A workplace whose model invents a name in each answer; its round command must not run."""
+    return Workplace(
+        home=home,
+        config=CONFIG,
+        tasks=tasks,
+        open_sampler=lambda _: scripted(one_ghost),
+        round_command=["/no/such/program"],
+        stopping=threading.Event(),
+    )
+
+
+def running(place: Workplace, sampler: ScriptedSampler) -> Workplace:
+    return replace(place, open_sampler=lambda _: sampler)
+
+
+def test_a_watch_logs_what_the_model_invents(
+    place: Workplace, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    watch(place)
+    (run,) = store.runs.recent()
+    assert (run.spec.kind, run.status, run.spec.seed) == (RunKind.WATCH, RunStatus.DONE, 1)
+    assert store.ledger.count_new_inventions() == 40
+    assert not place.home.watch.exists()
+    assert "watch: run 1 done: 40 answers" in caplog.text
+    assert "40 inventions never seen before" in caplog.text
+    assert "zz-ghost" not in caplog.text, "no names in the log"
+    watch(place)
+    assert [run.spec.seed for run in store.runs.recent()] == [2, 1]
+
+
+def test_the_deployed_adapter_is_what_is_watched(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    place.home.deployed.write_text(json.dumps({"adapter": "round-0001", "path": "/somewhere"}))
+    opened: list[tuple[str, Path] | None] = []
+
+    def open_sampler(adapter: tuple[str, Path] | None) -> ScriptedSampler:
+        opened.append(adapter)
+        return scripted(one_ghost, None if adapter is None else adapter[0])
+
+    watch(replace(place, open_sampler=open_sampler))
+    assert opened == [("round-0001", Path("/somewhere"))]
+    assert store.runs.recent()[0].spec.adapter == "round-0001"
+    assert store.promotions.deployed() == "round-0001", "the pointer's move was logged"
+
+
+def test_a_stopped_watch_closes_the_sampler_and_is_gone_on_with(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    def say(prompt: Prompt) -> str:
+        if len(sampler.asked) == LOG_EVERY + 4:
+            place.stopping.set()
+        return one_ghost(prompt)
+
+    sampler = scripted(say)
+    with pytest.raises(Stopped):
+        watch(running(place, sampler))
+    assert sampler.open == 0
+    (run,) = store.runs.recent()
+    assert run.status is RunStatus.INTERRUPTED
+    assert len(list(store.answers.read(run_id=run.id))) == LOG_EVERY, "whole transactions"
+    first = [prompt.id for prompt in sampler.asked]
+    place.stopping.clear()
+    rest = scripted(one_ghost)
+    watch(running(place, rest))
+    (run,) = store.runs.recent()
+    assert (run.id, run.status) == (1, RunStatus.DONE)
+    assert len(rest.asked) == 40 - LOG_EVERY, "what is logged isn't drawn again"
+    assert set(first[:LOG_EVERY]).isdisjoint({prompt.id for prompt in rest.asked})
+
+
+def test_a_watch_whose_model_is_out_of_reach_is_gone_on_with(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    def say(prompt: Prompt) -> str:
+        raise EndpointError("nobody answers")
+
+    with pytest.raises(EndpointError):
+        watch(running(place, scripted(say)))
+    assert place.home.watch.exists()
+    watch(place)
+    assert [(run.id, run.status) for run in store.runs.recent()] == [(1, RunStatus.DONE)]
+
+
+def test_prompts_that_break_the_watch_are_not_asked_for_ever(
+    place: Workplace, scripted: MakeSampler
+) -> None:
+    def say(prompt: Prompt) -> str:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        watch(running(place, scripted(say)))
+    assert not place.home.watch.exists()
+
+
+def test_a_watch_waits_for_whoever_holds_the_home(place: Workplace) -> None:
+    with place.home.exclusive("sweep"), pytest.raises(BusyError, match="sweep"):
+        watch(place)
+
+
+def test_without_train_side_tasks_a_watch_says_so(
+    place: Workplace, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch(replace(place, tasks=[]))
+    assert "no task is on the training side" in caplog.text
+    assert store.runs.recent() == []
+
+
+@pytest.fixture
+def python(place: Workplace, store: Store) -> Python:
+    """Makes a workplace with enough inventions, whose round is a program in Python."""
+    watch(place)
+    return lambda program: replace(
+        place, round_command=[sys.executable, "-c", program], child_grace_s=0.2
+    )
+
+
+def test_no_round_begins_before_enough_is_logged(
+    place: Workplace, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    round_if_due(place)
+    assert "round: 0 new inventions, begins at 5" in caplog.text
+
+
+ROUND = """
+import sys
+from pathlib import Path
+from ghostbust.store import RoundState, Store
+with Store.open(Path({path!r})) as store:
+    number = store.rounds.start(model="m", method="au", seed=int(sys.argv[2]), settings={{}})
+    store.rounds.set_state(number, RoundState.{state}, "because")
+print("it trains", file=sys.stderr)
+"""
+
+
+def test_a_round_is_a_process_whose_outcome_is_logged(
+    python: Python, home: Home, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    place = python(ROUND.format(path=str(home.database), state="REJECTED"))
+    round_if_due(place)
+    (done,) = store.rounds.recent()
+    assert (done.id, done.seed, done.state) == (1, 1, RoundState.REJECTED)
+    assert "round: it trains" in caplog.text
+    assert "round: 1 rejected: None, because" in caplog.text
+    round_if_due(place)
+    assert len(store.rounds.recent()) == 1, "what it was begun for is used up"
+
+
+def test_a_failed_round_does_not_use_its_inventions_up(
+    python: Python, home: Home, store: Store
+) -> None:
+    place = python(ROUND.format(path=str(home.database), state="FAILED"))
+    round_if_due(place)
+    round_if_due(place)
+    assert [done.seed for done in store.rounds.recent()] == [2, 1]
+
+
+def test_a_round_may_take_the_home_while_the_daemon_runs(
+    python: Python, home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = (
+        "import sys; from pathlib import Path; from ghostbust.home import Home\n"
+        f"with Home.open(Path({str(home.path)!r})).exclusive('round'):\n"
+        "    print('held', file=sys.stderr)\n"
+        "sys.exit(3)"
+    )
+    caplog.set_level(logging.INFO)
+    with home.exclusive("daemon", home.daemon_lock):
+        round_if_due(python(program))
+    assert "round: held" in caplog.text
+    assert "round: 1 ended with exit code 3" in caplog.text
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_round_ends_with_the_daemon_even_if_it_is_deaf(
+    python: Python, home: Home, deaf: bool
+) -> None:
+    ready = home.path / "ready"
+    place = python(
+        "import os, signal, time; from pathlib import Path\n"
+        f"{deaf} and signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"Path({str(ready)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+
+    def stop_when_ready() -> None:
+        while not (ready.exists() and ready.read_text()):
+            place.stopping.wait(0.02)
+        place.stopping.set()
+
+    threading.Thread(target=stop_when_ready).start()
+    with pytest.raises(Stopped):
+        round_if_due(place)
+    assert not Path(f"/proc/{ready.read_text()}").exists()
+
+
+def test_a_recheck_by_snapshot_says_that_it_can_t_know(
+    place: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    look_again(place)
+    assert "can't tell what was registered since" in caplog.text
+
+
+class _Index(BaseHTTPRequestHandler):
+    """An index where every second ghost was registered, and pip."""
+
+    def do_GET(self) -> None:
+        name = self.path.strip("/").rpartition("/")[2]
+        there = name == "pip" or name[-1] in "01234567"
+        page = {"meta": {"api-version": "1.1"}, "name": name, "files": [{"filename": "x-1.tar.gz"}]}
+        body = json.dumps(page).encode()
+        self.send_response(200 if there else 404)
+        self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Says nothing."""
+
+
+def test_a_recheck_asks_the_registry_for_what_the_snapshot_denies(
+    place: Workplace,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watch(place)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Index)
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+    caplog.set_level(logging.INFO)
+    auto = CONFIG.model_copy(update={"registry": RegistrySection(mode="auto")})
+    look_again(replace(place, config=auto))
+    server.shutdown()
+    server.server_close()
+    names = {h.name: h.claimed_at for h in store.ledger.hallucinations()}
+    claimed = {name for name, at in names.items() if at is not None}
+    assert claimed == {name for name in names if name[-1] in "01234567"}
+    assert f"recheck: 40 names, {len(claimed)} claimed, 0 could not be asked" in caplog.text
+    assert all(f"pkg:pypi/{name} was invented" in caplog.text for name in claimed)

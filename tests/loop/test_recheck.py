@@ -1,0 +1,122 @@
+"""A name that became registered is claimed; "could not ask" changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghostbust.errors import RegistryError, UsageError
+from ghostbust.loop.recheck import is_registered, recheck
+from ghostbust.loop.watch import Watcher
+from ghostbust.records import Answer, Context, Ecosystem, Lookup, Prompt, Verdict, utc_now
+from ghostbust.registries.asking import LiveLookups
+from ghostbust.registries.judge import Judge, Mode
+from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.store import NameOrder, RunKind, Store
+
+if TYPE_CHECKING:
+    from tests.loop.conftest import MakeSampler
+
+GHOSTS = ("zz-ghost-1", "zz-ghost-2", "zz-ghost-3")
+
+
+class FakeRegistry:
+    """PyPI with the names that a test gives it."""
+
+    ecosystem = Ecosystem.PYPI
+
+    def __init__(self) -> None:
+        self.registered = {"pip"}
+        self.down = False
+
+    async def look_up(self, name: str) -> Lookup:
+        if self.down:
+            raise RegistryError("the registry is down")
+        there = name in self.registered
+        verdict = Verdict.REAL if there else Verdict.ABSENT
+        return Lookup(Ecosystem.PYPI, name, verdict, "asked", "made up", "live", utc_now())
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry()
+
+
+@pytest.fixture
+def live(registry: FakeRegistry, store: Store) -> Iterator[Judge]:
+    lookups = LiveLookups({Ecosystem.PYPI: registry}, cache=store.lookups)
+    with Judge(Mode.LIVE, snapshots={}, live=lookups) as judge:
+        yield judge
+
+
+@pytest.fixture(autouse=True)
+def ledger(store: Store, judge: Judge, scripted: MakeSampler) -> None:
+    """The ghosts, invented in one answer."""
+    text = f"```bash\npip install {' '.join(GHOSTS)}\n```"
+    prompt = Prompt("do it", Context.CODE, Ecosystem.PYPI, "family")
+    watcher = Watcher(store, scripted(lambda _: text), judge, SamplingSettings())
+    watcher.prompts([prompt], RunKind.WATCH)
+
+
+def soon(store: Store, judge: Judge, limit: int = 10) -> list[Lookup]:
+    """A recheck of all that was not asked about up to now."""
+    return recheck(store, judge, before=utc_now() + timedelta(seconds=1), limit=limit)
+
+
+def test_a_name_that_was_registered_is_claimed_and_stays_an_invention(
+    store: Store, live: Judge, registry: FakeRegistry
+) -> None:
+    registry.registered.add("zz-ghost-2")
+    verdicts = soon(store, live)
+    assert {lookup.name for lookup in verdicts} == set(GHOSTS)
+    assert [lookup.name for lookup in verdicts if is_registered(lookup)] == ["zz-ghost-2"]
+    ledger = {h.name: h for h in store.ledger.hallucinations(order=NameOrder.NAME)}
+    assert set(ledger) == set(GHOSTS)
+    claimed = ledger.pop("zz-ghost-2")
+    assert (claimed.verdict, claimed.reason) == (Verdict.SUSPECT, "claimed")
+    assert claimed.claimed_at is not None
+    assert {(h.verdict, h.claimed_at) for h in ledger.values()} == {(Verdict.ABSENT, None)}
+
+
+def test_a_name_is_not_asked_about_again_before_it_is_due(store: Store, live: Judge) -> None:
+    earlier = utc_now() - timedelta(minutes=1)
+    assert len(recheck(store, live, before=earlier, limit=10)) == 3
+    assert recheck(store, live, before=earlier, limit=10) == []
+
+
+def test_an_unreachable_registry_leaves_the_names_for_the_next_time(
+    store: Store, live: Judge, registry: FakeRegistry
+) -> None:
+    registry.down = True
+    assert {lookup.verdict for lookup in soon(store, live)} == {Verdict.UNKNOWN}
+    assert {h.claimed_at for h in store.ledger.hallucinations()} == {None}
+    registry.down = False
+    assert {lookup.verdict for lookup in soon(store, live)} == {Verdict.ABSENT}
+
+
+def test_the_limit_takes_the_longest_unasked_first(store: Store, live: Judge) -> None:
+    earlier = utc_now() - timedelta(minutes=1)
+    portions = [recheck(store, live, before=earlier, limit=2) for _ in range(3)]
+    assert [len(portion) for portion in portions] == [2, 1, 0]
+    assert {lookup.name for portion in portions for lookup in portion} == set(GHOSTS)
+
+
+def test_a_name_that_can_t_be_registered_does_not_stay_due(store: Store, live: Judge) -> None:
+    run, answer = store.runs.recent()[0], next(iter(store.answers.read()))
+    judged = answer.judged[0]
+    impossible = replace(judged.lookup, name="zz-naïve-ghost", reason="invalid-name")
+    sample = replace(answer.sample, number=1)
+    store.answers.add(run.id, [Answer(sample, (replace(judged, lookup=impossible),))])
+    earlier = utc_now() - timedelta(minutes=1)
+    assert "zz-naïve-ghost" in {x.name for x in recheck(store, live, before=earlier, limit=10)}
+    assert recheck(store, live, before=earlier, limit=10) == []
+
+
+def test_a_snapshot_is_not_asked(store: Store, judge: Judge) -> None:
+    with pytest.raises(UsageError, match="ask live"):
+        soon(store, judge)
+    assert len(store.ledger.recheck_names(utc_now(), 10)) == 3

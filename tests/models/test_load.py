@@ -1,0 +1,117 @@
+"""Loading a model folder, and putting prompts into its format."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ghostbust.errors import ModelError
+from ghostbust.models.convert import FORMAT, MANIFEST
+from ghostbust.models.load import EMBEDDED, LoadedModel, load_model, resolve_model
+from ghostbust.models.wheels import SMOLLM2_GGUF
+
+
+@pytest.fixture
+def tiny(tiny_model_dir: Path, tmp_path: Path) -> LoadedModel:
+    return load_model(str(tiny_model_dir), tmp_path, device="cpu")
+
+
+def copied(folder: Path, to: Path, **tokenizer: object) -> Path:
+    """A copy of a model folder whose tokenizer config has these entries instead."""
+    shutil.copytree(folder, to)
+    path = to / "tokenizer_config.json"
+    config = {**json.loads(path.read_text()), **tokenizer}
+    path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+    return to
+
+
+def test_a_folder_loads_for_inference(tiny: LoadedModel, tiny_model_dir: Path) -> None:
+    assert (tiny.name, tiny.folder) == (str(tiny_model_dir), str(tiny_model_dir))
+    assert tiny.device == torch.device("cpu")
+    assert {p.dtype for p in tiny.model.parameters()} == {torch.bfloat16}
+    assert not any(p.requires_grad for p in tiny.model.parameters())
+    assert not tiny.model.training
+    assert tiny.decode([tiny.end_token]) == ""
+
+
+def test_a_prompt_ends_where_the_answer_begins(tiny: LoadedModel) -> None:
+    ids = tiny.encode_prompt("größe 🎉")
+    raw = tiny.tokenizer.decode(ids, skip_special_tokens=False)
+    assert raw == "<|user|>größe 🎉<|end|><|assistant|>"
+    assert ids.count(tiny.end_token) == 1
+
+
+def test_text_goes_there_and_back(tiny: LoadedModel) -> None:
+    text = "import numpy as np\n# größe 🎉  , x .\n"
+    assert tiny.decode(tiny.encode(text)) == text
+    assert tiny.encode("") == []
+
+
+def test_a_model_without_a_template_gets_the_text_and_a_newline(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    folder = copied(tiny_model_dir, tmp_path / "plain")
+    (folder / "chat_template.jinja").unlink()
+    loaded = load_model(str(folder), tmp_path, device="cpu")
+    assert loaded.encode_prompt("import numpy") == loaded.encode("import numpy\n")
+
+
+def test_a_model_without_an_end_token_is_refused_when_it_matters(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    folder = copied(tiny_model_dir, tmp_path / "endless", eos_token=None)
+    loaded = load_model(str(folder), tmp_path, device="cpu")
+    with pytest.raises(ModelError, match="has no end token"):
+        _ = loaded.end_token
+
+
+@pytest.mark.parametrize("broken", ["missing", "empty", "weights", "config"])
+def test_what_cannot_be_loaded_is_one_line(
+    broken: str, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "broken"
+    if broken == "empty":
+        folder.mkdir()
+    elif broken != "missing":
+        shutil.copytree(tiny_model_dir, folder)
+        name = "model.safetensors" if broken == "weights" else "config.json"
+        (folder / name).write_text("{ nothing")
+    with pytest.raises(ModelError, match="can't load the model") as caught:
+        load_model(str(folder), tmp_path, device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broken", ["missing", "config", "weights"])
+def test_a_broken_adapter_is_one_line(broken: str, tiny_model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    if broken != "missing":
+        folder.mkdir()
+        config = "{" if broken == "config" else '{"peft_type": "LORA", "task_type": "CAUSAL_LM"}'
+        (folder / "adapter_config.json").write_text(config)
+        (folder / "adapter_model.safetensors").write_text("no weights")
+    with pytest.raises(ModelError, match="can't load the adapter") as caught:
+        load_model(str(tiny_model_dir), tmp_path, adapter=folder, device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_names_resolve_to_folders(tmp_path: Path) -> None:
+    assert resolve_model("some/model", tmp_path) == "some/model"
+    folder = tmp_path / "models" / "SmolLM2-135M-Instruct"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / MANIFEST).write_text(json.dumps({
+        "format": FORMAT, "gguf_sha256": SMOLLM2_GGUF.sha256, "sizes_bytes": {"config.json": 2},
+    }))  # fmt: skip
+    assert resolve_model(EMBEDDED, tmp_path) == str(folder)
+
+
+def test_importing_it_loads_no_torch() -> None:
+    check = "import sys, ghostbust.models.load; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

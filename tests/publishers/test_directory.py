@@ -1,0 +1,75 @@
+"""The pointer moves whole, and only to a complete adapter."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ghostbust.adapters import write_adapter
+from ghostbust.errors import HomeError, ModelError
+from ghostbust.publishers.directory import publish, published
+
+
+def save(folder: Path) -> None:
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    write_adapter(tmp_path / "adapters" / "one", model="made-up", facts={}, save=save)
+    return tmp_path / "adapters" / "one"
+
+
+@pytest.fixture
+def pointer(tmp_path: Path) -> Path:
+    return tmp_path / "deployed.json"
+
+
+def test_nothing_is_published_at_first(pointer: Path) -> None:
+    assert published(pointer) is None
+
+
+def test_the_pointer_names_the_adapter_until_the_base_serves(pointer: Path, adapter: Path) -> None:
+    publish(pointer, adapter)
+    assert published(pointer) == ("one", adapter)
+    write_adapter(adapter.with_name("two"), model="made-up", facts={}, save=save)
+    publish(pointer, adapter.with_name("two"))
+    assert published(pointer) == ("two", adapter.with_name("two"))
+    publish(pointer, None)
+    assert published(pointer) is None
+
+
+def test_the_pointer_is_replaced_and_not_rewritten(pointer: Path, adapter: Path) -> None:
+    publish(pointer, None)
+    with pointer.open() as reader:
+        publish(pointer, adapter)
+        assert '"adapter": null' in reader.read()  # who reads it sees one state, whole
+    assert sorted(path.name for path in pointer.parent.iterdir()) == ["adapters", pointer.name]
+
+
+@pytest.mark.parametrize("fault", ["changed", "missing"])
+def test_a_bad_adapter_leaves_the_pointer(fault: str, pointer: Path, adapter: Path) -> None:
+    publish(pointer, adapter)
+    before = pointer.read_bytes()
+    bad = adapter.with_name("bad")
+    if fault == "changed":
+        write_adapter(bad, model="made-up", facts={}, save=save)
+        (bad / "adapter_model.safetensors").write_bytes(b"others")
+    with pytest.raises(ModelError):
+        publish(pointer, bad)
+    assert pointer.read_bytes() == before
+
+
+def test_a_pointer_that_cannot_be_written_is_one_line(adapter: Path, tmp_path: Path) -> None:
+    with pytest.raises(HomeError, match="can't write") as caught:
+        publish(tmp_path / "none" / "deployed.json", adapter)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"adapter": "a"}', "\udcff"])
+def test_a_pointer_that_cannot_be_understood_is_an_error(text: str, pointer: Path) -> None:
+    pointer.write_bytes(os.fsencode(text))
+    with pytest.raises(HomeError, match="promote or roll back again"):
+        published(pointer)

@@ -1,0 +1,252 @@
+"""Decoding: the same tokens as transformers' own, whatever else is in the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    DynamicCache,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+)
+
+from ghostbust.models.load import LoadedModel
+from ghostbust.samplers.decode import Completion, Request, Sampling, choose, decode
+
+GREEDY = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=24)
+WARM = Sampling(temperature=1, top_k=0, top_p=1, max_new_tokens=24)
+NO_END = -1
+"""an end token that no model says"""
+PROMPTS = [
+    [40, 41, 42],
+    [50, 51, 52, 53, 54, 55, 56],
+    [60],
+    list(range(70, 90)),
+    [100, 7, 100, 7, 100],
+]
+
+
+def small(kind: str) -> PreTrainedModel:
+    """A random model of a family whose layers, or some of them, look back 8 tokens only."""
+    sizes: dict[str, Any] = {
+        "vocab_size": 200,
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 4,
+        "sliding_window": 8,
+        "initializer_range": 0.3,
+        "tie_word_embeddings": False,
+    }
+    torch.manual_seed(1)
+    if kind == "gemma2":
+        return Gemma2ForCausalLM(Gemma2Config(**sizes, query_pre_attn_scalar=4))
+    return MistralForCausalLM(MistralConfig(**sizes))
+
+
+def run(
+    model: PreTrainedModel,
+    requests: Sequence[Request],
+    sampling: Sampling,
+    *,
+    rows: int = 32,
+    end: int = NO_END,
+) -> dict[tuple[int, int], Completion]:
+    found = list(decode(model, requests, sampling, batch_rows=rows, end_token=end))
+    by_place = {(each.key, each.number): each for each in found}
+    assert len(by_place) == len(found) == sum(len(request.seeds) for request in requests)
+    return by_place
+
+
+def generated(model: PreTrainedModel, ids: list[int], end: int | None) -> list[int]:
+    """What transformers itself generates greedily behind ``ids``, without the end token."""
+    output = model.generate(  # type: ignore[operator]
+        torch.tensor([ids]),
+        attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+        do_sample=False,
+        max_new_tokens=GREEDY.max_new_tokens,
+        eos_token_id=end,
+        pad_token_id=0,
+    )
+    new: list[int] = output[0, len(ids) :].tolist()
+    return new[: new.index(end)] if end is not None and end in new else new
+
+
+def requests(*seeds: int) -> list[Request]:
+    return [Request(key, ids, seeds) for key, ids in enumerate(PROMPTS)]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
+def test_greedy_equals_transformers_generate(kind: str, tiny: LoadedModel) -> None:
+    model = tiny.model if kind == "llama" else small(kind)
+    found = run(model, requests(0), GREEDY)
+    for key, ids in enumerate(PROMPTS):
+        assert found[key, 0].ids == generated(model, ids, None)
+        assert found[key, 0].truncated
+    assert len({tuple(each.ids) for each in found.values()}) == len(PROMPTS)
+
+
+def test_greedy_equals_generate_where_answers_end_early(tiny: LoadedModel) -> None:
+    full = [run(tiny.model, requests(0), GREEDY)[key, 0].ids for key in range(len(PROMPTS))]
+    end = full[0][5]
+    found = run(tiny.model, requests(0), GREEDY, end=end)
+    assert not found[0, 0].truncated
+    for key, ids in enumerate(PROMPTS):
+        assert found[key, 0].ids == generated(tiny.model, ids, end)
+        assert found[key, 0].truncated is (end not in full[key])
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
+def test_neighbours_do_not_matter(kind: str, tiny: LoadedModel) -> None:
+    model = tiny.model if kind == "llama" else small(kind)
+    seeds = (11, 12, 13)
+    together = run(model, requests(*seeds), WARM)
+    end = together[0, 0].ids[8]  # makes some answers end early, and their rows leave the batch
+    ended = run(model, requests(*seeds), WARM, end=end)
+    assert {each.truncated for each in ended.values()} == {True, False}
+    for (key, number), whole in together.items():
+        (alone,) = run(model, [Request(0, PROMPTS[key], (seeds[number],))], WARM).values()
+        assert alone.ids == whole.ids
+        cut = whole.ids.index(end) if end in whole.ids else len(whole.ids)
+        assert ended[key, number].ids == whole.ids[:cut]
+        assert ended[key, number].truncated is (end not in whole.ids)
+
+
+def test_batch_size_does_not_matter(tiny: LoadedModel) -> None:
+    assert run(tiny.model, requests(1, 2), WARM, rows=1) == run(tiny.model, requests(1, 2), WARM)
+
+
+def test_seeds_reproduce_and_differ(tiny: LoadedModel) -> None:
+    first = run(tiny.model, requests(1, 2, 1), WARM)
+    assert run(tiny.model, requests(1, 2, 1), WARM) == first
+    for key in range(len(PROMPTS)):
+        assert first[key, 0].ids == first[key, 2].ids != first[key, 1].ids
+
+
+def test_top_k_one_is_greedy(tiny: LoadedModel) -> None:
+    only = Sampling(temperature=3, top_k=1, top_p=1, max_new_tokens=24)
+    assert run(tiny.model, requests(5), only) == run(tiny.model, requests(0), GREEDY)
+
+
+def test_sampled_tokens_are_frequent_as_their_probability(tiny: LoadedModel) -> None:
+    one = Sampling(temperature=0.5, top_k=0, top_p=1, max_new_tokens=1)
+    seeds = tuple(range(4000))
+    found = run(tiny.model, [Request(0, PROMPTS[0], seeds)], one, rows=len(seeds))
+    counts = torch.zeros(tiny.model.config.vocab_size)
+    for each in found.values():
+        counts[each.ids[0]] += 1
+    with torch.inference_mode():
+        expected = tiny.model(torch.tensor([PROMPTS[0]])).logits[0, -1]
+    expected = torch.softmax(expected / one.temperature, dim=-1)
+    assert expected.max() > 0.05  # far from uniform
+    assert (counts / len(seeds) - expected).abs().max() < 0.02
+
+
+def test_stop_ends_an_answer_that_then_is_whole(tiny: LoadedModel) -> None:
+    full = run(tiny.model, requests(0), GREEDY)
+    seen: list[int] = []
+
+    def stop(ids: list[int]) -> bool:
+        seen.append(len(ids))
+        return len(ids) == 3
+
+    found = list(decode(tiny.model, requests(0), GREEDY, batch_rows=9, end_token=NO_END, stop=stop))
+    assert {tuple(each.ids) for each in found} == {tuple(w.ids[:3]) for w in full.values()}
+    assert not any(each.truncated for each in found)
+    assert sorted(set(seen)) == [1, 2, 3]
+
+
+def test_an_end_token_at_once_is_an_empty_answer(tiny: LoadedModel) -> None:
+    end = run(tiny.model, requests(0), GREEDY)[2, 0].ids[0]
+    (found,) = run(tiny.model, [Request(2, PROMPTS[2], (0,))], GREEDY, end=end).values()
+    assert (found.ids, found.truncated) == ([], False)
+
+
+def test_nothing_asked_is_nothing_answered(tiny: LoadedModel) -> None:
+    assert run(tiny.model, [], GREEDY) == {}
+
+
+def test_the_models_own_attention_is_back_afterwards(tiny: LoadedModel) -> None:
+    before = tiny.model.config._attn_implementation
+    answers = decode(tiny.model, requests(0), GREEDY, batch_rows=1, end_token=NO_END)
+    next(answers)
+    answers.close()  # type: ignore[attr-defined]
+    assert tiny.model.config._attn_implementation == before == "sdpa"
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
+def test_the_logits_of_each_step_are_those_of_a_plain_cache(kind: str, tiny: LoadedModel) -> None:
+    model = tiny.model if kind == "llama" else small(kind)
+    seen: list[torch.Tensor] = []
+    hook = model.register_forward_hook(lambda _m, _in, out: seen.append(out.logits[:1, -1]))
+    try:
+        (found,) = run(model, [Request(0, PROMPTS[3], (0,))], GREEDY).values()
+    finally:
+        hook.remove()
+    cache = DynamicCache(config=model.config)
+    step = torch.tensor([PROMPTS[3]])
+    with torch.inference_mode():
+        for logits, token in zip(seen, found.ids, strict=True):
+            plain = model(input_ids=step, past_key_values=cache, use_cache=True).logits[:, -1]
+            torch.testing.assert_close(logits, plain, atol=1e-4, rtol=1e-4)
+            step = torch.tensor([[token]])
+
+
+LOGITS = torch.tensor([[0.4, 0.1, 0.3, 0.2]]).log()
+"""tokens by falling probability: 0, 2, 3, 1"""
+
+
+def chosen(draw: float, *, temperature: float = 1, top_k: int = 0, top_p: float = 1) -> int:
+    sampling = Sampling(temperature, top_k, top_p, max_new_tokens=1)
+    return int(choose(LOGITS, torch.tensor([draw]), sampling))
+
+
+@pytest.mark.parametrize(
+    ("draw", "token"),
+    [(0, 0), (0.39, 0), (0.41, 2), (0.69, 2), (0.71, 3), (0.89, 3), (0.91, 1), (1 - 2**-24, 1)],
+)
+def test_choose_inverts_the_cumulative_distribution(draw: float, token: int) -> None:
+    assert chosen(draw) == token
+
+
+@pytest.mark.parametrize("draw", [0, 0.5, 1 - 2**-24])
+def test_choose_at_temperature_zero_is_greedy(draw: float) -> None:
+    assert chosen(draw, temperature=0) == 0
+
+
+def test_choose_keeps_the_smallest_set_that_reaches_top_p() -> None:
+    just_under_one = 1 - 2**-24
+    assert chosen(just_under_one, top_p=0.3) == 0
+    assert chosen(just_under_one, top_p=0.5) == 2  # 0.4 is not enough, 0.4 + 0.3 is
+    assert chosen(just_under_one, top_p=0.85) == 3
+    assert chosen(just_under_one, top_p=1e-9) == 0
+    assert chosen(0.56, top_p=0.5) == 0  # 0.4 of 0.7 is 0.571
+    assert chosen(0.58, top_p=0.5) == 2
+
+
+def test_choose_keeps_top_k_before_top_p() -> None:
+    assert chosen(0.99, top_k=2) == 2
+    assert chosen(0.99, top_k=9) == 1
+    # of the two that are kept the first has 0.571: enough for 0.55, though not of all four
+    assert chosen(0.99, top_k=2, top_p=0.55) == 0
+
+
+def test_temperature_sharpens_and_flattens() -> None:
+    assert chosen(0.52, temperature=0.5) == 0  # 0.16 of 0.16 + 0.09 + 0.04 + 0.01 is 0.533
+    assert chosen(0.54, temperature=0.5) == 2
+    assert chosen(0.25, temperature=100) == 0
+    assert chosen(0.76, temperature=100) == 1
+
+
+def test_each_row_has_its_own_draw() -> None:
+    rows = LOGITS.expand(3, -1)
+    draws = torch.tensor([0.0, 0.5, 0.95])
+    assert choose(rows, draws, WARM).tolist() == [0, 2, 1]

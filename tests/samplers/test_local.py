@@ -1,0 +1,157 @@
+"""Sampling, completing and scoring with a model in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.records import Context, Ecosystem, Prompt, Sample
+from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.samplers.local import LocalSampler, stream_seed
+
+
+def prompt(text: str) -> Prompt:
+    return Prompt(text, Context.HELPS, Ecosystem.PYPI, family=f"family of {text}")
+
+
+PROMPTS = [
+    prompt("plot a chart"),
+    prompt("größe 🎉"),
+    prompt("read a very long file, line by line"),
+]
+SETTINGS = SamplingSettings(
+    temperature=1, top_k=0, top_p=1, max_new_tokens=60, samples_per_prompt=8, seed=5
+)
+
+
+@pytest.fixture(scope="module")
+def local(tiny: LoadedModel) -> LocalSampler:
+    return LocalSampler(tiny)
+
+
+def drawn(sampler: LocalSampler, settings: SamplingSettings = SETTINGS) -> list[Sample]:
+    found = list(sampler.sample(PROMPTS, settings))
+    return sorted(found, key=lambda each: (PROMPTS.index(each.prompt), each.number))
+
+
+def test_samples_say_what_they_are(local: LocalSampler, tiny: LoadedModel) -> None:
+    found = drawn(local)
+    assert [(each.prompt, each.number) for each in found] == [
+        (asked, number) for asked in PROMPTS for number in range(8)
+    ]
+    for each in found:
+        assert (each.model, each.adapter, each.seed) == (tiny.name, None, 5)
+        assert each.temperature == 1
+        assert each.tokens == 60 if each.truncated else 1 <= each.tokens <= 60
+        assert "<|" not in each.text
+    assert {each.truncated for each in found} == {True, False}
+
+
+def test_the_adapters_name_is_in_the_samples(tiny: LoadedModel) -> None:
+    sampler = LocalSampler(tiny, "round-0001-abcd")
+    settings = SamplingSettings(max_new_tokens=2)
+    assert {each.adapter for each in drawn(sampler, settings)} == {"round-0001-abcd"}
+
+
+def test_the_same_call_gives_the_same_samples(local: LocalSampler) -> None:
+    small_batches = SamplingSettings(
+        temperature=1, top_k=0, top_p=1, max_new_tokens=60, samples_per_prompt=8, seed=5,
+        batch_size=3,
+    )  # fmt: skip
+    assert drawn(local) == drawn(local) == drawn(local, small_batches)
+    alone = list(local.sample(PROMPTS[1:2], SETTINGS))
+    assert sorted(alone, key=lambda each: each.number) == drawn(local)[8:16]
+
+
+def test_another_seed_gives_other_samples(local: LocalSampler) -> None:
+    other = SamplingSettings(
+        temperature=1, top_k=0, top_p=1, max_new_tokens=60, samples_per_prompt=8, seed=6
+    )
+    texts = {each.text for each in drawn(local)}
+    assert texts.isdisjoint(each.text for each in drawn(local, other) if len(each.text) > 8)
+
+
+def test_streams_are_apart_and_stay_as_they_are() -> None:
+    seeds = {stream_seed(s, p, n) for s in range(3) for p in ("a", "b") for n in range(3)}
+    assert len(seeds) == 18
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    # a change here would make no past sample reproducible
+    assert stream_seed(0, "a", 0) == 5702018327209904986
+
+
+def test_complete_keeps_the_order_and_continues_greedily(
+    local: LocalSampler, tiny: LoadedModel
+) -> None:
+    texts = ["import numpy", "x", "a much longer beginning of a text"]
+    found = local.complete(texts, max_new_tokens=7, stop=[])
+    for text, continued in zip(texts, found, strict=True):
+        ids = tiny.encode(text)
+        for _ in range(7):
+            with torch.inference_mode():
+                ids.append(int(tiny.model(torch.tensor([ids])).logits[0, -1].argmax()))
+        assert continued == tiny.decode(ids[len(tiny.encode(text)) :])
+    assert found == local.complete(texts, max_new_tokens=7, stop=[], batch_size=1)
+
+
+def test_complete_cuts_before_the_first_stop(local: LocalSampler) -> None:
+    (whole,) = local.complete(["import numpy"], max_new_tokens=20, stop=[])
+    stop = [whole[9:11], whole[5:7], "never said"]
+    (cut,) = local.complete(["import numpy"], max_new_tokens=20, stop=stop)
+    assert cut == whole[: min(whole.index(mark) for mark in stop[:2])]
+    assert len(cut) < len(whole)
+
+
+PAIRS = [
+    ("import numpy", " and rich\n"),
+    ("", "import numpy"),
+    ("pip install", " flask"),
+    ("größe", ""),
+    ("a longer beginning than the others have", " and its end 🎉"),
+]
+
+
+def test_scores_are_those_of_a_plain_loop(local: LocalSampler, tiny: LoadedModel) -> None:
+    scores = local.score(PAIRS, batch_size=2)
+    for (head, tail), score in zip(PAIRS, scores, strict=True):
+        before, behind = tiny.encode(head), tiny.encode(tail)
+        expected = 0.0
+        for place in range(len(behind)):
+            context = before + behind[:place]
+            if context:  # nothing predicts the first token of all
+                with torch.inference_mode():
+                    logits = tiny.model(torch.tensor([context])).logits[0, -1]
+                expected -= float(logits.log_softmax(-1)[behind[place]])
+        assert score.tokens == len(behind)
+        assert score.nll == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_batch_does_not_change_a_score(local: LocalSampler) -> None:
+    whole = local.score(PAIRS)
+    alone = [local.score([pair])[0] for pair in PAIRS]
+    assert [each.tokens for each in whole] == [each.tokens for each in alone]
+    assert [s.nll for s in whole] == pytest.approx([s.nll for s in alone], abs=1e-3)
+    assert local.score([]) == []
+
+
+def test_it_loads_a_folder_by_name(tiny_model_dir: Path, tmp_path: Path) -> None:
+    sampler = LocalSampler.load(str(tiny_model_dir), tmp_path, device="cpu")
+    assert (sampler.model, sampler.adapter) == (str(tiny_model_dir), None)
+    (found,) = sampler.sample(PROMPTS[:1], SamplingSettings(temperature=0, max_new_tokens=3))
+    assert found.tokens in (1, 2, 3)
+
+
+@pytest.mark.slow
+def test_the_real_model_says_what_transformers_says(embedded_model_dir: Path) -> None:
+    loaded = load_model(str(embedded_model_dir), embedded_model_dir, device="cpu")
+    loaded.model.float()  # type: ignore[no-untyped-call]
+    asked = prompt("List five Python packages that help to plot a chart.")
+    settings = SamplingSettings(temperature=0, max_new_tokens=24)
+    (found,) = LocalSampler(loaded).sample([asked], settings)
+    ids = torch.tensor([loaded.encode_prompt(asked.text)])
+    output = loaded.model.generate(  # type: ignore[operator]
+        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24
+    )
+    assert found.text == loaded.decode(output[0, ids.shape[1] :].tolist())

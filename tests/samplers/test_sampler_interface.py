@@ -1,0 +1,126 @@
+"""What every sampler does, held for each back-end: one in this process, one behind a server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ghostbust.models.load import LoadedModel
+from ghostbust.records import Context, Ecosystem, Prompt
+from ghostbust.samplers.endpoint import EndpointSampler
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.samplers.local import LocalSampler
+
+SAMPLERS = ("local", "endpoint")
+PROMPTS = [
+    Prompt(text, Context.HELPS, Ecosystem.PYPI, family=text)
+    for text in ("plot a chart", "größe 🎉", "read a file")
+]
+SETTINGS = SamplingSettings(temperature=1, max_new_tokens=12, samples_per_prompt=3, seed=4)
+
+
+def served(loaded: LoadedModel) -> type[BaseHTTPRequestHandler]:
+    """An OpenAI-compatible server of the model; it knows neither stop texts nor adapters."""
+    model = LocalSampler(loaded)
+    one_at_a_time = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with one_at_a_time:
+                choice = self.chat(asked) if self.path.endswith("/chat/completions") else {
+                    "text": model.complete(
+                        [asked["prompt"]], max_new_tokens=asked["max_tokens"], stop=()
+                    )[0]
+                }  # fmt: skip
+            body = json.dumps({"choices": [choice], "usage": {"completion_tokens": 3}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def chat(self, asked: dict[str, Any]) -> dict[str, object]:
+            (message,) = asked["messages"]
+            settings = SamplingSettings(
+                temperature=asked["temperature"],
+                max_new_tokens=asked["max_tokens"],
+                seed=asked["seed"],
+            )
+            prompt = Prompt(message["content"], Context.HELPS, Ecosystem.PYPI, family="served")
+            (sample,) = model.sample([prompt], settings)
+            reason = "length" if sample.truncated else "stop"
+            return {"message": {"content": sample.text}, "finish_reason": reason}
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Says nothing."""
+
+    return Handler
+
+
+@pytest.fixture(params=SAMPLERS)
+def sampler(request: pytest.FixtureRequest, tiny: LoadedModel) -> Iterator[Sampler]:
+    if request.param == "local":
+        yield LocalSampler(tiny)
+        return
+    server = ThreadingHTTPServer(("127.0.0.1", 0), served(tiny))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield EndpointSampler(f"http://127.0.0.1:{server.server_port}/v1", tiny.name)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_every_prompt_gets_its_numbered_samples(sampler: Sampler, tiny: LoadedModel) -> None:
+    found = list(sampler.sample(PROMPTS, SETTINGS))
+    assert len(found) == 9
+    assert {(each.prompt.text, each.number) for each in found} == {
+        (prompt.text, number) for prompt in PROMPTS for number in range(3)
+    }
+    for each in found:
+        assert (each.model, each.adapter) == (sampler.model, sampler.adapter) == (tiny.name, None)
+        assert (each.seed, each.temperature) == (4, 1)
+        assert each.tokens > 0
+    assert len({each.text for each in found}) > 6
+
+
+def test_the_same_call_gives_the_same_samples(sampler: Sampler) -> None:
+    first = {each.id for each in sampler.sample(PROMPTS, SETTINGS)}
+    assert first == {each.id for each in sampler.sample(PROMPTS[::-1], SETTINGS)}
+    other = SamplingSettings(temperature=1, max_new_tokens=12, samples_per_prompt=3, seed=5)
+    assert first.isdisjoint(each.id for each in sampler.sample(PROMPTS, other))
+
+
+def test_greedy_samples_are_alike(sampler: Sampler) -> None:
+    greedy = SamplingSettings(temperature=0, max_new_tokens=6, samples_per_prompt=2)
+    texts = [each.text for each in sampler.sample(PROMPTS[:1], greedy)]
+    assert len(texts) == 2
+    assert len(set(texts)) == 1
+
+
+def test_nothing_asked_is_nothing_answered(sampler: Sampler) -> None:
+    assert list(sampler.sample([], SETTINGS)) == []
+    assert sampler.complete([], max_new_tokens=4, stop=()) == []
+
+
+def test_closing_early_stops_the_work(sampler: Sampler) -> None:
+    samples = sampler.sample(PROMPTS, SETTINGS)
+    next(samples)
+    samples.close()  # type: ignore[attr-defined]
+    with pytest.raises(StopIteration):
+        next(samples)
+
+
+def test_completions_are_in_order_and_end_before_a_stop(sampler: Sampler) -> None:
+    texts = ["import numpy", "x", "pip install"]
+    whole = sampler.complete(texts, max_new_tokens=12, stop=())
+    assert len(set(whole)) == 3
+    mark = whole[1][3:5]
+    cut = sampler.complete(texts, max_new_tokens=12, stop=[mark, "never said"])
+    assert cut == [text.split(mark)[0] for text in whole]
+    assert cut[1] != whole[1]

@@ -1,0 +1,131 @@
+"""Adapter folders are complete or not there, and nobody changes them unnoticed."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+import ghostbust
+from ghostbust.adapters import MANIFEST, Manifest, read_adapter, write_adapter
+from ghostbust.errors import HomeError, ModelError
+
+FACTS = {"round": 3, "losses": [0.5, 0.25], "method": "größe"}
+
+
+def save(folder: Path) -> None:
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "README.md").write_text("a card")
+    (folder / "adapter_model.bin").write_bytes(b"a pickle")
+
+
+def written(folder: Path) -> Manifest:
+    return write_adapter(folder, model="made-up", facts=FACTS, save=save)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    manifest = written(tmp_path / "adapters" / "round-0001-ab")
+    assert read_adapter(tmp_path / "adapters" / "round-0001-ab") == manifest
+    assert (manifest.name, manifest.model) == ("round-0001-ab", "made-up")
+    assert manifest.facts == FACTS
+    assert manifest.version == ghostbust.__version__
+
+
+def test_only_weights_and_their_config_are_kept(tmp_path: Path) -> None:
+    manifest = written(tmp_path / "a")
+    kept = {"adapter_config.json", "adapter_model.safetensors"}
+    assert set(manifest.files) == kept
+    assert {path.name for path in (tmp_path / "a").iterdir()} == kept | {MANIFEST}
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+
+
+class BrokenSaveError(Exception):
+    """What a save may raise."""
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), BrokenSaveError("half way")])
+def test_a_save_that_fails_leaves_nothing(error: Exception, tmp_path: Path) -> None:
+    def half(folder: Path) -> None:
+        save(folder)
+        raise error
+
+    expected = HomeError if isinstance(error, OSError) else BrokenSaveError
+    with pytest.raises(expected):
+        write_adapter(tmp_path / "a", model="made-up", facts=FACTS, save=half)
+    assert list(tmp_path.iterdir()) == []
+    written(tmp_path / "a")  # and the name is still free
+
+
+def test_facts_that_are_no_json_leave_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_adapter(tmp_path / "a", model="made-up", facts={"path": tmp_path}, save=save)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_is_not_there_while_it_is_written(tmp_path: Path) -> None:
+    def looks(folder: Path) -> None:
+        assert not (tmp_path / "a").exists()
+        assert folder.name.startswith(".")
+        save(folder)
+
+    write_adapter(tmp_path / "a", model="made-up", facts=FACTS, save=looks)
+    assert (tmp_path / "a").is_dir()
+
+
+def test_what_an_interrupted_run_left_is_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / ".a.part").mkdir()
+    (tmp_path / ".a.part" / "old.safetensors").touch()
+    assert "old.safetensors" not in written(tmp_path / "a").files
+
+
+def test_a_name_is_never_reused(tmp_path: Path) -> None:
+    written(tmp_path / "a")
+    with pytest.raises(HomeError, match="never reused"):
+        written(tmp_path / "a")
+    read_adapter(tmp_path / "a")
+
+
+def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeError, match="can't write the adapter") as caught:
+        written(tmp_path / "file" / "a")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_changed_file_is_noticed(name: str, tmp_path: Path) -> None:
+    written(tmp_path / "a")
+    with (tmp_path / "a" / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(ModelError, match="changed after training; don't serve it"):
+        read_adapter(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [None, "", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 99}'],
+)
+def test_what_is_no_adapter_is_said_so(manifest: str | None, tmp_path: Path) -> None:
+    if manifest is not None:
+        (tmp_path / MANIFEST).write_text(manifest)
+    with pytest.raises(ModelError):
+        read_adapter(tmp_path)
+
+
+def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
+    written(tmp_path / "a")
+    (tmp_path / "a" / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelError, match="not a complete ghostbust adapter"):
+        read_adapter(tmp_path / "a")
+
+
+@pytest.mark.parametrize("files", [["adapter_config.json"], {"adapter_config.json": None}])
+def test_a_manifest_of_the_wrong_shape_is_said_so(files: object, tmp_path: Path) -> None:
+    written(tmp_path / "a")
+    path = tmp_path / "a" / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), "files": files}))
+    with pytest.raises(ModelError):
+        read_adapter(tmp_path / "a")

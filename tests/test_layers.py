@@ -1,0 +1,138 @@
+"""Imports go downward only, and the model libraries stay where models are run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
+
+NOUNS = {"records", "errors", "redact", "home", "config", "adapters", "prompts", "measure"}
+"""what every part may import; among themselves they may not go in a circle (Python sees to it)"""
+PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
+"""the swappable parts: siblings, which know nothing of each other"""
+MAY_IMPORT = {
+    **dict.fromkeys(NOUNS | PARTS, NOUNS),
+    "data": set[str](),
+    # Below the parts that run a model; asks the index that pip asks.
+    "models": NOUNS | {"registries"},
+    "samplers": NOUNS | {"models"},
+    "unlearners": NOUNS | {"models"},
+    "loop": NOUNS | PARTS | {"models"},
+    "dashboard": NOUNS | PARTS | {"loop"},
+    "cli": NOUNS | PARTS | {"models", "loop", "dashboard"},
+    "__main__": {"cli"},
+    "__init__": set[str](),
+}
+HEAVY = {"torch", "transformers", "peft"}
+HEAVY_AT_THE_TOP = {"samplers/local.py", "samplers/decode.py", "models/heads.py"}
+HEAVY_FOLDERS = {"unlearners", "gates"}
+WRITES = {
+    "runs": {"start", "resume", "finish", "mark_interrupted"},
+    "prompts": {"add"},
+    "answers": {"add"},
+    "lookups": {"put_lookup"},
+    "ledger": {"mark_claimed"},
+    "rounds": {
+        "start", "set_state", "add_sets", "add_candidate", "add_gate_report", "mark_interrupted",
+    },
+    "promotions": {"add"},
+}  # fmt: skip
+"""the store's methods that write, by noun"""
+
+
+def modules() -> Iterator[str]:
+    """Every source file, as a path below the package."""
+    for name, folder in SOURCES.items():
+        for path in folder.rglob("*.py"):
+            inner = path.relative_to(folder)
+            if name == "ghostbust" and inner.parts[0] in ("loop", "registries"):
+                continue  # the links
+            yield str(inner if name == "ghostbust" else Path(name) / inner)
+
+
+MODULES = sorted(modules())
+
+
+def tree_of(module: str) -> ast.Module:
+    folder = module.partition("/")[0]
+    place = ROOT if folder in ("loop", "registries") else ROOT / "ghostbust"
+    return ast.parse((place / module).read_text("utf-8"))
+
+
+def layer_of(module: str) -> str:
+    """The folder, or the module where it lies in none."""
+    return module.partition("/")[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of all that is imported anywhere in the tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def at_the_top(tree: ast.Module) -> Iterator[str]:
+    """Dotted names of what importing the module imports: not inside functions, not for types."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield from imported(node)
+
+
+def test_every_module_is_seen() -> None:
+    assert {"loop/round.py", "registries/judge.py", "cli/app.py", "records.py"} <= set(MODULES)
+    assert {layer_of(module) for module in MODULES} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_downward_only(module: str) -> None:
+    own = layer_of(module)
+    targets = {name.split(".")[1] for name in imported(tree_of(module)) if "ghostbust." in name}
+    above = targets - MAY_IMPORT[own] - {own, "__version__"}
+    assert not above, f"{module} imports from {sorted(above)}, which is not below {own}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_imported_under_its_folders_bare_name(module: str) -> None:
+    assert not {name.split(".")[0] for name in imported(tree_of(module))} & {"loop", "registries"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_model_libraries_load_only_where_models_run(module: str) -> None:
+    found = {name.split(".")[0] for name in at_the_top(tree_of(module))} & HEAVY
+    if module not in HEAVY_AT_THE_TOP and layer_of(module) not in HEAVY_FOLDERS:
+        assert not found, f"{module} loads {sorted(found)} when it is imported"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_loop_writes_to_the_store(module: str) -> None:
+    if layer_of(module) in ("loop", "store"):
+        return
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            noun = node.func.value
+            if isinstance(noun, ast.Attribute) and noun.attr in WRITES:
+                written = node.func.attr in WRITES[noun.attr]
+                assert not written, f"{module}, line {node.lineno}: {ast.unparse(node.func)}"
+
+
+def test_the_list_of_writes_is_the_stores() -> None:
+    """Every method of the nouns that opens a write transaction, directly, is in the list."""
+    found: dict[str, set[str]] = {}
+    for noun in WRITES:
+        for node in ast.walk(tree_of(f"store/{noun}.py")):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            if "self._connection.write()" in ast.unparse(node):
+                found.setdefault(noun, set()).add(node.name)
+    assert found == WRITES

@@ -1,0 +1,181 @@
+"""Tasks, the forms they are asked in, and the side of the split they are on for good."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ghostbust.errors import UsageError
+from ghostbust.prompts import (
+    CODE_LIMIT,
+    FORMS,
+    Task,
+    first_prompts,
+    prompts_of,
+    read_tasks,
+    seed_tasks,
+    side_of,
+    split,
+)
+from ghostbust.records import Answer, Context, Ecosystem, Prompt, Sample, Side, content_id
+
+TASKS = [Task(f"task-{n}", f"do {n}", "domain") for n in range(2000)]
+
+
+def test_the_shipped_tasks_come_in_a_fixed_mixed_order() -> None:
+    tasks = seed_tasks()
+    assert tasks == seed_tasks()
+    assert len({task.id for task in tasks}) == len(tasks) > 100
+    assert [task.id for task in tasks] != sorted(task.id for task in tasks)
+    assert len({task.domain for task in tasks[:20]}) > 8  # any head is a fair subset
+    assert not any(task.private for task in tasks)
+
+
+def test_a_task_is_always_asked_in_the_same_words() -> None:
+    task = Task("t", "plot a chart", "charts", Ecosystem.NPM, private=True)
+    asked = task.prompt(Context.HELPS)
+    assert asked == task.prompt(Context.HELPS)
+    assert asked == Prompt(
+        asked.text, Context.HELPS, Ecosystem.NPM, "t", domain="charts", private=True
+    )
+    assert "plot a chart" in asked.text
+    assert "JavaScript" in asked.text
+    assert "Python" not in asked.text
+
+
+@pytest.mark.parametrize("context", list(Context))
+def test_every_wording_is_used(context: Context) -> None:
+    heads = {task.prompt(context, code="x").text[:20] for task in TASKS[:100]}
+    assert heads == {
+        form.format(
+            language="Python", registry="PyPI", install="pip install", task="", code=""
+        )[:20]
+        for form in FORMS[context]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("ecosystem", list(Ecosystem))
+@pytest.mark.parametrize("context", list(Context))
+def test_no_form_leaves_a_gap(context: Context, ecosystem: Ecosystem) -> None:
+    for number in range(40):
+        task = Task(str(number), "{braces} stay", ecosystem=ecosystem)
+        text = task.prompt(context, code="x = {}").text
+        assert ("{braces} stay" in text) is (context is not Context.NEEDS)
+        assert ("x = {}" in text) is (context is Context.NEEDS)
+
+
+def test_needs_quotes_the_code_and_not_too_much_of_it() -> None:
+    code = "import numpy\n" + "x" * 2 * CODE_LIMIT
+    text = TASKS[0].prompt(Context.NEEDS, code=code).text
+    assert code[:CODE_LIMIT] in text
+    assert code[: CODE_LIMIT + 1] not in text
+
+
+def test_first_prompts_need_no_answer() -> None:
+    prompts = list(first_prompts(TASKS[:2]))
+    assert [(p.family, p.context) for p in prompts] == [
+        ("task-0", Context.CODE), ("task-0", Context.HELPS),
+        ("task-1", Context.CODE), ("task-1", Context.HELPS),
+    ]  # fmt: skip
+
+
+def test_the_split_is_by_family_stable_and_disjoint() -> None:
+    train, holdout = split(TASKS, 0.25)
+    assert len(train) + len(holdout) == len(TASKS)
+    assert {t.id for t in train}.isdisjoint(t.id for t in holdout)
+    assert 0.2 < len(holdout) / len(TASKS) < 0.3
+    assert split(TASKS[::-1], 0.25) == (train[::-1], holdout[::-1])
+    few = split(TASKS[:50], 0.25)
+    assert set(few[0]) <= set(train)
+    assert set(few[1]) <= set(holdout)
+
+
+def test_a_larger_share_only_adds_to_the_holdout() -> None:
+    _, small = split(TASKS, 0.1)
+    _, large = split(TASKS, 0.3)
+    assert set(small) < set(large)
+    assert split(TASKS, 0.0)[1] == []
+    assert split(TASKS, 1.0)[0] == []
+
+
+def test_a_familys_side_never_changes() -> None:
+    """Another draw than that of 2026-11-24 would let trained families into the holdout."""
+    sides = [side_of(f"web-scraping-0{number}", 0.5) for number in range(1, 7)]
+    assert sides == [Side.TRAIN, Side.HOLDOUT, Side.HOLDOUT, Side.TRAIN, Side.TRAIN, Side.TRAIN]
+
+
+def test_lines_of_text_are_private_tasks(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_text("plot a chart\n\n  größe 🎉  \n", "utf-8")
+    first, second = read_tasks(path)
+    assert first == Task(content_id("plot a chart"), "plot a chart", private=True)
+    assert second.text == "größe 🎉"
+    assert {task.ecosystem for task in read_tasks(path, Ecosystem.NPM)} == {Ecosystem.NPM}
+
+
+def test_json_lines_may_say_more(tmp_path: Path) -> None:
+    rows = [
+        {"task": "a", "id": "mine", "domain": "charts"},
+        {"prompt": "b", "language": "TypeScript"},
+        {"text": "c", "id": 7},
+        {"task": "", "prompt": "d"},
+    ]
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    assert read_tasks(path) == [
+        Task("mine", "a", "charts", private=True),
+        Task(content_id("b"), "b", "", Ecosystem.NPM, private=True),
+        Task("7", "c", private=True),
+        Task(content_id("d"), "d", private=True),
+    ]
+
+
+def test_a_line_ends_at_a_newline_and_nowhere_else(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_bytes('\ufeff{"task": "a\u2028b\x85c"}\r\nd\x0ce\n'.encode())
+    assert [task.text for task in read_tasks(path)] == ["a\u2028b\x85c", "d\x0ce"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"task": "a"', "not valid JSON"),
+        ("{}", 'needs a "task", "prompt" or "text"'),
+        ('{"task": 7}', 'needs a "task", "prompt" or "text"'),
+        ('{"task": ["a"]}', 'needs a "task", "prompt" or "text"'),
+    ],
+)
+def test_a_bad_line_is_named(line: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(f"fine\n\n{line}\n")
+    with pytest.raises(UsageError, match=r"prompts\.jsonl, line 3: ") as caught:
+        read_tasks(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_a_file_without_prompts_is_an_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="holds no prompts"):
+        read_tasks(path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(UsageError, match="can't read the prompts"):
+            read_tasks(path)
+    (tmp_path / "latin").write_bytes("größe".encode("latin-1"))
+    with pytest.raises(UsageError, match="can't read the prompts"):
+        read_tasks(tmp_path / "latin")
+
+
+def test_the_prompts_of_answers_come_once_in_order() -> None:
+    prompts = [TASKS[n].prompt(Context.HELPS) for n in (3, 1, 3, 2, 1)]
+    answers = [
+        Answer(Sample(prompt, "", "fake", None, 0, number, 0.7, False, 1), ())
+        for number, prompt in enumerate(prompts)
+    ]
+    assert prompts_of(answers) == (prompts[0], prompts[1], prompts[3])

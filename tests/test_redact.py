@@ -1,0 +1,31 @@
+"""Redacted names can be recognised by who has them, and not registered by who hasn't."""
+
+from __future__ import annotations
+
+import pytest
+
+from ghostbust.redact import redact
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ghost-utils", "gho…(11)"),
+        ("ab", "a…(2)"),
+        ("a", "…(1)"),
+        ("abcd", "ab…(4)"),
+        ("@scope/ghost-utils", "@scope/gho…(11)"),
+        ("größe", "gr…(5)"),
+        ("", "…(0)"),
+    ],
+)
+def test_names_are_shortened(name: str, shown: str) -> None:
+    assert redact(name) == shown
+
+
+@pytest.mark.parametrize("name", ["a", "ab", "abc", "ghost", "ghost-utils", "@scope/ghost"])
+def test_at_least_half_of_the_name_is_left_out(name: str) -> None:
+    bare = name.rpartition("/")[2]
+    shown = redact(name).rpartition("/")[2].partition("…")[0]
+    assert bare.startswith(shown)
+    assert len(shown) <= len(bare) / 2

@@ -1,0 +1,149 @@
+"""The objective, against numbers worked out by hand: three tokens, four words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from ghostbust.unlearners.au import Tokens, Weights, au_loss, unlikelihood
+from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
+
+P = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
+BASE = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.1, 0.1, 0.1, 0.7], [0.5, 0.2, 0.2, 0.1]])
+TARGETS = (3, 0, 1)
+ALL = Weights(retain=1.0, forget=1.0, anchor=1.0)
+
+
+def tokens(
+    mask: tuple[int, ...] = (RETAIN, FORGET, IGNORE),
+    *,
+    logits: torch.Tensor | None = None,
+    base: torch.Tensor | None = BASE,
+    answer: tuple[int, ...] = (0, 0, 0),
+    weights: tuple[float, ...] = (1.0,),
+) -> Tokens:
+    return Tokens(
+        logits=P.log() if logits is None else logits,
+        base_logits=None if base is None else base.log(),
+        targets=torch.tensor(TARGETS),
+        mask=torch.tensor(mask),
+        answer=torch.tensor(answer),
+        weights=torch.tensor(weights),
+    )
+
+
+KL = sum(b * math.log(b / 0.25) for b in (0.5, 0.2, 0.2, 0.1))
+
+
+def test_each_part_has_its_value() -> None:
+    loss, parts = au_loss(tokens(), Weights(retain=2.0, forget=3.0, anchor=5.0))
+    assert parts["retain"] == pytest.approx(-math.log(0.4))
+    assert parts["forget"] == pytest.approx(-math.log(1 - 0.7))
+    assert parts["anchor"] == pytest.approx(KL)
+    assert float(loss) == pytest.approx(-2 * math.log(0.4) - 3 * math.log(0.3) + 5 * KL)
+
+
+def test_the_scale_of_the_logits_does_not_matter() -> None:
+    shifted = tokens(logits=P.log() + torch.tensor([[5.0], [-7.0], [30.0]]))
+    assert float(au_loss(shifted, ALL)[0]) == pytest.approx(float(au_loss(tokens(), ALL)[0]))
+
+
+def test_a_class_is_a_mean_over_its_tokens_in_the_answer() -> None:
+    _, parts = au_loss(tokens((RETAIN, RETAIN, FORGET)), ALL)
+    assert parts["retain"] == pytest.approx(-(math.log(0.4) + math.log(0.7)) / 2)
+    assert parts["forget"] == pytest.approx(-math.log(0.75))
+
+
+def test_answers_count_by_their_weight_and_not_by_their_length() -> None:
+    two = tokens((RETAIN, RETAIN, RETAIN), answer=(0, 1, 1), weights=(3.0, 0.5))
+    _, parts = au_loss(two, ALL)
+    second = -(math.log(0.7) + math.log(0.25)) / 2
+    assert parts["retain"] == pytest.approx(3 * -math.log(0.4) + 0.5 * second)
+
+
+@pytest.mark.parametrize(
+    ("mask", "part"),
+    [
+        ((FORGET, FORGET, IGNORE), "retain"),
+        ((RETAIN, RETAIN, IGNORE), "forget"),
+        ((RETAIN, FORGET, FORGET), "anchor"),
+    ],
+)
+def test_a_class_without_tokens_is_zero(mask: tuple[int, ...], part: str) -> None:
+    loss, parts = au_loss(tokens(mask), ALL)
+    assert parts[part] == 0
+    assert math.isfinite(loss)
+    assert all(value > 0 for name, value in parts.items() if name != part)
+
+
+def test_without_a_base_nothing_is_anchored() -> None:
+    loss, parts = au_loss(tokens(base=None), ALL)
+    assert set(parts) == {"retain", "forget"}
+    assert float(loss) == pytest.approx(-math.log(0.4) - math.log(0.3))
+
+
+def test_a_weight_of_zero_leaves_its_part_out() -> None:
+    loss, parts = au_loss(tokens(), Weights(retain=0.0, forget=1.0, anchor=0.0))
+    assert float(loss) == pytest.approx(parts["forget"])
+    assert "anchor" not in parts
+
+
+def stepped(batch: Tokens, weights: Weights) -> torch.Tensor:
+    """Probabilities (N, V) after one small step against the gradient."""
+    logits = batch.logits.clone().requires_grad_()
+    moving = Tokens(
+        logits, batch.base_logits, batch.targets, batch.mask, batch.answer, batch.weights
+    )
+    au_loss(moving, weights)[0].backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    return torch.softmax((logits - 0.1 * logits.grad).detach(), dim=-1)
+
+
+def test_the_gradient_points_the_right_way() -> None:
+    after = stepped(tokens(), ALL)
+    assert after[0, 3] > P[0, 3]  # the real token's probability rises
+    assert after[1, 0] < P[1, 0]  # the invented one's falls
+    before, behind = (float((BASE[2] * (BASE[2] / q).log()).sum()) for q in (P[2], after[2]))
+    assert behind < before  # the others get nearer to the base
+
+
+def test_an_anchored_token_that_is_as_the_base_has_no_gradient() -> None:
+    at_base = tokens((IGNORE, IGNORE, IGNORE), logits=BASE.log().clone().requires_grad_())
+    loss, _ = au_loss(at_base, ALL)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(at_base.logits.grad, torch.zeros(3, 4), atol=1e-6, rtol=0)
+
+
+def test_the_base_is_not_trained() -> None:
+    base = BASE.log().requires_grad_()
+    batch = tokens(logits=P.log().requires_grad_())
+    detached = Tokens(
+        batch.logits, base.detach(), batch.targets, batch.mask, batch.answer, batch.weights
+    )
+    au_loss(detached, ALL)[0].backward()  # type: ignore[no-untyped-call]
+    assert base.grad is None
+    assert batch.logits.grad is not None
+
+
+@pytest.mark.parametrize("margin", [0.0, 5.0, 15.0, 50.0, 1000.0])
+def test_unlikelihood_pushes_hardest_where_the_model_is_most_certain(margin: float) -> None:
+    logits = torch.tensor([[margin, 0.0, 0.0, 0.0]]).requires_grad_()
+    value = unlikelihood(logits, torch.tensor([0])).sum()
+    value.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    p = 1 / (1 + 3 * math.exp(-margin))
+    expected = margin + math.log1p(3 * math.exp(-margin)) - math.log(3)
+    assert float(value.detach()) == pytest.approx(expected, rel=1e-4)
+    assert float(logits.grad[0, 0]) == pytest.approx(p, abs=1e-5)
+
+
+def test_unlikelihood_has_nothing_to_do_at_zero() -> None:
+    logits = torch.tensor([[-200.0, 0.0]]).requires_grad_()
+    value = unlikelihood(logits, torch.tensor([0])).sum()
+    value.backward()  # type: ignore[no-untyped-call]
+    assert float(value.detach()) == 0
+    assert logits.grad is not None
+    assert float(logits.grad.abs().max()) == 0

@@ -1,0 +1,120 @@
+"""The tri-mask: from character spans to tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ghostbust.models.load import LoadedModel
+from ghostbust.records import Answer
+from ghostbust.unlearners.masks import (
+    FORGET,
+    IGNORE,
+    RETAIN,
+    Example,
+    encode_answer,
+    encode_repaired,
+    tri_mask,
+)
+
+MakeAnswer = Callable[..., Answer]
+
+
+def marked(loaded: LoadedModel, example: Example) -> list[tuple[str, int]]:
+    """Text and mask of each run of answer tokens with one mask value, the end token left out."""
+    ids = example.ids[example.start :]
+    runs: list[tuple[list[int], int]] = []
+    for token, mark in zip(ids, example.mask, strict=True):
+        if token == loaded.end_token:
+            continue
+        if runs and runs[-1][1] == mark:
+            runs[-1][0].append(token)
+        else:
+            runs.append(([token], mark))
+    return [(loaded.decode(tokens), mark) for tokens, mark in runs]
+
+
+@pytest.mark.parametrize(
+    ("spans", "mask"),
+    [
+        ([], [0, 0, 0, 0]),
+        ([(3, 6, RETAIN)], [0, RETAIN, 0, 0]),
+        ([(4, 5, RETAIN)], [0, RETAIN, 0, 0]),  # inside a token
+        ([(2, 4, FORGET)], [FORGET, FORGET, 0, 0]),  # over a boundary
+        ([(0, 3, RETAIN), (6, 9, FORGET)], [RETAIN, 0, FORGET, 0]),
+        ([(2, 4, RETAIN), (5, 7, FORGET)], [RETAIN, FORGET, FORGET, 0]),  # FORGET wins,
+        ([(5, 7, FORGET), (2, 4, RETAIN)], [RETAIN, FORGET, FORGET, 0]),  # in any order,
+        ([(3, 6, FORGET), (3, 6, IGNORE)], [0, FORGET, 0, 0]),  # also over IGNORE
+        ([(9, 99, RETAIN)], [0, 0, 0, RETAIN]),
+        ([(12, 13, RETAIN)], [0, 0, 0, 0]),
+    ],
+)
+def test_a_token_counts_where_it_overlaps(
+    spans: list[tuple[int, int, int]], mask: list[int]
+) -> None:
+    assert tri_mask([(0, 3), (3, 6), (6, 9), (9, 12)], spans) == mask
+
+
+def test_classes_follow_the_verdicts(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
+    answer = make_answer("- numpy\n- ghost\n- mist\n- squat\n- json\n")
+    runs = marked(tiny, encode_answer(tiny, answer))
+    assert [text.strip() for text, mark in runs if mark == FORGET] == ["ghost", "squat"]
+    assert [text.strip() for text, mark in runs if mark == RETAIN] == ["numpy", "json"]
+    assert "mist" in "".join(text for text, mark in runs if mark == IGNORE)
+
+
+def test_a_token_with_the_blank_before_a_name_belongs_to_it(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    assert len(tiny.encode(" numpy")) == 1  # the tokenizer's words begin with their blank
+    runs = marked(tiny, encode_answer(tiny, make_answer("- numpy\n- ghost")))
+    assert runs[:3] == [("-", IGNORE), (" numpy", RETAIN), ("\n- ", IGNORE)]
+
+
+def test_offsets_hold_behind_wide_characters(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
+    answer = make_answer("Größe 🎉🎉 – für:\n- numpy\n- ghost\n")
+    runs = marked(tiny, encode_answer(tiny, answer))
+    assert [text.strip() for text, mark in runs if mark == RETAIN] == ["numpy"]
+    assert [text.strip() for text, mark in runs if mark == FORGET] == ["ghost"]
+
+
+def test_the_example_is_prompt_and_answer(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
+    answer = make_answer("- numpy\n- ghost", family="größe")
+    example = encode_answer(tiny, answer, weight=0.25)
+    assert list(example.ids[: example.start]) == tiny.encode_prompt("task of größe")
+    assert list(example.ids[example.start : -1]) == tiny.encode("- numpy\n- ghost")
+    assert len(example.mask) == len(example.ids) - example.start
+    assert (example.weight, example.forgets) == (0.25, True)
+    assert not encode_answer(tiny, make_answer("- numpy")).forgets
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+def test_the_end_is_retained_only_where_the_answer_ended(
+    truncated: bool, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    example = encode_answer(tiny, make_answer("- ghost\n", truncated=truncated))
+    assert example.ends is not truncated
+    assert (example.ids[-1] == tiny.end_token) is not truncated
+    assert (example.mask[-1] == RETAIN) is not truncated
+    assert example.mask.count(RETAIN) == (not truncated)
+
+
+def test_a_repaired_answer_retains_what_follows_an_edit(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    answer = make_answer("1. numpy\n2. ghost\n3. rich\n", truncated=True)
+    example = encode_repaired(tiny, answer, weight=0.5)
+    assert tiny.decode(list(example.ids[example.start :])) == "1. numpy\n2. rich\n"
+    assert marked(tiny, example) == [("1. numpy\n", IGNORE), ("2", RETAIN), (". rich\n", IGNORE)]
+    assert (example.ends, example.weight, example.forgets) == (False, 0.5, False)
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+def test_a_repaired_answer_ends_where_its_last_name_was(
+    truncated: bool, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    example = encode_repaired(tiny, make_answer("- numpy\n- ghost", truncated=truncated))
+    assert marked(tiny, example) == [("- numpy", IGNORE)]
+    assert example.ends
+    assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)

@@ -1,0 +1,90 @@
+"""SELECT: what gets in, what never does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from ghostbust.errors import TrainingError
+from ghostbust.records import Answer, Context, Ecosystem, Prompt
+from ghostbust.unlearners.sets import LONGEST_LIST, select
+
+MakeAnswer = Callable[..., Answer]
+
+
+@pytest.fixture
+def answers(make_answer: MakeAnswer) -> list[Answer]:
+    """Of 30 families one answer each that invents, that names real packages, that names none."""
+    return [
+        make_answer(text, family=f"family-{number}")
+        for number in range(30)
+        for text in (f"- numpy\n- ghost-{number}", f"- rich\n- flask\n\n{number}", "I can't say.")
+    ]
+
+
+HOLDOUT = [
+    Prompt(f"held out {number}", Context.CODE, Ecosystem.PYPI, f"family-{number}")
+    for number in range(5)
+]
+
+
+def test_sets_are_parted_by_whether_they_invent(answers: list[Answer]) -> None:
+    sets = select(answers, HOLDOUT, most=40, seed=1)
+    assert len(sets.forget) + len(sets.retain) == 40
+    assert all(answer.invented for answer in sets.forget)
+    assert not any(answer.invented for answer in sets.retain)
+    assert set(sets.forget + sets.retain) <= set(answers)
+    assert sets.holdout == tuple(HOLDOUT)
+
+
+def test_held_out_families_never_get_in(answers: list[Answer]) -> None:
+    held_out = {prompt.family for prompt in HOLDOUT}
+    for seed in range(20):
+        sets = select(answers, HOLDOUT, most=1000, seed=seed)
+        families = {answer.sample.prompt.family for answer in sets.forget + sets.retain}
+        assert families.isdisjoint(held_out)
+        assert len(families) == 25
+
+
+def test_the_choice_is_seeded_and_independent_of_order(answers: list[Answer]) -> None:
+    first = select(answers, HOLDOUT, most=20, seed=1)
+    for seed in range(5):
+        shuffled = random.Random(seed).sample(answers, len(answers))
+        assert select(shuffled, HOLDOUT, most=20, seed=1) == first
+    assert select(answers, HOLDOUT, most=20, seed=2) != first
+
+
+def test_of_twins_the_same_one_is_taken_in_any_order(make_answer: MakeAnswer) -> None:
+    twins = [make_answer("- numpy\n- ghost", seed=seed) for seed in range(6)]
+    (taken,) = select(twins, [], most=9, seed=0).forget
+    assert select(twins[::-1], [], most=9, seed=0).forget == (taken,)
+
+
+def test_what_says_nothing_new_is_left_out(make_answer: MakeAnswer) -> None:
+    good = make_answer("- numpy\n- ghost")
+    longest = make_answer("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST)), family="b")
+    too_long = make_answer("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST + 1)), family="c")
+    again = make_answer("- numpy\n- ghost", seed=1)
+    empty = make_answer(" \n", family="d")
+    sets = select([good, longest, too_long, again, empty], [], most=9, seed=0)
+    assert len(sets.forget) == 2
+    assert {answer.sample.text for answer in sets.forget} == {good.sample.text, longest.sample.text}
+    assert sets.retain == ()
+
+
+def test_nothing_to_learn_from_is_an_error(make_answer: MakeAnswer) -> None:
+    with pytest.raises(TrainingError, match="nothing to unlearn"):
+        select([make_answer("- numpy")], [], most=9, seed=0)
+    with pytest.raises(TrainingError, match="nothing to keep"):
+        select([make_answer("- ghost\n- ghost-b")], [], most=9, seed=0)
+    with pytest.raises(TrainingError, match="nothing to unlearn"):
+        select([], [], most=9, seed=0)
+
+
+def test_suspects_are_unlearnt_and_unknown_names_are_not(make_answer: MakeAnswer) -> None:
+    squat = make_answer("- squat\n- numpy", family="a")
+    mist = make_answer("- mist\n- numpy", family="b")
+    sets = select([squat, mist], [], most=9, seed=0)
+    assert (sets.forget, sets.retain) == ((squat,), (mist,))

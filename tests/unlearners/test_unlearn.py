@@ -1,0 +1,106 @@
+"""UNLEARN as a whole: from sets to an adapter folder that a model takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ghostbust.adapters import read_adapter
+from ghostbust.errors import HomeError, ModelError, TrainingError
+from ghostbust.models.load import load_model
+from ghostbust.records import Answer, Candidate, SetSplit
+from ghostbust.unlearners.au import Weights
+from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.unlearn import METHOD, unlearn
+
+MakeAnswer = Callable[..., Answer]
+SETTINGS = TrainSettings(
+    rank=4, learning_rate=0.05, warmup_steps=1, epochs=2, answers_per_step=2, seed=3,
+    weights=Weights(retain=1.0, forget=1.0, anchor=1.0),
+)  # fmt: skip
+
+
+@pytest.fixture
+def sets(make_answer: MakeAnswer) -> SetSplit:
+    forget = [make_answer(f"- numpy\n- ghost-{n}", family=str(n)) for n in range(3)]
+    retain = [make_answer("- rich\n- flask"), make_answer("I can't say.")]
+    return SetSplit(tuple(forget), tuple(retain), ())
+
+
+def made(sets: SetSplit, model: Path, adapters: Path, settings: TrainSettings) -> Candidate:
+    return unlearn(
+        sets, settings, model=str(model), round_id=7, adapters=adapters, cache_dir=adapters,
+        device="cpu",
+    )  # fmt: skip
+
+
+def test_a_complete_adapter_that_changes_the_model(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    candidate = made(sets, tiny_model_dir, tmp_path / "adapters", SETTINGS)
+    assert candidate.path == tmp_path / "adapters" / candidate.name
+    assert candidate.name.startswith("round-0007-")
+    assert (candidate.model, candidate.method, candidate.seed) == (str(tiny_model_dir), METHOD, 3)
+    assert candidate.steps == 6
+    assert candidate.train_s > 0
+    assert [path.name for path in candidate.path.parent.iterdir()] == [candidate.name]
+
+    ids = torch.tensor([[40, 41, 42]])
+    base = load_model(str(tiny_model_dir), tmp_path, device="cpu")
+    merged = load_model(str(tiny_model_dir), tmp_path, adapter=candidate.path, device="cpu")
+    assert type(merged.model) is type(base.model)
+    with torch.inference_mode():
+        assert (merged.model(ids).logits - base.model(ids).logits).abs().max() > 0.01
+
+
+def test_the_manifest_says_what_made_it(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    candidate = made(sets, tiny_model_dir, tmp_path, SETTINGS)
+    manifest = read_adapter(candidate.path)
+    assert (manifest.name, manifest.model) == (candidate.name, str(tiny_model_dir))
+    assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors"}
+    facts = manifest.facts
+    assert (facts["round"], facts["method"], facts["steps"]) == (7, METHOD, candidate.steps)
+    assert facts["settings"]["seed"] == 3
+    assert facts["settings"]["weights"]["forget"] == 1.0
+    assert (facts["answers"]["forget"], facts["answers"]["retain"]) == (3, 2)
+    assert facts["losses"][-1] == pytest.approx(candidate.final_loss, abs=1e-4)
+    assert facts["moved"] > 0
+    config = json.loads((candidate.path / "adapter_config.json").read_text())
+    assert (config["r"], config["use_dora"], config["modules_to_save"]) == (4, False, None)
+
+
+def test_repaired_answers_join_where_they_have_a_weight(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    repairing = replace(SETTINGS, weights=replace(SETTINGS.weights, repair=0.5))
+    candidate = made(sets, tiny_model_dir, tmp_path, repairing)
+    assert candidate.steps == 8  # two epochs of 3 + 2 + 3 answers, two a step
+
+
+def test_the_name_follows_what_made_it_and_is_not_used_twice(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    first = made(sets, tiny_model_dir, tmp_path / "a", SETTINGS)
+    again = made(sets, tiny_model_dir, tmp_path / "b", SETTINGS)
+    other = made(sets, tiny_model_dir, tmp_path / "a", replace(SETTINGS, seed=4))
+    assert first.name == again.name != other.name
+    assert read_adapter(first.path).files == read_adapter(again.path).files
+    with pytest.raises(HomeError, match="never reused"):
+        made(sets, tiny_model_dir, tmp_path / "a", SETTINGS)
+
+
+def test_what_fails_leaves_no_folder(sets: SetSplit, tiny_model_dir: Path, tmp_path: Path) -> None:
+    adapters = tmp_path / "adapters"
+    adapters.mkdir()
+    with pytest.raises(ModelError):
+        made(sets, tmp_path / "none", adapters, SETTINGS)
+    with pytest.raises(TrainingError):
+        made(SetSplit((), sets.retain, ()), tiny_model_dir, adapters, SETTINGS)
+    assert list(adapters.iterdir()) == []
