@@ -1,10 +1,13 @@
 """Adaptive Unlearning's hybrid objective on the tri-mask (arXiv 2605.01047), bounded.
 
-For an answer with token classes R (RETAIN), F (FORGET) and O (the others)
+For the answer tokens of an optimizer step, of the classes R (RETAIN), F (FORGET) and O (the others)
 
     L = λ_r · mean_R(−log p)  +  λ_f · mean_F(−log(1 − p))  +  λ_k · mean_O(KL(base ‖ model))
 
-averaged over answers by their weights. The paper's own forget term isn't public. Unlikelihood
+The means run over the whole step and not over each answer by itself, because likelihood keeps the
+number of names only where every token weighs the same: with a mean for each answer, the one token
+that ends an answer without names weighs as much as all the names of another (docs/log.md). The
+paper's own forget term isn't public. Unlikelihood
 (Welleck et al. 2020, arXiv 1908.04319) is used because it is bounded below by 0 and its gradient
 is largest where the model is most certain of an invention; the released NPO variant reverses its
 sign above p ≈ 0.9995 (see docs/log.md).
@@ -42,25 +45,24 @@ class Tokens:
     """the tokens themselves: (N,)"""
     mask: torch.Tensor
     """tri-mask: (N,)"""
-    answer: torch.Tensor
-    """which answer of the micro-batch each token belongs to: (N,), values in [0, B)"""
-    weights: torch.Tensor
-    """weight of each answer: (B,)"""
+    share: torch.Tensor
+    """what each token weighs in the mean of its class: (N,); over all the micro-batches of a step,
+    the shares of a class add up to 1"""
 
 
 def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
-    """The objective summed over the micro-batch's answers, and its three unweighted parts.
+    """The micro-batch's part of the step's objective, and its three parts before their λ.
 
-    A class that an answer has no token of contributes 0 for that answer.
+    A class that has no token contributes 0.
     """
     log_p = torch.log_softmax(tokens.logits, dim=-1)  # (N, V)
     chosen = log_p.gather(-1, tokens.targets[:, None]).squeeze(-1)  # (N,)
     parts = {
-        "retain": _per_answer(-chosen, tokens, RETAIN),
-        "forget": _per_answer(_unlikelihood(tokens), tokens, FORGET),
+        "retain": _mean(-chosen, tokens, RETAIN),
+        "forget": _mean(_unlikelihood(tokens), tokens, FORGET),
     }
     if tokens.base_logits is not None and weights.anchor:
-        parts["anchor"] = _per_answer(_kl_to_base(tokens, log_p), tokens, IGNORE)
+        parts["anchor"] = _mean(_kl_to_base(tokens, log_p), tokens, IGNORE)
     loss = sum(
         (getattr(weights, name) * part for name, part in parts.items()),
         start=chosen.new_zeros(()),
@@ -96,10 +98,6 @@ def _kl_to_base(tokens: Tokens, log_p: torch.Tensor) -> torch.Tensor:
     return log_p.new_zeros(len(tokens.mask)).index_put((anchored,), kl)
 
 
-def _per_answer(values: torch.Tensor, tokens: Tokens, mark: int) -> torch.Tensor:
-    """Σ over answers of weight · mean of ``values`` over the answer's tokens of that class: ()."""
-    of_class = (tokens.mask == mark).to(values.dtype)  # (N,)
-    answers = len(tokens.weights)
-    sums = values.new_zeros(answers).index_add(0, tokens.answer, values * of_class)  # (B,)
-    counts = values.new_zeros(answers).index_add(0, tokens.answer, of_class)  # (B,)
-    return (tokens.weights * sums / counts.clamp(min=1)).sum()
+def _mean(values: torch.Tensor, tokens: Tokens, mark: int) -> torch.Tensor:
+    """Σ of share · value over the tokens of a class: ()."""
+    return (values * tokens.share * (tokens.mask == mark)).sum()

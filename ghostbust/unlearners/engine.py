@@ -19,7 +19,7 @@ from ghostbust.errors import TrainingError
 from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
 from ghostbust.unlearners.au import Tokens, Weights, au_loss
-from ghostbust.unlearners.masks import Example
+from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -51,7 +51,7 @@ class TrainResult:
 
     steps: int
     losses: tuple[float, ...]
-    """objective per answer at each step"""
+    """the objective at each step"""
     moved: float
     """L2 norm of the adapter's change"""
     train_s: float
@@ -100,14 +100,13 @@ def train(
     for number, step in enumerate(steps, start=1):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, number / settings.warmup_steps)
-        total = sum(example.weight for example in step)
+        totals = _class_totals(step)
         loss = 0.0
         for batch in _micro_batches(step, settings.micro_batch):
-            batch_loss, _ = au_loss(
-                _forward(model, batch, anchored=settings.weights.anchor > 0), settings.weights
-            )
-            (batch_loss / total).backward()  # type: ignore[no-untyped-call]
-            loss += float(batch_loss.detach()) / total
+            tokens = _forward(model, batch, totals, anchored=settings.weights.anchor > 0)
+            batch_loss, _ = au_loss(tokens, settings.weights)
+            batch_loss.backward()  # type: ignore[no-untyped-call]
+            loss += float(batch_loss.detach())
         if not math.isfinite(loss):
             raise TrainingError(f"the loss became {loss} at step {number}: lower the learning rate")
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
@@ -125,7 +124,17 @@ def train(
     return TrainResult(len(losses), tuple(losses), moved, time.monotonic() - started)
 
 
-def _forward(model: PeftModel, batch: list[Example], *, anchored: bool) -> Tokens:
+def _class_totals(step: list[Example]) -> dict[int, float]:
+    """How many tokens of each class the step has, weighted as their answers are."""
+    return {
+        mark: sum(example.weight * example.mask.count(mark) for example in step)
+        for mark in (IGNORE, RETAIN, FORGET)
+    }
+
+
+def _forward(
+    model: PeftModel, batch: list[Example], totals: dict[int, float], *, anchored: bool
+) -> Tokens:
     """Predictions of the answer tokens of a micro-batch, and the base's where needed."""
     device = next(model.parameters()).device
     causal = cast("PreTrainedModel", model.get_base_model())
@@ -135,12 +144,14 @@ def _forward(model: PeftModel, batch: list[Example], *, anchored: bool) -> Token
     rows: list[int] = []
     columns: list[int] = []
     mask: list[int] = []
+    share: list[float] = []
     for number, example in enumerate(batch):
         ids[number, : len(example.ids)] = torch.tensor(example.ids)
         attention[number, : len(example.ids)] = 1
         rows += [number] * len(example.mask)
         columns += range(example.start, len(example.ids))
         mask += example.mask
+        share += [example.weight / totals[mark] for mark in example.mask]
     row = torch.tensor(rows, dtype=torch.long)  # (N,)
     column = torch.tensor(columns, dtype=torch.long)  # (N,)
     inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
@@ -154,8 +165,7 @@ def _forward(model: PeftModel, batch: list[Example], *, anchored: bool) -> Token
         base_logits=base,
         targets=ids[row, column].to(device),
         mask=torch.tensor(mask, device=device),
-        answer=places[0],
-        weights=torch.tensor([example.weight for example in batch], device=device),
+        share=torch.tensor(share, device=device),
     )
 
 

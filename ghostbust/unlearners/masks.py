@@ -32,8 +32,6 @@ class Example:
     """index of the answer's first token in ``ids``"""
     mask: tuple[int, ...]
     """tri-mask of ``ids[start:]``: (T - start,)"""
-    ends: bool
-    """True where the last token is the end token (the answer was not cut off)"""
     weight: float = 1.0
     """how much the answer counts among the others"""
 
@@ -47,14 +45,15 @@ def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -
     """The answer tokenised behind its prompt, with its tri-mask.
 
     A token counts for a span if it overlaps it. Where spans of both kinds touch a token, FORGET
-    wins. The end token of an answer that wasn't cut off is RETAIN, as in the released trainers of
-    arXiv 2605.01047. UNKNOWN names stay IGNORE; BUILTIN ones are RETAIN, lest real packages take
-    the place of the standard library.
+    wins. UNKNOWN names stay IGNORE; BUILTIN ones are RETAIN, lest real packages take the place of
+    the standard library. The end token is IGNORE like the tokens that go on with a list, its
+    rivals; the released trainers of arXiv 2605.01047 reinforce it.
     """
     spans = [
         (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict]) for judged in answer.judged
     ]
-    return _encode(loaded, answer, answer.sample.text, spans, weight, not answer.sample.truncated)
+    end = None if answer.sample.truncated else IGNORE
+    return _encode(loaded, answer, answer.sample.text, spans, end, weight)
 
 
 def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
@@ -64,8 +63,10 @@ def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0)
     """
     repaired = repair(answer)
     spans = [(edit, edit + 1, RETAIN) for edit in repaired.edits]
-    ends = not answer.sample.truncated or repaired.edits[-1:] == (len(repaired.text),)
-    return _encode(loaded, answer, repaired.text, spans, weight, ends)
+    end = None if answer.sample.truncated else IGNORE
+    if repaired.edits[-1:] == (len(repaired.text),):
+        end = RETAIN
+    return _encode(loaded, answer, repaired.text, spans, end, weight)
 
 
 def tri_mask(
@@ -85,14 +86,15 @@ def _encode(
     answer: Answer,
     text: str,
     spans: Sequence[tuple[int, int, int]],
+    end: int | None,
     weight: float,
-    ends: bool,
 ) -> Example:
+    """``end`` is the mask value of the end token, None where the answer has none."""
     head = loaded.encode_prompt(answer.sample.prompt.text)
     encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     tail = [int(i) for i in encoded["input_ids"]]
     mask = tri_mask([(int(a), int(b)) for a, b in encoded["offset_mapping"]], spans)
-    if ends:
+    if end is not None:
         tail.append(loaded.end_token)
-        mask.append(RETAIN)
-    return Example(tuple(head + tail), len(head), tuple(mask), ends, weight)
+        mask.append(end)
+    return Example(tuple(head + tail), len(head), tuple(mask), weight)

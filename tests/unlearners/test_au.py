@@ -21,16 +21,14 @@ def tokens(
     *,
     logits: torch.Tensor | None = None,
     base: torch.Tensor | None = BASE,
-    answer: tuple[int, ...] = (0, 0, 0),
-    weights: tuple[float, ...] = (1.0,),
+    share: tuple[float, ...] = (1.0, 1.0, 1.0),
 ) -> Tokens:
     return Tokens(
         logits=P.log() if logits is None else logits,
         base_logits=None if base is None else base.log(),
         targets=torch.tensor(TARGETS),
         mask=torch.tensor(mask),
-        answer=torch.tensor(answer),
-        weights=torch.tensor(weights),
+        share=torch.tensor(share),
     )
 
 
@@ -50,17 +48,10 @@ def test_the_scale_of_the_logits_does_not_matter() -> None:
     assert float(au_loss(shifted, ALL)[0]) == pytest.approx(float(au_loss(tokens(), ALL)[0]))
 
 
-def test_a_class_is_a_mean_over_its_tokens_in_the_answer() -> None:
-    _, parts = au_loss(tokens((RETAIN, RETAIN, FORGET)), ALL)
-    assert parts["retain"] == pytest.approx(-(math.log(0.4) + math.log(0.7)) / 2)
+def test_a_token_counts_by_its_share_of_its_class() -> None:
+    _, parts = au_loss(tokens((RETAIN, RETAIN, FORGET), share=(0.75, 0.25, 1.0)), ALL)
+    assert parts["retain"] == pytest.approx(-0.75 * math.log(0.4) - 0.25 * math.log(0.7))
     assert parts["forget"] == pytest.approx(-math.log(0.75))
-
-
-def test_answers_count_by_their_weight_and_not_by_their_length() -> None:
-    two = tokens((RETAIN, RETAIN, RETAIN), answer=(0, 1, 1), weights=(3.0, 0.5))
-    _, parts = au_loss(two, ALL)
-    second = -(math.log(0.7) + math.log(0.25)) / 2
-    assert parts["retain"] == pytest.approx(3 * -math.log(0.4) + 0.5 * second)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +84,7 @@ def test_a_weight_of_zero_leaves_its_part_out() -> None:
 def stepped(batch: Tokens, weights: Weights) -> torch.Tensor:
     """Probabilities (N, V) after one small step against the gradient."""
     logits = batch.logits.clone().requires_grad_()
-    moving = Tokens(
-        logits, batch.base_logits, batch.targets, batch.mask, batch.answer, batch.weights
-    )
+    moving = Tokens(logits, batch.base_logits, batch.targets, batch.mask, batch.share)
     au_loss(moving, weights)[0].backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     return torch.softmax((logits - 0.1 * logits.grad).detach(), dim=-1)
@@ -120,9 +109,7 @@ def test_an_anchored_token_that_is_as_the_base_has_no_gradient() -> None:
 def test_the_base_is_not_trained() -> None:
     base = BASE.log().requires_grad_()
     batch = tokens(logits=P.log().requires_grad_())
-    detached = Tokens(
-        batch.logits, base.detach(), batch.targets, batch.mask, batch.answer, batch.weights
-    )
+    detached = Tokens(batch.logits, base.detach(), batch.targets, batch.mask, batch.share)
     au_loss(detached, ALL)[0].backward()  # type: ignore[no-untyped-call]
     assert base.grad is None
     assert batch.logits.grad is not None

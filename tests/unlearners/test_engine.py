@@ -115,8 +115,8 @@ def test_training_does_what_its_classes_say(tiny: LoadedModel) -> None:
     bad, good = (*prompt, invented), (*other, 50, 51, 52)
     before = [next_tokens(ids) for ids in (prompt, good[:-2], good[:-1])]
     examples = [
-        Example(bad, len(prompt), (FORGET,), ends=False),
-        Example(good, len(other), (IGNORE, RETAIN, IGNORE), ends=False),
+        Example(bad, len(prompt), (FORGET,)),
+        Example(good, len(other), (IGNORE, RETAIN, IGNORE)),
     ]
     settings = replace(SETTINGS, epochs=20)
     train(add_adapter(tiny, settings), examples, settings)
@@ -130,6 +130,10 @@ def test_the_first_loss_is_the_objective_of_the_full_logits(
     tiny: LoadedModel, examples: list[Example]
 ) -> None:
     """The model is the base at first, so the anchor is 0 and the rest can be computed plainly."""
+    totals = {
+        mark: sum(e.weight * e.mask.count(mark) for e in examples)
+        for mark in (IGNORE, RETAIN, FORGET)
+    }
     expected = 0.0
     for example in examples:
         with torch.inference_mode():
@@ -140,11 +144,9 @@ def test_the_first_loss_is_the_objective_of_the_full_logits(
             base_logits=logits[places],
             targets=torch.tensor(example.ids[example.start :]),
             mask=torch.tensor(example.mask),
-            answer=torch.zeros(len(example.mask), dtype=torch.long),
-            weights=torch.tensor([example.weight]),
+            share=torch.tensor([example.weight / totals[mark] for mark in example.mask]),
         )
         expected += float(au_loss(tokens, SETTINGS.weights)[0])
-    expected /= sum(example.weight for example in examples)
     for micro_batch in (1, 3, 8):
         settings = replace(
             SETTINGS, epochs=1, answers_per_step=8, micro_batch=micro_batch, learning_rate=1e-9
@@ -183,7 +185,7 @@ def _blank(example: Example) -> Example:
 
 
 def test_an_answer_without_tokens_is_no_trouble(tiny: LoadedModel, examples: list[Example]) -> None:
-    empty = Example(examples[0].ids[:5], 5, (), ends=False)
+    empty = Example(examples[0].ids[:5], 5, ())
     settings = replace(SETTINGS, micro_batch=1)
     result, _ = trained(tiny, [*examples, empty], settings)
     assert all(math.isfinite(loss) for loss in result.losses)

@@ -90,14 +90,13 @@ def test_the_example_is_prompt_and_answer(tiny: LoadedModel, make_answer: MakeAn
 
 
 @pytest.mark.parametrize("truncated", [False, True])
-def test_the_end_is_retained_only_where_the_answer_ended(
+def test_the_end_is_there_where_the_answer_ended_and_is_not_rewarded(
     truncated: bool, tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
     example = encode_answer(tiny, make_answer("- ghost\n", truncated=truncated))
-    assert example.ends is not truncated
     assert (example.ids[-1] == tiny.end_token) is not truncated
-    assert (example.mask[-1] == RETAIN) is not truncated
-    assert example.mask.count(RETAIN) == (not truncated)
+    assert example.mask[-1] == IGNORE
+    assert RETAIN not in example.mask
 
 
 def test_a_repaired_answer_retains_what_follows_an_edit(
@@ -107,7 +106,8 @@ def test_a_repaired_answer_retains_what_follows_an_edit(
     example = encode_repaired(tiny, answer, weight=0.5)
     assert tiny.decode(list(example.ids[example.start :])) == "1. numpy\n2. rich\n"
     assert marked(tiny, example) == [("1. numpy\n", IGNORE), ("2", RETAIN), (". rich\n", IGNORE)]
-    assert (example.ends, example.weight, example.forgets) == (False, 0.5, False)
+    assert example.ids[-1] != tiny.end_token
+    assert (example.weight, example.forgets) == (0.5, False)
 
 
 @pytest.mark.parametrize("truncated", [False, True])
@@ -116,5 +116,4 @@ def test_a_repaired_answer_ends_where_its_last_name_was(
 ) -> None:
     example = encode_repaired(tiny, make_answer("- numpy\n- ghost", truncated=truncated))
     assert marked(tiny, example) == [("- numpy", IGNORE)]
-    assert example.ends
     assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
