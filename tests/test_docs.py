@@ -16,8 +16,9 @@ PAGES = sorted(DOCS.rglob("*.md"))
 
 
 def links(page: Path) -> Iterator[Path]:
-    """The files that a page links to; addresses of the web are left out."""
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+    """The files that a page links to; addresses of the web, and examples in code, are left out."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.S)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         if "://" not in target:
             yield (page.parent / target).resolve()
 

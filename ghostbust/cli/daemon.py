@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ghostbust.cli.options import ConfigOption, HomeOption
-from ghostbust.cli.output import visible
+from ghostbust.shown import visible
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
 from ghostbust.cli.rounds import report_round, round_document
 from ghostbust.cli.sweep import invented_names
-from ghostbust.redact import redact
+from ghostbust.shown import redact
 
 if TYPE_CHECKING:
     from ghostbust.loop.demo import DemoOutcome

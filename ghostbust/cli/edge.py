@@ -23,8 +23,8 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from ghostbust.cli.output import visible
 from ghostbust.errors import GhostbustError
+from ghostbust.shown import visible
 
 FINDINGS = 1
 """exit code: something was found, over the limit where there is one"""

@@ -22,15 +22,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ghostbust.shown import visible
+
 PIPED_WIDTH = 160
 """columns of a table whose reader is no terminal and says nothing of its width"""
-
-
-def visible(text: str) -> str:
-    """The text with control, direction and other unprintable characters as ``\\x1b`` and alike."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def cell(text: object, style: str = "") -> Text:

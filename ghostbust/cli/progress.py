@@ -17,7 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ghostbust.cli.output import Output, cell, visible
+from ghostbust.cli.output import Output, cell
+from ghostbust.shown import visible
 
 
 class Stages:

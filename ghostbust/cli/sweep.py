@@ -22,7 +22,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
-from ghostbust.redact import redact
+from ghostbust.shown import redact
 
 if TYPE_CHECKING:
     from ghostbust.config import Config

@@ -20,9 +20,10 @@ from ghostbust.dashboard.dialog import ReasonDialog
 from ghostbust.dashboard.reading import AdapterView, Snapshot
 from ghostbust.dashboard.rounds_pane import STYLES
 from ghostbust.dashboard.table import Line, StoreTable
-from ghostbust.dashboard.text import amount, cell, figure, visible, when
+from ghostbust.dashboard.text import amount, cell, figure, when
 from ghostbust.errors import GhostbustError
 from ghostbust.home import Home
+from ghostbust.shown import visible
 
 
 class AdaptersPane(Vertical):

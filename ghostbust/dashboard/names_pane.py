@@ -15,7 +15,7 @@ from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, day, figure
 from ghostbust.records import Hallucination, Verdict
-from ghostbust.redact import redact
+from ghostbust.shown import redact
 from ghostbust.store import NameOrder
 
 LONGEST_NAME: Final = 60

@@ -8,15 +8,10 @@ from typing import Final
 
 from rich.text import Text
 
+from ghostbust.shown import visible
+
 MISSING: Final = "–"
 """stands where there is no value"""
-
-
-def visible(text: str) -> str:
-    """The text with control, direction and other unprintable characters as ``\\x1b`` and alike."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def cell(value: object, style: str = "") -> Text:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.output import Output, cell, plain, print_json, table, visible
+from ghostbust.cli.output import Output, cell, plain, print_json, table
 from ghostbust.records import Ecosystem, Flag
+from ghostbust.shown import visible
 
 
 @pytest.mark.parametrize(

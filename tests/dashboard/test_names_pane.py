@@ -9,9 +9,9 @@ from textual.widgets import Input, Static
 from ghostbust.dashboard.board import Dashboard
 from ghostbust.dashboard.names_pane import LONGEST_NAME
 from ghostbust.dashboard.table import StoreTable
-from ghostbust.dashboard.text import visible
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
+from ghostbust.shown import visible
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

@@ -15,9 +15,9 @@ from ghostbust.dashboard.text import (
     figure,
     interval,
     percent,
-    visible,
     when,
 )
+from ghostbust.shown import visible
 
 
 @pytest.mark.parametrize(

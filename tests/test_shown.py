@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.redact import redact
+from ghostbust.shown import redact
 
 
 @pytest.mark.parametrize(
