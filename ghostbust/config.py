@@ -94,18 +94,18 @@ class PromptsSection(Section):
 class TrainingSection(Section):
     """How a round trains its adapter."""
 
-    method: str = "au"
-    """the unlearning method"""
     rank: int = Field(default=16, ge=1)
     """LoRA rank"""
     alpha: int = Field(default=32, ge=1)
     """LoRA alpha: updates are scaled by alpha / rank"""
-    lr: float = Field(default=2e-4, gt=0)
+    lr: float = Field(default=4e-4, gt=0)
     """learning rate"""
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
-    max_answers: int = Field(default=1024, ge=2)
+    max_answers: int = Field(default=140, ge=2)
     """answers in the forget and retain sets together"""
+    repair: float = Field(default=0.25, ge=0)
+    """weight of repaired answers: more of it, and the model names less; 0: none"""
 
 
 class GatesSection(Section):

@@ -131,6 +131,7 @@ def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | No
 
 def training_settings(config: Config, seed: int) -> TrainSettings:
     """How a round trains."""
+    from ghostbust.unlearners.au import Weights
     from ghostbust.unlearners.engine import TrainSettings
 
     training = config.training
@@ -139,6 +140,7 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         alpha=training.alpha,
         learning_rate=training.lr,
         epochs=training.epochs,
+        weights=Weights(repair=training.repair),
         seed=seed,
     )
 

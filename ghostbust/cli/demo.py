@@ -56,6 +56,8 @@ def demo(
         model__name=model,
         registry__mode=registry or "snapshot",
         sampling__max_new_tokens=96,
+        sampling__batch_rows=96,
+        gates__max_new_tokens=160,
     )
     with (
         on_interrupt("what was sampled is kept; the same command goes on from there"),

@@ -26,11 +26,12 @@ from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
 class Weights:
     """The λ of the objective, each ≥ 0, and the share of repaired answers."""
 
-    retain: float
-    forget: float
-    anchor: float
-    repair: float = 0.0
-    """weight of a repaired answer beside an answer; 0: the paper's objective alone"""
+    retain: float = 1.0
+    forget: float = 1.0
+    anchor: float = 1.0
+    repair: float = 0.25
+    """weight of a repaired answer beside an answer; 0: none. It holds the volume: more of it, and
+    the model names less. The default was fitted to the embedded model (docs/log.md, 2026-11-24)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -34,14 +34,14 @@ class TrainSettings:
 
     rank: int = 16
     alpha: int = 32
-    learning_rate: float = 3e-4
-    warmup_steps: int = 10
+    learning_rate: float = 4e-4
+    warmup_steps: int = 5
     weight_decay: float = 0.01
     clip: float = 1.0
     epochs: int = 1
-    answers_per_step: int = 16
+    answers_per_step: int = 8
     micro_batch: int = 8
-    weights: Weights = field(default_factory=lambda: Weights(retain=1.0, forget=0.5, anchor=1.0))
+    weights: Weights = Weights()
     seed: int = 0
 
 
