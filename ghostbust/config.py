@@ -118,7 +118,7 @@ class GatesSection(Section):
     volume_high: float = Field(default=1.25, ge=1)
     """most real names per answer, as a share of the base's"""
     humaneval_tasks: int = Field(default=164, ge=1, le=164)
-    """HumanEval tasks that are run"""
+    """HumanEval tasks that are run; under 100 the two gates that need them can't pass"""
     humaneval_margin: float = Field(default=0.05, gt=0, lt=1)
     """largest fall of pass@1 that is let through"""
     likelihood_margin: float = Field(default=0.02, gt=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ghostbust.cli.edge import FINDINGS, on_interrupt
+from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, on_interrupt
 from ghostbust.cli.options import (
     ConfigOption,
     HomeOption,
@@ -79,7 +80,8 @@ def sweep(
 ) -> None:
     """Sample the model, judge every package it names, log and report the invented ones.
 
-    Exits with 0, or with 1 if the rate is over --fail-over.
+    Exits with 0, or with 1 if the rate is over --fail-over, and with 3 if there is no rate to
+    compare with it.
     """
     from ghostbust.config import load_config, override
     from ghostbust.home import Home
@@ -99,9 +101,17 @@ def sweep(
     with on_interrupt("what was sampled is kept; the same command goes on from there"):
         watched = _watch(place, settings, output, limit, side, adapter, seed)
     _report(output, settings, watched, adapter, seed, reveal, time.monotonic() - started)
-    rate = watched.measurement.rate
-    if fail_over is not None and rate > fail_over:
-        output.note(f"the rate {rate:.3f} is over {fail_over}")
+    if fail_over is not None:
+        _hold_to(fail_over, watched.measurement.rate, output)
+
+
+def _hold_to(most: float, rate: float, output: Output) -> None:
+    """Exits with 1 for a rate over the limit, with 3 where there is none to compare."""
+    if math.isnan(rate):
+        output.note(f"no package could be judged, so there is no rate to hold to {most}")
+        raise typer.Exit(COULD_NOT_ASK)
+    if rate > most:
+        output.note(f"the rate {rate:.3f} is over {most}")
         raise typer.Exit(FINDINGS)
 
 

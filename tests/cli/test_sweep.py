@@ -145,6 +145,13 @@ def test_a_rate_over_the_limit_is_a_finding(sweep: Sweep) -> None:
     assert sweep("--fail-over", 1).exit_code == 0
 
 
+def test_no_rate_is_not_under_the_limit(sweep: Sweep, tiny_model_dir: Path) -> None:
+    result = sweep("--model", tiny_model_dir, "--fail-over", 0.5, "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["rate"] is None
+    assert "there is no rate" in result.stderr
+
+
 def ph_file(tmp_path: Path, secret: str = "Quillfeather") -> Path:
     """Prompts in the format of the package-hallucination benchmark."""
     file = tmp_path / "ph.jsonl"
@@ -230,34 +237,64 @@ def test_a_broken_snapshot_is_one_line(sweep: Sweep, home: Path) -> None:
     assert "registry-pypi.json" in one_line(sweep(), 2)
 
 
-def test_after_a_kill_the_same_command_goes_on(
+# As `python -m ghostbust`, also where whoever runs the tests has SIGINT ignored.
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from ghostbust.__main__ import main; main()"
+)
+
+
+def stopped(model: Path, database: Path, number: int, at: int) -> tuple[int, str]:
+    """A sweep in a process of its own that gets the signal once ``at`` answers are logged.
+
+    Gives its exit code and what it said on standard error.
+    """
+    command = [
+        sys.executable, "-c", PROGRAM, "sweep", "--model", str(model), "--samples", "2",
+        "--registry", "snapshot", "--json", "--quiet", "--limit", "150",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while logged(database) < at:
+            assert time.monotonic() < deadline, "nothing is logged"
+            assert process.poll() is None, "it ended before it could be stopped"
+            time.sleep(0.02)
+        os.kill(process.pid, number)
+        said, complained = process.communicate(timeout=30)
+    assert said == ""
+    return process.returncode, complained
+
+
+def logged(database: Path) -> int:
+    """How many answers the first run has."""
+    if not database.exists():
+        return 0
+    with Store.open(database) as store:
+        return len(store.answers.sampled_keys(1))
+
+
+def test_after_a_kill_and_a_ctrl_c_the_same_command_goes_on(
     sweep: Sweep, home: Path, talking_model_dir: Path, tmp_path: Path
 ) -> None:
-    command = [
-        sys.executable, "-m", "ghostbust", "sweep", "--model", str(talking_model_dir), "--samples",
-        "2", "--registry", "snapshot", "--json", "--quiet", "--limit", "150",
-    ]  # fmt: skip
     database = home / "ghostbust.db"
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as killed:
-        deadline = time.monotonic() + 60
-        logged: set[tuple[str, int]] = set()
-        while len(logged) < 64:
-            assert time.monotonic() < deadline, "nothing is logged"
-            assert killed.poll() is None, "it ended before it could be killed"
-            time.sleep(0.02)
-            if database.exists():
-                with Store.open(database) as store:
-                    logged = store.answers.sampled_keys(1)
-        os.kill(killed.pid, signal.SIGKILL)
-    again = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    told = json.loads(again.stdout)
+    code, said = stopped(talking_model_dir, database, signal.SIGKILL, 64)
+    assert (code, said) == (-signal.SIGKILL, "")
+    code, said = stopped(talking_model_dir, database, signal.SIGINT, 256)
+    assert code == 130
+    assert said == (
+        "ghostbust: interrupted; what was sampled is kept; the same command goes on from there\n"
+    )
+    with Store.open(database) as store:
+        assert store.runs.get(1).status is RunStatus.INTERRUPTED
+        kept = store.answers.sampled_keys(1)
+    told = document(sweep("--samples", 2, "--json", limit=150))
     assert told["run"] == 1
     with Store.open(database) as store:
-        run = store.runs.get(1)
-        assert logged <= store.answers.sampled_keys(1)
+        assert kept <= store.answers.sampled_keys(1)
         assert len(store.answers.sampled_keys(1)) == told["answers"]
-    assert run.status is RunStatus.DONE
-    assert run.measurement is not None
+        assert store.runs.get(1).status is RunStatus.DONE
     whole = tmp_path / "whole"
     whole.mkdir()
     (whole / "ghostbust.toml").write_text(SETTINGS, "utf-8")
