@@ -102,7 +102,7 @@ class TrainingSection(Section):
     """learning rate"""
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
-    max_answers: int = Field(default=140, ge=2)
+    max_answers: int = Field(default=120, ge=2)
     """answers in the forget and retain sets together"""
     repair: float = Field(default=0.25, ge=0)
     """weight of repaired answers: more of it, and the model names less; 0: none"""

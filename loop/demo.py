@@ -18,11 +18,11 @@ from ghostbust.store import RunKind
 class DemoSize:
     """How much is asked. The defaults are what ten minutes on two cores allow."""
 
-    train_tasks: int = 150
+    train_tasks: int = 100
     """tasks the base is asked to find what it invents"""
     train_samples: int = 1
     """completions of each of their prompts"""
-    holdout_tasks: int = 60
+    holdout_tasks: int = 50
     """tasks that measure before and after"""
     holdout_samples: int = 2
     """completions of each of their prompts"""

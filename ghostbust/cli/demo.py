@@ -57,7 +57,7 @@ def demo(
         registry__mode=registry or "snapshot",
         sampling__max_new_tokens=96,
         sampling__batch_rows=96,
-        gates__max_new_tokens=160,
+        gates__max_new_tokens=128,
     )
     with (
         on_interrupt("what was sampled is kept; the same command goes on from there"),

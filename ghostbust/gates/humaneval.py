@@ -25,7 +25,7 @@ GATE = "humaneval"
 ALPHA = 0.05
 STOP = ("\nclass ", "\ndef ", "\n#", "\nif __name__", "\nprint(", "\n```", "\nassert")
 """where a completed function body ends"""
-BLOCK = 32
+BLOCK = 96
 """completions asked for at once, between two looks at the clock"""
 
 TaskResults = Mapping[str, bool]

@@ -81,7 +81,7 @@ class LocalSampler:
         *,
         max_new_tokens: int,
         stop: Sequence[str],
-        batch_size: int = 64,
+        batch_size: int = 96,
     ) -> list[str]:
         """The greedy continuation of each bare text, cut before the first stop text."""
         greedy = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=max_new_tokens)
