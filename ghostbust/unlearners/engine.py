@@ -40,7 +40,8 @@ class TrainSettings:
     clip: float = 1.0
     epochs: int = 1
     answers_per_step: int = 8
-    micro_batch: int = 8
+    micro_batch: int = 4
+    """answers computed at once; twice as many need about twice the memory"""
     weights: Weights = field(default_factory=Weights)
     seed: int = 0
 

@@ -147,6 +147,8 @@ def test_without_train_side_tasks_a_watch_says_so(
     watch(replace(place, tasks=[]))
     assert "no task is on the training side" in caplog.text
     assert store.runs.recent() == []
+    watch(place)
+    assert len(store.runs.recent()) == 1, "tasks that came since are asked"
 
 
 @pytest.fixture
