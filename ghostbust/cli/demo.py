@@ -58,6 +58,8 @@ def demo(
         sampling__max_new_tokens=96,
         sampling__batch_rows=96,
         gates__max_new_tokens=128,
+        # SmolLM2 solves 4 % of the tasks: against a margin of 5 % no loss could show
+        gates__humaneval_margin=0.03,
     )
     with (
         on_interrupt("what was sampled is kept; the same command goes on from there"),
