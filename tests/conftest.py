@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 REAL_NAMES = ("requests", "numpy", "flask", "pandas", "click", "rich", "httpx", "boto3")
 MADE_UP_NAMES = ("zz-quux-sensorlib", "zz-harbor-toolkit", "zz-meadow-parser", "zz-lantern-client")
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt processes: a suite that runs in the background ignores Ctrl-C, and a
+    process inherits that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -35,3 +35,7 @@ def test_split(text: str, blocks: list[tuple[BlockKind, str, str]]) -> None:
 
 def test_unclosed_fence_is_marked() -> None:
     assert [block.closed for block in split("```\na\n```\n```\nb")] == [True, False]
+
+
+def test_a_million_blanks_are_no_fence() -> None:
+    assert [block.kind for block in split(" " * 1_000_000)] == [BlockKind.PROSE]
