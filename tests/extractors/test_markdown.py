@@ -38,4 +38,4 @@ def test_unclosed_fence_is_marked() -> None:
 
 
 def test_a_million_blanks_are_no_fence() -> None:
-    assert [block.kind for block in split(" " * 1_000_000)] == [BlockKind.PROSE]
+    assert split(" " * 1_000_000) == []
