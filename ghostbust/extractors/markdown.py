@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _FENCE = re.compile(
-    r"^(?P<lead>[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]*)?)(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)$", re.M
+    r"^(?P<lead>[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]*)?)(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)$",
+    re.M,
 )
 _TICKS = re.compile(r"`+")
 
