@@ -9,8 +9,7 @@ number of names only where every token weighs the same: with a mean for each ans
 that ends an answer without names weighs as much as all the names of another (docs/log.md). The
 paper's own forget term isn't public. Unlikelihood
 (Welleck et al. 2020, arXiv 1908.04319) is used because it is bounded below by 0 and its gradient
-is largest where the model is most certain of an invention; the released NPO variant reverses its
-sign above p ≈ 0.9995 (see docs/log.md).
+is largest where the model is most certain of an invention.
 """
 
 from __future__ import annotations
