@@ -69,6 +69,15 @@ def write_adapter(
     return manifest
 
 
+def clear_unfinished(adapters: Path) -> None:
+    """Remove what a killed process left half-written in a home's folder of adapters.
+
+    Only for the process that holds the home.
+    """
+    for aside in adapters.glob(".*.part"):
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def read_adapter(folder: Path) -> Manifest:
     """The manifest of a complete adapter, every file checked against its hash.
 

@@ -5,6 +5,7 @@
     HOME/ghostbust.db      everything measured (ghostbust.store)
     HOME/adapters/         one folder for each adapter
     HOME/deployed.json     the pointer to the adapter that serves
+    HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
     HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
     HOME/lock              held by the process that works here
@@ -28,22 +29,29 @@ from ghostbust.errors import BusyError, HomeError
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A home folder that is there and can be written. Made by `Home.open`."""
+    """A home folder. From `Home.open` it is there and can be written."""
 
     path: Path
     """absolute"""
 
     @classmethod
-    def open(cls, path: Path | None) -> Self:
-        """The home folder: ``path``, else $GHOSTBUST_HOME, else the user's data folder.
-
-        Made, with its ``adapters/``, for the user alone (mode 0700) where it isn't there; one
-        that is there keeps its mode. Raises HomeError where it can't be made or written.
+    def find(cls, path: Path | None) -> Self:
+        """Where the home folder is or would be: ``path``, else $GHOSTBUST_HOME, else the user's
+        data folder. Makes nothing.
         """
         folder = (
             path or _from_environment("GHOSTBUST_HOME") or platformdirs.user_data_path("ghostbust")
         )
-        home = cls(Path(os.path.abspath(folder.expanduser())))  # noqa: PTH100
+        return cls(Path(os.path.abspath(folder.expanduser())))  # noqa: PTH100
+
+    @classmethod
+    def open(cls, path: Path | None) -> Self:
+        """The home folder that `find` finds, ready for use.
+
+        Made, with its ``adapters/``, for the user alone (mode 0700) where it isn't there; one
+        that is there keeps its mode. Raises HomeError where it can't be made or written.
+        """
+        home = cls.find(path)
         try:
             home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             home.adapters.mkdir(mode=0o700, exist_ok=True)
@@ -67,6 +75,11 @@ class Home:
     def deployed(self) -> Path:
         """The pointer to the adapter that serves; not there until the first promotion."""
         return self.path / "deployed.json"
+
+    @property
+    def registry(self) -> Path:
+        """The folder of the snapshots that come before those shipped along; may not be there."""
+        return self.path / "registry"
 
     @property
     def config(self) -> Path:

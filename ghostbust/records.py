@@ -310,6 +310,9 @@ class SetSplit:
     """train-side answers without one, those that name nothing included"""
     holdout: tuple[Prompt, ...]
     """held-out prompts, disjoint from the others by family"""
+    probe: tuple[Answer, ...] = ()
+    """train-side answers of the base to other prompts than those it learns from: by them the
+    volume is measured while it trains"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,7 @@ def some_tasks(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
 
 def make_judge(config: Config, home: Home, store: Store) -> Judge:
     """The judge of the settings, which keeps live verdicts in the store. To be closed."""
-    return default_judge(
-        Mode(config.registry.mode), cache=store.lookups, data_dir=home.path / "registry"
-    )
+    return default_judge(Mode(config.registry.mode), cache=store.lookups, data_dir=home.registry)
 
 
 def make_sampler(
@@ -140,6 +138,7 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         alpha=training.alpha,
         learning_rate=training.lr,
         epochs=training.epochs,
+        answers_per_step=training.answers_per_step,
         weights=Weights(repair=training.repair),
         seed=seed,
     )

@@ -6,7 +6,7 @@ process killed in between leaves a pointer to a complete adapter, and `settle` l
 
 from __future__ import annotations
 
-from ghostbust.errors import UsageError
+from ghostbust.errors import ModelError, UsageError
 from ghostbust.home import Home
 from ghostbust.publishers.directory import publish, published
 from ghostbust.records import GateReport, GateVerdict, Promotion, utc_now
@@ -35,12 +35,18 @@ def promote(
 def roll_back(store: Store, home: Home, reason: str) -> Promotion:
     """Let serve what served before the deployed adapter: the one before it, or the bare base.
 
+    One whose folder is incomplete or changed by now is passed over, and the reason says so.
     Raises UsageError where the base serves already.
     """
-    served = _served(store)
-    if served[-1] is None:
+    *earlier, deployed = _served(store)
+    if deployed is None:
         raise UsageError("the base serves already: there is nothing to roll back")
-    return _move(store, home, served[-2], "rollback", reason)
+    while (name := earlier.pop()) is not None:
+        try:
+            return _move(store, home, name, "rollback", reason)
+        except ModelError as exc:
+            reason = f"{reason}; passed over {name}: {exc}"
+    return _move(store, home, None, "rollback", reason)
 
 
 def reject(store: Store, name: str, reason: str) -> None:

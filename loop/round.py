@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ghostbust.errors import GhostbustError, TrainingError
 from ghostbust.gates import CodingTask
@@ -21,6 +21,7 @@ from ghostbust.loop.parts import (
     some_tasks,
     training_settings,
 )
+from ghostbust.loop.probe import VolumeProbe
 from ghostbust.loop.promote import promote
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
@@ -140,12 +141,20 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
     """The model's own train-side answers in the store: what it invents, what it gets right."""
     plan.listener.begin("select what to unlearn and what to keep")
     answers = train_answers(plan.session, base.model, run_id=plan.train_run)
-    most = plan.session.config.training.max_answers
-    return select(answers, holdout, most=most, seed=plan.training.seed)
+    training = plan.session.config.training
+    return select(
+        answers,
+        holdout,
+        most=training.max_answers,
+        probes=training.probes,
+        seed=plan.training.seed,
+    )
 
 
 def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: SetSplit) -> Candidate:
     """A trained adapter in a complete folder."""
+    sampling = replace(plan.sampling, seed=plan.training.seed)
+    probe = VolumeProbe(sets.probe, plan.session.judge, sampling, plan.listener)
     plan.listener.begin(f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep")
     return unlearn(
         sets,
@@ -156,6 +165,7 @@ def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: Set
         cache_dir=plan.session.cache_dir,
         device=plan.session.config.model.device,
         on_step=plan.listener.step,
+        volume=probe if probe.usable else None,
     )
 
 

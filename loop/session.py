@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ghostbust.adapters import clear_unfinished
 from ghostbust.config import Config
 from ghostbust.home import Home, cache_dir
 from ghostbust.loop.parts import make_judge
@@ -38,5 +39,6 @@ def open_session(home: Home, config: Config, *, purpose: str) -> Iterator[Sessio
     ):
         store.mark_interrupted()
         settle(store, home)
+        clear_unfinished(home.adapters)
         with make_judge(config, home, store) as judge:
             yield Session(home, config, store, judge, cache_dir())

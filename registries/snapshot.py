@@ -121,17 +121,17 @@ class Snapshot:
         return Lookup(self.ecosystem, name, verdict, reason, evidence, self.source, taken)
 
     @cached_property
-    def _notes(self) -> list[NameRow]:
+    def notes(self) -> list[NameRow]:
         """The popular names by rank, then the other suspects."""
         return _read_notes(self.path)
 
     @cached_property
     def _ranks(self) -> dict[str, int]:
-        return {row.name: row.rank for row in self._notes if row.rank is not None}
+        return {row.name: row.rank for row in self.notes if row.rank is not None}
 
     @cached_property
     def _suspects(self) -> dict[str, NameRow]:
-        return {row.name: row for row in self._notes if row.reason is not None}
+        return {row.name: row for row in self.notes if row.reason is not None}
 
 
 def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:

@@ -86,7 +86,7 @@ def sync_pypi(
 
 def _rows(listing: Listing, present: Snapshot) -> list[NameRow]:
     """The listed names, with what the present snapshot has noted of them."""
-    noted = {row.name: row for row in present._notes}
+    noted = {row.name: row for row in present.notes}
     return [noted.get(name) or NameRow(name) for name in sorted(listing.names)]
 
 

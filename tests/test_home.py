@@ -45,6 +45,13 @@ def test_the_option_comes_before_the_variable_before_the_users_folder(
     assert Home.open(tmp_path / "option").path == tmp_path / "option"
 
 
+def test_a_home_is_found_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GHOSTBUST_HOME", str(tmp_path / "variable"))
+    assert Home.find(None).path == tmp_path / "variable"
+    assert Home.find(tmp_path / "option").registry == tmp_path / "option" / "registry"
+    assert not (tmp_path / "variable").exists()
+
+
 def test_a_relative_home_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     home = Home.open(Path("home"))

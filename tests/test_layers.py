@@ -29,7 +29,12 @@ MAY_IMPORT = {
     "__init__": set[str](),
 }
 HEAVY = {"torch", "transformers", "peft"}
-HEAVY_AT_THE_TOP = {"samplers/local.py", "samplers/decode.py", "models/heads.py"}
+HEAVY_AT_THE_TOP = {
+    "samplers/local.py",
+    "samplers/decode.py",
+    "samplers/cache.py",
+    "models/heads.py",
+}
 HEAVY_FOLDERS = {"unlearners", "gates"}
 WRITES = {
     "runs": {"start", "resume", "finish", "mark_interrupted"},

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from ghostbust.cli.judging import registry_dir
 from ghostbust.config import Config, load_config
 from ghostbust.errors import GhostbustError
 from ghostbust.home import Home, cache_dir
@@ -195,7 +194,7 @@ def check_disk(home: Home, free_bytes: int | None = None) -> Finding:
 def check_snapshot(ecosystem: Ecosystem, home: Home, now: datetime | None = None) -> Finding:
     """Whether the snapshot in use is whole, by its hashes, and not too old at ``now``."""
     name = f"{ecosystem} snapshot"
-    found = Snapshot.load(find_snapshot(ecosystem, registry_dir(home)))
+    found = Snapshot.load(find_snapshot(ecosystem, home.registry))
     found.verify()
     said = f"{len(found):,} names of {found.date}, hashes right"
     if (now or datetime.now(UTC)).date() - found.date <= OLD_AFTER:

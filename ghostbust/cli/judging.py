@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import platformdirs
-
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup
@@ -18,25 +16,15 @@ from ghostbust.registries.asking import LookupCache
 from ghostbust.registries.judge import Judge, Mode, default_judge
 
 
-def registry_dir(home: Home) -> Path:
-    """The folder of the snapshots that come before those shipped along; may not be there."""
-    return home.path / "registry"
-
-
-def home_if_any(path: Path | None) -> Home:
-    """Where the home folder is or would be; never made here."""
-    return Home((path or platformdirs.user_data_path("ghostbust")).expanduser().absolute())
-
-
 @contextmanager
 def open_judge(mode: Mode, home: Path | None) -> Iterator[Judge]:
     """The judge of `default_judge`, whose cache is the home's database if it has one."""
-    place = home_if_any(home)
+    place = Home.find(home)
     with ExitStack() as stack:
         cache = None
         if mode is not Mode.SNAPSHOT and place.database.is_file():
             cache = _open_cache(place.database, stack)
-        yield stack.enter_context(default_judge(mode, cache=cache, data_dir=registry_dir(place)))
+        yield stack.enter_context(default_judge(mode, cache=cache, data_dir=place.registry))
 
 
 class ForgivingCache:

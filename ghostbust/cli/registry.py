@@ -141,10 +141,10 @@ _SNAPSHOT_COLUMNS = ("ecosystem", "date", "names", "complete", "bytes", "verifie
 
 def _snapshot_row(ecosystem: Ecosystem, home: Path | None) -> dict[str, object]:
     """The snapshot in use, every hash checked; ``problem`` is None for a sound one."""
-    from ghostbust.cli.judging import home_if_any, registry_dir
+    from ghostbust.home import Home
     from ghostbust.registries.snapshot import Snapshot, find_snapshot
 
-    path = find_snapshot(ecosystem, registry_dir(home_if_any(home)))
+    path = find_snapshot(ecosystem, Home.find(home).registry)
     try:
         found = Snapshot.load(path)
         found.verify()
@@ -209,10 +209,9 @@ def _said(value: object) -> str:
 
 def _home_folder(home: Path | None) -> Path:
     """The home's folder of snapshots. Raises HomeError for a home that can't be written."""
-    from ghostbust.cli.judging import registry_dir
     from ghostbust.home import Home
 
-    return registry_dir(Home.open(home))
+    return Home.open(home).registry
 
 
 @contextmanager

@@ -3,32 +3,33 @@
 Why not ``model.generate``: on the CPU two thirds of its time went into growing the key/value
 cache by one column a step and into attention kernels made for long queries (2026-11-23, torch
 2.13, SmolLM2 at batch 32: 37 % cat, 32 % attention, 24 % matrix products). Here the cache has
-room from the start, finished answers leave the batch, completions of one prompt share its
-prefill, and every answer draws from its own random stream, so it doesn't depend on its
-neighbours in the batch.
+room from the start (``cache``), prompts are read with others of their length, completions of one
+prompt share that, answers that are done leave the batch and the next prompts take their place.
+Every answer draws from its own random stream, so it doesn't depend on its neighbours.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
-from transformers.cache_utils import DynamicLayer
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+
+from ghostbust.samplers.cache import attention_for_decoding, joinable, most_columns, with_room
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import DynamicCache, PreTrainedModel
 
 COMPACT_BELOW = 0.75
 """share of unfinished rows under which the finished ones are dropped from the batch"""
 
+REFILL_BELOW = 0.5
+"""share of the allowed rows under which waiting prompts join the batch"""
 
-CPU_CACHE_BYTES = 2**30
-"""what the keys and values of one batch may take on the CPU; on a GPU, half of what is free"""
+PREFILL_TOKENS = 4096
+"""prompt tokens, padding included, that are read in one pass"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,36 @@ class Sampling:
 
 @dataclass
 class _Row:
-    request: Request
+    """An answer under way."""
+
+    key: int
     number: int
-    ids: list[int]
+    draws: list[float]
+    """a uniform draw in [0, 1) for each token that it may have"""
+    ids: list[int] = field(default_factory=list)
     done: bool = False
+
+    @property
+    def draw(self) -> float:
+        """What its next token is drawn with; any number once it is done."""
+        return 0.0 if self.done else self.draws[len(self.ids)]
+
+
+@dataclass
+class _Batch:
+    """Answers that are decoded together."""
+
+    rows: list[_Row]
+    logits: torch.Tensor
+    """predictions of each row's next token: (B, V)"""
+    cache: DynamicCache
+    mask: torch.Tensor
+    """left-padded: (B, T)"""
+
+    @property
+    def unfinished(self) -> list[int]:
+        """Positions of the rows that aren't done."""
+        return [place for place, row in enumerate(self.rows) if not row.done]
 
 
 def decode(
@@ -85,93 +112,128 @@ def decode(
     end_token: int,
     stop: Callable[[list[int]], bool] | None = None,
 ) -> Iterator[Completion]:
-    """Completions as their batch is done; requests are batched by similar prompt length.
+    """Completions as they are done, at most ``batch_rows`` under way unless one request has more.
 
     ``stop`` sees a row's generated ids after each token and ends it by returning True.
     """
-    with torch.inference_mode(), _attention_for_decoding(model):
-        most_columns = _cache_bytes(model) // _column_bytes(model)
-        for batch in _batches(requests, batch_rows, most_columns, sampling.max_new_tokens):
-            yield from _decode_batch(model, batch, sampling, end_token, stop)
+    waiting = deque(sorted(requests, key=lambda request: -len(request.ids)))
+    refill = REFILL_BELOW * batch_rows if joinable(model) else 0
+    batch: _Batch | None = None
+    with torch.inference_mode(), attention_for_decoding(model):
+        limits = (batch_rows, most_columns(model))
+        while waiting or batch is not None:
+            if waiting and (batch is None or len(batch.unfinished) <= refill):
+                batch = _admit(model, waiting, batch, limits, sampling.max_new_tokens)
+            assert batch is not None  # the first request is always admitted
+            draws = torch.tensor([row.draw for row in batch.rows])
+            tokens = choose(batch.logits.float(), draws, sampling)  # (B,)
+            for row, token in zip(batch.rows, tokens.tolist(), strict=True):
+                if row.done:
+                    continue  # not yet dropped from the batch
+                if token != end_token:
+                    row.ids.append(token)
+                ended = token == end_token or (stop is not None and stop(row.ids))
+                row.done = ended or len(row.ids) == sampling.max_new_tokens
+                if row.done:
+                    yield Completion(row.key, row.number, row.ids, truncated=not ended)
+            batch = _step(model, batch, tokens)
 
 
-def _cache_bytes(model: PreTrainedModel) -> int:
-    if model.device.type != "cuda":
-        return CPU_CACHE_BYTES
-    free, _ = torch.cuda.mem_get_info(model.device)
-    return free // 2
+def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch | None:
+    """The batch with its new tokens (B,) read; None where every row is done."""
+    kept = batch.unfinished
+    if not kept:
+        return None
+    if len(kept) <= COMPACT_BELOW * len(batch.rows):
+        places = torch.tensor(kept, device=tokens.device)
+        batch.cache.batch_select_indices(places)
+        batch.rows = [batch.rows[place] for place in kept]
+        batch.mask, tokens = batch.mask[places], tokens[places]
+    batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(batch.rows), 1)], dim=1)
+    batch.logits = model(
+        input_ids=tokens[:, None],
+        attention_mask=batch.mask,
+        position_ids=batch.mask.sum(1, keepdim=True) - 1,
+        past_key_values=batch.cache,
+    ).logits[:, -1]  # (B, V)
+    return batch
 
 
-def _column_bytes(model: PreTrainedModel) -> int:
-    """What one token of one row takes in the cache, keys and values of all layers together."""
-    config = model.config.get_text_config()
-    heads = config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    groups = getattr(config, "num_key_value_heads", None) or heads
-    size = 4 if model.device.type == "cpu" else 2
-    return int(2 * config.num_hidden_layers * groups * width * size)
-
-
-def _batches(
-    requests: Sequence[Request], batch_rows: int, most_columns: int, room: int
-) -> Iterator[list[Request]]:
-    """Requests by falling prompt length, as many together as ``batch_rows`` completions allow.
-
-    A batch's first prompt is its longest: rows · (its length + room) stays within
-    ``most_columns`` unless one request alone is more.
-    """
-    batch: list[Request] = []
-    for request in sorted(requests, key=lambda request: -len(request.ids)):
-        rows = sum(len(r.seeds) for r in batch) + len(request.seeds)
-        columns = rows * (len(batch[0].ids) + room) if batch else 0
-        if batch and (rows > batch_rows or columns > most_columns):
-            yield batch
-            batch = []
-        batch.append(request)
-    if batch:
-        yield batch
-
-
-def _decode_batch(
+def _admit(
     model: PreTrainedModel,
-    batch: list[Request],
-    sampling: Sampling,
-    end_token: int,
-    stop: Callable[[list[int]], bool] | None,
-) -> Iterator[Completion]:
-    logits, cache, mask = _prefill(model, batch, sampling.max_new_tokens)
-    rows = [_Row(r, n, []) for r in batch for n in range(len(r.seeds))]
-    draws = _uniforms(batch, sampling.max_new_tokens)  # (B, max_new)
-    live = list(range(len(rows)))  # batch position -> row
-    for step in range(sampling.max_new_tokens):
-        token = choose(logits.float(), draws[live, step], sampling)  # (B,)
-        unfinished = []
-        for position, (index, chosen) in enumerate(zip(live, token.tolist(), strict=True)):
-            row = rows[index]
-            if row.done:
-                continue  # not yet dropped from the batch
-            if chosen != end_token:
-                row.ids.append(chosen)
-            ended = chosen == end_token or (stop is not None and stop(row.ids))
-            row.done = ended or step + 1 == sampling.max_new_tokens
-            if row.done:
-                yield Completion(row.request.key, row.number, row.ids, truncated=not ended)
-            else:
-                unfinished.append(position)
-        if not unfinished:
-            return
-        if len(unfinished) <= COMPACT_BELOW * len(live):
-            kept = torch.tensor(unfinished, device=token.device)
-            cache.batch_select_indices(kept)
-            mask, token = mask[kept], token[kept]
-            live = [live[position] for position in unfinished]
-        mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)  # (B, T + 1)
-        logits = model(
-            input_ids=token[:, None],
-            attention_mask=mask,
-            position_ids=mask.sum(1, keepdim=True) - 1,
-            past_key_values=cache,
-        ).logits[:, -1]  # (B, V)
+    waiting: deque[Request],
+    batch: _Batch | None,
+    limits: tuple[int, int],
+    room: int,
+) -> _Batch:
+    """The batch joined by as many of the waiting requests as ``limits`` (rows, columns) allow.
+
+    The longest come first, so none that joins is longer than the first: rows · (columns in use +
+    ``room``) stays within the limit unless one request alone is more.
+    """
+    kept = [] if batch is None else batch.unfinished
+    rows, columns = len(kept), 0
+    if batch is not None:
+        columns = int(batch.mask[kept].sum(1).max())
+    taken: list[Request] = []
+    while waiting:
+        rows += len(waiting[0].seeds)
+        columns = max(columns, len(waiting[0].ids))
+        full = rows > limits[0] or rows * (columns + room) > limits[1]
+        if full and (taken or kept):
+            break
+        taken.append(waiting.popleft())
+    if batch is not None and not taken:
+        return batch
+    at_once = PREFILL_TOKENS if joinable(model) else None
+    chunks = list(_chunks(taken, at_once))
+    return _joined(batch, [(chunk, *_prefill(model, chunk)) for chunk in chunks], room)
+
+
+def _chunks(requests: Sequence[Request], tokens: int | None) -> Iterator[list[Request]]:
+    """Requests in their order, by falling length, as many together as ``tokens`` hold."""
+    chunk: list[Request] = []
+    for request in requests:
+        if chunk and tokens is not None and (len(chunk) + 1) * len(chunk[0].ids) > tokens:
+            yield chunk
+            chunk = []
+        chunk.append(request)
+    yield chunk
+
+
+def _joined(
+    batch: _Batch | None,
+    read: Sequence[tuple[list[Request], torch.Tensor, DynamicCache, torch.Tensor]],
+    room: int,
+) -> _Batch:
+    """One batch of what goes on and of the prompts that were read, a row a completion."""
+    rows: list[_Row] = []
+    parts: list[tuple[DynamicCache, torch.Tensor, int]] = []
+    logits: list[torch.Tensor] = []
+    masks: list[torch.Tensor] = []
+    if batch is not None:
+        places = torch.tensor(batch.unfinished, device=batch.mask.device)
+        rows += [batch.rows[place] for place in batch.unfinished]
+        masks.append(batch.mask[places])
+        logits.append(batch.logits[places])
+        parts.append((batch.cache, places, int(masks[0].sum(1).max())))
+    for requests, predicted, cache, mask in read:
+        copies = torch.tensor([len(request.seeds) for request in requests], device=mask.device)
+        places = torch.arange(len(requests), device=mask.device).repeat_interleave(copies)
+        rows += [
+            _Row(request.key, number, _uniforms(seed, room))
+            for request in requests
+            for number, seed in enumerate(request.seeds)
+        ]
+        masks.append(mask[places])
+        logits.append(predicted[places])
+        parts.append((cache, places, mask.shape[1]))
+    longest = max(columns for _, _, columns in parts)
+    padded = [
+        torch.nn.functional.pad(mask[:, -columns:], (longest - columns, 0))
+        for mask, (_, _, columns) in zip(masks, parts, strict=True)
+    ]
+    return _Batch(rows, torch.cat(logits), with_room(parts, room), torch.cat(padded))
 
 
 def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> torch.Tensor:
@@ -194,14 +256,14 @@ def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> tor
 
 
 def _prefill(
-    model: PreTrainedModel, batch: list[Request], room: int
+    model: PreTrainedModel, requests: Sequence[Request]
 ) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
-    """Last logits (B, V), cache and mask (B, T) of the left-padded prompts, a row a completion."""
+    """Last logits (R, V), cache and mask (R, T) of the left-padded prompts."""
     device = model.device
-    longest = max(len(request.ids) for request in batch)
-    ids = torch.zeros(len(batch), longest, dtype=torch.long)
-    mask = torch.zeros(len(batch), longest, dtype=torch.long)
-    for i, request in enumerate(batch):
+    longest = max(len(request.ids) for request in requests)
+    ids = torch.zeros(len(requests), longest, dtype=torch.long)
+    mask = torch.zeros(len(requests), longest, dtype=torch.long)
+    for i, request in enumerate(requests):
         ids[i, longest - len(request.ids) :] = torch.tensor(request.ids)
         mask[i, longest - len(request.ids) :] = 1
     ids, mask = ids.to(device), mask.to(device)
@@ -214,102 +276,10 @@ def _prefill(
         # embedding then copies that matrix once a row (torch 2.13 on the CPU)
         logits_to_keep=torch.tensor([longest - 1], device=device),
     )
-    copies = torch.tensor([len(request.seeds) for request in batch], device=device)
-    rows = torch.arange(len(batch), device=device).repeat_interleave(copies)
-    cache = output.past_key_values
-    cache.layers = [_with_room(layer, rows, room) for layer in cache.layers]
-    return output.logits[rows, -1], cache, mask[rows]
+    return output.logits[:, -1], output.past_key_values, mask
 
 
-def _uniforms(batch: list[Request], count: int) -> torch.Tensor:
-    """Uniform draws in [0, 1): (B, count), each row from the stream of its own seed."""
-    rows = []
-    for request in batch:
-        for seed in request.seeds:
-            generator = torch.Generator().manual_seed(seed)
-            rows.append(torch.rand(count, generator=generator))
-    return torch.stack(rows)
-
-
-class _RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """A cache layer with room for the answer, written in place instead of grown by copying."""
-
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor, room: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        batch, heads, length, width = keys.shape
-        # fp32 on the CPU: bf16 products of a strided view fall back to a slow kernel there
-        dtype = torch.float32 if keys.device.type == "cpu" else keys.dtype
-        shape = (batch, heads, length + room, width)
-        self._keys = torch.zeros(shape, dtype=dtype, device=keys.device)
-        self._values = torch.zeros(shape, dtype=dtype, device=keys.device)
-        self.dtype, self.device, self.is_initialized = dtype, keys.device, True
-        self._length = 0
-        self.update(keys, values)
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the new columns behind the last ones; both returned as (B, N, T, D) views."""
-        end = self._length + key_states.shape[-2]
-        self._keys[:, :, self._length : end] = key_states
-        self._values[:, :, self._length : end] = value_states
-        self._length = end
-        self.keys, self.values = self._keys[:, :, :end], self._values[:, :, :end]
-        return self.keys, self.values
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep these rows of the batch."""
-        self._keys, self._values = self._keys[indices], self._values[indices]
-        end = self._length
-        self.keys, self.values = self._keys[:, :, :end], self._values[:, :, :end]
-
-
-def _with_room(layer: Any, rows: torch.Tensor, room: int) -> Any:
-    """The layer with one row a completion; plain full-attention layers also get room to grow."""
-    layer.batch_select_indices(rows)
-    if type(layer) is DynamicLayer and layer.keys is not None and layer.values is not None:
-        return _RoomyLayer(layer.keys, layer.values, room)
-    return layer
-
-
-def _grouped_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    **options: Any,
-) -> tuple[torch.Tensor, None]:
-    """One query token against the cache (B, N, T, D) without repeating grouped heads; fp32."""
-    batch, heads, length, width = query.shape
-    if length > 1 or options.get("softcap") is not None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    groups = key.shape[1]
-    scaling = options.get("scaling") or width**-0.5
-    q = query.reshape(batch, groups, heads // groups, width).to(key.dtype)  # (B, N, G, D)
-    scores = torch.matmul(q, key.transpose(2, 3)).float() * scaling  # (B, N, G, T)
-    if attention_mask is not None:
-        scores = scores.masked_fill(~attention_mask, float("-inf"))
-    mixed = torch.matmul(torch.softmax(scores, -1).to(value.dtype), value)  # (B, N, G, D)
-    return mixed.reshape(batch, 1, heads, width).to(query.dtype), None
-
-
-AttentionInterface.register("ghostbust_decode", _grouped_attention)
-AttentionMaskInterface.register("ghostbust_decode", sdpa_mask)
-
-
-class _attention_for_decoding:  # noqa: N801
-    """Context in which a CPU model that would use sdpa uses the decoding attention instead."""
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        self._model = model
-        self._before = model.config._attn_implementation
-        self._swap = model.device.type == "cpu" and self._before == "sdpa"
-
-    def __enter__(self) -> None:
-        if self._swap:
-            self._model.set_attn_implementation("ghostbust_decode")
-
-    def __exit__(self, *_: object) -> None:
-        if self._swap:
-            self._model.set_attn_implementation(self._before)
+def _uniforms(seed: int, count: int) -> list[float]:
+    """Uniform draws in [0, 1) from the stream of a seed."""
+    drawn: list[float] = torch.rand(count, generator=torch.Generator().manual_seed(seed)).tolist()
+    return drawn

@@ -39,7 +39,7 @@ class TrainSettings:
     weight_decay: float = 0.01
     clip: float = 1.0
     epochs: int = 1
-    answers_per_step: int = 8
+    answers_per_step: int = 5
     micro_batch: int = 4
     """answers computed at once; twice as many need about twice the memory"""
     weights: Weights = field(default_factory=Weights)
@@ -76,53 +76,94 @@ def add_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:
         return get_peft_model(loaded.model, config)
 
 
-def train(
-    model: PeftModel,
-    examples: Sequence[Example],
-    settings: TrainSettings,
-    *,
-    on_step: Callable[[int, int, float], None] | None = None,
-) -> TrainResult:
-    """Train the model's adapter in place; ``on_step`` hears (step, of, loss).
+class Trainer:
+    """An adapter under training, stretch by stretch; the optimizer's state lives on between them.
 
-    Raises TrainingError where there is nothing to learn from, a loss is not finite, or the
-    adapter didn't move.
+    Trains the model's adapter in place.
     """
-    _check_masks(examples)
-    started = time.monotonic()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    before = [p.detach().clone() for p in parameters]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps = list(_steps(examples, settings))
-    losses = []
-    model.train()
-    for number, step in enumerate(steps, start=1):
-        for group in optimizer.param_groups:
+
+    def __init__(
+        self,
+        model: PeftModel,
+        settings: TrainSettings,
+        on_step: Callable[[int, int, float], None] | None = None,
+    ) -> None:
+        """``on_step`` hears (step, of, loss)."""
+        self._model = model
+        self._settings = settings
+        self._on_step = on_step
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._before = self.weights()
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self._losses: list[float] = []
+        self._started = time.monotonic()
+
+    @property
+    def steps(self) -> int:
+        """How many optimizer steps were made."""
+        return len(self._losses)
+
+    def run(self, examples: Sequence[Example], *, to_come: int = 0) -> None:
+        """Train on the examples, every epoch in a new order; ``to_come`` steps are to follow.
+
+        Raises TrainingError where the first examples hold nothing to unlearn, and where a loss is
+        not finite.
+        """
+        if not self._losses:
+            _check_masks(examples)
+        steps = list(_steps(examples, self._settings))
+        total = len(self._losses) + len(steps) + to_come
+        self._model.train()
+        for step in steps:
+            self._step(step)
+            if self._on_step is not None:
+                self._on_step(len(self._losses), total, self._losses[-1])
+        self._model.eval()
+
+    def weights(self) -> list[torch.Tensor]:
+        """A copy of the adapter's weights."""
+        return [p.detach().clone() for p in self._parameters]
+
+    def move_back(self, earlier: Sequence[torch.Tensor], share: float) -> None:
+        """Set the weights to a point between ``earlier`` ones (share 0) and now (share 1)."""
+        with torch.no_grad():
+            for parameter, before in zip(self._parameters, earlier, strict=True):
+                parameter.copy_(torch.lerp(before, parameter, share))
+
+    def result(self) -> TrainResult:
+        """What the training did. Raises TrainingError where the adapter didn't move."""
+        changes = (p - b for p, b in zip(self.weights(), self._before, strict=True))
+        moved = math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
+        if not moved > 0:
+            raise TrainingError("training left the adapter as it was: no gradient reached it")
+        return TrainResult(
+            len(self._losses), tuple(self._losses), moved, time.monotonic() - self._started
+        )
+
+    def _step(self, step: list[Example]) -> None:
+        settings, number = self._settings, len(self._losses) + 1
+        for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, number / settings.warmup_steps)
         totals = _class_totals(step)
         loss = 0.0
         for batch in _micro_batches(step, settings.micro_batch):
-            tokens = _forward(model, batch, totals, anchored=settings.weights.anchor > 0)
+            tokens = _forward(self._model, batch, totals, anchored=settings.weights.anchor > 0)
             batch_loss, _ = au_loss(tokens, settings.weights)
             batch_loss.backward()  # type: ignore[no-untyped-call]
             loss += float(batch_loss.detach())
         if not math.isfinite(loss):
             raise TrainingError(f"the loss became {loss} at step {number}: lower the learning rate")
-        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(loss)
-        if on_step is not None:
-            on_step(number, len(steps), loss)
-    model.eval()
-    with torch.no_grad():
-        changes = (p - b for p, b in zip(parameters, before, strict=True))
-        moved = math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
-    if not moved > 0:
-        raise TrainingError("training left the adapter as it was: no gradient reached it")
-    return TrainResult(len(losses), tuple(losses), moved, time.monotonic() - started)
+        torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._losses.append(loss)
+
+
+def count_steps(examples: int, settings: TrainSettings) -> int:
+    """How many optimizer steps so many examples make, all epochs together."""
+    return settings.epochs * math.ceil(examples / settings.answers_per_step)
 
 
 def _class_totals(step: list[Example]) -> dict[int, float]:
@@ -176,13 +217,20 @@ def _check_masks(examples: Sequence[Example]) -> None:
 
 
 def _steps(examples: Sequence[Example], settings: TrainSettings) -> Iterator[list[Example]]:
-    """The answers of each optimizer step: every epoch in a new seeded order."""
+    """The answers of each optimizer step: every epoch in a new seeded order.
+
+    Answers to forget, repaired ones and the others are dealt evenly, so that every step sees
+    about as much of each: by chance alone some saw no invention at all.
+    """
     rng = random.Random(settings.seed)  # noqa: S311
     for _ in range(settings.epochs):
         order = list(examples)
         rng.shuffle(order)
-        for start in range(0, len(order), settings.answers_per_step):
-            yield order[start : start + settings.answers_per_step]
+        order.sort(key=lambda example: (example.forgets, example.repaired))
+        count = math.ceil(len(order) / settings.answers_per_step)
+        steps = [order[first::count] for first in range(count)]
+        rng.shuffle(steps)
+        yield from steps
 
 
 def _micro_batches(step: list[Example], size: int) -> Iterator[list[Example]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
@@ -34,6 +34,8 @@ class Example:
     """tri-mask of ``ids[start:]``: (T - start,)"""
     weight: float = 1.0
     """how much the answer counts among the others"""
+    repaired: bool = False
+    """True for an answer without the inventions that it had"""
 
     @property
     def forgets(self) -> bool:
@@ -66,7 +68,8 @@ def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0)
     end = None if answer.sample.truncated else IGNORE
     if repaired.edits[-1:] == (len(repaired.text),):
         end = RETAIN
-    return _encode(loaded, answer, repaired.text, spans, end, weight)
+    example = _encode(loaded, answer, repaired.text, spans, end, weight)
+    return replace(example, repaired=True)
 
 
 def tri_mask(

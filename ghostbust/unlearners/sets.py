@@ -17,9 +17,12 @@ def select(
     holdout: Sequence[Prompt],
     *,
     most: int,
+    probes: int,
     seed: int,
 ) -> SetSplit:
     """At most ``most`` answers, a fair sample of the train side, parted into forget and retain.
+
+    Beside them the base's answers to at most ``probes`` other prompts of the train side.
 
     A fair sample, those that name nothing included, because a set in which every answer names
     packages teaches the model to name more (docs/log.md, 2026-11-24). Answers that repeat
@@ -29,11 +32,12 @@ def select(
     Raises TrainingError where it holds no invented, or no real name to learn from.
     """
     held_out = {prompt.family for prompt in holdout}
+    train_side = [answer for answer in answers if answer.sample.prompt.family not in held_out]
     usable: dict[tuple[str, str], Answer] = {}
-    for answer in answers:
+    for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
         short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
-        if prompt.family not in held_out and text.strip() and short:
+        if text.strip() and short:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: a.sample.id)
     chosen = [usable[key] for key in sorted(usable)]
@@ -47,4 +51,21 @@ def select(
         forget=tuple(answer for answer in chosen if answer.invented),
         retain=tuple(answer for answer in chosen if not answer.invented),
         holdout=tuple(holdout),
+        probe=_probe(train_side, chosen, most=probes, seed=seed),
+    )
+
+
+def _probe(
+    train_side: Iterable[Answer], chosen: Iterable[Answer], *, most: int, seed: int
+) -> tuple[Answer, ...]:
+    """All the base's answers, empty ones and long lists too, to ``most`` prompts not ``chosen``."""
+    learnt = {answer.sample.prompt.id for answer in chosen}
+    by_prompt: dict[str, dict[str, Answer]] = {}
+    for answer in train_side:
+        if answer.sample.adapter is None and answer.sample.prompt.id not in learnt:
+            by_prompt.setdefault(answer.sample.prompt.id, {})[answer.sample.id] = answer
+    prompts = sorted(by_prompt)
+    random.Random(seed).shuffle(prompts)  # noqa: S311
+    return tuple(
+        by_prompt[prompt][key] for prompt in prompts[:most] for key in sorted(by_prompt[prompt])
     )

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from ghostbust.adapters import write_adapter
-from ghostbust.models.load import load_model
-from ghostbust.records import Candidate, SetSplit, content_id
-from ghostbust.unlearners.engine import TrainSettings, add_adapter, train
-from ghostbust.unlearners.masks import encode_answer, encode_repaired
+from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.records import Answer, Candidate, SetSplit, content_id
+from ghostbust.unlearners.engine import (
+    Trainer,
+    TrainResult,
+    TrainSettings,
+    add_adapter,
+    count_steps,
+)
+from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
+from ghostbust.unlearners.trim import LOWER, Look, trim
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 METHOD = "au-repair"
+
+TRIM_SHARE = 0.25
+"""share of the answers that is kept for trimming the volume, where it can be measured"""
 
 
 def unlearn(
@@ -25,36 +41,34 @@ def unlearn(
     cache_dir: Path,
     device: str | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
+    volume: Callable[[LoadedModel], float] | None = None,
 ) -> Candidate:
     """Train a fresh adapter on the base and write it to a new folder under ``adapters``.
+
+    ``volume`` gives the real names per answer of the model under training, as a multiple of the
+    base's; without it, nothing keeps the volume where it was.
 
     Raises ModelError, TrainingError or HomeError; then no folder is left.
     """
     loaded = load_model(model, cache_dir, device=device)
     adapted = add_adapter(loaded, settings)
+    under_training = replace(loaded, model=cast("PreTrainedModel", adapted))
+    trainer = Trainer(adapted, settings, on_step)
+    looks: tuple[Look, ...] = ()
     answers = sets.forget + sets.retain
-    examples = [encode_answer(loaded, answer) for answer in answers]
-    if settings.weights.repair:
-        examples += [
-            encode_repaired(loaded, answer, weight=settings.weights.repair)
-            for answer in sets.forget
-        ]
-    result = train(adapted, examples, settings, on_step=on_step)
-    data = content_id(*sorted(answer.sample.id for answer in answers))
-    name = f"round-{round_id:04d}-{content_id(model, data, repr(settings))[:8]}"
-    facts = {
-        "round": round_id,
-        "method": METHOD,
-        "settings": asdict(settings),
-        "answers": {"forget": len(sets.forget), "retain": len(sets.retain), "id": data},
-        "steps": result.steps,
-        "losses": [round(loss, 5) for loss in result.losses],
-        "moved": result.moved,
-    }
+    if volume is None:
+        trainer.run(_encode(loaded, answers, settings.weights.repair))
+    else:
+        main, rest = _part(sets, settings.seed)
+        to_come = count_steps(len(_encode(loaded, rest, LOWER)), settings)
+        trainer.run(_encode(loaded, main, settings.weights.repair), to_come=to_come)
+        looks = trim(trainer, partial(_encode, loaded, rest), partial(volume, under_training))
+    result = trainer.result()
+    name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
     write_adapter(
         adapters / name,
         model=model,
-        facts=facts,
+        facts=_facts(round_id, settings, sets, result, looks),
         save=lambda folder: adapted.save_pretrained(str(folder)),
     )
     return Candidate(
@@ -67,3 +81,54 @@ def unlearn(
         final_loss=result.losses[-1],
         train_s=result.train_s,
     )
+
+
+def _encode(loaded: LoadedModel, answers: Sequence[Answer], repair: float) -> list[Example]:
+    """The answers, and those with inventions once more without them at weight ``repair``."""
+    examples = [encode_answer(loaded, answer) for answer in answers]
+    if repair:
+        examples += [
+            encode_repaired(loaded, answer, weight=repair) for answer in answers if answer.invented
+        ]
+    return examples
+
+
+def _part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
+    """The answers to begin with and those kept for the trim, as many with inventions in each."""
+    main: list[Answer] = []
+    rest: list[Answer] = []
+    for answers in (sets.forget, sets.retain):
+        order = sorted(answers, key=lambda answer: answer.sample.id)
+        random.Random(seed).shuffle(order)  # noqa: S311
+        kept = round(TRIM_SHARE * len(order))
+        main += order[kept:]
+        rest += order[:kept]
+    return main, rest
+
+
+def _data_id(answers: Sequence[Answer]) -> str:
+    return content_id(*sorted(answer.sample.id for answer in answers))
+
+
+def _facts(
+    round_id: int,
+    settings: TrainSettings,
+    sets: SetSplit,
+    result: TrainResult,
+    looks: Sequence[Look],
+) -> dict[str, object]:
+    """What the manifest says of the training."""
+    return {
+        "round": round_id,
+        "method": METHOD,
+        "settings": asdict(settings),
+        "answers": {
+            "forget": len(sets.forget),
+            "retain": len(sets.retain),
+            "id": _data_id(sets.forget + sets.retain),
+        },
+        "steps": result.steps,
+        "losses": [round(loss, 5) for loss in result.losses],
+        "moved": result.moved,
+        "volume": [{"steps": look.steps, "ratio": round(look.ratio, 4)} for look in looks],
+    }

@@ -9,7 +9,6 @@ import pytest
 
 from ghostbust.cli import doctor_checks as checks
 from ghostbust.cli.doctor_checks import Level
-from ghostbust.cli.judging import registry_dir
 from ghostbust.config import Config, ModelSection
 from ghostbust.errors import EndpointError, SnapshotError
 from ghostbust.home import Home
@@ -103,7 +102,7 @@ def test_a_changed_snapshot(home: Home) -> None:
         ecosystem=Ecosystem.PYPI,
         date=date(2026, 1, 2),
         complete=True,
-        out_dir=registry_dir(home),
+        out_dir=home.registry,
     )
     notes = path.with_name("registry-pypi.tsv")
     notes.write_text(notes.read_text().replace("a\t1", "b\t1"))

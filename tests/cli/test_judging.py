@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.judging import ForgivingCache, home_if_any, open_judge, registry_dir
+from ghostbust.cli.judging import ForgivingCache, open_judge
 from ghostbust.errors import StoreError
+from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
 from ghostbust.registries.judge import Mode
 from ghostbust.registries.name_lists import NameRow
@@ -42,13 +43,6 @@ def test_a_forgiving_cache(broken: bool, found: Lookup | None) -> None:
     assert cache.get_lookup(Ecosystem.PYPI, "a") == found
 
 
-def test_the_home_is_found_and_not_made(tmp_path: Path) -> None:
-    home = home_if_any(tmp_path / "home")
-    assert home.path == tmp_path / "home"
-    assert not home.path.exists()
-    assert home_if_any(None).path.is_absolute()
-
-
 def test_a_home_without_anything(tmp_path: Path) -> None:
     with open_judge(Mode.SNAPSHOT, tmp_path / "home") as judge:
         found = judge.names(Ecosystem.PYPI, ["requests"])["requests"]
@@ -61,7 +55,7 @@ def test_the_snapshots_of_the_home_come_first(tmp_path: Path) -> None:
         ecosystem=Ecosystem.PYPI,
         date=date(2026, 1, 2),
         complete=True,
-        out_dir=registry_dir(home_if_any(tmp_path)),
+        out_dir=Home.find(tmp_path).registry,
     )
     with open_judge(Mode.SNAPSHOT, tmp_path) as judge:
         assert len(judge.snapshots[Ecosystem.PYPI]) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +138,19 @@ def test_after_a_rollback_the_next_goes_back_to_what_served(
     roll_back(store, home, "second was bad")
     let(store, home, third)
     assert roll_back(store, home, "third too").adapter == first
+
+
+def test_a_rollback_passes_over_an_adapter_that_is_gone(
+    home: Home, store: Store, passed: Make
+) -> None:
+    first, second, third = passed(), passed(), passed()
+    for name in (first, second, third):
+        let(store, home, name)
+    shutil.rmtree(home.adapters / second)
+    move = roll_back(store, home, "third was bad")
+    assert (move.adapter, serving(home)) == (first, first)
+    assert move.reason.startswith(f"third was bad; passed over {second}: ")
+    assert roll_back(store, home, "first too").adapter is None
 
 
 def test_only_what_waits_can_be_rejected(home: Home, store: Store, passed: Make) -> None:

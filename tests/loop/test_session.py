@@ -23,6 +23,7 @@ from ghostbust.home import Home
 from ghostbust.store import RunKind, RunSpec, Store
 
 home = Home.open(Path(sys.argv[1]))
+(home.adapters / ".round-0001-aa.part").mkdir()
 with home.exclusive("test"), Store.open(home.database) as store:
     store.runs.start(RunSpec(RunKind.SWEEP, "made-up", None, 1))
     store.rounds.start(model="made-up", method="au", seed=1, settings={})
@@ -56,6 +57,7 @@ def test_what_a_killed_process_left_is_put_in_order(home: Home) -> None:
         assert session.store.runs.get(1).status is RunStatus.INTERRUPTED
         round_ = session.store.rounds.get(1)
         assert (round_.state, round_.reason) == (RoundState.FAILED, "its process was killed")
+        assert list(home.adapters.iterdir()) == []
 
 
 def test_what_cannot_be_used_is_told_and_the_home_let_go(home: Home) -> None:

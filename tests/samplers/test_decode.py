@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from ghostbust.models.load import LoadedModel
-from ghostbust.samplers.decode import Completion, Request, Sampling, choose, decode
+from ghostbust.samplers.decode import PREFILL_TOKENS, Completion, Request, Sampling, choose, decode
 
 GREEDY = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=24)
 WARM = Sampling(temperature=1, top_k=0, top_p=1, max_new_tokens=24)
@@ -120,8 +120,47 @@ def test_neighbours_do_not_matter(kind: str, tiny: LoadedModel) -> None:
         assert ended[key, number].truncated is (end not in whole.ids)
 
 
-def test_batch_size_does_not_matter(tiny: LoadedModel) -> None:
-    assert run(tiny.model, requests(1, 2), WARM, rows=1) == run(tiny.model, requests(1, 2), WARM)
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
+def test_batch_size_does_not_matter(kind: str, rows: int, tiny: LoadedModel) -> None:
+    model = tiny.model if kind == "llama" else small(kind)
+    end = run(model, requests(1, 2), WARM)[0, 0].ids[8]
+    whole = run(model, requests(1, 2), WARM, end=end)
+    assert {each.truncated for each in whole.values()} == {True, False}
+    assert run(model, requests(1, 2), WARM, rows=rows, end=end) == whole
+
+
+def passes(model: PreTrainedModel, asked: Sequence[Request], rows: int, end: int) -> list[Any]:
+    """The shape of the ids (B, T) of every pass through the model."""
+    seen: list[Any] = []
+    hook = model.register_forward_pre_hook(
+        lambda _m, _args, kwargs: seen.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    try:
+        run(model, asked, WARM, rows=rows, end=end)
+    finally:
+        hook.remove()
+    return seen
+
+
+def test_waiting_prompts_take_the_places_of_answers_that_are_done(tiny: LoadedModel) -> None:
+    asked = [Request(key, [40 + key, 9], (key,)) for key in range(12)]
+    found = run(tiny.model, asked, WARM)
+    end = found[0, 0].ids[2]
+    cut = [each.ids.index(end) if end in each.ids else 24 for each in found.values()]
+    seen = passes(tiny.model, asked, 4, end)
+    assert max(rows for rows, _ in seen) <= 4
+    steps = sum(length == 1 for _, length in seen)
+    in_turn = sum(max(cut[first : first + 4]) for first in range(0, 12, 4))
+    assert steps < in_turn, "a batch that ends with its longest answer needs that many"
+
+
+def test_prompts_are_read_with_those_of_their_length(tiny: LoadedModel) -> None:
+    asked = [Request(key, [7] * (8 + key), (0,)) for key in range(200)]
+    seen = passes(tiny.model, asked, 200, NO_END)
+    read = [rows * length for rows, length in seen if length > 1]
+    assert max(read) <= PREFILL_TOKENS
+    assert sum(read) < 1.2 * sum(len(each.ids) for each in asked)
 
 
 def test_seeds_reproduce_and_differ(tiny: LoadedModel) -> None:

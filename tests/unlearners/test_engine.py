@@ -9,13 +9,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from ghostbust.errors import TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
 from ghostbust.unlearners.au import Tokens, Weights, au_loss
-from ghostbust.unlearners.engine import TrainResult, TrainSettings, add_adapter, train
+from ghostbust.unlearners.engine import (
+    Trainer,
+    TrainResult,
+    TrainSettings,
+    _steps,
+    add_adapter,
+    count_steps,
+)
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, encode_answer
 
 MakeAnswer = Callable[..., Answer]
@@ -42,6 +50,13 @@ def examples(tiny: LoadedModel, make_answer: MakeAnswer) -> list[Example]:
     ]
 
 
+def train(model: PeftModel, examples: Sequence[Example], settings: TrainSettings) -> TrainResult:
+    """Train in one stretch."""
+    trainer = Trainer(model, settings)
+    trainer.run(examples)
+    return trainer.result()
+
+
 def trained(
     loaded: LoadedModel, examples: Sequence[Example], settings: TrainSettings = SETTINGS
 ) -> tuple[TrainResult, dict[str, torch.Tensor]]:
@@ -60,7 +75,9 @@ def fresh(folder: Path) -> LoadedModel:
 def test_the_loss_falls_and_the_adapter_moves(tiny: LoadedModel, examples: list[Example]) -> None:
     heard: list[tuple[int, int, float]] = []
     model = add_adapter(tiny, SETTINGS)
-    result = train(model, examples, SETTINGS, on_step=lambda *step: heard.append(step))
+    trainer = Trainer(model, SETTINGS, lambda *step: heard.append(step))
+    trainer.run(examples)
+    result = trainer.result()
     assert result.steps == len(result.losses) == 6
     assert [(number, of) for number, of, _ in heard] == [(n, 6) for n in range(1, 7)]
     assert tuple(loss for _, _, loss in heard) == result.losses
@@ -171,6 +188,45 @@ def test_parts_can_be_left_out(
 ) -> None:
     result, _ = trained(tiny, examples, replace(SETTINGS, weights=weights))
     assert all(math.isfinite(loss) for loss in result.losses)
+
+
+def test_stretches_go_on_where_the_last_one_ended(
+    tiny: LoadedModel, examples: list[Example]
+) -> None:
+    heard: list[tuple[int, int, float]] = []
+    settings = replace(SETTINGS, epochs=1)
+    trainer = Trainer(add_adapter(tiny, settings), settings, lambda *step: heard.append(step))
+    trainer.run(examples, to_come=count_steps(5, settings))
+    trainer.run([example for example in examples if not example.forgets][:5])
+    assert count_steps(5, settings) == 2
+    assert [step[:2] for step in heard] == [(1, 4), (2, 4), (3, 3)]
+    assert trainer.steps == trainer.result().steps == 3
+
+
+def test_weights_can_be_moved_back(tiny: LoadedModel, examples: list[Example]) -> None:
+    trainer = Trainer(add_adapter(tiny, SETTINGS), SETTINGS)
+    trainer.run(examples)
+    earlier = trainer.weights()
+    trainer.run(examples)
+    now = trainer.weights()
+    trainer.move_back(earlier, 1.0)
+    assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), now, strict=True))
+    trainer.move_back(earlier, 0.25)
+    for middle, first, last in zip(trainer.weights(), earlier, now, strict=True):
+        torch.testing.assert_close(middle, 0.75 * first + 0.25 * last)
+    trainer.move_back(earlier, 0.0)
+    assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), earlier, strict=True))
+
+
+def test_every_step_sees_about_as_much_of_each_kind(tiny: LoadedModel) -> None:
+    kinds = [(FORGET, False)] * 8 + [(RETAIN, True)] * 8 + [(RETAIN, False)] * 24
+    examples = [Example((1, 2, 3), 2, (mark,), repaired=rep) for mark, rep in kinds]
+    settings = replace(SETTINGS, answers_per_step=5, epochs=2)
+    steps = list(_steps(examples, settings))
+    assert len(steps) == 2 * 8
+    for step in steps:
+        assert [sum(e.forgets for e in step), sum(e.repaired for e in step)] == [1, 1]
+        assert len(step) == 5
 
 
 def test_nothing_to_unlearn_is_an_error(tiny: LoadedModel, examples: list[Example]) -> None:

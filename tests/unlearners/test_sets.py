@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -31,7 +32,7 @@ HOLDOUT = [
 
 
 def test_sets_are_parted_by_whether_they_invent(answers: list[Answer]) -> None:
-    sets = select(answers, HOLDOUT, most=40, seed=1)
+    sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
     assert len(sets.forget) + len(sets.retain) == 40
     assert all(answer.invented for answer in sets.forget)
     assert not any(answer.invented for answer in sets.retain)
@@ -42,24 +43,48 @@ def test_sets_are_parted_by_whether_they_invent(answers: list[Answer]) -> None:
 def test_held_out_families_never_get_in(answers: list[Answer]) -> None:
     held_out = {prompt.family for prompt in HOLDOUT}
     for seed in range(20):
-        sets = select(answers, HOLDOUT, most=1000, seed=seed)
+        sets = select(answers, HOLDOUT, most=1000, probes=0, seed=seed)
         families = {answer.sample.prompt.family for answer in sets.forget + sets.retain}
         assert families.isdisjoint(held_out)
         assert len(families) == 25
 
 
 def test_the_choice_is_seeded_and_independent_of_order(answers: list[Answer]) -> None:
-    first = select(answers, HOLDOUT, most=20, seed=1)
+    first = select(answers, HOLDOUT, most=20, probes=0, seed=1)
     for seed in range(5):
         shuffled = random.Random(seed).sample(answers, len(answers))
-        assert select(shuffled, HOLDOUT, most=20, seed=1) == first
-    assert select(answers, HOLDOUT, most=20, seed=2) != first
+        assert select(shuffled, HOLDOUT, most=20, probes=0, seed=1) == first
+    assert select(answers, HOLDOUT, most=20, probes=0, seed=2) != first
+
+
+def test_probes_are_the_bases_answers_to_other_prompts(
+    answers: list[Answer], make_answer: MakeAnswer
+) -> None:
+    adapted = [
+        replace(answer, sample=replace(answer.sample, adapter="round-0001-aa"))
+        for answer in answers[:30]
+    ]
+    loop = make_answer("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST + 1)), family="l")
+    empty = make_answer("", family="e")
+    sets = select([*answers, *adapted, loop, empty], HOLDOUT, most=5, probes=10, seed=1)
+    learnt = {answer.sample.prompt.id for answer in sets.forget + sets.retain}
+    held_out = {prompt.family for prompt in HOLDOUT}
+    asked = {answer.sample.prompt.id for answer in sets.probe}
+    assert len(asked) == 10
+    assert asked.isdisjoint(learnt)
+    assert all(answer.sample.adapter is None for answer in sets.probe)
+    assert held_out.isdisjoint(answer.sample.prompt.family for answer in sets.probe)
+    for prompt in asked:
+        mine = {a for a in answers if a.sample.prompt.id == prompt}
+        assert not mine or mine == {a for a in sets.probe if a.sample.prompt.id == prompt}
+    all_of_them = select([*answers, loop, empty], HOLDOUT, most=5, probes=1000, seed=1).probe
+    assert {loop, empty} <= set(all_of_them), "what the base said counts, whatever it was"
 
 
 def test_of_twins_the_same_one_is_taken_in_any_order(make_answer: MakeAnswer) -> None:
     twins = [make_answer("- numpy\n- ghost", seed=seed) for seed in range(6)]
-    (taken,) = select(twins, [], most=9, seed=0).forget
-    assert select(twins[::-1], [], most=9, seed=0).forget == (taken,)
+    (taken,) = select(twins, [], most=9, probes=0, seed=0).forget
+    assert select(twins[::-1], [], most=9, probes=0, seed=0).forget == (taken,)
 
 
 def test_what_says_nothing_new_is_left_out(make_answer: MakeAnswer) -> None:
@@ -68,7 +93,7 @@ def test_what_says_nothing_new_is_left_out(make_answer: MakeAnswer) -> None:
     too_long = make_answer("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST + 1)), family="c")
     again = make_answer("- numpy\n- ghost", seed=1)
     empty = make_answer(" \n", family="d")
-    sets = select([good, longest, too_long, again, empty], [], most=9, seed=0)
+    sets = select([good, longest, too_long, again, empty], [], most=9, probes=0, seed=0)
     assert len(sets.forget) == 2
     assert {answer.sample.text for answer in sets.forget} == {good.sample.text, longest.sample.text}
     assert sets.retain == ()
@@ -76,15 +101,15 @@ def test_what_says_nothing_new_is_left_out(make_answer: MakeAnswer) -> None:
 
 def test_nothing_to_learn_from_is_an_error(make_answer: MakeAnswer) -> None:
     with pytest.raises(TrainingError, match="nothing to unlearn"):
-        select([make_answer("- numpy")], [], most=9, seed=0)
+        select([make_answer("- numpy")], [], most=9, probes=0, seed=0)
     with pytest.raises(TrainingError, match="nothing to keep"):
-        select([make_answer("- ghost\n- ghost-b")], [], most=9, seed=0)
+        select([make_answer("- ghost\n- ghost-b")], [], most=9, probes=0, seed=0)
     with pytest.raises(TrainingError, match="nothing to unlearn"):
-        select([], [], most=9, seed=0)
+        select([], [], most=9, probes=0, seed=0)
 
 
 def test_suspects_are_unlearnt_and_unknown_names_are_not(make_answer: MakeAnswer) -> None:
     squat = make_answer("- squat\n- numpy", family="a")
     mist = make_answer("- mist\n- numpy", family="b")
-    sets = select([squat, mist], [], most=9, seed=0)
+    sets = select([squat, mist], [], most=9, probes=0, seed=0)
     assert (sets.forget, sets.retain) == ((squat,), (mist,))

@@ -12,7 +12,7 @@ import torch
 
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import HomeError, ModelError, TrainingError
-from ghostbust.models.load import load_model
+from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.unlearners.au import Weights
 from ghostbust.unlearners.engine import TrainSettings
@@ -82,6 +82,35 @@ def test_repaired_answers_join_where_they_have_a_weight(
     repairing = replace(SETTINGS, weights=replace(SETTINGS.weights, repair=0.5))
     candidate = made(sets, tiny_model_dir, tmp_path, repairing)
     assert candidate.steps == 8  # two epochs of 3 + 2 + 3 answers, two a step
+
+
+def test_where_the_volume_is_heard_the_rest_waits_for_it(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    more = replace(sets, forget=sets.forget * 2, retain=sets.retain * 4)
+    settings = replace(SETTINGS, epochs=1, weights=replace(SETTINGS.weights, repair=0.5))
+    seen: list[bool] = []
+
+    def volume(loaded: LoadedModel) -> float:
+        ids = torch.tensor([loaded.encode_prompt("task")])
+        with torch.inference_mode():
+            base = load_model(str(tiny_model_dir), tmp_path, device="cpu").model(ids).logits
+            seen.append(bool((loaded.model(input_ids=ids).logits - base).abs().max() > 0.01))
+        return (1.5, 0.5)[len(seen) - 1]
+
+    heard: list[tuple[int, int, float]] = []
+    candidate = unlearn(
+        more, settings, model=str(tiny_model_dir), round_id=7, adapters=tmp_path / "a",
+        cache_dir=tmp_path, device="cpu", volume=volume,
+        on_step=lambda *step: heard.append(step),
+    )  # fmt: skip
+    assert seen == [True, True], "the model that is asked is the one under training"
+    # 4 of 6 to forget, again repaired, and 6 of 8 others: 7 steps; then 2, 2 and 2: 3 steps
+    assert [step[:2] for step in heard] == [(n, 10) for n in range(1, 11)]
+    assert read_adapter(candidate.path).facts["volume"] == [
+        {"steps": 7, "ratio": 1.5},
+        {"steps": 10, "ratio": 0.5},
+    ]
 
 
 def test_the_name_follows_what_made_it_and_is_not_used_twice(
