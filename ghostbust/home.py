@@ -10,6 +10,7 @@
     HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
     HOME/lock              held by the process that works here
     HOME/daemon.lock       held by the daemon, also while it waits
+    HOME/deployed.lock     held for the moment in which the pointer moves
 """
 
 from __future__ import annotations
@@ -101,12 +102,18 @@ class Home:
         """The file that the daemon holds all the time, so that there is only one."""
         return self.path / "daemon.lock"
 
+    @property
+    def deployed_lock(self) -> Path:
+        """The file that is held while the deployed pointer moves, and no longer."""
+        return self.path / "deployed.lock"
+
     @contextmanager
     def exclusive(self, purpose: str, lock: Path | None = None) -> Iterator[None]:
         """Holds the home folder for this process; ``purpose`` is one word for whoever meets it.
 
-        ``lock`` is `daemon_lock` for the right to be the daemon. That holds nothing else: the
-        daemon's jobs, and the rounds that it starts as programs, take the home one by one.
+        ``lock`` is `daemon_lock` for the right to be the daemon, or `deployed_lock` for that to
+        move the pointer. They hold nothing else: the daemon's jobs, and the rounds that it starts
+        as programs, take the home one by one, and a rollback waits for none of them.
 
         Raises BusyError, at once, naming the holder where there is one: also where it is this
         very process. The kernel lets go when the process dies, however it dies. Forked children

@@ -1,10 +1,13 @@
 """PROMOTE: moving the deployed pointer forward, and back. Both are the same move.
 
 First the adapter folder is checked, then the pointer file is replaced, then one row is logged: a
-process killed in between leaves a pointer to a complete adapter, and `settle` logs the move.
+process killed in between leaves a pointer to a complete adapter, and `settle` logs the move. A
+lock of their own keeps two movers apart, not the home's: a rollback doesn't wait for a round's end.
 """
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager
 
 from ghostbust.errors import ModelError, UsageError
 from ghostbust.home import Home
@@ -27,8 +30,9 @@ def promote(
     if report is None or report.candidate != name or report.verdict is not GateVerdict.PASS:
         verdict = "none" if report is None else report.verdict
         raise UsageError(f"{name} may not serve: its gate report says {verdict}, not PASS")
-    promotion = _move(store, home, name, "promote", reason)
-    store.rounds.set_state(row.round_id, RoundState.PROMOTED, reason)
+    with _moving(home):
+        promotion = _move(store, home, name, "promote", reason)
+        store.rounds.set_state(row.round_id, RoundState.PROMOTED, reason)
     return promotion
 
 
@@ -38,15 +42,16 @@ def roll_back(store: Store, home: Home, reason: str) -> Promotion:
     One whose folder is incomplete or changed by now is passed over, and the reason says so.
     Raises UsageError where the base serves already.
     """
-    *earlier, deployed = _served(store)
-    if deployed is None:
-        raise UsageError("the base serves already: there is nothing to roll back")
-    while (name := earlier.pop()) is not None:
-        try:
-            return _move(store, home, name, "rollback", reason)
-        except ModelError as exc:
-            reason = f"{reason}; passed over {name}: {exc}"
-    return _move(store, home, None, "rollback", reason)
+    with _moving(home):
+        *earlier, deployed = _served(store)
+        if deployed is None:
+            raise UsageError("the base serves already: there is nothing to roll back")
+        while (name := earlier.pop()) is not None:
+            try:
+                return _move(store, home, name, "rollback", reason)
+            except ModelError as exc:
+                reason = f"{reason}; passed over {name}: {exc}"
+        return _move(store, home, None, "rollback", reason)
 
 
 def reject(store: Store, name: str, reason: str) -> None:
@@ -63,6 +68,11 @@ def settle(store: Store, home: Home) -> Promotion | None:
     A round that passed and whose adapter serves is PROMOTED, also where its process was killed
     before it could say so. Raises HomeError where the pointer can't be read.
     """
+    with _moving(home):
+        return _settle(store, home)
+
+
+def _settle(store: Store, home: Home) -> Promotion | None:
     serving = published(home.deployed)
     name = None if serving is None else serving[0]
     served = _served(store)
@@ -76,6 +86,11 @@ def settle(store: Store, home: Home) -> Promotion | None:
     if row and passed and store.rounds.get(row.round_id).state is not RoundState.PROMOTED:
         store.rounds.set_state(row.round_id, RoundState.PROMOTED, "its adapter serves")
     return promotion
+
+
+def _moving(home: Home) -> AbstractContextManager[None]:
+    """The right to move the pointer, for a moment. Raises BusyError where another one moves it."""
+    return home.exclusive("promotion", home.deployed_lock)
 
 
 def _served(store: Store) -> list[str | None]:

@@ -85,7 +85,7 @@ def promote(
     """Let an adapter serve whose gates passed."""
     from ghostbust.loop.promote import promote as move
 
-    with _settled(home, "adapters promote") as (place, store):
+    with _settled(home) as (place, store):
         report = store.rounds.gate_report(_row(store, name).round_id)
         _say(Output(as_json=as_json), move(store, place, name, report, reason))
 
@@ -99,7 +99,7 @@ def rollback(
     """Let serve again what served before the deployed adapter."""
     from ghostbust.loop.promote import roll_back
 
-    with _settled(home, "adapters rollback") as (place, store):
+    with _settled(home) as (place, store):
         _say(Output(as_json=as_json), roll_back(store, place, reason))
 
 
@@ -129,12 +129,12 @@ def _store(path: Path | None) -> Iterator[tuple[Home, Store]]:
 
 
 @contextmanager
-def _settled(path: Path | None, purpose: str) -> Iterator[tuple[Home, Store]]:
-    """The home for this process alone, its log brought up to the pointer that is about to move."""
+def _settled(path: Path | None) -> Iterator[tuple[Home, Store]]:
+    """The home, its log brought up to the pointer that is about to move."""
     from ghostbust.errors import HomeError
     from ghostbust.loop.promote import settle
 
-    with _store(path) as (home, store), home.exclusive(purpose):
+    with _store(path) as (home, store):
         with suppress(HomeError):  # a pointer that can't be read is about to be replaced
             settle(store, home)
         yield home, store

@@ -148,9 +148,18 @@ def test_a_damaged_pointer_is_mended_by_promoting_again(run: Run, made: Make, ho
     assert serving(home) == name
 
 
-def test_a_home_at_work_is_not_moved_under(run: Run, made: Make, home: Path) -> None:
+def test_a_rollback_waits_for_no_round(run: Run, made: Make, home: Path) -> None:
     name = made()
     with Home.open(home).exclusive("round"):
+        assert run("adapters", "promote", name).exit_code == 0
+        assert serving(home) == name
+        assert run("adapters", "rollback").exit_code == 0
+    assert serving(home) is None
+
+
+def test_the_pointer_is_moved_by_one_at_a_time(run: Run, made: Make, home: Path) -> None:
+    name, place = made(), Home.open(home)
+    with place.exclusive("promotion", place.deployed_lock):
         result = run("adapters", "promote", name)
         assert (result.exit_code, "is in use by process" in result.stderr) == (3, True)
         assert run("adapters", "list").exit_code == 0
