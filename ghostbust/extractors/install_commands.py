@@ -90,9 +90,10 @@ def installs(words: Sequence[Word], *, prose: bool) -> Iterator[PackageRef]:
     A command takes in a script all words up to the operator, in prose those up to the first
     that belongs to the sentence, or to the punctuation behind one.
     """
+    indexed_from = next((i for i, w in enumerate(words) if _names_index(w.value)), len(words))
     index = 0
     while index < len(words):
-        head = _head(words, index)
+        head = _head(words, index, indexed=indexed_from < index)
         if head is None:
             index += 1
             continue
@@ -105,8 +106,11 @@ def installs(words: Sequence[Word], *, prose: bool) -> Iterator[PackageRef]:
             )  # fmt: skip
 
 
-def _head(words: Sequence[Word], index: int) -> _Head | None:
-    """The install command that starts at ``words[index]``, or None."""
+def _head(words: Sequence[Word], index: int, *, indexed: bool) -> _Head | None:
+    """The install command that starts at ``words[index]``, or None.
+
+    ``indexed``: a variable in front of it names an index.
+    """
     program = words[index].value
     for mark in _OPENING:
         program = program.rpartition(mark)[2]
@@ -116,11 +120,10 @@ def _head(words: Sequence[Word], index: int) -> _Head | None:
         program = "pip"
     for tool in TOOLS:
         if tool.program == program:
-            after, indexed = _skip_options(words, index + 1, tool.ecosystem)
+            after, private = _skip_options(words, index + 1, tool.ecosystem)
             for verb in tool.verbs:
                 if tuple(word.value for word in words[after : after + len(verb)]) == verb:
-                    private = indexed or any(_names_index(word.value) for word in words[:index])
-                    return _Head(tool.ecosystem, after + len(verb), private)
+                    return _Head(tool.ecosystem, after + len(verb), indexed or private)
     return None
 
 
