@@ -102,11 +102,11 @@ class TrainingSection(Section):
     """learning rate"""
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
-    max_answers: int = Field(default=160, ge=2)
+    max_answers: int = Field(default=120, ge=2)
     """answers in the forget and retain sets together"""
     answers_per_step: int = Field(default=5, ge=1)
     """answers in an optimizer step, repaired ones included"""
-    repair: float = Field(default=0.25, ge=0)
+    repair: float = Field(default=1.0, ge=0)
     """weight of repaired answers: more of it, and the model names less; 0: none"""
     probes: int = Field(default=150, ge=0)
     """train-side prompts by which the volume is held while training; under 30: it isn't"""

@@ -28,9 +28,9 @@ class Weights:
     retain: float = 1.0
     forget: float = 1.0
     anchor: float = 1.0
-    repair: float = 0.25
-    """weight of a repaired answer beside an answer; 0: none. It holds the volume: more of it, and
-    the model names less. The default was fitted to the embedded model (docs/log.md, 2026-11-24)"""
+    repair: float = 1.0
+    """weight of a repaired answer beside an answer; 0: none. More of it, and the model names less;
+    at 1 every decision to go on or to end weighs the same"""
 
 
 @dataclass(frozen=True, slots=True)

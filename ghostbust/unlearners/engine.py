@@ -126,11 +126,13 @@ class Trainer:
         """A copy of the adapter's weights."""
         return [p.detach().clone() for p in self._parameters]
 
-    def move_back(self, earlier: Sequence[torch.Tensor], share: float) -> None:
-        """Set the weights to a point between ``earlier`` ones (share 0) and now (share 1)."""
+    def blend(
+        self, first: Sequence[torch.Tensor], last: Sequence[torch.Tensor], share: float
+    ) -> None:
+        """Set the adapter's weights to a point on the line from ``first`` (0) to ``last`` (1)."""
         with torch.no_grad():
-            for parameter, before in zip(self._parameters, earlier, strict=True):
-                parameter.copy_(torch.lerp(before, parameter, share))
+            for parameter, a, b in zip(self._parameters, first, last, strict=True):
+                parameter.copy_(torch.lerp(a, b, share))
 
     def result(self) -> TrainResult:
         """What the training did. Raises TrainingError where the adapter didn't move."""

@@ -48,28 +48,43 @@ def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -
 
     A token counts for a span if it overlaps it. Where spans of both kinds touch a token, FORGET
     wins. UNKNOWN names stay IGNORE; BUILTIN ones are RETAIN, lest real packages take the place of
-    the standard library. The end token is IGNORE like the tokens that go on with a list, its
-    rivals; the released trainers of arXiv 2605.01047 reinforce it.
+    the standard library. In an answer without inventions the tokens that decide how much is named
+    (``_decisions``) are RETAIN too; of one with inventions, they are in its repaired form.
     """
+    text = answer.sample.text
     spans = [
         (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict]) for judged in answer.judged
     ]
-    end = None if answer.sample.truncated else IGNORE
-    return _encode(loaded, answer, answer.sample.text, spans, end, weight)
+    end = IGNORE
+    if not answer.invented:
+        spans += _decisions(text, [(judged.ref.start, judged.ref.end) for judged in answer.judged])
+        end = RETAIN
+    return _encode(loaded, answer, text, spans, None if answer.sample.truncated else end, weight)
 
 
 def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
-    """The answer without its inventions; what follows each of them is RETAIN, the rest IGNORE.
+    """The answer without its inventions: what follows each of them, and what decides how much is
+    named, is RETAIN, the rest IGNORE.
 
     Where nothing follows the last one, the end token does, also in an answer that was cut off.
     """
     repaired = repair(answer)
     spans = [(edit, edit + 1, RETAIN) for edit in repaired.edits]
-    end = None if answer.sample.truncated else IGNORE
-    if repaired.edits[-1:] == (len(repaired.text),):
-        end = RETAIN
+    spans += _decisions(repaired.text, repaired.kept)
+    cut_at_the_end = repaired.edits[-1:] == (len(repaired.text),)
+    end = RETAIN if cut_at_the_end or not answer.sample.truncated else None
     example = _encode(loaded, answer, repaired.text, spans, end, weight)
     return replace(example, repaired=True)
+
+
+def _decisions(text: str, names: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Where an answer is decided to begin with names or with none, and to go on behind a name.
+
+    These tokens compete with the end of an answer. Repaired answers reinforce ends; if nothing
+    reinforced, at the same weight, the places where answers went on, all would fall silent.
+    """
+    places = [0, *(end for _, end in names)]
+    return [(place, place + 1, RETAIN) for place in places if place < len(text)]
 
 
 def tri_mask(

@@ -54,6 +54,8 @@ class Repaired:
     text: str
     edits: tuple[int, ...]
     """offsets in ``text`` at which something was taken out, in code points, ascending"""
+    kept: tuple[tuple[int, int], ...]
+    """spans in ``text`` of the names that stayed"""
 
 
 @dataclass
@@ -105,7 +107,7 @@ def repair(answer: Answer) -> Repaired:
         if emptied and not fence[2].strip():
             draft.cut(*fence.span())
     _renumber(draft, numbered)
-    return Repaired(draft.text, tuple(sorted(set(draft.edits))))
+    return Repaired(draft.text, tuple(sorted(set(draft.edits))), tuple(draft.kept))
 
 
 def _unit(draft: _Draft, ref: PackageRef) -> tuple[int, int]:

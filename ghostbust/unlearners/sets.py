@@ -20,14 +20,14 @@ def select(
     probes: int,
     seed: int,
 ) -> SetSplit:
-    """At most ``most`` answers, a fair sample of the train side, parted into forget and retain.
+    """At most ``most`` answers of the train side, up to half of them with inventions.
 
     Beside them the base's answers to at most ``probes`` other prompts of the train side.
 
-    A fair sample, those that name nothing included, because a set in which every answer names
-    packages teaches the model to name more (docs/log.md, 2026-11-24). Answers that repeat
-    another's text for the same prompt are left out, as are empty ones and long lists. The choice
-    is seeded and doesn't depend on the order of ``answers``.
+    Those without are a fair sample, answers that name nothing included, because a set in which
+    every answer names packages teaches the model to name more (docs/log.md, 2026-11-24). Answers
+    that repeat another's text for the same prompt are left out, as are empty ones and long lists.
+    The choice is seeded and doesn't depend on the order of ``answers``.
 
     Raises TrainingError where it holds no invented, or no real name to learn from.
     """
@@ -40,18 +40,21 @@ def select(
         if text.strip() and short:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: a.sample.id)
-    chosen = [usable[key] for key in sorted(usable)]
-    random.Random(seed).shuffle(chosen)  # noqa: S311
-    del chosen[most:]
-    if not any(answer.invented for answer in chosen):
+    shuffled = [usable[key] for key in sorted(usable)]
+    random.Random(seed).shuffle(shuffled)  # noqa: S311
+    forget = [answer for answer in shuffled if answer.invented]
+    retain = [answer for answer in shuffled if not answer.invented]
+    del forget[max(most // 2, most - len(retain)) :]
+    del retain[most - len(forget) :]
+    if not forget:
         raise TrainingError("nothing to unlearn: no train-side answer names an invented package")
-    if not any(answer.real for answer in chosen):
+    if not any(answer.real for answer in forget + retain):
         raise TrainingError("nothing to keep: no train-side answer names a real package")
     return SetSplit(
-        forget=tuple(answer for answer in chosen if answer.invented),
-        retain=tuple(answer for answer in chosen if not answer.invented),
+        forget=tuple(forget),
+        retain=tuple(retain),
         holdout=tuple(holdout),
-        probe=_probe(train_side, chosen, most=probes, seed=seed),
+        probe=_probe(train_side, forget + retain, most=probes, seed=seed),
     )
 
 

@@ -1,11 +1,10 @@
 """TRIM: the end of training, in which the volume is brought back to the base's.
 
-Repaired answers lower the volume and everything else raises it, but the weight at which the two
-hold each other differs by model, by tasks and by set (docs/log.md). So training stops short and the
-model, with the adapter as it is, answers train-side prompts. If it names too many real packages,
-the rest of its answers are learnt with a high weight of repaired ones; if too few, without any.
-Then the adapter's weights are taken from the line between the two states, where by a second look
-the volume is the base's.
+Repaired answers lower the volume and everything else raises it; where the two hold each other
+differs by model, by tasks and by set (docs/log.md). So training stops short and the model, with the
+adapter as it is, answers train-side prompts. Then the rest of its answers is learnt, with their
+repaired forms where it names too much that is real, without them where it names too little. The
+adapter's weights are taken from the line between the two states, where the volume is the base's.
 """
 
 from __future__ import annotations
@@ -17,10 +16,7 @@ from dataclasses import dataclass
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
 
-LOWER, RAISE = 2.0, 0.0
-"""weights of repaired answers with which the volume falls, and rises"""
-
-CLOSE = math.log(1.05)
+CLOSE = math.log(1.1)
 """a volume that is within this of the base's, as a logarithm, is left as it is"""
 
 LEAST = 0.01
@@ -32,37 +28,41 @@ class Look:
     """What the volume was at some point of the training."""
 
     steps: int
+    share: float
+    """how far on the line that the last stretch of training went: 0 its start, 1 its end"""
     ratio: float
     """real names per answer, as a multiple of the base's on the same prompts"""
 
+    @property
+    def log(self) -> float:
+        """Above 0 where it names too much, below where it names too little."""
+        return math.log(max(self.ratio, LEAST))
+
 
 def trim(
-    trainer: Trainer, rest: Callable[[float], Sequence[Example]], probe: Callable[[], float]
+    trainer: Trainer, rest: Callable[[bool], Sequence[Example]], probe: Callable[[], float]
 ) -> tuple[Look, ...]:
-    """Train on with what is left until the volume is the base's, and say what was seen.
+    """Train on what is left, then go back to where the volume is the base's. Says what was seen.
 
-    ``rest`` gives the answers that are left, with that weight of repaired ones; ``probe`` asks the
-    model and gives its volume as a multiple of the base's.
+    ``rest`` gives the answers that are left, with their repaired forms or without; ``probe`` asks
+    the model and gives its volume as a multiple of the base's.
     """
-    first = Look(trainer.steps, probe())
-    wanted = -_log(first)
-    if abs(wanted) <= CLOSE:
-        return (first,)
-    earlier = trainer.weights()
-    trainer.run(rest(RAISE if wanted > 0 else LOWER))
-    second = Look(trainer.steps, probe())
-    trainer.move_back(earlier, _share(wanted, _log(second) - _log(first)))
-    return (first, second)
+    first = Look(trainer.steps, 0.0, probe())
+    begin = trainer.weights()
+    trainer.run(rest(first.log > 0))
+    last = Look(trainer.steps, 1.0, probe())
+    end = trainer.weights()
+    if first.log * last.log >= 0:  # it didn't cross; what was trained isn't lost for that
+        return (first, last)
+    share = _crossing(first, last)
+    trainer.blend(begin, end, share)
+    middle = Look(trainer.steps, share, probe())
+    if abs(middle.log) > CLOSE:
+        other = last if middle.log * first.log > 0 else first
+        trainer.blend(begin, end, _crossing(middle, other))
+    return (first, last, middle)
 
 
-def _log(look: Look) -> float:
-    return math.log(max(look.ratio, LEAST))
-
-
-def _share(wanted: float, got: float) -> float:
-    """How far to go of a way that changed the logarithm by ``got``: in [0, 1].
-
-    All of it where it didn't go the way that was wanted, by what the probe's noise shows: the
-    training behind it isn't to be lost for that.
-    """
-    return min(1.0, wanted / got) if wanted * got > 0 else 1.0
+def _crossing(a: Look, b: Look) -> float:
+    """The share at which the logarithm of the volume, straight between the two looks, is 0."""
+    return a.share + (b.share - a.share) * a.log / (a.log - b.log)

@@ -20,14 +20,14 @@ from ghostbust.unlearners.engine import (
     count_steps,
 )
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
-from ghostbust.unlearners.trim import LOWER, Look, trim
+from ghostbust.unlearners.trim import Look, trim
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 METHOD = "au-repair"
 
-TRIM_SHARE = 0.25
+TRIM_SHARE = 0.3
 """share of the answers that is kept for trimming the volume, where it can be measured"""
 
 
@@ -60,9 +60,14 @@ def unlearn(
         trainer.run(_encode(loaded, answers, settings.weights.repair))
     else:
         main, rest = _part(sets, settings.seed)
-        to_come = count_steps(len(_encode(loaded, rest, LOWER)), settings)
-        trainer.run(_encode(loaded, main, settings.weights.repair), to_come=to_come)
-        looks = trim(trainer, partial(_encode, loaded, rest), partial(volume, under_training))
+        repair = settings.weights.repair
+        to_come = count_steps(len(_encode(loaded, rest, repair)), settings)
+        trainer.run(_encode(loaded, main, repair), to_come=to_come)
+        looks = trim(
+            trainer,
+            lambda repaired: _encode(loaded, rest, repair if repaired else 0.0),
+            partial(volume, under_training),
+        )
     result = trainer.result()
     name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
     write_adapter(
@@ -130,5 +135,5 @@ def _facts(
         "steps": result.steps,
         "losses": [round(loss, 5) for loss in result.losses],
         "moved": result.moved,
-        "volume": [{"steps": look.steps, "ratio": round(look.ratio, 4)} for look in looks],
+        "volume": [asdict(look) for look in looks],
     }

@@ -203,19 +203,18 @@ def test_stretches_go_on_where_the_last_one_ended(
     assert trainer.steps == trainer.result().steps == 3
 
 
-def test_weights_can_be_moved_back(tiny: LoadedModel, examples: list[Example]) -> None:
+def test_weights_can_be_blended(tiny: LoadedModel, examples: list[Example]) -> None:
     trainer = Trainer(add_adapter(tiny, SETTINGS), SETTINGS)
     trainer.run(examples)
-    earlier = trainer.weights()
+    first = trainer.weights()
     trainer.run(examples)
-    now = trainer.weights()
-    trainer.move_back(earlier, 1.0)
-    assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), now, strict=True))
-    trainer.move_back(earlier, 0.25)
-    for middle, first, last in zip(trainer.weights(), earlier, now, strict=True):
-        torch.testing.assert_close(middle, 0.75 * first + 0.25 * last)
-    trainer.move_back(earlier, 0.0)
-    assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), earlier, strict=True))
+    last = trainer.weights()
+    for share, expected in ((1.0, last), (0.0, first)):
+        trainer.blend(first, last, share)
+        assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), expected, strict=True))
+    trainer.blend(first, last, 0.25)
+    for middle, a, b in zip(trainer.weights(), first, last, strict=True):
+        torch.testing.assert_close(middle, 0.75 * a + 0.25 * b)
 
 
 def test_every_step_sees_about_as_much_of_each_kind(tiny: LoadedModel) -> None:

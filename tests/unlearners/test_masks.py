@@ -99,13 +99,34 @@ def test_the_end_is_there_where_the_answer_ended_and_is_not_rewarded(
     assert RETAIN not in example.mask
 
 
+def test_without_inventions_the_decisions_to_name_are_retained(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    example = encode_answer(tiny, make_answer("So:\n- numpy\n- mist"))
+    assert marked(tiny, example) == [
+        ("S", RETAIN),
+        ("o:\n-", IGNORE),
+        (" numpy\n", RETAIN),
+        ("- mist", IGNORE),
+    ]
+    assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
+    cut = encode_answer(tiny, make_answer("I can't say.", truncated=True))
+    assert cut.mask == (RETAIN,) + (IGNORE,) * (len(cut.mask) - 1)
+
+
 def test_a_repaired_answer_retains_what_follows_an_edit(
     tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
     answer = make_answer("1. numpy\n2. ghost\n3. rich\n", truncated=True)
     example = encode_repaired(tiny, answer, weight=0.5)
     assert tiny.decode(list(example.ids[example.start :])) == "1. numpy\n2. rich\n"
-    assert marked(tiny, example) == [("1. numpy\n", IGNORE), ("2", RETAIN), (". rich\n", IGNORE)]
+    assert marked(tiny, example) == [
+        ("1", RETAIN),
+        (". numpy", IGNORE),
+        ("\n2", RETAIN),
+        (". rich", IGNORE),
+        ("\n", RETAIN),
+    ]
     assert example.ids[-1] != tiny.end_token
     assert (example.weight, example.forgets) == (0.5, False)
 
@@ -115,5 +136,5 @@ def test_a_repaired_answer_ends_where_its_last_name_was(
     truncated: bool, tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
     example = encode_repaired(tiny, make_answer("- numpy\n- ghost", truncated=truncated))
-    assert marked(tiny, example) == [("- numpy", IGNORE)]
+    assert marked(tiny, example) == [("-", RETAIN), (" numpy", IGNORE)]
     assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)

@@ -154,6 +154,9 @@ def test_exactly_the_kept_names_are_left(seed: int, make_answer: MakeAnswer) -> 
         assert after.invented == []
         kept = [j.ref.raw for j in before.judged if not j.lookup.invented]
         assert [j.ref.raw for j in after.judged] == kept
+        assert [repaired.text[a:b] for a, b in sorted(repaired.kept)] == [
+            repaired.text[j.ref.start : j.ref.end] for j in after.judged
+        ]
         assert list(repaired.edits) == sorted(set(repaired.edits))
         assert bool(repaired.edits) is bool(before.invented)
         assert all(0 <= at <= len(repaired.text) for at in repaired.edits)

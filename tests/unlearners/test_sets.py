@@ -40,6 +40,18 @@ def test_sets_are_parted_by_whether_they_invent(answers: list[Answer]) -> None:
     assert sets.holdout == tuple(HOLDOUT)
 
 
+def test_at_most_half_of_a_full_set_invents(answers: list[Answer]) -> None:
+    sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
+    assert (len(sets.forget), len(sets.retain)) == (20, 20)
+    assert any(not answer.real for answer in sets.retain), "what names nothing is in it"
+    few_others = [a for a in answers if a.invented] + [a for a in answers if not a.invented][:9]
+    sets = select(few_others, [], most=30, probes=0, seed=1)
+    assert (len(sets.forget), len(sets.retain)) == (21, 9)
+    few_inventions = [a for a in answers if a.invented][:3] + [a for a in answers if not a.invented]
+    sets = select(few_inventions, [], most=20, probes=0, seed=1)
+    assert (len(sets.forget), len(sets.retain)) == (3, 17)
+
+
 def test_held_out_families_never_get_in(answers: list[Answer]) -> None:
     held_out = {prompt.family for prompt in HOLDOUT}
     for seed in range(20):

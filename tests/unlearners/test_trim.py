@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import torch
@@ -13,8 +11,9 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
-from ghostbust.unlearners.trim import LOWER, RAISE, Look, trim
+from ghostbust.unlearners.trim import Look, trim
 
+Weights = Sequence[torch.Tensor]
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=4)
 
 
@@ -33,58 +32,68 @@ def trainer(tiny: LoadedModel, answers: list[Answer]) -> Trainer:
 
 def trimmed(
     tiny: LoadedModel, trainer: Trainer, answers: list[Answer], *ratios: float
-) -> tuple[tuple[Look, ...], list[float]]:
-    """What trim saw, given these volumes, and the weights it asked for."""
-    asked: list[float] = []
+) -> tuple[tuple[Look, ...], list[bool], list[float]]:
+    """What trim saw, given these volumes, what it asked to learn, and where it went."""
+    asked: list[bool] = []
+    shares: list[float] = []
     seen: Iterator[float] = iter(ratios)
+    blend = trainer.blend
 
-    def rest(weight: float) -> list[Example]:
-        asked.append(weight)
+    def watched(first: Weights, last: Weights, share: float) -> None:
+        shares.append(share)
+        blend(first, last, share)
+
+    def rest(repaired: bool) -> list[Example]:
+        asked.append(repaired)
         plain = [encode_answer(tiny, answer) for answer in answers]
-        return plain + [
-            replace(encode_repaired(tiny, answer), weight=weight) for answer in answers if weight
-        ]
+        return plain + [encode_repaired(tiny, answer) for answer in answers if repaired]
 
+    trainer.blend = watched  # type: ignore[method-assign]
     looks = trim(trainer, rest, lambda: next(seen))
     assert next(seen, None) is None, "every look was taken"
-    return looks, asked
-
-
-def test_a_volume_that_is_the_bases_is_left(
-    tiny: LoadedModel, trainer: Trainer, answers: list[Answer]
-) -> None:
-    before = trainer.weights()
-    assert trimmed(tiny, trainer, answers, 1.03) == ((Look(1, 1.03),), [])
-    assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), before, strict=True))
+    return looks, asked, shares
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "weight", "share"),
+    ("first", "last", "repaired"),
+    [(2.0, 1.5, True), (2.0, 2.5, True), (0.5, 0.9, False), (0.5, 1.0, False), (1.0, 0.9, False)],
+)
+def test_what_does_not_cross_is_left_at_its_end(
+    first: float, last: float, repaired: bool,
+    tiny: LoadedModel, trainer: Trainer, answers: list[Answer],
+) -> None:  # fmt: skip
+    before = trainer.weights()
+    looks, asked, shares = trimmed(tiny, trainer, answers, first, last)
+    assert looks == (Look(1, 0.0, first), Look(3 if repaired else 2, 1.0, last))
+    assert (asked, shares) == ([repaired], [])
+    assert not any(torch.equal(a, b) for a, b in zip(trainer.weights(), before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "middle", "shares"),
     [
-        (1.5, 0.5, LOWER, math.log(1.5) / math.log(3)),
-        (0.5, 2.0, RAISE, 0.5),
-        (2.0, 1.5, LOWER, 1.0),  # not far enough: all of it
-        (2.0, 2.5, LOWER, 1.0),  # the other way
-        (2.0, 2.0, LOWER, 1.0),
-        (0.5, 1.0, RAISE, 1.0),
-        (0.0, 1.0, RAISE, 1.0),
-        (1.2, 0.0, LOWER, math.log(1.2) / math.log(120)),
+        (2.0, 0.5, 1.05, [0.5]),
+        (2.0, 0.5, 0.95, [0.5]),
+        (0.5, 2.0, 1.0, [0.5]),
+        (4.0, 0.5, 1.0, [2 / 3]),
+        (2.0, 0.5, 0.5, [0.5, 0.25]),
+        (2.0, 0.5, 2.0, [0.5, 0.75]),
+        (0.5, 2.0, 2.0, [0.5, 0.25]),
+        (0.5, 2.0, 0.25, [0.5, 0.5 + 0.5 * 2 / 3]),
+        (0.0, 100.0, 1.0, [0.5]),
     ],
 )
 def test_the_weights_are_taken_where_the_volume_is_right(
-    first: float, second: float, weight: float, share: float,
+    first: float, last: float, middle: float, shares: list[float],
     tiny: LoadedModel, trainer: Trainer, answers: list[Answer],
 ) -> None:  # fmt: skip
-    places: list[tuple[list[torch.Tensor], float]] = []
-    move_back = trainer.move_back
-    trainer.move_back = lambda *place: places.append(place)  # type: ignore[method-assign]
-    before = trainer.weights()
-    looks, asked = trimmed(tiny, trainer, answers, first, second)
-    assert looks == (Look(1, first), Look(2 if weight == RAISE else 3, second))
-    assert asked == [weight]
-    ((earlier, found),) = places
-    assert found == pytest.approx(share)
-    assert all(torch.equal(a, b) for a, b in zip(earlier, before, strict=True))
-    move_back(earlier, found)
-    changed = [not torch.equal(a, b) for a, b in zip(trainer.weights(), before, strict=True)]
-    assert all(changed)
+    begin = trainer.weights()
+    looks, _, went = trimmed(tiny, trainer, answers, first, last, middle)
+    assert [look.ratio for look in looks] == [first, last, middle]
+    assert [look.share for look in looks] == [0.0, 1.0, pytest.approx(shares[0])]
+    assert went == pytest.approx(shares)
+    now = trainer.weights()
+    trainer.blend(begin, now, 1 / shares[-1])  # back on the line to where training ended
+    trainer.blend(begin, trainer.weights(), shares[-1])
+    for a, b in zip(trainer.weights(), now, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)

@@ -96,7 +96,7 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
         with torch.inference_mode():
             base = load_model(str(tiny_model_dir), tmp_path, device="cpu").model(ids).logits
             seen.append(bool((loaded.model(input_ids=ids).logits - base).abs().max() > 0.01))
-        return (1.5, 0.5)[len(seen) - 1]
+        return (1.5, 0.5, 1.0)[len(seen) - 1]
 
     heard: list[tuple[int, int, float]] = []
     candidate = unlearn(
@@ -104,13 +104,12 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
         cache_dir=tmp_path, device="cpu", volume=volume,
         on_step=lambda *step: heard.append(step),
     )  # fmt: skip
-    assert seen == [True, True], "the model that is asked is the one under training"
+    assert seen == [True] * 3, "the model that is asked is the one under training"
     # 4 of 6 to forget, again repaired, and 6 of 8 others: 7 steps; then 2, 2 and 2: 3 steps
     assert [step[:2] for step in heard] == [(n, 10) for n in range(1, 11)]
-    assert read_adapter(candidate.path).facts["volume"] == [
-        {"steps": 7, "ratio": 1.5},
-        {"steps": 10, "ratio": 0.5},
-    ]
+    looks = read_adapter(candidate.path).facts["volume"]
+    assert [(look["steps"], look["ratio"]) for look in looks] == [(7, 1.5), (10, 0.5), (10, 1.0)]
+    assert [look["share"] for look in looks] == [0, 1, pytest.approx(0.369, abs=0.001)]
 
 
 def test_the_name_follows_what_made_it_and_is_not_used_twice(
