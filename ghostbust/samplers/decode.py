@@ -28,8 +28,9 @@ COMPACT_BELOW = 0.75
 REFILL_BELOW = 0.5
 """share of the allowed rows under which waiting prompts join the batch"""
 
-PREFILL_TOKENS = 4096
-"""prompt tokens, padding included, that are read in one pass"""
+PREFILL_TOKENS = 1024
+"""prompt tokens, padding included, that are read in one pass: what stays in a processor's cache;
+4096 took half as long again (docs/log.md)"""
 
 
 @dataclass(frozen=True, slots=True)

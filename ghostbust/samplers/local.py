@@ -98,7 +98,7 @@ class LocalSampler:
             answers[done.key] = _cut(self.loaded.decode(done.ids), stop)
         return answers
 
-    def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 16) -> list[Score]:
+    def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 4) -> list[Score]:
         """The score of each pair's second text as the continuation of its first."""
         encoded = [(self.loaded.encode(head), self.loaded.encode(tail)) for head, tail in pairs]
         order = sorted(range(len(pairs)), key=lambda i: -sum(map(len, encoded[i])))

@@ -2,7 +2,7 @@
 
 Repaired answers lower the volume and everything else raises it; where the two hold each other
 differs by model, by tasks and by set (docs/log.md). So training stops short and the model, with the
-adapter as it is, answers train-side prompts. Then the rest of its answers is learnt, with their
+adapter as it is, answers train-side prompts. Then the rest of its answers is learnt, with heavier
 repaired forms where it names too much that is real, without them where it names too little. The
 adapter's weights are taken from the line between the two states, where the volume is the base's.
 """
@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
+
+LOWER, RAISE = 3.0, 0.0
+"""weights of repaired answers with which the volume falls, and rises"""
 
 CLOSE = math.log(1.1)
 """a volume that is within this of the base's, as a logarithm, is left as it is"""
@@ -40,16 +43,16 @@ class Look:
 
 
 def trim(
-    trainer: Trainer, rest: Callable[[bool], Sequence[Example]], probe: Callable[[], float]
+    trainer: Trainer, rest: Callable[[float], Sequence[Example]], probe: Callable[[], float]
 ) -> tuple[Look, ...]:
     """Train on what is left, then go back to where the volume is the base's. Says what was seen.
 
-    ``rest`` gives the answers that are left, with their repaired forms or without; ``probe`` asks
-    the model and gives its volume as a multiple of the base's.
+    ``rest`` gives the answers that are left, their repaired forms at the given weight; ``probe``
+    asks the model and gives its volume as a multiple of the base's.
     """
     first = Look(trainer.steps, 0.0, probe())
     begin = trainer.weights()
-    trainer.run(rest(first.log > 0))
+    trainer.run(rest(LOWER if first.log > 0 else RAISE))
     last = Look(trainer.steps, 1.0, probe())
     end = trainer.weights()
     if first.log * last.log >= 0:  # it didn't cross; what was trained isn't lost for that

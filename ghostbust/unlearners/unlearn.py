@@ -65,7 +65,7 @@ def unlearn(
         trainer.run(_encode(loaded, main, repair), to_come=to_come)
         looks = trim(
             trainer,
-            lambda repaired: _encode(loaded, rest, repair if repaired else 0.0),
+            partial(_encode, loaded, rest),
             partial(volume, under_training),
         )
     result = trainer.result()

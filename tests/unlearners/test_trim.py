@@ -11,7 +11,7 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
-from ghostbust.unlearners.trim import Look, trim
+from ghostbust.unlearners.trim import LOWER, RAISE, Look, trim
 
 Weights = Sequence[torch.Tensor]
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=4)
@@ -32,9 +32,9 @@ def trainer(tiny: LoadedModel, answers: list[Answer]) -> Trainer:
 
 def trimmed(
     tiny: LoadedModel, trainer: Trainer, answers: list[Answer], *ratios: float
-) -> tuple[tuple[Look, ...], list[bool], list[float]]:
+) -> tuple[tuple[Look, ...], list[float], list[float]]:
     """What trim saw, given these volumes, what it asked to learn, and where it went."""
-    asked: list[bool] = []
+    asked: list[float] = []
     shares: list[float] = []
     seen: Iterator[float] = iter(ratios)
     blend = trainer.blend
@@ -43,10 +43,10 @@ def trimmed(
         shares.append(share)
         blend(first, last, share)
 
-    def rest(repaired: bool) -> list[Example]:
-        asked.append(repaired)
+    def rest(weight: float) -> list[Example]:
+        asked.append(weight)
         plain = [encode_answer(tiny, answer) for answer in answers]
-        return plain + [encode_repaired(tiny, answer) for answer in answers if repaired]
+        return plain + [encode_repaired(tiny, a, weight=weight) for a in answers if weight]
 
     trainer.blend = watched  # type: ignore[method-assign]
     looks = trim(trainer, rest, lambda: next(seen))
@@ -55,17 +55,17 @@ def trimmed(
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "repaired"),
-    [(2.0, 1.5, True), (2.0, 2.5, True), (0.5, 0.9, False), (0.5, 1.0, False), (1.0, 0.9, False)],
+    ("first", "last", "weight"),
+    [(2.0, 1.5, LOWER), (2.0, 2.5, LOWER), (0.5, 0.9, RAISE), (0.5, 1.0, RAISE), (1.0, 0.9, RAISE)],
 )
 def test_what_does_not_cross_is_left_at_its_end(
-    first: float, last: float, repaired: bool,
+    first: float, last: float, weight: float,
     tiny: LoadedModel, trainer: Trainer, answers: list[Answer],
 ) -> None:  # fmt: skip
     before = trainer.weights()
     looks, asked, shares = trimmed(tiny, trainer, answers, first, last)
-    assert looks == (Look(1, 0.0, first), Look(3 if repaired else 2, 1.0, last))
-    assert (asked, shares) == ([repaired], [])
+    assert looks == (Look(1, 0.0, first), Look(3 if weight else 2, 1.0, last))
+    assert (asked, shares) == ([weight], [])
     assert not any(torch.equal(a, b) for a, b in zip(trainer.weights(), before, strict=True))
 
 
