@@ -136,6 +136,7 @@ def test_the_store_has_every_step_before_the_next_begins(
     states = {what.partition(":")[0]: state for what, state in listener.begun}
     assert states == {
         "select what to unlearn and what to keep": RoundState.STARTED,
+        "measure the volume on 65 train-side prompts": RoundState.SELECTED,
         "train": RoundState.SELECTED,
         "ask the candidate the held-out prompts": RoundState.TRAINED,
         "gate": RoundState.TRAINED,
