@@ -69,23 +69,19 @@ def settle(store: Store, home: Home) -> Promotion | None:
     before it could say so. Raises HomeError where the pointer can't be read.
     """
     with _moving(home):
-        return _settle(store, home)
-
-
-def _settle(store: Store, home: Home) -> Promotion | None:
-    serving = published(home.deployed)
-    name = None if serving is None else serving[0]
-    served = _served(store)
-    promotion = None
-    if name != served[-1]:
-        kind = "rollback" if name in served[-2:-1] else "promote"
-        promotion = Promotion(name, served[-1], kind, "logged after an interruption", utc_now())
-        store.promotions.add(promotion)
-    row = None if name is None else store.rounds.adapter(name)
-    passed = row is not None and row.verdict is GateVerdict.PASS
-    if row and passed and store.rounds.get(row.round_id).state is not RoundState.PROMOTED:
-        store.rounds.set_state(row.round_id, RoundState.PROMOTED, "its adapter serves")
-    return promotion
+        serving = published(home.deployed)
+        name = None if serving is None else serving[0]
+        served = _served(store)
+        promotion = None
+        if name != served[-1]:
+            kind = "rollback" if name in served[-2:-1] else "promote"
+            promotion = Promotion(name, served[-1], kind, "logged after an interruption", utc_now())
+            store.promotions.add(promotion)
+        row = None if name is None else store.rounds.adapter(name)
+        passed = row is not None and row.verdict is GateVerdict.PASS
+        if row and passed and store.rounds.get(row.round_id).state is not RoundState.PROMOTED:
+            store.rounds.set_state(row.round_id, RoundState.PROMOTED, "its adapter serves")
+        return promotion
 
 
 def _moving(home: Home) -> AbstractContextManager[None]:

@@ -6,6 +6,7 @@ columns of a batch are allocated once, and rows of several caches can be joined 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,12 @@ def joinable(model: PreTrainedModel) -> bool:
     """True where every layer looks back at everything, so that rows of caches can be joined."""
     layers = DynamicCache(config=model.config).layers
     return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+
+def cache_option(model: PreTrainedModel, cache: DynamicCache) -> dict[str, DynamicCache]:
+    """The cache by the name that the model's call has for it: ``cache`` since transformers 5.24."""
+    called = inspect.signature(model.forward).parameters
+    return {"cache" if "cache" in called else "past_key_values": cache}
 
 
 def with_room(parts: Sequence[tuple[DynamicCache, torch.Tensor, int]], room: int) -> DynamicCache:

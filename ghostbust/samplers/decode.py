@@ -13,14 +13,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from transformers import DynamicCache
 
-from ghostbust.samplers.cache import attention_for_decoding, joinable, most_columns, with_room
+from ghostbust.samplers.cache import (
+    attention_for_decoding,
+    cache_option,
+    joinable,
+    most_columns,
+    with_room,
+)
 
 if TYPE_CHECKING:
-    from transformers import DynamicCache, PreTrainedModel
+    from transformers import PreTrainedModel
+
+Item = TypeVar("Item")
 
 COMPACT_BELOW = 0.75
 """share of unfinished rows under which the finished ones are dropped from the batch"""
@@ -28,9 +37,9 @@ COMPACT_BELOW = 0.75
 REFILL_BELOW = 0.5
 """share of the allowed rows under which waiting prompts join the batch"""
 
-PREFILL_TOKENS = 1024
-"""prompt tokens, padding included, that are read in one pass: what stays in a processor's cache;
-4096 took half as long again (docs/log.md)"""
+TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
+"""prompt tokens, padding included, that are read in one pass, by kind of device. 1,024 stay in a
+processor's cache; 4,096 took half as long again (docs/log.md). A GPU wants to be filled"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,19 @@ class _Batch:
         return [place for place, row in enumerate(self.rows) if not row.done]
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What one batch may hold."""
+
+    rows: int
+    columns: int
+    """tokens in its cache, over all rows"""
+    room: int
+    """tokens that an answer may have"""
+    at_once: int | None
+    """prompt tokens read in one pass; None where caches can't be joined: then all in one"""
+
+
 def decode(
     model: PreTrainedModel,
     requests: Sequence[Request],
@@ -118,13 +140,14 @@ def decode(
     ``stop`` sees a row's generated ids after each token and ends it by returning True.
     """
     waiting = deque(sorted(requests, key=lambda request: -len(request.ids)))
-    refill = REFILL_BELOW * batch_rows if joinable(model) else 0
     batch: _Batch | None = None
     with torch.inference_mode(), attention_for_decoding(model):
-        limits = (batch_rows, most_columns(model))
+        at_once = tokens_at_once(model) if joinable(model) else None
+        limits = _Limits(batch_rows, most_columns(model), sampling.max_new_tokens, at_once)
+        refill = 0 if at_once is None else REFILL_BELOW * batch_rows
         while waiting or batch is not None:
             if waiting and (batch is None or len(batch.unfinished) <= refill):
-                batch = _admit(model, waiting, batch, limits, sampling.max_new_tokens)
+                batch = _admit(model, waiting, batch, limits)
             assert batch is not None  # the first request is always admitted
             draws = torch.tensor([row.draw for row in batch.rows])
             tokens = choose(batch.logits.float(), draws, sampling)  # (B,)
@@ -138,6 +161,25 @@ def decode(
                 if row.done:
                     yield Completion(row.key, row.number, row.ids, truncated=not ended)
             batch = _step(model, batch, tokens)
+
+
+def tokens_at_once(model: PreTrainedModel) -> int:
+    """How many tokens, padding included, a pass without generation had best hold."""
+    return TOKENS_AT_ONCE.get(model.device.type, TOKENS_AT_ONCE["cuda"])
+
+
+def chunks(
+    items: Sequence[Item], length: Callable[[Item], int], tokens: int | None
+) -> Iterator[list[Item]]:
+    """Items in their order, by falling length, as many together as ``tokens`` hold when padded."""
+    chunk: list[Item] = []
+    for item in items:
+        if chunk and tokens is not None and (len(chunk) + 1) * length(chunk[0]) > tokens:
+            yield chunk
+            chunk = []
+        chunk.append(item)
+    if chunk:
+        yield chunk
 
 
 def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch | None:
@@ -155,22 +197,18 @@ def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch
         input_ids=tokens[:, None],
         attention_mask=batch.mask,
         position_ids=batch.mask.sum(1, keepdim=True) - 1,
-        past_key_values=batch.cache,
+        **cache_option(model, batch.cache),
     ).logits[:, -1]  # (B, V)
     return batch
 
 
 def _admit(
-    model: PreTrainedModel,
-    waiting: deque[Request],
-    batch: _Batch | None,
-    limits: tuple[int, int],
-    room: int,
+    model: PreTrainedModel, waiting: deque[Request], batch: _Batch | None, limits: _Limits
 ) -> _Batch:
-    """The batch joined by as many of the waiting requests as ``limits`` (rows, columns) allow.
+    """The batch joined by as many of the waiting requests as the limits allow.
 
     The longest come first, so none that joins is longer than the first: rows · (columns in use +
-    ``room``) stays within the limit unless one request alone is more.
+    room) stays within the limit unless one request alone is more.
     """
     kept = [] if batch is None else batch.unfinished
     rows, columns = len(kept), 0
@@ -180,61 +218,40 @@ def _admit(
     while waiting:
         rows += len(waiting[0].seeds)
         columns = max(columns, len(waiting[0].ids))
-        full = rows > limits[0] or rows * (columns + room) > limits[1]
+        full = rows > limits.rows or rows * (columns + limits.room) > limits.columns
         if full and (taken or kept):
             break
         taken.append(waiting.popleft())
     if batch is not None and not taken:
         return batch
-    at_once = PREFILL_TOKENS if joinable(model) else None
-    chunks = list(_chunks(taken, at_once))
-    return _joined(batch, [(chunk, *_prefill(model, chunk)) for chunk in chunks], room)
-
-
-def _chunks(requests: Sequence[Request], tokens: int | None) -> Iterator[list[Request]]:
-    """Requests in their order, by falling length, as many together as ``tokens`` hold."""
-    chunk: list[Request] = []
-    for request in requests:
-        if chunk and tokens is not None and (len(chunk) + 1) * len(chunk[0].ids) > tokens:
-            yield chunk
-            chunk = []
-        chunk.append(request)
-    yield chunk
-
-
-def _joined(
-    batch: _Batch | None,
-    read: Sequence[tuple[list[Request], torch.Tensor, DynamicCache, torch.Tensor]],
-    room: int,
-) -> _Batch:
-    """One batch of what goes on and of the prompts that were read, a row a completion."""
-    rows: list[_Row] = []
-    parts: list[tuple[DynamicCache, torch.Tensor, int]] = []
-    logits: list[torch.Tensor] = []
-    masks: list[torch.Tensor] = []
-    if batch is not None:
-        places = torch.tensor(batch.unfinished, device=batch.mask.device)
-        rows += [batch.rows[place] for place in batch.unfinished]
-        masks.append(batch.mask[places])
-        logits.append(batch.logits[places])
-        parts.append((batch.cache, places, int(masks[0].sum(1).max())))
-    for requests, predicted, cache, mask in read:
-        copies = torch.tensor([len(request.seeds) for request in requests], device=mask.device)
-        places = torch.arange(len(requests), device=mask.device).repeat_interleave(copies)
-        rows += [
-            _Row(request.key, number, _uniforms(seed, room))
-            for request in requests
-            for number, seed in enumerate(request.seeds)
-        ]
-        masks.append(mask[places])
-        logits.append(predicted[places])
-        parts.append((cache, places, mask.shape[1]))
-    longest = max(columns for _, _, columns in parts)
-    padded = [
-        torch.nn.functional.pad(mask[:, -columns:], (longest - columns, 0))
-        for mask, (_, _, columns) in zip(masks, parts, strict=True)
+    read = [
+        _prefill(model, chunk, limits.room)
+        for chunk in chunks(taken, lambda request: len(request.ids), limits.at_once)
     ]
-    return _Batch(rows, torch.cat(logits), with_room(parts, room), torch.cat(padded))
+    return _joined(read if batch is None else [batch, *read], limits.room)
+
+
+def _joined(parts: Sequence[_Batch], room: int) -> _Batch:
+    """One batch of the unfinished rows of all parts, with room for an answer of each."""
+    kept = [torch.tensor(part.unfinished, device=part.mask.device) for part in parts]
+    masks = [part.mask[rows] for part, rows in zip(parts, kept, strict=True)]
+    columns = [int(mask.sum(1).max()) for mask in masks]
+    padded = [
+        torch.nn.functional.pad(mask[:, -needed:], (max(columns) - needed, 0))
+        for mask, needed in zip(masks, columns, strict=True)
+    ]
+    return _Batch(
+        rows=[part.rows[place] for part in parts for place in part.unfinished],
+        logits=torch.cat([part.logits[rows] for part, rows in zip(parts, kept, strict=True)]),
+        cache=with_room(
+            [
+                (part.cache, rows, needed)
+                for part, rows, needed in zip(parts, kept, columns, strict=True)
+            ],
+            room,
+        ),
+        mask=torch.cat(padded),
+    )
 
 
 def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> torch.Tensor:
@@ -256,10 +273,8 @@ def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> tor
     return tokens.gather(-1, torch.minimum(place, last)).squeeze(-1)
 
 
-def _prefill(
-    model: PreTrainedModel, requests: Sequence[Request]
-) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
-    """Last logits (R, V), cache and mask (R, T) of the left-padded prompts."""
+def _prefill(model: PreTrainedModel, requests: Sequence[Request], room: int) -> _Batch:
+    """The prompts, left-padded and read, a row a completion."""
     device = model.device
     longest = max(len(request.ids) for request in requests)
     ids = torch.zeros(len(requests), longest, dtype=torch.long)
@@ -268,16 +283,25 @@ def _prefill(
         ids[i, longest - len(request.ids) :] = torch.tensor(request.ids)
         mask[i, longest - len(request.ids) :] = 1
     ids, mask = ids.to(device), mask.to(device)
-    output = model(
+    cache = DynamicCache(config=model.config)
+    logits = model(
         input_ids=ids,
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-        use_cache=True,
+        **cache_option(model, cache),
         # an index, not a count: a slice is not contiguous, and its product with the output
         # embedding then copies that matrix once a row (torch 2.13 on the CPU)
         logits_to_keep=torch.tensor([longest - 1], device=device),
-    )
-    return output.logits[:, -1], output.past_key_values, mask
+    ).logits
+    rows = [
+        _Row(request.key, number, _uniforms(seed, room))
+        for request in requests
+        for number, seed in enumerate(request.seeds)
+    ]
+    copies = torch.tensor([len(request.seeds) for request in requests], device=device)
+    places = torch.arange(len(requests), device=device).repeat_interleave(copies)
+    cache.batch_select_indices(places)
+    return _Batch(rows, logits[places, -1], cache, mask[places])
 
 
 def _uniforms(seed: int, count: int) -> list[float]:

@@ -10,7 +10,7 @@ import torch
 from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Prompt, Sample, Score, content_id
-from ghostbust.samplers.decode import Request, Sampling, decode
+from ghostbust.samplers.decode import Request, Sampling, chunks, decode, tokens_at_once
 from ghostbust.samplers.interface import SamplingSettings
 
 TAIL_TOKENS = 16
@@ -98,13 +98,13 @@ class LocalSampler:
             answers[done.key] = _cut(self.loaded.decode(done.ids), stop)
         return answers
 
-    def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 4) -> list[Score]:
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         """The score of each pair's second text as the continuation of its first."""
         encoded = [(self.loaded.encode(head), self.loaded.encode(tail)) for head, tail in pairs]
-        order = sorted(range(len(pairs)), key=lambda i: -sum(map(len, encoded[i])))
+        lengths = [len(head) + len(tail) for head, tail in encoded]
+        order = sorted(range(len(pairs)), key=lambda i: -lengths[i])
         scores = [Score(0.0, 0)] * len(pairs)
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
+        for chosen in chunks(order, lengths.__getitem__, tokens_at_once(self.loaded.model)):
             for i, score in zip(
                 chosen, self._score_batch([encoded[i] for i in chosen]), strict=True
             ):

@@ -106,7 +106,7 @@ class Trainer:
         return len(self._losses)
 
     def run(self, examples: Sequence[Example], *, to_come: int = 0) -> None:
-        """Train on the examples, every epoch in a new order; ``to_come`` steps are to follow.
+        """Train on the examples, every epoch in a new order; ``to_come`` more steps may follow.
 
         Raises TrainingError where the first examples hold nothing to unlearn, and where a loss is
         not finite.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from ghostbust.adapters import write_adapter
 from ghostbust.models.load import LoadedModel, load_model
@@ -21,9 +20,6 @@ from ghostbust.unlearners.engine import (
 )
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.trim import Look, trim
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 METHOD = "au-repair"
 
@@ -51,8 +47,7 @@ def unlearn(
     Raises ModelError, TrainingError or HomeError; then no folder is left.
     """
     loaded = load_model(model, cache_dir, device=device)
-    adapted = add_adapter(loaded, settings)
-    under_training = replace(loaded, model=cast("PreTrainedModel", adapted))
+    adapted = add_adapter(loaded, settings)  # in place: from here on ``loaded`` answers with it
     trainer = Trainer(adapted, settings, on_step)
     looks: tuple[Look, ...] = ()
     answers = sets.forget + sets.retain
@@ -61,13 +56,10 @@ def unlearn(
     else:
         main, rest = _part(sets, settings.seed)
         repair = settings.weights.repair
-        to_come = count_steps(len(_encode(loaded, rest, repair)), settings)
+        at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
+        to_come = count_steps(at_most, settings)
         trainer.run(_encode(loaded, main, repair), to_come=to_come)
-        looks = trim(
-            trainer,
-            partial(_encode, loaded, rest),
-            partial(volume, under_training),
-        )
+        looks = trim(trainer, partial(_encode, loaded, rest), partial(volume, loaded))
     result = trainer.result()
     name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
     write_adapter(

@@ -17,7 +17,15 @@ from transformers import (
 )
 
 from ghostbust.models.load import LoadedModel
-from ghostbust.samplers.decode import PREFILL_TOKENS, Completion, Request, Sampling, choose, decode
+from ghostbust.samplers.cache import cache_option
+from ghostbust.samplers.decode import (
+    Completion,
+    Request,
+    Sampling,
+    choose,
+    decode,
+    tokens_at_once,
+)
 
 GREEDY = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=24)
 WARM = Sampling(temperature=1, top_k=0, top_p=1, max_new_tokens=24)
@@ -159,7 +167,7 @@ def test_prompts_are_read_with_those_of_their_length(tiny: LoadedModel) -> None:
     asked = [Request(key, [7] * (8 + key), (0,)) for key in range(200)]
     seen = passes(tiny.model, asked, 200, NO_END)
     read = [rows * length for rows, length in seen if length > 1]
-    assert max(read) <= PREFILL_TOKENS
+    assert max(read) <= tokens_at_once(tiny.model)
     assert sum(read) < 1.2 * sum(len(each.ids) for each in asked)
 
 
@@ -234,7 +242,7 @@ def test_the_logits_of_each_step_are_those_of_a_plain_cache(kind: str, tiny: Loa
     step = torch.tensor([PROMPTS[3]])
     with torch.inference_mode():
         for logits, token in zip(seen, found.ids, strict=True):
-            plain = model(input_ids=step, past_key_values=cache, use_cache=True).logits[:, -1]
+            plain = model(input_ids=step, **cache_option(model, cache)).logits[:, -1]
             torch.testing.assert_close(logits, plain, atol=1e-4, rtol=1e-4)
             step = torch.tensor([[token]])
 

@@ -114,7 +114,7 @@ PAIRS = [
 
 
 def test_scores_are_those_of_a_plain_loop(local: LocalSampler, tiny: LoadedModel) -> None:
-    scores = local.score(PAIRS, batch_size=2)
+    scores = local.score(PAIRS)
     for (head, tail), score in zip(PAIRS, scores, strict=True):
         before, behind = tiny.encode(head), tiny.encode(tail)
         expected = 0.0
