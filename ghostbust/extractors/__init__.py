@@ -11,6 +11,12 @@ from collections.abc import Iterator
 
 from ghostbust.extractors.import_names import distribution_of
 from ghostbust.extractors.interface import Extractor, Language
+from ghostbust.extractors.javascript_code import (
+    JavaScriptExtractor,
+    JavaScriptLineExtractor,
+    has_javascript_imports,
+    is_javascript,
+)
 from ghostbust.extractors.lists import ListExtractor
 from ghostbust.extractors.markdown import Block, BlockKind, split
 from ghostbust.extractors.marks import marked
@@ -24,11 +30,26 @@ from ghostbust.records import Ecosystem, PackageRef
 __all__ = ["EXTRACTORS", "Extractor", "Language", "distribution_of", "extract", "is_stdlib"]
 
 PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(), ProseExtractor()
+JAVASCRIPT, JAVASCRIPT_LINES = JavaScriptExtractor(), JavaScriptLineExtractor()
 LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
-EXTRACTORS: tuple[Extractor, ...] = (PYTHON, SHELL, PROSE, *LISTS.values())
+EXTRACTORS: tuple[Extractor, ...] = (
+    PYTHON, SHELL, PROSE, JAVASCRIPT, JAVASCRIPT_LINES, *LISTS.values(),
+)  # fmt: skip
 
-_READERS: dict[Language, Extractor] = {Language.PYTHON: PYTHON, Language.SHELL: SHELL}
+_READERS: dict[Language, Extractor] = {
+    Language.PYTHON: PYTHON,
+    Language.JAVASCRIPT: JAVASCRIPT,
+    Language.SHELL: SHELL,
+}
 _PYTHON_INFOS = word_set("python py python3 py3 ipython ipython3 pycon jupyter sage")
+_JAVASCRIPT_INFOS = word_set(
+    "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
+    "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
+)
+_JAVASCRIPT_FILES = (
+    ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro",
+    ".html", ".mdx",
+)  # fmt: skip
 _SHELL_INFOS = word_set(
     "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh "
     "dockerfile docker yaml yml cli command"
@@ -68,10 +89,17 @@ def _blocks(text: str, language: Language) -> list[Block]:
     blocks = split(text)
     has_fence = any(block.kind is BlockKind.FENCE for block in blocks)
     is_code = language is not Language.AUTO and not has_fence
-    if is_code or (language is Language.PYTHON and parse(text) is not None):
+    if is_code or _parses(text, language):
         return [Block(BlockKind.FENCE, 0, len(text))]
     # inline code goes first: its reading of a span is the better one
     return sorted(blocks, key=lambda block: (block.kind is BlockKind.PROSE, block.start))
+
+
+def _parses(text: str, language: Language) -> bool:
+    """True where a text is code of that language as a whole, in spite of fences in it."""
+    if language is Language.PYTHON:
+        return parse(text) is not None
+    return language is Language.JAVASCRIPT and is_javascript(text)
 
 
 def _readers(
@@ -87,10 +115,14 @@ def _readers(
         yield SHELL
         if has_imports(body):
             yield PYTHON
+        if is_javascript(body) or has_javascript_imports(body):
+            yield JAVASCRIPT
     else:
         yield PROSE
         if has_imports(body):
             yield PYTHON
+        if has_javascript_imports(body):
+            yield JAVASCRIPT if is_javascript(body) else JAVASCRIPT_LINES
         if lists:
             yield lists
 
@@ -108,10 +140,16 @@ def _language_of(label: str, body: str, language: Language) -> Language:
     """
     if label in _PYTHON_INFOS or label.endswith(".py"):
         return Language.PYTHON
+    if label in _JAVASCRIPT_INFOS or label.endswith(_JAVASCRIPT_FILES):
+        return Language.JAVASCRIPT
     if label in _SHELL_INFOS:
         return Language.SHELL
     if label and label not in _OPEN_INFOS:
         return Language.AUTO
     if language is not Language.AUTO:
         return language
-    return Language.PYTHON if has_imports(body) else Language.SHELL
+    if has_imports(body):
+        return Language.PYTHON
+    if has_javascript_imports(body) or is_javascript(body):
+        return Language.JAVASCRIPT
+    return Language.SHELL

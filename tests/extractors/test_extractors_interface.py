@@ -11,6 +11,7 @@ TEXTS = (
     "pip install rich 'httpx[http2]'",
     "Run pip install rich and so on.",
     "- rich\n- `httpx`\n",
+    "import rich from 'rich'\nconst httpx = require('httpx/🎉')\n",
     "",
     "\x00\ud800\u2028'\"`([{\\",
 )
