@@ -12,9 +12,15 @@ _FRONTMATTER = "---"
 
 
 def is_markup(text: str) -> bool:
-    """True for a text that begins as a component or a page does and has a script element."""
-    begins = text.lstrip()[:1] == "<" or _frontmatter(text) is not None
-    return begins and (_OPENING.search(text) is not None or _frontmatter(text) is not None)
+    """True for a text with a script element that begins as a component or a page does.
+
+    A comment may stand in front (``// App.vue``). The ``---`` of an Astro file is enough.
+    """
+    if _frontmatter(text) is not None:
+        return True
+    lines = (line.lstrip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith(("//", "#"))), "")
+    return first.startswith("<") and _OPENING.search(text) is not None
 
 
 def scripts(text: str) -> Iterator[tuple[int, int]]:

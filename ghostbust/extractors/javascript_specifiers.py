@@ -30,7 +30,8 @@ _PLACEHOLDER_SCOPES = word_set("scope org company acme example myorg mycompany y
 _FILE_ENDINGS = tuple(
     word_set(
         ".css .scss .sass .less .styl .json .svg .png .jpg .jpeg .gif .webp .html .txt .md .wasm "
-        ".ts .tsx .jsx .mts .cts .mjs .cjs .vue .svelte .graphql .gql .yaml .yml .node .glsl .mp3"
+        ".ts .tsx .jsx .mts .cts .mjs .cjs .vue .svelte .graphql .gql .yaml .yml .node .glsl .mp3 "
+        ".dart .sol .php .proto"
     )
 )
 

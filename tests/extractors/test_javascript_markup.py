@@ -13,6 +13,7 @@ from ghostbust.extractors.javascript_markup import is_markup, scripts
         ("<template/>\n<script setup lang='ts'>\na\n</script>", ["\na\n"]),
         ("<script>a</script><style/><SCRIPT type=module>b</SCRIPT >", ["a", "b"]),
         ("<script>a", ["a"]),
+        ("// App.vue\n\n<template/>\n<script>a</script>", ["a"]),
         ('<script type="application/json">{}</script><script>a</script>', ["a"]),
         ('<script type="importmap">{}</script>', []),
         ('<script src="x.js"></script>', [""]),
@@ -26,7 +27,16 @@ def test_scripts(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["const a = '<script>x</script>'", "<div/>", "", "<p>---</p>", "-- a\n", "----\n"]
+    "text",
+    [
+        "const a = 1;\n<script>a</script>",
+        "const a = '<script>x</script>'",
+        "<div/>",
+        "",
+        "<p>---</p>",
+        "-- a\n",
+        "----\n",
+    ],
 )
 def test_no_markup(text: str) -> None:
     assert not is_markup(text)
