@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ghostbust.cli.options import QuietOption
+from ghostbust.cli.options import AskedEcosystem, QuietOption
 from ghostbust.cli.output import Output, cell, print_json, table
-from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.records import PackageRef
 
 CodeLanguage = Literal["auto", "python", "javascript", "shell"]
 """the values of ``ghostbust.extractors.Language``, which is too slow to import for a help text"""
@@ -25,8 +25,8 @@ def extract(
         typer.Option("--expect-list", help="The prompt asked for a list: its items count too."),
     ] = False,
     ecosystem: Annotated[
-        Ecosystem, typer.Option(help="The registry that names in a list belong to.")
-    ] = Ecosystem.PYPI,
+        AskedEcosystem, typer.Option(help="The registry that names in a list belong to.")
+    ] = "pypi",
     everything: Annotated[bool, typer.Option("--all", help="Built-in imports as well.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line for each place.")
