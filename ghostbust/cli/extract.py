@@ -9,7 +9,7 @@ import typer
 
 from ghostbust.cli.options import AskedEcosystem, QuietOption
 from ghostbust.cli.output import Output, cell, print_json, table
-from ghostbust.records import PackageRef
+from ghostbust.records import Ecosystem, PackageRef
 
 CodeLanguage = Literal["auto", "python", "javascript", "shell"]
 """the values of ``ghostbust.extractors.Language``, which is too slow to import for a help text"""
@@ -33,13 +33,22 @@ def extract(
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """List every place where a text names a package. Asks no registry."""
+    """List every place where a text names a package. Asks no registry.
+
+    A file's name says how to read it: package.json, Dockerfile, answer.md, …
+    """
     from ghostbust.cli.sources import read_text
     from ghostbust.extractors import Language
     from ghostbust.extractors import extract as find
 
     text = read_text(file)
-    found = find(text, language=Language(language), expect_list=expect_list, ecosystem=ecosystem)
+    found = find(
+        text,
+        language=Language(language),
+        expect_list=expect_list,
+        ecosystem=Ecosystem(ecosystem),
+        filename=file,
+    )
     refs = [ref for ref in found if everything or not ref.builtin]
     if as_json:
         for ref in refs:

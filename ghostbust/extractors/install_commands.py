@@ -12,7 +12,7 @@ from ghostbust.extractors.install_tools import INDEX_OPTIONS, PROGRAMS, Form, Ta
 from ghostbust.extractors.package_names import canonical, is_placeholder, read_requirement
 from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.vocabulary import SENTENCE_WORDS, TOOL_WORDS, word_set
-from ghostbust.records import Flag, PackageRef, RefKind
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _INDEX_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_", "YARN_")
 _INDEX_SETTINGS = (
@@ -212,12 +212,22 @@ def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int,
     if requirement is None or not stripped.startswith(tool.prefix):
         return None, not _is_argument(stripped)
     ends = requirement.ends_sentence or _unbalanced(value[:lead], stripped[requirement.end :])
-    if prose and requirement.name.lower() in SENTENCE_WORDS:
+    if prose and _is_of_sentence(requirement.name, stripped[requirement.end :], tool):
         return None, True
     if is_placeholder(requirement.name) or _is_no_package(requirement.name, tool):
         return None, ends
     span = word.span(lead + requirement.start, lead + requirement.end)
     return ((*span, requirement.name) if span else None), ends
+
+
+def _is_of_sentence(name: str, rest: str, tool: Tool) -> bool:
+    """True for a word that goes on with the sentence; not with a version, nor for Next.js."""
+    if rest.startswith(("@", "==", ">=", "~=")) or (tool.ecosystem, name) == (
+        Ecosystem.NPM,
+        "next",
+    ):
+        return False
+    return name.lower() in SENTENCE_WORDS
 
 
 def _is_no_package(name: str, tool: Tool) -> bool:

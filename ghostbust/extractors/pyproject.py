@@ -71,7 +71,7 @@ class PyprojectExtractor:
         own = {canonicalize_name(value) for path, value in _strings(entries)
                if path in (("project", "name"), ("tool", "poetry", "name"))}  # fmt: skip
         sources = _packages(entries, (("tool", "uv", "sources"),))
-        taken = {canonicalize_name(p.key.value): _place(p) for p in sources}
+        taken = {str(canonicalize_name(p.key.value)): _place(p) for p in sources}
         private = _has_private_index(entries)
         refs = [ref for path, entry in entries if _matches(path, _LISTS)
                 for ref in _of_string(entry, offset)]  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ghostbust.extractors.install_commands import installs, names_index
 from ghostbust.extractors.install_tools import PROGRAMS
 from ghostbust.extractors.interface import Extractor
-from ghostbust.extractors.literals import read_literal
+from ghostbust.extractors.literals import Entry, read_literal
 from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.shell_words import Document, prose_words, read_script
 from ghostbust.extractors.vocabulary import word_set
@@ -59,7 +59,8 @@ class ShellExtractor:
         """Commands written as a list of strings."""
         position = text.find("[")
         while position >= 0:
-            entries, end = [], position + 1
+            entries: list[Entry] = []
+            end = position + 1
             if text[position + 1 : position + 3].lstrip(" ")[:1] in ('"', "'"):
                 entries, end = read_literal(text, position)
             words = [entry.value.placed() for entry in entries if entry.value is not None]

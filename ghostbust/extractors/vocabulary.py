@@ -31,11 +31,11 @@ SENTENCE_WORDS = word_set(
     within without would yes yet you your yours
     across adds against allow allows among brings builds causes comes contains converts
     creates depends downloads enables executes fail failed fails fetches fixes
-    gave get gets give gives got handles happens helps imports includes keep lets made make makes
+    gave get gets give gives handles happens helps imports includes keep lets made make makes
     manually means nor offers opens prints provide provides pulls ran
     reads replace requirement resolves sets shows solves starts stays
     stops supports takes tells throws tries unlike upgrades wants
-    whenever why works worked writes
+    why works worked writes
     """
 )
 TOOL_WORDS = word_set(

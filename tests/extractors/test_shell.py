@@ -167,6 +167,9 @@ PROSE = [
     ("pip install requests \\\n  numpy\nrich", ["requests", "numpy"]),
     ("use npx create-next-app my-app to scaffold", ["create-next-app"]),
     ("The npx tool runs it", []),
+    ("npm install next react react-dom to start", ["next", "react", "react-dom"]),
+    ("pip install next", []),
+    ("pip install first==2 and then", ["first"]),
     ("uvx ruff.", ["ruff"]),
     ("npx <package> name", []),
 ]
