@@ -19,7 +19,7 @@ from ghostbust.extractors.marks import marked
 from ghostbust.extractors.notebook import cells, is_notebook
 from ghostbust.extractors.python_code import PythonExtractor, has_imports
 from ghostbust.extractors.python_statements import parse
-from ghostbust.extractors.script_header import ScriptHeaderExtractor
+from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
 from ghostbust.extractors.setup_files import SetupPyExtractor
 from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
 from ghostbust.extractors.stdlib import is_stdlib
@@ -151,7 +151,7 @@ def _readers(
             yield from _PYTHON_READERS
     else:
         yield PROSE
-        if has_imports(body):
+        if has_imports(body) or has_header(body):
             yield from _PYTHON_READERS
         if lists:
             yield lists
@@ -177,4 +177,4 @@ def _language_of(label: str, body: str, language: Language) -> Language:
         return Language.AUTO
     if language is not Language.AUTO:
         return language
-    return Language.PYTHON if has_imports(body) else Language.SHELL
+    return Language.PYTHON if has_imports(body) or has_header(body) else Language.SHELL

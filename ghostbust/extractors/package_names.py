@@ -13,8 +13,8 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _ALNUM = _LETTERS | frozenset("0123456789")
 _NAME = _ALNUM | frozenset("._-")
 _OPERATORS = frozenset("=<>!~^@;")
-_TRAILING = frozenset("-\"'`.,:;!?)*_…，。、：；）」”’")
-_ENDS_SENTENCE = frozenset("`.,:;!?)…，。、：；）」”’")
+_TRAILING = frozenset("-\"'`.,:;!?)]}*_…，。、：；）」”’")
+_ENDS_SENTENCE = frozenset("`.,:;!?)]}…，。、：；）」”’")
 _FILES = tuple(
     word_set(
         ".txt .whl .zip .gz .bz2 .tgz .toml .cfg .egg .git .md .json .yml .html .csv .lock "

@@ -28,6 +28,11 @@ class ScriptHeaderExtractor:
                 yield replace(ref, start=span[0] + offset, end=span[1] + offset)
 
 
+def has_header(text: str) -> bool:
+    """True for a script with a header, which is Python whatever else it looks like."""
+    return _OPENING in text and _header(text) is not None
+
+
 def _header(text: str) -> Placed | None:
     """The TOML of the first header, comment marks removed; None where there is none."""
     value: list[str] = []
