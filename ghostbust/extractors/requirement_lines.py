@@ -69,13 +69,15 @@ def looks_like_requirements(text: str, *, named: bool) -> bool:
 
     Without a name that says so (``named``), one of them must say more than a bare name.
     """
-    lines = list(requirement_lines(text))
-    bare = [line.words.value.isidentifier() or not line.is_requirement for line in lines]
-    return (
-        bool(lines)
-        and all(line.option or line.is_elsewhere or line.is_requirement for line in lines)
-        and (named or not all(bare))
-    )
+    says_more = named
+    empty = True
+    for line in requirement_lines(text):
+        is_requirement = not line.option and line.is_requirement
+        if not (line.option or is_requirement or line.is_elsewhere):
+            return False
+        says_more |= is_requirement and not line.words.value.replace("-", "_").isidentifier()
+        empty = False
+    return says_more and not empty
 
 
 def manifest_ref(

@@ -64,7 +64,7 @@ def test_lines_have_numbers_and_join_what_continues() -> None:
     [
         ("a1==1\nb1", False, True),
         ("-r x.txt\na1>=1 # c", False, True),
-        ("a1\nb1", False, False),
+        ("a1\nb-1\nc_1", False, False),
         ("a1\nb1", True, True),
         ("pip install a1", True, False),
         ("a1==1\nrun it now", False, False),
