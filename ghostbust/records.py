@@ -33,6 +33,12 @@ class Ecosystem(StrEnum):
 
     PYPI = "pypi"
     NPM = "npm"
+    CONDA = "conda"
+    """many channels, none of which is asked: a verdict on it is UNKNOWN"""
+
+
+ASKED = (Ecosystem.PYPI, Ecosystem.NPM)
+"""the ecosystems whose registry can say that a name is real or absent"""
 
 
 class RefKind(StrEnum):

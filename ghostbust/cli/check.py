@@ -42,7 +42,7 @@ def check(
         typer.Option(
             "--file",
             "-f",
-            help="Requirements file, package.json, or a text to extract from. May be repeated.",
+            help="Dependency file, code, notebook, or a text to extract from. May be repeated.",
         ),
     ] = None,
     command: Annotated[

@@ -1,14 +1,17 @@
 """Where package names to look at come from: arguments, files, standard input.
 
-A file is read by what it is: a requirements file or a list of names, a ``package.json``, or
-else a text to extract from. Does not follow ``-r other.txt`` and does not read lock files.
+A file is read by what its name says (``extractors.manifests``), else as a list of names, else as
+a text to extract from. A dependency file must be sound: here a part that can't be read would be
+a package that isn't checked. Does not follow ``-r other.txt`` and does not read lock files.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from packageurl import PackageURL
@@ -16,15 +19,18 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.extractors.install_tools import INDEX_OPTIONS
+from ghostbust.extractors.manifests import MANIFESTS, label_of_file
+from ghostbust.extractors.notebook import is_notebook
+from ghostbust.extractors.package_json import GROUPS
+from ghostbust.extractors.requirement_lines import requirement_lines
+from ghostbust.records import ASKED, Ecosystem, Flag, PackageRef, RefKind
 from ghostbust.registries.names import canonical_name, is_valid_name, purl
 
 STDIN = "-"
-_REQUIREMENT_SUFFIXES = (".txt", ".in")
+_LIST_SUFFIXES = (".txt", ".in")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
-_NPM_GROUPS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
-_INDEX_OPTIONS = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links")
-_ECOSYSTEMS = ", ".join(Ecosystem)
+_ECOSYSTEMS = ", ".join(ASKED)
 
 
 def read_text(source: str) -> str:
@@ -46,26 +52,26 @@ def refs_in(source: str) -> list[PackageRef]:
     Raises UsageError for a file that can't be read, or not as what its name says.
     """
     path = Path(source)
-    if path.suffix in _UNREAD_SUFFIXES:
+    label = label_of_file(source)
+    if path.suffix in _UNREAD_SUFFIXES and label not in MANIFESTS:
         raise UsageError(
-            f"{source}: {path.suffix} files aren't read; give a requirements file, a package.json"
-            " or a text"
+            f"{source}: such {path.suffix} files aren't read; give a requirements file, a"
+            " pyproject.toml, a package.json or a text"
         )
     text = read_text(source)
-    if path.name == "package.json":
-        return list(_package_json(source, text))
-    if path.suffix in _REQUIREMENT_SUFFIXES and path.stem.startswith(
-        ("requirements", "constraints")
-    ):
+    if label == "requirements.txt":
         return list(_requirement_lines(source, text))
-    if source == STDIN or path.suffix in _REQUIREMENT_SUFFIXES:
-        if text.lstrip().startswith("{"):
-            return list(_package_json(source, text))
-        try:
-            return list(_requirement_lines(source, text))
-        except UsageError:
-            pass  # no list of names, so a text with names in it
-    return [ref for ref in extract(text) if not ref.builtin]
+    if source == STDIN or path.suffix in _LIST_SUFFIXES:
+        label = "package.json" if text.lstrip("\ufeff \t\r\n").startswith("{") else ""
+        if not label:
+            try:
+                return list(_requirement_lines(source, text))
+            except UsageError:
+                pass  # no list of names, so a text with names in it
+        elif is_notebook(text):
+            label = ""
+    _check_syntax(source, label, text)
+    return [ref for ref in extract(text, filename=label or source) if not ref.builtin]
 
 
 def refs_of_command(command: str) -> list[PackageRef]:
@@ -83,7 +89,7 @@ def ref_of(spec: str) -> PackageRef | None:
     if spec.startswith("pkg:"):
         return _purl_ref(spec)
     name, _, ecosystem = spec.rpartition("@")
-    if name and ecosystem in list(Ecosystem):
+    if name and ecosystem in ASKED:
         return _ref(Ecosystem(ecosystem), name)
     if spec.startswith("@") and not name:
         return _ref(Ecosystem.NPM, spec)
@@ -106,17 +112,16 @@ def purl_of(ref: PackageRef) -> str | None:
     return purl(ref.ecosystem, ref.name)
 
 
-def _ref(ecosystem: Ecosystem, name: str, *, private: bool = False) -> PackageRef:
-    flags = frozenset({Flag.PRIVATE_INDEX}) if private else frozenset[Flag]()
+def _ref(ecosystem: Ecosystem, name: str) -> PackageRef:
     canonical = canonical_name(ecosystem, name)
-    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical, flags=flags)
+    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical)
 
 
 def _purl_ref(text: str) -> PackageRef:
     try:
         package = PackageURL.from_string(text)
-        ecosystem = Ecosystem(package.type)
-    except ValueError as exc:
+        ecosystem = next(asked for asked in ASKED if asked == package.type)
+    except (ValueError, StopIteration) as exc:
         raise UsageError(f"{text!r} is no purl of {_ECOSYSTEMS}") from exc
     scope = f"{package.namespace}/" if package.namespace else ""
     return _ref(ecosystem, scope + package.name)
@@ -124,61 +129,33 @@ def _purl_ref(text: str) -> PackageRef:
 
 def _requirement_lines(source: str, text: str) -> Iterator[PackageRef]:
     """The names in lines as pip reads them; ``name@npm`` too. Raises UsageError."""
-    private = False
-    for number, line in _logical_lines(text):
-        if line.startswith("-"):
-            option = line.replace("=", " ").split()[0]
-            private |= option in _INDEX_OPTIONS
+    lines = list(requirement_lines(text))
+    private = any(line.option in INDEX_OPTIONS[Ecosystem.PYPI] for line in lines)
+    for line in lines:
+        if line.option or line.is_elsewhere:
             continue
-        spec = line.partition(" --")[0].strip()
-        if "://" in spec.partition("@")[0] or spec.startswith((".", "/", "~")):
-            continue  # a URL or a path, which no registry answers for
         try:
-            ref = ref_of(spec)
+            ref = ref_of(line.words.value.partition(" --")[0])
         except UsageError as exc:
-            raise UsageError(f"{source}, line {number}: {exc}") from exc
+            raise UsageError(f"{source}, line {line.number}: {exc}") from exc
         if ref is not None:
-            yield _ref(ref.ecosystem, ref.raw, private=private)
+            start = max(line.words.value.find(ref.raw), 0)  # a purl writes it in another way
+            place = line.words.at[start]
+            flags = frozenset({Flag.PRIVATE_INDEX} if private else ())
+            yield replace(ref, start=place, end=place + len(ref.raw), flags=flags)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that say something, with their numbers; comments gone, continuations joined."""
-    begun = ""
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
-        line = begun + line
-        if line.endswith("\\"):
-            begun = line[:-1]
-            continue
-        begun = ""
-        bare = line.strip() if not line.lstrip().startswith("#") else ""
-        bare = bare.partition(" #")[0].strip()
-        if bare:
-            yield number, bare
-
-
-def _package_json(source: str, text: str) -> Iterator[PackageRef]:
-    """The dependencies of a ``package.json`` that come from the registry. Raises UsageError."""
+def _check_syntax(source: str, label: str, text: str) -> None:
+    """Raises UsageError for a file that isn't what its name says."""
+    text = text.removeprefix("\ufeff")
     try:
-        manifest = json.loads(text.removeprefix("\ufeff"))
+        if label in ("pyproject.toml", "pipfile"):
+            tomllib.loads(text)
+        elif label == "package.json":
+            manifest = json.loads(text)
+            groups = [manifest.get(group, {}) for group in GROUPS if isinstance(manifest, dict)]
+            if not all(isinstance(group, dict) for group in groups):
+                raise UsageError(f"{source}: its dependencies aren't objects of names and versions")
     except ValueError as exc:
-        raise UsageError(f"{source}: isn't valid JSON ({exc})") from exc
-    groups = [manifest.get(group, {}) for group in _NPM_GROUPS] if _is_object(manifest) else []
-    if not all(_is_object(group) for group in groups):
-        raise UsageError(f"{source}: its dependencies aren't objects of names and versions")
-    for name, version in _items(groups):
-        wanted = str(version)
-        if wanted.startswith("npm:"):
-            name = wanted.removeprefix("npm:")
-            name = name[: name.rfind("@")] if "@" in name[1:] else name
-        elif ":" in wanted or "/" in wanted:
-            continue  # a repository, a path, a workspace
-        yield _ref(Ecosystem.NPM, name)
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-def _items(groups: Iterable[dict[str, object]]) -> Iterator[tuple[str, object]]:
-    for group in groups:
-        yield from group.items()
+        kind = "JSON" if label == "package.json" else "TOML"
+        raise UsageError(f"{source}: isn't valid {kind} ({exc})") from exc

@@ -17,8 +17,8 @@ from ghostbust.extractors.javascript_specifiers import read_specifier
 from ghostbust.extractors.javascript_statements import Piece, pieces
 from ghostbust.extractors.javascript_syntax import Import, Literal, read, read_as
 from ghostbust.extractors.package_names import canonical
+from ghostbust.extractors.placed import Placed, plain
 from ghostbust.extractors.shell import ProseExtractor
-from ghostbust.extractors.shell_words import Word, plain_word
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _MARKS = tuple(
@@ -169,9 +169,9 @@ def _argument_list(
 ) -> Iterator[PackageRef]:
     """Installs of a command given as a list: ``spawn("npm", ["install", "x"])``."""
     words = [
-        plain_word(text, places.code_point(item.start), places.code_point(item.end))
+        plain(text, places.code_point(item.start), places.code_point(item.end))
         if item is not None
-        else Word("", ())
+        else Placed("", ())
         for item in row
     ]
     for ref in installs(words, prose=False):

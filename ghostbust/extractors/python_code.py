@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from ghostbust.extractors.import_names import distribution_of, is_namespace
 from ghostbust.extractors.install_commands import installs
 from ghostbust.extractors.package_names import canonical
+from ghostbust.extractors.placed import Placed, plain
 from ghostbust.extractors.python_statements import parse, parsed_pieces
 from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
-from ghostbust.extractors.shell_words import Word, plain_word
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
@@ -171,9 +171,9 @@ class _Reader:
             value = element.value if isinstance(element, ast.Constant) else None
             index = self._literal(element, value) if isinstance(value, str) else -1
             words.append(
-                plain_word(self.source, index, index + len(value))
+                plain(self.source, index, index + len(value))
                 if isinstance(value, str) and index >= 0
-                else Word("", ())
+                else Placed("", ())
             )
         for ref in installs(words, prose=False):
             yield replace(ref, start=self.offset + ref.start, end=self.offset + ref.end)

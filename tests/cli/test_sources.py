@@ -41,7 +41,10 @@ def test_what_comes_from_elsewhere_is_no_ref() -> None:
     assert ref_of("thing @ https://files.example.test/thing.whl") is None
 
 
-@pytest.mark.parametrize("spec", ["", "two words", "a@cargo", "pkg:cargo/serde", "pkg:", "-x"])
+@pytest.mark.parametrize(
+    "spec",
+    ["", "two words", "a@cargo", "a@conda", "pkg:cargo/serde", "pkg:conda/numpy", "pkg:", "-x"],
+)
 def test_what_is_no_name(spec: str) -> None:
     with pytest.raises(UsageError):
         ref_of(spec)
@@ -109,6 +112,43 @@ def test_package_json(tmp_path: Path) -> None:
     ]
 
 
+def test_names_stand_where_the_refs_say(tmp_path: Path) -> None:
+    for name, text in [
+        ("requirements.txt", REQUIREMENTS.removeprefix("\ufeff")),
+        ("names.txt", "requests\nleft-pad@npm\n"),
+        ("package.json", '{"dependencies": {"left-pad": "^1", "other": "npm:real@2"}}'),
+    ]:
+        (tmp_path / name).write_text(text)
+        refs = refs_in(str(tmp_path / name))
+        assert refs
+        assert all(text[ref.start : ref.end] == ref.raw for ref in refs)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ecosystem"),
+    [
+        ("pyproject.toml", "[project]\ndependencies = ['thing']\n", PYPI),
+        ("Pipfile", '[packages]\nthing = "*"\n', PYPI),
+        ("setup.cfg", "[options]\ninstall_requires = thing\n", PYPI),
+        ("environment.yml", "dependencies:\n  - thing\n", Ecosystem.CONDA),
+        ("Dockerfile", "RUN pip install thing\n", PYPI),
+        ("app.py", "import thing\n", PYPI),
+        ("x.ipynb", '{"cells": [{"cell_type": "code", "source": ["import thing"]}]}', PYPI),
+    ],
+)
+def test_a_file_is_read_by_its_name(
+    tmp_path: Path, name: str, text: str, ecosystem: Ecosystem
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert named(refs_in(str(tmp_path / name))) == [(ecosystem, "thing")]
+
+
+def test_broken_toml_is_said(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['thing'\n")
+    with pytest.raises(UsageError, match="isn't valid TOML"):
+        refs_in(str(tmp_path / "pyproject.toml"))
+
+
 @pytest.mark.parametrize("text", ["{", '{"dependencies": []}', '{"dependencies": {"a"'])
 def test_a_package_json_that_is_none(tmp_path: Path, text: str) -> None:
     file = tmp_path / "package.json"
@@ -131,7 +171,7 @@ def test_an_answer_without_its_built_in_imports(tmp_path: Path) -> None:
     assert named(refs_in(str(file))) == [(PYPI, "numpy")]
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "poetry.lock", "setup.cfg"])
+@pytest.mark.parametrize("name", ["Cargo.toml", "poetry.lock", "tox.cfg"])
 def test_a_manifest_that_is_not_read_is_not_passed_over(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("")
     with pytest.raises(UsageError, match="aren't read"):
