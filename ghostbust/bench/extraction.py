@@ -164,9 +164,7 @@ def _same_name(item: Expected, ref: PackageRef) -> bool:
     return item.name == ref.name and item.module in (None, ref.import_name)
 
 
-def _differs(
-    snippet: Snippet, what: str, item: Expected | PackageRef, detail: str
-) -> Disagreement:
+def _differs(snippet: Snippet, what: str, item: Expected | PackageRef, detail: str) -> Disagreement:
     raw = snippet.text[item.start : item.end]
     return Disagreement(
         snippet.id, what, str(item.ecosystem), item.kind, raw, item.start, detail.strip()

@@ -59,7 +59,9 @@ def _rows(result: Score) -> list[dict[str, object]]:
     def order(key: tuple[str, str]) -> tuple[bool, str, bool, str]:
         return key[0] == ALL, key[0], key[1] != ALL, key[1]
 
-    keys = sorted({*result.tallies, *((group, ALL) for group in (*result.snippets, ALL))}, key=order)
+    keys = sorted(
+        {*result.tallies, *((group, ALL) for group in (*result.snippets, ALL))}, key=order
+    )
     rows: list[dict[str, object]] = []
     for group, kind in keys:
         tally = result.tally(group, kind)
