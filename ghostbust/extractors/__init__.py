@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ghostbust.extractors.code_lines import plain_code, without_tracebacks
 from ghostbust.extractors.import_names import distribution_of
 from ghostbust.extractors.interface import Extractor, Language
 from ghostbust.extractors.lists import ListExtractor
@@ -33,7 +34,9 @@ _SHELL_INFOS = word_set(
     "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh "
     "dockerfile docker yaml yml cli command"
 )
-_OPEN_INFOS = word_set("text txt plaintext plain none code requirements list markdown md")
+_OPEN_INFOS = word_set(
+    "text txt plaintext plain none code requirements list markdown md diff patch udiff"
+)
 
 
 def extract(
@@ -55,7 +58,7 @@ def extract(
     blocks = _blocks(text, language)
     by_span: dict[tuple[int, int], PackageRef] = {}
     for block in blocks:
-        body = text[block.start : block.end]
+        body = _body(text, block)
         for reader in _readers(block, body, language, LISTS[ecosystem] if expect_list else None):
             for ref in reader.find(body, block.start):
                 by_span.setdefault((ref.start, ref.end), ref)
@@ -72,6 +75,14 @@ def _blocks(text: str, language: Language) -> list[Block]:
         return [Block(BlockKind.FENCE, 0, len(text))]
     # inline code goes first: its reading of a span is the better one
     return sorted(blocks, key=lambda block: (block.kind is BlockKind.PROSE, block.start))
+
+
+def _body(text: str, block: Block) -> str:
+    """What a block holds, as long as in the text, without what is no code of its own in it."""
+    body = text[block.start : block.end]
+    if block.kind is BlockKind.FENCE:
+        return plain_code(body, block.info, block.quotes)
+    return without_tracebacks(body)
 
 
 def _readers(

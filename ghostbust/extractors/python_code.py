@@ -34,7 +34,7 @@ class PythonExtractor:
         tree = parse(text)
         if tree is not None:
             yield from _Reader(text, offset).refs(tree, _NO_FLAGS)
-            yield from ProseExtractor().find(text, offset)
+            yield from ProseExtractor().find(_without_commented_magics(text), offset)
             return
         code, shell_lines = _without_notebook_lines(text)
         tree = parse(code)
@@ -46,7 +46,7 @@ class PythonExtractor:
                 yield from reader.refs(piece.tree, _flags_of_headers(piece.guards))
         for start, end in shell_lines:
             yield from ShellExtractor().find(text[start:end], offset + start)
-        yield from ProseExtractor().find(code, offset)
+        yield from ProseExtractor().find(_without_commented_magics(code), offset)
 
 
 def has_imports(text: str) -> bool:
@@ -82,6 +82,18 @@ def _without_notebook_lines(text: str) -> tuple[str, list[tuple[int, int]]]:
             pieces.append(line)
         position += len(line)
     return "".join(pieces), spans
+
+
+def _without_commented_magics(text: str) -> str:
+    """The code, same length, without comments such as ``# !pip install x``: that is not run."""
+    if "#" not in text:
+        return text
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        comment = line.lstrip()
+        if comment.startswith("#") and comment.lstrip("# \t").startswith(("!", "%")):
+            lines[number] = "".join(char if char.isspace() else " " for char in line)
+    return "".join(lines)
 
 
 def _flags_of_headers(headers: Iterable[str]) -> frozenset[Flag]:
