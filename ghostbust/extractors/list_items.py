@@ -34,10 +34,13 @@ class Item:
     """True where it is marked as code or has a version, so that it is no word of a sentence"""
 
 
-def read_item(line: str, start: int, ecosystem: Ecosystem) -> Item | None:
-    """The name at ``start`` of a line if it is set apart from what follows; else None."""
-    start += len(line[start:]) - len(line[start:].lstrip())
-    rest = line[start:].rstrip()
+def read_item(piece: str, start: int, ecosystem: Ecosystem) -> Item | None:
+    """The name at the start of ``piece`` if it is set apart from what follows; else None.
+
+    ``start`` is the place of the piece in its line.
+    """
+    start += len(piece) - len(piece.lstrip())
+    rest = piece.strip()
     for opening, closing in _PAIRS.items():
         if rest.startswith(opening):
             return _marked(rest, start, (opening, closing), ecosystem)
@@ -105,6 +108,8 @@ def _is_delimiter(rest: str) -> bool:
     if rest.startswith("["):
         rest = rest.partition("]")[2]
     behind = rest.lstrip()
+    if behind.startswith(("：", "（")):
+        return True
     if rest.startswith((":", "—", ",")) and not rest.startswith("::"):
         is_number = behind[1:].strip("* \t").isdigit()
         return rest[1:2].isspace() and not rest.startswith(",") and not is_number

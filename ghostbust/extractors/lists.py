@@ -23,14 +23,19 @@ from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 _MARKER = re.compile(
     r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|\))"
-    r"|\d{1,2}\ufe0f?\u20e3|[^\x00-\x7f\w\s]{1,4}(?=[ \t]))[ \t]*"  # 1️⃣ or ✅
+    r"|[a-z][.)](?=[ \t])|\d{1,2}\ufe0f?\u20e3|[^\x00-\x7f\w\s]{1,4}(?=[ \t]))"  # a) or 1️⃣ or ✅
+    r"[ \t]*(?:\[[ xX]\][ \t]+)?"
 )
+_NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+\d{1,3}[.):][ \t]+")
 _LABELS = word_set(
     "pypi pip package packages name names library libraries module modules install python"
 )
 _INTRODUCING = _LABELS | word_set(
     "dependency dependencies need needs needed require requires required requirements use answer"
 )
+_NEEDING = word_set("need needs require requires install packages libraries dependencies")
+_NOWHERE = 10**9
+"""an indent that no line has"""
 _CATEGORIES = word_set(
     "web http api backend frontend server client networking network database databases db data "
     "orm plotting plots charts visualization visualisation graphics image images imaging audio "
@@ -51,7 +56,7 @@ _NEVER = _SCRIPTS | word_set(
     "code explanation description summary overview introduction conclusion usage features title "
     "prelude purpose link links url version license author documentation docs website homepage "
     "repository github source type pros cons benefits advantages alternatives optional core "
-    "step steps import imports function class true false none n/a e.g i.e etc"
+    "step steps import imports function class true false none n/a e.g i.e etc todo prerequisites"
 )
 
 
@@ -66,7 +71,7 @@ class ListExtractor:
         refs = self._in_tables(text, offset)
         bare: list[tuple[int, list[Item]]] = []
         introduced = True
-        position = 0
+        position, below = 0, _NOWHERE
         for line in text.splitlines(keepends=True):
             start, position = position, position + len(line)
             if not line.strip():
@@ -80,7 +85,12 @@ class ListExtractor:
             refs += self._settled(bare, offset, introduced=introduced)
             bare = []
             introduced = line.rstrip().rstrip("*").endswith(":")
-            items = self._items(line, marker.end()) if marker else self._named_after_colon(line)
+            items = self._items(line, marker.end()) if marker else self._in_sentence(line)
+            indent = len(line) - len(line.lstrip())
+            if marker and items and below <= indent and _is_attribute(line, items):
+                continue
+            if items or not indent:
+                below = indent + 2 if items else _NOWHERE
             refs += (self._ref(item, offset + start) for item in items)
         return refs + self._settled(bare, offset, introduced=introduced)
 
@@ -153,27 +163,49 @@ class ListExtractor:
         """Names in a line without a bullet that is nothing but an item or a comma list."""
         if _has_install(line) or line.startswith(("#", "|", "<", "\t", "    ")):
             return []
-        listed = self._comma_list(line, 0)
+        if line.rstrip().rstrip("*_").endswith(":"):
+            return []
+        start = len(line) - len(line.lstrip("> ")) if line.startswith(">") else 0
+        listed = self._comma_list(line, start)
         if listed:
             return listed
-        item = self._item(line, 0)
+        item = self._item(line, start)
         if item is None or not self._is_package(item):
             return []
         if item.name.lower() in _CATEGORIES and not item.alone:
             return []
         return [item] if item.alone or line.lstrip()[0] not in "`*_[" else []
 
-    def _named_after_colon(self, line: str) -> list[Item]:
-        """Names of a comma list that ends a sentence: ``You need: requests, numpy and rich.``"""
-        colon = line.rfind(": ")
-        about = {word.strip("`*_") for word in line[: max(colon, 0)].lower().split()}
+    def _in_sentence(self, line: str) -> list[Item]:
+        """Names in a numbered heading, or in a list that ends a sentence.
+
+        ``You need: requests, numpy and rich.``, ``It needs `requests` and `numpy`.``
+        """
         if _has_install(line):
             return []
+        if heading := _NUMBERED_HEADING.match(line):
+            item = self._item(line, heading.end())
+            is_name = item is not None and self._is_package(item)
+            return [item] if item and is_name and (item.sure or item.name[0].islower()) else []
+        colon = line.rfind(": ")
+        about = {word.strip("`*_") for word in line[: max(colon, 0)].lower().split()}
         if not about.isdisjoint(_INTRODUCING):
             return self._comma_list(line, colon + 1)
         colon, value = _title_end(line, 0)
-        is_category = line[:colon].strip(" \t*_").lower() in _CATEGORIES
-        return self._comma_list(line, value) if colon > 0 and is_category else []
+        if colon > 0 and line[:colon].strip(" \t*_").lower() in _CATEGORIES:
+            return self._comma_list(line, value)
+        return self._coded(line)
+
+    def _coded(self, line: str) -> list[Item]:
+        """The names in backticks at the end of a sentence that says what is needed."""
+        before, is_there, _ = line.partition("`")
+        words = before.lower().split()
+        if not is_there or not words or words[-1] not in _NEEDING:
+            return []
+        item = self._item(line, len(before))
+        items = self._comma_list(line, len(before))
+        single = [item] if item is not None and item.alone and self._is_package(item) else []
+        return items or single
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
@@ -183,14 +215,15 @@ class ListExtractor:
             begin, end = begin + 1, end - 1
         items: list[Item] = []
         position = begin
-        for part in line[begin:end].split(","):
+        mark = "," if "," in line[begin:end] else ";"
+        for part in line[begin:end].split(mark):
             lead = len(part) - len(part.lstrip())
             words = part.split(None, 1)
             if items and len(words) == 2 and words[0] in ("and", "or", "&"):
                 lead = part.index(words[1], lead + len(words[0]))
             halves = self._last_two(line, position + lead, position + len(part))
             for at, stop in halves:
-                item = self._item(line[:stop], at)
+                item = read_item(line[at:stop], at, self.ecosystem)
                 if item is None or not item.alone or not self._is_package(item):
                     return []
                 items.append(item)
@@ -206,7 +239,7 @@ class ListExtractor:
         return [(start, end)]
 
     def _item(self, line: str, start: int) -> Item | None:
-        return read_item(line, start, self.ecosystem)
+        return read_item(line[start:], start, self.ecosystem)
 
     def _is_package(self, item: Item) -> bool:
         """False for words that stand in lists and are no package names."""
@@ -215,6 +248,13 @@ class ListExtractor:
             return False
         is_next = self.ecosystem is Ecosystem.NPM and item.name == "next"  # the framework
         return item.sure or is_next or plain not in SENTENCE_WORDS
+
+
+def _is_attribute(line: str, items: list[Item]) -> bool:
+    """True for what is said of the item above: ``- Language: Python``, ``- License: MIT``."""
+    item = items[0]
+    colon = line.startswith(":", item.start + len(item.name))
+    return colon and len(items) == 1 and item.name[0].isupper() and not item.alone
 
 
 def _title_end(line: str, start: int) -> tuple[int, int]:
