@@ -127,8 +127,9 @@ def _mended(source: str, *, is_last: bool) -> ast.Module | None:
         return parse(cut) or parse(cut + ")") or parse(f"from {words[1]} import _")
     if "\n" in source.strip() or len(words) < 2:
         return None
-    if words[0] == "import" and (is_last or "." in cut or " as " in cut):
-        return parse(cut) or parse(cut.removesuffix(" as").removesuffix(" a"))
+    if words[0] == "import" and (is_last or "." in cut or " as" in cut):
+        named = f"import {words[1]}" if words[2:3] == ["as"] else cut.removesuffix(" a")
+        return parse(cut) or parse(named)
     if is_last and words[0] == "from":
         rest = words[2] if len(words) > 2 else ""
         return parse(f"from {words[1].rstrip('.')} import _") if "import".startswith(rest) else None
@@ -165,6 +166,21 @@ def _guards(text: str, statements: list[Statement], number: int) -> Iterator[str
                     break
 
 
+def texts_in(code: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each comment and each string literal of code that parses, in order."""
+    index = 0
+    while index < len(code):
+        start = index
+        if code[index] == "#":
+            index = _line_end(code, index)
+            yield start, index
+        elif code[index] in "'\"":
+            index = _behind_string(code, index)
+            yield start, index
+        else:
+            index += 1
+
+
 def statements_of(text: str) -> Iterator[Statement]:
     """All logical lines of ``text``, in order, blank ones and lone comments left out."""
     position = 0
@@ -173,9 +189,11 @@ def statements_of(text: str) -> Iterator[Statement]:
         while start < len(text) and text[start].isspace():
             start += 1
         line = text.rfind("\n", position, start) + 1 or position
-        indent = start - line
         if text.startswith((">>> ", "... "), start):
             start += 4
+            while start < len(text) and text[start] in " \t":
+                start += 1
+        indent = start - line
         end = _logical_end(text, start)
         if start < end and text[start] != "#":
             yield Statement(start, end, indent)

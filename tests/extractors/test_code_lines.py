@@ -20,8 +20,10 @@ CASES = [
     ("1 a\n3 b\n", "", 0, "1 a\n3 b\n"),
     ("1 a", "", 0, "1 a"),
     ("1. a\n2. b", "", 0, "1. a\n2. b"),
+    ("In [12]: a\n   ...: b\nOut[12]: c\n[1]: d\n", "", 0,
+     "         a\n        b\n          \n[1]: d\n"),
     ("", "diff", 3, ""),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "info", "quotes", "plain"), CASES)

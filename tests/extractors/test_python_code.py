@@ -89,6 +89,8 @@ def test_imports_in_code_that_does_not_parse(code: str, expected: list[tuple[str
         ("import a.b.\nx = (", ["a"]),
         ("import a as b,\nx = (", ["a"]),
         ("import data.\nx = (", []),
+        ("import a as 1b\nx = (", ["a"]),
+        (">>> for x in y:\n...     import a\n...\n1", ["a"]),
     ],
 )
 def test_broken_code(code: str, expected: list[str]) -> None:
@@ -154,6 +156,9 @@ def test_standard_library_is_builtin() -> None:
         ("# !pip install no\nimport c\nx = (", ["c"]),
         ('"""Needs:\n    pip install a1\n"""\nimport c', ["a1", "c"]),
         ("os.system('pip install a1')", ["a1"]),
+        ("run('pip install a1'.split(), no=1)", ["a1"]),
+        ("run(f\"pip install {' '.join(x)}\", no=True)", []),
+        ("x = 'pip install' ; no = 'it'", []),
         ("subprocess.run([sys.executable, '-m', 'pip', 'install', '-U', 'a1==2', b])", ["a1"]),
         ("subprocess.run(('pip', 'install', *names))", []),
     ],
