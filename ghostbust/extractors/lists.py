@@ -209,7 +209,7 @@ class ListExtractor:
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
-        end = len(line.rstrip().rstrip(".;"))
+        end = len(line.rstrip().rstrip(".;,"))
         begin = start + len(line[start:end]) - len(line[start:end].lstrip())
         if line[begin : begin + 1] in ("[", "(") and line[end - 1 : end] in ("]", ")"):
             begin, end = begin + 1, end - 1

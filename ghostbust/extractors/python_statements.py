@@ -53,18 +53,19 @@ def parse(source: str) -> ast.Module | None:
 def parsed_pieces(text: str) -> Iterator[ParsedPiece]:
     """The statements of ``text`` that import something and parse alone, cut-off ends mended."""
     statements = list(statements_of(text))
+    outline = _outline(statements)
     for number, statement in enumerate(statements):
         source = text[statement.start : statement.end]
         if "import" not in source and not source.startswith("from "):
             continue
-        guards: tuple[str, ...] | None = None
+        guards: tuple[str, ...] = ()
         for start, end in _candidates(source):
             piece = source[start:end]
             whole = parse(piece)
             is_last = number == len(statements) - 1 and end == len(source)
             tree = whole or _mended(piece, is_last=is_last)
             if tree is not None:
-                guards = tuple(_guards(text, statements, number)) if guards is None else guards
+                guards = guards or tuple(_guards(text, statements, outline, number))
                 yield ParsedPiece(tree, piece, statement.start + start, guards)
             if whole is not None and end - start == len(source):
                 break
@@ -146,24 +147,42 @@ def _called(source: str) -> ast.Module | None:
     return parse(source[: _behind_string(source, literal)] + ")")
 
 
-def _guards(text: str, statements: list[Statement], number: int) -> Iterator[str]:
-    """Headers of the blocks that statement ``number`` stands in, by indentation."""
-    indent = statements[number].indent
-    for before in range(number - 1, -1, -1):
-        if indent == 0:
-            return
-        if statements[before].indent >= indent:
-            continue
-        indent = statements[before].indent
-        header = text[statements[before].start : statements[before].end]
+def _outline(statements: list[Statement]) -> tuple[list[int], list[int]]:
+    """For each statement the number of the one it stands in, and of the first behind its block.
+
+    By indentation, in one pass: -1 where it stands in none, the length where nothing is behind.
+    """
+    parents = [-1] * len(statements)
+    behind = [len(statements)] * len(statements)
+    open_blocks: list[int] = []
+    for number, statement in enumerate(statements):
+        while open_blocks and statements[open_blocks[-1]].indent >= statement.indent:
+            behind[open_blocks.pop()] = number
+        if open_blocks:
+            parents[number] = open_blocks[-1]
+        open_blocks.append(number)
+    return parents, behind
+
+
+def _guards(
+    text: str, statements: list[Statement], outline: tuple[list[int], list[int]], number: int
+) -> Iterator[str]:
+    """Headers of the blocks that statement ``number`` stands in, cut to a line's length."""
+    parents, behind = outline
+    at = parents[number]
+    while at >= 0:
+        header = _head(text, statements[at])
         yield header
-        if header.startswith("try"):
-            for after in statements[number:]:
-                handler = text[after.start : after.end]
-                if after.indent <= indent:
-                    if after.indent == indent and handler.startswith("except"):
-                        yield handler
-                    break
+        after = behind[at]
+        if header.startswith("try") and after < len(statements):
+            handler = _head(text, statements[after])
+            if statements[after].indent == statements[at].indent and handler.startswith("except"):
+                yield handler
+        at = parents[at]
+
+
+def _head(text: str, statement: Statement) -> str:
+    return text[statement.start : min(statement.end, statement.start + 200)]
 
 
 def texts_in(code: str) -> Iterator[tuple[int, int]]:

@@ -85,7 +85,7 @@ def test_crlf() -> None:
     [
         "======== id langauge=python\nx\n",
         "======== id language=cobol\nx\n",
-        "======== id ecosystem=conda\nx\n",
+        "======== id ecosystem=cargo\nx\n",
         "======== id sometimes\nx\n",
         "======== id\n«open\n",
         "======== id\n«a|b c»\n",

@@ -67,6 +67,7 @@ ITEMS = [
     ("1. **Parser**: `lxml`", ["lxml"]),
     ("- requests: `get`", ["requests"]),
     ("requests; numpy", ["requests", "numpy"]),
+    ("requests, numpy,", ["requests", "numpy"]),
     ("You need `requests` and `numpy`.", ["requests", "numpy"]),
     ("This requires `requests`.", ["requests"]),
     ("### 1. requests\n### 2. `Flask`", ["requests", "Flask"]),
