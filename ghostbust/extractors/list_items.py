@@ -89,13 +89,14 @@ def _cut(name: str, start: int, ecosystem: Ecosystem, *, alone: bool, sure: bool
 
 
 def _is_alone(rest: str) -> bool:
-    """True where what follows a name is nothing, a version, extras or closing punctuation."""
+    """True where what follows a name is nothing, a version, extras, symbols or punctuation."""
     rest = rest.strip()
     if rest.startswith("["):
         rest = rest.partition("]")[2].strip()
     if rest.startswith(_VERSIONS):
         return len(rest.split()) <= 2
-    return rest.strip(".,;:*`_\"'") == ""
+    rest = rest.strip(".,;:*`_\"'-")
+    return not any(char.isascii() or char.isalnum() for char in rest.replace(" ", ""))  # ⭐⭐
 
 
 def _is_delimiter(rest: str) -> bool:

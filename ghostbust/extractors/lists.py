@@ -81,6 +81,8 @@ class ListExtractor:
                 items = self._bare_line(line)
                 if items:
                     bare.append((start, items))
+                    # a lower-case name in bold heads what is said of it below
+                    introduced |= line.startswith("**") and items[0].name.islower()
                     continue
             refs += self._settled(bare, offset, introduced=introduced)
             bare = []
