@@ -8,6 +8,7 @@ import typer
 
 import ghostbust
 from ghostbust.cli.adapters import adapters
+from ghostbust.cli.bench import bench
 from ghostbust.cli.check import check
 from ghostbust.cli.daemon import daemon
 from ghostbust.cli.dashboard import dashboard
@@ -54,4 +55,5 @@ app.command()(dashboard)
 app.command()(check)
 app.command()(extract)
 app.add_typer(registry)
+app.add_typer(bench)
 app.command()(doctor)

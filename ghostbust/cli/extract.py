@@ -9,7 +9,7 @@ import typer
 
 from ghostbust.cli.options import AskedEcosystem, QuietOption
 from ghostbust.cli.output import Output, cell, print_json, table
-from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 CodeLanguage = Literal["auto", "python", "javascript", "shell"]
 """the values of ``ghostbust.extractors.Language``, which is too slow to import for a help text"""
@@ -49,7 +49,7 @@ def extract(
         ecosystem=Ecosystem(ecosystem),
         filename=file,
     )
-    refs = [ref for ref in found if everything or not ref.builtin]
+    refs = [ref for ref in found if everything or not _is_builtin_import(ref)]
     if as_json:
         for ref in refs:
             print_json(_entry(ref))
@@ -59,6 +59,11 @@ def extract(
         _print_table(output, text, refs)
     else:
         output.note("no package is named there")
+
+
+def _is_builtin_import(ref: PackageRef) -> bool:
+    """True for what needs no package; a built-in name in a list is a mistake to be shown."""
+    return ref.builtin and ref.kind is RefKind.IMPORT
 
 
 def _entry(ref: PackageRef) -> dict[str, object]:

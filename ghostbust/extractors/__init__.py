@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ghostbust.extractors.code_lines import plain_code, without_tracebacks
 from ghostbust.extractors.import_names import distribution_of
 from ghostbust.extractors.interface import Extractor, Language
 from ghostbust.extractors.javascript_code import (
@@ -76,7 +77,9 @@ _SHELL_INFOS = word_set(
     "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh "
     "dockerfile docker yaml yml cli command makefile make"
 )
-_OPEN_INFOS = word_set("text txt plaintext plain none code requirements list markdown md")
+_OPEN_INFOS = word_set(
+    "text txt plaintext plain none code requirements list markdown md diff patch udiff"
+)
 
 
 def extract(
@@ -102,7 +105,7 @@ def extract(
     blocks = _blocks(text, language, filename, expect_list=expect_list)
     by_span: dict[tuple[int, int], PackageRef] = {}
     for block in blocks:
-        body = text[block.start : block.end]
+        body = _body(text, block)
         lists = LISTS[ecosystem] if expect_list else None
         for reader in _readers(block, body, language, lists, _line_before(text, block)):
             for ref in reader.find(body, block.start):
@@ -154,6 +157,14 @@ def _parses(text: str, language: Language) -> bool:
     if language is Language.PYTHON:
         return parse(text) is not None
     return language is Language.JAVASCRIPT and is_javascript(text)
+
+
+def _body(text: str, block: Block) -> str:
+    """What a block holds, as long as in the text, without what is no code of its own in it."""
+    body = text[block.start : block.end]
+    if block.kind is BlockKind.FENCE:
+        return plain_code(body, block.info, block.quotes)
+    return without_tracebacks(body)
 
 
 def _readers(
