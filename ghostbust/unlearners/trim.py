@@ -9,6 +9,7 @@ adapter's weights are taken from the line between the two states, where the volu
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ LOWER, RAISE = 3.0, 0.0
 CLOSE = math.log(1.1)
 """a volume that is within this of the base's, as a logarithm, is left as it is"""
 
+FURTHEST = 1.5
+"""how far behind its end the line is followed where the volume has not yet crossed the base's"""
+
 LEAST = 0.01
 """a ratio below this counts as this: a logarithm of none there is none"""
 
@@ -32,7 +36,8 @@ class Look:
 
     steps: int
     share: float
-    """how far on the line that the last stretch of training went: 0 its start, 1 its end"""
+    """how far on the line that the last stretch of training went: 0 its start, 1 its end; beyond 1
+    it is drawn on"""
     ratio: float
     """real names per answer, as a multiple of the base's on the same prompts"""
 
@@ -55,17 +60,28 @@ def trim(
     trainer.run(rest(LOWER if first.log > 0 else RAISE))
     last = Look(trainer.steps, 1.0, probe())
     end = trainer.weights()
-    if first.log * last.log >= 0:  # it didn't cross; what was trained isn't lost for that
+    if (last.log - first.log) * first.log >= 0:  # the wrong way; what was trained isn't lost for it
         return (first, last)
-    share = _crossing(first, last)
+    share = min(_crossing(first, last), FURTHEST)
     trainer.blend(begin, end, share)
     middle = Look(trainer.steps, share, probe())
     if abs(middle.log) > CLOSE:
-        other = last if middle.log * first.log > 0 else first
-        trainer.blend(begin, end, _crossing(middle, other))
+        trainer.blend(begin, end, _best((first, last, middle)))
     return (first, last, middle)
 
 
+def _best(looks: Sequence[Look]) -> float:
+    """The share at which two neighbouring looks say that the volume crosses the base's.
+
+    Where none do, that of the look which is nearest to it.
+    """
+    order = sorted(looks, key=lambda look: look.share)
+    for a, b in itertools.pairwise(order):
+        if a.log * b.log < 0:
+            return _crossing(a, b)
+    return min(order, key=lambda look: abs(look.log)).share
+
+
 def _crossing(a: Look, b: Look) -> float:
-    """The share at which the logarithm of the volume, straight between the two looks, is 0."""
+    """The share at which the logarithm of the volume, straight through the two looks, is 0."""
     return a.share + (b.share - a.share) * a.log / (a.log - b.log)
