@@ -13,7 +13,7 @@ that it doesn't know (UNKNOWN). Does not say what was registered since its day.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from importlib.resources import files
@@ -86,6 +86,10 @@ class Snapshot:
 
     def __len__(self) -> int:
         return self.manifest.count
+
+    def __iter__(self) -> Iterator[str]:
+        """Every name, canonical, in no useful order."""
+        return iter(self._trie.iterkeys())
 
     @property
     def source(self) -> str:
