@@ -32,19 +32,22 @@ class Breaker:
         self._clock = clock
         self._failed: set[str] = set()
         """what was asked in vain since the last answer; a name that fails again counts once"""
-        self._why = ""
+        self.why = ""
+        """the last failure"""
         self._wait_s = LEFT_ALONE_S
         self._next_try = 0.0
 
-    def refuses(self) -> str | None:
-        """Why nobody asks now; None where the caller may, also as the one that tries again."""
+    @property
+    def wait_s(self) -> float | None:
+        """Seconds until somebody may try again; None where it is closed, so that all may ask."""
         if len(self._failed) < self._give_up_after:
             return None
-        if (now := self._clock()) < self._next_try:
-            return self._why
+        return max(0.0, self._next_try - self._clock())
+
+    def try_again(self) -> None:
+        """Notes that somebody does; nobody else may for twice as long as before."""
         self._wait_s = min(2 * self._wait_s, LONGEST_LEFT_ALONE_S)
-        self._next_try = now + self._wait_s
-        return None
+        self._next_try = self._clock() + self._wait_s
 
     def answered(self) -> None:
         """Notes an answer, "no such package" included."""
@@ -55,7 +58,7 @@ class Breaker:
         """Notes that ``url`` got no usable answer; True where that is what opens it."""
         before = len(self._failed)
         self._failed.add(url)
-        self._why = why
+        self.why = why
         self._next_try = self._clock() + self._wait_s
         return before < self._give_up_after <= len(self._failed)
 
@@ -76,6 +79,8 @@ class Host:
         self.slots = asyncio.Semaphore(manners.in_flight)
         self.rate = AsyncLimiter(manners.per_second, 1)
         self.breaker = Breaker(manners.give_up_after)
+        self.gate = asyncio.Lock()
+        """held while it is found out whether the host answers at all"""
         self.witness: Callable[[], Awaitable[object]] | None = None
         """asks once for what was answered last; None before the first answer"""
 

@@ -139,10 +139,16 @@ class Snapshot:
 
 
 def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:
-    """The manifest to load: the one in ``data_dir`` if it is there, else the one shipped along."""
+    """The manifest to load: the one in ``data_dir`` if it is there, else the one shipped along.
+
+    Where the one in ``data_dir`` is lost, as by a kill while it was replaced, the newest that was
+    kept there (`ghostbust.registries.history`) comes before the one shipped along.
+    """
     name = f"registry-{ecosystem}.json"
-    if data_dir is not None and (data_dir / name).is_file():
-        return data_dir / name
+    if data_dir is not None:
+        for path in (data_dir / name, *sorted(data_dir.glob(f"????-??-??/{name}"), reverse=True)):
+            if path.is_file():
+                return path
     return Path(str(files("ghostbust.data") / name))
 
 
@@ -167,8 +173,9 @@ def build_snapshot(
     trie = marisa_trie.Trie(plain)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
+        content = trie.tobytes()
         manifest_path.unlink(missing_ok=True)
-        replace_file(part(manifest_path, "marisa"), trie.tobytes())
+        replace_file(part(manifest_path, "marisa"), content)
         replace_file(part(manifest_path, "tsv"), _notes_text(noted).encode())
         parts = [part(manifest_path, suffix) for suffix in ("marisa", "tsv")]
         manifest = Manifest(

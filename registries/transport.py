@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ import stamina
 import ghostbust
 from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import utc_now
-from ghostbust.registries.hosts import Host, Hosts
+from ghostbust.registries.hosts import LEFT_ALONE_S, Host, Hosts
 
 USER_AGENT = f"ghostbust/{ghostbust.__version__}"
 MAX_BYTES = 64 << 20
@@ -119,16 +118,33 @@ class Client:
             return read(await self._ask_once(url, wanted, content_types))
 
         async with host.slots:
-            if (why := host.breaker.refuses()) is not None:
-                raise UnansweredError(f"{url}: not asked, since {why}")
+            async with host.gate:
+                await self._check(host, url)
             try:
                 answer = await self._patiently(url, once)
             except RegistryError as exc:
-                await self._blame(host, url, str(exc))
+                async with host.gate:
+                    await self._blame(host, url, str(exc))
                 raise
             host.breaker.answered()
             host.witness = once
             return answer
+
+    async def _check(self, host: Host, url: str) -> None:
+        """Returns where the host may be asked. Raises UnansweredError while it is left alone.
+
+        When that time is over, it is asked for what it answered before; where it hasn't
+        answered anything yet, the caller tries for all.
+        """
+        wait_s = host.breaker.wait_s
+        if wait_s is None:
+            return
+        if wait_s > (LEFT_ALONE_S if host.witness else 0):
+            raise UnansweredError(f"{url}: not asked, since {host.breaker.why}")
+        await asyncio.sleep(wait_s)
+        host.breaker.try_again()
+        if host.witness is not None and not await self._answers(host, url):
+            raise UnansweredError(f"{url}: not asked, since {host.breaker.why}")
 
     async def _blame(self, host: Host, url: str, why: str) -> None:
         """Notes that a name got no answer.
@@ -136,10 +152,19 @@ class Client:
         Where the host would be left alone for that, it is asked for what it answered before: if
         it does so again, it is the names that get no answer, and the others are asked for.
         """
-        if host.breaker.failed(url, why) and host.witness is not None:
-            with suppress(RegistryError):
-                await self._patiently(url, host.witness)
-                host.breaker.answered()
+        if host.breaker.failed(url, why):
+            await self._answers(host, url)
+
+    async def _answers(self, host: Host, url: str) -> bool:
+        """Whether the host answers again what it answered last; False where that is nothing."""
+        if host.witness is None:
+            return False
+        try:
+            await self._patiently(url, host.witness)
+        except RegistryError:
+            return False
+        host.breaker.answered()
+        return True
 
     async def _patiently(self, url: str, once: Callable[[], Awaitable[T]]) -> T:
         """What ``once`` returns in one of the attempts. Raises UnansweredError if it never does."""

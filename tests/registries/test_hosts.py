@@ -44,36 +44,37 @@ def test_it_opens_after_failures_in_a_row_only(breaker: Breaker) -> None:
     fail(breaker, "a", "b")
     breaker.answered()
     fail(breaker, "c", "d")
-    assert breaker.refuses() is None
-    fail(breaker, "e")
-    assert breaker.refuses() == "e is down"
+    assert breaker.wait_s is None
+    assert breaker.failed("e", "e is down")
+    assert (breaker.wait_s, breaker.why) == (LEFT_ALONE_S, "e is down")
+    assert not breaker.failed("f", "f is down"), "it is open already"
 
 
 def test_one_name_that_never_gets_an_answer_does_not_open_it(breaker: Breaker) -> None:
     fail(breaker, "a", "b", "a", "b", "a")
-    assert breaker.refuses() is None
+    assert breaker.wait_s is None
 
 
-def test_after_a_while_one_tries_and_the_others_wait(breaker: Breaker, clock: Clock) -> None:
+def test_after_a_while_one_may_try_and_an_answer_closes_it(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, "a", "b", "c")
-    clock.now += LEFT_ALONE_S - 0.1
-    assert breaker.refuses() == "c is down"
-    clock.now += 0.1
-    assert [breaker.refuses() for _ in range(3)] == [None, "c is down", "c is down"]
+    clock.now += LEFT_ALONE_S / 2
+    assert breaker.wait_s == LEFT_ALONE_S / 2
+    clock.now += LEFT_ALONE_S
+    assert breaker.wait_s == 0
+    breaker.try_again()
+    assert breaker.wait_s == 2 * LEFT_ALONE_S, "for the others"
     breaker.answered()
-    assert [breaker.refuses() for _ in range(3)] == [None, None, None]
+    assert breaker.wait_s is None
 
 
 def test_the_time_doubles_with_each_try_in_vain(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, "a", "b", "c")
     waits = []
     for _ in range(7):
-        waited = 0
-        while breaker.refuses() is not None:
-            clock.now += 1
-            waited += 1
+        waits.append(breaker.wait_s)
+        clock.now += breaker.wait_s or 0
+        breaker.try_again()
         fail(breaker, "d")
-        waits.append(waited)
     assert waits == [1, 2, 4, 8, 16, 30, 30]
     assert (LEFT_ALONE_S, LONGEST_LEFT_ALONE_S) == (1, 30)
 

@@ -232,10 +232,30 @@ async def test_a_host_that_no_longer_answers_is_left_alone_too(
     hosts, ask = ups
     await ask("up.test/good")
     hosts.dead = {"up.test"}
-    for name, why in (("a", "HTTP 500"), ("b", "HTTP 500"), ("c", "not asked, since .*500")):
-        with pytest.raises(UnansweredError, match=why):
+    for name in "ab":
+        with pytest.raises(UnansweredError, match="HTTP 500"):
             await ask(f"up.test/{name}")
     assert hosts.asked.count("up.test/good") == 2
+    # A second later the witness is asked, and then nothing for two.
+    for name in "cd":
+        with pytest.raises(UnansweredError, match=r"not asked, since .*500"):
+            await ask(f"up.test/{name}")
+    assert hosts.asked.count("up.test/good") == 3
+    assert not {"up.test/c", "up.test/d"} & set(hosts.asked)
+
+
+async def test_a_host_that_answers_again_is_asked_again(
+    ups: tuple[Ups, Callable[[str], Awaitable[Reply]]],
+) -> None:
+    hosts, ask = ups
+    await ask("up.test/good")
+    hosts.dead = {"up.test"}
+    for name in "ab":
+        with pytest.raises(UnansweredError):
+            await ask(f"up.test/{name}")
+    hosts.dead = set()
+    replies = await asyncio.gather(*(ask(f"up.test/{n}") for n in range(9)))
+    assert all(reply.found for reply in replies)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 410, 418])

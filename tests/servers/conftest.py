@@ -23,7 +23,7 @@ import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.util import find_spec
@@ -95,7 +95,7 @@ class FaultProxy:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            writer.close()
+            await _closed(writer)
 
     async def _answer(self, head: bytes, fault: Fault | None, writer: asyncio.StreamWriter) -> None:
         match fault:
@@ -146,12 +146,18 @@ class FaultProxy:
         lines = [line for line in head.split(b"\r\n")[:-2] if _is_passed_on(line)]
         writer.write(b"\r\n".join([*lines, b"Connection: close", b"", b""]))
         answer = await reader.read()
-        writer.close()
+        await _closed(writer)
         told, _, body = answer.partition(b"\r\n\r\n")
         first, *fields = told.decode().split("\r\n")
         headers = {key.lower(): value for key, value in (f.split(": ", 1) for f in fields)}
         assert "transfer-encoding" not in headers, "the proxy can't read chunks"
         return first.split(" ", 1)[1], headers.get("content-type", ""), body
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 def _is_passed_on(line: bytes) -> bool:
