@@ -13,7 +13,7 @@ from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
-from ghostbust.errors import DataError, SnapshotError, UsageError
+from ghostbust.errors import DataError, UsageError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.manifest import part, read_manifest, replace_file
 from ghostbust.registries.snapshot import Snapshot, find_snapshot
@@ -37,19 +37,16 @@ def snapshot_paths(ecosystem: Ecosystem, data_dir: Path | None) -> list[Path]:
     return sorted(there, key=lambda path: read_manifest(path).date)
 
 
-def snapshot_as_of(ecosystem: Ecosystem, data_dir: Path | None, as_of: date | None) -> Path:
-    """The newest snapshot that isn't later than ``as_of``; None takes the one in use.
+def snapshot_as_of(ecosystem: Ecosystem, data_dir: Path | None, as_of: date | None) -> Path | None:
+    """The newest snapshot that isn't later than ``as_of``; None where all are later.
 
-    Raises SnapshotError where all there are are later.
+    Without a day it is the one in use.
     """
     if as_of is None:
         return find_snapshot(ecosystem, data_dir)
     paths = snapshot_paths(ecosystem, data_dir)
     taken = [path for path in paths if read_manifest(path).date <= as_of.isoformat()]
-    if not taken:
-        oldest = f"the oldest is of {read_manifest(paths[0]).date}" if paths else "there is none"
-        raise SnapshotError(f"there is no {ecosystem} snapshot of {as_of} or before; {oldest}")
-    return taken[-1]
+    return taken[-1] if taken else None
 
 
 def keep_snapshot(ecosystem: Ecosystem, data_dir: Path) -> None:

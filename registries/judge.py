@@ -67,6 +67,7 @@ class Judge:
         snapshots: Mapping[Ecosystem, Snapshot],
         live: LiveLookups | None = None,
         age: AgeRule | None = None,
+        as_of: date | None = None,
     ) -> None:
         if (mode is Mode.SNAPSHOT) != (live is None):
             raise ValueError(f"mode {mode} {'takes no' if live else 'needs'} live registries")
@@ -78,6 +79,7 @@ class Judge:
         """ecosystem to the day its snapshot was taken, as ISO 8601"""
         self._live = live
         self._age = age
+        self._of_that_day = "" if as_of is None else f" of {as_of} or before"
 
     def __enter__(self) -> Self:
         return self
@@ -155,7 +157,8 @@ class Judge:
         if self._live is None:
             if snapshot is None:
                 raise SnapshotError(
-                    f"there is no {ecosystem} snapshot; build one with `ghostbust registry build`"
+                    f"there is no {ecosystem} snapshot{self._of_that_day}; build one with"
+                    " `ghostbust registry build`"
                 )
             return snapshot.look_up(name)
         if self.mode is Mode.LIVE or snapshot is None:
@@ -207,16 +210,19 @@ def default_judge(
     ``data_dir``: folder of snapshots that come before those shipped along. ``cache`` serves
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
     mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
-    their age. Raises SnapshotError for a damaged snapshot or none that is old enough,
+    their age. Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
     mode. Close it, or use it in a ``with``.
     """
     if as_of is not None and mode is not Mode.SNAPSHOT:
         raise UsageError(f"a {mode} registry can't be asked about {as_of}: only a snapshot can")
-    snapshots = {eco: Snapshot.load(snapshot_as_of(eco, data_dir, as_of)) for eco in Ecosystem}
+    paths = {eco: snapshot_as_of(eco, data_dir, as_of) for eco in Ecosystem}
+    snapshots = {eco: Snapshot.load(path) for eco, path in paths.items() if path is not None}
+    if not snapshots:
+        raise SnapshotError(f"there is no snapshot of {as_of} or before")
     age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of)
     if mode is Mode.SNAPSHOT:
-        return Judge(mode, snapshots=snapshots, age=age)
+        return Judge(mode, snapshots=snapshots, age=age, as_of=as_of)
     # Imported here: a snapshot needs no HTTP client, which takes 0.3 s to load.
     from ghostbust.registries.live import live_registries, open_client
 

@@ -195,7 +195,10 @@ def test_sync_keeps_the_snapshot_before_for_other_days(
     }
     result = run("check", "gone", "--as-of", "2025-12-31")
     assert result.exit_code == 2
-    assert "the oldest is of 2026-01-02" in result.stderr
+    assert "no snapshot of 2025-12-31 or before" in result.stderr
+    result = run("check", "gone@npm", "--as-of", "2026-03-04")
+    assert result.exit_code == 2
+    assert "no npm snapshot of 2026-03-04 or before" in result.stderr
     result = run("check", "gone", "--as-of", "2026-03-04", "--registry", "live")
     assert result.exit_code == 2
     assert "only a snapshot can" in result.stderr
