@@ -227,7 +227,8 @@ def _forward(lines: IO[str]) -> None:
 
 def look_again(place: Workplace) -> None:
     """One recheck of invented names, in small portions."""
-    if place.config.registry.mode == "snapshot":
+    registry = place.config.registry
+    if registry.mode == "snapshot" or registry.as_of is not None:
         log.info("recheck: registry.mode is snapshot, which can't tell what was registered since")
         return
     live = override(place.config, registry__mode="live")

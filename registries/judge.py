@@ -6,9 +6,9 @@ built in; what its flags say; the verdict on its name; what that means for an im
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ from ghostbust.registries.asking import LiveLookups, LookupCache
 from ghostbust.registries.history import snapshot_as_of, snapshot_paths
 from ghostbust.registries.import_guess import judge_import
 from ghostbust.registries.interface import Origin
+from ghostbust.registries.name_lists import RANKED
 from ghostbust.registries.names import canonical_name
 from ghostbust.registries.rules import settle_name, settle_ref
 from ghostbust.registries.snapshot import Snapshot
@@ -227,11 +228,20 @@ def default_judge(
     from ghostbust.registries.live import live_registries, open_client
 
     client = open_client()
-    registries = (
-        live_registries(client) if age is None else live_registries(client, age.may_be_young)
-    )
+    registries = live_registries(client, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
     live = LiveLookups(registries, cache=cache, on_close=client.http.aclose)
     return Judge(mode, snapshots=snapshots, live=live, age=age)
+
+
+def _asked_for_age(age: AgeRule | None, npm: Snapshot | None) -> Callable[[str, datetime], bool]:
+    """Of an npm name and the time of its last change, whether its first release is asked for.
+
+    Not of the most downloaded: their documents are the largest, and they are old but for a few.
+    """
+    if age is None:
+        return lambda _name, _changed: False
+    popular = frozenset() if npm is None else frozenset(npm.popular(RANKED))
+    return lambda name, changed: name not in popular and age.may_be_young(name, changed)
 
 
 def _age_rule(cutoff: date, data_dir: Path | None, as_of: date | None) -> AgeRule:

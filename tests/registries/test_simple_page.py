@@ -25,7 +25,7 @@ def html(body: str, head: str = "") -> Reply:
     return Reply(True, "https://index.example.test/simple/x/", "text/html", text.encode())
 
 
-def document(kind: str = JSON_TYPES[0], **changes: object) -> Reply:
+def document(changes: dict[str, object], kind: str = JSON_TYPES[0]) -> Reply:
     page = {"meta": {"api-version": "1.4"}, "name": "x", "files": [], **changes}
     return Reply(True, "https://index.example.test/simple/x/", kind, json.dumps(page).encode())
 
@@ -33,10 +33,10 @@ def document(kind: str = JSON_TYPES[0], **changes: object) -> Reply:
 def test_json() -> None:
     files = [{"filename": "x-1.tar.gz", "upload-time": "2019-01-02T03:04:05.6Z"}, {}, 3]
     status = {"status": "some-new-status"}
-    assert read_page("x", document(files=files, **{"project-status": status})) == ProjectPage(
+    assert read_page("x", document({"files": files, "project-status": status})) == ProjectPage(
         3, "some-new-status", datetime(2019, 1, 2, 3, 4, 5, 600_000, UTC)
     )
-    assert read_page("x", document(JSON_TYPES[1])) == ProjectPage(0, "active", None)
+    assert read_page("x", document({}, JSON_TYPES[1])) == ProjectPage(0, "active", None)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_json() -> None:
 )  # fmt: skip
 def test_json_of_something_else(changes: dict[str, object]) -> None:
     with pytest.raises(NoAnswerError):
-        read_page("x", document(**changes))
+        read_page("x", document(changes))
 
 
 def test_html_counts_the_projects_own_files() -> None:

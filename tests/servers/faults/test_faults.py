@@ -22,7 +22,8 @@ from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.transport import Client, Patience
 
 if TYPE_CHECKING:
-    from tests.servers.conftest import FaultProxy, NpmServer, PyPIServer
+    from tests.servers.conftest import NpmServer, PyPIServer
+    from tests.servers.faults.conftest import FaultProxy
 
 # As long as the usual one in attempts, in a hurry in everything else.
 PATIENCE = Patience(initial_s=0.01, longest_s=0.1, floor_s=0.01, jitter_s=0.02)
