@@ -10,6 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -54,6 +55,8 @@ class ModelSection(Section):
     """name of the environment variable that holds the endpoint's API key"""
     device: str | None = None
     """torch device such as `cuda:0`; none: an accelerator if there is one"""
+    cutoff: date | None = None
+    """last day of which the model can know; none: as known for it, if it is a well-known one"""
 
 
 class SamplingSection(Section):
@@ -78,6 +81,19 @@ class RegistrySection(Section):
 
     mode: Literal["snapshot", "live", "auto"] = "auto"
     """`snapshot`: no network; `live`: the registries; `auto`: live for what a snapshot lacks"""
+    as_of: date | None = None
+    """judge by the newest snapshot that isn't later than this day, and ask nobody; none: today"""
+
+
+class AlarmSection(Section):
+    """Who is told when an invented name was registered."""
+
+    webhook: str | None = None
+    """URL that each alarm is posted to as JSON; none: nobody"""
+    command: tuple[str, ...] = ()
+    """program and arguments that get each alarm as JSON on standard input"""
+    timeout_s: float = Field(default=10, gt=0)
+    """seconds that webhook and program may take each"""
 
 
 class PromptsSection(Section):
@@ -171,6 +187,7 @@ class Config(BaseSettings):
     model: ModelSection = ModelSection()
     sampling: SamplingSection = SamplingSection()
     registry: RegistrySection = RegistrySection()
+    alarm: AlarmSection = AlarmSection()
     prompts: PromptsSection = PromptsSection()
     training: TrainingSection = TrainingSection()
     gates: GatesSection = GatesSection()

@@ -12,6 +12,7 @@
     │   └── HomeError            2  the home or cache folder can't be used
     ├── UnreachableError         3  could not ask; says nothing about the answer
     │   ├── RegistryError        3  a package registry gave no usable answer
+    │   │   └── UnansweredError  3  … however often it was asked; it may another time
     │   ├── EndpointError        3  a model server gave no usable answer
     │   └── FetchError           3  a file could not be fetched whole and intact
     ├── BusyError                3  another ghostbust process holds this home folder
@@ -73,6 +74,10 @@ class UnreachableError(GhostbustError):
 
 class RegistryError(UnreachableError):
     """A package registry gave no usable answer."""
+
+
+class UnansweredError(RegistryError):
+    """A package registry gave no usable answer however often it was asked; it may another time."""
 
 
 class EndpointError(UnreachableError):

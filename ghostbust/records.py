@@ -224,6 +224,10 @@ class Lookup:
     """``snapshot:<date>``, ``live``, ``builtin``, ``mapping``; ``rule``: nobody had to be asked"""
     looked_up_at: datetime
     """when the source was asked; for a snapshot, the day it was taken"""
+    first_released: datetime | None = None
+    """when its oldest file or version that is left was published; None where nobody said"""
+    validator: str = ""
+    """what the registry tells this answer's page from a newer one by; empty for none"""
 
     @property
     def invented(self) -> bool:

@@ -18,11 +18,11 @@ from ghostbust.home import Home
 from ghostbust.loop import pending
 from ghostbust.loop.discovery import choose_prompts
 from ghostbust.loop.parts import deployed_adapter, sampling_settings
-from ghostbust.loop.recheck import is_registered, recheck
+from ghostbust.loop.recheck import recheck_due
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task
-from ghostbust.records import Prompt, Sample, Verdict, utc_now
+from ghostbust.records import Prompt, Sample, utc_now
 from ghostbust.registries.asking import NEGATIVE_TTL
 from ghostbust.registries.names import purl
 from ghostbust.samplers.interface import Sampler, SamplingSettings
@@ -32,10 +32,6 @@ log = logging.getLogger(__name__)
 
 CHILD_GRACE_S: Final = 10.0
 """how long a round has to end after SIGTERM, before it is killed"""
-RECHECK_AT_ONCE: Final = 20
-"""names between two looks whether to stop; a few seconds at the registries' rate limit"""
-RECHECK_MOST: Final = 500
-"""names in one recheck; the others are due first the next time"""
 _POLL_S: Final = 0.5
 
 
@@ -231,25 +227,28 @@ def _forward(lines: IO[str]) -> None:
 
 def look_again(place: Workplace) -> None:
     """One recheck of invented names, in small portions."""
-    if place.config.registry.mode == "snapshot":
+    registry = place.config.registry
+    if registry.mode == "snapshot" or registry.as_of is not None:
         log.info("recheck: registry.mode is snapshot, which can't tell what was registered since")
         return
     live = override(place.config, registry__mode="live")
     # A live "no" is believed for some hours, whatever the settings say.
     age = max(timedelta(seconds=place.config.daemon.recheck_every_s), NEGATIVE_TTL)
-    before, asked, claimed, unknown = utc_now() - age, 0, 0, 0
     with open_session(place.home, live, purpose="recheck") as session:
-        while asked < RECHECK_MOST and not unknown:
-            if place.stopping.is_set():
-                raise Stopped
-            found = recheck(session.store, session.judge, before=before, limit=RECHECK_AT_ONCE)
-            for lookup in found:
-                if is_registered(lookup):
-                    claimed += 1
-                    name = purl(lookup.ecosystem, lookup.name)
-                    log.warning("recheck: %s was invented and is registered now: claimed", name)
-            unknown += sum(lookup.verdict is Verdict.UNKNOWN for lookup in found)
-            asked += len(found)
-            if len(found) < RECHECK_AT_ONCE:
-                break
-    log.info("recheck: %d names, %d claimed, %d could not be asked", asked, claimed, unknown)
+        done = recheck_due(
+            session, before=utc_now() - age, at_portion=lambda: _stop_if_asked(place)
+        )
+    for lookup in done.claimed:
+        name = purl(lookup.ecosystem, lookup.name)
+        log.warning("recheck: %s was invented and is registered now: claimed", name)
+    log.info(
+        "recheck: %d names, %d claimed, %d could not be asked",
+        len(done.verdicts),
+        len(done.claimed),
+        len(done.unknown),
+    )
+
+
+def _stop_if_asked(place: Workplace) -> None:
+    if place.stopping.is_set():
+        raise Stopped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ghostbust.config import Config
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
+from ghostbust.models.cutoffs import known_cutoff
 from ghostbust.prompts import Task, read_tasks, seed_tasks
 from ghostbust.publishers.directory import published
 from ghostbust.records import Ecosystem
@@ -48,7 +50,17 @@ def some_tasks(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
 
 def make_judge(config: Config, home: Home, store: Store) -> Judge:
     """The judge of the settings, which keeps live verdicts in the store. To be closed."""
-    return default_judge(Mode(config.registry.mode), cache=store.lookups, data_dir=home.registry)
+    as_of = config.registry.as_of
+    mode = Mode(config.registry.mode) if as_of is None else Mode.SNAPSHOT
+    return default_judge(
+        mode, cache=store.lookups, data_dir=home.registry, as_of=as_of, cutoff=cutoff_of(config)
+    )
+
+
+def cutoff_of(config: Config) -> date | None:
+    """The last day of which the settings' model can know; None where that isn't known."""
+    model = config.model
+    return model.cutoff or known_cutoff(model.endpoint_model or model.name)
 
 
 def make_sampler(

@@ -1,4 +1,4 @@
-"""Asking live registries: cache first, few at a time, and not for long where none answers."""
+"""Asking live registries: cache first, each name once, and "no" only from one that knows."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from aiolimiter import AsyncLimiter
-
-from ghostbust.errors import RegistryError
+from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
-from ghostbust.registries.interface import Registry
+from ghostbust.registries.interface import Origin, Registry
 
 POSITIVE_TTL = timedelta(days=7)
 """how long a live REAL is believed"""
 NEGATIVE_TTL = timedelta(hours=6)
 """how long a live ABSENT or SUSPECT is believed"""
-IN_FLIGHT = 4
-"""questions at a time"""
-PER_SECOND = 10
-"""questions a second"""
-GIVE_UP_AFTER = 3
-"""failures without an answer in between, after which the other names aren't asked for"""
+PASSES = 4
+"""how often a name without an answer is asked for in one call, if others do get answers"""
 CANARIES = {Ecosystem.PYPI: "pip", Ecosystem.NPM: "npm"}
 """names that any usable registry has; one that lacks them is a wrong address, not a "no\""""
 
@@ -59,7 +53,6 @@ class LiveLookups:
         self._now = now
         self._lock = threading.Lock()
         self._runner = asyncio.Runner()
-        self._limiter = AsyncLimiter(PER_SECOND, 1)
         self._trusted: set[Ecosystem] = set()
         """ecosystems whose registry has been seen to know its canary"""
         self._canary_lock = asyncio.Lock()
@@ -79,53 +72,80 @@ class LiveLookups:
         """
         with self._lock:
             found: dict[str, Lookup] = {}
-            to_ask = []
+            to_ask: dict[str, Lookup | None] = {}
             for name in dict.fromkeys(names):
                 known = self._cached(ecosystem, name)
-                if known is None:
-                    to_ask.append(name)
-                else:
+                if known is not None and self._is_fresh(known):
                     found[name] = known
+                else:
+                    to_ask[name] = known
             if to_ask:
                 found |= self._runner.run(self._ask_all(ecosystem, to_ask))
             return found
 
+    def origin(self, ecosystem: Ecosystem, name: str) -> Origin:
+        """Who published a registered name, and when first. Raises RegistryError."""
+        with self._lock:
+            return self._runner.run(self._registry(ecosystem).origin(name))
+
     def _cached(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        """A live verdict that is still believed; None without one."""
+        """The last live verdict, however old; None without one."""
         known = self._cache.get_lookup(ecosystem, name) if self._cache is not None else None
         if known is None or known.source != "live" or known.verdict is Verdict.UNKNOWN:
             return None
+        return known
+
+    def _is_fresh(self, known: Lookup) -> bool:
         ttl = POSITIVE_TTL if known.verdict is Verdict.REAL else NEGATIVE_TTL
-        return known if self._now() - known.looked_up_at < ttl else None
+        return self._now() - known.looked_up_at < ttl
 
-    async def _ask_all(self, ecosystem: Ecosystem, names: list[str]) -> dict[str, Lookup]:
-        """Asks for every name, `IN_FLIGHT` at a time, until `GIVE_UP_AFTER` in a row fail."""
-        slots = asyncio.Semaphore(IN_FLIGHT)
-        failed: list[str] = []
+    async def _ask_all(
+        self, ecosystem: Ecosystem, names: Mapping[str, Lookup | None]
+    ) -> dict[str, Lookup]:
+        """Asks for every name, given with what was known of it. How many at a time, and for how
+        long where none gets an answer, is the transport's business.
 
-        async def one(name: str) -> Lookup:
-            async with slots:
-                if len(failed) >= GIVE_UP_AFTER:
-                    return self._unreachable(ecosystem, name, f"not asked, since {failed[-1]}")
-                async with self._limiter:
-                    try:
-                        lookup = await self._ask(ecosystem, name)
-                    except RegistryError as exc:
-                        failed.append(str(exc))
-                        return self._unreachable(ecosystem, name, str(exc))
-            failed.clear()
-            if self._cache is not None:
-                self._cache.put_lookup(lookup)
-            return lookup
+        A registry that answers some names answers the others if they are asked for once more.
+        """
+        found: dict[str, Lookup] = {}
+        waiting = list(names)
+        for _ in range(PASSES):
+            again: list[str] = []
+            asked = (self._ask_one(ecosystem, name, names[name], again) for name in waiting)
+            found |= dict(zip(waiting, await asyncio.gather(*asked), strict=True))
+            if len(again) in (0, len(waiting)):
+                break
+            waiting = again
+        return {name: found[name] for name in names}
 
-        return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
+    async def _ask_one(
+        self, ecosystem: Ecosystem, name: str, known: Lookup | None, again: list[str]
+    ) -> Lookup:
+        """One answer, which goes into the cache; UNKNOWN for a failure, which doesn't.
 
-    async def _ask(self, ecosystem: Ecosystem, name: str) -> Lookup:
-        """The registry's verdict; its first "no" counts only if it knows its canary."""
+        Adds the name to ``again`` if it may get an answer another time.
+        """
+        try:
+            lookup = await self._ask(ecosystem, name, known)
+        except RegistryError as exc:
+            if isinstance(exc, UnansweredError):
+                again.append(name)
+            return Lookup(
+                ecosystem, name, Verdict.UNKNOWN, "unreachable", str(exc), "live", self._now()
+            )
+        if self._cache is not None:
+            self._cache.put_lookup(lookup)
+        return lookup
+
+    def _registry(self, ecosystem: Ecosystem) -> Registry:
         if ecosystem not in self._registries:
             raise RegistryError(f"no live {ecosystem} registry was set up")
-        registry = self._registries[ecosystem]
-        lookup = await registry.look_up(name)
+        return self._registries[ecosystem]
+
+    async def _ask(self, ecosystem: Ecosystem, name: str, known: Lookup | None) -> Lookup:
+        """The registry's verdict; its first "no" counts only if it knows its canary."""
+        registry = self._registry(ecosystem)
+        lookup = await registry.look_up(name, known)
         # A scope may have its own registry, which needn't hold the canary.
         if lookup.verdict is Verdict.ABSENT and not name.startswith("@"):
             async with self._canary_lock:
@@ -138,9 +158,6 @@ class LiveLookups:
                         )
                     self._trusted.add(ecosystem)
         return lookup
-
-    def _unreachable(self, ecosystem: Ecosystem, name: str, why: str) -> Lookup:
-        return Lookup(ecosystem, name, Verdict.UNKNOWN, "unreachable", why, "live", self._now())
 
 
 async def _await(closing: Awaitable[None]) -> None:

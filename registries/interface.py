@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from ghostbust.records import Ecosystem, Lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a registered package comes from, as far as its registry tells."""
+
+    first_released: datetime | None
+    """when its oldest file or version that is left was published; None where nobody said"""
+    uploader: str
+    """who published it: accounts, names and addresses, one line; empty where nobody said"""
+    evidence: str
+    """what was asked and what it said, one line"""
 
 
 class Registry(Protocol):
@@ -14,9 +28,17 @@ class Registry(Protocol):
     def ecosystem(self) -> Ecosystem:
         """Whose names it knows."""
 
-    async def look_up(self, name: str) -> Lookup:
+    async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
         """What the registry says of a canonical, valid name, asked now.
 
-        A name that isn't there is an ABSENT `Lookup`; RegistryError means that no usable
-        answer came, and says nothing about the name.
+        ``known`` is an earlier answer of this registry that is too old to be believed; where
+        the registry says that nothing changed since, it counts again. A name that isn't there
+        is an ABSENT `Lookup`; RegistryError means that no usable answer came, and says nothing
+        about the name.
+        """
+
+    async def origin(self, name: str) -> Origin:
+        """Who published a registered name, and when first. Raises RegistryError.
+
+        May cost much more than a look-up: for the few names of which it matters.
         """

@@ -6,14 +6,15 @@ built in; what its flags say; the verdict on its name; what that means for an im
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ghostbust.errors import SnapshotError
+from ghostbust.errors import SnapshotError, UsageError
 from ghostbust.records import (
     ASKED,
     Ecosystem,
@@ -24,11 +25,15 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
+from ghostbust.registries.age import AgeRule
 from ghostbust.registries.asking import LiveLookups, LookupCache
+from ghostbust.registries.history import snapshot_as_of, snapshot_paths
 from ghostbust.registries.import_guess import judge_import
+from ghostbust.registries.interface import Origin
+from ghostbust.registries.name_lists import RANKED
 from ghostbust.registries.names import canonical_name
 from ghostbust.registries.rules import settle_name, settle_ref
-from ghostbust.registries.snapshot import Snapshot, find_snapshot
+from ghostbust.registries.snapshot import Snapshot
 
 # What only a summary tells, and the live answers have no summary.
 _ONLY_IN_SNAPSHOT = (
@@ -63,6 +68,8 @@ class Judge:
         *,
         snapshots: Mapping[Ecosystem, Snapshot],
         live: LiveLookups | None = None,
+        age: AgeRule | None = None,
+        as_of: date | None = None,
     ) -> None:
         if (mode is Mode.SNAPSHOT) != (live is None):
             raise ValueError(f"mode {mode} {'takes no' if live else 'needs'} live registries")
@@ -73,6 +80,8 @@ class Judge:
         self.dates = {str(eco): snapshot.date.isoformat() for eco, snapshot in snapshots.items()}
         """ecosystem to the day its snapshot was taken, as ISO 8601"""
         self._live = live
+        self._age = age
+        self._of_that_day = "" if as_of is None else f" of {as_of} or before"
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +119,18 @@ class Judge:
         if self._live is not None and to_ask:
             for name, verdict in self._live.look_up(ecosystem, to_ask).items():
                 verdicts[name] = self._with_summary(verdict)
+        if self._age is not None or ecosystem is Ecosystem.NPM:
+            verdicts = {name: self._final(verdict) for name, verdict in verdicts.items()}
         return {name: verdicts[canonical[name]] for name in canonical}
+
+    def origin(self, ecosystem: Ecosystem, name: str) -> Origin:
+        """Who published a registered name, and when first, asked now.
+
+        Raises RegistryError where no usable answer came, UsageError in snapshot mode.
+        """
+        if self._live is None:
+            raise UsageError("a snapshot doesn't know who published a package; ask live")
+        return self._live.origin(ecosystem, canonical_name(ecosystem, name))
 
     def refs(self, refs: Sequence[PackageRef]) -> list[Judged]:
         """Each ref with its verdict, in the order given; a name is looked up once."""
@@ -139,13 +159,33 @@ class Judge:
         if self._live is None:
             if snapshot is None:
                 raise SnapshotError(
-                    f"there is no {ecosystem} snapshot; build one with `ghostbust registry build`"
+                    f"there is no {ecosystem} snapshot{self._of_that_day}; build one with"
+                    " `ghostbust registry build`"
                 )
             return snapshot.look_up(name)
         if self.mode is Mode.LIVE or snapshot is None:
             return None
         lookup = snapshot.look_up(name)
         return None if lookup.verdict is Verdict.UNKNOWN else lookup
+
+    def _final(self, lookup: Lookup) -> Lookup:
+        """The verdict by what else is known: npm's old capitals, and the age of the model."""
+        if lookup.ecosystem is Ecosystem.NPM and not lookup.name.islower():
+            lookup = self._in_lower_case(lookup)
+        return lookup if self._age is None else self._age(lookup)
+
+    def _in_lower_case(self, lookup: Lookup) -> Lookup:
+        """The verdict on an npm name with capitals that nobody knows: that on it in lower case.
+
+        New names can't have capitals, so none can be registered beside the other.
+        """
+        snapshot, lower = self.snapshots.get(Ecosystem.NPM), lookup.name.lower()
+        if lookup.source == "live" or snapshot is None or lower == lookup.name:
+            return lookup
+        if lookup.verdict not in (Verdict.ABSENT, Verdict.UNKNOWN) or lower not in snapshot:
+            return lookup
+        known = snapshot.look_up(lower)
+        return replace(known, name=lookup.name, evidence=f"{known.evidence}, as {lower}")
 
     def _with_summary(self, live: Lookup) -> Lookup:
         """The live verdict, made SUSPECT where the snapshot knows the name for a fake."""
@@ -160,20 +200,58 @@ class Judge:
 
 
 def default_judge(
-    mode: Mode, *, cache: LookupCache | None = None, data_dir: Path | None = None
+    mode: Mode,
+    *,
+    cache: LookupCache | None = None,
+    data_dir: Path | None = None,
+    as_of: date | None = None,
+    cutoff: date | None = None,
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
     ``data_dir``: folder of snapshots that come before those shipped along. ``cache`` serves
-    live verdicts only. Raises SnapshotError for a damaged snapshot, ConfigError for pip or
-    npm settings that can't be used. Close it, or use it in a ``with``.
+    live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
+    mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
+    their age. Raises SnapshotError for a damaged snapshot, and where none is old enough,
+    ConfigError for pip or npm settings that can't be used, UsageError for a day in another
+    mode. Close it, or use it in a ``with``.
     """
-    snapshots = {eco: Snapshot.load(find_snapshot(eco, data_dir)) for eco in ASKED}
+    if as_of is not None and mode is not Mode.SNAPSHOT:
+        raise UsageError(f"a {mode} registry can't be asked about {as_of}: only a snapshot can")
+    paths = {eco: snapshot_as_of(eco, data_dir, as_of) for eco in ASKED}
+    snapshots = {eco: Snapshot.load(path) for eco, path in paths.items() if path is not None}
+    if not snapshots:
+        raise SnapshotError(f"there is no snapshot of {as_of} or before")
+    age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of)
     if mode is Mode.SNAPSHOT:
-        return Judge(mode, snapshots=snapshots)
+        return Judge(mode, snapshots=snapshots, age=age, as_of=as_of)
     # Imported here: a snapshot needs no HTTP client, which takes 0.3 s to load.
     from ghostbust.registries.live import live_registries, open_client
 
     client = open_client()
-    live = LiveLookups(live_registries(client), cache=cache, on_close=client.aclose)
-    return Judge(mode, snapshots=snapshots, live=live)
+    registries = live_registries(client, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
+    live = LiveLookups(registries, cache=cache, on_close=client.http.aclose)
+    return Judge(mode, snapshots=snapshots, live=live, age=age)
+
+
+def _asked_for_age(age: AgeRule | None, npm: Snapshot | None) -> Callable[[str, datetime], bool]:
+    """Of an npm name and the time of its last change, whether its first release is asked for.
+
+    Not of the most downloaded: their documents are the largest, and they are old but for a few.
+    """
+    if age is None:
+        return lambda _name, _changed: False
+    popular = frozenset() if npm is None else frozenset(npm.popular(RANKED))
+    return lambda name, changed: name not in popular and age.may_be_young(name, changed)
+
+
+def _age_rule(cutoff: date, data_dir: Path | None, as_of: date | None) -> AgeRule:
+    """The rule by every snapshot there is, none later than ``as_of``."""
+    known = {eco: [Snapshot.load(path) for path in snapshot_paths(eco, data_dir)] for eco in ASKED}
+    return AgeRule(
+        cutoff,
+        {
+            eco: [one for one in found if as_of is None or one.date <= as_of]
+            for eco, found in known.items()
+        },
+    )

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import httpx
 
-from ghostbust.errors import ConfigError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.interface import Registry
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import npm_endpoints
-from ghostbust.registries.pip_config import pip_certificates, pip_index
+from ghostbust.registries.pip_config import pip_index
 from ghostbust.registries.pypi import PyPIRegistry
+from ghostbust.registries.transport import Client
+from ghostbust.registries.trust import trusted
 
-TIMEOUT_S = 15.0
+TIMEOUT = httpx.Timeout(15.0, connect=10.0)
 
 
-def open_client() -> httpx.AsyncClient:
-    """An HTTP client that trusts what the user's pip trusts; the caller closes it.
+def open_client() -> Client:
+    """One client for all registries, HTTP/2 where they offer it; close its ``http``.
 
-    Proxies come from the environment. Raises ConfigError for unusable certificates.
+    Proxies come from the environment, certificates from there and from pip's and npm's
+    settings. Raises ConfigError for unusable certificates.
     """
-    return httpx.AsyncClient(timeout=TIMEOUT_S, verify=certificates())
+    return Client(httpx.AsyncClient(http2=True, timeout=TIMEOUT, verify=trusted()))
 
 
-def certificates() -> ssl.SSLContext | bool:
-    """What to check servers against: pip's own bundle if one is configured, else True."""
-    file = pip_certificates()
-    if file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=file)
-    except (OSError, ssl.SSLError) as exc:
-        raise ConfigError(f"{file}: pip's 'cert' can't be read as certificates") from exc
+def live_registries(
+    client: Client, may_be_young: Callable[[str, datetime], bool] = lambda _name, _changed: False
+) -> Mapping[Ecosystem, Registry]:
+    """One registry for each ecosystem, at the addresses of pip's and npm's configuration.
 
-
-def live_registries(client: httpx.AsyncClient) -> Mapping[Ecosystem, Registry]:
-    """One registry for each ecosystem, at the addresses of pip's and npm's configuration."""
+    ``may_be_young``: see `NpmRegistry`.
+    """
     return {
         Ecosystem.PYPI: PyPIRegistry(client, pip_index()),
-        Ecosystem.NPM: NpmRegistry(client, npm_endpoints()),
+        Ecosystem.NPM: NpmRegistry(client, npm_endpoints(), may_be_young=may_be_young),
     }

@@ -66,6 +66,18 @@ def npm_endpoints(
     return NpmEndpoints(at(*settings.get("registry", (_public(), "default"))), scopes)
 
 
+def npm_certificates(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    home: Path | None = None,
+    project: Path | None = None,
+) -> Path | None:
+    """The file of trusted certificates that npm is told to use (``cafile``); None for none."""
+    settings = _settings(environ, Path.home() if home is None else home, project or Path.cwd())
+    file, _origin = settings.get("cafile", ("", ""))
+    return Path(file).expanduser() if file else None
+
+
 def _public() -> str:
     """The public registry's address, as packageurl-python knows it."""
     url: str = purl2url.get_download_url(  # type: ignore[no-untyped-call]

@@ -1,27 +1,31 @@
-"""PyPI, or any index that speaks the Simple API as JSON (PEP 691), asked live.
+"""PyPI, or any index that speaks the Simple API, asked live.
 
 The Simple API and not the "project" JSON page: that one answers 404 for quarantined projects
 and for names without releases, which are registered all the same. Summaries aren't part of
 the Simple API, so placeholders and decoys look real here; the judge adds what the snapshot
-knows of them. Does not speak to an index that offers HTML only.
+knows of them. The "project" page is read for the origin of a claimed name only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import httpx
+from dataclasses import replace
 
 from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.endpoints import Endpoint
+from ghostbust.registries.interface import Origin
 from ghostbust.registries.names import canonical_name
-from ghostbust.registries.transport import Patience, Reply, ask
+from ghostbust.registries.simple_page import (
+    ACCEPT,
+    HTML_TYPES,
+    JSON_TYPES,
+    ProjectPage,
+    read_page,
+)
+from ghostbust.registries.transport import Client, Reply
 
-_CONTENT_TYPES = ("application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json")
-_ACCEPT = _CONTENT_TYPES[0]
-_API_MAJOR = "1"
+_PEOPLE = ("author", "author_email", "maintainer", "maintainer_email")
 
 
 class PyPIRegistry:
@@ -29,57 +33,87 @@ class PyPIRegistry:
 
     ecosystem = Ecosystem.PYPI
 
-    def __init__(
-        self, client: httpx.AsyncClient, endpoint: Endpoint, *, patience: Patience | None = None
-    ) -> None:
+    def __init__(self, client: Client, endpoint: Endpoint) -> None:
         self._client = client
         self._endpoint = endpoint
-        self._patience = patience or Patience()
 
-    async def look_up(self, name: str) -> Lookup:
+    async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
         """REAL, ABSENT, or SUSPECT for a quarantine or for having no files.
 
         Raises RegistryError where no usable answer came.
         """
         name = canonical_name(self.ecosystem, name)
-        reply = await ask(
-            self._client,
+
+        def read(reply: Reply) -> Lookup:
+            if not reply.changed and known is not None:
+                return replace(known, looked_up_at=utc_now())
+            page = read_page(name, reply) if reply.found else None
+            verdict, reason, said = _verdict(page)
+            return Lookup(
+                self.ecosystem, name, verdict, reason, f"{reply.url}: {said}", "live", utc_now(),
+                None if page is None else page.first_released, reply.validator,
+            )  # fmt: skip
+
+        return await self._client.ask(
             f"{self._endpoint.url}/{name}/",
-            accept=_ACCEPT,
-            content_types=_CONTENT_TYPES,
+            read,
+            accept=ACCEPT,
+            content_types=JSON_TYPES + HTML_TYPES,
             headers=self._endpoint.headers(),
-            patience=self._patience,
+            validator=known.validator if known is not None else "",
         )
-        verdict, reason, said = _read(reply)
-        return Lookup(
-            self.ecosystem, name, verdict, reason, f"{reply.url}: {said}", "live", utc_now()
+
+    async def origin(self, name: str) -> Origin:
+        """First upload from the Simple API; people and accounts from the "project" page.
+
+        That page isn't part of any standard: nothing is said of the uploader where the index
+        has none. Raises RegistryError where the Simple API gives no usable answer.
+        """
+        name = canonical_name(self.ecosystem, name)
+        lookup = await self.look_up(name)
+        try:
+            uploader = await self._uploader(name)
+        except RegistryError:
+            uploader = ""
+        return Origin(lookup.first_released, uploader, lookup.evidence)
+
+    async def _uploader(self, name: str) -> str:
+        """The people of the "project" page; empty where the index has no such page."""
+        root, simple, _ = self._endpoint.url.rpartition("/simple")
+        if not simple:
+            return ""
+        return await self._client.ask(
+            f"{root}/pypi/{name}/json",
+            lambda reply: _people(reply.document) if reply.found else "",
+            accept="application/json",
+            content_types=("application/json",),
+            headers=self._endpoint.headers(),
         )
 
 
-def _read(reply: Reply) -> tuple[Verdict, str, str]:
-    """Verdict, reason and what the index said."""
-    if not reply.found:
+def _verdict(page: ProjectPage | None) -> tuple[Verdict, str, str]:
+    """Verdict, reason and what the index said; None is a 404."""
+    if page is None:
         return Verdict.ABSENT, "not-registered", "404"
-    page = reply.document
-    meta, files = page.get("meta"), page.get("files")
-    version = str(meta.get("api-version", "")) if isinstance(meta, dict) else ""
-    if version.partition(".")[0] != _API_MAJOR or not isinstance(files, list):
-        raise RegistryError(f"{reply.url}: no Simple API page of version {_API_MAJOR}")
-    status = _status(page)
-    if status == "quarantined":  # PEP 792
+    if page.status == "quarantined":  # PEP 792
         return Verdict.SUSPECT, SuspectReason.QUARANTINED, "quarantined"
-    if not files:
+    if not page.files:
         return Verdict.SUSPECT, SuspectReason.NO_RELEASES, "registered, without any file"
-    times = [
-        file["upload-time"]
-        for file in files
-        if isinstance(file, dict) and isinstance(file.get("upload-time"), str)
-    ]
-    seen = f", first seen {min(times)[:10]}" if times else ""
-    return Verdict.REAL, "registered", f"{status}, {len(files)} files{seen}"
+    seen = f", first seen {page.first_released:%Y-%m-%d}" if page.first_released else ""
+    return Verdict.REAL, "registered", f"{page.status}, {page.files} files{seen}"
 
 
-def _status(page: Mapping[str, Any]) -> str:
-    """The project's status (PEP 792); ``active`` where the index says none."""
-    status = page.get("project-status")
-    return str(status.get("status", "active")) if isinstance(status, dict) else "active"
+def _people(project: Mapping[str, object]) -> str:
+    """Accounts, names and addresses on a "project" page, one line."""
+    info, owners = project.get("info"), project.get("ownership")
+    found = [str(info[key]) for key in _PEOPLE if info.get(key)] if isinstance(info, dict) else []
+    if isinstance(owners, dict):
+        roles = owners.get("roles")
+        found += [
+            f"{role.get('role')} {role.get('user')}"
+            for role in (roles if isinstance(roles, list) else [])
+            if isinstance(role, dict)
+        ]
+        if owners.get("organization"):
+            found.append(f"organization {owners['organization']}")
+    return " ".join(", ".join(dict.fromkeys(found)).split())

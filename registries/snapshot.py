@@ -13,7 +13,7 @@ that it doesn't know (UNKNOWN). Does not say what was registered since its day.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from importlib.resources import files
@@ -87,6 +87,10 @@ class Snapshot:
     def __len__(self) -> int:
         return self.manifest.count
 
+    def __iter__(self) -> Iterator[str]:
+        """Every name, canonical, in no useful order."""
+        return iter(self._trie.iterkeys())
+
     @property
     def source(self) -> str:
         """The ``source`` of its lookups, such as ``snapshot:2026-11-23``."""
@@ -135,10 +139,16 @@ class Snapshot:
 
 
 def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:
-    """The manifest to load: the one in ``data_dir`` if it is there, else the one shipped along."""
+    """The manifest to load: the one in ``data_dir`` if it is there, else the one shipped along.
+
+    Where the one in ``data_dir`` is lost, as by a kill while it was replaced, the newest that was
+    kept there (`ghostbust.registries.history`) comes before the one shipped along.
+    """
     name = f"registry-{ecosystem}.json"
-    if data_dir is not None and (data_dir / name).is_file():
-        return data_dir / name
+    if data_dir is not None:
+        for path in (data_dir / name, *sorted(data_dir.glob(f"????-??-??/{name}"), reverse=True)):
+            if path.is_file():
+                return path
     return Path(str(files("ghostbust.data") / name))
 
 
@@ -163,8 +173,9 @@ def build_snapshot(
     trie = marisa_trie.Trie(plain)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
+        content = trie.tobytes()
         manifest_path.unlink(missing_ok=True)
-        replace_file(part(manifest_path, "marisa"), trie.tobytes())
+        replace_file(part(manifest_path, "marisa"), content)
         replace_file(part(manifest_path, "tsv"), _notes_text(noted).encode())
         parts = [part(manifest_path, suffix) for suffix in ("marisa", "tsv")]
         manifest = Manifest(

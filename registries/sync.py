@@ -1,13 +1,13 @@
-"""A newer PyPI snapshot, made from the index's own listing.
+"""A newer snapshot: PyPI's from the index's own listing, npm's from a package that lists names.
 
-The listing holds names only. What the present snapshot knows of downloads and of suspects is
+A listing holds names only. What the present snapshot knows of downloads and of suspects is
 carried over; a name that is new since then is plain, and REAL.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -15,8 +15,8 @@ import httpx
 
 from ghostbust.errors import DataError, RegistryError
 from ghostbust.records import Ecosystem
+from ghostbust.registries.history import keep_snapshot
 from ghostbust.registries.listing import (
-    Listing,
     Progress,
     Unchanged,
     Validators,
@@ -24,12 +24,13 @@ from ghostbust.registries.listing import (
 )
 from ghostbust.registries.manifest import replace_file
 from ghostbust.registries.name_lists import NameRow
+from ghostbust.registries.npm_names import fetch_npm_names
 from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot
 from ghostbust.registries.transport import Patience
 
 LEAST_KEPT = 0.9
 """share of the present snapshot's names below which a listing is taken for a cut one"""
-_STATE = "registry-pypi.sync.json"
+_TOLD = ("etag", "last_modified", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,50 +62,107 @@ def sync_pypi(
     current until the new one is complete. Raises RegistryError where the index gives no
     usable listing, DataError or SnapshotError where files can't be read or written.
     """
+    present = _present(Ecosystem.PYPI, folder)
+    known = Validators(**_state(present, url, folder))
+    listing = fetch_listing(client, url, folder, known=known, progress=progress, patience=patience)
+    if isinstance(listing, Unchanged):
+        return Synced(present, changed=False)
+    done = _replace(present, listing.names, folder, url, day=today, complete=True)
+    _note(done.snapshot, url, folder, asdict(listing.validators))
+    return replace(done, skipped=listing.skipped)
+
+
+def sync_npm(
+    client: httpx.Client,
+    url: str,
+    folder: Path,
+    *,
+    package: str,
+    complete: bool,
+    today: date,
+    progress: Progress,
+    patience: Patience | None = None,
+) -> Synced:
+    """Makes ``folder`` hold the snapshot of the names that ``package`` lists.
+
+    Its day is that on which the package was last published, at most ``today``. ``complete``:
+    what the package doesn't list is absent. Else as `sync_pypi`.
+    """
+    present = _present(Ecosystem.NPM, folder)
+    state = _state(present, f"{url} {package}", folder)
+    version = state.get("version", "") if present.complete is complete else ""
+    found = fetch_npm_names(
+        client, url, folder, package=package, known_version=version, progress=progress,
+        patience=patience,
+    )  # fmt: skip
+    if isinstance(found, Unchanged):
+        return Synced(present, changed=False)
+    day = min(found.published or today, today)
+    done = _replace(present, found.names, folder, url, day=day, complete=complete)
+    _note(done.snapshot, f"{url} {package}", folder, {"version": found.version})
+    return replace(done, skipped=found.skipped)
+
+
+def _present(ecosystem: Ecosystem, folder: Path) -> Snapshot:
+    """The snapshot in use; makes the folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise DataError(f"{folder}: can't be made ({exc.strerror})") from exc
-    present = Snapshot.load(find_snapshot(Ecosystem.PYPI, folder))
-    known = _validators(present, url, folder)
-    listing = fetch_listing(client, url, folder, known=known, progress=progress, patience=patience)
-    if isinstance(listing, Unchanged):
-        return Synced(present, changed=False)
-    if present.complete and len(listing.names) < LEAST_KEPT * len(present):
+    return Snapshot.load(find_snapshot(ecosystem, folder))
+
+
+def _replace(
+    present: Snapshot, names: frozenset[str], folder: Path, url: str, *, day: date, complete: bool
+) -> Synced:
+    """The new snapshot in the place of the present one, which is kept in a folder of its day."""
+    # An incomplete snapshot of PyPI may be of another index; npm's holds the popular names.
+    counts = present.complete or present.ecosystem is Ecosystem.NPM
+    if counts and len(names) < LEAST_KEPT * len(present):
         raise RegistryError(
-            f"{url}: it lists {len(listing.names):,} names, the snapshot of {present.date} has"
+            f"{url}: it lists {len(names):,} names, the snapshot of {present.date} has"
             f" {len(present):,}; a listing that is so much shorter is cut, or of another index"
         )
-    added = sum(name not in present for name in listing.names)
-    vanished = len(present) + added - len(listing.names)
-    rows = _rows(listing, present)
-    path = build_snapshot(rows, ecosystem=Ecosystem.PYPI, date=today, complete=True, out_dir=folder)
-    made = Snapshot.load(path)
-    _keep(made, url, folder, listing.validators)
-    return Synced(made, True, added, vanished, listing.skipped)
+    added = sum(name not in present for name in names)
+    vanished = len(present) + added - len(names)
+    keep_snapshot(present.ecosystem, folder)
+    path = build_snapshot(
+        _rows(names, present),
+        ecosystem=present.ecosystem,
+        date=day,
+        complete=complete,
+        out_dir=folder,
+    )
+    return Synced(Snapshot.load(path), True, added, vanished)
 
 
-def _rows(listing: Listing, present: Snapshot) -> list[NameRow]:
+def _rows(names: frozenset[str], present: Snapshot) -> list[NameRow]:
     """The listed names, with what the present snapshot has noted of them."""
     noted = {row.name: row for row in present.notes}
-    return [noted.get(name) or NameRow(name) for name in sorted(listing.names)]
+    return [noted.get(name) or NameRow(name) for name in sorted(names)]
 
 
-def _validators(present: Snapshot, url: str, folder: Path) -> Validators:
-    """What the last sync was told, if the present snapshot is of that sync and that index."""
+def _state(present: Snapshot, source: str, folder: Path) -> dict[str, str]:
+    """What the last sync was told, if the present snapshot is of that sync and that source."""
     try:
-        state = json.loads((folder / _STATE).read_text("utf-8"))
-        if state["url"] == url and state["files"] == present.manifest.files:
-            return Validators(**state["validators"])
+        state = json.loads(_state_file(present.ecosystem, folder).read_text("utf-8"))
+        if state["url"] == source and state["files"] == present.manifest.files:
+            told: dict[str, str] = state["validators"]
+            return {key: told[key] for key in told if key in _TOLD}
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # unknown or unreadable only means that the whole page is fetched
-    return Validators()
+        pass  # unknown or unreadable only means that everything is fetched
+    return {}
 
 
-def _keep(made: Snapshot, url: str, folder: Path, validators: Validators) -> None:
-    """Keeps the validators beside the snapshot that they belong to."""
-    state = {"url": url, "files": made.manifest.files, "validators": asdict(validators)}
+def _note(made: Snapshot, source: str, folder: Path, told: dict[str, str]) -> None:
+    """Keeps what was told beside the snapshot that it belongs to."""
+    state = {"url": source, "files": made.manifest.files, "validators": told}
+    file = _state_file(made.ecosystem, folder)
     try:
-        replace_file(folder / _STATE, json.dumps(state, indent=2).encode())
+        replace_file(file, json.dumps(state, indent=2).encode())
     except OSError as exc:
-        raise DataError(f"{folder / _STATE}: can't be written ({exc.strerror})") from exc
+        raise DataError(f"{file}: can't be written ({exc.strerror})") from exc
+
+
+def _state_file(ecosystem: Ecosystem, folder: Path) -> Path:
+    return folder / f"registry-{ecosystem}.sync.json"

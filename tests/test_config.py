@@ -88,7 +88,7 @@ def test_settings_do_not_change(home: Home) -> None:
     [
         ("[modle]\nname = 'a'", "unknown key modle; did you mean model?"),
         ("[model]\nnaem = 'a'", "unknown key model.naem; did you mean name?"),
-        ("[registry]\nwhatever = 1", "unknown key registry.whatever; known are mode"),
+        ("[registry]\nwhatever = 1", "unknown key registry.whatever; known are mode, as_of"),
         ("[model]\nname = 3", "model.name: should be a valid string, not 3"),
         ("model = 3", "model: should be a table, not 3"),
         ("[sampling]\ntop_p = 3", "sampling.top_p: should be less than or equal to 1, not 3"),

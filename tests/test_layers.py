@@ -43,6 +43,7 @@ WRITES = {
     "answers": {"add"},
     "lookups": {"put_lookup"},
     "ledger": {"mark_claimed"},
+    "alarms": {"mark_told"},
     "rounds": {
         "start", "set_state", "add_sets", "add_candidate", "add_gate_report", "mark_interrupted",
     },

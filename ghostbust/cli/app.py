@@ -17,6 +17,8 @@ from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.extract import extract
 from ghostbust.cli.registry import registry
+from ghostbust.cli.registry_diff import diff
+from ghostbust.cli.registry_recheck import recheck
 from ghostbust.cli.rounds import round_
 from ghostbust.cli.sweep import sweep
 
@@ -54,6 +56,8 @@ app.command()(daemon)
 app.command()(dashboard)
 app.command()(check)
 app.command()(extract)
+registry.command()(diff)
+registry.command()(recheck)
 app.add_typer(registry)
 app.add_typer(bench)
 app.command()(doctor)

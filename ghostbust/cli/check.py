@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
-from ghostbust.cli.options import HomeOption, JsonOption, QuietOption, RegistryOption
+from ghostbust.cli.options import AsOfOption, HomeOption, JsonOption, QuietOption, RegistryOption
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
 from ghostbust.records import Judged, Lookup, PackageRef, Verdict
@@ -49,6 +49,7 @@ def check(
         str | None, typer.Option("--command", help="Install command, such as 'pip install foo'.")
     ] = None,
     registry: RegistryOption = "auto",
+    as_of: AsOfOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -65,7 +66,10 @@ def check(
     refs = _refs(names or [], files or [], command)
     if not refs:
         output.note("no package is named there: nothing to check")
-    with open_judge(Mode(registry), home) as judge:
+    day = None if as_of is None else as_of.date()
+    # The default can't hold for a day that has passed: only a snapshot is of that day.
+    registry = "snapshot" if day is not None and registry == "auto" else registry
+    with open_judge(Mode(registry), home, day) as judge:
         judged = _distinct(judge.refs(refs))
         nearest = _nearest(judge, judged)
     _report(output, registry, judged, nearest)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import date
 from pathlib import Path
 
 from ghostbust.errors import StoreError
@@ -17,14 +18,16 @@ from ghostbust.registries.judge import Judge, Mode, default_judge
 
 
 @contextmanager
-def open_judge(mode: Mode, home: Path | None) -> Iterator[Judge]:
+def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iterator[Judge]:
     """The judge of `default_judge`, whose cache is the home's database if it has one."""
     place = Home.find(home)
     with ExitStack() as stack:
         cache = None
         if mode is not Mode.SNAPSHOT and place.database.is_file():
             cache = _open_cache(place.database, stack)
-        yield stack.enter_context(default_judge(mode, cache=cache, data_dir=place.registry))
+        yield stack.enter_context(
+            default_judge(mode, cache=cache, data_dir=place.registry, as_of=as_of)
+        )
 
 
 class ForgivingCache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,6 +52,16 @@ RegistryModeOption = Annotated[
         show_default="the settings' registry.mode",
         help="Who is asked: the snapshot (no network), the live registries, or the snapshot "
         "first and the registries for what it doesn't know.",
+    ),
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+        show_default="today",
+        help="Judge by the newest snapshot that isn't later than this day; asks nobody.",
     ),
 ]
 ModelOption = Annotated[

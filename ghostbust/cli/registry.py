@@ -19,6 +19,7 @@ from ghostbust.records import ASKED, Ecosystem
 if TYPE_CHECKING:
     from ghostbust.registries.endpoints import Endpoint
     from ghostbust.registries.listing import Progress
+    from ghostbust.registries.sync import Synced
 
 registry = typer.Typer(name="registry", help="The registries' names: snapshots and addresses.")
 
@@ -81,10 +82,13 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a snapshot from a list of names; in the home folder it is used from then on."""
+    from ghostbust.registries.history import keep_snapshot
     from ghostbust.registries.name_lists import read_names
     from ghostbust.registries.snapshot import Snapshot, build_snapshot
 
     output = Output(as_json=as_json)
+    if out is None:
+        keep_snapshot(Ecosystem(ecosystem), _home_folder(home))
     path = build_snapshot(
         read_names(name_list, Ecosystem(ecosystem), summaries=summaries),
         ecosystem=Ecosystem(ecosystem),
@@ -100,30 +104,55 @@ def build(
 @registry.command()
 def sync(
     ecosystem: EcosystemOption = "pypi",
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="npm: what the list of names lacks is absent."),
+    ] = False,
+    names_package: Annotated[
+        str | None,
+        typer.Option(
+            "--names-package",
+            metavar="NAME",
+            help="npm: the package that lists the names.",
+            show_default="all-the-package-names",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Fetch the names that PyPI lists now, from the index that pip asks, into the home folder.
+    """Fetch the names that a registry has now into the home folder, where they changed.
 
-    Asks only for what changed since the last time. What is known of downloads and of suspect
-    names stays.
+    PyPI's from the index that pip asks; npm's from a package that lists them, at the registry
+    that npm asks. What is known of downloads and of suspect names stays. The snapshot that was
+    in use is kept in a folder of its day.
     """
-    if ecosystem != "pypi":
-        raise UsageError(
-            f"the {ecosystem} registry publishes no list of its names; get one elsewhere and use"
-            " `ghostbust registry build`"
-        )
     from ghostbust.models.download import open_client
+    from ghostbust.registries.npm_config import npm_certificates, npm_endpoints
+    from ghostbust.registries.npm_names import NAMES_PACKAGE
     from ghostbust.registries.pip_config import pip_certificates, pip_index
-    from ghostbust.registries.sync import sync_pypi
+    from ghostbust.registries.sync import sync_npm, sync_pypi
 
+    pypi = ecosystem == "pypi"
+    if pypi and (complete or names_package is not None):
+        raise UsageError("--complete and --names-package are for --ecosystem npm")
     output = Output(as_json=as_json, quiet=quiet)
-    index = pip_index()
-    with open_client(index, pip_certificates()) as client, _progress(output) as progress:
-        done = sync_pypi(
-            client, index.url, _home_folder(home), today=datetime.now(UTC).date(), progress=progress
-        )
+    folder, today = _home_folder(home), datetime.now(UTC).date()
+    package = names_package or NAMES_PACKAGE
+    at = pip_index() if pypi else npm_endpoints().of(package)
+    trusted = pip_certificates() if pypi else npm_certificates()
+    with open_client(at, trusted) as client, _progress(output) as progress:
+        if pypi:
+            done = sync_pypi(client, at.url, folder, today=today, progress=progress)
+        else:
+            done = sync_npm(
+                client, at.url, folder, package=package, complete=complete, today=today,
+                progress=progress,
+            )  # fmt: skip
+    _report_sync(output, done)
+
+
+def _report_sync(output: Output, done: Synced) -> None:
     made = done.snapshot
     output.document(
         {

@@ -12,6 +12,7 @@ import typer
 
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, on_interrupt
 from ghostbust.cli.options import (
+    AsOfOption,
     ConfigOption,
     HomeOption,
     JsonOption,
@@ -71,6 +72,7 @@ def sweep(
         ),
     ] = None,
     registry: RegistryModeOption = None,
+    as_of: AsOfOption = None,
     seed: SeedOption = 0,
     reveal: RevealOption = False,
     home: HomeOption = None,
@@ -96,6 +98,7 @@ def sweep(
         prompts__keep=keep_prompts or None,
         sampling__samples_per_prompt=samples,
         registry__mode=registry,
+        registry__as_of=None if as_of is None else as_of.date(),
     )
     started = time.monotonic()
     with on_interrupt("what was sampled is kept; the same command goes on from there"):

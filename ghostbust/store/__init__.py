@@ -7,6 +7,7 @@
     store.answers      samples, the package refs in them, the verdicts on those
     store.lookups      the latest live verdict on each name
     store.ledger       invented names: how often, since when, claimed or not
+    store.alarms       those that were claimed: when, by whom, and who has heard of it
     store.rounds       rounds, their adapters, their gates
     store.promotions   the log of the deployed pointer
 
@@ -16,6 +17,7 @@ columns are explained in docs/reference/store.md.
 
 from ghostbust.store.rows import (
     AdapterRow,
+    Alarm,
     NameOrder,
     PromptStats,
     RatePoint,
@@ -30,6 +32,7 @@ from ghostbust.store.store import Store
 
 __all__ = [
     "AdapterRow",
+    "Alarm",
     "NameOrder",
     "PromptStats",
     "RatePoint",

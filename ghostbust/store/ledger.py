@@ -73,18 +73,34 @@ class Ledger:
         )
         return [(Ecosystem(row["ecosystem"]), row["name"]) for row in rows]
 
-    def mark_claimed(self, ecosystem: Ecosystem, name: str, at: datetime) -> None:
-        """Notes that an invented name was found registered. The first time stays.
+    def mark_claimed(
+        self,
+        ecosystem: Ecosystem,
+        name: str,
+        at: datetime,
+        *,
+        first_released: datetime | None = None,
+        uploader: str = "",
+        evidence: str = "",
+    ) -> None:
+        """Notes that an invented name was found registered, and raises the alarm, once.
 
-        From then on it is SUSPECT, ``claimed``, whatever later samples are judged by. Does
-        nothing for a name that isn't in the ledger.
+        From then on it is SUSPECT, ``claimed``, whatever later samples are judged by; the first
+        time and its evidence stay. Does nothing for a name that isn't in the ledger.
         """
+        released = first_released and encode_time(first_released)
         with self._connection.write() as connection:
-            connection.execute(
+            claimed = connection.execute(
                 "UPDATE names SET claimed_at = ?, verdict = ?, reason = ?"
-                " WHERE ecosystem = ? AND name = ? AND claimed_at IS NULL",
+                " WHERE ecosystem = ? AND name = ? AND claimed_at IS NULL RETURNING id",
                 (encode_time(at), Verdict.SUSPECT, SuspectReason.CLAIMED, ecosystem, name),
-            )
+            ).fetchone()
+            if claimed is not None:
+                connection.execute(
+                    "INSERT INTO alarms (name_id, at, first_released, uploader, evidence, told)"
+                    " VALUES (?, ?, ?, ?, ?, '')",
+                    (claimed[0], encode_time(at), released, uploader, evidence),
+                )
 
 
 def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime) -> None:

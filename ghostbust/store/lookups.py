@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ghostbust.records import Ecosystem, Lookup, Verdict
 from ghostbust.store.connection import Connection, Row
-from ghostbust.store.encoding import decode_time, encode_time
+from ghostbust.store.encoding import decode_optional_time, decode_time, encode_time
 
 
 class Lookups:
@@ -18,24 +20,29 @@ class Lookups:
         row = self._connection.first(
             "SELECT * FROM lookups WHERE ecosystem = ? AND name = ?", (ecosystem, name)
         )
-        return None if row is None else decode_lookup(row)
+        if row is None:
+            return None
+        released = decode_optional_time(row["first_released"])
+        return replace(decode_lookup(row), first_released=released, validator=row["validator"])
 
     def put_lookup(self, lookup: Lookup) -> None:
         """Keeps the verdict, unless a newer one is there."""
+        released = lookup.first_released and encode_time(lookup.first_released)
         with self._connection.write() as connection:
             connection.execute(
                 "INSERT INTO lookups (ecosystem, name, verdict, reason, evidence, source,"
-                " looked_up_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " looked_up_at, first_released, validator) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (ecosystem, name) DO UPDATE SET verdict = excluded.verdict,"
                 " reason = excluded.reason, evidence = excluded.evidence,"
-                " source = excluded.source, looked_up_at = excluded.looked_up_at"
+                " source = excluded.source, looked_up_at = excluded.looked_up_at,"
+                " first_released = excluded.first_released, validator = excluded.validator"
                 " WHERE excluded.looked_up_at >= looked_up_at",
-                encode_lookup(lookup),
+                (*encode_lookup(lookup), released, lookup.validator),
             )
 
 
 def encode_lookup(lookup: Lookup) -> tuple[str, ...]:
-    """The columns of a verdict, in the order of the record's fields."""
+    """The columns that a verdict has everywhere, in the order of the record's fields."""
     return (
         lookup.ecosystem,
         lookup.name,
@@ -48,7 +55,7 @@ def encode_lookup(lookup: Lookup) -> tuple[str, ...]:
 
 
 def decode_lookup(row: Row) -> Lookup:
-    """The verdict of a row that has the columns of ``lookups``."""
+    """The verdict of a row that has the columns of ``verdicts``; more isn't read."""
     return Lookup(
         ecosystem=Ecosystem(row["ecosystem"]),
         name=row["name"],

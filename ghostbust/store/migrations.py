@@ -198,7 +198,31 @@ def m001_line(db: Database) -> None:
         db.executescript(part)
 
 
-STEPS: Final = (m001_line,)
+_LOOKUP_AGE: Final = """
+ALTER TABLE lookups ADD COLUMN first_released TEXT;
+ALTER TABLE lookups ADD COLUMN validator TEXT NOT NULL DEFAULT '';
+"""
+
+_ALARMS: Final = """
+CREATE TABLE alarms (
+    id INTEGER PRIMARY KEY,
+    name_id INTEGER NOT NULL UNIQUE REFERENCES names (id),
+    at TEXT NOT NULL,
+    first_released TEXT,
+    uploader TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    told TEXT NOT NULL
+) STRICT;
+"""
+
+
+def m002_age_and_alarms(db: Database) -> None:
+    """Adds to a cached verdict what it says of age, and the table of claimed names."""
+    for part in (_LOOKUP_AGE, _ALARMS):
+        db.executescript(part)
+
+
+STEPS: Final = (m001_line, m002_age_and_alarms)
 """every step there is, in order; a database that has others is newer than this code"""
 
 MIGRATIONS: Final = Migrations("ghostbust")

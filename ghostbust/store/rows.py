@@ -114,6 +114,27 @@ class RatePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """An invented name that was found registered: a likely slopsquat."""
+
+    id: int
+    ecosystem: Ecosystem
+    name: str
+    at: datetime
+    """when the recheck found it"""
+    first_released: datetime | None
+    """when its oldest file or version that is left was published; None where nobody said"""
+    uploader: str
+    """who published it, as far as the registry says; may be empty"""
+    evidence: str
+    """what was asked and what it said, one line"""
+    times_seen: int
+    """distinct samples that named it"""
+    told: tuple[str, ...]
+    """whom the alarm has reached: ``webhook``, ``command``"""
+
+
+@dataclass(frozen=True, slots=True)
 class PromptStats:
     """One prompt of the pool with what it has paid so far."""
 

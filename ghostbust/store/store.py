@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from ghostbust.records import utc_now
+from ghostbust.store.alarms import Alarms
 from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
 from ghostbust.store.ledger import Ledger
@@ -37,6 +38,7 @@ class Store:
         self.lookups = Lookups(connection)
         """what `ghostbust.registries.judge.default_judge` takes as its cache"""
         self.ledger = Ledger(connection)
+        self.alarms = Alarms(connection)
         self.rounds = Rounds(connection, now)
         self.promotions = Promotions(connection)
 

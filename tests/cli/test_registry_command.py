@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import Result
 
-from ghostbust.records import Ecosystem
+from ghostbust.home import Home
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    Verdict,
+)
 from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.store import RunKind, RunSpec, Store
 
 Run = Callable[..., Result]
 
@@ -164,7 +177,82 @@ def test_sync_refuses_a_listing_far_shorter_than_the_snapshot(run: Run, home: Pa
     assert list((home / "registry").iterdir()) == []
 
 
-def test_npm_has_no_listing(run: Run) -> None:
-    result = run("registry", "sync", "--ecosystem", "npm")
+def test_sync_keeps_the_snapshot_before_for_other_days(
+    run: Run, home: Path, present: Snapshot
+) -> None:
+    assert run("registry", "sync").exit_code == 0
+    kept = Snapshot.load(home / "registry" / "2026-01-02" / "registry-pypi.json")
+    kept.verify()
+    assert kept.manifest == present.manifest
+    verdicts = {}
+    for args in ((), ("--as-of", "2026-03-04"), ("--as-of", "2026-01-02")):
+        told = json.loads(run("check", "left-pad", "gone", *args, "--json").stdout)
+        verdicts[args[-1:]] = [one["verdict"] for one in told["results"]]
+    assert verdicts == {
+        (): ["REAL", "ABSENT"],
+        ("2026-03-04",): ["ABSENT", "REAL"],
+        ("2026-01-02",): ["ABSENT", "REAL"],
+    }
+    result = run("check", "gone", "--as-of", "2025-12-31")
     assert result.exit_code == 2
-    assert "ghostbust registry build" in result.stderr
+    assert "no snapshot of 2025-12-31 or before" in result.stderr
+    result = run("check", "gone@npm", "--as-of", "2026-03-04")
+    assert result.exit_code == 2
+    assert "no npm snapshot of 2026-03-04 or before" in result.stderr
+    result = run("check", "gone", "--as-of", "2026-03-04", "--registry", "live")
+    assert result.exit_code == 2
+    assert "only a snapshot can" in result.stderr
+
+
+@pytest.mark.usefixtures("present")
+def test_diff(run: Run, home: Path) -> None:
+    assert run("registry", "sync").exit_code == 0
+    told = json.loads(run("registry", "diff", "2026-01-02", "--json").stdout)
+    assert (told["ecosystem"], told["old"]) == ("pypi", "2026-01-02")
+    assert (told["appeared"], told["appeared_names"]) == (1, ["left-pad"])
+    assert (told["vanished"], told["vanished_names"]) == (1, ["go…(4)"])
+    result = run("registry", "diff", home / "registry", "2026-01-02", "--reveal")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1:] == ["+ gone", "- left-pad"]
+    assert "1 appeared, 1 vanished" in result.stdout
+    told = json.loads(run("registry", "diff", "2026-01-02", "--limit", "0", "--json").stdout)
+    assert (told["appeared"], told["appeared_names"]) == (1, [])
+    result = run("registry", "diff", "2020-01-01")
+    assert result.exit_code == 2
+    assert "2026-01-02" in result.stderr
+
+
+def test_options_of_npm_are_refused_for_pypi(run: Run) -> None:
+    result = run("registry", "sync", "--complete")
+    assert result.exit_code == 2
+    assert "--ecosystem npm" in result.stderr
+
+
+def test_recheck(run: Run, home: Path, index: Any) -> None:
+    with Store.open(Home.open(home).database) as store:
+        prompt = Prompt("do it", Context.CODE, Ecosystem.PYPI, "family")
+        sample = Sample(prompt, "pip install zz-a zz-b", "m", None, 0, 0, 0.7, False, 9)
+        judged = []
+        for name in ("zz-a", "zz-b"):
+            start = sample.text.index(name)
+            ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, start + 4, name)
+            said = Lookup(
+                Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "", "snapshot:2026-01-02",
+                datetime(2026, 1, 2, tzinfo=UTC),
+            )  # fmt: skip
+            judged.append(Judged(ref, said))
+        run_id = store.runs.start(RunSpec(RunKind.SWEEP, "m", None, 0))
+        store.answers.add(run_id, [Answer(sample, tuple(judged))])
+    index.status = 403
+    assert run("registry", "recheck").exit_code == 3
+    index.status = 200
+    index.names.append("zz-b")
+    result = run("registry", "recheck", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["asked"], told["unknown"], told["told"]) == (1, 2, 0, 0)
+    (claimed,) = told["claimed"]
+    assert (claimed["purl"], claimed["event"]) == ("pkg:pypi/zz-b", "claimed")
+    assert "1 files" in claimed["evidence"]
+    result = run("registry", "recheck")
+    assert result.exit_code == 0, "nothing is due"
+    assert "0 names, 0 claimed" in result.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,6 +18,7 @@ from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.parts import (
     benchmark_tasks,
+    cutoff_of,
     deployed_adapter,
     find_adapter,
     make_judge,
@@ -99,6 +101,26 @@ def test_the_judge_is_of_the_settings_mode_and_uses_the_homes_snapshots(
     (home.path / "registry" / "registry-pypi.json").write_text("{}", "utf-8")
     with pytest.raises(SnapshotError, match="registry-pypi"):
         make_judge(config, home, store)
+
+
+def test_a_day_of_the_settings_asks_nobody(home: Home, store: Store) -> None:
+    config = Config(registry=RegistrySection(mode="live", as_of=date(2026, 12, 1)))
+    with make_judge(config, home, store) as judge:
+        assert judge.mode == "snapshot"
+        assert judge.dates["pypi"] == "2026-11-23"
+
+
+@pytest.mark.parametrize(
+    ("model", "cutoff"),
+    [
+        (ModelSection(), date(2024, 10, 31)),
+        (ModelSection(cutoff=date(2025, 1, 1)), date(2025, 1, 1)),
+        (ModelSection(name="somebody/some-model"), None),
+        (ModelSection(endpoint="http://x", endpoint_model="bigcode/starcoder"), date(2023, 5, 4)),
+    ],
+)
+def test_the_models_cutoff(model: ModelSection, cutoff: date | None) -> None:
+    assert cutoff_of(Config(model=model)) == cutoff
 
 
 def test_without_an_endpoint_the_model_runs_here(talking_model_dir: Path, tmp_path: Path) -> None:

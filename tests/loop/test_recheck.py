@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ghostbust.config import Config
 from ghostbust.errors import RegistryError, UsageError
-from ghostbust.loop.recheck import is_registered, recheck
+from ghostbust.home import Home
+from ghostbust.loop.recheck import is_registered, recheck, recheck_due
+from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Answer, Context, Ecosystem, Lookup, Prompt, Verdict, utc_now
 from ghostbust.registries.asking import LiveLookups
+from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store import NameOrder, RunKind, Store
@@ -21,6 +25,7 @@ from ghostbust.store import NameOrder, RunKind, Store
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler
 
+FIRST = datetime(2026, 11, 20, tzinfo=UTC)
 GHOSTS = ("zz-ghost-1", "zz-ghost-2", "zz-ghost-3")
 
 
@@ -32,13 +37,19 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.registered = {"pip"}
         self.down = False
+        self.tells_origin = True
 
-    async def look_up(self, name: str) -> Lookup:
+    async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
         if self.down:
             raise RegistryError("the registry is down")
         there = name in self.registered
         verdict = Verdict.REAL if there else Verdict.ABSENT
-        return Lookup(Ecosystem.PYPI, name, verdict, "asked", "made up", "live", utc_now())
+        return Lookup(Ecosystem.PYPI, name, verdict, "asked", "made up", "live", utc_now(), FIRST)
+
+    async def origin(self, name: str) -> Origin:
+        if not self.tells_origin:
+            raise RegistryError("no origin")
+        return Origin(FIRST, "A. Squatter", "origin page")
 
 
 @pytest.fixture
@@ -80,6 +91,38 @@ def test_a_name_that_was_registered_is_claimed_and_stays_an_invention(
     assert (claimed.verdict, claimed.reason) == (Verdict.SUSPECT, "claimed")
     assert claimed.claimed_at is not None
     assert {(h.verdict, h.claimed_at) for h in ledger.values()} == {(Verdict.ABSENT, None)}
+
+
+@pytest.mark.parametrize("tells_origin", [True, False])
+def test_the_alarm_says_by_whom_and_since_when(
+    store: Store, live: Judge, registry: FakeRegistry, tells_origin: bool
+) -> None:
+    registry.registered.add("zz-ghost-2")
+    registry.tells_origin = tells_origin
+    soon(store, live)
+    soon(store, live)
+    (alarm,) = store.alarms.recent()
+    assert (alarm.name, alarm.first_released, alarm.told) == ("zz-ghost-2", FIRST, ())
+    told = ("A. Squatter", "origin page") if tells_origin else ("", "made up")
+    assert (alarm.uploader, alarm.evidence) == told
+
+
+def test_a_recheck_of_all_that_is_due_ends_where_somebody_cannot_be_asked(
+    store: Store, live: Judge, registry: FakeRegistry, home: Home
+) -> None:
+    session = Session(home, Config(), store, live, home.path)
+    before = utc_now() - timedelta(minutes=1)
+    registry.down = True
+    done = recheck_due(session, before=before)
+    assert (len(done.verdicts), len(done.unknown), done.claimed) == (3, 3, [])
+    registry.down = False
+    registry.registered |= {"zz-ghost-1", "zz-ghost-3"}
+    portions: list[int] = []
+    done = recheck_due(session, before=before, most=2, at_portion=lambda: portions.append(1))
+    assert (len(done.verdicts), portions) == (2, [1])
+    done = recheck_due(session, before=before)
+    assert {alarm.name for alarm in store.alarms.untold()} == registry.registered - {"pip"}
+    assert done.told == 0, "nobody is named in the settings"
 
 
 def test_a_name_is_not_asked_about_again_before_it_is_due(store: Store, live: Judge) -> None:

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ghostbust.errors import RegistryError
+from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
 from ghostbust.registries.asking import (
     CANARIES,
-    GIVE_UP_AFTER,
-    IN_FLIGHT,
     NEGATIVE_TTL,
+    PASSES,
     POSITIVE_TTL,
     LiveLookups,
 )
+from ghostbust.registries.interface import Origin
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -38,18 +38,19 @@ class FakeRegistry:
         self.real = real
         self.down = down or set()
         self.asked: list[str] = []
-        self.at_once = 0
-        self.most_at_once = 0
+        self.known: list[Lookup | None] = []
+        self.error: type[RegistryError] = UnansweredError
 
-    async def look_up(self, name: str) -> Lookup:
+    async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
         self.asked.append(name)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.known.append(known)
         await asyncio.sleep(0)
-        self.at_once -= 1
         if name in self.down or "*" in self.down:
-            raise RegistryError(f"{name}: connection lost")
+            raise self.error(f"{name}: connection lost")
         return verdict(name, Verdict.REAL if name in self.real else Verdict.ABSENT)
+
+    async def origin(self, name: str) -> Origin:
+        return Origin(NOW, "somebody", f"asked for {name}")
 
 
 class FakeCache:
@@ -94,13 +95,6 @@ def test_each_name_is_asked_once_and_kept(
     assert sorted(registry.asked) == ["a", "b"]
 
 
-def test_few_at_a_time(live: LiveLookups, registry: FakeRegistry) -> None:
-    registry.real |= {f"n{i}" for i in range(3 * IN_FLIGHT)}
-    names = sorted(registry.real)[:9]
-    live.look_up(Ecosystem.PYPI, names)
-    assert 1 < registry.most_at_once <= IN_FLIGHT
-
-
 @pytest.mark.parametrize(
     ("said", "ttl"),
     [
@@ -141,22 +135,50 @@ def test_a_failure_is_unknown_and_never_kept(
     assert set(cache.kept) == {"a"}
 
 
-def test_a_registry_that_is_down_is_not_asked_for_every_name(
+def test_names_without_an_answer_are_asked_for_again_while_others_get_one(
     live: LiveLookups, registry: FakeRegistry
 ) -> None:
-    registry.down = {"*"}
-    found = live.look_up(Ecosystem.PYPI, [f"n{i}" for i in range(50)])
-    assert {lookup.reason for lookup in found.values()} == {"unreachable"}
-    assert len(found) == 50
-    assert len(registry.asked) < GIVE_UP_AFTER + IN_FLIGHT
+    registry.down = {"b"}
+    found = live.look_up(Ecosystem.PYPI, ["a", "b"])
+    assert found["b"].reason == "unreachable"
+    assert registry.asked.count("a") == 1
+    assert registry.asked.count("b") == 2, "not a third time: nobody got an answer in the second"
 
 
-def test_failures_in_between_do_not_add_up(live: LiveLookups, registry: FakeRegistry) -> None:
-    registry.down = {"x1", "x2", "x3"}
-    names = ["x1", "a", "x2", "b", "pip", "x3", "c"]
-    registry.real.add("c")
-    found = {name: live.look_up(Ecosystem.PYPI, [name])[name].verdict for name in names}
-    assert found["c"] is Verdict.REAL
+def test_a_second_look_may_get_the_answer() -> None:
+    class Flaky(FakeRegistry):
+        async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
+            if name in self.asked:
+                self.down.discard(name)
+            return await super().look_up(name, known)
+
+    flaky = Flaky(real={"pip", "a", "b"}, down={"b"})
+    lookups = LiveLookups({Ecosystem.PYPI: flaky}, now=lambda: NOW)
+    verdicts = lookups.look_up(Ecosystem.PYPI, ["a", "b"])
+    lookups.close()
+    assert {lookup.verdict for lookup in verdicts.values()} == {Verdict.REAL}
+    assert flaky.asked.count("b") == 2 <= PASSES
+
+
+def test_a_definite_refusal_is_not_asked_again(live: LiveLookups, registry: FakeRegistry) -> None:
+    registry.down, registry.error = {"b"}, RegistryError
+    assert live.look_up(Ecosystem.PYPI, ["a", "b"])["b"].reason == "unreachable"
+    assert registry.asked.count("b") == 1
+
+
+def test_an_old_answer_is_shown_to_the_registry(
+    live: LiveLookups, registry: FakeRegistry, cache: FakeCache
+) -> None:
+    old = verdict("a", Verdict.REAL, age=POSITIVE_TTL)
+    cache.put_lookup(old)
+    live.look_up(Ecosystem.PYPI, ["a", "b"])
+    assert dict(zip(registry.asked, registry.known, strict=True)) == {"a": old, "b": None}
+
+
+def test_the_origin_is_the_registrys(live: LiveLookups) -> None:
+    assert live.origin(Ecosystem.PYPI, "a").uploader == "somebody"
+    with pytest.raises(RegistryError, match="no live npm registry"):
+        live.origin(Ecosystem.NPM, "a")
 
 
 def test_a_no_counts_only_from_a_registry_that_knows_its_canary(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from ghostbust.errors import RegistryError
-from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
+from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
-from ghostbust.registries.transport import Patience
+from ghostbust.registries.transport import Client, Patience
 
 HASTE = Patience(attempts=2, initial_s=0, floor_s=0, jitter_s=0)
 ENDPOINTS = NpmEndpoints(
@@ -33,12 +35,22 @@ def document(*versions: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-async def look_up(handle: Callable[[httpx.Request], httpx.Response], name: str = "x") -> Lookup:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-        return await NpmRegistry(client, ENDPOINTS, patience=HASTE).look_up(name)
+Handle = Callable[[httpx.Request], httpx.Response]
 
 
-def sends(content: object) -> Callable[[httpx.Request], httpx.Response]:
+async def look_up(
+    handle: Handle,
+    name: str = "x",
+    *,
+    known: Lookup | None = None,
+    may_be_young: Callable[[str, datetime], bool] = lambda _name, _changed: False,
+) -> Lookup:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
+        registry = NpmRegistry(Client(http, HASTE), ENDPOINTS, may_be_young=may_be_young)
+        return await registry.look_up(name, known)
+
+
+def sends(content: object) -> Handle:
     return lambda request: httpx.Response(200, json=content)
 
 
@@ -97,6 +109,87 @@ async def test_no_releases(changes: dict[str, Any]) -> None:
     assert ("unpublished" in lookup.evidence) is ("time" in changes)
 
 
-async def test_another_document_is_no_answer() -> None:
-    with pytest.raises(RegistryError, match="no npm package document"):
-        await look_up(sends({"error": "hello"}))
+@pytest.mark.parametrize("content", [{"error": "hello"}, document("1.0.0", name="y")])
+async def test_another_document_is_no_answer(content: dict[str, Any]) -> None:
+    with pytest.raises(RegistryError, match="document"):
+        await look_up(sends(content))
+
+
+class Npm:
+    """A registry that holds the given full documents, and what it was asked."""
+
+    def __init__(self, *documents: dict[str, Any]) -> None:
+        self.documents = {document["name"]: document for document in documents}
+        self.asked: list[tuple[str, bool]] = []
+        """name, and whether the abbreviated document would do"""
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        name = request.url.path.strip("/")
+        short = "install-v1" in request.headers["Accept"]
+        self.asked.append((name, short))
+        if name not in self.documents:
+            return httpx.Response(404, json={"error": "not found"})
+        if request.headers.get("If-None-Match") == '"e"':
+            return httpx.Response(304)
+        told = self.documents[name]
+        if short:
+            told = {key: told[key] for key in told if key not in ("time", "maintainers")}
+        return httpx.Response(200, json=told, headers={"ETag": '"e"'})
+
+
+async def test_the_full_document_is_asked_for_suspects_only() -> None:
+    gone = {"name": "gone", "time": {"unpublished": {"time": "2020-03-04T05:06:07.000Z"}}}
+    npm = Npm(document("1.0.0"), gone)
+    assert (await look_up(npm)).verdict is Verdict.REAL
+    assert npm.asked == [("x", True)]
+    lookup = await look_up(npm, "gone")
+    assert npm.asked[1:] == [("gone", True), ("gone", False)]
+    assert lookup.reason == SuspectReason.NO_RELEASES
+    assert "unpublished 2020-03-04" in lookup.evidence
+
+
+async def test_the_age_is_asked_for_where_it_matters() -> None:
+    time = {"created": "2019-05-06T07:08:09.000Z", "1.0.0": "2020-01-01T00:00:00.000Z"}
+    npm = Npm(document("1.0.0", time=time))
+    asked: list[tuple[str, datetime]] = []
+
+    def may_be_young(name: str, changed: datetime) -> bool:
+        asked.append((name, changed))
+        return True
+
+    lookup = await look_up(npm, may_be_young=may_be_young)
+    assert asked == [("x", datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC))]
+    assert lookup.verdict is Verdict.REAL
+    assert lookup.first_released == datetime(2019, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert "first seen 2019-05-06" in lookup.evidence
+    assert (await look_up(npm)).first_released is None
+
+
+async def test_capitals_are_tried_as_written_and_then_in_lower_case() -> None:
+    npm = Npm(document("1.0.0", name="React"), document("1.0.0", name="vue"))
+    assert (await look_up(npm, "React")).verdict is Verdict.REAL
+    assert npm.asked == [("React", True)]
+    lookup = await look_up(npm, "Vue")
+    assert npm.asked[1:] == [("Vue", True), ("vue", True)]
+    assert (lookup.name, lookup.verdict, lookup.validator) == ("Vue", Verdict.REAL, "")
+    assert lookup.evidence.startswith("Vue: 404; ")
+    lookup = await look_up(npm, "Nope")
+    assert (lookup.name, lookup.verdict) == ("Nope", Verdict.ABSENT)
+
+
+async def test_an_unchanged_document_renews_what_it_said_before() -> None:
+    npm = Npm(document("1.0.0"))
+    first = await look_up(npm)
+    old = replace(first, looked_up_at=first.looked_up_at - timedelta(days=9))
+    assert await look_up(npm, known=old) == replace(first, looked_up_at=utc_now())
+
+
+async def test_the_origin_of_a_name() -> None:
+    people = [{"name": "squat", "email": "s@mail.test"}, "plain"]
+    full = document("1.0.0", time={"created": "2026-05-06T07:08:09.000Z"}, maintainers=people)
+    full["versions"]["1.0.0"] = {"_npmUser": {"name": "bot"}}
+    async with httpx.AsyncClient(transport=httpx.MockTransport(Npm(full))) as http:
+        origin = await NpmRegistry(Client(http, HASTE), ENDPOINTS).origin("x")
+    assert origin.first_released == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert origin.uploader == "squat <s@mail.test>, plain, published by bot"
+    assert "1 versions" in origin.evidence

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from ghostbust.errors import RegistryError
-from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
+from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.transport import Patience
+from ghostbust.registries.transport import Client, Patience
 
 KIND = "application/vnd.pypi.simple.v1+json"
 HASTE = Patience(attempts=2, initial_s=0, floor_s=0, jitter_s=0)
@@ -24,15 +27,22 @@ def page(**changes: Any) -> dict[str, Any]:
         {"filename": "x-2.tar.gz", "upload-time": "2024-05-06T07:08:09.1Z"},
         {"filename": "x-1.tar.gz", "upload-time": "2019-01-02T03:04:05.6Z"},
     ]
-    return {"meta": {"api-version": "1.4"}, "name": "x", "files": files, **changes}
+    return {"meta": {"api-version": "1.4"}, "name": "some-name", "files": files, **changes}
 
 
-async def look_up(
-    handle: Callable[[httpx.Request], httpx.Response], name: str = "Some_Name"
-) -> Lookup:
+Handle = Callable[[httpx.Request], httpx.Response]
+
+
+@asynccontextmanager
+async def registry(handle: Handle) -> AsyncIterator[PyPIRegistry]:
     at = endpoint("https://me:s3cret@index.example.test/simple/", "test")
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-        return await PyPIRegistry(client, at, patience=HASTE).look_up(name)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
+        yield PyPIRegistry(Client(http, HASTE), at)
+
+
+async def look_up(handle: Handle, name: str = "Some_Name", known: Lookup | None = None) -> Lookup:
+    async with registry(handle) as index:
+        return await index.look_up(name, known)
 
 
 def sends(document: object) -> Callable[[httpx.Request], httpx.Response]:
@@ -54,6 +64,8 @@ async def test_real_with_the_day_it_was_first_seen() -> None:
     assert "s3cret" not in lookup.evidence
     assert str(requests[0].url) == "https://index.example.test/simple/some-name/"
     assert requests[0].headers["Authorization"].startswith("Basic ")
+    assert requests[0].headers["Accept"].startswith(f"{KIND}, ")
+    assert lookup.first_released == datetime(2019, 1, 2, 3, 4, 5, 600_000, UTC)
 
 
 async def test_absent() -> None:
@@ -86,16 +98,56 @@ async def test_without_upload_times_the_day_is_left_out() -> None:
     assert "first seen" not in lookup.evidence
 
 
-@pytest.mark.parametrize(
-    "document",
-    [{}, {"meta": {}, "files": []}, page(meta={"api-version": "2.0"}), page(files=None),
-     {"message": "hello"}],
-)  # fmt: skip
-async def test_another_document_is_no_answer(document: object) -> None:
+async def test_an_html_index() -> None:
+    body = '<!DOCTYPE html><html><body><a href="../../f">some_name-1.0.tar.gz</a></body></html>'
+    lookup = await look_up(lambda request: httpx.Response(200, html=body))
+    assert (lookup.verdict, lookup.first_released) == (Verdict.REAL, None)
+    assert "1 files" in lookup.evidence
+
+
+async def test_a_page_that_is_none_is_no_answer() -> None:
     with pytest.raises(RegistryError, match="no Simple API page"):
-        await look_up(sends(document))
+        await look_up(sends({"message": "hello"}))
+    with pytest.raises(RegistryError, match="neither a file of the project nor a version tag"):
+        await look_up(lambda request: httpx.Response(200, html="<html>Please log in</html>"))
 
 
-async def test_an_index_that_offers_html_only_is_no_answer() -> None:
-    with pytest.raises(RegistryError, match="text/html"):
-        await look_up(lambda request: httpx.Response(200, html="<a>x-1.tar.gz</a>"))
+async def test_an_unchanged_page_renews_what_it_said_before() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("If-None-Match") == '"e"':
+            return httpx.Response(304)
+        response = sends(page())(request)
+        response.headers["ETag"] = '"e"'
+        return response
+
+    first = await look_up(handle)
+    old = replace(first, looked_up_at=first.looked_up_at - timedelta(days=9))
+    assert await look_up(handle, known=old) == replace(first, looked_up_at=utc_now())
+
+
+async def test_the_origin_of_a_name() -> None:
+    project = {
+        "info": {"author": "A. Squatter", "author_email": "a@mail.test", "maintainer": None},
+        "ownership": {"roles": [{"role": "Owner", "user": "squat"}], "organization": None},
+    }
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/pypi/some-name/json":
+            return httpx.Response(200, json=project)
+        return sends(page())(request)
+
+    async with registry(handle) as index:
+        origin = await index.origin("Some_Name")
+    assert origin.first_released == datetime(2019, 1, 2, 3, 4, 5, 600_000, UTC)
+    assert origin.uploader == "A. Squatter, a@mail.test, Owner squat"
+    assert "2 files" in origin.evidence
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(404), httpx.Response(403)])
+async def test_without_a_project_page_the_uploader_is_not_known(answer: httpx.Response) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        return answer if request.url.path.endswith("/json") else sends(page())(request)
+
+    async with registry(handle) as index:
+        origin = await index.origin("some-name")
+    assert (origin.uploader, origin.first_released is None) == ("", False)

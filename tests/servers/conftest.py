@@ -1,0 +1,205 @@
+"""Real registries on the loopback.
+
+Started once for the session, on free ports, from programs: pypiserver (in the ``test`` extra) and
+verdaccio, which npm installs into ghostbust's cache folder. Where Node is missing, or npm can't
+fetch verdaccio, what needs it is skipped with the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from ghostbust.home import cache_dir
+
+VERDACCIO = "6.8.0"
+"""the last that runs on Node 20"""
+PIP_NAMES = ["pip", *(f"zz-real-{n}" for n in range(60))]
+NPM_NAMES = ["npm", *(f"zz-real-{n}" for n in range(60))]
+START_S = 40.0
+"""longest start of a server on a busy machine"""
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(command: list[str], folder: Path, url: str) -> Iterator[None]:
+    """The program, from when it answers at ``url`` on; its output goes into a file."""
+    with (folder / "output.txt").open("wb") as output:
+        server = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
+        try:
+            end = time.monotonic() + START_S
+            with httpx.Client(trust_env=False) as client:
+                while not _answers(client, url):
+                    told = (folder / "output.txt").read_text(errors="replace")
+                    assert server.poll() is None, told
+                    assert time.monotonic() < end, told
+                    time.sleep(0.1)
+            yield
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _answers(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(url).status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+@dataclass(frozen=True)
+class PyPIServer:
+    """A package index in HTML."""
+
+    url: str
+    folder: Path
+
+    def publish(self, name: str, version: str = "1.0") -> None:
+        """Adds a wheel that holds nothing."""
+        stem = f"{name.replace('-', '_')}-{version}"
+        with zipfile.ZipFile(self.folder / f"{stem}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{stem}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\n")
+
+
+@pytest.fixture(scope="session")
+def pypi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]:
+    """pypiserver, with the names of `PIP_NAMES`. It asks no other index."""
+    if find_spec("pypiserver") is None:  # not imported: its import hooks are of an old kind
+        pytest.skip("pypiserver isn't installed; it is in the extra 'test'")
+    work = tmp_path_factory.mktemp("pypiserver")
+    packages = work / "packages"
+    packages.mkdir()
+    port = free_port()
+    server = PyPIServer(f"http://127.0.0.1:{port}/simple", packages)
+    for name in PIP_NAMES:
+        server.publish(name)
+    command = [sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1", "-p", str(port),
+               "--disable-fallback", "--backend", "simple-dir", str(packages)]  # fmt: skip
+    with running(command, work, f"{server.url}/"):
+        yield server
+
+
+@dataclass(frozen=True)
+class NpmServer:
+    """An npm registry whose names below ``@private`` need the token."""
+
+    url: str
+    token: str
+
+    def publish(self, name: str, version: str = "1.0.0", files: Mapping[str, bytes] = {}) -> None:
+        """Publishes a tarball with package.json and the given files."""
+        manifest = {"name": name, "version": version}
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w:gz") as tar:
+            for path, told in {"package.json": json.dumps(manifest).encode(), **files}.items():
+                entry = tarfile.TarInfo(f"package/{path}")
+                entry.size = len(told)
+                tar.addfile(entry, io.BytesIO(told))
+        data = content.getvalue()
+        file = f"{name}-{version}.tgz"
+        sha512 = base64.b64encode(hashlib.sha512(data).digest()).decode()
+        dist = {
+            "tarball": f"{self.url}/{name}/-/{file}",
+            "integrity": f"sha512-{sha512}",
+            "shasum": hashlib.sha1(data).hexdigest(),
+        }
+        document = {
+            "_id": name,
+            "name": name,
+            "dist-tags": {"latest": version},
+            "versions": {version: {**manifest, "_id": f"{name}@{version}", "dist": dist}},
+            "_attachments": {
+                file: {
+                    "content_type": "application/octet-stream",
+                    "data": base64.b64encode(data).decode(),
+                    "length": len(data),
+                }
+            },
+        }
+        answer = httpx.put(
+            f"{self.url}/{quote(name, safe='@')}",
+            json=document,
+            headers={"Authorization": f"Bearer {self.token}"},
+            trust_env=False,
+            timeout=30,
+        )
+        assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture(scope="session")
+def verdaccio() -> Path:
+    """The program of verdaccio, installed by npm into the cache folder."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("no Node.js with npm on this machine, which verdaccio needs")
+    folder = cache_dir() / "tests" / f"verdaccio-{VERDACCIO}"
+    program = folder / "node_modules" / "verdaccio" / "bin" / "verdaccio"
+    if program.is_file():
+        return program
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {
+        "private": True,
+        "dependencies": {"verdaccio": VERDACCIO},
+        # Asked for by a tag, which mirrors may lack.
+        "overrides": {"node-fetch": "2.7.0"},
+    }
+    (folder / "package.json").write_text(json.dumps(wanted))
+    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode or not program.is_file():
+        pytest.skip(f"npm can't install verdaccio here: {done.stderr.strip()[-200:]}")
+    return program
+
+
+_VERDACCIO_CONFIG = """
+storage: ./storage
+auth: {htpasswd: {file: ./htpasswd}}
+uplinks: {}
+max_body_size: 100mb
+packages:
+  '@private/*': {access: $authenticated, publish: $authenticated, unpublish: $authenticated}
+  '**': {access: $all, publish: $authenticated, unpublish: $authenticated}
+log: {type: stdout, format: json, level: error}
+"""
+
+
+@pytest.fixture(scope="session")
+def npm_server(verdaccio: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NpmServer]:
+    """verdaccio, with the names of `NPM_NAMES`. It asks no other registry."""
+    work = tmp_path_factory.mktemp("verdaccio")
+    (work / "config.yaml").write_text(_VERDACCIO_CONFIG)
+    url = f"http://127.0.0.1:{free_port()}"
+    listen = url.removeprefix("http://")
+    command = ["node", str(verdaccio), "--config", "config.yaml", "--listen", listen]
+    with running(command, work, f"{url}/-/ping"):
+        user = {"name": "tester", "password": "pass-word-1"}
+        place = f"{url}/-/user/org.couchdb.user:tester"
+        token = httpx.put(place, json=user, trust_env=False, timeout=30).json()["token"]
+        server = NpmServer(url, token)
+        for name in (*NPM_NAMES, "@private/tool", "@scope/tool"):
+            server.publish(name)
+        server.publish("zz-held", "0.0.1-security")
+        yield server
