@@ -18,18 +18,20 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--online`` runs the tests that ask a public registry about a few fixed names."""
+    """Options that run what takes the network, or many minutes."""
     parser.addoption("--online", action="store_true", help="also ask the public registries")
+    parser.addoption("--soak", action="store_true", help="also run what takes many minutes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what this run was not asked for, or can't do, with the reason."""
-    if config.getoption("--online"):
-        return
-    skip = pytest.mark.skip(reason="asks a public registry; run with --online")
-    for item in items:
-        if "online" in item.keywords:
-            item.add_marker(skip)
+    for name, why in (("online", "asks a public registry"), ("soak", "takes many minutes")):
+        if config.getoption(f"--{name}"):
+            continue
+        skip = pytest.mark.skip(reason=f"{why}; run with --{name}")
+        for item in items:
+            if name in item.keywords:
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")
