@@ -13,7 +13,7 @@ that it doesn't know (UNKNOWN). Does not say what was registered since its day.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from importlib.resources import files
@@ -94,31 +94,37 @@ class Snapshot:
 
     def look_up(self, name: str) -> Lookup:
         """The verdict on a name as of the snapshot's day; never raises for a missing one."""
-        name = canonical_name(self.ecosystem, name)
-        day = f"the {self.ecosystem} snapshot of {self.date}"
-        if (note := self._suspects.get(name)) is not None:
-            points = f", points to {note.other}" if note.other else ""
-            return self._lookup(
-                name, Verdict.SUSPECT, str(note.reason), f"{day}: {note.reason}{points}"
-            )
-        if name in self._trie:
-            rank = self._ranks.get(name)
-            place = f", download rank {rank}" if rank else ""
-            return self._lookup(name, Verdict.REAL, "registered", f"in {day}{place}")
-        if self.complete:
-            evidence = f"not among the {len(self):,} names of {day}"
-            return self._lookup(name, Verdict.ABSENT, "not-registered", evidence)
-        evidence = f"not in {day}, which holds {len(self):,} names only"
-        return self._lookup(name, Verdict.UNKNOWN, "not-in-snapshot", evidence)
+        return next(self.look_up_all((canonical_name(self.ecosystem, name),)))
+
+    def look_up_all(self, names: Iterable[str]) -> Iterator[Lookup]:
+        """`look_up` of many names, in canonical form already, in their order.
+
+        Made for hundreds of thousands a second: what is the same for all is looked up once.
+        """
+        trie, ranks, suspects, ecosystem = self._trie, self._ranks, self._suspects, self.ecosystem
+        source, taken = self.source, datetime.combine(self.date, time(), UTC)
+        day = f"the {ecosystem} snapshot of {self.date}"
+        missing = Verdict.ABSENT, "not-registered", f"not among the {len(self):,} names of {day}"
+        if not self.complete:
+            why = f"not in {day}, which holds {len(self):,} names only"
+            missing = Verdict.UNKNOWN, "not-in-snapshot", why
+        there, real = Verdict.REAL, f"in {day}"
+        for name in names:
+            if name in suspects:
+                note = suspects[name]
+                points = f", points to {note.other}" if note.other else ""
+                why, said = str(note.reason), f"{day}: {note.reason}{points}"
+                yield Lookup(ecosystem, name, Verdict.SUSPECT, why, said, source, taken)
+            elif name in trie:
+                said = f"{real}, download rank {ranks[name]}" if name in ranks else real
+                yield Lookup(ecosystem, name, there, "registered", said, source, taken)
+            else:
+                yield Lookup(ecosystem, name, *missing, source, taken)
 
     def popular(self, n: int) -> list[str]:
         """The ``n`` most downloaded names, best first, no suspects; fewer if it knows fewer."""
         ranked = (name for name in self._ranks if name not in self._suspects)
         return [name for name, _ in zip(ranked, range(n), strict=False)]
-
-    def _lookup(self, name: str, verdict: Verdict, reason: str, evidence: str) -> Lookup:
-        taken = datetime.combine(self.date, time(), UTC)
-        return Lookup(self.ecosystem, name, verdict, reason, evidence, self.source, taken)
 
     @cached_property
     def notes(self) -> list[NameRow]:
