@@ -23,7 +23,11 @@ _PLAIN = {
 
 def plain_test(ecosystem: Ecosystem) -> Callable[[str], object]:
     """A quick test that is true of most names, and only of valid ones in canonical form."""
-    return _PLAIN[ecosystem]
+    return _PLAIN.get(ecosystem, _never)
+
+
+def _never(_name: str) -> None:
+    """The quick test of an ecosystem that has none."""
 
 
 def canonical_name(ecosystem: Ecosystem, name: str) -> str:

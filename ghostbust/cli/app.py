@@ -8,7 +8,7 @@ import typer
 
 import ghostbust
 from ghostbust.cli.adapters import adapters
-from ghostbust.cli.check import check
+from ghostbust.cli.check import CheckCommand, check
 from ghostbust.cli.daemon import daemon
 from ghostbust.cli.dashboard import dashboard
 from ghostbust.cli.demo import demo
@@ -51,7 +51,7 @@ app.command("round")(round_)
 app.add_typer(adapters)
 app.command()(daemon)
 app.command()(dashboard)
-app.command()(check)
+app.command(cls=CheckCommand)(check)
 app.command()(extract)
 app.add_typer(registry)
 app.command()(doctor)

@@ -54,7 +54,7 @@ def extract(
 
 def _entry(ref: PackageRef) -> dict[str, object]:
     """One line of the JSON output."""
-    from ghostbust.cli.sources import purl_of
+    from ghostbust.cli.names import purl_of
 
     return {
         "ecosystem": ref.ecosystem,
