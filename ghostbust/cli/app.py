@@ -16,6 +16,7 @@ from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.extract import extract
 from ghostbust.cli.registry import registry
+from ghostbust.cli.registry_imports import imports
 from ghostbust.cli.rounds import round_
 from ghostbust.cli.sweep import sweep
 
@@ -53,5 +54,6 @@ app.command()(daemon)
 app.command()(dashboard)
 app.command(cls=CheckCommand)(check)
 app.command()(extract)
+registry.command()(imports)
 app.add_typer(registry)
 app.command()(doctor)
