@@ -50,6 +50,8 @@ class Snapshot:
         self.date = date.fromisoformat(manifest.date)
         self.complete = manifest.complete
         self._trie = trie
+        self._taken = datetime.combine(self.date, time(), UTC)
+        self._made: dict[str, Lookup] = {}
 
     @classmethod
     def load(cls, path: Path) -> Snapshot:
@@ -99,31 +101,42 @@ class Snapshot:
     def look_up_all(self, names: Iterable[str]) -> Iterator[Lookup]:
         """`look_up` of many names, in canonical form already, in their order.
 
-        Made for hundreds of thousands a second: what is the same for all is looked up once.
+        Made for hundreds of thousands a second: what is the same for all is looked up once, and
+        the verdict on a popular or a suspect name is made once.
         """
-        trie, ranks, suspects, ecosystem = self._trie, self._ranks, self._suspects, self.ecosystem
-        source, taken = self.source, datetime.combine(self.date, time(), UTC)
+        trie, noted, made = self._trie, self._noted, self._made
+        ecosystem, source, taken = self.ecosystem, self.source, self._taken
         day = f"the {ecosystem} snapshot of {self.date}"
+        there = Verdict.REAL, "registered", f"in {day}"
         missing = Verdict.ABSENT, "not-registered", f"not among the {len(self):,} names of {day}"
         if not self.complete:
             why = f"not in {day}, which holds {len(self):,} names only"
             missing = Verdict.UNKNOWN, "not-in-snapshot", why
-        there, real = Verdict.REAL, f"in {day}"
         for name in names:
-            if name in suspects:
-                note = suspects[name]
-                points = f", points to {note.other}" if note.other else ""
-                why, said = str(note.reason), f"{day}: {note.reason}{points}"
-                yield Lookup(ecosystem, name, Verdict.SUSPECT, why, said, source, taken)
-            elif name in trie:
-                said = f"{real}, download rank {ranks[name]}" if name in ranks else real
-                yield Lookup(ecosystem, name, there, "registered", said, source, taken)
+            if name in made:
+                yield made[name]
+            elif name in noted:
+                made[name] = self._lookup_noted(noted[name], day)
+                yield made[name]
             else:
-                yield Lookup(ecosystem, name, *missing, source, taken)
+                verdict, reason, evidence = there if name in trie else missing
+                yield Lookup(ecosystem, name, verdict, reason, evidence, source, taken)
+
+    def _lookup_noted(self, note: NameRow, day: str) -> Lookup:
+        """The verdict on a popular or a suspect name."""
+        verdict, reason = Verdict.REAL, "registered"
+        evidence = f"in {day}, download rank {note.rank}"
+        if note.reason is not None:
+            verdict, reason = Verdict.SUSPECT, str(note.reason)
+            points = f", points to {note.other}" if note.other else ""
+            evidence = f"{day}: {note.reason}{points}"
+        return Lookup(
+            self.ecosystem, note.name, verdict, reason, evidence, self.source, self._taken
+        )
 
     def popular(self, n: int) -> list[str]:
         """The ``n`` most downloaded names, best first, no suspects; fewer if it knows fewer."""
-        ranked = (name for name in self._ranks if name not in self._suspects)
+        ranked = (row.name for row in self.notes if row.rank is not None and row.reason is None)
         return [name for name, _ in zip(ranked, range(n), strict=False)]
 
     @cached_property
@@ -132,12 +145,8 @@ class Snapshot:
         return _read_notes(self.path)
 
     @cached_property
-    def _ranks(self) -> dict[str, int]:
-        return {row.name: row.rank for row in self.notes if row.rank is not None}
-
-    @cached_property
-    def _suspects(self) -> dict[str, NameRow]:
-        return {row.name: row for row in self.notes if row.reason is not None}
+    def _noted(self) -> dict[str, NameRow]:
+        return {row.name: row for row in self.notes}
 
 
 def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:

@@ -22,9 +22,10 @@ MAY_IMPORT = {
     "models": NOUNS | {"registries"},
     "samplers": NOUNS | {"models"},
     "unlearners": NOUNS | {"models"},
+    "bench": NOUNS | PARTS,
     "loop": NOUNS | PARTS | {"models"},
     "dashboard": NOUNS | PARTS | {"loop"},
-    "cli": NOUNS | PARTS | {"models", "loop", "dashboard"},
+    "cli": NOUNS | PARTS | {"models", "loop", "dashboard", "bench"},
     "__main__": {"cli"},
     "__init__": set[str](),
 }

@@ -8,6 +8,7 @@ import typer
 
 import ghostbust
 from ghostbust.cli.adapters import adapters
+from ghostbust.cli.bench import bench
 from ghostbust.cli.check import CheckCommand, check
 from ghostbust.cli.daemon import daemon
 from ghostbust.cli.dashboard import dashboard
@@ -56,4 +57,5 @@ app.command(cls=CheckCommand)(check)
 app.command()(extract)
 registry.command()(imports)
 app.add_typer(registry)
+app.add_typer(bench)
 app.command()(doctor)

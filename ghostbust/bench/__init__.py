@@ -1,0 +1,1 @@
+"""How well ghostbust's own parts do, measured on labelled data."""
