@@ -98,7 +98,7 @@ def _rates(judge: Judge, count: int, peers: Path | None) -> Iterator[Rate]:
         for peer in PEERS if peers else ():
             if peer.reads == reads and peers:
                 items, file = inputs[reads]
-                found = line.peer_rate(peers, rate.what, peer.name, peer.script, items, file)
-                if found:
-                    yield found
+                theirs = line.peer_rate(peers, rate.what, peer.name, peer.script, items, file)
+                if theirs:
+                    yield theirs
     yield line.judging_rate(judge, names)
