@@ -7,14 +7,17 @@ else a text to extract from.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 from ghostbust.cli.manifests import package_json, requirement_lines
 from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
-from ghostbust.records import PackageRef
+from ghostbust.extractors.package_names import is_placeholder, scan_name
+from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.registries.names import canonical_name
 
 STDIN = "-"
 _REQUIREMENT_SUFFIXES = (".txt", ".in")
@@ -53,8 +56,27 @@ def source_of_name(spec: str) -> Source:
 
 
 def source_of_command(command: str) -> Source:
-    """A shell command, and the packages that it would install."""
-    return Source(extract(command, language=Language.SHELL), command)
+    """A shell command, and the packages that it would install.
+
+    Names such as ``foo`` are no placeholders here: somebody asks about this very command.
+    """
+    found = extract(_without_placeholders(command), language=Language.SHELL)
+    refs = []
+    for ref in found:
+        raw = command[ref.start : ref.end]
+        name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
+        refs.append(replace(ref, raw=raw, name=name))
+    return Source(refs, command)
+
+
+def _without_placeholders(command: str) -> str:
+    """The command with another name, of the same length, in the place of each placeholder."""
+    words = ["".join(letters) for _, letters in groupby(command, str.isspace)]
+    for at, word in enumerate(words):
+        length = scan_name(word, Ecosystem.NPM)
+        if length and is_placeholder(word[:length]):
+            words[at] = "q" * length + word[length:]
+    return "".join(words)
 
 
 def read_source(source: str) -> Source:

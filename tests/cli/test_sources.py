@@ -56,6 +56,23 @@ def test_a_file_is_read_by_what_it_is(
     assert source.path == str(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("pip install foo bar", [(PYPI, "foo"), (PYPI, "bar")]),
+        ("pip  install\tFoo[x]==1 requests your-package", [
+            (PYPI, "foo"), (PYPI, "requests"), (PYPI, "your-package"),
+        ]),
+        ("npm i @foo/bar foo@1", [(NPM, "@foo/bar"), (NPM, "foo")]),
+        ("pip install <package>", []),
+    ],
+)  # fmt: skip
+def test_a_command_that_is_asked_about_has_no_placeholders(
+    command: str, names: list[tuple[Ecosystem, str]]
+) -> None:
+    assert named(source_of_command(command)) == names
+
+
 def test_a_text_file_is_a_list_of_names_or_an_answer(tmp_path: Path) -> None:
     file = tmp_path / "x.txt"
     file.write_text("requests\nleft-pad@npm\n")
