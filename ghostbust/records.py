@@ -33,6 +33,12 @@ class Ecosystem(StrEnum):
 
     PYPI = "pypi"
     NPM = "npm"
+    CONDA = "conda"
+    """many channels, none of which is asked: a verdict on it is UNKNOWN"""
+
+
+ASKED = (Ecosystem.PYPI, Ecosystem.NPM)
+"""the ecosystems whose registry can say that a name is real or absent"""
 
 
 class RefKind(StrEnum):
@@ -195,7 +201,7 @@ class PackageRef:
     name: str | None
     """distribution name, canonical; None where an import can't be mapped to one"""
     import_name: str | None = None
-    """dotted module as imported; None for anything but an import"""
+    """dotted module or specifier as imported; None for anything but an import"""
     builtin: bool = False
     """True where the language itself provides what an import or a list item names"""
     flags: frozenset[Flag] = frozenset()

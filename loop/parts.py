@@ -67,7 +67,8 @@ def make_sampler(
 
         sampler = EndpointSampler(
             model.endpoint,
-            model.endpoint_model or model.name,
+            model.name,
+            served_as=model.endpoint_model,
             chat=model.chat,
             api_key_env=model.api_key_env,
             adapter=name,

@@ -15,6 +15,7 @@ from typing import Self
 
 from ghostbust.errors import SnapshotError
 from ghostbust.records import (
+    ASKED,
     Ecosystem,
     Judged,
     Lookup,
@@ -177,7 +178,7 @@ def default_judge(
     live verdicts only. Raises SnapshotError for a damaged snapshot, ConfigError for pip or
     npm settings that can't be used. Close it, or use it in a ``with``.
     """
-    snapshots = {eco: Snapshot.load(find_snapshot(eco, data_dir)) for eco in Ecosystem}
+    snapshots = {eco: Snapshot.load(find_snapshot(eco, data_dir)) for eco in ASKED}
     if mode is Mode.SNAPSHOT:
         return Judge(mode, snapshots=snapshots)
     # Imported here: a snapshot needs no HTTP client, which takes 0.3 s to load.

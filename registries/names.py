@@ -13,6 +13,7 @@ from ghostbust.records import Ecosystem
 NPM_NAME_LENGTH = 214
 # What npm's registry has ever held: today's rules plus the capitals and ``!~*'()`` of old names.
 _NPM_PART = r"[A-Za-z0-9!~*'()_.-]+"
+_CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _NPM_NAME = re.compile(rf"(?:@{_NPM_PART}/)?{_NPM_PART}")
 # Spelled so that nothing need be done to it, as nearly all names are that get here.
 _PLAIN = {
@@ -34,9 +35,11 @@ def canonical_name(ecosystem: Ecosystem, name: str) -> str:
     """The one spelling under which a name is compared and stored.
 
     PyPI: the PEP 503 form. npm: as written, scope and capitals kept, since that
-    registry tells ``Base64`` from ``base64``.
+    registry tells ``Base64`` from ``base64``. conda: in lower case.
     """
     name = name.strip()
+    if ecosystem is Ecosystem.CONDA:
+        return name.lower()
     return canonicalize_name(name) if ecosystem is Ecosystem.PYPI else name
 
 
@@ -44,7 +47,10 @@ def is_valid_name(ecosystem: Ecosystem, name: str) -> bool:
     """True where the registry could hold such a name at all.
 
     PyPI: the rule of the core metadata specification. npm: old, laxer names included.
+    conda: lower case, digits, ``_``, ``.`` and ``-``.
     """
+    if ecosystem is Ecosystem.CONDA:
+        return _CONDA_NAME.fullmatch(name) is not None
     if ecosystem is Ecosystem.PYPI:
         try:
             canonicalize_name(name, validate=True)

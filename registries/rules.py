@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ghostbust.records import Ecosystem, Flag, Lookup, PackageRef, Verdict
+from ghostbust.records import ASKED, Ecosystem, Flag, Lookup, PackageRef, Verdict
 from ghostbust.registries.builtins import is_builtin
 from ghostbust.registries.names import is_valid_name
 
@@ -21,8 +21,12 @@ def settle_name(ecosystem: Ecosystem, name: str, now: datetime) -> Lookup | None
 
     A built-in module stays BUILTIN even where a backport of the same name is registered and
     popular (``typing``, ``dataclasses``): whoever names it has the module already. A name
-    that the registry can't hold is ABSENT, reason ``invalid-name``.
+    that the registry can't hold is ABSENT, reason ``invalid-name``. Of an ecosystem whose
+    registry nobody asks, every name is UNKNOWN, reason ``not-asked``.
     """
+    if ecosystem not in ASKED:
+        evidence = f"{name}: {ecosystem} packages aren't looked up anywhere"
+        return Lookup(ecosystem, name, Verdict.UNKNOWN, "not-asked", evidence, "rule", now)
     if is_builtin(ecosystem, name):
         evidence = f"{name} comes with the language"
         return Lookup(ecosystem, name, Verdict.BUILTIN, "builtin", evidence, "builtin", now)

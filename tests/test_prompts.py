@@ -19,7 +19,7 @@ from ghostbust.prompts import (
     side_of,
     split,
 )
-from ghostbust.records import Answer, Context, Ecosystem, Prompt, Sample, Side, content_id
+from ghostbust.records import ASKED, Answer, Context, Ecosystem, Prompt, Sample, Side, content_id
 
 TASKS = [Task(f"task-{n}", f"do {n}", "domain") for n in range(2000)]
 
@@ -56,7 +56,7 @@ def test_every_wording_is_used(context: Context) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("ecosystem", list(Ecosystem))
+@pytest.mark.parametrize("ecosystem", ASKED)
 @pytest.mark.parametrize("context", list(Context))
 def test_no_form_leaves_a_gap(context: Context, ecosystem: Ecosystem) -> None:
     for number in range(40):

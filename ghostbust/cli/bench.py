@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.edge import help_if_bare
+from ghostbust.cli.options import JsonOption
+from ghostbust.cli.output import Output, cell, table
+
+if TYPE_CHECKING:
+    from ghostbust.bench.extraction import Disagreement, Score
 
 bench = typer.Typer(name="bench", help="How well ghostbust's own parts do.")
 
@@ -18,3 +27,80 @@ def _group(context: typer.Context) -> None:
 
 bench.command()(audit)
 bench.command()(truth)
+
+
+@bench.command()
+def extraction(
+    corpus: Annotated[
+        Path, typer.Argument(metavar="CORPUS", help="A labelled corpus: a folder or one file.")
+    ],
+    show: Annotated[
+        bool, typer.Option("--show", help="List every place where the corpus disagrees.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the extractor on labelled snippets: precision, recall, spans, names, flags."""
+    from ghostbust.bench.corpus import read_corpus
+    from ghostbust.bench.extraction import score
+
+    result = score(read_corpus(corpus))
+    output = Output(as_json=as_json)
+    rows = list(_rows(result))
+    document: dict[str, object] = {"snippets": result.snippets, "scores": rows}
+    if show:
+        document["disagreements"] = result.disagreements
+    output.document(document)
+    shown = table(*(key.replace("_", " ") for key in rows[0]))
+    for row in rows:
+        shown.add_row(*(cell(_said(value)) for value in row.values()))
+    output.result.print(shown)
+    if show:
+        _print_disagreements(output, result.disagreements)
+
+
+def _rows(result: Score) -> list[dict[str, object]]:
+    """One row for each group and kind, the group's sum first; the last ones are of all groups."""
+    from ghostbust.bench.extraction import ALL
+
+    def order(key: tuple[str, str]) -> tuple[bool, str, bool, str]:
+        return key[0] == ALL, key[0], key[1] != ALL, key[1]
+
+    keys = sorted(
+        {*result.tallies, *((group, ALL) for group in (*result.snippets, ALL))}, key=order
+    )
+    rows: list[dict[str, object]] = []
+    for group, kind in keys:
+        tally = result.tally(group, kind)
+        rows.append(
+            {
+                "group": group,
+                "kind": kind,
+                "expected": tally.expected,
+                "given": tally.given,
+                "found": tally.found,
+                "precision": tally.precision,
+                "recall": tally.recall,
+                "f1": tally.f1,
+                "exact_spans": tally.exact_spans,
+                "names": tally.names,
+                "flags": tally.flags,
+            }
+        )
+    return rows
+
+
+def _said(value: object) -> str:
+    """A rate to three digits, rounded down so that only a perfect one is shown as 1."""
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{math.floor(value * 1000) / 1000:.3f}"
+    return str(value)
+
+
+def _print_disagreements(output: Output, disagreements: list[Disagreement]) -> None:
+    shown = table("snippet", "what", "ecosystem", "kind", "as written", "at", "detail")
+    for item in disagreements:
+        shown.add_row(
+            cell(item.snippet), cell(item.what), cell(item.ecosystem), cell(item.kind),
+            cell(item.raw), cell(item.start), cell(item.detail),
+        )  # fmt: skip
+    output.result.print(shown)

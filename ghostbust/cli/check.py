@@ -67,7 +67,7 @@ def check(
         typer.Option(
             "--file",
             "-f",
-            help="Requirements file, package.json, or a text to extract from. Every word up to"
+            help="Dependency file, code, notebook, or a text to extract from. Every word up to"
             " the next option is a file; may be repeated.",
         ),
     ] = None,

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from ghostbust.config import Config, load_config
 from ghostbust.errors import GhostbustError
 from ghostbust.home import Home, cache_dir
-from ghostbust.records import Ecosystem
+from ghostbust.records import ASKED, Ecosystem
 from ghostbust.registries.snapshot import Snapshot, find_snapshot
 
 FREE_BYTES = 2_000_000_000
@@ -73,7 +73,7 @@ def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
         {
             "store": partial(check_store, place),
             "disk": partial(check_disk, place),
-            **{f"{eco} snapshot": partial(check_snapshot, eco, place) for eco in Ecosystem},
+            **{f"{eco} snapshot": partial(check_snapshot, eco, place) for eco in ASKED},
         }
     )
     try:

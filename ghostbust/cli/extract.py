@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ghostbust.cli.options import QuietOption
+from ghostbust.cli.options import AskedEcosystem, QuietOption
 from ghostbust.cli.output import Output, cell, print_json, table
-from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 CodeLanguage = Literal["auto", "python", "javascript", "shell"]
 """the values of ``ghostbust.extractors.Language``, which is too slow to import for a help text"""
@@ -25,22 +25,31 @@ def extract(
         typer.Option("--expect-list", help="The prompt asked for a list: its items count too."),
     ] = False,
     ecosystem: Annotated[
-        Ecosystem, typer.Option(help="The registry that names in a list belong to.")
-    ] = Ecosystem.PYPI,
+        AskedEcosystem, typer.Option(help="The registry that names in a list belong to.")
+    ] = "pypi",
     everything: Annotated[bool, typer.Option("--all", help="Built-in imports as well.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line for each place.")
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """List every place where a text names a package. Asks no registry."""
+    """List every place where a text names a package. Asks no registry.
+
+    A file's name says how to read it: package.json, Dockerfile, answer.md, …
+    """
     from ghostbust.cli.sources import read_text
     from ghostbust.extractors import Language
     from ghostbust.extractors import extract as find
 
     text = read_text(file)
-    found = find(text, language=Language(language), expect_list=expect_list, ecosystem=ecosystem)
-    refs = [ref for ref in found if everything or not ref.builtin]
+    found = find(
+        text,
+        language=Language(language),
+        expect_list=expect_list,
+        ecosystem=Ecosystem(ecosystem),
+        filename=file,
+    )
+    refs = [ref for ref in found if everything or not _is_builtin_import(ref)]
     if as_json:
         for ref in refs:
             print_json(_entry(ref))
@@ -50,6 +59,11 @@ def extract(
         _print_table(output, text, refs)
     else:
         output.note("no package is named there")
+
+
+def _is_builtin_import(ref: PackageRef) -> bool:
+    """True for what needs no package; a built-in name in a list is a mistake to be shown."""
+    return ref.builtin and ref.kind is RefKind.IMPORT
 
 
 def _entry(ref: PackageRef) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ghostbust.cli.places import Lines, Place
-from ghostbust.records import Judged, Lookup, PackageRef, RefKind, Verdict
+from ghostbust.records import Ecosystem, Judged, Lookup, PackageRef, RefKind, Verdict
 
 if TYPE_CHECKING:
     from ghostbust.cli.sources import Source
@@ -95,7 +95,11 @@ def summary(names: Sequence[Finding]) -> Summary:
     verdicts = dict.fromkeys(Verdict, 0)
     for one in names:
         verdicts[one.lookup.verdict] += 1
-    imports = [one for one in names if one.ref.kind is RefKind.IMPORT]
+    imports = [
+        one
+        for one in names
+        if one.ref.kind is RefKind.IMPORT and one.ref.ecosystem is Ecosystem.PYPI
+    ]
     unmapped = sum(one.lookup.reason == "no-mapping" for one in imports)
     return Summary(len(names), verdicts, len(imports), unmapped)
 

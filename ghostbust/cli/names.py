@@ -6,10 +6,10 @@ from packageurl import PackageURL
 from packaging.requirements import InvalidRequirement, Requirement
 
 from ghostbust.errors import UsageError
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.records import ASKED, Ecosystem, PackageRef, RefKind
 from ghostbust.registries.names import canonical_name, is_valid_name, purl
 
-_ECOSYSTEMS = ", ".join(Ecosystem)
+_ECOSYSTEMS = ", ".join(ASKED)
 
 
 def ref_of(spec: str) -> PackageRef | None:
@@ -22,7 +22,7 @@ def ref_of(spec: str) -> PackageRef | None:
     if spec.startswith("pkg:"):
         return _purl_ref(spec)
     name, _, ecosystem = spec.rpartition("@")
-    if name and ecosystem in list(Ecosystem):
+    if name and ecosystem in ASKED:
         return manifest_ref(Ecosystem(ecosystem), name)
     if spec.startswith("@") and not name:
         return manifest_ref(Ecosystem.NPM, spec)
@@ -38,11 +38,10 @@ def ref_of(spec: str) -> PackageRef | None:
     return None
 
 
-def manifest_ref(ecosystem: Ecosystem, name: str, *, private: bool = False) -> PackageRef:
+def manifest_ref(ecosystem: Ecosystem, name: str) -> PackageRef:
     """A ref of kind ``manifest``, with its own name as its text."""
-    flags = frozenset({Flag.PRIVATE_INDEX}) if private else frozenset[Flag]()
     canonical = canonical_name(ecosystem, name)
-    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical, flags=flags)
+    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical)
 
 
 def purl_of(ref: PackageRef) -> str | None:
@@ -55,8 +54,8 @@ def purl_of(ref: PackageRef) -> str | None:
 def _purl_ref(text: str) -> PackageRef:
     try:
         package = PackageURL.from_string(text)
-        ecosystem = Ecosystem(package.type)
-    except ValueError as exc:
+        ecosystem = next(asked for asked in ASKED if asked == package.type)
+    except (ValueError, StopIteration) as exc:
         raise UsageError(f"{text!r} is no purl of {_ECOSYSTEMS}") from exc
     scope = f"{package.namespace}/" if package.namespace else ""
     return manifest_ref(ecosystem, scope + package.name)

@@ -27,6 +27,8 @@ ConfigOption = Annotated[
         help="Settings file.",
     ),
 ]
+AskedEcosystem = Literal["pypi", "npm"]
+"""the ecosystems that have a registry to ask: ``ghostbust.records.ASKED``"""
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
 ]

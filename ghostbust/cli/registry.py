@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.edge import help_if_bare
-from ghostbust.cli.options import HomeOption, JsonOption, QuietOption
+from ghostbust.cli.options import AskedEcosystem, HomeOption, JsonOption, QuietOption
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import SnapshotError, UsageError
-from ghostbust.records import Ecosystem
+from ghostbust.records import ASKED, Ecosystem
 
 if TYPE_CHECKING:
     from ghostbust.registries.endpoints import Endpoint
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 registry = typer.Typer(name="registry", help="The registries' names: snapshots and addresses.")
 
-EcosystemOption = Annotated[Ecosystem, typer.Option("--ecosystem", help="Whose names they are.")]
+EcosystemOption = Annotated[
+    AskedEcosystem, typer.Option("--ecosystem", help="Whose names they are.")
+]
 
 
 @registry.callback(invoke_without_command=True)
@@ -37,7 +39,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     Exits with 2 if a snapshot is damaged.
     """
     output = Output(as_json=as_json)
-    snapshots = [_snapshot_row(ecosystem, home) for ecosystem in Ecosystem]
+    snapshots = [_snapshot_row(ecosystem, home) for ecosystem in ASKED]
     endpoints = list(_endpoint_rows())
     output.document({"snapshots": snapshots, "endpoints": endpoints})
     shown = table("snapshot", "date", "names", "complete", "bytes", "verified", "path")
@@ -84,8 +86,8 @@ def build(
 
     output = Output(as_json=as_json)
     path = build_snapshot(
-        read_names(name_list, ecosystem, summaries=summaries),
-        ecosystem=ecosystem,
+        read_names(name_list, Ecosystem(ecosystem), summaries=summaries),
+        ecosystem=Ecosystem(ecosystem),
         date=day.date(),
         complete=complete,
         out_dir=out or _home_folder(home),
@@ -97,7 +99,7 @@ def build(
 
 @registry.command()
 def sync(
-    ecosystem: EcosystemOption = Ecosystem.PYPI,
+    ecosystem: EcosystemOption = "pypi",
     home: HomeOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -107,7 +109,7 @@ def sync(
     Asks only for what changed since the last time. What is known of downloads and of suspect
     names stays.
     """
-    if ecosystem is not Ecosystem.PYPI:
+    if ecosystem != "pypi":
         raise UsageError(
             f"the {ecosystem} registry publishes no list of its names; get one elsewhere and use"
             " `ghostbust registry build`"

@@ -1,26 +1,35 @@
 """Texts that name packages: files, standard input, a command, and the refs in each.
 
-A file is read by what it is: a requirements file or a list of names, a ``package.json``, or
-else a text to extract from.
+A file is read by what its name says (``extractors.manifests``), else as a list of names, else as
+a text to extract from. A dependency file must be sound: here a part that can't be read would be
+a package that isn't checked. Does not follow ``-r other.txt`` and does not read lock files.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from ghostbust.cli.manifests import package_json, requirement_lines
 from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
+from ghostbust.extractors.install_tools import INDEX_OPTIONS
+from ghostbust.extractors.literals import Entry, read_object
+from ghostbust.extractors.manifests import MANIFESTS, label_of_file
+from ghostbust.extractors.notebook import is_notebook
+from ghostbust.extractors.package_json import GROUPS
 from ghostbust.extractors.package_names import is_placeholder, scan_name
-from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.extractors.requirement_lines import requirement_lines
+from ghostbust.records import Ecosystem, Flag, PackageRef
 from ghostbust.registries.names import canonical_name
 
 STDIN = "-"
-_REQUIREMENT_SUFFIXES = (".txt", ".in")
+_LIST_SUFFIXES = (".txt", ".in")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
 
 
@@ -84,28 +93,84 @@ def read_source(source: str) -> Source:
 
     Raises UsageError for a file that can't be read, or not as what its name says.
     """
-    path = Path(source)
-    if path.suffix in _UNREAD_SUFFIXES:
+    label = label_of_file(source)
+    suffix = Path(source).suffix
+    if suffix in _UNREAD_SUFFIXES and label not in MANIFESTS:
         raise UsageError(
-            f"{source}: {path.suffix} files aren't read; give a requirements file, a package.json"
-            " or a text"
+            f"{source}: such {suffix} files aren't read; give a requirements file, a"
+            " pyproject.toml, a package.json or a text"
         )
     text = read_text(source)
-    return Source(_refs(source, path, text), text, source)
+    return Source(_refs(source, label, text), text, source)
 
 
-def _refs(source: str, path: Path, text: str) -> list[PackageRef]:
-    if path.name == "package.json":
-        return list(package_json(source, text))
-    if path.suffix in _REQUIREMENT_SUFFIXES and path.stem.startswith(
-        ("requirements", "constraints")
-    ):
-        return list(requirement_lines(source, text))
-    if source == STDIN or path.suffix in _REQUIREMENT_SUFFIXES:
-        if text.lstrip("\ufeff \t\r\n").startswith("{"):
-            return list(package_json(source, text))
+def _refs(source: str, label: str, text: str) -> list[PackageRef]:
+    if label == "requirements.txt":
+        return list(_requirements(source, text))
+    if source == STDIN or Path(source).suffix in _LIST_SUFFIXES:
+        label = "package.json" if text.lstrip("\ufeff \t\r\n").startswith("{") else ""
+        if not label:
+            try:
+                return list(_requirements(source, text))
+            except UsageError:
+                pass  # no list of names, so a text with names in it
+        elif is_notebook(text):
+            label = ""
+    _check_syntax(source, label, text)
+    return [ref for ref in extract(text, filename=label or source) if not ref.builtin]
+
+
+def _requirements(source: str, text: str) -> Iterator[PackageRef]:
+    """The names in lines as pip reads them; ``name@npm`` too. Raises UsageError."""
+    lines = list(requirement_lines(text))
+    private = any(line.option in INDEX_OPTIONS[Ecosystem.PYPI] for line in lines)
+    flags = frozenset({Flag.PRIVATE_INDEX} if private else ())
+    for line in lines:
+        if line.option or line.is_elsewhere:
+            continue
+        words = line.words
         try:
-            return list(requirement_lines(source, text))
-        except UsageError:
-            pass  # no list of names, so a text with names in it
-    return [ref for ref in extract(text) if not ref.builtin]
+            ref = ref_of(words.value.partition(" --")[0])
+        except UsageError as exc:
+            raise UsageError(f"{source}, line {line.number}: {exc}") from exc
+        if ref is not None:
+            at = words.value.find(ref.raw)
+            span = words.span(at, at + len(ref.raw)) if at >= 0 else None
+            # a purl, or a name on two lines, is written in another way: all of it, then
+            start, end = span or (words.at[0], words.at[-1] + 1)
+            yield replace(ref, raw=text[start:end], start=start, end=end, flags=flags)
+
+
+def _check_syntax(source: str, label: str, text: str) -> None:
+    """Raises UsageError for a file that isn't what its name says."""
+    text = text.removeprefix("\ufeff")
+    try:
+        if label in ("pyproject.toml", "pipfile"):
+            tomllib.loads(text)
+        elif label == "package.json":
+            _check_package_json(source, text)
+    except (ValueError, RecursionError) as exc:
+        kind = "JSON" if label == "package.json" else "TOML"
+        raise UsageError(f"{source}: isn't valid {kind} ({exc})") from exc
+
+
+def _check_package_json(source: str, text: str) -> None:
+    manifest = json.loads(text)
+    if not isinstance(manifest, dict):
+        raise UsageError(f"{source}: isn't a JSON object")
+    groups = [manifest.get(group, {}) for group in GROUPS]
+    if not all(isinstance(group, dict) for group in groups):
+        raise UsageError(f"{source}: its dependencies aren't objects of names and versions")
+    for entry in read_object(text):
+        if len(entry.path) == 2 and entry.path[0].value in GROUPS and _is_escaped(entry):
+            raise UsageError(
+                f"{source}: has escapes in the dependency {entry.path[1].value!r}; write it plainly"
+            )
+
+
+def _is_escaped(entry: Entry) -> bool:
+    """True for a dependency whose name isn't in one piece in the text, so that none is found."""
+    key = entry.path[1]
+    wanted = entry.value.placed() if entry.value else None
+    parts = [key, wanted] if wanted and wanted.value.startswith("npm:") else [key]
+    return any(part.value and part.span(0, len(part.value)) is None for part in parts)

@@ -8,14 +8,26 @@ read it, and adds the flags that need the whole answer. To add a language, write
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from ghostbust.extractors.code_lines import plain_code, without_tracebacks
 from ghostbust.extractors.import_names import distribution_of
 from ghostbust.extractors.interface import Extractor, Language
+from ghostbust.extractors.javascript_code import (
+    JavaScriptExtractor,
+    JavaScriptLineExtractor,
+    has_javascript_imports,
+    is_javascript,
+)
 from ghostbust.extractors.lists import ListExtractor
+from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
 from ghostbust.extractors.markdown import Block, BlockKind, split
 from ghostbust.extractors.marks import marked
+from ghostbust.extractors.notebook import cells, is_notebook
 from ghostbust.extractors.python_code import PythonExtractor, has_imports
 from ghostbust.extractors.python_statements import parse
+from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
+from ghostbust.extractors.setup_files import SetupPyExtractor
 from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.extractors.vocabulary import word_set
@@ -23,17 +35,51 @@ from ghostbust.records import Ecosystem, PackageRef
 
 __all__ = ["EXTRACTORS", "Extractor", "Language", "distribution_of", "extract", "is_stdlib"]
 
-PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(), ProseExtractor()
-LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
-EXTRACTORS: tuple[Extractor, ...] = (PYTHON, SHELL, PROSE, *LISTS.values())
 
-_READERS: dict[Language, Extractor] = {Language.PYTHON: PYTHON, Language.SHELL: SHELL}
+def _document_readers(name: str) -> Iterator[Extractor]:
+    """The back-ends for a here-document, by the file or program that takes it."""
+    label = label_of_file(name) or name
+    if label in MANIFESTS:
+        yield MANIFESTS[label]
+    elif label.startswith("python"):
+        yield from _PYTHON_READERS
+    elif label in _JAVASCRIPT_INFOS:
+        yield JAVASCRIPT
+    elif label in _SHELL_INFOS:
+        yield SHELL
+
+
+PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(_document_readers), ProseExtractor()
+JAVASCRIPT, JAVASCRIPT_LINES = JavaScriptExtractor(), JavaScriptLineExtractor()
+SCRIPT_HEADER, SETUP_PY = ScriptHeaderExtractor(), SetupPyExtractor()
+LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
+EXTRACTORS: tuple[Extractor, ...] = (
+    PYTHON, SHELL, PROSE, JAVASCRIPT, JAVASCRIPT_LINES, SCRIPT_HEADER, SETUP_PY,
+    *MANIFESTS.values(), *LISTS.values(),
+)  # fmt: skip
+_PYTHON_READERS = (PYTHON, SCRIPT_HEADER, SETUP_PY)
+
+_READERS: dict[Language, Extractor] = {
+    Language.PYTHON: PYTHON,
+    Language.JAVASCRIPT: JAVASCRIPT,
+    Language.SHELL: SHELL,
+}
 _PYTHON_INFOS = word_set("python py python3 py3 ipython ipython3 pycon jupyter sage")
+_JAVASCRIPT_INFOS = word_set(
+    "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
+    "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
+)
+_JAVASCRIPT_FILES = (
+    ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro",
+    ".html", ".mdx",
+)  # fmt: skip
 _SHELL_INFOS = word_set(
     "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh "
-    "dockerfile docker yaml yml cli command"
+    "dockerfile docker yaml yml cli command makefile make"
 )
-_OPEN_INFOS = word_set("text txt plaintext plain none code requirements list markdown md")
+_OPEN_INFOS = word_set(
+    "text txt plaintext plain none code requirements list markdown md diff patch udiff"
+)
 
 
 def extract(
@@ -44,53 +90,113 @@ def extract(
     truncated: bool = False,
     prompt_text: str = "",
     ecosystem: Ecosystem = Ecosystem.PYPI,
+    filename: str = "",
 ) -> list[PackageRef]:
     """All package refs in ``text``, sorted by start, no span twice. Never raises.
 
     ``language`` says what code without a label is; with anything but AUTO a text without
     fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
     items are refs, of ``ecosystem``. ``truncated``: the token limit ended the answer.
-    ``prompt_text``: the prompt, to mark the names that it induced.
+    ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name of
+    the file that ``text`` is, which says how to read it if ``language`` is AUTO.
     """
-    blocks = _blocks(text, language)
+    if is_notebook(text) and language is Language.AUTO:
+        return _of_notebook(text, prompt_text)
+    blocks = _blocks(text, language, filename, expect_list=expect_list)
     by_span: dict[tuple[int, int], PackageRef] = {}
     for block in blocks:
-        body = text[block.start : block.end]
-        for reader in _readers(block, body, language, LISTS[ecosystem] if expect_list else None):
+        body = _body(text, block)
+        lists = LISTS[ecosystem] if expect_list else None
+        for reader in _readers(block, body, language, lists, _line_before(text, block)):
             for ref in reader.find(body, block.start):
                 by_span.setdefault((ref.start, ref.end), ref)
     refs = [by_span[span] for span in sorted(by_span)]
     return marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
 
 
-def _blocks(text: str, language: Language) -> list[Block]:
-    """The blocks of a text; one block of code where ``language`` says that it is code."""
+def _of_notebook(text: str, prompt_text: str) -> list[PackageRef]:
+    """The refs in a notebook's cells, with spans in its JSON."""
+    found = []
+    for cell in cells(text):
+        refs = extract(cell.source.value, language=cell.language, prompt_text=prompt_text)
+        for ref in refs:
+            span = cell.source.span(ref.start, ref.end)
+            if span is not None:
+                found.append(replace(ref, start=span[0], end=span[1]))
+    return sorted(found, key=lambda ref: ref.start)
+
+
+def _line_before(text: str, block: Block) -> str:
+    """The line in front of a fence that isn't blank; empty for other blocks."""
+    if block.kind is not BlockKind.FENCE or not block.start:
+        return ""
+    before = text[max(block.start - 600, 0) : block.start - 1].rpartition("\n")[0]
+    return before.rstrip().rpartition("\n")[2]
+
+
+def _blocks(text: str, language: Language, filename: str, *, expect_list: bool) -> list[Block]:
+    """The blocks of a text; one block of code where its name or ``language`` says that it is code.
+
+    So is a text without fences that can only be a dependency file.
+    """
+    if language is Language.AUTO and (label := label_of_file(filename)):
+        return [Block(BlockKind.FENCE, 0, len(text), label)]
     blocks = split(text)
     has_fence = any(block.kind is BlockKind.FENCE for block in blocks)
     is_code = language is not Language.AUTO and not has_fence
-    if is_code or (language is Language.PYTHON and parse(text) is not None):
+    if is_code or _parses(text, language):
         return [Block(BlockKind.FENCE, 0, len(text))]
+    if not has_fence and (manifest := manifest_of("", "", "", text, by_content=not expect_list)):
+        return [Block(BlockKind.FENCE, 0, len(text), manifest)]
     # inline code goes first: its reading of a span is the better one
     return sorted(blocks, key=lambda block: (block.kind is BlockKind.PROSE, block.start))
 
 
+def _parses(text: str, language: Language) -> bool:
+    """True where a text is code of that language as a whole, in spite of fences in it."""
+    if language is Language.PYTHON:
+        return parse(text) is not None
+    return language is Language.JAVASCRIPT and is_javascript(text)
+
+
+def _body(text: str, block: Block) -> str:
+    """What a block holds, as long as in the text, without what is no code of its own in it."""
+    body = text[block.start : block.end]
+    if block.kind is BlockKind.FENCE:
+        return plain_code(body, block.info, block.quotes)
+    return without_tracebacks(body)
+
+
 def _readers(
-    block: Block, body: str, language: Language, lists: ListExtractor | None
+    block: Block, body: str, language: Language, lists: ListExtractor | None, before: str
 ) -> Iterator[Extractor]:
     """The back-ends that read a block."""
     if block.kind is BlockKind.FENCE:
         label = _label(block.info)
+        by_content = language is Language.AUTO and not lists
+        if manifest := manifest_of(label, block.info, before, body, by_content=by_content):
+            yield MANIFESTS[manifest]
+            if manifest in ("package.json", "pyproject.toml"):
+                yield PROSE  # install commands in scripts
+            return
         if lists and label not in _SHELL_INFOS and lists.is_bare_list(body):
             yield lists
-        yield _READERS.get(_language_of(label, body, language), PROSE)
+        read_as = _language_of(label, body, language)
+        yield _READERS.get(read_as, PROSE)
+        if read_as is Language.PYTHON:
+            yield from _PYTHON_READERS[1:]
     elif block.kind is BlockKind.INLINE:
         yield SHELL
         if has_imports(body):
-            yield PYTHON
+            yield from _PYTHON_READERS
+        if is_javascript(body) or has_javascript_imports(body):
+            yield JAVASCRIPT
     else:
         yield PROSE
-        if has_imports(body):
-            yield PYTHON
+        if has_imports(body) or has_header(body):
+            yield from _PYTHON_READERS
+        if has_javascript_imports(body):
+            yield JAVASCRIPT if is_javascript(body) else JAVASCRIPT_LINES
         if lists:
             yield lists
 
@@ -98,7 +204,8 @@ def _readers(
 def _label(info: str) -> str:
     """The language label of an info string, in lower case; empty where it has none."""
     first = (info.strip("{} .").split() or [""])[0]
-    return first.partition(":")[0].partition("{")[0].strip("{}.,").lower()
+    label = first.partition(":")[0].partition("{")[0].strip("{}.,").lower()
+    return label_of_file(label) or label
 
 
 def _language_of(label: str, body: str, language: Language) -> Language:
@@ -108,10 +215,16 @@ def _language_of(label: str, body: str, language: Language) -> Language:
     """
     if label in _PYTHON_INFOS or label.endswith(".py"):
         return Language.PYTHON
+    if label in _JAVASCRIPT_INFOS or label.endswith(_JAVASCRIPT_FILES):
+        return Language.JAVASCRIPT
     if label in _SHELL_INFOS:
         return Language.SHELL
     if label and label not in _OPEN_INFOS:
         return Language.AUTO
     if language is not Language.AUTO:
         return language
-    return Language.PYTHON if has_imports(body) else Language.SHELL
+    if has_imports(body) or has_header(body):
+        return Language.PYTHON
+    if has_javascript_imports(body) or is_javascript(body):
+        return Language.JAVASCRIPT
+    return Language.SHELL

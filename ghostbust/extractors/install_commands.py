@@ -1,184 +1,198 @@
 """Recognises install commands in a row of words, and reads the packages they name.
 
-Knows pip (also as ``python -m pip`` and ``uv pip``), pipx, uv, poetry, pdm, rye, pipenv,
-easy_install, npm, yarn, pnpm and bun. conda isn't here: its channels are other registries.
+Which programs install, and what their options take, is a table in ``install_tools``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ghostbust.extractors.install_tools import INDEX_OPTIONS, PROGRAMS, Form, Takes, Tool
 from ghostbust.extractors.package_names import canonical, is_placeholder, read_requirement
-from ghostbust.extractors.shell_words import Word
-from ghostbust.extractors.vocabulary import SENTENCE_WORDS, word_set
+from ghostbust.extractors.placed import Placed
+from ghostbust.extractors.vocabulary import SENTENCE_WORDS, TOOL_WORDS, word_set
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """One installer and the words that make its install command."""
-
-    ecosystem: Ecosystem
-    program: str
-    verbs: tuple[tuple[str, ...], ...]
-    """the sub-commands that install; an empty one where the program itself does"""
-
-
-_PYPI, _NPM = Ecosystem.PYPI, Ecosystem.NPM
-TOOLS = (
-    Tool(_PYPI, "pip", (("install",),)),
-    Tool(_PYPI, "pipx", (("install",),)),
-    Tool(_PYPI, "uv", (("add",), ("tool", "install"))),
-    Tool(_PYPI, "poetry", (("add",),)),
-    Tool(_PYPI, "pdm", (("add",),)),
-    Tool(_PYPI, "rye", (("add",),)),
-    Tool(_PYPI, "pipenv", (("install",),)),
-    Tool(_PYPI, "easy_install", ((),)),
-    Tool(_NPM, "npm", (("install",), ("i",), ("add",))),
-    Tool(_NPM, "yarn", (("add",), ("global", "add"))),
-    Tool(_NPM, "pnpm", (("add",), ("install",), ("i",))),
-    Tool(_NPM, "bun", (("add",), ("install",), ("i",))),
-)
-_VALUE_OPTIONS = {
-    _PYPI: word_set(
-        "-r --requirement --requirements -c --constraint --constraints -e --editable -t --target "
-        "--platform --python-version --implementation --abi --root --prefix -b --build --src "
-        "-C --config-settings --config-setting --global-option --install-option --no-binary "
-        "--only-binary --no-build-isolation-package --progress-bar --root-user-action --report "
-        "-i --index-url --extra-index-url -f --find-links --log --proxy --retries --timeout "
-        "--default-timeout --exists-action --trusted-host --allow-insecure-host --cert "
-        "--client-cert --cache-dir --python --upgrade-strategy --group -G --use-feature "
-        "--use-deprecated --keyring-provider --index --default-index --index-strategy -p "
-        "--extra --extras -E --optional --package --script --tag --branch --rev -m --marker "
-        "--markers --bounds --directory --project --source --suffix --pip-args --categories "
-        "--pypi-mirror --exclude-newer --link-mode --config-file --save-strategy"
-    ),
-    _NPM: word_set(
-        "--prefix -w --workspace --registry --tag --cache --omit --include --loglevel "
-        "--install-strategy --userconfig --cwd --filter -C --dir --network-timeout"
-    ),
-}
-_INDEX_OPTIONS = word_set(
-    "-i --index-url --extra-index-url --index --default-index -f --find-links --source "
-    "--pypi-mirror --registry"
-)
-_INDEX_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
-_INDEX_SETTINGS = ("INDEX_URL", "DEFAULT_INDEX", "UV_INDEX", "FIND_LINKS", "REGISTRY", "registry")
-_REDIRECTS = word_set("> >> < 1> 2> &> 2>> == >= <= ~= != === @ ^")
+_INDEX_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_", "YARN_")
+_INDEX_SETTINGS = (
+    "INDEX_URL", "DEFAULT_INDEX", "UV_INDEX", "FIND_LINKS", "REGISTRY", "registry",
+    "REGISTRY_SERVER",
+)  # fmt: skip
+_REDIRECTS = word_set("> >> < 1> 2> &> 2>> 1>> == >= <= ~= != === @ ^")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _OPENING = "`\"'(=>"
 _LEADING = "`\"'*_("
 _CLOSING = "`\"'*.,;:)"
-_PROMPTS = "!%$>"
+_PROMPTS = "!%$>@"
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """An install command's beginning."""
+@dataclass(slots=True)
+class _Command:
+    """An install command that is being read."""
 
-    ecosystem: Ecosystem
-    after: int
-    """index of the first word behind it"""
+    tool: Tool
+    form: Form
+    index: int
+    """of the next word to read"""
     private: bool
-    """an option or variable in front of the arguments names an index"""
+    """an option or variable names an index"""
+    replaced: bool = False
+    """an option has said which packages it takes, so that positional words are none"""
+    elsewhere: bool = False
+    """an option has said that the package comes from no registry"""
+    positionals: int = 0
+    found: list[tuple[int, int, str]] = field(default_factory=list)
+    """names as (start, end, raw)"""
 
 
-def installs(words: Sequence[Word], *, prose: bool) -> Iterator[PackageRef]:
+def installs(
+    words: Sequence[Placed], *, prose: bool, indexed: bool = False
+) -> Iterator[PackageRef]:
     """The packages that install commands anywhere in ``words`` name, spans as the words have them.
 
     A command takes in a script all words up to the operator, in prose those up to the first
-    that belongs to the sentence, or to the punctuation behind one.
+    that belongs to the sentence, or to the punctuation behind one. ``indexed``: something in
+    front of the words has named an index.
     """
-    indexed_from = next((i for i, w in enumerate(words) if _names_index(w.value)), len(words))
+    indexed_from = next((i for i, w in enumerate(words) if names_index(w.value)), len(words))
     index = 0
     while index < len(words):
-        head = _head(words, index, indexed=indexed_from < index)
-        if head is None:
+        command = _head(words, index, indexed=indexed or indexed_from < index)
+        if command is None:
             index += 1
             continue
-        index, found, private = _arguments(words, head, prose=prose)
-        flags = frozenset({Flag.PRIVATE_INDEX}) if private else frozenset()
-        for start, end, raw in found:
-            name = canonical(head.ecosystem, raw)
-            yield PackageRef(
-                head.ecosystem, RefKind.INSTALL, raw, start, end, name, flags=flags
-            )  # fmt: skip
+        _read(words, command, prose=prose)
+        index = max(command.index, index + 1)
+        if command.elsewhere:
+            continue
+        flags = frozenset({Flag.PRIVATE_INDEX}) if command.private else frozenset()
+        ecosystem = command.tool.ecosystem
+        for start, end, raw in command.found:
+            name = canonical(ecosystem, raw)
+            yield PackageRef(ecosystem, RefKind.INSTALL, raw, start, end, name, flags=flags)
 
 
-def _head(words: Sequence[Word], index: int, *, indexed: bool) -> _Head | None:
-    """The install command that starts at ``words[index]``, or None.
-
-    ``indexed``: a variable in front of it names an index.
-    """
-    program = words[index].value
-    for mark in _OPENING:
-        program = program.rpartition(mark)[2]
-    program = program.lstrip(_LEADING + _PROMPTS)
-    program = program.replace("\\", "/").rpartition("/")[2].removesuffix(".exe")
-    if program.rstrip("0123456789.") == "pip":
-        program = "pip"
-    for tool in TOOLS:
-        if tool.program == program:
-            after, private = _skip_options(words, index + 1, tool.ecosystem)
-            for verb in tool.verbs:
-                if tuple(word.value for word in words[after : after + len(verb)]) == verb:
-                    return _Head(tool.ecosystem, after + len(verb), indexed or private)
-    return None
-
-
-def _names_index(assignment: str) -> bool:
+def names_index(assignment: str) -> bool:
     """True for an environment setting such as ``PIP_INDEX_URL=…``."""
-    variable, is_set, _ = assignment.partition("=")
+    variable, is_set, _ = assignment.removeprefix("$env:").partition("=")
     return bool(
         is_set and variable.startswith(_INDEX_VARIABLES) and variable.endswith(_INDEX_SETTINGS)
     )
 
 
-def _skip_options(words: Sequence[Word], index: int, ecosystem: Ecosystem) -> tuple[int, bool]:
-    """(index of the first word from ``index`` on that is no option, True if one sets an index)."""
-    private = False
-    while index < len(words) and _is_option(words[index].value):
-        option, joined, _ = words[index].value.partition("=")
-        private |= option in _INDEX_OPTIONS
-        index += 2 if option in _VALUE_OPTIONS[ecosystem] and not joined else 1
-    return index, private
+def _head(words: Sequence[Placed], index: int, *, indexed: bool) -> _Command | None:
+    """The install command that starts at ``words[index]``, or None."""
+    tool = PROGRAMS.get(_program(words[index].value))
+    if tool is None:
+        return None
+    command = _Command(tool, tool.forms[0], index + 1, private=indexed)
+    if () not in (form.verb for form in tool.forms):
+        _skip_options(words, command)
+    for form in tool.forms:
+        behind = words[command.index : command.index + len(form.verb)]
+        if len(behind) == len(form.verb) and all(
+            part in ("*", word.value) for part, word in zip(form.verb, behind, strict=True)
+        ):
+            command.form = form
+            command.index += len(form.verb)
+            return command
+    return None
 
 
-def _arguments(
-    words: Sequence[Word], head: _Head, *, prose: bool
-) -> tuple[int, list[tuple[int, int, str]], bool]:
-    """(index behind the command, names as (start, end, raw), whether it names an index)."""
-    index, private = head.after, head.private
-    found: list[tuple[int, int, str]] = []
-    while index < len(words):
-        value = words[index].value
-        if _is_option(value):
-            index, indexed = _skip_options(words, index, head.ecosystem)
-            private |= indexed
-            if prose and words[min(index, len(words)) - 1].value[-1] in _CLOSING:
-                break
-            continue
-        if value in _REDIRECTS:
-            index += 2
-            if value == "@" and found:
-                found.pop()
-            continue
-        if value[:1] in _BRACKETS:
-            index = _behind_brackets(words, index)
-            continue
-        name, ends = _argument(words[index], head.ecosystem, prose=prose)
-        if prose and name is None and ends:
-            break
-        index += 1
+def _program(word: str) -> str:
+    """The program that a word calls, without its folder, marks around it and version."""
+    for mark in _OPENING:
+        word = word.rpartition(mark)[2]
+    word = word.lstrip(_LEADING + _PROMPTS)
+    word = word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe").removesuffix(".cmd")
+    if word == "-mpip" or word.rstrip("0123456789.-") == "pip":
+        return "pip"
+    return word
+
+
+def _read(words: Sequence[Placed], command: _Command, *, prose: bool) -> None:
+    """Reads the words behind the verb, as far as they belong to the command."""
+    while command.index < len(words):
+        value = words[command.index].value
+        if value == "--":
+            command.index += 1
+        elif _is_option(value):
+            _skip_options(words, command)
+            last = words[min(command.index, len(words)) - 1].value
+            if prose and last[-1:] in _CLOSING:
+                return
+        elif value in _REDIRECTS:
+            command.index += 2
+            if value == "@" and command.found:
+                command.found.pop()
+        elif value[:1] in _BRACKETS:
+            command.index = _behind_brackets(words, command.index)
+            command.positionals += 1
+            if command.form.takes is Takes.FIRST:
+                return
+        elif command.form.takes is Takes.NONE or _is_over(words, command, prose=prose):
+            return
+
+
+def _is_over(words: Sequence[Placed], command: _Command, *, prose: bool) -> bool:
+    """Reads one positional word; True where the command ends with it or in front of it."""
+    takes = command.form.takes
+    if takes is Takes.FIRST and command.replaced:
+        return True
+    name, ends = _argument(words[command.index], command.tool, prose=prose)
+    is_noun = takes is Takes.FIRST and words[command.index].value.lower() in TOOL_WORDS
+    if prose and ((name is None and ends) or is_noun):
+        return True
+    command.positionals += 1
+    wanted = not command.replaced and not (takes is Takes.BUT_FIRST and command.positionals == 1)
+    if name is not None and wanted:
+        command.found.append(name)
+    if takes is Takes.FIRST:
+        return True  # what follows may hold a command of its own: `uvx pip install x`
+    command.index += 1
+    return prose and ends
+
+
+def _skip_options(words: Sequence[Placed], command: _Command) -> None:
+    """Reads options and their values, up to the first word that is none."""
+    tool, form = command.tool, command.form
+    while command.index < len(words) and _is_option(words[command.index].value):
+        word = words[command.index]
+        option, joined, value = word.value.partition("=")
+        command.index += 1
+        taken: Placed | None = word.part(len(option) + 1, len(word.value)) if joined else None
+        if not joined and _takes_value(option, tool.values):
+            taken = words[command.index] if command.index < len(words) else None
+            command.index += 1
+            value = taken.value if taken else ""
+        if option in INDEX_OPTIONS[tool.ecosystem]:
+            command.private |= option != "--pip-args" or "index" in value
+        command.elsewhere |= option in tool.elsewhere
+        command.replaced |= option in form.replacing
+        if taken is not None and (option in form.replacing or option in form.adding):
+            command.found += _listed(taken, tool)
+
+
+def _takes_value(option: str, values: frozenset[str]) -> bool:
+    """True where the word behind an option is its value, also for the last of ``-Ur``."""
+    if option in values or option.startswith("--"):
+        return option in values
+    return next((f"-{x}" in values and n == len(option) - 1
+                 for n, x in enumerate(option) if n and f"-{x}" in values), False)  # fmt: skip
+
+
+def _listed(word: Placed, tool: Tool) -> Iterator[tuple[int, int, str]]:
+    """The packages in the value of an option, which commas may set apart."""
+    position = 0
+    for piece in word.value.split(","):
+        name, _ = _argument(word.part(position, position + len(piece)), tool, prose=True)
         if name is not None:
-            found.append(name)
-        if prose and ends:
-            break
-    return index, found, private
+            yield name
+        position += len(piece) + 1
 
 
-def _behind_brackets(words: Sequence[Word], index: int) -> int:
+def _behind_brackets(words: Sequence[Placed], index: int) -> int:
     """Index behind a placeholder such as ``<name of the package>``, which may have many words."""
     closing = _BRACKETS[words[index].value[0]]
     for later in range(index, min(index + 6, len(words))):
@@ -187,25 +201,39 @@ def _behind_brackets(words: Sequence[Word], index: int) -> int:
     return index + 1
 
 
-def _argument(
-    word: Word, ecosystem: Ecosystem, *, prose: bool
-) -> tuple[tuple[int, int, str] | None, bool]:
+def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int, str] | None, bool]:
     """(the name in an argument or None, whether the command ends with or at this word)."""
     value = word.value
     stripped = value.lstrip(_LEADING) if prose else value
     lead = len(value) - len(stripped)
     if prose and "(" in value[:lead]:
         return None, True
-    requirement = read_requirement(stripped, ecosystem)
-    if requirement is None:
+    requirement = read_requirement(stripped, tool.ecosystem)
+    if requirement is None or not stripped.startswith(tool.prefix):
         return None, not _is_argument(stripped)
     ends = requirement.ends_sentence or _unbalanced(value[:lead], stripped[requirement.end :])
-    if prose and requirement.name.lower() in SENTENCE_WORDS:
+    if prose and _is_of_sentence(requirement.name, stripped[requirement.end :], tool):
         return None, True
-    if is_placeholder(requirement.name):
+    if is_placeholder(requirement.name) or _is_no_package(requirement.name, tool):
         return None, ends
-    span = word.span(lead, lead + requirement.end)
+    span = word.span(lead + requirement.start, lead + requirement.end)
     return ((*span, requirement.name) if span else None), ends
+
+
+def _is_of_sentence(name: str, rest: str, tool: Tool) -> bool:
+    """True for a word that goes on with the sentence; not with a version, nor for Next.js."""
+    if rest.startswith(("@", "==", ">=", "~=")) or (tool.ecosystem, name) == (
+        Ecosystem.NPM,
+        "next",
+    ):
+        return False
+    return name.lower() in SENTENCE_WORDS
+
+
+def _is_no_package(name: str, tool: Tool) -> bool:
+    """True for what a runner takes besides packages: interpreters and scripts."""
+    is_runner = tool.programs in (("uvx",), ("pipx",))
+    return is_runner and (name == "python" or name.endswith(".py"))
 
 
 def _unbalanced(lead: str, rest: str) -> bool:

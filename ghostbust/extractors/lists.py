@@ -1,11 +1,10 @@
 """Package names in lists written as prose. Only for answers to a prompt that asked for a list.
 
-An item is a line behind a bullet or number, a line of its own, or a part of a comma list. It
-names a package if a name stands there alone, or if a delimiter or markup sets the name apart
-from what is said about it: ``name: …``, ``name - …``, ``name (…)``, `` `name` …``, ``**name** …``,
-``[name](…)``, ``name==1.2``. Sentences, headings, titles of several words and calls such as
-``requests.get()`` are no items. Everything else is taken as written: whether a listed
-``matplotlib.pyplot`` is a package is the registry's to say.
+An item is a line behind a bullet or number, a line of its own, a part of a comma list, or a cell
+of a table below a heading such as Package. It names a package if a name stands there alone, or is
+set apart from what is said about it (``list_items``). Sentences, headings, titles of several words
+and calls such as ``requests.get()`` are no items. Everything else is taken as written: whether a
+listed ``matplotlib.pyplot`` is a package is the registry's to say.
 """
 
 from __future__ import annotations
@@ -15,42 +14,50 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ghostbust.extractors.package_names import canonical, is_placeholder, scan_name
+from ghostbust.extractors.list_items import Item, read_item
+from ghostbust.extractors.list_tables import name_cells
+from ghostbust.extractors.package_names import canonical, is_placeholder
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.extractors.vocabulary import SENTENCE_WORDS, word_set
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 _MARKER = re.compile(
-    r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|\)))[ \t]*"
+    r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|\))"
+    r"|[a-z][.)](?=[ \t])|\d{1,2}\ufe0f?\u20e3|[^\x00-\x7f\w\s]{1,4}(?=[ \t]))"  # a) or 1️⃣ or ✅
+    r"[ \t]*(?:\[[ xX]\][ \t]+)?"
 )
-_VERSION_TAIL = re.compile(r"-v?\d+(?:\.\d+)+$")
+_NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+\d{1,3}[.):][ \t]+")
 _LABELS = word_set(
     "pypi pip package packages name names library libraries module modules install python"
 )
 _INTRODUCING = _LABELS | word_set(
-    "dependency dependencies need needs needed require requires required requirements use"
+    "dependency dependencies need needs needed require requires required requirements use answer"
 )
-_NO_PACKAGES = SENTENCE_WORDS | word_set(
+_NEEDING = word_set("need needs require requires install packages libraries dependencies")
+_NOWHERE = 10**9
+"""an indent that no line has"""
+_CATEGORIES = word_set(
+    "web http api backend frontend server client networking network database databases db data "
+    "orm plotting plots charts visualization visualisation graphics image images imaging audio "
+    "video math maths statistics ml ai nlp llm vision parsing parser scraping testing tests test "
+    "linting formatting typing validation serialization security cryptography crypto auth "
+    "authentication logging monitoring async concurrency caching messaging queue utilities utils "
+    "development dev production deployment gui ui ux cli state styling routing forms build "
+    "bundler tooling misc other others extras additional required core optional"
+)
+"""titles that a list of names may stand behind: ``Testing: pytest, tox``"""
+_SCRIPTS = word_set(
+    "main.py app.py utils.py util.py config.py models.py views.py urls.py setup.py server.py "
+    "client.py test.py tests.py script.py run.py manage.py settings.py index.py example.py "
+    "helpers.py cli.py index.js app.js main.js server.js script.js config.js utils.js test.js"
+)
+_NEVER = _SCRIPTS | word_set(
     "python python2 python3 pypi task output input note notes example examples answer question "
     "code explanation description summary overview introduction conclusion usage features title "
     "prelude purpose link links url version license author documentation docs website homepage "
     "repository github source type pros cons benefits advantages alternatives optional core "
-    "step steps import imports function class true false none n/a e.g i.e etc"
+    "step steps import imports function class true false none n/a e.g i.e etc todo prerequisites"
 )
-_PAIRS = {"**`": "`**", "`": "`", "**": "**", "__": "__", "*": "*", '"': '"', "'": "'", "[": "]"}
-_VERSIONS = ("==", ">=", "<=", "~=", "!=", "===", ">", "<", "^", "@")
-_DASHES = ("- ", "– ", "— ", "—", "-> ", "=> ")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A name in a line."""
-
-    start: int
-    """offset in the line"""
-    name: str
-    alone: bool
-    """True where nothing but a version or a delimiter stands behind it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +68,10 @@ class ListExtractor:
 
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
         """LIST refs; see ``Extractor.find``. Lines that hold an install command have none."""
-        refs: list[PackageRef] = []
+        refs = self._in_tables(text, offset)
         bare: list[tuple[int, list[Item]]] = []
         introduced = True
-        position = 0
+        position, below = 0, _NOWHERE
         for line in text.splitlines(keepends=True):
             start, position = position, position + len(line)
             if not line.strip():
@@ -74,11 +81,18 @@ class ListExtractor:
                 items = self._bare_line(line)
                 if items:
                     bare.append((start, items))
+                    # a lower-case name in bold heads what is said of it below
+                    introduced |= line.startswith("**") and items[0].name.islower()
                     continue
             refs += self._settled(bare, offset, introduced=introduced)
             bare = []
             introduced = line.rstrip().rstrip("*").endswith(":")
-            items = self._items(line, marker.end()) if marker else self._named_after_colon(line)
+            items = self._items(line, marker.end()) if marker else self._in_sentence(line)
+            indent = len(line) - len(line.lstrip())
+            if marker and items and below <= indent and _is_attribute(line, items):
+                continue
+            if items or not indent:
+                below = indent + 2 if items else _NOWHERE
             refs += (self._ref(item, offset + start) for item in items)
         return refs + self._settled(bare, offset, introduced=introduced)
 
@@ -109,6 +123,15 @@ class ListExtractor:
             builtin=self.ecosystem is Ecosystem.PYPI and is_stdlib(item.name),
         )  # fmt: skip
 
+    def _in_tables(self, text: str, offset: int) -> list[PackageRef]:
+        refs = []
+        for start, end in name_cells(text):
+            cell = text[start:end]
+            item = self._item(cell, 0)
+            items = self._comma_list(cell, 0) or ([item] if item and self._is_package(item) else [])
+            refs += [self._ref(item, offset + start) for item in items]
+        return refs
+
     def _items(self, line: str, start: int) -> list[Item]:
         """Names in a line behind its bullet or number."""
         if _has_install(line):
@@ -117,51 +140,93 @@ class ListExtractor:
         if listed:
             return listed
         item = self._item(line, start)
-        if item is not None and item.name.lower() in _LABELS and not item.alone:
-            colon = line.find(":", start)
-            labelled = self._item(line, colon + 1) if colon >= 0 else None
-            item = labelled if labelled is not None and labelled.alone else item
-        if item is None and (colon := line.find(": ", start)) >= 0:
-            return self._comma_list(line, colon + 1)
-        return [item] if item is not None and self._is_package(item.name) else []
+        behind = self._behind_title(line, start, item)
+        if behind:
+            return behind
+        return [item] if item is not None and self._is_package(item) else []
+
+    def _behind_title(self, line: str, start: int, titled: Item | None) -> list[Item]:
+        """Names behind a title: ``Data handling: pandas, numpy``, ``Parser: `lxml```.
+
+        None where the title itself is an item, unless it is a label or a category.
+        """
+        colon, value = _title_end(line, start)
+        title = line[start:colon].strip(" \t*_`").lower()
+        if colon < 0 or (titled is not None and title not in _LABELS | _CATEGORIES):
+            return []
+        listed = self._comma_list(line, value)
+        single = self._item(line, value)
+        if listed or single is None or not single.alone or not self._is_package(single):
+            return listed
+        is_label = title in _LABELS
+        return [single] if is_label or (single.sure and title not in _NEVER) else []
 
     def _bare_line(self, line: str) -> list[Item]:
         """Names in a line without a bullet that is nothing but an item or a comma list."""
         if _has_install(line) or line.startswith(("#", "|", "<", "\t", "    ")):
             return []
-        listed = self._comma_list(line, 0)
+        if line.rstrip().rstrip("*_").endswith(":"):
+            return []
+        start = len(line) - len(line.lstrip("> ")) if line.startswith(">") else 0
+        listed = self._comma_list(line, start)
         if listed:
             return listed
-        item = self._item(line, 0)
-        if item is None or not self._is_package(item.name):
+        item = self._item(line, start)
+        if item is None or not self._is_package(item):
+            return []
+        if item.name.lower() in _CATEGORIES and not item.alone:
             return []
         return [item] if item.alone or line.lstrip()[0] not in "`*_[" else []
 
-    def _named_after_colon(self, line: str) -> list[Item]:
-        """Names of a comma list that ends a sentence: ``You need: requests, numpy and rich.``"""
+    def _in_sentence(self, line: str) -> list[Item]:
+        """Names in a numbered heading, or in a list that ends a sentence.
+
+        ``You need: requests, numpy and rich.``, ``It needs `requests` and `numpy`.``
+        """
+        if _has_install(line):
+            return []
+        if heading := _NUMBERED_HEADING.match(line):
+            item = self._item(line, heading.end())
+            is_name = item is not None and self._is_package(item)
+            return [item] if item and is_name and (item.sure or item.name[0].islower()) else []
         colon = line.rfind(": ")
         about = {word.strip("`*_") for word in line[: max(colon, 0)].lower().split()}
-        if _has_install(line) or about.isdisjoint(_INTRODUCING):
+        if not about.isdisjoint(_INTRODUCING):
+            return self._comma_list(line, colon + 1)
+        colon, value = _title_end(line, 0)
+        if colon > 0 and line[:colon].strip(" \t*_").lower() in _CATEGORIES:
+            return self._comma_list(line, value)
+        return self._coded(line)
+
+    def _coded(self, line: str) -> list[Item]:
+        """The names in backticks at the end of a sentence that says what is needed."""
+        before, is_there, _ = line.partition("`")
+        words = before.lower().split()
+        if not is_there or not words or words[-1] not in _NEEDING:
             return []
-        return self._comma_list(line, colon + 1)
+        item = self._item(line, len(before))
+        items = self._comma_list(line, len(before))
+        single = [item] if item is not None and item.alone and self._is_package(item) else []
+        return items or single
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
-        end = len(line.rstrip().rstrip(".;"))
+        end = len(line.rstrip().rstrip(".;,"))
         begin = start + len(line[start:end]) - len(line[start:end].lstrip())
         if line[begin : begin + 1] in ("[", "(") and line[end - 1 : end] in ("]", ")"):
             begin, end = begin + 1, end - 1
         items: list[Item] = []
         position = begin
-        for part in line[begin:end].split(","):
+        mark = "," if "," in line[begin:end] else ";"
+        for part in line[begin:end].split(mark):
             lead = len(part) - len(part.lstrip())
             words = part.split(None, 1)
             if items and len(words) == 2 and words[0] in ("and", "or", "&"):
                 lead = part.index(words[1], lead + len(words[0]))
             halves = self._last_two(line, position + lead, position + len(part))
             for at, stop in halves:
-                item = self._item(line[:stop], at)
-                if item is None or not item.alone or not self._is_package(item.name):
+                item = read_item(line[at:stop], at, self.ecosystem)
+                if item is None or not item.alone or not self._is_package(item):
                     return []
                 items.append(item)
             position += len(part) + 1
@@ -176,81 +241,36 @@ class ListExtractor:
         return [(start, end)]
 
     def _item(self, line: str, start: int) -> Item | None:
-        """The name at ``start`` of a line if it is set apart from what follows; else None."""
-        start += len(line[start:]) - len(line[start:].lstrip())
-        rest = line[start:].rstrip()
-        for opening, closing in _PAIRS.items():
-            if rest.startswith(opening):
-                return self._marked(rest, start, (opening, closing))
-        end = scan_name(rest, self.ecosystem)
-        if not end or not _is_delimiter(rest[end:]):
-            return None
-        return self._cut(rest[:end], start, alone=_is_alone(rest[end:]))
+        return read_item(line[start:], start, self.ecosystem)
 
-    def _marked(
-        self, rest: str, start: int, marks: tuple[str, str], *, inner: bool = False
-    ) -> Item | None:
-        """The name inside markup, which may hold its version, colon or description as well.
-
-        Markup may stand in markup (``[`name`](…)``), but not deeper: ``inner`` is that level.
-        """
-        opening, closing = marks
-        lead = len(opening)
-        lead += len(rest[lead:]) - len(rest[lead:].lstrip())
-        end = scan_name(rest[lead:], self.ecosystem)
-        if not end:
-            nested = next((pair for pair in _PAIRS.items() if rest.startswith(pair[0], lead)), None)
-            if nested is None or inner:
-                return None
-            return self._marked(rest[lead:], start + lead, nested, inner=True)
-        behind = rest[lead + end :]
-        inside, closed, after = behind.partition(closing)
-        if not _is_delimiter(inside.strip() if closed else behind):
-            return None
-        if closed and opening == "[" and after.startswith("("):
-            after = after.partition(")")[2]
-        if closed and after[:1].isalnum():
-            return None
-        alone = _is_alone(inside) and (_is_alone(after.lstrip("*`_")) if closed else True)
-        return self._cut(rest[lead : lead + end], start + lead, alone=alone)
-
-    def _cut(self, name: str, start: int, *, alone: bool) -> Item:
-        """The item without a version glued to its name as in a file name (``x-1.2.3``)."""
-        if self.ecosystem is Ecosystem.PYPI and not name.startswith("@"):
-            tail = _VERSION_TAIL.search(name)
-            name = name[: tail.start()] if tail and tail.start() else name
-        return Item(start, name, alone)
-
-    def _is_package(self, name: str) -> bool:
+    def _is_package(self, item: Item) -> bool:
         """False for words that stand in lists and are no package names."""
-        plain = name.lower()
-        return not (plain in _NO_PACKAGES or keyword.iskeyword(name) or is_placeholder(name))
+        plain = item.name.lower()
+        if plain in _NEVER or keyword.iskeyword(item.name) or is_placeholder(item.name):
+            return False
+        is_next = self.ecosystem is Ecosystem.NPM and item.name == "next"  # the framework
+        return item.sure or is_next or plain not in SENTENCE_WORDS
+
+
+def _is_attribute(line: str, items: list[Item]) -> bool:
+    """True for what is said of the item above: ``- Language: Python``, ``- License: MIT``."""
+    item = items[0]
+    colon = line.startswith(":", item.start + len(item.name))
+    return colon and len(items) == 1 and item.name[0].isupper() and not item.alone
+
+
+def _title_end(line: str, start: int) -> tuple[int, int]:
+    """(place of the first colon that ends a title, place behind it and its markup); else -1, -1."""
+    colon = line.find(":", start)
+    while colon >= 0:
+        value = colon + 1
+        while line[value : value + 1] in ("*", "_"):
+            value += 1
+        if line[value : value + 1].isspace():
+            return colon, value
+        colon = line.find(":", value)
+    return -1, -1
 
 
 def _has_install(line: str) -> bool:
     return "install " in line.lower()
-
-
-def _is_alone(rest: str) -> bool:
-    """True where what follows a name is nothing, a version, extras or closing punctuation."""
-    rest = rest.strip()
-    if rest.startswith("["):
-        rest = rest.partition("]")[2].strip()
-    if rest.startswith(_VERSIONS):
-        return len(rest.split()) <= 2
-    return rest.strip(".,;:*`_\"'") == ""
-
-
-def _is_delimiter(rest: str) -> bool:
-    """True where what follows a name sets it apart: nothing, colon, dash, bracket or version."""
-    if _is_alone(rest):
-        return True
-    if rest.startswith("["):
-        rest = rest.partition("]")[2]
-    behind = rest.lstrip()
-    if rest.startswith((":", "—", ",")) and not rest.startswith("::"):
-        return rest[1:2].isspace() and not rest.startswith(",")
-    has_space = rest[:1].isspace()
-    return behind.startswith(_VERSIONS) or (
-        has_space and behind.startswith((*_DASHES, "(", ": ", "#"))
-    )

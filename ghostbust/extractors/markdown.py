@@ -39,6 +39,8 @@ class Block:
     """info string of a fence, stripped; empty where there is none"""
     closed: bool = True
     """False for a fence that nothing closes"""
+    quotes: int = 0
+    """number of ``>`` in front of a fence, which stand in front of each of its lines as well"""
 
 
 def split(text: str) -> list[Block]:
@@ -76,7 +78,8 @@ def _fences(text: str) -> Iterator[tuple[int, Block]]:
 
 def _fence(opening: re.Match[str], end: int, *, closed: bool) -> Block:
     start = min(opening.end() + 1, end)
-    return Block(BlockKind.FENCE, start, end, opening["info"].strip(), closed)
+    quotes = opening["lead"].count(">")
+    return Block(BlockKind.FENCE, start, end, opening["info"].strip(), closed, quotes)
 
 
 def _behind_closing(text: str, fence: Block) -> int:

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 
+from ghostbust.extractors.javascript_specifiers import read_specifier
+from ghostbust.extractors.local_packages import LocalPackages, local_packages
 from ghostbust.extractors.markdown import Block, BlockKind
 from ghostbust.extractors.vocabulary import word_set
-from ghostbust.records import Flag, PackageRef, RefKind
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _AROUND = "`\"'*()[]{}<>,;:!?=#"
 _CREATING = word_set(
@@ -23,7 +25,8 @@ def marked(
 ) -> list[PackageRef]:
     """The refs with the flags that the answer ``text`` and its prompt give them."""
     prompted = _names_in(prompt)
-    local = local_modules(text, blocks)
+    blocks = list(blocks)
+    modules, packages = local_modules(text, blocks), local_packages(text, blocks)
     result = []
     for ref in refs:
         flags = set(ref.flags)
@@ -31,11 +34,18 @@ def marked(
             flags.add(Flag.TRUNCATED)
         if not prompted.isdisjoint({canonicalize_name(ref.raw), ref.name}):
             flags.add(Flag.PROMPT_INDUCED)
-        if ref.kind is RefKind.IMPORT and ref.raw in local and not ref.builtin:
-            is_its_name = ref.name == canonicalize_name(f"{ref.raw}.py")  # discord.py, web.py
-            flags |= set() if is_its_name else {Flag.LOCAL_MODULE}
+        if ref.kind is RefKind.IMPORT and not ref.builtin and _is_local(ref, modules, packages):
+            flags.add(Flag.LOCAL_MODULE)
         result.append(replace(ref, flags=frozenset(flags)))
     return result
+
+
+def _is_local(ref: PackageRef, modules: frozenset[str], packages: LocalPackages) -> bool:
+    """True where an import may mean what the answer itself defines."""
+    if ref.ecosystem is Ecosystem.NPM:
+        return packages.hold(ref.import_name or ref.raw, ref.start)
+    is_its_name = ref.name == canonicalize_name(f"{ref.raw}.py")  # discord.py, web.py
+    return ref.raw in modules and not is_its_name
 
 
 def _is_cut(ref: PackageRef, text: str) -> bool:
@@ -52,6 +62,8 @@ def _names_in(prompt: str) -> frozenset[str]:
         parts = word.split(".")
         names.update(canonicalize_name(".".join(parts[:n])) for n in range(1, len(parts) + 1))
         names.add(word)
+        if "/" in word and (package := read_specifier(word)) is not None:
+            names.add(package.name)
     return frozenset(names)
 
 

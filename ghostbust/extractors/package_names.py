@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 
@@ -13,8 +13,8 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _ALNUM = _LETTERS | frozenset("0123456789")
 _NAME = _ALNUM | frozenset("._-")
 _OPERATORS = frozenset("=<>!~^@;")
-_TRAILING = frozenset("-\"'`.,:;!?)*_…，。、：；）」”’")
-_ENDS_SENTENCE = frozenset("`.,:;!?)…，。、：；）」”’")
+_TRAILING = frozenset("-\"'`.,:;!?)]}*_…，。、：；）」”’")
+_ENDS_SENTENCE = frozenset("`.,:;!?)]}…，。、：；）」”’")
 _FILES = tuple(
     word_set(
         ".txt .whl .zip .gz .bz2 .tgz .toml .cfg .egg .git .md .json .yml .html .csv .lock "
@@ -45,10 +45,14 @@ class Requirement:
     """offset behind the name within the word"""
     ends_sentence: bool
     """True where punctuation or a closing mark behind it ends what belongs together"""
+    start: int = 0
+    """offset of the name within the word: not 0 behind ``alias@npm:`` and ``channel::``"""
 
 
 def canonical(ecosystem: Ecosystem, name: str) -> str:
-    """The registry's own form of a name: PEP 503 for PyPI, as written for npm."""
+    """The registry's own form: PEP 503 for PyPI, lower case for conda, else as written."""
+    if ecosystem is Ecosystem.CONDA:
+        return name.lower()
     return canonicalize_name(name) if ecosystem is Ecosystem.PYPI else name
 
 
@@ -86,9 +90,28 @@ def scan_name(word: str, ecosystem: Ecosystem) -> int:
 def read_requirement(word: str, ecosystem: Ecosystem) -> Requirement | None:
     """The name at the start of a requirement without outer quotes; None where there is none.
 
-    Extras, versions and markers may follow the name. A path, a URL, a ``name @ url``, an
-    ``npm:`` alias, a variable and a file name are no names from the registry: None.
+    Extras, versions and markers may follow the name. A path, a URL, a ``name @ url``, a
+    variable and a file name are no names from the registry: None. Of an alias
+    (``name@npm:other``) the name is the other one.
     """
+    start = _behind_prefix(word, ecosystem)
+    found = _requirement_at_start(word[start:], ecosystem)
+    return replace(found, start=start, end=start + found.end) if found and start else found
+
+
+def _behind_prefix(word: str, ecosystem: Ecosystem) -> int:
+    """Length of what may stand in front of the name: ``npm:``, ``alias@npm:``, ``channel::``."""
+    mark = {Ecosystem.NPM: "npm:", Ecosystem.CONDA: "::"}.get(ecosystem)
+    lead, found, _ = word.partition(mark) if mark else (word, "", "")
+    if not mark or not found:
+        return 0
+    if ecosystem is Ecosystem.CONDA:
+        return len(lead) + len(mark)
+    is_alias = not lead or (lead[-1] == "@" and scan_name(lead, ecosystem) == len(lead) - 1)
+    return len(lead) + len(mark) if is_alias else 0
+
+
+def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None:
     end = scan_name(word, ecosystem)
     rest = word[end:]
     if not end:
@@ -111,7 +134,7 @@ def read_requirement(word: str, ecosystem: Ecosystem) -> Requirement | None:
 
 
 def _elsewhere(rest: str) -> bool:
-    """True for ``@ url`` and ``@npm:other``, which install something else than the name says."""
+    """True for ``@ url``, which installs something else than the name says."""
     if not rest.startswith("@"):
         return False
     target = rest[1:].lstrip()

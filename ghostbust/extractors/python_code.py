@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from ghostbust.extractors.import_names import distribution_of, is_namespace
 from ghostbust.extractors.install_commands import installs
 from ghostbust.extractors.package_names import canonical
-from ghostbust.extractors.python_statements import parse, parsed_pieces
+from ghostbust.extractors.placed import Placed, plain
+from ghostbust.extractors.python_statements import parse, parsed_pieces, texts_in
 from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
-from ghostbust.extractors.shell_words import Word, plain_word
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
@@ -34,19 +34,20 @@ class PythonExtractor:
         tree = parse(text)
         if tree is not None:
             yield from _Reader(text, offset).refs(tree, _NO_FLAGS)
-            yield from ProseExtractor().find(text, offset)
+            yield from ProseExtractor().find(_texts_only(text), offset)
             return
         code, shell_lines = _without_notebook_lines(text)
         tree = parse(code)
         if tree is not None:
             yield from _Reader(code, offset).refs(tree, _NO_FLAGS)
+            code = _texts_only(code)
         else:
             for piece in parsed_pieces(code):
                 reader = _Reader(piece.source, offset + piece.start)
                 yield from reader.refs(piece.tree, _flags_of_headers(piece.guards))
         for start, end in shell_lines:
             yield from ShellExtractor().find(text[start:end], offset + start)
-        yield from ProseExtractor().find(code, offset)
+        yield from ProseExtractor().find(_without_commented_magics(code), offset)
 
 
 def has_imports(text: str) -> bool:
@@ -82,6 +83,31 @@ def _without_notebook_lines(text: str) -> tuple[str, list[tuple[int, int]]]:
             pieces.append(line)
         position += len(line)
     return "".join(pieces), spans
+
+
+def _texts_only(code: str) -> str:
+    """Code that parses, same length, without what stands outside of its strings and comments."""
+    pieces, position = [], 0
+    for start, end in texts_in(code):
+        pieces += [_blanked(code[position:start]), code[start:end]]
+        position = end
+    return _without_commented_magics("".join([*pieces, _blanked(code[position:])]))
+
+
+def _blanked(text: str) -> str:
+    return "".join(char if char.isspace() else " " for char in text)
+
+
+def _without_commented_magics(text: str) -> str:
+    """The code, same length, without comments such as ``# !pip install x``: that is not run."""
+    if "#" not in text:
+        return text
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        comment = line.lstrip()
+        if comment.startswith("#") and comment.lstrip("# \t").startswith(("!", "%")):
+            lines[number] = _blanked(line)
+    return "".join(lines)
 
 
 def _flags_of_headers(headers: Iterable[str]) -> frozenset[Flag]:
@@ -171,9 +197,9 @@ class _Reader:
             value = element.value if isinstance(element, ast.Constant) else None
             index = self._literal(element, value) if isinstance(value, str) else -1
             words.append(
-                plain_word(self.source, index, index + len(value))
+                plain(self.source, index, index + len(value))
                 if isinstance(value, str) and index >= 0
-                else Word("", ())
+                else Placed("", ())
             )
         for ref in installs(words, prose=False):
             yield replace(ref, start=self.offset + ref.start, end=self.offset + ref.end)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ast
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 _OPENING, _CLOSING = "([{", ")]}"
+_CALLS = ("import_module(", "__import__(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +53,58 @@ def parse(source: str) -> ast.Module | None:
 def parsed_pieces(text: str) -> Iterator[ParsedPiece]:
     """The statements of ``text`` that import something and parse alone, cut-off ends mended."""
     statements = list(statements_of(text))
+    outline = _outline(statements)
     for number, statement in enumerate(statements):
         source = text[statement.start : statement.end]
         if "import" not in source and not source.startswith("from "):
             continue
-        is_last = number == len(statements) - 1
-        for at in _import_offsets(source):
-            tree = parse(source[at:]) or _mended(source[at:], is_last=is_last)
+        guards: tuple[str, ...] = ()
+        for start, end in _candidates(source):
+            piece = source[start:end]
+            whole = parse(piece)
+            is_last = number == len(statements) - 1 and end == len(source)
+            tree = whole or _mended(piece, is_last=is_last)
             if tree is not None:
-                guards = tuple(_guards(text, statements, number))
-                yield ParsedPiece(tree, source[at:], statement.start + at, guards)
+                guards = guards or tuple(_guards(text, statements, outline, number))
+                yield ParsedPiece(tree, piece, statement.start + start, guards)
+            if whole is not None and end - start == len(source):
                 break
 
 
-def _import_offsets(source: str) -> Iterator[int]:
-    """Where in a logical line to try: at its start, and behind the colon of a one-line block."""
-    yield 0
-    for index, char in enumerate(source):
+def _candidates(source: str) -> Iterator[tuple[int, int]]:
+    """Which parts of a logical line to try: all of it, then what imports within it.
+
+    That is each import behind the colon or semicolon of a one-line block, and each call that
+    imports, up to the next of them or a semicolon; none in strings and comments.
+    """
+    yield 0, len(source)
+    starts: list[int] = []
+    ends: list[int] = []
+    index = 0
+    while index < len(source):
+        char = source[index]
+        if char in "'\"":
+            index = _behind_string(source, index)
+            continue
+        if char == "#":
+            index = _line_end(source, index)
+            continue
         if char in ":;":
             behind = source[index + 1 : index + 20]
             if behind.lstrip(" ").startswith(("import ", "from ")):
-                yield index + 1 + len(behind) - len(behind.lstrip(" "))
+                starts.append(index + 1 + len(behind) - len(behind.lstrip(" ")))
+            if char == ";":
+                ends.append(index)
+        elif source.startswith(_CALLS, index) and not (index and _is_word(source[index - 1])):
+            starts.append(index)
+        index += 1
+    ends = sorted([*ends, *starts, len(source)])
+    for start in starts:
+        yield start, ends[bisect_right(ends, start)]
+
+
+def _is_word(char: str) -> bool:
+    return f"_{char}".isidentifier()
 
 
 def _mended(source: str, *, is_last: bool) -> ast.Module | None:
@@ -80,40 +113,91 @@ def _mended(source: str, *, is_last: bool) -> ast.Module | None:
     ``from a.b import (c,`` says ``a.b``. The last statement of the text may also end in the
     middle of ``from a.b`` or ``import a,``.
     """
+    if source.startswith(_CALLS):
+        return _called(source)
+    first, is_more, _ = source.partition(";")
+    if is_more and first.startswith(("import ", "from ")):
+        source, is_last = first, False
+        if tree := parse(first):
+            return tree
     words = source.split(None, 3)
     cut = source.rstrip().rstrip(".,").rstrip()
     if len(words) >= 3 and words[0] == "from" and words[2] == "import":
         if len(words) > 3 and words[3][0] in "'\"{":
             return None  # JavaScript
         return parse(cut) or parse(cut + ")") or parse(f"from {words[1]} import _")
-    if not is_last or "\n" in source.strip():
+    if "\n" in source.strip() or len(words) < 2:
         return None
-    if len(words) >= 2 and words[0] == "from":
+    if words[0] == "import" and (is_last or "." in cut or " as" in cut):
+        named = f"import {words[1]}" if words[2:3] == ["as"] else cut.removesuffix(" a")
+        return parse(cut) or parse(named)
+    if is_last and words[0] == "from":
         rest = words[2] if len(words) > 2 else ""
         return parse(f"from {words[1].rstrip('.')} import _") if "import".startswith(rest) else None
-    if len(words) >= 2 and words[0] == "import":
-        return parse(cut) or parse(cut.removesuffix(" as").removesuffix(" a"))
     return None
 
 
-def _guards(text: str, statements: list[Statement], number: int) -> Iterator[str]:
-    """Headers of the blocks that statement ``number`` stands in, by indentation."""
-    indent = statements[number].indent
-    for before in range(number - 1, -1, -1):
-        if indent == 0:
-            return
-        if statements[before].indent >= indent:
-            continue
-        indent = statements[before].indent
-        header = text[statements[before].start : statements[before].end]
+def _called(source: str) -> ast.Module | None:
+    """A tree of ``import_module("…")`` alone, whatever stands behind the literal."""
+    literal = source.index("(") + 1
+    while source[literal : literal + 1].isspace():
+        literal += 1
+    if source[literal : literal + 1] not in ("'", '"'):
+        return None
+    return parse(source[: _behind_string(source, literal)] + ")")
+
+
+def _outline(statements: list[Statement]) -> tuple[list[int], list[int]]:
+    """For each statement the number of the one it stands in, and of the first behind its block.
+
+    By indentation, in one pass: -1 where it stands in none, the length where nothing is behind.
+    """
+    parents = [-1] * len(statements)
+    behind = [len(statements)] * len(statements)
+    open_blocks: list[int] = []
+    for number, statement in enumerate(statements):
+        while open_blocks and statements[open_blocks[-1]].indent >= statement.indent:
+            behind[open_blocks.pop()] = number
+        if open_blocks:
+            parents[number] = open_blocks[-1]
+        open_blocks.append(number)
+    return parents, behind
+
+
+def _guards(
+    text: str, statements: list[Statement], outline: tuple[list[int], list[int]], number: int
+) -> Iterator[str]:
+    """Headers of the blocks that statement ``number`` stands in, cut to a line's length."""
+    parents, behind = outline
+    at = parents[number]
+    while at >= 0:
+        header = _head(text, statements[at])
         yield header
-        if header.startswith("try"):
-            for after in statements[number:]:
-                handler = text[after.start : after.end]
-                if after.indent <= indent:
-                    if after.indent == indent and handler.startswith("except"):
-                        yield handler
-                    break
+        after = behind[at]
+        if header.startswith("try") and after < len(statements):
+            handler = _head(text, statements[after])
+            if statements[after].indent == statements[at].indent and handler.startswith("except"):
+                yield handler
+        at = parents[at]
+
+
+def _head(text: str, statement: Statement) -> str:
+    return text[statement.start : min(statement.end, statement.start + 200)]
+
+
+def texts_in(code: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each comment and each string literal of code that parses, in order."""
+    index = 0
+    while index < len(code):
+        start = index
+        if code[index] == "#":
+            index = _line_end(code, index)
+            yield start, index
+        elif code[index] in "'\"":
+            index = _behind_string(code, index)
+            yield start, index
+        else:
+            index += 1
 
 
 def statements_of(text: str) -> Iterator[Statement]:
@@ -124,9 +208,11 @@ def statements_of(text: str) -> Iterator[Statement]:
         while start < len(text) and text[start].isspace():
             start += 1
         line = text.rfind("\n", position, start) + 1 or position
-        indent = start - line
         if text.startswith((">>> ", "... "), start):
             start += 4
+            while start < len(text) and text[start] in " \t":
+                start += 1
+        indent = start - line
         end = _logical_end(text, start)
         if start < end and text[start] != "#":
             yield Statement(start, end, indent)

@@ -2,59 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from ghostbust.extractors.install_commands import installs
-from ghostbust.extractors.shell_words import prose_words, read_script
+from ghostbust.extractors.install_commands import installs, names_index
+from ghostbust.extractors.install_tools import PROGRAMS
+from ghostbust.extractors.interface import Extractor
+from ghostbust.extractors.literals import Entry, read_literal
+from ghostbust.extractors.placed import Placed
+from ghostbust.extractors.shell_words import Document, prose_words, read_script
+from ghostbust.extractors.vocabulary import word_set
 from ghostbust.records import PackageRef
 
+_SETTING = word_set("export ENV ARG set setx")
+_REDIRECTIONS = word_set("> >> 1> 1>> tee -a")
+_SHELLS = word_set("sh bash zsh dash ksh RUN ssh sudo")
 
+
+@dataclass(frozen=True, slots=True)
 class ShellExtractor:
     """Install commands of a script, a terminal session, a Dockerfile or a notebook line.
 
-    Comments are read as prose, quoted texts (``sh -c "pip install x"``) as scripts of their own.
-    Here-documents and variables are not followed.
+    Comments and the output of tools aren't read. Quoted texts (``sh -c "pip install x"``) are
+    scripts of their own, and so is the exec form of a Dockerfile (``["pip", "install", "x"]``).
+    Variables are not followed.
     """
 
+    reader_of: Callable[[str], Iterable[Extractor]] | None = None
+    """the readers for a here-document, by the name of the file or program that takes it;
+    without it, here-documents are read as prose"""
+
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """INSTALL refs; see ``Extractor.find``."""
-        if "install" not in text and " add " not in text and " i " not in text:
+        """INSTALL refs, and what here-documents hold; see ``Extractor.find``."""
+        if not any(program in text for program in PROGRAMS) and "<<" not in text:
             return []
-        return [_moved(ref, offset) for ref in self._script(text)]
+        return [moved(ref, offset) for ref in self._script(text)]
 
     def _script(self, text: str) -> Iterator[PackageRef]:
         script = read_script(text)
+        indexed = False
         for command in script.commands:
-            yield from installs(command, prose=False)
-            for word in command:
-                if " " in word.value and (span := word.span(0, len(word.value))) is not None:
-                    inner = text[slice(*span)]
-                    yield from self.find(inner, span[0])
-        for start, end in script.comments:
-            yield from ProseExtractor().find(text[start:end], start)
+            yield from installs(command, prose=False, indexed=indexed)
+            indexed |= _sets_index(command)
+            yield from self._quoted(text, command)
+        yield from self._exec_forms(text)
+        for document in script.documents:
+            yield from self._document(text, document)
+
+    def _quoted(self, text: str, words: Iterable[Placed]) -> Iterator[PackageRef]:
+        """What quoted texts hold as scripts of their own."""
+        for word in words:
+            if " " in word.value and (span := word.span(0, len(word.value))) is not None:
+                yield from self.find(text[slice(*span)], span[0])
+
+    def _exec_forms(self, text: str) -> Iterator[PackageRef]:
+        """Commands written as a list of strings."""
+        position = text.find("[")
+        while position >= 0:
+            entries: list[Entry] = []
+            end = position + 1
+            if text[position + 1 : position + 3].lstrip(" ")[:1] in ('"', "'"):
+                entries, end = read_literal(text, position)
+            words = [entry.value.placed() for entry in entries if entry.value is not None]
+            yield from installs(words, prose=False)
+            yield from self._quoted(text, words)
+            position = text.find("[", end)
+
+    def _document(self, text: str, document: Document) -> Iterator[PackageRef]:
+        """The refs of a here-document, read as what it is written into or fed to."""
+        body = text[document.start : document.end]
+        readers: Iterable[Extractor] = (ProseExtractor(),)
+        name = _target(document.command)
+        if name in _SHELLS:
+            readers = (self,)
+        elif self.reader_of is not None:
+            readers = tuple(self.reader_of(name)) or readers
+        for reader in readers:
+            yield from reader.find(body, document.start)
 
 
 class ProseExtractor:
     """Install commands in sentences, comments, docstrings and string literals.
 
-    A command ends with its line, at the first word that belongs to the sentence, or at
-    punctuation: ``run pip install requests and then`` names requests only.
+    A command ends with its line (unless a backslash continues it), at the first word that
+    belongs to the sentence, or at punctuation: ``run pip install requests and then`` names
+    requests only. A notebook line that is commented out (``# !pip install x``) is none.
     """
 
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
         """INSTALL refs; see ``Extractor.find``."""
         refs: list[PackageRef] = []
+        words: list[Placed] = []
         start = 0
         while start < len(text):
             end = text.find("\n", start)
             end = len(text) if end < 0 else end
-            words = prose_words(text, start, end)
-            refs += (_moved(ref, offset) for ref in installs(words, prose=True))
+            words += [] if _is_commented_out(text[start:end]) else prose_words(text, start, end)
             start = end + 1
+            if words and words[-1].value == "\\":
+                words.pop()
+                continue
+            refs += (moved(ref, offset) for ref in installs(words, prose=True))
+            words = []
+        refs += (moved(ref, offset) for ref in installs(words, prose=True))
         return refs
 
 
-def _moved(ref: PackageRef, by: int) -> PackageRef:
+def moved(ref: PackageRef, by: int) -> PackageRef:
     """The same ref in a text that holds this one at ``by``."""
     return replace(ref, start=ref.start + by, end=ref.end + by)
+
+
+def _is_commented_out(line: str) -> bool:
+    """True for a notebook's shell line behind a ``#``."""
+    bare = line.lstrip()
+    return bare.startswith("#") and bare.lstrip("# \t")[:1] in ("!", "%")
+
+
+def _sets_index(words: Sequence[Placed]) -> bool:
+    """True for a command after which the installers ask another index."""
+    values = [word.value for word in words[:8]]
+    if values[:1] and values[0] in _SETTING:
+        return any(names_index(value) or names_index(f"{value}=") for value in values)
+    if "config" in values and "set" in values:
+        return any(v.split("=")[0].endswith(("index-url", "registry")) for v in values)
+    return bool(values) and values[0].startswith("$env:") and names_index("".join(values))
+
+
+def _target(words: Sequence[Placed]) -> str:
+    """The file that a command writes to, else the program that it runs; empty for neither."""
+    values = [word.value for word in words]
+    for number, value in enumerate(values[:-1]):
+        if value in _REDIRECTIONS and not values[number + 1].startswith("-"):
+            return values[number + 1]
+    glued = next((v.lstrip("1>") for v in values if v.startswith((">", "1>")) and len(v) > 2), "")
+    return glued or (values[0].rpartition("/")[2] if values else "")

@@ -1,39 +1,49 @@
 """Cuts shell scripts and prose into words that know where each of their characters stands.
 
-``shlex`` gives no offsets, hence this one. It follows POSIX quoting, comments, operators and
-line continuation, with one liberty: a quote that isn't closed on its line (or on a line it
-continues to) is an ordinary character, since in broken scripts it would swallow the rest.
+``shlex`` gives no offsets, and tree-sitter's Bash grammar wants valid Bash, which answers seldom
+are: prompts (``$``, ``PS C:\\>``), output, Dockerfile and YAML keywords, ``pkg>=2`` without
+quotes. Hence this one. It follows POSIX quoting, comments, operators, line continuation and
+here-documents, with these liberties: a quote that isn't closed on its line (or on a line it
+continues to) is an ordinary character, since in broken scripts it would swallow the rest; a
+continuation may have blanks behind it and comment lines after it, as in a Dockerfile; the
+continuations of cmd and PowerShell count too; lines that can only be a tool's output are
+passed over.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from ghostbust.extractors.placed import Placed, plain
 
 _OPERATORS = frozenset(";&|()\n")
-_CONTINUATIONS = ("\\\r\n", "\\\n", "^\n", "^\r\n")
+_CONTINUATIONS = "\\^`"
+_OUTPUT = (
+    "WARNING: ", "[notice]", "npm notice", "npm WARN", "npm warn", "npm ERR!", "npm error",
+    "ERROR: ", "Error: ", "error: ", "hint: ", "Collecting ", "Requirement ",
+    "Successfully ", "Downloading ", "DEPRECATION: ", "ModuleNotFoundError", "ImportError",
+    "warning ", "REM ", "rem ", "::",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One word of a command, quotes removed."""
+class Document:
+    """A here-document."""
 
-    value: str
-    at: tuple[int, ...]
-    """offset of each character of ``value`` in the text it was cut from"""
-
-    def span(self, start: int, end: int) -> tuple[int, int] | None:
-        """Place of ``value[start:end]`` in the text; None where it isn't in one piece there."""
-        first, last = self.at[start], self.at[end - 1]
-        return (first, last + 1) if last - first == end - 1 - start else None
+    start: int
+    end: int
+    command: list[Placed]
+    """the words of the command that reads it"""
 
 
 @dataclass(slots=True)
 class Script:
-    """A shell script as simple commands and comments."""
+    """A shell script as simple commands and here-documents, comments left out."""
 
-    commands: list[list[Word]] = field(default_factory=list)
-    comments: list[tuple[int, int]] = field(default_factory=list)
-    """start and end of each comment, without its ``#``"""
+    commands: list[list[Placed]] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
 
 
 def read_script(text: str) -> Script:
@@ -41,18 +51,13 @@ def read_script(text: str) -> Script:
     return _Reader(text).read()
 
 
-def plain_word(text: str, start: int, end: int) -> Word:
-    """The word ``text[start:end]``, every character standing for itself."""
-    return Word(text[start:end], tuple(range(start, end)))
-
-
-def prose_words(text: str, start: int, end: int) -> list[Word]:
+def prose_words(text: str, start: int, end: int) -> list[Placed]:
     """The words of ``text[start:end]`` between white space, quoting not looked at."""
     words = []
     position = start
     for piece in text[start:end].split():
         position = text.index(piece, position)
-        words.append(plain_word(text, position, position + len(piece)))
+        words.append(plain(text, position, position + len(piece)))
         position += len(piece)
     return words
 
@@ -64,28 +69,36 @@ class _Reader:
         self.text = text
         self.position = 0
         self.script = Script()
-        self.command: list[Word] = []
+        self.command: list[Placed] = []
         self.value: list[str] = []
         self.at: list[int] = []
         self.quoted = False
+        self.awaited: list[tuple[str, list[Placed]]] = []
+        """end marks of the here-documents that begin behind this line, with their commands"""
 
     def read(self) -> Script:
+        self._skip_output()
         while self.position < len(self.text):
             self._step(self.text[self.position])
         self._end_command()
         return self.script
 
     def _step(self, char: str) -> None:
-        if self.text.startswith(_CONTINUATIONS, self.position):
-            self.position = self.text.index("\n", self.position) + 1
+        if char in _CONTINUATIONS and (behind := self._behind_continuation(char)):
+            self.position = behind
         elif char in _OPERATORS:
             self._end_command()
             self.position += 1
+            if char == "\n":
+                self._read_documents()
+                self._skip_output()
         elif char.isspace():
             self._end_word()
             self.position += 1
         elif char == "#" and not self.value and not self.quoted:
-            self._comment()
+            self.position = self._line_end(self.position)
+        elif char == "<" and self.text.startswith("<<", self.position):
+            self._await_document()
         elif char in "'\"":
             self._quote(char)
         elif char == "\\" and self.position + 1 < len(self.text):
@@ -99,11 +112,96 @@ class _Reader:
         self.value.append(self.text[index])
         self.at.append(index)
 
-    def _comment(self) -> None:
-        end = self.text.find("\n", self.position)
-        end = len(self.text) if end < 0 else end
-        self.script.comments.append((self.position + 1, end))
+    def _line_end(self, start: int) -> int:
+        end = self.text.find("\n", start)
+        return len(self.text) if end < 0 else end
+
+    def _behind_continuation(self, mark: str) -> int:
+        """Offset of the line that goes on with the command; 0 where the mark means something else.
+
+        PowerShell's grave accent counts behind a blank only: elsewhere it ends a substitution.
+        """
+        if mark == "`" and not self.text[self.position - 1 : self.position].isspace():
+            return 0
+        index = self.position + 1
+        while index < len(self.text) and self.text[index] in " \t\r":
+            index += 1
+        if index >= len(self.text) or self.text[index] != "\n":
+            return 0
+        index += 1
+        if mark != "`" and index - self.position > 2 + (self.text[index - 2] == "\r"):
+            self._end_word()
+        while (line := self._comment_line(index)) is not None:
+            self._end_word()
+            index = line
+        return index
+
+    def _comment_line(self, start: int) -> int | None:
+        """Offset behind the line at ``start`` if it is nothing but a comment; else None."""
+        index = start
+        while index < len(self.text) and self.text[index] in " \t":
+            index += 1
+        if index >= len(self.text) or self.text[index] != "#":
+            return None
+        return min(self._line_end(index) + 1, len(self.text))
+
+    def _skip_output(self) -> None:
+        """Passes over the lines from here on that a tool has printed, or cmd's comments."""
+        while self.position < len(self.text):
+            start = self.position
+            while start < len(self.text) and self.text[start] in " \t":
+                start += 1
+            if not self.text.startswith(_OUTPUT, start):
+                return
+            self.position = min(self._line_end(start) + 1, len(self.text))
+
+    def _await_document(self) -> None:
+        """Notes a here-document that its end mark, on a line of its own, closes further down."""
+        index = self.position + 2
+        if self.text.startswith("<", index):  # <<<: a here-string, its text follows as a word
+            self._end_word()
+            self.position = index + 1
+            return
+        index += self.text.startswith("-", index)
+        while index < len(self.text) and self.text[index] in " \t":
+            index += 1
+        end = index
+        while end < len(self.text) and (self.text[end].isalnum() or self.text[end] in "_'\"\\!-."):
+            end += 1
+        mark = self.text[index:end].strip("'\"\\")
+        if not mark or self._next_line(mark, end) is None:
+            self._take(self.position)
+            self._take(self.position + 1)
+            self.position += 2
+            return
+        self._end_word()
+        self.awaited.append((mark, self.command))
         self.position = end
+
+    @cached_property
+    def _lines(self) -> dict[str, list[int]]:
+        """Offsets of all lines by what stands on them."""
+        lines: dict[str, list[int]] = {}
+        position = 0
+        for line in self.text.split("\n"):
+            if len(line) < 200:
+                lines.setdefault(line.strip(), []).append(position)
+            position += len(line) + 1
+        return lines
+
+    def _next_line(self, wanted: str, start: int) -> int | None:
+        """Offset of the first line behind ``start`` that is ``wanted``, blanks aside."""
+        places = self._lines.get(wanted, [])
+        index = bisect_left(places, start)
+        return places[index] if index < len(places) else None
+
+    def _read_documents(self) -> None:
+        for mark, command in self.awaited:
+            end = self._next_line(mark, self.position)
+            if end is not None:
+                self.script.documents.append(Document(self.position, end, command))
+                self.position = min(self._line_end(end) + 1, len(self.text))
+        self.awaited = []
 
     def _quote(self, mark: str) -> None:
         closing = self._closing(mark)
@@ -134,7 +232,7 @@ class _Reader:
 
     def _end_word(self) -> None:
         if self.value or self.quoted:
-            self.command.append(Word("".join(self.value), tuple(self.at)))
+            self.command.append(Placed("".join(self.value), tuple(self.at)))
         self.value, self.at, self.quoted = [], [], False
 
     def _end_command(self) -> None:

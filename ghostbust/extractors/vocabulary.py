@@ -29,5 +29,16 @@ SENTENCE_WORDS = word_set(
     thing things this those through thus to too twice under unless until up use used uses using
     usually version via was way we well were what when where which while who whole will with
     within without would yes yet you your yours
+    across adds against allow allows among brings builds causes comes contains converts
+    creates depends downloads enables executes fail failed fails fetches fixes
+    gave get gets give gives handles happens helps imports includes keep lets made make makes
+    manually means nor offers opens prints provide provides pulls ran
+    reads replace requirement resolves sets shows solves starts stays
+    stops supports takes tells throws tries unlike upgrades wants
+    why works worked writes
     """
 )
+TOOL_WORDS = word_set(
+    "tool tools utility utilities script scripts prefix flag flags cache runner package packages"
+)
+"""words that stand behind the name of a runner where prose speaks of it: ``the npx tool``"""

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 EMBEDDED = "smollm2"
 """the model name that needs no hub; see ``embedded.py``"""
+_MARK = "ghostbust"
+"""an answer's text in a template, by which its end is found"""
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,35 @@ class LoadedModel:
         """Where the weights are."""
         return self.model.device
 
-    @property
-    def end_token(self) -> int:
-        """The id of the token that ends an answer."""
-        token = self.tokenizer.eos_token_id
-        if not isinstance(token, int):
+    @cached_property
+    def end_tokens(self) -> frozenset[int]:
+        """The ids of all tokens that end an answer, by the tokenizer and the generation config.
+
+        Raises ModelError where there is none.
+        """
+        config = self.model.generation_config
+        told = None if config is None else config.eos_token_id
+        ids = {self.tokenizer.eos_token_id, *(told if isinstance(told, list) else [told])}
+        found = frozenset(token for token in ids if isinstance(token, int))
+        if not found:
             raise ModelError(f"{self.name}: its tokenizer has no end token, so answers can't end")
-        return token
+        return found
+
+    @cached_property
+    def end_token(self) -> int:
+        """The id of the token that the model writes behind an answer.
+
+        The first one that the chat template puts there: some models' own end token ends a
+        document and no answer. Raises ModelError as `end_tokens` does.
+        """
+        if self.tokenizer.chat_template:
+            messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": _MARK}]
+            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False))
+            for token in self.encode(text.rpartition(_MARK)[2]):
+                if token in self.end_tokens:
+                    return token
+        token = self.tokenizer.eos_token_id
+        return token if isinstance(token, int) else min(self.end_tokens)
 
     def encode_prompt(self, text: str) -> list[int]:
         """Token ids of a user message up to where the answer begins: (T,).

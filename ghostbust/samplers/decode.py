@@ -11,7 +11,7 @@ Every answer draws from its own random stream, so it doesn't depend on its neigh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -132,7 +132,7 @@ def decode(
     sampling: Sampling,
     *,
     batch_rows: int,
-    end_token: int,
+    end_tokens: Collection[int],
     stop: Callable[[list[int]], bool] | None = None,
 ) -> Iterator[Completion]:
     """Completions as they are done, at most ``batch_rows`` under way unless one request has more.
@@ -154,9 +154,9 @@ def decode(
             for row, token in zip(batch.rows, tokens.tolist(), strict=True):
                 if row.done:
                     continue  # not yet dropped from the batch
-                if token != end_token:
+                if token not in end_tokens:
                     row.ids.append(token)
-                ended = token == end_token or (stop is not None and stop(row.ids))
+                ended = token in end_tokens or (stop is not None and stop(row.ids))
                 row.done = ended or len(row.ids) == sampling.max_new_tokens
                 if row.done:
                     yield Completion(row.key, row.number, row.ids, truncated=not ended)

@@ -64,6 +64,7 @@ class EndpointSampler:
         base_url: str,
         model: str,
         *,
+        served_as: str | None = None,
         chat: bool = True,
         api_key_env: str = "OPENAI_API_KEY",
         adapter: str | None = None,
@@ -75,9 +76,11 @@ class EndpointSampler:
         """Connects to nothing yet; ``check`` does.
 
         ``base_url``: with its ``/v1``; where it has no path at all, ``/v1`` is added.
+        ``served_as``: the model's name at the server, where it has another one there; samples
+        are logged under ``model``, so that a round that trains its weights finds them.
         ``chat``: True puts a prompt as a user's message, False as bare text.
         ``adapter``: name under which the server serves a LoRA adapter; then asked for instead
-        of ``model``. ``timeout_s``: for one request; it is tried again after that.
+        of the model. ``timeout_s``: for one request; it is tried again after that.
         ``send_top_k``: the OpenAI API has no top_k and refuses requests with one; vLLM, SGLang
         and llama.cpp take it. Without it the samples come from a wider distribution than those
         of ``local`` with the same settings.
@@ -86,6 +89,7 @@ class EndpointSampler:
         """
         self.model = model
         self.adapter = adapter
+        self._served = adapter or served_as or model
         self._base_url = _base_url(base_url)
         self._chat = chat
         self._api_key_env = api_key_env
@@ -143,11 +147,6 @@ class EndpointSampler:
                 f"the server at {self._base_url.host} has no model {self._served!r};"
                 f" it lists {known or 'none'}"
             )
-
-    @property
-    def _served(self) -> str:
-        """What a request names as its model."""
-        return self.adapter or self.model
 
     async def _draw(
         self, prompt: Prompt, number: int, settings: SamplingSettings, client: httpx.AsyncClient

@@ -61,7 +61,7 @@ class LocalSampler:
             requests,
             sampling,
             batch_rows=settings.batch_size,
-            end_token=self.loaded.end_token,
+            end_tokens=self.loaded.end_tokens,
         ):
             yield Sample(
                 prompt=prompts[done.key],
@@ -92,7 +92,7 @@ class LocalSampler:
             requests,
             greedy,
             batch_rows=batch_size,
-            end_token=self.loaded.end_token,
+            end_tokens=self.loaded.end_tokens,
             stop=self._stops_at(stop),
         ):
             answers[done.key] = _cut(self.loaded.decode(done.ids), stop)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import StrEnum
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
@@ -22,6 +23,17 @@ MARKS = {
 }
 
 
+class Form(StrEnum):
+    """In which form an answer is learnt."""
+
+    ANSWER = "answer"
+    """as it was given"""
+    REPAIRED = "repaired"
+    """without the inventions that it had"""
+    BARE = "bare"
+    """its code alone, without a prompt: nothing to learn but to stay as the base is"""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One answer as the trainer sees it."""
@@ -34,8 +46,7 @@ class Example:
     """tri-mask of ``ids[start:]``: (T - start,)"""
     weight: float = 1.0
     """how much the answer counts among the others"""
-    repaired: bool = False
-    """True for an answer without the inventions that it had"""
+    form: Form = Form.ANSWER
 
     @property
     def forgets(self) -> bool:
@@ -59,7 +70,8 @@ def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -
     if not answer.invented:
         spans += _decisions(text, [(judged.ref.start, judged.ref.end) for judged in answer.judged])
         end = RETAIN
-    return _encode(loaded, answer, text, spans, None if answer.sample.truncated else end, weight)
+    tail, mask = _tail(loaded, text, spans, None if answer.sample.truncated else end)
+    return _behind_prompt(loaded, answer, tail, mask, weight, Form.ANSWER)
 
 
 def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
@@ -73,8 +85,21 @@ def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0)
     spans += _decisions(repaired.text, repaired.kept)
     cut_at_the_end = repaired.edits[-1:] == (len(repaired.text),)
     end = RETAIN if cut_at_the_end or not answer.sample.truncated else None
-    example = _encode(loaded, answer, repaired.text, spans, end, weight)
-    return replace(example, repaired=True)
+    tail, mask = _tail(loaded, repaired.text, spans, end)
+    return _behind_prompt(loaded, answer, tail, mask, weight, Form.REPAIRED)
+
+
+def encode_bare(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
+    """The answer's lines without the marks of their fences, as text by itself: all IGNORE.
+
+    What is unlearnt in answers spreads to code that nobody asked for in a chat; there the base
+    is to be kept.
+    """
+    lines = answer.sample.text.splitlines(keepends=True)
+    text = "".join(line for line in lines if not line.lstrip().startswith(("```", "~~~")))
+    ids = loaded.encode(text)
+    # the first token has nothing to be predicted from
+    return Example(tuple(ids), 1, (IGNORE,) * (len(ids) - 1), weight, Form.BARE)
 
 
 def _decisions(text: str, names: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
@@ -99,20 +124,26 @@ def tri_mask(
     return mask
 
 
-def _encode(
-    loaded: LoadedModel,
-    answer: Answer,
-    text: str,
-    spans: Sequence[tuple[int, int, int]],
-    end: int | None,
-    weight: float,
-) -> Example:
-    """``end`` is the mask value of the end token, None where the answer has none."""
-    head = loaded.encode_prompt(answer.sample.prompt.text)
+def _tail(
+    loaded: LoadedModel, text: str, spans: Sequence[tuple[int, int, int]], end: int | None
+) -> tuple[list[int], list[int]]:
+    """An answer's token ids and their mask; ``end`` is that of the end token, None: it has none."""
     encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    tail = [int(i) for i in encoded["input_ids"]]
+    ids = [int(i) for i in encoded["input_ids"]]
     mask = tri_mask([(int(a), int(b)) for a, b in encoded["offset_mapping"]], spans)
     if end is not None:
-        tail.append(loaded.end_token)
+        ids.append(loaded.end_token)
         mask.append(end)
-    return Example(tuple(head + tail), len(head), tuple(mask), weight)
+    return ids, mask
+
+
+def _behind_prompt(
+    loaded: LoadedModel,
+    answer: Answer,
+    tail: Sequence[int],
+    mask: Sequence[int],
+    weight: float,
+    form: Form,
+) -> Example:
+    head = loaded.encode_prompt(answer.sample.prompt.text)
+    return Example((*head, *tail), len(head), tuple(mask), weight, form)

@@ -16,7 +16,7 @@ import ghostbust
 
 Run = Callable[..., Result]
 
-HEAVY = ("torch", "transformers", "peft", "textual", "scipy")
+HEAVY = ("torch", "transformers", "peft", "textual", "scipy", "tree_sitter")
 
 
 def ghostbust_process(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

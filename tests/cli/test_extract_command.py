@@ -45,6 +45,11 @@ def test_all_has_the_built_in_imports(run: Run) -> None:
     assert [(entry["import_name"], entry["purl"]) for entry in found][1] == ("os", None)
 
 
+def test_a_listed_built_in_is_shown_without_all(run: Run) -> None:
+    found = entries(run("extract", "-", "--json", "--expect-list", stdin="- os\n- rich\n").stdout)
+    assert [(entry["kind"], entry["name"]) for entry in found] == [("list", "os"), ("list", "rich")]
+
+
 def test_flags_are_a_sorted_list(run: Run) -> None:
     text = "try:\n    import numpy\nexcept ImportError:\n    pass\n"
     (entry,) = entries(run("extract", "-", "--json", stdin=text).stdout)

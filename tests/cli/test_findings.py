@@ -55,6 +55,17 @@ def test_the_summary_counts_names_and_unmapped_imports() -> None:
     assert told.unmapped_share == pytest.approx(1 / 3)
 
 
+def test_imports_of_javascript_are_none_that_could_be_unmapped() -> None:
+    told = summary(distinct(found(answer('```js\nimport _ from "lodash";\n```\n'))))
+    assert (told.names, told.imports, told.unmapped_share) == (1, 0, None)
+
+
+def test_conda_packages_are_unknown_and_no_reason_to_try_again() -> None:
+    (one,) = found(answer("`conda install scipy`\n"))
+    assert (one.lookup.verdict, one.lookup.reason) == (Verdict.UNKNOWN, "not-asked")
+    assert not one.unanswered
+
+
 def test_the_summary_of_nothing() -> None:
     told = summary([])
     assert (told.names, told.unknown_share, told.unmapped_share) == (0, None, None)

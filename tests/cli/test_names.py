@@ -35,7 +35,10 @@ def test_what_comes_from_elsewhere_is_no_ref() -> None:
     assert ref_of("thing @ https://files.example.test/thing.whl") is None
 
 
-@pytest.mark.parametrize("spec", ["", "two words", "a@cargo", "pkg:cargo/serde", "pkg:", "-x"])
+@pytest.mark.parametrize(
+    "spec",
+    ["", "two words", "a@cargo", "a@conda", "pkg:cargo/serde", "pkg:conda/numpy", "pkg:", "-x"],
+)
 def test_what_is_no_name(spec: str) -> None:
     with pytest.raises(UsageError):
         ref_of(spec)

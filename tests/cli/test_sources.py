@@ -14,7 +14,7 @@ from ghostbust.cli.sources import (
     source_of_name,
 )
 from ghostbust.errors import UsageError
-from ghostbust.records import Ecosystem
+from ghostbust.records import Ecosystem, Flag, RefKind
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 
@@ -73,6 +73,116 @@ def test_a_command_that_is_asked_about_has_no_placeholders(
     assert named(source_of_command(command)) == names
 
 
+REQUIREMENTS = """\
+\ufeff# what we need
+requests[socks]>=2.0  # http
+Flask_Cors==4 --hash=sha256:00
+
+-r other.txt
+-e ./here
+./local.whl
+https://files.example.test/x.whl
+thing @ https://files.example.test/thing.whl
+  long-name \\
+    >=1
+\\
+begun-late
+cut\\
+-name
+pkg:npm/%40types/node
+left-pad@npm
+foo
+"""
+
+
+def test_requirements(tmp_path: Path) -> None:
+    file = tmp_path / "requirements-dev.txt"
+    file.write_text(REQUIREMENTS)
+    source = read_source(str(file))
+    assert named(source) == [
+        (PYPI, "requests"), (PYPI, "flask-cors"), (PYPI, "long-name"), (PYPI, "begun-late"),
+        (PYPI, "cut-name"), (NPM, "@types/node"), (NPM, "left-pad"), (PYPI, "foo"),
+    ]  # fmt: skip
+    assert {ref.kind for ref in source.refs} == {RefKind.MANIFEST}
+    assert {ref.flags for ref in source.refs} == {frozenset()}
+    assert [ref.raw for ref in source.refs] == [
+        "requests", "Flask_Cors", "long-name", "begun-late", "cut\\\n-name",
+        "pkg:npm/%40types/node", "left-pad", "foo",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["-i https://x.example.test", "--index-url=https://x.test"])
+def test_requirements_with_an_index_of_their_own(tmp_path: Path, option: str) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"{option}\nours\n")
+    (ref,) = read_source(str(file)).refs
+    assert ref.flags == {Flag.PRIVATE_INDEX}
+
+
+def test_a_line_of_requirements_that_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("requests\nwhat is this\n")
+    with pytest.raises(UsageError, match="line 2"):
+        read_source(str(file))
+
+
+def test_package_json(tmp_path: Path) -> None:
+    file = tmp_path / "package.json"
+    file.write_text(
+        '{"name": "me", "dependencies": {"left-pad": "^1", "mine": "workspace:*",'
+        ' "fork": "github:a/b", "short": "a/b", "other": "npm:real@2", "sc": "npm:@s/r@1",'
+        ' "bare": "npm:bare-name"},'
+        ' "devDependencies": {"@types/node": "*", "p": "file:..\\\\p"}}'
+    )
+    names = [ref.name for ref in read_source(str(file)).refs]
+    assert names == ["left-pad", "real", "@s/r", "bare-name", "@types/node"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ecosystem"),
+    [
+        ("pyproject.toml", "[project]\ndependencies = ['thing']\n", PYPI),
+        ("Pipfile", '[packages]\nthing = "*"\n', PYPI),
+        ("setup.cfg", "[options]\ninstall_requires = thing\n", PYPI),
+        ("environment.yml", "dependencies:\n  - thing\n", Ecosystem.CONDA),
+        ("Dockerfile", "RUN pip install thing\n", PYPI),
+        ("app.py", "import thing\n", PYPI),
+        ("x.ipynb", '{"cells": [{"cell_type": "code", "source": ["import thing"]}]}', PYPI),
+    ],
+)
+def test_a_file_is_read_by_its_name(
+    tmp_path: Path, name: str, text: str, ecosystem: Ecosystem
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert named(read_source(str(tmp_path / name))) == [(ecosystem, "thing")]
+
+
+def test_broken_toml_is_said(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['thing'\n")
+    with pytest.raises(UsageError, match="isn't valid TOML"):
+        read_source(str(tmp_path / "pyproject.toml"))
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"dependencies": []}', '{"dependencies": {"a"', "[]", "[" * 100_000]
+)
+def test_a_package_json_that_is_none(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "package.json"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=r"package\.json"):
+        read_source(str(file))
+
+
+@pytest.mark.parametrize(
+    "entry", [r'"e\u0073c": "1"', r'"@types\/node": "1"', r'"x": "npm:r\u0065al@1"']
+)
+def test_a_name_that_escapes_hide_is_not_passed_over(tmp_path: Path, entry: str) -> None:
+    file = tmp_path / "package.json"
+    file.write_text('{"x": "esc", "devDependencies": {' + entry + "}}")
+    with pytest.raises(UsageError, match="escapes"):
+        read_source(str(file))
+
+
 def test_a_text_file_is_a_list_of_names_or_an_answer(tmp_path: Path) -> None:
     file = tmp_path / "x.txt"
     file.write_text("requests\nleft-pad@npm\n")
@@ -87,7 +197,7 @@ def test_an_answer_without_its_built_in_imports(tmp_path: Path) -> None:
     assert named(read_source(str(file))) == [(PYPI, "numpy")]
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "poetry.lock", "setup.cfg"])
+@pytest.mark.parametrize("name", ["Cargo.toml", "poetry.lock", "tox.cfg"])
 def test_a_manifest_that_is_not_read_is_not_passed_over(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("")
     with pytest.raises(UsageError, match="aren't read"):

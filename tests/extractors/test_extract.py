@@ -27,7 +27,21 @@ ANSWERS = [
     ("1. ```sh\n   pip install httpx\n   ```", [(INSTALL, "httpx")]),
     ("1. x:\n   ```python\n   import httpx\n   ```", [(IMPORT, "httpx")]),
     ("```dockerfile\nRUN pip install httpx\n```", [(INSTALL, "httpx")]),
-    ("```javascript\nimport x from 'y'\n// npm install zod\n```", [(INSTALL, "zod")]),
+    ("```js\nimport x from 'y'\n// npm i zod\n```", [(IMPORT, "y"), (INSTALL, "zod")]),
+    ("```tsx\nconst a = <B<C> d={1 as any} />\nimport x from 'y'\n```", [(IMPORT, "y")]),
+    ("```typescript:src/a.ts\nimport type x from 'y'\n```", [(IMPORT, "y")]),
+    ("```src/a.mjs\nimport x from 'y'\n```", [(IMPORT, "y")]),
+    ("```vue\n<script>\nimport x from 'y'\n</script>\n```", [(IMPORT, "y")]),
+    ("```\nconst x = require('y')\n```", [(IMPORT, "y")]),
+    ("```\napp.use(require('y'))\n```", [(IMPORT, "y")]),
+    ("```\nnpm i z\n\nimport x from 'y'\n```", [(INSTALL, "z"), (IMPORT, "y")]),
+    ("```\n<script type=\"module\">\nimport x from 'y'\n</script>\n```", [(IMPORT, "y")]),
+    ("```go\nimport \"fmt\"\n```", []),
+    ("```\npackage main\nimport \"fmt\"\n```", []),
+    ("Use `import x from 'y'` or `require(\"z\")`.", [(IMPORT, "y"), (IMPORT, "z")]),
+    ("Use import x from 'y' for that.", []),
+    ("const x = require('y');\nx.use(require('z')());\n", [(IMPORT, "y"), (IMPORT, "z")]),
+    ("So:\nimport x from 'y';\nimport rich\n", [(IMPORT, "y"), (IMPORT, "rich")]),
     ("```java\nimport java.util.List;\n```", []),
     ("```\nimport java.util.List;\n```", []),
     ("- httpx\n- rich", []),
@@ -69,11 +83,18 @@ def test_language_says_what_bare_text_is() -> None:
     assert extract("pip install then", language=Language.SHELL)[0].raw == "then"
     assert extract("pip install then", language=Language.AUTO) == []
     assert extract("import rich", language=Language.JAVASCRIPT) == []
+    assert extract("require('then')", language=Language.JAVASCRIPT)[0].raw == "then"
+    assert extract("require('then')", language=Language.AUTO) == []
 
 
 def test_python_file_with_a_fence_in_its_docstring_is_python() -> None:
     code = '"""Doc.\n\n```\nimport no\n```\n"""\nimport rich\n'
     assert [ref.raw for ref in extract(code, language=Language.PYTHON)] == ["rich"]
+
+
+def test_javascript_file_with_a_fence_in_a_comment_is_javascript() -> None:
+    code = "/**\n * ```js\n * import 'no'\n * ```\n */\nimport 'y'\n"
+    assert [ref.raw for ref in extract(code, language=Language.JAVASCRIPT)] == ["y"]
 
 
 def test_list_names_belong_to_the_asked_ecosystem() -> None:

@@ -11,6 +11,13 @@ TEXTS = (
     "pip install rich 'httpx[http2]'",
     "Run pip install rich and so on.",
     "- rich\n- `httpx`\n",
+    "import rich from 'rich'\nconst httpx = require('httpx/🎉')\n",
+    'dependencies = ["rich"]\n',
+    '{"dependencies": {"left-pad": "^1"}}',
+    "channels:\ndependencies:\n  - rich\n",
+    "[options]\ninstall_requires =\n    rich\n",
+    "setup(install_requires=['rich'])",
+    '# /// script\n# dependencies = ["rich"]\n# ///\n',
     "",
     "\x00\ud800\u2028'\"`([{\\",
 )

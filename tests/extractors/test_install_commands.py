@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.install_commands import TOOLS, Tool, installs
-from ghostbust.extractors.shell_words import Word, prose_words
+from ghostbust.extractors.install_commands import installs
+from ghostbust.extractors.install_tools import TOOLS, Takes, Tool
+from ghostbust.extractors.placed import Placed
+from ghostbust.extractors.shell_words import prose_words
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.program)
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.programs[0])
 @pytest.mark.parametrize("prose", [True, False])
-def test_every_tool_and_verb(tool: Tool, prose: bool) -> None:
-    for verb in tool.verbs:
-        text = " ".join((tool.program, *verb, "left-pad", "rich"))
-        refs = list(installs(prose_words(text, 0, len(text)), prose=prose))
-        assert [ref.raw for ref in refs] == ["left-pad", "rich"]
-        assert {ref.ecosystem for ref in refs} == {tool.ecosystem}
+def test_every_program_and_form(tool: Tool, prose: bool) -> None:
+    expected = {
+        Takes.ALL: ["left-pad", "rich"], Takes.FIRST: ["left-pad"], Takes.BUT_FIRST: ["rich"],
+        Takes.NONE: [],
+    }  # fmt: skip
+    names = [tool.prefix + name for name in ("left-pad", "rich")]
+    for program in tool.programs:
+        for form in tool.forms:
+            verb = [part.replace("*", "any") for part in form.verb]
+            text = " ".join((program, *verb, *names))
+            refs = list(installs(prose_words(text, 0, len(text)), prose=prose))
+            assert [ref.raw for ref in refs] == expected[form.takes]
+            assert {ref.ecosystem for ref in refs} <= {tool.ecosystem}
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.programs[0])
+def test_options_that_hold_packages(tool: Tool) -> None:
+    for form in tool.forms:
+        for option in form.adding | form.replacing:
+            behind = [] if option in form.replacing or form.takes is Takes.NONE else ["rich"]
+            assert option in tool.values
+            for joint in (" ", "="):
+                text = " ".join((tool.programs[0], *form.verb, f"{option}{joint}left-pad", "rich"))
+                refs = list(installs(prose_words(text, 0, len(text)), prose=False))
+                assert [ref.raw for ref in refs] == ["left-pad", *behind], text
 
 
 def test_words_without_a_place_are_passed_over() -> None:
     text = "pip install"
-    words = [*prose_words(text, 0, len(text)), Word("", ())]
+    words = [*prose_words(text, 0, len(text)), Placed("", ())]
     assert list(installs(words, prose=False)) == []
 
 

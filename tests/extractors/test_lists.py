@@ -59,6 +59,28 @@ ITEMS = [
     ("- requests, numpy", ["requests", "numpy"]),
     ("- Data handling: pandas, numpy", ["pandas", "numpy"]),
     ("1. requests\n   - Description: HTTP\n   - Link: docs", ["requests"]),
+    ("1. requests\n   - Language: Python\n   - numpy: arrays", ["requests", "numpy"]),
+    ("- Plotting: matplotlib, bokeh", ["matplotlib", "bokeh"]),
+    ("**Web:** flask, gunicorn", ["flask", "gunicorn"]),
+    ("Testing: pytest, tox", ["pytest", "tox"]),
+    ("1. **HTML parser**: `lxml`", ["lxml"]),
+    ("1. **Parser**: `lxml`", ["lxml"]),
+    ("- requests: `get`", ["requests"]),
+    ("requests; numpy", ["requests", "numpy"]),
+    ("requests, numpy,", ["requests", "numpy"]),
+    ("Text first.\n\n**requests**\n\nIt does HTTP.\n\n**Note**\n\nMore.", ["requests"]),
+    ("- requests ⭐⭐⭐", ["requests"]),
+    ("1. numpy\n2. requests-", ["numpy", "requests"]),
+    ("You need `requests` and `numpy`.", ["requests", "numpy"]),
+    ("This requires `requests`.", ["requests"]),
+    ("### 1. requests\n### 2. `Flask`", ["requests", "Flask"]),
+    ("✅ requests\n👉 **numpy**: arrays", ["requests", "numpy"]),
+    ("1️⃣ requests\na) numpy", ["requests", "numpy"]),
+    ("- [ ] requests\n- [x] numpy", ["requests", "numpy"]),
+    ("> requests\n> numpy", ["requests", "numpy"]),
+    ("| Package | Use |\n|---|---|\n| `requests` | HTTP |", ["requests"]),
+    ("| Packages |\n|---|\n| requests, numpy |", ["requests", "numpy"]),
+    ("- `first`\n- then==1", ["first", "then"]),
 ]
 
 NO_ITEMS = [
@@ -94,6 +116,15 @@ NO_ITEMS = [
     "    result",
     "- [ ] todo",
     "- None\n- pass\n- True",
+    "- first\n- then",
+    "- Total: 42",
+    "- main.py\n- app.py",
+    "Prerequisites:",
+    "### 1. Setup",
+    "You need to set `debug`.",
+    "To use `pip` and `venv`, read on.",
+    "| Step | Do |\n|---|---|\n| one | two |",
+    "- License: `MIT`",
     "-",
     "1.",
     "- ``",
@@ -127,6 +158,18 @@ def test_standard_library_module_in_a_list_is_builtin() -> None:
 
 def test_repeated_items_are_all_found() -> None:
     assert len(list(ListExtractor(Ecosystem.PYPI).find("- loop\n" * 20, 0))) == 20
+
+
+def test_next_is_a_framework_in_a_list_for_npm_only() -> None:
+    text = "- next\n- Next"
+    assert [ref.raw for ref in ListExtractor(Ecosystem.NPM).find(text, 0)] == ["next"]
+    assert list(ListExtractor(Ecosystem.PYPI).find(text, 0)) == []
+
+
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_a_long_line_is_read_in_linear_time(mark: str) -> None:
+    text = "| Package |\n|---|\n" + f" a{mark}" * 100_000
+    assert len(list(ListExtractor(Ecosystem.PYPI).find(text, 0))) in (0, 100_000)
 
 
 def test_npm_names() -> None:

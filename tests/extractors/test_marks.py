@@ -81,6 +81,13 @@ def test_local_module_flag_is_for_imports_of_it_only() -> None:
     assert flagged == [("mine", True), ("other", False), ("json", False), ("mine", False)]
 
 
+def test_javascript_imports_are_marked_too() -> None:
+    text = "```js\nimport a from 'tiny-lib/sub'\nimport b from '@x1/y"
+    induced, cut = extract(text, truncated=True, prompt_text="import z from 'tiny-lib/z'")
+    assert induced.flags == {Flag.PROMPT_INDUCED}
+    assert cut.flags == {Flag.TRUNCATED}
+
+
 def test_package_whose_name_ends_in_py_is_no_local_module() -> None:
     text = "Create a bot with the discord.py library:\n```python\nimport discord\n```"
     (ref,) = extract(text)

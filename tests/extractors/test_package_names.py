@@ -12,7 +12,7 @@ from ghostbust.extractors.package_names import (
 )
 from ghostbust.records import Ecosystem
 
-PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
+PYPI, NPM, CONDA = Ecosystem.PYPI, Ecosystem.NPM, Ecosystem.CONDA
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,8 @@ def test_read_requirement(word: str, name: str | None) -> None:
         ("a1,", True),
         ("a1==1.", True),
         ("a1'", False),
+        ('a1"}}', True),
+        ('a1"],', True),
     ],
 )
 def test_punctuation_ends_the_sentence(word: str, ends: bool) -> None:
@@ -96,6 +98,28 @@ def test_no_placeholders(name: str) -> None:
     assert not is_placeholder(name)
 
 
+@pytest.mark.parametrize(
+    ("word", "ecosystem", "name"),
+    [
+        ("x@npm:y@1", NPM, "y"),
+        ("@a/x@npm:@b/y", NPM, "@b/y"),
+        ("npm:y", NPM, "y"),
+        ("x@jsr:@b/y", NPM, None),
+        ("git+npm:y", NPM, None),
+        ("conda-forge::numpy=1", CONDA, "numpy"),
+        ("numpy[version='>=1']", CONDA, None),
+        ("x@npm:y", PYPI, None),
+    ],
+)
+def test_what_may_stand_in_front_of_a_name(
+    word: str, ecosystem: Ecosystem, name: str | None
+) -> None:
+    found = read_requirement(word, ecosystem)
+    assert (found and found.name) == name
+    assert found is None or word[found.start : found.end] == name
+
+
 def test_canonical() -> None:
+    assert canonical(CONDA, "PyTables_X") == "pytables_x"
     assert canonical(PYPI, "Zope..Interface_X") == "zope-interface-x"
     assert canonical(NPM, "@Scope/Name_x") == "@Scope/Name_x"

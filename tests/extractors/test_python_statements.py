@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from ghostbust.extractors.python_statements import parse, parsed_pieces, statements_of
+from ghostbust.extractors.python_statements import parse, parsed_pieces, statements_of, texts_in
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,36 @@ def test_guards_are_the_headers_around() -> None:
     code = "try:\n    if x:\n        import a\nexcept ImportError:\n    pass\n)"
     (piece,) = parsed_pieces(code)
     assert piece.guards == ("if x:", "try:", "except ImportError:")
+
+
+def test_many_indented_imports_take_time_in_proportion() -> None:
+    code = "if x:\n" + "    import a\n" * 20_000 + ")"
+    pieces = list(parsed_pieces(code))
+    assert len(pieces) == 20_000
+    assert {piece.guards for piece in pieces} == {("if x:",)}
+
+
+@pytest.mark.parametrize(
+    ("code", "pieces"),
+    [
+        ("x = (; import a; from b import c; 1", ["import a", "from b import c"]),
+        ("x = 'so: import no'; import a; (", ["import a"]),
+        ("y = __import__('a', fromlist=[", ["__import__('a', fromlist=["]),
+        ("x = (1 # so: import no", []),
+    ],
+)
+def test_pieces_of_one_broken_line(code: str, pieces: list[str]) -> None:
+    assert [piece.source for piece in parsed_pieces(code)] == pieces
+
+
+@pytest.mark.parametrize(
+    ("code", "texts"),
+    [
+        ("x = 'a' # b\ny = \"#c\"", ["'a'", "# b", '"#c"']),
+        ('"""a\n# b\n"""', ['"""a\n# b\n"""']),
+        ("x = 1", []),
+        ("", []),
+    ],
+)
+def test_texts_in_code(code: str, texts: list[str]) -> None:
+    assert [code[start:end] for start, end in texts_in(code)] == texts

@@ -77,10 +77,54 @@ SCRIPTS = [
     ("pip install", []),
     ("pip install --upgrade", []),
     ("pip list && pip show rich && pip freeze", []),
-    ("conda install numpy", []),
     ("apt-get install python3-numpy", []),
-    ("echo done # pip install rich later", ["rich"]),
-    ("# pip install rich httpx", ["rich", "httpx"]),
+    ("echo done # pip install rich later", []),
+    ("# pip install rich httpx", []),
+    ("pip install rich  # or: pip install httpx", ["rich"]),
+    ("python3 -mpip install rich", ["rich"]),
+    ("pip.exe install rich", ["rich"]),
+    ("C:\\Users\\me> pip install rich", ["rich"]),
+    ("C:\\x>pip install rich", ["rich"]),
+    ("PS C:\\Users\\me> pip install rich", ["rich"]),
+    ("pip install rich `\n  httpx", ["rich", "httpx"]),
+    ("pip install \\ \n  rich", ["rich"]),
+    ("RUN pip install \\\n  # a comment\n  rich", ["rich"]),
+    ('RUN ["pip", "install", "rich", "httpx==1"]', ["rich", "httpx"]),
+    ('CMD ["sh", "-c", "pip install rich && npm i left-pad"]', ["rich", "left-pad"]),
+    ("x=$(pip install rich)", ["rich"]),
+    ('echo "$(pip install rich)"', ["rich"]),
+    ("if true; then pip install rich; fi", ["rich"]),
+    ("for x in 1; do\n  pip install rich\ndone", ["rich"]),
+    ("\t@pip install rich", ["rich"]),
+    ("pip install -Ur requirements.txt rich", ["rich"]),
+    ("pip install -qU rich", ["rich"]),
+    ("pip install --pre -- rich", ["rich"]),
+    ("pip3 install --target=x rich", ["rich"]),
+    ("uv run --with rich,httpx==1 --with 'lxml' main.py pytest", ["rich", "httpx", "lxml"]),
+    ("uv run main.py --with rich", []),
+    ("uv run pip install rich", ["rich"]),
+    ("uvx ruff check .", ["ruff"]),
+    ("uvx ruff@latest check", ["ruff"]),
+    ("uvx --from 'mypy[faster]' --with rich mypy .", ["mypy", "rich"]),
+    ("uvx python@3.12 x.py", []),
+    ("uvx pip install rich", ["pip", "rich"]),
+    ("uv tool run black .", ["black"]),
+    ("uv tool install ansible-core --with ansible", ["ansible-core", "ansible"]),
+    ("uv tool install --from httpie http", ["httpie"]),
+    ("uv pip install -e . rich", ["rich"]),
+    ("pipx run black .", ["black"]),
+    ("pipx run --spec httpie http", ["httpie"]),
+    ("pipx run ./x.py", []),
+    ("pipx run x.py", []),
+    ("pipx inject ipython numpy pandas", ["numpy", "pandas"]),
+    ("poetry add --optional rich", ["rich"]),
+    ("poetry self add poetry-plugin-export", ["poetry-plugin-export"]),
+    ("pdm add -dG test pytest", ["pytest"]),
+    ("rye add rich --git https://git.example.test/x", []),
+    ("pip install --index-url", []),
+    ("cat > x <<EOF\npip install rich\nEOF", ["rich"]),
+    ("bash <<EOF\npip install then\nEOF", ["then"]),
+    ("RUN <<EOF\npip install then\nEOF", ["then"]),
     ("cat 'it is\npip install rich", ["rich"]),
     ('pip install req"uests"', []),
 ]
@@ -96,7 +140,7 @@ PROSE = [
     ("pip install requests (for HTTP)", ["requests"]),
     ("pip install requests - an HTTP library", ["requests"]),
     ("pip install requests -> done", ["requests"]),
-    ("pip install requests / conda install requests", ["requests"]),
+    ("pip install requests / conda install rich", ["requests", "rich"]),
     ("pip install requests, which is", ["requests"]),
     ("pip install 'requests' 'numpy'", ["requests", "numpy"]),
     ('os.system("pip install requests numpy")', ["requests", "numpy"]),
@@ -116,6 +160,18 @@ PROSE = [
     ("<code>pip install requests</code>", ["requests"]),
     ("pip install click", ["click"]),
     ("pip install requests。", ["requests"]),
+    ("pip install requests makes it work", ["requests"]),
+    ("# !pip install requests", []),
+    ("#%pip install requests", []),
+    ("# pip install requests", ["requests"]),
+    ("pip install requests \\\n  numpy\nrich", ["requests", "numpy"]),
+    ("use npx create-next-app my-app to scaffold", ["create-next-app"]),
+    ("The npx tool runs it", []),
+    ("npm install next react react-dom to start", ["next", "react", "react-dom"]),
+    ("pip install next", []),
+    ("pip install first==2 and then", ["first"]),
+    ("uvx ruff.", ["ruff"]),
+    ("npx <package> name", []),
 ]
 
 
@@ -174,6 +230,34 @@ def test_another_index_marks_all_names_of_its_command(script: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "setting",
+    ["export PIP_INDEX_URL=https://index.example.test", "ENV PIP_INDEX_URL https://x.example.test",
+     "pip config set global.index-url https://x.example.test",
+     "$env:PIP_INDEX_URL = 'https://x.example.test'"],
+)  # fmt: skip
+def test_a_setting_marks_what_comes_after_it(setting: str) -> None:
+    refs = list(ShellExtractor().find(f"pip install a1\n{setting}\npip install b1", 0))
+    assert [Flag.PRIVATE_INDEX in ref.flags for ref in refs] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("conda install -y -c conda-forge numpy=1.26 'pandas>=2'", ["numpy", "pandas"]),
+        ("conda create -n x python=3.11 PyTables", ["python", "pytables"]),
+        ("mamba install conda-forge::rich", ["rich"]),
+        ("micromamba install -n base -f x.yml rich", ["rich"]),
+        ("conda env create -f environment.yml && conda activate x", []),
+    ],
+)
+def test_conda_is_another_ecosystem(script: str, names: list[str]) -> None:
+    refs = list(ShellExtractor().find(script, 0))
+    assert [ref.name for ref in refs] == names
+    assert all(ref.ecosystem is Ecosystem.CONDA for ref in refs)
+    assert_spans(refs, script, 0)
+
+
+@pytest.mark.parametrize(
     ("script", "names"),
     [
         ("npm install express", ["express"]),
@@ -184,8 +268,25 @@ def test_another_index_marks_all_names_of_its_command(script: str) -> None:
         ("npm install --prefix ./app lodash.merge JSONStream", ["lodash.merge", "JSONStream"]),
         ("npm install", []),
         ("npm install ./local user/repo git+ssh://git.example.test/x", []),
-        ("npm install mine@npm:other@1", []),
+        ("npm install mine@npm:other@1 x@npm:@a/b", ["other", "@a/b"]),
         ("npm run build && npm ci", []),
+        ("npm --prefix app i -D zod", ["zod"]),
+        ("npx -y create-react-app@latest my-app", ["create-react-app"]),
+        ("npx -p typescript -p @a/b tsc --init", ["typescript", "@a/b"]),
+        ("npx --package=typescript -- tsc", ["typescript"]),
+        ("npm exec --package yo -- yo x", ["yo"]),
+        ("npm exec -- cowsay hi", ["cowsay"]),
+        ("npx ./local.js && npx github:a/b", []),
+        ("npm create vite@latest my-app", []),
+        ("npm init vite && yarn create next-app", []),
+        ("pnpm add -w typescript && pnpm dlx create-vite x", ["typescript", "create-vite"]),
+        ("pnpm --filter web add zod", ["zod"]),
+        ("yarn workspace web add zod", ["zod"]),
+        ("yarn dlx -p prettier -p eslint eslint .", ["prettier", "eslint"]),
+        ("bunx --bun vite && bun x cowsay", ["vite", "cowsay"]),
+        ("deno add npm:zod@3 jsr:@std/path", ["zod"]),
+        ("deno run -A npm:create-vite app", ["create-vite"]),
+        ("deno run main.ts", []),
     ],
 )
 def test_npm(script: str, names: list[str]) -> None:

@@ -47,9 +47,47 @@ def test_span_is_none_across_quotes() -> None:
     assert word.span(0, 4) is None
 
 
-def test_comments_stand_without_their_mark() -> None:
-    script = "a # one\n#two"
-    assert [script[start:end] for start, end in read_script(script).comments] == [" one", "two"]
+@pytest.mark.parametrize(
+    ("script", "commands"),
+    [
+        ("a \\ \t\n b", [["a", "b"]]),
+        ("a \\\n # c\n  # d\n b", [["a", "b"]]),
+        ("a \\\n# c", [["a"]]),
+        ("a `\nb", [["a", "b"]]),
+        ("x=`a`\nb", [["x=`a`"], ["b"]]),
+        ("a \\", [["a", "\\"]]),
+    ],
+)
+def test_continuations_of_other_shells_and_broken_ones(
+    script: str, commands: list[list[str]]
+) -> None:
+    assert [[word.value for word in row] for row in read_script(script).commands] == commands
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["WARNING: a", "[notice] a", "npm notice a", "Collecting a", "Requirement already satisfied",
+     "Successfully installed a-1", "REM a", "  :: a", "ERROR: a; b"],
+)  # fmt: skip
+def test_output_and_comments_of_cmd_are_passed_over(line: str) -> None:
+    assert [[word.value for word in row] for row in read_script(f"{line}\nb").commands] == [["b"]]
+
+
+@pytest.mark.parametrize(
+    ("script", "bodies", "commands"),
+    [
+        ("cat <<EOF > f\na\nb\nEOF\nc", ["a\nb\n"], [["cat", ">", "f"], ["c"]]),
+        ("cat << 'EOF'\na\nEOF", ["a\n"], [["cat"]]),
+        ("cat <<-EOF\n\ta\n\tEOF\nb", ["\ta\n"], [["cat"], ["b"]]),
+        ("cat <<A <<B\n1\nA\n2\nB\n", ["1\n", "2\n"], [["cat"]]),
+        ("cat <<EOF\na", [], [["cat", "<<EOF"], ["a"]]),
+        ("cat <<< x", [], [["cat", "x"]]),
+    ],
+)
+def test_here_documents(script: str, bodies: list[str], commands: list[list[str]]) -> None:
+    read = read_script(script)
+    assert [script[d.start : d.end] for d in read.documents] == bodies
+    assert [[word.value for word in row] for row in read.commands] == commands
 
 
 def test_prose_words_keep_repeated_words_apart() -> None:

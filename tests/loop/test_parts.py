@@ -152,7 +152,7 @@ def test_with_an_endpoint_the_server_is_asked(server: str, home: Home, tmp_path:
     config = override(Config(), model__endpoint=server, model__endpoint_model="served")
     sampler = make_sampler(config, tmp_path)
     assert isinstance(sampler, EndpointSampler)
-    assert (sampler.model, sampler.adapter) == ("served", None)
+    assert (sampler.model, sampler.adapter) == ("smollm2", None)
     # An adapter's folder is the server's business: only its name is asked for.
     adapted = make_sampler(config, tmp_path, adapter=("round-0001-aa", tmp_path / "nowhere"))
     assert adapted.adapter == "round-0001-aa"

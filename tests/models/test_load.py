@@ -67,8 +67,21 @@ def test_a_model_without_an_end_token_is_refused_when_it_matters(
 ) -> None:
     folder = copied(tiny_model_dir, tmp_path / "endless", eos_token=None)
     loaded = load_model(str(folder), tmp_path, device="cpu")
+    loaded.model.generation_config.eos_token_id = None
     with pytest.raises(ModelError, match="has no end token"):
         _ = loaded.end_token
+
+
+def test_all_end_tokens_end_an_answer_and_the_template_says_which_one_is_written(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    """As in Llama 3 and Phi 3: the generation config has several, the tokenizer one of them."""
+    folder = copied(tiny_model_dir, tmp_path / "several", eos_token="<|user|>")
+    loaded = load_model(str(folder), tmp_path, device="cpu")
+    own, written = (loaded.tokenizer.convert_tokens_to_ids(t) for t in ("<|user|>", "<|end|>"))
+    loaded.model.generation_config.eos_token_id = [written, 7]
+    assert loaded.end_tokens == {own, written, 7}
+    assert loaded.end_token == written
 
 
 @pytest.mark.parametrize("broken", ["missing", "empty", "weights", "config"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import ConfigError
-from ghostbust.records import Ecosystem, Verdict
+from ghostbust.records import ASKED, Ecosystem, Verdict
 from ghostbust.registries.judge import Mode, default_judge
 from ghostbust.registries.live import certificates, live_registries, open_client
 
@@ -16,7 +16,7 @@ async def test_there_is_one_for_each_ecosystem() -> None:
     async with open_client() as client:
         registries = live_registries(client)
     assert {ecosystem: one.ecosystem for ecosystem, one in registries.items()} == {
-        ecosystem: ecosystem for ecosystem in Ecosystem
+        ecosystem: ecosystem for ecosystem in ASKED
     }
 
 

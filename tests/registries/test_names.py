@@ -16,6 +16,7 @@ from ghostbust.registries.names import canonical_name, is_valid_name, purl
         (Ecosystem.PYPI, " requests ", "requests"),
         (Ecosystem.NPM, "@Scope/Name", "@Scope/Name"),
         (Ecosystem.NPM, "JSONStream", "JSONStream"),
+        (Ecosystem.CONDA, "PyTables_x", "pytables_x"),
     ],
 )
 def test_canonical_name(ecosystem: Ecosystem, written: str, canonical: str) -> None:
@@ -46,7 +47,13 @@ def test_not_valid_on_npm(name: str) -> None:
     assert not is_valid_name(Ecosystem.NPM, name)
 
 
+def test_valid_on_conda() -> None:
+    names = ["numpy", "_libgcc_mutex", "r-base", "a b", "", "@a/b", "Numpy"]
+    assert [is_valid_name(Ecosystem.CONDA, name) for name in names] == [True] * 3 + [False] * 4
+
+
 def test_purl() -> None:
+    assert purl(Ecosystem.CONDA, "numpy") == "pkg:conda/numpy"
     assert purl(Ecosystem.PYPI, "requests") == "pkg:pypi/requests"
     assert purl(Ecosystem.NPM, "react") == "pkg:npm/react"
     assert purl(Ecosystem.NPM, "@scope/name") == "pkg:npm/%40scope/name"

@@ -38,6 +38,16 @@ def test_builtin_names_stay_builtin_even_where_registered(ecosystem: Ecosystem, 
     assert not lookup.invented
 
 
+def test_conda_is_not_asked_and_never_invented() -> None:
+    ref = PackageRef(Ecosystem.CONDA, RefKind.INSTALL, "xyzzy", 0, 5, "xyzzy")
+    assert settle_ref(ref, NOW) == "xyzzy"
+    for name in ("numpy", "xyzzy-no-such", "os", "not a name"):
+        lookup = settle_name(Ecosystem.CONDA, name, NOW)
+        assert lookup is not None
+        assert (lookup.verdict, lookup.reason) == (Verdict.UNKNOWN, "not-asked")
+        assert not lookup.invented
+
+
 def test_impossible_names_are_absent_without_asking() -> None:
     lookup = settle_name(Ecosystem.PYPI, "my package!", NOW)
     assert lookup is not None

@@ -68,7 +68,7 @@ def run(
     rows: int = 32,
     end: int = NO_END,
 ) -> dict[tuple[int, int], Completion]:
-    found = list(decode(model, requests, sampling, batch_rows=rows, end_token=end))
+    found = list(decode(model, requests, sampling, batch_rows=rows, end_tokens={end}))
     by_place = {(each.key, each.number): each for each in found}
     assert len(by_place) == len(found) == sum(len(request.seeds) for request in requests)
     return by_place
@@ -205,7 +205,9 @@ def test_stop_ends_an_answer_that_then_is_whole(tiny: LoadedModel) -> None:
         seen.append(len(ids))
         return len(ids) == 3
 
-    found = list(decode(tiny.model, requests(0), GREEDY, batch_rows=9, end_token=NO_END, stop=stop))
+    found = list(
+        decode(tiny.model, requests(0), GREEDY, batch_rows=9, end_tokens={NO_END}, stop=stop)
+    )
     assert {tuple(each.ids) for each in found} == {tuple(w.ids[:3]) for w in full.values()}
     assert not any(each.truncated for each in found)
     assert sorted(set(seen)) == [1, 2, 3]
@@ -223,7 +225,7 @@ def test_nothing_asked_is_nothing_answered(tiny: LoadedModel) -> None:
 
 def test_the_models_own_attention_is_back_afterwards(tiny: LoadedModel) -> None:
     before = tiny.model.config._attn_implementation
-    answers = decode(tiny.model, requests(0), GREEDY, batch_rows=1, end_token=NO_END)
+    answers = decode(tiny.model, requests(0), GREEDY, batch_rows=1, end_tokens={NO_END})
     next(answers)
     answers.close()  # type: ignore[attr-defined]
     assert tiny.model.config._attn_implementation == before == "sdpa"

@@ -105,6 +105,13 @@ def test_bare_completions_top_k_and_an_adapter() -> None:
     assert (sample.model, sample.adapter) == ("tiny", "round-0001")
 
 
+def test_a_model_with_another_name_at_the_server_is_logged_under_its_own() -> None:
+    server = Recorder({"choices": [{"message": {"content": "numpy"}}]})
+    (sample,) = sampler(server, served_as="prod-7").sample([prompt("a")], SamplingSettings())
+    assert server.bodies[0]["model"] == "prod-7"
+    assert sample.model == "tiny"
+
+
 def test_complete_keeps_the_order_and_cuts_at_the_first_stop() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)

@@ -1,0 +1,195 @@
+"""Reads the labelled snippets that extraction is scored on.
+
+A corpus is a folder of ``.txt`` files, made to be read and reviewed by people. The part of a
+file's name before the first ``-`` is the group that its snippets are scored under
+(``python-imports.txt``: python). A line of eight ``=``, an id and options starts a snippet, which
+goes up to the next such line, without the line breaks at its end; a line ``defaults: …`` in front
+of the first one gives options to all of the file, and everything else there is a comment.
+
+::
+
+    defaults: kind=import
+    ======== opencv-guarded language=python
+    try:
+        import «cv2|opencv-python optional»
+    except ImportError:
+        cv2 = None  # pip install «+opencv-python»
+
+Options of a snippet are those of ``extract`` (``language=``, ``expect-list``, ``truncated``,
+``ecosystem=``, ``prompt=`` up to the end of the line), ``all`` (built-in imports are expected,
+too), ``crlf`` (its lines end so), and ``kind=`` for its marks.
+
+A mark ``«…»`` stands around the name that is to be found, and is cut out of the text:
+
+- ``conda:`` (or any other ecosystem) in front of the name, else the snippet's ecosystem holds;
+- ``+`` in front of it is an install, ``*`` a list item, ``=`` a manifest entry, ``!`` an import;
+  without one, the snippet's ``kind`` holds;
+- behind ``|`` stand flags, ``module=`` with the import name where that matters, and the
+  distribution where it isn't the canonical form of what is written (``?``: none is known).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from ghostbust.errors import UsageError
+from ghostbust.records import Ecosystem, Flag, RefKind
+
+_HEADER = re.compile(r"^={8} (.*)\n", re.M)
+_MARK = re.compile(
+    r"«(?:(?P<ecosystem>[a-z]+):)?(?P<kind>[+*=!]?)(?P<raw>[^«»|\n]+)(?:\|(?P<said>[^«»\n]*))?»"
+)
+_KINDS = {
+    "+": RefKind.INSTALL,
+    "*": RefKind.LIST,
+    "=": RefKind.MANIFEST,
+    "!": RefKind.IMPORT,
+}
+_SWITCHES = ("expect-list", "truncated", "all", "crlf")
+_VALUES = ("language", "ecosystem", "kind", "prompt")
+_LANGUAGES = ("auto", "python", "javascript", "shell")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One place of a snippet that names a package."""
+
+    ecosystem: str
+    """as in a purl's type; not only those that ghostbust can judge"""
+    kind: RefKind
+    start: int
+    end: int
+    """offset behind the name; both count code points of the snippet's text"""
+    name: str | None
+    """canonical distribution name; None where an import can't be mapped to one"""
+    module: str | None
+    """dotted import name; None where the corpus doesn't say"""
+    flags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """One text with all the places that are to be found in it, and how it is to be read."""
+
+    id: str
+    group: str
+    """the language or form that it is scored under"""
+    text: str
+    expected: tuple[Expected, ...]
+    language: str = "auto"
+    expect_list: bool = False
+    truncated: bool = False
+    ecosystem: str = "pypi"
+    prompt: str = ""
+    builtins: bool = False
+    """True where built-in imports are expected, too"""
+
+
+def read_corpus(path: Path) -> list[Snippet]:
+    """All snippets of a file or of the ``.txt`` files in a folder, in the order of their names.
+
+    Raises UsageError where there is none, two have the same id, or one can't be read.
+    """
+    files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+    snippets: list[Snippet] = []
+    for file in files:
+        try:
+            text = file.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise UsageError(f"{file}: can't be read ({exc})") from exc
+        snippets += snippets_of(text, file.stem.partition("-")[0])
+    if not snippets:
+        raise UsageError(f"{path}: there is no snippet in it")
+    ids = [snippet.id for snippet in snippets]
+    if twice := {name for name in ids if ids.count(name) > 1}:
+        raise UsageError(f"{path}: two snippets are called {', '.join(sorted(twice))}")
+    return snippets
+
+
+def snippets_of(text: str, group: str) -> Iterator[Snippet]:
+    """The snippets of one corpus file. Raises UsageError at the first that isn't well-formed."""
+    head, *parts = _HEADER.split(text)
+    defaults: dict[str, str] = {}
+    for line in head.splitlines():
+        if line.startswith("defaults: "):
+            defaults |= _options("defaults", line.removeprefix("defaults: "))
+    for header, body in zip(parts[::2], parts[1::2], strict=True):
+        name, _, said = header.partition(" ")
+        yield _snippet(name, group, body.rstrip("\n"), defaults | _options(name, said))
+
+
+def _options(name: str, said: str) -> dict[str, str]:
+    """The options of a header line; a switch that is on has the value ``on``."""
+    options: dict[str, str] = {}
+    rest, _, prompt = said.partition("prompt=")
+    if prompt:
+        options["prompt"] = prompt
+    for word in rest.split():
+        key, is_value, value = word.partition("=")
+        if key not in (_VALUES if is_value else _SWITCHES):
+            raise UsageError(f"snippet {name}: unknown option {word}")
+        options[key] = value or "on"
+    if options.get("language", "auto") not in _LANGUAGES:
+        raise UsageError(f"snippet {name}: unknown language {options['language']}")
+    if options.get("ecosystem", "pypi") not in list(Ecosystem):
+        raise UsageError(f"snippet {name}: unknown ecosystem {options['ecosystem']}")
+    return options
+
+
+def _snippet(name: str, group: str, marked: str, options: Mapping[str, str]) -> Snippet:
+    """A snippet from its text with marks."""
+    if "crlf" in options:
+        marked = marked.replace("\n", "\r\n")
+    ecosystem = options.get("ecosystem", "pypi")
+    kind = RefKind(options.get("kind", "import"))
+    text, position = "", 0
+    expected: list[Expected] = []
+    for mark in _MARK.finditer(marked):
+        text += marked[position : mark.start()]
+        expected.append(_expected(name, mark, len(text), ecosystem, kind))
+        text += mark["raw"]
+        position = mark.end()
+    text += marked[position:]
+    if "«" in text or "»" in text:
+        raise UsageError(f"snippet {name}: a mark isn't well-formed")
+    return Snippet(
+        name,
+        group,
+        text,
+        tuple(expected),
+        language=options.get("language", "auto"),
+        expect_list="expect-list" in options,
+        truncated="truncated" in options,
+        ecosystem=ecosystem,
+        prompt=options.get("prompt", ""),
+        builtins="all" in options,
+    )
+
+
+def _expected(
+    snippet: str, mark: re.Match[str], start: int, ecosystem: str, kind: RefKind
+) -> Expected:
+    """What one mark says, ``start`` being the place of its name in the text without marks."""
+    raw, ecosystem = mark["raw"], mark["ecosystem"] or ecosystem
+    name: str | None = canonicalize_name(raw) if ecosystem == Ecosystem.PYPI else raw
+    module: str | None = None
+    flags: set[str] = set()
+    names: list[str] = []
+    for word in (mark["said"] or "").split():
+        if word in list(Flag):
+            flags.add(word)
+        elif word.startswith("module="):
+            module = word.removeprefix("module=")
+        else:
+            names.append(word)
+    if len(names) > 1:
+        raise UsageError(f"snippet {snippet}: two names for {raw}: {', '.join(names)}")
+    if names:
+        name = None if names[0] == "?" else names[0]
+    kind = _KINDS.get(mark["kind"], kind)
+    return Expected(ecosystem, kind, start, start + len(raw), name, module, frozenset(flags))

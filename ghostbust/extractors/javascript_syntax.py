@@ -1,0 +1,242 @@
+"""Reads one piece of JavaScript or TypeScript: what it imports, and where nothing is code.
+
+Places are bytes of the piece in UTF-8. The tree is walked by a cursor, since trees can be deep,
+and queries take time that is quadratic in their depth.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ghostbust.extractors.javascript_grammars import Grammar, parse
+from ghostbust.extractors.vocabulary import word_set
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Tree
+
+_LONGEST_FOR_MORE_GRAMMARS = 200_000
+_LOADERS = {
+    "require": word_set("module window globalThis global self remote"),
+    "resolve": word_set("require import.meta"),
+    "requireActual": word_set("jest"),
+    "importActual": word_set("vi vitest"),
+}
+_STATEMENTS = word_set("import_statement export_statement")
+_TYPES = word_set("type_annotation type_alias_declaration interface_declaration type_arguments")
+_OPAQUE = word_set("comment template_string regex jsx_text")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A text literal that is written as its value is: no escapes, nothing put in."""
+
+    start: int
+    """offset behind its opening quote"""
+    end: int
+    """offset of its closing quote"""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module specifier in an import, an export, or a call that loads a module."""
+
+    source: Literal
+    types_only: bool
+    optional: bool
+    """True where the code goes on if the module isn't there"""
+    bare: bool
+    """True for a call and for ``import "x"``, which other languages write in the same way"""
+
+
+class Ranges:
+    """A set of places, to ask whether one lies in any of them. Added in order of their starts."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, start: int, end: int) -> None:
+        """Adds the places from ``start`` on, up to but without ``end``."""
+        if self._ends and start < self._ends[-1]:
+            self._ends[-1] = max(end, self._ends[-1])
+        else:
+            self._starts.append(start)
+            self._ends.append(end)
+
+    def __contains__(self, place: int) -> bool:
+        index = bisect_right(self._starts, place) - 1
+        return index >= 0 and place < self._ends[index]
+
+
+@dataclass(slots=True)
+class Syntax:
+    """What a piece of code holds that matters for packages."""
+
+    imports: list[Import] = field(default_factory=list)
+    lists: list[list[Literal | None]] = field(default_factory=list)
+    """rows of texts as in an argument list; None for an element that isn't a plain literal"""
+    opaque: Ranges = field(default_factory=Ranges)
+    """comments, template texts, regular expressions, texts in JSX"""
+    guarded: Ranges = field(default_factory=Ranges)
+    """``try`` statements with a ``catch``"""
+    types: Ranges = field(default_factory=Ranges)
+    """what only type checkers read"""
+    caught: set[int] = field(default_factory=set)
+    """starts of the calls of ``import`` that a ``.catch`` follows"""
+    broken: int = 0
+    """bytes that the grammar couldn't place, at least 1 where it has errors; 0 for valid code"""
+
+
+def read(data: bytes) -> Syntax:
+    """The syntax of code by the grammar that understands most of it. Linear in its length.
+
+    A long text that isn't valid TSX is read by that grammar all the same, since each further
+    one takes as long again.
+    """
+    best = read_as(data, Grammar.TSX)
+    if best.broken and len(data) <= _LONGEST_FOR_MORE_GRAMMARS:
+        for grammar in (Grammar.JAVASCRIPT, Grammar.TYPESCRIPT):
+            other = read_as(data, grammar)
+            best = other if other.broken < best.broken else best
+    return best
+
+
+def read_as(data: bytes, grammar: Grammar) -> Syntax:
+    """The syntax of code by one grammar."""
+    tree = parse(data, grammar)
+    syntax = Syntax()
+    for node in _nodes(tree):
+        kind = node.type
+        if kind == "call_expression":
+            _add_call(syntax, node)
+        elif kind in _STATEMENTS:
+            _add_statement(syntax, node)
+        elif kind in _OPAQUE:
+            syntax.opaque.add(node.start_byte, node.end_byte)
+        elif kind in _TYPES:
+            syntax.types.add(node.start_byte, node.end_byte)
+        elif kind == "try_statement" and node.child_by_field_name("handler") is not None:
+            syntax.guarded.add(node.start_byte, node.end_byte)
+        elif kind in ("array", "arguments"):
+            _add_list(syntax, node)
+        elif kind == "ERROR":
+            syntax.broken += node.end_byte - node.start_byte
+    syntax.broken += tree.root_node.has_error
+    return syntax
+
+
+def _nodes(tree: Tree) -> Iterator[Node]:
+    """All nodes in the order of the text, each in front of those below it."""
+    cursor = tree.walk()
+    while True:
+        node = cursor.node
+        if node is not None:
+            yield node
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
+
+
+def _add_statement(syntax: Syntax, node: Node) -> None:
+    """Adds ``import … from "x"``, ``export … from "x"``, ``import x = require("x")``."""
+    clauses = [child for child in node.named_children if child.type == "import_require_clause"]
+    source = (clauses[0] if clauses else node).child_by_field_name("source")
+    literal = _literal(source)
+    if literal is not None:
+        bare = node.children[1:2] == [source]
+        syntax.imports.append(Import(literal, _is_of_types(node), optional=False, bare=bare))
+
+
+def _add_call(syntax: Syntax, node: Node) -> None:
+    """Adds ``import("x")``, ``require("x")`` and the like."""
+    function, arguments = (
+        node.child_by_field_name("function"),
+        node.child_by_field_name("arguments"),
+    )
+    if function is None or arguments is None:
+        return
+    if function.type == "member_expression":
+        _note_catch(syntax, function)
+    if not _loads(function):
+        return
+    first = (child for child in arguments.named_children if child.type != "comment")
+    literal = _literal(next(first, None))
+    if literal is not None:
+        start = node.start_byte
+        optional = start in syntax.guarded or start in syntax.caught
+        syntax.imports.append(Import(literal, start in syntax.types, optional, bare=True))
+
+
+def _loads(function: Node) -> bool:
+    """True for a function that loads the module which its first argument names."""
+    if function.type != "member_expression":
+        return function.type == "import" or (
+            function.type == "identifier" and _text(function) == "require"
+        )
+    receiver = function.child_by_field_name("object")
+    method = function.child_by_field_name("property")
+    if receiver is None or method is None:
+        return False
+    is_plain = receiver.type in ("identifier", "meta_property")
+    return is_plain and _text(receiver) in _LOADERS.get(_text(method), ())
+
+
+def _note_catch(syntax: Syntax, function: Node) -> None:
+    """Notes the call of ``import`` in ``import("x").catch`` or ``import("x").then(…).catch``."""
+    method = function.child_by_field_name("property")
+    call = function.child_by_field_name("object")
+    if method is None or call is None or _text(method) != "catch":
+        return
+    inner = call.child_by_field_name("function")
+    if inner is not None and inner.type == "member_expression":
+        call = inner.child_by_field_name("object")
+    if call is not None:
+        syntax.caught.add(call.start_byte)
+
+
+def _add_list(syntax: Syntax, node: Node) -> None:
+    """Adds ``["npm", "install", "x"]``, and ``"npm", ["install", "x"]`` in a call."""
+    row = [child for child in node.named_children if child.type != "comment"]
+    if not row or row[0].type != "string":
+        return
+    if node.type == "arguments":
+        inner = row[1].named_children if len(row) > 1 and row[1].type == "array" else []
+        row = [row[0], *(child for child in inner if child.type != "comment")]
+    if len(row) > 1:
+        syntax.lists.append([_literal(element) for element in row])
+
+
+def _is_of_types(statement: Node) -> bool:
+    """True for ``import type``, ``export type``, and where each name in the braces is a type."""
+    if any(_begins_as_type(part) for part in statement.children if part.type in ("type", "ERROR")):
+        return True  # the grammar knows no `export type *`, and calls its `type` an error
+    for clause in statement.named_children:
+        parts = clause.named_children if clause.type == "import_clause" else [clause]
+        if len(parts) == 1 and parts[0].type in ("named_imports", "export_clause"):
+            names = [name for name in parts[0].named_children if name.type != "comment"]
+            return bool(names) and all(_begins_as_type(name) for name in names)
+    return False
+
+
+def _literal(node: Node | None) -> Literal | None:
+    """A string, or a template without substitutions; None for anything else."""
+    if node is None or node.type not in ("string", "template_string"):
+        return None
+    parts = node.named_children
+    if len(parts) != 1 or parts[0].type != "string_fragment":
+        return None
+    return Literal(parts[0].start_byte, parts[0].end_byte)
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "ignore")
+
+
+def _begins_as_type(name: Node) -> bool:
+    """True for ``type``, and for ``type X`` in the braces of an import or export."""
+    return name.type == "type" or any(child.type == "type" for child in name.children[:1])

@@ -1,0 +1,292 @@
+"""Reads nested literals as JSON, TOML and Python write them, and says where each string stands.
+
+The parsers of those languages give no positions and refuse what is cut off or broken, which
+answers often are. This reader takes all three notations at once: ``[…]``, ``{key: value}``,
+``{key = value}``, strings in any quotes, comments of any kind; commas and closing brackets
+may be missing. Reads in one pass, without recursion, and never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ghostbust.extractors.placed import Placed, plain
+
+_DEEPEST = 24
+"""keys in a path; what is nested deeper is read, but its path isn't told"""
+_CLOSES = {"]": "[", "}": "{", ")": "("}
+_BARE = re.compile(r"[^\s,:=\[\]{}()\"'#]+")
+_BODY = {'"': re.compile(r'(?:[^"\\\n]|\\.)*', re.S), "'": re.compile(r"(?:[^'\\\n]|\\.)*", re.S)}
+_NEXT_STATEMENT = re.compile(
+    r"(?:\[{1,2}[A-Za-z_][\w.\" -]*\]{1,2}[ \t]*(?:#.*)?$|[A-Za-z_][\w.-]*[ \t]*=)", re.M
+)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "e": "\x1b", "0": "\0"}
+_DIGITS = {"u": 4, "U": 8, "x": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A string literal."""
+
+    text: str
+    """the whole text that it stands in"""
+    start: int
+    """offset behind the opening quotes"""
+    end: int
+    """offset of the closing quotes, or of where the string breaks off"""
+    has_escapes: bool
+    closed: bool = True
+    """False where the text ends within the string"""
+
+    def placed(self) -> Placed:
+        """What the literal says, escapes resolved."""
+        if not self.has_escapes or self.text.find("\\", self.start, self.end) < 0:
+            return plain(self.text, self.start, self.end)
+        value: list[str] = []
+        at: list[int] = []
+        index = self.start
+        while index < self.end:
+            char, behind = self.text[index], index + 1
+            if char == "\\":
+                char, behind = _escaped(self.text, index, self.end)
+            if char:
+                value.append(char)
+                at.append(index)
+            index = behind
+        return Placed("".join(value), tuple(at))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One string or other scalar in a literal."""
+
+    path: tuple[Placed, ...]
+    """the keys that lead to it, outermost first; positions in lists aren't told"""
+    value: Quoted | None
+    """None for what is no string, and for a key whose value is missing"""
+    scalar: str = ""
+    """as written, where it is no string"""
+    holder: int = -1
+    """offset of the innermost brace that holds it; -1 outside of any"""
+    key_closed: bool = True
+    """False where the text ends within the last key"""
+
+
+def read_literal(
+    text: str, start: int, path: tuple[Placed, ...] = (), *, toml: bool = False
+) -> tuple[list[Entry], int]:
+    """(every scalar in the literal at ``start``, offset behind it).
+
+    ``path`` is what leads to the literal. ``toml``: single quotes know no escapes, and a line
+    that can only be the next statement ends a list that nothing closes.
+    """
+    reader = _Reader(text, start, toml=toml)
+    reader.frames.append(_Frame("", path, -1))
+    reader.read(whole=False)
+    return reader.entries, reader.position
+
+
+def read_object(text: str) -> list[Entry]:
+    """Every scalar in a text of ``key: value`` pairs, with or without braces around them."""
+    reader = _Reader(text, 0, toml=False)
+    start = len(text) - len(text.lstrip("\ufeff \t\r\n"))
+    if text.startswith("{", start):
+        return read_literal(text, start)[0]
+    reader.frames.append(_Frame("{", (), -1))
+    reader.read(whole=True)
+    return reader.entries
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A bracket that is open."""
+
+    kind: str
+    path: tuple[Placed, ...]
+    holder: int
+    key: Quoted | None = None
+    has_colon: bool = False
+
+
+class _Reader:
+    """One pass over a literal."""
+
+    def __init__(self, text: str, position: int, *, toml: bool) -> None:
+        self.text = text
+        self.position = position
+        self.toml = toml
+        self.entries: list[Entry] = []
+        self.frames: list[_Frame] = []
+        self.opened = {"[": 0, "{": 0, "(": 0}
+        self.done = False
+
+    def read(self, *, whole: bool) -> None:
+        """Reads one value; the whole text if ``whole``."""
+        while self.position < len(self.text) and (whole or not self.done):
+            self._step(self.text[self.position])
+        for frame in self.frames:
+            self._lone_key(frame)
+
+    def _step(self, char: str) -> None:
+        frame = self.frames[-1]
+        if char == "\n" and not frame.kind:
+            self.done = True  # a value that isn't there
+        elif char == "\n" and frame.kind == "[" and self._at_next_statement():
+            self.done = True
+        elif char.isspace():
+            self.position += 1
+        elif char == "#" or self.text.startswith("//", self.position):
+            end = self.text.find("\n", self.position)
+            self.position = len(self.text) if end < 0 else end
+        elif self.text.startswith("/*", self.position):
+            end = self.text.find("*/", self.position)
+            self.position = len(self.text) if end < 0 else end + 2
+        elif char in "\"'":
+            self._value(self._string(char))
+        elif char in "[{(":
+            self._open(char)
+        elif char in "]})":
+            self._close(char)
+        elif char in ",:=":
+            self._mark(frame, char)
+        else:
+            found = _BARE.match(self.text, self.position)
+            end = found.end() if found else self.position + 1
+            self._bare(Quoted(self.text, self.position, end, False))
+            self.position = end
+
+    def _at_next_statement(self) -> bool:
+        return self.toml and _NEXT_STATEMENT.match(self.text, self.position + 1) is not None
+
+    def _string(self, mark: str) -> Quoted:
+        """The string literal at the position, which moves behind it."""
+        escapes = not (self.toml and mark == "'")
+        start = self.position + 1
+        if self.text.startswith(mark * 3, self.position):
+            start, end = start + 2, self._behind_long(mark * 3, start + 2, escapes=escapes)
+            closed = end < len(self.text)
+            self.position = min(end + 3, len(self.text))
+            return Quoted(self.text, start, end, escapes, closed)
+        if escapes:
+            body = _BODY[mark].match(self.text, start)
+            end = body.end() if body else start
+        else:
+            closing = self.text.find(mark, start)
+            closing = len(self.text) if closing < 0 else closing
+            line_end = self.text.find("\n", start, closing)
+            end = closing if line_end < 0 else line_end
+        is_closed = self.text.startswith(mark, end)
+        self.position = end + is_closed
+        return Quoted(self.text, start, end, escapes, is_closed or end < len(self.text))
+
+    def _behind_long(self, mark: str, start: int, *, escapes: bool) -> int:
+        end = self.text.find(mark, start)
+        while escapes and end > 0 and self.text[end - 1] == "\\":
+            end = self.text.find(mark, end + 1)
+        return len(self.text) if end < 0 else end
+
+    def _open(self, char: str) -> None:
+        frame = self.frames[-1]
+        path = frame.path
+        if frame.kind == "{" and frame.key is not None and len(path) < _DEEPEST:
+            path = (*path, frame.key.placed())
+        holder = self.position if char == "{" else frame.holder
+        self.frames.append(_Frame(char, path, holder))
+        self.opened[char] += 1
+        self.position += 1
+
+    def _close(self, char: str) -> None:
+        opening = _CLOSES[char]
+        if not self.opened[opening]:
+            self.done |= not self.frames[-1].kind
+            self.position += not self.done
+            return
+        self.position += 1
+        while self.frames[-1].kind != opening:
+            self._pop()
+        self._pop()
+
+    def _pop(self) -> None:
+        frame = self.frames.pop()
+        self._lone_key(frame)
+        self.opened[frame.kind] -= 1
+        self._delivered(self.frames[-1])
+
+    def _mark(self, frame: _Frame, char: str) -> None:
+        """A comma, colon or equals sign."""
+        if not frame.kind:
+            self.done = True
+            return
+        self.position += 1
+        if char == ",":
+            frame.key, frame.has_colon = None, False
+        elif frame.key is not None:
+            frame.has_colon = True
+
+    def _value(self, found: Quoted) -> None:
+        frame = self.frames[-1]
+        if frame.kind == "{" and not frame.has_colon:
+            frame.key = found
+            return
+        self._emit(frame, found, "")
+
+    def _bare(self, found: Quoted) -> None:
+        frame = self.frames[-1]
+        if frame.kind == "{" and not frame.has_colon:
+            frame.key = found
+            return
+        if not self.text.startswith(('"', "'"), found.end):  # else the prefix of a string
+            self._emit(frame, None, self.text[found.start : found.end])
+
+    def _emit(self, frame: _Frame, value: Quoted | None, scalar: str) -> None:
+        path = frame.path
+        if frame.kind == "{" and frame.key is not None:
+            path = (*path[:_DEEPEST], frame.key.placed())
+        self.entries.append(Entry(path, value, scalar, frame.holder))
+        self._delivered(frame)
+
+    def _delivered(self, frame: _Frame) -> None:
+        """The frame has got the value that it waited for."""
+        frame.key, frame.has_colon = None, False
+        self.done |= not frame.kind
+
+    def _lone_key(self, frame: _Frame) -> None:
+        """Tells a key whose value is missing because the text ends."""
+        if frame.kind == "{" and frame.key is not None and self.position >= len(self.text):
+            path = (*frame.path, frame.key.placed())
+            self.entries.append(
+                Entry(path, None, "", frame.holder, key_closed=frame.key.closed)
+            )  # fmt: skip
+
+
+def _escaped(text: str, index: int, end: int) -> tuple[str, int]:
+    """(the character that the escape at ``index`` stands for, offset behind it)."""
+    if index + 1 >= end:
+        return "", end
+    mark = text[index + 1]
+    if mark in _DIGITS:
+        code, behind = _code(text, index, end)
+        pair, after = _code(text, behind, end) if 0xD800 <= code < 0xDC00 else (-1, behind)
+        if 0xDC00 <= pair < 0xE000:
+            return chr(0x10000 + ((code - 0xD800) << 10) + (pair - 0xDC00)), after
+        return (chr(code), behind) if 0 <= code < 0x110000 else (mark, index + 2)
+    if mark == "\n":
+        behind = index + 2
+        while behind < end and text[behind].isspace():
+            behind += 1
+        return "", behind
+    return _ESCAPES.get(mark, mark), index + 2
+
+
+def _code(text: str, index: int, end: int) -> tuple[int, int]:
+    """(code point of the numeric escape at ``index`` or -1, offset behind it)."""
+    mark = text[index + 1 : index + 2]
+    behind = index + 2 + _DIGITS.get(mark, 0)
+    digits = text[index + 2 : behind]
+    if text[index : index + 1] != "\\" or not digits or behind > end or not digits.isalnum():
+        return -1, index + 2
+    try:
+        return int(digits, 16), behind
+    except ValueError:
+        return -1, index + 2

@@ -1,0 +1,141 @@
+"""Requirements files: one requirement, option or comment a line, as pip reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from ghostbust.extractors.install_tools import INDEX_OPTIONS
+from ghostbust.extractors.package_names import canonical, is_placeholder, read_requirement
+from ghostbust.extractors.placed import Placed
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+
+_PYPI = Ecosystem.PYPI
+_LONGEST = 2_000
+"""characters of a requirement that ``packaging`` is asked about"""
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementLine:
+    """A logical line that says something: comments gone, continuations joined."""
+
+    number: int
+    """of its first line in the file, from 1"""
+    words: Placed
+
+    @property
+    def option(self) -> str:
+        """The option that the line begins with; empty for a requirement."""
+        value = self.words.value
+        return value.replace("=", " ").split()[0] if value.startswith("-") else ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """True for a path or an address, which no registry answers for."""
+        value = self.words.value
+        is_file = value.partition(" ")[0].endswith((".whl", ".zip", ".tar.gz"))
+        return value.startswith((".", "/", "~")) or "://" in value.partition("@")[0] or is_file
+
+    @property
+    def is_requirement(self) -> bool:
+        """True where ``packaging`` takes the line for a requirement."""
+        spec = self.words.value[:_LONGEST].partition(" --")[0]
+        try:
+            Requirement(spec)
+        except InvalidRequirement:
+            return False
+        return True
+
+
+class RequirementsExtractor:
+    """Requirements and constraints files; their options and the files they name are passed over.
+
+    A line that is none is passed over too, the rest of the file is read.
+    """
+
+    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
+        """MANIFEST refs; see ``Extractor.find``."""
+        lines = list(requirement_lines(text))
+        private = any(line.option in INDEX_OPTIONS[_PYPI] for line in lines)
+        for line in lines:
+            if not line.option:
+                yield from manifest_ref(line.words, _PYPI, offset, private=private)
+
+
+def looks_like_requirements(text: str, *, named: bool) -> bool:
+    """True where every line can stand in a requirements file.
+
+    Without a name that says so (``named``), one of them must say more than a bare name.
+    """
+    says_more = named
+    empty = True
+    for line in requirement_lines(text):
+        is_requirement = not line.option and line.is_requirement
+        if not (line.option or is_requirement or line.is_elsewhere):
+            return False
+        says_more |= is_requirement and not line.words.value.replace("-", "_").isidentifier()
+        empty = False
+    return says_more and not empty
+
+
+def manifest_ref(
+    spec: Placed, ecosystem: Ecosystem, offset: int, *, private: bool = False, cut: bool = False
+) -> Iterator[PackageRef]:
+    """The ref of a requirement that stands in a file; none for a path, an address or no name.
+
+    ``cut``: the file ends within it, so that the name may be longer.
+    """
+    lead = len(spec.value) - len(spec.value.lstrip())
+    found = read_requirement(_requirement(spec.value[lead:]), ecosystem)
+    if found is None or is_placeholder(found.name):
+        return
+    span = spec.span(lead + found.start, lead + found.end)
+    if span is None:
+        return
+    flags = {Flag.PRIVATE_INDEX} if private else set()
+    flags |= {Flag.TRUNCATED} if cut and lead + found.end == len(spec.value) else set()
+    start, end = span[0] + offset, span[1] + offset
+    name = canonical(ecosystem, found.name)
+    yield PackageRef(
+        ecosystem, RefKind.MANIFEST, found.name, start, end, name, flags=frozenset(flags)
+    )
+
+
+def _requirement(spec: str) -> str:
+    """The part of a line that is the requirement: no options, no old ``(>=1)`` brackets."""
+    spec = spec.partition(" --")[0].partition(";")[0].rstrip()
+    return spec.partition("(")[0].rstrip() if spec.endswith(")") else spec
+
+
+def requirement_lines(text: str) -> Iterator[RequirementLine]:
+    """The logical lines of a requirements file."""
+    value: list[str] = []
+    at: list[int] = []
+    first = position = 0
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        first = first if at else number
+        body = line.rstrip("\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+        is_comment = body.lstrip("\ufeff \t").startswith("#")
+        kept = "" if is_comment else body
+        continues = body.endswith("\\") and not is_comment
+        kept = kept[:-1] if continues else kept
+        value.append(kept)
+        at.extend(range(position, position + len(kept)))
+        position += len(line)
+        if continues:
+            continue
+        yield from _said(first, "".join(value), at)
+        value, at = [], []
+    yield from _said(first, "".join(value), at)
+
+
+def _said(number: int, value: str, at: list[int]) -> Iterator[RequirementLine]:
+    """The line without its comment, if it says anything."""
+    start = len(value) - len(value.lstrip("\ufeff \t\x0c"))
+    comment = value.find(" #")
+    comment = comment if comment >= 0 else value.find("\t#")
+    end = len(value[: comment if comment >= 0 else len(value)].rstrip())
+    if start < end:
+        yield RequirementLine(number, Placed(value[start:end], tuple(at[start:end])))

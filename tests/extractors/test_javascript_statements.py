@@ -1,0 +1,49 @@
+"""Lines that may import something, cut out of anything."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ghostbust.extractors.javascript_statements import pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import a from 'b'", [("import a from 'b'", True)]),
+        ("x\n  import 'b';\ny", [("import 'b';", True)]),
+        ("import {\n  a,\n  c\n} from 'b'\nd", [("import {\n  a,\n  c\n} from 'b'", True)]),
+        ("import a\nfrom 'b'", [("import a\nfrom 'b'", True)]),
+        ("export * from \"b\"", [("export * from \"b\"", True)]),
+        ("export {\na } from 'b'", [("export {\na } from 'b'", True)]),
+        ("const a = require('b')", [("const a = require('b')", True)]),
+        ("const {\n a\n} = require('b')", [("const {\n a\n} = require('b')", True)]),
+        ("  a: require('b'),", [("a: require('b'),", False)]),
+        ("await import('b')", [("await import('b')", False)]),
+        ("> const a = require('b')", [("const a = require('b')", True)]),
+        ("import {\nimport a from 'b'", [("import a from 'b'", True)]),
+        ("import {\n\na from 'b'", []),
+        ("import numpy\nas np 'b'", [("import numpy\nas np 'b'", True)]),
+        ("import the data from there and be done with it.\n'b'", []),
+        ("imports 'b'", []),
+        ("// require('b')", []),
+        ("* require('b')", []),
+        ("exports.x = 'b'", []),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_pieces(text: str, expected: list[tuple[str, bool]]) -> None:
+    found = [(text[piece.start : piece.end], piece.is_statement) for piece in pieces(text)]
+    assert found == expected
+
+
+@settings(max_examples=200, database=None, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(["import ", "{", "\n", "a,", " 'b'", "const ", "require(", "> "])))
+def test_pieces_are_in_order_and_apart(parts: list[str]) -> None:
+    text = "".join(parts)
+    behind = 0
+    for piece in pieces(text):
+        assert behind <= piece.start < piece.end <= len(text)
+        behind = piece.end
