@@ -96,6 +96,15 @@ class AlarmSection(Section):
     """seconds that webhook and program may take each"""
 
 
+class CheckSection(Section):
+    """What `ghostbust check` doesn't look up. Never read from `./ghostbust.toml`."""
+
+    allow: tuple[str, ...] = ()
+    """names that you vouch for, written as for `check`: `acme-core`, `@acme/ui`, a purl"""
+    private: tuple[str, ...] = ()
+    """whose names are your own: npm scopes such as `@acme`, PyPI prefixes such as `acme-*`"""
+
+
 class PromptsSection(Section):
     """What the model is asked."""
 
@@ -188,6 +197,7 @@ class Config(BaseSettings):
     sampling: SamplingSection = SamplingSection()
     registry: RegistrySection = RegistrySection()
     alarm: AlarmSection = AlarmSection()
+    check: CheckSection = CheckSection()
     prompts: PromptsSection = PromptsSection()
     training: TrainingSection = TrainingSection()
     gates: GatesSection = GatesSection()
@@ -207,13 +217,16 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
-def load_config(path: Path | None, home: Home) -> Config:
+def load_config(path: Path | None, home: Home, *, trust_here: bool = True) -> Config:
     """The settings from ``path``, else ./ghostbust.toml, else the home folder's, else defaults.
 
-    The environment comes before the file. Raises ConfigError, one line, for a ``path`` that
-    isn't there, broken TOML, an unknown key, or a value of the wrong type or out of range.
+    ``trust_here``: False passes over ./ghostbust.toml, which whoever wrote the current folder
+    may have written. The environment comes before the file. Raises ConfigError, one line, for a
+    ``path`` that isn't there, broken TOML, an unknown key, or a value of the wrong type or out of
+    range.
     """
-    file = path or next((f for f in (Path(FILE_NAME), home.config) if f.is_file()), None)
+    places = (Path(FILE_NAME), home.config) if trust_here else (home.config,)
+    file = path or next((place for place in places if place.is_file()), None)
     data = {} if file is None else _read(file)
     _check_variables(os.environ)
     try:

@@ -27,6 +27,8 @@ _PYTHON_CANONICAL = frozenset(
     name.lower().replace("_", "-") for name in _PYTHON if not name.startswith("_")
 )
 
+_PYTHON_NAMES = _PYTHON | _PYTHON_CANONICAL
+
 _NODE = frozenset(
     """assert async_hooks buffer child_process cluster console constants crypto dgram
     diagnostics_channel dns domain events fs http http2 https inspector module net os path
@@ -42,6 +44,10 @@ def is_builtin(ecosystem: Ecosystem, name: str) -> bool:
     ``fs/promises``, ``node:fs``. Anything behind ``node:`` is built in, by definition.
     """
     if ecosystem is Ecosystem.PYPI:
-        top = name.partition(".")[0].lower()
-        return top in _PYTHON or top in _PYTHON_CANONICAL
+        return name.partition(".")[0].lower() in _PYTHON_NAMES
     return name.startswith("node:") or name.partition("/")[0] in _NODE
+
+
+def builtin_names(ecosystem: Ecosystem) -> frozenset[str]:
+    """The built-in modules without a dot, a slash or a colon in their name, in lower case."""
+    return _PYTHON_NAMES if ecosystem is Ecosystem.PYPI else _NODE

@@ -7,20 +7,27 @@ yet an invention.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ghostbust.records import Ecosystem, Lookup, PackageRef, RefKind, SuspectReason, Verdict
 from ghostbust.registries.names import canonical_name
 from ghostbust.registries.snapshot import Snapshot
+
+POPULAR = 15_000
+"""how many of the most downloaded names are searched for a module's words"""
 
 
 def judge_import(ref: PackageRef, lookup: Lookup, snapshot: Snapshot | None) -> Lookup:
     """The verdict on a ref, given the verdict on its name.
 
     Changes it for guessed Python imports only, and only to UNKNOWN, reason ``no-mapping``:
-    where the name is absent but a usual variant of it is registered, where the name is a
-    decoy for another package, and where no distribution could be called so. Variants are
-    looked for in the snapshot; without one, none is found.
+    where the name is absent but a usual variant of it is registered, or a popular package has
+    all its words in its name; where the name is a decoy for another package; and where no
+    distribution could be called so. Both are looked for in the snapshot; without one, none is
+    found.
     """
     if not _guessed(ref):
         return lookup
@@ -35,6 +42,10 @@ def judge_import(ref: PackageRef, lookup: Lookup, snapshot: Snapshot | None) -> 
                 return _unmapped(
                     lookup, f"import {top}: no package of that name, but {variant} is registered"
                 )
+        if (popular := namesake(top, snapshot)) is not None:
+            return _unmapped(
+                lookup, f"import {top}: no package of that name, but {popular} is popular"
+            )
     return lookup
 
 
@@ -47,6 +58,30 @@ def variants(module: str) -> list[str]:
         f"python{joined}", joined,
     )  # fmt: skip
     return [form for form in dict.fromkeys(forms) if form != name]
+
+
+def namesake(module: str, snapshot: Snapshot) -> str | None:
+    """The most popular real name that has all words of the module's among its own; None for none.
+
+    ``crispy_forms``: django-crispy-forms; ``pythonjsonlogger``: python-json-logger. A module
+    that says a word twice has none: it is a model's stammer.
+    """
+    words = canonical_name(Ecosystem.PYPI, module).split("-")
+    if len(set(words)) < len(words):
+        return None
+    rivals = _by_word(snapshot).get(words[0], ())
+    return next((name for name, others in rivals if others.issuperset(words)), None)
+
+
+@lru_cache(maxsize=len(Ecosystem))
+def _by_word(snapshot: Snapshot) -> Mapping[str, Sequence[tuple[str, frozenset[str]]]]:
+    """Word to the popular names that have it, best first; a name run together is a word too."""
+    found: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
+    for name in snapshot.popular(POPULAR):
+        words = frozenset((*name.split("-"), name.replace("-", "")))
+        for word in words:
+            found[word].append((name, words))
+    return found
 
 
 def _guessed(ref: PackageRef) -> bool:

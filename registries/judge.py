@@ -27,11 +27,12 @@ from ghostbust.records import (
 )
 from ghostbust.registries.age import AgeRule
 from ghostbust.registries.asking import LiveLookups, LookupCache
+from ghostbust.registries.builtins import builtin_names
 from ghostbust.registries.history import snapshot_as_of, snapshot_paths
 from ghostbust.registries.import_guess import judge_import
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.name_lists import RANKED
-from ghostbust.registries.names import canonical_name
+from ghostbust.registries.names import canonical_name, plain_test
 from ghostbust.registries.rules import settle_name, settle_ref
 from ghostbust.registries.snapshot import Snapshot
 
@@ -105,23 +106,21 @@ class Judge:
         A registry that can't be asked gives UNKNOWN, reason ``unreachable``. Raises
         SnapshotError in snapshot mode where the ecosystem has no snapshot.
         """
-        canonical = {name: canonical_name(ecosystem, name) for name in names}
-        verdicts: dict[str, Lookup] = {}
-        to_ask: list[str] = []
-        for name in dict.fromkeys(canonical.values()):
-            verdict = settle_name(ecosystem, name, utc_now()) or self._from_snapshot(
-                ecosystem, name
-            )
-            if verdict is None:
-                to_ask.append(name)
-            else:
-                verdicts[name] = verdict
-        if self._live is not None and to_ask:
-            for name, verdict in self._live.look_up(ecosystem, to_ask).items():
-                verdicts[name] = self._with_summary(verdict)
-        if self._age is not None or ecosystem is Ecosystem.NPM:
-            verdicts = {name: self._final(verdict) for name, verdict in verdicts.items()}
-        return {name: verdicts[canonical[name]] for name in canonical}
+        distinct = dict.fromkeys(names)
+        is_plain, builtin = plain_test(ecosystem), builtin_names(ecosystem)
+        wanted = [name for name in distinct if is_plain(name) and name not in builtin]
+        if len(wanted) == len(distinct):
+            return self._finished(ecosystem, self._look_up(ecosystem, wanted))
+        easy, now = set(wanted), utc_now()
+        canonical = {n: n if n in easy else canonical_name(ecosystem, n) for n in distinct}
+        settled = {
+            name: verdict
+            for name in canonical.values()
+            if name not in easy and (verdict := settle_name(ecosystem, name, now))
+        }
+        unsettled = [name for name in dict.fromkeys(canonical.values()) if name not in settled]
+        verdicts = self._finished(ecosystem, settled | self._look_up(ecosystem, unsettled))
+        return {name: verdicts[canonical[name]] for name in distinct}
 
     def origin(self, ecosystem: Ecosystem, name: str) -> Origin:
         """Who published a registered name, and when first, asked now.
@@ -134,7 +133,8 @@ class Judge:
 
     def refs(self, refs: Sequence[PackageRef]) -> list[Judged]:
         """Each ref with its verdict, in the order given; a name is looked up once."""
-        settled = [settle_ref(ref, utc_now()) for ref in refs]
+        now = utc_now()
+        settled = [settle_ref(ref, now) for ref in refs]
         pairs = list(zip(refs, settled, strict=True))
         found = {
             ecosystem: self.names(
@@ -153,20 +153,36 @@ class Judge:
             for ref, s in pairs
         ]
 
-    def _from_snapshot(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        """What the snapshot says; None where the live registry has to be asked instead."""
+    def _look_up(self, ecosystem: Ecosystem, names: Sequence[str]) -> dict[str, Lookup]:
+        """The verdict on each canonical name that isn't built in, by the mode's sources."""
         snapshot = self.snapshots.get(ecosystem)
         if self._live is None:
-            if snapshot is None:
+            if snapshot is None and names:
                 raise SnapshotError(
                     f"there is no {ecosystem} snapshot{self._of_that_day}; build one with"
                     " `ghostbust registry build`"
                 )
-            return snapshot.look_up(name)
-        if self.mode is Mode.LIVE or snapshot is None:
-            return None
-        lookup = snapshot.look_up(name)
-        return None if lookup.verdict is Verdict.UNKNOWN else lookup
+            found = snapshot.look_up_all(names) if snapshot else ()
+            return dict(zip(names, found, strict=True))
+        known: dict[str, Lookup] = {}
+        if self.mode is Mode.AUTO and snapshot is not None:
+            known = {
+                lookup.name: lookup
+                for lookup in snapshot.look_up_all(names)
+                if lookup.verdict is not Verdict.UNKNOWN
+            }
+        if to_ask := [name for name in names if name not in known]:
+            for name, lookup in self._live.look_up(ecosystem, to_ask).items():
+                known[name] = self._with_summary(lookup)
+        return {name: known[name] for name in names}
+
+    def _finished(self, ecosystem: Ecosystem, verdicts: dict[str, Lookup]) -> dict[str, Lookup]:
+        """The verdicts by what else is known; at no cost where nothing is."""
+        if self._age is None and (
+            ecosystem is not Ecosystem.NPM or all(map(str.islower, verdicts))
+        ):
+            return verdicts
+        return {name: self._final(lookup) for name, lookup in verdicts.items()}
 
     def _final(self, lookup: Lookup) -> Lookup:
         """The verdict by what else is known: npm's old capitals, and the age of the model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from packageurl import PackageURL
 from packaging.utils import InvalidName, canonicalize_name
@@ -14,6 +15,20 @@ NPM_NAME_LENGTH = 214
 _NPM_PART = r"[A-Za-z0-9!~*'()_.-]+"
 _CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _NPM_NAME = re.compile(rf"(?:@{_NPM_PART}/)?{_NPM_PART}")
+# Spelled so that nothing need be done to it, as nearly all names are that get here.
+_PLAIN = {
+    Ecosystem.PYPI: re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
+    Ecosystem.NPM: re.compile(r"(?:@[a-z0-9-]{1,80}/)?[a-z0-9-]{1,80}").fullmatch,
+}
+
+
+def plain_test(ecosystem: Ecosystem) -> Callable[[str], object]:
+    """A quick test that is true of most names, and only of valid ones in canonical form."""
+    return _PLAIN.get(ecosystem, _never)
+
+
+def _never(_name: str) -> None:
+    """The quick test of an ecosystem that has none."""
 
 
 def canonical_name(ecosystem: Ecosystem, name: str) -> str:

@@ -9,7 +9,7 @@ import typer
 import ghostbust
 from ghostbust.cli.adapters import adapters
 from ghostbust.cli.bench import bench
-from ghostbust.cli.check import check
+from ghostbust.cli.check import CheckCommand, check
 from ghostbust.cli.daemon import daemon
 from ghostbust.cli.dashboard import dashboard
 from ghostbust.cli.demo import demo
@@ -18,6 +18,7 @@ from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.extract import extract
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
+from ghostbust.cli.registry_imports import imports
 from ghostbust.cli.registry_recheck import recheck
 from ghostbust.cli.rounds import round_
 from ghostbust.cli.sweep import sweep
@@ -54,10 +55,11 @@ app.command("round")(round_)
 app.add_typer(adapters)
 app.command()(daemon)
 app.command()(dashboard)
-app.command()(check)
+app.command(cls=CheckCommand)(check)
 app.command()(extract)
 registry.command()(diff)
 registry.command()(recheck)
+registry.command()(imports)
 app.add_typer(registry)
 app.add_typer(bench)
 app.command()(doctor)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ghostbust.cli.bench_audit import audit
+from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
@@ -21,6 +23,10 @@ bench = typer.Typer(name="bench", help="How well ghostbust's own parts do.")
 @bench.callback(invoke_without_command=True)
 def _group(context: typer.Context) -> None:
     help_if_bare(context)
+
+
+bench.command()(audit)
+bench.command()(truth)
 
 
 @bench.command()

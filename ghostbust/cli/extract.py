@@ -68,7 +68,7 @@ def _is_builtin_import(ref: PackageRef) -> bool:
 
 def _entry(ref: PackageRef) -> dict[str, object]:
     """One line of the JSON output."""
-    from ghostbust.cli.sources import purl_of
+    from ghostbust.cli.names import purl_of
 
     return {
         "ecosystem": ref.ecosystem,

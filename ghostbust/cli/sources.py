@@ -1,4 +1,4 @@
-"""Where package names to look at come from: arguments, files, standard input.
+"""Texts that name packages: files, standard input, a command, and the refs in each.
 
 A file is read by what its name says (``extractors.manifests``), else as a list of names, else as
 a text to extract from. A dependency file must be sound: here a part that can't be read would be
@@ -11,26 +11,37 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
-from packageurl import PackageURL
-from packaging.requirements import InvalidRequirement, Requirement
-
+from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
 from ghostbust.extractors.install_tools import INDEX_OPTIONS
+from ghostbust.extractors.literals import Entry, read_object
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file
 from ghostbust.extractors.notebook import is_notebook
 from ghostbust.extractors.package_json import GROUPS
+from ghostbust.extractors.package_names import is_placeholder, scan_name
 from ghostbust.extractors.requirement_lines import requirement_lines
-from ghostbust.records import ASKED, Ecosystem, Flag, PackageRef, RefKind
-from ghostbust.registries.names import canonical_name, is_valid_name, purl
+from ghostbust.records import Ecosystem, Flag, PackageRef
+from ghostbust.registries.names import canonical_name
 
 STDIN = "-"
 _LIST_SUFFIXES = (".txt", ".in")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
-_ECOSYSTEMS = ", ".join(ASKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text and the packages that it names; no built-in imports."""
+
+    refs: list[PackageRef]
+    """in the order of the text, with spans in it"""
+    text: str
+    path: str | None = None
+    """as the user gave it, ``-`` for standard input; None for what came as an argument"""
 
 
 def read_text(source: str) -> str:
@@ -42,30 +53,65 @@ def read_text(source: str) -> str:
         return sys.stdin.buffer.read().decode("utf-8", "replace")
     try:
         return Path(source).read_bytes().decode("utf-8", "replace")
-    except OSError as exc:
-        raise UsageError(f"{source}: can't be read ({exc.strerror})") from exc
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        raise UsageError(f"{source}: can't be read ({why})") from exc
 
 
-def refs_in(source: str) -> list[PackageRef]:
-    """The packages that a file, or standard input, names; no built-in imports.
+def source_of_name(spec: str) -> Source:
+    """A single name, as `ref_of` reads it. Raises UsageError."""
+    ref = ref_of(spec)
+    return Source([] if ref is None else [ref], spec)
+
+
+def source_of_command(command: str) -> Source:
+    """A shell command, and the packages that it would install.
+
+    Names such as ``foo`` are no placeholders here: somebody asks about this very command.
+    """
+    found = extract(_without_placeholders(command), language=Language.SHELL)
+    refs = []
+    for ref in found:
+        raw = command[ref.start : ref.end]
+        name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
+        refs.append(replace(ref, raw=raw, name=name))
+    return Source(refs, command)
+
+
+def _without_placeholders(command: str) -> str:
+    """The command with another name, of the same length, in the place of each placeholder."""
+    words = ["".join(letters) for _, letters in groupby(command, str.isspace)]
+    for at, word in enumerate(words):
+        length = scan_name(word, Ecosystem.NPM)
+        if length and is_placeholder(word[:length]):
+            words[at] = "q" * length + word[length:]
+    return "".join(words)
+
+
+def read_source(source: str) -> Source:
+    """A file, or standard input for ``-``, with the packages that it names.
 
     Raises UsageError for a file that can't be read, or not as what its name says.
     """
-    path = Path(source)
     label = label_of_file(source)
-    if path.suffix in _UNREAD_SUFFIXES and label not in MANIFESTS:
+    suffix = Path(source).suffix
+    if suffix in _UNREAD_SUFFIXES and label not in MANIFESTS:
         raise UsageError(
-            f"{source}: such {path.suffix} files aren't read; give a requirements file, a"
+            f"{source}: such {suffix} files aren't read; give a requirements file, a"
             " pyproject.toml, a package.json or a text"
         )
     text = read_text(source)
+    return Source(_refs(source, label, text), text, source)
+
+
+def _refs(source: str, label: str, text: str) -> list[PackageRef]:
     if label == "requirements.txt":
-        return list(_requirement_lines(source, text))
-    if source == STDIN or path.suffix in _LIST_SUFFIXES:
+        return list(_requirements(source, text))
+    if source == STDIN or Path(source).suffix in _LIST_SUFFIXES:
         label = "package.json" if text.lstrip("\ufeff \t\r\n").startswith("{") else ""
         if not label:
             try:
-                return list(_requirement_lines(source, text))
+                return list(_requirements(source, text))
             except UsageError:
                 pass  # no list of names, so a text with names in it
         elif is_notebook(text):
@@ -74,75 +120,25 @@ def refs_in(source: str) -> list[PackageRef]:
     return [ref for ref in extract(text, filename=label or source) if not ref.builtin]
 
 
-def refs_of_command(command: str) -> list[PackageRef]:
-    """The packages that a shell command would install."""
-    return extract(command, language=Language.SHELL)
-
-
-def ref_of(spec: str) -> PackageRef | None:
-    """The package that a name stands for; None for one that doesn't come from a registry.
-
-    ``requests``, ``requests[socks]>=2``, ``left-pad@npm``, ``@scope/name``, ``pkg:npm/left-pad``.
-    Raises UsageError for anything else.
-    """
-    spec = spec.strip()
-    if spec.startswith("pkg:"):
-        return _purl_ref(spec)
-    name, _, ecosystem = spec.rpartition("@")
-    if name and ecosystem in ASKED:
-        return _ref(Ecosystem(ecosystem), name)
-    if spec.startswith("@") and not name:
-        return _ref(Ecosystem.NPM, spec)
-    unclear = f"{spec!r} is no package name; write requests, or left-pad@npm ({_ECOSYSTEMS})"
-    try:
-        requirement = Requirement(spec)
-    except InvalidRequirement as exc:
-        raise UsageError(unclear) from exc
-    if requirement.url is None:
-        return _ref(Ecosystem.PYPI, requirement.name)
-    if ":" not in requirement.url:  # ``name@word``, which packaging takes for an address
-        raise UsageError(unclear)
-    return None
-
-
-def purl_of(ref: PackageRef) -> str | None:
-    """The package's identity; None for a built-in module, an unmapped import, no valid name."""
-    if ref.builtin or ref.name is None or not is_valid_name(ref.ecosystem, ref.name):
-        return None
-    return purl(ref.ecosystem, ref.name)
-
-
-def _ref(ecosystem: Ecosystem, name: str) -> PackageRef:
-    canonical = canonical_name(ecosystem, name)
-    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical)
-
-
-def _purl_ref(text: str) -> PackageRef:
-    try:
-        package = PackageURL.from_string(text)
-        ecosystem = next(asked for asked in ASKED if asked == package.type)
-    except (ValueError, StopIteration) as exc:
-        raise UsageError(f"{text!r} is no purl of {_ECOSYSTEMS}") from exc
-    scope = f"{package.namespace}/" if package.namespace else ""
-    return _ref(ecosystem, scope + package.name)
-
-
-def _requirement_lines(source: str, text: str) -> Iterator[PackageRef]:
+def _requirements(source: str, text: str) -> Iterator[PackageRef]:
     """The names in lines as pip reads them; ``name@npm`` too. Raises UsageError."""
     lines = list(requirement_lines(text))
     private = any(line.option in INDEX_OPTIONS[Ecosystem.PYPI] for line in lines)
+    flags = frozenset({Flag.PRIVATE_INDEX} if private else ())
     for line in lines:
         if line.option or line.is_elsewhere:
             continue
+        words = line.words
         try:
-            ref = ref_of(line.words.value.partition(" --")[0])
+            ref = ref_of(words.value.partition(" --")[0])
         except UsageError as exc:
             raise UsageError(f"{source}, line {line.number}: {exc}") from exc
         if ref is not None:
-            start = max(line.words.value.find(ref.raw), 0)  # a purl writes it in another way
-            place = line.words.at[start]
-            flags = frozenset({Flag.PRIVATE_INDEX} if private else ())
-            yield replace(ref, start=place, end=place + len(ref.raw), flags=flags)
+            at = words.value.find(ref.raw)
+            span = words.span(at, at + len(ref.raw)) if at >= 0 else None
+            # a purl, or a name on two lines, is written in another way: all of it, then
+            start, end = span or (words.at[0], words.at[-1] + 1)
+            yield replace(ref, raw=text[start:end], start=start, end=end, flags=flags)
 
 
 def _check_syntax(source: str, label: str, text: str) -> None:
@@ -152,10 +148,29 @@ def _check_syntax(source: str, label: str, text: str) -> None:
         if label in ("pyproject.toml", "pipfile"):
             tomllib.loads(text)
         elif label == "package.json":
-            manifest = json.loads(text)
-            groups = [manifest.get(group, {}) for group in GROUPS if isinstance(manifest, dict)]
-            if not all(isinstance(group, dict) for group in groups):
-                raise UsageError(f"{source}: its dependencies aren't objects of names and versions")
-    except ValueError as exc:
+            _check_package_json(source, text)
+    except (ValueError, RecursionError) as exc:
         kind = "JSON" if label == "package.json" else "TOML"
         raise UsageError(f"{source}: isn't valid {kind} ({exc})") from exc
+
+
+def _check_package_json(source: str, text: str) -> None:
+    manifest = json.loads(text)
+    if not isinstance(manifest, dict):
+        raise UsageError(f"{source}: isn't a JSON object")
+    groups = [manifest.get(group, {}) for group in GROUPS]
+    if not all(isinstance(group, dict) for group in groups):
+        raise UsageError(f"{source}: its dependencies aren't objects of names and versions")
+    for entry in read_object(text):
+        if len(entry.path) == 2 and entry.path[0].value in GROUPS and _is_escaped(entry):
+            raise UsageError(
+                f"{source}: has escapes in the dependency {entry.path[1].value!r}; write it plainly"
+            )
+
+
+def _is_escaped(entry: Entry) -> bool:
+    """True for a dependency whose name isn't in one piece in the text, so that none is found."""
+    key = entry.path[1]
+    wanted = entry.value.placed() if entry.value else None
+    parts = [key, wanted] if wanted and wanted.value.startswith("npm:") else [key]
+    return any(part.value and part.span(0, len(part.value)) is None for part in parts)

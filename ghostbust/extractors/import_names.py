@@ -1,8 +1,10 @@
-"""Which distribution provides an imported module, from a curated table.
+"""Which distribution provides an imported module, from two tables.
 
-The table (``ghostbust/data/import_names.tsv``) holds the cases in which the two names differ,
-and namespaces that many distributions share. A module that isn't in it usually has a
-distribution of its own name, but that is a guess which only a registry can confirm.
+``ghostbust/data/import_names.tsv`` is written by hand, ``import_facts.tsv`` made by
+``ghostbust registry imports`` of wheels and installed metadata; the first comes before the second.
+They hold the cases in which the two names differ, and namespaces that many distributions share.
+A module that is in neither usually has a distribution of its own name, but that is a guess which
+only a registry can confirm.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def is_namespace(dotted_import: str) -> bool:
 
 def _entry(dotted: str) -> str | None:
     parts = dotted.split(".")
-    table = _table()
+    table = known_modules()
     for count in range(len(parts), 0, -1):
         found = table.get(".".join(parts[:count]))
         if found is not None:
@@ -38,8 +40,11 @@ def _entry(dotted: str) -> str | None:
 
 
 @cache
-def _table() -> Mapping[str, str]:
+def known_modules() -> Mapping[str, str]:
     """Distribution by dotted import name; the empty text marks a shared namespace."""
-    source = files("ghostbust.data").joinpath("import_names.tsv").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in source.splitlines() if line and not line.startswith("#"))
-    return MappingProxyType({row[0]: row[1] for row in rows})
+    found: dict[str, str] = {}
+    for name in ("import_facts.tsv", "import_names.tsv"):
+        text = files("ghostbust.data").joinpath(name).read_text(encoding="utf-8")
+        rows = (line.split("\t") for line in text.splitlines() if line and line[0] != "#")
+        found |= {row[0]: row[1] for row in rows}
+    return MappingProxyType(found)

@@ -56,7 +56,11 @@ def test_the_document(run: Run) -> None:
         "source": "snapshot:2026-11-23",
         "looked_up_at": "2026-11-23T00:00:00+00:00",
         "nearest": [],
+        "file": None,
+        "line": None,
+        "column": None,
     }
+    assert told["unknown_share"] == 0
     assert (absent["verdict"], absent["nearest"][0]) == ("ABSENT", "requests")
     assert scoped["purl"] == "pkg:npm/%40types/node"
     assert (decoy["verdict"], decoy["reason"]) == ("SUSPECT", "decoy")
@@ -97,6 +101,111 @@ def test_files_and_names_together_each_name_once(run: Run, tmp_path: Path) -> No
                  "-f", tmp_path / "package.json", "--json", "--registry", "snapshot")  # fmt: skip
     names = [entry["name"] for entry in json.loads(result.stdout)["results"]]
     assert (result.exit_code, names) == (0, ["requests", "flask", "left-pad"])
+
+
+@pytest.fixture
+def project(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of every `run`, with three files that name packages."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "requirements.txt").write_text(f"# ours\nrequests\n{ABSENT}==1\n")
+    (folder / "package.json").write_text('{"dependencies": {"left-pad": "^1"}}')
+    (folder / "answer.md").write_text("Hi!\n\n`pip install flask`\n")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def checked(result: Result) -> list[str]:
+    return [entry["name"] for entry in json.loads(result.stdout)["results"]]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["-f", "requirements.txt", "package.json", "answer.md", "--json"],
+        ["--json", "--file", "requirements.txt", "package.json", "-f", "answer.md"],
+        ["-f", "requirements.txt", "--json", "--file=package.json", "-f", "answer.md"],
+    ],
+)
+def test_one_f_takes_several_files(run: Run, project: Path, files: list[str]) -> None:
+    result = run("check", "six", *files, "--registry", "snapshot")
+    assert checked(result) == ["six", "requests", ABSENT, "left-pad", "flask"]
+
+
+@pytest.mark.usefixtures("project")
+def test_names_stand_before_f_or_behind_two_dashes(run: Run) -> None:
+    result = run("check", "-f", "answer.md", "--json", "--registry", "snapshot", "--", "six")
+    assert checked(result) == ["six", "flask"]
+    result = run("check", "-f", "answer.md", "six", "--registry", "snapshot")
+    assert result.exit_code == 2
+    assert "six: can't be read" in result.stderr
+
+
+@pytest.mark.usefixtures("project")
+def test_standard_input_may_be_one_of_the_files(run: Run) -> None:
+    result = run("check", "--json", "-f", "answer.md", "-", "--registry", "snapshot", stdin="six")
+    assert checked(result) == ["flask", "six"]
+
+
+@pytest.mark.usefixtures("project")
+def test_sarif(run: Run) -> None:
+    result = run("check", "-f", "requirements.txt", "--format", "sarif", "--registry", "snapshot")
+    log = json.loads(result.stdout)
+    (found,) = log["runs"][0]["results"]
+    location = found["locations"][0]["physicalLocation"]
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert location["artifactLocation"]["uri"] == "requirements.txt"
+    assert (location["region"]["startLine"], location["region"]["startColumn"]) == (3, 1)
+
+
+@pytest.mark.usefixtures("project")
+def test_github(run: Run) -> None:
+    result = run("check", "-f", "requirements.txt", "--format", "github", "--registry", "snapshot")
+    assert result.exit_code == 1
+    (line,) = result.stdout.splitlines()
+    assert line.startswith("::error title=Package doesn't exist,file=requirements.txt,line=3,")
+
+
+def test_format_json_is_json(run: Run) -> None:
+    said = [
+        run("check", "requests", "--registry", "snapshot", *option).stdout
+        for option in (["--json"], ["--format", "json"], ["--json", "--format", "json"])
+    ]
+    assert said[0] == said[1] == said[2]
+    result = run("check", "requests", "--json", "--format", "sarif")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_the_counts_stand_below_the_table(run: Run) -> None:
+    stdin = "```python\nimport numpy, google.cloud.invented\n```\n"
+    result = run("check", "-", "--registry", "snapshot", stdin=stdin)
+    assert result.stdout.splitlines()[-1] == (
+        "2 names: 1 REAL, 1 UNKNOWN (50.0%); 1 of 2 imports can't be tied to a distribution"
+    )
+
+
+@pytest.mark.usefixtures("project")
+def test_a_checked_folder_cannot_vouch_for_its_own_names(run: Run, home: Path) -> None:
+    settings = f'[check]\nallow = ["{ABSENT}"]\n'
+    Path("ghostbust.toml").write_text(settings)
+    command = ["check", "-f", "requirements.txt", "--registry", "snapshot"]
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "ghostbust.toml isn't heard" in result.stderr
+    home.mkdir()
+    (home / "ghostbust.toml").write_text(settings)
+    assert run(*command).exit_code == 0
+    (home / "ghostbust.toml").unlink()
+    assert run(*command, "--config", "ghostbust.toml").exit_code == 0
+
+
+def test_names_of_a_private_scope_are_asked_of_nobody(run: Run, home: Path, index: Any) -> None:
+    home.mkdir()
+    (home / "ghostbust.toml").write_text('[check]\nprivate = ["@acme", "acme-*"]\n')
+    result = run("check", "@acme/ui", "acme-core", "--registry", "live", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, index.asked) == (0, [])
+    assert [entry["reason"] for entry in told["results"]] == ["private-scope"] * 2
 
 
 def test_a_verdict_comes_before_an_unknown_on_the_same_name(run: Run, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.records import Ecosystem, PackageRef, RefKind, SuspectReason, Verdict
-from ghostbust.registries.import_guess import judge_import, variants
+from ghostbust.registries.import_guess import judge_import, namesake, variants
 from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
 
@@ -19,6 +19,10 @@ def snapshot(tmp_path: Path) -> Snapshot:
         NameRow("python-magic"),
         NameRow("pyfoobar"),
         NameRow("requests"),
+        NameRow("django-crispy-forms", 1),
+        NameRow("crispy-forms-for-others", 2),
+        NameRow("python-json-logger", 3),
+        NameRow("odd-forms", 4, SuspectReason.DECOY, "requests"),
         NameRow("bs4", 9, SuspectReason.DECOY, "beautifulsoup4"),
         NameRow("py-fake", None, SuspectReason.PLACEHOLDER),
     ]
@@ -44,6 +48,9 @@ def imported(module: str, name: str, kind: RefKind = RefKind.IMPORT) -> PackageR
         ("foo_bar", "foo-bar", Verdict.UNKNOWN, "no-mapping"),
         ("bs4", "bs4", Verdict.UNKNOWN, "no-mapping"),
         ("nothing_like_it", "nothing-like-it", Verdict.ABSENT, "not-registered"),
+        ("crispy_forms", "crispy-forms", Verdict.UNKNOWN, "no-mapping"),
+        ("pythonjsonlogger", "pythonjsonlogger", Verdict.UNKNOWN, "no-mapping"),
+        ("forms_forms", "forms-forms", Verdict.ABSENT, "not-registered"),
         ("fake", "fake", Verdict.ABSENT, "not-registered"),  # its variant is no real package
     ],
 )
@@ -81,3 +88,20 @@ def test_variants() -> None:
         "pythonfoobar", "foobar",
     ]  # fmt: skip
     assert "usb" not in variants("usb")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("crispy_forms", "django-crispy-forms"),  # the more popular one
+        ("forms_crispy", "django-crispy-forms"),
+        ("others", "crispy-forms-for-others"),
+        ("pythonjsonlogger", "python-json-logger"),
+        ("odd", None),  # no real package
+        ("crispy_requests", None),
+        ("requests", None),  # nobody downloads it here
+        ("forms_forms", None),
+    ],
+)
+def test_namesake(snapshot: Snapshot, module: str, name: str | None) -> None:
+    assert namesake(module, snapshot) == name

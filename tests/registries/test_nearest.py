@@ -10,12 +10,13 @@ import pytest
 from ghostbust.records import Ecosystem, SuspectReason
 from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.nearest import NearestNames
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot
 
 
 def nearest(folder: Path, *names: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> NearestNames:
     rows = [NameRow(name, rank) for rank, name in enumerate(names, start=1)]
-    rows += [NameRow("requestz", 99, SuspectReason.DECOY), NameRow("requesty")]
+    rows += [NameRow("requestz", 99, SuspectReason.PLACEHOLDER), NameRow("requesty")]
+    rows += [NameRow("sklearn", 98, SuspectReason.DECOY, "scikit-learn")]
     path = build_snapshot(
         rows, ecosystem=ecosystem, date=date(2026, 1, 2), complete=True, out_dir=folder
     )
@@ -27,20 +28,51 @@ def nearest(folder: Path, *names: str, ecosystem: Ecosystem = Ecosystem.PYPI) ->
     [
         ("reqeusts", ["requests"]),
         ("numpi", ["numpy"]),
-        ("umpy", []),  # another first letter
+        ("umpy", ["numpy"]),
+        ("nupmy", ["numpy"]),  # neighbours swapped
         ("flask-thing-for-everything", []),
+        ("python-flask", ["flask"]),
+        ("flask-tools", ["flask"]),
+        ("opencv", ["opencv-python"]),
+        ("python-opencv", ["opencv-python"]),
+        ("opencvpython", ["opencv-python"]),
+        ("sklearm", ["scikit-learn"]),  # near a decoy: what it stands in for
+        ("fla", []),  # so short a name is only one edit away
         ("", []),
+        ("---", []),
     ],
 )
 def test_of(tmp_path: Path, name: str, found: list[str]) -> None:
     """Neither suspects nor names that nobody downloads are offered."""
-    assert nearest(tmp_path, "requests", "numpy", "flask").of(name) == found
+    names = nearest(tmp_path, "requests", "numpy", "flask", "scikit-learn", "opencv-python")
+    assert names.of(name) == found
 
 
 def test_the_likest_come_first_and_no_more_than_asked_for(tmp_path: Path) -> None:
-    names = nearest(tmp_path, "flask-corse", "flask-cor", "flask-cors", "flask-cars", "flask")
-    found = names.of("flask-cors-", n=3)
-    assert (found[0], len(found)) == ("flask-cors", 3)
+    names = nearest(tmp_path, "flask-corze", "flask-cor", "flask-cors", "flask-core", "flask")
+    assert names.of("flask-corz", n=3) == ["flask-corze", "flask-cor", "flask-cors"]
+    assert names.of("flask-corz", n=1) == ["flask-corze"]
+
+
+def test_the_shipped_names_are_found_behind_typing_errors() -> None:
+    """One error in each of the 100 most downloaded names, of four kinds in turn."""
+    snapshot = Snapshot.load(find_snapshot(Ecosystem.PYPI))
+    names = NearestNames(snapshot)
+    found = 0
+    tried = 0
+    for number, name in enumerate(snapshot.popular(100)):
+        at = len(name) // 2
+        wrong = (
+            name[:at] + name[at + 1 :],
+            name[:at] + "q" + name[at:],
+            name[:at] + "q" + name[at + 1 :],
+            name[1] + name[0] + name[2:],
+        )[number % 4]
+        if wrong not in snapshot:
+            tried += 1
+            found += name in names.of(wrong)
+    assert tried > 60
+    assert found >= 0.97 * tried
 
 
 def test_a_name_is_not_its_own_neighbour(tmp_path: Path) -> None:
