@@ -173,6 +173,9 @@ def _readers(
     """The back-ends that read a block."""
     if block.kind is BlockKind.FENCE:
         label = _label(block.info)
+        if lists and lists.is_array(body):
+            yield lists
+            return
         by_content = language is Language.AUTO and not lists
         if manifest := manifest_of(label, block.info, before, body, by_content=by_content):
             yield MANIFESTS[manifest]

@@ -11,8 +11,14 @@ from dataclasses import dataclass, field
 from ghostbust.extractors.install_tools import INDEX_OPTIONS, PROGRAMS, Form, Takes, Tool
 from ghostbust.extractors.package_names import canonical, is_placeholder, read_requirement
 from ghostbust.extractors.placed import Placed
-from ghostbust.extractors.vocabulary import SENTENCE_WORDS, TOOL_WORDS, word_set
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.extractors.sentences import (
+    is_foreign,
+    is_of_sentence,
+    is_set_apart,
+    may_be_a_word,
+)
+from ghostbust.extractors.vocabulary import TOOL_WORDS, word_set
+from ghostbust.records import Flag, PackageRef, RefKind
 
 _INDEX_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_", "YARN_")
 _INDEX_SETTINGS = (
@@ -22,8 +28,10 @@ _INDEX_SETTINGS = (
 _REDIRECTS = word_set("> >> < 1> 2> &> 2>> 1>> == >= <= ~= != === @ ^")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _OPENING = "`\"'(=>"
-_LEADING = "`\"'*_("
-_CLOSING = "`\"'*.,;:)"
+_LEADING = "`\"'*_(“”„‘’‚«»‹›「『（【"
+_CLOSING = "`\"'*.,;:)“”‘’«»‹›」』）】"
+_UNCLOSED = "\"'"
+"""quotes that are still there where a script has been cut into words: nothing closes them"""
 _PROMPTS = "!%$>@"
 
 
@@ -37,6 +45,8 @@ class _Command:
     """of the next word to read"""
     private: bool
     """an option or variable names an index"""
+    cautious: bool = False
+    """it stands in a sentence whose words the vocabulary may lack"""
     replaced: bool = False
     """an option has said which packages it takes, so that positional words are none"""
     elsewhere: bool = False
@@ -56,12 +66,16 @@ def installs(
     front of the words has named an index.
     """
     indexed_from = next((i for i, w in enumerate(words) if names_index(w.value)), len(words))
+    foreign: bool | None = None  # told once for a line, which may hold many commands
     index = 0
     while index < len(words):
         command = _head(words, index, indexed=indexed or indexed_from < index)
         if command is None:
             index += 1
             continue
+        if prose and not is_set_apart(words, index):
+            foreign = is_foreign(words) if foreign is None else foreign
+            command.cautious = foreign
         _read(words, command, prose=prose)
         index = max(command.index, index + 1)
         if command.elsewhere:
@@ -101,7 +115,13 @@ def _head(words: Sequence[Placed], index: int, *, indexed: bool) -> _Command | N
 
 
 def _program(word: str) -> str:
-    """The program that a word calls, without its folder, marks around it and version."""
+    """The program that a word calls, without its folder, marks around it and version.
+
+    What stands in front of it without a blank in Chinese or Japanese, or in typographic quotes,
+    is left out too.
+    """
+    if not word.isascii():
+        word = word[max(i for i, char in enumerate(word) if not char.isascii()) + 1 :]
     for mark in _OPENING:
         word = word.rpartition(mark)[2]
     word = word.lstrip(_LEADING + _PROMPTS)
@@ -120,7 +140,7 @@ def _read(words: Sequence[Placed], command: _Command, *, prose: bool) -> None:
         elif _is_option(value):
             _skip_options(words, command)
             last = words[min(command.index, len(words)) - 1].value
-            if prose and last[-1:] in _CLOSING:
+            if prose and (last[-1:] in _CLOSING or not last.isascii()):
                 return
         elif value in _REDIRECTS:
             command.index += 2
@@ -143,6 +163,8 @@ def _is_over(words: Sequence[Placed], command: _Command, *, prose: bool) -> bool
     name, ends = _argument(words[command.index], command.tool, prose=prose)
     is_noun = takes is Takes.FIRST and words[command.index].value.lower() in TOOL_WORDS
     if prose and ((name is None and ends) or is_noun):
+        return True
+    if command.cautious and name is not None and _is_doubtful(words[command.index], name, command):
         return True
     command.positionals += 1
     wanted = not command.replaced and not (takes is Takes.BUT_FIRST and command.positionals == 1)
@@ -204,7 +226,7 @@ def _behind_brackets(words: Sequence[Placed], index: int) -> int:
 def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int, str] | None, bool]:
     """(the name in an argument or None, whether the command ends with or at this word)."""
     value = word.value
-    stripped = value.lstrip(_LEADING) if prose else value
+    stripped = value.lstrip(_LEADING if prose else _UNCLOSED)
     lead = len(value) - len(stripped)
     if prose and "(" in value[:lead]:
         return None, True
@@ -212,7 +234,7 @@ def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int,
     if requirement is None or not stripped.startswith(tool.prefix):
         return None, not _is_argument(stripped)
     ends = requirement.ends_sentence or _unbalanced(value[:lead], stripped[requirement.end :])
-    if prose and _is_of_sentence(requirement.name, stripped[requirement.end :], tool):
+    if prose and is_of_sentence(requirement.name, stripped[requirement.end :], tool.ecosystem):
         return None, True
     if is_placeholder(requirement.name) or _is_no_package(requirement.name, tool):
         return None, ends
@@ -220,14 +242,11 @@ def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int,
     return ((*span, requirement.name) if span else None), ends
 
 
-def _is_of_sentence(name: str, rest: str, tool: Tool) -> bool:
-    """True for a word that goes on with the sentence; not with a version, nor for Next.js."""
-    if rest.startswith(("@", "==", ">=", "~=")) or (tool.ecosystem, name) == (
-        Ecosystem.NPM,
-        "next",
-    ):
-        return False
-    return name.lower() in SENTENCE_WORDS
+def _is_doubtful(word: Placed, name: tuple[int, int, str], command: _Command) -> bool:
+    """True for a word that a sentence in another language may go on with."""
+    raw = name[2]
+    is_further = command.positionals > 0 or len(raw) == 1
+    return is_further and may_be_a_word(raw, word.value.partition(raw)[2])
 
 
 def _is_no_package(name: str, tool: Tool) -> bool:

@@ -6,6 +6,7 @@ that (``javascript_statements``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -30,6 +31,7 @@ _MARKS = tuple(
     ]
     + ["require(", "import("]
 )
+_COMMENT = re.compile(r"^[ \t]*/\*", re.M)
 _LONGEST_TO_MEND = 100_000
 _ENDINGS = ("'", '"', "')", '")', "`)", ")")
 
@@ -94,6 +96,10 @@ def _code(text: str, offset: int) -> Iterator[PackageRef]:
     """Refs of a text that is code as a whole, whether it is valid or not."""
     places = ByteOffsets(text)
     syntax = read(places.data)
+    if syntax.broken and (comment := _open_comment(text)) is not None:
+        text = text[:comment]
+        places = ByteOffsets(text)
+        syntax = read(places.data)
     for found in syntax.imports:
         yield from _import(text, found, places, offset)
     for row in syntax.lists:
@@ -105,6 +111,12 @@ def _code(text: str, offset: int) -> Iterator[PackageRef]:
         if start not in syntax.opaque:
             guarded = start in syntax.guarded
             yield from _piece(text, piece, offset, guarded=guarded, valid_only=False)
+
+
+def _open_comment(text: str) -> int | None:
+    """Offset of a comment that begins a line and that nothing closes; None where there is none."""
+    opened = _COMMENT.search(text, max(text.rfind("*/"), 0))
+    return opened.start() if opened else None
 
 
 def _piece(

@@ -26,7 +26,7 @@ _ALIAS_SCOPES = _ALIAS_FOLDERS | word_set(
     "interfaces ui db server client test tests std jsr repo domain infrastructure infra "
     "middleware packages"
 )
-_PLACEHOLDER_SCOPES = word_set("scope org company acme example myorg mycompany yourorg yourcompany")
+_PLACEHOLDER_SCOPES = word_set("scope org company example myorg mycompany yourorg yourcompany")
 _FILE_ENDINGS = tuple(
     word_set(
         ".css .scss .sass .less .styl .json .svg .png .jpg .jpeg .gif .webp .html .txt .md .wasm "

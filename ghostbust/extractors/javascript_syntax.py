@@ -86,6 +86,8 @@ class Syntax:
     """what only type checkers read"""
     caught: set[int] = field(default_factory=set)
     """starts of the calls of ``import`` that a ``.catch`` follows"""
+    awaited: int = -1
+    """end of the last ``export import x = require``; -1 for none"""
     broken: int = 0
     """bytes that the grammar couldn't place, at least 1 where it has errors; 0 for valid code"""
 
@@ -114,6 +116,10 @@ def read_as(data: bytes, grammar: Grammar) -> Syntax:
             _add_call(syntax, node)
         elif kind in _STATEMENTS:
             _add_statement(syntax, node)
+        elif kind == "import_alias":
+            _await_source(syntax, node)
+        elif kind == "parenthesized_expression":
+            _add_awaited(syntax, node)
         elif kind in _OPAQUE:
             syntax.opaque.add(node.start_byte, node.end_byte)
         elif kind in _TYPES:
@@ -148,8 +154,37 @@ def _add_statement(syntax: Syntax, node: Node) -> None:
     source = (clauses[0] if clauses else node).child_by_field_name("source")
     literal = _literal(source)
     if literal is not None:
+        if source is not None and _is_of_two(node, source):
+            return
         bare = node.children[1:2] == [source]
         syntax.imports.append(Import(literal, _is_of_types(node), optional=False, bare=bare))
+
+
+def _await_source(syntax: Syntax, alias: Node) -> None:
+    """Notes ``export import x = require``, which the grammar cuts off from its ``("x")``."""
+    if any(_text(part) == "require" for part in alias.named_children[-1:]):
+        syntax.awaited = alias.end_byte
+
+
+def _add_awaited(syntax: Syntax, brackets: Node) -> None:
+    """Adds the ``("x")`` of ``export import x = require("x")``."""
+    literal = _literal(next(iter(brackets.named_children), None))
+    if brackets.start_byte == syntax.awaited and literal is not None:
+        syntax.imports.append(Import(literal, types_only=False, optional=False, bare=False))
+
+
+def _is_of_two(statement: Node, source: Node) -> bool:
+    """True where the parser took a text from further down for the source.
+
+    ``import pandas as pd`` is none of JavaScript's, whatever the next line quotes.
+    """
+    if statement.start_point.row == source.start_point.row:
+        return False
+    parts = statement.children
+    faults = [part for part in parts if part.type == "ERROR"]
+    lasts = [part.children[-1] for part in faults[-1:] if part.children]
+    is_from = any(part.type == "from" for part in parts) or any(_text(e) == "from" for e in lasts)
+    return bool(faults) and not is_from
 
 
 def _add_call(syntax: Syntax, node: Node) -> None:
@@ -162,7 +197,7 @@ def _add_call(syntax: Syntax, node: Node) -> None:
         return
     if function.type == "member_expression":
         _note_catch(syntax, function)
-    if not _loads(function):
+    if not _loads(function) or any(child.type == "ERROR" for child in node.children):
         return
     first = (child for child in arguments.named_children if child.type != "comment")
     literal = _literal(next(first, None))

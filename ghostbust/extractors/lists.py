@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ghostbust.extractors.list_arrays import array_items
 from ghostbust.extractors.list_items import Item, read_item
 from ghostbust.extractors.list_tables import name_cells
 from ghostbust.extractors.package_names import canonical, is_placeholder
@@ -68,6 +69,8 @@ class ListExtractor:
 
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
         """LIST refs; see ``Extractor.find``. Lines that hold an install command have none."""
+        if listed := array_items(text, self.ecosystem):
+            return [self._ref(item, offset) for item in listed if self._is_package(item)]
         refs = self._in_tables(text, offset)
         bare: list[tuple[int, list[Item]]] = []
         introduced = True
@@ -97,9 +100,15 @@ class ListExtractor:
         return refs + self._settled(bare, offset, introduced=introduced)
 
     def is_bare_list(self, text: str) -> bool:
-        """True where every line that isn't blank is an item: a list in a code fence."""
+        """True for a list in a code fence: an array, or a text of which every line is an item."""
+        if self.is_array(text):
+            return True
         lines = [line for line in text.splitlines() if line.strip()]
         return bool(lines) and all(self._line(line) for line in lines)
+
+    def is_array(self, text: str) -> bool:
+        """True where ``text`` is nothing but an array of names, which no dependency file is."""
+        return bool(array_items(text, self.ecosystem))
 
     def _line(self, line: str) -> list[Item]:
         """Names in a line, with or without a bullet."""

@@ -76,8 +76,8 @@ def _words(text: str) -> list[str]:
 def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
     """Top-level names of the Python files that an answer says it creates.
 
-    Said by a fence's info string, by a comment that is just a file name, or by a line of prose
-    that speaks of creating or naming a file.
+    Said by a fence's info string, by a comment that is just a file name, by a heading, or by a
+    line of prose that speaks of creating or naming a file.
     """
     paths: set[str] = set()
     for block in blocks:
@@ -91,7 +91,8 @@ def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
         elif block.kind is BlockKind.PROSE:
             for line in body.splitlines():
                 said = _CREATING.intersection(word.lower() for word in _words(line))
-                if said or line.strip(_AROUND + " .") in _files_in(line):
+                is_title = line.startswith("#") or line.strip(_AROUND + " .") in _files_in(line)
+                if said or is_title:
                     paths.update(_files_in(line))
     return frozenset(name for path in paths for name in _module_names(path))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from unicodedata import east_asian_width
 
 from packaging.utils import canonicalize_name
 
@@ -118,8 +119,10 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
         return None
     if rest.startswith("["):
         extras, closed, rest = rest.partition("]")
-        if not closed or not _NAME.issuperset(extras[1:].replace(",", "").replace(" ", "")):
+        if not _NAME.issuperset(extras[1:].replace(",", "").replace(" ", "")):
             return None
+        if not closed:  # where the answer breaks off
+            return Requirement(word[:end], end, True)
     rest = rest.lstrip(" ") if rest.strip() else ""
     if rest and rest[0] in _OPERATORS and not _TRAILING.issuperset(rest):
         if rest in ("<", ">", "@") or _elsewhere(rest):
@@ -128,9 +131,19 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
         rest = rest[len(behind) :]
     if rest.startswith(("\\n", "\\r", "\\t", '\\"', "\\'")):
         return Requirement(word[:end], end, True)
+    if _goes_on_in_text(rest):
+        return Requirement(word[:end], end, True)
     if not _TRAILING.issuperset(rest):
         return None
     return Requirement(word[:end], end, not _ENDS_SENTENCE.isdisjoint(rest))
+
+
+def _goes_on_in_text(rest: str) -> bool:
+    """True for text that needs no blank in front of it: a mark of typography, or what is written
+    in wide characters (Chinese, Japanese, Korean). A Latin letter with an accent goes on with
+    the word instead."""
+    first = rest[:1]
+    return not (first.isascii() or (first.isalnum() and east_asian_width(first) not in "WF"))
 
 
 def _elsewhere(rest: str) -> bool:

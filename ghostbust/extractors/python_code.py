@@ -150,8 +150,9 @@ class _Reader:
                 yield from self._import(self._index(alias), alias.name, flags)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from self._import_from(node, node.module, flags)
-        elif isinstance(node, ast.Call) and _imports(node.func) and node.args:
-            name = node.args[0]
+        elif isinstance(node, ast.Call) and _imports(node.func):
+            named = (keyword.value for keyword in node.keywords if keyword.arg == "name")
+            name = next(iter(node.args), None) or next(named, None)
             if isinstance(name, ast.Constant) and isinstance(name.value, str):
                 yield from self._import(self._literal(name, name.value), name.value, flags)
         elif isinstance(node, (ast.List, ast.Tuple)):

@@ -16,6 +16,8 @@ from ghostbust.records import PackageRef
 
 _SETTING = word_set("export ENV ARG set setx")
 _REDIRECTIONS = word_set("> >> 1> 1>> tee -a")
+_SAYING = word_set("echo printf Write-Host Write-Output git gh")
+"""programs whose quoted texts are for people"""
 _SHELLS = word_set("sh bash zsh dash ksh RUN ssh sudo")
 
 
@@ -49,11 +51,13 @@ class ShellExtractor:
         for document in script.documents:
             yield from self._document(text, document)
 
-    def _quoted(self, text: str, words: Iterable[Placed]) -> Iterator[PackageRef]:
-        """What quoted texts hold as scripts of their own."""
+    def _quoted(self, text: str, words: Sequence[Placed]) -> Iterator[PackageRef]:
+        """What quoted texts hold as scripts of their own, or as prose where they are said."""
+        says = any(word.value in _SAYING for word in words[:3])
+        reader: Extractor = ProseExtractor() if says else self
         for word in words:
             if " " in word.value and (span := word.span(0, len(word.value))) is not None:
-                yield from self.find(text[slice(*span)], span[0])
+                yield from reader.find(text[slice(*span)], span[0])
 
     def _exec_forms(self, text: str) -> Iterator[PackageRef]:
         """Commands written as a list of strings."""

@@ -6,7 +6,8 @@ quotes. Hence this one. It follows POSIX quoting, comments, operators, line cont
 here-documents, with these liberties: a quote that isn't closed on its line (or on a line it
 continues to) is an ordinary character, since in broken scripts it would swallow the rest; a
 continuation may have blanks behind it and comment lines after it, as in a Dockerfile; the
-continuations of cmd and PowerShell count too; lines that can only be a tool's output are
+continuations of cmd and PowerShell count too, and so do their paths: a backslash in front of a
+letter or digit stands for itself; lines that can only be a tool's output are
 passed over.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
+from unicodedata import east_asian_width
 
 from ghostbust.extractors.placed import Placed, plain
 
@@ -24,7 +26,7 @@ _OUTPUT = (
     "WARNING: ", "[notice]", "npm notice", "npm WARN", "npm warn", "npm ERR!", "npm error",
     "ERROR: ", "Error: ", "error: ", "hint: ", "Collecting ", "Requirement ",
     "Successfully ", "Downloading ", "DEPRECATION: ", "ModuleNotFoundError", "ImportError",
-    "warning ", "REM ", "rem ", "::",
+    "warning ", "REM ", "rem ", "::", "yarn add v1.", "yarn install v1.", "yarn global v1.",
 )  # fmt: skip
 
 
@@ -52,13 +54,22 @@ def read_script(text: str) -> Script:
 
 
 def prose_words(text: str, start: int, end: int) -> list[Placed]:
-    """The words of ``text[start:end]`` between white space, quoting not looked at."""
+    """The words of ``text[start:end]`` between white space, quoting not looked at.
+
+    A word begins behind Chinese, Japanese or Korean too, which sets no blanks: ``运行pip``.
+    """
     words = []
     position = start
     for piece in text[start:end].split():
         position = text.index(piece, position)
-        words.append(plain(text, position, position + len(piece)))
+        cut = position
+        if not piece.isascii():
+            for place in range(position + 1, position + len(piece)):
+                if text[place].isascii() and east_asian_width(text[place - 1]) in "WF":
+                    words.append(plain(text, cut, place))
+                    cut = place
         position += len(piece)
+        words.append(plain(text, cut, position))
     return words
 
 
@@ -102,6 +113,8 @@ class _Reader:
         elif char in "'\"":
             self._quote(char)
         elif char == "\\" and self.position + 1 < len(self.text):
+            if self.text[self.position + 1].isalnum() or self.text[self.position + 1] in "._":
+                self._take(self.position)
             self._take(self.position + 1)
             self.position += 2
         else:

@@ -38,6 +38,82 @@ SENTENCE_WORDS = word_set(
     why works worked writes
     """
 )
+_ABOUT_COMMANDS = word_set(
+    """
+    behaves breaks bricks clones complains completes corrupts crashes deletes dies doesn't
+    errors exits finishes freezes gets hangs hung ignores installed keeps leaves lives loops
+    never outputs overwrites puts raises refuses removes reports respects returns returned
+    saves skips slows spits stalls starts succeeded succeeds terminates times triggers updates
+    updated verifies broke hurts matters reported seems
+    eats blocks followed completely daily entirely ever faster nightly occasionally often
+    partially quickly rarely regularly silently slower slowly sometimes weekly
+    """
+)
+"""verbs and adverbs that a sentence about a command goes on with: ``if npm install hangs``"""
+_EUROPEAN = word_set(
+    # German
+    """
+    ab aber alle als also am an auch auf aus bei beide bereits bevor bis da dabei dafür damit
+    danach dann darauf das dass davor dazu dem den denn der des die dies diese diesem diesen
+    dieser dieses durch ein eine einem einen einer einfach eines entweder erneut erst es falls
+    fehlt für funktioniert gegen genügt geht hat hier hilft ihr im in ins installieren
+    installiert installierst ist jetzt kann kannst klappt können läuft man mit müssen musst
+    nach neu nicht nichts noch nochmal nun nur ob oder ohne reicht schlägt sein sich sicher sie
+    sind so sollte solltest sondern sowie startet statt über um und unter vom von vor vorher warten
+    wenn werden wie wieder wird wirft wo wurde zu zuerst zum zur zusätzlich zwischen
+    """
+    # French
+    """
+    afin ainsi alors après au aussi aux avant avec ça car ce ceci cela ces cet cette chez comme
+    dans de depuis des donc dont du échoue elle en encore ensuite est et être exécutez fait
+    faut fonctionne installe ici il ils je la le les leur lorsque lui mais même ne ni nous on
+    ou où par pas pendant permet peut plus pour puis qu quand que qui renvoie sans sera si sinon
+    son sont sous suffit suivi sur tout tous un une va vers vient vos votre vous
+    """
+    # Spanish
+    """
+    además ahora al algo antes así aunque cada como con cuando cual de debe debería deberías
+    desde después donde durante e el ella en entonces entre es esa ese eso esta está este esto
+    falla funciona funcionará hasta hay la las le les lo los luego más mientras muy nada ni
+    no nuevamente o otra otro para pero por porque primero puede puedes que se según ser si
+    siempre sin sino sobre solo son su sus también tanto te tiene todo todos tras tu un una
+    unas uno unos usa ya y
+    """
+    # Portuguese
+    """
+    agora ainda além antes ao aos apenas após as até cada com como da das de depois deve dele
+    do dos e ela ele em enquanto então entre essa esse esta está este eu falha foi isso isto já
+    mais mas na nas nem no nos novamente num numa ou para pela pelo pode por porque pra primeiro
+    quando que se seguida sem ser seu sua são só sobre também tem toda todo todos um uma uns
+    você
+    """
+    # Italian
+    """
+    agli al alla alle allo anche ancora appena che ci come con cosa crea da dagli dal dalla dei
+    della delle dello deve di dopo dove e è ed esegui fallisce fino fra funziona gli i il in
+    insieme installa invece la le lo ma nel nella nelle né non o oppure per perché però più poi
+    prima può puoi quando questa questo quindi se sei senza si sia sono sopra su sul sulla tra tutti
+    tutto un una uno viene
+    """
+    # Dutch
+    """
+    aan achter al als alleen beide bij daarna dan dat de deze die dit door dus een eerst en er
+    faalt geen gebruik heb heeft het hier ik in is je kan kun maar met moet na naar niet nog nu
+    of om ook op opnieuw over te tegen tot totdat tussen uit uw van vanuit vervolgens via voor
+    voordat want wat werkt wordt zal zoals zodat zonder
+    """
+)
+"""function words of languages that answers come in, and verbs that follow a command in them;
+not those under which much-used packages stand: ``del``, ``ora``"""
+_ALSO_ENGLISH = word_set("am come den die door dove du he man me per plus son van was")
+FOREIGN_WORDS = frozenset(
+    word
+    for word in _EUROPEAN - SENTENCE_WORDS - _ABOUT_COMMANDS
+    if len(word) > 1 and word not in _ALSO_ENGLISH
+)
+"""words that show a sentence to be in another language than English"""
+PROSE_WORDS = SENTENCE_WORDS | _ABOUT_COMMANDS | _EUROPEAN
+"""words that end a command in a sentence, whichever of these languages it is in"""
 TOOL_WORDS = word_set(
     "tool tools utility utilities script scripts prefix flag flags cache runner package packages"
 )

@@ -12,15 +12,7 @@ from ghostbust.bench.extraction import Score, score
 CORPUS = Path(__file__).parents[1] / "assets" / "corpus"
 SNIPPETS = read_corpus(CORPUS)
 PRECISION, RECALL, NAMES = 0.99, 0.98, 0.98
-LATER = {"prose": "sentences in other languages behind a command are read as names"}
-"""groups that are not there yet, with what is missing"""
-GROUP_NAMES = ("python", "javascript", "shell", "list", "manifest", "prose", "mixed")
-GROUPS = [
-    pytest.param(group, marks=pytest.mark.xfail(reason=LATER[group], strict=False))
-    if group in LATER
-    else group
-    for group in GROUP_NAMES
-]
+GROUPS = ("python", "javascript", "shell", "list", "manifest", "prose", "mixed")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +58,6 @@ def test_the_corpus_is_large_and_varied() -> None:
     assert len(SNIPPETS) >= 600
     assert len({snippet.text for snippet in SNIPPETS}) == len(SNIPPETS)
     groups = {snippet.group for snippet in SNIPPETS}
-    assert groups == set(GROUP_NAMES)
+    assert groups == set(GROUPS)
     empty = [snippet for snippet in SNIPPETS if not snippet.expected]
     assert len(empty) >= 60, "too few answers without any package"

@@ -302,3 +302,14 @@ def test_no_input_breaks_it(parts: list[str]) -> None:
 )  # fmt: skip
 def test_long_or_deep_code_ends(code: str) -> None:
     assert [ref.raw for ref in found("import a from 'a1'\n" + code)] == ["a1"]
+
+
+@pytest.mark.parametrize("code", ["/* off\nimport a from 'b1'", "  /*\nconst a = require('b1')"])
+def test_a_comment_that_nothing_closes_holds_no_code(code: str) -> None:
+    refs = JavaScriptExtractor().find(f"/* x */ import p from 'a1'\n{code}", 0)
+    assert [ref.raw for ref in refs] == ["a1"]
+
+
+def test_a_glob_opens_no_comment() -> None:
+    code = "const a = 'src/**/*.js';\nconst b = require('a1')\nif ("
+    assert {ref.raw for ref in JavaScriptExtractor().find(code, 0)} == {"a1"}

@@ -26,6 +26,7 @@ def sources(code: str) -> list[str]:
         "import a = require('x')", "class A { b = require('x') }", "`${require('x')}`",
         "<A b={require('x')} />", "type A = import('x').B", "if (a) { require('x') }",
         "const a = <string>b; import('x')", "function f<T,>(a: T) { require('x') }",
+        "import {a, /* b, */ c} from 'x'", "import a from 'x'\n;[1, 2].map(f)",
         "@Dec() class A { constructor(private a: B) { require('x') } }",
     ],
 )  # fmt: skip
@@ -91,6 +92,18 @@ def test_types_only(code: str, expected: bool) -> None:
 def test_optional(code: str, expected: bool) -> None:
     (found,) = read(code.encode()).imports
     assert found.optional is expected
+
+
+def test_an_import_that_is_exported() -> None:
+    assert sources('export import a = require("x")') == ["x"]
+    assert sources('export import a = b.c;\n("x")') == []
+
+
+@pytest.mark.parametrize("line", ['print("hi")', 'x = "hi"', '"hi"', "def f():\n    'hi'"])
+def test_an_import_of_python_takes_no_text_from_further_down(line: str) -> None:
+    code = f"import pandas as pd\n{line}\nimport a from 'x'"
+    assert "hi" not in sources(code)
+    assert "hi" not in sources(f"import pandas as pd\n{line}\n")
 
 
 def test_bare_imports_are_those_that_other_languages_write_too() -> None:

@@ -92,3 +92,9 @@ def test_package_whose_name_ends_in_py_is_no_local_module() -> None:
     text = "Create a bot with the discord.py library:\n```python\nimport discord\n```"
     (ref,) = extract(text)
     assert ref.flags == frozenset()
+
+
+@pytest.mark.parametrize("line", ["## 2. `auth.py`", "### Step 3: `auth.py`", "`auth.py`:"])
+def test_a_heading_names_a_file(line: str) -> None:
+    text = f"{line}\n\n```python\nx = 1\n```\n\n```python\nfrom auth import x\n```"
+    assert Flag.LOCAL_MODULE in extract(text)[0].flags

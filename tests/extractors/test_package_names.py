@@ -43,7 +43,7 @@ def test_scan_name(word: str, ecosystem: Ecosystem, name: str) -> None:
     ("word", "name"),
     [
         ("requests[security]==2.*", "requests"),
-        ("requests[", None),
+        ("requests[", "requests"),
         ("requests[a](x)", None),
         ("requests ; os_name == 'nt'", "requests"),
         ("requests===1", "requests"),

@@ -8,6 +8,13 @@ from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 SCRIPTS = [
+    (r"venv\Scripts\pip.exe install a1", ["a1"]),
+    (r".venv\Scripts\python -m pip install a1", ["a1"]),
+    ('pip install "a1\npip install b1', ["a1", "b1"]),
+    ('pip install a1 "b1[extr', ["a1", "b1"]),
+    ("yarn add a1\nyarn add v1.22.19\n[1/4] Resolving", ["a1"]),
+    ('{ echo "pip install failed" >&2; }; bash -c "pip install a1"', ["a1"]),
+    ('echo "now run pip install a1 and go"', ["a1"]),
     ("pip install requests", ["requests"]),
     ("pip install requests numpy pandas", ["requests", "numpy", "pandas"]),
     ("pip3 install a1 && pip3.11 install b1; pip install c1 | tee log", ["a1", "b1", "c1"]),
