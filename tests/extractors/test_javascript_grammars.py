@@ -34,3 +34,10 @@ def test_no_grammar_is_loaded_before_there_is_code_to_read() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ended.stdout.split() == ["[]", "True"]
+
+
+def test_many_comments_that_nothing_closes_take_no_long() -> None:
+    code = "import a from 'x' /* y */\n" + "/* " * 100_000
+    tree = parse(code.encode(), Grammar.TSX)
+    assert tree.root_node.end_byte < 100
+    assert not tree.root_node.has_error
