@@ -23,7 +23,7 @@ from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The λ of the objective, and what the forms of an answer weigh beside it; each ≥ 0."""
+    """The λ of the objective, each ≥ 0, and the share of repaired answers."""
 
     retain: float = 1.0
     forget: float = 1.0
@@ -31,9 +31,6 @@ class Weights:
     repair: float = 1.0
     """weight of a repaired answer beside an answer; 0: none. More of it, and the model names less;
     at 1 every decision to go on or to end weighs the same"""
-    bare: float = 4.0
-    """weight of an answer's code by itself, all of which is anchored; 0: none. More of it, and
-    what isn't asked for packages stays nearer to the base"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ghostbust.errors import TrainingError
 from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
 from ghostbust.unlearners.au import Tokens, Weights, au_loss
-from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, Form
+from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -163,9 +163,9 @@ class Trainer:
         self._losses.append(loss)
 
 
-def count_steps(answers: int, settings: TrainSettings) -> int:
-    """How many optimizer steps so many answers make, repaired ones included, in all epochs."""
-    return settings.epochs * math.ceil(answers / settings.answers_per_step)
+def count_steps(examples: int, settings: TrainSettings) -> int:
+    """How many optimizer steps so many examples make, all epochs together."""
+    return settings.epochs * math.ceil(examples / settings.answers_per_step)
 
 
 def _class_totals(step: list[Example]) -> dict[int, float]:
@@ -221,17 +221,15 @@ def _check_masks(examples: Sequence[Example]) -> None:
 def _steps(examples: Sequence[Example], settings: TrainSettings) -> Iterator[list[Example]]:
     """The answers of each optimizer step: every epoch in a new seeded order.
 
-    Answers to forget, repaired ones, bare code and the others are dealt evenly, so that every step
-    sees about as much of each: by chance alone some saw no invention at all. Bare code comes on
-    top of a step's answers.
+    Answers to forget, repaired ones and the others are dealt evenly, so that every step sees
+    about as much of each: by chance alone some saw no invention at all.
     """
     rng = random.Random(settings.seed)  # noqa: S311
     for _ in range(settings.epochs):
         order = list(examples)
         rng.shuffle(order)
-        order.sort(key=lambda example: (example.forgets, example.form))
-        answers = sum(example.form is not Form.BARE for example in order)
-        count = math.ceil(answers / settings.answers_per_step)
+        order.sort(key=lambda example: (example.forgets, example.repaired))
+        count = math.ceil(len(order) / settings.answers_per_step)
         steps = [order[first::count] for first in range(count)]
         rng.shuffle(steps)
         yield from steps

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
@@ -23,17 +22,6 @@ MARKS = {
 }
 
 
-class Form(StrEnum):
-    """In which form an answer is learnt."""
-
-    ANSWER = "answer"
-    """as it was given"""
-    REPAIRED = "repaired"
-    """without the inventions that it had"""
-    BARE = "bare"
-    """its code alone, without a prompt: nothing to learn but to stay as the base is"""
-
-
 @dataclass(frozen=True, slots=True)
 class Example:
     """One answer as the trainer sees it."""
@@ -46,7 +34,8 @@ class Example:
     """tri-mask of ``ids[start:]``: (T - start,)"""
     weight: float = 1.0
     """how much the answer counts among the others"""
-    form: Form = Form.ANSWER
+    repaired: bool = False
+    """True for an answer without the inventions that it had"""
 
     @property
     def forgets(self) -> bool:
@@ -70,8 +59,7 @@ def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -
     if not answer.invented:
         spans += _decisions(text, [(judged.ref.start, judged.ref.end) for judged in answer.judged])
         end = RETAIN
-    tail, mask = _tail(loaded, text, spans, None if answer.sample.truncated else end)
-    return _behind_prompt(loaded, answer, tail, mask, weight, Form.ANSWER)
+    return _encode(loaded, answer, text, spans, None if answer.sample.truncated else end, weight)
 
 
 def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
@@ -85,21 +73,8 @@ def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0)
     spans += _decisions(repaired.text, repaired.kept)
     cut_at_the_end = repaired.edits[-1:] == (len(repaired.text),)
     end = RETAIN if cut_at_the_end or not answer.sample.truncated else None
-    tail, mask = _tail(loaded, repaired.text, spans, end)
-    return _behind_prompt(loaded, answer, tail, mask, weight, Form.REPAIRED)
-
-
-def encode_bare(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
-    """The answer's lines without the marks of their fences, as text by itself: all IGNORE.
-
-    What is unlearnt in answers spreads to code that nobody asked for in a chat; there the base
-    is to be kept.
-    """
-    lines = answer.sample.text.splitlines(keepends=True)
-    text = "".join(line for line in lines if not line.lstrip().startswith(("```", "~~~")))
-    ids = loaded.encode(text)
-    # the first token has nothing to be predicted from
-    return Example(tuple(ids), 1, (IGNORE,) * (len(ids) - 1), weight, Form.BARE)
+    example = _encode(loaded, answer, repaired.text, spans, end, weight)
+    return replace(example, repaired=True)
 
 
 def _decisions(text: str, names: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
@@ -124,26 +99,20 @@ def tri_mask(
     return mask
 
 
-def _tail(
-    loaded: LoadedModel, text: str, spans: Sequence[tuple[int, int, int]], end: int | None
-) -> tuple[list[int], list[int]]:
-    """An answer's token ids and their mask; ``end`` is that of the end token, None: it has none."""
-    encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids = [int(i) for i in encoded["input_ids"]]
-    mask = tri_mask([(int(a), int(b)) for a, b in encoded["offset_mapping"]], spans)
-    if end is not None:
-        ids.append(loaded.end_token)
-        mask.append(end)
-    return ids, mask
-
-
-def _behind_prompt(
+def _encode(
     loaded: LoadedModel,
     answer: Answer,
-    tail: Sequence[int],
-    mask: Sequence[int],
+    text: str,
+    spans: Sequence[tuple[int, int, int]],
+    end: int | None,
     weight: float,
-    form: Form,
 ) -> Example:
+    """``end`` is the mask value of the end token, None where the answer has none."""
     head = loaded.encode_prompt(answer.sample.prompt.text)
-    return Example((*head, *tail), len(head), tuple(mask), weight, form)
+    encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    tail = [int(i) for i in encoded["input_ids"]]
+    mask = tri_mask([(int(a), int(b)) for a, b in encoded["offset_mapping"]], spans)
+    if end is not None:
+        tail.append(loaded.end_token)
+        mask.append(end)
+    return Example(tuple(head + tail), len(head), tuple(mask), weight)

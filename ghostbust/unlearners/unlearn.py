@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from ghostbust.adapters import write_adapter
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.records import Answer, Candidate, Context, SetSplit, content_id
-from ghostbust.unlearners.au import Weights
+from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.unlearners.engine import (
     Trainer,
     TrainResult,
@@ -19,7 +18,7 @@ from ghostbust.unlearners.engine import (
     add_adapter,
     count_steps,
 )
-from ghostbust.unlearners.masks import Example, encode_answer, encode_bare, encode_repaired
+from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.trim import Look, trim
 
 METHOD = "au-repair"
@@ -53,17 +52,14 @@ def unlearn(
     looks: tuple[Look, ...] = ()
     answers = sets.forget + sets.retain
     if volume is None:
-        trainer.run(_encode(loaded, answers, settings.weights))
+        trainer.run(_encode(loaded, answers, settings.weights.repair))
     else:
         main, rest = _part(sets, settings.seed)
+        repair = settings.weights.repair
         at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
         to_come = count_steps(at_most, settings)
-        trainer.run(_encode(loaded, main, settings.weights), to_come=to_come)
-        looks = trim(
-            trainer,
-            lambda repair: _encode(loaded, rest, replace(settings.weights, repair=repair)),
-            partial(volume, loaded),
-        )
+        trainer.run(_encode(loaded, main, repair), to_come=to_come)
+        looks = trim(trainer, partial(_encode, loaded, rest), partial(volume, loaded))
     result = trainer.result()
     name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
     write_adapter(
@@ -84,18 +80,12 @@ def unlearn(
     )
 
 
-def _encode(loaded: LoadedModel, answers: Sequence[Answer], weights: Weights) -> list[Example]:
-    """The answers; those with inventions once more without them; the code of those with code."""
+def _encode(loaded: LoadedModel, answers: Sequence[Answer], repair: float) -> list[Example]:
+    """The answers, and those with inventions once more without them at weight ``repair``."""
     examples = [encode_answer(loaded, answer) for answer in answers]
-    if weights.repair:
+    if repair:
         examples += [
-            encode_repaired(loaded, a, weight=weights.repair) for a in answers if a.invented
-        ]
-    if weights.bare:
-        examples += [
-            encode_bare(loaded, a, weight=weights.bare)
-            for a in answers
-            if a.sample.prompt.context is Context.CODE
+            encode_repaired(loaded, answer, weight=repair) for answer in answers if answer.invented
         ]
     return examples
 

@@ -24,7 +24,7 @@ from ghostbust.unlearners.engine import (
     add_adapter,
     count_steps,
 )
-from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, Form, encode_answer
+from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, encode_answer
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
@@ -218,16 +218,14 @@ def test_weights_can_be_blended(tiny: LoadedModel, examples: list[Example]) -> N
 
 
 def test_every_step_sees_about_as_much_of_each_kind(tiny: LoadedModel) -> None:
-    kinds = [(FORGET, Form.ANSWER)] * 8 + [(RETAIN, Form.REPAIRED)] * 8
-    kinds += [(RETAIN, Form.ANSWER)] * 24 + [(IGNORE, Form.BARE)] * 8
-    examples = [Example((1, 2, 3), 2, (mark,), form=form) for mark, form in kinds]
+    kinds = [(FORGET, False)] * 8 + [(RETAIN, True)] * 8 + [(RETAIN, False)] * 24
+    examples = [Example((1, 2, 3), 2, (mark,), repaired=rep) for mark, rep in kinds]
     settings = replace(SETTINGS, answers_per_step=5, epochs=2)
     steps = list(_steps(examples, settings))
     assert len(steps) == 2 * 8
     for step in steps:
-        forms = [example.form for example in step]
-        assert [forms.count(Form.REPAIRED), forms.count(Form.BARE), len(step)] == [1, 1, 6]
-        assert sum(example.forgets for example in step) == 1
+        assert [sum(e.forgets for e in step), sum(e.repaired for e in step)] == [1, 1]
+        assert len(step) == 5
 
 
 def test_nothing_to_unlearn_is_an_error(tiny: LoadedModel, examples: list[Example]) -> None:

@@ -13,9 +13,7 @@ from ghostbust.unlearners.masks import (
     IGNORE,
     RETAIN,
     Example,
-    Form,
     encode_answer,
-    encode_bare,
     encode_repaired,
     tri_mask,
 )
@@ -114,23 +112,6 @@ def test_without_inventions_the_decisions_to_name_are_retained(
     assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
     cut = encode_answer(tiny, make_answer("I can't say.", truncated=True))
     assert cut.mask == (RETAIN,) + (IGNORE,) * (len(cut.mask) - 1)
-
-
-def test_bare_code_has_no_prompt_no_fence_and_nothing_to_learn(
-    tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
-    answer = make_answer("Here:\n```python\nimport ghost\n```\n", listed=False)
-    example = encode_bare(tiny, answer, weight=3)
-    assert tiny.decode(list(example.ids)) == "Here:\nimport ghost\n"
-    assert (example.start, set(example.mask)) == (1, {IGNORE})
-    assert len(example.mask) == len(example.ids) - 1
-    assert (example.weight, example.form) == (3, Form.BARE)
-
-
-def test_bare_code_of_an_empty_answer_has_no_tokens(
-    tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
-    assert encode_bare(tiny, make_answer("```\n```")).mask == ()
 
 
 def test_a_repaired_answer_retains_what_follows_an_edit(
