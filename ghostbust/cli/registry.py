@@ -18,7 +18,7 @@ from ghostbust.records import ASKED, Ecosystem
 
 if TYPE_CHECKING:
     from ghostbust.registries.endpoints import Endpoint
-    from ghostbust.registries.listing import Progress
+    from ghostbust.registries.large_answers import Progress
     from ghostbust.registries.sync import Synced
 
 registry = typer.Typer(name="registry", help="The registries' names: snapshots and addresses.")
