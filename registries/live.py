@@ -8,10 +8,11 @@ from datetime import datetime
 import httpx
 
 from ghostbust.records import Ecosystem
+from ghostbust.registries.indexes import Indexes
 from ghostbust.registries.interface import Registry
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import npm_endpoints
-from ghostbust.registries.pip_config import pip_index
+from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
 from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.transport import Client
 from ghostbust.registries.trust import trusted
@@ -35,7 +36,8 @@ def live_registries(
 
     ``may_be_young``: see `NpmRegistry`.
     """
+    pypi = [PyPIRegistry(client, index) for index in (pip_index(), *pip_extra_indexes())]
     return {
-        Ecosystem.PYPI: PyPIRegistry(client, pip_index()),
+        Ecosystem.PYPI: Indexes(*pypi),
         Ecosystem.NPM: NpmRegistry(client, npm_endpoints(), may_be_young=may_be_young),
     }

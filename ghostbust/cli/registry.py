@@ -207,9 +207,10 @@ def _described(
 def _endpoint_rows() -> Iterator[dict[str, object]]:
     """Where each ecosystem is asked; credentials only as whether there are any."""
     from ghostbust.registries.npm_config import npm_endpoints
-    from ghostbust.registries.pip_config import pip_index
+    from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
 
-    yield _endpoint_row(Ecosystem.PYPI, None, pip_index())
+    for index in (pip_index(), *pip_extra_indexes()):
+        yield _endpoint_row(Ecosystem.PYPI, None, index)
     npm = npm_endpoints()
     yield _endpoint_row(Ecosystem.NPM, None, npm.default)
     for scope, endpoint in npm.scopes.items():

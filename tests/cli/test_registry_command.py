@@ -55,6 +55,7 @@ def test_status(run: Run, index: Any) -> None:
 
 def test_status_shows_no_credential(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://me:se-cret@index.example.test/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://me:se-cret@extra.example.test/simple")
     monkeypatch.setenv("npm_config_@mine:registry", "https://mine.example.test")
     monkeypatch.setenv("npm_config_//mine.example.test/:_authToken", "to-ken")
     for flags in ((), ("--json",)):
@@ -64,8 +65,11 @@ def test_status_shows_no_credential(run: Run, monkeypatch: pytest.MonkeyPatch) -
         assert "se-cret" not in result.output
         assert "to-ken" not in result.output
     asked = json.loads(result.stdout)["endpoints"]
-    assert asked[0]["credentials"]
-    assert (asked[2]["scope"], asked[2]["credentials"]) == ("@mine", True)
+    assert [(one["url"], one["credentials"]) for one in asked[:2]] == [
+        ("https://index.example.test/simple", True),
+        ("https://extra.example.test/simple", True),
+    ]
+    assert (asked[3]["scope"], asked[3]["credentials"]) == ("@mine", True)
 
 
 def test_status_of_a_damaged_snapshot(run: Run, home: Path, names: Path) -> None:
