@@ -248,14 +248,14 @@ def default_judge(
         age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of)
         return Judge(mode, snapshots=snapshots, age=age, as_of=as_of)
     # Imported here: a snapshot needs no HTTP client, which takes 0.3 s to load.
-    from ghostbust.registries.live import live_registries, open_client
+    from ghostbust.registries.live import close_clients, live_registries, open_clients
     from ghostbust.registries.pip_config import pip_extra_indexes
 
     also_elsewhere = {Ecosystem.PYPI} if pip_extra_indexes() else set()
     age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of, also_elsewhere)
-    client = open_client()
-    registries = live_registries(client, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
-    live = LiveLookups(registries, cache=cache, on_close=client.http.aclose)
+    clients = open_clients()
+    registries = live_registries(clients, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
+    live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
     return Judge(mode, snapshots=snapshots, live=live, age=age, also_elsewhere=also_elsewhere)
 
 

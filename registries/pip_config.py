@@ -1,4 +1,4 @@
-"""Which Python package indexes the user's pip asks, and whose certificates it trusts.
+"""Which Python package indexes the user's pip asks, how, and whose certificates it trusts.
 
 Follows pip's own order: the ``PIP_*`` variable; then, merged over its config files, the
 ``[install]`` section before ``[global]``; then the public default of pypi_simple. Does not
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Endpoint, endpoint
+from ghostbust.registries.endpoints import Endpoint, Route, endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,17 @@ def pip_certificates(places: PipPlaces | None = None) -> Path | None:
     """The file of trusted certificates that pip is told to use; None for the usual ones."""
     file, _origin = _setting("cert", places or PipPlaces())
     return Path(file).expanduser() if file else None
+
+
+def pip_route(places: PipPlaces | None = None) -> Route:
+    """Through which proxy pip goes (``proxy``).
+
+    As for pip, ``NO_PROXY`` doesn't count beside it, and an address without a scheme is HTTP's.
+    """
+    proxy, origin = _setting("proxy", places or PipPlaces())
+    if not proxy:
+        return Route()
+    return Route(proxy if "://" in proxy else f"http://{proxy}", origin)
 
 
 def _netrc(places: PipPlaces) -> Path:

@@ -9,12 +9,13 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Endpoint, basic
+from ghostbust.registries.endpoints import Endpoint, Route, basic
 from ghostbust.registries.pip_config import (
     PipPlaces,
     pip_certificates,
     pip_extra_indexes,
     pip_index,
+    pip_route,
 )
 
 
@@ -155,3 +156,13 @@ def test_one_list_of_extra_indexes_takes_the_place_of_another(machine: Machine) 
     machine.environ["PIP_EXTRA_INDEX_URL"] = "https://a.example.test file:///srv/wheels"
     with pytest.raises(ConfigError, match=r"^PIP_EXTRA_INDEX_URL: "):
         pip_extra_indexes(machine.places())
+
+
+def test_the_proxy(machine: Machine) -> None:
+    assert pip_route(machine.places()) == Route()
+    path = machine.write("venv/pip.conf", "[global]\nproxy = me:word@proxy.example.test:3128\n")
+    route = pip_route(machine.places())
+    assert (route.proxy, route.origin) == ("http://me:word@proxy.example.test:3128", str(path))
+    assert "word" not in repr(route)
+    machine.environ["PIP_PROXY"] = "https://other.example.test"
+    assert pip_route(machine.places()) == Route("https://other.example.test", "PIP_PROXY")
