@@ -84,7 +84,7 @@ def npm_authority(
     home: Path | None = None,
     project: Path | None = None,
 ) -> str:
-    """The trusted certificates that npm's settings hold themselves (``ca``), as PEM; empty without."""
+    """The trusted certificates that npm's settings hold (``ca``), as PEM; empty without any."""
     settings = _settings(environ, Path.home() if home is None else home, project or Path.cwd())
     return _told(settings, "ca")[0].replace("\\n", "\n")
 

@@ -29,7 +29,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(certificate: Path) -> Iterator[str]:
+def https_server(certificate: Path) -> Iterator[str]:
     """The address of an HTTPS server that proves itself with the certificate."""
 
     class Handler(BaseHTTPRequestHandler):

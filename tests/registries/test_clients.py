@@ -1,4 +1,4 @@
-"""The clients reach servers on the loopback through the proxies and certificates of the settings."""
+"""Clients reach the loopback through the proxies, and by the certificates, of the settings."""
 
 from __future__ import annotations
 
@@ -121,11 +121,11 @@ async def test_hosts_that_are_asked_directly(proxy: Proxy, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "PIP_CERT"])
 async def test_both_clients_believe_the_same_certificates(
-    server: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+    https_server: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    assert await get(Ecosystem.PYPI, server) == [0, 0]
+    assert await get(Ecosystem.PYPI, https_server) == [0, 0]
     monkeypatch.setenv(variable, str(certificate))
-    assert await get(Ecosystem.PYPI, server) == [204, 204]
+    assert await get(Ecosystem.PYPI, https_server) == [204, 204]
 
 
 @pytest.mark.parametrize("address", ["ftp://me:word@127.0.0.1", "http://me:word@[::"])

@@ -34,11 +34,11 @@ def answers(url: str) -> bool:
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_every_setting_is_believed(
-    server: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+    https_server: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    assert not answers(server)
+    assert not answers(https_server)
     monkeypatch.setenv(variable, str(certificate))
-    assert answers(server)
+    assert answers(https_server)
 
 
 @pytest.mark.parametrize("variable", VARIABLES[:-1])
@@ -56,15 +56,19 @@ def test_a_setting_that_cannot_be_read_is_named(
 
 @pytest.mark.parametrize("as_list", [False, True])
 def test_certificates_that_npms_settings_hold_are_believed(
-    server: str, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_list: bool
+    https_server: str,
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    as_list: bool,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pem = certificate.read_text().strip().replace("\n", "\\n")
     lines = [f'ca[]="{pem}"', f'ca[]="{pem}"'] if as_list else [f'ca="{pem}"']
     (tmp_path / ".npmrc").write_text("\n".join(lines))
-    assert answers(server)
+    assert answers(https_server)
     (tmp_path / ".npmrc").write_text("ca=null")
-    assert not answers(server)
+    assert not answers(https_server)
     (tmp_path / ".npmrc").write_text("ca=no certificate")
     with pytest.raises(ConfigError, match="npm's 'ca'"):
         trusted()
