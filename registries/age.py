@@ -6,7 +6,7 @@ can't be dated isn't judged by this rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -17,10 +17,18 @@ from ghostbust.registries.snapshot import Snapshot
 class AgeRule:
     """Makes REAL names SUSPECT that are younger than the model's cutoff."""
 
-    def __init__(self, cutoff: date, snapshots: Mapping[Ecosystem, Sequence[Snapshot]]) -> None:
-        """``snapshots``: all that there are, by ecosystem, oldest first."""
+    def __init__(
+        self,
+        cutoff: date,
+        snapshots: Mapping[Ecosystem, Sequence[Snapshot]],
+        *,
+        also_elsewhere: Collection[Ecosystem] = (),
+    ) -> None:
+        """``snapshots``: all that there are, by ecosystem, oldest first. ``also_elsewhere``:
+        whose live registries hold names that no snapshot does, however old they are."""
         self.cutoff = cutoff
         """the last day of which the model can know anything"""
+        self._also_elsewhere = also_elsewhere
         self._before = {
             ecosystem: [one for one in known if one.date <= cutoff]
             for ecosystem, known in snapshots.items()
@@ -42,6 +50,8 @@ class AgeRule:
         if lookup.first_released is not None:
             day = lookup.first_released.date()
             return self._young(lookup, f"first released {day}") if day > self.cutoff else lookup
+        if lookup.source == "live" and lookup.ecosystem in self._also_elsewhere:
+            return lookup
         for snapshot in self._after.get(lookup.ecosystem, ()):
             if lookup.name not in snapshot:
                 return self._young(lookup, f"not yet registered on {snapshot.date}")

@@ -1,4 +1,4 @@
-"""An address to ask, with its credentials kept out of sight."""
+"""An address to ask, and the way there, with credentials kept out of sight."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ class Endpoint:
     def headers(self) -> dict[str, str]:
         """The request headers that carry the credentials; empty without any."""
         return {"Authorization": self.authorization} if self.authorization else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a program's own settings say of proxies."""
+
+    proxy: str | None = field(default=None, repr=False)
+    """for all addresses; None leaves it to the environment. May hold a password"""
+    origin: str = ""
+    """where the setting comes from; empty without one"""
+    direct: tuple[str, ...] = ()
+    """hosts that are asked without any proxy, and with each the hosts below it"""
 
 
 def endpoint(

@@ -6,7 +6,7 @@ built in; what its flags say; the verdict on its name; what that means for an im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -71,7 +71,9 @@ class Judge:
         live: LiveLookups | None = None,
         age: AgeRule | None = None,
         as_of: date | None = None,
+        also_elsewhere: Collection[Ecosystem] = (),
     ) -> None:
+        """``also_elsewhere``: whose live registries hold names that a snapshot can't know."""
         if (mode is Mode.SNAPSHOT) != (live is None):
             raise ValueError(f"mode {mode} {'takes no' if live else 'needs'} live registries")
         self.mode = mode
@@ -82,6 +84,7 @@ class Judge:
         """ecosystem to the day its snapshot was taken, as ISO 8601"""
         self._live = live
         self._age = age
+        self._also_elsewhere = also_elsewhere
         self._of_that_day = "" if as_of is None else f" of {as_of} or before"
 
     def __enter__(self) -> Self:
@@ -166,10 +169,13 @@ class Judge:
             return dict(zip(names, found, strict=True))
         known: dict[str, Lookup] = {}
         if self.mode is Mode.AUTO and snapshot is not None:
+            open_verdicts = {Verdict.UNKNOWN}
+            if ecosystem in self._also_elsewhere:
+                open_verdicts.add(Verdict.ABSENT)
             known = {
                 lookup.name: lookup
                 for lookup in snapshot.look_up_all(names)
-                if lookup.verdict is not Verdict.UNKNOWN
+                if lookup.verdict not in open_verdicts
             }
         if to_ask := [name for name in names if name not in known]:
             for name, lookup in self._live.look_up(ecosystem, to_ask).items():
@@ -238,16 +244,19 @@ def default_judge(
     snapshots = {eco: Snapshot.load(path) for eco, path in paths.items() if path is not None}
     if not snapshots:
         raise SnapshotError(f"there is no snapshot of {as_of} or before")
-    age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of)
     if mode is Mode.SNAPSHOT:
+        age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of)
         return Judge(mode, snapshots=snapshots, age=age, as_of=as_of)
     # Imported here: a snapshot needs no HTTP client, which takes 0.3 s to load.
-    from ghostbust.registries.live import live_registries, open_client
+    from ghostbust.registries.live import close_clients, live_registries, open_clients
+    from ghostbust.registries.pip_config import pip_extra_indexes
 
-    client = open_client()
-    registries = live_registries(client, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
-    live = LiveLookups(registries, cache=cache, on_close=client.http.aclose)
-    return Judge(mode, snapshots=snapshots, live=live, age=age)
+    also_elsewhere = {Ecosystem.PYPI} if pip_extra_indexes() else set()
+    age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of, also_elsewhere)
+    clients = open_clients()
+    registries = live_registries(clients, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
+    live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
+    return Judge(mode, snapshots=snapshots, live=live, age=age, also_elsewhere=also_elsewhere)
 
 
 def _asked_for_age(age: AgeRule | None, npm: Snapshot | None) -> Callable[[str, datetime], bool]:
@@ -261,7 +270,12 @@ def _asked_for_age(age: AgeRule | None, npm: Snapshot | None) -> Callable[[str, 
     return lambda name, changed: name not in popular and age.may_be_young(name, changed)
 
 
-def _age_rule(cutoff: date, data_dir: Path | None, as_of: date | None) -> AgeRule:
+def _age_rule(
+    cutoff: date,
+    data_dir: Path | None,
+    as_of: date | None,
+    also_elsewhere: Collection[Ecosystem] = (),
+) -> AgeRule:
     """The rule by every snapshot there is, none later than ``as_of``."""
     known = {eco: [Snapshot.load(path) for path in snapshot_paths(eco, data_dir)] for eco in ASKED}
     return AgeRule(
@@ -270,4 +284,5 @@ def _age_rule(cutoff: date, data_dir: Path | None, as_of: date | None) -> AgeRul
             eco: [one for one in found if as_of is None or one.date <= as_of]
             for eco, found in known.items()
         },
+        also_elsewhere=also_elsewhere,
     )

@@ -1,4 +1,4 @@
-"""Which npm registries the user's npm asks: the default one, and one for each scope.
+"""Which npm registries the user's npm asks, the default one and one for each scope, and how.
 
 Follows npm's own order: ``npm_config_*`` variables, then the ``.npmrc`` of the project, of
 the user and of the installation, then the public default, taken from the download address
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from packageurl.contrib import purl2url
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Endpoint, basic, endpoint
+from ghostbust.registries.endpoints import Endpoint, Route, basic, endpoint
 
 _PREFIX = "npm_config_"
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")
@@ -78,6 +78,45 @@ def npm_certificates(
     return Path(file).expanduser() if file else None
 
 
+def npm_authority(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    home: Path | None = None,
+    project: Path | None = None,
+) -> str:
+    """The trusted certificates that npm's settings hold (``ca``), as PEM; empty without any."""
+    settings = _settings(environ, Path.home() if home is None else home, project or Path.cwd())
+    return _told(settings, "ca")[0].replace("\\n", "\n")
+
+
+def npm_route(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    home: Path | None = None,
+    project: Path | None = None,
+) -> Route:
+    """Through which proxy npm goes, and where to it goes directly.
+
+    As for npm, ``https-proxy``, else ``proxy``, counts for all addresses, and ``noproxy``, else
+    ``NO_PROXY``, for the hosts.
+    """
+    settings = _settings(environ, Path.home() if home is None else home, project or Path.cwd())
+    proxy, origin = _told(settings, "https-proxy")
+    if not proxy:
+        proxy, origin = _told(settings, "proxy")
+    hosts, _ = _told(settings, "noproxy")
+    if proxy and not hosts:
+        hosts = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    direct = (host.strip(".") for host in re.split(r"[\s,]+", hosts))
+    return Route(proxy or None, origin, tuple(filter(None, direct)))
+
+
+def _told(settings: Mapping[str, tuple[str, str]], key: str) -> tuple[str, str]:
+    """Value and origin; two empty strings for what isn't set, or is set to nothing."""
+    value, origin = settings.get(key, ("", ""))
+    return (value, origin) if value not in ("", "null", "false") else ("", "")
+
+
 def _public() -> str:
     """The public registry's address, as packageurl-python knows it."""
     url: str = purl2url.get_download_url(  # type: ignore[no-untyped-call]
@@ -115,6 +154,7 @@ def _read(file: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The ``key = value`` lines of an ``.npmrc``, ``${VARIABLE}`` expanded; the last one first.
 
     A variable that isn't set stays as written; with ``?`` behind its name it becomes empty.
+    The values of a list (``key[] = value``) come as one, a line each.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -128,10 +168,18 @@ def _read(file: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             lambda match: environ.get(match[1], "" if match[2] else match[0]), text
         )
 
+    listed: dict[str, str] = {}
     for line in reversed(lines):
         key, equals, value = line.strip().partition("=")
-        if equals and not key.startswith((";", "#")):
-            yield expand(key.strip()), expand(value.strip().strip("\"'"))
+        if not equals or key.startswith((";", "#")):
+            continue
+        key, value = expand(key.strip()), expand(value.strip().strip("\"'"))
+        if key.endswith("[]"):
+            key = key.removesuffix("[]")
+            listed[key] = f"{value}\n{listed[key]}" if key in listed else value
+        else:
+            yield key, value
+    yield from listed.items()
 
 
 def _authorization(address: str, settings: Mapping[str, tuple[str, str]]) -> str | None:

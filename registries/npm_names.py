@@ -11,20 +11,28 @@ import base64
 import hashlib
 import json
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
-import stamina
 
-from ghostbust.errors import DataError, RegistryError
+from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.asking import CANARIES
-from ghostbust.registries.listing import MAX_BYTES, Progress, Unchanged
+from ghostbust.registries.large_answers import (
+    MAX_BYTES,
+    Progress,
+    TryAgainError,
+    Unchanged,
+    attempts,
+    check_status,
+    passing_file,
+    save,
+)
 from ghostbust.registries.names import is_valid_name
 from ghostbust.registries.simple_page import aware_time
 from ghostbust.registries.transport import USER_AGENT, Patience
@@ -48,10 +56,6 @@ class NpmNames:
     """when the package was last changed; None where the registry doesn't tell"""
 
 
-class _TryAgainError(Exception):
-    """An answer that may be better next time."""
-
-
 def fetch_npm_names(
     client: httpx.Client,
     url: str,
@@ -68,38 +72,23 @@ def fetch_npm_names(
     tells of it. Raises RegistryError where no usable and complete answer came, DataError where
     ``folder`` can't be written.
     """
-    patience = patience or Patience()
     place = f"{url}/{package.replace('/', '%2f')}"
-    try:
-        with tempfile.TemporaryFile(dir=folder) as tarball:
-            for attempt in stamina.retry_context(
-                on=(httpx.TransportError, httpx.DecodingError, _TryAgainError),
-                attempts=patience.attempts,
-                timeout=None,
-                wait_initial=patience.initial_s,
-                wait_max=patience.longest_s,
-                wait_jitter=patience.jitter_s,
-            ):
-                with attempt:
-                    version, dist, published = _newest(client, place)
-                    if version == known_version:
-                        return Unchanged()
-                    _download(client, place, dist, tarball, progress)
-            names, skipped = _names(place, tarball)
-        return NpmNames(names, skipped, version, published)
-    except _TryAgainError as exc:
-        raise RegistryError(f"{place}: no usable list of names ({exc})") from exc
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        raise RegistryError(f"{place}: can't be reached ({type(exc).__name__}: {exc})") from exc
-    except OSError as exc:
-        raise DataError(f"{folder}: can't keep the list of names ({exc.strerror})") from exc
+    with passing_file(folder, place, "list of names") as tarball:
+        for attempt in attempts(patience):
+            with attempt:
+                version, dist, published = _newest(client, place)
+                if version == known_version:
+                    return Unchanged()
+                _download(client, place, dist, tarball, progress)
+        names, skipped = _names(place, tarball)
+    return NpmNames(names, skipped, version, published)
 
 
 def _newest(client: httpx.Client, place: str) -> tuple[str, Mapping[str, Any], date | None]:
     """Version, tarball and day of the newest version of the package."""
     headers = {"Accept": f"{_ABBREVIATED}, application/json;q=0.8", "User-Agent": USER_AGENT}
     response = client.get(place, headers=headers, follow_redirects=True)
-    _check(place, response)
+    check_status(place, response, "npm's")
     try:
         document = response.json()
         version = str(document["dist-tags"]["latest"])
@@ -107,55 +96,36 @@ def _newest(client: httpx.Client, place: str) -> tuple[str, Mapping[str, Any], d
         if not {"tarball", "integrity"} <= dist.keys():
             raise RegistryError(f"{place}: it doesn't tell tarball and hash of {version}")
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise _TryAgainError("its document is cut or broken") from exc
+        raise TryAgainError("its document is cut or broken") from exc
     told = document.get("modified") or document.get("time", {}).get(version)
     changed = aware_time(told)
     return version, dist, None if changed is None else changed.date()
-
-
-def _check(place: str, response: httpx.Response) -> None:
-    status = response.status_code
-    if status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS) or status >= 500:
-        raise _TryAgainError(f"HTTP {status}")
-    if status != httpx.codes.OK:
-        raise RegistryError(f"{place}: HTTP {status}; check the registry in npm's configuration")
 
 
 def _download(
     client: httpx.Client,
     place: str,
     dist: Mapping[str, Any],
-    file: IO[bytes],
+    file: BufferedRandom,
     progress: Progress,
 ) -> None:
-    """Writes the tarball into the file. Raises _TryAgainError where its hash is another."""
-    file.seek(0)
-    file.truncate()
+    """Writes the tarball into the file. Raises TryAgainError where its hash is another."""
     # The strongest one last, as the registry may tell several.
     method, _, wanted = max(str(dist["integrity"]).split()).partition("-")
     if method not in ("sha256", "sha384", "sha512"):
         raise RegistryError(f"{place}: it tells no hash of its tarball that can be trusted")
-    digest = hashlib.new(method)
     headers = {"User-Agent": USER_AGENT}
     with client.stream("GET", dist["tarball"], headers=headers, follow_redirects=True) as response:
-        _check(place, response)
-        told = response.headers.get("Content-Length", "")
-        total = int(told) if told.isdecimal() else None
-        size = 0
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if size > MAX_BYTES:
-                raise RegistryError(f"{place}: its tarball is larger than {MAX_BYTES:,} bytes")
-            digest.update(chunk)
-            file.write(chunk)
-            progress(response.num_bytes_downloaded, total)
+        check_status(place, response, "npm's")
+        save(place, response, file, progress=progress)
+    digest = hashlib.file_digest(file, method)
     if base64.b64encode(digest.digest()).decode() != wanted:
-        raise _TryAgainError(f"its tarball doesn't have the {method} that the registry tells")
+        raise TryAgainError(f"its tarball doesn't have the {method} that the registry tells")
+    file.seek(0)
 
 
-def _names(place: str, tarball: IO[bytes]) -> tuple[frozenset[str], int]:
+def _names(place: str, tarball: BufferedRandom) -> tuple[frozenset[str], int]:
     """The valid names in the tarball, and how many entries are none."""
-    tarball.seek(0)
     try:
         with tarfile.open(fileobj=tarball, mode="r|gz") as tar:
             listed = next(

@@ -1,8 +1,8 @@
-"""Which Python package index the user's pip asks, and whose certificates it trusts.
+"""Which Python package indexes the user's pip asks, how, and whose certificates it trusts.
 
 Follows pip's own order: the ``PIP_*`` variable; then, merged over its config files, the
 ``[install]`` section before ``[global]``; then the public default of pypi_simple. Does not
-look at ``extra-index-url``, ``find-links`` or command-line options.
+look at ``find-links`` or command-line options.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Endpoint, endpoint
+from ghostbust.registries.endpoints import Endpoint, Route, endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class PipPlaces:
 
 
 def pip_index(places: PipPlaces | None = None) -> Endpoint:
-    """The index that ``pip install`` would ask; ``places`` defaults to this machine's.
+    """The main index of ``pip install``; ``places`` defaults to this machine's.
 
     Raises ConfigError for a config file that can't be read and for an unusable address.
     """
@@ -66,14 +66,40 @@ def pip_index(places: PipPlaces | None = None) -> Endpoint:
         from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
         address, origin = PYPI_SIMPLE_ENDPOINT, "default"
-    netrc_file = Path(places.environ.get("NETRC") or places.home / ".netrc")
-    return endpoint(address, origin, netrc_file=netrc_file)
+    return endpoint(address, origin, netrc_file=_netrc(places))
+
+
+def pip_extra_indexes(places: PipPlaces | None = None) -> tuple[Endpoint, ...]:
+    """The indexes of ``extra-index-url``, in their order, each with its own credentials.
+
+    One source's list takes the place of another's, as in pip. Raises as `pip_index`.
+    """
+    places = places or PipPlaces()
+    addresses, origin = _setting("extra-index-url", places)
+    return tuple(
+        endpoint(address, origin, netrc_file=_netrc(places)) for address in addresses.split()
+    )
 
 
 def pip_certificates(places: PipPlaces | None = None) -> Path | None:
     """The file of trusted certificates that pip is told to use; None for the usual ones."""
     file, _origin = _setting("cert", places or PipPlaces())
     return Path(file).expanduser() if file else None
+
+
+def pip_route(places: PipPlaces | None = None) -> Route:
+    """Through which proxy pip goes (``proxy``).
+
+    As for pip, ``NO_PROXY`` doesn't count beside it, and an address without a scheme is HTTP's.
+    """
+    proxy, origin = _setting("proxy", places or PipPlaces())
+    if not proxy:
+        return Route()
+    return Route(proxy if "://" in proxy else f"http://{proxy}", origin)
+
+
+def _netrc(places: PipPlaces) -> Path:
+    return Path(places.environ.get("NETRC") or places.home / ".netrc")
 
 
 def _setting(key: str, places: PipPlaces) -> tuple[str, str]:

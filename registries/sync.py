@@ -16,12 +16,8 @@ import httpx
 from ghostbust.errors import DataError, RegistryError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.history import keep_snapshot
-from ghostbust.registries.listing import (
-    Progress,
-    Unchanged,
-    Validators,
-    fetch_listing,
-)
+from ghostbust.registries.large_answers import Progress, Unchanged
+from ghostbust.registries.listing import Validators, fetch_listing
 from ghostbust.registries.manifest import replace_file
 from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.npm_names import fetch_npm_names

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.npm_config import npm_certificates
+from ghostbust.registries.npm_config import npm_authority, npm_certificates
 from ghostbust.registries.pip_config import PipPlaces, pip_certificates
 
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
@@ -20,9 +20,9 @@ def trusted(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext:
     """The context in which servers prove who they are.
 
     httpx's own certificates, or those of ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``; besides them
-    the system's, pip's ``cert``, npm's ``cafile``, and the files that ``REQUESTS_CA_BUNDLE``,
-    ``CURL_CA_BUNDLE`` and ``NODE_EXTRA_CA_CERTS`` name. Raises ConfigError for one that can't
-    be read.
+    the system's, pip's ``cert``, npm's ``cafile`` and ``ca``, and the files that
+    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` and ``NODE_EXTRA_CA_CERTS`` name. Raises
+    ConfigError for one that can't be read.
     """
     context = httpx.create_ssl_context()
     context.load_default_certs()
@@ -32,6 +32,11 @@ def trusted(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext:
             context.load_verify_locations(file, folder)
         except OSError as exc:
             raise ConfigError(f"{origin}: {place} can't be read as certificates") from exc
+    if held := npm_authority(environ):
+        try:
+            context.load_verify_locations(cadata=held)
+        except (OSError, ValueError) as exc:
+            raise ConfigError("npm's 'ca': it can't be read as certificates") from exc
     return context
 
 

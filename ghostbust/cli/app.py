@@ -20,6 +20,7 @@ from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
 from ghostbust.cli.registry_imports import imports
 from ghostbust.cli.registry_recheck import recheck
+from ghostbust.cli.registry_rescore import rescore
 from ghostbust.cli.rounds import round_
 from ghostbust.cli.sweep import sweep
 
@@ -59,6 +60,7 @@ app.command(cls=CheckCommand)(check)
 app.command()(extract)
 registry.command()(diff)
 registry.command()(recheck)
+registry.command()(rescore)
 registry.command()(imports)
 app.add_typer(registry)
 app.add_typer(bench)

@@ -18,7 +18,7 @@ from ghostbust.records import ASKED, Ecosystem
 
 if TYPE_CHECKING:
     from ghostbust.registries.endpoints import Endpoint
-    from ghostbust.registries.listing import Progress
+    from ghostbust.registries.large_answers import Progress
     from ghostbust.registries.sync import Synced
 
 registry = typer.Typer(name="registry", help="The registries' names: snapshots and addresses.")
@@ -127,10 +127,10 @@ def sync(
     that npm asks. What is known of downloads and of suspect names stays. The snapshot that was
     in use is kept in a folder of its day.
     """
-    from ghostbust.models.download import open_client
-    from ghostbust.registries.npm_config import npm_certificates, npm_endpoints
+    from ghostbust.registries.clients import open_client
+    from ghostbust.registries.npm_config import npm_endpoints
     from ghostbust.registries.npm_names import NAMES_PACKAGE
-    from ghostbust.registries.pip_config import pip_certificates, pip_index
+    from ghostbust.registries.pip_config import pip_index
     from ghostbust.registries.sync import sync_npm, sync_pypi
 
     pypi = ecosystem == "pypi"
@@ -140,8 +140,7 @@ def sync(
     folder, today = _home_folder(home), datetime.now(UTC).date()
     package = names_package or NAMES_PACKAGE
     at = pip_index() if pypi else npm_endpoints().of(package)
-    trusted = pip_certificates() if pypi else npm_certificates()
-    with open_client(at, trusted) as client, _progress(output) as progress:
+    with open_client(Ecosystem(ecosystem), at) as client, _progress(output) as progress:
         if pypi:
             done = sync_pypi(client, at.url, folder, today=today, progress=progress)
         else:
@@ -207,9 +206,10 @@ def _described(
 def _endpoint_rows() -> Iterator[dict[str, object]]:
     """Where each ecosystem is asked; credentials only as whether there are any."""
     from ghostbust.registries.npm_config import npm_endpoints
-    from ghostbust.registries.pip_config import pip_index
+    from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
 
-    yield _endpoint_row(Ecosystem.PYPI, None, pip_index())
+    for index in (pip_index(), *pip_extra_indexes()):
+        yield _endpoint_row(Ecosystem.PYPI, None, index)
     npm = npm_endpoints()
     yield _endpoint_row(Ecosystem.NPM, None, npm.default)
     for scope, endpoint in npm.scopes.items():

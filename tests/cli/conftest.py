@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,9 +13,26 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ghostbust.cli.app import app
+from ghostbust.home import Home
+from ghostbust.measure import measure
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+)
+from ghostbust.registries.name_lists import NameRow
+from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.store import RunKind, RunSpec, RunStatus, Store
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 Run = Callable[..., Result]
+LogRun = Callable[..., int]
 
 
 class FakeIndex:
@@ -100,3 +118,43 @@ def run(home: Path, tmp_path: Path, index: FakeIndex, monkeypatch: pytest.Monkey
         return CliRunner().invoke(app, [str(arg) for arg in args], input=stdin)
 
     return invoke
+
+
+@pytest.fixture
+def present(home: Path) -> Snapshot:
+    """A snapshot in the home folder that the fake index's listing comes after."""
+    rows = [NameRow("pip", 1), NameRow("requests", 2), NameRow("gone")]
+    path = build_snapshot(
+        rows,
+        ecosystem=Ecosystem.PYPI,
+        date=date(2026, 1, 2),
+        complete=True,
+        out_dir=home / "registry",
+    )
+    return Snapshot.load(path)
+
+
+@pytest.fixture
+def log_run(home: Path) -> LogRun:
+    """Logs a finished run of one answer, which names what the lookups are of; the run's number."""
+
+    def log(*lookups: Lookup, model: str = "m", private: bool = False) -> int:
+        text = f"pip install {' '.join(lookup.name for lookup in lookups)}"
+        prompt = Prompt(f"do {text}", Context.CODE, Ecosystem.PYPI, "family", private=private)
+        judged = []
+        for lookup in lookups:
+            start = text.index(lookup.name)
+            ref = PackageRef(
+                lookup.ecosystem, RefKind.INSTALL, lookup.name, start, start + len(lookup.name),
+                lookup.name,
+            )  # fmt: skip
+            judged.append(Judged(ref, lookup))
+        answer = Answer(Sample(prompt, text, model, None, 0, 0, 0.7, False, 9), tuple(judged))
+        with Store.open(Home.open(home).database) as store:
+            spec = RunSpec(RunKind.SWEEP, model, None, 0, {}, {"pypi": "2026-01-02"})
+            run_id = store.runs.start(spec)
+            store.answers.add(run_id, [answer])
+            store.runs.finish(run_id, RunStatus.DONE, measure([answer]))
+        return run_id
+
+    return log

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import Result
 
-from ghostbust.home import Home
-from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    Verdict,
-)
-from ghostbust.registries.name_lists import NameRow
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.store import RunKind, RunSpec, Store
+from ghostbust.registries.snapshot import Snapshot
 
 Run = Callable[..., Result]
 
@@ -55,6 +39,7 @@ def test_status(run: Run, index: Any) -> None:
 
 def test_status_shows_no_credential(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://me:se-cret@index.example.test/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://me:se-cret@extra.example.test/simple")
     monkeypatch.setenv("npm_config_@mine:registry", "https://mine.example.test")
     monkeypatch.setenv("npm_config_//mine.example.test/:_authToken", "to-ken")
     for flags in ((), ("--json",)):
@@ -64,8 +49,11 @@ def test_status_shows_no_credential(run: Run, monkeypatch: pytest.MonkeyPatch) -
         assert "se-cret" not in result.output
         assert "to-ken" not in result.output
     asked = json.loads(result.stdout)["endpoints"]
-    assert asked[0]["credentials"]
-    assert (asked[2]["scope"], asked[2]["credentials"]) == ("@mine", True)
+    assert [(one["url"], one["credentials"]) for one in asked[:2]] == [
+        ("https://index.example.test/simple", True),
+        ("https://extra.example.test/simple", True),
+    ]
+    assert (asked[3]["scope"], asked[3]["credentials"]) == ("@mine", True)
 
 
 def test_status_of_a_damaged_snapshot(run: Run, home: Path, names: Path) -> None:
@@ -120,20 +108,6 @@ def test_build_with_wrong_input(run: Run, args: tuple[str, ...]) -> None:
     result = run("registry", "build", *args)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
-
-
-@pytest.fixture
-def present(home: Path) -> Snapshot:
-    """A snapshot in the home folder that the fake index's listing comes after."""
-    rows = [NameRow("pip", 1), NameRow("requests", 2), NameRow("gone")]
-    path = build_snapshot(
-        rows,
-        ecosystem=Ecosystem.PYPI,
-        date=date(2026, 1, 2),
-        complete=True,
-        out_dir=home / "registry",
-    )
-    return Snapshot.load(path)
 
 
 @pytest.mark.usefixtures("present")
@@ -204,55 +178,7 @@ def test_sync_keeps_the_snapshot_before_for_other_days(
     assert "only a snapshot can" in result.stderr
 
 
-@pytest.mark.usefixtures("present")
-def test_diff(run: Run, home: Path) -> None:
-    assert run("registry", "sync").exit_code == 0
-    told = json.loads(run("registry", "diff", "2026-01-02", "--json").stdout)
-    assert (told["ecosystem"], told["old"]) == ("pypi", "2026-01-02")
-    assert (told["appeared"], told["appeared_names"]) == (1, ["left-pad"])
-    assert (told["vanished"], told["vanished_names"]) == (1, ["go…(4)"])
-    result = run("registry", "diff", home / "registry", "2026-01-02", "--reveal")
-    assert result.exit_code == 0
-    assert result.stdout.splitlines()[1:] == ["+ gone", "- left-pad"]
-    assert "1 appeared, 1 vanished" in result.stdout
-    told = json.loads(run("registry", "diff", "2026-01-02", "--limit", "0", "--json").stdout)
-    assert (told["appeared"], told["appeared_names"]) == (1, [])
-    result = run("registry", "diff", "2020-01-01")
-    assert result.exit_code == 2
-    assert "2026-01-02" in result.stderr
-
-
 def test_options_of_npm_are_refused_for_pypi(run: Run) -> None:
     result = run("registry", "sync", "--complete")
     assert result.exit_code == 2
     assert "--ecosystem npm" in result.stderr
-
-
-def test_recheck(run: Run, home: Path, index: Any) -> None:
-    with Store.open(Home.open(home).database) as store:
-        prompt = Prompt("do it", Context.CODE, Ecosystem.PYPI, "family")
-        sample = Sample(prompt, "pip install zz-a zz-b", "m", None, 0, 0, 0.7, False, 9)
-        judged = []
-        for name in ("zz-a", "zz-b"):
-            start = sample.text.index(name)
-            ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, start + 4, name)
-            said = Lookup(
-                Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "", "snapshot:2026-01-02",
-                datetime(2026, 1, 2, tzinfo=UTC),
-            )  # fmt: skip
-            judged.append(Judged(ref, said))
-        run_id = store.runs.start(RunSpec(RunKind.SWEEP, "m", None, 0))
-        store.answers.add(run_id, [Answer(sample, tuple(judged))])
-    index.status = 403
-    assert run("registry", "recheck").exit_code == 3
-    index.status = 200
-    index.names.append("zz-b")
-    result = run("registry", "recheck", "--json")
-    told = json.loads(result.stdout)
-    assert (result.exit_code, told["asked"], told["unknown"], told["told"]) == (1, 2, 0, 0)
-    (claimed,) = told["claimed"]
-    assert (claimed["purl"], claimed["event"]) == ("pkg:pypi/zz-b", "claimed")
-    assert "1 files" in claimed["evidence"]
-    result = run("registry", "recheck")
-    assert result.exit_code == 0, "nothing is due"
-    assert "0 names, 0 claimed" in result.stdout

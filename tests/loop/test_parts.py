@@ -113,7 +113,7 @@ def test_a_day_of_the_settings_asks_nobody(home: Home, store: Store) -> None:
 @pytest.mark.parametrize(
     ("model", "cutoff"),
     [
-        (ModelSection(), date(2024, 10, 31)),
+        (ModelSection(), date(2024, 11, 1)),
         (ModelSection(cutoff=date(2025, 1, 1)), date(2025, 1, 1)),
         (ModelSection(name="somebody/some-model"), None),
         (ModelSection(endpoint="http://x", endpoint_model="bigcode/starcoder"), date(2023, 5, 4)),

@@ -13,13 +13,15 @@ from ghostbust.models.cutoffs import known_cutoff
 @pytest.mark.parametrize(
     ("model", "day"),
     [
-        ("smollm2", date(2024, 10, 31)),
-        ("HuggingFaceTB/SmolLM2-135M-Instruct", date(2024, 10, 31)),
+        ("smollm2", date(2024, 11, 1)),
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", date(2024, 11, 1)),
         ("qwen/qwen2.5-coder-0.5b-instruct", date(2024, 11, 12)),
         ("meta-llama/Llama-3.1-8B-Instruct", date(2023, 12, 31)),
         ("somebody/Qwen2.5-Coder-0.5B-tuned", None),
         ("Qwen/Qwen3-Coder-Next", None),
         ("bigcode/starcoder3", None),
+        ("bigcode/starcoder2-15b-instruct-v0.1", None),
+        ("deepseek-ai/DeepSeek-Coder-V2-Instruct-0724", None),
         ("/models/smollm2", None),
         ("", None),
     ],

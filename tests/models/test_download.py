@@ -11,9 +11,8 @@ import httpx
 import pytest
 import stamina
 
-from ghostbust.errors import ConfigError, FetchError, HomeError
-from ghostbust.models.download import ATTEMPTS, download, mapped_disk_errors, open_client
-from ghostbust.registries.endpoints import endpoint
+from ghostbust.errors import FetchError, HomeError
+from ghostbust.models.download import ATTEMPTS, download, mapped_disk_errors
 
 BODY = bytes(range(256)) * 8
 URL = httpx.URL("https://index.example.test/files/thing.whl")
@@ -122,21 +121,3 @@ def test_a_full_disk_is_one_line_and_leaves_no_part(tmp_path: Path) -> None:
 def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(HomeError, match="Read-only file system"), mapped_disk_errors(tmp_path):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-
-def test_credentials_go_to_the_index_only(tmp_path: Path) -> None:
-    index = endpoint("https://me:secret@index.example.test/simple", "test")
-    with open_client(index, None) as client:
-        for url, sent in [
-            ("https://index.example.test/files/a", True),
-            ("https://index.example.test:444/files/a", False),
-            ("https://files.example.test/a", False),
-        ]:
-            request = next(client.auth.sync_auth_flow(httpx.Request("GET", url)))  # type: ignore[union-attr]
-            assert ("Authorization" in request.headers) is sent
-
-
-def test_unreadable_certificates_are_a_config_error(tmp_path: Path) -> None:
-    index = endpoint("https://index.example.test/simple", "test")
-    with pytest.raises(ConfigError, match="setting cert"):
-        open_client(index, tmp_path / "absent.pem")

@@ -32,13 +32,17 @@ def real(name: str = "new", released: datetime | None = None) -> Lookup:
 
 
 @pytest.fixture
-def rule(tmp_path: Path) -> AgeRule:
-    known = [
+def known(tmp_path: Path) -> list[Snapshot]:
+    return [
         snapshot(tmp_path, date(2025, 1, 1), "old"),
         snapshot(tmp_path, date(2025, 8, 1), "few", complete=False),
         snapshot(tmp_path, date(2025, 9, 1), "old", "unsure"),
         snapshot(tmp_path, date(2026, 1, 1), "old", "unsure", "new"),
     ]
+
+
+@pytest.fixture
+def rule(known: list[Snapshot]) -> AgeRule:
     return AgeRule(CUTOFF, {Ecosystem.PYPI: known})
 
 
@@ -63,6 +67,14 @@ def test_by_a_complete_snapshot_that_lacks_it(rule: AgeRule) -> None:
     lookup = rule(real("new"))
     assert (lookup.verdict, lookup.reason) == (Verdict.SUSPECT, "younger-than-model")
     assert "not yet registered on 2025-09-01" in lookup.evidence
+
+
+def test_a_snapshot_that_lacks_it_shows_nothing_of_an_extra_index(
+    known: list[Snapshot],
+) -> None:
+    elsewhere = AgeRule(CUTOFF, {Ecosystem.PYPI: known}, also_elsewhere={Ecosystem.PYPI})
+    assert elsewhere(real("private")).verdict is Verdict.REAL
+    assert elsewhere(real("private", datetime(2026, 1, 1, tzinfo=UTC))).verdict is Verdict.SUSPECT
 
 
 def test_what_cannot_be_dated_is_not_judged(rule: AgeRule) -> None:

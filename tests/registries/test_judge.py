@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -142,7 +142,11 @@ class Cache:
 
 @contextmanager
 def online(
-    mode: Mode, url: str, snapshots: dict[Ecosystem, Snapshot], cache: Cache | None = None
+    mode: Mode,
+    url: str,
+    snapshots: dict[Ecosystem, Snapshot],
+    cache: Cache | None = None,
+    also_elsewhere: Collection[Ecosystem] = (),
 ) -> Iterator[Judge]:
     """A judge whose registries answer at ``url``."""
     client = Client(httpx.AsyncClient(trust_env=False), HASTE)
@@ -151,7 +155,7 @@ def online(
         Ecosystem.NPM: NpmRegistry(client, NpmEndpoints(endpoint(f"{url}/npm/", "test"))),
     }
     live = LiveLookups(registries, cache=cache, on_close=client.http.aclose)
-    with Judge(mode, snapshots=snapshots, live=live) as judge:
+    with Judge(mode, snapshots=snapshots, live=live, also_elsewhere=also_elsewhere) as judge:
         yield judge
 
 
@@ -204,6 +208,21 @@ def test_refs_in_order_with_flags_and_guesses(snapshots: dict[Ecosystem, Snapsho
         ("UNKNOWN", "truncated"),
         ("REAL", "registered"),
     ]
+
+
+def test_with_extra_indexes_a_snapshots_no_is_not_the_last_word(
+    server: RegistryServer, snapshots: dict[Ecosystem, Snapshot]
+) -> None:
+    names = ["requests", "private", "absent-1"]
+    for elsewhere, asked in (((), []), ({Ecosystem.PYPI}, ["absent-1", "pip", "private"])):
+        server.asked.clear()
+        with online(Mode.AUTO, server.url, snapshots, also_elsewhere=elsewhere) as judge:
+            found = judge.names(Ecosystem.PYPI, names)
+        assert sorted(server.asked) == asked
+        assert found["requests"].source == "snapshot:2026-01-02"
+        verdict = "REAL" if elsewhere else "ABSENT"
+        assert said(found)["private"][0] == verdict
+        assert said(found)["absent-1"][0] == "ABSENT"
 
 
 def test_without_a_snapshot_in_snapshot_mode() -> None:

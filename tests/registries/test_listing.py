@@ -11,14 +11,8 @@ import httpx
 import pytest
 
 from ghostbust.errors import DataError, RegistryError
-from ghostbust.registries.listing import (
-    MAX_BYTES,
-    Listing,
-    Progress,
-    Unchanged,
-    Validators,
-    fetch_listing,
-)
+from ghostbust.registries.large_answers import MAX_BYTES, Progress, Unchanged
+from ghostbust.registries.listing import Listing, Validators, fetch_listing
 from ghostbust.registries.transport import Patience
 
 URL = "https://index.example.test/simple"

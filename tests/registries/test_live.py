@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from ghostbust.records import ASKED, Ecosystem, Verdict
 from ghostbust.registries.judge import Mode, default_judge
-from ghostbust.registries.live import live_registries, open_client
+from ghostbust.registries.live import close_clients, live_registries, open_clients
 
 
 async def test_there_is_one_for_each_ecosystem() -> None:
-    client = open_client()
-    registries = live_registries(client)
-    await client.http.aclose()
+    clients = open_clients()
+    registries = live_registries(clients)
+    await close_clients(clients)
     assert {ecosystem: one.ecosystem for ecosystem, one in registries.items()} == {
         ecosystem: ecosystem for ecosystem in ASKED
     }
+    assert all(client.http.is_closed for client in clients.values())
 
 
-async def test_proxies_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy on the loopback gets the question, and its answer counts."""
-    asked: list[bytes] = []
-
-    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    for name in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
-    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://index.example.test/simple")
-    client = open_client()
-    lookup = await live_registries(client)[Ecosystem.PYPI].look_up("x")
-    await client.http.aclose()
-    server.close()
-    await server.wait_closed()
-    assert lookup.verdict is Verdict.ABSENT
-    assert asked[0].startswith(b"GET http://index.example.test/simple/x/ HTTP/1.1")
+async def test_a_host_has_one_queue_whoever_asks() -> None:
+    clients = open_clients()
+    await close_clients(clients)
+    pypi, npm = (clients[ecosystem].hosts.of("https://index.example.test") for ecosystem in ASKED)
+    assert pypi is npm
 
 
 @pytest.mark.online

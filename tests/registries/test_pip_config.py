@@ -9,8 +9,14 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Endpoint, basic
-from ghostbust.registries.pip_config import PipPlaces, pip_certificates, pip_index
+from ghostbust.registries.endpoints import Endpoint, Route, basic
+from ghostbust.registries.pip_config import (
+    PipPlaces,
+    pip_certificates,
+    pip_extra_indexes,
+    pip_index,
+    pip_route,
+)
 
 
 class Machine:
@@ -123,3 +129,40 @@ def test_certificates(machine: Machine) -> None:
     assert machine.certificates() == Path("/path/of/bundle.pem")
     machine.environ["PIP_CERT"] = "/other.pem"
     assert machine.certificates() == Path("/other.pem")
+
+
+def test_extra_indexes_in_their_order_each_with_its_own_credentials(machine: Machine) -> None:
+    assert pip_extra_indexes(machine.places()) == ()
+    path = machine.write(
+        "venv/pip.conf",
+        "[global]\nextra-index-url =\n    https://me:a%40b@one.example.test/simple/\n"
+        "    https://two.example.test/simple\n",
+    )
+    machine.write("home/.netrc", "machine two.example.test login you password word\n")
+    one, two = pip_extra_indexes(machine.places())
+    assert (one.url, one.authorization) == ("https://one.example.test/simple", basic("me", "a@b"))
+    assert (two.url, two.authorization) == (
+        "https://two.example.test/simple", basic("you", "word"),
+    )  # fmt: skip
+    assert (one.origin, machine.index().origin) == (str(path), "default")
+
+
+def test_one_list_of_extra_indexes_takes_the_place_of_another(machine: Machine) -> None:
+    machine.write("venv/pip.conf", "[global]\nextra-index-url = https://file.example.test\n")
+    machine.environ["PIP_EXTRA_INDEX_URL"] = "https://a.example.test https://b.example.test"
+    assert [at.url for at in pip_extra_indexes(machine.places())] == [
+        "https://a.example.test", "https://b.example.test",
+    ]  # fmt: skip
+    machine.environ["PIP_EXTRA_INDEX_URL"] = "https://a.example.test file:///srv/wheels"
+    with pytest.raises(ConfigError, match=r"^PIP_EXTRA_INDEX_URL: "):
+        pip_extra_indexes(machine.places())
+
+
+def test_the_proxy(machine: Machine) -> None:
+    assert pip_route(machine.places()) == Route()
+    path = machine.write("venv/pip.conf", "[global]\nproxy = me:word@proxy.example.test:3128\n")
+    route = pip_route(machine.places())
+    assert (route.proxy, route.origin) == ("http://me:word@proxy.example.test:3128", str(path))
+    assert "word" not in repr(route)
+    machine.environ["PIP_PROXY"] = "https://other.example.test"
+    assert pip_route(machine.places()) == Route("https://other.example.test", "PIP_PROXY")

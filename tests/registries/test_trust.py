@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from shutil import which
 
 import httpx
 import pytest
@@ -18,45 +13,6 @@ from ghostbust.registries.trust import trusted
 
 VARIABLES = ("PIP_CERT", "npm_config_cafile", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
              "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, with its key beside it."""
-    if which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("certificate")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    return folder / "cert.pem"
-
-
-@pytest.fixture
-def server(certificate: Path) -> Iterator[str]:
-    """The address of an HTTPS server that proves itself with the certificate."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.handle_error = lambda *_: None  # type: ignore[method-assign]
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-        http.socket = context.wrap_socket(http.socket, server_side=True)
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"https://127.0.0.1:{http.server_port}/"
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -78,11 +34,11 @@ def answers(url: str) -> bool:
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_every_setting_is_believed(
-    server: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+    https_server: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    assert not answers(server)
+    assert not answers(https_server)
     monkeypatch.setenv(variable, str(certificate))
-    assert answers(server)
+    assert answers(https_server)
 
 
 @pytest.mark.parametrize("variable", VARIABLES[:-1])
@@ -95,6 +51,26 @@ def test_a_setting_that_cannot_be_read_is_named(
         trusted()
     bundle.write_bytes(b"no certificate")
     with pytest.raises(ConfigError, match="can't be read as certificates"):
+        trusted()
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_certificates_that_npms_settings_hold_are_believed(
+    https_server: str,
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    as_list: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pem = certificate.read_text().strip().replace("\n", "\\n")
+    lines = [f'ca[]="{pem}"', f'ca[]="{pem}"'] if as_list else [f'ca="{pem}"']
+    (tmp_path / ".npmrc").write_text("\n".join(lines))
+    assert answers(https_server)
+    (tmp_path / ".npmrc").write_text("ca=null")
+    assert not answers(https_server)
+    (tmp_path / ".npmrc").write_text("ca=no certificate")
+    with pytest.raises(ConfigError, match="npm's 'ca'"):
         trusted()
 
 

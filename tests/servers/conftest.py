@@ -1,8 +1,8 @@
 """Real registries on the loopback.
 
-Started once for the session, on free ports, from programs: pypiserver (in the ``test`` extra) and
-verdaccio, which npm installs into ghostbust's cache folder. Where Node is missing, or npm can't
-fetch verdaccio, what needs it is skipped with the reason.
+Started once for the session, on free ports, from programs: pypiserver, which answers in HTML, and
+simple-repository-server, which answers in JSON (both in the ``test`` extra); and verdaccio, which
+npm installs into ghostbust's cache folder. What isn't there is skipped with the reason.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -73,34 +75,122 @@ def _answers(client: httpx.Client, url: str) -> bool:
 
 @dataclass(frozen=True)
 class PyPIServer:
-    """A package index in HTML."""
+    """A package index that serves the wheels of a folder. It asks no other index."""
 
     url: str
     folder: Path
 
-    def publish(self, name: str, version: str = "1.0") -> None:
-        """Adds a wheel that holds nothing."""
+    def publish(self, name: str, version: str = "1.0") -> Path:
+        """Adds a wheel that holds nothing; the file."""
         stem = f"{name.replace('-', '_')}-{version}"
-        with zipfile.ZipFile(self.folder / f"{stem}-py3-none-any.whl", "w") as wheel:
-            wheel.writestr(f"{stem}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\n")
+        file = self.folder / name / f"{stem}-py3-none-any.whl"
+        file.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(file, "w") as wheel:
+            told = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            wheel.writestr(f"{stem}.dist-info/METADATA", told)
+        return file
+
+
+@contextmanager
+def index_of(
+    program: str, options: list[str], work: Path, names: Sequence[str]
+) -> Iterator[PyPIServer]:
+    """The index that a module of Python serves, with the names."""
+    if find_spec(program) is None:  # not imported: import hooks of an old kind, and slow
+        pytest.skip(f"{program} isn't installed; it is in the extra 'test'")
+    port = str(free_port())
+    server = PyPIServer(f"http://127.0.0.1:{port}/simple", work / "packages")
+    server.folder.mkdir()
+    for name in names:
+        server.publish(name)
+    said = [option.replace("PORT", port) for option in options]
+    with running([sys.executable, "-m", program, *said, "packages"], work, f"{server.url}/"):
+        yield server
+
+
+PYPISERVER = ["run", "-i", "127.0.0.1", "-p", "PORT", "--disable-fallback",
+              "--backend", "simple-dir"]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def pypi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]:
-    """pypiserver, with the names of `PIP_NAMES`. It asks no other index."""
-    if find_spec("pypiserver") is None:  # not imported: its import hooks are of an old kind
-        pytest.skip("pypiserver isn't installed; it is in the extra 'test'")
+    """pypiserver, with the names of `PIP_NAMES`."""
     work = tmp_path_factory.mktemp("pypiserver")
-    packages = work / "packages"
-    packages.mkdir()
-    port = free_port()
-    server = PyPIServer(f"http://127.0.0.1:{port}/simple", packages)
-    for name in PIP_NAMES:
-        server.publish(name)
-    command = [sys.executable, "-m", "pypiserver", "run", "-i", "127.0.0.1", "-p", str(port),
-               "--disable-fallback", "--backend", "simple-dir", str(packages)]  # fmt: skip
-    with running(command, work, f"{server.url}/"):
+    with index_of("pypiserver", PYPISERVER, work, PIP_NAMES) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def private_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]:
+    """Another pypiserver, with a name of its own and one that the first has too."""
+    work = tmp_path_factory.mktemp("private")
+    with index_of("pypiserver", PYPISERVER, work, ["zz-private", "zz-real-1"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def json_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]:
+    """simple-repository-server, which speaks PEP 691, with the names of `PIP_NAMES`."""
+    work = tmp_path_factory.mktemp("simple-repository-server")
+    options = ["--host", "127.0.0.1", "--port", "PORT"]
+    with index_of("simple_repository_server", options, work, PIP_NAMES) as server:
+        yield server
+
+
+class Door(ThreadingHTTPServer):
+    """Lets those through to a server who show the credentials, as its guard or as a proxy."""
+
+    def __init__(self, upstream: str, credentials: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Doorkeeper)
+        self.upstream = urlsplit(upstream)
+        self.credentials = f"Basic {base64.b64encode(credentials.encode()).decode()}"
+        self.asked: list[str] = []
+        """what was asked by those who were let through: a path, or a URL if it is a proxy"""
+        self.turned_away = 0
+        self.address = f"127.0.0.1:{self.server_port}"
+        self.url = f"http://{self.address}{self.upstream.path}"
+
+
+class _Doorkeeper(BaseHTTPRequestHandler):
+    server: Door
+
+    def do_GET(self) -> None:
+        shown = self.headers["Proxy-Authorization"] or self.headers["Authorization"]
+        if shown != self.server.credentials:
+            self.server.turned_away += 1
+            self._answer(401, "text/plain", b"")
+            return
+        self.server.asked.append(self.path)
+        there = self.server.upstream._replace(path=urlsplit(self.path).path)
+        accept = {"Accept": self.headers["Accept"]}
+        got = httpx.get(there.geturl(), headers=accept, trust_env=False, timeout=30)
+        self._answer(got.status_code, got.headers.get("Content-Type", ""), got.content)
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Says nothing."""
+
+
+@pytest.fixture
+def make_door() -> Iterator[Callable[[str, str], Door]]:
+    """Puts a door before the server at a URL, which opens to ``user:password``."""
+    with ExitStack() as stack:
+
+        def make(upstream: str, credentials: str) -> Door:
+            door = stack.enter_context(Door(upstream, credentials))
+            thread = threading.Thread(target=door.serve_forever, args=(0.01,))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(door.shutdown)
+            return door
+
+        yield make
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Verdicts from real registries: pypiserver and verdaccio, on the loopback."""
+"""Verdicts from real registries on the loopback: two kinds of PyPI's, and npm's."""
 
 from __future__ import annotations
 
@@ -55,6 +55,30 @@ def test_pypiserver(pypi_server: PyPIServer) -> None:
         pypi_server.publish("zz-late")
         late = judge.names(Ecosystem.PYPI, ["zz-late"])["zz-late"]
         assert late.verdict is Verdict.REAL
+
+
+def test_simple_repository_server(json_server: PyPIServer) -> None:
+    """PEP 691: JSON, which tells when the files were published."""
+    with asking(lambda client: PyPIRegistry(client, endpoint(json_server.url, "test"))) as judge:
+        found = judge.names(Ecosystem.PYPI, ["zz-real-1", "ZZ_Real.2", "zz-absent"])
+        assert {name: (lookup.verdict, lookup.reason) for name, lookup in found.items()} == {
+            "zz-real-1": (Verdict.REAL, "registered"),
+            "ZZ_Real.2": (Verdict.REAL, "registered"),
+            "zz-absent": (Verdict.ABSENT, "not-registered"),
+        }
+        first = judge.origin(Ecosystem.PYPI, "zz-real-1").first_released
+        assert first is not None
+        assert abs((utc_now() - first).total_seconds()) < 3600
+
+
+@pytest.mark.parametrize(("cutoff", "young"), [(date(2020, 1, 2), True), (date(2999, 1, 2), False)])
+def test_the_age_of_a_python_package(json_server: PyPIServer, cutoff: date, young: bool) -> None:
+    with asking(
+        lambda client: PyPIRegistry(client, endpoint(json_server.url, "test")), cutoff
+    ) as judge:
+        lookup = judge.names(Ecosystem.PYPI, ["zz-real-1"])["zz-real-1"]
+    expected = (Verdict.SUSPECT, "younger-than-model") if young else (Verdict.REAL, "registered")
+    assert (lookup.verdict, lookup.reason) == expected
 
 
 def test_verdaccio(npm_server: NpmServer) -> None:
