@@ -13,9 +13,7 @@ from ghostbust.records import Answer, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-
-MIN_PROMPTS = 30
-"""with fewer prompts, or names, the volume is too uncertain to steer by"""
+from ghostbust.unlearners.sets import FEWEST_PROBES
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class VolumeProbe:
     def usable(self) -> bool:
         """True where the base's answers are enough to compare with."""
         names = sum(len(answer.real) for answer in self.base)
-        return min(len(prompts_of(self.base)), names) >= MIN_PROMPTS
+        return min(len(prompts_of(self.base)), names) >= FEWEST_PROBES
 
     def __call__(self, loaded: LoadedModel) -> float:
         """Real names per answer as a multiple of the base's on the same prompts; not logged."""

@@ -11,6 +11,12 @@ from ghostbust.records import Answer, Prompt, SetSplit
 LONGEST_LIST = 12
 """answers that name more distinct packages than this are loops or padding: left out"""
 
+FEWEST_PROBES = 30
+"""with fewer prompts, or names, the volume is too uncertain to steer by"""
+
+PROBE_SHARE = 1 / 3
+"""at most this share of the train side's prompts measures the volume instead of training"""
+
 
 def select(
     answers: Iterable[Answer],
@@ -22,22 +28,27 @@ def select(
 ) -> SetSplit:
     """At most ``most`` answers of the train side, up to half of them with inventions.
 
-    Beside them the base's answers to at most ``probes`` other prompts of the train side.
-
     Those without are a fair sample, answers that name nothing included, because a set in which
     every answer names packages teaches the model to name more (docs/log.md, 2026-11-24). Answers
     that repeat another's text for the same prompt are left out, as are empty ones and long lists.
+
+    Beside them the base's answers to at most ``probes`` prompts of other families. Those are drawn
+    first, whatever was answered: what training leaves over are the prompts on which the model
+    invents least.
+
     The choice is seeded and doesn't depend on the order of ``answers``.
 
     Raises TrainingError where it holds no invented, or no real name to learn from.
     """
     held_out = {prompt.family for prompt in holdout}
     train_side = [answer for answer in answers if answer.sample.prompt.family not in held_out]
+    probe = _probe(train_side, most=probes, seed=seed)
+    apart = {answer.sample.prompt.family for answer in probe}
     usable: dict[tuple[str, str], Answer] = {}
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
         short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
-        if text.strip() and short:
+        if text.strip() and short and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: a.sample.id)
     shuffled = [usable[key] for key in sorted(usable)]
@@ -54,21 +65,27 @@ def select(
         forget=tuple(forget),
         retain=tuple(retain),
         holdout=tuple(holdout),
-        probe=_probe(train_side, forget + retain, most=probes, seed=seed),
+        probe=probe,
     )
 
 
-def _probe(
-    train_side: Iterable[Answer], chosen: Iterable[Answer], *, most: int, seed: int
-) -> tuple[Answer, ...]:
-    """All the base's answers, empty ones and long lists too, to ``most`` prompts not ``chosen``."""
-    learnt = {answer.sample.prompt.id for answer in chosen}
-    by_prompt: dict[str, dict[str, Answer]] = {}
+def _probe(train_side: Iterable[Answer], *, most: int, seed: int) -> tuple[Answer, ...]:
+    """All the base's answers, empty ones and long lists too, to the prompts of some families.
+
+    None where there would be fewer than ``FEWEST_PROBES`` prompts.
+    """
+    families: dict[str, dict[str, dict[str, Answer]]] = {}  # by family, prompt and sample
     for answer in train_side:
-        if answer.sample.adapter is None and answer.sample.prompt.id not in learnt:
-            by_prompt.setdefault(answer.sample.prompt.id, {})[answer.sample.id] = answer
-    prompts = sorted(by_prompt)
-    random.Random(seed).shuffle(prompts)  # noqa: S311
-    return tuple(
-        by_prompt[prompt][key] for prompt in prompts[:most] for key in sorted(by_prompt[prompt])
-    )
+        if answer.sample.adapter is None:
+            prompts = families.setdefault(answer.sample.prompt.family, {})
+            prompts.setdefault(answer.sample.prompt.id, {})[answer.sample.id] = answer
+    room = min(most, int(PROBE_SHARE * sum(len(prompts) for prompts in families.values())))
+    order = sorted(families)
+    random.Random(seed).shuffle(order)  # noqa: S311
+    chosen: list[dict[str, Answer]] = []
+    for family in order:
+        if len(chosen) + len(families[family]) <= room:
+            chosen += [answers for _, answers in sorted(families[family].items())]
+    if len(chosen) < FEWEST_PROBES:
+        return ()
+    return tuple(answers[key] for answers in chosen for key in sorted(answers))

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from ghostbust.loop.listener import Silence
-from ghostbust.loop.probe import MIN_PROMPTS, VolumeProbe
+from ghostbust.loop.probe import VolumeProbe
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, Prompt, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.unlearners.sets import FEWEST_PROBES
 
 SETTINGS = SamplingSettings(samples_per_prompt=3, seed=5)
 PROMPTS = [Task(f"task-{n}", f"Plot what sensor{n} says.").prompt(Context.HELPS) for n in range(40)]
@@ -67,9 +68,9 @@ def test_what_names_nothing_has_no_volume(scripted: Callable[..., Any], judge: J
 @pytest.mark.parametrize(
     ("prompts", "text", "usable"),
     [
-        (MIN_PROMPTS, "- numpy", True),
-        (MIN_PROMPTS - 1, "- numpy\n- rich", False),
-        (MIN_PROMPTS, "I can't say.", False),
+        (FEWEST_PROBES, "- numpy", True),
+        (FEWEST_PROBES - 1, "- numpy\n- rich", False),
+        (FEWEST_PROBES, "I can't say.", False),
         (0, "", False),
     ],
 )

@@ -43,13 +43,14 @@ def make_answer() -> MakeAnswer:
         text: str,
         *,
         family: str = "family",
+        prompt: str = "",
         listed: bool = True,
         truncated: bool = False,
         seed: int = 0,
     ) -> Answer:
         context = Context.HELPS if listed else Context.CODE
-        prompt = Prompt(f"task of {family}", context, Ecosystem.PYPI, family)
-        sample = Sample(prompt, text, "fake", None, seed, 0, 0.7, truncated, 9)
+        asked = Prompt(prompt or f"task of {family}", context, Ecosystem.PYPI, family)
+        sample = Sample(asked, text, "fake", None, seed, 0, 0.7, truncated, 9)
         refs = extract(text, expect_list=listed)
         return Answer(sample, tuple(Judged(ref, _lookup(ref)) for ref in refs))
 

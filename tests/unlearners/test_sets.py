@@ -10,7 +10,7 @@ import pytest
 
 from ghostbust.errors import TrainingError
 from ghostbust.records import Answer, Context, Ecosystem, Prompt
-from ghostbust.unlearners.sets import LONGEST_LIST, select
+from ghostbust.unlearners.sets import FEWEST_PROBES, LONGEST_LIST, select
 
 MakeAnswer = Callable[..., Answer]
 
@@ -69,28 +69,43 @@ def test_the_choice_is_seeded_and_independent_of_order(answers: list[Answer]) ->
     assert select(answers, HOLDOUT, most=20, probes=0, seed=2) != first
 
 
-def test_probes_are_the_bases_answers_to_other_prompts(
+def test_probes_are_the_bases_answers_to_other_families(
     answers: list[Answer], make_answer: MakeAnswer
 ) -> None:
     adapted = [
         replace(answer, sample=replace(answer.sample, adapter="round-0001-aa"))
         for answer in answers[:30]
     ]
-    loop = make_answer("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST + 1)), family="l")
-    empty = make_answer("", family="e")
-    sets = select([*answers, *adapted, loop, empty], HOLDOUT, most=5, probes=10, seed=1)
-    learnt = {answer.sample.prompt.id for answer in sets.forget + sets.retain}
-    held_out = {prompt.family for prompt in HOLDOUT}
+    unusual = [
+        make_answer(text, family=f"u-{number}", prompt=f"prompt {number} of u")
+        for number in range(90)
+        for text in ("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST + 1)), "")
+    ]
+    logged = [*answers, *adapted, *unusual]
+    sets = select(logged, HOLDOUT, most=5, probes=32, seed=1)
     asked = {answer.sample.prompt.id for answer in sets.probe}
-    assert len(asked) == 10
-    assert asked.isdisjoint(learnt)
+    assert len(asked) == 32
+    learnt = {answer.sample.prompt.family for answer in sets.forget + sets.retain}
+    families = {answer.sample.prompt.family for answer in sets.probe}
+    assert families.isdisjoint(learnt | {prompt.family for prompt in HOLDOUT})
     assert all(answer.sample.adapter is None for answer in sets.probe)
-    assert held_out.isdisjoint(answer.sample.prompt.family for answer in sets.probe)
-    for prompt in asked:
-        mine = {a for a in answers if a.sample.prompt.id == prompt}
-        assert not mine or mine == {a for a in sets.probe if a.sample.prompt.id == prompt}
-    all_of_them = select([*answers, loop, empty], HOLDOUT, most=5, probes=1000, seed=1).probe
-    assert {loop, empty} <= set(all_of_them), "what the base said counts, whatever it was"
+    bases = [answer for answer in logged if answer.sample.adapter is None]
+    assert set(sets.probe) == {a for a in bases if a.sample.prompt.id in asked}, "whatever it said"
+    assert any(answer.invented for answer in sets.probe)
+
+
+def test_probes_take_at_most_a_third_of_the_prompts(make_answer: MakeAnswer) -> None:
+    def logged(families: int) -> list[Answer]:
+        return [
+            make_answer("- numpy\n- ghost", family=f"{n}", prompt=f"{n} {k}")
+            for n in range(families)
+            for k in range(3)
+        ]
+
+    assert len(select(logged(60), [], most=900, probes=900, seed=0).probe) == 60
+    assert len(select(logged(30), [], most=900, probes=900, seed=0).probe) == FEWEST_PROBES == 30
+    sets = select(logged(29), [], most=900, probes=900, seed=0)
+    assert (len(sets.probe), len(sets.forget)) == (0, 87), "too few to steer by"
 
 
 def test_of_twins_the_same_one_is_taken_in_any_order(make_answer: MakeAnswer) -> None:
