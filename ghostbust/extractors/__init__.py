@@ -27,8 +27,9 @@ from ghostbust.extractors.notebook import cells, is_notebook
 from ghostbust.extractors.python_code import PythonExtractor, has_imports
 from ghostbust.extractors.python_statements import parse
 from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
+from ghostbust.extractors.sessions import entered
 from ghostbust.extractors.setup_files import SetupPyExtractor
-from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
+from ghostbust.extractors.shell import ProseExtractor, ShellExtractor, moved
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.extractors.vocabulary import word_set
 from ghostbust.records import Ecosystem, PackageRef
@@ -64,7 +65,11 @@ _READERS: dict[Language, Extractor] = {
     Language.JAVASCRIPT: JAVASCRIPT,
     Language.SHELL: SHELL,
 }
-_PYTHON_INFOS = word_set("python py python3 py3 ipython ipython3 pycon jupyter sage")
+_PYTHON_INFOS = word_set(
+    "py py3 pycon pyrepl doctest ipynb notebook colab google-colab kaggle databricks marimo "
+    "code-cell sage sagemath pyspark"
+)
+_PYTHON_PREFIXES = ("python", "ipython", "jupyter")
 _JAVASCRIPT_INFOS = word_set(
     "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
     "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
@@ -103,15 +108,28 @@ def extract(
     if is_notebook(text) and language is Language.AUTO:
         return _of_notebook(text, prompt_text)
     blocks = _blocks(text, language, filename, expect_list=expect_list)
+    lists = LISTS[ecosystem] if expect_list else None
     by_span: dict[tuple[int, int], PackageRef] = {}
     for block in blocks:
-        body = _body(text, block)
-        lists = LISTS[ecosystem] if expect_list else None
-        for reader in _readers(block, body, language, lists, _line_before(text, block)):
-            for ref in reader.find(body, block.start):
-                by_span.setdefault((ref.start, ref.end), ref)
+        for ref in _refs_in(text, block, language, lists):
+            by_span.setdefault((ref.start, ref.end), ref)
     refs = [by_span[span] for span in sorted(by_span)]
     return marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
+
+
+def _refs_in(
+    text: str, block: Block, language: Language, lists: ListExtractor | None
+) -> Iterator[PackageRef]:
+    """The refs in one block, the best reading of a span first, without the flags of ``marked``."""
+    body = _body(text, block)
+    if block.kind is BlockKind.FENCE and is_notebook(body):
+        yield from (moved(ref, block.start) for ref in _of_notebook(body, ""))
+        return
+    if session := _session(block, body):
+        for reader in _PYTHON_READERS:
+            yield from reader.find(session, block.start)
+    for reader in _readers(block, body, language, lists, _line_before(text, block)):
+        yield from reader.find(body, block.start)
 
 
 def _of_notebook(text: str, prompt_text: str) -> list[PackageRef]:
@@ -167,6 +185,13 @@ def _body(text: str, block: Block) -> str:
     return without_tracebacks(body)
 
 
+def _session(block: Block, body: str) -> str:
+    """What was entered in a console session of Python that a block may hold; empty for none."""
+    label = _label(block.info) if block.kind is BlockKind.FENCE else ""
+    may_be = not label or _is_python(label) or label in _SHELL_INFOS | _OPEN_INFOS
+    return entered(body) if may_be else ""
+
+
 def _readers(
     block: Block, body: str, language: Language, lists: ListExtractor | None, before: str
 ) -> Iterator[Extractor]:
@@ -211,12 +236,16 @@ def _label(info: str) -> str:
     return label_of_file(label) or label
 
 
+def _is_python(label: str) -> bool:
+    return label in _PYTHON_INFOS or label.endswith(".py") or label.startswith(_PYTHON_PREFIXES)
+
+
 def _language_of(label: str, body: str, language: Language) -> Language:
     """Language of a fenced block by its label, or by its content where the label doesn't say.
 
     AUTO for another language: nothing but install commands in its comments is read.
     """
-    if label in _PYTHON_INFOS or label.endswith(".py"):
+    if _is_python(label):
         return Language.PYTHON
     if label in _JAVASCRIPT_INFOS or label.endswith(_JAVASCRIPT_FILES):
         return Language.JAVASCRIPT
