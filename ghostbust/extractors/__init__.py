@@ -58,7 +58,7 @@ EXTRACTORS: tuple[Extractor, ...] = (
     PYTHON, SHELL, PROSE, JAVASCRIPT, JAVASCRIPT_LINES, SCRIPT_HEADER, SETUP_PY,
     *MANIFESTS.values(), *LISTS.values(),
 )  # fmt: skip
-_PYTHON_READERS = (PYTHON, SCRIPT_HEADER, SETUP_PY)
+_PYTHON_READERS: tuple[Extractor, ...] = (PYTHON, SCRIPT_HEADER, SETUP_PY)
 
 _READERS: dict[Language, Extractor] = {
     Language.PYTHON: PYTHON,
