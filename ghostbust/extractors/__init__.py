@@ -19,6 +19,7 @@ from ghostbust.extractors.javascript_code import (
     has_javascript_imports,
     is_javascript,
 )
+from ghostbust.extractors.list_ecosystem import listed_ecosystem
 from ghostbust.extractors.lists import ListExtractor
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
 from ghostbust.extractors.markdown import Block, BlockKind, split
@@ -94,27 +95,37 @@ def extract(
     expect_list: bool = False,
     truncated: bool = False,
     prompt_text: str = "",
-    ecosystem: Ecosystem = Ecosystem.PYPI,
+    ecosystem: Ecosystem | None = None,
     filename: str = "",
 ) -> list[PackageRef]:
     """All package refs in ``text``, sorted by start, no span twice. Never raises.
 
     ``language`` says what code without a label is; with anything but AUTO a text without
     fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
-    items are refs, of ``ecosystem``. ``truncated``: the token limit ended the answer.
-    ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name of
-    the file that ``text`` is, which says how to read it if ``language`` is AUTO.
+    items are refs, of ``ecosystem``; where that is None, of npm if the code is JavaScript or the
+    list shows it (``list_ecosystem``), else of PyPI. ``truncated``: the token limit ended the
+    answer. ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name
+    of the file that ``text`` is, which says how to read it if ``language`` is AUTO.
     """
     if is_notebook(text) and language is Language.AUTO:
         return _of_notebook(text, prompt_text)
     blocks = _blocks(text, language, filename, expect_list=expect_list)
-    lists = LISTS[ecosystem] if expect_list else None
+    lists = _lists(text, language, ecosystem) if expect_list else None
     by_span: dict[tuple[int, int], PackageRef] = {}
     for block in blocks:
         for ref in _refs_in(text, block, language, lists):
             by_span.setdefault((ref.start, ref.end), ref)
     refs = [by_span[span] for span in sorted(by_span)]
     return marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
+
+
+def _lists(text: str, language: Language, ecosystem: Ecosystem | None) -> ListExtractor:
+    """The reader of lists for the registry that was asked for, or that the text shows."""
+    if ecosystem is None and language is Language.AUTO:
+        ecosystem = listed_ecosystem(text)
+    elif ecosystem is None:
+        ecosystem = Ecosystem.NPM if language is Language.JAVASCRIPT else Ecosystem.PYPI
+    return LISTS[ecosystem]
 
 
 def _refs_in(
@@ -161,7 +172,7 @@ def _blocks(text: str, language: Language, filename: str, *, expect_list: bool) 
         return [Block(BlockKind.FENCE, 0, len(text), label)]
     blocks = split(text)
     has_fence = any(block.kind is BlockKind.FENCE for block in blocks)
-    is_code = language is not Language.AUTO and not has_fence
+    is_code = language is not Language.AUTO and not has_fence and not expect_list
     if is_code or _parses(text, language):
         return [Block(BlockKind.FENCE, 0, len(text))]
     if not has_fence and (manifest := manifest_of("", "", "", text, by_content=not expect_list)):

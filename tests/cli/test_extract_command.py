@@ -50,6 +50,14 @@ def test_a_listed_built_in_is_shown_without_all(run: Run) -> None:
     assert [(entry["kind"], entry["name"]) for entry in found] == [("list", "os"), ("list", "rich")]
 
 
+def test_listed_names_are_npms_for_javascript_unless_the_ecosystem_says_otherwise(run: Run) -> None:
+    asked = ("extract", "-", "--json", "--expect-list", "--language", "javascript")
+    found = entries(run(*asked, stdin="- chalk\n- ora\n").stdout)
+    assert [entry["purl"] for entry in found] == ["pkg:npm/chalk", "pkg:npm/ora"]
+    found = entries(run(*asked, "--ecosystem", "pypi", stdin="- chalk\n- ora\n").stdout)
+    assert [entry["purl"] for entry in found] == ["pkg:pypi/chalk", "pkg:pypi/ora"]
+
+
 def test_flags_are_a_sorted_list(run: Run) -> None:
     text = "try:\n    import numpy\nexcept ImportError:\n    pass\n"
     (entry,) = entries(run("extract", "-", "--json", stdin=text).stdout)
