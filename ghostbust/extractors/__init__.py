@@ -30,9 +30,10 @@ from ghostbust.extractors.python_statements import parse
 from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
 from ghostbust.extractors.sessions import entered
 from ghostbust.extractors.setup_files import SetupPyExtractor
-from ghostbust.extractors.shell import ProseExtractor, ShellExtractor, moved
+from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor, moved
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.extractors.vocabulary import word_set
+from ghostbust.extractors.yaml_scalars import folded
 from ghostbust.records import Ecosystem, PackageRef
 
 __all__ = ["EXTRACTORS", "Extractor", "Language", "distribution_of", "extract", "is_stdlib"]
@@ -52,11 +53,12 @@ def _document_readers(name: str) -> Iterator[Extractor]:
 
 
 PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(_document_readers), ProseExtractor()
+COMMAND_LISTS = CommandListExtractor()
 JAVASCRIPT, JAVASCRIPT_LINES = JavaScriptExtractor(), JavaScriptLineExtractor()
 SCRIPT_HEADER, SETUP_PY = ScriptHeaderExtractor(), SetupPyExtractor()
 LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
 EXTRACTORS: tuple[Extractor, ...] = (
-    PYTHON, SHELL, PROSE, JAVASCRIPT, JAVASCRIPT_LINES, SCRIPT_HEADER, SETUP_PY,
+    PYTHON, SHELL, PROSE, COMMAND_LISTS, JAVASCRIPT, JAVASCRIPT_LINES, SCRIPT_HEADER, SETUP_PY,
     *MANIFESTS.values(), *LISTS.values(),
 )  # fmt: skip
 _PYTHON_READERS: tuple[Extractor, ...] = (PYTHON, SCRIPT_HEADER, SETUP_PY)
@@ -83,6 +85,7 @@ _SHELL_INFOS = word_set(
     "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh "
     "dockerfile docker yaml yml cli command makefile make"
 )
+_YAML_INFOS = word_set("yaml yml")
 _OPEN_INFOS = word_set(
     "text txt plaintext plain none code requirements list markdown md diff patch udiff"
 )
@@ -192,7 +195,8 @@ def _body(text: str, block: Block) -> str:
     """What a block holds, as long as in the text, without what is no code of its own in it."""
     body = text[block.start : block.end]
     if block.kind is BlockKind.FENCE:
-        return plain_code(body, block.info, block.quotes)
+        body = plain_code(body, block.info, block.quotes)
+        return folded(body) if _label(block.info) in _YAML_INFOS else body
     return without_tracebacks(body)
 
 
@@ -215,13 +219,13 @@ def _readers(
         by_content = language is Language.AUTO and not lists
         if manifest := manifest_of(label, block.info, before, body, by_content=by_content):
             yield MANIFESTS[manifest]
-            if manifest in ("package.json", "pyproject.toml"):
-                yield PROSE  # install commands in scripts
+            if manifest in ("package.json", "pyproject.toml", "setup.cfg"):
+                yield from (PROSE, COMMAND_LISTS)  # scripts, and what tox runs
             return
         if lists and label not in _SHELL_INFOS and lists.is_bare_list(body):
             yield lists
         read_as = _language_of(label, body, language)
-        yield _READERS.get(read_as, PROSE)
+        yield from (_READERS[read_as],) if read_as in _READERS else (PROSE, COMMAND_LISTS)
         if read_as is Language.PYTHON:
             yield from _PYTHON_READERS[1:]
     elif block.kind is BlockKind.INLINE:
