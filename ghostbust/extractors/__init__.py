@@ -25,6 +25,7 @@ from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
 from ghostbust.extractors.markdown import Block, BlockKind, split
 from ghostbust.extractors.marks import marked
 from ghostbust.extractors.notebook import cells, is_notebook
+from ghostbust.extractors.package_names import is_placeholder
 from ghostbust.extractors.python_code import PythonExtractor, has_imports
 from ghostbust.extractors.python_statements import parse
 from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
@@ -34,7 +35,7 @@ from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, She
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.extractors.vocabulary import word_set
 from ghostbust.extractors.yaml_scalars import folded
-from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 __all__ = ["EXTRACTORS", "Extractor", "Language", "distribution_of", "extract", "is_stdlib"]
 
@@ -103,6 +104,9 @@ def extract(
 ) -> list[PackageRef]:
     """All package refs in ``text``, sorted by start, no span twice. Never raises.
 
+    A placeholder (``foo``) is none, but where all of ``text`` is a dependency file: what stands
+    there is installed, whatever its name.
+
     ``language`` says what code without a label is; with anything but AUTO a text without
     fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
     items are refs, of ``ecosystem``; where that is None, of npm if the code is JavaScript or the
@@ -115,9 +119,11 @@ def extract(
     blocks = _blocks(text, language, filename, expect_list=expect_list)
     lists = _lists(text, language, ecosystem) if expect_list else None
     by_span: dict[tuple[int, int], PackageRef] = {}
+    is_file = [(b.kind, b.start, b.end) for b in blocks] == [(BlockKind.FENCE, 0, len(text))]
     for block in blocks:
         for ref in _refs_in(text, block, language, lists):
-            by_span.setdefault((ref.start, ref.end), ref)
+            if is_file or ref.kind is not RefKind.MANIFEST or not is_placeholder(ref.raw):
+                by_span.setdefault((ref.start, ref.end), ref)
     refs = [by_span[span] for span in sorted(by_span)]
     return marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
 

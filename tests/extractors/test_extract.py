@@ -123,6 +123,15 @@ def test_the_list_shows_its_ecosystem_if_nobody_says_it(
     assert {ref.ecosystem for ref in asked} <= {Ecosystem.PYPI}
 
 
+def test_a_placeholder_counts_in_a_file_and_not_in_an_answer() -> None:
+    text = '{"dependencies": {"your-package": "1", "left-pad": "1"}}'
+    assert [ref.raw for ref in extract(text, filename="package.json")] == [
+        "your-package",
+        "left-pad",
+    ]
+    assert [ref.raw for ref in extract(f"So:\n\n```json\n{text}\n```\n")] == ["left-pad"]
+
+
 def test_inline_reading_wins_over_the_prose_around_it() -> None:
     refs = extract("Run `pip install -i https://index.example.test then httpx` now")
     assert [ref.raw for ref in refs] == ["then", "httpx"]
