@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ghostbust.extractors.list_items import read_item
 from ghostbust.extractors.package_names import scan_name
-from ghostbust.extractors.vocabulary import word_set
+from ghostbust.extractors.vocabulary import PACKAGE_STEMS, word_set
 from ghostbust.records import Ecosystem
 
 _AROUND = "`*_\"'()[]{}<>|,;:.-+"
@@ -15,10 +15,6 @@ _WORD = re.compile(r"[a-z0-9\u00df-\u024f]+(?:\.[a-z0-9]+)*|[^\W\u0000-\u024f]+"
 _PYTHON = word_set("python python3 pip pip3 pypi conda")
 _NPM = word_set("npm npx pnpm yarn node.js nodejs package.json")
 _JAVASCRIPT = word_set("javascript typescript js node")
-_NOUNS = (
-    "package", "paket", "paquet", "pacchett", "pacote", "librar", "bibli", "librer", "modul",
-    "módul", "包", "库", "模块", "パッケージ", "ライブラリ", "패키지",
-)  # fmt: skip
 
 
 def listed_ecosystem(text: str) -> Ecosystem:
@@ -70,4 +66,6 @@ def _is_npm(words: list[str]) -> bool:
         return True
     places = [place for place, word in enumerate(words) if word in _JAVASCRIPT]
     beside = (word for at in places for word in words[max(at - 2, 0) : at + 3])
-    return bool(places) and (len(words) == 1 or any(word.startswith(_NOUNS) for word in beside))
+    return bool(places) and (
+        len(words) == 1 or any(word.startswith(PACKAGE_STEMS) for word in beside)
+    )
