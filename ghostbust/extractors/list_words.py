@@ -9,6 +9,10 @@ from ghostbust.extractors.vocabulary import PACKAGE_STEMS, word_set
 _WORD = re.compile(r"[^\W\d_]+")
 _LAST_STEMS = tuple(stem for stem in PACKAGE_STEMS if not stem.isascii())
 """stems that stand at the end of what is written without blanks"""
+_NEED_STEMS = (
+    "need", "requir", "benötig", "brauch", "verwend", "necesit", "requier", "utiliz", "utilis",
+    "nécessit", "besoin", "faut", "可以使用", "需要", "推荐", "安装",
+)  # fmt: skip
 LABELS = word_set(
     "pypi pip package packages name names library libraries module modules install python"
 )
@@ -37,12 +41,19 @@ NEVER = _SCRIPTS | word_set(
     "prelude purpose link links url version license author documentation docs website homepage "
     "repository github source type pros cons benefits advantages alternatives optional core "
     "step steps import imports function class true false none n/a e.g i.e etc todo prerequisites "
+    "tip tips "
     "pakete bibliotheken hinweis wichtig beispiel beschreibung lizenz zusammenfassung fazit "
     "voraussetzungen requisitos "
-    "paquetes bibliotecas nota ejemplo licencia resumen importante gracias saludos danke merci "
-    "paquets remarque astuce exemple licence conseil"
+    "paquetes bibliotecas dependencias nota ejemplo licencia resumen importante gracias saludos "
+    "danke merci paquets remarque astuce exemple licence conseil"
 )
 """words that are no packages where they stand as an item"""
+
+
+def speaks_of_need(text: str) -> bool:
+    """True for ``You need``, ``Du brauchst``, ``可以使用`` and the like."""
+    words = _WORD.findall(text.lower())
+    return any(word.startswith(_NEED_STEMS) for word in words)
 
 
 def speaks_of_packages(text: str) -> bool:

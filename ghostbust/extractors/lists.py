@@ -25,6 +25,7 @@ from ghostbust.extractors.list_words import (
     LABELS,
     NEEDING,
     NEVER,
+    speaks_of_need,
     speaks_of_packages,
 )
 from ghostbust.extractors.package_names import canonical, is_placeholder
@@ -191,8 +192,9 @@ class ListExtractor:
             is_name = item is not None and self._is_package(item)
             return [item] if item and is_name and (item.sure or item.name[0].islower()) else []
         colon = max(line.rfind(": "), line.rfind("："))
-        about = {word.strip("`*_") for word in line[: max(colon, 0)].lower().split()}
-        if not about.isdisjoint(INTRODUCING) or speaks_of_packages(line[: max(colon, 0)]):
+        head = line[: max(colon, 0)]
+        about = {word.strip("`*_") for word in head.lower().split()}
+        if about & INTRODUCING or speaks_of_packages(head) or speaks_of_need(head):
             return self._comma_list(line, colon + 1)
         colon, value = _title_end(line, 0)
         if colon > 0 and line[:colon].strip(" \t*_").lower() in CATEGORIES:

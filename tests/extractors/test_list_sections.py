@@ -26,6 +26,13 @@ MARKER = re.compile(r"[ ]*[-\d][.]? ")
         ("Note: a\n- b", []),
         ("Here are some tips that are as long as any sentence can be:\n- a", []),
         ("Optional:\n- a", []),
+        ("- a\n\nAblauf:\n- Lesen\n- Laden", ["- Lesen", "- Laden"]),
+        ("Zwei Pakete: a und b.\n\nAblauf:\n- Lesen", ["- Lesen"]),
+        ("- Flask\n\nAblauf:\n- Lesen", []),
+        ("- a\n\nWeitere Pakete:\n- Flask", []),
+        ("- a\n\nServer:\n- Flask", []),
+        ("- Say what you want.\n\nThen:\n- Flask", []),
+        ("- a\n\nAblauf:\n- Lesen\n- b", []),
         ("", []),
     ],
 )
