@@ -34,7 +34,7 @@ from ghostbust.extractors.vocabulary import SENTENCE_WORDS
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 _MARKER = re.compile(
-    r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|\))"
+    r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|[)、．])"
     r"|[a-z][.)](?=[ \t])|\d{1,2}\ufe0f?\u20e3|[^\x00-\x7f\w\s]{1,4}(?=[ \t]))"  # a) or 1️⃣ or ✅
     r"[ \t]*(?:\[[ xX]\][ \t]+)?"
 )

@@ -139,6 +139,8 @@ LANGUAGES = [
     ("Paquets nécessaires : a1, b1 et c1.", ["a1", "b1", "c1"]),
     ("需要安装的库：a1、b1和c1。", ["a1", "b1", "c1"]),
     ("1. 数据处理：a1、b1", ["a1", "b1"]),
+    ("1、a1\n2、b1", ["a1", "b1"]),
+    ("- a1，很快\n- b1，很小", ["a1", "b1"]),
     ("Vorteile: schnell, einfach, stabil", []),
     ("The packages are a1, b1, c and d.", ["a1", "b1", "c", "d"]),
     ("This needs httpx, anyio and h2.", ["httpx", "anyio", "h2"]),
