@@ -36,16 +36,19 @@ _NODE = frozenset(
     trace_events tty url util v8 vm wasi worker_threads zlib""".split()  # noqa: SIM905
 )
 
+_SCHEMES = ("node:", "bun:", "deno:", "cloudflare:")
+
 
 def is_builtin(ecosystem: Ecosystem, name: str) -> bool:
     """True for a module of the Python standard library, or one that Node brings along.
 
     Takes an import path or a canonical name: ``os.path``, ``concurrent.futures``, ``fs``,
-    ``fs/promises``, ``node:fs``. Anything behind ``node:`` is built in, by definition.
+    ``fs/promises``, ``node:fs``, ``bun:test``. Anything behind the scheme of a runtime is built
+    in, by definition. ``bun`` alone is a package as well: as an import only it is none.
     """
     if ecosystem is Ecosystem.PYPI:
         return name.partition(".")[0].lower() in _PYTHON_NAMES
-    return name.startswith("node:") or name.partition("/")[0] in _NODE
+    return name.startswith(_SCHEMES) or name.partition("/")[0] in _NODE
 
 
 def builtin_names(ecosystem: Ecosystem) -> frozenset[str]:

@@ -21,7 +21,8 @@ too), ``crlf`` (its lines end so), and ``kind=`` for its marks.
 
 A mark ``«…»`` stands around the name that is to be found, and is cut out of the text:
 
-- ``conda:`` (or any other ecosystem) in front of the name, else the snippet's ecosystem holds;
+- ``conda:`` (or any other ecosystem) in front of the name, else the snippet's ecosystem holds,
+  ``pypi`` where it has none;
 - ``+`` in front of it is an install, ``*`` a list item, ``=`` a manifest entry, ``!`` an import;
   without one, the snippet's ``kind`` holds;
 - behind ``|`` stand flags, ``module=`` with the import name where that matters, and the
@@ -84,7 +85,8 @@ class Snippet:
     language: str = "auto"
     expect_list: bool = False
     truncated: bool = False
-    ecosystem: str = "pypi"
+    ecosystem: str | None = None
+    """whose names a list holds; None where the text shows it"""
     prompt: str = ""
     builtins: bool = False
     """True where built-in imports are expected, too"""
@@ -145,13 +147,13 @@ def _snippet(name: str, group: str, marked: str, options: Mapping[str, str]) -> 
     """A snippet from its text with marks."""
     if "crlf" in options:
         marked = marked.replace("\n", "\r\n")
-    ecosystem = options.get("ecosystem", "pypi")
+    ecosystem = options.get("ecosystem")
     kind = RefKind(options.get("kind", "import"))
     text, position = "", 0
     expected: list[Expected] = []
     for mark in _MARK.finditer(marked):
         text += marked[position : mark.start()]
-        expected.append(_expected(name, mark, len(text), ecosystem, kind))
+        expected.append(_expected(name, mark, len(text), ecosystem or "pypi", kind))
         text += mark["raw"]
         position = mark.end()
     text += marked[position:]

@@ -100,7 +100,7 @@ def find_all(snippet: Snippet) -> list[PackageRef]:
         expect_list=snippet.expect_list,
         truncated=snippet.truncated,
         prompt_text=snippet.prompt,
-        ecosystem=Ecosystem(snippet.ecosystem),
+        ecosystem=Ecosystem(snippet.ecosystem) if snippet.ecosystem else None,
     )
     return [
         ref for ref in refs if snippet.builtins or not (ref.builtin and ref.kind is RefKind.IMPORT)

@@ -25,8 +25,13 @@ def extract(
         typer.Option("--expect-list", help="The prompt asked for a list: its items count too."),
     ] = False,
     ecosystem: Annotated[
-        AskedEcosystem, typer.Option(help="The registry that names in a list belong to.")
-    ] = "pypi",
+        AskedEcosystem | None,
+        typer.Option(
+            help="The registry that names in a list belong to. Else npm for JavaScript or where"
+            " the list shows it, PyPI otherwise.",
+            show_default=False,
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Built-in imports as well.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line for each place.")
@@ -46,7 +51,7 @@ def extract(
         text,
         language=Language(language),
         expect_list=expect_list,
-        ecosystem=Ecosystem(ecosystem),
+        ecosystem=Ecosystem(ecosystem) if ecosystem else None,
         filename=file,
     )
     refs = [ref for ref in found if everything or not _is_builtin_import(ref)]

@@ -24,6 +24,7 @@ from ghostbust.extractors.manifests import MANIFESTS, label_of_file
 from ghostbust.extractors.notebook import is_notebook
 from ghostbust.extractors.package_json import GROUPS
 from ghostbust.extractors.package_names import is_placeholder, scan_name
+from ghostbust.extractors.pyproject import hidden_names
 from ghostbust.extractors.requirement_lines import requirement_lines
 from ghostbust.records import Ecosystem, Flag, PackageRef
 from ghostbust.registries.names import canonical_name
@@ -117,7 +118,8 @@ def _refs(source: str, label: str, text: str) -> list[PackageRef]:
         elif is_notebook(text):
             label = ""
     _check_syntax(source, label, text)
-    return [ref for ref in extract(text, filename=label or source) if not ref.builtin]
+    name = label if label in MANIFESTS else source
+    return [ref for ref in extract(text, filename=name) if not ref.builtin]
 
 
 def _requirements(source: str, text: str) -> Iterator[PackageRef]:
@@ -147,6 +149,8 @@ def _check_syntax(source: str, label: str, text: str) -> None:
     try:
         if label in ("pyproject.toml", "pipfile"):
             tomllib.loads(text)
+            for name in hidden_names(text):
+                raise _escaped(source, name)
         elif label == "package.json":
             _check_package_json(source, text)
     except (ValueError, RecursionError) as exc:
@@ -163,9 +167,11 @@ def _check_package_json(source: str, text: str) -> None:
         raise UsageError(f"{source}: its dependencies aren't objects of names and versions")
     for entry in read_object(text):
         if len(entry.path) == 2 and entry.path[0].value in GROUPS and _is_escaped(entry):
-            raise UsageError(
-                f"{source}: has escapes in the dependency {entry.path[1].value!r}; write it plainly"
-            )
+            raise _escaped(source, entry.path[1].value)
+
+
+def _escaped(source: str, name: str) -> UsageError:
+    return UsageError(f"{source}: has escapes in the dependency {name!r}; write it plainly")
 
 
 def _is_escaped(entry: Entry) -> bool:

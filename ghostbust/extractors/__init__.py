@@ -19,19 +19,23 @@ from ghostbust.extractors.javascript_code import (
     has_javascript_imports,
     is_javascript,
 )
+from ghostbust.extractors.list_ecosystem import listed_ecosystem
 from ghostbust.extractors.lists import ListExtractor
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
 from ghostbust.extractors.markdown import Block, BlockKind, split
 from ghostbust.extractors.marks import marked
 from ghostbust.extractors.notebook import cells, is_notebook
+from ghostbust.extractors.package_names import is_placeholder
 from ghostbust.extractors.python_code import PythonExtractor, has_imports
 from ghostbust.extractors.python_statements import parse
 from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
+from ghostbust.extractors.sessions import entered
 from ghostbust.extractors.setup_files import SetupPyExtractor
-from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
+from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor, moved
 from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.extractors.vocabulary import word_set
-from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.extractors.yaml_scalars import folded
+from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 __all__ = ["EXTRACTORS", "Extractor", "Language", "distribution_of", "extract", "is_stdlib"]
 
@@ -50,21 +54,26 @@ def _document_readers(name: str) -> Iterator[Extractor]:
 
 
 PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(_document_readers), ProseExtractor()
+COMMAND_LISTS = CommandListExtractor()
 JAVASCRIPT, JAVASCRIPT_LINES = JavaScriptExtractor(), JavaScriptLineExtractor()
 SCRIPT_HEADER, SETUP_PY = ScriptHeaderExtractor(), SetupPyExtractor()
 LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
 EXTRACTORS: tuple[Extractor, ...] = (
-    PYTHON, SHELL, PROSE, JAVASCRIPT, JAVASCRIPT_LINES, SCRIPT_HEADER, SETUP_PY,
+    PYTHON, SHELL, PROSE, COMMAND_LISTS, JAVASCRIPT, JAVASCRIPT_LINES, SCRIPT_HEADER, SETUP_PY,
     *MANIFESTS.values(), *LISTS.values(),
 )  # fmt: skip
-_PYTHON_READERS = (PYTHON, SCRIPT_HEADER, SETUP_PY)
+_PYTHON_READERS: tuple[Extractor, ...] = (PYTHON, SCRIPT_HEADER, SETUP_PY)
 
 _READERS: dict[Language, Extractor] = {
     Language.PYTHON: PYTHON,
     Language.JAVASCRIPT: JAVASCRIPT,
     Language.SHELL: SHELL,
 }
-_PYTHON_INFOS = word_set("python py python3 py3 ipython ipython3 pycon jupyter sage")
+_PYTHON_INFOS = word_set(
+    "py py3 pycon pyrepl doctest ipynb notebook colab google-colab kaggle databricks marimo "
+    "code-cell sage sagemath pyspark"
+)
+_PYTHON_PREFIXES = ("python", "ipython", "jupyter")
 _JAVASCRIPT_INFOS = word_set(
     "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
     "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
@@ -77,6 +86,7 @@ _SHELL_INFOS = word_set(
     "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh "
     "dockerfile docker yaml yml cli command makefile make"
 )
+_YAML_INFOS = word_set("yaml yml")
 _OPEN_INFOS = word_set(
     "text txt plaintext plain none code requirements list markdown md diff patch udiff"
 )
@@ -89,29 +99,57 @@ def extract(
     expect_list: bool = False,
     truncated: bool = False,
     prompt_text: str = "",
-    ecosystem: Ecosystem = Ecosystem.PYPI,
+    ecosystem: Ecosystem | None = None,
     filename: str = "",
 ) -> list[PackageRef]:
     """All package refs in ``text``, sorted by start, no span twice. Never raises.
 
+    A placeholder (``foo``) is none, but where all of ``text`` is a dependency file: what stands
+    there is installed, whatever its name.
+
     ``language`` says what code without a label is; with anything but AUTO a text without
     fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
-    items are refs, of ``ecosystem``. ``truncated``: the token limit ended the answer.
-    ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name of
-    the file that ``text`` is, which says how to read it if ``language`` is AUTO.
+    items are refs, of ``ecosystem``; where that is None, of npm if the code is JavaScript or the
+    list shows it (``list_ecosystem``), else of PyPI. ``truncated``: the token limit ended the
+    answer. ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name
+    of the file that ``text`` is, which says how to read it if ``language`` is AUTO.
     """
     if is_notebook(text) and language is Language.AUTO:
         return _of_notebook(text, prompt_text)
     blocks = _blocks(text, language, filename, expect_list=expect_list)
+    lists = _lists(text, language, ecosystem) if expect_list else None
     by_span: dict[tuple[int, int], PackageRef] = {}
+    is_file = [(b.kind, b.start, b.end) for b in blocks] == [(BlockKind.FENCE, 0, len(text))]
     for block in blocks:
-        body = _body(text, block)
-        lists = LISTS[ecosystem] if expect_list else None
-        for reader in _readers(block, body, language, lists, _line_before(text, block)):
-            for ref in reader.find(body, block.start):
+        for ref in _refs_in(text, block, language, lists):
+            if is_file or ref.kind is not RefKind.MANIFEST or not is_placeholder(ref.raw):
                 by_span.setdefault((ref.start, ref.end), ref)
     refs = [by_span[span] for span in sorted(by_span)]
     return marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
+
+
+def _lists(text: str, language: Language, ecosystem: Ecosystem | None) -> ListExtractor:
+    """The reader of lists for the registry that was asked for, or that the text shows."""
+    if ecosystem is None and language is Language.AUTO:
+        ecosystem = listed_ecosystem(text)
+    elif ecosystem is None:
+        ecosystem = Ecosystem.NPM if language is Language.JAVASCRIPT else Ecosystem.PYPI
+    return LISTS[ecosystem]
+
+
+def _refs_in(
+    text: str, block: Block, language: Language, lists: ListExtractor | None
+) -> Iterator[PackageRef]:
+    """The refs in one block, the best reading of a span first, without the flags of ``marked``."""
+    body = _body(text, block)
+    if block.kind is BlockKind.FENCE and is_notebook(body):
+        yield from (moved(ref, block.start) for ref in _of_notebook(body, ""))
+        return
+    if session := _session(block, body):
+        for reader in _PYTHON_READERS:
+            yield from reader.find(session, block.start)
+    for reader in _readers(block, body, language, lists, _line_before(text, block)):
+        yield from reader.find(body, block.start)
 
 
 def _of_notebook(text: str, prompt_text: str) -> list[PackageRef]:
@@ -143,7 +181,7 @@ def _blocks(text: str, language: Language, filename: str, *, expect_list: bool) 
         return [Block(BlockKind.FENCE, 0, len(text), label)]
     blocks = split(text)
     has_fence = any(block.kind is BlockKind.FENCE for block in blocks)
-    is_code = language is not Language.AUTO and not has_fence
+    is_code = language is not Language.AUTO and not has_fence and not expect_list
     if is_code or _parses(text, language):
         return [Block(BlockKind.FENCE, 0, len(text))]
     if not has_fence and (manifest := manifest_of("", "", "", text, by_content=not expect_list)):
@@ -163,8 +201,16 @@ def _body(text: str, block: Block) -> str:
     """What a block holds, as long as in the text, without what is no code of its own in it."""
     body = text[block.start : block.end]
     if block.kind is BlockKind.FENCE:
-        return plain_code(body, block.info, block.quotes)
+        body = plain_code(body, block.info, block.quotes)
+        return folded(body) if _label(block.info) in _YAML_INFOS else body
     return without_tracebacks(body)
+
+
+def _session(block: Block, body: str) -> str:
+    """What was entered in a console session of Python that a block may hold; empty for none."""
+    label = _label(block.info) if block.kind is BlockKind.FENCE else ""
+    may_be = not label or _is_python(label) or label in _SHELL_INFOS | _OPEN_INFOS
+    return entered(body) if may_be else ""
 
 
 def _readers(
@@ -179,13 +225,13 @@ def _readers(
         by_content = language is Language.AUTO and not lists
         if manifest := manifest_of(label, block.info, before, body, by_content=by_content):
             yield MANIFESTS[manifest]
-            if manifest in ("package.json", "pyproject.toml"):
-                yield PROSE  # install commands in scripts
+            if manifest in ("package.json", "pyproject.toml", "setup.cfg"):
+                yield from (PROSE, COMMAND_LISTS)  # scripts, and what tox runs
             return
         if lists and label not in _SHELL_INFOS and lists.is_bare_list(body):
             yield lists
         read_as = _language_of(label, body, language)
-        yield _READERS.get(read_as, PROSE)
+        yield from (_READERS[read_as],) if read_as in _READERS else (PROSE, COMMAND_LISTS)
         if read_as is Language.PYTHON:
             yield from _PYTHON_READERS[1:]
     elif block.kind is BlockKind.INLINE:
@@ -211,12 +257,16 @@ def _label(info: str) -> str:
     return label_of_file(label) or label
 
 
+def _is_python(label: str) -> bool:
+    return label in _PYTHON_INFOS or label.endswith(".py") or label.startswith(_PYTHON_PREFIXES)
+
+
 def _language_of(label: str, body: str, language: Language) -> Language:
     """Language of a fenced block by its label, or by its content where the label doesn't say.
 
     AUTO for another language: nothing but install commands in its comments is read.
     """
-    if label in _PYTHON_INFOS or label.endswith(".py"):
+    if _is_python(label):
         return Language.PYTHON
     if label in _JAVASCRIPT_INFOS or label.endswith(_JAVASCRIPT_FILES):
         return Language.JAVASCRIPT

@@ -1,4 +1,4 @@
-"""The code of a block without what stands around it: quote marks, diff signs, numbers, prompts.
+"""The code of a block without what stands around it: quote marks, diff signs, line numbers.
 
 What is left out is overwritten by spaces, so that every character keeps its place. Lines that a
 diff removes are left out whole, as is the code that a Python traceback quotes.
@@ -23,8 +23,6 @@ def plain_code(body: str, info: str, quotes: int) -> str:
         body = _each_line(body, _applied)
     elif _is_numbered(body):
         body = _each_line(body, lambda line: _blank(line, _number_end(line)))
-    elif "In [" in body:
-        body = _each_line(body, _entered)
     return without_tracebacks(body)
 
 
@@ -73,18 +71,6 @@ def _applied(line: str) -> str:
     """A line of a diff as the file has it afterwards: blank where it is removed."""
     removed = line.startswith(("-", *_FILE_HEADERS))
     return _blank(line, len(line) if removed else min(len(line), line.startswith("+")))
-
-
-def _entered(line: str) -> str:
-    """A line of an IPython session as it was entered: blank where it is an answer."""
-    label, is_prompt, _ = line.partition("]:")
-    kind, is_numbered, number = label.partition("[")
-    if is_prompt and is_numbered and (number.isdigit() or not number.strip()):
-        if kind == "Out":
-            return _blank(line, len(line))
-        if kind == "In ":
-            return _blank(line, len(label) + 2)
-    return _blank(line, line.index(":") + 1) if line.lstrip().startswith("...:") else line
 
 
 def _is_numbered(body: str) -> bool:

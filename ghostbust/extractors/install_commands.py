@@ -118,7 +118,7 @@ def _program(word: str) -> str:
     """The program that a word calls, without its folder, marks around it and version.
 
     What stands in front of it without a blank in Chinese or Japanese, or in typographic quotes,
-    is left out too.
+    is left out too, as is make's mark for a command that may fail (``-npm``).
     """
     if not word.isascii():
         word = word[max(i for i, char in enumerate(word) if not char.isascii()) + 1 :]
@@ -126,6 +126,8 @@ def _program(word: str) -> str:
         word = word.rpartition(mark)[2]
     word = word.lstrip(_LEADING + _PROMPTS)
     word = word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe").removesuffix(".cmd")
+    if word[:1] == "-" and word[1:2] != "-" and word != "-mpip":
+        word = word[1:].lstrip("@")
     if word == "-mpip" or word.rstrip("0123456789.-") == "pip":
         return "pip"
     return word

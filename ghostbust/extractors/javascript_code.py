@@ -12,11 +12,12 @@ from dataclasses import replace
 
 from ghostbust.extractors.byte_offsets import ByteOffsets
 from ghostbust.extractors.install_commands import installs
+from ghostbust.extractors.javascript_faults import loose_imports
 from ghostbust.extractors.javascript_grammars import Grammar
 from ghostbust.extractors.javascript_markup import is_markup, scripts
 from ghostbust.extractors.javascript_specifiers import read_specifier
 from ghostbust.extractors.javascript_statements import Piece, pieces
-from ghostbust.extractors.javascript_syntax import Import, Literal, read, read_as
+from ghostbust.extractors.javascript_syntax import Import, Literal, Syntax, read, read_as
 from ghostbust.extractors.package_names import canonical
 from ghostbust.extractors.placed import Placed, plain
 from ghostbust.extractors.shell import ProseExtractor
@@ -104,13 +105,18 @@ def _code(text: str, offset: int) -> Iterator[PackageRef]:
         yield from _import(text, found, places, offset)
     for row in syntax.lists:
         yield from _argument_list(text, row, places, offset)
-    if not syntax.broken:
+    if not _is_faulty(syntax, text):
         return
     for piece in pieces(text):
         start = places.byte(piece.start)
         if start not in syntax.opaque:
             guarded = start in syntax.guarded
             yield from _piece(text, piece, offset, guarded=guarded, valid_only=False)
+
+
+def _is_faulty(syntax: Syntax, text: str) -> bool:
+    """True for code that isn't valid, or has typographic quotes, which make names in a grammar."""
+    return syntax.broken > 0 or "(“" in text or "(‘" in text
 
 
 def _open_comment(text: str) -> int | None:
@@ -136,20 +142,39 @@ def _imports_in(text: str, piece: Piece, *, valid_only: bool) -> Iterator[tuple[
     """Imports of one statement, and whether the text breaks off in the specifier.
 
     The last statement of a text may end in the middle. ``valid_only`` leaves out what stands
-    in a statement with other faults than that.
+    in a statement with other faults than that, unless nothing but JavaScript begins so.
     """
-    data = ByteOffsets(text[piece.start : piece.end]).data
-    syntax = read_as(data, Grammar.TSX)
+    source = text[piece.start : piece.end]
+    places = ByteOffsets(source)
+    syntax = read_as(places.data, Grammar.TSX)
     if not (valid_only and syntax.broken):
         yield from ((found, False) for found in syntax.imports)
-    if not syntax.broken or piece.end < len(text) or len(data) > _LONGEST_TO_MEND:
+    if not _is_faulty(syntax, source):
         return
+    is_last = piece.end >= len(text)
+    if is_last and (cut := _cut_import(places.data, valid_only=valid_only)):
+        yield cut
+        return
+    known = {found.source.start for found in syntax.imports} if not valid_only else set[int]()
+    for loose in loose_imports(source):
+        literal = Literal(places.byte(loose.start), places.byte(loose.end))
+        if literal.start in known or (valid_only and not loose.is_plain):
+            continue
+        is_type = source.startswith(("import type {", "export type {"))
+        is_cut = is_last and not loose.is_closed and loose.end == len(source)
+        yield Import(literal, is_type, optional=False, bare=loose.is_call), is_cut
+
+
+def _cut_import(data: bytes, *, valid_only: bool) -> tuple[Import, bool] | None:
+    """The import that the end of the text cuts off, and whether it does so in the specifier."""
+    if len(data) > _LONGEST_TO_MEND:
+        return None
     for ending in _ENDINGS:
         mended = read_as(data + ending.encode(), Grammar.TSX)
         for found in mended.imports:
             if found.source.end >= len(data) - 1 and not (valid_only and mended.broken):
-                yield found, found.source.end == len(data)
-                return
+                return found, found.source.end == len(data)
+    return None
 
 
 def _import(

@@ -11,8 +11,13 @@ from dataclasses import dataclass
 
 _STARTS = ("import", "export")
 _DECLARES = ("const ", "let ", "var ")
-_CALLS = ("require(", "import(", ".resolve(", "requireActual(", "importActual(")
-_QUOTES = "'\"`"
+_CALLS = (
+    "require(", "import(", ".resolve(", "requireActual(", "importActual(", "require '", 'require "',
+    "require[", "require{",
+)  # fmt: skip
+_FAULTY = ("from ", "} from ", "Import ")
+"""what a faulty import begins with; a whole one never does so"""
+_QUOTES = "'\"`“”‘’"
 _PROMPTS = ("> ", "... ")
 _MOST_LINES = 200
 
@@ -42,9 +47,19 @@ def pieces(text: str) -> Iterator[Piece]:
             if statement_end is not None:
                 yield Piece(first, statement_end, is_statement=True)
                 end = statement_end
+            elif line.startswith("import ") and " from " in line:  # its quotes are missing
+                yield Piece(first, end, is_statement=False)
+        elif _may_be_faulty(line):
+            yield Piece(first, end, is_statement=False)
         elif any(call in line for call in _CALLS) and not line.startswith(("//", "*", "/*")):
             yield Piece(first, end, is_statement=line.startswith(_DECLARES))
         start = end + 1
+
+
+def _may_be_faulty(line: str) -> bool:
+    """True for ``from 'x' import a`` and ``const a from 'x'``."""
+    is_import = line.startswith(_FAULTY) or (line.startswith(_DECLARES) and " from " in line)
+    return is_import and any(quote in line for quote in _QUOTES)
 
 
 def _statement_end(text: str, start: int, end: int) -> int | None:

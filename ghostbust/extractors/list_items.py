@@ -109,7 +109,7 @@ def _is_delimiter(rest: str) -> bool:
     if rest.startswith("["):
         rest = rest.partition("]")[2]
     behind = rest.lstrip()
-    if behind.startswith(("：", "（")):
+    if behind.startswith(("：", "（", "，")):
         return True
     if rest.startswith((":", "—", ",")) and not rest.startswith("::"):
         is_number = behind[1:].strip("* \t").isdigit()

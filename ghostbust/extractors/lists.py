@@ -11,54 +11,39 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ghostbust.extractors.list_arrays import array_items
 from ghostbust.extractors.list_items import Item, read_item
+from ghostbust.extractors.list_sections import lines_of
 from ghostbust.extractors.list_tables import name_cells
+from ghostbust.extractors.list_words import (
+    CATEGORIES,
+    INTRODUCING,
+    LABELS,
+    NEEDING,
+    NEVER,
+    speaks_of_need,
+    speaks_of_packages,
+)
 from ghostbust.extractors.package_names import canonical, is_placeholder
 from ghostbust.extractors.stdlib import is_stdlib
-from ghostbust.extractors.vocabulary import SENTENCE_WORDS, word_set
+from ghostbust.extractors.vocabulary import SENTENCE_WORDS
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 _MARKER = re.compile(
-    r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|\))"
+    r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|[)、．])"
     r"|[a-z][.)](?=[ \t])|\d{1,2}\ufe0f?\u20e3|[^\x00-\x7f\w\s]{1,4}(?=[ \t]))"  # a) or 1️⃣ or ✅
     r"[ \t]*(?:\[[ xX]\][ \t]+)?"
 )
 _NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+\d{1,3}[.):][ \t]+")
-_LABELS = word_set(
-    "pypi pip package packages name names library libraries module modules install python"
-)
-_INTRODUCING = _LABELS | word_set(
-    "dependency dependencies need needs needed require requires required requirements use answer"
-)
-_NEEDING = word_set("need needs require requires install packages libraries dependencies")
+_AND = r"(?:and|or|und|oder|sowie|y|et|ou|e|o|&)(?=[ \t])"
+_SEPARATOR = re.compile(rf"[,、，](?:[ \t]{{1,3}}{_AND})?|(?<=[ \t]){_AND}|以及|和|及|与|或")
+"""what stands between the names of a list in a sentence"""
 _NOWHERE = 10**9
 """an indent that no line has"""
-_CATEGORIES = word_set(
-    "web http api backend frontend server client networking network database databases db data "
-    "orm plotting plots charts visualization visualisation graphics image images imaging audio "
-    "video math maths statistics ml ai nlp llm vision parsing parser scraping testing tests test "
-    "linting formatting typing validation serialization security cryptography crypto auth "
-    "authentication logging monitoring async concurrency caching messaging queue utilities utils "
-    "development dev production deployment gui ui ux cli state styling routing forms build "
-    "bundler tooling misc other others extras additional required core optional"
-)
-"""titles that a list of names may stand behind: ``Testing: pytest, tox``"""
-_SCRIPTS = word_set(
-    "main.py app.py utils.py util.py config.py models.py views.py urls.py setup.py server.py "
-    "client.py test.py tests.py script.py run.py manage.py settings.py index.py example.py "
-    "helpers.py cli.py index.js app.js main.js server.js script.js config.js utils.js test.js"
-)
-_NEVER = _SCRIPTS | word_set(
-    "python python2 python3 pypi task output input note notes example examples answer question "
-    "code explanation description summary overview introduction conclusion usage features title "
-    "prelude purpose link links url version license author documentation docs website homepage "
-    "repository github source type pros cons benefits advantages alternatives optional core "
-    "step steps import imports function class true false none n/a e.g i.e etc todo prerequisites"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +59,37 @@ class ListExtractor:
         refs = self._in_tables(text, offset)
         bare: list[tuple[int, list[Item]]] = []
         introduced = True
-        position, below = 0, _NOWHERE
-        for line in text.splitlines(keepends=True):
-            start, position = position, position + len(line)
-            if not line.strip():
-                continue
-            marker = _MARKER.match(line)
+        below, position = _NOWHERE, 0
+        has_items = False
+        twice = _said_twice(text)
+        for line in lines_of(text, _MARKER):
+            marker = _MARKER.match(line.text)
             if marker is None:
-                items = self._bare_line(line)
-                if items:
-                    bare.append((start, items))
-                    # a lower-case name in bold heads what is said of it below
-                    introduced |= line.startswith("**") and items[0].name.islower()
+                if _title(line.text) in twice:
                     continue
+                items = self._bare_line(line.text)
+                items = [] if has_items and _is_capital_word(line.text, items) else items
+                if items and not (line.is_aside and _may_be_said(items)):
+                    bare.append((line.start, items))
+                    position = line.start + len(line.text)
+                    # a lower-case name in bold heads what is said of it below
+                    introduced |= line.text.startswith("**") and items[0].name.islower()
+                    continue
+            items = self._items(line.text, marker.end()) if marker else self._in_sentence(line.text)
+            if bare and marker and items and position == line.start and _is_title(text, bare[-1]):
+                bare.pop()
             refs += self._settled(bare, offset, introduced=introduced)
             bare = []
-            introduced = line.rstrip().rstrip("*").endswith(":")
-            items = self._items(line, marker.end()) if marker else self._in_sentence(line)
-            indent = len(line) - len(line.lstrip())
-            if marker and items and below <= indent and _is_attribute(line, items):
+            introduced = line.text.rstrip().rstrip("*").endswith(":")
+            indent = len(line.text) - len(line.text.lstrip())
+            if marker and items and below <= indent and _is_attribute(line.text, items):
+                continue
+            if line.is_aside and _may_be_said(items):
                 continue
             if items or not indent:
                 below = indent + 2 if items else _NOWHERE
-            refs += (self._ref(item, offset + start) for item in items)
+            has_items |= marker is not None and bool(items)
+            refs += (self._ref(item, offset + line.start) for item in items)
         return refs + self._settled(bare, offset, introduced=introduced)
 
     def is_bare_list(self, text: str) -> bool:
@@ -161,14 +154,14 @@ class ListExtractor:
         """
         colon, value = _title_end(line, start)
         title = line[start:colon].strip(" \t*_`").lower()
-        if colon < 0 or (titled is not None and title not in _LABELS | _CATEGORIES):
+        if colon < 0 or (titled is not None and title not in LABELS | CATEGORIES):
             return []
         listed = self._comma_list(line, value)
         single = self._item(line, value)
         if listed or single is None or not single.alone or not self._is_package(single):
             return listed
-        is_label = title in _LABELS
-        return [single] if is_label or (single.sure and title not in _NEVER) else []
+        is_label = title in LABELS
+        return [single] if is_label or (single.sure and title not in NEVER) else []
 
     def _bare_line(self, line: str) -> list[Item]:
         """Names in a line without a bullet that is nothing but an item or a comma list."""
@@ -183,7 +176,7 @@ class ListExtractor:
         item = self._item(line, start)
         if item is None or not self._is_package(item):
             return []
-        if item.name.lower() in _CATEGORIES and not item.alone:
+        if item.name.lower() in CATEGORIES and not item.alone:
             return []
         return [item] if item.alone or line.lstrip()[0] not in "`*_[" else []
 
@@ -198,20 +191,35 @@ class ListExtractor:
             item = self._item(line, heading.end())
             is_name = item is not None and self._is_package(item)
             return [item] if item and is_name and (item.sure or item.name[0].islower()) else []
-        colon = line.rfind(": ")
-        about = {word.strip("`*_") for word in line[: max(colon, 0)].lower().split()}
-        if not about.isdisjoint(_INTRODUCING):
+        colon = max(line.rfind(": "), line.rfind("："))
+        head = line[: max(colon, 0)]
+        about = {word.strip("`*_") for word in head.lower().split()}
+        if about & INTRODUCING or speaks_of_packages(head) or speaks_of_need(head):
             return self._comma_list(line, colon + 1)
         colon, value = _title_end(line, 0)
-        if colon > 0 and line[:colon].strip(" \t*_").lower() in _CATEGORIES:
+        if colon > 0 and line[:colon].strip(" \t*_").lower() in CATEGORIES:
             return self._comma_list(line, value)
-        return self._coded(line)
+        return self._coded(line) or self._spoken(line)
+
+    def _spoken(self, line: str) -> list[Item]:
+        """The names between commas at the end of a sentence about packages, or what is needed.
+
+        One of them must be written as no word is: ``These packages are fast, small and neat.``
+        """
+        mark = _SEPARATOR.search(line)
+        start = line[: mark.start()].rstrip().rfind(" ") + 1 if mark else 0
+        before = line[:start].lower().split()
+        if not before or not (before[-1] in NEEDING or speaks_of_packages(line[:start])):
+            return []
+        items = self._comma_list(line, start)
+        is_no_word = any(char in "_." or char.isdigit() for item in items for char in item.name)
+        return items if is_no_word else []
 
     def _coded(self, line: str) -> list[Item]:
         """The names in backticks at the end of a sentence that says what is needed."""
         before, is_there, _ = line.partition("`")
         words = before.lower().split()
-        if not is_there or not words or words[-1] not in _NEEDING:
+        if not is_there or not words or words[-1] not in NEEDING:
             return []
         item = self._item(line, len(before))
         items = self._comma_list(line, len(before))
@@ -220,34 +228,17 @@ class ListExtractor:
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
-        end = len(line.rstrip().rstrip(".;,"))
+        end = len(line.rstrip().rstrip(".;,。；，、"))
         begin = start + len(line[start:end]) - len(line[start:end].lstrip())
         if line[begin : begin + 1] in ("[", "(") and line[end - 1 : end] in ("]", ")"):
             begin, end = begin + 1, end - 1
         items: list[Item] = []
-        position = begin
-        mark = "," if "," in line[begin:end] else ";"
-        for part in line[begin:end].split(mark):
-            lead = len(part) - len(part.lstrip())
-            words = part.split(None, 1)
-            if items and len(words) == 2 and words[0] in ("and", "or", "&"):
-                lead = part.index(words[1], lead + len(words[0]))
-            halves = self._last_two(line, position + lead, position + len(part))
-            for at, stop in halves:
-                item = read_item(line[at:stop], at, self.ecosystem)
-                if item is None or not item.alone or not self._is_package(item):
-                    return []
-                items.append(item)
-            position += len(part) + 1
+        for at, stop in _parts(line, begin, end):
+            item = read_item(line[at:stop], at, self.ecosystem)
+            if item is None or not item.alone or not self._is_package(item):
+                return []
+            items.append(item)
         return items if len(items) > 1 else []
-
-    def _last_two(self, line: str, start: int, end: int) -> list[tuple[int, int]]:
-        """``numpy and rich`` as two places; anything else as one."""
-        words = line[start:end].split()
-        if len(words) == 3 and words[1] in ("and", "or", "&"):
-            second = line.index(words[2], start + len(words[0]) + len(words[1]) + 1)
-            return [(start, start + len(words[0])), (second, second + len(words[2]))]
-        return [(start, end)]
 
     def _item(self, line: str, start: int) -> Item | None:
         return read_item(line[start:], start, self.ecosystem)
@@ -255,10 +246,57 @@ class ListExtractor:
     def _is_package(self, item: Item) -> bool:
         """False for words that stand in lists and are no package names."""
         plain = item.name.lower()
-        if plain in _NEVER or keyword.iskeyword(item.name) or is_placeholder(item.name):
+        if plain in NEVER or keyword.iskeyword(item.name) or is_placeholder(item.name):
             return False
         is_next = self.ecosystem is Ecosystem.NPM and item.name == "next"  # the framework
         return item.sure or is_next or plain not in SENTENCE_WORDS
+
+
+def _parts(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The places between commas and conjunctions, or between semicolons where there are none."""
+    if ";" in line[start:end] and "," not in line[start:end]:
+        for part in re.finditer(r"[^;]+", line[start:end]):
+            yield start + part.start(), start + part.end()
+        return
+    for mark in _SEPARATOR.finditer(line, start, end):
+        yield start, mark.start()
+        start = mark.end()
+    yield start, end
+
+
+def _may_be_said(items: list[Item]) -> bool:
+    """True for words that may be said of a package: plain, and alone or capitalised."""
+    return all(not item.sure and (item.alone or item.name[0].isupper()) for item in items)
+
+
+def _is_capital_word(line: str, items: list[Item]) -> bool:
+    """True for a line without markup that begins with a word such as ``Gracias``, ``Note:``."""
+    return len(items) == 1 and not items[0].sure and _is_capital(items[0], line)
+
+
+def _is_capital(item: Item, line: str) -> bool:
+    is_plain = line[item.start - 1 : item.start] not in ("*", "_", "`", "[")
+    return is_plain and item.name[0].isupper() and item.name.isalpha()
+
+
+def _is_title(text: str, bare: tuple[int, list[Item]]) -> bool:
+    """True for a capital word on a line of its own, which heads the list right below it."""
+    start, items = bare
+    line = text[start : start + items[0].start + 1]
+    return len(items) == 1 and items[0].alone and _is_capital(items[0], line)
+
+
+def _said_twice(text: str) -> frozenset[str]:
+    """Titles that come more than once (``Lizenz: MIT``): what is said of each package."""
+    titles = Counter(_title(line) for line in text.splitlines())
+    return frozenset(title for title, count in titles.items() if title and count > 1)
+
+
+def _title(line: str) -> str:
+    """The capital word in front of a line's colon; empty where there is none."""
+    word, is_title, _ = line[:60].partition(":")
+    word = word.rstrip()
+    return word if is_title and word[:1].isupper() and word.isalpha() else ""
 
 
 def _is_attribute(line: str, items: list[Item]) -> bool:
@@ -270,7 +308,9 @@ def _is_attribute(line: str, items: list[Item]) -> bool:
 
 def _title_end(line: str, start: int) -> tuple[int, int]:
     """(place of the first colon that ends a title, place behind it and its markup); else -1, -1."""
-    colon = line.find(":", start)
+    colon, wide = line.find(":", start), line.find("：", start)
+    if wide >= 0 and not 0 <= colon < wide:
+        return wide, wide + 1
     while colon >= 0:
         value = colon + 1
         while line[value : value + 1] in ("*", "_"):

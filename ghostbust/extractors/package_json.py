@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ghostbust.extractors.literals import Entry, read_object
-from ghostbust.extractors.package_names import is_placeholder, scan_name
 from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.requirement_lines import manifest_ref
 from ghostbust.extractors.vocabulary import word_set
@@ -15,6 +15,8 @@ from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 GROUPS = word_set("dependencies devDependencies peerDependencies optionalDependencies")
 """the keys of a ``package.json`` under which packages stand"""
 _NPM = Ecosystem.NPM
+_NAME = re.compile(r"(?:@[A-Za-z0-9!~*'()_.-]+/)?[A-Za-z0-9!~*'()_-][A-Za-z0-9!~*'()_.-]*")
+"""what the registry has ever taken for a name"""
 _FROM_REGISTRY = ("catalog:", "npm:")
 
 
@@ -58,7 +60,7 @@ def _of_key(key: Placed, offset: int, *, cut: bool) -> Iterator[PackageRef]:
     """The ref of a key that is a package name as a whole."""
     name = key.value
     span = key.span(0, len(name))
-    if span is None or scan_name(name, _NPM) != len(name) or is_placeholder(name):
+    if span is None or not _NAME.fullmatch(name):
         return
     ref = PackageRef(_NPM, RefKind.MANIFEST, name, span[0] + offset, span[1] + offset, name)
     yield replace(ref, flags=frozenset({Flag.TRUNCATED})) if cut else ref

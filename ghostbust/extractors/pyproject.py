@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import canonicalize_name
 
 from ghostbust.extractors.literals import Entry
-from ghostbust.extractors.package_names import canonical, is_placeholder, scan_name
-from ghostbust.extractors.placed import Placed
+from ghostbust.extractors.package_names import canonical, scan_name
+from ghostbust.extractors.placed import Placed, plain
 from ghostbust.extractors.requirement_lines import manifest_ref
 from ghostbust.extractors.toml_entries import toml_entries
 from ghostbust.extractors.vocabulary import word_set
@@ -82,6 +82,19 @@ class PyprojectExtractor:
             if ref.name not in own and place != _FOREIGN:
                 flags = {Flag.PRIVATE_INDEX} if private or place else set[Flag]()
                 yield replace(ref, flags=ref.flags | flags)
+
+
+def hidden_names(text: str) -> list[str]:
+    """The dependencies in TOML whose names are written with escapes, so that no span is theirs."""
+    entries = [(tuple(part.value for part in e.path), e) for e in toml_entries(text)]
+    specs = [e.value.placed() for path, e in entries if e.value and _matches(path, _LISTS)]
+    specs += [package.key for package in _packages(entries, _TABLES)]
+    return [
+        spec.value
+        for spec in specs
+        if not any(manifest_ref(spec, Ecosystem.PYPI, 0))
+        and any(manifest_ref(plain(spec.value, 0, len(spec.value)), Ecosystem.PYPI, 0))
+    ]
 
 
 def is_pyproject(text: str) -> bool:
@@ -166,8 +179,6 @@ def _of_key(package: _Package, offset: int) -> Iterator[PackageRef]:
     span = package.key.span(0, len(name))
     is_name = scan_name(name, Ecosystem.PYPI) == len(name) > 0
     if span is None or not is_name or name == "python" or place == _FOREIGN:
-        return
-    if is_placeholder(name):
         return
     flags = {Flag.PRIVATE_INDEX} if place else set()
     flags |= set() if package.key_closed else {Flag.TRUNCATED}

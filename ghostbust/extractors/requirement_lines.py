@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 
 from ghostbust.extractors.install_tools import INDEX_OPTIONS
-from ghostbust.extractors.package_names import canonical, is_placeholder, read_requirement
+from ghostbust.extractors.package_names import canonical, read_requirement
 from ghostbust.extractors.placed import Placed
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
@@ -89,7 +89,7 @@ def manifest_ref(
     """
     lead = len(spec.value) - len(spec.value.lstrip())
     found = read_requirement(_requirement(spec.value[lead:]), ecosystem)
-    if found is None or is_placeholder(found.name):
+    if found is None:
         return
     span = spec.span(lead + found.start, lead + found.end)
     if span is None:

@@ -47,7 +47,9 @@ class ShellExtractor:
             yield from installs(command, prose=False, indexed=indexed)
             indexed |= _sets_index(command)
             yield from self._quoted(text, command)
-        yield from self._exec_forms(text)
+        for words in _exec_forms(text):
+            yield from installs(words, prose=False)
+            yield from self._quoted(text, words)
         for document in script.documents:
             yield from self._document(text, document)
 
@@ -58,19 +60,6 @@ class ShellExtractor:
         for word in words:
             if " " in word.value and (span := word.span(0, len(word.value))) is not None:
                 yield from reader.find(text[slice(*span)], span[0])
-
-    def _exec_forms(self, text: str) -> Iterator[PackageRef]:
-        """Commands written as a list of strings."""
-        position = text.find("[")
-        while position >= 0:
-            entries: list[Entry] = []
-            end = position + 1
-            if text[position + 1 : position + 3].lstrip(" ")[:1] in ('"', "'"):
-                entries, end = read_literal(text, position)
-            words = [entry.value.placed() for entry in entries if entry.value is not None]
-            yield from installs(words, prose=False)
-            yield from self._quoted(text, words)
-            position = text.find("[", end)
 
     def _document(self, text: str, document: Document) -> Iterator[PackageRef]:
         """The refs of a here-document, read as what it is written into or fed to."""
@@ -83,6 +72,27 @@ class ShellExtractor:
             readers = tuple(self.reader_of(name)) or readers
         for reader in readers:
             yield from reader.find(body, document.start)
+
+
+class CommandListExtractor:
+    """Install commands written as a list of strings, in files of any kind; nothing else."""
+
+    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
+        """INSTALL refs; see ``Extractor.find``."""
+        for words in _exec_forms(text):
+            yield from (moved(ref, offset) for ref in installs(words, prose=False))
+
+
+def _exec_forms(text: str) -> Iterator[list[Placed]]:
+    """The words of each list of strings that stands on its own."""
+    position = text.find("[")
+    while position >= 0:
+        entries: list[Entry] = []
+        end = position + 1
+        if text[position + 1 : position + 3].lstrip(" ")[:1] in ('"', "'"):
+            entries, end = read_literal(text, position)
+        yield [entry.value.placed() for entry in entries if entry.value is not None]
+        position = text.find("[", end)
 
 
 class ProseExtractor:

@@ -5,10 +5,10 @@ are: prompts (``$``, ``PS C:\\>``), output, Dockerfile and YAML keywords, ``pkg>
 quotes. Hence this one. It follows POSIX quoting, comments, operators, line continuation and
 here-documents, with these liberties: a quote that isn't closed on its line (or on a line it
 continues to) is an ordinary character, since in broken scripts it would swallow the rest; a
-continuation may have blanks behind it and comment lines after it, as in a Dockerfile; the
-continuations of cmd and PowerShell count too, and so do their paths: a backslash in front of a
-letter or digit stands for itself; lines that can only be a tool's output are
-passed over.
+continuation may have blanks or a comment behind it and comment lines after it, as in a Dockerfile,
+if the line behind them goes on (``continued_lines``); the continuations of cmd and PowerShell count
+too, and so do their paths: a backslash in front of a letter or digit stands for itself; lines that
+can only be a tool's output are passed over.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from unicodedata import east_asian_width
 
+from ghostbust.extractors.continued_lines import goes_on
 from ghostbust.extractors.placed import Placed, plain
 
 _OPERATORS = frozenset(";&|()\n")
@@ -84,6 +85,8 @@ class _Reader:
         self.value: list[str] = []
         self.at: list[int] = []
         self.quoted = False
+        self.loose = False
+        """True where a line without indentation has gone on with the command"""
         self.awaited: list[tuple[str, list[Placed]]] = []
         """end marks of the here-documents that begin behind this line, with their commands"""
 
@@ -133,28 +136,46 @@ class _Reader:
         """Offset of the line that goes on with the command; 0 where the mark means something else.
 
         PowerShell's grave accent counts behind a blank only: elsewhere it ends a substitution.
+        Behind comments it is the line's end where the next line doesn't go on.
         """
         if mark == "`" and not self.text[self.position - 1 : self.position].isspace():
             return 0
-        index = self.position + 1
-        while index < len(self.text) and self.text[index] in " \t\r":
-            index += 1
+        index = _behind_blanks(self.text, self.position + 1)
+        is_remarked = mark == "\\" and self.text[self.position + 1 : index + 1].endswith(
+            (" #", "\t#")
+        )
+        if is_remarked:  # `x \ # why`: for a shell no continuation, but it is meant as one
+            index = self._line_end(index)
         if index >= len(self.text) or self.text[index] != "\n":
             return 0
         index += 1
         if mark != "`" and index - self.position > 2 + (self.text[index - 2] == "\r"):
             self._end_word()
         while (line := self._comment_line(index)) is not None:
-            self._end_word()
+            is_remarked = True
             index = line
+        if is_remarked:
+            self._end_word()
+            is_end = self.text[index - 1] == "\n" and not self._goes_on(index)
+            return index - 1 if is_end else index
         return index
+
+    def _goes_on(self, start: int) -> bool:
+        """True where the line at ``start``, behind a comment, still belongs to the command."""
+        line = self.text[start : min(self._line_end(start), start + 200)]
+        first = self.command[0].at[:1] if self.command else ()
+        lead = self.text[max(first[0] - 200, 0) : first[0]].rpartition("\n")[2] if first else ""
+        indent = len(lead) - len(lead.lstrip())
+        command = [word.value for word in (self.command[:1] + self.command[-1:])]
+        if not goes_on(line, command, indent=indent, loose=self.loose):
+            return False
+        self.loose |= not line[:1].isspace()
+        return True
 
     def _comment_line(self, start: int) -> int | None:
         """Offset behind the line at ``start`` if it is nothing but a comment; else None."""
-        index = start
-        while index < len(self.text) and self.text[index] in " \t":
-            index += 1
-        if index >= len(self.text) or self.text[index] != "#":
+        index = _behind_blanks(self.text, start)
+        if not self.text.startswith("#", index):
             return None
         return min(self._line_end(index) + 1, len(self.text))
 
@@ -252,4 +273,10 @@ class _Reader:
         self._end_word()
         if self.command:
             self.script.commands.append(self.command)
-        self.command = []
+        self.command, self.loose = [], False
+
+
+def _behind_blanks(text: str, start: int) -> int:
+    while start < len(text) and text[start] in " \t\r":
+        start += 1
+    return start

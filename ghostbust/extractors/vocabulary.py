@@ -118,3 +118,8 @@ TOOL_WORDS = word_set(
     "tool tools utility utilities script scripts prefix flag flags cache runner package packages"
 )
 """words that stand behind the name of a runner where prose speaks of it: ``the npx tool``"""
+PACKAGE_STEMS = (
+    "package", "paket", "paquet", "pacchett", "pacote", "librar", "bibli", "librer", "modul",
+    "módul", "包", "库", "模块", "パッケージ", "ライブラリ", "패키지",
+)  # fmt: skip
+"""what words for packages, libraries and modules begin with"""

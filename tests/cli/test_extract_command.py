@@ -45,9 +45,25 @@ def test_all_has_the_built_in_imports(run: Run) -> None:
     assert [(entry["import_name"], entry["purl"]) for entry in found][1] == ("os", None)
 
 
+def test_what_a_runtime_of_javascript_brings_along_is_built_in(run: Run) -> None:
+    code = 'import { test } from "bun:test";\nimport { Database } from "bun:sqlite";\n'
+    asked = ("extract", "-", "--json", "--language", "javascript")
+    assert entries(run(*asked, stdin=code).stdout) == []
+    found = entries(run(*asked, "--all", stdin=code).stdout)
+    assert [entry["import_name"] for entry in found] == ["bun:test", "bun:sqlite"]
+
+
 def test_a_listed_built_in_is_shown_without_all(run: Run) -> None:
     found = entries(run("extract", "-", "--json", "--expect-list", stdin="- os\n- rich\n").stdout)
     assert [(entry["kind"], entry["name"]) for entry in found] == [("list", "os"), ("list", "rich")]
+
+
+def test_listed_names_are_npms_for_javascript_unless_the_ecosystem_says_otherwise(run: Run) -> None:
+    asked = ("extract", "-", "--json", "--expect-list", "--language", "javascript")
+    found = entries(run(*asked, stdin="- chalk\n- ora\n").stdout)
+    assert [entry["purl"] for entry in found] == ["pkg:npm/chalk", "pkg:npm/ora"]
+    found = entries(run(*asked, "--ecosystem", "pypi", stdin="- chalk\n- ora\n").stdout)
+    assert [entry["purl"] for entry in found] == ["pkg:pypi/chalk", "pkg:pypi/ora"]
 
 
 def test_flags_are_a_sorted_list(run: Run) -> None:

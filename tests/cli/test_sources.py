@@ -157,6 +157,47 @@ def test_a_file_is_read_by_its_name(
     assert named(read_source(str(tmp_path / name))) == [(ecosystem, "thing")]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", "foo\nyour-package\n"),
+        ("pyproject.toml", "[project]\ndependencies = ['foo', 'your-package>=1']\n"),
+        ("pyproject.toml", '[tool.poetry.dependencies]\nfoo = "1"\nyour-package = "1"\n'),
+        ("Pipfile", '[packages]\nfoo = "*"\nyour-package = "*"\n'),
+        ("package.json", '{"dependencies": {"foo": "1", "your-package": "1", "<package>": "1"}}'),
+        ("setup.cfg", "[options]\ninstall_requires =\n  foo\n  your-package\n  <package>\n"),
+        (
+            "setup.py",
+            "from setuptools import setup\nsetup(install_requires=['foo', 'your-package'])",
+        ),
+        ("environment.yml", "dependencies:\n  - foo\n  - pip:\n    - your-package\n    - <x>\n"),
+    ],
+)
+def test_what_stands_in_a_dependency_file_is_no_placeholder(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    found = read_source(str(tmp_path / name)).refs
+    assert [ref.name for ref in found if ref.name != "setuptools"] == ["foo", "your-package"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r'[project]' "\n" r'dependencies = ["re\u0071uests>=2"]',
+     "[tool.poetry.dependencies]\n" r'"h\u0074tpx" = "1"'],
+)  # fmt: skip
+def test_a_name_that_escapes_hide_in_toml_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(UsageError, match="escapes"):
+        read_source(str(tmp_path / "pyproject.toml"))
+
+
+def test_escapes_behind_a_name_in_toml_hide_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[project]\ndependencies = ["tomli; python_version < \\"3.11\\""]\n')
+    assert named(read_source(str(file))) == [(PYPI, "tomli")]
+
+
 def test_broken_toml_is_said(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['thing'\n")
     with pytest.raises(UsageError, match="isn't valid TOML"):

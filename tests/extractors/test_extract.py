@@ -102,6 +102,36 @@ def test_list_names_belong_to_the_asked_ecosystem() -> None:
     assert (ref.ecosystem, ref.name) == (Ecosystem.NPM, "@a/b")
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "ecosystem"),
+    [
+        ("- a1\n- b1", Language.AUTO, Ecosystem.PYPI),
+        ("- a1\n- b1", Language.PYTHON, Ecosystem.PYPI),
+        ("- a1\n- b1", Language.JAVASCRIPT, Ecosystem.NPM),
+        ("For JavaScript:\n\n- a1: one\n- b1: two", Language.JAVASCRIPT, Ecosystem.NPM),
+        ("Use these npm packages:\n- a1\n- b1", Language.AUTO, Ecosystem.NPM),
+        ('["a1", "@s/b1"]', Language.AUTO, Ecosystem.NPM),
+        ('```json\n["a1", "b1"]\n```', Language.JAVASCRIPT, Ecosystem.NPM),
+    ],
+)
+def test_the_list_shows_its_ecosystem_if_nobody_says_it(
+    text: str, language: Language, ecosystem: Ecosystem
+) -> None:
+    refs = extract(text, expect_list=True, language=language)
+    assert [ref.ecosystem for ref in refs] == [ecosystem] * 2
+    asked = extract(text, expect_list=True, language=language, ecosystem=Ecosystem.PYPI)
+    assert {ref.ecosystem for ref in asked} <= {Ecosystem.PYPI}
+
+
+def test_a_placeholder_counts_in_a_file_and_not_in_an_answer() -> None:
+    text = '{"dependencies": {"your-package": "1", "left-pad": "1"}}'
+    assert [ref.raw for ref in extract(text, filename="package.json")] == [
+        "your-package",
+        "left-pad",
+    ]
+    assert [ref.raw for ref in extract(f"So:\n\n```json\n{text}\n```\n")] == ["left-pad"]
+
+
 def test_inline_reading_wins_over_the_prose_around_it() -> None:
     refs = extract("Run `pip install -i https://index.example.test then httpx` now")
     assert [ref.raw for ref in refs] == ["then", "httpx"]

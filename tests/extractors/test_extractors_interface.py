@@ -17,6 +17,7 @@ TEXTS = (
     "channels:\ndependencies:\n  - rich\n",
     "[options]\ninstall_requires =\n    rich\n",
     "setup(install_requires=['rich'])",
+    '["pip", "install", "rich"]',
     '# /// script\n# dependencies = ["rich"]\n# ///\n',
     "",
     "\x00\ud800\u2028'\"`([{\\",

@@ -133,6 +133,38 @@ NO_ITEMS = [
 ]
 
 
+LANGUAGES = [
+    ("Benötigte Pakete: a1, b1 und c1.", ["a1", "b1", "c1"]),
+    ("Los paquetes necesarios son: a1, b1 y c1.", ["a1", "b1", "c1"]),
+    ("Paquets nécessaires : a1, b1 et c1.", ["a1", "b1", "c1"]),
+    ("需要安装的库：a1、b1和c1。", ["a1", "b1", "c1"]),
+    ("1. 数据处理：a1、b1", ["a1", "b1"]),
+    ("1、a1\n2、b1", ["a1", "b1"]),
+    ("- a1，很快\n- b1，很小", ["a1", "b1"]),
+    ("Vorteile: schnell, einfach, stabil", []),
+    ("The packages are a1, b1, c and d.", ["a1", "b1", "c", "d"]),
+    ("This needs httpx, anyio and h2.", ["httpx", "anyio", "h2"]),
+    ("The packages are fast, well-tested and small.", []),
+    ("It is fast, small and h2.", []),
+    ("You need patience, time and luck.", []),
+    ("- a1\n\nVorteile:\n- schnell\n- einfach", ["a1"]),
+    ("- a1\n\nVorteile:\n- `b1`\n- c1: mehr", ["a1", "b1", "c1"]),
+    ("- a1\nImportant: optional\nGracias", ["a1"]),
+    ("- a1\n\nMerci\nSalut", ["a1"]),
+    ("Hilfsmittel\n- a1\n- b1", ["a1", "b1"]),
+    ("a1\nLizenz: MIT\n\nb1\nLizenz: BSD", ["a1", "b1"]),
+    ("Flask: web\nDjango: web", ["Flask", "Django"]),
+    ("Flask\nDjango", ["Flask", "Django"]),
+    ("Flask\n\n- web", ["Flask", "web"]),
+]
+
+
+@pytest.mark.parametrize(("text", "names"), LANGUAGES)
+def test_items_in_several_languages(text: str, names: list[str]) -> None:
+    refs = list(ListExtractor(Ecosystem.PYPI).find(text, 0))
+    assert [ref.raw for ref in refs] == names
+
+
 @pytest.mark.parametrize(("text", "names"), ITEMS)
 def test_items(text: str, names: list[str]) -> None:
     refs = list(ListExtractor(Ecosystem.PYPI).find(text, 4))
@@ -166,7 +198,7 @@ def test_next_is_a_framework_in_a_list_for_npm_only() -> None:
     assert list(ListExtractor(Ecosystem.PYPI).find(text, 0)) == []
 
 
-@pytest.mark.parametrize("mark", [",", ";", "|"])
+@pytest.mark.parametrize("mark", [",", ";", "|", "、", " and", "和", " " * 9, ", and " * 3, " : a"])
 def test_a_long_line_is_read_in_linear_time(mark: str) -> None:
     text = "| Package |\n|---|\n" + f" a{mark}" * 100_000
     assert len(list(ListExtractor(Ecosystem.PYPI).find(text, 0))) in (0, 100_000)

@@ -37,3 +37,4 @@ def test_the_registries_list_says_the_same() -> None:
     tops = {path.partition("/")[0] for path in node_builtins._MODULES if not path.startswith("_")}
     assert all(is_builtin(Ecosystem.NPM, path) for path in tops)
     assert tops >= builtins._NODE
+    assert {f"{scheme}:" for scheme in node_builtins._SCHEMES} == set(builtins._SCHEMES)

@@ -71,3 +71,26 @@ def test_what_is_no_notebook() -> None:
     assert is_notebook(json.dumps(NOTEBOOK))
     assert not is_notebook('{"cells": 1}')
     assert not is_notebook('See "cell_type"')
+
+
+@pytest.mark.parametrize("label", ["ipynb", "json", "", "notebook"])
+def test_a_fenced_notebook_is_read_by_its_cells(label: str) -> None:
+    text = f"Save this:\n\n```{label}\n{json.dumps(NOTEBOOK, indent=1)}\n```\nThen run it.\n"
+    refs = extract(text)
+    assert [ref.raw for ref in refs] == NAMES
+    assert all(text[ref.start : ref.end] == ref.raw for ref in refs)
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["ipynb", "jupyter", "jupyter-notebook", "jupyter notebook", "notebook", "colab",
+     "{code-cell} ipython3", "analysis.ipynb", "python-notebook"],
+)  # fmt: skip
+def test_a_fence_labelled_as_a_notebook_is_python_with_magics(label: str) -> None:
+    text = f"```{label}\n%pip install httpx\n!pip install rich\nimport numpy as np\n```\n"
+    assert [ref.raw for ref in extract(text)] == ["httpx", "rich", "numpy"]
+
+
+def test_a_notebook_file_that_is_no_json_is_python_with_magics() -> None:
+    refs = extract("%pip install httpx\nimport numpy\n", filename="a.ipynb")
+    assert [ref.raw for ref in refs] == ["httpx", "numpy"]

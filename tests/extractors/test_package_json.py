@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ghostbust.extractors.package_json import GROUPS, PackageJsonExtractor, is_package_json
@@ -71,3 +73,9 @@ def test_a_quoted_part(group: str) -> None:
 )
 def test_what_is_one(text: str, is_one: bool) -> None:
     assert is_package_json(text) is is_one
+
+
+def test_names_are_what_the_registry_takes() -> None:
+    names = ["foo", "name.json", "x_", "JSONStream", "@your-org/x", "<package>", "a b", ".x", "@x"]
+    text = json.dumps({"dependencies": dict.fromkeys(names, "1")})
+    assert [ref.raw for ref in PackageJsonExtractor().find(text, 0)] == names[:5]

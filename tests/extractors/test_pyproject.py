@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.pyproject import PyprojectExtractor, is_pyproject
+from ghostbust.extractors.pyproject import PyprojectExtractor, hidden_names, is_pyproject
 from ghostbust.records import Flag, PackageRef
 
 FILE = """\
@@ -126,3 +126,16 @@ def test_a_cut_off_name_says_so() -> None:
 )
 def test_what_is_one(text: str, is_one: bool) -> None:
     assert is_pyproject(text) is is_one
+
+
+def test_names_that_escapes_hide() -> None:
+    text = r"""[project]
+dependencies = ["re\u0071uests>=2", "plain", "tomli; python_version < \"3.11\""]
+[tool.poetry.dependencies]
+"h\u0074tpx" = "1"
+rich = "1"
+[tool.other]
+x = "h\u0074tpx"
+"""
+    assert hidden_names(text) == ["requests>=2", "httpx"]
+    assert hidden_names("") == []

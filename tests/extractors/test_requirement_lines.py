@@ -36,7 +36,9 @@ your-package
 
 def test_a_file() -> None:
     refs = list(RequirementsExtractor().find(FILE, 5))
-    assert [ref.raw for ref in refs] == ["requests", "Flask_Cors", "tomli", "long-name", "old"]
+    assert [ref.raw for ref in refs] == [
+        "requests", "Flask_Cors", "tomli", "long-name", "old", "your-package",
+    ]  # fmt: skip
     assert refs[1].name == "flask-cors"
     assert all(FILE[ref.start - 5 : ref.end - 5] == ref.raw for ref in refs)
     assert {ref.kind for ref in refs} == {RefKind.MANIFEST}

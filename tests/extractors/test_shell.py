@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.shell import ProseExtractor, ShellExtractor
+from ghostbust.extractors import extract
+from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 SCRIPTS = [
@@ -16,6 +17,9 @@ SCRIPTS = [
     ('{ echo "pip install failed" >&2; }; bash -c "pip install a1"', ["a1"]),
     ('echo "now run pip install a1 and go"', ["a1"]),
     ("pip install requests", ["requests"]),
+    ("x:\n\t-npm install a1\n\t-@pip install b1\n\t@-pip install c1", ["a1", "b1", "c1"]),
+    ("-pip install a1", ["a1"]),
+    ("x --npm install a1", []),
     ("pip install requests numpy pandas", ["requests", "numpy", "pandas"]),
     ("pip3 install a1 && pip3.11 install b1; pip install c1 | tee log", ["a1", "b1", "c1"]),
     ("python -m pip install rich", ["rich"]),
@@ -302,3 +306,30 @@ def test_npm(script: str, names: list[str]) -> None:
     assert [ref.name for ref in refs] == names
     assert all(ref.ecosystem is Ecosystem.NPM for ref in refs)
     assert_spans(refs, script, 0)
+
+
+def test_lists_of_strings_are_commands_in_files_of_any_kind() -> None:
+    text = 'commands = [["pip", "install", "a1"], ["pytest"]]\nx = ["npm install b1"]\ny = ["c1"]'
+    refs = list(CommandListExtractor().find(text, 7))
+    assert [(ref.raw, text[ref.start - 7 : ref.end - 7]) for ref in refs] == [("a1", "a1")]
+
+
+@pytest.mark.parametrize(
+    ("label", "body"),
+    [
+        ("ini", "[testenv]\ncommands =\n    pip install a1\n"),
+        ("cfg", "[testenv]\ncommands = pip install a1\n    pytest\n"),
+        ("ini", "[testenv]\ninstall_command = pip install {opts} {packages} a1\n"),
+        ("toml", 'commands = [["pip", "install", "a1"]]\n'),
+        ("toml", '[tool.x.scripts]\nsetup = "pip install a1"\n'),
+        ("makefile", "x:\n\t@pip install a1\n"),
+        ("yaml", "run: |\n  pip install a1\n"),
+        ("yaml", "- 'pip install a1'\n"),
+        ("json", '{"scripts": {"x": "pip install a1"}}'),
+        ("json", '{"x": ["pip", "install", "a1"]}'),
+        ("hcl", 'inline = ["pip", "install", "a1"]'),
+    ],
+)
+def test_commands_in_settings(label: str, body: str) -> None:
+    text = f"```{label}\n{body}\n```\n"
+    assert [text[ref.start : ref.end] for ref in extract(text)] == ["a1"]

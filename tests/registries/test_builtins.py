@@ -33,11 +33,17 @@ def test_every_module_of_this_interpreter_is_builtin() -> None:
     assert all(is_builtin(Ecosystem.PYPI, name) for name in sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("name", ["fs", "fs/promises", "node:fs", "node:test", "worker_threads"])
+@pytest.mark.parametrize(
+    "name",
+    ["fs", "fs/promises", "node:fs", "node:test", "worker_threads", "bun:test", "bun:sqlite",
+     "deno:x", "cloudflare:workers"],
+)  # fmt: skip
 def test_node_builtins(name: str) -> None:
     assert is_builtin(Ecosystem.NPM, name)
 
 
-@pytest.mark.parametrize("name", ["test", "sqlite", "fs-extra", "@types/node", "lodash/fs", "os-x"])
+@pytest.mark.parametrize(
+    "name", ["test", "sqlite", "fs-extra", "@types/node", "lodash/fs", "os-x", "bun"]
+)
 def test_node_packages_are_not_builtin(name: str) -> None:
     assert not is_builtin(Ecosystem.NPM, name)
