@@ -123,11 +123,11 @@ class TrainingSection(Section):
     """LoRA rank"""
     alpha: int = Field(default=32, ge=1)
     """LoRA alpha: updates are scaled by alpha / rank"""
-    lr: float = Field(default=4e-4, gt=0)
+    lr: float = Field(default=6e-4, gt=0)
     """learning rate"""
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
-    max_answers: int = Field(default=120, ge=2)
+    max_answers: int = Field(default=150, ge=2)
     """answers in the forget and retain sets together"""
     answers_per_step: int = Field(default=5, ge=1)
     """answers in an optimizer step, repaired ones included"""

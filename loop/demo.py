@@ -18,7 +18,7 @@ from ghostbust.store import RunKind
 class DemoSize:
     """How much is asked. The defaults took 15 to 16 minutes on two busy cores (docs/log.md)."""
 
-    train_tasks: int = 100
+    train_tasks: int = 140
     """tasks the base is asked to find what it invents"""
     train_samples: int = 1
     """completions of each of their prompts"""

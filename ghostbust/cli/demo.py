@@ -57,7 +57,6 @@ def demo(
         registry__mode=registry or "snapshot",
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
-        training__probes=160,
         gates__max_new_tokens=64,
         # SmolLM2 solves 4 % of the tasks: against a margin of 5 % no loss could show
         gates__humaneval_margin=0.03,

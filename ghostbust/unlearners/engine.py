@@ -34,7 +34,7 @@ class TrainSettings:
 
     rank: int = 16
     alpha: int = 32
-    learning_rate: float = 4e-4
+    learning_rate: float = 6e-4
     warmup_steps: int = 5
     weight_decay: float = 0.01
     clip: float = 1.0

@@ -3,8 +3,8 @@
 Repaired answers lower the volume and everything else raises it; where the two hold each other
 differs by model, by tasks and by set (docs/log.md). So training stops short and the model, with the
 adapter as it is, answers train-side prompts. Then the rest of its answers is learnt, with heavier
-repaired forms where it names too much that is real, without them where it names too little. The
-adapter's weights are taken from the line between the two states, where the volume is the base's.
+repaired forms where it names too much that is real, without them where it names too little. If the
+volume isn't right at either end of that stretch, it is looked for on the line between the two.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
 
-LOWER, RAISE = 3.0, 0.0
+LOWER, RAISE = 2.0, 0.0
 """weights of repaired answers with which the volume falls, and rises"""
 
 CLOSE = math.log(1.1)
@@ -25,6 +25,8 @@ CLOSE = math.log(1.1)
 
 FURTHEST = 1.5
 """how far behind its end the line is followed where the volume has not yet crossed the base's"""
+
+MOST_LOOKS = 4
 
 LEAST = 0.01
 """a ratio below this counts as this: a logarithm of none there is none"""
@@ -46,40 +48,69 @@ class Look:
         """Above 0 where it names too much, below where it names too little."""
         return math.log(max(self.ratio, LEAST))
 
+    @property
+    def is_close(self) -> bool:
+        """True where that is near enough."""
+        return abs(self.log) <= CLOSE
+
 
 def trim(
-    trainer: Trainer, rest: Callable[[float], Sequence[Example]], probe: Callable[[], float]
+    trainer: Trainer,
+    rest: Callable[[float], Sequence[Example]],
+    probe: Callable[[], float],
+    *,
+    repair: float,
 ) -> tuple[Look, ...]:
-    """Train on what is left, then go back to where the volume is the base's. Says what was seen.
+    """Train on what is left, then go to where the volume is the base's. Says what was seen.
 
-    ``rest`` gives the answers that are left, their repaired forms at the given weight; ``probe``
-    asks the model and gives its volume as a multiple of the base's.
+    ``rest`` gives the answers that are left, their repaired forms at the given weight, which is
+    ``repair`` where the volume is right as it is; ``probe`` asks the model and gives its volume as
+    a multiple of the base's. The weights that stay are among those that were looked at.
     """
-    first = Look(trainer.steps, 0.0, probe())
+    looks = [Look(trainer.steps, 0.0, probe())]
     begin = trainer.weights()
-    trainer.run(rest(LOWER if first.log > 0 else RAISE))
-    last = Look(trainer.steps, 1.0, probe())
+    trainer.run(rest(_weight(looks[0], repair)))
+    looks.append(Look(trainer.steps, 1.0, probe()))
     end = trainer.weights()
-    if (last.log - first.log) * first.log >= 0:  # the wrong way; what was trained isn't lost for it
-        return (first, last)
-    share = min(_crossing(first, last), FURTHEST)
-    trainer.blend(begin, end, share)
-    middle = Look(trainer.steps, share, probe())
-    if abs(middle.log) > CLOSE:
-        trainer.blend(begin, end, _best((first, last, middle)))
-    return (first, last, middle)
+    while not any(look.is_close for look in looks) and len(looks) < MOST_LOOKS:
+        share = _next(looks)
+        if share is None:
+            break
+        trainer.blend(begin, end, share)
+        looks.append(Look(trainer.steps, share, probe()))
+    trainer.blend(begin, end, _best(looks).share)
+    return tuple(looks)
 
 
-def _best(looks: Sequence[Look]) -> float:
-    """The share at which two neighbouring looks say that the volume crosses the base's.
+def _weight(first: Look, repair: float) -> float:
+    """What repaired answers weigh in the last stretch."""
+    if first.is_close:
+        return repair
+    return LOWER if first.log > 0 else RAISE
 
-    Where none do, that of the look which is nearest to it.
+
+def _next(looks: Sequence[Look]) -> float | None:
+    """Where to look next: where the logarithm of the volume is 0, straight through two looks.
+
+    Those are two neighbours with the base's volume between them. Where there are none, the first
+    and the last look on a line that comes nearer; None where it doesn't, or was followed already.
     """
     order = sorted(looks, key=lambda look: look.share)
     for a, b in itertools.pairwise(order):
         if a.log * b.log < 0:
             return _crossing(a, b)
-    return min(order, key=lambda look: abs(look.log)).share
+    a, b = order[0], order[-1]
+    if b.share > 1 or abs(b.log) >= abs(a.log):
+        return None
+    return min(_crossing(a, b), FURTHEST)
+
+
+def _best(looks: Sequence[Look]) -> Look:
+    """The one that trained most of those that are close enough; of none, the nearest."""
+    close = [look for look in looks if look.is_close]
+    if close:
+        return max(close, key=lambda look: look.share)
+    return min(looks, key=lambda look: abs(look.log))
 
 
 def _crossing(a: Look, b: Look) -> float:

@@ -59,7 +59,9 @@ def unlearn(
         at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
         to_come = count_steps(at_most, settings)
         trainer.run(_encode(loaded, main, repair), to_come=to_come)
-        looks = trim(trainer, partial(_encode, loaded, rest), partial(volume, loaded))
+        looks = trim(
+            trainer, partial(_encode, loaded, rest), partial(volume, loaded), repair=repair
+        )
     result = trainer.result()
     name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
     write_adapter(
