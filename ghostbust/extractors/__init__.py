@@ -221,7 +221,7 @@ def _readers(
     """The back-ends that read a block."""
     if block.kind is BlockKind.FENCE:
         label = label_of(block.info)
-        if lists and lists.is_array(body):
+        if lists and (lists.is_array(body) or lists.is_marked_list(body)):
             yield lists
             return
         by_content = language is Language.AUTO and not lists

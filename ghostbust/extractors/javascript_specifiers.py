@@ -35,7 +35,7 @@ _FILE_ENDINGS = tuple(
     )
 )
 _LIKE_FILES = word_set("normalize.css sanitize.css animate.css")
-"""much-used packages that are called as files are (registry-npm.tsv of 2026-11-24)"""
+"""much-used packages that are called as files are (snapshot of 2026-11-23)"""
 
 
 @dataclass(frozen=True, slots=True)
