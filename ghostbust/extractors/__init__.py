@@ -182,7 +182,7 @@ def _blocks(text: str, language: Language, filename: str, *, expect_list: bool) 
     if language is Language.AUTO and (label := label_of_file(filename)):
         return [Block(BlockKind.FENCE, 0, len(text), label)]
     blocks = split(text)
-    has_fence = any(block.kind is BlockKind.FENCE for block in blocks)
+    has_fence = blocks[:1] not in ([], [Block(BlockKind.PROSE, 0, len(text))])
     is_code = language is not Language.AUTO and not has_fence and not expect_list
     if is_code or _parses(text, language):
         return [Block(BlockKind.FENCE, 0, len(text))]

@@ -101,6 +101,12 @@ def test_language_says_what_bare_text_is() -> None:
     assert extract("require('then')", language=Language.AUTO) == []
 
 
+@pytest.mark.parametrize("language", Language)
+def test_markdown_in_a_fence_is_no_code_whatever_the_language(language: Language) -> None:
+    refs = extract("```md\nRun `npm i left-pad` or `yarn add zod`.\n```", language=language)
+    assert [ref.raw for ref in refs] == ["left-pad", "zod"]
+
+
 def test_python_file_with_a_fence_in_its_docstring_is_python() -> None:
     code = '"""Doc.\n\n```\nimport no\n```\n"""\nimport rich\n'
     assert [ref.raw for ref in extract(code, language=Language.PYTHON)] == ["rich"]
