@@ -82,7 +82,8 @@ _UV = _PIP - word_set("-e --editable") | word_set(
     "--output-file --with-executables-from --module --build-constraints --torch-backend "
     "--python-platform --python-preference --no-build-package --no-binary-package "
     "--config-settings-package --exclude-newer-package --upgrade-group --excludes "
-    "--no-install-package --no-editable-package --no-sources-package --preview-features"
+    "--no-install-package --no-editable-package --no-sources-package --preview-features "
+    "--prerelease-package --output-format"
 )
 # Not --optional: a flag in poetry 1, and in 2 the name of an extra.
 _POETRY = word_set("-G --group -E --extras --python --platform --source --markers")
@@ -118,7 +119,8 @@ _NPM = word_set(
     "--global-dir --global-bin-dir --state-dir --cache-dir --child-concurrency --node-linker "
     "--package-import-method --resolution-mode --trust-policy --hoist-pattern "
     "--public-hoist-pattern --use-node-version --concurrent-scripts --linker "
-    "--minimum-release-age"
+    "--minimum-release-age --filter-prod --changed-files-ignore-pattern --test-pattern "
+    "--trust-policy-exclude --trust-policy-ignore-after --allow-build --workspace-concurrency"
 )
 _PACKAGE = word_set("-p --package")
 _RUNNER = _NPM | word_set("-c --call --config -n --node-arg --shell --npm")
