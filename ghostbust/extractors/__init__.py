@@ -7,10 +7,11 @@ read it, and adds the flags that need the whole answer. To add a language, write
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ghostbust.extractors.code_lines import plain_code, without_tracebacks
+from ghostbust.extractors.entities import unescaped
 from ghostbust.extractors.import_names import distribution_of
 from ghostbust.extractors.interface import Extractor, Language
 from ghostbust.extractors.javascript_code import (
@@ -19,13 +20,25 @@ from ghostbust.extractors.javascript_code import (
     has_javascript_imports,
     is_javascript,
 )
+from ghostbust.extractors.labels import (
+    JAVASCRIPT_LABELS,
+    OPEN_LABELS,
+    SHELL_LABELS,
+    TERMINAL_LABELS,
+    YAML_LABELS,
+    is_python,
+    label_of,
+    language_of,
+)
 from ghostbust.extractors.list_ecosystem import listed_ecosystem
 from ghostbust.extractors.lists import ListExtractor
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
 from ghostbust.extractors.markdown import Block, BlockKind, split
 from ghostbust.extractors.marks import marked
+from ghostbust.extractors.mislabelled import ImportLineExtractor
 from ghostbust.extractors.notebook import cells, is_notebook
 from ghostbust.extractors.package_names import is_placeholder
+from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.python_code import PythonExtractor, has_imports
 from ghostbust.extractors.python_statements import parse
 from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
@@ -33,7 +46,6 @@ from ghostbust.extractors.sessions import entered
 from ghostbust.extractors.setup_files import SetupPyExtractor
 from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor, moved
 from ghostbust.extractors.stdlib import is_stdlib
-from ghostbust.extractors.vocabulary import word_set
 from ghostbust.extractors.yaml_scalars import folded
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
@@ -47,20 +59,21 @@ def _document_readers(name: str) -> Iterator[Extractor]:
         yield MANIFESTS[label]
     elif label.startswith("python"):
         yield from _PYTHON_READERS
-    elif label in _JAVASCRIPT_INFOS:
+    elif label in JAVASCRIPT_LABELS:
         yield JAVASCRIPT
-    elif label in _SHELL_INFOS:
+    elif label in SHELL_LABELS:
         yield SHELL
 
 
 PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(_document_readers), ProseExtractor()
 COMMAND_LISTS = CommandListExtractor()
 JAVASCRIPT, JAVASCRIPT_LINES = JavaScriptExtractor(), JavaScriptLineExtractor()
+IMPORT_LINES = ImportLineExtractor()
 SCRIPT_HEADER, SETUP_PY = ScriptHeaderExtractor(), SetupPyExtractor()
 LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
 EXTRACTORS: tuple[Extractor, ...] = (
-    PYTHON, SHELL, PROSE, COMMAND_LISTS, JAVASCRIPT, JAVASCRIPT_LINES, SCRIPT_HEADER, SETUP_PY,
-    *MANIFESTS.values(), *LISTS.values(),
+    PYTHON, SHELL, PROSE, COMMAND_LISTS, JAVASCRIPT, JAVASCRIPT_LINES, IMPORT_LINES, SCRIPT_HEADER,
+    SETUP_PY, *MANIFESTS.values(), *LISTS.values(),
 )  # fmt: skip
 _PYTHON_READERS: tuple[Extractor, ...] = (PYTHON, SCRIPT_HEADER, SETUP_PY)
 
@@ -69,27 +82,6 @@ _READERS: dict[Language, Extractor] = {
     Language.JAVASCRIPT: JAVASCRIPT,
     Language.SHELL: SHELL,
 }
-_PYTHON_INFOS = word_set(
-    "py py3 pycon pyrepl doctest ipynb notebook colab google-colab kaggle databricks marimo "
-    "code-cell sage sagemath pyspark"
-)
-_PYTHON_PREFIXES = ("python", "ipython", "jupyter")
-_JAVASCRIPT_INFOS = word_set(
-    "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
-    "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
-)
-_JAVASCRIPT_FILES = (
-    ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro",
-    ".html", ".mdx",
-)  # fmt: skip
-_SHELL_INFOS = word_set(
-    "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh "
-    "dockerfile docker yaml yml cli command makefile make"
-)
-_YAML_INFOS = word_set("yaml yml")
-_OPEN_INFOS = word_set(
-    "text txt plaintext plain none code requirements list markdown md diff patch udiff"
-)
 
 
 def extract(
@@ -107,6 +99,8 @@ def extract(
     A placeholder (``foo``) is none, but where all of ``text`` is a dependency file: what stands
     there is installed, whatever its name.
 
+    Entities of HTML in a text that was escaped (``&gt;=``) count as the characters they stand for.
+
     ``language`` says what code without a label is; with anything but AUTO a text without
     fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
     items are refs, of ``ecosystem``; where that is None, of npm if the code is JavaScript or the
@@ -116,6 +110,8 @@ def extract(
     """
     if is_notebook(text) and language is Language.AUTO:
         return _of_notebook(text, prompt_text)
+    source = unescaped(text)
+    text = source.value if source else text
     blocks = _blocks(text, language, filename, expect_list=expect_list)
     lists = _lists(text, language, ecosystem) if expect_list else None
     by_span: dict[tuple[int, int], PackageRef] = {}
@@ -125,7 +121,8 @@ def extract(
             if is_file or ref.kind is not RefKind.MANIFEST or not is_placeholder(ref.raw):
                 by_span.setdefault((ref.start, ref.end), ref)
     refs = [by_span[span] for span in sorted(by_span)]
-    return marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
+    refs = marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
+    return list(_placed_back(refs, source)) if source else refs
 
 
 def _lists(text: str, language: Language, ecosystem: Ecosystem | None) -> ListExtractor:
@@ -154,14 +151,19 @@ def _refs_in(
 
 def _of_notebook(text: str, prompt_text: str) -> list[PackageRef]:
     """The refs in a notebook's cells, with spans in its JSON."""
-    found = []
+    found: list[PackageRef] = []
     for cell in cells(text):
         refs = extract(cell.source.value, language=cell.language, prompt_text=prompt_text)
-        for ref in refs:
-            span = cell.source.span(ref.start, ref.end)
-            if span is not None:
-                found.append(replace(ref, start=span[0], end=span[1]))
+        found += _placed_back(refs, cell.source)
     return sorted(found, key=lambda ref: ref.start)
+
+
+def _placed_back(refs: Iterable[PackageRef], source: Placed) -> Iterator[PackageRef]:
+    """The refs in ``source`` with spans in the text that it was read from."""
+    for ref in refs:
+        span = source.span(ref.start, ref.end)
+        if span is not None:
+            yield replace(ref, start=span[0], end=span[1])
 
 
 def _line_before(text: str, block: Block) -> str:
@@ -180,7 +182,7 @@ def _blocks(text: str, language: Language, filename: str, *, expect_list: bool) 
     if language is Language.AUTO and (label := label_of_file(filename)):
         return [Block(BlockKind.FENCE, 0, len(text), label)]
     blocks = split(text)
-    has_fence = any(block.kind is BlockKind.FENCE for block in blocks)
+    has_fence = blocks[:1] not in ([], [Block(BlockKind.PROSE, 0, len(text))])
     is_code = language is not Language.AUTO and not has_fence and not expect_list
     if is_code or _parses(text, language):
         return [Block(BlockKind.FENCE, 0, len(text))]
@@ -202,14 +204,14 @@ def _body(text: str, block: Block) -> str:
     body = text[block.start : block.end]
     if block.kind is BlockKind.FENCE:
         body = plain_code(body, block.info, block.quotes)
-        return folded(body) if _label(block.info) in _YAML_INFOS else body
+        return folded(body) if label_of(block.info) in YAML_LABELS else body
     return without_tracebacks(body)
 
 
 def _session(block: Block, body: str) -> str:
     """What was entered in a console session of Python that a block may hold; empty for none."""
-    label = _label(block.info) if block.kind is BlockKind.FENCE else ""
-    may_be = not label or _is_python(label) or label in _SHELL_INFOS | _OPEN_INFOS
+    label = label_of(block.info) if block.kind is BlockKind.FENCE else ""
+    may_be = not label or is_python(label) or label in SHELL_LABELS | OPEN_LABELS
     return entered(body) if may_be else ""
 
 
@@ -218,8 +220,8 @@ def _readers(
 ) -> Iterator[Extractor]:
     """The back-ends that read a block."""
     if block.kind is BlockKind.FENCE:
-        label = _label(block.info)
-        if lists and lists.is_array(body):
+        label = label_of(block.info)
+        if lists and (lists.is_array(body) or lists.is_marked_list(body)):
             yield lists
             return
         by_content = language is Language.AUTO and not lists
@@ -228,10 +230,12 @@ def _readers(
             if manifest in ("package.json", "pyproject.toml", "setup.cfg"):
                 yield from (PROSE, COMMAND_LISTS)  # scripts, and what tox runs
             return
-        if lists and label not in _SHELL_INFOS and lists.is_bare_list(body):
+        if lists and label not in SHELL_LABELS and lists.is_bare_list(body):
             yield lists
-        read_as = _language_of(label, body, language)
+        read_as = language_of(label, body, language)
         yield from (_READERS[read_as],) if read_as in _READERS else (PROSE, COMMAND_LISTS)
+        if label in TERMINAL_LABELS and read_as is Language.SHELL:
+            yield IMPORT_LINES
         if read_as is Language.PYTHON:
             yield from _PYTHON_READERS[1:]
     elif block.kind is BlockKind.INLINE:
@@ -248,36 +252,3 @@ def _readers(
             yield JAVASCRIPT if is_javascript(body) else JAVASCRIPT_LINES
         if lists:
             yield lists
-
-
-def _label(info: str) -> str:
-    """The language label of an info string, in lower case; empty where it has none."""
-    first = (info.strip("{} .").split() or [""])[0]
-    label = first.partition(":")[0].partition("{")[0].strip("{}.,").lower()
-    return label_of_file(label) or label
-
-
-def _is_python(label: str) -> bool:
-    return label in _PYTHON_INFOS or label.endswith(".py") or label.startswith(_PYTHON_PREFIXES)
-
-
-def _language_of(label: str, body: str, language: Language) -> Language:
-    """Language of a fenced block by its label, or by its content where the label doesn't say.
-
-    AUTO for another language: nothing but install commands in its comments is read.
-    """
-    if _is_python(label):
-        return Language.PYTHON
-    if label in _JAVASCRIPT_INFOS or label.endswith(_JAVASCRIPT_FILES):
-        return Language.JAVASCRIPT
-    if label in _SHELL_INFOS:
-        return Language.SHELL
-    if label and label not in _OPEN_INFOS:
-        return Language.AUTO
-    if language is not Language.AUTO:
-        return language
-    if has_imports(body) or has_header(body):
-        return Language.PYTHON
-    if has_javascript_imports(body) or is_javascript(body):
-        return Language.JAVASCRIPT
-    return Language.SHELL

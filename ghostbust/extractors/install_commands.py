@@ -18,7 +18,7 @@ from ghostbust.extractors.sentences import (
     may_be_a_word,
 )
 from ghostbust.extractors.vocabulary import TOOL_WORDS, word_set
-from ghostbust.records import Flag, PackageRef, RefKind
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _INDEX_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_", "YARN_")
 _INDEX_SETTINGS = (
@@ -33,6 +33,7 @@ _CLOSING = "`\"'*.,;:)“”‘’«»‹›」』）】"
 _UNCLOSED = "\"'"
 """quotes that are still there where a script has been cut into words: nothing closes them"""
 _PROMPTS = "!%$>@"
+_TRUTHS = ("true", "false")
 
 
 @dataclass(slots=True)
@@ -186,10 +187,13 @@ def _skip_options(words: Sequence[Placed], command: _Command) -> None:
         option, joined, value = word.value.partition("=")
         command.index += 1
         taken: Placed | None = word.part(len(option) + 1, len(word.value)) if joined else None
-        if not joined and _takes_value(option, tool.values):
-            taken = words[command.index] if command.index < len(words) else None
+        behind = words[command.index] if command.index < len(words) else None
+        if not joined and _takes_value(option, tool.values | form.adding | form.replacing):
+            taken = behind
             command.index += 1
             value = taken.value if taken else ""
+        elif not joined and behind and tool.ecosystem is Ecosystem.NPM:
+            command.index += behind.value in _TRUTHS  # `--unsafe-perm true`
         if option in INDEX_OPTIONS[tool.ecosystem]:
             command.private |= option != "--pip-args" or "index" in value
         command.elsewhere |= option in tool.elsewhere

@@ -45,7 +45,7 @@ class Tool:
     programs: tuple[str, ...]
     forms: tuple[Form, ...]
     values: frozenset[str]
-    """options that take the next word as their value"""
+    """options that take the next word as their value, besides those of the form"""
     prefix: str = ""
     """what a name must begin with to belong to the ecosystem"""
     elsewhere: frozenset[str] = frozenset()
@@ -70,7 +70,8 @@ _PIP = word_set(
     "-i --index-url --extra-index-url -f --find-links --log --proxy --retries --timeout "
     "--default-timeout --exists-action --trusted-host --allow-insecure-host --cert "
     "--client-cert --cache-dir --python --upgrade-strategy --group --use-feature "
-    "--use-deprecated --keyring-provider --resume-retries --uploaded-prior-to"
+    "--use-deprecated --keyring-provider --resume-retries --uploaded-prior-to "
+    "--build-constraint --requirements-from-script --all-releases --only-final --refresh-package"
 )
 _UV = _PIP - word_set("-e --editable") | word_set(
     "--index --default-index --index-strategy -p --extra --optional --package -P "
@@ -78,7 +79,11 @@ _UV = _PIP - word_set("-e --editable") | word_set(
     "--marker --bounds --directory --project --exclude-newer --link-mode --config-file "
     "--override --overrides --with-editable --with-requirements --env-file --color -w --with "
     "--from --no-extra --no-group --only-group --resolution --prerelease --fork-strategy -o "
-    "--output-file --with-executables-from --module --build-constraints --torch-backend"
+    "--output-file --with-executables-from --module --build-constraints --torch-backend "
+    "--python-platform --python-preference --no-build-package --no-binary-package "
+    "--config-settings-package --exclude-newer-package --upgrade-group --excludes "
+    "--no-install-package --no-editable-package --no-sources-package --preview-features "
+    "--prerelease-package --output-format"
 )
 # Not --optional: a flag in poetry 1, and in 2 the name of an extra.
 _POETRY = word_set("-G --group -E --extras --python --platform --source --markers")
@@ -94,17 +99,31 @@ _RYE = word_set("--git --url --path --tag --rev --branch --optional --features -
 _CONDA = word_set(
     "-n --name -p --prefix -c --channel -f --file --solver --subdir --platform --repodata-fn "
     "--revision --clone --download-only-dir --rc-file --root-prefix -r --relocate-prefix "
-    "--cacert --retry-clean-cache --experimental"
+    "--cacert --retry-clean-cache --experimental --console --exclude-newer --format "
+    "--environment-specifier --env-spec --category --log-level --download-threads "
+    "--extract-threads --channel-alias"
 )
+# What npm 11, Yarn 1 and 4, pnpm 10 and Bun 1.3 take; a flag that one of them has isn't here.
 _NPM = word_set(
-    "--prefix -w --workspace --registry --tag --cache --omit --include --loglevel "
-    "--install-strategy --userconfig --globalconfig --cwd --filter -F -C --dir "
+    "--prefix -w --workspace --registry --tag --cache --omit --include --loglevel --only --also "
+    "--install-strategy --userconfig --globalconfig --cwd --filter -F -C --dir --location -L "
     "--network-timeout --modules-folder --cache-folder --mutex --save-prefix --scope --before "
     "--otp --node-options --script-shell --virtual-store-dir --store-dir --reporter --backend "
-    "--config --max-sockets --fetch-retries --fetch-timeout --install-links-dir"
+    "--max-sockets --maxsockets --fetch-retries --fetch-timeout --fetch-retry-factor "
+    "--fetch-retry-mintimeout --fetch-retry-maxtimeout --install-links-dir --cpu --os --libc "
+    "--ca --cafile --cert --key --proxy --https-proxy --noproxy --local-address --user-agent "
+    "--depth --audit-level --access --git --umask --logs-dir --logs-max --min-release-age "
+    "--allow-git --allow-file --allow-directory --allow-remote --allow-scripts "
+    "--replace-registry-host --link-folder --global-folder --preferred-cache-folder "
+    "--use-yarnrc --network-concurrency --mode --save-catalog-name --lockfile-dir --modules-dir "
+    "--global-dir --global-bin-dir --state-dir --cache-dir --child-concurrency --node-linker "
+    "--package-import-method --resolution-mode --trust-policy --hoist-pattern "
+    "--public-hoist-pattern --use-node-version --concurrent-scripts --linker "
+    "--minimum-release-age --filter-prod --changed-files-ignore-pattern --test-pattern "
+    "--trust-policy-exclude --trust-policy-ignore-after --allow-build --workspace-concurrency"
 )
 _PACKAGE = word_set("-p --package")
-_RUNNER = _NPM | _PACKAGE | word_set("-c --call -n --node-arg --shell --npm")
+_RUNNER = _NPM | word_set("-c --call --config -n --node-arg --shell --npm")
 _DENO = word_set("--lock --config --import-map --cert --node-modules-dir --name -n --root")
 
 _WITH = word_set("-w --with")
@@ -164,7 +183,7 @@ TOOLS = (
             *_ADD, Form(("install",)), Form(("i",)),
             Form(("dlx",), Takes.FIRST, replacing=word_set("--package")),
         ),
-        _NPM - word_set("-w --workspace") | word_set("--package"),
+        _NPM - word_set("-w --workspace"),
     ),
     Tool(
         _JS, ("bun",),

@@ -34,6 +34,8 @@ _FILE_ENDINGS = tuple(
         ".dart .sol .php .proto"
     )
 )
+_LIKE_FILES = word_set("normalize.css sanitize.css animate.css")
+"""much-used packages that are called as files are (snapshot of 2026-11-23)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def _package(path: str) -> str:
     name = _segment(path)
     if not name or len(name) > _LONGEST or is_placeholder(name):
         return ""
-    return "" if name.lower().endswith(_FILE_ENDINGS) else name
+    is_file = path == name and name.lower().endswith(_FILE_ENDINGS) and name not in _LIKE_FILES
+    return "" if is_file else name
 
 
 def _segment(path: str) -> str:

@@ -18,7 +18,11 @@ _PAIRS = {
     "[": "]",
 }  # fmt: skip
 _VERSIONS = ("==", ">=", "<=", "~=", "!=", "===", ">", "<", "^", "@")
-_DASHES = ("- ", "– ", "— ", "—", "-> ", "=> ")
+_DASHES = ("- ", "– ", "— ", "—", "-> ", "=> ", "..")
+_WORDED_VERSION = re.compile(
+    r"[ \t]*(?:(?:[vV]|[vV]ersion[ \t])\d+(?:\.[\dx]+)*|\d+(?:\.[\dx]+)+)\+?(?=[\s:,;)*_]|$)"
+)
+"""``v5``, ``version 2.1``, ``3.0``; not a number alone, which may count anything"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,11 @@ def read_item(piece: str, start: int, ecosystem: Ecosystem) -> Item | None:
         if rest.startswith(opening):
             return _marked(rest, start, (opening, closing), ecosystem)
     end = scan_name(rest, ecosystem)
-    if not end or not _is_delimiter(rest[end:]):
+    behind = rest[end:].removeprefix("**")  # of `**1. name**`
+    if not end or not _is_delimiter(behind):
         return None
-    sure = rest[end:].lstrip().startswith(_VERSIONS)
-    return _cut(rest[:end], start, ecosystem, alone=_is_alone(rest[end:]), sure=sure)
+    sure = behind.lstrip().startswith(_VERSIONS)
+    return _cut(rest[:end], start, ecosystem, alone=_is_alone(behind), sure=sure)
 
 
 def _marked(
@@ -95,6 +100,8 @@ def _is_alone(rest: str) -> bool:
         rest = rest.partition("]")[2].strip()
     if rest.startswith(_VERSIONS):
         return len(rest.split()) <= 2
+    if version := _WORDED_VERSION.match(rest):
+        rest = rest[version.end() :]
     rest = rest.strip(".,;:*`_\"'-")
     return not any(char.isascii() or char.isalnum() for char in rest.replace(" ", ""))  # ⭐⭐
 
@@ -108,13 +115,22 @@ def _is_delimiter(rest: str) -> bool:
         return True
     if rest.startswith("["):
         rest = rest.partition("]")[2]
+    if version := _WORDED_VERSION.match(rest):
+        rest = rest[version.end() :]
     behind = rest.lstrip()
-    if behind.startswith(("：", "（", "，")):
+    if behind.startswith(("：", "（", "，", "…", "→", "｜")) or rest.startswith("\t"):
         return True
     if rest.startswith((":", "—", ",")) and not rest.startswith("::"):
         is_number = behind[1:].strip("* \t").isdigit()
         return rest[1:2].isspace() and not rest.startswith(",") and not is_number
     has_space = rest[:1].isspace()
     return behind.startswith(_VERSIONS) or (
-        has_space and behind.startswith((*_DASHES, "(", ": ", "#"))
+        has_space and (behind.startswith((*_DASHES, "(", ": ", "#")) or _is_column(behind))
     )
+
+
+def _is_column(rest: str) -> bool:
+    """True for ``| what it is``, and for ``= what it is`` in several words, which no code is."""
+    mark, _, said = rest.partition(" ")
+    is_said = " " in said.strip() and all(char.isalpha() or char in " ,-\n" for char in said)
+    return (mark == "=" and is_said) or (mark == "|" and "|" not in said)

@@ -41,7 +41,7 @@ NEVER = _SCRIPTS | word_set(
     "prelude purpose link links url version license author documentation docs website homepage "
     "repository github source type pros cons benefits advantages alternatives optional core "
     "step steps import imports function class true false none n/a e.g i.e etc todo prerequisites "
-    "tip tips "
+    "tip tips node.js nodejs cuda cudnn ubuntu debian linux macos windows jdk "
     "pakete bibliotheken hinweis wichtig beispiel beschreibung lizenz zusammenfassung fazit "
     "voraussetzungen requisitos "
     "paquetes bibliotecas dependencias nota ejemplo licencia resumen importante gracias saludos "

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ghostbust.extractors.list_arrays import array_items
 from ghostbust.extractors.list_items import Item, read_item
+from ghostbust.extractors.list_markers import marker_of, without_tags
 from ghostbust.extractors.list_sections import lines_of
 from ghostbust.extractors.list_tables import name_cells
 from ghostbust.extractors.list_words import (
@@ -33,12 +34,7 @@ from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.extractors.vocabulary import SENTENCE_WORDS
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
-_MARKER = re.compile(
-    r"[ \t>]*(?:[-*+–](?=[ \t])|[•·]|\(?\d{1,3}(?:[.):](?=[ \t]|[A-Za-z`*\[])|[)、．])"
-    r"|[a-z][.)](?=[ \t])|\d{1,2}\ufe0f?\u20e3|[^\x00-\x7f\w\s]{1,4}(?=[ \t]))"  # a) or 1️⃣ or ✅
-    r"[ \t]*(?:\[[ xX]\][ \t]+)?"
-)
-_NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+\d{1,3}[.):][ \t]+")
+_NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+(?:\*\*)?\d{1,3}[.):](?:\*\*)?[ \t]+")
 _AND = r"(?:and|or|und|oder|sowie|y|et|ou|e|o|&)(?=[ \t])"
 _SEPARATOR = re.compile(rf"[,、，](?:[ \t]{{1,3}}{_AND})?|(?<=[ \t]){_AND}|以及|和|及|与|或")
 """what stands between the names of a list in a sentence"""
@@ -56,14 +52,16 @@ class ListExtractor:
         """LIST refs; see ``Extractor.find``. Lines that hold an install command have none."""
         if listed := array_items(text, self.ecosystem):
             return [self._ref(item, offset) for item in listed if self._is_package(item)]
+        text = without_tags(text)
+        markers = marker_of(text)
         refs = self._in_tables(text, offset)
         bare: list[tuple[int, list[Item]]] = []
         introduced = True
         below, position = _NOWHERE, 0
         has_items = False
         twice = _said_twice(text)
-        for line in lines_of(text, _MARKER):
-            marker = _MARKER.match(line.text)
+        for line in lines_of(text, markers):
+            marker = markers.match(line.text)
             if marker is None:
                 if _title(line.text) in twice:
                     continue
@@ -75,7 +73,11 @@ class ListExtractor:
                     # a lower-case name in bold heads what is said of it below
                     introduced |= line.text.startswith("**") and items[0].name.islower()
                     continue
-            items = self._items(line.text, marker.end()) if marker else self._in_sentence(line.text)
+            items = self._items(line.text, marker.end()) if marker else []
+            if marker and marker["answer"] and _is_capital_word(line.text, items):
+                continue  # `A: Absolutely.`
+            if marker is None or (marker["answer"] and not items):
+                items = self._in_sentence(line.text)
             if bare and marker and items and position == line.start and _is_title(text, bare[-1]):
                 bare.pop()
             refs += self._settled(bare, offset, introduced=introduced)
@@ -94,18 +96,32 @@ class ListExtractor:
 
     def is_bare_list(self, text: str) -> bool:
         """True for a list in a code fence: an array, or a text of which every line is an item."""
-        if self.is_array(text):
-            return True
+        text = without_tags(text)
+        markers = marker_of(text)
         lines = [line for line in text.splitlines() if line.strip()]
-        return bool(lines) and all(self._line(line) for line in lines)
+        return self.is_array(text) or (
+            bool(lines) and all(self._line(line, markers) for line in lines)
+        )
+
+    def is_marked_list(self, text: str) -> bool:
+        """True where each line is a name behind a bullet or number, whatever the fence's label.
+
+        A heading such as ``packages:`` may stand in front.
+        """
+        markers = marker_of(text)
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) > 1 and lines[0].rstrip()[:-1].lower() in INTRODUCING:
+            del lines[0]
+        listed = (self._line(line, markers) if markers.match(line) else [] for line in lines)
+        return bool(lines) and all(items and items[0].alone for items in listed)
 
     def is_array(self, text: str) -> bool:
         """True where ``text`` is nothing but an array of names, which no dependency file is."""
         return bool(array_items(text, self.ecosystem))
 
-    def _line(self, line: str) -> list[Item]:
+    def _line(self, line: str, markers: re.Pattern[str]) -> list[Item]:
         """Names in a line, with or without a bullet."""
-        marker = _MARKER.match(line)
+        marker = markers.match(line)
         return self._items(line, marker.end()) if marker else self._bare_line(line)
 
     def _settled(
@@ -194,8 +210,9 @@ class ListExtractor:
         colon = max(line.rfind(": "), line.rfind("："))
         head = line[: max(colon, 0)]
         about = {word.strip("`*_") for word in head.lower().split()}
-        if about & INTRODUCING or speaks_of_packages(head) or speaks_of_need(head):
-            return self._comma_list(line, colon + 1)
+        is_about = about & INTRODUCING or speaks_of_packages(head) or speaks_of_need(head)
+        if is_about and (listed := self._comma_list(line, colon + 1)):
+            return listed
         colon, value = _title_end(line, 0)
         if colon > 0 and line[:colon].strip(" \t*_").lower() in CATEGORIES:
             return self._comma_list(line, value)

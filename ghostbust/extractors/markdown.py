@@ -3,14 +3,14 @@
 Fences follow CommonMark with three liberties that model answers need: a fence may be indented
 by any amount or stand behind a list marker or ``>``; a fence of the same length with an info
 string inside an open block starts a new block (the model forgot to close the first); an open
-block ends with the answer.
+block ends with the answer. A fence labelled as Markdown is an answer within the answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _FENCE = re.compile(
@@ -18,6 +18,7 @@ _FENCE = re.compile(
     re.M,
 )
 _TICKS = re.compile(r"`+")
+_MARKDOWN = re.compile(r"(?:markdown|md|\S+\.md)\b", re.I)
 
 
 class BlockKind(StrEnum):
@@ -44,7 +45,24 @@ class Block:
 
 
 def split(text: str) -> list[Block]:
-    """All blocks of ``text`` in order: fences and prose side by side, inline code inside prose."""
+    """All blocks of ``text`` in order: fences and prose side by side, inline code inside prose.
+
+    Of a fence that holds Markdown the blocks in it, but one level deep only.
+    """
+    return [inner for block in _split(text) for inner in _opened(text, block)]
+
+
+def _opened(text: str, block: Block) -> list[Block]:
+    """The blocks in a fence that holds Markdown; any other block itself."""
+    if block.kind is not BlockKind.FENCE or not _MARKDOWN.match(block.info):
+        return [block]
+    return [
+        replace(inner, start=block.start + inner.start, end=block.start + inner.end)
+        for inner in _split(text[block.start : block.end])
+    ]
+
+
+def _split(text: str) -> list[Block]:
     blocks: list[Block] = []
     position = 0
     for opened, fence in _fences(text):

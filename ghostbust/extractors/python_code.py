@@ -20,6 +20,7 @@ from ghostbust.extractors.stdlib import is_stdlib
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError"})
+_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".svg", ".bmp", ".tiff", ".webp", ".xwd")
 _NO_FLAGS: frozenset[Flag] = frozenset()
 
 
@@ -50,15 +51,35 @@ class PythonExtractor:
         yield from ProseExtractor().find(_without_commented_magics(code), offset)
 
 
+class PythonLineExtractor:
+    """Imports that begin a line of a text that is mostly no Python. Nothing else."""
+
+    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
+        """IMPORT refs; see ``Extractor.find``."""
+        if not has_imports(text):
+            return
+        for piece in parsed_pieces(text):
+            begins = text[piece.start - 1 : piece.start] in ("", "\n")
+            if begins and any(map(_is_plain_import, piece.tree.body)):
+                yield from _Reader(piece.source, offset + piece.start).refs(piece.tree, _NO_FLAGS)
+
+
 def has_imports(text: str) -> bool:
     """True where some line of ``text`` is plainly a Python import, so that it isn't just prose."""
     for line in text.splitlines():
         stripped = line.strip()
         if stripped.startswith(("import ", "from ")) and not stripped.endswith(";"):
             tree = parse(stripped) or (parse(stripped + "_)") if stripped.endswith("(") else None)
-            if tree is not None and isinstance(tree.body[0], (ast.Import, ast.ImportFrom)):
+            if tree is not None and _is_plain_import(tree.body[0]):
                 return True
     return False
+
+
+def _is_plain_import(node: ast.stmt) -> bool:
+    """True for an import, but for ImageMagick's ``import shot.png``."""
+    if isinstance(node, ast.Import):
+        return not any(alias.name.endswith(_IMAGES) for alias in node.names)
+    return isinstance(node, ast.ImportFrom)
 
 
 def _without_notebook_lines(text: str) -> tuple[str, list[tuple[int, int]]]:

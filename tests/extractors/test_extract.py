@@ -44,6 +44,16 @@ ANSWERS = [
     ("So:\nimport x from 'y';\nimport rich\n", [(IMPORT, "y"), (IMPORT, "rich")]),
     ("```java\nimport java.util.List;\n```", []),
     ("```\nimport java.util.List;\n```", []),
+    ("```bash\nimport httpx\nhttpx.get('x')\n# pip install rich\n```",
+     [(IMPORT, "httpx"), (INSTALL, "rich")]),
+    ("```bash\npip install httpx\nimport httpx\n```", [(INSTALL, "httpx"), (IMPORT, "httpx")]),
+    ("```sh\nconst x = require('y');\n```", [(IMPORT, "y")]),
+    ("```bash\nimport shot.png\n```", []),
+    ("```yaml\nimport httpx\n```", []),
+    ("```markdown\nRun `npm i y` or `yarn add z`.\n```", [(INSTALL, "y"), (INSTALL, "z")]),
+    ("````md\nSo:\n\n```python\nimport httpx\n```\n````", [(IMPORT, "httpx")]),
+    ("pip install &quot;httpx&gt;=1,&lt;2&quot; rich", [(INSTALL, "httpx"), (INSTALL, "rich")]),
+    ("&lt;script&gt;\nimport x from &#39;y&#39;\n&lt;/script&gt;", [(IMPORT, "y")]),
     ("- httpx\n- rich", []),
     ("You should import the data from there.", []),
     ("", []),
@@ -55,6 +65,10 @@ LISTS = [
     ("```\nhttpx==1\n```", [(LIST, "httpx")]),
     ("```python\n# httpx\nx.y = rich\n```", []),
     ("```bash\nls\n```", []),
+    ("```yaml\n- httpx\n- rich\n```", [(LIST, "httpx"), (LIST, "rich")]),
+    ("```toml\n- httpx\n```", [(LIST, "httpx")]),
+    ("```yaml\n- name: x\n  run: pip install httpx\n```", [(INSTALL, "httpx")]),
+    ("```html\n<ul>\n<li>httpx</li>\n</ul>\n```", [(LIST, "httpx")]),
     ("- httpx: `pip install httpx`", [(INSTALL, "httpx")]),
     (
         "You need:\n1. httpx\n2. `rich`\n\n```python\nimport httpx\n```",
@@ -85,6 +99,12 @@ def test_language_says_what_bare_text_is() -> None:
     assert extract("import rich", language=Language.JAVASCRIPT) == []
     assert extract("require('then')", language=Language.JAVASCRIPT)[0].raw == "then"
     assert extract("require('then')", language=Language.AUTO) == []
+
+
+@pytest.mark.parametrize("language", Language)
+def test_markdown_in_a_fence_is_no_code_whatever_the_language(language: Language) -> None:
+    refs = extract("```md\nRun `npm i left-pad` or `yarn add zod`.\n```", language=language)
+    assert [ref.raw for ref in refs] == ["left-pad", "zod"]
 
 
 def test_python_file_with_a_fence_in_its_docstring_is_python() -> None:
@@ -196,8 +216,28 @@ def test_random_characters_do_not_break_it(seed: int) -> None:
         "import a\n" + "(\n" * 20_000,
         "import a\n)" + ": import, " * 20_000,
         "import " + "a" * 50_000,
+        "<li" * 50_000,
+        "<li>" + "<" * 50_000,
+        "-ab" * 50_000,
+        "Q: " + "*" * 50_000 + "\nA:",
+        "- a 1" + ".1" * 50_000 + "x",
+        "```bash\n" + "import (\n" * 10_000,
     ],
-    ids=["markup", "brackets", "quotes", "fences", "parentheses", "colons", "name"],
+    ids=[
+        "markup",
+        "brackets",
+        "quotes",
+        "fences",
+        "parentheses",
+        "colons",
+        "name",
+        "tags",
+        "signs",
+        "dashes",
+        "stars",
+        "versions",
+        "script",
+    ],
 )
 def test_long_degenerate_answers_end(text: str) -> None:
     assert len(extract(text, expect_list=True)) <= 1

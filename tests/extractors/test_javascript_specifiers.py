@@ -38,6 +38,9 @@ from ghostbust.extractors.javascript_specifiers import read_specifier
         ("config/defer", "config"),
         ("utils", "utils"),
         ("123", "123"),
+        ("normalize.css", "normalize.css"),
+        ("animate.css/animate.min.css", "animate.css"),
+        ("hover.css/css/hover-min.css", "hover.css"),
     ],
 )
 def test_packages(specifier: str, name: str) -> None:

@@ -8,6 +8,21 @@ from ghostbust.extractors.lists import ListExtractor
 from ghostbust.records import Ecosystem, RefKind
 
 ITEMS = [
+    ("**1. requests**\nDoes HTTP.\n\n**2. Flask**: web", ["requests", "Flask"]),
+    ("### **1. requests**\n### 2. **numpy**", ["requests", "numpy"]),
+    ("1. requests v2.31\n2. numpy 1.26", ["requests", "numpy"]),
+    ("requests v2\nnumpy v1", ["requests", "numpy"]),
+    ("- Node.js v18\n- CUDA 12.1\n- numpy 1.26", ["numpy"]),
+    ("<ul><li>requests</li><li><b>numpy</b>: arrays</li></ul>", ["requests", "numpy"]),
+    ("-requests\n-numpy: arrays", ["requests", "numpy"]),
+    ("Q: What?\nA: requests, numpy\n\nQ: And?\nA: rich", ["requests", "numpy", "rich"]),
+    ("Q: What?\nA: You need `requests` and `numpy`.", ["requests", "numpy"]),
+    ("Answer: You need `requests`.", ["requests"]),
+    ("Q: What?\nA: Absolutely.\nA: It depends.", []),
+    (
+        "requests → HTTP\nnumpy = arrays of numbers\nrich | text\nlxml … XML",
+        ["requests", "numpy", "rich", "lxml"],
+    ),
     ("- requests", ["requests"]),
     ("* requests\n+ numpy\n• rich\n– httpx", ["requests", "numpy", "rich", "httpx"]),
     ("1. requests\n12. numpy\n(3) rich\n4) httpx", ["requests", "numpy", "rich", "httpx"]),
@@ -225,3 +240,22 @@ def test_npm_names() -> None:
 )
 def test_is_bare_list(text: str, expected: bool) -> None:
     assert ListExtractor(Ecosystem.PYPI).is_bare_list(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- requests\n- numpy", True),
+        ("packages:\n  - requests\n  - numpy==1", True),
+        ("1. requests\n2. numpy", True),
+        ("requests\nnumpy", False),
+        ("- requests: HTTP", False),
+        ("- uses: actions/checkout\n- run: make", False),
+        ("jobs:\n  - requests", False),
+        ("- requests\nx: 1", False),
+        ("packages:", False),
+        ("", False),
+    ],
+)
+def test_is_marked_list(text: str, expected: bool) -> None:
+    assert ListExtractor(Ecosystem.PYPI).is_marked_list(text) is expected

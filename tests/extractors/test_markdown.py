@@ -25,6 +25,12 @@ FENCE, INLINE, PROSE = BlockKind.FENCE, BlockKind.INLINE, BlockKind.PROSE
         ("`a` ``b ` c``", [(PROSE, "`a` ``b ` c``", ""), (INLINE, "a", ""), (INLINE, "b ` c", "")]),
         ("```pip i x```", [(PROSE, "```pip i x```", ""), (INLINE, "pip i x", "")]),
         ("open `a\nb` c", [(PROSE, "open `a\nb` c", "")]),
+        ("```md\na `b`\n```", [(PROSE, "a `b`\n", ""), (INLINE, "b", "")]),
+        ("````Markdown x\n```py\na\n```\n````\nb", [(FENCE, "a\n", "py"), (PROSE, "b", "")]),
+        ("```README.md\na\n```", [(PROSE, "a\n", "")]),
+        ("````md\n```md\na\n```\n````", [(FENCE, "a\n", "md")]),
+        ("```mdx\n`a`\n```", [(FENCE, "`a`\n", "mdx")]),
+        ("```md\n```", []),
         (" \n", []),
         ("", []),
     ],
@@ -39,3 +45,8 @@ def test_unclosed_fence_is_marked() -> None:
 
 def test_a_million_blanks_are_no_fence() -> None:
     assert split(" " * 1_000_000) == []
+
+
+def test_many_fences_of_markdown_end() -> None:
+    assert len(split("```md\na `b`\n```\n" * 20_000)) == 40_000
+    assert len(split("".join("`" * n + "md\n" for n in range(800, 2, -1)))) == 1
