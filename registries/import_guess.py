@@ -19,6 +19,9 @@ from ghostbust.registries.snapshot import Snapshot
 POPULAR = 15_000
 """how many of the most downloaded names are searched for a module's words"""
 
+_BESIDE = ("_cli", "_data", "_ext", "_launcher", "_plugin", "_scripts", "_tests", "_version")
+"""what a distribution puts beside its module, with the module's name in front"""
+
 
 def judge_import(ref: PackageRef, lookup: Lookup, snapshot: Snapshot | None) -> Lookup:
     """The verdict on a ref, given the verdict on its name.
@@ -53,10 +56,15 @@ def variants(module: str) -> list[str]:
     """The names under which the distribution of a module is usually found, likeliest first."""
     name = canonical_name(Ecosystem.PYPI, module)
     joined = name.replace("-", "")
-    forms = (
-        f"python-{name}", f"py{joined}", f"py-{name}", f"{name}-python", f"{name}-py",
+    forms = [
+        f"python-{name}", f"py{joined}", f"py-{name}", f"py{name}", f"{name}-python", f"{name}-py",
         f"python{joined}", joined,
-    )  # fmt: skip
+    ]  # fmt: skip
+    forms += [
+        canonical_name(Ecosystem.PYPI, module.removesuffix(end))
+        for end in _BESIDE
+        if module.endswith(end)
+    ]
     return [form for form in dict.fromkeys(forms) if form != name]
 
 

@@ -84,9 +84,11 @@ def test_without_a_snapshot_no_variant_is_found(snapshot: Snapshot) -> None:
 
 def test_variants() -> None:
     assert variants("foo_bar") == [
-        "python-foo-bar", "pyfoobar", "py-foo-bar", "foo-bar-python", "foo-bar-py",
+        "python-foo-bar", "pyfoobar", "py-foo-bar", "pyfoo-bar", "foo-bar-python", "foo-bar-py",
         "pythonfoobar", "foobar",
     ]  # fmt: skip
+    assert variants("date_parser_cli")[-1] == "date-parser"
+    assert "date-parser" not in variants("date_parser_client")
     assert "usb" not in variants("usb")
 
 
