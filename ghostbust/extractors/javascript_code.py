@@ -89,7 +89,7 @@ def is_javascript(text: str) -> bool:
 
 
 def does_more_than_load(text: str) -> bool:
-    """True where a line has code besides ``import "x"`` or ``require("x")``, which prove nothing."""
+    """True where there is code besides ``import "x"`` and ``require("x")``, which prove nothing."""
     return any(
         not line.startswith(("import", "require")) and ("{" in line or "=" in line)
         for line in text.splitlines()

@@ -19,6 +19,7 @@ from ghostbust.extractors.list_arrays import array_items
 from ghostbust.extractors.list_items import Item, read_item
 from ghostbust.extractors.list_markers import marker_of, without_tags
 from ghostbust.extractors.list_sections import lines_of
+from ghostbust.extractors.list_sentences import SEPARATOR, coded_runs, is_listing, spoken_starts
 from ghostbust.extractors.list_tables import name_cells
 from ghostbust.extractors.list_words import (
     CATEGORIES,
@@ -35,9 +36,6 @@ from ghostbust.extractors.vocabulary import SENTENCE_WORDS
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 _NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+(?:\*\*)?\d{1,3}[.):](?:\*\*)?[ \t]+")
-_AND = r"(?:and|or|und|oder|sowie|y|et|ou|e|o|&)(?=[ \t])"
-_SEPARATOR = re.compile(rf"[,、，](?:[ \t]{{1,3}}{_AND})?|(?<=[ \t]){_AND}|以及|和|及|与|或")
-"""what stands between the names of a list in a sentence"""
 _NOWHERE = 10**9
 """an indent that no line has"""
 
@@ -56,16 +54,20 @@ class ListExtractor:
         markers = marker_of(text)
         refs = self._in_tables(text, offset)
         bare: list[tuple[int, list[Item]]] = []
-        introduced = True
+        introduced, heads = True, False
         below, position = _NOWHERE, 0
         has_items = False
         twice = _said_twice(text)
+        all_named = self._is_headed(text)
         for line in lines_of(text, markers):
             marker = markers.match(line.text)
             if marker is None:
-                if _title(line.text) in twice:
+                if not (items := self._labelled(line.text)) and _title(line.text) in twice:
                     continue
-                items = self._bare_line(line.text)
+                if items:
+                    refs += (self._ref(item, offset + line.start) for item in items)
+                    continue
+                items = self._bare_line(line.text, indented=heads or bool(bare))
                 items = [] if has_items and _is_capital_word(line.text, items) else items
                 if items and not (line.is_aside and _may_be_said(items)):
                     bare.append((line.start, items))
@@ -77,12 +79,13 @@ class ListExtractor:
             if marker and marker["answer"] and _is_capital_word(line.text, items):
                 continue  # `A: Absolutely.`
             if marker is None or (marker["answer"] and not items):
-                items = self._in_sentence(line.text)
+                items = self._in_sentence(line.text, all_named=all_named)
             if bare and marker and items and position == line.start and _is_title(text, bare[-1]):
                 bare.pop()
             refs += self._settled(bare, offset, introduced=introduced)
             bare = []
             introduced = line.text.rstrip().rstrip("*").endswith(":")
+            heads = introduced and marker is None
             indent = len(line.text) - len(line.text.lstrip())
             if marker and items and below <= indent and _is_attribute(line.text, items):
                 continue
@@ -92,7 +95,18 @@ class ListExtractor:
                 below = indent + 2 if items else _NOWHERE
             has_items |= marker is not None and bool(items)
             refs += (self._ref(item, offset + line.start) for item in items)
-        return refs + self._settled(bare, offset, introduced=introduced)
+        refs += self._settled(bare, offset, introduced=introduced)
+        return refs or list(self._said(text, offset))
+
+    def _said(self, text: str, offset: int) -> Iterator[PackageRef]:
+        """The names in a sentence without markup, where the answer has no other list."""
+        if "`" in text or _has_install(text):
+            return
+        position = 0
+        for line in text.splitlines(keepends=True):
+            for item in self._spoken(line, is_answer=True):
+                yield self._ref(item, offset + position)
+            position += len(line)
 
     def is_bare_list(self, text: str) -> bool:
         """True for a list in a code fence: an array, or a text of which every line is an item."""
@@ -179,16 +193,26 @@ class ListExtractor:
         is_label = title in LABELS
         return [single] if is_label or (single.sure and title not in NEVER) else []
 
-    def _bare_line(self, line: str) -> list[Item]:
-        """Names in a line without a bullet that is nothing but an item or a comma list."""
-        if _has_install(line) or line.startswith(("#", "|", "<", "\t", "    ")):
+    def _bare_line(self, line: str, *, indented: bool = False) -> list[Item]:
+        """Names in a line without a bullet that is nothing but an item or a comma list.
+
+        ``indented``: names alone may be indented like code, as right below ``Answer:``.
+        """
+        if _has_install(line) or line.startswith(("#", "|", "<")):
             return []
+        if line.startswith(("\t", "    ")):
+            item = self._item(line, 0) if indented else None
+            is_name = item is not None and item.alone and self._is_package(item)
+            return [item] if item and is_name else self._comma_list(line, 0) if indented else []
         if line.rstrip().rstrip("*_").endswith(":"):
             return []
         start = len(line) - len(line.lstrip("> ")) if line.startswith(">") else 0
         listed = self._comma_list(line, start)
         if listed:
             return listed
+        spans, end = next(coded_runs(line), ([], 0)) if line.startswith("`", start) else ([], 0)
+        if len(spans) > 1 and not line[end:].strip(" .\n\r"):
+            return self._all_packages(line, spans)
         item = self._item(line, start)
         if item is None or not self._is_package(item):
             return []
@@ -196,17 +220,19 @@ class ListExtractor:
             return []
         return [item] if item.alone or line.lstrip()[0] not in "`*_[" else []
 
-    def _in_sentence(self, line: str) -> list[Item]:
+    def _in_sentence(self, line: str, *, all_named: bool) -> list[Item]:
         """Names in a numbered heading, or in a list that ends a sentence.
 
         ``You need: requests, numpy and rich.``, ``It needs `requests` and `numpy`.``
+        ``all_named``: each numbered heading is a name, so a capital word is one, too.
         """
         if _has_install(line):
-            return []
+            return self._coded(line)
         if heading := _NUMBERED_HEADING.match(line):
             item = self._item(line, heading.end())
             is_name = item is not None and self._is_package(item)
-            return [item] if item and is_name and (item.sure or item.name[0].islower()) else []
+            is_sure = item is not None and (item.sure or item.name[0].islower() or all_named)
+            return [item] if item and is_name and is_sure else []
         colon = max(line.rfind(": "), line.rfind("："))
         head = line[: max(colon, 0)]
         about = {word.strip("`*_") for word in head.lower().split()}
@@ -216,32 +242,64 @@ class ListExtractor:
         colon, value = _title_end(line, 0)
         if colon > 0 and line[:colon].strip(" \t*_").lower() in CATEGORIES:
             return self._comma_list(line, value)
-        return self._coded(line) or self._spoken(line)
+        return self._coded(line) or self._spoken(line, is_answer=False)
 
-    def _spoken(self, line: str) -> list[Item]:
-        """The names between commas at the end of a sentence about packages, or what is needed.
+    def _is_headed(self, text: str) -> bool:
+        """True where the numbered headings are two or more, each a name with text below it."""
+        lines = [line for line in text.splitlines() if line.strip()]
+        headings = [at for at, line in enumerate(lines) if _NUMBERED_HEADING.match(line)]
+        for at in headings:
+            below = lines[at + 1] if at + 1 < len(lines) else "#"
+            item = self._item(lines[at], lines[at].index(" ", lines[at].index(" ") + 1))
+            if below[0] in "#`-*+~" or item is None or not self._is_package(item):
+                return False
+        return len(headings) > 1
 
-        One of them must be written as no word is: ``These packages are fast, small and neat.``
+    def _labelled(self, line: str) -> list[Item]:
+        """The name behind ``Package:``, ``Library 2:`` or ``Answer:``."""
+        colon, value = _title_end(line, 0)
+        title = line[: max(colon, 0)].strip(" \t*_>").rstrip("0123456789#").rstrip().lower()
+        if not title.isalpha() or not (title in INTRODUCING or speaks_of_packages(title)):
+            return []
+        if listed := self._comma_list(line, value):
+            return listed
+        item = self._item(line, value)
+        is_name = item is not None and self._is_package(item)
+        is_word = title not in LABELS and not speaks_of_packages(title) and line[value:].istitle()
+        return [item] if item and is_name and not is_word else []
+
+    def _spoken(self, line: str, *, is_answer: bool) -> list[Item]:
+        """The names between commas that a sentence about packages ends with.
+
+        Unless these are said to be the packages, one must be written as no word is:
+        ``These packages are fast, small and neat.``
         """
-        mark = _SEPARATOR.search(line)
+        for start, may_be_words in spoken_starts(line, is_answer=is_answer):
+            items = self._comma_list(line, start)
+            is_named = any(_is_no_word(item, "-_." if is_answer else "_.") for item in items)
+            if items and (may_be_words or is_named):
+                return items
+        mark = SEPARATOR.search(line)
         start = line[: mark.start()].rstrip().rfind(" ") + 1 if mark else 0
         before = line[:start].lower().split()
         if not before or not (before[-1] in NEEDING or speaks_of_packages(line[:start])):
             return []
         items = self._comma_list(line, start)
-        is_no_word = any(char in "_." or char.isdigit() for item in items for char in item.name)
-        return items if is_no_word else []
+        return items if any(_is_no_word(item) for item in items) else []
 
     def _coded(self, line: str) -> list[Item]:
-        """The names in backticks at the end of a sentence that says what is needed."""
-        before, is_there, _ = line.partition("`")
-        words = before.lower().split()
-        if not is_there or not words or words[-1] not in NEEDING:
-            return []
-        item = self._item(line, len(before))
-        items = self._comma_list(line, len(before))
-        single = [item] if item is not None and item.alone and self._is_package(item) else []
-        return items or single
+        """The names in backticks that a sentence says are needed, or are the packages."""
+        found: list[Item] = []
+        for spans, end in coded_runs(line):
+            if is_listing(line, spans, end):
+                found += self._all_packages(line, spans)
+        return found
+
+    def _all_packages(self, line: str, spans: list[tuple[int, int]]) -> list[Item]:
+        """The names at these places, none unless all are packages."""
+        items = [read_item(line[start:end], start, self.ecosystem) for start, end in spans]
+        named = [item for item in items if item and item.alone and self._is_package(item)]
+        return named if len(named) == len(spans) and not any(i.name.isupper() for i in named) else []
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
@@ -275,10 +333,15 @@ def _parts(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         for part in re.finditer(r"[^;]+", line[start:end]):
             yield start + part.start(), start + part.end()
         return
-    for mark in _SEPARATOR.finditer(line, start, end):
+    for mark in SEPARATOR.finditer(line, start, end):
         yield start, mark.start()
         start = mark.end()
     yield start, end
+
+
+def _is_no_word(item: Item, marks: str = "_.") -> bool:
+    """True where a name holds a digit or one of these marks."""
+    return any(char in marks or char.isdigit() for char in item.name)
 
 
 def _may_be_said(items: list[Item]) -> bool:

@@ -159,7 +159,7 @@ LANGUAGES = [
     ("Vorteile: schnell, einfach, stabil", []),
     ("The packages are a1, b1, c and d.", ["a1", "b1", "c", "d"]),
     ("This needs httpx, anyio and h2.", ["httpx", "anyio", "h2"]),
-    ("The packages are fast, well-tested and small.", []),
+    ("- rich\n\nThe packages are fast, well-tested and small.", ["rich"]),
     ("It is fast, small and h2.", []),
     ("You need patience, time and luck.", []),
     ("- a1\n\nVorteile:\n- schnell\n- einfach", ["a1"]),
