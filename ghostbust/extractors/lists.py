@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +20,16 @@ from ghostbust.extractors.list_markers import marker_of, without_tags
 from ghostbust.extractors.list_sections import lines_of
 from ghostbust.extractors.list_sentences import SEPARATOR, coded_runs, is_listing, spoken_starts
 from ghostbust.extractors.list_tables import name_cells
+from ghostbust.extractors.list_titles import (
+    has_phrase,
+    headed_groups,
+    is_attribute,
+    is_capital_word,
+    is_title,
+    said_twice,
+    title,
+    title_end,
+)
 from ghostbust.extractors.list_words import (
     CATEGORIES,
     INTRODUCING,
@@ -57,37 +66,39 @@ class ListExtractor:
         introduced, heads = True, False
         below, position = _NOWHERE, 0
         has_items = False
-        twice = _said_twice(text)
+        twice, titles = said_twice(text), headed_groups(text, markers)
+        is_titled = has_phrase(text, markers)
         all_named = self._is_headed(text)
         for line in lines_of(text, markers):
             marker = markers.match(line.text)
             if marker is None:
-                if not (items := self._labelled(line.text)) and _title(line.text) in twice:
+                if not (items := self._labelled(line.text)) and title(line.text) in twice:
                     continue
                 if items:
                     refs += (self._ref(item, offset + line.start) for item in items)
                     continue
                 items = self._bare_line(line.text, indented=heads or bool(bare))
-                items = [] if has_items and _is_capital_word(line.text, items) else items
+                items = [] if has_items and is_capital_word(line.text, items) else items
                 if items and not (line.is_aside and _may_be_said(items)):
                     bare.append((line.start, items))
                     position = line.start + len(line.text)
                     # a lower-case name in bold heads what is said of it below
                     introduced |= line.text.startswith("**") and items[0].name.islower()
                     continue
-            items = self._items(line.text, marker.end()) if marker else []
-            if marker and marker["answer"] and _is_capital_word(line.text, items):
+            is_item = marker is not None and line.start not in titles
+            items = self._items(line.text, marker.end(), is_titled) if marker and is_item else []
+            if marker and marker["answer"] and is_capital_word(line.text, items):
                 continue  # `A: Absolutely.`
             if marker is None or (marker["answer"] and not items):
                 items = self._in_sentence(line.text, all_named=all_named)
-            if bare and marker and items and position == line.start and _is_title(text, bare[-1]):
+            if bare and marker and items and position == line.start and is_title(text, bare[-1]):
                 bare.pop()
             refs += self._settled(bare, offset, introduced=introduced)
             bare = []
             introduced = line.text.rstrip().rstrip("*").endswith(":")
             heads = introduced and marker is None
             indent = len(line.text) - len(line.text.lstrip())
-            if marker and items and below <= indent and _is_attribute(line.text, items):
+            if marker and items and below <= indent and is_attribute(line.text, items):
                 continue
             if line.is_aside and _may_be_said(items):
                 continue
@@ -164,34 +175,38 @@ class ListExtractor:
             refs += [self._ref(item, offset + start) for item in items]
         return refs
 
-    def _items(self, line: str, start: int) -> list[Item]:
-        """Names in a line behind its bullet or number."""
+    def _items(self, line: str, start: int, is_titled: bool = False) -> list[Item]:
+        """Names in a line behind its bullet or number. ``is_titled``: see ``has_phrase``."""
         if _has_install(line):
             return []
         listed = self._comma_list(line, start)
         if listed:
             return listed
         item = self._item(line, start)
-        behind = self._behind_title(line, start, item)
+        behind = self._behind_title(line, start, item, is_titled)
         if behind:
             return behind
         return [item] if item is not None and self._is_package(item) else []
 
-    def _behind_title(self, line: str, start: int, titled: Item | None) -> list[Item]:
+    def _behind_title(
+        self, line: str, start: int, titled: Item | None, is_titled: bool
+    ) -> list[Item]:
         """Names behind a title: ``Data handling: pandas, numpy``, ``Parser: `lxml```.
 
         None where the title itself is an item, unless it is a label or a category.
         """
-        colon, value = _title_end(line, start)
-        title = line[start:colon].strip(" \t*_`").lower()
-        if colon < 0 or (titled is not None and title not in LABELS | CATEGORIES):
+        colon, value = title_end(line, start)
+        said = line[start:colon].strip(" \t*_`").lower()
+        if is_titled and titled is not None and titled.name[0].isupper() and colon >= 0:
+            return self._comma_list(line, value)
+        if colon < 0 or (titled is not None and said not in LABELS | CATEGORIES):
             return []
         listed = self._comma_list(line, value)
         single = self._item(line, value)
         if listed or single is None or not single.alone or not self._is_package(single):
             return listed
-        is_label = title in LABELS
-        return [single] if is_label or (single.sure and title not in NEVER) else []
+        is_label = said in LABELS
+        return [single] if is_label or (single.sure and said not in NEVER) else []
 
     def _bare_line(self, line: str, *, indented: bool = False) -> list[Item]:
         """Names in a line without a bullet that is nothing but an item or a comma list.
@@ -239,7 +254,7 @@ class ListExtractor:
         is_about = about & INTRODUCING or speaks_of_packages(head) or speaks_of_need(head)
         if is_about and (listed := self._comma_list(line, colon + 1)):
             return listed
-        colon, value = _title_end(line, 0)
+        colon, value = title_end(line, 0)
         if colon > 0 and line[:colon].strip(" \t*_").lower() in CATEGORIES:
             return self._comma_list(line, value)
         return self._coded(line) or self._spoken(line, is_answer=False)
@@ -250,22 +265,23 @@ class ListExtractor:
         headings = [at for at, line in enumerate(lines) if _NUMBERED_HEADING.match(line)]
         for at in headings:
             below = lines[at + 1] if at + 1 < len(lines) else "#"
-            item = self._item(lines[at], lines[at].index(" ", lines[at].index(" ") + 1))
+            number = _NUMBERED_HEADING.match(lines[at])
+            item = self._item(lines[at], number.end()) if number else None
             if below[0] in "#`-*+~" or item is None or not self._is_package(item):
                 return False
         return len(headings) > 1
 
     def _labelled(self, line: str) -> list[Item]:
         """The name behind ``Package:``, ``Library 2:`` or ``Answer:``."""
-        colon, value = _title_end(line, 0)
-        title = line[: max(colon, 0)].strip(" \t*_>").rstrip("0123456789#").rstrip().lower()
-        if not title.isalpha() or not (title in INTRODUCING or speaks_of_packages(title)):
+        colon, value = title_end(line, 0)
+        said = line[: max(colon, 0)].strip(" \t*_>").rstrip("0123456789#").rstrip().lower()
+        if not said.isalpha() or not (said in INTRODUCING or speaks_of_packages(said)):
             return []
         if listed := self._comma_list(line, value):
             return listed
         item = self._item(line, value)
         is_name = item is not None and self._is_package(item)
-        is_word = title not in LABELS and not speaks_of_packages(title) and line[value:].istitle()
+        is_word = said not in LABELS and not speaks_of_packages(said) and line[value:].istitle()
         return [item] if item and is_name and not is_word else []
 
     def _spoken(self, line: str, *, is_answer: bool) -> list[Item]:
@@ -274,6 +290,8 @@ class ListExtractor:
         Unless these are said to be the packages, one must be written as no word is:
         ``These packages are fast, small and neat.``
         """
+        if "`" in line and any(part.isupper() for part in line.split("`")[1::2]):
+            return []  # constants
         for start, may_be_words in spoken_starts(line, is_answer=is_answer):
             items = self._comma_list(line, start)
             is_named = any(_is_no_word(item, "-_." if is_answer else "_.") for item in items)
@@ -299,7 +317,9 @@ class ListExtractor:
         """The names at these places, none unless all are packages."""
         items = [read_item(line[start:end], start, self.ecosystem) for start, end in spans]
         named = [item for item in items if item and item.alone and self._is_package(item)]
-        return named if len(named) == len(spans) and not any(i.name.isupper() for i in named) else []
+        return (
+            named if len(named) == len(spans) and not any(i.name.isupper() for i in named) else []
+        )
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
@@ -347,58 +367,6 @@ def _is_no_word(item: Item, marks: str = "_.") -> bool:
 def _may_be_said(items: list[Item]) -> bool:
     """True for words that may be said of a package: plain, and alone or capitalised."""
     return all(not item.sure and (item.alone or item.name[0].isupper()) for item in items)
-
-
-def _is_capital_word(line: str, items: list[Item]) -> bool:
-    """True for a line without markup that begins with a word such as ``Gracias``, ``Note:``."""
-    return len(items) == 1 and not items[0].sure and _is_capital(items[0], line)
-
-
-def _is_capital(item: Item, line: str) -> bool:
-    is_plain = line[item.start - 1 : item.start] not in ("*", "_", "`", "[")
-    return is_plain and item.name[0].isupper() and item.name.isalpha()
-
-
-def _is_title(text: str, bare: tuple[int, list[Item]]) -> bool:
-    """True for a capital word on a line of its own, which heads the list right below it."""
-    start, items = bare
-    line = text[start : start + items[0].start + 1]
-    return len(items) == 1 and items[0].alone and _is_capital(items[0], line)
-
-
-def _said_twice(text: str) -> frozenset[str]:
-    """Titles that come more than once (``Lizenz: MIT``): what is said of each package."""
-    titles = Counter(_title(line) for line in text.splitlines())
-    return frozenset(title for title, count in titles.items() if title and count > 1)
-
-
-def _title(line: str) -> str:
-    """The capital word in front of a line's colon; empty where there is none."""
-    word, is_title, _ = line[:60].partition(":")
-    word = word.rstrip()
-    return word if is_title and word[:1].isupper() and word.isalpha() else ""
-
-
-def _is_attribute(line: str, items: list[Item]) -> bool:
-    """True for what is said of the item above: ``- Language: Python``, ``- License: MIT``."""
-    item = items[0]
-    colon = line.startswith(":", item.start + len(item.name))
-    return colon and len(items) == 1 and item.name[0].isupper() and not item.alone
-
-
-def _title_end(line: str, start: int) -> tuple[int, int]:
-    """(place of the first colon that ends a title, place behind it and its markup); else -1, -1."""
-    colon, wide = line.find(":", start), line.find("：", start)
-    if wide >= 0 and not 0 <= colon < wide:
-        return wide, wide + 1
-    while colon >= 0:
-        value = colon + 1
-        while line[value : value + 1] in ("*", "_"):
-            value += 1
-        if line[value : value + 1].isspace():
-            return colon, value
-        colon = line.find(":", value)
-    return -1, -1
 
 
 def _has_install(line: str) -> bool:
