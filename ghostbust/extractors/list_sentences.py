@@ -94,7 +94,11 @@ def _may_head(word: str) -> bool:
 
 
 def _is_about(subject: list[str]) -> bool:
-    """True for a subject such as "the packages", "les paquets utilisés par ce code"."""
+    """True for a subject such as "the packages", "les paquets utilisés", "what you need".
+
+    "The functions you need" are none.
+    """
     is_owner = "s" in subject  # the package's methods
     about = speaks_of_packages(" ".join(subject[:4])) and not is_owner
-    return about or any(word.startswith(_NEED) for word in subject)
+    is_other = bool(subject) and subject[0] in _ARTICLES and not speaks_of_packages(" ".join(subject))
+    return about or (not is_other and any(word.startswith(_NEED) for word in subject))

@@ -34,6 +34,8 @@ def test_coded_runs(line: str, rows: list[list[str]]) -> None:
         ("The methods of the library are `a` and `b`", False),
         ("`a` and `b` are needed", True),
         ("`a` is needed", False),
+        ("The functions you need are `a`", False),
+        ("All you need is `a`", True),
         ("npm install `a`", False),
         ("It needs a `a`", False),
     ],
