@@ -100,5 +100,6 @@ def _is_about(subject: list[str]) -> bool:
     """
     is_owner = "s" in subject  # the package's methods
     about = speaks_of_packages(" ".join(subject[:4])) and not is_owner
-    is_other = bool(subject) and subject[0] in _ARTICLES and not speaks_of_packages(" ".join(subject))
+    is_definite = bool(subject) and subject[0] in _ARTICLES
+    is_other = is_definite and not speaks_of_packages(" ".join(subject))
     return about or (not is_other and any(word.startswith(_NEED) for word in subject))
