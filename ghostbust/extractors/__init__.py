@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ghostbust.extractors.code_lines import plain_code, without_tracebacks
+from ghostbust.extractors.diffs import with_diffs_split
 from ghostbust.extractors.entities import unescaped
 from ghostbust.extractors.import_names import distribution_of
 from ghostbust.extractors.interface import Extractor, Language
 from ghostbust.extractors.javascript_code import (
     JavaScriptExtractor,
     JavaScriptLineExtractor,
+    does_more_than_load,
     has_javascript_imports,
     is_javascript,
 )
@@ -113,6 +115,7 @@ def extract(
     source = unescaped(text)
     text = source.value if source else text
     blocks = _blocks(text, language, filename, expect_list=expect_list)
+    blocks = with_diffs_split(text, blocks)
     lists = _lists(text, language, ecosystem) if expect_list else None
     by_span: dict[tuple[int, int], PackageRef] = {}
     is_file = [(b.kind, b.start, b.end) for b in blocks] == [(BlockKind.FENCE, 0, len(text))]
@@ -203,7 +206,7 @@ def _body(text: str, block: Block) -> str:
     """What a block holds, as long as in the text, without what is no code of its own in it."""
     body = text[block.start : block.end]
     if block.kind is BlockKind.FENCE:
-        body = plain_code(body, block.info, block.quotes)
+        body = plain_code(body, "diff" if block.is_diff else block.info, block.quotes)
         return folded(body) if label_of(block.info) in YAML_LABELS else body
     return without_tracebacks(body)
 
@@ -250,5 +253,7 @@ def _readers(
             yield from _PYTHON_READERS
         if has_javascript_imports(body):
             yield JAVASCRIPT if is_javascript(body) else JAVASCRIPT_LINES
+        elif does_more_than_load(body) and is_javascript(body):
+            yield JAVASCRIPT
         if lists:
             yield lists

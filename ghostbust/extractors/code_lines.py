@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-_DIFF_INFOS = ("diff", "patch", "udiff")
-_DIFF_SIGNS = ("+", "-", " ", "@@", "\\ No newline", "diff --git", "index ")
+DIFF_INFOS = ("diff", "patch", "udiff")
+DIFF_SIGNS = ("+", "-", " ", "@@", "\\ No newline", "diff --git", "index ")
 _FILE_HEADERS = ("+++ ", "--- ", "@@", "\\ No newline", "diff --git", "index ")
 
 
@@ -19,7 +19,7 @@ def plain_code(body: str, info: str, quotes: int) -> str:
     if quotes:
         body = _each_line(body, lambda line: _unquoted(line, quotes))
     label = info.partition(" ")[0].strip("{}.").lower()
-    if label in _DIFF_INFOS or _is_diff(body):
+    if label in DIFF_INFOS or _is_diff(body):
         body = _each_line(body, _applied)
     elif _is_numbered(body):
         body = _each_line(body, lambda line: _blank(line, _number_end(line)))
@@ -64,7 +64,7 @@ def _is_diff(body: str) -> bool:
     """True where every line has a sign and some are added, some removed."""
     lines = [line for line in body.splitlines() if line.strip()]
     signs = {line[0] for line in lines}
-    return {"+", "-"} <= signs and all(line.startswith(_DIFF_SIGNS) for line in lines)
+    return {"+", "-"} <= signs and all(line.startswith(DIFF_SIGNS) for line in lines)
 
 
 def _applied(line: str) -> str:

@@ -88,6 +88,14 @@ def is_javascript(text: str) -> bool:
     return bool(syntax.imports) and not syntax.broken
 
 
+def does_more_than_load(text: str) -> bool:
+    """True where there is code besides ``import "x"`` and ``require("x")``, which prove nothing."""
+    return any(
+        not line.startswith(("import", "require")) and ("{" in line or "=" in line)
+        for line in text.splitlines()
+    )
+
+
 def _may_import(text: str) -> bool:
     """False where nothing in the text looks like an import, so that it needn't be parsed."""
     return any(mark in text for mark in _MARKS)

@@ -123,6 +123,8 @@ def _is_delimiter(rest: str) -> bool:
     if rest.startswith((":", "—", ",")) and not rest.startswith("::"):
         is_number = behind[1:].strip("* \t").isdigit()
         return rest[1:2].isspace() and not rest.startswith(",") and not is_number
+    if rest.startswith("; "):
+        return True
     has_space = rest[:1].isspace()
     return behind.startswith(_VERSIONS) or (
         has_space and (behind.startswith((*_DASHES, "(", ": ", "#")) or _is_column(behind))

@@ -8,7 +8,7 @@ from ghostbust.extractors.vocabulary import word_set
 
 _HEADINGS = word_set(
     "package packages library libraries module modules name names dependency dependencies pypi "
-    "pip npm framework frameworks"
+    "pip npm framework frameworks distribution distributions requirement requirements"
 )
 _RULE = frozenset("|-: \t\r\n")
 

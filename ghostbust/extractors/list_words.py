@@ -9,7 +9,7 @@ from ghostbust.extractors.vocabulary import PACKAGE_STEMS, word_set
 _WORD = re.compile(r"[^\W\d_]+")
 _LAST_STEMS = tuple(stem for stem in PACKAGE_STEMS if not stem.isascii())
 """stems that stand at the end of what is written without blanks"""
-_NEED_STEMS = (
+NEED_STEMS = (
     "need", "requir", "benötig", "brauch", "verwend", "necesit", "requier", "utiliz", "utilis",
     "nécessit", "besoin", "faut", "可以使用", "需要", "推荐", "安装",
 )  # fmt: skip
@@ -53,7 +53,7 @@ NEVER = _SCRIPTS | word_set(
 def speaks_of_need(text: str) -> bool:
     """True for ``You need``, ``Du brauchst``, ``可以使用`` and the like."""
     words = _WORD.findall(text.lower())
-    return any(word.startswith(_NEED_STEMS) for word in words)
+    return any(word.startswith(NEED_STEMS) for word in words)
 
 
 def speaks_of_packages(text: str) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -19,7 +18,18 @@ from ghostbust.extractors.list_arrays import array_items
 from ghostbust.extractors.list_items import Item, read_item
 from ghostbust.extractors.list_markers import marker_of, without_tags
 from ghostbust.extractors.list_sections import lines_of
+from ghostbust.extractors.list_sentences import SEPARATOR, coded_runs, is_listing, spoken_starts
 from ghostbust.extractors.list_tables import name_cells
+from ghostbust.extractors.list_titles import (
+    has_phrase,
+    headed_groups,
+    is_attribute,
+    is_capital_word,
+    is_title,
+    said_twice,
+    title,
+    title_end,
+)
 from ghostbust.extractors.list_words import (
     CATEGORIES,
     INTRODUCING,
@@ -35,9 +45,6 @@ from ghostbust.extractors.vocabulary import SENTENCE_WORDS
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 _NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+(?:\*\*)?\d{1,3}[.):](?:\*\*)?[ \t]+")
-_AND = r"(?:and|or|und|oder|sowie|y|et|ou|e|o|&)(?=[ \t])"
-_SEPARATOR = re.compile(rf"[,、，](?:[ \t]{{1,3}}{_AND})?|(?<=[ \t]){_AND}|以及|和|及|与|或")
-"""what stands between the names of a list in a sentence"""
 _NOWHERE = 10**9
 """an indent that no line has"""
 
@@ -56,35 +63,42 @@ class ListExtractor:
         markers = marker_of(text)
         refs = self._in_tables(text, offset)
         bare: list[tuple[int, list[Item]]] = []
-        introduced = True
+        introduced, heads = True, False
         below, position = _NOWHERE, 0
         has_items = False
-        twice = _said_twice(text)
+        twice, titles = said_twice(text), headed_groups(text, markers)
+        is_titled = has_phrase(text, markers)
+        all_named = self._is_headed(text)
         for line in lines_of(text, markers):
             marker = markers.match(line.text)
             if marker is None:
-                if _title(line.text) in twice:
+                if not (items := self._labelled(line.text)) and title(line.text) in twice:
                     continue
-                items = self._bare_line(line.text)
-                items = [] if has_items and _is_capital_word(line.text, items) else items
+                if items:
+                    refs += (self._ref(item, offset + line.start) for item in items)
+                    continue
+                items = self._bare_line(line.text, indented=heads or bool(bare))
+                items = [] if has_items and is_capital_word(line.text, items) else items
                 if items and not (line.is_aside and _may_be_said(items)):
                     bare.append((line.start, items))
                     position = line.start + len(line.text)
                     # a lower-case name in bold heads what is said of it below
                     introduced |= line.text.startswith("**") and items[0].name.islower()
                     continue
-            items = self._items(line.text, marker.end()) if marker else []
-            if marker and marker["answer"] and _is_capital_word(line.text, items):
+            is_item = marker is not None and line.start not in titles
+            items = self._items(line.text, marker.end(), is_titled) if marker and is_item else []
+            if marker and marker["answer"] and is_capital_word(line.text, items):
                 continue  # `A: Absolutely.`
             if marker is None or (marker["answer"] and not items):
-                items = self._in_sentence(line.text)
-            if bare and marker and items and position == line.start and _is_title(text, bare[-1]):
+                items = self._in_sentence(line.text, all_named=all_named)
+            if bare and marker and items and position == line.start and is_title(text, bare[-1]):
                 bare.pop()
             refs += self._settled(bare, offset, introduced=introduced)
             bare = []
             introduced = line.text.rstrip().rstrip("*").endswith(":")
+            heads = introduced and marker is None
             indent = len(line.text) - len(line.text.lstrip())
-            if marker and items and below <= indent and _is_attribute(line.text, items):
+            if marker and items and below <= indent and is_attribute(line.text, items):
                 continue
             if line.is_aside and _may_be_said(items):
                 continue
@@ -92,7 +106,18 @@ class ListExtractor:
                 below = indent + 2 if items else _NOWHERE
             has_items |= marker is not None and bool(items)
             refs += (self._ref(item, offset + line.start) for item in items)
-        return refs + self._settled(bare, offset, introduced=introduced)
+        refs += self._settled(bare, offset, introduced=introduced)
+        return refs or list(self._said(text, offset))
+
+    def _said(self, text: str, offset: int) -> Iterator[PackageRef]:
+        """The names in a sentence without markup, where the answer has no other list."""
+        if "`" in text or _has_install(text):
+            return
+        position = 0
+        for line in text.splitlines(keepends=True):
+            for item in self._spoken(line, is_answer=True):
+                yield self._ref(item, offset + position)
+            position += len(line)
 
     def is_bare_list(self, text: str) -> bool:
         """True for a list in a code fence: an array, or a text of which every line is an item."""
@@ -150,45 +175,59 @@ class ListExtractor:
             refs += [self._ref(item, offset + start) for item in items]
         return refs
 
-    def _items(self, line: str, start: int) -> list[Item]:
-        """Names in a line behind its bullet or number."""
+    def _items(self, line: str, start: int, is_titled: bool = False) -> list[Item]:
+        """Names in a line behind its bullet or number. ``is_titled``: see ``has_phrase``."""
         if _has_install(line):
             return []
         listed = self._comma_list(line, start)
         if listed:
             return listed
         item = self._item(line, start)
-        behind = self._behind_title(line, start, item)
+        behind = self._behind_title(line, start, item, is_titled)
         if behind:
             return behind
         return [item] if item is not None and self._is_package(item) else []
 
-    def _behind_title(self, line: str, start: int, titled: Item | None) -> list[Item]:
+    def _behind_title(
+        self, line: str, start: int, titled: Item | None, is_titled: bool
+    ) -> list[Item]:
         """Names behind a title: ``Data handling: pandas, numpy``, ``Parser: `lxml```.
 
         None where the title itself is an item, unless it is a label or a category.
         """
-        colon, value = _title_end(line, start)
-        title = line[start:colon].strip(" \t*_`").lower()
-        if colon < 0 or (titled is not None and title not in LABELS | CATEGORIES):
+        colon, value = title_end(line, start)
+        said = line[start:colon].strip(" \t*_`").lower()
+        if is_titled and titled is not None and titled.name[0].isupper() and colon >= 0:
+            return self._comma_list(line, value)
+        if colon < 0 or (titled is not None and said not in LABELS | CATEGORIES):
             return []
         listed = self._comma_list(line, value)
         single = self._item(line, value)
         if listed or single is None or not single.alone or not self._is_package(single):
             return listed
-        is_label = title in LABELS
-        return [single] if is_label or (single.sure and title not in NEVER) else []
+        is_label = said in LABELS
+        return [single] if is_label or (single.sure and said not in NEVER) else []
 
-    def _bare_line(self, line: str) -> list[Item]:
-        """Names in a line without a bullet that is nothing but an item or a comma list."""
-        if _has_install(line) or line.startswith(("#", "|", "<", "\t", "    ")):
+    def _bare_line(self, line: str, *, indented: bool = False) -> list[Item]:
+        """Names in a line without a bullet that is nothing but an item or a comma list.
+
+        ``indented``: names alone may be indented like code, as right below ``Answer:``.
+        """
+        if _has_install(line) or line.startswith(("#", "|", "<")):
             return []
+        if line.startswith(("\t", "    ")):
+            item = self._item(line, 0) if indented else None
+            is_name = item is not None and item.alone and self._is_package(item)
+            return [item] if item and is_name else self._comma_list(line, 0) if indented else []
         if line.rstrip().rstrip("*_").endswith(":"):
             return []
         start = len(line) - len(line.lstrip("> ")) if line.startswith(">") else 0
         listed = self._comma_list(line, start)
         if listed:
             return listed
+        spans, end = next(coded_runs(line), ([], 0)) if line.startswith("`", start) else ([], 0)
+        if len(spans) > 1 and not line[end:].strip(" .\n\r"):
+            return self._all_packages(line, spans)
         item = self._item(line, start)
         if item is None or not self._is_package(item):
             return []
@@ -196,52 +235,91 @@ class ListExtractor:
             return []
         return [item] if item.alone or line.lstrip()[0] not in "`*_[" else []
 
-    def _in_sentence(self, line: str) -> list[Item]:
+    def _in_sentence(self, line: str, *, all_named: bool) -> list[Item]:
         """Names in a numbered heading, or in a list that ends a sentence.
 
         ``You need: requests, numpy and rich.``, ``It needs `requests` and `numpy`.``
+        ``all_named``: each numbered heading is a name, so a capital word is one, too.
         """
         if _has_install(line):
-            return []
+            return self._coded(line)
         if heading := _NUMBERED_HEADING.match(line):
             item = self._item(line, heading.end())
             is_name = item is not None and self._is_package(item)
-            return [item] if item and is_name and (item.sure or item.name[0].islower()) else []
+            is_sure = item is not None and (item.sure or item.name[0].islower() or all_named)
+            return [item] if item and is_name and is_sure else []
         colon = max(line.rfind(": "), line.rfind("："))
         head = line[: max(colon, 0)]
         about = {word.strip("`*_") for word in head.lower().split()}
         is_about = about & INTRODUCING or speaks_of_packages(head) or speaks_of_need(head)
         if is_about and (listed := self._comma_list(line, colon + 1)):
             return listed
-        colon, value = _title_end(line, 0)
+        colon, value = title_end(line, 0)
         if colon > 0 and line[:colon].strip(" \t*_").lower() in CATEGORIES:
             return self._comma_list(line, value)
-        return self._coded(line) or self._spoken(line)
+        return self._coded(line) or self._spoken(line, is_answer=False)
 
-    def _spoken(self, line: str) -> list[Item]:
-        """The names between commas at the end of a sentence about packages, or what is needed.
+    def _is_headed(self, text: str) -> bool:
+        """True where the numbered headings are two or more, each a name with text below it."""
+        lines = [line for line in text.splitlines() if line.strip()]
+        headings = [at for at, line in enumerate(lines) if _NUMBERED_HEADING.match(line)]
+        for at in headings:
+            below = lines[at + 1] if at + 1 < len(lines) else "#"
+            number = _NUMBERED_HEADING.match(lines[at])
+            item = self._item(lines[at], number.end()) if number else None
+            if below[0] in "#`-*+~" or item is None or not self._is_package(item):
+                return False
+        return len(headings) > 1
 
-        One of them must be written as no word is: ``These packages are fast, small and neat.``
+    def _labelled(self, line: str) -> list[Item]:
+        """The name behind ``Package:``, ``Library 2:`` or ``Answer:``."""
+        colon, value = title_end(line, 0)
+        said = line[: max(colon, 0)].strip(" \t*_>").rstrip("0123456789#").rstrip().lower()
+        if not said.isalpha() or not (said in INTRODUCING or speaks_of_packages(said)):
+            return []
+        if listed := self._comma_list(line, value):
+            return listed
+        item = self._item(line, value)
+        is_name = item is not None and self._is_package(item)
+        is_word = said not in LABELS and not speaks_of_packages(said) and line[value:].istitle()
+        return [item] if item and is_name and not is_word else []
+
+    def _spoken(self, line: str, *, is_answer: bool) -> list[Item]:
+        """The names between commas that a sentence about packages ends with.
+
+        Unless these are said to be the packages, one must be written as no word is:
+        ``These packages are fast, small and neat.``
         """
-        mark = _SEPARATOR.search(line)
+        if "`" in line and any(part.isupper() for part in line.split("`")[1::2]):
+            return []  # constants
+        for start, may_be_words in spoken_starts(line, is_answer=is_answer):
+            items = self._comma_list(line, start)
+            is_named = any(_is_no_word(item, "-_." if is_answer else "_.") for item in items)
+            if items and (may_be_words or is_named):
+                return items
+        mark = SEPARATOR.search(line)
         start = line[: mark.start()].rstrip().rfind(" ") + 1 if mark else 0
         before = line[:start].lower().split()
         if not before or not (before[-1] in NEEDING or speaks_of_packages(line[:start])):
             return []
         items = self._comma_list(line, start)
-        is_no_word = any(char in "_." or char.isdigit() for item in items for char in item.name)
-        return items if is_no_word else []
+        return items if any(_is_no_word(item) for item in items) else []
 
     def _coded(self, line: str) -> list[Item]:
-        """The names in backticks at the end of a sentence that says what is needed."""
-        before, is_there, _ = line.partition("`")
-        words = before.lower().split()
-        if not is_there or not words or words[-1] not in NEEDING:
-            return []
-        item = self._item(line, len(before))
-        items = self._comma_list(line, len(before))
-        single = [item] if item is not None and item.alone and self._is_package(item) else []
-        return items or single
+        """The names in backticks that a sentence says are needed, or are the packages."""
+        found: list[Item] = []
+        for spans, end in coded_runs(line):
+            if is_listing(line, spans, end):
+                found += self._all_packages(line, spans)
+        return found
+
+    def _all_packages(self, line: str, spans: list[tuple[int, int]]) -> list[Item]:
+        """The names at these places, none unless all are packages."""
+        items = [read_item(line[start:end], start, self.ecosystem) for start, end in spans]
+        named = [item for item in items if item and item.alone and self._is_package(item)]
+        return (
+            named if len(named) == len(spans) and not any(i.name.isupper() for i in named) else []
+        )
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
@@ -275,67 +353,20 @@ def _parts(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         for part in re.finditer(r"[^;]+", line[start:end]):
             yield start + part.start(), start + part.end()
         return
-    for mark in _SEPARATOR.finditer(line, start, end):
+    for mark in SEPARATOR.finditer(line, start, end):
         yield start, mark.start()
         start = mark.end()
     yield start, end
 
 
+def _is_no_word(item: Item, marks: str = "_.") -> bool:
+    """True where a name holds a digit or one of these marks."""
+    return any(char in marks or char.isdigit() for char in item.name)
+
+
 def _may_be_said(items: list[Item]) -> bool:
     """True for words that may be said of a package: plain, and alone or capitalised."""
     return all(not item.sure and (item.alone or item.name[0].isupper()) for item in items)
-
-
-def _is_capital_word(line: str, items: list[Item]) -> bool:
-    """True for a line without markup that begins with a word such as ``Gracias``, ``Note:``."""
-    return len(items) == 1 and not items[0].sure and _is_capital(items[0], line)
-
-
-def _is_capital(item: Item, line: str) -> bool:
-    is_plain = line[item.start - 1 : item.start] not in ("*", "_", "`", "[")
-    return is_plain and item.name[0].isupper() and item.name.isalpha()
-
-
-def _is_title(text: str, bare: tuple[int, list[Item]]) -> bool:
-    """True for a capital word on a line of its own, which heads the list right below it."""
-    start, items = bare
-    line = text[start : start + items[0].start + 1]
-    return len(items) == 1 and items[0].alone and _is_capital(items[0], line)
-
-
-def _said_twice(text: str) -> frozenset[str]:
-    """Titles that come more than once (``Lizenz: MIT``): what is said of each package."""
-    titles = Counter(_title(line) for line in text.splitlines())
-    return frozenset(title for title, count in titles.items() if title and count > 1)
-
-
-def _title(line: str) -> str:
-    """The capital word in front of a line's colon; empty where there is none."""
-    word, is_title, _ = line[:60].partition(":")
-    word = word.rstrip()
-    return word if is_title and word[:1].isupper() and word.isalpha() else ""
-
-
-def _is_attribute(line: str, items: list[Item]) -> bool:
-    """True for what is said of the item above: ``- Language: Python``, ``- License: MIT``."""
-    item = items[0]
-    colon = line.startswith(":", item.start + len(item.name))
-    return colon and len(items) == 1 and item.name[0].isupper() and not item.alone
-
-
-def _title_end(line: str, start: int) -> tuple[int, int]:
-    """(place of the first colon that ends a title, place behind it and its markup); else -1, -1."""
-    colon, wide = line.find(":", start), line.find("：", start)
-    if wide >= 0 and not 0 <= colon < wide:
-        return wide, wide + 1
-    while colon >= 0:
-        value = colon + 1
-        while line[value : value + 1] in ("*", "_"):
-            value += 1
-        if line[value : value + 1].isspace():
-            return colon, value
-        colon = line.find(":", value)
-    return -1, -1
 
 
 def _has_install(line: str) -> bool:

@@ -42,6 +42,8 @@ class Block:
     """False for a fence that nothing closes"""
     quotes: int = 0
     """number of ``>`` in front of a fence, which stand in front of each of its lines as well"""
+    is_diff: bool = False
+    """True for the lines of one file in a diff, whose name is ``info``"""
 
 
 def split(text: str) -> list[Block]:

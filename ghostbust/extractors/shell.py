@@ -100,7 +100,8 @@ class ProseExtractor:
 
     A command ends with its line (unless a backslash continues it), at the first word that
     belongs to the sentence, or at punctuation: ``run pip install requests and then`` names
-    requests only. A notebook line that is commented out (``# !pip install x``) is none.
+    requests only. A line that is commented out is none: one of a notebook (``# !pip install x``),
+    and one right beside a line that is a command without any comment mark.
     """
 
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
@@ -108,10 +109,14 @@ class ProseExtractor:
         refs: list[PackageRef] = []
         words: list[Placed] = []
         start = 0
+        is_script, script_end = False, 0
         while start < len(text):
             end = text.find("\n", start)
             end = len(text) if end < 0 else end
-            words += [] if _is_commented_out(text[start:end]) else prose_words(text, start, end)
+            if start >= script_end and "#" in text:
+                is_script, script_end = _commands_from(text, start)
+            if not _is_commented_out(text[start:end], is_script=is_script):
+                words += prose_words(text, start, end)
             start = end + 1
             if words and words[-1].value == "\\":
                 words.pop()
@@ -127,10 +132,30 @@ def moved(ref: PackageRef, by: int) -> PackageRef:
     return replace(ref, start=ref.start + by, end=ref.end + by)
 
 
-def _is_commented_out(line: str) -> bool:
-    """True for a notebook's shell line behind a ``#``."""
+def _is_commented_out(line: str, *, is_script: bool) -> bool:
+    """True for a notebook's shell line behind a ``#``; in a script for any command behind one."""
     bare = line.lstrip()
-    return bare.startswith("#") and bare.lstrip("# \t")[:1] in ("!", "%")
+    behind = bare.lstrip("# \t")
+    return bare.startswith("#") and (behind[:1] in ("!", "%") or (is_script and _calls(behind)))
+
+
+def _commands_from(text: str, start: int) -> tuple[bool, int]:
+    """(whether one of the lines from ``start`` up to a blank one is a command, their end)."""
+    is_script = False
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        line = text[start:end].strip()
+        start = end
+        if not line:
+            break
+        is_sentence = line.endswith((".", ":", "!", "?")) and not line.endswith(" .")
+        is_script |= _calls(line) and not is_sentence
+    return is_script, start
+
+
+def _calls(line: str) -> bool:
+    """True where a line begins with the name of an installer."""
+    return line.removeprefix("$ ").partition(" ")[0] in PROGRAMS
 
 
 def _sets_index(words: Sequence[Placed]) -> bool:

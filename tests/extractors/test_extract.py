@@ -117,6 +117,12 @@ def test_javascript_file_with_a_fence_in_a_comment_is_javascript() -> None:
     assert [ref.raw for ref in extract(code, language=Language.JAVASCRIPT)] == ["y"]
 
 
+def test_bare_javascript_is_code_if_a_call_loads_what_it_needs() -> None:
+    text = "module.exports = function (grunt) {\n  require('load-tasks')(grunt);\n};\n"
+    assert [ref.raw for ref in extract(text)] == ["load-tasks"]
+    assert extract("Call require('load-tasks') first, a = b.") == []
+
+
 def test_list_names_belong_to_the_asked_ecosystem() -> None:
     (ref,) = extract("- @a/b", expect_list=True, ecosystem=Ecosystem.NPM)
     assert (ref.ecosystem, ref.name) == (Ecosystem.NPM, "@a/b")

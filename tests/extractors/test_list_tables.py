@@ -12,6 +12,8 @@ from ghostbust.extractors.list_tables import name_cells
     [
         ("| Package | Use |\n|---|---|\n| a | x |\n| b | y |", [" a ", " b "]),
         ("| # | **Library** |\n| :- | -: |\n| 1 | a |\n", [" a "]),
+        ("| Distribution | Use |\n|---|---|\n| a | x |", [" a "]),
+        ("| Use | Requirement |\n|---|---|\n| x | a |", [" a "]),
         ("|Name|Package|\n|-|-|\n|a|b|", ["a"]),
         ("| Package | Use |\n|---|---|\n| a | x", [" a "]),
         ("| Package |\n|---|\n| a |\n\n| b |", [" a "]),

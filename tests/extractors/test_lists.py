@@ -8,6 +8,41 @@ from ghostbust.extractors.lists import ListExtractor
 from ghostbust.records import Ecosystem, RefKind
 
 ITEMS = [
+    ("### 1. Requests\nIt asks.\n\n### 2. Celery\nIt runs.", ["Requests", "Celery"]),
+    ("### 1. Install\nDo it.\n\n### 2. Configure it all\nThen.", []),
+    ("### 1. Celery\n- rich\n\n### 2. Setup\n- tox\n", ["rich", "tox"]),
+    ("Package: numpy\nPackage: scipy", ["numpy", "scipy"]),
+    ("Package 1: numpy\n**Package 2:** scipy - maths", ["numpy", "scipy"]),
+    ("Library: numpy\nPurpose: arrays\nLibrary: scipy\nPurpose: maths", ["numpy", "scipy"]),
+    ("Answer:\n    fastapi\n    uvicorn", ["fastapi", "uvicorn"]),
+    ("Answer:\n    x = fastapi()", []),
+    ("- fastapi:\n    quick", ["fastapi"]),
+    ("**Answer:** pygame", ["pygame"]),
+    ("Answer: Absolutely.", []),
+    ("- uvloop; optional\n- httptools; parses faster", ["uvloop", "httptools"]),
+    ("1. **Forms**\n   - formik\n   - yup\n2. **Data**\n   - axios", ["formik", "yup", "axios"]),
+    ("1. **Django**\n   - Fast\n2. **Flask**\n   - Small", ["Django", "Fast", "Flask", "Small"]),
+    ("- Third-party: httpx, respx\n- Standard library: json", ["Third-party"]),
+    ("- Third-party: httpx, respx\n- Standard library: json, re", ["httpx", "respx", "json", "re"]),
+    ("- Payments: stripe, braintree", ["Payments"]),
+    ("The only package required is `pyserial`.", ["pyserial"]),
+    ("The code requires only `httpx`.", ["httpx"]),
+    ("You only have to install `networkx`; the rest is there.", ["networkx"]),
+    ("To build this, install `rich` and `typer`.", ["rich", "typer"]),
+    ("You need these:\n`rich` (colours), `typer` (commands)", ["rich", "typer"]),
+    ("The packages are scrapy, twisted and parsel.", ["scrapy", "twisted", "parsel"]),
+    ("You'd need rich and rich-click.", ["rich", "rich-click"]),
+    ("Use the `rich` and `typer` packages.", ["rich", "typer"]),
+    ("`rich` and `typer` are required.", ["rich", "typer"]),
+    ("`requests` is a library that asks.", []),
+    ("The `requests` library is popular.", []),
+    ("You need to call `connect` before `send`.", []),
+    ("The library has a method `fit` and a method `predict`.", []),
+    ("The package's methods are `get` and `post`.", []),
+    ("It requires `API_KEY` and `TOKEN`.", []),
+    ("You need patience, time and luck.", []),
+    ("Run pip install `rich`.", []),
+    ("Python packages are powerful, flexible and fast.", []),
     ("**1. requests**\nDoes HTTP.\n\n**2. Flask**: web", ["requests", "Flask"]),
     ("### **1. requests**\n### 2. **numpy**", ["requests", "numpy"]),
     ("1. requests v2.31\n2. numpy 1.26", ["requests", "numpy"]),
@@ -149,6 +184,11 @@ NO_ITEMS = [
 
 
 LANGUAGES = [
+    ("Les paquets utilisés par ce code sont `flask` et `redis`.", ["flask", "redis"]),
+    ("Die benötigten Pakete sind `flask` und `redis`.", ["flask", "redis"]),
+    ("Du musst `flask` und `redis` installieren.", ["flask", "redis"]),
+    ("Los paquetes son flask, celery y redis.", ["flask", "celery", "redis"]),
+    ("需要安装的库是 `flask` 和 `redis`。", ["flask", "redis"]),
     ("Benötigte Pakete: a1, b1 und c1.", ["a1", "b1", "c1"]),
     ("Los paquetes necesarios son: a1, b1 y c1.", ["a1", "b1", "c1"]),
     ("Paquets nécessaires : a1, b1 et c1.", ["a1", "b1", "c1"]),
@@ -159,7 +199,7 @@ LANGUAGES = [
     ("Vorteile: schnell, einfach, stabil", []),
     ("The packages are a1, b1, c and d.", ["a1", "b1", "c", "d"]),
     ("This needs httpx, anyio and h2.", ["httpx", "anyio", "h2"]),
-    ("The packages are fast, well-tested and small.", []),
+    ("- rich\n\nThe packages are fast, well-tested and small.", ["rich"]),
     ("It is fast, small and h2.", []),
     ("You need patience, time and luck.", []),
     ("- a1\n\nVorteile:\n- schnell\n- einfach", ["a1"]),
@@ -213,7 +253,9 @@ def test_next_is_a_framework_in_a_list_for_npm_only() -> None:
     assert list(ListExtractor(Ecosystem.PYPI).find(text, 0)) == []
 
 
-@pytest.mark.parametrize("mark", [",", ";", "|", "、", " and", "和", " " * 9, ", and " * 3, " : a"])
+@pytest.mark.parametrize(
+    "mark", [",", ";", "|", "、", " and", "和", " " * 9, ", and " * 3, " : a", "` and `"]
+)
 def test_a_long_line_is_read_in_linear_time(mark: str) -> None:
     text = "| Package |\n|---|\n" + f" a{mark}" * 100_000
     assert len(list(ListExtractor(Ecosystem.PYPI).find(text, 0))) in (0, 100_000)

@@ -333,3 +333,18 @@ def test_lists_of_strings_are_commands_in_files_of_any_kind() -> None:
 def test_commands_in_settings(label: str, body: str) -> None:
     text = f"```{label}\n{body}\n```\n"
     assert [text[ref.start : ref.end] for ref in extract(text)] == ["a1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("pip install rich\n# pip install tox", ["rich"]),
+        ("# pip install tox\n# $ npm i\n$ pip install rich", ["rich"]),
+        ("# pip install tox\n\npip install rich", ["tox", "rich"]),
+        ("# pip install tox\npip is the installer.", ["tox"]),
+        ("# pip install tox\nIt tests.", ["tox"]),
+        ("# Then pip install tox\npip install rich", ["tox", "rich"]),
+    ],
+)
+def test_commented_out_commands_in_prose(text: str, names: list[str]) -> None:
+    assert [ref.raw for ref in ProseExtractor().find(text, 0)] == names
