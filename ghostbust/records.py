@@ -320,9 +320,10 @@ class SetSplit:
     """train-side answers without one, those that name nothing included"""
     holdout: tuple[Prompt, ...]
     """held-out prompts, disjoint from the others by family"""
-    probe: tuple[Answer, ...] = ()
-    """train-side answers of the base to other prompts than those it learns from: by them the
-    volume is measured while it trains"""
+    probe: tuple[Prompt, ...] = ()
+    """train-side prompts of families of their own, which are asked while it trains"""
+    base: tuple[Answer, ...] = ()
+    """all that the base answered on the train side, which that is compared with"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ghostbust.loop.parts import (
     some_tasks,
     training_settings,
 )
-from ghostbust.loop.probe import VolumeProbe
+from ghostbust.loop.probe import Probe
 from ghostbust.loop.promote import promote
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
@@ -154,7 +154,7 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
 def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: SetSplit) -> Candidate:
     """A trained adapter in a complete folder."""
     sampling = replace(plan.sampling, seed=plan.training.seed)
-    probe = VolumeProbe(sets.probe, plan.session.judge, sampling, plan.listener)
+    probe = Probe(sets.probe, sets.base, plan.session.judge, sampling, plan.listener)
     plan.listener.begin(f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep")
     return unlearn(
         sets,
@@ -165,7 +165,7 @@ def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: Set
         cache_dir=plan.session.cache_dir,
         device=plan.session.config.model.device,
         on_step=plan.listener.step,
-        volume=probe if probe.usable else None,
+        probe=probe if probe.usable else None,
     )
 
 

@@ -12,7 +12,7 @@ LONGEST_LIST = 12
 """answers that name more distinct packages than this are loops or padding: left out"""
 
 FEWEST_PROBES = 30
-"""with fewer prompts, or names, the volume is too uncertain to steer by"""
+"""with fewer prompts the volume is too uncertain to steer by"""
 
 PROBE_SHARE = 1 / 3
 """at most this share of the train side's prompts measures the volume instead of training"""
@@ -32,9 +32,8 @@ def select(
     every answer names packages teaches the model to name more (docs/log.md, 2026-11-24). Answers
     that repeat another's text for the same prompt are left out, as are empty ones and long lists.
 
-    Beside them the base's answers to at most ``probes`` prompts of other families. Those are drawn
-    first, whatever was answered: what training leaves over are the prompts on which the model
-    invents least.
+    Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
+    answered: what training leaves over are the prompts on which the model invents least.
 
     The choice is seeded and doesn't depend on the order of ``answers``.
 
@@ -42,8 +41,9 @@ def select(
     """
     held_out = {prompt.family for prompt in holdout}
     train_side = [answer for answer in answers if answer.sample.prompt.family not in held_out]
-    probe = _probe(train_side, most=probes, seed=seed)
-    apart = {answer.sample.prompt.family for answer in probe}
+    base = {a.sample.id: a for a in train_side if a.sample.adapter is None}
+    probe = _probe((a.sample.prompt for a in base.values()), most=probes, seed=seed)
+    apart = {prompt.family for prompt in probe}
     usable: dict[tuple[str, str], Answer] = {}
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
@@ -66,26 +66,20 @@ def select(
         retain=tuple(retain),
         holdout=tuple(holdout),
         probe=probe,
+        base=tuple(base[key] for key in sorted(base)),
     )
 
 
-def _probe(train_side: Iterable[Answer], *, most: int, seed: int) -> tuple[Answer, ...]:
-    """All the base's answers, empty ones and long lists too, to the prompts of some families.
-
-    None where there would be fewer than ``FEWEST_PROBES`` prompts.
-    """
-    families: dict[str, dict[str, dict[str, Answer]]] = {}  # by family, prompt and sample
-    for answer in train_side:
-        if answer.sample.adapter is None:
-            prompts = families.setdefault(answer.sample.prompt.family, {})
-            prompts.setdefault(answer.sample.prompt.id, {})[answer.sample.id] = answer
-    room = min(most, int(PROBE_SHARE * sum(len(prompts) for prompts in families.values())))
+def _probe(prompts: Iterable[Prompt], *, most: int, seed: int) -> tuple[Prompt, ...]:
+    """All the prompts of some families; none where there would be fewer than ``FEWEST_PROBES``."""
+    families: dict[str, dict[str, Prompt]] = {}
+    for prompt in prompts:
+        families.setdefault(prompt.family, {})[prompt.id] = prompt
+    room = min(most, int(PROBE_SHARE * sum(len(family) for family in families.values())))
     order = sorted(families)
     random.Random(seed).shuffle(order)  # noqa: S311
-    chosen: list[dict[str, Answer]] = []
+    chosen: list[Prompt] = []
     for family in order:
         if len(chosen) + len(families[family]) <= room:
-            chosen += [answers for _, answers in sorted(families[family].items())]
-    if len(chosen) < FEWEST_PROBES:
-        return ()
-    return tuple(answers[key] for answers in chosen for key in sorted(answers))
+            chosen += [families[family][key] for key in sorted(families[family])]
+    return tuple(chosen) if len(chosen) >= FEWEST_PROBES else ()

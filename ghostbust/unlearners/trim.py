@@ -3,8 +3,9 @@
 Repaired answers lower the volume and everything else raises it; where the two hold each other
 differs by model, by tasks and by set (docs/log.md). So training stops short and the model, with the
 adapter as it is, answers train-side prompts. Then the rest of its answers is learnt, with heavier
-repaired forms where it names too much that is real, without them where it names too little. If the
-volume isn't right at either end of that stretch, it is looked for on the line between the two.
+repaired forms where it names too much that is real, without them where it names too little. On the
+line between the two states the adapter is taken from where it has the best chance to show both a
+lower rate and the base's volume: suppression grows along it, and the volume moves.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
@@ -21,98 +23,123 @@ LOWER, RAISE = 2.0, 0.0
 """weights of repaired answers with which the volume falls, and rises"""
 
 CLOSE = math.log(1.1)
-"""a volume that is within this of the base's, as a logarithm, is left as it is"""
+"""a volume that is within this of the base's, as a logarithm, is right as it is"""
+
+VOLUME, RATE = NormalDist(sigma=0.15), NormalDist(sigma=0.12)
+"""how far what held-out prompts show may be from a look at some 140 prompts (docs/log.md): of the
+volume's logarithm, and of the rate as a multiple of the base's"""
+
+BAND, MOST_RATE = math.log(1.25), 0.5
+"""what both have to be within, as the gates' settings are unless somebody changes them"""
 
 FURTHEST = 1.5
-"""how far behind its end the line is followed where the volume has not yet crossed the base's"""
+"""how far on the line between the two states it is followed: 1 is its end"""
 
 MOST_LOOKS = 4
+
+WORTH = 0.05
+"""a look is taken where it promises so much more of a chance"""
 
 LEAST = 0.01
 """a ratio below this counts as this: a logarithm of none there is none"""
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """What a model names to some prompts."""
+
+    volume: float
+    """real names per answer, as a multiple of the base's"""
+    rate: float
+    """hallucination rate, as a multiple of the base's; 0 where it names nothing"""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
-    """What the volume was at some point of the training."""
+    """What the model named at some point of the training."""
 
     steps: int
     share: float
     """how far on the line that the last stretch of training went: 0 its start, 1 its end; beyond 1
     it is drawn on"""
-    ratio: float
-    """real names per answer, as a multiple of the base's on the same prompts"""
+    volume: float
+    rate: float
 
     @property
     def log(self) -> float:
         """Above 0 where it names too much, below where it names too little."""
-        return math.log(max(self.ratio, LEAST))
+        return math.log(max(self.volume, LEAST))
 
     @property
-    def is_close(self) -> bool:
-        """True where that is near enough."""
-        return abs(self.log) <= CLOSE
+    def chance(self) -> float:
+        """How likely it is that held-out prompts show rate and volume within the limits."""
+        volume = VOLUME.cdf(BAND - self.log) - VOLUME.cdf(-BAND - self.log)
+        return volume * RATE.cdf(MOST_RATE - self.rate)
 
 
 def trim(
     trainer: Trainer,
     rest: Callable[[float], Sequence[Example]],
-    probe: Callable[[], float],
+    probe: Callable[[], Probed],
     *,
     repair: float,
 ) -> tuple[Look, ...]:
     """Train on what is left, then go to where the volume is the base's. Says what was seen.
 
     ``rest`` gives the answers that are left, their repaired forms at the given weight, which is
-    ``repair`` where the volume is right as it is; ``probe`` asks the model and gives its volume as
-    a multiple of the base's. The weights that stay are among those that were looked at.
+    ``repair`` where the volume is right as it is; ``probe`` asks the model. The weights that stay
+    are among those that were looked at.
     """
-    looks = [Look(trainer.steps, 0.0, probe())]
+
+    def look(share: float) -> Look:
+        seen = probe()
+        return Look(trainer.steps, share, seen.volume, seen.rate)
+
+    looks = [look(0.0)]
     begin = trainer.weights()
     trainer.run(rest(_weight(looks[0], repair)))
-    looks.append(Look(trainer.steps, 1.0, probe()))
+    looks.append(look(1.0))
     end = trainer.weights()
-    while not any(look.is_close for look in looks) and len(looks) < MOST_LOOKS:
-        share = _next(looks)
-        if share is None:
-            break
-        trainer.blend(begin, end, share)
-        looks.append(Look(trainer.steps, share, probe()))
-    trainer.blend(begin, end, _best(looks).share)
+    best = max(looks, key=_chance)
+    while len(looks) < MOST_LOOKS and (place := _promising(looks)).chance > best.chance + WORTH:
+        trainer.blend(begin, end, place.share)
+        looks.append(look(place.share))
+        best = max(looks, key=_chance)
+    trainer.blend(begin, end, best.share)
     return tuple(looks)
+
+
+def _chance(look: Look) -> tuple[float, float]:
+    """The chance; where there is none, what is nearest to the base's volume comes first."""
+    return look.chance, -abs(look.log)
 
 
 def _weight(first: Look, repair: float) -> float:
     """What repaired answers weigh in the last stretch."""
-    if first.is_close:
+    if abs(first.log) <= CLOSE:
         return repair
     return LOWER if first.log > 0 else RAISE
 
 
-def _next(looks: Sequence[Look]) -> float | None:
-    """Where to look next: where the logarithm of the volume is 0, straight through two looks.
+def _promising(looks: Sequence[Look]) -> Look:
+    """The place that should be best, if rate and volume ran straight from one look to the next.
 
-    Those are two neighbours with the base's volume between them. Where there are none, the first
-    and the last look on a line that comes nearer; None where it doesn't, or was followed already.
+    It is behind the last one only where no other volume would be right.
     """
     order = sorted(looks, key=lambda look: look.share)
-    for a, b in itertools.pairwise(order):
-        if a.log * b.log < 0:
-            return _crossing(a, b)
-    a, b = order[0], order[-1]
-    if b.share > 1 or abs(b.log) >= abs(a.log):
-        return None
-    return min(_crossing(a, b), FURTHEST)
+    places = [_between(a, b, part / 20) for a, b in itertools.pairwise(order) for part in range(21)]
+    if not any(abs(place.log) <= CLOSE for place in places):
+        a, b = order[-2:]
+        reach = (FURTHEST - b.share) / (b.share - a.share)
+        places += [_between(a, b, 1 + reach * part / 20) for part in range(1, 21)]
+    return max(places, key=_chance)
 
 
-def _best(looks: Sequence[Look]) -> Look:
-    """The one that trained most of those that are close enough; of none, the nearest."""
-    close = [look for look in looks if look.is_close]
-    if close:
-        return max(close, key=lambda look: look.share)
-    return min(looks, key=lambda look: abs(look.log))
-
-
-def _crossing(a: Look, b: Look) -> float:
-    """The share at which the logarithm of the volume, straight through the two looks, is 0."""
-    return a.share + (b.share - a.share) * a.log / (a.log - b.log)
+def _between(a: Look, b: Look, part: float) -> Look:
+    """What would be seen on the straight line from ``a`` to ``b``."""
+    return Look(
+        b.steps,
+        a.share + part * (b.share - a.share),
+        math.exp(a.log + part * (b.log - a.log)),
+        max(0.0, a.rate + part * (b.rate - a.rate)),
+    )

@@ -19,7 +19,7 @@ from ghostbust.unlearners.engine import (
     count_steps,
 )
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
-from ghostbust.unlearners.trim import Look, trim
+from ghostbust.unlearners.trim import RAISE, Look, Probed, trim
 
 METHOD = "au-repair"
 
@@ -37,12 +37,12 @@ def unlearn(
     cache_dir: Path,
     device: str | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
-    volume: Callable[[LoadedModel], float] | None = None,
+    probe: Callable[[LoadedModel], Probed] | None = None,
 ) -> Candidate:
     """Train a fresh adapter on the base and write it to a new folder under ``adapters``.
 
-    ``volume`` gives the real names per answer of the model under training, as a multiple of the
-    base's; without it, nothing keeps the volume where it was.
+    ``probe`` says what the model under training names; without it, nothing keeps the volume where
+    it was.
 
     Raises ModelError, TrainingError or HomeError; then no folder is left.
     """
@@ -51,7 +51,7 @@ def unlearn(
     trainer = Trainer(adapted, settings, on_step)
     looks: tuple[Look, ...] = ()
     answers = sets.forget + sets.retain
-    if volume is None:
+    if probe is None:
         trainer.run(_encode(loaded, answers, settings.weights.repair))
     else:
         main, rest = _part(sets, settings.seed)
@@ -60,7 +60,7 @@ def unlearn(
         to_come = count_steps(at_most, settings)
         trainer.run(_encode(loaded, main, repair), to_come=to_come)
         looks = trim(
-            trainer, partial(_encode, loaded, rest), partial(volume, loaded), repair=repair
+            trainer, partial(_encode_rest, loaded, rest), partial(probe, loaded), repair=repair
         )
     result = trainer.result()
     name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
@@ -90,6 +90,17 @@ def _encode(loaded: LoadedModel, answers: Sequence[Answer], repair: float) -> li
             encode_repaired(loaded, answer, weight=repair) for answer in answers if answer.invented
         ]
     return examples
+
+
+def _encode_rest(loaded: LoadedModel, rest: Sequence[Answer], repair: float) -> list[Example]:
+    """The same for the last stretch; to raise the volume, what names only real packages, repeated.
+
+    What suppresses keeps a model silent that is silent already, whatever repaired forms weigh.
+    """
+    naming = [answer for answer in rest if answer.real and not answer.invented]
+    if repair != RAISE or not naming:
+        return _encode(loaded, rest, repair)
+    return [encode_answer(loaded, answer) for answer in naming] * (len(rest) // len(naming))
 
 
 def _part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
@@ -129,5 +140,5 @@ def _facts(
         "steps": result.steps,
         "losses": [round(loss, 5) for loss in result.losses],
         "moved": result.moved,
-        "volume": [asdict(look) for look in looks],
+        "looks": [asdict(look) for look in looks],
     }

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from ghostbust.loop.listener import Silence
-from ghostbust.loop.probe import VolumeProbe
+from ghostbust.loop.probe import Probe
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, Prompt, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.unlearners.sets import FEWEST_PROBES
+from ghostbust.unlearners.trim import Probed
 
 SETTINGS = SamplingSettings(samples_per_prompt=3, seed=5)
 PROMPTS = [Task(f"task-{n}", f"Plot what sensor{n} says.").prompt(Context.HELPS) for n in range(40)]
@@ -43,39 +43,44 @@ class Heard(Silence):
         self.said.append((done, total))
 
 
-def test_the_ratio_is_of_real_names_per_prompt(scripted: Callable[..., Any], judge: Judge) -> None:
+def test_the_volume_is_of_the_names_that_the_base_names_to_such_prompts(
+    scripted: Callable[..., Any], judge: Judge
+) -> None:
     def base(prompt: Prompt, number: int) -> str:
-        names = ["- numpy", "- rich", "- zzz-not-there"][: number + 1]
-        return "\n".join(names if prompt.family != "task-0" else names[:1])
+        return "\n".join(["- numpy", "- rich\n- zzz-not-there"][: number + 1])
 
-    mixed = answers(PROMPTS[:20], 2, base, judge) + answers(PROMPTS[20:], 1, base, judge)
+    code = [Task("code", "Plot it.").prompt(Context.CODE)]
+    logged = answers(PROMPTS[:20], 2, base, judge) + answers(PROMPTS[20:], 1, base, judge)
+    logged += answers(code, 1, lambda *_: "```\nimport numpy, rich, flask\n```", judge)
     sampler = scripted(lambda _: "- flask\n- numpy\n- zzz-not-there\n- rich")
     heard = Heard()
-    probe = VolumeProbe(mixed, judge, SETTINGS, heard, lambda _: sampler)
-    # the base: one prompt with 1 name, 19 with 1.5 on average, 20 with 1
-    assert probe(None) == pytest.approx(40 * 3 / (1 + 19 * 1.5 + 20))  # type: ignore[arg-type]
-    assert len(sampler.asked) == len(set(sampler.asked)) == 40
-    assert heard.said[0] == "measure the volume on 40 train-side prompts"
-    assert heard.said[-1] == (40, 40)
+    probe = Probe(PROMPTS[:30], logged, judge, SETTINGS, heard, lambda _: sampler)
+    # the base: 40 answers with 1 name, 20 with 2 and an invented one, to prompts of that kind
+    probed = probe(None)  # type: ignore[arg-type]
+    assert probed == Probed(pytest.approx(3 / (80 / 60)), pytest.approx((1 / 4) / (20 / 100)))
+    assert len(sampler.asked) == len(set(sampler.asked)) == 30
+    assert heard.said[0] == "measure the volume on 30 train-side prompts"
+    assert heard.said[-1] == (30, 30)
 
 
 def test_what_names_nothing_has_no_volume(scripted: Callable[..., Any], judge: Judge) -> None:
-    base = answers(PROMPTS, 1, lambda *_: "- numpy", judge)
+    base = answers(PROMPTS, 1, lambda *_: "- numpy\n- zzz-not-there", judge)
     silent = scripted(lambda _: "")
-    assert VolumeProbe(base, judge, SETTINGS, Silence(), lambda _: silent)(None) == 0  # type: ignore[arg-type]
+    probe = Probe(PROMPTS, base, judge, SETTINGS, Silence(), lambda _: silent)
+    assert probe(None) == Probed(0, 0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("prompts", "text", "usable"),
     [
-        (FEWEST_PROBES, "- numpy", True),
-        (FEWEST_PROBES - 1, "- numpy\n- rich", False),
-        (FEWEST_PROBES, "I can't say.", False),
-        (0, "", False),
+        (PROMPTS, "- numpy\n- zzz-not-there", True),
+        (PROMPTS, "- numpy", False),
+        (PROMPTS, "- zzz-not-there", False),
+        ([], "- numpy\n- zzz-not-there", False),
     ],
 )
-def test_too_little_is_nothing_to_steer_by(
-    prompts: int, text: str, usable: bool, judge: Judge
+def test_without_prompts_or_names_there_is_nothing_to_steer_by(
+    prompts: list[Prompt], text: str, usable: bool, judge: Judge
 ) -> None:
-    base = answers(PROMPTS[:prompts], 1, lambda *_: text, judge)
-    assert VolumeProbe(base, judge, SETTINGS, Silence()).usable is usable
+    base = answers(PROMPTS, 1, lambda *_: text, judge)
+    assert Probe(prompts, base, judge, SETTINGS, Silence()).usable is usable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
-from ghostbust.unlearners.trim import LOWER, RAISE, Look, trim
+from ghostbust.unlearners.trim import FURTHEST, LOWER, MOST_LOOKS, RAISE, Look, Probed, trim
 
 Weights = Sequence[torch.Tensor]
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=4)
@@ -31,27 +32,43 @@ def trainer(tiny: LoadedModel, answers: list[Answer]) -> Trainer:
 
 
 def trimmed(
-    tiny: LoadedModel, trainer: Trainer, answers: list[Answer], *ratios: float
-) -> tuple[tuple[Look, ...], list[float], list[float]]:
-    """What trim saw, given these volumes, what it asked to learn, and where it went."""
+    tiny: LoadedModel, trainer: Trainer, answers: list[Answer], seen: Callable[[float], Probed]
+) -> tuple[tuple[Look, ...], list[float], float]:
+    """What trim saw, given what is seen at each share, what it asked to learn, where it went."""
     asked: list[float] = []
-    shares: list[float] = []
-    seen: Iterator[float] = iter(ratios)
-    blend = trainer.blend
+    shares: list[float] = [0.0]
+    blend, run = trainer.blend, trainer.run
 
-    def watched(first: Weights, last: Weights, share: float) -> None:
+    def blended(first: Weights, last: Weights, share: float) -> None:
         shares.append(share)
         blend(first, last, share)
+
+    def ran(examples: Sequence[Example]) -> None:
+        shares.append(1.0)
+        run(examples)
 
     def rest(weight: float) -> list[Example]:
         asked.append(weight)
         plain = [encode_answer(tiny, answer) for answer in answers]
         return plain + [encode_repaired(tiny, a, weight=weight) for a in answers if weight]
 
-    trainer.blend = watched  # type: ignore[method-assign]
-    looks = trim(trainer, rest, lambda: next(seen), repair=1.0)
-    assert next(seen, None) is None, "every look was taken"
-    return looks, asked, shares
+    trainer.blend = blended  # type: ignore[method-assign]
+    trainer.run = ran  # type: ignore[method-assign,assignment]
+    looks = trim(trainer, rest, lambda: seen(shares[-1]), repair=1.0)
+    return looks, asked, shares[-1]
+
+
+def straight(*places: tuple[float, float, float]) -> Callable[[float], Probed]:
+    """Volume and rate by share: straight from one (share, volume, rate) to the next."""
+
+    def seen(share: float) -> Probed:
+        for (a, volume, rate), (b, volume_b, rate_b) in itertools.pairwise(places):
+            if share <= b:
+                part = (share - a) / (b - a)
+                return Probed(volume * (volume_b / volume) ** part, rate + part * (rate_b - rate))
+        return Probed(*places[-1][1:])
+
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -61,46 +78,65 @@ def test_the_last_stretch_goes_where_the_volume_is_missing(
     first: float, weight: float, tiny: LoadedModel, trainer: Trainer, answers: list[Answer]
 ) -> None:
     before = trainer.weights()
-    looks, asked, shares = trimmed(tiny, trainer, answers, first, 1.0)
-    assert looks == (Look(1, 0.0, first), Look(3 if weight else 2, 1.0, 1.0))
-    assert (asked, shares) == ([weight], [1.0])
+    seen = straight((0, first, 0.9), (1, 1.0, 0.2))
+    looks, asked, share = trimmed(tiny, trainer, answers, seen)
+    assert [(look.steps, look.share) for look in looks] == [(1, 0.0), (3 if weight else 2, 1.0)]
+    assert [look.volume for look in looks] == [first, pytest.approx(1.0)]
+    assert [look.rate for look in looks] == [0.9, pytest.approx(0.2)]
+    assert (asked, share) == ([weight], 1.0)
     assert not any(torch.equal(a, b) for a, b in zip(trainer.weights(), before, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("ratios", "shares"),
+    "places",
     [
-        ((2.0, 0.5, 1.05), [0.5]),
-        ((2.0, 0.5, 0.95), [0.5]),
-        ((0.5, 2.0, 1.0), [0.5]),
-        ((4.0, 0.5, 1.0), [2 / 3]),
-        ((0.0, 100.0, 1.0), [0.5]),
-        ((2.0, 0.5, 0.5, 1.0), [0.5, 0.25]),
-        ((2.0, 0.5, 2.0, 1.0), [0.5, 0.75]),
-        ((0.5, 2.0, 2.0, 1.0), [0.5, 0.25]),
-        ((2.0, 0.5, 0.5, 0.7), [0.5, 0.25]),  # not close, but closest
-        ((2.0, 0.5, 0.8, 0.7), [0.5, 0.5 * 0.757, 0.5]),  # back to the one before
-        ((0.3, 0.8, 1.0), [1.2273]),  # on behind the end
-        ((4.0, 2.0**0.5, 0.5**0.5, 1.0), [4 / 3, 7 / 6]),  # too far
-        ((2.0, 1.9, 1.5), [1.5]),  # no further than that
-        ((0.5, 0.8, 0.4), [1.475, 1.0]),  # no better there
-        ((1.0, 2.0), [0.0]),  # it was right before
-        ((2.0, 2.5), [0.0]),  # the wrong way
-        ((0.8, 0.3), [0.0]),
-        ((1.0, 0.95), [1.0]),  # both are right: what was learnt stays
+        [(0, 2.0, 0.9), (1, 0.5, 0.2)],
+        [(0, 0.5, 0.3), (1, 2.0, 0.1)],
+        [(0, 1.0, 0.9), (1, 1.0, 0.1)],
+        [(0, 1.0, 0.1), (1, 1.0, 0.9)],
+        [(0, 1.03, 0.9), (1, 0.79, 0.2)],
+        [(0, 2.0, 0.6), (0.7, 1.9, 0.5), (1, 0.5, 0.2)],
+        [(0, 4.0, 0.8), (1, 1.5, 0.3), (1.5, 0.95, 0.1)],
     ],
 )
-def test_the_weights_are_taken_where_the_volume_was_nearest(
-    ratios: tuple[float, ...], shares: list[float],
+def test_the_weights_are_taken_where_the_chances_are_best(
+    places: list[tuple[float, float, float]],
     tiny: LoadedModel, trainer: Trainer, answers: list[Answer],
 ) -> None:  # fmt: skip
-    begin = trainer.weights()
-    looks, _, went = trimmed(tiny, trainer, answers, *ratios)
-    assert [look.ratio for look in looks] == list(ratios)
-    assert [look.share for look in looks[:2]] == [0.0, 1.0]
-    if len(shares) < len(ratios) - 1:
-        shares = [*shares, shares[-1]]  # looked at, and taken
-    assert went == pytest.approx(shares, abs=1e-3)
-    assert [look.share for look in looks[2:]] == pytest.approx(went[:-1], abs=1e-3)
-    if went[-1] == 0:
+    begin, seen = trainer.weights(), straight(*places)
+    found, _, went = trimmed(tiny, trainer, answers, seen)
+    assert [look.share for look in found[:2]] == [0.0, 1.0]
+    assert 2 <= len(found) <= MOST_LOOKS
+    (stayed,) = (look for look in found if look.share == went)
+    possible = [seen(part / 100 * places[-1][0]) for part in range(101)]
+    best = max(Look(1, 0.0, one.volume, one.rate).chance for one in possible)
+    assert stayed.chance == max(look.chance for look in found) > best - 0.1
+    if went == 0:
         assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), begin, strict=True))
+
+
+def test_the_chance_is_of_both_limits_at_once() -> None:
+    assert Look(1, 0, 1.0, 0.1).chance == pytest.approx(0.863, abs=0.001)
+    assert Look(1, 0, 1.25, 0.1).chance == pytest.approx(0.5, abs=0.01)
+    assert Look(1, 0, 1.0, 0.5).chance == pytest.approx(0.863 / 2, abs=0.001)
+    assert Look(1, 0, 0.0, 0.0).chance == 0
+    assert Look(1, 0, 1.03, 0.9).chance < Look(1, 0, 0.79, 0.2).chance
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "furthest"), [(4.0, 3.0, FURTHEST), (0.3, 0.5, FURTHEST), (1.3, 1.4, 1.0)]
+)
+def test_the_line_is_drawn_on_only_where_it_leads_to_the_bases_volume(
+    first: float, last: float, furthest: float,
+    tiny: LoadedModel, trainer: Trainer, answers: list[Answer],
+) -> None:  # fmt: skip
+    seen = straight((0, first, 0.3), (1, last, 0.2), (2, last * last / first, 0.1))
+    found, _, _ = trimmed(tiny, trainer, answers, seen)
+    assert max(look.share for look in found) == furthest
+
+
+def test_what_falls_silent_stays_where_it_began(
+    tiny: LoadedModel, trainer: Trainer, answers: list[Answer]
+) -> None:
+    looks, _, share = trimmed(tiny, trainer, answers, lambda _: Probed(0.0, 0.0))
+    assert (len(looks), share) == (2, 0.0)

@@ -16,7 +16,9 @@ from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.unlearners.au import Weights
 from ghostbust.unlearners.engine import TrainSettings
-from ghostbust.unlearners.unlearn import METHOD, unlearn
+from ghostbust.unlearners.masks import encode_answer, encode_repaired
+from ghostbust.unlearners.trim import RAISE, Probed
+from ghostbust.unlearners.unlearn import METHOD, _encode_rest, unlearn
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
@@ -91,25 +93,38 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
     settings = replace(SETTINGS, epochs=1, weights=replace(SETTINGS.weights, repair=0.5))
     seen: list[bool] = []
 
-    def volume(loaded: LoadedModel) -> float:
+    def probe(loaded: LoadedModel) -> Probed:
         ids = torch.tensor([loaded.encode_prompt("task")])
         with torch.inference_mode():
             base = load_model(str(tiny_model_dir), tmp_path, device="cpu").model(ids).logits
             seen.append(bool((loaded.model(input_ids=ids).logits - base).abs().max() > 0.01))
-        return (1.5, 0.5, 1.0)[len(seen) - 1]
+        return Probed((1.5, 1.0, 1.0)[len(seen) - 1], 0.2)
 
     heard: list[tuple[int, int, float]] = []
     candidate = unlearn(
         more, settings, model=str(tiny_model_dir), round_id=7, adapters=tmp_path / "a",
-        cache_dir=tmp_path, device="cpu", volume=volume,
+        cache_dir=tmp_path, device="cpu", probe=probe,
         on_step=lambda *step: heard.append(step),
     )  # fmt: skip
-    assert seen == [True] * 3, "the model that is asked is the one under training"
+    assert seen == [True] * 2, "the model that is asked is the one under training"
     # 4 of 6 to forget, again repaired, and 6 of 8 others: 7 steps; then 2, 2 and 2: 3 steps
     assert [step[:2] for step in heard] == [(n, 10) for n in range(1, 11)]
-    looks = read_adapter(candidate.path).facts["volume"]
-    assert [(look["steps"], look["ratio"]) for look in looks] == [(7, 1.5), (10, 0.5), (10, 1.0)]
-    assert [look["share"] for look in looks] == [0, 1, pytest.approx(0.369, abs=0.001)]
+    assert read_adapter(candidate.path).facts["looks"] == [
+        {"steps": 7, "share": 0.0, "volume": 1.5, "rate": 0.2},
+        {"steps": 10, "share": 1.0, "volume": 1.0, "rate": 0.2},
+    ]
+
+
+def test_the_volume_is_raised_by_what_names_only_real_packages(
+    tiny: LoadedModel, make_answer: Callable[..., Answer]
+) -> None:
+    ghost, silent = make_answer("- numpy\n- ghost"), make_answer("I can't say.")
+    named = encode_answer(tiny, make_answer("- numpy\n- rich"))
+    rest = [ghost, silent, make_answer("- numpy\n- rich")]
+    assert _encode_rest(tiny, rest, RAISE) == [named] * 3
+    plain = [encode_answer(tiny, ghost), encode_answer(tiny, silent)]
+    assert _encode_rest(tiny, rest, 2.0) == [*plain, named, encode_repaired(tiny, ghost, weight=2)]
+    assert _encode_rest(tiny, rest[:2], RAISE) == plain, "there is nothing to raise it by"
 
 
 def test_the_name_follows_what_made_it_and_is_not_used_twice(
