@@ -57,7 +57,8 @@ def test_the_volume_is_of_the_names_that_the_base_names_to_such_prompts(
     probe = Probe(PROMPTS[:30], logged, judge, SETTINGS, heard, lambda _: sampler)
     # the base: 40 answers with 1 name, 20 with 2 and an invented one, to prompts of that kind
     probed = probe(None)  # type: ignore[arg-type]
-    assert probed == Probed(pytest.approx(3 / (80 / 60)), pytest.approx((1 / 4) / (20 / 100)))
+    assert probed.volume == pytest.approx(3 / (80 / 60))
+    assert probed.rate == pytest.approx((1 / 4) / (20 / 100))
     assert len(sampler.asked) == len(set(sampler.asked)) == 30
     assert heard.said[0] == "measure the volume on 30 train-side prompts"
     assert heard.said[-1] == (30, 30)

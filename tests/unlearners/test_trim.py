@@ -95,7 +95,7 @@ def test_the_last_stretch_goes_where_the_volume_is_missing(
         [(0, 1.0, 0.9), (1, 1.0, 0.1)],
         [(0, 1.0, 0.1), (1, 1.0, 0.9)],
         [(0, 1.03, 0.9), (1, 0.79, 0.2)],
-        [(0, 2.0, 0.6), (0.7, 1.9, 0.5), (1, 0.5, 0.2)],
+        [(0, 2.0, 0.6), (0.6, 1.5, 0.4), (1, 0.5, 0.2)],
         [(0, 4.0, 0.8), (1, 1.5, 0.3), (1.5, 0.95, 0.1)],
     ],
 )
@@ -124,7 +124,8 @@ def test_the_chance_is_of_both_limits_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "furthest"), [(4.0, 3.0, FURTHEST), (0.3, 0.5, FURTHEST), (1.3, 1.4, 1.0)]
+    ("first", "last", "furthest"),
+    [(4.0, 1.6, FURTHEST), (0.3, 0.5, FURTHEST), (4.0, 3.0, 1.0), (1.3, 1.4, 1.0)],
 )
 def test_the_line_is_drawn_on_only_where_it_leads_to_the_bases_volume(
     first: float, last: float, furthest: float,
