@@ -3,9 +3,10 @@
 Repaired answers lower the volume and everything else raises it; where the two hold each other
 differs by model, by tasks and by set (docs/log.md). So training stops short and the model, with the
 adapter as it is, answers train-side prompts. Then the rest of its answers is learnt, with heavier
-repaired forms where it names too much that is real, without them where it names too little. On the
-line between the two states the adapter is taken from where it has the best chance to show both a
-lower rate and the base's volume: suppression grows along it, and the volume moves.
+repaired forms where it names too much that is real, and only what names real packages where it
+names too little. On the line between the two states the adapter is taken from where it has the
+best chance to show both a lower rate and the base's volume: suppression grows along it, and the
+volume moves.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from statistics import NormalDist
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
 
-LOWER, RAISE = 2.0, 0.0
-"""weights of repaired answers with which the volume falls, and rises"""
+LOWER = 2.0
+"""weight of repaired answers with which the volume falls"""
 
 CLOSE = math.log(1.1)
 """a volume that is within this of the base's, as a logarithm, is right as it is"""
@@ -79,7 +80,7 @@ class Look:
 
 def trim(
     trainer: Trainer,
-    rest: Callable[[float], Sequence[Example]],
+    rest: Callable[[float | None], Sequence[Example]],
     probe: Callable[[], Probed],
     *,
     repair: float,
@@ -87,8 +88,8 @@ def trim(
     """Train on what is left, then go to where the volume is the base's. Says what was seen.
 
     ``rest`` gives the answers that are left, their repaired forms at the given weight, which is
-    ``repair`` where the volume is right as it is; ``probe`` asks the model. The weights that stay
-    are among those that were looked at.
+    ``repair`` where the volume is right as it is; for None, what raises the volume. ``probe`` asks
+    the model. The weights that stay are among those that were looked at.
     """
 
     def look(share: float) -> Look:
@@ -114,11 +115,11 @@ def _chance(look: Look) -> tuple[float, float]:
     return look.chance, -abs(look.log)
 
 
-def _weight(first: Look, repair: float) -> float:
-    """What repaired answers weigh in the last stretch."""
+def _weight(first: Look, repair: float) -> float | None:
+    """What repaired answers weigh in the last stretch; None where the volume has to rise."""
     if abs(first.log) <= CLOSE:
         return repair
-    return LOWER if first.log > 0 else RAISE
+    return LOWER if first.log > 0 else None
 
 
 def _promising(looks: Sequence[Look]) -> Look:

@@ -19,7 +19,7 @@ from ghostbust.unlearners.engine import (
     count_steps,
 )
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
-from ghostbust.unlearners.trim import RAISE, Look, Probed, trim
+from ghostbust.unlearners.trim import Look, Probed, trim
 
 METHOD = "au-repair"
 
@@ -92,14 +92,16 @@ def _encode(loaded: LoadedModel, answers: Sequence[Answer], repair: float) -> li
     return examples
 
 
-def _encode_rest(loaded: LoadedModel, rest: Sequence[Answer], repair: float) -> list[Example]:
-    """The same for the last stretch; to raise the volume, what names only real packages, repeated.
+def _encode_rest(
+    loaded: LoadedModel, rest: Sequence[Answer], repair: float | None
+) -> list[Example]:
+    """The same for the last stretch; for None, to raise the volume, what names only real packages.
 
     What suppresses keeps a model silent that is silent already, whatever repaired forms weigh.
     """
     naming = [answer for answer in rest if answer.real and not answer.invented]
-    if repair != RAISE or not naming:
-        return _encode(loaded, rest, repair)
+    if repair is not None or not naming:
+        return _encode(loaded, rest, repair or 0.0)
     return [encode_answer(loaded, answer) for answer in naming] * (len(rest) // len(naming))
 
 

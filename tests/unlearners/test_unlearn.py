@@ -17,7 +17,7 @@ from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.unlearners.au import Weights
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.masks import encode_answer, encode_repaired
-from ghostbust.unlearners.trim import RAISE, Probed
+from ghostbust.unlearners.trim import Probed
 from ghostbust.unlearners.unlearn import METHOD, _encode_rest, unlearn
 
 MakeAnswer = Callable[..., Answer]
@@ -121,10 +121,10 @@ def test_the_volume_is_raised_by_what_names_only_real_packages(
     ghost, silent = make_answer("- numpy\n- ghost"), make_answer("I can't say.")
     named = encode_answer(tiny, make_answer("- numpy\n- rich"))
     rest = [ghost, silent, make_answer("- numpy\n- rich")]
-    assert _encode_rest(tiny, rest, RAISE) == [named] * 3
+    assert _encode_rest(tiny, rest, None) == [named] * 3
     plain = [encode_answer(tiny, ghost), encode_answer(tiny, silent)]
     assert _encode_rest(tiny, rest, 2.0) == [*plain, named, encode_repaired(tiny, ghost, weight=2)]
-    assert _encode_rest(tiny, rest[:2], RAISE) == plain, "there is nothing to raise it by"
+    assert _encode_rest(tiny, rest[:2], None) == plain, "there is nothing to raise it by"
 
 
 def test_the_name_follows_what_made_it_and_is_not_used_twice(
