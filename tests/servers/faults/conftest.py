@@ -68,7 +68,7 @@ class FaultProxy:
             await self._answer(head, fault, writer)
             if fault is None:  # now that all of it is on its way
                 self.log[path].append(None)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
             await _closed(writer)
