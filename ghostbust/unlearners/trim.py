@@ -27,11 +27,11 @@ CLOSE = math.log(1.1)
 """a volume that is within this of the base's, as a logarithm, is right as it is"""
 
 VOLUME, RATE = NormalDist(sigma=0.15), NormalDist(sigma=0.12)
-"""how far what held-out prompts show may be from a look at some 140 prompts (docs/log.md): of the
-volume's logarithm, and of the rate as a multiple of the base's"""
+"""how far what held-out prompts show may be from a look at some 140 prompts, estimated from the
+runs in docs/log.md: of the volume's logarithm, and of the rate as a multiple of the base's"""
 
 BAND, MOST_RATE = math.log(1.25), 0.5
-"""what both have to be within, as the gates' settings are unless somebody changes them"""
+"""what both have to be within: the gates' default limits, also where the gates are set otherwise"""
 
 FURTHEST = 1.5
 """how far on the line between the two states it is followed: 1 is its end"""
