@@ -119,6 +119,8 @@ class PromptsSection(Section):
 class TrainingSection(Section):
     """How a round trains its adapter."""
 
+    method: str = "au-repair"
+    """how it unlearns: a name of `ghostbust bench unlearners`"""
     rank: int = Field(default=16, ge=1)
     """LoRA rank"""
     alpha: int = Field(default=32, ge=1)
@@ -131,8 +133,8 @@ class TrainingSection(Section):
     """answers in the forget and retain sets together"""
     answers_per_step: int = Field(default=5, ge=1)
     """answers in an optimizer step, repaired ones included"""
-    repair: float = Field(default=1.0, ge=0)
-    """weight of repaired answers: more of it, and the model names less; 0: none"""
+    repair: float | None = Field(default=None, ge=0)
+    """weight of repaired answers: more of it, and the model names less; none: the method's own"""
     probes: int = Field(default=150, ge=0)
     """train-side prompts by which the volume is held while training; under 30: it isn't"""
 

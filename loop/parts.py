@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,17 +143,21 @@ def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | No
 
 def training_settings(config: Config, seed: int) -> TrainSettings:
     """How a round trains."""
-    from ghostbust.unlearners.au import Weights
     from ghostbust.unlearners.engine import TrainSettings
+    from ghostbust.unlearners.methods import method_named
 
     training = config.training
+    weights = method_named(training.method).weights
+    if training.repair is not None:
+        weights = replace(weights, repair=training.repair)
     return TrainSettings(
+        method=training.method,
         rank=training.rank,
         alpha=training.alpha,
         learning_rate=training.lr,
         epochs=training.epochs,
         answers_per_step=training.answers_per_step,
-        weights=Weights(repair=training.repair),
+        weights=weights,
         seed=seed,
     )
 

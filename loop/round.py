@@ -41,7 +41,7 @@ from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.sets import select
-from ghostbust.unlearners.unlearn import METHOD, unlearn
+from ghostbust.unlearners.unlearn import unlearn
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def run_round(
     rounds = plan.session.store.rounds
     round_id = rounds.start(
         model=base.model,
-        method=METHOD,
+        method=plan.training.method,
         seed=plan.training.seed,
         settings=asdict(plan.training),
     )

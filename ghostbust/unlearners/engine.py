@@ -18,8 +18,9 @@ import torch
 from ghostbust.errors import TrainingError
 from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
-from ghostbust.unlearners.au import Tokens, Weights, au_loss
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
+from ghostbust.unlearners.methods import DEFAULT, method_named
+from ghostbust.unlearners.methods.interface import Tokens, Weights
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -32,6 +33,8 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 class TrainSettings:
     """How a round trains. Rates are per optimizer step."""
 
+    method: str = DEFAULT
+    """name of one of ``methods.METHODS``"""
     rank: int = 16
     alpha: int = 32
     learning_rate: float = 6e-4
@@ -42,7 +45,7 @@ class TrainSettings:
     answers_per_step: int = 5
     micro_batch: int = 4
     """answers computed at once; twice as many need about twice the memory"""
-    weights: Weights = field(default_factory=Weights)
+    weights: Weights = field(default_factory=lambda: method_named(DEFAULT).weights)
     seed: int = 0
 
 
@@ -91,6 +94,7 @@ class Trainer:
         """``on_step`` hears (step, of, loss)."""
         self._model = model
         self._settings = settings
+        self._method = method_named(settings.method)
         self._on_step = on_step
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._before = self.weights()
@@ -148,11 +152,12 @@ class Trainer:
         settings, number = self._settings, len(self._losses) + 1
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, number / settings.warmup_steps)
-        totals = _class_totals(step)
+        totals = _totals(step)
+        anchored = self._method.reference and settings.weights.anchor > 0
         loss = 0.0
         for batch in _micro_batches(step, settings.micro_batch):
-            tokens = _forward(self._model, batch, totals, anchored=settings.weights.anchor > 0)
-            batch_loss, _ = au_loss(tokens, settings.weights)
+            tokens = _forward(self._model, batch, totals, anchored=anchored)
+            batch_loss, _ = self._method.loss(tokens, settings.weights)
             batch_loss.backward()  # type: ignore[no-untyped-call]
             loss += float(batch_loss.detach())
         if not math.isfinite(loss):
@@ -168,17 +173,27 @@ def count_steps(examples: int, settings: TrainSettings) -> int:
     return settings.epochs * math.ceil(examples / settings.answers_per_step)
 
 
-def _class_totals(step: list[Example]) -> dict[int, float]:
-    """How many tokens of each class the step has, weighted as their answers are."""
-    return {
-        mark: sum(example.weight * example.mask.count(mark) for example in step)
-        for mark in (IGNORE, RETAIN, FORGET)
-    }
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What the shares of a step are shares of, each answer counted with its weight."""
+
+    tokens: dict[int, float]
+    """by mask value"""
+    forgetting: float
+    """answers that hold FORGET tokens"""
 
 
-def _forward(
-    model: PeftModel, batch: list[Example], totals: dict[int, float], *, anchored: bool
-) -> Tokens:
+def _totals(step: list[Example]) -> _Totals:
+    return _Totals(
+        {
+            mark: sum(example.weight * example.mask.count(mark) for example in step)
+            for mark in (IGNORE, RETAIN, FORGET)
+        },
+        sum(example.weight for example in step if example.forgets),
+    )
+
+
+def _forward(model: PeftModel, batch: list[Example], totals: _Totals, *, anchored: bool) -> Tokens:
     """Predictions of the answer tokens of a micro-batch, and the base's where needed."""
     device = next(model.parameters()).device
     causal = cast("PreTrainedModel", model.get_base_model())
@@ -189,13 +204,16 @@ def _forward(
     columns: list[int] = []
     mask: list[int] = []
     share: list[float] = []
+    ends: list[bool] = []
     for number, example in enumerate(batch):
         ids[number, : len(example.ids)] = torch.tensor(example.ids)
         attention[number, : len(example.ids)] = 1
         rows += [number] * len(example.mask)
         columns += range(example.start, len(example.ids))
         mask += example.mask
-        share += [example.weight / totals[mark] for mark in example.mask]
+        share += [example.weight / totals.tokens[mark] for mark in example.mask]
+        if example.mask:
+            ends += [False] * (len(example.mask) - 1) + [example.ended]
     row = torch.tensor(rows, dtype=torch.long)  # (N,)
     column = torch.tensor(columns, dtype=torch.long)  # (N,)
     inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
@@ -210,6 +228,12 @@ def _forward(
         targets=ids[row, column].to(device),
         mask=torch.tensor(mask, device=device),
         share=torch.tensor(share, device=device),
+        answer=places[0],
+        answer_share=torch.tensor(
+            [example.weight / totals.forgetting if example.forgets else 0.0 for example in batch],
+            device=device,
+        ),
+        ends=torch.tensor(ends, dtype=torch.bool, device=device),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
@@ -11,6 +12,17 @@ from ghostbust.unlearners.repair import repair
 
 IGNORE, RETAIN, FORGET = 0, 1, 2
 """mask values: neither, reinforce, suppress"""
+
+
+class Masking(StrEnum):
+    """Which tokens of an answer a method counts as RETAIN and FORGET."""
+
+    NAMES = "names"
+    """the paper's tri-mask: real and invented names, the end token RETAIN"""
+    WHOLE = "whole"
+    """no mask: all of an answer with inventions FORGET, all of another RETAIN"""
+    DECISIONS = "decisions"
+    """names, and where an answer worth repeating decides how much to name"""
 
 
 MARKS = {
@@ -36,6 +48,8 @@ class Example:
     """how much the answer counts among the others"""
     repaired: bool = False
     """True for an answer without the inventions that it had"""
+    ended: bool = False
+    """True where the last token is the end of the answer"""
 
     @property
     def forgets(self) -> bool:
@@ -43,22 +57,36 @@ class Example:
         return FORGET in self.mask
 
 
-def encode_answer(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
+def encode_answer(
+    loaded: LoadedModel,
+    answer: Answer,
+    *,
+    weight: float = 1.0,
+    masking: Masking = Masking.DECISIONS,
+) -> Example:
     """The answer tokenised behind its prompt, with its tri-mask.
 
     A token counts for a span if it overlaps it. Where spans of both kinds touch a token, FORGET
     wins. UNKNOWN names stay IGNORE; BUILTIN ones are RETAIN, lest real packages take the place of
-    the standard library. In an answer without inventions the tokens that decide how much is named
-    (``_decisions``) are RETAIN too; of one with inventions, they are in its repaired form.
+    the standard library. With DECISIONS, in an answer without inventions the tokens that decide
+    how much is named (``_decisions``) are RETAIN too; of one with inventions, they are in its
+    repaired form.
     """
     text = answer.sample.text
-    spans = [
-        (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict]) for judged in answer.judged
-    ]
-    end = IGNORE
-    if not answer.invented:
-        spans += _decisions(text, [(judged.ref.start, judged.ref.end) for judged in answer.judged])
+    if masking is Masking.WHOLE:
+        end = FORGET if answer.invented else RETAIN
+        spans = [(0, len(text), end)]
+    else:
+        spans = [
+            (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict])
+            for judged in answer.judged
+        ]
         end = RETAIN
+        if masking is Masking.DECISIONS and answer.invented:
+            end = IGNORE
+        elif masking is Masking.DECISIONS:
+            named = [(judged.ref.start, judged.ref.end) for judged in answer.judged]
+            spans += _decisions(text, named)
     return _encode(loaded, answer, text, spans, None if answer.sample.truncated else end, weight)
 
 
@@ -115,4 +143,4 @@ def _encode(
     if end is not None:
         tail.append(loaded.end_token)
         mask.append(end)
-    return Example(tuple(head + tail), len(head), tuple(mask), weight)
+    return Example(tuple(head + tail), len(head), tuple(mask), weight, ended=end is not None)

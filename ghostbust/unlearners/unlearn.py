@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +19,8 @@ from ghostbust.unlearners.engine import (
     count_steps,
 )
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
+from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.trim import Look, Probed, trim
-
-METHOD = "au-repair"
 
 TRIM_SHARE = 0.3
 """share of the answers that is kept for trimming the volume, where it can be measured"""
@@ -51,16 +50,18 @@ def unlearn(
     trainer = Trainer(adapted, settings, on_step)
     looks: tuple[Look, ...] = ()
     answers = sets.forget + sets.retain
-    if probe is None:
-        trainer.run(_encode(loaded, answers, settings.weights.repair))
+    if probe is None or not method_named(settings.method).trimmed:
+        trainer.run(_encode(loaded, answers, settings))
     else:
         main, rest = _part(sets, settings.seed)
-        repair = settings.weights.repair
         at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
         to_come = count_steps(at_most, settings)
-        trainer.run(_encode(loaded, main, repair), to_come=to_come)
+        trainer.run(_encode(loaded, main, settings), to_come=to_come)
         looks = trim(
-            trainer, partial(_encode_rest, loaded, rest), partial(probe, loaded), repair=repair
+            trainer,
+            partial(_encode_rest, loaded, rest, settings),
+            partial(probe, loaded),
+            repair=settings.weights.repair,
         )
     result = trainer.result()
     name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
@@ -74,7 +75,7 @@ def unlearn(
         name=name,
         path=adapters / name,
         model=model,
-        method=METHOD,
+        method=settings.method,
         seed=settings.seed,
         steps=result.steps,
         final_loss=result.losses[-1],
@@ -82,9 +83,12 @@ def unlearn(
     )
 
 
-def _encode(loaded: LoadedModel, answers: Sequence[Answer], repair: float) -> list[Example]:
-    """The answers, and those with inventions once more without them at weight ``repair``."""
-    examples = [encode_answer(loaded, answer) for answer in answers]
+def _encode(
+    loaded: LoadedModel, answers: Sequence[Answer], settings: TrainSettings
+) -> list[Example]:
+    """The answers, and those with inventions once more without them, if they weigh anything."""
+    masking, repair = method_named(settings.method).masking, settings.weights.repair
+    examples = [encode_answer(loaded, answer, masking=masking) for answer in answers]
     if repair:
         examples += [
             encode_repaired(loaded, answer, weight=repair) for answer in answers if answer.invented
@@ -93,7 +97,7 @@ def _encode(loaded: LoadedModel, answers: Sequence[Answer], repair: float) -> li
 
 
 def _encode_rest(
-    loaded: LoadedModel, rest: Sequence[Answer], repair: float | None
+    loaded: LoadedModel, rest: Sequence[Answer], settings: TrainSettings, repair: float | None
 ) -> list[Example]:
     """The same for the last stretch; for None, to raise the volume, what names only real packages.
 
@@ -101,7 +105,8 @@ def _encode_rest(
     """
     naming = [answer for answer in rest if answer.real and not answer.invented]
     if repair is not None or not naming:
-        return _encode(loaded, rest, repair or 0.0)
+        weights = replace(settings.weights, repair=repair or 0.0)
+        return _encode(loaded, rest, replace(settings, weights=weights))
     return [encode_answer(loaded, answer) for answer in naming] * (len(rest) // len(naming))
 
 
@@ -132,7 +137,7 @@ def _facts(
     """What the manifest says of the training."""
     return {
         "round": round_id,
-        "method": METHOD,
+        "method": settings.method,
         "settings": asdict(settings),
         "answers": {
             "forget": len(sets.forget),

@@ -15,7 +15,6 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 from ghostbust.errors import TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
-from ghostbust.unlearners.au import Tokens, Weights, au_loss
 from ghostbust.unlearners.engine import (
     Trainer,
     TrainResult,
@@ -25,6 +24,8 @@ from ghostbust.unlearners.engine import (
     count_steps,
 )
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, encode_answer
+from ghostbust.unlearners.methods.au_repair import au_loss
+from ghostbust.unlearners.methods.interface import Tokens, Weights
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
@@ -162,6 +163,9 @@ def test_the_first_loss_is_the_objective_of_the_full_logits(
             targets=torch.tensor(example.ids[example.start :]),
             mask=torch.tensor(example.mask),
             share=torch.tensor([example.weight / totals[mark] for mark in example.mask]),
+            answer=torch.zeros(len(places), dtype=torch.long),
+            answer_share=torch.ones(1),
+            ends=torch.zeros(len(places), dtype=torch.bool),
         )
         expected += float(au_loss(tokens, SETTINGS.weights)[0])
     for micro_batch in (1, 3, 8):

@@ -14,11 +14,12 @@ from ghostbust.adapters import read_adapter
 from ghostbust.errors import HomeError, ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit
-from ghostbust.unlearners.au import Weights
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.masks import encode_answer, encode_repaired
+from ghostbust.unlearners.methods import DEFAULT
+from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.trim import Probed
-from ghostbust.unlearners.unlearn import METHOD, _encode_rest, unlearn
+from ghostbust.unlearners.unlearn import _encode_rest, unlearn
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
@@ -47,7 +48,7 @@ def test_a_complete_adapter_that_changes_the_model(
     candidate = made(sets, tiny_model_dir, tmp_path / "adapters", SETTINGS)
     assert candidate.path == tmp_path / "adapters" / candidate.name
     assert candidate.name.startswith("round-0007-")
-    assert (candidate.model, candidate.method, candidate.seed) == (str(tiny_model_dir), METHOD, 3)
+    assert (candidate.model, candidate.method, candidate.seed) == (str(tiny_model_dir), DEFAULT, 3)
     assert candidate.steps == 6
     assert candidate.train_s > 0
     assert [path.name for path in candidate.path.parent.iterdir()] == [candidate.name]
@@ -68,7 +69,7 @@ def test_the_manifest_says_what_made_it(
     assert (manifest.name, manifest.model) == (candidate.name, str(tiny_model_dir))
     assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors"}
     facts = manifest.facts
-    assert (facts["round"], facts["method"], facts["steps"]) == (7, METHOD, candidate.steps)
+    assert (facts["round"], facts["method"], facts["steps"]) == (7, DEFAULT, candidate.steps)
     assert facts["settings"]["seed"] == 3
     assert facts["settings"]["weights"]["forget"] == 1.0
     assert (facts["answers"]["forget"], facts["answers"]["retain"]) == (3, 2)
@@ -121,10 +122,14 @@ def test_the_volume_is_raised_by_what_names_only_real_packages(
     ghost, silent = make_answer("- numpy\n- ghost"), make_answer("I can't say.")
     named = encode_answer(tiny, make_answer("- numpy\n- rich"))
     rest = [ghost, silent, make_answer("- numpy\n- rich")]
-    assert _encode_rest(tiny, rest, None) == [named] * 3
+    assert _encode_rest(tiny, rest, SETTINGS, None) == [named] * 3
     plain = [encode_answer(tiny, ghost), encode_answer(tiny, silent)]
-    assert _encode_rest(tiny, rest, 2.0) == [*plain, named, encode_repaired(tiny, ghost, weight=2)]
-    assert _encode_rest(tiny, rest[:2], None) == plain, "there is nothing to raise it by"
+    assert _encode_rest(tiny, rest, SETTINGS, 2.0) == [
+        *plain,
+        named,
+        encode_repaired(tiny, ghost, weight=2),
+    ]
+    assert _encode_rest(tiny, rest[:2], SETTINGS, None) == plain, "there is nothing to raise it by"
 
 
 def test_the_name_follows_what_made_it_and_is_not_used_twice(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from ghostbust.unlearners.au import Tokens, Weights, au_loss, unlikelihood
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
+from ghostbust.unlearners.methods.au_repair import au_loss
+from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.terms import unlikelihood
 
 P = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
 BASE = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.1, 0.1, 0.1, 0.7], [0.5, 0.2, 0.2, 0.1]])
@@ -29,6 +32,9 @@ def tokens(
         targets=torch.tensor(TARGETS),
         mask=torch.tensor(mask),
         share=torch.tensor(share),
+        answer=torch.zeros(len(mask), dtype=torch.long),
+        answer_share=torch.ones(1),
+        ends=torch.zeros(len(mask), dtype=torch.bool),
     )
 
 
@@ -84,7 +90,7 @@ def test_a_weight_of_zero_leaves_its_part_out() -> None:
 def stepped(batch: Tokens, weights: Weights) -> torch.Tensor:
     """Probabilities (N, V) after one small step against the gradient."""
     logits = batch.logits.clone().requires_grad_()
-    moving = Tokens(logits, batch.base_logits, batch.targets, batch.mask, batch.share)
+    moving = replace(batch, logits=logits)
     au_loss(moving, weights)[0].backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     return torch.softmax((logits - 0.1 * logits.grad).detach(), dim=-1)
@@ -109,7 +115,7 @@ def test_an_anchored_token_that_is_as_the_base_has_no_gradient() -> None:
 def test_the_base_is_not_trained() -> None:
     base = BASE.log().requires_grad_()
     batch = tokens(logits=P.log().requires_grad_())
-    detached = Tokens(batch.logits, base.detach(), batch.targets, batch.mask, batch.share)
+    detached = replace(batch, base_logits=base.detach())
     au_loss(detached, ALL)[0].backward()  # type: ignore[no-untyped-call]
     assert base.grad is None
     assert batch.logits.grad is not None

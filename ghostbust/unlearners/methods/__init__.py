@@ -1,0 +1,20 @@
+"""Unlearning methods, one a file; ``METHODS`` lists them."""
+
+from __future__ import annotations
+
+from ghostbust.errors import UsageError
+from ghostbust.unlearners.methods import au_repair
+from ghostbust.unlearners.methods.interface import Method
+
+DEFAULT = au_repair.METHOD.name
+
+METHODS: tuple[Method, ...] = (au_repair.METHOD,)
+
+
+def method_named(name: str) -> Method:
+    """The method of that name. Raises UsageError with the names that there are."""
+    for method in METHODS:
+        if method.name == name:
+            return method
+    known = ", ".join(method.name for method in METHODS)
+    raise UsageError(f"there is no unlearning method {name!r}; there are {known}")

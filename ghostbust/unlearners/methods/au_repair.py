@@ -1,0 +1,55 @@
+"""Adaptive Unlearning's hybrid objective on the tri-mask (arXiv 2605.01047), bounded.
+
+For the answer tokens of an optimizer step, of the classes R (RETAIN), F (FORGET) and O (the others)
+
+    L = λ_r · mean_R(−log p)  +  λ_f · mean_F(−log(1 − p))  +  λ_k · mean_O(KL(base ‖ model))
+
+The means run over the whole step and not over each answer by itself, because likelihood keeps the
+number of names only where every token weighs the same: with a mean for each answer, the one token
+that ends an answer without names weighs as much as all the names of another (docs/log.md). The
+paper's own forget term isn't public. Unlikelihood
+(Welleck et al. 2020, arXiv 1908.04319) is used because it is bounded below by 0 and its gradient
+is largest where the model is most certain of an invention.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Masking
+from ghostbust.unlearners.methods.interface import Method, Tokens, Weights
+from ghostbust.unlearners.methods.terms import (
+    kl_to_base,
+    log_likelihood,
+    mean,
+    of_class,
+    total,
+    unlikelihood,
+)
+
+
+def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
+    """The micro-batch's part of the step's objective, and its three parts before their λ.
+
+    A class that has no token contributes 0.
+    """
+    kept, invented = of_class(tokens, RETAIN), of_class(tokens, FORGET)
+    unlikely = unlikelihood(tokens.logits[invented], tokens.targets[invented])  # (M,)
+    parts = {
+        "retain": mean(-log_likelihood(tokens, kept), tokens, kept),
+        "forget": mean(unlikely, tokens, invented),
+    }
+    if tokens.base_logits is not None and weights.anchor:
+        others = of_class(tokens, IGNORE)
+        parts["anchor"] = mean(kl_to_base(tokens, others), tokens, others)
+    return total(parts, weights, tokens)
+
+
+METHOD = Method(
+    "au-repair",
+    au_loss,
+    weights=Weights(repair=1.0),
+    masking=Masking.DECISIONS,
+    reference=True,
+    trimmed=True,
+)

@@ -1,0 +1,68 @@
+"""What an unlearning method is: one loss on masked answer tokens, and what it learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from ghostbust.unlearners.masks import Masking
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The λ of a method's parts, each ≥ 0, and the weight of repaired answers."""
+
+    retain: float = 1.0
+    forget: float = 1.0
+    anchor: float = 1.0
+    end: float = 0.0
+    """of the end tokens of answers, where a method counts them apart"""
+    repair: float = 0.0
+    """weight of a repaired answer beside an answer; 0: none. More of it, and the model names less;
+    at 1 every decision to go on or to end weighs the same"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The answer tokens of a micro-batch, flattened: N tokens of A whole answers."""
+
+    logits: torch.Tensor
+    """fp32 predictions of each token: (N, V)"""
+    base_logits: torch.Tensor | None
+    """the same of the base, detached: (N, V); None where the method doesn't ask for them"""
+    targets: torch.Tensor
+    """the tokens themselves: (N,)"""
+    mask: torch.Tensor
+    """tri-mask: (N,)"""
+    share: torch.Tensor
+    """what each token weighs in the mean of its class: (N,); over all the micro-batches of a step,
+    the shares of a class add up to 1"""
+    answer: torch.Tensor
+    """which answer of the micro-batch each token belongs to, 0 to A - 1: (N,)"""
+    answer_share: torch.Tensor
+    """what each answer weighs in a mean over the answers that hold FORGET tokens: (A,); 0 for the
+    others; over all the micro-batches of a step they add up to 1"""
+    ends: torch.Tensor
+    """True at the end token of an answer: (N,)"""
+
+
+Loss = Callable[[Tokens, Weights], tuple[torch.Tensor, dict[str, float]]]
+"""the micro-batch's part of the step's objective, (), and its parts before their λ"""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to unlearn."""
+
+    name: str
+    """as in the settings, the manifest and the tables"""
+    loss: Loss
+    weights: Weights = field(default_factory=Weights)
+    """the λ it is used with unless the settings say otherwise"""
+    masking: Masking = Masking.NAMES
+    reference: bool = False
+    """True where the loss reads ``base_logits``"""
+    trimmed: bool = False
+    """True where the end of training brings the volume back (``unlearners/trim.py``)"""

@@ -1,0 +1,52 @@
+"""Terms that several objectives share. Each reads only the rows of its class."""
+
+from __future__ import annotations
+
+import torch
+
+from ghostbust.unlearners.methods.interface import Tokens, Weights
+
+
+def of_class(tokens: Tokens, mark: int) -> torch.Tensor:
+    """Which of the tokens have a mask value: (M,)."""
+    return (tokens.mask == mark).nonzero().squeeze(-1)
+
+
+def mean(values: torch.Tensor, tokens: Tokens, rows: torch.Tensor) -> torch.Tensor:
+    """Σ of share · value: (), of values (M,) at ``rows`` (M,). 0 where there are none."""
+    return (values * tokens.share[rows]).sum()
+
+
+def log_likelihood(tokens: Tokens, rows: torch.Tensor) -> torch.Tensor:
+    """log p of the tokens at ``rows``: (M,)."""
+    logits, targets = tokens.logits[rows], tokens.targets[rows]
+    return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+
+
+def unlikelihood(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """−log(1 − p) of each target (M,), from logits (M, V).
+
+    Computed as softplus(z − logsumexp of the other logits): finite at p = 1, and its gradient on
+    the target's own logit is p. By way of p itself it would be 0 for the most certain tokens,
+    whose p rounds to 1.
+    """
+    chosen = logits.gather(-1, targets[:, None])  # (M, 1)
+    others = logits.scatter(-1, targets[:, None], float("-inf")).logsumexp(-1)  # (M,)
+    return torch.nn.functional.softplus(chosen.squeeze(-1) - others)
+
+
+def kl_to_base(tokens: Tokens, rows: torch.Tensor) -> torch.Tensor:
+    """KL(base ‖ model) in nats at ``rows``: (M,)."""
+    assert tokens.base_logits is not None  # the method asked for it
+    base = torch.log_softmax(tokens.base_logits[rows], dim=-1)  # (M, V)
+    model = torch.log_softmax(tokens.logits[rows], dim=-1)  # (M, V)
+    return (base.exp() * (base - model)).sum(-1)
+
+
+def total(
+    parts: dict[str, torch.Tensor], weights: Weights, tokens: Tokens
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """Σ of λ · part: (), by the parts' names, and the parts as numbers."""
+    zero = tokens.logits.new_zeros(())
+    loss = sum((getattr(weights, name) * part for name, part in parts.items()), start=zero)
+    return loss, {name: float(part.detach()) for name, part in parts.items()}
