@@ -29,6 +29,8 @@ from ghostbust.home import Home
 
 FILE_NAME: Final = "ghostbust.toml"
 PREFIX: Final = "GHOSTBUST_"
+HUB: Final = "hub:"
+"""begins what names a file of a dataset on the model hub instead of a path"""
 
 # What pydantic says of these in terms of Python.
 _EXPECTED: Final = {"model_type": "should be a table", "path_type": "should be a path"}
@@ -148,14 +150,22 @@ class GatesSection(Section):
     """least real names per answer, as a share of the base's"""
     volume_high: float = Field(default=1.25, ge=1)
     """most real names per answer, as a share of the base's"""
-    humaneval_tasks: int = Field(default=164, ge=1, le=164)
-    """HumanEval tasks that are run; under 100 the two gates that need them can't pass"""
-    humaneval_margin: float = Field(default=0.05, gt=0, lt=1)
-    """largest fall of pass@1 that is let through"""
+    humaneval_tasks: int = Field(default=164, ge=0, le=164)
+    """HumanEval tasks that are run; under 100 tasks in all two gates can't pass"""
+    mbpp: str | None = None
+    """MBPP's file, relative to the settings file, or `hub:OWNER/NAME/FILE`; none: it isn't run"""
+    mbpp_tasks: int = Field(default=974, ge=1)
+    """MBPP tasks that are run, the file's first ones"""
+    coding_margin: float = Field(default=0.05, gt=0, lt=1)
+    """largest fall of pass@1 over all coding tasks that is let through"""
     likelihood_margin: float = Field(default=0.02, gt=0)
     """largest loss of log-likelihood of the canonical solutions, in nats per token"""
     max_new_tokens: int = Field(default=256, ge=1)
-    """tokens after which a HumanEval answer is cut off"""
+    """tokens after which the answer to a coding task is cut off"""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """error probability of the tests and one-sided bounds of `coding` and `likelihood`"""
+    spend: Literal["auto", "rounds", "none"] = "auto"
+    """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: `rounds` if MBPP is run"""
 
 
 class DiscoverySection(Section):
@@ -261,7 +271,7 @@ def override(config: Config, **options: object) -> Config:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The file's tables, its relative prompt files made relative to where it lies."""
+    """The file's tables, paths in it made relative to where it lies."""
     try:
         data = tomllib.loads(file.read_text("utf-8"))
     except OSError as exc:
@@ -274,6 +284,12 @@ def _read(file: Path) -> dict[str, Any]:
             file.parent / Path(name).expanduser() if isinstance(name, str) else name
             for name in prompts["files"]
         ]
+    gates = data.get("gates")
+    if isinstance(gates, dict) and isinstance(gates.get("mbpp"), str):
+        named = gates["mbpp"]
+        gates["mbpp"] = (
+            named if named.startswith(HUB) else str(file.parent / Path(named).expanduser())
+        )
     return data
 
 

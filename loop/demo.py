@@ -46,7 +46,7 @@ def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = F
     listener.begin(f"load {session.config.model.name}")
     model = session.config.model
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
-    benchmark = benchmark_tasks(session.cache_dir, listener)
+    benchmark = benchmark_tasks(session.config, session.cache_dir, listener)
     train, holdout = split(seed_tasks(), session.config.prompts.holdout_share)
     drawn = sampling_settings(session.config, seed)
     watch = Watcher(

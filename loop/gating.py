@@ -1,4 +1,4 @@
-"""GATE: what a candidate shows on held-out prompts and on the benchmark, against the base."""
+"""GATE: what a candidate shows on held-out prompts and on coding tasks, against the base."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from ghostbust.config import GatesSection
 from ghostbust.gates import (
+    CodingGate,
     CodingTask,
-    HumanEvalGate,
     LikelihoodGate,
+    Look,
     Subject,
     rate_gate,
     volume_gate,
@@ -25,26 +26,34 @@ def run_gates(
     models: tuple[Subject, Subject],
     answers: tuple[Sequence[Answer], Sequence[Answer]],
     seed: int,
+    gated: int,
     listener: Listener,
 ) -> GateReport:
     """Every gate's result, in a fixed order. A gate that can't measure is INCONCLUSIVE.
 
-    ``models`` and ``answers`` are the base's and the candidate's; ``seed`` draws the bootstraps.
+    ``models`` and ``answers`` are the base's and the candidate's; ``seed`` draws the bootstraps;
+    ``gated`` counts the earlier rounds that were compared with this base.
     """
-    tasks = benchmark[: limits.humaneval_tasks]
-    humaneval = HumanEvalGate(
-        tasks, margin=limits.humaneval_margin, max_new_tokens=limits.max_new_tokens
+    look = look_of(limits, gated)
+    coding = CodingGate(
+        benchmark, margin=limits.coding_margin, look=look, max_new_tokens=limits.max_new_tokens
     )
-    likelihood = LikelihoodGate(tasks, margin=limits.likelihood_margin, seed=seed)
+    likelihood = LikelihoodGate(benchmark, margin=limits.likelihood_margin, look=look, seed=seed)
     low, high = limits.volume_low, limits.volume_high
     gates: dict[str, Callable[[], GateResult]] = {
         "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, seed=seed),
         "volume": lambda: volume_gate(*answers, low=low, high=high, seed=seed),
         "likelihood": lambda: likelihood.run(*models),
-        "humaneval": lambda: humaneval.run(*models),
+        "coding": lambda: coding.run(*models),
     }
     results = []
     for name, gate in gates.items():
         listener.begin(f"gate: {name}")
         results.append(gate())
     return GateReport(candidate, tuple(results))
+
+
+def look_of(limits: GatesSection, gated: int) -> Look:
+    """The look that follows ``gated`` others, and whether all of them share alpha."""
+    spends = limits.spend == "rounds" or (limits.spend == "auto" and limits.mbpp is not None)
+    return Look(limits.alpha, gated + 1, spends)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.adapters import read_adapter
-from ghostbust.config import Config
+from ghostbust.config import HUB, Config
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
@@ -162,13 +162,26 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
     )
 
 
-def benchmark_tasks(cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
-    """The HumanEval tasks; none where they can't be fetched, and the gates say so."""
-    from ghostbust.gates import load_tasks
-    from ghostbust.models.embedded import humaneval_tasks
+def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
+    """The coding tasks of the settings: HumanEval's, then MBPP's where they are named.
 
+    Without HumanEval, where it can't be fetched, there are none at all: the gates then say so.
+    MBPP was asked for by name, so UsageError or FetchError is raised before anything is trained.
+    """
+    from ghostbust.gates import load_mbpp, load_tasks
+    from ghostbust.models.embedded import humaneval_tasks
+    from ghostbust.models.hub import hub_file
+
+    gates = config.gates
+    mbpp: tuple[CodingTask, ...] = ()
+    if gates.mbpp is not None:
+        on_hub = gates.mbpp.startswith(HUB)
+        mbpp = load_mbpp(hub_file(gates.mbpp) if on_hub else Path(gates.mbpp))[: gates.mbpp_tasks]
+    if not gates.humaneval_tasks:
+        return mbpp
     try:
-        return load_tasks(humaneval_tasks(cache_dir))
+        humaneval = load_tasks(humaneval_tasks(cache_dir))
     except UnreachableError as exc:
-        listener.begin(f"go on without HumanEval, so its gates can't pass: {exc}")
+        listener.begin(f"go on without HumanEval, so the gates on coding tasks can't pass: {exc}")
         return ()
+    return humaneval[: gates.humaneval_tasks] + mbpp

@@ -53,7 +53,7 @@ class RoundPlan:
     """how base and candidate answer the held-out prompts"""
     training: TrainSettings
     benchmark: Sequence[CodingTask]
-    """HumanEval tasks; none, and the gates that need them don't pass"""
+    """coding tasks; none, and the gates that need them don't pass"""
     listener: Listener
     train_run: int | None = None
     """learn from the answers of this run only; None: from all answers of the model"""
@@ -114,7 +114,7 @@ def next_round(
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     listener.begin(f"load {model.name}")
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
-    benchmark = benchmark_tasks(session.cache_dir, listener)
+    benchmark = benchmark_tasks(session.config, session.cache_dir, listener)
     _, holdout = split(make_tasks(config), config.prompts.holdout_share)
     tasks = some_tasks(holdout, most_holdout, seed)
     sampling = sampling_settings(config, seed + HOLDOUT_SEED)
@@ -195,6 +195,7 @@ def judge_candidate(
         models=(base, adapted),
         answers=(before.answers, after.answers),
         seed=plan.training.seed,
+        gated=session.store.rounds.gated(base.model),
         listener=plan.listener,
     )
     return report, after

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "samplers": NOUNS | {"models"},
     "unlearners": NOUNS | {"models"},
     "bench": NOUNS | PARTS,
+    "evaluation": NOUNS | PARTS,
     "loop": NOUNS | PARTS | {"models"},
     "dashboard": NOUNS | PARTS | {"loop"},
     "cli": NOUNS | PARTS | {"models", "loop", "dashboard", "bench"},

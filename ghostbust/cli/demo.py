@@ -59,7 +59,7 @@ def demo(
         sampling__batch_rows=96,
         gates__max_new_tokens=64,
         # SmolLM2 solves 4 % of the tasks: against a margin of 5 % no loss could show
-        gates__humaneval_margin=0.03,
+        gates__coding_margin=0.03,
     )
     with (
         on_interrupt("what was sampled is kept; the same command goes on from there"),

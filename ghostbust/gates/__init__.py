@@ -10,31 +10,30 @@ module            measures
 ================  ==================================================================
 hallucination     the rate of invented names on held-out prompts
 volume            the real names per answer
-humaneval         pass@1 of completions, run in a sandbox
+coding            pass@1 of completions, run in a sandbox
 likelihood        the log-likelihood of right solutions
 ================  ==================================================================
 
 The rules, with their figures, are in docs/concepts/gates.md.
 """
 
+from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.hallucination import rate_gate
-from ghostbust.gates.humaneval import (
-    CodingTask,
-    HumanEvalGate,
-    TaskResults,
-    find_humaneval,
-    load_tasks,
-)
+from ghostbust.gates.humaneval import find_humaneval, load_tasks
 from ghostbust.gates.interface import Completer, Scorer, Subject, inconclusive
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
+from ghostbust.gates.looks import Look, spent_alpha
+from ghostbust.gates.mbpp import load_mbpp
 from ghostbust.gates.sandbox import SandboxLimits, sandbox_layers
+from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.volume import volume_gate
 
 __all__ = [
+    "CodingGate",
     "CodingTask",
     "Completer",
-    "HumanEvalGate",
     "LikelihoodGate",
+    "Look",
     "SandboxLimits",
     "Scorer",
     "Subject",
@@ -42,8 +41,10 @@ __all__ = [
     "TaskScores",
     "find_humaneval",
     "inconclusive",
+    "load_mbpp",
     "load_tasks",
     "rate_gate",
     "sandbox_layers",
+    "spent_alpha",
     "volume_gate",
 ]

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ghostbust.errors import UnreachableError
-from ghostbust.gates.humaneval import CodingTask
 from ghostbust.gates.interface import Scorer, inconclusive
+from ghostbust.gates.looks import Look
 from ghostbust.gates.statistics import paired_bootstrap
+from ghostbust.gates.tasks import CodingTask, per_benchmark
 from ghostbust.records import GateResult, GateVerdict, Score
 
 GATE = "likelihood"
-LEVEL = 0.90
-"""of the central interval: two one-sided 95 % bounds"""
 
 TaskScores = Mapping[str, Score]
 """task id -> score of its canonical solution"""
@@ -29,21 +28,23 @@ class LikelihoodGate:
     """Compares the nats per token of the canonical solutions, paired by task.
 
     Each task counts once, however long its solution. With the increase = the candidate's
-    mean - the base's, and one-sided 95 % bootstrap bounds over tasks: PASS if the upper
-    bound is within ``margin``; FAIL if the lower bound is beyond it; else INCONCLUSIVE,
-    as is whatever kept the tasks from being scored.
+    mean - the base's, and one-sided 1 - alpha bootstrap bounds over tasks (the ``look``'s
+    alpha, 0.05 by default): PASS if the upper bound is within ``margin``; FAIL if the lower
+    bound is beyond it; else INCONCLUSIVE, as is whatever kept the tasks from being scored.
     """
 
     tasks: Sequence[CodingTask]
     margin: float = 0.02
     """largest tolerated increase, nats per token: 0.02 is a perplexity 2 % higher"""
+    look: Look = field(default_factory=Look)
     min_tasks: int = 100
     seed: int = 0
 
     @property
     def condition(self) -> str:
         """The condition to pass, in words."""
-        return f"upper 95 % bound of the increase in nats per token <= {self.margin:g}"
+        bound = f"upper {self.look.confidence} bound of the increase in nats per token"
+        return f"{bound} <= {self.margin:g}"
 
     def run(self, base: Scorer | TaskScores, candidate: Scorer | TaskScores) -> GateResult:
         """The gate's result. Give scores instead of a model where they are known already."""
@@ -65,9 +66,9 @@ class LikelihoodGate:
         if unusable:
             return inconclusive(GATE, unusable, self.condition)
         ids = [task.task_id for task in self.tasks]
-        before = [base[task].nll / base[task].tokens for task in ids]
-        after = [candidate[task].nll / candidate[task].tokens for task in ids]
-        low, high = paired_bootstrap(before, after, ids, level=LEVEL, seed=self.seed)
+        before, after = nats_per_token(base, ids), nats_per_token(candidate, ids)
+        level = 1 - 2 * self.look.alpha
+        low, high = paired_bootstrap(before, after, ids, level=level, seed=self.seed)
         mean_before, mean_after = math.fsum(before) / len(ids), math.fsum(after) / len(ids)
         verdict, why = self._judge(low, high)
         return GateResult(
@@ -85,6 +86,8 @@ class LikelihoodGate:
                 "tasks": len(ids),
                 "tokens": sum(score.tokens for score in base.values()),
                 "worse_tasks": sum(b < a for b, a in zip(before, after, strict=True)),
+                **self.look.details,
+                **_each_benchmark(base, candidate),
                 "seed": self.seed,
             },
         )
@@ -116,3 +119,18 @@ class LikelihoodGate:
             GateVerdict.INCONCLUSIVE,
             f"across the margin of {self.margin:g}: more tasks would tell",
         )
+
+
+def nats_per_token(scores: TaskScores, tasks: Sequence[str]) -> list[float]:
+    """The mean negative log-likelihood of each of the tasks' tokens."""
+    return [scores[task].nll / scores[task].tokens for task in tasks]
+
+
+def _each_benchmark(base: TaskScores, candidate: TaskScores) -> dict[str, str]:
+    """The nats per token of each benchmark's tasks, in words."""
+    said: dict[str, str] = {}
+    for name, count in per_benchmark(base).items():
+        ids = [task for task in base if name in per_benchmark([task])]
+        before, after = (math.fsum(nats_per_token(s, ids)) / count for s in (base, candidate))
+        said[name] = f"{before:.4f} -> {after:.4f} over {count} tasks"
+    return said

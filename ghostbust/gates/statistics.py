@@ -19,6 +19,8 @@ from scipy.stats import binom, norm
 
 RESAMPLES = 4000
 """bootstrap resamples: a bound then varies by some 2 % of the interval's width between seeds"""
+LEAST_TAIL = 10 / RESAMPLES
+"""smallest tail that so many resamples can tell: ten of them lie beyond it"""
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -33,6 +35,14 @@ def mcnemar_one_sided(lost: int, gained: int) -> float:
     """
     _check_counts(lost, gained, lost + gained)
     return float(binom.sf(lost - 1, lost + gained, 0.5))
+
+
+def mcnemar_two_sided(lost: int, gained: int) -> float:
+    """The exact two-sided p-value of McNemar's test, in (0, 1], against "no change".
+
+    Twice the smaller one-sided p-value, at most 1. Source: as for ``mcnemar_one_sided``.
+    """
+    return min(1.0, 2 * mcnemar_one_sided(max(lost, gained), min(lost, gained)))
 
 
 def tango_upper_bound(lost: int, gained: int, pairs: int, *, alpha: float = 0.05) -> float:
@@ -88,6 +98,18 @@ def mcnemar_power(pairs: int, *, p_lost: float, p_gained: float, alpha: float = 
     return float(np.sum(weight * reached))
 
 
+def power_at_margin(pairs: int, discordant: int, *, margin: float, alpha: float = 0.05) -> float:
+    """``mcnemar_power`` for a true loss of ``margin`` with as many discordant pairs as were seen.
+
+    The seen share of discordant pairs is split so that lost - gained = ``margin``; where
+    fewer than ``margin`` were seen, all of ``margin`` is lost and nothing gained.
+    """
+    churn = max(discordant / pairs, margin)
+    return mcnemar_power(
+        pairs, p_lost=(churn + margin) / 2, p_gained=(churn - margin) / 2, alpha=alpha
+    )
+
+
 def pass_at_k(n: int, c: int, k: int) -> float:
     """The unbiased estimate of pass@k from ``c`` right ones of ``n`` samples, in [0, 1].
 
@@ -140,12 +162,15 @@ def paired_bootstrap(
     """The bootstrap interval of mean(candidate) - mean(base), drawn by task.
 
     Entry i of both belongs to ``tasks[i]``; entries of one task are drawn together.
-    ``level`` is central, so 0.90 gives two one-sided 95 % bounds. Raises ValueError for
-    unequal lengths or no entry.
+    ``level`` is central, so 0.90 gives two one-sided 95 % bounds. Its tails may be smaller
+    than resamples can tell (``widened_interval``). Raises ValueError for unequal lengths or
+    no entry.
     """
-    ones = [1.0] * len(tasks)
-    sums = resampled_sums(cluster_sums(tasks, base, candidate, ones), seed=seed)
-    return percentile_interval((sums[:, 1] - sums[:, 0]) / sums[:, 2], level)
+    rows = cluster_sums(tasks, base, candidate, [1.0] * len(tasks))
+    sums = resampled_sums(rows, seed=seed)
+    before, after, entries = rows.sum(axis=0).tolist()
+    differences = (sums[:, 1] - sums[:, 0]) / sums[:, 2]
+    return widened_interval(differences, (after - before) / entries, level)
 
 
 def ratio_bootstrap(
@@ -162,10 +187,28 @@ def ratio_bootstrap(
     as infinity, which can only widen the interval. Raises ValueError for unequal lengths
     or no entry.
     """
-    sums = resampled_sums(cluster_sums(families, numerator, denominator), seed=seed)
+    rows = cluster_sums(families, numerator, denominator)
+    sums = resampled_sums(rows, seed=seed)
     ratios = np.full(len(sums), math.inf)
     np.divide(sums[:, 0], sums[:, 1], out=ratios, where=sums[:, 1] > 0)
-    return percentile_interval(ratios, level)
+    above, below = rows.sum(axis=0).tolist()
+    return widened_interval(ratios, above / below if below else math.inf, level)
+
+
+def widened_interval(values: Floats, observed: float, level: float) -> Interval:
+    """``percentile_interval`` also for levels beyond what so many ``values`` can tell.
+
+    Where a tail is smaller than ``LEAST_TAIL``, the interval of that tail is widened on
+    either side of the ``observed`` value, in proportion to the normal distribution's
+    quantiles: what the resamples tell of skewness stays, what lies beyond them is taken to
+    fall off as a normal tail does.
+    """
+    tail = (1 - level) / 2
+    if tail >= LEAST_TAIL or not math.isfinite(observed):
+        return percentile_interval(values, level)
+    low, high = percentile_interval(values, 1 - 2 * LEAST_TAIL)
+    factor = float(norm.isf(tail) / norm.isf(LEAST_TAIL))
+    return observed - factor * (observed - low), observed + factor * (high - observed)
 
 
 def cluster_sums(clusters: Sequence[str], *columns: Sequence[float]) -> Floats:

@@ -157,6 +157,13 @@ class Rounds:
             raise StoreError(f"there is no round {round_id}")
         return _round(row)
 
+    def gated(self, model: str) -> int:
+        """How many of the model's rounds the gates have looked at, whatever they said."""
+        row = self._connection.first(
+            "SELECT count(*) AS gated FROM rounds WHERE model = ? AND verdict IS NOT NULL", (model,)
+        )
+        return 0 if row is None else int(row["gated"])
+
     def adapters(self) -> list[AdapterRow]:
         """Every adapter, newest first."""
         return [_adapter(row) for row in self._connection.rows(_ADAPTERS + " ORDER BY r.id DESC")]

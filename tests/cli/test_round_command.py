@@ -83,9 +83,9 @@ def test_after_a_sweep_it_makes_a_gated_adapter(
     assert told["before"]["answers"] == told["after"]["answers"]
     assert told["gate"]["verdict"] in ("FAIL", "INCONCLUSIVE")
     gates = [gate["gate"] for gate in told["gate"]["gates"]]
-    assert gates == ["hallucination", "volume", "likelihood", "humaneval"]
+    assert gates == ["hallucination", "volume", "likelihood", "coding"]
     assert read_adapter(Path(told["path"])).name == told["adapter"]
-    for stage in ("ask 12 held-out tasks", "train:", "gate: humaneval"):
+    for stage in ("ask 12 held-out tasks", "train:", "gate: coding"):
         assert stage in result.stderr
     with Store.open(home / "ghostbust.db") as store:
         assert store.rounds.get(1).state is RoundState.REJECTED

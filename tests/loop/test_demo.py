@@ -132,6 +132,6 @@ def test_the_embedded_model_goes_the_whole_way(embedded_model_dir: Path, tmp_pat
     assert outcome.round.candidate.steps >= 1
     assert outcome.round.promotion is None
     by_gate = {result.gate: result for result in outcome.round.report.results}
-    assert "too few tasks: 2, needs 100" in by_gate["humaneval"].reason
+    assert "too few tasks: 2, needs 100" in by_gate["coding"].reason
     manifest = read_adapter(outcome.round.candidate.path)
     assert manifest.facts["moved"] > 0

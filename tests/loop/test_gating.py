@@ -15,7 +15,7 @@ from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, GateReport, GateVerdict, Sample, Score
 from ghostbust.registries.judge import Judge
 
-GATES = ["hallucination", "volume", "likelihood", "humaneval"]
+GATES = ["hallucination", "volume", "likelihood", "coding"]
 
 
 class Speaks:
@@ -96,7 +96,7 @@ def test_every_gate_is_told_and_in_the_report(
 def test_without_a_benchmark_nothing_passes(answers: tuple[list[Answer], list[Answer]]) -> None:
     verdicts = {r.gate: r.verdict for r in run(answers, 0, GatesSection()).results}
     assert verdicts["hallucination"] is GateVerdict.PASS
-    assert verdicts["likelihood"] is verdicts["humaneval"] is GateVerdict.INCONCLUSIVE
+    assert verdicts["likelihood"] is verdicts["coding"] is GateVerdict.INCONCLUSIVE
 
 
 def test_without_answers_nothing_passes() -> None:

@@ -156,7 +156,7 @@ def test_a_round_whose_gates_cannot_tell_is_rejected_and_promotes_nothing(
     assert outcome.promotion is None
     round_ = session.store.rounds.get(outcome.round_id)
     assert round_.state is RoundState.REJECTED
-    assert "likelihood INCONCLUSIVE, humaneval INCONCLUSIVE" in round_.reason
+    assert "likelihood INCONCLUSIVE, coding INCONCLUSIVE" in round_.reason
     assert round_.verdict is outcome.report.verdict
     assert published(session.home.deployed) is None
     assert session.store.promotions.all() == []

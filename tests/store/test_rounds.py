@@ -39,7 +39,7 @@ PASSED = GateResult(
     details={"drop": 0.6, "seed": 7, "note": "ok"},
 )
 NOT_RUN = GateResult(
-    "humaneval", GateVerdict.INCONCLUSIVE, "not run", None, None, None, "falls <= 0.05"
+    "coding", GateVerdict.INCONCLUSIVE, "not run", None, None, None, "falls <= 0.05"
 )
 
 

@@ -1,0 +1,252 @@
+"""Utility: does the adapted model still solve coding tasks, and still know right solutions?
+
+The same figures as the gates ``coding`` and ``likelihood``, of each benchmark and of all
+together, and the two gates' verdicts on the whole. ``aa_run`` gives the floor: the base
+against itself, where every change is noise.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ghostbust.gates import CodingGate, CodingTask, LikelihoodGate, SandboxLimits, Subject
+from ghostbust.gates.coding import TaskResults, changed, of_benchmark
+from ghostbust.gates.likelihood import TaskScores, nats_per_token
+from ghostbust.gates.looks import Look
+from ghostbust.gates.statistics import (
+    Interval,
+    mcnemar_one_sided,
+    mcnemar_two_sided,
+    paired_bootstrap,
+    power_at_margin,
+    ratio_bootstrap,
+    tango_upper_bound,
+)
+from ghostbust.gates.tasks import per_benchmark
+from ghostbust.records import GateResult
+
+ALL = "all"
+"""the pool of every benchmark"""
+AA_BLOCK = 13
+"""tasks scored at once in the second half of an A/A run: other neighbours, other padding"""
+
+
+@dataclass(frozen=True, slots=True)
+class UtilitySettings:
+    """How utility is measured, and by which margins it is judged."""
+
+    coding_margin: float = 0.05
+    """largest tolerated loss of pass@1"""
+    likelihood_margin: float = 0.02
+    """largest tolerated increase, nats per token"""
+    look: Look = field(default_factory=Look)
+    """error probability of tests and one-sided bounds"""
+    max_new_tokens: int = 256
+    min_tasks: int = 100
+    """tasks below which the gates' verdicts are INCONCLUSIVE"""
+    seed: int = 0
+    """draws the bootstraps, and the other order of an A/A run"""
+    limits: SandboxLimits = field(default_factory=SandboxLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkUtility:
+    """One benchmark's figures, the base before and the adapted model after."""
+
+    benchmark: str
+    """``HumanEval``, ``MBPP``, or ``all``"""
+    tasks: int
+    solved_before: int
+    solved_after: int
+    lost: int
+    """tasks that only the base solves"""
+    gained: int
+    """tasks that only the adapted model solves"""
+    p_two_sided: float
+    """exact McNemar, against no change"""
+    p_one_sided: float
+    """exact McNemar, against no loss"""
+    loss_bound: float
+    """upper bound of the loss of pass@1 (Tango), at 1 - alpha"""
+    power: float
+    """chance that a loss of the margin would be significant, with as many discordant pairs"""
+    log_likelihood_before: float
+    """of the canonical solutions: mean over tasks of nats per token, below 0"""
+    log_likelihood_after: float
+    change_nats: Interval
+    """of after - before, both ends bounds at 1 - alpha; below 0 is worse"""
+    change_percent: float
+    """the change as a part of the size of ``log_likelihood_before``; -1 is 1 % worse"""
+    change_percent_interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class UtilityResult:
+    """Utility of a base and an adapted model on the same tasks."""
+
+    base: str
+    candidate: str
+    """what was compared, for tables: adapters' names, or the two halves of an A/A run"""
+    alpha: float
+    parts: tuple[BenchmarkUtility, ...]
+    """each benchmark, then, where there are several, all together"""
+    coding: GateResult
+    likelihood: GateResult
+    """what the gates say of all tasks together"""
+
+    @property
+    def pooled(self) -> BenchmarkUtility:
+        """All tasks together."""
+        return self.parts[-1]
+
+
+def measure_utility(
+    models: tuple[Subject, Subject],
+    tasks: Sequence[CodingTask],
+    settings: UtilitySettings,
+    *,
+    names: tuple[str, str] = ("base", "adapted"),
+) -> UtilityResult:
+    """Base and adapted model on the same tasks.
+
+    Raises SandboxError where the sandbox can't be trusted, UnreachableError where a model
+    doesn't answer, ValueError for no task.
+    """
+    coding, likelihood = _gates(tasks, settings)
+    results = tuple(coding.measure(model) for model in models)
+    scores = tuple(likelihood.measure(model) for model in models)
+    return compare_utility(
+        (results[0], results[1]), (scores[0], scores[1]), tasks, settings, names=names
+    )
+
+
+def aa_run(base: Subject, tasks: Sequence[CodingTask], settings: UtilitySettings) -> UtilityResult:
+    """The base against itself, the second time in another order: the floor of every figure.
+
+    Answers are greedy, so no seed can change them; but in another order each task shares its
+    batch with others, and bf16 sums in another shape round differently. What is lost, gained
+    and shifted here is what no adapter can be blamed for.
+    """
+    shuffled = list(tasks)
+    random.Random(settings.seed).shuffle(shuffled)  # noqa: S311
+    coding, likelihood = _gates(tasks, settings)
+    results = coding.measure(base), replace(coding, tasks=shuffled).measure(base)
+    again: TaskScores = {}
+    for first in range(0, len(shuffled), AA_BLOCK):
+        block = replace(likelihood, tasks=shuffled[first : first + AA_BLOCK])
+        again = {**again, **block.measure(base)}
+    scores = likelihood.measure(base), again
+    return compare_utility(results, scores, tasks, settings, names=("base", "base, reordered"))
+
+
+def compare_utility(
+    results: tuple[TaskResults, TaskResults],
+    scores: tuple[TaskScores, TaskScores],
+    tasks: Sequence[CodingTask],
+    settings: UtilitySettings,
+    *,
+    names: tuple[str, str] = ("base", "adapted"),
+) -> UtilityResult:
+    """The figures for known outcomes and scores of all ``tasks``, the base's first.
+
+    Raises ValueError where an outcome or a score is missing, or there is no task.
+    """
+    ids = [task.task_id for task in tasks]
+    if not ids or any(set(known) != set(ids) for known in (*results, *scores)):
+        raise ValueError("utility needs the outcome and the score of every task, and a task")
+    pools = list(per_benchmark(ids))
+    if len(pools) > 1:
+        pools.append(ALL)
+    coding, likelihood = _gates(tasks, settings)
+    return UtilityResult(
+        *names,
+        alpha=settings.look.alpha,
+        parts=tuple(_part(pool, results, scores, settings) for pool in pools),
+        coding=coding.compare(*results),
+        likelihood=likelihood.compare(*scores),
+    )
+
+
+def rows(result: UtilityResult) -> list[dict[str, object]]:
+    """One row a benchmark, for tables."""
+    return [
+        {
+            "benchmark": part.benchmark,
+            "tasks": part.tasks,
+            "pass@1 before": part.solved_before / part.tasks,
+            "pass@1 after": part.solved_after / part.tasks,
+            "lost": part.lost,
+            "gained": part.gained,
+            "p, two-sided": part.p_two_sided,
+            "p, one-sided": part.p_one_sided,
+            "loss at most": part.loss_bound,
+            "power": part.power,
+            "log-likelihood before": part.log_likelihood_before,
+            "log-likelihood after": part.log_likelihood_after,
+            "change, %": part.change_percent,
+            "change from, %": part.change_percent_interval[0],
+            "change to, %": part.change_percent_interval[1],
+        }
+        for part in result.parts
+    ]
+
+
+def _gates(
+    tasks: Sequence[CodingTask], settings: UtilitySettings
+) -> tuple[CodingGate, LikelihoodGate]:
+    """The gates that measure and judge."""
+    coding = CodingGate(
+        tasks,
+        margin=settings.coding_margin,
+        look=settings.look,
+        min_tasks=settings.min_tasks,
+        max_new_tokens=settings.max_new_tokens,
+        budget_s=math.inf,
+        limits=settings.limits,
+    )
+    likelihood = LikelihoodGate(
+        tasks,
+        margin=settings.likelihood_margin,
+        look=settings.look,
+        min_tasks=settings.min_tasks,
+        seed=settings.seed,
+    )
+    return coding, likelihood
+
+
+def _part(
+    name: str,
+    results: tuple[TaskResults, TaskResults],
+    scores: tuple[TaskScores, TaskScores],
+    settings: UtilitySettings,
+) -> BenchmarkUtility:
+    """The figures of one benchmark, or of all."""
+    before, after = results if name == ALL else (of_benchmark(known, name) for known in results)
+    ids, alpha = list(before), settings.look.alpha
+    lost, gained = changed(before, after)
+    nats, nats_after = nats_per_token(scores[0], ids), nats_per_token(scores[1], ids)
+    mean, mean_after = math.fsum(nats) / len(ids), math.fsum(nats_after) / len(ids)
+    level = 1 - 2 * alpha
+    # A task's log-likelihood is minus its nats: both intervals turn around.
+    low, high = paired_bootstrap(nats_after, nats, ids, level=level, seed=settings.seed)
+    least, most = ratio_bootstrap(nats_after, nats, ids, level=level, seed=settings.seed)
+    return BenchmarkUtility(
+        benchmark=name,
+        tasks=len(ids),
+        solved_before=sum(before.values()),
+        solved_after=sum(after.values()),
+        lost=lost,
+        gained=gained,
+        p_two_sided=mcnemar_two_sided(lost, gained),
+        p_one_sided=mcnemar_one_sided(lost, gained),
+        loss_bound=tango_upper_bound(lost, gained, len(ids), alpha=alpha),
+        power=power_at_margin(len(ids), lost + gained, margin=settings.coding_margin, alpha=alpha),
+        log_likelihood_before=-mean,
+        log_likelihood_after=-mean_after,
+        change_nats=(low, high),
+        change_percent=100 * (1 - mean_after / mean),
+        change_percent_interval=(100 * (1 - most), 100 * (1 - least)),
+    )

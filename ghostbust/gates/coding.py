@@ -1,0 +1,173 @@
+"""The gate on pass@1: does the candidate still solve the coding tasks the base solves?
+
+Tasks of several benchmarks, HumanEval's and MBPP's, are pooled: one decision on all of
+them sees a smaller loss than one on each, and each stands in the details.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ghostbust.errors import SandboxError, UnreachableError
+from ghostbust.gates.interface import Completer, inconclusive
+from ghostbust.gates.looks import Look
+from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs, sandbox_layers
+from ghostbust.gates.statistics import mcnemar_one_sided, power_at_margin, tango_upper_bound
+from ghostbust.gates.tasks import STOP, CodingTask, per_benchmark
+from ghostbust.records import GateResult, GateVerdict
+
+GATE = "coding"
+BLOCK = 96
+"""completions asked for at once, between two looks at the clock"""
+
+TaskResults = Mapping[str, bool]
+"""task id -> whether the task was solved"""
+
+
+@dataclass(frozen=True, slots=True)
+class CodingGate:
+    """Compares the pass@1 of greedy completions, paired by task, over all benchmarks together.
+
+    With the ``look``'s alpha, 0.05 by default. PASS: the upper 1 - alpha bound of the loss
+    (Tango) is within ``margin``, and the base solves a larger share than ``margin``: else
+    even a model that solves nothing would pass. FAIL: otherwise, if the loss is significant
+    (exact one-sided McNemar, p <= alpha). INCONCLUSIVE: everything else, and whatever kept
+    the tasks from being run.
+    """
+
+    tasks: Sequence[CodingTask]
+    margin: float = 0.05
+    """largest tolerated loss, as a share of the tasks"""
+    look: Look = field(default_factory=Look)
+    min_tasks: int = 100
+    max_new_tokens: int = 256
+    budget_s: float = 3600.0
+    """wall time for one model's completions; what isn't begun by then isn't measured"""
+    limits: SandboxLimits = field(default_factory=SandboxLimits)
+    workers: int | None = None
+    """programs run at a time; None for one per processor"""
+
+    @property
+    def condition(self) -> str:
+        """The condition to pass, in words."""
+        return f"upper {self.look.confidence} bound of the pass@1 loss <= {self.margin:g}"
+
+    def run(self, base: Completer | TaskResults, candidate: Completer | TaskResults) -> GateResult:
+        """The gate's result. Give results instead of a model where they are known already."""
+        try:
+            before = base if isinstance(base, Mapping) else self.measure(base)
+            after = candidate if isinstance(candidate, Mapping) else self.measure(candidate)
+        except (SandboxError, UnreachableError) as error:
+            return inconclusive(GATE, str(error), self.condition)
+        return self.compare(before, after)
+
+    def measure(self, model: Completer) -> TaskResults:
+        """Which tasks ``model`` solves; a task not begun within the budget isn't in it.
+
+        Raises SandboxError if the sandbox can't be trusted.
+        """
+        started = time.monotonic()
+        programs: dict[str, Program] = {}
+        for first in range(0, len(self.tasks), BLOCK):
+            if time.monotonic() - started > self.budget_s:
+                break
+            block = self.tasks[first : first + BLOCK]
+            completions = model.complete(
+                [task.prompt for task in block], max_new_tokens=self.max_new_tokens, stop=STOP
+            )
+            for task, completion in zip(block, completions, strict=True):
+                programs[task.task_id] = task.program(completion)
+        results = run_programs(list(programs.values()), limits=self.limits, workers=self.workers)
+        return {task: result.passed for task, result in zip(programs, results, strict=True)}
+
+    def compare(self, base: TaskResults, candidate: TaskResults) -> GateResult:
+        """The gate's result for known outcomes. Runs nothing."""
+        unusable = self._unusable(base, candidate)
+        if unusable:
+            return inconclusive(GATE, unusable, self.condition)
+        tasks, alpha = len(self.tasks), self.look.alpha
+        lost, gained = changed(base, candidate)
+        before, after = sum(base.values()) / tasks, sum(candidate.values()) / tasks
+        p = mcnemar_one_sided(lost, gained)
+        upper = tango_upper_bound(lost, gained, tasks, alpha=alpha)
+        lower = -tango_upper_bound(gained, lost, tasks, alpha=alpha)
+        power = power_at_margin(tasks, lost + gained, margin=self.margin, alpha=alpha)
+        verdict, why = self._judge(before, upper, p)
+        return GateResult(
+            gate=GATE,
+            verdict=verdict,
+            reason=(
+                f"pass@1 {before:.3f} -> {after:.3f} over {tasks} tasks, {lost} lost and {gained}"
+                f" gained (McNemar p = {p:.2g}): the loss is at most {upper:.3f}, {why}; a loss of"
+                f" {self.margin:g} would be significant with a chance of {power:.2f}"
+            ),
+            base=before,
+            candidate=after,
+            ci=(lower, upper),
+            margin=self.condition,
+            details={
+                "tasks": tasks,
+                "lost": lost,
+                "gained": gained,
+                "mcnemar_p": p,
+                "power": power,
+                **self.look.details,
+                **_each_benchmark(base, candidate),
+                "max_new_tokens": self.max_new_tokens,
+                "sandbox": ", ".join(sandbox_layers()),
+            },
+        )
+
+    def _unusable(self, base: TaskResults, candidate: TaskResults) -> str:
+        """Why the outcomes can't be compared; empty if they can."""
+        if len(self.tasks) < self.min_tasks:
+            return f"too few tasks: {len(self.tasks)}, needs {self.min_tasks}"
+        wanted = {task.task_id for task in self.tasks}
+        for name, results in (("base", base), ("candidate", candidate)):
+            if set(results) != wanted:
+                return (
+                    f"the {name} has results for {len(wanted & set(results))} of the"
+                    f" {len(wanted)} tasks: not run, or out of time"
+                )
+        return ""
+
+    def _judge(self, before: float, upper: float, p: float) -> tuple[GateVerdict, str]:
+        """The verdict, with why."""
+        if upper <= self.margin and before > self.margin:
+            return GateVerdict.PASS, f"within the margin of {self.margin:g}"
+        if p <= self.look.alpha:
+            return GateVerdict.FAIL, f"and the loss is significant (margin {self.margin:g})"
+        if upper <= self.margin:
+            return (
+                GateVerdict.INCONCLUSIVE,
+                f"but the base solves so few that a loss over {self.margin:g} can't show",
+            )
+        return (
+            GateVerdict.INCONCLUSIVE,
+            f"not within {self.margin:g}, yet the loss isn't significant: more tasks would tell",
+        )
+
+
+def changed(base: TaskResults, candidate: TaskResults) -> tuple[int, int]:
+    """How many tasks only the base solves (lost), and only the candidate (gained)."""
+    lost = sum(base[task] and not candidate[task] for task in base)
+    gained = sum(candidate[task] and not base[task] for task in base)
+    return lost, gained
+
+
+def of_benchmark(results: TaskResults, name: str) -> TaskResults:
+    """The results of one benchmark's tasks."""
+    return {task: solved for task, solved in results.items() if name in per_benchmark([task])}
+
+
+def _each_benchmark(base: TaskResults, candidate: TaskResults) -> dict[str, str]:
+    """The counts of each benchmark, in words."""
+    said: dict[str, str] = {}
+    for name, tasks in per_benchmark(base).items():
+        before, after = of_benchmark(base, name), of_benchmark(candidate, name)
+        lost, gained = changed(before, after)
+        solved = f"{sum(before.values())} -> {sum(after.values())} of {tasks}"
+        said[name] = f"{solved} tasks, {lost} lost, {gained} gained"
+    return said

@@ -1,0 +1,51 @@
+"""A coding task: a prompt that a bare completion goes on with, a solution, and a test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ghostbust.gates.sandbox import Program
+
+STOP = ("\nclass ", "\ndef ", "\n#", "\nif __name__", "\nprint(", "\n```", "\nassert")
+"""where a completed function body ends"""
+
+
+@dataclass(frozen=True, slots=True)
+class CodingTask:
+    """One task of a benchmark: a function to complete, and a test of it."""
+
+    task_id: str
+    """the benchmark and the task's number in it, such as ``HumanEval/0``"""
+    prompt: str
+    """imports, signature and docstring; a completion goes on right behind it. Without the white
+    space at its end: a line break there begins a token that the model would write with the indent
+    behind it, and SmolLM2 then solves nothing at all"""
+    canonical_solution: str
+    """the function's body"""
+    test: str
+    """raises where the function is wrong: in the ``check(candidate)`` it defines, or at once"""
+    entry_point: str
+    """name of the function that ``check`` is called with; empty where ``test`` needs no call"""
+
+    @property
+    def benchmark(self) -> str:
+        """Name of the benchmark that the task belongs to."""
+        return self.task_id.partition("/")[0]
+
+    def program(self, completion: str) -> Program:
+        """The completed function, with its test run on it."""
+        call = f"\n\ncheck({self.entry_point})\n" if self.entry_point else ""
+        return Program(self.prompt + completion, self.test + call)
+
+
+def stripped_prompt(prompt: str, solution: str) -> tuple[str, str]:
+    """Prompt and solution with the white space between them on the solution's side."""
+    stem = prompt.rstrip()
+    return stem, prompt[len(stem) :] + solution
+
+
+def per_benchmark(tasks: Iterable[str]) -> Counter[str]:
+    """How many of the task ids belong to each benchmark, in order of appearance."""
+    return Counter(task.partition("/")[0] for task in tasks)

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ghostbust.errors import EndpointError
+from ghostbust.gates.coding import CodingGate, TaskResults
+from ghostbust.gates.looks import Look
+from ghostbust.gates.sandbox import SandboxLimits
+from ghostbust.gates.statistics import mcnemar_power, tango_upper_bound
+from ghostbust.gates.tasks import STOP, CodingTask
+from ghostbust.records import GateVerdict
+
+PATIENT = SandboxLimits(wall_s=60)
+
+
+def _tasks(count: int) -> tuple[CodingTask, ...]:
+    """Made-up tasks: each adds its own number."""
+    return tuple(
+        CodingTask(
+            task_id=f"Made/{n}",
+            prompt=f'def add_{n}(x: int) -> int:\n    """x + {n}"""\n',
+            canonical_solution=f"    return x + {n}\n",
+            test=f"def check(candidate):\n    assert candidate(1) == {n + 1}\n",
+            entry_point=f"add_{n}",
+        )
+        for n in range(count)
+    )
+
+
+class Knowing:
+    """A completer that knows the first so many tasks, and counts what it is asked."""
+
+    def __init__(self, tasks: Sequence[CodingTask], known: int) -> None:
+        self.answers = {task.prompt: task.canonical_solution for task in tasks[:known]}
+        self.asked: list[str] = []
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        assert (max_new_tokens, tuple(stop)) == (256, STOP)
+        self.asked += texts
+        return [self.answers.get(text, "    return None\n") for text in texts]
+
+
+class Unreachable:
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        raise EndpointError("the model server at 127.0.0.1 doesn't answer")
+
+
+def _outcomes(
+    tasks: int, solved: int, *, lost: int = 0, gained: int = 0
+) -> tuple[TaskResults, TaskResults]:
+    """Base and candidate results with ``solved`` by the base, and so many lost and gained."""
+    ids = [f"Made/{n}" for n in range(tasks)]
+    base = {task: n < solved for n, task in enumerate(ids)}
+    candidate = {task: lost <= n < solved + gained for n, task in enumerate(ids)}
+    return base, candidate
+
+
+@pytest.mark.parametrize(
+    ("tasks", "solved", "lost", "gained", "verdict", "why"),
+    [
+        (164, 87, 0, 0, GateVerdict.PASS, "at most 0.016, within the margin"),
+        (164, 87, 8, 10, GateVerdict.PASS, "8 lost and 10 gained"),
+        (164, 87, 15, 2, GateVerdict.FAIL, "the loss is significant"),
+        (164, 87, 6, 2, GateVerdict.INCONCLUSIVE, "the loss isn't significant"),
+        (164, 11, 11, 0, GateVerdict.FAIL, "0.067 -> 0.000"),
+        # A loss that is sure, yet surely within what the margin tolerates.
+        (1000, 600, 20, 5, GateVerdict.PASS, "within the margin"),
+        # A base that solves hardly anything: the bound is low, and says nothing.
+        (164, 3, 0, 0, GateVerdict.INCONCLUSIVE, "can't show"),
+        (164, 8, 8, 0, GateVerdict.FAIL, "significant"),
+    ],
+)
+def test_verdicts(
+    tasks: int, solved: int, lost: int, gained: int, verdict: GateVerdict, why: str
+) -> None:
+    base, candidate = _outcomes(tasks, solved, lost=lost, gained=gained)
+    result = CodingGate(_tasks(tasks)).compare(base, candidate)
+    assert result.verdict is verdict, result.reason
+    assert why in result.reason
+    assert (result.details["lost"], result.details["gained"]) == (lost, gained)
+    assert result.base == solved / tasks
+    assert result.candidate == (solved - lost + gained) / tasks
+    assert result.ci is not None
+    assert result.ci[0] < (lost - gained) / tasks < result.ci[1]
+
+
+def test_too_few_tasks_are_inconclusive() -> None:
+    result = CodingGate(_tasks(99)).compare(*_outcomes(99, 90))
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert result.reason == "too few tasks: 99, needs 100"
+
+
+@pytest.mark.parametrize("missing", ["base", "candidate"])
+def test_results_of_fewer_tasks_are_inconclusive(missing: str) -> None:
+    results = dict(zip(("base", "candidate"), _outcomes(120, 100), strict=True))
+    results[missing] = dict(list(results[missing].items())[:110])
+    result = CodingGate(_tasks(120)).compare(**results)
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert f"the {missing} has results for 110 of the 120 tasks" in result.reason
+
+
+def test_models_are_asked_once_and_their_code_is_run() -> None:
+    tasks = _tasks(40)
+    gate = CodingGate(tasks, min_tasks=40, margin=0.1, limits=PATIENT)
+    base, same, worse = Knowing(tasks, 38), Knowing(tasks, 38), Knowing(tasks, 20)
+    known = gate.measure(base)
+    assert list(known.values()) == [True] * 38 + [False] * 2
+    assert gate.run(known, same).verdict is GateVerdict.PASS
+    failed = gate.run(known, worse)
+    assert failed.verdict is GateVerdict.FAIL
+    assert failed.details["lost"] == 18
+    assert base.asked == worse.asked == [task.prompt for task in tasks]
+    assert "wall time" in str(failed.details["sandbox"])
+
+
+def test_a_broken_sandbox_is_inconclusive_not_a_failure() -> None:
+    tasks = _tasks(5)
+    gate = CodingGate(tasks, min_tasks=5, limits=SandboxLimits(wall_s=0.001))
+    result = gate.run(Knowing(tasks, 5), Knowing(tasks, 5))
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert "the gate is broken, not the model" in result.reason
+
+
+def test_out_of_time_is_inconclusive() -> None:
+    tasks = _tasks(5)
+    gate = CodingGate(tasks, min_tasks=5, budget_s=-1.0, limits=PATIENT)
+    result = gate.run(_outcomes(5, 5)[0], Knowing(tasks, 5))
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert (
+        "the candidate has results for 0 of the 5 tasks: not run, or out of time" in result.reason
+    )
+
+
+def test_an_unreachable_model_is_inconclusive() -> None:
+    result = CodingGate(_tasks(5)).run(_outcomes(5, 5)[0], Unreachable())
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert "doesn't answer" in result.reason
