@@ -4,14 +4,15 @@ Source: Austin et al. (2021), arXiv 2108.07732; 974 short tasks, of which 427 ar
 "sanitized" half. Both files are read: ``mbpp.jsonl``, one task a line with ``text``, and
 ``sanitized-mbpp.json``, one list with ``prompt`` and ``test_imports``.
 
-The protocol. A task is the head of a function, its docstring the task's text and its first
-assertion; the model goes on with the body, greedily, and all assertions are run on what it
-wrote::
+The protocol. A task is the head of a function, its docstring the task's text and the first
+of its assertions as an example; the model goes on with the body, greedily, and all
+assertions are run on what it wrote::
 
     def add_all(numbers):
         \"\"\"Write a function to add up all numbers of a list.
 
-        assert add_all([1, 2, 3]) == 6
+        >>> add_all([1, 2, 3])
+        6
         \"\"\"
 
 Name and parameters are the canonical solution's, and what it has beside that function
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 import ast
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -84,7 +86,8 @@ def mbpp_task(task_id: str, text: str, code: str, tests: list[str], setup: str) 
     function.body = [shown, *body]
     whole = ast.unparse(module)
     # No check() around the assertions: four of the functions are called check themselves.
-    return CodingTask(task_id, prompt, whole[len(prompt) :], "\n".join([setup, *tests]), "")
+    test = "\n".join(part for part in (setup, *tests) if part)
+    return CodingTask(task_id, prompt, whole[len(prompt) :], test, "")
 
 
 def _rows(text: str) -> list[object]:
@@ -102,13 +105,17 @@ def _read_row(row: object, place: str) -> CodingTask:
         raise UsageError(f"{place}: should be an object with text, code and test_list")
     text, code = row.get("text", row.get("prompt")), row.get("code")
     tests = row.get("test_list")
-    setup = [row.get("test_setup_code", ""), *row.get("test_imports", ())]
+    imports = row.get("test_imports", [])
+    setup = [row.get("test_setup_code", ""), *(imports if isinstance(imports, list) else [None])]
     if not isinstance(text, str) or not isinstance(code, str) or "task_id" not in row:
         raise UsageError(f"{place}: needs task_id, code, and text or prompt")
     if not isinstance(tests, list) or not tests or not all(map(_is_text, [*tests, *setup])):
         raise UsageError(f"{place}: needs a test_list of Python statements")
+    joined = "\n".join(part for part in setup if part)
     try:
-        return mbpp_task(f"{NAME}/{row['task_id']}", text, code, tests, "\n".join(setup))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes such as \d in strings that aren't raw
+            return mbpp_task(f"{NAME}/{row['task_id']}", text, code, tests, joined)
     except (SyntaxError, ValueError) as exc:
         raise UsageError(f"{place}: {exc}") from exc
 
@@ -133,7 +140,16 @@ def _has_docstring(function: ast.FunctionDef) -> bool:
     return len(function.body) > 1 and ast.get_docstring(function) is not None
 
 
-def _docstring(text: str, example: str) -> str:
-    """Text and example as the lines of a function's docstring."""
-    lines = [*text.strip().splitlines(), "", *example.strip().splitlines(), ""]
-    return f"\n{INDENT}".join(lines)
+def _docstring(text: str, assertion: str) -> str:
+    """The task's text and an example of it as the lines of a function's docstring."""
+    lines = [*text.strip().splitlines(), "", *_example(assertion), ""]
+    return "\n".join([lines[0], *((INDENT + line).rstrip() for line in lines[1:-1]), INDENT])
+
+
+def _example(assertion: str) -> list[str]:
+    """``assert call == value`` as a doctest has it; another assertion as it is."""
+    (statement, *_) = ast.parse(assertion).body
+    match statement:
+        case ast.Assert(test=ast.Compare(left=call, ops=[ast.Eq()], comparators=[value])):
+            return [f">>> {ast.unparse(call)}", ast.unparse(value)]
+    return ast.unparse(statement).splitlines()

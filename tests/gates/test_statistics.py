@@ -5,18 +5,23 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.stats import multinomial, norm
+from scipy.stats import binom, multinomial, norm
 
+from ghostbust.gates.looks import spent_alpha
 from ghostbust.gates.statistics import (
+    LEAST_TAIL,
     cluster_sums,
     mcnemar_one_sided,
     mcnemar_power,
+    mcnemar_two_sided,
     paired_bootstrap,
     pass_at_k,
     percentile_interval,
+    power_at_margin,
     ratio_bootstrap,
     resampled_sums,
     tango_upper_bound,
+    widened_interval,
 )
 
 Z95 = 1.6448536269514722
@@ -39,7 +44,13 @@ def test_mcnemar_matches_counting_by_hand(lost: int, gained: int, p: float) -> N
 def test_mcnemar_matches_a_published_two_sided_value() -> None:
     # Complete response before and after consolidation therapy, Cavo et al. (2012), as worked
     # through by Fagerland, Lydersen and Laake (2017), chapter 8: exact P = 0.052479.
-    assert 2 * mcnemar_one_sided(16, 6) == pytest.approx(0.052479, abs=5e-7)
+    assert mcnemar_two_sided(16, 6) == pytest.approx(0.052479, abs=5e-7)
+    assert mcnemar_two_sided(6, 16) == mcnemar_two_sided(16, 6)
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (3, 3), (2, 3)])
+def test_mcnemar_two_sided_is_at_most_one(lost: int, gained: int) -> None:
+    assert mcnemar_two_sided(lost, gained) == 1
 
 
 @pytest.mark.parametrize(
@@ -152,6 +163,47 @@ def test_the_bound_stays_within_the_margin_as_often_as_the_docs_say(
     assert within == pytest.approx(chance, abs=0.005)
 
 
+def test_power_at_the_margin_keeps_the_discordant_pairs_that_were_seen() -> None:
+    seen = power_at_margin(100, 20, margin=0.1)
+    assert seen == pytest.approx(mcnemar_power(100, p_lost=0.15, p_gained=0.05))
+    fewer = power_at_margin(100, 4, margin=0.1)
+    assert fewer == pytest.approx(mcnemar_power(100, p_lost=0.1, p_gained=0))
+    assert power_at_margin(100, 20, margin=0.1, alpha=0.001) < seen < fewer
+
+
+def _chance_of_pass(pairs: int, churn: float, *, alpha: float) -> float:
+    """The chance that the bound is within 0.05 if ``churn`` is lost and as much gained."""
+    chance, most = 0.0, -1
+    for gained in range(int(binom.isf(1e-7, pairs, churn)) + 2):
+        while tango_upper_bound(most + 1, gained, pairs, alpha=alpha) <= 0.05:
+            most += 1
+        lost_at_most = binom.cdf(most, pairs - gained, churn / (1 - churn))
+        chance += float(binom.pmf(gained, pairs, churn) * lost_at_most)
+    return chance
+
+
+@pytest.mark.parametrize(
+    ("pairs", "churn", "chances"),
+    [
+        (164, 0.01, (0.97, 0.92, 0.67, 0.24, 0.05, 0.00)),
+        (164, 0.03, (0.76, 0.68, 0.40, 0.13, 0.04, 0.00)),
+        (1138, 0.03, (1.00, 1.00, 1.00, 1.00, 1.00, 0.84)),
+        (1138, 0.05, (1.00, 1.00, 1.00, 0.98, 0.96, 0.45)),
+    ],
+)
+def test_looks_that_share_alpha_pass_as_often_as_the_docs_say(
+    pairs: int, churn: float, chances: tuple[float, ...]
+) -> None:
+    alphas = [0.05, *(spent_alpha(0.05, look) for look in (1, 2, 5, 10, 365))]
+    found = [_chance_of_pass(pairs, churn, alpha=alpha) for alpha in alphas]
+    assert found == pytest.approx(chances, abs=0.0051)
+
+
+def test_humaneval_alone_cannot_pass_from_the_fifth_look_on() -> None:
+    bounds = [tango_upper_bound(0, 0, 164, alpha=spent_alpha(0.05, look)) for look in (4, 5)]
+    assert bounds[0] <= 0.05 < bounds[1]
+
+
 @pytest.mark.parametrize(
     ("n", "c", "k", "expected"), [(5, 2, 2, 0.7), (10, 0, 1, 0.0), (4, 1, 1, 0.25), (4, 2, 3, 1.0)]
 )
@@ -242,3 +294,33 @@ def test_every_resample_draws_as_many_clusters_as_there_are() -> None:
 def test_percentile_interval_ends_on_values_that_occur() -> None:
     assert percentile_interval(np.arange(101.0), 0.5) == (25.0, 75.0)
     assert percentile_interval(np.array([0.0, 1.0, math.inf]), 0.5) == (0.0, math.inf)
+
+
+def test_beyond_the_resamples_an_interval_is_widened_like_a_normal_one() -> None:
+    rng = np.random.default_rng(9)
+    difference = rng.normal(0.1, 0.5, 400)
+    tasks = [str(number) for number in range(400)]
+    nothing = [0.0] * 400
+    for alpha in (LEAST_TAIL, 1e-3, 1e-5):
+        low, high = paired_bootstrap(
+            nothing, difference.tolist(), tasks, level=1 - 2 * alpha, seed=1
+        )
+        half = norm.isf(alpha) * difference.std() / math.sqrt(400)
+        assert low == pytest.approx(difference.mean() - half, abs=0.12 * half)
+        assert high == pytest.approx(difference.mean() + half, abs=0.12 * half)
+
+
+def test_the_widened_interval_goes_on_where_the_resamples_end() -> None:
+    values = np.random.default_rng(10).normal(size=4000)
+    at_the_end = widened_interval(values, 0.0, 1 - 2 * LEAST_TAIL)
+    assert at_the_end == percentile_interval(values, 1 - 2 * LEAST_TAIL)
+    beyond = widened_interval(values, 0.0, 1 - 1.98 * LEAST_TAIL)
+    assert beyond == pytest.approx(at_the_end, rel=0.01)
+    assert beyond[0] < at_the_end[0] < at_the_end[1] < beyond[1]
+
+
+def test_a_ratio_that_is_infinite_has_an_interval_all_the_same() -> None:
+    assert ratio_bootstrap([1, 1], [0, 0], ["a", "b"], level=1 - 1e-9, seed=0) == (
+        math.inf,
+        math.inf,
+    )
