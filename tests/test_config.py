@@ -77,6 +77,16 @@ def test_prompt_files_lie_beside_the_settings_file(
     assert load_config(file, home).prompts.files == (Path("c.jsonl"),)
 
 
+def test_mbpps_file_lies_beside_the_settings_file_or_on_the_hub(home: Home, file: Path) -> None:
+    for named, read in (
+        ("data/mbpp.jsonl", str(file.parent / "data" / "mbpp.jsonl")),
+        ("/data/mbpp.jsonl", "/data/mbpp.jsonl"),
+        ("hub:owner/name/mbpp.jsonl", "hub:owner/name/mbpp.jsonl"),
+    ):
+        file.write_text(f'[gates]\nmbpp = "{named}"')
+        assert load_config(file, home).gates.mbpp == read
+
+
 def test_settings_do_not_change(home: Home) -> None:
     config = load_config(None, home)
     with pytest.raises(ValidationError, match="frozen"):

@@ -134,12 +134,14 @@ def aa_run(base: Subject, tasks: Sequence[CodingTask], settings: UtilitySettings
     random.Random(settings.seed).shuffle(shuffled)  # noqa: S311
     coding, likelihood = _gates(tasks, settings)
     results = coding.measure(base), replace(coding, tasks=shuffled).measure(base)
+    scores = likelihood.measure(base)
     again: TaskScores = {}
     for first in range(0, len(shuffled), AA_BLOCK):
         block = replace(likelihood, tasks=shuffled[first : first + AA_BLOCK])
         again = {**again, **block.measure(base)}
-    scores = likelihood.measure(base), again
-    return compare_utility(results, scores, tasks, settings, names=("base", "base, reordered"))
+    return compare_utility(
+        results, (scores, again), tasks, settings, names=("base", "base, reordered")
+    )
 
 
 def compare_utility(

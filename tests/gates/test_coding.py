@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from ghostbust.errors import EndpointError
-from ghostbust.gates.coding import CodingGate, TaskResults
+from ghostbust.gates.coding import CodingGate
 from ghostbust.gates.looks import Look
 from ghostbust.gates.sandbox import SandboxLimits
 from ghostbust.gates.statistics import mcnemar_power, tango_upper_bound
@@ -53,7 +54,7 @@ class Unreachable:
 
 def _outcomes(
     tasks: int, solved: int, *, lost: int = 0, gained: int = 0
-) -> tuple[TaskResults, TaskResults]:
+) -> tuple[dict[str, bool], dict[str, bool]]:
     """Base and candidate results with ``solved`` by the base, and so many lost and gained."""
     ids = [f"Made/{n}" for n in range(tasks)]
     base = {task: n < solved for n, task in enumerate(ids)}
@@ -141,3 +142,54 @@ def test_an_unreachable_model_is_inconclusive() -> None:
     result = CodingGate(_tasks(5)).run(_outcomes(5, 5)[0], Unreachable())
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert "doesn't answer" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("look", "verdict", "why"),
+    [
+        (Look(), GateVerdict.PASS, "at most 0.048, within"),
+        (Look(0.05, 4), GateVerdict.PASS, "at most 0.048, within"),
+        (Look(0.05, 1, spends=True), GateVerdict.INCONCLUSIVE, "at most 0.054, not within"),
+    ],
+)
+def test_a_look_that_shares_alpha_asks_for_more(look: Look, verdict: GateVerdict, why: str) -> None:
+    result = CodingGate(_tasks(164), look=look).compare(*_outcomes(164, 87, lost=6, gained=4))
+    assert (result.verdict, why in result.reason) == (verdict, True), result.reason
+    assert result.margin == f"upper {look.confidence} bound of the pass@1 loss <= 0.05"
+    assert result.ci is not None
+    assert result.ci[1] == tango_upper_bound(6, 4, 164, alpha=look.alpha)
+    assert result.details["alpha"] == look.alpha
+    assert result.details["look"] == look.number
+
+
+def test_a_loss_that_was_significant_may_not_be_for_a_later_look() -> None:
+    outcomes = _outcomes(164, 87, lost=13, gained=2)
+    first, fifth = (
+        CodingGate(_tasks(164), look=Look(0.05, number, spends=True)).compare(*outcomes)
+        for number in (1, 5)
+    )
+    assert (first.verdict, fifth.verdict) == (GateVerdict.FAIL, GateVerdict.INCONCLUSIVE)
+    assert first.details["mcnemar_p"] == fifth.details["mcnemar_p"]
+
+
+def test_the_power_is_stated() -> None:
+    result = CodingGate(_tasks(164)).compare(*_outcomes(164, 87, lost=9, gained=5))
+    churn = 14 / 164
+    power = mcnemar_power(164, p_lost=churn / 2 + 0.025, p_gained=churn / 2 - 0.025)
+    assert result.details["power"] == pytest.approx(power)
+    assert f"a loss of 0.05 would be significant with a chance of {power:.2f}" in result.reason
+
+
+def test_benchmarks_are_pooled_and_stand_in_the_details() -> None:
+    base, candidate = _outcomes(120, 90, lost=5, gained=2)
+    more = {f"Other/{n}": n < 10 for n in range(60)}
+    fewer = more | {"Other/0": False, "Other/30": True}
+    tasks = [*_tasks(120), *(replace(_tasks(1)[0], task_id=name) for name in more)]
+    result = CodingGate(tasks).compare(base | more, candidate | fewer)
+    assert (result.details["tasks"], result.details["lost"], result.details["gained"]) == (
+        180,
+        6,
+        3,
+    )
+    assert result.details["Made"] == "90 -> 87 of 120 tasks, 5 lost, 2 gained"
+    assert result.details["Other"] == "10 -> 10 of 60 tasks, 1 lost, 1 gained"

@@ -62,6 +62,23 @@ def test_bounds_are_one_sided_95_percent() -> None:
     assert result.ci == pytest.approx((-half, half), rel=0.1)
 
 
+def test_a_look_that_shares_alpha_has_wider_bounds() -> None:
+    plain, shared = (
+        LikelihoodGate(TASKS, look=look).run(Even(0.5), Even(0.505, spread=0.08))
+        for look in (Look(), Look(0.05, 8, spends=True))
+    )
+    assert (plain.verdict, shared.verdict) == (GateVerdict.PASS, GateVerdict.INCONCLUSIVE)
+    half = 3.31 * 0.08 / math.sqrt(len(TASKS))  # 3.31: the normal quantile of 0.05·6 / (π²·8²)
+    assert shared.ci == pytest.approx((0.005 - half, 0.005 + half), rel=0.15)
+    assert shared.margin.startswith("upper 99.953 % bound")
+    assert shared.details["look"] == 8
+
+
+def test_each_benchmark_stands_in_the_details() -> None:
+    result = LikelihoodGate(TASKS).run(Even(0.5), Even(0.5125))
+    assert result.details["Made"] == "0.5000 -> 0.5125 over 120 tasks"
+
+
 def test_a_task_counts_once_however_long_it_is() -> None:
     gate = LikelihoodGate(TASKS[:100])
     base = {task.task_id: Score(1.0, 1) for task in gate.tasks}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
 from ghostbust.config import GatesSection
-from ghostbust.gates import CodingTask
-from ghostbust.loop.gating import run_gates
+from ghostbust.gates import CodingTask, Look
+from ghostbust.loop.gating import look_of, run_gates
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
@@ -71,6 +72,7 @@ def run(
     limits: GatesSection,
     models: tuple[Speaks, Speaks] | None = None,
     listener: Silence | None = None,
+    gated: int = 0,
 ) -> GateReport:
     return run_gates(
         limits,
@@ -79,6 +81,7 @@ def run(
         models=models or (Speaks(), Speaks()),
         answers=answers,
         seed=0,
+        gated=gated,
         listener=listener or Silence(),
     )
 
@@ -110,13 +113,20 @@ def test_the_settings_limits_are_the_gates_limits(
 ) -> None:
     base, candidate = Speaks(), Speaks(nll=10.3)
     limits = GatesSection(
-        min_drop=0.9, volume_low=0.5, volume_high=3, humaneval_tasks=3, likelihood_margin=0.04
+        min_drop=0.9,
+        volume_low=0.5,
+        volume_high=3,
+        coding_margin=0.03,
+        likelihood_margin=0.04,
+        alpha=0.1,
     )
-    report = run(answers, 5, limits, (base, candidate))
+    report = run(answers, 3, limits, (base, candidate))
     by_gate = {result.gate: result for result in report.results}
     assert "0.9" in by_gate["hallucination"].margin
     assert "[0.5, 3]" in by_gate["volume"].margin
-    assert "0.04" in by_gate["likelihood"].margin
+    assert by_gate["coding"].margin == "upper 90 % bound of the pass@1 loss <= 0.03"
+    assert "upper 90 % bound" in by_gate["likelihood"].margin
+    assert "<= 0.04" in by_gate["likelihood"].margin
     assert len(base.completed) == len(candidate.completed) == 3
 
 
@@ -128,3 +138,27 @@ def test_a_doubled_volume_fails_by_default_and_passes_where_it_may(
         for h in (1.25, 2.5)
     )
     assert (strict["volume"], wide["volume"]) == (GateVerdict.FAIL, GateVerdict.PASS)
+
+
+@pytest.mark.parametrize(
+    ("spend", "mbpp", "look"),
+    [
+        ("auto", None, Look(0.05, 3)),
+        ("auto", "mbpp.jsonl", Look(0.05, 3, spends=True)),
+        ("rounds", None, Look(0.05, 3, spends=True)),
+        ("none", "mbpp.jsonl", Look(0.05, 3)),
+    ],
+)
+def test_alpha_is_shared_where_it_is_asked_for_or_can_be(
+    spend: Literal["auto", "rounds", "none"], mbpp: str | None, look: Look
+) -> None:
+    assert look_of(GatesSection(spend=spend, mbpp=mbpp), 2) == look
+
+
+def test_the_look_reaches_both_gates_on_coding_tasks(
+    answers: tuple[list[Answer], list[Answer]],
+) -> None:
+    report = run(answers, 100, GatesSection(spend="rounds"), gated=4)
+    looks = {r.gate: (r.details.get("look"), r.details.get("spend")) for r in report.results}
+    assert looks["coding"] == looks["likelihood"] == (5, "rounds")
+    assert looks["volume"] == (None, None)

@@ -13,7 +13,7 @@ import pytest
 
 from ghostbust.adapters import write_adapter
 from ghostbust.config import Config, ModelSection, PromptsSection, RegistrySection, override
-from ghostbust.errors import EndpointError, ModelError, SnapshotError, UsageError
+from ghostbust.errors import EndpointError, FetchError, ModelError, SnapshotError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.parts import (
@@ -224,6 +224,43 @@ def test_without_humaneval_the_round_goes_on_and_says_so(
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setattr("ghostbust.models.embedded.installed_member", lambda source: None)
     hears = Hears()
-    assert benchmark_tasks(tmp_path, hears) == ()
+    assert benchmark_tasks(Config(), tmp_path, hears) == ()
     assert len(hears.begun) == 1
-    assert "go on without HumanEval, so its gates can't pass" in hears.begun[0]
+    assert "go on without HumanEval, so the gates on coding tasks can't pass" in hears.begun[0]
+
+
+def mbpp(path: Path, count: int) -> Path:
+    """A file of made-up tasks in MBPP's format."""
+    rows = [
+        {
+            "text": "Write a function that adds.",
+            "code": f"def add(x):\n  return x + {n}",
+            "task_id": n,
+            "test_list": [f"assert add(1) == {n + 1}"],
+        }
+        for n in range(count)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return path
+
+
+def test_coding_tasks_are_those_of_the_settings(tmp_path: Path) -> None:
+    config = override(Config(), gates__mbpp=str(mbpp(tmp_path / "m.jsonl", 5)), gates__mbpp_tasks=3)
+    only = override(config, gates__humaneval_tasks=0)
+    assert [t.task_id for t in benchmark_tasks(only, tmp_path, Hears())] == [
+        "MBPP/0", "MBPP/1", "MBPP/2",
+    ]  # fmt: skip
+    both = benchmark_tasks(override(config, gates__humaneval_tasks=2), tmp_path, Hears())
+    assert [task.benchmark for task in both] == ["HumanEval"] * 2 + ["MBPP"] * 3
+
+
+def test_mbpp_that_was_asked_for_and_is_not_there_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = override(Config(), gates__mbpp=str(tmp_path / "none.jsonl"))
+    with pytest.raises(UsageError, match="can't read the MBPP tasks"):
+        benchmark_tasks(missing, tmp_path, Hears())
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    on_hub = override(Config(), gates__mbpp="hub:nobody/nothing/none.jsonl")
+    with pytest.raises(FetchError, match="can't reach the hub"):
+        benchmark_tasks(on_hub, tmp_path, Hears())

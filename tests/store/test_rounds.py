@@ -171,3 +171,17 @@ def test_only_open_rounds_of_a_killed_process_fail(store: Store, round_id: int, 
     assert states == expected[::-1]
     assert store.rounds.get(round_id).state is RoundState.STARTED, "this process's own"
     assert [found.id for found in store.rounds.recent(1)] == [round_id + len(RoundState)]
+
+
+def test_only_rounds_of_the_model_that_were_gated_are_counted(store: Store) -> None:
+    def start(model: str) -> int:
+        return store.rounds.start(model=model, method="au", seed=7, settings={})
+
+    assert store.rounds.gated("a") == 0
+    first, second, other = start("a"), start("a"), start("b")
+    store.rounds.add_gate_report(first, GateReport("one", (NOT_RUN,)))
+    store.rounds.set_state(first, RoundState.REJECTED)
+    store.rounds.set_state(second, RoundState.FAILED, "out of memory")
+    store.rounds.add_gate_report(other, GateReport("two", (PASSED,)))
+    start("a")
+    assert (store.rounds.gated("a"), store.rounds.gated("b"), store.rounds.gated("c")) == (1, 1, 0)

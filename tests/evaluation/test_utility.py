@@ -1,0 +1,171 @@
+"""Utility's figures are those of the counts and scores; base against itself shows no more noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ghostbust.evaluation.utility import (
+    ALL,
+    UtilitySettings,
+    aa_run,
+    compare_utility,
+    measure_utility,
+    rows,
+)
+from ghostbust.gates import CodingTask, Look, SandboxLimits
+from ghostbust.gates.statistics import mcnemar_one_sided, mcnemar_two_sided, tango_upper_bound
+from ghostbust.records import GateVerdict, Score
+from ghostbust.samplers.local import LocalSampler
+
+SETTINGS = UtilitySettings(limits=SandboxLimits(wall_s=60), max_new_tokens=8, min_tasks=1)
+
+
+def tasks_of(benchmark: str, count: int) -> list[CodingTask]:
+    """Made-up tasks: each adds its own number."""
+    return [
+        CodingTask(
+            f"{benchmark}/{n}",
+            f'def add_{benchmark}_{n}(x):\n    """x + {n}"""',
+            f"\n    return x + {n}\n",
+            f"assert add_{benchmark}_{n}(1) == {n + 1}",
+            "",
+        )
+        for n in range(count)
+    ]
+
+
+class Scripted:
+    """A model that solves some tasks, and gives each character so many nats."""
+
+    def __init__(self, solves: Sequence[CodingTask], nats: float) -> None:
+        self.answers = {task.prompt: task.canonical_solution for task in solves}
+        self.nats = nats
+        self.asked: list[str] = []
+        self.scored: list[int] = []
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        self.asked += texts
+        return [self.answers.get(text, "\n    return None\n") for text in texts]
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
+        self.scored.append(len(pairs))
+        return [Score(self.nats * len(text), len(text)) for _, text in pairs]
+
+
+def test_every_benchmark_and_all_together_are_counted() -> None:
+    one, two = tasks_of("One", 12), tasks_of("Two", 20)
+    base = Scripted([*one[:8], *two[:5]], 1.0)
+    adapted = Scripted([*one[3:9], *two[:6]], 1.02)
+    result = measure_utility((base, adapted), [*one, *two], SETTINGS)
+    assert [part.benchmark for part in result.parts] == ["One", "Two", ALL]
+    counts = [
+        (part.tasks, part.solved_before, part.solved_after, part.lost, part.gained)
+        for part in result.parts
+    ]
+    assert counts == [(12, 8, 6, 3, 1), (20, 5, 6, 0, 1), (32, 13, 12, 3, 2)]
+    pooled = result.pooled
+    assert pooled.p_one_sided == mcnemar_one_sided(3, 2)
+    assert pooled.p_two_sided == mcnemar_two_sided(3, 2)
+    assert pooled.loss_bound == tango_upper_bound(3, 2, 32)
+    assert 0 < pooled.power < 1
+    assert (result.coding.details["lost"], result.coding.details["tasks"]) == (3, 32)
+    assert (result.base, result.candidate, result.alpha) == ("base", "adapted", 0.05)
+
+
+def test_a_likelihood_that_falls_by_two_percent_says_so() -> None:
+    tasks = tasks_of("One", 10)
+    result = measure_utility((Scripted([], 0.5), Scripted([], 0.51)), tasks, SETTINGS)
+    part = result.pooled
+    assert (part.log_likelihood_before, part.log_likelihood_after) == pytest.approx((-0.5, -0.51))
+    assert part.change_nats == pytest.approx((-0.01, -0.01))
+    assert part.change_percent == pytest.approx(-2)
+    assert part.change_percent_interval == pytest.approx((-2, -2))
+    assert result.likelihood.verdict is GateVerdict.PASS
+
+
+def test_the_worse_end_of_the_likelihoods_interval_comes_first() -> None:
+    tasks = tasks_of("One", 40)
+    solved = {task.task_id: True for task in tasks}
+    before = {task.task_id: Score(1.0, 1) for task in tasks}
+    after = {task.task_id: Score(1.0 + (n < 10) * 0.4, 1) for n, task in enumerate(tasks)}
+    part = compare_utility((solved, solved), (before, after), tasks, SETTINGS).pooled
+    assert part.change_percent == pytest.approx(-10)
+    low, high = part.change_percent_interval
+    assert low < -10 < high < 0
+    assert part.change_nats == pytest.approx((low / 100, high / 100))
+    half = 1.645 * 0.4 * math.sqrt(0.25 * 0.75 / 40)
+    assert high - low == pytest.approx(200 * half, rel=0.15)
+
+
+def test_bounds_are_the_looks() -> None:
+    tasks = tasks_of("One", 40)
+    solved = {task.task_id: n % 2 == 0 for n, task in enumerate(tasks)}
+    scores = {task.task_id: Score(1.0 + n % 3, 1) for n, task in enumerate(tasks)}
+    after = {task.task_id: Score(1.0 + n % 4, 1) for n, task in enumerate(tasks)}
+    plain, shared = (
+        compare_utility((solved, solved), (scores, after), tasks, replace(SETTINGS, look=look))
+        for look in (Look(), Look(0.05, 5, spends=True))
+    )
+    assert shared.pooled.loss_bound > plain.pooled.loss_bound
+    assert shared.pooled.change_nats[0] < plain.pooled.change_nats[0]
+    assert shared.coding.details["look"] == 5
+
+
+def test_few_tasks_have_figures_but_no_verdict() -> None:
+    tasks = tasks_of("One", 5)
+    settings = replace(SETTINGS, min_tasks=100)
+    result = measure_utility((Scripted(tasks, 1.0), Scripted(tasks, 1.0)), tasks, settings)
+    assert result.pooled.solved_before == result.pooled.solved_after == 5
+    assert {result.coding.verdict, result.likelihood.verdict} == {GateVerdict.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize("what", ["no task", "an outcome is missing", "a score is missing"])
+def test_what_cannot_be_compared_is_refused(what: str) -> None:
+    tasks = [] if what == "no task" else tasks_of("One", 3)
+    solved = {task.task_id: True for task in tasks}
+    scores = {task.task_id: Score(1.0, 1) for task in tasks}
+    fewer = dict(list(solved.items())[1:]) if what == "an outcome is missing" else solved
+    less = dict(list(scores.items())[1:]) if what == "a score is missing" else scores
+    with pytest.raises(ValueError, match="every task, and a task"):
+        compare_utility((solved, fewer), (scores, less), tasks, SETTINGS)
+
+
+def test_an_aa_run_asks_everything_twice_in_another_order() -> None:
+    tasks = tasks_of("One", 30)
+    model = Scripted(tasks[:7], 1.0)
+    result = aa_run(model, tasks, SETTINGS)
+    first, second = model.asked[:30], model.asked[30:]
+    assert first == [task.prompt for task in tasks]
+    assert second != first
+    assert sorted(second) == sorted(first)
+    assert model.scored == [30, 13, 13, 4]
+    part = result.pooled
+    assert (part.solved_before, part.solved_after, part.lost, part.gained) == (7, 7, 0, 0)
+    assert part.change_nats == (0, 0)
+    assert result.candidate == "base, reordered"
+
+
+def test_a_real_model_against_itself_shows_rounding_and_no_more(tiny_model_dir: Path) -> None:
+    sampler = LocalSampler.load(str(tiny_model_dir), tiny_model_dir)
+    result = aa_run(sampler, [*tasks_of("One", 14), *tasks_of("Two", 3)], SETTINGS)
+    part = result.pooled
+    assert part.tasks == 17
+    assert part.log_likelihood_before < -1
+    assert abs(part.log_likelihood_after - part.log_likelihood_before) < 0.01
+    assert part.change_percent_interval == pytest.approx((0, 0), abs=0.5)
+
+
+def test_rows_have_a_line_for_each_benchmark() -> None:
+    tasks = [*tasks_of("One", 4), *tasks_of("Two", 4)]
+    table = rows(measure_utility((Scripted(tasks[:6], 1.0), Scripted(tasks, 1.0)), tasks, SETTINGS))
+    assert [row["benchmark"] for row in table] == ["One", "Two", ALL]
+    assert table[2]["pass@1 before"] == 0.75
+    assert table[2]["gained"] == 2
+    assert len({tuple(row) for row in table}) == 1
