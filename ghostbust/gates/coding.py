@@ -15,7 +15,7 @@ from ghostbust.gates.interface import Completer, inconclusive
 from ghostbust.gates.looks import Look
 from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs, sandbox_layers
 from ghostbust.gates.statistics import mcnemar_one_sided, power_at_margin, tango_upper_bound
-from ghostbust.gates.tasks import STOP, CodingTask, per_benchmark
+from ghostbust.gates.tasks import STOP, CodingTask, benchmark_of, per_benchmark
 from ghostbust.records import GateResult, GateVerdict
 
 GATE = "coding"
@@ -159,7 +159,7 @@ def changed(base: TaskResults, candidate: TaskResults) -> tuple[int, int]:
 
 def of_benchmark(results: TaskResults, name: str) -> TaskResults:
     """The results of one benchmark's tasks."""
-    return {task: solved for task, solved in results.items() if name in per_benchmark([task])}
+    return {task: solved for task, solved in results.items() if benchmark_of(task) == name}
 
 
 def _each_benchmark(base: TaskResults, candidate: TaskResults) -> dict[str, str]:

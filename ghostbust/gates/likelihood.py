@@ -14,7 +14,7 @@ from ghostbust.errors import UnreachableError
 from ghostbust.gates.interface import Scorer, inconclusive
 from ghostbust.gates.looks import Look
 from ghostbust.gates.statistics import paired_bootstrap
-from ghostbust.gates.tasks import CodingTask, per_benchmark
+from ghostbust.gates.tasks import CodingTask, benchmark_of, per_benchmark
 from ghostbust.records import GateResult, GateVerdict, Score
 
 GATE = "likelihood"
@@ -130,7 +130,7 @@ def _each_benchmark(base: TaskScores, candidate: TaskScores) -> dict[str, str]:
     """The nats per token of each benchmark's tasks, in words."""
     said: dict[str, str] = {}
     for name, count in per_benchmark(base).items():
-        ids = [task for task in base if name in per_benchmark([task])]
+        ids = [task for task in base if benchmark_of(task) == name]
         before, after = (math.fsum(nats_per_token(s, ids)) / count for s in (base, candidate))
         said[name] = f"{before:.4f} -> {after:.4f} over {count} tasks"
     return said

@@ -32,7 +32,7 @@ class CodingTask:
     @property
     def benchmark(self) -> str:
         """Name of the benchmark that the task belongs to."""
-        return self.task_id.partition("/")[0]
+        return benchmark_of(self.task_id)
 
     def program(self, completion: str) -> Program:
         """The completed function, with its test run on it."""
@@ -46,6 +46,11 @@ def stripped_prompt(prompt: str, solution: str) -> tuple[str, str]:
     return stem, prompt[len(stem) :] + solution
 
 
+def benchmark_of(task_id: str) -> str:
+    """Name of the benchmark that a task id begins with."""
+    return task_id.partition("/")[0]
+
+
 def per_benchmark(tasks: Iterable[str]) -> Counter[str]:
     """How many of the task ids belong to each benchmark, in order of appearance."""
-    return Counter(task.partition("/")[0] for task in tasks)
+    return Counter(map(benchmark_of, tasks))

@@ -24,7 +24,7 @@ def hub_file(named: str, *, endpoint: str | None = None, cache_dir: Path | None 
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     owner, _, rest = named.removeprefix(HUB).partition("/")
     name, _, file = rest.partition("/")

@@ -138,14 +138,14 @@ def test_what_cannot_be_compared_is_refused(what: str) -> None:
 
 
 def test_an_aa_run_asks_everything_twice_in_another_order() -> None:
-    tasks = tasks_of("One", 30)
+    tasks = tasks_of("One", 40)
     model = Scripted(tasks[:7], 1.0)
     result = aa_run(model, tasks, SETTINGS)
-    first, second = model.asked[:30], model.asked[30:]
+    first, second = model.asked[:40], model.asked[40:]
     assert first == [task.prompt for task in tasks]
     assert second != first
     assert sorted(second) == sorted(first)
-    assert model.scored == [30, 13, 13, 4]
+    assert model.scored == [40, 37, 3]
     part = result.pooled
     assert (part.solved_before, part.solved_after, part.lost, part.gained) == (7, 7, 0, 0)
     assert part.change_nats == (0, 0)
