@@ -18,8 +18,8 @@ from pathlib import Path
 from ghostbust.errors import DataError, SandboxError, UnreachableError
 from ghostbust.gates.interface import Completer, inconclusive
 from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs, sandbox_layers
-from ghostbust.gates.statistics import mcnemar_one_sided, tango_upper_bound
 from ghostbust.records import GateResult, GateVerdict
+from ghostbust.statistics import mcnemar_one_sided, tango_upper_bound
 
 GATE = "humaneval"
 ALPHA = 0.05

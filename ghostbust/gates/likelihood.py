@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ghostbust.errors import UnreachableError
 from ghostbust.gates.humaneval import CodingTask
 from ghostbust.gates.interface import Scorer, inconclusive
-from ghostbust.gates.statistics import paired_bootstrap
 from ghostbust.records import GateResult, GateVerdict, Score
+from ghostbust.statistics import paired_bootstrap
 
 GATE = "likelihood"
 LEVEL = 0.90

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import multinomial, norm
 
-from ghostbust.gates.statistics import (
+from ghostbust.statistics import (
     cluster_sums,
     mcnemar_one_sided,
     mcnemar_power,
@@ -15,6 +15,7 @@ from ghostbust.gates.statistics import (
     pass_at_k,
     percentile_interval,
     ratio_bootstrap,
+    relative_drop,
     resampled_sums,
     tango_upper_bound,
 )
@@ -242,3 +243,16 @@ def test_every_resample_draws_as_many_clusters_as_there_are() -> None:
 def test_percentile_interval_ends_on_values_that_occur() -> None:
     assert percentile_interval(np.arange(101.0), 0.5) == (25.0, 75.0)
     assert percentile_interval(np.array([0.0, 1.0, math.inf]), 0.5) == (0.0, math.inf)
+
+
+def test_an_undefined_drop_speaks_against_the_candidate() -> None:
+    rows = np.array(
+        [
+            [2.0, 8.0, 1.0, 8.0],  # 0.25 -> 0.125
+            [0.0, 8.0, 0.0, 8.0],  # neither invents
+            [0.0, 8.0, 1.0, 8.0],  # only the candidate does
+            [2.0, 8.0, 0.0, 0.0],  # the candidate names nothing
+            [0.0, 0.0, 0.0, 8.0],  # the base names nothing
+        ]
+    )
+    assert relative_drop(rows).tolist() == [0.5, 0.0, -1.0, 0.0, 0.0]

@@ -1,0 +1,20 @@
+"""What an adapter changed, measured so that it can't be gamed: computations on answers.
+
+A model that names nothing invents nothing; one that pads its lists with famous names, names
+other packages, or answers with garbage, has a fine rate too. So no rate stands alone here: each
+figure has others beside it that a way of winning it loses, and the base sampled twice says how
+much two equal models differ. Nothing here samples, looks up or stores; the loop does.
+
+==============  ====================================================================
+module          computes
+==============  ====================================================================
+rates           inventions per name and per answer, and on names that never trained
+volume          real names per answer, and how long the lists are
+overlap         how much of what the base recommends is still recommended
+faults          empty, malformed and looping answers
+behaviour       all of these for each model, and what is to be objected to
+plots           the same, drawn
+==============  ====================================================================
+
+What each figure means, how it could be gamed and what catches that: docs/guides/evaluation.md.
+"""
