@@ -46,6 +46,10 @@ FORMS: dict[Context, tuple[str, ...]] = {
 HOLDOUT_SEED = 1_000_003
 """added to a seed for held-out samples, so that the two sides draw different numbers"""
 
+EVAL_SEEDS = (2_000_003, 3_000_017, 4_000_037)
+"""added to a seed for an evaluation's samples of the base, of the base again, and of adapters: its
+figures are of other draws than those that a gate judged by, and no two models share any"""
+
 CODE_LIMIT = 600
 """characters of an answer that a NEEDS prompt quotes"""
 

@@ -73,9 +73,12 @@ def measure_behaviour(arms: Mapping[float, Sequence[Arm]], *, seed: int) -> Beha
     for temperature, (base, *others) in arms.items():
         again = next((arm for arm in others if arm.name == AGAIN), None)
         asked = {answer.sample.prompt.context for answer in base.answers}
-        for arm in (base, *others):
-            for context in (None, *(one for one in Context if one in asked)):
-                made.append(_figures(base, arm, again, temperature, context, seed))
+        contexts = (None, *(context for context in Context if context in asked))
+        made += [
+            _figures(base, arm, again, temperature, context, seed)
+            for arm in (base, *others)
+            for context in contexts
+        ]
     return Behaviour(tuple(made))
 
 

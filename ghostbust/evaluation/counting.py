@@ -49,14 +49,13 @@ def count_answers(
     ``faults`` are those of ``count_faults``; ``forgotten`` the keys of names that count as known
     to the adapter (``adapters.name_key``), so that ``new_invented`` leaves them out.
     """
-    rows = [
-        _row(answer, forgotten) | wrong
+    chosen = [
+        (answer, wrong)
         for answer, wrong in zip(answers, faults, strict=True)
         if context in (None, answer.sample.prompt.context)
     ]
-    families = [
-        a.sample.prompt.family for a in answers if context in (None, a.sample.prompt.context)
-    ]
+    families = [answer.sample.prompt.family for answer, _ in chosen]
+    rows = [_row(answer, forgotten) | dict(wrong) for answer, wrong in chosen]
     names = rows[0] if rows else {}
     return Counted(families, {name: [row[name] for row in rows] for name in names})
 

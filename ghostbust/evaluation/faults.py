@@ -127,7 +127,7 @@ def _python_parses(code: str, *, closed: bool) -> bool:
     flags = ast.PyCF_ONLY_AST | (0 if closed else _INCOMPLETE)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # "\\d" is fine
+            warnings.simplefilter("ignore")  # of "\\d" and the like
             compile(code, "<answer>", "exec", flags, dont_inherit=True)
     except SyntaxError as exc:
         return not closed and "incomplete input" in str(exc)

@@ -6,6 +6,7 @@ The command line prints any table and writes any as JSON, so that a section need
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,17 @@ class Table:
     """column to an ``Estimate``, a number, a text, or None where it doesn't apply"""
     notes: tuple[str, ...] = ()
     """what a reader has to know to read the figures right, a sentence each"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one section of ``ghostbust eval`` found."""
+
+    name: str
+    """as ``--section`` has it"""
+    tables: tuple[Table, ...]
+    draw: Callable[[], Mapping[str, str]] = dict
+    """file names to SVG; asked only where plots are wanted, which takes matplotlib"""
 
 
 def estimate(values: Floats, level: float = LEVEL) -> Estimate:
