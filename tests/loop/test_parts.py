@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,6 +60,8 @@ def adapter(home: Home, model: str) -> Path:
 
 def test_without_files_the_shipped_tasks_are_asked() -> None:
     assert make_tasks(Config()) == seed_tasks()
+    for_npm = make_tasks(Config(), Ecosystem.NPM)
+    assert for_npm == [replace(task, ecosystem=Ecosystem.NPM) for task in seed_tasks()]
 
 
 def test_the_users_files_come_instead_each_text_once(tmp_path: Path) -> None:
@@ -80,6 +83,15 @@ def test_the_same_words_for_another_registry_are_another_task(tmp_path: Path) ->
     file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     tasks = make_tasks(Config(prompts=PromptsSection(files=(file,))))
     assert [task.ecosystem for task in tasks] == [Ecosystem.PYPI, Ecosystem.NPM]
+
+
+def test_a_task_that_does_not_say_its_language_takes_the_ecosystem_given(tmp_path: Path) -> None:
+    file = tmp_path / "both.jsonl"
+    file.write_text('{"task": "Sort mail.", "language": "js"}\nDraw maps.\n', "utf-8")
+    config = Config(prompts=PromptsSection(files=(file,)))
+    for given in (Ecosystem.PYPI, Ecosystem.NPM):
+        ecosystems = [task.ecosystem for task in make_tasks(config, given)]
+        assert ecosystems == [Ecosystem.NPM, given]
 
 
 def test_some_tasks_are_drawn_by_the_seed(tasks: list[Task]) -> None:
