@@ -68,14 +68,10 @@ def test_the_manifest_says_what_made_it(
     manifest = read_adapter(candidate.path)
     assert (manifest.name, manifest.model) == (candidate.name, str(tiny_model_dir))
     assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", FORGOTTEN}
-    invented = {
-        (j.lookup.ecosystem, j.lookup.name)
-        for a in sets.forget
-        for j in a.judged
-        if j.lookup.invented
-    }
-    assert read_forgotten(candidate.path) == {name_key(*name) for name in invented}
+    invented = [j.lookup for a in sets.forget for j in a.judged if j.lookup.invented]
     assert invented
+    forgotten = read_forgotten(candidate.path)
+    assert forgotten == frozenset(name_key(one.ecosystem, one.name) for one in invented)
     facts = manifest.facts
     assert (facts["round"], facts["method"], facts["steps"]) == (7, DEFAULT, candidate.steps)
     assert facts["settings"]["seed"] == 3
