@@ -86,14 +86,14 @@ def _figures(
     base: Arm, arm: Arm, again: Arm | None, temperature: float, context: Context | None, seed: int
 ) -> Figures:
     known = arm.forgotten or frozenset()
-    before, after = draw_together(
-        [one.counted(known, context) for one in (base, arm)], seed=seed, resamples=RESAMPLES
-    )
+    counted = [one.counted(known, context) for one in (base, arm)]
+    before, after = draw_together(counted, seed=seed, resamples=RESAMPLES)
     compared = arm is not base
     return Figures(
         arm=arm.name,
         temperature=temperature,
         context=context or ALL,
+        families=len(set(counted[0].families)),
         answers=int(after["answers"][0]),
         names=int(after["named"][0]),
         unknown=int(after["unknown"][0]),

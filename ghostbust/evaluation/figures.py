@@ -12,6 +12,8 @@ ALL = "all"
 """all contexts together"""
 FEWEST_NAMES = 50
 """with fewer names of the base nothing can be said: the ``hallucination`` gate's limit, too"""
+FEWEST_FAMILIES = 10
+"""with fewer, a bootstrap over families says nothing: the gates' limit, too"""
 VOLUME_BAND = (0.9, 1.1)
 """real names per answer, as a share of the base's"""
 LEAST_OVERLAP = 0.9
@@ -71,6 +73,8 @@ class Figures:
     temperature: float
     context: str
     """a ``Context``, or ``all``"""
+    families: int
+    """of the prompts"""
     answers: int
     names: int
     """invented and real ones, distinct within each answer"""
@@ -125,6 +129,8 @@ class Behaviour:
         own = [one for one in self.figures if (one.arm, one.temperature) == (arm, temperature)]
         if whole[BASE].names < FEWEST_NAMES:
             return (f"the base names {whole[BASE].names} packages, too few to judge by",)
+        if whole[BASE].families < FEWEST_FAMILIES:
+            return (f"{whole[BASE].families} tasks are too few to judge by",)
         yardstick = whole[AGAIN].change if AGAIN in whole else None
         found = [said for one in own for said in _less_or_more(one)]
         found += _other_names(whole[arm])
@@ -135,7 +141,7 @@ class Behaviour:
 
 
 def _less_or_more(one: Figures) -> list[str]:
-    if one.change is None:
+    if one.change is None or one.families < FEWEST_FAMILIES:
         return []
     where = "" if one.context == ALL else f" ({one.context})"
     ratio = one.change.volume_ratio

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ghostbust.evaluation.counting import BINS
 from ghostbust.evaluation.figures import AGAIN, BASE, LEAST_OVERLAP, VOLUME_BAND, Behaviour, Figures
@@ -11,7 +11,7 @@ from ghostbust.evaluation.report import Table
 Row = dict[str, object]
 
 YARDSTICK = f"'{AGAIN}' is the base with another seed: what chance alone does."
-CUT = "cut off"
+SHOWN = {"truncated": "cut off"}
 
 
 def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
@@ -39,7 +39,8 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
             "Dice: answers to the same prompt. Common: names in all answers together. Ratios are "
             "to the base's overlap with itself.",
         ),
-        Table("faults", tuple(row for one in found.figures for row in _faults(one))),
+        _table(found, "faults", _faults, "Share of the answers."),
+        _table(found, "more faults", _more_faults, "Share of the answers minus the base's."),
     ]
     return tuple(table for table in made if table.rows)
 
@@ -129,10 +130,11 @@ def _overlap(one: Figures) -> Row | None:
     }
 
 
-def _faults(one: Figures) -> Iterator[Row]:
-    for name, share in one.faults.items():
-        yield _key(one) | {
-            "answers that are": CUT if name == "truncated" else name,
-            "share": share,
-            "more than the base": one.change and one.change.faults[name],
-        }
+def _faults(one: Figures) -> Row:
+    return {SHOWN.get(name, name): share for name, share in one.faults.items()}
+
+
+def _more_faults(one: Figures) -> Row | None:
+    if one.change is None:
+        return None
+    return {SHOWN.get(name, name): more for name, more in one.change.faults.items()}

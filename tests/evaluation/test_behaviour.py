@@ -174,6 +174,15 @@ def test_too_few_names_of_the_base_are_not_an_all_clear(arm: MakeArm) -> None:
     assert found.objections("a", 0.7) == ("the base names 0 packages, too few to judge by",)
 
 
+def test_too_few_tasks_are_not_an_all_clear(arm: MakeArm) -> None:
+    few = [
+        replace(one, answers=[a for a in one.answers if a.sample.prompt.family < "family-009"])
+        for one in (arm(BASE, 1), arm(AGAIN, 2), arm("a", 3))
+    ]
+    found = measure_behaviour({0.7: few}, seed=0)
+    assert found.objections("a", 0.7) == ("9 tasks are too few to judge by",)
+
+
 def figures(arms: Sequence[Arm]) -> dict[str, Figures]:
     return measure_behaviour({0.0: arms}, seed=0).of(0.0)
 
