@@ -13,6 +13,9 @@ from ghostbust.unlearners.repair import repair
 IGNORE, RETAIN, FORGET = 0, 1, 2
 """mask values: neither, reinforce, suppress"""
 
+END = 3
+"""in place of RETAIN at the end token of an answer, for methods that count ends apart"""
+
 
 class Masking(StrEnum):
     """Which tokens of an answer a method counts as RETAIN and FORGET."""
@@ -113,6 +116,13 @@ def _decisions(text: str, names: Sequence[tuple[int, int]]) -> list[tuple[int, i
     """
     places = [0, *(end for _, end in names)]
     return [(place, place + 1, RETAIN) for place in places if place < len(text)]
+
+
+def with_end_apart(example: Example) -> Example:
+    """The example with END at its end token, if that is RETAIN: a class of its own."""
+    if example.ended and example.mask[-1] == RETAIN:
+        return replace(example, mask=(*example.mask[:-1], END))
+    return example
 
 
 def tri_mask(
