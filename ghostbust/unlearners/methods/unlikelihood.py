@@ -5,8 +5,8 @@ For the answer tokens of an optimizer step, of the classes R (RETAIN, the ends t
     L = λ_r · mean_R(−log p)  +  λ_f · mean_F(−log(1 − p))
 
 with λ = 1 and 1, the paper's α = 1. There the token that stands at a place is likely and others
-are unlikely candidates; here the token itself is the one or the other, as where unlikelihood was
-first turned on unwanted replies (Li et al. 2020, arXiv 1911.03860).
+are unlikely candidates; here the token itself is the one or the other, as where unlikelihood is
+turned on unwanted replies (Li et al. 2020, arXiv 1911.03860).
 
 It is the floor under the hybrids: ``au`` counts the ends apart, ``au-repair`` adds repaired
 answers, decisions, an anchor and the trim.

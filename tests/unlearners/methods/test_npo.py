@@ -45,7 +45,8 @@ def test_the_gradient_points_the_right_way(
     pushes = own_gradient(npo_loss, tokens, METHOD.weights)
 
     def weight(ratio: float) -> float:
-        return 0.5 * 2 * ratio**BETA / (1 + ratio**BETA) / 2  # λ, and one of two answers
+        odds = float(ratio**BETA)
+        return 0.5 * 2 * odds / (1 + odds) / 2  # λ, and one of two answers
 
     first, second = weight(0.7 / 0.8), weight(2 / 3)
     expected = [first * 0.3, 0.4 - 1, second * 0.5, second * 0.9, 2 * (0.5 - 1)]

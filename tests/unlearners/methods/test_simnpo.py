@@ -46,7 +46,8 @@ def test_the_gradient_points_the_right_way(
     pushes = own_gradient(simnpo_loss, make_tokens(P, MASK, answer=ANSWER), METHOD.weights)
 
     def weight(p: float, n: int) -> float:
-        return 0.5 / 2 * (2 / n) * p ** (2.5 / n) / (1 + p ** (2.5 / n))  # λ, one of two answers
+        odds = float(p ** (2.5 / n))
+        return 0.5 / 2 * (2 / n) * odds / (1 + odds)  # λ, one of two answers
 
     first, second = weight(0.7, 1), weight(0.05, 2)
     expected = [first * 0.3, 0.4 - 1, second * 0.5, second * 0.9, 2 * (0.5 - 1)]
