@@ -107,8 +107,8 @@ def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     reserved = [task.text for task in tasks if is_reserved_text(task.text)]
     if reserved:
         raise UsageError(
-            f"{path} holds {len(reserved)} prompts with tasks of LibHalluBench, which is for "
-            f"evaluation only; take them out ({' '.join(reserved[0].split())[:80]!r} first)"
+            f"{path}: {len(reserved)} of {len(tasks)} prompts hold tasks of LibHalluBench, which "
+            f"is for evaluation only; take them out ({' '.join(reserved[0].split())[:80]!r} first)"
         )
     return tasks
 

@@ -32,7 +32,7 @@ def content_id(*parts: str) -> str:
 def chat_messages(*texts: str) -> list[dict[str, str]]:
     """A conversation as chat templates and model servers take it; the user's message first."""
     roles = cycle(("user", "assistant"))
-    return [{"role": role, "content": text} for role, text in zip(roles, texts)]
+    return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
 
 
 class Ecosystem(StrEnum):

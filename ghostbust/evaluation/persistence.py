@@ -64,7 +64,7 @@ class MergeDifference:
 def changes(texts: Sequence[str], tuning: FineTuning | None = None) -> tuple[Change, ...]:
     """None, quantisation to 8 and 4 bits, and fine-tuning on the texts."""
     return (
-        Change(AS_IT_IS, lambda loaded: ""),
+        Change(AS_IT_IS, _unchanged),
         *(Change(scheme.name, partial(_quantised, scheme=scheme)) for scheme in SCHEMES),
         Change("fine-tuned", partial(fine_tune, texts=texts, tuning=tuning or FineTuning())),
     )
@@ -144,16 +144,21 @@ def fine_tune(loaded: LoadedModel, texts: Sequence[str], tuning: FineTuning) -> 
     losses: list[float] = []
     for batch in _batches(usable, tuning):
         loss = _next_token_loss(loaded, batch)
-        if not math.isfinite(float(loss)):
-            raise TrainingError(f"fine-tuning's loss became {float(loss)}")
+        losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise TrainingError(f"fine-tuning's loss became {losses[-1]}; lower its learning rate")
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(float(loss.detach()))
     model.requires_grad_(False).eval()
     model.to(dtype)
-    return f"{tuning.steps} steps of {tuning.learning_rate:g}, loss {losses[0]:.3f} -> {losses[-1]:.3f}"
+    course = f"loss {losses[0]:.3f} -> {losses[-1]:.3f}"
+    return f"{tuning.steps} steps of {tuning.learning_rate:g}, {course}"
+
+
+def _unchanged(_: LoadedModel) -> str:
+    return ""
 
 
 def _quantised(loaded: LoadedModel, scheme: Scheme) -> str:

