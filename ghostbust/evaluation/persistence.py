@@ -151,8 +151,8 @@ def fine_tune(loaded: LoadedModel, texts: Sequence[str], tuning: FineTuning) -> 
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    model.requires_grad_(False).eval()
-    model.to(dtype)
+    model.requires_grad_(False)
+    model.to(dtype).eval()  # type: ignore[arg-type]
     course = f"loss {losses[0]:.3f} -> {losses[-1]:.3f}"
     return f"{tuning.steps} steps of {tuning.learning_rate:g}, {course}"
 

@@ -89,7 +89,7 @@ def side_by_side(
     for chosen in chunks(order, length.__getitem__, tokens_at_once(base.model)):
         rows = _batch(base, other, [passages[number] for number in chosen], compare)
         sizes = [len(passages[number].named) for number in chosen]
-        for number, part in zip(chosen, rows.split(sizes), strict=True):
+        for number, part in zip(chosen, torch.split(rows, sizes), strict=True):
             told[number] = part
     return told
 
@@ -122,7 +122,7 @@ def _logits(
     base: Side, other: Side, hidden: Sequence[torch.Tensor]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Both sides' logits, (n, V) each, for a few places after the other."""
-    for first, second in zip(*(part.split(ROWS_AT_ONCE) for part in hidden), strict=True):
+    for first, second in zip(*(torch.split(part, ROWS_AT_ONCE) for part in hidden), strict=True):
         with base.active():
             of_base = logits_of(base.model, first)
         with other.active():

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from ghostbust.errors import ModelError
 from ghostbust.models.apart import Side, load_apart
 from ghostbust.models.heads import logits_at
-from ghostbust.models.load import load_model, peft_warnings_silenced
+from ghostbust.models.load import attach, load_model, peft_warnings_silenced
 
 
 @pytest.fixture
@@ -45,6 +45,19 @@ def test_both_sides_are_what_is_loaded_for_each(
     assert (of_merged - of_base).abs().max() > 1  # the adapter does something
     assert apart.loaded.model is apart.adapted.model
     assert not any(p.requires_grad for p in apart.loaded.model.parameters())
+
+
+def test_exact_is_without_rounding(tiny_model_dir: Path, adapter: Path, tmp_path: Path) -> None:
+    name = str(tiny_model_dir)
+    rough, exact = (
+        load_apart(name, tmp_path, adapter, device="cpu", exact=exact) for exact in (False, True)
+    )
+    merged = load_model(name, tmp_path, device="cpu")
+    merged.model.float()  # type: ignore[no-untyped-call]
+    whole = attach(merged.model, adapter).merge_and_unload()
+    wanted = predicted(Side(whole))
+    torch.testing.assert_close(predicted(exact.adapted), wanted, atol=1e-4, rtol=1e-4)
+    assert (predicted(rough.adapted) - wanted).abs().max() > 1e-3
 
 
 def test_an_adapter_that_is_not_there_is_one_line(tiny_model_dir: Path, tmp_path: Path) -> None:
