@@ -39,7 +39,8 @@ def of_suite(family: str) -> bool:
 
 def is_reserved(prompt: Prompt) -> bool:
     """True where the prompt must never train."""
-    return of_suite(prompt.family) or is_reserved_text(prompt.text)
+    said = (*prompt.turns, prompt.text)
+    return of_suite(prompt.family) or any(is_reserved_text(text) for text in said)
 
 
 def is_reserved_text(text: str) -> bool:

@@ -72,6 +72,12 @@ def test_a_suites_family_is_reserved_whatever_it_asks() -> None:
     assert not is_reserved(Prompt("Sort a list.", Context.CODE, Ecosystem.PYPI, "42"))
 
 
+@pytest.mark.usefixtures("own_reserved")
+def test_earlier_turns_count_as_well() -> None:
+    turned = Prompt("Now the file.", Context.NEEDS, Ecosystem.PYPI, "42", turns=(OWN, "import x"))
+    assert is_reserved(turned)
+
+
 def test_the_shipped_tasks_are_not_reserved() -> None:
     assert [task.id for task in seed_tasks() if is_reserved_text(task.text)] == []
 
