@@ -146,7 +146,8 @@ def _encode(
     weight: float,
 ) -> Example:
     """``end`` is the mask value of the end token, None where the answer has none."""
-    head = loaded.encode_prompt(answer.sample.prompt.text)
+    prompt = answer.sample.prompt
+    head = loaded.encode_prompt(prompt.text, prompt.turns)
     encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     tail = [int(i) for i in encoded["input_ids"]]
     mask = tri_mask([(int(a), int(b)) for a, b in encoded["offset_mapping"]], spans)

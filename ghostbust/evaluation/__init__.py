@@ -1,0 +1,1 @@
+"""What an adapter did beyond its gates: where it acts, whether it lasts, external suites."""
