@@ -143,7 +143,7 @@ def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | No
 
 
 def training_settings(config: Config, seed: int) -> TrainSettings:
-    """How a round trains."""
+    """How a round trains. Raises UsageError where there is no such method."""
     from ghostbust.unlearners.engine import TrainSettings
     from ghostbust.unlearners.methods import method_named
 

@@ -36,6 +36,7 @@ from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import Store
 from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.methods import method_named
 
 
 class Hears(Silence):
@@ -226,6 +227,16 @@ def test_the_settings_reach_sampling_and_training() -> None:
     assert isinstance(trained, TrainSettings)
     assert (trained.rank, trained.learning_rate, trained.epochs) == (4, 1e-5, 2)
     assert trained.seed == 9
+
+
+def test_a_method_brings_its_own_weights() -> None:
+    config = override(Config(), training__method="ga")
+    trained = training_settings(config, 0)
+    assert (trained.method, trained.weights) == ("ga", method_named("ga").weights)
+    repaired = training_settings(override(config, training__repair=0.5), 0)
+    assert repaired.weights == replace(trained.weights, repair=0.5)
+    with pytest.raises(UsageError, match="there is no unlearning method 'gaa'"):
+        training_settings(override(config, training__method="gaa"), 0)
 
 
 def test_without_humaneval_the_round_goes_on_and_says_so(
