@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ghostbust
 from ghostbust.errors import HomeError, ModelError
+from ghostbust.records import Ecosystem, content_id
 
 MANIFEST = "ghostbust.json"
+FORGOTTEN = "forgotten.json"
+"""the keys of the names that the adapter was trained to forget, sorted"""
 FORMAT = 1
 
 
@@ -94,6 +97,36 @@ def read_adapter(folder: Path) -> Manifest:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
     return manifest
+
+
+def name_key(ecosystem: Ecosystem, name: str) -> str:
+    """What a forgotten name is noted as.
+
+    A hash, because unregistered names are a shopping list for squatters. Whoever guesses a name
+    can still see whether it is among them.
+    """
+    return content_id("forgotten", ecosystem, name)
+
+
+def write_forgotten(folder: Path, keys: Iterable[str]) -> None:
+    """Note the names that are forgotten, as keys; part of what ``write_adapter`` has saved."""
+    (folder / FORGOTTEN).write_text(json.dumps(sorted(set(keys)), indent=0), "utf-8")
+
+
+def read_forgotten(folder: Path) -> frozenset[str] | None:
+    """The keys of the names that an adapter was trained to forget; None where it isn't noted.
+
+    Raises ModelError where the note can't be read.
+    """
+    try:
+        keys = json.loads((folder / FORGOTTEN).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise ModelError(f"can't read {folder / FORGOTTEN}: {exc}") from exc
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ModelError(f"{folder / FORGOTTEN} isn't a list of keys")
+    return frozenset(keys)
 
 
 def _plain(manifest: Manifest) -> dict[str, Any]:

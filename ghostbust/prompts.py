@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ghostbust.errors import UsageError
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side, content_id
+from ghostbust.reserved import is_reserved_text, of_suite
 
 LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
              Ecosystem.NPM: ("JavaScript", "npm", "npm install")}  # fmt: skip
@@ -45,6 +46,10 @@ FORMS: dict[Context, tuple[str, ...]] = {
 
 HOLDOUT_SEED = 1_000_003
 """added to a seed for held-out samples, so that the two sides draw different numbers"""
+
+EVAL_SEEDS = (2_000_003, 3_000_017, 4_000_037)
+"""added to a seed for an evaluation's samples of the base, of the base again, and of adapters: its
+figures are of other draws than those that a gate judged by, and no two models share any"""
 
 CODE_LIMIT = 600
 """characters of an answer that a NEEDS prompt quotes"""
@@ -88,7 +93,8 @@ def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     """Tasks of a user's file: JSON lines with ``task``, ``prompt`` or ``text``, or one a line.
 
     A JSON line's ``id`` names the family and its ``language`` the ecosystem; both may be missing.
-    Raises UsageError with the line number.
+    Raises UsageError with the line number, and where a text is for evaluation only (`reserved`):
+    what is read here may train.
     """
     try:
         # not splitlines: JSON texts may hold U+2028 and other ends of lines that end no line here
@@ -102,6 +108,12 @@ def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     ]
     if not tasks:
         raise UsageError(f"{path} holds no prompts; give one a line, as text or JSON")
+    reserved = [task.text for task in tasks if is_reserved_text(task.text)]
+    if reserved:
+        raise UsageError(
+            f"{path}: {len(reserved)} of {len(tasks)} prompts hold tasks of LibHalluBench, which "
+            f"is for evaluation only; take them out ({' '.join(reserved[0].split())[:80]!r} first)"
+        )
     return tasks
 
 
@@ -127,7 +139,12 @@ def prompts_of(answers: Iterable[Answer]) -> tuple[Prompt, ...]:
 
 
 def side_of(family: str, holdout_share: float) -> Side:
-    """The side of the split a prompt family is on, drawn from its id: never changes."""
+    """The side of the split a prompt family is on, drawn from its id: never changes.
+
+    Families of external suites are held out, whatever the share.
+    """
+    if of_suite(family):
+        return Side.HOLDOUT
     return Side.HOLDOUT if _digest("side:" + family) < holdout_share else Side.TRAIN
 
 

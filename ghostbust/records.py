@@ -15,6 +15,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import cycle
 from pathlib import Path
 
 
@@ -26,6 +27,12 @@ def utc_now() -> datetime:
 def content_id(*parts: str) -> str:
     """A stable 16-digit hexadecimal id of the given texts (the head of a SHA-256)."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def chat_messages(*texts: str) -> list[dict[str, str]]:
+    """A conversation as chat templates and model servers take it; the user's message first."""
+    roles = cycle(("user", "assistant"))
+    return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
 
 
 class Ecosystem(StrEnum):
@@ -133,11 +140,13 @@ class Prompt:
     """name of the rewriting that made it; None for a seed"""
     private: bool = False
     """True for a user's own prompt: stored as a hash only, unless asked"""
+    turns: tuple[str, ...] = ()
+    """earlier messages that ``text`` follows, the user's and the model's in turn; mostly none"""
 
     @property
     def id(self) -> str:
-        """Content id of context and text."""
-        return content_id(self.context, self.text)
+        """Content id of context, earlier messages and text."""
+        return content_id(self.context, *self.turns, self.text)
 
     @property
     def expects_list(self) -> bool:

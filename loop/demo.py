@@ -43,6 +43,7 @@ class DemoOutcome:
 
 def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = FULL) -> DemoOutcome:
     """Sweep, round, gates, promotion if they pass, and the candidate on held-out prompts."""
+    training = training_settings(session.config, seed)
     listener.begin(f"load {session.config.model.name}")
     model = session.config.model
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
@@ -65,7 +66,7 @@ def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = F
     plan = RoundPlan(
         session,
         measured,
-        training_settings(session.config, seed),
+        training,
         benchmark,
         listener,
         train_run=swept.run_id,

@@ -27,17 +27,18 @@ if TYPE_CHECKING:
     from ghostbust.unlearners.engine import TrainSettings
 
 
-def make_tasks(config: Config) -> list[Task]:
+def make_tasks(config: Config, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     """The user's own tasks if the settings name files, else the shipped ones.
 
-    A text that comes again, in one file or in another, is left out: under two ids it could be
-    on both sides of the split.
+    ``ecosystem``: whose packages a task is about that doesn't say its language. A text that comes
+    again, in one file or in another, is left out: under two ids it could be on both sides of the
+    split.
     """
     files = config.prompts.files
     if not files:
-        return seed_tasks()
+        return [replace(task, ecosystem=ecosystem) for task in seed_tasks()]
     own: dict[tuple[Ecosystem, str], Task] = {}
-    for task in (task for file in files for task in read_tasks(file)):
+    for task in (task for file in files for task in read_tasks(file, ecosystem)):
         own.setdefault((task.ecosystem, task.text), task)
     return list(own.values())
 
@@ -142,7 +143,7 @@ def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | No
 
 
 def training_settings(config: Config, seed: int) -> TrainSettings:
-    """How a round trains."""
+    """How a round trains. Raises UsageError where there is no such method."""
     from ghostbust.unlearners.engine import TrainSettings
     from ghostbust.unlearners.methods import method_named
 

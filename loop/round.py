@@ -107,9 +107,11 @@ def next_round(
 ) -> tuple[Watched, RoundOutcome]:
     """The base on held-out prompts, then a round on everything that is logged.
 
-    Raises TrainingError at once where nothing is logged that a round could learn from.
+    Raises UsageError at once for a method that there isn't, and TrainingError where nothing is
+    logged that a round could learn from.
     """
     config, model = session.config, session.config.model
+    training = training_settings(config, seed)
     if not any(answer.invented for answer in train_answers(session, model.name)):
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     listener.begin(f"load {model.name}")
@@ -121,7 +123,7 @@ def next_round(
     listener.begin(f"ask {len(tasks)} held-out tasks")
     watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)
     before = watcher.tasks(tasks, RunKind.GATE)
-    plan = RoundPlan(session, sampling, training_settings(config, seed), benchmark, listener)
+    plan = RoundPlan(session, sampling, training, benchmark, listener)
     return before, run_round(plan, base, before, prompts_of(before.answers))
 
 

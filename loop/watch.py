@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from ghostbust.extractors import extract
@@ -45,6 +45,8 @@ class Watcher:
     judge: Judge
     settings: SamplingSettings
     progress: Progress | None = None
+    made_by: Mapping[str, object] = field(default_factory=dict)
+    """what else tells this run from others, such as a hash of the weights; JSON values only"""
 
     def tasks(self, tasks: Sequence[Task], kind: RunKind) -> Watched:
         """One run over the tasks in all three contexts.
@@ -57,6 +59,20 @@ class Watcher:
     def prompts(self, prompts: Sequence[Prompt], kind: RunKind) -> Watched:
         """One run over the given prompts."""
         return self._run(kind, prompts, lambda _: [])
+
+    def known(self, first: Sequence[Prompt], kind: RunKind) -> Watched | None:
+        """The newest finished run of the kind with the same prompts, models and settings.
+
+        Its samples, with the names looked for and judged anew, so that it is as if sampled now.
+        None where there is none, or where texts of its answers weren't kept.
+        """
+        run_id = self.store.runs.find_done(self._spec(kind, first))
+        if run_id is None:
+            return None
+        samples = [answer.sample for answer in self.store.answers.read(run_id=run_id)]
+        if len(samples) != len(self.store.answers.sampled_keys(run_id)):
+            return None
+        return self._watched(run_id, judge_samples(samples, self.judge))
 
     def _run(
         self,
@@ -71,19 +87,22 @@ class Watcher:
         except BaseException:
             self.store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
             raise
-        answers.sort(key=lambda answer: (answer.sample.prompt.id, answer.sample.number))
-        measurement = measure(answers, seed=self.settings.seed)
-        self.store.runs.finish(run_id, RunStatus.DONE, measurement)
-        return Watched(run_id, tuple(answers), measurement)
+        watched = self._watched(run_id, answers)
+        self.store.runs.finish(run_id, RunStatus.DONE, watched.measurement)
+        return watched
 
-    def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
-        """The id of the interrupted run that this one goes on with, else of a new one."""
+    def _watched(self, run_id: int, answers: list[Answer]) -> Watched:
+        answers.sort(key=lambda answer: (answer.sample.prompt.id, answer.sample.number))
+        return Watched(run_id, tuple(answers), measure(answers, seed=self.settings.seed))
+
+    def _spec(self, kind: RunKind, first: Sequence[Prompt]) -> RunSpec:
         settings = asdict(self.settings) | {
             "prompts": content_id(*(prompt.id for prompt in first)),
             "registry": self.judge.mode,
+            **self.made_by,
         }
         del settings["seed"]
-        spec = RunSpec(
+        return RunSpec(
             kind=kind,
             model=self.sampler.model,
             adapter=self.sampler.adapter,
@@ -91,6 +110,10 @@ class Watcher:
             settings=settings,
             snapshots=self.judge.dates,
         )
+
+    def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
+        """The id of the interrupted run that this one goes on with, else of a new one."""
+        spec = self._spec(kind, first)
         unfinished = self.store.runs.find_unfinished(spec)
         if unfinished is None:
             return self.store.runs.start(spec)

@@ -9,8 +9,18 @@ from pathlib import Path
 import pytest
 
 import ghostbust
-from ghostbust.adapters import MANIFEST, Manifest, read_adapter, write_adapter
+from ghostbust.adapters import (
+    FORGOTTEN,
+    MANIFEST,
+    Manifest,
+    name_key,
+    read_adapter,
+    read_forgotten,
+    write_adapter,
+    write_forgotten,
+)
 from ghostbust.errors import HomeError, ModelError
+from ghostbust.records import Ecosystem
 
 FACTS = {"round": 3, "losses": [0.5, 0.25], "method": "größe"}
 
@@ -129,3 +139,28 @@ def test_a_manifest_of_the_wrong_shape_is_said_so(files: object, tmp_path: Path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "files": files}))
     with pytest.raises(ModelError):
         read_adapter(tmp_path / "a")
+
+
+def test_forgotten_names_are_kept_as_keys_and_guarded_as_the_weights_are(tmp_path: Path) -> None:
+    keys = frozenset(name_key(ecosystem, "zz-ghost") for ecosystem in Ecosystem)
+    assert len(keys) == 3
+
+    def save_both(folder: Path) -> None:
+        save(folder)
+        write_forgotten(folder, [*keys, *keys])
+
+    manifest = write_adapter(tmp_path / "a", model="made-up", facts=FACTS, save=save_both)
+    assert FORGOTTEN in manifest.files
+    assert read_forgotten(tmp_path / "a") == keys
+    assert "zz-ghost" not in (tmp_path / "a" / FORGOTTEN).read_text("utf-8")
+
+
+def test_an_adapter_that_does_not_say_what_it_forgot_is_none(tmp_path: Path) -> None:
+    assert read_forgotten(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[1]"])
+def test_a_broken_note_of_forgotten_names_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / FORGOTTEN).write_text(text, "utf-8")
+    with pytest.raises(ModelError, match=FORGOTTEN):
+        read_forgotten(tmp_path)

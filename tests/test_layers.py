@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
-NOUNS = {"records", "errors", "shown", "home", "config", "adapters", "prompts", "measure"}
+NOUNS = {
+    "records", "errors", "shown", "home", "config", "adapters", "prompts", "measure", "reserved",
+    "statistics",
+}  # fmt: skip
 """what every part may import; among themselves they may not go in a circle (Python sees to it)"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
 """the swappable parts: siblings, which know nothing of each other"""
@@ -23,10 +26,11 @@ MAY_IMPORT = {
     "samplers": NOUNS | {"models"},
     "unlearners": NOUNS | {"models"},
     "bench": NOUNS | PARTS,
-    "evaluation": NOUNS | PARTS,
-    "loop": NOUNS | PARTS | {"models"},
+    # Compares models by answers that the loop lets it have: knows no store and no registry.
+    "evaluation": NOUNS | PARTS | {"models"},
+    "loop": NOUNS | PARTS | {"models", "evaluation"},
     "dashboard": NOUNS | PARTS | {"loop"},
-    "cli": NOUNS | PARTS | {"models", "loop", "dashboard", "bench"},
+    "cli": NOUNS | PARTS | {"models", "loop", "dashboard", "bench", "evaluation"},
     "__main__": {"cli"},
     "__init__": set[str](),
 }
@@ -36,6 +40,10 @@ HEAVY_AT_THE_TOP = {
     "samplers/decode.py",
     "samplers/cache.py",
     "models/heads.py",
+    "evaluation/locality.py",
+    "evaluation/persistence.py",
+    "evaluation/quantise.py",
+    "evaluation/side_by_side.py",
 }
 HEAVY_FOLDERS = {"unlearners", "gates"}
 WRITES = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostbust import reserved
 from ghostbust.errors import UsageError
 from ghostbust.prompts import (
     CODE_LIMIT,
@@ -179,3 +180,21 @@ def test_the_prompts_of_answers_come_once_in_order() -> None:
         for number, prompt in enumerate(prompts)
     ]
     assert prompts_of(answers) == (prompts[0], prompts[1], prompts[3])
+
+
+def test_external_suites_are_held_out_whatever_the_share() -> None:
+    families = [reserved.suite_family("garak", str(number)) for number in range(50)]
+    assert {side_of(family, 0.0) for family in families} == {Side.HOLDOUT}
+    assert side_of("garak", 0.0) is Side.TRAIN
+
+
+def test_a_file_with_texts_that_are_for_evaluation_only_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "one two three four five six seven eight"
+    monkeypatch.setattr(reserved, "_known", lambda: frozenset(reserved.fingerprints(words)))
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(json.dumps({"prompt": f"Use it.\n{words}"}) + "\nSort a list.\n")
+    with pytest.raises(UsageError, match=r"1 of 2 prompts hold tasks .*'Use it. one two") as caught:
+        read_tasks(path)
+    assert "\n" not in str(caught.value)

@@ -15,6 +15,7 @@ from ghostbust.cli.dashboard import dashboard
 from ghostbust.cli.demo import demo
 from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
+from ghostbust.cli.eval import eval_
 from ghostbust.cli.extract import extract
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
@@ -53,6 +54,7 @@ def root(
 app.command()(demo)
 app.command()(sweep)
 app.command("round")(round_)
+app.command("eval")(eval_)
 app.add_typer(adapters)
 app.command()(daemon)
 app.command()(dashboard)

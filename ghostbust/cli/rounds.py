@@ -32,6 +32,14 @@ def round_(
     holdout: Annotated[
         int, typer.Option("--holdout", min=10, help="Held-out tasks that measure, at most.")
     ] = 60,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            show_default="the settings' training.method",
+            help="How it unlearns; a name that isn't known lists those there are.",
+        ),
+    ] = None,
     registry: RegistryModeOption = None,
     seed: SeedOption = 0,
     home: HomeOption = None,
@@ -50,7 +58,12 @@ def round_(
 
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
-    settings = override(load_config(config, place), model__name=model, registry__mode=registry)
+    settings = override(
+        load_config(config, place),
+        model__name=model,
+        registry__mode=registry,
+        training__method=method,
+    )
     started = time.monotonic()
     with (
         on_interrupt("the round is marked failed; the same command starts another"),

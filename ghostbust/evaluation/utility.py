@@ -16,7 +16,9 @@ from ghostbust.gates import CodingGate, CodingTask, LikelihoodGate, SandboxLimit
 from ghostbust.gates.coding import TaskResults, changed, of_benchmark
 from ghostbust.gates.likelihood import TaskScores, nats_per_token
 from ghostbust.gates.looks import Look
-from ghostbust.gates.statistics import (
+from ghostbust.gates.tasks import per_benchmark
+from ghostbust.records import GateResult, Score
+from ghostbust.statistics import (
     Interval,
     mcnemar_one_sided,
     mcnemar_two_sided,
@@ -25,8 +27,6 @@ from ghostbust.gates.statistics import (
     ratio_bootstrap,
     tango_upper_bound,
 )
-from ghostbust.gates.tasks import per_benchmark
-from ghostbust.records import GateResult, Score
 
 ALL = "all"
 """the pool of every benchmark"""

@@ -14,9 +14,9 @@ from ghostbust.errors import SandboxError, UnreachableError
 from ghostbust.gates.interface import Completer, inconclusive
 from ghostbust.gates.looks import Look
 from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs, sandbox_layers
-from ghostbust.gates.statistics import mcnemar_one_sided, power_at_margin, tango_upper_bound
 from ghostbust.gates.tasks import STOP, CodingTask, benchmark_of, per_benchmark
 from ghostbust.records import GateResult, GateVerdict
+from ghostbust.statistics import mcnemar_one_sided, power_at_margin, tango_upper_bound
 
 GATE = "coding"
 BLOCK = 96

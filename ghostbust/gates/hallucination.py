@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ghostbust.gates.interface import inconclusive
 from ghostbust.gates.pairing import aligned, unknown, unpaired
-from ghostbust.gates.statistics import Floats, cluster_sums, percentile_interval, resampled_sums
 from ghostbust.records import Answer, GateResult, GateVerdict
+from ghostbust.statistics import (
+    Floats,
+    cluster_sums,
+    percentile_interval,
+    relative_drop,
+    resampled_sums,
+)
 
 GATE = "hallucination"
 LEVEL = 0.95
@@ -71,20 +75,6 @@ def rate_gate(
             "seed": seed,
         },
     )
-
-
-def relative_drop(sums: Floats) -> Floats:
-    """1 - the candidate's rate / the base's, per row of ``_family_sums``: (R, 4) -> (R,).
-
-    Where it isn't defined it is what speaks against the candidate: 0 where either side
-    names nothing or neither invents, -1 where only the candidate invents.
-    """
-    invented, named, invented_after, named_after = sums.T  # (R,) each
-    drop = np.where((invented == 0) & (invented_after > 0), -1.0, 0.0)
-    known = (invented > 0) & (named_after > 0)
-    ratio = invented_after[known] * named[known] / (invented[known] * named_after[known])
-    drop[known] = 1 - ratio
-    return drop
 
 
 def _family_sums(base: Sequence[Answer], candidate: Sequence[Answer]) -> Floats:

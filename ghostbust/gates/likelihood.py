@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from ghostbust.errors import UnreachableError
 from ghostbust.gates.interface import Scorer, inconclusive
 from ghostbust.gates.looks import Look
-from ghostbust.gates.statistics import paired_bootstrap
 from ghostbust.gates.tasks import CodingTask, benchmark_of, per_benchmark
 from ghostbust.records import GateResult, GateVerdict, Score
+from ghostbust.statistics import paired_bootstrap
 
 GATE = "likelihood"
 

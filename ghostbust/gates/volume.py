@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ghostbust.gates.interface import inconclusive
 from ghostbust.gates.pairing import MIN_FAMILIES, aligned, unpaired
-from ghostbust.gates.statistics import Interval, ratio_bootstrap
 from ghostbust.records import Answer, Context, GateResult, GateVerdict
+from ghostbust.statistics import Interval, ratio_bootstrap
 
 GATE = "volume"
 LEVEL = 0.90

@@ -21,10 +21,24 @@ def logits_at(
     families do to their logits behind the output embedding (Gemma's soft cap, Granite's and
     Cohere's scale) is done here too, from the model's config.
     """
+    return logits_of(model, hidden_at(model, inputs, places))
+
+
+def hidden_at(
+    model: PreTrainedModel,
+    inputs: dict[str, torch.Tensor],
+    places: tuple[torch.Tensor, torch.Tensor],
+) -> torch.Tensor:
+    """What the output embedding reads at the given (row, column) places: (N, H)."""
     body: Any = model.base_model
+    hidden: torch.Tensor = body(**inputs, use_cache=False).last_hidden_state  # (B, T, H)
+    return hidden[places]
+
+
+def logits_of(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
+    """fp32 logits (N, V) of what `hidden_at` gave: (N, H)."""
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    hidden = body(**inputs, use_cache=False).last_hidden_state  # (B, T, H)
-    logits: torch.Tensor = head(hidden[places]).float()  # (N, V)
+    logits: torch.Tensor = head(hidden).float()  # (N, V)
     config = model.config.get_text_config()
     if (scale := getattr(config, "logit_scale", None)) is not None:
         logits = logits * scale

@@ -6,7 +6,7 @@ torch, transformers and peft are imported when a model is loaded, not before.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from ghostbust.errors import ModelError
 from ghostbust.models.embedded import embedded_model
+from ghostbust.records import chat_messages
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "smollm2"
@@ -64,7 +66,7 @@ class LoadedModel:
         document and no answer. Raises ModelError as `end_tokens` does.
         """
         if self.tokenizer.chat_template:
-            messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": _MARK}]
+            messages = chat_messages("a", _MARK)
             text = str(self.tokenizer.apply_chat_template(messages, tokenize=False))
             for token in self.encode(text.rpartition(_MARK)[2]):
                 if token in self.end_tokens:
@@ -72,17 +74,18 @@ class LoadedModel:
         token = self.tokenizer.eos_token_id
         return token if isinstance(token, int) else min(self.end_tokens)
 
-    def encode_prompt(self, text: str) -> list[int]:
+    def encode_prompt(self, text: str, turns: Sequence[str] = ()) -> list[int]:
         """Token ids of a user message up to where the answer begins: (T,).
 
-        Uses the model's chat template; a model without one gets the text and a newline.
+        ``turns``: earlier messages, the user's and the model's in turn. Uses the model's chat
+        template; a model without one gets the messages, each with a newline.
         """
         if self.tokenizer.chat_template:
             rendered = self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+                chat_messages(*turns, text), tokenize=False, add_generation_prompt=True
             )
             return self.encode(str(rendered))
-        return [*self._bos(), *self.encode(text + "\n")]
+        return [*self._bos(), *self.encode("".join(f"{said}\n" for said in (*turns, text)))]
 
     def encode(self, text: str) -> list[int]:
         """Token ids of bare text: (T,), nothing added before or behind it."""
@@ -134,21 +137,20 @@ def load_model(
             f"(give --model a Hugging Face id, a local folder, or {EMBEDDED!r})"
         ) from exc
     if adapter is not None:
-        model = _merge(model, adapter)
+        model = attach(model, adapter).merge_and_unload()
     model.requires_grad_(False)
     model.to(torch.device(place)).eval()  # type: ignore[arg-type]
     return LoadedModel(name, folder, model, tokenizer)
 
 
-def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+def attach(model: PreTrainedModel, adapter: Path) -> PeftModel:
+    """The model with the adapter of a folder beside its weights. Raises ModelError in one line."""
     from peft import PeftModel
     from safetensors import SafetensorError
 
     try:
         with peft_warnings_silenced():
-            adapted = PeftModel.from_pretrained(model, str(adapter))
-        merged: PreTrainedModel = adapted.merge_and_unload()
-        return merged
+            return PeftModel.from_pretrained(model, str(adapter))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as exc:
         raise ModelError(f"can't load the adapter in {adapter}: {_first_line(exc)}") from exc
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from ghostbust import __version__
 from ghostbust.errors import EndpointError, UsageError
-from ghostbust.records import Prompt, Sample, content_id
+from ghostbust.records import Prompt, Sample, chat_messages, content_id
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.stream import each, stream
 from ghostbust.samplers.wire import request_json
@@ -162,9 +162,9 @@ class EndpointSampler:
         if self._send_top_k and settings.top_k > 0:
             body["top_k"] = settings.top_k
         if self._chat:
-            body["messages"] = [{"role": "user", "content": prompt.text}]
+            body["messages"] = chat_messages(*prompt.turns, prompt.text)
         else:
-            body["prompt"] = prompt.text
+            body["prompt"] = "\n".join((*prompt.turns, prompt.text))
         path = "/chat/completions" if self._chat else "/completions"
         choice, tokens = await _ask(client, path, body)
         return Sample(

@@ -48,7 +48,7 @@ class LocalSampler:
         requests = [
             Request(
                 key,
-                self.loaded.encode_prompt(prompt.text),
+                self.loaded.encode_prompt(prompt.text, prompt.turns),
                 tuple(stream_seed(settings.seed, prompt.id, number) for number in numbers),
             )
             for key, prompt in enumerate(prompts)

@@ -56,9 +56,11 @@ def insert_prompt(
     """Adds the prompt, or to a known one the text that was not kept before.
 
     To be called inside a transaction. Without ``keep_private``, a private prompt's text
-    stays out; its id is a hash.
+    stays out; its id is a hash. So does that of a prompt with earlier turns, always: there is no
+    place for them, and without them the text is another prompt.
     """
-    text = prompt.text if keep_private or not prompt.private else None
+    kept = (keep_private or not prompt.private) and not prompt.turns
+    text = prompt.text if kept else None
     connection.execute(
         "INSERT INTO prompts (id, text, context, ecosystem, family, domain, parent, operator,"
         " private, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -20,6 +20,8 @@ class RunKind(StrEnum):
     GATE = "gate"
     """on held-out prompts, to judge a candidate"""
     DEMO = "demo"
+    EVAL = "eval"
+    """to compare adapters with the base"""
 
 
 class RunStatus(StrEnum):

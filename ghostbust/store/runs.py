@@ -41,12 +41,11 @@ class Runs:
 
     def find_unfinished(self, spec: RunSpec) -> int | None:
         """The newest interrupted run of the same spec and code version; None without one."""
-        row = self._connection.first(
-            "SELECT max(id) AS id FROM runs WHERE kind = ? AND model = ? AND adapter IS ?"
-            " AND seed = ? AND settings = ? AND snapshots = ? AND version = ? AND status = ?",
-            (*_key(spec), RunStatus.INTERRUPTED),
-        )
-        return None if row is None else row["id"]
+        return self._find(spec, RunStatus.INTERRUPTED)
+
+    def find_done(self, spec: RunSpec) -> int | None:
+        """The newest finished run of the same spec and code version; None without one."""
+        return self._find(spec, RunStatus.DONE)
 
     def resume(self, run_id: int) -> None:
         """Makes an interrupted run this process's. Raises StoreError if it isn't interrupted."""
@@ -112,6 +111,14 @@ class Runs:
             (RunStatus.DONE, limit),
         )
         return [_rate_point(row) for row in reversed(rows)]
+
+    def _find(self, spec: RunSpec, status: RunStatus) -> int | None:
+        row = self._connection.first(
+            "SELECT max(id) AS id FROM runs WHERE kind = ? AND model = ? AND adapter IS ?"
+            " AND seed = ? AND settings = ? AND snapshots = ? AND version = ? AND status = ?",
+            (*_key(spec), status),
+        )
+        return None if row is None else row["id"]
 
 
 def _key(spec: RunSpec) -> tuple[object, ...]:

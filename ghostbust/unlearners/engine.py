@@ -18,7 +18,7 @@ import torch
 from ghostbust.errors import TrainingError
 from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
-from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
+from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, with_end_apart
 from ghostbust.unlearners.methods import DEFAULT, method_named
 from ghostbust.unlearners.methods.interface import Tokens, Weights
 
@@ -117,6 +117,8 @@ class Trainer:
         """
         if not self._losses:
             _check_masks(examples)
+        if self._method.ends_apart:
+            examples = [with_end_apart(example) for example in examples]
         steps = list(_steps(examples, self._settings))
         total = len(self._losses) + len(steps) + to_come
         self._model.train()
@@ -153,7 +155,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, number / settings.warmup_steps)
         totals = _totals(step)
-        anchored = self._method.reference and settings.weights.anchor > 0
+        anchored = self._method.reads_base(settings.weights)
         loss = 0.0
         for batch in _micro_batches(step, settings.micro_batch):
             tokens = _forward(self._model, batch, totals, anchored=anchored)
@@ -187,7 +189,7 @@ def _totals(step: list[Example]) -> _Totals:
     return _Totals(
         {
             mark: sum(example.weight * example.mask.count(mark) for example in step)
-            for mark in (IGNORE, RETAIN, FORGET)
+            for mark in (IGNORE, RETAIN, FORGET, END)
         },
         sum(example.weight for example in step if example.forgets),
     )

@@ -13,6 +13,9 @@ from ghostbust.unlearners.repair import repair
 IGNORE, RETAIN, FORGET = 0, 1, 2
 """mask values: neither, reinforce, suppress"""
 
+END = 3
+"""in place of RETAIN at the end token of an answer, for methods that count ends apart"""
+
 
 class Masking(StrEnum):
     """Which tokens of an answer a method counts as RETAIN and FORGET."""
@@ -115,6 +118,13 @@ def _decisions(text: str, names: Sequence[tuple[int, int]]) -> list[tuple[int, i
     return [(place, place + 1, RETAIN) for place in places if place < len(text)]
 
 
+def with_end_apart(example: Example) -> Example:
+    """The example with END at its end token, if that is RETAIN: a class of its own."""
+    if example.ended and example.mask[-1] == RETAIN:
+        return replace(example, mask=(*example.mask[:-1], END))
+    return example
+
+
 def tri_mask(
     offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int, int]]
 ) -> list[int]:
@@ -136,7 +146,8 @@ def _encode(
     weight: float,
 ) -> Example:
     """``end`` is the mask value of the end token, None where the answer has none."""
-    head = loaded.encode_prompt(answer.sample.prompt.text)
+    prompt = answer.sample.prompt
+    head = loaded.encode_prompt(prompt.text, prompt.turns)
     encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     tail = [int(i) for i in encoded["input_ids"]]
     mask = tri_mask([(int(a), int(b)) for a, b in encoded["offset_mapping"]], spans)

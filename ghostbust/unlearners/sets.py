@@ -1,4 +1,7 @@
-"""SELECT: which answers a round learns from. Nothing of a held-out prompt family gets in."""
+"""SELECT: which answers a round learns from.
+
+Nothing of a held-out prompt family gets in, and nothing of an external suite, held out or not.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from ghostbust.errors import TrainingError
 from ghostbust.records import Answer, Prompt, SetSplit
+from ghostbust.reserved import is_reserved
 
 LONGEST_LIST = 12
 """answers that name more distinct packages than this are loops or padding: left out"""
@@ -40,7 +44,11 @@ def select(
     Raises TrainingError where it holds no invented, or no real name to learn from.
     """
     held_out = {prompt.family for prompt in holdout}
-    train_side = [answer for answer in answers if answer.sample.prompt.family not in held_out]
+    train_side = [
+        answer
+        for answer in answers
+        if answer.sample.prompt.family not in held_out and not is_reserved(answer.sample.prompt)
+    ]
     base = {a.sample.id: a for a in train_side if a.sample.adapter is None}
     probe = _probe((a.sample.prompt for a in base.values()), most=probes, seed=seed)
     apart = {prompt.family for prompt in probe}

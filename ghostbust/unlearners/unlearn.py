@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ghostbust.adapters import write_adapter
+from ghostbust.adapters import name_key, write_adapter, write_forgotten
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.unlearners.engine import (
@@ -21,6 +22,9 @@ from ghostbust.unlearners.engine import (
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.trim import Look, Probed, trim
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 TRIM_SHARE = 0.3
 """share of the answers that is kept for trimming the volume, where it can be measured"""
@@ -69,7 +73,7 @@ def unlearn(
         adapters / name,
         model=model,
         facts=_facts(round_id, settings, sets, result, looks),
-        save=lambda folder: adapted.save_pretrained(str(folder)),
+        save=partial(_save, adapted, sets),
     )
     return Candidate(
         name=name,
@@ -121,6 +125,20 @@ def _part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
         main += order[kept:]
         rest += order[:kept]
     return main, rest
+
+
+def _save(adapted: PeftModel, sets: SetSplit, folder: Path) -> None:
+    """The weights, and which names are forgotten: an evaluation tells seen names from new ones."""
+    adapted.save_pretrained(str(folder))
+    write_forgotten(
+        folder,
+        (
+            name_key(judged.lookup.ecosystem, judged.lookup.name)
+            for answer in sets.forget
+            for judged in answer.judged
+            if judged.lookup.invented
+        ),
+    )
 
 
 def _data_id(answers: Sequence[Answer]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,32 @@ def test_with_nothing_logged_it_is_one_line(prepared: Run) -> None:
     assert result.stderr == (
         "ghostbust: nothing to unlearn is logged yet; run `ghostbust sweep` first\n"
     )
+
+
+@pytest.mark.parametrize("command", ["round", "demo"])
+def test_an_unknown_method_is_one_line_before_a_model_is_loaded(
+    command: str, run: Run, home: Path, talking_model_dir: Path
+) -> None:
+    home.mkdir()
+    (home / "ghostbust.toml").write_text('[training]\nmethod = "npos"\n', "utf-8")
+    result = run(command, "--home", home, "--model", "no/such-model", "--registry", "snapshot")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.fullmatch(
+        r"ghostbust: there is no unlearning method 'npos'; there are au-repair, au, .*\n",
+        result.stderr,
+    )
+
+
+def test_a_round_unlearns_by_the_method_that_is_asked_for(prepared: Run, home: Path) -> None:
+    assert prepared("round", "--method", "npos").exit_code == 2
+    assert prepared("sweep", "--limit", 16).exit_code == 0
+    result = prepared("round", "--json", "--holdout", 12, "--method", "npo")
+    assert result.exit_code == 0, result.stderr
+    facts = read_adapter(Path(json.loads(result.stdout)["path"])).facts
+    assert facts["method"] == "npo"
+    assert (facts["settings"]["weights"]["end"], facts["looks"]) == (2.0, [])
+    with Store.open(home / "ghostbust.db") as store:
+        assert store.rounds.get(1).method == "npo"
 
 
 def test_after_a_sweep_it_makes_a_gated_adapter(

@@ -18,9 +18,9 @@ from ghostbust.evaluation.utility import (
     rows,
 )
 from ghostbust.gates import CodingTask, Look, SandboxLimits
-from ghostbust.gates.statistics import mcnemar_one_sided, mcnemar_two_sided, tango_upper_bound
 from ghostbust.records import GateVerdict, Score
 from ghostbust.samplers.local import LocalSampler
+from ghostbust.statistics import mcnemar_one_sided, mcnemar_two_sided, tango_upper_bound
 
 SETTINGS = UtilitySettings(limits=SandboxLimits(wall_s=60), max_new_tokens=8, min_tasks=1)
 

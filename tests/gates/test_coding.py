@@ -9,9 +9,9 @@ from ghostbust.errors import EndpointError
 from ghostbust.gates.coding import CodingGate
 from ghostbust.gates.looks import Look
 from ghostbust.gates.sandbox import SandboxLimits
-from ghostbust.gates.statistics import mcnemar_power, tango_upper_bound
 from ghostbust.gates.tasks import STOP, CodingTask
 from ghostbust.records import GateVerdict
+from ghostbust.statistics import mcnemar_power, tango_upper_bound
 
 PATIENT = SandboxLimits(wall_s=60)
 

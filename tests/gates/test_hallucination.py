@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ghostbust.gates.hallucination import rate_gate, relative_drop
+from ghostbust.gates.hallucination import rate_gate
 from ghostbust.records import Answer, GateVerdict
 
 MakeAnswer = Callable[..., Answer]
@@ -89,16 +89,3 @@ def test_answers_that_cannot_be_paired_are_inconclusive(make_answer: MakeAnswer)
     result = rate_gate(_answers(make_answer, [1] * 40), _answers(make_answer, [0] * 39), seed=0)
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert "didn't answer the same prompts" in result.reason
-
-
-def test_an_undefined_drop_speaks_against_the_candidate() -> None:
-    rows = np.array(
-        [
-            [2.0, 8.0, 1.0, 8.0],  # 0.25 -> 0.125
-            [0.0, 8.0, 0.0, 8.0],  # neither invents
-            [0.0, 8.0, 1.0, 8.0],  # only the candidate does
-            [2.0, 8.0, 0.0, 0.0],  # the candidate names nothing
-            [0.0, 0.0, 0.0, 8.0],  # the base names nothing
-        ]
-    )
-    assert relative_drop(rows).tolist() == [0.5, 0.0, -1.0, 0.0, 0.0]

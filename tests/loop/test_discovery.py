@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts, side_of
 from ghostbust.records import Context, Prompt, Side
 from ghostbust.registries.judge import Judge
+from ghostbust.reserved import suite_family
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store import RunKind, Store
 
@@ -212,6 +214,15 @@ def test_a_prompt_that_had_its_variants_comes_behind_its_equals(
     store.prompts.add(first)
     second = choose(store, tasks, fluent, explore_share=0, seed=6)
     assert {p.parent for p in first}.isdisjoint({p.parent for p in second})
+
+
+def test_prompts_of_external_suites_are_not_followed_up(
+    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+) -> None:
+    suite = [replace(task, id=suite_family("garak", task.id)) for task in tasks]
+    watcher.prompts(list(first_prompts(suite)), RunKind.SWEEP)
+    assert any(found.invented_names for found in store.prompts.stats())
+    assert not any(prompt.parent for prompt in choose(store, tasks, fluent))
 
 
 def test_questions_about_code_are_not_followed_up(

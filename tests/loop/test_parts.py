@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +36,7 @@ from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import Store
 from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.methods import method_named
 
 
 class Hears(Silence):
@@ -59,6 +61,8 @@ def adapter(home: Home, model: str) -> Path:
 
 def test_without_files_the_shipped_tasks_are_asked() -> None:
     assert make_tasks(Config()) == seed_tasks()
+    for_npm = make_tasks(Config(), Ecosystem.NPM)
+    assert for_npm == [replace(task, ecosystem=Ecosystem.NPM) for task in seed_tasks()]
 
 
 def test_the_users_files_come_instead_each_text_once(tmp_path: Path) -> None:
@@ -80,6 +84,15 @@ def test_the_same_words_for_another_registry_are_another_task(tmp_path: Path) ->
     file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     tasks = make_tasks(Config(prompts=PromptsSection(files=(file,))))
     assert [task.ecosystem for task in tasks] == [Ecosystem.PYPI, Ecosystem.NPM]
+
+
+def test_a_task_that_does_not_say_its_language_takes_the_ecosystem_given(tmp_path: Path) -> None:
+    file = tmp_path / "both.jsonl"
+    file.write_text('{"task": "Sort mail.", "language": "js"}\nDraw maps.\n', "utf-8")
+    config = Config(prompts=PromptsSection(files=(file,)))
+    for given in (Ecosystem.PYPI, Ecosystem.NPM):
+        ecosystems = [task.ecosystem for task in make_tasks(config, given)]
+        assert ecosystems == [Ecosystem.NPM, given]
 
 
 def test_some_tasks_are_drawn_by_the_seed(tasks: list[Task]) -> None:
@@ -214,6 +227,16 @@ def test_the_settings_reach_sampling_and_training() -> None:
     assert isinstance(trained, TrainSettings)
     assert (trained.rank, trained.learning_rate, trained.epochs) == (4, 1e-5, 2)
     assert trained.seed == 9
+
+
+def test_a_method_brings_its_own_weights() -> None:
+    config = override(Config(), training__method="ga")
+    trained = training_settings(config, 0)
+    assert (trained.method, trained.weights) == ("ga", method_named("ga").weights)
+    repaired = training_settings(override(config, training__repair=0.5), 0)
+    assert repaired.weights == replace(trained.weights, repair=0.5)
+    with pytest.raises(UsageError, match="there is no unlearning method 'gaa'"):
+        training_settings(override(config, training__method="gaa"), 0)
 
 
 def test_without_humaneval_the_round_goes_on_and_says_so(

@@ -32,6 +32,7 @@ from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, prompts_of, side_of, split
 from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Side
+from ghostbust.reserved import suite_family
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, Store
@@ -203,6 +204,19 @@ def test_no_held_out_family_is_in_the_sets(
     assert {side_of(family, share) for family in families} == {Side.TRAIN}
     assert all(answer.invented for answer in sets.forget)
     assert not any(answer.invented for answer in sets.retain)
+
+
+def test_answers_to_an_external_suite_are_logged_and_never_train(
+    session: Session, sampler: LocalSampler, tasks: list[Task]
+) -> None:
+    train, _ = split(tasks, session.config.prompts.holdout_share)
+    suite = [replace(task, id=suite_family("garak", task.id)) for task in train]
+    watcher = Watcher(session.store, sampler, session.judge, SAMPLING)
+    watched = watcher.tasks(suite, RunKind.SWEEP)
+    assert watched.measurement.absent
+    assert list(train_answers(session, sampler.model)) == []
+    with pytest.raises(TrainingError, match="nothing to unlearn"):
+        select_sets(plan_of(session), sampler, [])
 
 
 def test_a_round_can_be_told_to_learn_from_one_run(

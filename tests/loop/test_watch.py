@@ -220,6 +220,29 @@ def test_private_prompts_leave_no_text_but_are_measured(
     assert [found.name for found in store.ledger.hallucinations()] == [INVENTED]
 
 
+def test_a_finished_run_is_known_by_all_that_made_it(
+    store: Store, judge: Judge, scripted: MakeSampler, tasks: list[Task]
+) -> None:
+    def made(**change: object) -> Watcher:
+        return Watcher(store, scripted(say), judge, SETTINGS, **change)  # type: ignore[arg-type]
+
+    prompts = list(first_prompts(tasks[:5]))
+    assert made().known(prompts, RunKind.EVAL) is None
+    watched = made().tasks(tasks[:5], RunKind.EVAL)
+    assert made().known(prompts, RunKind.EVAL) == watched
+    assert made().known(prompts[1:], RunKind.EVAL) is None
+    assert made().known(prompts, RunKind.SWEEP) is None
+    assert made(made_by={"weights": "others"}).known(prompts, RunKind.EVAL) is None
+
+
+def test_a_run_whose_texts_were_not_kept_is_not_known(
+    watcher: MakeWatcher, scripted: MakeSampler, tasks: list[Task]
+) -> None:
+    mixed = [tasks[0], Task("own-1", "Read the ledgers of Quillfeather & Sons.", private=True)]
+    watcher(scripted(say)).tasks(mixed, RunKind.EVAL)
+    assert watcher(scripted(say)).known(list(first_prompts(mixed)), RunKind.EVAL) is None
+
+
 def test_every_name_in_a_sample_is_judged(judge: Judge, tasks: list[Task]) -> None:
     prompt = tasks[0].prompt(Context.HELPS)
     sample = Sample(prompt, f"1. requests\n2. {INVENTED}\n3. json\n", "m", None, 0, 0, 0, False, 9)

@@ -47,6 +47,15 @@ def test_a_prompt_ends_where_the_answer_begins(tiny: LoadedModel) -> None:
     assert ids.count(tiny.end_token) == 1
 
 
+def test_earlier_turns_come_first_in_the_models_format(tiny: LoadedModel) -> None:
+    ids = tiny.encode_prompt("now the file", ("write it", "import numpy"))
+    raw = tiny.tokenizer.decode(ids, skip_special_tokens=False)
+    assert raw == (
+        "<|user|>write it<|end|><|assistant|>import numpy<|end|>"
+        "<|user|>now the file<|end|><|assistant|>"
+    )
+
+
 def test_text_goes_there_and_back(tiny: LoadedModel) -> None:
     text = "import numpy as np\n# größe 🎉  , x .\n"
     assert tiny.decode(tiny.encode(text)) == text
@@ -60,6 +69,7 @@ def test_a_model_without_a_template_gets_the_text_and_a_newline(
     (folder / "chat_template.jinja").unlink()
     loaded = load_model(str(folder), tmp_path, device="cpu")
     assert loaded.encode_prompt("import numpy") == loaded.encode("import numpy\n")
+    assert loaded.encode_prompt("rich", ("a", "b")) == loaded.encode("a\nb\nrich\n")
 
 
 def test_a_model_without_an_end_token_is_refused_when_it_matters(

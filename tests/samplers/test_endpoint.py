@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -103,6 +103,20 @@ def test_bare_completions_top_k_and_an_adapter() -> None:
     assert server.bodies[0]["model"] == "round-0001"
     assert (sample.text, sample.truncated, sample.tokens) == (" numpy", True, 0)
     assert (sample.model, sample.adapter) == ("tiny", "round-0001")
+
+
+def test_earlier_turns_come_before_the_question() -> None:
+    server = Recorder()
+    turned = replace(prompt("now the file"), turns=("write it", "import numpy"))
+    list(sampler(server).sample([turned], SamplingSettings()))
+    assert server.bodies[0]["messages"] == [
+        {"role": "user", "content": "write it"},
+        {"role": "assistant", "content": "import numpy"},
+        {"role": "user", "content": "now the file"},
+    ]
+    bare = Recorder({"choices": [{"text": "numpy"}]})
+    list(sampler(bare, chat=False).sample([turned], SamplingSettings()))
+    assert bare.bodies[0]["prompt"] == "write it\nimport numpy\nnow the file"
 
 
 def test_a_model_with_another_name_at_the_server_is_logged_under_its_own() -> None:

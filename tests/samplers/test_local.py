@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_samples_say_what_they_are(local: LocalSampler, tiny: LoadedModel) -> No
         assert each.tokens == 60 if each.truncated else 1 <= each.tokens <= 60
         assert "<|" not in each.text
     assert {each.truncated for each in found} == {True, False}
+
+
+def test_earlier_turns_are_read(local: LocalSampler) -> None:
+    """The answer to a question behind others is another one, and not its private stream alone."""
+    greedy = SamplingSettings(temperature=0, max_new_tokens=12)
+    turned = replace(PROMPTS[0], turns=("read a file", "import numpy, rich"))
+    first, second = (next(iter(local.sample([p], greedy))).text for p in (PROMPTS[0], turned))
+    assert first != second
 
 
 def test_the_adapters_name_is_in_the_samples(tiny: LoadedModel) -> None:

@@ -31,6 +31,15 @@ def test_a_private_text_is_known_once_it_comes_from_elsewhere(store: Store) -> N
     assert store.prompts.get(SEED.id) == SEED
 
 
+def test_a_prompt_with_earlier_turns_is_known_by_its_id_alone(store: Store) -> None:
+    """Without the turns its text would be another prompt."""
+    turned = replace(SEED, turns=("plot a map", "import maps"))
+    store.prompts.add([turned, SEED])
+    assert store.prompts.get(turned.id) is None
+    assert store.prompts.get(SEED.id) == SEED
+    assert {found.prompt_id for found in store.prompts.stats()} == {turned.id, SEED.id}
+
+
 def test_stats_count_samples_and_distinct_names(
     store: Store, spec: RunSpec, make_answer: MakeAnswer, clock: Clock
 ) -> None:

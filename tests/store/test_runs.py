@@ -103,6 +103,15 @@ def test_a_killed_run_is_marked_found_and_resumed(
     assert store.runs.find_unfinished(spec) is None
 
 
+def test_the_newest_finished_run_of_a_spec_is_found(store: Store, spec: RunSpec) -> None:
+    assert store.runs.find_done(spec) is None
+    for status in (RunStatus.DONE, RunStatus.DONE, RunStatus.FAILED):
+        store.runs.finish(store.runs.start(spec), status, None)
+    store.runs.start(spec)
+    assert store.runs.find_done(spec) == 2
+    assert store.runs.find_done(replace(spec, seed=8)) is None
+
+
 @pytest.mark.usefixtures("killed")
 @pytest.mark.parametrize(
     "change",

@@ -23,7 +23,14 @@ from ghostbust.unlearners.engine import (
     add_adapter,
     count_steps,
 )
-from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, encode_answer
+from ghostbust.unlearners.masks import (
+    FORGET,
+    IGNORE,
+    RETAIN,
+    Example,
+    Masking,
+    encode_answer,
+)
 from ghostbust.unlearners.methods.au_repair import au_loss
 from ghostbust.unlearners.methods.interface import Tokens, Weights
 
@@ -174,6 +181,49 @@ def test_the_first_loss_is_the_objective_of_the_full_logits(
         )
         result, _ = trained(fresh(Path(tiny.folder)), examples, settings)
         assert result.losses == pytest.approx((expected,), rel=1e-4)
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 8])
+def test_ends_apart_are_a_class_over_the_whole_step(
+    micro_batch: int, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    """Means of RETAIN without the ends and of the ends, of all eight answers and their weights."""
+    examples = [
+        encode_answer(tiny, make_answer(text), weight=weight, masking=Masking.NAMES)
+        for text in TEXTS
+        for weight in (1.0, 0.5)
+    ]
+    sums = dict.fromkeys(("retain", "forget", "end"), (0.0, 0.0))
+    for example in examples:
+        with torch.inference_mode():
+            logits = tiny.model(torch.tensor([example.ids])).logits[0]
+        for place, mark in enumerate(example.mask, example.start):
+            p = float(torch.softmax(logits[place - 1].double(), dim=-1)[example.ids[place]])
+            last = place == len(example.ids) - 1
+            name = {RETAIN: "end" if last else "retain", FORGET: "forget"}.get(mark)
+            if name is not None:
+                value = math.log(1 - p if name == "forget" else p)
+                loss, weight = sums[name]
+                sums[name] = (loss - example.weight * value, weight + example.weight)
+    weights = Weights(retain=1.0, forget=0.5, anchor=0.0, end=2.0)
+    assert sums["end"][1] == 6.0, "every answer ends"
+    expected = sum(getattr(weights, name) * a / b for name, (a, b) in sums.items())
+    settings = replace(
+        SETTINGS, method="au", weights=weights, epochs=1, answers_per_step=8, learning_rate=1e-9,
+        micro_batch=micro_batch,
+    )  # fmt: skip
+    result, _ = trained(tiny, examples, settings)
+    assert result.losses == pytest.approx((expected,), rel=1e-4)
+
+
+def test_npo_hears_the_base_without_an_anchor(tiny: LoadedModel, examples: list[Example]) -> None:
+    """At first the model is the base, and each log-ratio 0: the loss is known."""
+    settings = replace(
+        SETTINGS, method="npo", weights=Weights(retain=0, forget=1, anchor=0), epochs=1
+    )
+    result, _ = trained(tiny, examples, settings)
+    assert result.losses[0] == pytest.approx((2 / 0.1) * math.log(2), rel=1e-4)
+    assert result.losses[1] < result.losses[0]
 
 
 def test_micro_batches_do_not_change_the_step(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.masks import (
+    END,
     FORGET,
     IGNORE,
     RETAIN,
@@ -16,6 +18,7 @@ from ghostbust.unlearners.masks import (
     encode_answer,
     encode_repaired,
     tri_mask,
+    with_end_apart,
 )
 
 MakeAnswer = Callable[..., Answer]
@@ -138,3 +141,20 @@ def test_a_repaired_answer_ends_where_its_last_name_was(
     example = encode_repaired(tiny, make_answer("- numpy\n- ghost", truncated=truncated))
     assert marked(tiny, example) == [("-", RETAIN), (" numpy", IGNORE)]
     assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
+
+
+@pytest.mark.parametrize(
+    ("mask", "ended", "apart"),
+    [
+        ((FORGET, RETAIN, RETAIN), True, (FORGET, RETAIN, END)),
+        ((FORGET, RETAIN, RETAIN), False, (FORGET, RETAIN, RETAIN)),
+        ((RETAIN, FORGET), True, (RETAIN, FORGET)),
+        ((RETAIN, IGNORE), True, (RETAIN, IGNORE)),
+        ((), False, ()),
+    ],
+)
+def test_only_an_end_to_reinforce_is_put_apart(
+    mask: tuple[int, ...], ended: bool, apart: tuple[int, ...]
+) -> None:
+    example = Example((1, 2, 3, 4)[: 1 + len(mask)], 1, mask, 0.5, ended=ended)
+    assert with_end_apart(example) == replace(example, mask=apart)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from ghostbust import reserved
 from ghostbust.errors import TrainingError
 from ghostbust.records import Answer, Context, Ecosystem, Prompt
 from ghostbust.unlearners.sets import FEWEST_PROBES, LONGEST_LIST, select
@@ -50,6 +51,26 @@ def test_at_most_half_of_a_full_set_invents(answers: list[Answer]) -> None:
     few_inventions = [a for a in answers if a.invented][:3] + [a for a in answers if not a.invented]
     sets = select(few_inventions, [], most=20, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (3, 17)
+
+
+def test_external_suites_never_get_in_held_out_or_not(
+    answers: list[Answer], make_answer: MakeAnswer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by their family, nor by words that are a suite's under another family."""
+    words = "one two three four five six seven eight"
+    monkeypatch.setattr(reserved, "_known", lambda: frozenset(reserved.fingerprints(words)))
+    others = [
+        make_answer("- numpy\n- ghost-a", family=reserved.suite_family("garak", "1")),
+        make_answer("- numpy\n- ghost-b", family="own", prompt=f"Code for: {words}, please."),
+        make_answer("- numpy\n- ghost-c", family="own", prompt="Code for: one two three four."),
+    ]
+    sets = select([*answers, *others], [], most=1000, probes=100, seed=0)
+    trained = {a.sample.prompt.text for a in (*sets.forget, *sets.retain, *sets.base)}
+    trained |= {prompt.text for prompt in sets.probe}
+    texts = [other.sample.prompt.text for other in others]
+    assert [text in trained for text in texts] == [False, False, True]
+    with pytest.raises(TrainingError, match="nothing to unlearn"):
+        select(others[:2], [], most=10, probes=0, seed=0)
 
 
 def test_held_out_families_never_get_in(answers: list[Answer]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ghostbust.adapters import read_adapter
+from ghostbust.adapters import FORGOTTEN, name_key, read_adapter, read_forgotten
 from ghostbust.errors import HomeError, ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit
@@ -67,7 +67,11 @@ def test_the_manifest_says_what_made_it(
     candidate = made(sets, tiny_model_dir, tmp_path, SETTINGS)
     manifest = read_adapter(candidate.path)
     assert (manifest.name, manifest.model) == (candidate.name, str(tiny_model_dir))
-    assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors"}
+    assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", FORGOTTEN}
+    invented = [j.lookup for a in sets.forget for j in a.judged if j.lookup.invented]
+    assert invented
+    forgotten = read_forgotten(candidate.path)
+    assert forgotten == frozenset(name_key(one.ecosystem, one.name) for one in invented)
     facts = manifest.facts
     assert (facts["round"], facts["method"], facts["steps"]) == (7, DEFAULT, candidate.steps)
     assert facts["settings"]["seed"] == 3

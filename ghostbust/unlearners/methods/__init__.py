@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from ghostbust.errors import UsageError
-from ghostbust.unlearners.methods import au_repair
+from ghostbust.unlearners.methods import (
+    au,
+    au_repair,
+    ga,
+    npo,
+    npo_ref_free,
+    simnpo,
+    unlikelihood,
+)
 from ghostbust.unlearners.methods.interface import Method
 
 DEFAULT = au_repair.METHOD.name
 
-METHODS: tuple[Method, ...] = (au_repair.METHOD,)
+METHODS: tuple[Method, ...] = (
+    au_repair.METHOD,
+    au.METHOD,
+    unlikelihood.METHOD,
+    *ga.METHODS,
+    *npo.METHODS,
+    npo_ref_free.METHOD,
+    *simnpo.METHODS,
+)
 
 
 def method_named(name: str) -> Method:

@@ -50,6 +50,6 @@ METHOD = Method(
     au_loss,
     weights=Weights(repair=1.0),
     masking=Masking.DECISIONS,
-    reference=True,
+    anchored=True,
     trimmed=True,
 )

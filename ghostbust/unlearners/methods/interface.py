@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -24,6 +24,13 @@ class Weights:
     at 1 every decision to go on or to end weighs the same"""
 
 
+RELEASED = Weights(retain=1.0, forget=0.5, anchor=0.0, end=2.0)
+"""the λ with which the trainers of arXiv 2605.01047 were released"""
+
+UNMASKED = replace(RELEASED, end=0.0)
+"""the same for whole answers, where an end is one token to keep among many"""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """The answer tokens of a micro-batch, flattened: N tokens of A whole answers."""
@@ -35,7 +42,7 @@ class Tokens:
     targets: torch.Tensor
     """the tokens themselves: (N,)"""
     mask: torch.Tensor
-    """tri-mask: (N,)"""
+    """tri-mask: (N,); END at the end tokens to reinforce, where the method counts them apart"""
     share: torch.Tensor
     """what each token weighs in the mean of its class: (N,); over all the micro-batches of a step,
     the shares of a class add up to 1"""
@@ -62,7 +69,16 @@ class Method:
     weights: Weights = field(default_factory=Weights)
     """the λ it is used with unless the settings say otherwise"""
     masking: Masking = Masking.NAMES
+    ends_apart: bool = False
+    """True where the end tokens to reinforce are a class of their own, END: their shares add up to
+    1, as do those of RETAIN without them"""
     reference: bool = False
-    """True where the loss reads ``base_logits``"""
+    """True where the loss reads ``base_logits``, whatever its weights"""
+    anchored: bool = False
+    """True where it reads them for its anchor only: not asked for where that weighs nothing"""
     trimmed: bool = False
     """True where the end of training brings the volume back (``unlearners/trim.py``)"""
+
+    def reads_base(self, weights: Weights) -> bool:
+        """Whether the loss with these weights needs ``base_logits``."""
+        return self.reference or (self.anchored and weights.anchor > 0)

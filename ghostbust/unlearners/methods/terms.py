@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ghostbust.unlearners.masks import END, RETAIN
 from ghostbust.unlearners.methods.interface import Tokens, Weights
 
 
@@ -17,10 +18,37 @@ def mean(values: torch.Tensor, tokens: Tokens, rows: torch.Tensor) -> torch.Tens
     return (values * tokens.share[rows]).sum()
 
 
+def answer_sums(values: torch.Tensor, tokens: Tokens, rows: torch.Tensor) -> torch.Tensor:
+    """Σ of values (M,) at ``rows`` (M,) for each answer: (A,). 0 for one without such a row."""
+    return values.new_zeros(len(tokens.answer_share)).index_add(0, tokens.answer[rows], values)
+
+
 def log_likelihood(tokens: Tokens, rows: torch.Tensor) -> torch.Tensor:
     """log p of the tokens at ``rows``: (M,)."""
-    logits, targets = tokens.logits[rows], tokens.targets[rows]
+    return _log_likelihood(tokens.logits[rows], tokens.targets[rows])
+
+
+def base_log_likelihood(tokens: Tokens, rows: torch.Tensor) -> torch.Tensor:
+    """log p that the base gives the tokens at ``rows``: (M,)."""
+    assert tokens.base_logits is not None  # the method asked for it
+    return _log_likelihood(tokens.base_logits[rows], tokens.targets[rows])
+
+
+def _log_likelihood(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+
+
+def reinforced(tokens: Tokens) -> dict[str, torch.Tensor]:
+    """−log p of the tokens to keep, as in the released trainers: the parts ``retain`` and ``end``.
+
+    Each is a mean over its own class, (). Where the method doesn't count ends apart, they are
+    among ``retain``, and ``end`` is 0.
+    """
+    kept, ends = of_class(tokens, RETAIN), of_class(tokens, END)
+    return {
+        "retain": mean(-log_likelihood(tokens, kept), tokens, kept),
+        "end": mean(-log_likelihood(tokens, ends), tokens, ends),
+    }
 
 
 def unlikelihood(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

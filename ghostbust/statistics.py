@@ -1,4 +1,4 @@
-"""The tests and intervals that the gates decide by. Pure functions of numbers.
+"""The tests and intervals that gates and the evaluation judge by. Pure functions of numbers.
 
 Nothing here knows what a gate is. Random ones take a seed and give the same
 numbers for the same seed. A pair is one task, done once by the base and once by
@@ -209,6 +209,22 @@ def widened_interval(values: Floats, observed: float, level: float) -> Interval:
     low, high = percentile_interval(values, 1 - 2 * LEAST_TAIL)
     factor = float(norm.isf(tail) / norm.isf(LEAST_TAIL))
     return observed - factor * (observed - low), observed + factor * (high - observed)
+
+
+def relative_drop(sums: Floats) -> Floats:
+    """1 - the candidate's rate / the base's, per row: (R, 4) -> (R,).
+
+    The columns are invented and all names of the base, then of the candidate.
+
+    Where it isn't defined it is what speaks against the candidate: 0 where either side
+    names nothing or neither invents, -1 where only the candidate invents.
+    """
+    invented, named, invented_after, named_after = sums.T  # (R,) each
+    drop = np.where((invented == 0) & (invented_after > 0), -1.0, 0.0)
+    known = (invented > 0) & (named_after > 0)
+    ratio = invented_after[known] * named[known] / (invented[known] * named_after[known])
+    drop[known] = 1 - ratio
+    return drop
 
 
 def cluster_sums(clusters: Sequence[str], *columns: Sequence[float]) -> Floats:

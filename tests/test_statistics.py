@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binom, multinomial, norm
 
 from ghostbust.gates.looks import spent_alpha
-from ghostbust.gates.statistics import (
+from ghostbust.statistics import (
     LEAST_TAIL,
     cluster_sums,
     mcnemar_one_sided,
@@ -19,6 +19,7 @@ from ghostbust.gates.statistics import (
     percentile_interval,
     power_at_margin,
     ratio_bootstrap,
+    relative_drop,
     resampled_sums,
     tango_upper_bound,
     widened_interval,
@@ -329,3 +330,16 @@ def test_a_ratio_that_is_infinite_has_an_interval_all_the_same() -> None:
         math.inf,
         math.inf,
     )
+
+
+def test_an_undefined_drop_speaks_against_the_candidate() -> None:
+    rows = np.array(
+        [
+            [2.0, 8.0, 1.0, 8.0],  # 0.25 -> 0.125
+            [0.0, 8.0, 0.0, 8.0],  # neither invents
+            [0.0, 8.0, 1.0, 8.0],  # only the candidate does
+            [2.0, 8.0, 0.0, 0.0],  # the candidate names nothing
+            [0.0, 0.0, 0.0, 8.0],  # the base names nothing
+        ]
+    )
+    assert relative_drop(rows).tolist() == [0.5, 0.0, -1.0, 0.0, 0.0]

@@ -1,0 +1,198 @@
+"""PERSISTENCE: whether the suppression is still there when the model has been changed.
+
+Each change is made to a fresh copy of the base and to one with the adapter merged in, and both are
+measured, so that what the change itself does to the rate isn't taken for the adapter's doing.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from ghostbust.errors import TrainingError, UsageError
+from ghostbust.evaluation.quantise import SCHEMES, Scheme, quantise
+from ghostbust.evaluation.side_by_side import Passage, answer_passage, side_by_side
+from ghostbust.evaluation.variants import Measure, Row, compare
+from ghostbust.models.apart import Apart, Side
+from ghostbust.models.heads import logits_at
+from ghostbust.models.load import LoadedModel
+from ghostbust.records import Answer
+from ghostbust.samplers.local import LocalSampler
+
+AS_IT_IS = "as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happens to a model after it was made."""
+
+    name: str
+    apply: Callable[[LoadedModel], str]
+    """changes the model in place and says in a few words what it did"""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuning:
+    """Ordinary fine-tuning of all weights: next-token likelihood on whole texts, AdamW."""
+
+    steps: int = 50
+    learning_rate: float = 1e-5
+    texts_per_step: int = 4
+    longest_tokens: int = 512
+    """of a longer text the rest is left out"""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MergeDifference:
+    """How a merged model differs from the one with its adapter kept apart."""
+
+    largest: float
+    """largest absolute difference of any logit"""
+    mean: float
+    """mean absolute difference of a logit"""
+    same_choice: float
+    """share of the places where both find the same token likeliest"""
+    places: int
+
+
+def changes(texts: Sequence[str], tuning: FineTuning | None = None) -> tuple[Change, ...]:
+    """None, quantisation to 8 and 4 bits, and fine-tuning on the texts."""
+    return (
+        Change(AS_IT_IS, _unchanged),
+        *(Change(scheme.name, partial(_quantised, scheme=scheme)) for scheme in SCHEMES),
+        Change("fine-tuned", partial(fine_tune, texts=texts, tuning=tuning or FineTuning())),
+    )
+
+
+def persistence(
+    load: Callable[[bool], LoadedModel],
+    measure: Measure,
+    what: Sequence[Change],
+    *,
+    adapter: str,
+    seed: int = 0,
+) -> list[Row]:
+    """A row for each change, the base and the adapted model both changed.
+
+    ``load`` gives a fresh model each time: with True the one with the adapter merged in.
+    Samples say in their adapter's name what was changed, lest they be taken for the base's own.
+    Raises what ``load``, ``measure`` and the changes raise.
+    """
+    found = []
+    for change in what:
+        sides = []
+        for adapted in (False, True):
+            loaded = load(adapted)
+            note = change.apply(loaded)
+            name = adapter if adapted else None
+            if change.name != AS_IT_IS:
+                name = f"{name or 'base'}, {change.name}"
+            sides.append(measure(LocalSampler(loaded, name)))
+        found.append(compare(change.name, *sides, note=note, seed=seed))
+    return found
+
+
+def kept_apart(
+    apart: Apart, base: Sequence[Answer], measure: Measure, *, adapter: str, seed: int = 0
+) -> Row:
+    """The row of the adapter kept apart from the weights; ``base`` are the base's answers."""
+    answers = measure(LocalSampler(apart.loaded, f"{adapter}, kept apart"))
+    return compare("kept apart", base, answers, seed=seed)
+
+
+def merge_difference(
+    apart: Apart, merged: LoadedModel, answers: Sequence[Answer]
+) -> MergeDifference:
+    """How far apart the logits of both are at each token of the answers.
+
+    Raises UsageError where the answers have no tokens.
+    """
+    passages: list[Passage] = [answer_passage(merged, answer) for answer in answers]
+    told = side_by_side(apart.adapted, Side(merged.model), passages, _differences)
+    if not any(len(part) for part in told):
+        raise UsageError("the answers that merged and unmerged are to be compared on are empty")
+    values = torch.cat([part for part in told if len(part)])  # (N, 3)
+    return MergeDifference(
+        largest=float(values[:, 0].max()),
+        mean=float(values[:, 1].mean()),
+        same_choice=float(values[:, 2].mean()),
+        places=len(values),
+    )
+
+
+def fine_tune(loaded: LoadedModel, texts: Sequence[str], tuning: FineTuning) -> str:
+    """Trains all weights of the model on the texts, in place; says how the loss went.
+
+    In float32, and back to the model's own type at the end: in bf16 a step of 1e-5 is lost in
+    rounding. Needs some 16 bytes a weight meanwhile. Raises UsageError where no text has two
+    tokens, and TrainingError where the loss becomes no number.
+    """
+    model, dtype = loaded.model, loaded.model.dtype
+    encoded = [loaded.encode(text)[: tuning.longest_tokens] for text in texts]
+    usable = [ids for ids in encoded if len(ids) > 1]
+    if not usable:
+        raise UsageError("there is no text to fine-tune on")
+    model.float()  # type: ignore[no-untyped-call]
+    model.requires_grad_(True).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=tuning.learning_rate, weight_decay=0.01)
+    losses: list[float] = []
+    for batch in _batches(usable, tuning):
+        loss = _next_token_loss(loaded, batch)
+        losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise TrainingError(f"fine-tuning's loss became {losses[-1]}; lower its learning rate")
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    model.requires_grad_(False)
+    model.to(dtype).eval()  # type: ignore[arg-type]
+    course = f"loss {losses[0]:.3f} -> {losses[-1]:.3f}"
+    return f"{tuning.steps} steps of {tuning.learning_rate:g}, {course}"
+
+
+def _unchanged(_: LoadedModel) -> str:
+    return ""
+
+
+def _quantised(loaded: LoadedModel, scheme: Scheme) -> str:
+    return quantise(loaded.model, scheme)
+
+
+def _differences(apart: torch.Tensor, merged: torch.Tensor) -> torch.Tensor:
+    """Largest and mean absolute difference, 1 where the choice is the same: (n, 3)."""
+    gap = (apart - merged).abs()  # (n, V)
+    same = (apart.argmax(-1) == merged.argmax(-1)).float()  # (n,)
+    return torch.stack([gap.amax(-1), gap.mean(-1), same], dim=-1)
+
+
+def _batches(encoded: Sequence[list[int]], tuning: FineTuning) -> Iterator[list[list[int]]]:
+    """The texts of each step: all of them in a new order, again and again."""
+    rng = random.Random(tuning.seed)  # noqa: S311
+    waiting: list[list[int]] = []
+    for _ in range(tuning.steps):
+        while len(waiting) < tuning.texts_per_step:
+            waiting += rng.sample(list(encoded), len(encoded))
+        yield waiting[: tuning.texts_per_step]
+        del waiting[: tuning.texts_per_step]
+
+
+def _next_token_loss(loaded: LoadedModel, batch: Sequence[list[int]]) -> torch.Tensor:
+    """Mean −log p of all tokens but each text's first: ()."""
+    longest = max(len(ids) for ids in batch)
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)  # (B, T), right-padded
+    attention = torch.zeros_like(ids)
+    for number, text in enumerate(batch):
+        ids[number, : len(text)] = torch.tensor(text)
+        attention[number, : len(text)] = 1
+    row, column = attention[:, 1:].nonzero(as_tuple=True)  # (N,) each
+    device = loaded.device
+    inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
+    logits = logits_at(loaded.model, inputs, (row.to(device), column.to(device)))  # (N, V)
+    return torch.nn.functional.cross_entropy(logits, ids[row, column + 1].to(device))

