@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ghostbust.adapters import read_adapter
 from ghostbust.config import HUB, Config
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ghostbust.gates import CodingTask
     from ghostbust.unlearners.engine import TrainSettings
 
+Item = TypeVar("Item")
+
 
 def make_tasks(config: Config, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     """The user's own tasks if the settings name files, else the shipped ones.
@@ -43,11 +45,11 @@ def make_tasks(config: Config, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Ta
     return list(own.values())
 
 
-def some_tasks(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
-    """``count`` of the tasks, drawn with the seed; all of them where there are no more."""
-    if count >= len(tasks):
-        return list(tasks)
-    return random.Random(seed).sample(list(tasks), count)  # noqa: S311
+def draw(items: Sequence[Item], count: int, seed: int) -> list[Item]:
+    """``count`` of the items, drawn with the seed; all of them where there are no more."""
+    if count >= len(items):
+        return list(items)
+    return random.Random(seed).sample(list(items), count)  # noqa: S311
 
 
 def make_judge(config: Config, home: Home, store: Store) -> Judge:
@@ -91,11 +93,8 @@ def make_sampler(
         return sampler
     from ghostbust.samplers.local import LocalSampler
 
-    if adapter is not None and (made_for := read_adapter(adapter[1]).model) != model.name:
-        raise UsageError(
-            f"the adapter {name} belongs to the model {made_for!r}, not to {model.name!r}; "
-            "take the base with --adapter base, or another --home for another model"
-        )
+    if adapter is not None:
+        need_model(adapter, model.name)
     return LocalSampler.load(
         model.name,
         cache_dir,
@@ -103,6 +102,16 @@ def make_sampler(
         adapter_path=None if adapter is None else adapter[1],
         device=model.device,
     )
+
+
+def need_model(adapter: tuple[str, Path], model: str) -> None:
+    """Raises UsageError where the adapter, name and folder, was made for another model."""
+    made_for = read_adapter(adapter[1]).model
+    if made_for != model:
+        raise UsageError(
+            f"the adapter {adapter[0]} belongs to the model {made_for!r}, not to {model!r}; "
+            "take the base with --adapter base, or another --home for another model"
+        )
 
 
 def deployed_adapter(home: Home) -> tuple[str, Path] | None:

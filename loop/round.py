@@ -16,9 +16,9 @@ from ghostbust.loop.gating import run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import (
     benchmark_tasks,
+    draw,
     make_tasks,
     sampling_settings,
-    some_tasks,
     training_settings,
 )
 from ghostbust.loop.probe import Probe
@@ -118,7 +118,7 @@ def next_round(
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
     benchmark = benchmark_tasks(session.config, session.cache_dir, listener)
     _, holdout = split(make_tasks(config), config.prompts.holdout_share)
-    tasks = some_tasks(holdout, most_holdout, seed)
+    tasks = draw(holdout, most_holdout, seed)
     sampling = sampling_settings(config, seed + HOLDOUT_SEED)
     listener.begin(f"ask {len(tasks)} held-out tasks")
     watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ghostbust.cli.edge import on_interrupt
+from ghostbust.cli.eval_sections import SectionName
+from ghostbust.cli.eval_tables import shown_table
 from ghostbust.cli.options import (
     AskedEcosystem,
     AsOfOption,
@@ -22,20 +23,14 @@ from ghostbust.cli.options import (
     RegistryModeOption,
     SeedOption,
 )
-from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
-    from ghostbust.evaluation.report import Section, Table
-    from ghostbust.loop.evaluate import EvalPlan
+    from ghostbust.evaluation.report import Section
+    from ghostbust.loop.eval_plan import EvalPlan
     from ghostbust.prompts import Task
-
-
-class SectionName(StrEnum):
-    """What can be measured."""
-
-    BEHAVIOUR = "behaviour"
 
 
 def eval_(
@@ -55,7 +50,18 @@ def eval_(
     ] = None,
     section: Annotated[
         list[SectionName] | None,
-        typer.Option("--section", show_default="behaviour", help="What is measured."),
+        typer.Option(
+            "--section", show_default="behaviour", help="What is measured. May be repeated."
+        ),
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suite",
+            metavar="NAME[=PATH]",
+            help="An external suite: libhallubench, garak (the installed packages, or PATH) or "
+            "packagehallucination=PATH. May be repeated.",
+        ),
     ] = None,
     prompts: Annotated[
         list[Path] | None,
@@ -73,7 +79,13 @@ def eval_(
         typer.Option("--ecosystem", help="Of tasks that don't say their language."),
     ] = "pypi",
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Ask this many tasks, drawn by the seed.")
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            show_default="all; 24 tasks for persistence, 200 prompts of a suite",
+            help="Ask this many tasks, coding tasks and prompts of each suite, drawn by the seed.",
+        ),
     ] = None,
     samples: Annotated[
         int | None,
@@ -104,9 +116,10 @@ def eval_(
 
     Exits with 0 when it came to its end, whatever it found.
     """
+    from ghostbust.cli import eval_sections as sections
     from ghostbust.config import load_config, override
     from ghostbust.home import Home
-    from ghostbust.loop.evaluate import EvalPlan, choose_adapters
+    from ghostbust.loop.eval_plan import EvalPlan, choose_adapters
     from ghostbust.loop.session import open_session
 
     output = Output(as_json=as_json, quiet=quiet)
@@ -125,17 +138,24 @@ def eval_(
         registry__mode=registry,
         registry__as_of=None if as_of is None else as_of.date(),
     )
-    tasks = _tasks(settings, ecosystem, everything=everything, limit=limit, seed=seed)
+    names = sections.choose_sections(section, suite, settings.model.endpoint)
+    suites = sections.read_suites(suite, limit, seed)
+    tasks, few = _tasks(settings, ecosystem, everything=everything, limit=limit, seed=seed)
     temperatures = tuple(dict.fromkeys(temperature or (0.0, 0.7)))
     started = time.monotonic()
     with (
-        on_interrupt("what was sampled is kept; the same command goes on from there"),
+        on_interrupt("answers to prompts are kept; the same command goes on from there"),
         Stages(output) as stages,
         open_session(place, settings, purpose="eval") as session,
     ):
         adapters = choose_adapters(session, adapter or ["deployed"])
-        plan = EvalPlan(session, tasks, adapters, temperatures, seed, stages)
-        found = [_run(name, plan) for name in dict.fromkeys(section or [SectionName.BEHAVIOUR])]
+        sections.need_subjects(names, adapters, few)
+        coding = sections.coding_tasks(names, session, limit, seed, stages)
+        plan = EvalPlan(
+            session, tasks, adapters, temperatures, seed, stages,
+            few=few, coding=coding, suites=suites,
+        )  # fmt: skip
+        found = sections.run_sections(names, plan)
     if not adapters:
         output.note("no adapter serves and none was named: the base alone")
     plots = [] if plot is None else _draw(found, plot)
@@ -144,32 +164,21 @@ def eval_(
 
 def _tasks(
     settings: Config, ecosystem: AskedEcosystem, *, everything: bool, limit: int | None, seed: int
-) -> list[Task]:
-    """The held-out tasks, or all, so many of them."""
+) -> tuple[list[Task], list[Task]]:
+    """The held-out tasks, or all, so many of them; and the few held-out ones for persistence."""
+    from ghostbust.cli.eval_sections import PERSISTENCE_TASKS
     from ghostbust.errors import UsageError
-    from ghostbust.loop.parts import make_tasks, some_tasks
+    from ghostbust.loop.parts import draw, make_tasks
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem
 
     tasks = make_tasks(settings, Ecosystem(ecosystem))
-    if not everything:
-        _, tasks = split(tasks, settings.prompts.holdout_share)
-        if not tasks:
-            raise UsageError("none of the tasks is held out; give more, or --all")
-    return some_tasks(tasks, limit or len(tasks), seed)
-
-
-def _run(name: SectionName, plan: EvalPlan) -> Section:
-    """A section's tables. Each gets a case of its own here, and its name in ``SectionName``."""
-    match name:
-        case SectionName.BEHAVIOUR:
-            from ghostbust.evaluation.behaviour_plots import draw_behaviour
-            from ghostbust.evaluation.report import Section
-            from ghostbust.evaluation.tables import behaviour_tables
-            from ghostbust.loop.evaluate import evaluate_behaviour
-
-            found = evaluate_behaviour(plan)
-            return Section(name, behaviour_tables(found), lambda: draw_behaviour(found))
+    _, held_out = split(tasks, settings.prompts.holdout_share)
+    asked = tasks if everything else held_out
+    if not asked:
+        raise UsageError("none of the tasks is held out; give more, or --all")
+    few = draw(held_out, limit or PERSISTENCE_TASKS, seed)
+    return draw(asked, limit or len(asked), seed), few
 
 
 def _draw(found: Sequence[Section], folder: Path) -> list[Path]:
@@ -210,6 +219,8 @@ def _report(
             "seed": plan.seed,
             "registry": config.registry.mode,
             "tasks": len(plan.tasks),
+            "coding_tasks": len(plan.coding),
+            "suites": {suite: len(asked) for suite, asked in plan.suites.items()},
             "samples": config.sampling.samples_per_prompt,
             "temperatures": list(plan.temperatures),
             "sections": {section.name: list(section.tables) for section in found},
@@ -217,28 +228,3 @@ def _report(
             "wall_s": round(wall_s, 1),
         }
     )
-
-
-def shown_table(one: Table) -> object:
-    """A section's table for people: what doesn't exist is a dash."""
-    columns = list(dict.fromkeys(column for row in one.rows for column in row))
-    made = table(*columns, title=one.title)
-    for row in one.rows:
-        made.add_row(*(cell(shown(row.get(column))) for column in columns))
-    return made
-
-
-def shown(value: object) -> str:
-    """A cell's text: a figure with its interval, a number with three digits, or as it is."""
-    from ghostbust.evaluation.report import Estimate
-
-    match value:
-        case Estimate():
-            if value.value != value.value:
-                return "–"
-            return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
-        case None:
-            return "–"
-        case float():
-            return "–" if value != value else f"{value:.3g}"
-    return str(value)

@@ -129,11 +129,11 @@ def _watch(
 ) -> Watched:
     from ghostbust.errors import UsageError
     from ghostbust.loop.parts import (
+        draw,
         find_adapter,
         make_sampler,
         make_tasks,
         sampling_settings,
-        some_tasks,
     )
     from ghostbust.loop.session import open_session
     from ghostbust.loop.watch import Watcher
@@ -146,7 +146,7 @@ def _watch(
         tasks = train if side == "train" else holdout
         if not tasks:
             raise UsageError(f"none of the tasks is on the {side} side of the split; give more")
-    tasks = some_tasks(tasks, limit or len(tasks), seed)
+    tasks = draw(tasks, limit or len(tasks), seed)
     with Stages(output) as stages, open_session(home, settings, purpose="sweep") as session:
         stages.begin(f"load {settings.model.name}")
         chosen = find_adapter(session.store, home, adapter)

@@ -3,9 +3,8 @@
 A model that names nothing invents nothing; one that pads its lists with famous names, names
 other packages, or answers with garbage, has a fine rate too. So no rate stands alone here: each
 figure has others beside it that a way of winning it loses, and the base sampled twice says how
-much two equal models differ. Where it acts,
-whether it lasts, and what external suites say, stands beside. Nothing here looks up or stores; the
-loop does.
+much two equal models differ. Where it acts, whether it lasts, and what external suites say, stands
+beside. Nothing here looks up or stores; the loop does.
 
 ==============  ====================================================================
 module          computes
@@ -20,6 +19,7 @@ locality        how far from the base, on package tokens and elsewhere
 persistence     what is left after quantising, merging, stress and fine-tuning
 utility         coding tasks solved, and the likelihood of right solutions
 suites          external prompts, by path or package; never trained on
+tables          the figures of behaviour for people; section_tables has the others'
 ==============  ====================================================================
 
 What the figures of behaviour mean, how each could be gamed and what catches that:

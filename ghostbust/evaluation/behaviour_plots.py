@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ghostbust.evaluation.counting import BINS
 from ghostbust.evaluation.figures import AGAIN, Behaviour
 from ghostbust.evaluation.plots import (
@@ -12,18 +15,27 @@ from ghostbust.evaluation.plots import (
     rate_by_round,
 )
 
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
-def draw_behaviour(found: Behaviour) -> dict[str, str]:
+
+def draw_behaviour(found: Behaviour, likelihood: Mapping[str, float] = NOTHING) -> dict[str, str]:
     """File names to SVG: a frontier and the list lengths at each temperature, and the rounds.
 
-    The adapters are taken for rounds in the order given.
+    The adapters are taken for rounds in the order given. ``likelihood``: by how many percent the
+    log-likelihood of right solutions changed, of those models of which it is known.
     """
     made: dict[str, str] = {}
     rounds: dict[str, list[RoundPoint]] = {}
     for temperature in found.temperatures:
         arms = found.of(temperature)
         points = [
-            FrontierPoint(name, one.change.drop, one.change.volume_ratio, name == AGAIN)
+            FrontierPoint(
+                name,
+                one.change.drop,
+                one.change.volume_ratio,
+                name == AGAIN,
+                likelihood.get(name),
+            )
             for name, one in arms.items()
             if one.change is not None
         ]

@@ -15,6 +15,7 @@ from importlib import resources
 
 import torch
 
+from ghostbust.evaluation.report import Estimate
 from ghostbust.evaluation.side_by_side import (
     Passage,
     answer_passage,
@@ -30,7 +31,7 @@ LEVEL = 0.95
 
 
 class Group(StrEnum):
-    """The tokens that are told apart."""
+    """The tokens that are told apart: ``plots.PARTS``."""
 
     PACKAGES = "package names"
     AROUND = "rest of those answers"
@@ -127,26 +128,9 @@ def summarize(
     return [_shift(group, found, seed) for group, found in sums.items() if found]
 
 
-def rows(shifts: Sequence[Shift]) -> list[dict[str, str | float | int]]:
-    """A table: one row a group, with how many times less it moved than package names did."""
-    packages = next((shift.kl for shift in shifts if shift.group is Group.PACKAGES), float("nan"))
-    return [
-        {
-            "tokens": str(shift.group),
-            "kl": shift.kl,
-            "low": shift.ci95[0],
-            "high": shift.ci95[1],
-            "times less": packages / shift.kl if shift.kl else float("inf"),
-            "count": shift.tokens,
-            "texts": shift.texts,
-        }
-        for shift in shifts
-    ]
-
-
-def drawn(shifts: Sequence[Shift]) -> dict[str, tuple[float, float, float]]:
-    """What a plot needs: name of the group to (mean, low, high)."""
-    return {str(shift.group): (shift.kl, *shift.ci95) for shift in shifts}
+def drawn(shifts: Sequence[Shift]) -> dict[str, Estimate]:
+    """What a plot needs: the name of each group to its KL."""
+    return {str(shift.group): Estimate(shift.kl, *shift.ci95) for shift in shifts}
 
 
 def _shift(group: Group, found: Sequence[tuple[float, int, str]], seed: int) -> Shift:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
 GREY = "#8c959f"
-PARTS = ("package tokens", "other tokens of package answers", "general code", "general text")
+PARTS = ("package names", "rest of those answers", "general code", "general text")
 """where the distance to the base is measured, in the order drawn"""
 
 
@@ -34,6 +34,15 @@ class FrontierPoint:
     """real names per answer / the base's"""
     yardstick: bool = False
     """True for the base again, whose interval of the volume is drawn as a band"""
+    likelihood: float | None = None
+    """change of right solutions' log-likelihood, in percent; None where it wasn't measured"""
+
+    @property
+    def label(self) -> str:
+        """What the legend says of it."""
+        if self.likelihood is None:
+            return self.name
+        return f"{self.name}, log-likelihood {self.likelihood:+.1f} %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ def frontier(points: Sequence[FrontierPoint]) -> str:
         x, y = point.volume, point.suppression
         axes.errorbar(
             [x.value], [y.value], xerr=_arms([x]), yerr=_arms([y]),
-            fmt="o", color=colour, capsize=2, label=point.name,
+            fmt="o", color=colour, capsize=2, label=point.label,
         )  # fmt: skip
     axes.axvline(1, color=GREY, lw=0.8)
     axes.axhline(0, color=GREY, lw=0.8)
@@ -110,9 +119,9 @@ def list_lengths(bins: Sequence[str], shares: Mapping[str, Sequence[float]]) -> 
 
 
 def locality(distances: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """Each model's KL divergence to the base by ``PARTS``, in nats per token, on a log axis.
+    """Each model's KL divergence to the base by ``PARTS``, in nats per token.
 
-    A part that a model lacks is left out.
+    On a log axis, unless nothing moved at all. A part that a model lacks is left out.
     """
     figure, axes = _figure()
     width = 0.8 / max(len(distances), 1)
@@ -125,7 +134,8 @@ def locality(distances: Mapping[str, Mapping[str, Estimate]]) -> str:
             yerr=_arms(values), fmt="o", color=COLOURS[number % len(COLOURS)],
             capsize=2, label=name,
         )  # fmt: skip
-    axes.set_yscale("log")
+    if any(value.value > 0 for parts in distances.values() for value in parts.values()):
+        axes.set_yscale("log")
     axes.set_xticks(range(len(PARTS)), [part.replace(" of ", "\nof ") for part in PARTS])
     axes.set_ylabel("KL to the base, nats per token")
     return _svg(figure, axes)

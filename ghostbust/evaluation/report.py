@@ -24,7 +24,7 @@ class Estimate:
     """NaN where it isn't defined, such as a rate where nothing was named"""
     low: float
     high: float
-    """ends of the 95 % bootstrap interval; NaN where there is none"""
+    """ends of the 95 % bootstrap interval, if the table notes no other; NaN where there is none"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,16 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.variants import Ask, Row, compare
+from ghostbust.evaluation.variants import Row, compare
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, content_id
 from ghostbust.reserved import suite_family
-from ghostbust.samplers.interface import Sampler
 
 LIBHALLUBENCH: Final = "libhallubench"
 PACKAGE_HALLUCINATION: Final = "packagehallucination"
 GARAK: Final = "garak"
+
+WHOLE: Final = "all prompts"
+"""the row of a suite's parts together"""
 
 GARAK_LANGUAGES: Final = {"Python3": Ecosystem.PYPI, "JavaScript": Ecosystem.NPM}
 """garak's name of a language; its other languages have no registry here"""
@@ -55,23 +57,18 @@ def read_suite(name: str, path: Path | None = None) -> list[Prompt]:
     return prompts
 
 
-def run_suite(
-    name: str,
-    prompts: Sequence[Prompt],
-    base: Sampler,
-    adapted: Sampler,
-    ask: Ask,
-    *,
-    seed: int = 0,
-) -> list[Row]:
-    """A row for the suite and one for each of its parts. Raises what ``ask`` raises."""
-    before, after = ask(base, prompts), ask(adapted, prompts)
-    parts = sorted({prompt.domain for prompt in prompts if prompt.domain})
+def compare_suite(base: Sequence[Answer], adapted: Sequence[Answer], *, seed: int = 0) -> list[Row]:
+    """A row for the suite, and one for each of its parts where there are several.
+
+    Both models answered the same prompts of it.
+    """
+    parts = sorted({answer.sample.prompt.domain for answer in base})
     return [
-        compare(name, before, after, seed=seed),
+        compare(WHOLE, base, adapted, seed=seed),
         *(
-            compare(f"{name}: {part}", _part(before, part), _part(after, part), seed=seed)
+            compare(part, _part(base, part), _part(adapted, part), seed=seed)
             for part in parts
+            if len(parts) > 1
         ),
     ]
 

@@ -1,8 +1,8 @@
 """Utility: does the adapted model still solve coding tasks, and still know right solutions?
 
 The same figures as the gates ``coding`` and ``likelihood``, of each benchmark and of all
-together, and the two gates' verdicts on the whole. ``aa_run`` gives the floor: the base
-against itself, where every change is noise.
+together, and the two gates' verdicts on the whole. ``measure_reordered`` gives the floor: the
+base against itself, where every change is noise.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ghostbust.gates import CodingGate, CodingTask, LikelihoodGate, SandboxLimits, Subject
 from ghostbust.gates.coding import TaskResults, changed, of_benchmark
@@ -53,6 +53,14 @@ class UtilitySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredTasks:
+    """What one model makes of coding tasks."""
+
+    results: TaskResults
+    scores: TaskScores
+
+
+@dataclass(frozen=True, slots=True)
 class BenchmarkUtility:
     """One benchmark's figures, the base before and the adapted model after."""
 
@@ -91,6 +99,8 @@ class UtilityResult:
     candidate: str
     """what was compared, for tables: adapters' names, or the two halves of an A/A run"""
     alpha: float
+    margin: float
+    """of the loss of pass@1, to which ``power`` belongs"""
     parts: tuple[BenchmarkUtility, ...]
     """each benchmark, then, where there are several, all together"""
     coding: GateResult
@@ -103,66 +113,53 @@ class UtilityResult:
         return self.parts[-1]
 
 
-def measure_utility(
-    models: tuple[Subject, Subject],
-    tasks: Sequence[CodingTask],
-    settings: UtilitySettings,
-    *,
-    names: tuple[str, str] = ("base", "adapted"),
-) -> UtilityResult:
-    """Base and adapted model on the same tasks.
+def measure_model(
+    model: Subject, tasks: Sequence[CodingTask], settings: UtilitySettings
+) -> MeasuredTasks:
+    """What a model makes of the tasks, each completed greedily and its solution scored.
 
-    Raises SandboxError where the sandbox can't be trusted, UnreachableError where a model
-    doesn't answer, ValueError for no task.
+    Raises SandboxError where the sandbox can't be trusted, UnreachableError where the model
+    doesn't answer.
     """
     coding, likelihood = _gates(tasks, settings)
-    results = tuple(coding.measure(model) for model in models)
-    scores = tuple(likelihood.measure(model) for model in models)
-    return compare_utility(
-        (results[0], results[1]), (scores[0], scores[1]), tasks, settings, names=names
-    )
+    return MeasuredTasks(coding.measure(model), likelihood.measure(model))
 
 
-def aa_run(base: Subject, tasks: Sequence[CodingTask], settings: UtilitySettings) -> UtilityResult:
-    """The base against itself, the second time in another order: the floor of every figure.
+def measure_reordered(
+    base: Subject, tasks: Sequence[CodingTask], settings: UtilitySettings
+) -> MeasuredTasks:
+    """The base once more, in another order: beside its first time, the floor of every figure.
 
     Answers are greedy, so no seed of sampling could change them; but in another order, drawn
     with the settings' seed, and in smaller blocks each task shares its batch with others, and
     bf16 sums of another shape round differently. What is lost, gained and shifted here is
-    what no adapter can be blamed for. Errors are those of ``measure_utility``.
+    what no adapter can be blamed for. Errors are those of ``measure_model``.
     """
     shuffled = list(tasks)
     random.Random(settings.seed).shuffle(shuffled)  # noqa: S311
-    coding, likelihood = _gates(tasks, settings)
-    results, scores = coding.measure(base), likelihood.measure(base)
-    results_again: dict[str, bool] = {}
-    scores_again: dict[str, Score] = {}
+    results: dict[str, bool] = {}
+    scores: dict[str, Score] = {}
     for first in range(0, len(shuffled), AA_BLOCK):
-        block = shuffled[first : first + AA_BLOCK]
-        results_again |= replace(coding, tasks=block).measure(base)
-        scores_again |= replace(likelihood, tasks=block).measure(base)
-    return compare_utility(
-        (results, results_again),
-        (scores, scores_again),
-        tasks,
-        settings,
-        names=("base", "base, reordered"),
-    )
+        block = measure_model(base, shuffled[first : first + AA_BLOCK], settings)
+        results |= block.results
+        scores |= block.scores
+    return MeasuredTasks(results, scores)
 
 
 def compare_utility(
-    results: tuple[TaskResults, TaskResults],
-    scores: tuple[TaskScores, TaskScores],
+    before: MeasuredTasks,
+    after: MeasuredTasks,
     tasks: Sequence[CodingTask],
     settings: UtilitySettings,
     *,
     names: tuple[str, str] = ("base", "adapted"),
 ) -> UtilityResult:
-    """The figures for known outcomes and scores of all ``tasks``, the base's first.
+    """The figures of the base before and the adapted model after, on all ``tasks``.
 
     Raises ValueError where an outcome or a score is missing, or there is no task.
     """
     ids = [task.task_id for task in tasks]
+    results, scores = (before.results, after.results), (before.scores, after.scores)
     if not ids or any(set(known) != set(ids) for known in (*results, *scores)):
         raise ValueError("utility needs the outcome and the score of every task, and a task")
     pools = list(per_benchmark(ids))
@@ -172,34 +169,11 @@ def compare_utility(
     return UtilityResult(
         *names,
         alpha=settings.look.alpha,
+        margin=settings.coding_margin,
         parts=tuple(_part(pool, results, scores, settings) for pool in pools),
         coding=coding.compare(*results),
         likelihood=likelihood.compare(*scores),
     )
-
-
-def rows(result: UtilityResult) -> list[dict[str, object]]:
-    """One row a benchmark, for tables."""
-    return [
-        {
-            "benchmark": part.benchmark,
-            "tasks": part.tasks,
-            "pass@1 before": part.solved_before / part.tasks,
-            "pass@1 after": part.solved_after / part.tasks,
-            "lost": part.lost,
-            "gained": part.gained,
-            "p, two-sided": part.p_two_sided,
-            "p, one-sided": part.p_one_sided,
-            "loss at most": part.loss_bound,
-            "power": part.power,
-            "log-likelihood before": part.log_likelihood_before,
-            "log-likelihood after": part.log_likelihood_after,
-            "change, %": part.change_percent,
-            "change from, %": part.change_percent_interval[0],
-            "change to, %": part.change_percent_interval[1],
-        }
-        for part in result.parts
-    ]
 
 
 def _gates(

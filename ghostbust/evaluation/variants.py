@@ -63,25 +63,6 @@ def compare(
     return Row(variant, before, after, drop, interval, note)
 
 
-def rows(found: Sequence[Row]) -> list[dict[str, str | float | int]]:
-    """A table: one row a variant."""
-    return [
-        {
-            "variant": row.variant,
-            "rate base": row.base.rate,
-            "rate adapted": row.adapted.rate,
-            "drop": row.drop,
-            "drop low": row.drop_ci95[0],
-            "drop high": row.drop_ci95[1],
-            "volume ratio": row.volume_ratio,
-            "refs base": row.base.refs,
-            "refs adapted": row.adapted.refs,
-            "note": row.note,
-        }
-        for row in found
-    ]
-
-
 def _drop_interval(
     base: Sequence[Answer], adapted: Sequence[Answer], seed: int
 ) -> tuple[float, float]:

@@ -15,10 +15,11 @@ from ghostbust.evaluation.locality import (
     drawn,
     general_texts,
     locality,
-    rows,
     summarize,
     token_kl,
 )
+from ghostbust.evaluation.plots import PARTS
+from ghostbust.evaluation.report import Estimate
 from ghostbust.evaluation.side_by_side import Passage
 from ghostbust.extractors import extract
 from ghostbust.models.apart import Side, load_apart
@@ -73,15 +74,15 @@ def test_means_run_over_tokens_and_intervals_over_families() -> None:
     assert by_group[Group.TEXT].ci95 == pytest.approx((0.1, 0.1))
 
 
-def test_the_table_says_how_many_times_less_the_rest_moved() -> None:
+def test_what_is_drawn_are_the_plots_parts() -> None:
+    assert tuple(Group) == PARTS
     answer = (Group.AROUND, Group.PACKAGES)
     passages = [Passage((1, 2, 3), 1, (True, False), "a")]
     found = summarize([answer], passages, [torch.tensor([[2.0], [0.5]])], seed=0)
-    assert [(row["tokens"], row["times less"]) for row in rows(found)] == [
-        ("package names", 1.0),
-        ("rest of those answers", 4.0),
-    ]
-    assert drawn(found)["package names"] == pytest.approx((2.0, 2.0, 2.0))
+    assert drawn(found) == {
+        "package names": Estimate(2.0, 2.0, 2.0),
+        "rest of those answers": Estimate(0.5, 0.5, 0.5),
+    }
 
 
 def test_a_model_against_itself_moved_nowhere(

@@ -68,6 +68,17 @@ def test_the_same_records_give_the_same_bytes(name: str) -> None:
     assert DRAWN[name]() == DRAWN[name]()
 
 
+def test_a_frontier_says_what_became_of_right_solutions() -> None:
+    points = [FrontierPoint("a-1", HALF, HALF, likelihood=-0.26), FrontierPoint("a-2", HALF, HALF)]
+    assert {"a-1, log-likelihood -0.3 %", "a-2"} <= texts(frontier(points))
+
+
+def test_a_model_that_did_not_move_can_be_drawn() -> None:
+    nothing = dict.fromkeys(PARTS, Estimate(0.0, 0.0, 0.0))
+    assert {"still", "a-1"} <= texts(locality({"still": nothing, "a-1": {PARTS[0]: HALF}}))
+    assert "still" in texts(locality({"still": nothing}))
+
+
 def test_a_frontier_moves_with_its_points() -> None:
     here = frontier([FrontierPoint("a", HALF, HALF)])
     there = frontier([FrontierPoint("a", HALF, Estimate(3.5, 3, 4))])
@@ -88,12 +99,13 @@ def test_behaviour_is_drawn_at_each_temperature(make_answer: MakeAnswer) -> None
     answers = [make_answer(family, "a", "ghost") for family in range(12)]
     base, again, adapter = Arm(BASE, answers), Arm(AGAIN, answers), Arm("a-1", answers)
     found = measure_behaviour({0.0: [base, adapter], 0.7: [base, again, adapter]}, seed=0)
-    drawn = draw_behaviour(found)
+    drawn = draw_behaviour(found, {"a-1": -1.0})
     assert set(drawn) == {
         "frontier-0.svg", "frontier-0.7.svg", "list-lengths-0.svg", "list-lengths-0.7.svg",
         "rounds.svg",
     }  # fmt: skip
-    assert {"base again", "a-1"} <= texts(drawn["frontier-0.7.svg"])
+    named = texts(drawn["frontier-0.7.svg"])
+    assert {"base again", "a-1, log-likelihood -1.0 %"} <= named
     assert "base again" not in texts(drawn["rounds.svg"])
 
 

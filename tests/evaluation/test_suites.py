@@ -12,11 +12,11 @@ import pytest
 
 from ghostbust import reserved
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.suites import READERS, read_suite, run_suite
+from ghostbust.evaluation.suites import READERS, compare_suite, read_suite
 from ghostbust.evaluation.variants import Ask
 from ghostbust.models.load import load_model
 from ghostbust.prompts import read_tasks, side_of
-from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side
+from ghostbust.records import Context, Ecosystem, Side
 from ghostbust.samplers.local import LocalSampler
 
 PROBES = """
@@ -180,22 +180,15 @@ def test_the_studys_files_need_a_path() -> None:
         read_suite("packagehallucination")
 
 
-def test_both_models_are_asked_and_each_part_has_a_row(
+def test_a_suite_and_each_part_of_it_has_a_row(
     suites: dict[str, Path], talking_model_dir: Path, ask: Ask
 ) -> None:
     loaded = load_model(str(talking_model_dir), talking_model_dir, device="cpu")
-    base, adapted = LocalSampler(loaded), LocalSampler(loaded, "round-1")
-    asked: list[tuple[str | None, int]] = []
-
-    def noted(sampler: object, prompts: list[Prompt]) -> list[Answer]:
-        assert isinstance(sampler, LocalSampler)
-        asked.append((sampler.adapter, len(prompts)))
-        return list(ask(sampler, prompts))
-
-    prompts = read_suite("garak", suites["garak"])
-    found = run_suite("garak", prompts, base, adapted, noted)  # type: ignore[arg-type]
-    assert asked == [(None, 12), ("round-1", 12)]
-    assert [row.variant for row in found] == ["garak", "garak: real tasks", "garak: unreal tasks"]
+    answers = ask(LocalSampler(loaded), read_suite("garak", suites["garak"]))
+    found = compare_suite(answers, answers)
+    assert [row.variant for row in found] == ["all prompts", "real tasks", "unreal tasks"]
     assert found[0].base.answers == found[1].base.answers + found[2].base.answers == 12
     assert found[0].base.refs > 0
-    assert found[0].drop == 0.0  # it is the same model
+    assert found[0].drop == 0.0  # they are the same
+    (alone,) = compare_suite(answers[:2], answers[:2])
+    assert (alone.variant, alone.base.answers) == ("all prompts", 2)

@@ -21,12 +21,12 @@ from ghostbust.loop.parts import (
     benchmark_tasks,
     cutoff_of,
     deployed_adapter,
+    draw,
     find_adapter,
     make_judge,
     make_sampler,
     make_tasks,
     sampling_settings,
-    some_tasks,
     training_settings,
 )
 from ghostbust.prompts import Task, seed_tasks
@@ -96,11 +96,11 @@ def test_a_task_that_does_not_say_its_language_takes_the_ecosystem_given(tmp_pat
 
 
 def test_some_tasks_are_drawn_by_the_seed(tasks: list[Task]) -> None:
-    drawn = some_tasks(tasks, 7, 5)
-    assert drawn == some_tasks(tasks, 7, 5)
-    assert drawn != some_tasks(tasks, 7, 6)
+    drawn = draw(tasks, 7, 5)
+    assert drawn == draw(tasks, 7, 5)
+    assert drawn != draw(tasks, 7, 6)
     assert len(set(drawn)) == 7
-    assert some_tasks(tasks, len(tasks), 5) == some_tasks(tasks, 99, 5) == tasks
+    assert draw(tasks, len(tasks), 5) == draw(tasks, 99, 5) == tasks
 
 
 def test_the_judge_is_of_the_settings_mode_and_uses_the_homes_snapshots(
