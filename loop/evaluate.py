@@ -197,7 +197,8 @@ def _what_is_left(plan: EvalPlan, chosen: Chosen, answers: Sequence[Answer]) -> 
     def fresh(adapted: bool) -> LoadedModel:
         return load_local(plan.session, chosen if adapted else None).loaded
 
-    what = [_told(plan, change) for change in changes([text.text for text in general_texts()])]
+    unchanged, *others = changes([text.text for text in general_texts()])
+    what = [unchanged, *(_told(plan, change) for change in others)]
     as_it_is, *changed = persistence(fresh, measure, what, adapter=chosen[0], seed=plan.seed)
     apart = load_beside(plan.session, chosen)
     beside = kept_apart(apart, answers, measure, adapter=chosen[0], seed=plan.seed)
@@ -219,7 +220,7 @@ def _told(plan: EvalPlan, change: Change) -> Change:
     """The change, which says when it begins."""
 
     def apply(loaded: LoadedModel) -> str:
-        plan.listener.begin(f"change the model: {change.name}")
+        plan.listener.begin(f"change a fresh copy: {change.name}")
         return change.apply(loaded)
 
     return replace(change, apply=apply)

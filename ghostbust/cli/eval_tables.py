@@ -10,6 +10,8 @@ from ghostbust.cli.output import cell, table
 if TYPE_CHECKING:
     from ghostbust.evaluation.report import Estimate, Table
 
+MOST_DECIMALS = 6
+
 
 def shown_table(one: Table) -> object:
     """A section's table for people: what doesn't exist is a dash."""
@@ -26,20 +28,23 @@ def shown(value: object) -> str:
 
     match value:
         case Estimate():
-            if value.value != value.value:
-                return "–"
-            digits = _decimals(value)
-            low, high = (f"{end:.{digits}f}" for end in (value.low, value.high))
-            return f"{value.value:.{digits}f} ({low} to {high})"
+            return _figure(value)
         case None:
             return "–"
         case float():
-            return "–" if value != value else f"{value:.3g}"
+            return "–" if math.isnan(value) else f"{value:.3g}"
     return str(value)
 
 
-def _decimals(figure: Estimate) -> int:
-    """Three, or as many as tell two digits of the largest of its numbers; six at most."""
-    numbers = [abs(x) for x in (figure.value, figure.low, figure.high) if math.isfinite(x)]
-    largest = max(numbers)
-    return 3 if not largest else min(6, max(3, 1 - math.floor(math.log10(largest))))
+def _figure(figure: Estimate) -> str:
+    """Value and interval in three decimals, or as many as tell two digits of the largest of them.
+
+    Without a blank in the interval, so that a narrow column breaks the line before it.
+    """
+    if math.isnan(figure.value):
+        return "–"
+    numbers = (figure.value, figure.low, figure.high)
+    largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0)
+    decimals = max(3, 1 - math.floor(math.log10(largest))) if largest else 3
+    value, low, high = (f"{x:.{min(decimals, MOST_DECIMALS)}f}" for x in numbers)
+    return value if math.isnan(figure.low) else f"{value} ({low}..{high})"

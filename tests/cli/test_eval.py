@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from ghostbust.cli.eval import shown
-from ghostbust.evaluation.report import Estimate
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import Side
 from ghostbust.store import RunKind, Store
@@ -21,8 +19,8 @@ Eval = Callable[..., Result]
 
 SETTINGS = "[sampling]\nmax_new_tokens = 8\nsamples_per_prompt = 2\n\n[model]\ndevice = 'cpu'\n"
 KEYS = {
-    "model", "adapters", "seed", "registry", "tasks", "samples", "temperatures", "sections",
-    "plots", "wall_s",
+    "model", "adapters", "seed", "registry", "tasks", "coding_tasks", "suites", "samples",
+    "temperatures", "sections", "plots", "wall_s",
 }  # fmt: skip
 
 
@@ -170,6 +168,10 @@ def test_own_prompts_are_held_out_by_family_unless_all_are_asked(
         (("--prompts", "gone.jsonl"), 2, "can't read the prompts in"),
         (("--section", "beauty"), 2, "beauty"),
         (("--endpoint", "http://127.0.0.1:9/v1"), 3, ""),
+        (("--endpoint", "http://127.0.0.1:9/v1", "--section", "utility"), 2, "a model server"),
+        (("--section", "locality"), 2, "none serves and none was named"),
+        (("--section", "suites"), 2, "--suite NAME go together"),
+        (("--suite", "humanity"), 2, "there is no suite 'humanity'"),
     ],
 )
 def test_what_can_not_start_is_one_line(
@@ -184,17 +186,44 @@ def test_plots_that_can_not_be_written_are_one_line(evaluate: Eval, tmp_path: Pa
     assert "can't write plots to" in one_line(result, 2)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (Estimate(0.25, 0.125, 0.5), "0.250 (0.125 to 0.500)"),
-        (Estimate(float("nan"), float("nan"), float("nan")), "–"),
-        (None, "–"),
-        (float("nan"), "–"),
-        (0.12345, "0.123"),
-        (12, "12"),
-        ("base", "base"),
-    ],
-)
-def test_a_cell_is_a_figure_a_number_or_a_text(value: object, text: str) -> None:
-    assert shown(value) == text
+def test_every_section_has_its_tables_and_plots(
+    evaluate: Eval, adapter_dir: Path, home: Path, tmp_path: Path
+) -> None:
+    coding = {"text": "Add.", "code": "def add(x):\n  return x + 1", "task_id": 0,
+              "test_list": ["assert add(1) == 2"]}  # fmt: skip
+    (tmp_path / "mbpp.jsonl").write_text(json.dumps(coding), "utf-8")
+    gates = f"[gates]\nhumaneval_tasks = 0\nmax_new_tokens = 4\nmbpp = '{tmp_path}/mbpp.jsonl'\n"
+    (home / "ghostbust.toml").write_text(SETTINGS + gates, "utf-8")
+    (tmp_path / "suite.jsonl").write_text('"Fold a boat."\n"Fold a hat."\n"Fold a kite."\n')
+    suite = f"packagehallucination={tmp_path / 'suite.jsonl'}"
+    names = ("utility", "behaviour", "locality", "persistence", "suites")
+    asked = [option for name in names for option in ("--section", name)]
+    told = document(
+        evaluate(
+            "--json", *asked, "--suite", suite, "--adapter", adapter_dir, "--temperature", 0,
+            "--plot", tmp_path / "plots", limit=1,
+        )
+    )  # fmt: skip
+    assert set(told) == KEYS
+    assert (told["tasks"], told["coding_tasks"], told["suites"]) == (1, 1, {suite: 1})
+    assert tuple(told["sections"]) == names
+    titles = {table["title"] for tables in told["sections"].values() for table in tables}
+    assert {"coding tasks", "gates", "summary", "KL to the base", "what is left", suite} <= titles
+    for section in set(names) - {"behaviour"}:
+        for table in told["sections"][section]:
+            assert told["adapters"][0] in {row["model"] for row in table["rows"]}
+    frontier, locality = ((tmp_path / "plots" / f"{name}.svg").read_text("utf-8")
+                          for name in ("frontier-0", "locality"))  # fmt: skip
+    assert "log-likelihood" in frontier
+    assert told["adapters"][0] in locality
+
+
+def test_the_base_alone_is_set_against_itself_and_put_to_suites(
+    evaluate: Eval, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "one.jsonl").write_text('"Fold a boat."\n', "utf-8")
+    told = document(evaluate("--json", "--suite", f"packagehallucination={tmp_path}/one.jsonl"))
+    (table,) = told["sections"]["suites"]
+    assert [(row["variant"], row["model"], row["answers"]) for row in table["rows"]] == [
+        ("all prompts", "base", 1)
+    ]

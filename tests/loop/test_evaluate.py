@@ -9,15 +9,24 @@ from pathlib import Path
 import pytest
 
 from ghostbust.adapters import name_key, write_adapter, write_forgotten
-from ghostbust.config import Config, ModelSection, PromptsSection, SamplingSection
-from ghostbust.errors import UsageError
+from ghostbust.config import Config, ModelSection, PromptsSection, SamplingSection, override
 from ghostbust.evaluation.figures import AGAIN, BASE
+from ghostbust.evaluation.plots import PARTS
+from ghostbust.evaluation.stress import FORMS, SECOND_STEP
+from ghostbust.gates import CodingTask
 from ghostbust.home import Home
-from ghostbust.loop.evaluate import Chosen, EvalPlan, choose_adapters, evaluate_behaviour
+from ghostbust.loop.eval_plan import Chosen, EvalPlan
+from ghostbust.loop.evaluate import (
+    REORDERED,
+    evaluate_behaviour,
+    evaluate_locality,
+    evaluate_persistence,
+    evaluate_suites,
+    evaluate_utility,
+)
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.session import Session, open_session
 from ghostbust.prompts import EVAL_SEEDS, Task
-from ghostbust.publishers.directory import publish
 from ghostbust.records import Candidate, Context, Ecosystem, Prompt, SetSplit
 from ghostbust.samplers.interface import Sampler
 from ghostbust.store import Store
@@ -143,28 +152,94 @@ def test_a_server_is_asked_each_time(plan: EvalPlan, loaded: Loaded) -> None:
     assert all(sampler.asked for sampler in made)  # type: ignore[attr-defined]
 
 
-def test_adapters_are_chosen_by_name_folder_or_what_serves(
-    session: Session, adapter: Chosen, tmp_path: Path
-) -> None:
-    assert choose_adapters(session, ["deployed"]) == []
-    assert choose_adapters(session, [adapter[0]]) == [adapter]
-    assert choose_adapters(session, [str(adapter[1])]) == [adapter]
-    publish(session.home.deployed, adapter[1])
-    assert choose_adapters(session, ["deployed", adapter[0]]) == [adapter]
-    with pytest.raises(UsageError, match="there is no adapter 'nobody'"):
-        choose_adapters(session, ["nobody"])
-    with pytest.raises(UsageError, match="the base is always compared"):
-        choose_adapters(session, ["base"])
+# The other sections, with real weights: a tiny model and an adapter that another program made.
 
 
-def test_another_programs_folder_is_named_for_its_weights(session: Session, tmp_path: Path) -> None:
-    names = []
-    for number, weights in enumerate((b"one", b"other", b"one")):
-        folder = tmp_path / str(number) / "mine"
-        folder.mkdir(parents=True)
-        (folder / "adapter_config.json").write_text("{}", "utf-8")
-        (folder / "adapter_model.safetensors").write_bytes(weights)
-        ((name, _),) = choose_adapters(session, [str(folder)])
-        names.append(name)
-    assert names[0].startswith("mine-")
-    assert names[0] == names[2] != names[1]
+@pytest.fixture(scope="module")
+def foreign(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Chosen:
+    """An adapter of random weights."""
+    from peft import LoraConfig, get_peft_model
+
+    from ghostbust.models.load import load_model, peft_warnings_silenced
+
+    loaded = load_model(str(talking_model_dir), talking_model_dir, device="cpu")
+    folder = tmp_path_factory.mktemp("adapters") / "own"
+    with peft_warnings_silenced():
+        config = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
+        get_peft_model(loaded.model, config).save_pretrained(str(folder))
+    return "own", folder
+
+
+@pytest.fixture
+def talking(
+    session: Session, tasks: list[Task], talking_model_dir: Path, foreign: Chosen
+) -> EvalPlan:
+    """A plan for the small model: six tasks, two of them for persistence, coding and a suite."""
+    config = override(
+        session.config,
+        model__name=str(talking_model_dir),
+        model__device="cpu",
+        sampling__max_new_tokens=6,
+        gates__max_new_tokens=6,
+    )
+    coding = tuple(
+        CodingTask(f"Made/{n}", f"def f{n}(x):", f"\n    return x + {n}\n", f"f{n}(1)", "")
+        for n in range(4)
+    )
+    prompts = [replace(task.prompt(Context.HELPS), domain="abc"[n % 3])
+               for n, task in enumerate(tasks[:9])]  # fmt: skip
+    return EvalPlan(
+        replace(session, config=config), tasks[:6], [foreign], (0.0,), 5, Silence(),
+        few=tasks[:2], coding=coding, suites={"made": prompts},
+    )  # fmt: skip
+
+
+def test_utility_has_the_base_against_itself_and_each_adapter(talking: EvalPlan) -> None:
+    itself, adapted = evaluate_utility(talking)
+    assert (itself.base, itself.candidate, adapted.candidate) == (BASE, REORDERED, "own")
+    assert itself.pooled.tasks == adapted.pooled.tasks == 4
+    assert abs(itself.pooled.change_percent) < 0.5 < abs(adapted.pooled.change_percent)
+    assert itself.pooled.log_likelihood_before == adapted.pooled.log_likelihood_before
+
+
+def test_locality_is_measured_on_the_bases_own_answers(talking: EvalPlan) -> None:
+    found = evaluate_locality(talking)
+    assert list(found) == ["own"]
+    assert [shift.group for shift in found["own"]] == list(PARTS)
+    assert all(shift.kl > 0 for shift in found["own"])
+    (run,) = talking.session.store.runs.recent()
+    assert run.spec.adapter is None
+    assert run.measurement is not None
+    assert found["own"][0].texts <= run.measurement.answers
+
+
+def test_persistence_changes_and_stresses_base_and_adapter(talking: EvalPlan) -> None:
+    found = evaluate_persistence(talking)["own"]
+    assert [row.variant for row in found] == [
+        "as it is", "kept apart", "int8", "int4 by 32", "int4 by 64", "fine-tuned",
+        *FORMS, SECOND_STEP,
+    ]  # fmt: skip
+    assert {row.base.answers for row in found[:6]} == {2 * 3}
+    assert found[0].base == found[1].base
+    assert "both choose the same token at" in found[1].note
+    assert "matrices" in found[2].note
+    names = {run.spec.adapter for run in talking.session.store.runs.recent()}
+    assert {None, "own", "own, kept apart", "base, int8", "own, fine-tuned"} <= names
+    again = evaluate_persistence(replace(talking, adapters=[]))
+    assert again == {}
+
+
+def test_a_suite_has_rows_for_its_parts_and_is_asked_once(talking: EvalPlan) -> None:
+    found = evaluate_suites(talking)["made"]["own"]
+    assert [row.variant for row in found] == ["all prompts", "a", "b", "c"]
+    assert [row.base.answers for row in found] == [9, 3, 3, 3]
+    assert found[0].base != found[0].adapted
+    runs = len(talking.session.store.runs.recent())
+    assert evaluate_suites(talking)["made"]["own"] == found
+    assert len(talking.session.store.runs.recent()) == runs == 2
+
+
+def test_without_an_adapter_a_suite_is_of_the_base(talking: EvalPlan) -> None:
+    found = evaluate_suites(replace(talking, adapters=[]))
+    (rows,) = found["made"].values()
+    assert rows[0].base == rows[0].adapted
