@@ -11,7 +11,7 @@ import typer
 
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.eval_sections import SectionName
-from ghostbust.cli.eval_tables import shown_table
+from ghostbust.cli.eval_tables import shown_tables
 from ghostbust.cli.options import (
     AskedEcosystem,
     AsOfOption,
@@ -206,7 +206,8 @@ def _report(
 ) -> None:
     for section in found:
         for one in section.tables:
-            output.result.print(shown_table(one))
+            for shown in shown_tables(one, output.result.width):
+                output.result.print(shown)
             for note in one.notes:
                 output.line(note, "dim")
     for file in plots:

@@ -7,7 +7,7 @@ from math import inf, nan
 import pytest
 from rich.console import Console
 
-from ghostbust.cli.eval_tables import shown, shown_table
+from ghostbust.cli.eval_tables import shown, shown_tables
 from ghostbust.evaluation.report import Estimate, Table
 
 
@@ -34,11 +34,60 @@ def test_a_cell_is_a_figure_a_number_or_a_text(value: object, text: str) -> None
     assert shown(value) == text
 
 
-def test_a_narrow_table_breaks_before_the_interval_and_has_a_dash_for_what_is_not_there() -> None:
-    rows: tuple[dict[str, object], ...] = ({"a": 1}, {"a": 2, "b": Estimate(0.5, 0.25, 0.75)})
-    console = Console(width=20)
-    with console.capture() as printed:
-        console.print(shown_table(Table("title", rows)))
-    lines = [line.split() for line in printed.get().splitlines() if line.split()]
-    assert (lines[0], lines[1]) == (["title"], ["a", "b"])
-    assert lines[-3:] == [["1", "–"], ["2", "0.500"], ["(0.250..0.750)"]]
+def printed(one: Table, width: int) -> list[list[str]]:
+    """The words of each line that has any."""
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(*shown_tables(one, width), sep="")
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= width
+    return [line.split() for line in lines if line.split() and "─" not in line]
+
+
+FIGURE = Estimate(0.5, 0.25, 0.75)
+ROWS: tuple[dict[str, object], ...] = (
+    {"model": "base", "context": "all", "rate": FIGURE, "names": 9},
+    {"model": "a-1", "context": "all", "rate": FIGURE, "drop": FIGURE, "names": 8},
+    {"model": "a-1", "context": "code", "rate": FIGURE, "drop": FIGURE, "names": 7},
+)
+
+
+def test_a_wide_table_is_one_whose_first_key_is_not_repeated() -> None:
+    figure = ["0.500", "(0.250..0.750)"]
+    assert printed(Table("title", ROWS), 80) == [
+        ["title"],
+        ["model", "context", "rate", "names", "drop"],
+        ["base", "all", *figure, "9", "–"],
+        ["a-1", "all", *figure, "8", *figure],
+        ["code", *figure, "7", *figure],
+    ]
+
+
+def test_a_narrow_table_goes_on_below_with_the_keys_and_breaks_before_the_interval() -> None:
+    lines = printed(Table("title", ROWS), 42)
+    assert lines[:4] == [
+        ["title"],
+        ["model", "context", "rate", "names"],
+        ["base", "all", "0.500", "9"],
+        ["(0.250..0.750)"],
+    ]
+    below = lines.index(["model", "context", "drop"])
+    assert lines[below + 1 :] == [
+        ["base", "all", "–"],
+        ["a-1", "all", "0.500", "(0.250..0.750)"],
+        ["code", "0.500", "(0.250..0.750)"],
+    ]
+
+
+def test_long_texts_and_names_are_broken_and_never_cut() -> None:
+    name, text = "round" * 8, "more tasks would tell, " * 4
+    rows: tuple[dict[str, object], ...] = ({"model": name, "verdict": "PASS", "reason": text},)
+    lines = printed(Table("gates", rows), 64)
+    begins = [line[0] for line in lines if line[0].startswith("round")]
+    assert "".join(begins) == name
+    assert [word for line in lines for word in line].count("tell,") == 4
+
+
+def test_a_table_of_keys_alone_or_of_nothing_is_shown() -> None:
+    assert printed(Table("title", ({"model": "base"},)), 30)[1:] == [["model"], ["base"]]
+    assert shown_tables(Table("title", ()), 30) == []
