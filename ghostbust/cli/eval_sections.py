@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ghostbust.records import Prompt
 
 PERSISTENCE_TASKS = 24
-"""asked where ``--limit`` doesn't say: each is asked some 50 times"""
+"""asked where ``--limit`` doesn't say: each is asked some 60 times, of one adapter"""
 SUITE_PROMPTS = 200
 """asked of each suite where ``--limit`` doesn't say: LibHalluBench has 4,173"""
 
