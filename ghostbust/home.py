@@ -5,6 +5,7 @@
     HOME/ghostbust.db      everything measured (ghostbust.store)
     HOME/adapters/         one folder for each adapter
     HOME/deployed.json     the pointer to the adapter that serves
+    HOME/bench/            a home of its own, of `ghostbust bench unlearners`
     HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
     HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
@@ -71,6 +72,14 @@ class Home:
     def adapters(self) -> Path:
         """The folder with one folder for each adapter."""
         return self.path / "adapters"
+
+    @property
+    def bench(self) -> Path:
+        """The home folder of `ghostbust bench unlearners`, inside of this one; may not be there.
+
+        Its database, adapters and lock are its own: no round learns from what a bench samples.
+        """
+        return self.path / "bench"
 
     @property
     def deployed(self) -> Path:
