@@ -83,7 +83,8 @@ def compare_methods(plan: ComparePlan) -> Contest:
     trained = list(_train(plan))
     made = [one.candidate for one in trained if one.candidate is not None]
     adapters = [(candidate.name, candidate.path) for candidate in made]
-    scores = score_known_code(plan.session, [None, *adapters], plan.listener)
+    models = [None, *adapters] if adapters else []
+    scores = score_known_code(plan.session, models, plan.listener)
     sound = [adapter for adapter in adapters if are_numbers(scores[adapter[0]])]
     found = _evaluate(plan, sound)
     runs = [_run(one, scores, found) for one in trained]
@@ -131,11 +132,14 @@ def _sweep(plan: ComparePlan, base: LocalSampler, seed: int) -> Watched:
 
 
 def _select(plan: ComparePlan, swept: Watched, seed: int) -> SetSplit:
-    """What every method learns from with this seed."""
+    """What every method learns from with this seed.
+
+    All of these answers are of the training side, so there is nothing held out to keep away.
+    """
     training = plan.session.config.training
     return select(
         swept.answers,
-        list(first_prompts(plan.holdout)),
+        (),
         most=training.max_answers,
         probes=training.probes,
         seed=seed,
