@@ -10,7 +10,7 @@ from pathlib import Path
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import HomeError
 from ghostbust.evaluation.figures import BASE
-from ghostbust.gates import CodingTask, LikelihoodGate
+from ghostbust.gates import LikelihoodGate
 from ghostbust.gates.likelihood import TaskScores
 from ghostbust.loop.evaluate import Chosen, weights_of
 from ghostbust.loop.listener import Listener
@@ -35,7 +35,7 @@ def score_known_code(
         found[name] = {}
         if not tasks:
             continue
-        file = _place(session, chosen, tasks)
+        file = kept_scores(session, chosen)
         known = _read(file)
         if known is None:
             listener.begin(f"score {len(tasks)} canonical solutions with {name}")
@@ -43,6 +43,14 @@ def score_known_code(
             _write(file, known)
         found[name] = known
     return found
+
+
+def kept_scores(session: Session, chosen: Chosen | None) -> Path:
+    """Where a model's scores are kept: named for the weights and the tasks, not for the adapter."""
+    model, count = session.config.model.name, session.config.gates.humaneval_tasks
+    weights = [weights_of(session.config), {} if chosen is None else read_adapter(chosen[1]).files]
+    key = content_id(model, json.dumps(weights, sort_keys=True), f"humaneval {count}")
+    return session.home.path / "scores" / f"{key}.json"
 
 
 def load_local(session: Session, chosen: Chosen | None) -> LocalSampler:
@@ -57,14 +65,6 @@ def load_local(session: Session, chosen: Chosen | None) -> LocalSampler:
 def are_numbers(scores: TaskScores) -> bool:
     """False where a model's predictions are NaN or without bound: it can't be sampled either."""
     return all(math.isfinite(score.nll) for score in scores.values())
-
-
-def _place(session: Session, chosen: Chosen | None, tasks: Sequence[CodingTask]) -> Path:
-    """Where the scores are kept: named for the weights and the tasks, not for the adapter."""
-    weights = [weights_of(session.config), {} if chosen is None else read_adapter(chosen[1]).files]
-    ids = (task.task_id for task in tasks)
-    key = content_id(session.config.model.name, json.dumps(weights, sort_keys=True), *ids)
-    return session.home.path / "scores" / f"{key}.json"
 
 
 def _read(file: Path) -> TaskScores | None:

@@ -49,6 +49,7 @@ def test_a_home_is_found_and_not_made(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("GHOSTBUST_HOME", str(tmp_path / "variable"))
     assert Home.find(None).path == tmp_path / "variable"
     assert Home.find(tmp_path / "option").registry == tmp_path / "option" / "registry"
+    assert Home.find(tmp_path / "option").bench == tmp_path / "option" / "bench"
     assert not (tmp_path / "variable").exists()
 
 

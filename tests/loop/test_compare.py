@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from ghostbust.evaluation.contest import Contest, Cost
 from ghostbust.home import Home
 from ghostbust.loop.compare import KEPT, ComparePlan, compare_methods
 from ghostbust.loop.listener import Silence
-from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.scoring import kept_scores
+from ghostbust.loop.session import open_session
 from ghostbust.prompts import Task, split
 from ghostbust.store import RoundState, RunKind
 
 METHODS = ("au-repair", "ga")
+Done = tuple[ComparePlan, Contest]
 
 
 class Hears(Silence):
@@ -56,21 +59,32 @@ def config(talking_model_dir: Path) -> Config:
     )
 
 
-@pytest.fixture
-def session(
-    home: Home, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Session]:
-    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
-    with open_session(home, config, purpose="bench") as session:
-        yield session
+@contextmanager
+def opened(folder: Path, config: Config) -> Iterator[ComparePlan]:
+    """A plan for two methods and one seed, in a new home folder."""
+    text = "Collect the hourly readings of sensor{n} under mast{n} beside quay{n} and plot them."
+    tasks = [Task(f"task-{n}", text.format(n=n), "sensors") for n in range(40)]
+    train, holdout = split(tasks, config.prompts.holdout_share)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GHOSTBUST_CACHE", str(folder / "cache"))
+        for resamples in ("RESAMPLES", "NAME_RESAMPLES"):  # which take most of the time
+            patch.setattr(f"ghostbust.evaluation.behaviour.{resamples}", 20)
+        with open_session(Home.open(folder / "home"), config, purpose="bench") as session:
+            yield ComparePlan(session, METHODS, (4,), train, 12, holdout, False, Hears())
 
 
 @pytest.fixture
-def plan(session: Session, tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> ComparePlan:
-    for resamples in ("RESAMPLES", "NAME_RESAMPLES"):  # which take most of the time
-        monkeypatch.setattr(f"ghostbust.evaluation.behaviour.{resamples}", 20)
-    train, holdout = split(tasks, session.config.prompts.holdout_share)
-    return ComparePlan(session, METHODS, (4,), train, 12, holdout, False, Hears())
+def plan(config: Config, tmp_path: Path) -> Iterator[ComparePlan]:
+    """In a home where nothing is yet."""
+    with opened(tmp_path, config) as plan:
+        yield plan
+
+
+@pytest.fixture(scope="module")
+def done(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    """A plan and what came of it; its home is that of several tests."""
+    with opened(tmp_path_factory.mktemp("bench"), config) as plan:
+        yield plan, compare_methods(plan)
 
 
 def costs(found: Contest) -> dict[str, Cost]:
@@ -83,9 +97,9 @@ def again(plan: ComparePlan) -> tuple[Contest, Hears]:
 
 
 def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(
-    plan: ComparePlan,
+    done: Done,
 ) -> None:
-    found = compare_methods(plan)
+    plan, found = done
     assert [(run.method, run.seed, run.failure) for run in found.runs] == [
         ("au-repair", 4, ""), ("ga", 4, ""),
     ]  # fmt: skip
@@ -114,28 +128,30 @@ def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(
     assert not session.home.deployed.exists()
 
 
-def test_what_is_there_is_not_made_again(plan: ComparePlan) -> None:
-    first = compare_methods(plan)
+def test_what_is_there_is_not_made_again(done: Done) -> None:
+    plan, first = done
+    runs = len(plan.session.store.runs.recent())
     second, listener = again(plan)
     assert listener.count("train:") == listener.count("score") == 0
     assert [run.adapter for run in second.runs] == [run.adapter for run in first.runs]
     assert [run.cost for run in second.runs] == [run.cost for run in first.runs]
-    assert len(plan.session.store.runs.recent()) == 5  # a sweep, the base twice, two adapters
+    assert len(plan.session.store.runs.recent()) == runs
     more, listener = again(replace(plan, methods=("ga", "npo"), holdout=plan.holdout[1:]))
     assert (listener.count("train:"), listener.count("score")) == (1, 1)
     assert more.runs[0].adapter == first.runs[1].adapter
 
 
-def test_other_settings_are_another_run(plan: ComparePlan) -> None:
-    first = compare_methods(replace(plan, methods=("ga",)))
+def test_other_settings_are_another_run(done: Done) -> None:
+    plan, first = done
     config = override(plan.session.config, training__rank=3)
     other = replace(plan.session, config=config)
     second, listener = again(replace(plan, methods=("ga",), session=other))
     assert listener.count("train:") == 1
-    assert second.runs[0].adapter != first.runs[0].adapter
+    assert second.runs[0].adapter != first.runs[1].adapter
 
 
-def test_steps_can_be_equal_instead_of_batches(plan: ComparePlan) -> None:
+def test_steps_can_be_equal_instead_of_batches(done: Done) -> None:
+    plan, _ = done
     found, _ = again(replace(plan, equal_steps=True))
     assert [run.failure for run in found.runs] == ["", ""]
     cost = costs(found)
@@ -167,22 +183,18 @@ def test_without_an_invention_there_is_nothing_to_train(plan: ComparePlan) -> No
     assert all(run.failure.startswith("nothing to") for run in found.runs)
 
 
-def test_predictions_that_are_no_numbers_are_not_sampled(plan: ComparePlan) -> None:
-    compare_methods(plan)
-    broken = plan.session.store.rounds.recent()[0].adapter
-    scores = sorted((plan.session.home.path / "scores").iterdir())
-    assert len(scores) == 3
-    for file in scores:
-        kept = file.read_text("utf-8")
-        file.write_text(json.dumps(dict.fromkeys(json.loads(kept), (float("nan"), 9))), "utf-8")
-        found, _ = again(plan)
-        failed = {run.adapter: run.failure for run in found.runs if run.failure}
-        if broken in failed:
-            assert failed == {broken: "the adapter's predictions aren't numbers"}
-            assert [run.method for run in found.runs if run.figures is None] == ["ga"]
-            return
-        file.write_text(kept, "utf-8")
-    pytest.fail("no file holds the scores of the last adapter")
+def test_predictions_that_are_no_numbers_are_not_sampled(done: Done) -> None:
+    plan, first = done
+    broken = str(first.runs[1].adapter)
+    file = kept_scores(plan.session, (broken, plan.session.home.adapters / broken))
+    kept = file.read_text("utf-8")
+    file.write_text(json.dumps(dict.fromkeys(json.loads(kept), (float("nan"), 9))), "utf-8")
+    found, listener = again(plan)
+    file.write_text(kept, "utf-8")
+    assert listener.count(f"ask {broken}") == 0
+    failed = {run.adapter: (run.failure, run.figures) for run in found.runs if run.failure}
+    assert failed == {broken: ("the adapter's predictions aren't numbers", None)}
+    assert found.runs[0].figures is not None
 
 
 def test_an_interrupted_command_goes_on_where_it_was(plan: ComparePlan) -> None:
