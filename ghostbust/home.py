@@ -74,14 +74,6 @@ class Home:
         return self.path / "adapters"
 
     @property
-    def bench(self) -> Path:
-        """The home folder of `ghostbust bench unlearners`, inside of this one; may not be there.
-
-        Its database, adapters and lock are its own: no round learns from what a bench samples.
-        """
-        return self.path / "bench"
-
-    @property
     def deployed(self) -> Path:
         """The pointer to the adapter that serves; not there until the first promotion."""
         return self.path / "deployed.json"
@@ -115,6 +107,20 @@ class Home:
     def deployed_lock(self) -> Path:
         """The file that is held while the deployed pointer moves, and no longer."""
         return self.path / "deployed.lock"
+
+    def open_bench(self) -> Self:
+        """The home folder ``bench/`` inside of this one, ready for use.
+
+        Database, adapters and lock are its own, so no round learns from what a bench samples; its
+        snapshots are this one's. Raises HomeError where it can't be made or written.
+        """
+        bench = self.open(self.path / "bench")
+        try:
+            if not bench.registry.is_symlink():
+                bench.registry.symlink_to(Path("..") / self.registry.name)
+        except OSError as exc:
+            raise _unusable(bench.path, exc.strerror) from exc
+        return bench
 
     @contextmanager
     def exclusive(self, purpose: str, lock: Path | None = None) -> Iterator[None]:

@@ -28,12 +28,8 @@ class Session:
 
 
 @contextmanager
-def open_session(
-    home: Home, config: Config, *, purpose: str, snapshots: Home | None = None
-) -> Iterator[Session]:
+def open_session(home: Home, config: Config, *, purpose: str) -> Iterator[Session]:
     """The home folder for this process alone; what a killed one left behind is put in order.
-
-    ``snapshots``: the home folder with the snapshots to judge by; None: this one.
 
     Raises BusyError where another process holds it, StoreError, SnapshotError or HomeError.
     """
@@ -44,5 +40,5 @@ def open_session(
         store.mark_interrupted()
         settle(store, home)
         clear_unfinished(home.adapters)
-        with make_judge(config, snapshots or home, store) as judge:
+        with make_judge(config, home, store) as judge:
             yield Session(home, config, store, judge, cache_dir())

@@ -132,9 +132,7 @@ def unlearners(
     with (
         on_interrupt("what was sampled and trained is kept; the same command goes on from there"),
         Stages(output) as stages,
-        open_session(
-            Home.open(place.bench), _local(settings), purpose="bench", snapshots=place
-        ) as session,
+        open_session(place.open_bench(), _local(settings), purpose="bench") as session,
     ):
         plan = ComparePlan(
             session,

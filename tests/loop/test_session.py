@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,6 @@ from ghostbust.config import Config, RegistrySection
 from ghostbust.errors import BusyError, HomeError, SnapshotError
 from ghostbust.home import Home
 from ghostbust.loop.session import open_session
-from ghostbust.records import Ecosystem
-from ghostbust.registries.name_lists import NameRow
-from ghostbust.registries.snapshot import build_snapshot
 from ghostbust.store import RoundState, RunStatus, Store
 
 CONFIG = Config(registry=RegistrySection(mode="snapshot"))
@@ -85,19 +81,3 @@ def test_the_cache_folder_is_the_variables(
     monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
     with open_session(home, CONFIG, purpose="sweep") as session:
         assert session.cache_dir == tmp_path / "cache"
-
-
-def test_another_homes_snapshots_can_judge(home: Home, tmp_path: Path) -> None:
-    other = Home.open(tmp_path / "other")
-    build_snapshot(
-        [NameRow("pip", 1), NameRow("zz-quux-sensorlib", 2)],
-        ecosystem=Ecosystem.PYPI,
-        date=date(2099, 1, 2),
-        complete=True,
-        out_dir=other.registry,
-    )
-    with open_session(home, CONFIG, purpose="bench", snapshots=other) as session:
-        assert session.judge.dates["pypi"] == "2099-01-02"
-        assert session.home == home
-    with open_session(home, CONFIG, purpose="bench") as session:
-        assert session.judge.dates["pypi"] != "2099-01-02"
