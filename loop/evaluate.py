@@ -133,7 +133,7 @@ def _ask(
         session.judge,
         settings,
         plan.listener.advance,
-        made_by=_weights(session.config),
+        made_by=weights_of(session.config),
     )
     first = prompts or list(first_prompts(plan.tasks))
     plan.listener.begin(f"ask {name} at temperature {temperature:g}: {len(first)} prompts")
@@ -150,7 +150,7 @@ def _known(watcher: Watcher, first: Sequence[Prompt]) -> Watched | None:
     return watcher.known(first, RunKind.EVAL) if watcher.made_by else None
 
 
-def _weights(config: Config) -> dict[str, object]:
+def weights_of(config: Config) -> dict[str, object]:
     """What tells a folder's weights from what was there before; empty for a model server."""
     if config.model.endpoint is not None:
         return {}

@@ -138,7 +138,7 @@ def eval_(
         found = [_run(name, plan) for name in dict.fromkeys(section or [SectionName.BEHAVIOUR])]
     if not adapters:
         output.note("no adapter serves and none was named: the base alone")
-    plots = [] if plot is None else _draw(found, plot)
+    plots = [] if plot is None else draw_sections(found, plot)
     _report(output, plan, found, plots, time.monotonic() - started)
 
 
@@ -172,7 +172,7 @@ def _run(name: SectionName, plan: EvalPlan) -> Section:
             return Section(name, behaviour_tables(found), lambda: draw_behaviour(found))
 
 
-def _draw(found: Sequence[Section], folder: Path) -> list[Path]:
+def draw_sections(found: Sequence[Section], folder: Path) -> list[Path]:
     """The files written; raises UsageError where the folder can't be."""
     from ghostbust.errors import UsageError
 
@@ -229,14 +229,16 @@ def shown_table(one: Table) -> object:
 
 
 def shown(value: object) -> str:
-    """A cell's text: a figure with its interval, a number with three digits, or as it is."""
-    from ghostbust.evaluation.report import Estimate
+    """A cell's text: a figure with its interval or spread, a number, or as it is."""
+    from ghostbust.evaluation.report import Estimate, Spread
 
     match value:
         case Estimate():
             if value.value != value.value:
                 return "–"
             return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+        case Spread():
+            return f"{value.mean:.3f} ({value.least:.3f} to {value.most:.3f})"
         case None:
             return "–"
         case float():

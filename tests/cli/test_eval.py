@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.cli.eval import shown
-from ghostbust.evaluation.report import Estimate
+from ghostbust.evaluation.report import Estimate, Spread
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import Side
 from ghostbust.store import RunKind, Store
@@ -188,6 +188,7 @@ def test_plots_that_can_not_be_written_are_one_line(evaluate: Eval, tmp_path: Pa
     ("value", "text"),
     [
         (Estimate(0.25, 0.125, 0.5), "0.250 (0.125 to 0.500)"),
+        (Spread(0.25, 0.125, 0.5), "0.250 (0.125 to 0.500)"),
         (Estimate(float("nan"), float("nan"), float("nan")), "–"),
         (None, "–"),
         (float("nan"), "–"),
