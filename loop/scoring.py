@@ -28,7 +28,7 @@ def score_known_code(
     Kept in the home folder, and taken from there where model, adapter and tasks are the same. No
     scores where the tasks can't be fetched.
     """
-    tasks = benchmark_tasks(session.cache_dir, listener)[: session.config.gates.humaneval_tasks]
+    tasks = benchmark_tasks(session.config, session.cache_dir, listener)
     found: dict[str, TaskScores] = {}
     for chosen in models:
         name = BASE if chosen is None else chosen[0]
@@ -47,9 +47,10 @@ def score_known_code(
 
 def kept_scores(session: Session, chosen: Chosen | None) -> Path:
     """Where a model's scores are kept: named for the weights and the tasks, not for the adapter."""
-    model, count = session.config.model.name, session.config.gates.humaneval_tasks
+    model, gates = session.config.model.name, session.config.gates
+    tasks = f"humaneval {gates.humaneval_tasks} mbpp {gates.mbpp} {gates.mbpp_tasks}"
     weights = [weights_of(session.config), {} if chosen is None else read_adapter(chosen[1]).files]
-    key = content_id(model, json.dumps(weights, sort_keys=True), f"humaneval {count}")
+    key = content_id(model, json.dumps(weights, sort_keys=True), tasks)
     return session.home.path / "scores" / f"{key}.json"
 
 
