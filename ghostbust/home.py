@@ -5,6 +5,7 @@
     HOME/ghostbust.db      everything measured (ghostbust.store)
     HOME/adapters/         one folder for each adapter
     HOME/deployed.json     the pointer to the adapter that serves
+    HOME/bench/            a home of its own, of `ghostbust bench unlearners`
     HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
     HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
@@ -106,6 +107,20 @@ class Home:
     def deployed_lock(self) -> Path:
         """The file that is held while the deployed pointer moves, and no longer."""
         return self.path / "deployed.lock"
+
+    def open_bench(self) -> Self:
+        """The home folder ``bench/`` inside of this one, ready for use.
+
+        Database, adapters and lock are its own, so no round learns from what a bench samples; its
+        snapshots are this one's. Raises HomeError where it can't be made or written.
+        """
+        bench = self.open(self.path / "bench")
+        try:
+            if not bench.registry.is_symlink():
+                bench.registry.symlink_to(Path("..") / self.registry.name)
+        except OSError as exc:
+            raise _unusable(bench.path, exc.strerror) from exc
+        return bench
 
     @contextmanager
     def exclusive(self, purpose: str, lock: Path | None = None) -> Iterator[None]:

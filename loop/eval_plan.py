@@ -159,7 +159,7 @@ def _watcher(plan: EvalPlan, sampler: Sampler, temperature: float, seed: int) ->
         session.judge,
         settings,
         plan.listener.advance,
-        made_by=_weights(session.config),
+        made_by=weights_of(session.config),
     )
 
 
@@ -172,7 +172,7 @@ def _known(watcher: Watcher, first: Sequence[Prompt]) -> Watched | None:
     return watcher.known(first, RunKind.EVAL) if watcher.made_by else None
 
 
-def _weights(config: Config) -> dict[str, object]:
+def weights_of(config: Config) -> dict[str, object]:
     """What tells a folder's weights from what was there before; empty for a model server."""
     if config.model.endpoint is not None:
         return {}

@@ -149,3 +149,25 @@ def test_the_daemons_lock_leaves_the_home_to_its_jobs(tmp_path: Path) -> None:
             home.exclusive("daemon", home.daemon_lock),
         ):
             pass
+
+
+def test_a_bench_has_a_home_of_its_own_and_the_same_snapshots(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    for _ in range(2):
+        bench = home.open_bench()
+        assert bench.path == home.path / "bench"
+        assert bench.adapters.is_dir()
+        assert not bench.registry.exists(), "there are none yet"
+    home.registry.mkdir()
+    (home.registry / "a").touch()
+    assert [path.name for path in bench.registry.iterdir()] == ["a"]
+    with home.exclusive("daemon"), bench.exclusive("bench"):
+        assert bench.database != home.database
+
+
+def test_a_bench_that_can_not_be_is_one_line(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    (home.path / "bench").mkdir()
+    (home.path / "bench" / "registry").mkdir()
+    with pytest.raises(HomeError, match=r"can't use .*bench as the home folder"):
+        home.open_bench()

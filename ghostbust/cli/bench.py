@@ -1,4 +1,4 @@
-"""``ghostbust bench``: how well ghostbust's own parts do, on labelled data."""
+"""``ghostbust bench``: how well ghostbust's own parts do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_truth import truth
+from ghostbust.cli.bench_unlearners import unlearners
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
@@ -27,6 +28,7 @@ def _group(context: typer.Context) -> None:
 
 bench.command()(audit)
 bench.command()(truth)
+bench.command()(unlearners)
 
 
 @bench.command()

@@ -158,7 +158,7 @@ def eval_(
         found = sections.run_sections(names, plan)
     if not adapters:
         output.note("no adapter serves and none was named: the base alone")
-    plots = [] if plot is None else _draw(found, plot)
+    plots = [] if plot is None else draw_sections(found, plot)
     _report(output, plan, found, plots, time.monotonic() - started)
 
 
@@ -181,7 +181,7 @@ def _tasks(
     return draw(asked, limit or len(asked), seed), few
 
 
-def _draw(found: Sequence[Section], folder: Path) -> list[Path]:
+def draw_sections(found: Sequence[Section], folder: Path) -> list[Path]:
     """The files written; raises UsageError where the folder can't be."""
     from ghostbust.errors import UsageError
 

@@ -12,10 +12,12 @@ import rich.table
 from ghostbust.cli.output import cell, table
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.report import Estimate, Table
+    from ghostbust.evaluation.report import Table
 
 MOST_DECIMALS = 6
-KEYS = ("model", "temperature", "context", "variant", "benchmark", "tokens", "gate")
+KEYS = (
+    "model", "temperature", "context", "variant", "benchmark", "tokens", "gate", "method", "seed",
+)  # fmt: skip
 """columns that say what a row's figures are of"""
 GAP = 2
 TEXT = 24
@@ -47,12 +49,14 @@ def shown_tables(one: Table, width: int) -> list[rich.table.Table]:
 
 
 def shown(value: object) -> str:
-    """A cell's text: a figure with its interval, a number with three digits, or as it is."""
-    from ghostbust.evaluation.report import Estimate
+    """A cell's text: a figure with its interval or spread, a number, or as it is."""
+    from ghostbust.evaluation.report import Estimate, Spread
 
     match value:
         case Estimate():
-            return _figure(value)
+            return _figure(value.value, value.low, value.high)
+        case Spread():
+            return _figure(value.mean, value.least, value.most)
         case None:
             return "–"
         case float():
@@ -60,18 +64,17 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def _figure(figure: Estimate) -> str:
-    """Value and interval in three decimals, or as many as tell two digits of the largest of them.
+def _figure(*numbers: float) -> str:
+    """Value, low and high in three decimals, or as many as tell two digits of the largest.
 
     Without a blank in the interval, so that a narrow column breaks the line before it.
     """
-    if math.isnan(figure.value):
+    if math.isnan(numbers[0]):
         return "–"
-    numbers = (figure.value, figure.low, figure.high)
     largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0)
     decimals = max(3, 1 - math.floor(math.log10(largest))) if largest else 3
     value, low, high = (f"{x:.{min(decimals, MOST_DECIMALS)}f}" for x in numbers)
-    return value if math.isnan(figure.low) else f"{value} ({low}..{high})"
+    return value if math.isnan(numbers[1]) else f"{value} ({low}..{high})"
 
 
 Texts = dict[str, list[str]]

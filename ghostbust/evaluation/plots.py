@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
 GREY = "#8c959f"
+MARKERS = "os^Dv"
+"""for what comes behind the last colour, which begin anew then"""
 PARTS = ("package names", "rest of those answers", "general code", "general text")
 """where the distance to the base is measured, in the order drawn"""
 
@@ -28,6 +30,7 @@ class FrontierPoint:
     """One model's place between suppression and volume."""
 
     name: str
+    """points of one name, such as several seeds of a method, look the same"""
     suppression: Estimate
     """1 - its rate / the base's"""
     volume: Estimate
@@ -69,12 +72,16 @@ def frontier(points: Sequence[FrontierPoint]) -> str:
     for point in points:
         if point.yardstick and point.volume.low == point.volume.low:
             axes.axvspan(point.volume.low, point.volume.high, color=GREY, alpha=0.2, lw=0)
-    for number, point in enumerate(points):
-        colour = GREY if point.yardstick else COLOURS[number % len(COLOURS)]
-        x, y = point.volume, point.suppression
+    groups: dict[str, list[FrontierPoint]] = {}
+    for point in points:
+        groups.setdefault(point.name, []).append(point)
+    for number, group in enumerate(groups.values()):
+        turn, place = divmod(number, len(COLOURS))
+        xs, ys = [point.volume for point in group], [point.suppression for point in group]
         axes.errorbar(
-            [x.value], [y.value], xerr=_arms([x]), yerr=_arms([y]),
-            fmt="o", color=colour, capsize=2, label=point.label,
+            [x.value for x in xs], [y.value for y in ys], xerr=_arms(xs), yerr=_arms(ys),
+            fmt=MARKERS[turn % len(MARKERS)], capsize=2, label=group[0].label,
+            color=GREY if group[0].yardstick else COLOURS[place],
         )  # fmt: skip
     axes.axvline(1, color=GREY, lw=0.8)
     axes.axhline(0, color=GREY, lw=0.8)

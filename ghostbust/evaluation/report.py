@@ -28,13 +28,22 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over several runs, such as those of several seeds."""
+
+    mean: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Figures of one kind, a row for each thing that was measured."""
 
     title: str
     """a few words that no other table of its section has"""
     rows: tuple[dict[str, object], ...]
-    """column to an ``Estimate``, a number, a text, or None where it doesn't apply"""
+    """column to an ``Estimate``, a ``Spread``, a number, a text, or None where it doesn't apply"""
     notes: tuple[str, ...] = ()
     """what a reader has to know to read the figures right, a sentence each"""
 

@@ -15,6 +15,7 @@ Every write is one transaction: a process that is killed leaves all of it or non
 columns are explained in docs/reference/store.md.
 """
 
+from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
@@ -43,4 +44,5 @@ __all__ = [
     "RunSpec",
     "RunStatus",
     "Store",
+    "sets_id",
 ]

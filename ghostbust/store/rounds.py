@@ -75,7 +75,7 @@ class Rounds:
                     len(sets.forget),
                     len(sets.retain),
                     len(sets.holdout),
-                    _sets_id(sets),
+                    sets_id(sets),
                     round_id,
                 ),
             )
@@ -193,7 +193,7 @@ class Rounds:
             raise StoreError(f"there is no round {round_id}")
 
 
-def _sets_id(sets: SetSplit) -> str:
+def sets_id(sets: SetSplit) -> str:
     """A content id of the sets that doesn't depend on the order within them."""
     return content_id(
         *sorted(answer.sample.id for answer in sets.forget),

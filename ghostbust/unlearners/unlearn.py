@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,18 +52,19 @@ def unlearn(
     loaded = load_model(model, cache_dir, device=device)
     adapted = add_adapter(loaded, settings)  # in place: from here on ``loaded`` answers with it
     trainer = Trainer(adapted, settings, on_step)
+    tally = _Tally()
     looks: tuple[Look, ...] = ()
     answers = sets.forget + sets.retain
     if probe is None or not method_named(settings.method).trimmed:
-        trainer.run(_encode(loaded, answers, settings))
+        trainer.run(tally(_encode(loaded, answers, settings)))
     else:
         main, rest = _part(sets, settings.seed)
         at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
         to_come = count_steps(at_most, settings)
-        trainer.run(_encode(loaded, main, settings), to_come=to_come)
+        trainer.run(tally(_encode(loaded, main, settings)), to_come=to_come)
         looks = trim(
             trainer,
-            partial(_encode_rest, loaded, rest, settings),
+            lambda repair: tally(_encode_rest(loaded, rest, settings, repair)),
             partial(probe, loaded),
             repair=settings.weights.repair,
         )
@@ -72,7 +73,7 @@ def unlearn(
     write_adapter(
         adapters / name,
         model=model,
-        facts=_facts(round_id, settings, sets, result, looks),
+        facts=_facts(round_id, settings, sets, result, looks, settings.epochs * tally.tokens),
         save=partial(_save, adapted, sets),
     )
     return Candidate(
@@ -85,6 +86,17 @@ def unlearn(
         final_loss=result.losses[-1],
         train_s=result.train_s,
     )
+
+
+@dataclass
+class _Tally:
+    """Hands examples on, and counts their answer tokens."""
+
+    tokens: int = 0
+
+    def __call__(self, examples: list[Example]) -> list[Example]:
+        self.tokens += sum(len(example.mask) for example in examples)
+        return examples
 
 
 def _encode(
@@ -151,6 +163,7 @@ def _facts(
     sets: SetSplit,
     result: TrainResult,
     looks: Sequence[Look],
+    tokens: int,
 ) -> dict[str, object]:
     """What the manifest says of the training."""
     return {
@@ -163,6 +176,7 @@ def _facts(
             "id": _data_id(sets.forget + sets.retain),
         },
         "steps": result.steps,
+        "tokens": tokens,
         "losses": [round(loss, 5) for loss in result.losses],
         "moved": result.moved,
         "looks": [asdict(look) for look in looks],

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ghostbust.cli.eval_tables import shown, shown_tables
-from ghostbust.evaluation.report import Estimate, Table
+from ghostbust.evaluation.report import Estimate, Spread, Table
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ from ghostbust.evaluation.report import Estimate, Table
         (Estimate(0.5, nan, nan), "0.500"),
         (Estimate(inf, inf, inf), "inf (inf..inf)"),
         (Estimate(nan, nan, nan), "–"),
+        (Spread(0.25, 0.125, 0.5), "0.250 (0.125..0.500)"),
         (None, "–"),
         (nan, "–"),
         (0.12345, "0.123"),

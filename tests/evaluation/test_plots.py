@@ -85,6 +85,13 @@ def test_a_frontier_moves_with_its_points() -> None:
     assert here != there
 
 
+def test_points_of_one_name_stand_in_the_legend_once() -> None:
+    one, other = FrontierPoint("a-1", HALF, HALF), FrontierPoint("a-2", HALF, HALF)
+    drawn = frontier([one, other, one, *(FrontierPoint(f"b-{n}", HALF, HALF) for n in range(9))])
+    said = [node.text for node in ElementTree.fromstring(drawn).iter() if node.text]
+    assert [said.count(name) for name in ("a-1", "a-2", "b-8")] == [1, 1, 1]
+
+
 def test_locality_names_every_part() -> None:
     said = " ".join(texts(DRAWN["locality"]()))
     assert all(word in said for part in PARTS for word in part.split())

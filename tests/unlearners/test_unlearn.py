@@ -89,6 +89,11 @@ def test_repaired_answers_join_where_they_have_a_weight(
     repairing = replace(SETTINGS, weights=replace(SETTINGS.weights, repair=0.5))
     candidate = made(sets, tiny_model_dir, tmp_path, repairing)
     assert candidate.steps == 8  # two epochs of 3 + 2 + 3 answers, two a step
+    loaded = load_model(str(tiny_model_dir), tmp_path, device="cpu")
+    learnt = [encode_answer(loaded, answer) for answer in sets.forget + sets.retain]
+    learnt += [encode_repaired(loaded, answer, weight=0.5) for answer in sets.forget]
+    tokens = 2 * sum(len(example.mask) for example in learnt)
+    assert read_adapter(candidate.path).facts["tokens"] == tokens
 
 
 def test_where_the_volume_is_heard_the_rest_waits_for_it(

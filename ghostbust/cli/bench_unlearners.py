@@ -1,0 +1,208 @@
+"""``ghostbust bench unlearners``: every unlearning method on the same answers, in one table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ghostbust.cli.edge import on_interrupt
+from ghostbust.cli.eval import draw_sections
+from ghostbust.cli.eval_tables import shown_tables
+from ghostbust.cli.options import (
+    AskedEcosystem,
+    ConfigOption,
+    HomeOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    RegistryModeOption,
+)
+from ghostbust.cli.output import Output
+from ghostbust.cli.progress import Stages
+
+if TYPE_CHECKING:
+    from ghostbust.config import Config
+    from ghostbust.evaluation.report import Section
+    from ghostbust.loop.compare import ComparePlan
+    from ghostbust.prompts import Task
+
+
+def unlearners(
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            show_default="every one",
+            help="A method; may be repeated. A name that isn't known lists those there are.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="Train with so many seeds, from 0.")
+    ] = 3,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option("--seed", min=0, help="Train with this seed; may be repeated."),
+    ] = None,
+    model: ModelOption = None,
+    prompts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--prompts",
+            help="Tasks of your own: JSON lines or text, one a line. May be repeated. "
+            "Without it the shipped tasks are asked.",
+        ),
+    ] = None,
+    keep_prompts: Annotated[
+        bool,
+        typer.Option("--keep-prompts", help="Store the texts of --prompts; else hashes only."),
+    ] = False,
+    ecosystem: Annotated[
+        AskedEcosystem,
+        typer.Option("--ecosystem", help="Of tasks that don't say their language."),
+    ] = "pypi",
+    holdout_share: Annotated[
+        float | None,
+        typer.Option(
+            "--holdout-share",
+            show_default="the settings' prompts.holdout_share",
+            help="Share of the tasks, by family, that measure and never train.",
+        ),
+    ] = None,
+    train_tasks: Annotated[
+        int | None,
+        typer.Option("--train-tasks", min=1, help="Training tasks, drawn by each seed; else all."),
+    ] = None,
+    holdout_tasks: Annotated[
+        int | None,
+        typer.Option("--holdout-tasks", min=1, help="Held-out tasks that measure; else all."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
+    ] = None,
+    equal_steps: Annotated[
+        bool,
+        typer.Option(
+            "--equal-steps",
+            help="Smaller batches for methods without repaired answers, which make fewer steps of "
+            "the same answers: then they make as many, or more.",
+        ),
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="DIR", help="Write the frontier there, as SVG.")
+    ] = None,
+    registry: RegistryModeOption = None,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train by each method on the same answers, and compare the adapters on held-out tasks.
+
+    Tasks are split by family; held out is the settings' prompts.holdout_share. Works in
+    HOME/bench, where nothing serves. Exits with 0 when it came to its end, whatever it found.
+    """
+    from ghostbust.config import load_config, override
+    from ghostbust.evaluation.contest import contest_tables, draw_contest
+    from ghostbust.evaluation.report import Section
+    from ghostbust.home import Home
+    from ghostbust.loop.compare import ComparePlan, compare_methods
+    from ghostbust.loop.session import open_session
+    from ghostbust.unlearners.methods import METHODS
+
+    output = Output(as_json=as_json, quiet=quiet)
+    if plot is not None:
+        from ghostbust.evaluation.plots import need_matplotlib
+
+        need_matplotlib()
+    place = Home.open(home)
+    settings = override(
+        load_config(config, place),
+        model__name=model,
+        prompts__files=tuple(prompts) if prompts else None,
+        prompts__keep=keep_prompts or None,
+        prompts__holdout_share=holdout_share,
+        sampling__samples_per_prompt=samples,
+        registry__mode=registry,
+    )
+    train, holdout = _sides(settings, ecosystem, holdout_tasks)
+    started = time.monotonic()
+    with (
+        on_interrupt("what was sampled and trained is kept; the same command goes on from there"),
+        Stages(output) as stages,
+        open_session(place.open_bench(), _local(settings), purpose="bench") as session,
+    ):
+        plan = ComparePlan(
+            session,
+            list(dict.fromkeys(method or (one.name for one in METHODS))),
+            list(dict.fromkeys(seed or range(seeds))),
+            train,
+            min(train_tasks or len(train), len(train)),
+            holdout,
+            equal_steps,
+            stages,
+        )
+        found = compare_methods(plan)
+    section = Section("unlearners", contest_tables(found), lambda: draw_contest(found))
+    plots = [] if plot is None else draw_sections([section], plot)
+    _report(output, plan, section, plots, time.monotonic() - started)
+
+
+def _sides(
+    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None
+) -> tuple[list[Task], list[Task]]:
+    """The training tasks, and so many held-out ones as `ghostbust eval --limit` takes."""
+    from ghostbust.errors import UsageError
+    from ghostbust.loop.compare import HELD_OUT_SEED
+    from ghostbust.loop.parts import draw, make_tasks
+    from ghostbust.prompts import split
+    from ghostbust.records import Ecosystem
+
+    train, holdout = split(
+        make_tasks(settings, Ecosystem(ecosystem)), settings.prompts.holdout_share
+    )
+    for tasks, side in ((train, "for training"), (holdout, "held out")):
+        if not tasks:
+            raise UsageError(f"none of the tasks is {side}; give more, or another --holdout-share")
+    return train, draw(holdout, holdout_tasks or len(holdout), HELD_OUT_SEED)
+
+
+def _local(settings: Config) -> Config:
+    """The settings without a model server: what trains here is sampled here."""
+    here = settings.model.model_copy(update={"endpoint": None})
+    return settings.model_copy(update={"model": here})
+
+
+def _report(
+    output: Output, plan: ComparePlan, found: Section, plots: Sequence[Path], wall_s: float
+) -> None:
+    for one in found.tables:
+        for shown in shown_tables(one, output.result.width):
+            output.result.print(shown)
+        for note in one.notes:
+            output.line(note, "dim")
+    session = plan.session
+    output.line(f"adapters: {session.home.adapters}")
+    for file in plots:
+        output.line(f"plot: {file}")
+    output.document(
+        {
+            "model": session.config.model.name,
+            "methods": list(plan.methods),
+            "seeds": list(plan.seeds),
+            "registry": session.config.registry.mode,
+            "train_tasks": plan.train_tasks,
+            "holdout_tasks": len(plan.holdout),
+            "samples": session.config.sampling.samples_per_prompt,
+            "equal_steps": plan.equal_steps,
+            "temperature": session.config.sampling.temperature,
+            "tables": list(found.tables),
+            "home": session.home.path,
+            "adapters": session.home.adapters,
+            "plots": list(plots),
+            "wall_s": round(wall_s, 1),
+        }
+    )

@@ -1,0 +1,219 @@
+"""Two methods on a small model: what is shared, what is kept, what fails, what isn't touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ghostbust.adapters import read_adapter
+from ghostbust.config import Config, override
+from ghostbust.errors import UsageError
+from ghostbust.evaluation.contest import Contest, Cost
+from ghostbust.home import Home
+from ghostbust.loop.compare import KEPT, ComparePlan, compare_methods
+from ghostbust.loop.listener import Silence
+from ghostbust.loop.scoring import kept_scores
+from ghostbust.loop.session import open_session
+from ghostbust.prompts import Task, split
+from ghostbust.store import RoundState, RunKind
+
+METHODS = ("au-repair", "ga")
+Done = tuple[ComparePlan, Contest]
+
+
+class Hears(Silence):
+    """Notes what begins, and can stop the training."""
+
+    def __init__(self, at_step: Callable[[], None] = lambda: None) -> None:
+        self._at_step = at_step
+        self.begun: list[str] = []
+
+    def begin(self, what: str) -> None:
+        self.begun.append(what)
+
+    def step(self, number: int, of: int, loss: float) -> None:
+        self._at_step()
+
+    def count(self, head: str) -> int:
+        return sum(what.startswith(head) for what in self.begun)
+
+
+@pytest.fixture(scope="module")
+def config(talking_model_dir: Path) -> Config:
+    return override(
+        Config(),
+        model__name=str(talking_model_dir),
+        model__device="cpu",
+        registry__mode="snapshot",
+        training__rank=2,
+        training__max_answers=16,
+        training__probes=0,
+        gates__humaneval_tasks=2,
+        sampling__max_new_tokens=6,
+        sampling__samples_per_prompt=1,
+    )
+
+
+@contextmanager
+def opened(folder: Path, config: Config) -> Iterator[ComparePlan]:
+    """A plan for two methods and one seed, in a new home folder."""
+    text = "Collect the hourly readings of sensor{n} under mast{n} beside quay{n} and plot them."
+    tasks = [Task(f"task-{n}", text.format(n=n), "sensors") for n in range(40)]
+    train, holdout = split(tasks, config.prompts.holdout_share)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GHOSTBUST_CACHE", str(folder / "cache"))
+        for resamples in ("RESAMPLES", "NAME_RESAMPLES"):  # which take most of the time
+            patch.setattr(f"ghostbust.evaluation.behaviour.{resamples}", 20)
+        with open_session(Home.open(folder / "home"), config, purpose="bench") as session:
+            yield ComparePlan(session, METHODS, (4,), train, 12, holdout, False, Hears())
+
+
+@pytest.fixture
+def plan(config: Config, tmp_path: Path) -> Iterator[ComparePlan]:
+    """In a home where nothing is yet."""
+    with opened(tmp_path, config) as plan:
+        yield plan
+
+
+@pytest.fixture(scope="module")
+def done(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    """A plan and what came of it; its home is that of several tests."""
+    with opened(tmp_path_factory.mktemp("bench"), config) as plan:
+        yield plan, compare_methods(plan)
+
+
+def costs(found: Contest) -> dict[str, Cost]:
+    return {run.method: run.cost for run in found.runs if run.cost is not None}
+
+
+def again(plan: ComparePlan) -> tuple[Contest, Hears]:
+    listener = Hears()
+    return compare_methods(replace(plan, listener=listener)), listener
+
+
+def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(
+    done: Done,
+) -> None:
+    plan, found = done
+    assert [(run.method, run.seed, run.failure) for run in found.runs] == [
+        ("au-repair", 4, ""), ("ga", 4, ""),
+    ]  # fmt: skip
+    session = plan.session
+    facts = [read_adapter(session.home.adapters / str(run.adapter)).facts for run in found.runs]
+    assert facts[0]["answers"] == facts[1]["answers"]
+    assert {fact["settings"]["learning_rate"] for fact in facts} == {6e-4}
+    for run in found.runs:
+        assert run.figures is not None
+        assert run.figures.change is not None
+        assert run.figures.families == len(plan.holdout)
+        assert run.known_code is not None
+    assert found.yardstick is not None
+    cost = costs(found)
+    assert cost["au-repair"].answers == cost["ga"].answers == 16
+    assert cost["au-repair"].steps == -(-(16 + cost["ga"].forget) // 5)
+    assert cost["ga"].steps == -(-16 // 5)
+    tokens = cost["ga"].tokens, cost["au-repair"].tokens
+    assert tokens[0] is not None
+    assert tokens[1] is not None
+    assert 0 < tokens[0] < tokens[1], "repaired answers are more tokens"
+    kinds = {run.spec.kind for run in session.store.runs.recent()}
+    assert kinds == {RunKind.SWEEP, RunKind.EVAL}
+    for round_ in session.store.rounds.recent():
+        assert (round_.state, round_.reason, round_.verdict) == (RoundState.REJECTED, KEPT, None)
+    assert not session.home.deployed.exists()
+
+
+def test_what_is_there_is_not_made_again(done: Done) -> None:
+    plan, first = done
+    runs = len(plan.session.store.runs.recent())
+    second, listener = again(plan)
+    assert listener.count("train:") == listener.count("score") == 0
+    assert [run.adapter for run in second.runs] == [run.adapter for run in first.runs]
+    assert [run.cost for run in second.runs] == [run.cost for run in first.runs]
+    assert len(plan.session.store.runs.recent()) == runs
+    more, listener = again(replace(plan, methods=("ga", "npo"), holdout=plan.holdout[1:]))
+    assert (listener.count("train:"), listener.count("score")) == (1, 1)
+    assert more.runs[0].adapter == first.runs[1].adapter
+
+
+def test_other_settings_are_another_run(done: Done) -> None:
+    plan, first = done
+    config = override(plan.session.config, training__rank=3)
+    other = replace(plan.session, config=config)
+    second, listener = again(replace(plan, methods=("ga",), session=other))
+    assert listener.count("train:") == 1
+    assert second.runs[0].adapter != first.runs[1].adapter
+
+
+def test_steps_can_be_equal_instead_of_batches(done: Done) -> None:
+    plan, _ = done
+    found, _ = again(replace(plan, equal_steps=True))
+    assert [run.failure for run in found.runs] == ["", ""]
+    cost = costs(found)
+    assert cost["au-repair"].answers_per_step == 5
+    assert cost["ga"].answers_per_step == 5 * 16 // (16 + cost["ga"].forget)
+    assert cost["ga"].steps >= cost["au-repair"].steps
+    assert cost["ga"].answers == cost["au-repair"].answers
+
+
+def test_a_run_that_fails_is_a_row_and_tried_again(plan: ComparePlan) -> None:
+    config = override(plan.session.config, training__lr=1e38)
+    broken = replace(plan.session, config=config)
+    for tries in (1, 2):
+        found, listener = again(replace(plan, session=broken))
+        assert listener.count("train:") == 2
+        assert {(run.adapter, run.figures) for run in found.runs} == {(None, None)}
+        assert all("the loss became nan" in run.failure for run in found.runs)
+        rounds = plan.session.store.rounds.recent()
+        assert len(rounds) == 2 * tries
+        assert {one.state for one in rounds} == {RoundState.FAILED}
+    assert list(plan.session.home.adapters.iterdir()) == []
+
+
+def test_without_an_invention_there_is_nothing_to_train(plan: ComparePlan) -> None:
+    nothing = override(plan.session.config, sampling__max_new_tokens=1, sampling__temperature=0)
+    silent = replace(plan, session=replace(plan.session, config=nothing), train_tasks=1)
+    found, _ = again(silent)
+    assert [run.method for run in found.runs] == list(METHODS)
+    assert all(run.failure.startswith("nothing to") for run in found.runs)
+
+
+def test_predictions_that_are_no_numbers_are_not_sampled(done: Done) -> None:
+    plan, first = done
+    broken = str(first.runs[1].adapter)
+    file = kept_scores(plan.session, (broken, plan.session.home.adapters / broken))
+    kept = file.read_text("utf-8")
+    file.write_text(json.dumps(dict.fromkeys(json.loads(kept), (float("nan"), 9))), "utf-8")
+    found, listener = again(plan)
+    file.write_text(kept, "utf-8")
+    assert listener.count(f"ask {broken}") == 0
+    failed = {run.adapter: (run.failure, run.figures) for run in found.runs if run.failure}
+    assert failed == {broken: ("the adapter's predictions aren't numbers", None)}
+    assert found.runs[0].figures is not None
+
+
+def test_an_interrupted_command_goes_on_where_it_was(plan: ComparePlan) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare_methods(replace(plan, listener=Hears(interrupt)))
+    (round_,) = plan.session.store.rounds.recent()
+    assert (round_.state, round_.reason) == (RoundState.FAILED, "KeyboardInterrupt")
+    assert list(plan.session.home.adapters.iterdir()) == []
+    found, _ = again(plan)
+    assert [run.failure for run in found.runs] == ["", ""]
+    kinds = [run.spec.kind for run in plan.session.store.runs.recent()]
+    assert kinds.count(RunKind.SWEEP) == 1
+
+
+def test_an_unknown_method_is_said_before_anything_is_loaded(plan: ComparePlan) -> None:
+    listener = Hears()
+    with pytest.raises(UsageError, match="there is no unlearning method 'npos'"):
+        compare_methods(replace(plan, methods=("ga", "npos"), listener=listener))
+    assert listener.begun == []
