@@ -200,7 +200,8 @@ def test_utility_has_the_base_against_itself_and_each_adapter(talking: EvalPlan)
     itself, adapted = evaluate_utility(talking)
     assert (itself.base, itself.candidate, adapted.candidate) == (BASE, REORDERED, "own")
     assert itself.pooled.tasks == adapted.pooled.tasks == 4
-    assert abs(itself.pooled.change_percent) < 0.5 < abs(adapted.pooled.change_percent)
+    nothing, moved = (abs(one.pooled.change_percent) for one in (itself, adapted))
+    assert nothing < moved / 3
     assert itself.pooled.log_likelihood_before == adapted.pooled.log_likelihood_before
 
 
