@@ -51,5 +51,6 @@ METHOD = Method(
     weights=Weights(repair=1.0),
     masking=Masking.DECISIONS,
     reference=True,
+    by_token=True,
     trimmed=True,
 )
