@@ -31,11 +31,13 @@ def deal_steps(
         yield from dealt
 
 
-def micro_batches(step: Sequence[Example], size: int) -> Iterator[list[Example]]:
-    """Answers of similar length together."""
+def micro_batches(step: Sequence[Example], most: int) -> Iterator[list[Example]]:
+    """Answers of similar length together, at most so many, about as many in each."""
     by_length = sorted(step, key=lambda example: len(example.ids))
-    for start in range(0, len(by_length), size):
-        yield by_length[start : start + size]
+    count = math.ceil(len(by_length) / most)
+    for number in range(count):
+        start, stop = (len(by_length) * end // count for end in (number, number + 1))
+        yield by_length[start:stop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,9 @@ def make_batch(
             for column, mark in enumerate(example.mask, example.start)
             if mark in marks
         ]
-    row, column, mask = torch.tensor(
-        [token[:3] for token in tokens], dtype=torch.long
-    ).reshape(-1, 3).T
+    row, column, mask = (
+        torch.tensor([token[:3] for token in tokens], dtype=torch.long).reshape(-1, 3).T
+    )
     forgetting = [example.weight * example.forgets for example in examples]
     return Batch(
         ids=ids.to(device),

@@ -2,8 +2,7 @@
 
 ::
 
-    ids (B, T) ─body─▶ hidden (N, H) ─┬─head─▶ logits (m, V) ─loss─▶ ()     and back, chunk by chunk
-                       base's  (N, H) ┘                                     then once through the body
+    ids (B, T) ─body─▶ hidden (N, H) ─chunks─▶ (m, H) ─head─▶ logits (m, V) ─loss─▶ ()
 
 Whatever loss it is: it is a sum over answers, since its shares are shares of the whole step. So
 the output embedding and the loss run forward and backward over one chunk after another, each
@@ -69,10 +68,11 @@ def chunks(batch: Batch, method: Method, vocabulary: int) -> Iterator[torch.Tens
     another one whole answers, one at a time.
     """
     if method.by_token:
-        order, sizes = torch.argsort(batch.mask, stable=True), max(1, BLOCK // vocabulary)
+        key, most = batch.mask, max(1, BLOCK // vocabulary)
     else:
-        order, sizes = torch.argsort(batch.row, stable=True), batch.row.bincount().tolist()
-    yield from (rows for rows in order.split(sizes) if len(rows))
+        key, most = batch.row, len(batch.row)
+    for value in key.unique():
+        yield from (key == value).nonzero().squeeze(-1).split(most)
 
 
 def _tokens(

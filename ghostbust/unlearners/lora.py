@@ -23,28 +23,34 @@ class _AddLora(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        y: torch.Tensor,  # (M, O), result of the base layer
-        x: torch.Tensor,  # (M, I), its input
+        y: torch.Tensor,  # (…, O), result of the base layer
+        x: torch.Tensor,  # (…, I), its input
         a: torch.Tensor,  # (R, I)
         b: torch.Tensor,  # (O, R)
         scale: float,
     ) -> torch.Tensor:
-        a, b = a.to(y.dtype), b.to(y.dtype)
-        inner = x @ a.T  # (M, R)
+        a, b, x = a.to(y.dtype), b.to(y.dtype), x.to(y.dtype)
+        inner = _rows(x) @ a.T  # (M, R)
         ctx.save_for_backward(x, inner, a, b)
         ctx.scale = scale
         ctx.mark_dirty(y)
-        return y.addmm_(inner, b.T, alpha=scale)
+        _rows(y).addmm_(inner, b.T, alpha=scale)
+        return y
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (grad,) = grads  # (M, O)
+        grad = _rows(grads[0])  # (M, O)
         x, inner, a, b = ctx.saved_tensors
         back = (grad @ b).mul_(ctx.scale)  # (M, R)
-        to_x = back @ a if ctx.needs_input_grad[1] else None  # (M, I)
-        to_a = (back.T @ x).float()  # (R, I)
-        to_b = (grad.T @ inner).float().mul_(ctx.scale)  # (O, R)
-        return grad, to_x, to_a, to_b, None
+        to_x = (back @ a).view(x.shape) if ctx.needs_input_grad[1] else None  # (…, I)
+        to_a = (back.T @ _rows(x)).float()  # (R, I)
+        to_b = (inner.T @ grad).T.float().mul_(ctx.scale)  # (O, R)
+        return grads[0], to_x, to_a, to_b, None
+
+
+def _rows(block: torch.Tensor) -> torch.Tensor:
+    """(…, H) as (M, H)."""
+    return block.view(-1, block.shape[-1])
 
 
 class _InPlace(LoraVariant):  # type: ignore[misc]
@@ -56,10 +62,10 @@ class _InPlace(LoraVariant):  # type: ignore[misc]
     ) -> torch.Tensor:
         a = module.lora_A[active_adapter].weight
         b = module.lora_B[active_adapter].weight
-        scale = module.scaling[active_adapter]
-        flat = result.reshape(-1, result.shape[-1])
-        added = _AddLora.apply(flat, x.reshape(-1, x.shape[-1]).to(result.dtype), a, b, scale)
-        return added.view(result.shape)
+        added: torch.Tensor = _AddLora.apply(
+            result.contiguous(), x.contiguous(), a, b, module.scaling[active_adapter]
+        )
+        return added
 
 
 def compute_in_place(model: PeftModel) -> None:
