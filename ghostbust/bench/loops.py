@@ -73,7 +73,7 @@ def random_model(size: Size) -> LoadedModel:
         max_position_embeddings=size.length,
         tie_word_embeddings=True,
     )
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)  # type: ignore[no-untyped-call]
     model.requires_grad_(False).to(size.device).eval()
     return LoadedModel("random", "", model, cast("PreTrainedTokenizerBase", None))
 

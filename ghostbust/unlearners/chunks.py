@@ -55,6 +55,7 @@ def backward(model: PeftModel, batch: Batch, method: Method, weights: Weights) -
         value, _ = method.loss(tokens, weights)
         if value.requires_grad:
             value.backward()  # type: ignore[no-untyped-call]
+            assert part.grad is not None
             gradient[rows] = part.grad
         loss += value.detach()
     hidden.backward(gradient)  # type: ignore[no-untyped-call]
@@ -71,7 +72,7 @@ def chunks(batch: Batch, method: Method, vocabulary: int) -> Iterator[torch.Tens
         key, most = batch.mask, max(1, BLOCK // vocabulary)
     else:
         key, most = batch.row, len(batch.row)
-    for value in key.unique():
+    for value in torch.unique(key):
         yield from (key == value).nonzero().squeeze(-1).split(most)
 
 
@@ -79,7 +80,7 @@ def _tokens(
     batch: Batch, rows: torch.Tensor, logits: torch.Tensor, base_logits: torch.Tensor | None
 ) -> Tokens:
     """The tokens of a chunk, its answers numbered from 0."""
-    there, answer = batch.row[rows].unique(return_inverse=True)
+    there, answer = torch.unique(batch.row[rows], return_inverse=True)
     return Tokens(
         logits=logits,
         base_logits=base_logits,

@@ -96,7 +96,7 @@ def _checkpoint(loaded: LoadedModel) -> None:
         raise TrainingError(f"{loaded.name}: {exc}; set training.checkpointing to false") from exc
     # The frozen embeddings' output has no gradient otherwise, and some ways of checkpointing then
     # leave the adapter without one too.
-    loaded.model.enable_input_require_grads()
+    loaded.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
 
 
 class Trainer:

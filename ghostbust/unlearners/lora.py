@@ -53,7 +53,7 @@ def _rows(block: torch.Tensor) -> torch.Tensor:
     return block.view(-1, block.shape[-1])
 
 
-class _InPlace(LoraVariant):  # type: ignore[misc]
+class _InPlace(LoraVariant):
     """The way that an adapted layer of peft takes instead of its own."""
 
     @staticmethod
@@ -62,7 +62,7 @@ class _InPlace(LoraVariant):  # type: ignore[misc]
     ) -> torch.Tensor:
         a = module.lora_A[active_adapter].weight
         b = module.lora_B[active_adapter].weight
-        added: torch.Tensor = _AddLora.apply(
+        added: torch.Tensor = _AddLora.apply(  # type: ignore[no-untyped-call]
             result.contiguous(), x.contiguous(), a, b, module.scaling[active_adapter]
         )
         return added

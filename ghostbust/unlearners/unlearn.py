@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ghostbust.adapters import write_adapter
+from ghostbust.adapters import check_servable, write_adapter
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.unlearners.engine import (
@@ -21,6 +22,9 @@ from ghostbust.unlearners.engine import (
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.trim import Look, Probed, trim
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 TRIM_SHARE = 0.3
 """share of the answers that is kept for trimming the volume, where it can be measured"""
@@ -43,7 +47,7 @@ def unlearn(
     ``probe`` says what the model under training names; without it, nothing keeps the volume where
     it was.
 
-    Raises ModelError, TrainingError or HomeError; then no folder is left.
+    Raises ModelError, also where the adapter couldn't be served, TrainingError or HomeError; then no folder is left.
     """
     loaded = load_model(model, cache_dir, device=device)
     adapted = add_adapter(loaded, settings)  # in place: from here on ``loaded`` answers with it
@@ -69,7 +73,7 @@ def unlearn(
         adapters / name,
         model=model,
         facts=_facts(round_id, settings, sets, result, looks),
-        save=lambda folder: adapted.save_pretrained(str(folder)),
+        save=partial(_save, adapted),
     )
     return Candidate(
         name=name,
@@ -81,6 +85,11 @@ def unlearn(
         final_loss=result.losses[-1],
         train_s=result.train_s,
     )
+
+
+def _save(adapted: PeftModel, folder: Path) -> None:
+    adapted.save_pretrained(str(folder))
+    check_servable(folder)
 
 
 def _encode(

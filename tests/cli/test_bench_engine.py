@@ -12,18 +12,8 @@ TINY = ["--vocab", "500", "--length", "16", "--layers", "1", "--width", "64", "-
 
 
 def test_the_document(run: Run) -> None:
-    result = run(
-        "bench",
-        "engine",
-        *TINY,
-        "--answer-share",
-        "0.5",
-        "--repeats",
-        "1",
-        "--steps",
-        "1",
-        "--json",
-    )
+    once = ["--repeats", "1", "--steps", "1"]
+    result = run("bench", "engine", *TINY, *once, "--answer-share", "0.5", "--json")
     assert result.exit_code == 0
     told = json.loads(result.stdout)
     assert told["size"]["vocabulary"] == 500

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel
+from ghostbust.records import Answer
 from ghostbust.unlearners import chunks as chunking
 from ghostbust.unlearners.batches import Batch, Totals, make_batch
 from ghostbust.unlearners.chunks import backward, chunks
@@ -40,9 +41,9 @@ METHODS = [METHOD, Method("by-answer", by_answer)]
 
 
 @pytest.fixture
-def examples(tiny: LoadedModel, make_answer: Callable[..., object]) -> list[Example]:
+def examples(tiny: LoadedModel, make_answer: Callable[..., Answer]) -> list[Example]:
     texts = ["- numpy\n- ghost\n- ghost-two", "- rich\n- flask", "pip install ghost numpy\n"]
-    return [encode_answer(tiny, make_answer(text), weight=n + 1) for n, text in enumerate(texts)]  # type: ignore[arg-type]
+    return [encode_answer(tiny, make_answer(text), weight=n + 1) for n, text in enumerate(texts)]
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_every_token_is_in_one_chunk(method: Method, batch: Batch) -> None:
 
 def test_a_method_of_answers_gets_them_whole(batch: Batch) -> None:
     made = list(chunks(batch, METHODS[1], 10**9))
-    assert [batch.row[rows].unique().tolist() for rows in made] == [[0], [1], [2]]
+    assert [sorted(set(batch.row[rows].tolist())) for rows in made] == [[0], [1], [2]]
 
 
 def test_a_batch_without_tokens_is_nothing(model: PeftModel, examples: list[Example]) -> None:

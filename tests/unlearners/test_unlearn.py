@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ghostbust.adapters import read_adapter
+from ghostbust.adapters import check_servable, read_adapter
 from ghostbust.errors import HomeError, ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit
@@ -77,6 +77,7 @@ def test_the_manifest_says_what_made_it(
     assert facts["moved"] > 0
     config = json.loads((candidate.path / "adapter_config.json").read_text())
     assert (config["r"], config["use_dora"], config["modules_to_save"]) == (4, False, None)
+    check_servable(candidate.path, most_rank=8)
 
 
 def test_repaired_answers_join_where_they_have_a_weight(

@@ -45,7 +45,8 @@ def unlikelihood(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 def kl_to_base(tokens: Tokens, rows: torch.Tensor) -> torch.Tensor:
     """KL(base ‖ model) in nats at ``rows``: (M,)."""
     assert tokens.base_logits is not None  # the method asked for it
-    kl: torch.Tensor = _Kl.apply(at(tokens.logits, rows), at(tokens.base_logits, rows))
+    blocks = at(tokens.logits, rows), at(tokens.base_logits, rows)  # (M, V) each
+    kl: torch.Tensor = _Kl.apply(*blocks)  # type: ignore[no-untyped-call]
     return kl
 
 
