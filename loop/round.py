@@ -166,6 +166,7 @@ def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: Set
         device=plan.session.config.model.device,
         on_step=plan.listener.step,
         probe=probe if probe.usable else None,
+        checkpoint=plan.session.home.training,
     )
 
 

@@ -5,6 +5,7 @@ The loss of a micro-batch is in ``chunks.py``, what makes one in ``batches.py``.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ import torch
 from ghostbust.errors import TrainingError
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
 from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
+from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
 from ghostbust.unlearners.chunks import backward
 from ghostbust.unlearners.lora import compute_in_place
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
@@ -110,8 +112,13 @@ class Trainer:
         model: PeftModel,
         settings: TrainSettings,
         on_step: Callable[[int, int, float], None] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
-        """``on_step`` hears (step, of, loss)."""
+        """``on_step`` hears (step, of, loss).
+
+        With a ``checkpoint``, the same calls after an interruption pass over what was done before
+        it and go on from there, to the same weights.
+        """
         self._model = model
         self._settings = settings
         self._method = method_named(settings.method)
@@ -124,6 +131,9 @@ class Trainer:
             self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self._losses: list[float] = []
+        self._checkpoint = checkpoint
+        self._past = Progress() if checkpoint is None else checkpoint.load()
+        self._ends: list[Snapshot] = []
         self._started = time.monotonic()
 
     @property
@@ -149,6 +159,7 @@ class Trainer:
             )
         )
         total = len(self._losses) + len(steps) + to_come
+        steps = steps[self._resume(examples_id(examples)) :]
         # Dropout of the base would be noise between it and the model, so the model is in training
         # mode only where it must be: transformers checkpoints in no other.
         self._model.train(settings.checkpointing)
@@ -156,7 +167,38 @@ class Trainer:
             self._step(step)
             if self._on_step is not None:
                 self._on_step(len(self._losses), total, self._losses[-1])
+            if self._checkpoint is not None and not len(self._losses) % self._checkpoint.every:
+                now = Progress(tuple(self._ends), examples_id(examples), self._snapshot())
+                self._checkpoint.save(now)
         self._model.eval()
+        if self._checkpoint is not None:
+            self._ends.append(self._snapshot())
+            if steps:  # else the file has this already, and perhaps more
+                self._checkpoint.save(Progress(tuple(self._ends)))
+
+    def _resume(self, examples: str) -> int:
+        """How many steps of the next stretch were made before; the state is that behind them."""
+        past, number = self._past, len(self._ends)
+        if number < len(past.ends):
+            self._restore(past.ends[number])
+            begun = len(past.ends[number - 1].losses) if number else 0
+            return len(self._losses) - begun
+        if number == len(past.ends) and past.now is not None and past.examples == examples:
+            begun = len(self._losses)
+            self._restore(past.now)
+            return len(self._losses) - begun
+        return 0
+
+    def _snapshot(self) -> Snapshot:
+        # Copied, the state too: the optimizer's own dict holds the tensors that it changes.
+        return Snapshot(
+            tuple(self._losses), self.weights(), copy.deepcopy(self._optimizer.state_dict())
+        )
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self._losses = list(snapshot.losses)
+        self.blend(snapshot.weights, snapshot.weights, 0.0)
+        self._optimizer.load_state_dict(snapshot.optimizer)
 
     def weights(self) -> list[torch.Tensor]:
         """A copy of the adapter's weights."""

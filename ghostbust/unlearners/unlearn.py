@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ghostbust.adapters import check_servable, write_adapter
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
+from ghostbust.unlearners.checkpoint import Checkpoint
 from ghostbust.unlearners.engine import (
     Trainer,
     TrainResult,
@@ -41,19 +42,24 @@ def unlearn(
     device: str | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
     probe: Callable[[LoadedModel], Probed] | None = None,
+    checkpoint: Path | None = None,
 ) -> Candidate:
     """Train a fresh adapter on the base and write it to a new folder under ``adapters``.
 
     ``probe`` says what the model under training names; without it, nothing keeps the volume where
-    it was.
+    it was. ``checkpoint`` is the file that an interrupted training leaves, and from which the same
+    one goes on; removed when the adapter is written.
 
-    Raises ModelError, also where the adapter couldn't be served, TrainingError or HomeError; then no folder is left.
+    Raises ModelError (also where the adapter couldn't be served), TrainingError or HomeError; then
+    no folder is left.
     """
     loaded = load_model(model, cache_dir, device=device)
     adapted = add_adapter(loaded, settings)  # in place: from here on ``loaded`` answers with it
-    trainer = Trainer(adapted, settings, on_step)
-    looks: tuple[Look, ...] = ()
     answers = sets.forget + sets.retain
+    made_of = content_id(model, _data_id(answers), repr(settings))
+    kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
+    trainer = Trainer(adapted, settings, on_step, kept)
+    looks: tuple[Look, ...] = ()
     if probe is None or not method_named(settings.method).trimmed:
         trainer.run(_encode(loaded, answers, settings))
     else:
@@ -68,13 +74,15 @@ def unlearn(
             repair=settings.weights.repair,
         )
     result = trainer.result()
-    name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
+    name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(
         adapters / name,
         model=model,
         facts=_facts(round_id, settings, sets, result, looks),
         save=partial(_save, adapted),
     )
+    if kept is not None:
+        kept.clear()
     return Candidate(
         name=name,
         path=adapters / name,

@@ -145,6 +145,38 @@ def test_the_name_follows_what_made_it_and_is_not_used_twice(
         made(sets, tiny_model_dir, tmp_path / "a", SETTINGS)
 
 
+def test_an_interrupted_training_goes_on(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    whole = made(sets, tiny_model_dir, tmp_path / "a", SETTINGS)
+    steps: list[int] = []
+
+    def cut_off(number: int, _of: int, _loss: float) -> None:
+        steps.append(number)
+        if number == 22 and steps[0] == 1:
+            raise KeyboardInterrupt
+
+    def again(epochs: int) -> Candidate:
+        return unlearn(
+            sets, replace(SETTINGS, epochs=epochs), model=str(tiny_model_dir), round_id=7,
+            adapters=tmp_path / "b", cache_dir=tmp_path, device="cpu", on_step=cut_off,
+            checkpoint=tmp_path / "training.pt",
+        )  # fmt: skip
+
+    with pytest.raises(KeyboardInterrupt):
+        again(9)
+    assert (tmp_path / "training.pt").exists()
+    assert again(2).name == whole.name, "other settings: that training is passed over"
+    assert not (tmp_path / "training.pt").exists()
+    with pytest.raises(KeyboardInterrupt):
+        again(9)
+    steps.clear()
+    candidate = again(9)
+    assert steps == [21, 22, 23, 24, 25, 26, 27]
+    expected = made(sets, tiny_model_dir, tmp_path / "c", replace(SETTINGS, epochs=9))
+    assert read_adapter(candidate.path).files == read_adapter(expected.path).files
+
+
 def test_what_fails_leaves_no_folder(sets: SetSplit, tiny_model_dir: Path, tmp_path: Path) -> None:
     adapters = tmp_path / "adapters"
     adapters.mkdir()
