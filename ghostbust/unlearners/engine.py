@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from ghostbust.unlearners.lora import compute_in_place
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
 from ghostbust.unlearners.methods import DEFAULT, method_named
 from ghostbust.unlearners.methods.interface import Weights
+from ghostbust.unlearners.processes import Processes, Stretch
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -113,11 +114,12 @@ class Trainer:
         settings: TrainSettings,
         on_step: Callable[[int, int, float], None] | None = None,
         checkpoint: Checkpoint | None = None,
+        processes: Processes | None = None,
     ) -> None:
         """``on_step`` hears (step, of, loss).
 
         With a ``checkpoint``, the same calls after an interruption pass over what was done before
-        it and go on from there, to the same weights.
+        it and go on from there, to the same weights. ``processes`` share each step's answers.
         """
         self._model = model
         self._settings = settings
@@ -131,6 +133,7 @@ class Trainer:
             self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self._losses: list[float] = []
+        self._processes = processes
         self._checkpoint = checkpoint
         self._past = Progress() if checkpoint is None else checkpoint.load()
         self._ends: list[Snapshot] = []
@@ -160,21 +163,34 @@ class Trainer:
         )
         total = len(self._losses) + len(steps) + to_come
         steps = steps[self._resume(examples_id(examples)) :]
-        # Dropout of the base would be noise between it and the model, so the model is in training
-        # mode only where it must be: transformers checkpoints in no other.
-        self._model.train(settings.checkpointing)
-        for step in steps:
-            self._step(step)
+        if self._processes is not None:
+            self._processes.order(Stretch(self._snapshot(), steps))
+        for _ in self._make(steps):
             if self._on_step is not None:
                 self._on_step(len(self._losses), total, self._losses[-1])
             if self._checkpoint is not None and not len(self._losses) % self._checkpoint.every:
                 now = Progress(tuple(self._ends), examples_id(examples), self._snapshot())
                 self._checkpoint.save(now)
-        self._model.eval()
         if self._checkpoint is not None:
             self._ends.append(self._snapshot())
             if steps:  # else the file has this already, and perhaps more
                 self._checkpoint.save(Progress(tuple(self._ends)))
+
+    def follow(self, state: Snapshot, steps: Sequence[list[Example]]) -> None:
+        """Make the steps that rank 0 makes, from the state that it begins with."""
+        self._restore(state)
+        for _ in self._make(steps):
+            pass
+
+    def _make(self, steps: Sequence[list[Example]]) -> Iterator[None]:
+        """The steps, with a pause behind each."""
+        # Dropout of the base would be noise between it and the model, so the model is in training
+        # mode only where it must be: transformers checkpoints in no other.
+        self._model.train(self._settings.checkpointing)
+        for step in steps:
+            self._step(step)
+            yield
+        self._model.eval()
 
     def _resume(self, examples: str) -> int:
         """How many steps of the next stretch were made before; the state is that behind them."""
@@ -239,11 +255,18 @@ class Trainer:
 
     def _backward(self, step: Sequence[Example]) -> float:
         """The step's objective; its gradient is in the parameters."""
+        settings = self._settings
         totals, device = Totals.of(step), self._parameters[0].device
-        loss = torch.zeros((), device=device)
-        for examples in micro_batches(step, self._settings.micro_batch):
+        loss, processes = torch.zeros((), device=device), self._processes
+        most = settings.micro_batch
+        if processes is not None:
+            most = processes.most(len(step), most)
+        batches: Sequence[list[Example]] = list(micro_batches(step, most))
+        for examples in batches if processes is None else processes.part(batches):
             batch = make_batch(examples, totals, self._marks, device)
-            loss += backward(self._model, batch, self._method, self._settings.weights)
+            loss += backward(self._model, batch, self._method, settings.weights)
+        if processes is not None:
+            loss = processes.add_up(self._parameters, loss)
         return float(loss)
 
 

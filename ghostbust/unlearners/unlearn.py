@@ -22,6 +22,7 @@ from ghostbust.unlearners.engine import (
 )
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
+from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.trim import Look, Probed, trim
 
 if TYPE_CHECKING:
@@ -43,12 +44,13 @@ def unlearn(
     on_step: Callable[[int, int, float], None] | None = None,
     probe: Callable[[LoadedModel], Probed] | None = None,
     checkpoint: Path | None = None,
+    processes: Processes | None = None,
 ) -> Candidate:
     """Train a fresh adapter on the base and write it to a new folder under ``adapters``.
 
     ``probe`` says what the model under training names; without it, nothing keeps the volume where
     it was. ``checkpoint`` is the file that an interrupted training leaves, and from which the same
-    one goes on; removed when the adapter is written.
+    one goes on; removed when the adapter is written. ``processes`` train along; only rank 0 calls.
 
     Raises ModelError (also where the adapter couldn't be served), TrainingError or HomeError; then
     no folder is left.
@@ -58,7 +60,9 @@ def unlearn(
     answers = sets.forget + sets.retain
     made_of = content_id(model, _data_id(answers), repr(settings))
     kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
-    trainer = Trainer(adapted, settings, on_step, kept)
+    if processes is not None:
+        processes.order(Begin(model, cache_dir, settings))
+    trainer = Trainer(adapted, settings, on_step, kept, processes)
     looks: tuple[Look, ...] = ()
     if probe is None or not method_named(settings.method).trimmed:
         trainer.run(_encode(loaded, answers, settings))
