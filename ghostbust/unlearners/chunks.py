@@ -34,8 +34,6 @@ def backward(model: PeftModel, batch: Batch, method: Method, weights: Weights) -
 
     The reference is the same model with its adapter switched off; of it the hidden states are kept.
     """
-    if not len(batch.row):
-        return torch.zeros((), device=batch.ids.device)
     causal = cast("PreTrainedModel", model.get_base_model())
     inputs = {"input_ids": batch.ids}
     base = None

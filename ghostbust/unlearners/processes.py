@@ -5,6 +5,9 @@ the same adapter, and for each stretch of training the state to begin with and t
 every step each process takes its part of the micro-batches; the gradients are then summed, not
 averaged, since a token's share is its share of the whole step. So all make the same step, and only
 rank 0 writes.
+
+With FSDP switched on, the frozen layers are shared out: each process keeps its part of their
+weights, and has a layer whole only while it computes it. The adapter is small and stays whole.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +27,7 @@ from ghostbust.errors import TrainingError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from peft import PeftModel
 
     from ghostbust.unlearners.checkpoint import Snapshot
     from ghostbust.unlearners.engine import TrainSettings
@@ -67,13 +71,46 @@ class Processes:
         """True in rank 0."""
         return self._accelerator.is_main_process
 
+    @property
+    def sharded(self) -> bool:
+        """True where each process holds a part of the model: then all compute, or none can."""
+        return os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true")
+
+    def shard(self, model: PeftModel) -> None:
+        """Shares out the base's layers; what else there is comes to this process's device whole."""
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+        from torch.distributed.tensor import DTensor
+
+        causal: Any = model.get_base_model()
+        layers = [
+            m for m in causal.modules() if type(m).__name__ in (causal._no_split_modules or ())
+        ]
+        if not layers:
+            raise TrainingError(f"{type(causal).__name__} doesn't say what its layers are")
+        device = self._accelerator.device
+        mesh = init_device_mesh(device.type, (self._accelerator.num_processes,))
+        for layer in layers:
+            trained = {p for p in layer.parameters() if p.requires_grad}
+            fully_shard(layer, mesh=mesh, ignored_params=trained)
+        for tensor in (*model.parameters(), *model.buffers()):
+            if not isinstance(tensor, DTensor):
+                tensor.data = tensor.data.to(device)
+
     def most(self, answers: int, micro_batch: int) -> int:
         """The size of micro-batches with which each process has some."""
         return max(1, min(micro_batch, math.ceil(answers / self._accelerator.num_processes)))
 
     def part(self, batches: Sequence[list[Example]]) -> Sequence[list[Example]]:
-        """Those of the micro-batches that this process computes."""
-        return batches[self._accelerator.process_index :: self._accelerator.num_processes]
+        """Those of the micro-batches that this process computes; in every process as many.
+
+        What is lacking is made up by an answer of no weight: where layers are shared out, a process
+        that computed less than the others would leave them waiting.
+        """
+        number, count = self._accelerator.process_index, self._accelerator.num_processes
+        lacking = -len(batches) % count
+        idle = [replace(batches[0][0], weight=0.0)]
+        return [*batches, *[idle] * lacking][number::count]
 
     def add_up(self, parameters: Sequence[torch.nn.Parameter], loss: torch.Tensor) -> torch.Tensor:
         """The sum of all processes' losses, (); each parameter gets the sum of its gradients."""
@@ -135,7 +172,10 @@ def follow(processes: Processes) -> None:
         match order:
             case Begin(model, cache_dir, settings):
                 # rank 0 may have had another device chosen; here it is the one of this rank
-                loaded = load_model(model, cache_dir)
-                trainer = Trainer(add_adapter(loaded, settings), settings, processes=processes)
+                loaded = load_model(model, cache_dir, device="cpu" if processes.sharded else None)
+                adapted = add_adapter(loaded, settings)
+                if processes.sharded:
+                    processes.shard(adapted)
+                trainer = Trainer(adapted, settings, processes=processes)
             case Stretch(state, steps) if trainer is not None:
                 trainer.follow(state, steps)

@@ -51,17 +51,23 @@ def unlearn(
     ``probe`` says what the model under training names; without it, nothing keeps the volume where
     it was. ``checkpoint`` is the file that an interrupted training leaves, and from which the same
     one goes on; removed when the adapter is written. ``processes`` train along; only rank 0 calls.
+    Where they share the model out, nothing keeps the volume.
 
     Raises ModelError (also where the adapter couldn't be served), TrainingError or HomeError; then
     no folder is left.
     """
+    sharded = processes is not None and processes.sharded
+    if sharded:
+        device, probe = "cpu", None  # it is shared out from there; and rank 0 alone can't ask it
+    if processes is not None:
+        processes.order(Begin(model, cache_dir, settings))
     loaded = load_model(model, cache_dir, device=device)
     adapted = add_adapter(loaded, settings)  # in place: from here on ``loaded`` answers with it
+    if processes is not None and sharded:
+        processes.shard(adapted)
     answers = sets.forget + sets.retain
     made_of = content_id(model, _data_id(answers), repr(settings))
     kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
-    if processes is not None:
-        processes.order(Begin(model, cache_dir, settings))
     trainer = Trainer(adapted, settings, on_step, kept, processes)
     looks: tuple[Look, ...] = ()
     if probe is None or not method_named(settings.method).trimmed:

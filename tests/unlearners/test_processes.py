@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.methods.interface import Weights
-from ghostbust.unlearners.processes import together
+from ghostbust.unlearners.processes import Processes, follow, together
 from ghostbust.unlearners.trim import Probed
 from ghostbust.unlearners.unlearn import unlearn
 
@@ -32,8 +34,15 @@ LAUNCH = [
 
 
 def make(
-    sets: SetSplit, settings: TrainSettings, folder: Path, model: Path, **more: object
+    sets: SetSplit,
+    settings: TrainSettings,
+    folder: Path,
+    model: Path,
+    processes: Processes | None = None,
+    *,
+    probed: bool = True,
 ) -> Candidate:
+    """An adapter; what the model names while it trains is made up."""
     volumes = iter((1.5, 1.0, 1.0, 1.0))
 
     def probe(_: LoadedModel) -> Probed:
@@ -41,44 +50,47 @@ def make(
 
     return unlearn(
         sets, settings, model=str(model), round_id=1, adapters=folder, cache_dir=folder,
-        probe=probe, **more,  # type: ignore[arg-type]
+        probe=probe if probed else None, processes=processes,
     )  # fmt: skip
 
 
 def main(told: Path) -> None:
     """What each of the launched processes does."""
-    from ghostbust.unlearners.processes import follow
-
     sets, settings, folder, model = pickle.loads(told.read_bytes())
     with together() as processes:
         assert processes is not None
         if processes.main:
-            make(sets, settings, folder, model, processes=processes)
+            make(sets, settings, folder, model, processes)
         else:
             follow(processes)
             (folder / "followed").touch()
 
 
-@pytest.mark.parametrize("checkpointing", [False])
+@pytest.mark.parametrize("sharded", [False, True])
 def test_two_processes_train_to_the_weights_of_one(
-    make_answer: Callable[..., Answer], tiny_model_dir: Path, tmp_path: Path, checkpointing: bool
+    make_answer: Callable[..., Answer], tiny_model_dir: Path, tmp_path: Path, sharded: bool
 ) -> None:
     forget = [make_answer(f"- numpy\n- ghost-{n}", family=str(n)) for n in range(5)]
     retain = [make_answer(f"- rich\n- flask{'!' * n}") for n in range(5)]
-    sets, settings = SetSplit(tuple(forget), tuple(retain), ()), SETTINGS
-    alone = make(sets, settings, tmp_path / "alone", tiny_model_dir)
+    sets, settings = (
+        SetSplit(tuple(forget), tuple(retain), ()),
+        replace(SETTINGS, checkpointing=sharded),
+    )
+    alone = make(sets, settings, tmp_path / "alone", tiny_model_dir, probed=not sharded)
     told = tmp_path / "told"
     told.write_bytes(pickle.dumps((sets, settings, tmp_path / "both", tiny_model_dir)))
-    done = subprocess.run([*LAUNCH, str(told)], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    environment = os.environ | {"ACCELERATE_USE_FSDP": str(sharded).lower()}
+    done = subprocess.run(
+        [*LAUNCH, str(told)], capture_output=True, text=True, timeout=300, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
     both = tmp_path / "both"
     assert {path.name for path in both.iterdir()} == {alone.name, "followed"}
-    ours, theirs = (
-        load_file(f / "adapter_model.safetensors") for f in (both / alone.name, alone.path)
-    )
+    folders = both / alone.name, alone.path
+    ours, theirs = (load_file(folder / "adapter_model.safetensors") for folder in folders)
     for name, weights in theirs.items():
         torch.testing.assert_close(ours[name], weights, atol=3e-3, rtol=0.02)
-    facts = [read_adapter(f).facts for f in (both / alone.name, alone.path)]
+    facts = [read_adapter(f).facts for f in folders]
     assert facts[0]["losses"] == pytest.approx(facts[1]["losses"], rel=0.01)
 
 
