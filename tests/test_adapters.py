@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -142,10 +143,14 @@ CONFIG = {
 LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
 
 
-def lora(folder: Path, tensors: Sequence[str] = ("lora_A", "lora_B"), **config: object) -> Path:
+def lora(
+    folder: Path,
+    config: Mapping[str, object] = MappingProxyType({}),
+    tensors: Sequence[str] = ("lora_A", "lora_B"),
+) -> Path:
     """An adapter folder as peft writes it."""
     folder.mkdir()
-    (folder / "adapter_config.json").write_text(json.dumps(CONFIG | config), "utf-8")
+    (folder / "adapter_config.json").write_text(json.dumps({**CONFIG, **config}), "utf-8")
     weights = {f"{LAYER}.{name}.weight": np.zeros((2, 2), "float32") for name in tensors}
     save_file(weights, folder / "adapter_model.safetensors")
     return folder
@@ -155,7 +160,7 @@ def lora(folder: Path, tensors: Sequence[str] = ("lora_A", "lora_B"), **config: 
 def test_plain_and_rank_stabilised_lora_can_be_served(
     config: dict[str, object], tmp_path: Path
 ) -> None:
-    check_servable(lora(tmp_path / "a", **config))
+    check_servable(lora(tmp_path / "a", config))
 
 
 @pytest.mark.parametrize(
@@ -172,19 +177,19 @@ def test_plain_and_rank_stabilised_lora_can_be_served(
 )
 def test_what_vllm_refuses_is_refused(config: dict[str, object], said: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=said):
-        check_servable(lora(tmp_path / "a", **config))
+        check_servable(lora(tmp_path / "a", config))
 
 
 def test_the_servers_own_limit_on_ranks(tmp_path: Path) -> None:
-    folder = lora(tmp_path / "a", r=32)
+    folder = lora(tmp_path / "a", {"r": 32})
     with pytest.raises(ModelError, match="its rank 32 is over 16"):
         check_servable(folder, most_rank=16)
 
 
 def test_weights_that_are_no_lora_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="lora_magnitude_vector"):
-        check_servable(lora(tmp_path / "a", ["lora_A", "lora_B", "lora_magnitude_vector"]))
+        check_servable(lora(tmp_path / "a", {}, ["lora_A", "lora_B", "lora_magnitude_vector"]))
     with pytest.raises(ModelError, match="no weights"):
-        check_servable(lora(tmp_path / "b", []))
+        check_servable(lora(tmp_path / "b", {}, []))
     with pytest.raises(ModelError, match="holds no LoRA adapter"):
         check_servable(tmp_path / "none")

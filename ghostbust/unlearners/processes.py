@@ -65,11 +65,12 @@ class Processes:
 
     def __init__(self, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
+        self._count: int = accelerator.num_processes
 
     @property
     def main(self) -> bool:
         """True in rank 0."""
-        return self._accelerator.is_main_process
+        return bool(self._accelerator.is_main_process)
 
     @property
     def sharded(self) -> bool:
@@ -83,13 +84,12 @@ class Processes:
         from torch.distributed.tensor import DTensor
 
         causal: Any = model.get_base_model()
-        layers = [
-            m for m in causal.modules() if type(m).__name__ in (causal._no_split_modules or ())
-        ]
+        kinds = set(causal._no_split_modules or ())
+        layers = [module for module in causal.modules() if type(module).__name__ in kinds]
         if not layers:
             raise TrainingError(f"{type(causal).__name__} doesn't say what its layers are")
         device = self._accelerator.device
-        mesh = init_device_mesh(device.type, (self._accelerator.num_processes,))
+        mesh = init_device_mesh(device.type, (self._count,))
         for layer in layers:
             trained = {p for p in layer.parameters() if p.requires_grad}
             fully_shard(layer, mesh=mesh, ignored_params=trained)
@@ -99,7 +99,7 @@ class Processes:
 
     def most(self, answers: int, micro_batch: int) -> int:
         """The size of micro-batches with which each process has some."""
-        return max(1, min(micro_batch, math.ceil(answers / self._accelerator.num_processes)))
+        return max(1, min(micro_batch, math.ceil(answers / self._count)))
 
     def part(self, batches: Sequence[list[Example]]) -> Sequence[list[Example]]:
         """Those of the micro-batches that this process computes; in every process as many.
@@ -107,7 +107,7 @@ class Processes:
         What is lacking is made up by an answer of no weight: where layers are shared out, a process
         that computed less than the others would leave them waiting.
         """
-        number, count = self._accelerator.process_index, self._accelerator.num_processes
+        number, count = self._accelerator.process_index, self._count
         lacking = -len(batches) % count
         idle = [replace(batches[0][0], weight=0.0)]
         return [*batches, *[idle] * lacking][number::count]
@@ -117,9 +117,8 @@ class Processes:
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         flat = torch.cat([*(grad.flatten() for grad in grads), loss.float().reshape(1)])
         torch.distributed.all_reduce(flat)
-        for parameter, part in zip(
-            parameters, flat[:-1].split([grad.numel() for grad in grads]), strict=True
-        ):
+        parts = torch.split(flat[:-1], [grad.numel() for grad in grads])
+        for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
         return flat[-1]
 
