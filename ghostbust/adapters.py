@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ MANIFEST = "ghostbust.json"
 FORGOTTEN = "forgotten.json"
 """the keys of the names that the adapter was trained to forget, sorted"""
 FORMAT = 1
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+MOST_RANK = 512
+"""the highest ``--max-lora-rank`` of vLLM; its default is 16"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,44 @@ def read_forgotten(folder: Path) -> frozenset[str] | None:
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise ModelError(f"{folder / FORGOTTEN} isn't a list of keys")
     return frozenset(keys)
+
+
+def check_servable(folder: Path, *, most_rank: int = MOST_RANK) -> None:
+    """Raises ModelError, one line, where vLLM would refuse the adapter, or serve another one.
+
+    As of its 0.11 (``PEFTHelper.validate_legal`` and what loads the weights): plain or
+    rank-stabilised LoRA of one rank, at most ``--max-lora-rank``; no DoRA, no biases, no modules
+    saved whole. Ranks and alphas by layer it would ignore.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        with safe_open(folder / WEIGHTS, framework="numpy") as weights:
+            tensors = list(weights.keys())
+        faults = [said for said, broken in _faults(config, tensors, most_rank) if broken]
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
+        raise ModelError(f"{folder} holds no LoRA adapter that can be read: {exc}") from exc
+    if faults:
+        raise ModelError(f"{folder.name} can't be served: {'; '.join(faults)}")
+
+
+def _faults(
+    config: Mapping[str, Any], tensors: Sequence[str], most_rank: int
+) -> Iterator[tuple[str, bool]]:
+    """What could be wrong with an adapter, and whether it is."""
+    rank, kind = config["r"], config["peft_type"]
+    yield f"it is {kind}, not LORA", kind != "LORA"
+    yield f"its rank {rank} is over {most_rank}", not 0 < rank <= most_rank
+    yield "it is a DoRA", bool(config.get("use_dora"))
+    yield "it has biases", config.get("bias", "none") != "none"
+    yield "it saves whole modules", bool(config.get("modules_to_save"))
+    patterns = config.get("rank_pattern"), config.get("alpha_pattern")
+    yield "its layers differ in rank or alpha", any(patterns)
+    yield "it doesn't list its layers", not isinstance(config["target_modules"], list)
+    others = [name for name in tensors if not name.endswith((".lora_A.weight", ".lora_B.weight"))]
+    yield f"it holds {others[:1]}, which is no LoRA weight", bool(others)
+    yield "it holds no weights", not tensors
 
 
 def _plain(manifest: Manifest) -> dict[str, Any]:

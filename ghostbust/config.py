@@ -123,10 +123,14 @@ class TrainingSection(Section):
 
     method: str = "au-repair"
     """how it unlearns: a name of `ghostbust bench unlearners`"""
-    rank: int = Field(default=16, ge=1)
-    """LoRA rank"""
+    rank: int = Field(default=16, ge=1, le=512)
+    """LoRA rank; vLLM serves it with `--max-lora-rank` at least as high, which is 16 by default"""
     alpha: int = Field(default=32, ge=1)
     """LoRA alpha: updates are scaled by alpha / rank"""
+    rslora: bool = False
+    """scale updates by alpha / √rank instead, as suits high ranks"""
+    checkpointing: bool = False
+    """compute activations again instead of keeping them: slower, and far less memory"""
     lr: float = Field(default=6e-4, gt=0)
     """learning rate"""
     epochs: int = Field(default=1, ge=1)

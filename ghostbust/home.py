@@ -8,6 +8,7 @@
     HOME/bench/            a home of its own, of `ghostbust bench unlearners`
     HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
+    HOME/training.pt       what a round whose training was cut off goes on from
     HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
     HOME/lock              held by the process that works here
     HOME/daemon.lock       held by the daemon, also while it waits
@@ -87,6 +88,11 @@ class Home:
     def config(self) -> Path:
         """The settings that are read where no nearer file has any; may not be there."""
         return self.path / "ghostbust.toml"
+
+    @property
+    def training(self) -> Path:
+        """Where a round's training is; not there when none is under way, or was cut off."""
+        return self.path / "training.pt"
 
     @property
     def watch(self) -> Path:

@@ -164,6 +164,8 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         method=training.method,
         rank=training.rank,
         alpha=training.alpha,
+        rslora=training.rslora,
+        checkpointing=training.checkpointing,
         learning_rate=training.lr,
         epochs=training.epochs,
         answers_per_step=training.answers_per_step,

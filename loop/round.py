@@ -40,6 +40,7 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind
 from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.unlearn import unlearn
 
@@ -57,6 +58,8 @@ class RoundPlan:
     listener: Listener
     train_run: int | None = None
     """learn from the answers of this run only; None: from all answers of the model"""
+    processes: Processes | None = None
+    """that train along; None: this one is alone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,11 @@ def run_round(
 
 
 def next_round(
-    session: Session, most_holdout: int, seed: int, listener: Listener
+    session: Session,
+    most_holdout: int,
+    seed: int,
+    listener: Listener,
+    processes: Processes | None = None,
 ) -> tuple[Watched, RoundOutcome]:
     """The base on held-out prompts, then a round on everything that is logged.
 
@@ -123,7 +130,7 @@ def next_round(
     listener.begin(f"ask {len(tasks)} held-out tasks")
     watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)
     before = watcher.tasks(tasks, RunKind.GATE)
-    plan = RoundPlan(session, sampling, training, benchmark, listener)
+    plan = RoundPlan(session, sampling, training, benchmark, listener, processes=processes)
     return before, run_round(plan, base, before, prompts_of(before.answers))
 
 
@@ -168,6 +175,8 @@ def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: Set
         device=plan.session.config.model.device,
         on_step=plan.listener.step,
         probe=probe if probe.usable else None,
+        checkpoint=plan.session.home.training,
+        processes=plan.processes,
     )
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import ghostbust
 from ghostbust.adapters import (
     FORGOTTEN,
     MANIFEST,
     Manifest,
+    check_servable,
     name_key,
     read_adapter,
     read_forgotten,
@@ -164,3 +169,63 @@ def test_a_broken_note_of_forgotten_names_is_one_line(text: str, tmp_path: Path)
     (tmp_path / FORGOTTEN).write_text(text, "utf-8")
     with pytest.raises(ModelError, match=FORGOTTEN):
         read_forgotten(tmp_path)
+
+
+CONFIG = {
+    "peft_type": "LORA", "r": 16, "lora_alpha": 32, "bias": "none", "use_rslora": False,
+    "use_dora": False, "modules_to_save": None, "rank_pattern": {}, "alpha_pattern": {},
+    "target_modules": ["q_proj"],
+}  # fmt: skip
+LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
+
+
+def lora(
+    folder: Path,
+    config: Mapping[str, object] = MappingProxyType({}),
+    tensors: Sequence[str] = ("lora_A", "lora_B"),
+) -> Path:
+    """An adapter folder as peft writes it."""
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({**CONFIG, **config}), "utf-8")
+    weights = {f"{LAYER}.{name}.weight": np.zeros((2, 2), "float32") for name in tensors}
+    save_file(weights, folder / "adapter_model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("config", [{}, {"use_rslora": True}, {"r": 512}])
+def test_plain_and_rank_stabilised_lora_can_be_served(
+    config: dict[str, object], tmp_path: Path
+) -> None:
+    check_servable(lora(tmp_path / "a", config))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"r": 1024}, "its rank 1024 is over 512"),
+        ({"use_dora": True}, "DoRA"),
+        ({"bias": "all"}, "biases"),
+        ({"modules_to_save": ["lm_head"]}, "whole modules"),
+        ({"rank_pattern": {"q_proj": 8}}, "differ in rank"),
+        ({"target_modules": "all-linear"}, "doesn't list its layers"),
+        ({"peft_type": "IA3"}, "it is IA3"),
+    ],
+)
+def test_what_vllm_refuses_is_refused(config: dict[str, object], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=said):
+        check_servable(lora(tmp_path / "a", config))
+
+
+def test_the_servers_own_limit_on_ranks(tmp_path: Path) -> None:
+    folder = lora(tmp_path / "a", {"r": 32})
+    with pytest.raises(ModelError, match="its rank 32 is over 16"):
+        check_servable(folder, most_rank=16)
+
+
+def test_weights_that_are_no_lora_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="lora_magnitude_vector"):
+        check_servable(lora(tmp_path / "a", {}, ["lora_A", "lora_B", "lora_magnitude_vector"]))
+    with pytest.raises(ModelError, match="no weights"):
+        check_servable(lora(tmp_path / "b", {}, []))
+    with pytest.raises(ModelError, match="holds no LoRA adapter"):
+        check_servable(tmp_path / "none")

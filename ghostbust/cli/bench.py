@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.bench_audit import audit
+from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
 from ghostbust.cli.edge import help_if_bare
@@ -29,6 +30,7 @@ def _group(context: typer.Context) -> None:
 bench.command()(audit)
 bench.command()(truth)
 bench.command()(unlearners)
+bench.command()(engine)
 
 
 @bench.command()

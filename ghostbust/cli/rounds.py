@@ -49,28 +49,34 @@ def round_(
 ) -> None:
     """Train an adapter on what sweeps and watches logged, gate it, and promote it if it passes.
 
-    Exits with 0 when the round came to its end, whatever the gates said.
+    Exits with 0 when the round came to its end, whatever the gates said. Under `accelerate launch`
+    all processes train together, and the first one does the rest.
     """
     from ghostbust.config import load_config, override
     from ghostbust.home import Home
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
+    from ghostbust.unlearners.processes import follow, together
 
     output = Output(as_json=as_json, quiet=quiet)
-    place = Home.open(home)
-    settings = override(
-        load_config(config, place),
-        model__name=model,
-        registry__mode=registry,
-        training__method=method,
-    )
     started = time.monotonic()
-    with (
-        on_interrupt("the round is marked failed; the same command starts another"),
-        Stages(output) as stages,
-        open_session(place, settings, purpose="round") as session,
-    ):
-        before, outcome = next_round(session, holdout, seed, stages)
+    with together() as processes:
+        if processes is not None and not processes.main:
+            follow(processes)
+            return
+        place = Home.open(home)
+        settings = override(
+            load_config(config, place),
+            model__name=model,
+            registry__mode=registry,
+            training__method=method,
+        )
+        with (
+            on_interrupt("the round is marked failed; the same command starts another"),
+            Stages(output) as stages,
+            open_session(place, settings, purpose="round") as session,
+        ):
+            before, outcome = next_round(session, holdout, seed, stages, processes)
     report_round(output, before, outcome)
     output.document(
         round_document(before, outcome)

@@ -17,9 +17,7 @@ def logits_at(
 ) -> torch.Tensor:
     """fp32 logits at the given (row, column) places: (N, V).
 
-    ``inputs`` holds ``input_ids`` and ``attention_mask``, each (B, T), right-padded. What some
-    families do to their logits behind the output embedding (Gemma's soft cap, Granite's and
-    Cohere's scale) is done here too, from the model's config.
+    ``inputs`` holds ``input_ids`` and ``attention_mask``, each (B, T), right-padded.
     """
     return logits_of(model, hidden_at(model, inputs, places))
 
@@ -29,14 +27,22 @@ def hidden_at(
     inputs: dict[str, torch.Tensor],
     places: tuple[torch.Tensor, torch.Tensor],
 ) -> torch.Tensor:
-    """What the output embedding reads at the given (row, column) places: (N, H)."""
+    """Last hidden states at the given (row, column) places: (N, H).
+
+    Padding on the right needs no ``attention_mask``: a causal model never looks there, and without
+    a mask attention takes its faster ways.
+    """
     body: Any = model.base_model
     hidden: torch.Tensor = body(**inputs, use_cache=False).last_hidden_state  # (B, T, H)
     return hidden[places]
 
 
 def logits_of(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
-    """fp32 logits (N, V) of what `hidden_at` gave: (N, H)."""
+    """fp32 logits (N, V) of last hidden states (N, H).
+
+    What some families do to their logits behind the output embedding (Gemma's soft cap, Granite's
+    and Cohere's scale) is done here too, from the model's config.
+    """
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     logits: torch.Tensor = head(hidden).float()  # (N, V)
     config = model.config.get_text_config()

@@ -1,30 +1,32 @@
 """Training a LoRA adapter on masked answers, with assertions that it really trained.
 
-Logits are computed only at answer tokens, the reference is the same model with its adapter
-switched off, and answers of similar length share a micro-batch.
+The loss of a micro-batch is in ``chunks.py``, what makes one in ``batches.py``.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 
 from ghostbust.errors import TrainingError
-from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
+from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
+from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
+from ghostbust.unlearners.chunks import backward
+from ghostbust.unlearners.lora import compute_in_place
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, with_end_apart
 from ghostbust.unlearners.methods import DEFAULT, method_named
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.interface import Weights
+from ghostbust.unlearners.processes import Processes, Stretch
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedModel
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -47,6 +49,11 @@ class TrainSettings:
     """answers computed at once; twice as many need about twice the memory"""
     weights: Weights = field(default_factory=lambda: method_named(DEFAULT).weights)
     seed: int = 0
+    rslora: bool = False
+    """updates are scaled by alpha / √rank instead of alpha / rank"""
+    checkpointing: bool = False
+    """activations are computed again on the way back instead of kept: some 30 % slower, and memory
+    hardly grows with the depth of the model"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,27 @@ def add_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=0.0,
+        use_rslora=settings.rslora,
         target_modules=targets or "all-linear",
         task_type="CAUSAL_LM",
     )
     with peft_warnings_silenced():
-        return get_peft_model(loaded.model, config)
+        model = get_peft_model(loaded.model, config)
+    compute_in_place(model)
+    if settings.checkpointing:
+        _checkpoint(loaded)
+    return model
+
+
+def _checkpoint(loaded: LoadedModel) -> None:
+    """Sets the model to keep no activations but at the borders of its layers."""
+    try:
+        loaded.model.activation_checkpointing_enable({"use_reentrant": False})
+    except ValueError as exc:
+        raise TrainingError(f"{loaded.name}: {exc}; set training.checkpointing to false") from exc
+    # The frozen embeddings' output has no gradient otherwise, and some ways of checkpointing then
+    # leave the adapter without one too.
+    loaded.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
 
 
 class Trainer:
@@ -90,18 +113,30 @@ class Trainer:
         model: PeftModel,
         settings: TrainSettings,
         on_step: Callable[[int, int, float], None] | None = None,
+        checkpoint: Checkpoint | None = None,
+        processes: Processes | None = None,
     ) -> None:
-        """``on_step`` hears (step, of, loss)."""
+        """``on_step`` hears (step, of, loss).
+
+        With a ``checkpoint``, the same calls after an interruption pass over what was done before
+        it and go on from there, to the same weights. ``processes`` share each step's answers.
+        """
         self._model = model
         self._settings = settings
         self._method = method_named(settings.method)
         self._on_step = on_step
+        anchored = self._method.anchored and settings.weights.anchor > 0
+        self._marks = frozenset({RETAIN, FORGET, END} | ({IGNORE} if anchored else set()))
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._before = self.weights()
         self._optimizer = torch.optim.AdamW(
             self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self._losses: list[float] = []
+        self._processes = processes
+        self._checkpoint = checkpoint
+        self._past = Progress() if checkpoint is None else checkpoint.load()
+        self._ends: list[Snapshot] = []
         self._started = time.monotonic()
 
     @property
@@ -119,14 +154,69 @@ class Trainer:
             _check_masks(examples)
         if self._method.ends_apart:
             examples = [with_end_apart(example) for example in examples]
-        steps = list(_steps(examples, self._settings))
+        settings = self._settings
+        steps = list(
+            deal_steps(
+                examples,
+                answers_per_step=settings.answers_per_step,
+                epochs=settings.epochs,
+                seed=settings.seed,
+            )
+        )
         total = len(self._losses) + len(steps) + to_come
-        self._model.train()
-        for step in steps:
-            self._step(step)
+        steps = steps[self._resume(examples_id(examples)) :]
+        if self._processes is not None:
+            self._processes.order(Stretch(self._snapshot(), steps))
+        for _ in self._make(steps):
             if self._on_step is not None:
                 self._on_step(len(self._losses), total, self._losses[-1])
+            if self._checkpoint is not None and not len(self._losses) % self._checkpoint.every:
+                now = Progress(tuple(self._ends), examples_id(examples), self._snapshot())
+                self._checkpoint.save(now)
+        if self._checkpoint is not None:
+            self._ends.append(self._snapshot())
+            if steps:  # else the file has this already, and perhaps more
+                self._checkpoint.save(Progress(tuple(self._ends)))
+
+    def follow(self, state: Snapshot, steps: Sequence[list[Example]]) -> None:
+        """Make the steps that rank 0 makes, from the state that it begins with."""
+        self._restore(state)
+        for _ in self._make(steps):
+            pass
+
+    def _make(self, steps: Sequence[list[Example]]) -> Iterator[None]:
+        """The steps, with a pause behind each."""
+        # Dropout of the base would be noise between it and the model, so the model is in training
+        # mode only where it must be: transformers checkpoints in no other.
+        self._model.train(self._settings.checkpointing)
+        for step in steps:
+            self._step(step)
+            yield
         self._model.eval()
+
+    def _resume(self, examples: str) -> int:
+        """How many steps of the next stretch were made before; the state is that behind them."""
+        past, number = self._past, len(self._ends)
+        if number < len(past.ends):
+            self._restore(past.ends[number])
+            begun = len(past.ends[number - 1].losses) if number else 0
+            return len(self._losses) - begun
+        if number == len(past.ends) and past.now is not None and past.examples == examples:
+            begun = len(self._losses)
+            self._restore(past.now)
+            return len(self._losses) - begun
+        return 0
+
+    def _snapshot(self) -> Snapshot:
+        # Copied, the state too: the optimizer's own dict holds the tensors that it changes.
+        return Snapshot(
+            tuple(self._losses), self.weights(), copy.deepcopy(self._optimizer.state_dict())
+        )
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self._losses = list(snapshot.losses)
+        self.blend(snapshot.weights, snapshot.weights, 0.0)
+        self._optimizer.load_state_dict(snapshot.optimizer)
 
     def weights(self) -> list[torch.Tensor]:
         """A copy of the adapter's weights."""
@@ -154,20 +244,32 @@ class Trainer:
         settings, number = self._settings, len(self._losses) + 1
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, number / settings.warmup_steps)
-        totals = _totals(step)
-        anchored = self._method.reads_base(settings.weights)
-        loss = 0.0
-        for batch in _micro_batches(step, settings.micro_batch):
-            tokens = _forward(self._model, batch, totals, anchored=anchored)
-            batch_loss, _ = self._method.loss(tokens, settings.weights)
-            batch_loss.backward()  # type: ignore[no-untyped-call]
-            loss += float(batch_loss.detach())
-        if not math.isfinite(loss):
-            raise TrainingError(f"the loss became {loss} at step {number}: lower the learning rate")
-        torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip)
+        loss = self._backward(step)
+        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip))
+        for what, value in (("loss", loss), ("gradient", norm)):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the {what} became {value} at step {number}: lower the learning rate"
+                )
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self._losses.append(loss)
+
+    def _backward(self, step: Sequence[Example]) -> float:
+        """The step's objective; its gradient is in the parameters."""
+        settings = self._settings
+        totals, device = Totals.of(step), self._parameters[0].device
+        loss, processes = torch.zeros((), device=device), self._processes
+        most = settings.micro_batch
+        if processes is not None:
+            most = processes.most(len(step), most)
+        batches: Sequence[list[Example]] = list(micro_batches(step, most))
+        for examples in batches if processes is None else processes.part(batches):
+            batch = make_batch(examples, totals, self._marks, device)
+            loss += backward(self._model, batch, self._method, settings.weights)
+        if processes is not None:
+            loss = processes.add_up(self._parameters, loss)
+        return float(loss)
 
 
 def count_steps(examples: int, settings: TrainSettings) -> int:
@@ -175,94 +277,6 @@ def count_steps(examples: int, settings: TrainSettings) -> int:
     return settings.epochs * math.ceil(examples / settings.answers_per_step)
 
 
-@dataclass(frozen=True, slots=True)
-class _Totals:
-    """What the shares of a step are shares of, each answer counted with its weight."""
-
-    tokens: dict[int, float]
-    """by mask value"""
-    forgetting: float
-    """answers that hold FORGET tokens"""
-
-
-def _totals(step: list[Example]) -> _Totals:
-    return _Totals(
-        {
-            mark: sum(example.weight * example.mask.count(mark) for example in step)
-            for mark in (IGNORE, RETAIN, FORGET, END)
-        },
-        sum(example.weight for example in step if example.forgets),
-    )
-
-
-def _forward(model: PeftModel, batch: list[Example], totals: _Totals, *, anchored: bool) -> Tokens:
-    """Predictions of the answer tokens of a micro-batch, and the base's where needed."""
-    device = next(model.parameters()).device
-    causal = cast("PreTrainedModel", model.get_base_model())
-    longest = max(len(example.ids) for example in batch)
-    ids = torch.zeros(len(batch), longest, dtype=torch.long)  # (B, T), right-padded
-    attention = torch.zeros_like(ids)
-    rows: list[int] = []
-    columns: list[int] = []
-    mask: list[int] = []
-    share: list[float] = []
-    ends: list[bool] = []
-    for number, example in enumerate(batch):
-        ids[number, : len(example.ids)] = torch.tensor(example.ids)
-        attention[number, : len(example.ids)] = 1
-        rows += [number] * len(example.mask)
-        columns += range(example.start, len(example.ids))
-        mask += example.mask
-        share += [example.weight / totals.tokens[mark] for mark in example.mask]
-        if example.mask:
-            ends += [False] * (len(example.mask) - 1) + [example.ended]
-    row = torch.tensor(rows, dtype=torch.long)  # (N,)
-    column = torch.tensor(columns, dtype=torch.long)  # (N,)
-    inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
-    places = (row.to(device), column.to(device) - 1)  # a token is predicted one place before
-    base = None
-    if anchored:
-        with torch.no_grad(), model.disable_adapter():
-            base = logits_at(causal, inputs, places)
-    return Tokens(
-        logits=logits_at(causal, inputs, places),
-        base_logits=base,
-        targets=ids[row, column].to(device),
-        mask=torch.tensor(mask, device=device),
-        share=torch.tensor(share, device=device),
-        answer=places[0],
-        answer_share=torch.tensor(
-            [example.weight / totals.forgetting if example.forgets else 0.0 for example in batch],
-            device=device,
-        ),
-        ends=torch.tensor(ends, dtype=torch.bool, device=device),
-    )
-
-
 def _check_masks(examples: Sequence[Example]) -> None:
     if not any(example.forgets for example in examples):
         raise TrainingError("nothing to unlearn: no answer of the forget set has a masked token")
-
-
-def _steps(examples: Sequence[Example], settings: TrainSettings) -> Iterator[list[Example]]:
-    """The answers of each optimizer step: every epoch in a new seeded order.
-
-    Answers to forget, repaired ones and the others are dealt evenly, so that every step sees
-    about as much of each: by chance alone some saw no invention at all.
-    """
-    rng = random.Random(settings.seed)  # noqa: S311
-    for _ in range(settings.epochs):
-        order = list(examples)
-        rng.shuffle(order)
-        order.sort(key=lambda example: (example.forgets, example.repaired))
-        count = math.ceil(len(order) / settings.answers_per_step)
-        steps = [order[first::count] for first in range(count)]
-        rng.shuffle(steps)
-        yield from steps
-
-
-def _micro_batches(step: list[Example], size: int) -> Iterator[list[Example]]:
-    """Answers of similar length together."""
-    by_length = sorted(step, key=lambda example: len(example.ids))
-    for start in range(0, len(by_length), size):
-        yield by_length[start : start + size]

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ghostbust.adapters import name_key, write_adapter, write_forgotten
+from ghostbust.adapters import check_servable, name_key, write_adapter, write_forgotten
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
+from ghostbust.unlearners.checkpoint import Checkpoint
 from ghostbust.unlearners.engine import (
     Trainer,
     TrainResult,
@@ -21,6 +22,7 @@ from ghostbust.unlearners.engine import (
 )
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
+from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.trim import Look, Probed, trim
 
 if TYPE_CHECKING:
@@ -41,20 +43,34 @@ def unlearn(
     device: str | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
     probe: Callable[[LoadedModel], Probed] | None = None,
+    checkpoint: Path | None = None,
+    processes: Processes | None = None,
 ) -> Candidate:
     """Train a fresh adapter on the base and write it to a new folder under ``adapters``.
 
     ``probe`` says what the model under training names; without it, nothing keeps the volume where
-    it was.
+    it was. ``checkpoint`` is the file that an interrupted training leaves, and from which the same
+    one goes on; removed when the adapter is written. ``processes`` train along; only rank 0 calls.
+    Where they share the model out, nothing keeps the volume.
 
-    Raises ModelError, TrainingError or HomeError; then no folder is left.
+    Raises ModelError (also where the adapter couldn't be served), TrainingError or HomeError; then
+    no folder is left.
     """
+    sharded = processes is not None and processes.sharded
+    if sharded:
+        device, probe = "cpu", None  # it is shared out from there; and rank 0 alone can't ask it
+    if processes is not None:
+        processes.order(Begin(model, cache_dir, settings))
     loaded = load_model(model, cache_dir, device=device)
     adapted = add_adapter(loaded, settings)  # in place: from here on ``loaded`` answers with it
-    trainer = Trainer(adapted, settings, on_step)
+    if processes is not None and sharded:
+        processes.shard(adapted)
+    answers = sets.forget + sets.retain
+    made_of = content_id(model, _data_id(answers), repr(settings))
+    kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
+    trainer = Trainer(adapted, settings, on_step, kept, processes)
     tally = _Tally()
     looks: tuple[Look, ...] = ()
-    answers = sets.forget + sets.retain
     if probe is None or not method_named(settings.method).trimmed:
         trainer.run(tally(_encode(loaded, answers, settings)))
     else:
@@ -69,13 +85,15 @@ def unlearn(
             repair=settings.weights.repair,
         )
     result = trainer.result()
-    name = f"round-{round_id:04d}-{content_id(model, _data_id(answers), repr(settings))[:8]}"
+    name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(
         adapters / name,
         model=model,
         facts=_facts(round_id, settings, sets, result, looks, settings.epochs * tally.tokens),
         save=partial(_save, adapted, sets),
     )
+    if kept is not None:
+        kept.clear()
     return Candidate(
         name=name,
         path=adapters / name,
@@ -151,6 +169,7 @@ def _save(adapted: PeftModel, sets: SetSplit, folder: Path) -> None:
             if judged.lookup.invented
         ),
     )
+    check_servable(folder)
 
 
 def _data_id(answers: Sequence[Answer]) -> str:

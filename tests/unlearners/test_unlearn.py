@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from ghostbust.adapters import FORGOTTEN, name_key, read_adapter, read_forgotten
+from ghostbust.adapters import (
+    FORGOTTEN,
+    check_servable,
+    name_key,
+    read_adapter,
+    read_forgotten,
+)
 from ghostbust.errors import HomeError, ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit
@@ -81,6 +87,7 @@ def test_the_manifest_says_what_made_it(
     assert facts["moved"] > 0
     config = json.loads((candidate.path / "adapter_config.json").read_text())
     assert (config["r"], config["use_dora"], config["modules_to_save"]) == (4, False, None)
+    check_servable(candidate.path, most_rank=8)
 
 
 def test_repaired_answers_join_where_they_have_a_weight(
@@ -151,6 +158,38 @@ def test_the_name_follows_what_made_it_and_is_not_used_twice(
     assert read_adapter(first.path).files == read_adapter(again.path).files
     with pytest.raises(HomeError, match="never reused"):
         made(sets, tiny_model_dir, tmp_path / "a", SETTINGS)
+
+
+def test_an_interrupted_training_goes_on(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    whole = made(sets, tiny_model_dir, tmp_path / "a", SETTINGS)
+    steps: list[int] = []
+
+    def cut_off(number: int, _of: int, _loss: float) -> None:
+        steps.append(number)
+        if number == 22 and steps[0] == 1:
+            raise KeyboardInterrupt
+
+    def again(epochs: int) -> Candidate:
+        return unlearn(
+            sets, replace(SETTINGS, epochs=epochs), model=str(tiny_model_dir), round_id=7,
+            adapters=tmp_path / "b", cache_dir=tmp_path, device="cpu", on_step=cut_off,
+            checkpoint=tmp_path / "training.pt",
+        )  # fmt: skip
+
+    with pytest.raises(KeyboardInterrupt):
+        again(9)
+    assert (tmp_path / "training.pt").exists()
+    assert again(2).name == whole.name, "other settings: that training is passed over"
+    assert not (tmp_path / "training.pt").exists()
+    with pytest.raises(KeyboardInterrupt):
+        again(9)
+    steps.clear()
+    candidate = again(9)
+    assert steps == [21, 22, 23, 24, 25, 26, 27]
+    expected = made(sets, tiny_model_dir, tmp_path / "c", replace(SETTINGS, epochs=9))
+    assert read_adapter(candidate.path).files == read_adapter(expected.path).files
 
 
 def test_what_fails_leaves_no_folder(sets: SetSplit, tiny_model_dir: Path, tmp_path: Path) -> None:

@@ -35,4 +35,4 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
     return total(parts, weights, tokens)
 
 
-METHOD = Method("au", au_loss, weights=RELEASED, ends_apart=True)
+METHOD = Method("au", au_loss, by_token=True, weights=RELEASED, ends_apart=True)

@@ -19,6 +19,7 @@ import torch
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Masking
 from ghostbust.unlearners.methods.interface import Method, Tokens, Weights
 from ghostbust.unlearners.methods.terms import (
+    at,
     kl_to_base,
     log_likelihood,
     mean,
@@ -34,7 +35,7 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
     A class that has no token contributes 0.
     """
     kept, invented = of_class(tokens, RETAIN), of_class(tokens, FORGET)
-    unlikely = unlikelihood(tokens.logits[invented], tokens.targets[invented])  # (M,)
+    unlikely = unlikelihood(at(tokens.logits, invented), tokens.targets[invented])  # (M,)
     parts = {
         "retain": mean(-log_likelihood(tokens, kept), tokens, kept),
         "forget": mean(unlikely, tokens, invented),
@@ -51,5 +52,6 @@ METHOD = Method(
     weights=Weights(repair=1.0),
     masking=Masking.DECISIONS,
     anchored=True,
+    by_token=True,
     trimmed=True,
 )

@@ -34,6 +34,6 @@ def ga_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
     return total(parts, weights, tokens)
 
 
-METHOD = Method("ga", ga_loss, weights=RELEASED, ends_apart=True)
-WHOLE = Method("ga-whole", ga_loss, weights=UNMASKED, masking=Masking.WHOLE)
+METHOD = Method("ga", ga_loss, by_token=True, weights=RELEASED, ends_apart=True)
+WHOLE = Method("ga-whole", ga_loss, by_token=True, weights=UNMASKED, masking=Masking.WHOLE)
 METHODS = (METHOD, WHOLE)

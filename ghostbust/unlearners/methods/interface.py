@@ -33,7 +33,11 @@ UNMASKED = replace(RELEASED, end=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The answer tokens of a micro-batch, flattened: N tokens of A whole answers."""
+    """Answer tokens of a micro-batch, flattened: N tokens of A answers.
+
+    The answers are whole, unless the method says that its loss is a sum over tokens. IGNORE tokens
+    are left out where nothing is anchored: without ``base_logits``, or at λ anchor 0.
+    """
 
     logits: torch.Tensor
     """fp32 predictions of each token: (N, V)"""
@@ -76,6 +80,9 @@ class Method:
     """True where the loss reads ``base_logits``, whatever its weights"""
     anchored: bool = False
     """True where it reads them for its anchor only: not asked for where that weighs nothing"""
+    by_token: bool = False
+    """True where the loss is a sum over tokens, each by itself: then it is given them in portions
+    of any size, which takes less memory. False: whole answers"""
     trimmed: bool = False
     """True where the end of training brings the volume back (``unlearners/trim.py``)"""
 

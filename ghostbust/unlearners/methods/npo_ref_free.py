@@ -48,4 +48,4 @@ def npo_ref_free_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, d
     return total(parts, weights, tokens)
 
 
-METHOD = Method("npo-ref-free", npo_ref_free_loss, weights=RELEASED, ends_apart=True)
+METHOD = Method("npo-ref-free", npo_ref_free_loss, by_token=True, weights=RELEASED, ends_apart=True)

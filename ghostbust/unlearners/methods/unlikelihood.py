@@ -37,4 +37,4 @@ def unlikelihood_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, d
     return total(parts, weights, tokens)
 
 
-METHOD = Method("unlikelihood", unlikelihood_loss, weights=Weights(anchor=0.0))
+METHOD = Method("unlikelihood", unlikelihood_loss, by_token=True, weights=Weights(anchor=0.0))

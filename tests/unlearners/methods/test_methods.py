@@ -145,6 +145,36 @@ def test_micro_batches_add_up(method: Method, make_tokens: MakeTokens) -> None:
 
 
 @every_method
+def test_only_a_sum_over_tokens_may_be_cut_anywhere(
+    method: Method, make_tokens: MakeTokens
+) -> None:
+    """``by_token`` says so exactly where the parts of any cut add up."""
+    tokens = batch(method, make_tokens)
+    loss, _ = method.loss(tokens, method.weights)
+    whole = float(loss)
+    one_by_one = sum(
+        float(method.loss(one_token(tokens, place), method.weights)[0])
+        for place in range(len(MASK))
+    )
+    assert (one_by_one == pytest.approx(whole, rel=1e-4)) is method.by_token
+
+
+def one_token(tokens: Tokens, place: int) -> Tokens:
+    """The portion that holds one token only, of the answer that it belongs to."""
+    answer = int(tokens.answer[place])
+    return Tokens(
+        logits=tokens.logits[[place]],
+        base_logits=None if tokens.base_logits is None else tokens.base_logits[[place]],
+        targets=tokens.targets[[place]],
+        mask=tokens.mask[[place]],
+        share=tokens.share[[place]],
+        answer=torch.zeros(1, dtype=torch.long),
+        answer_share=tokens.answer_share[[answer]],
+        ends=tokens.ends[[place]],
+    )
+
+
+@every_method
 def test_what_is_invented_goes_down_and_what_is_real_does_not(
     method: Method, make_tokens: MakeTokens, own_gradient: OwnGradient
 ) -> None:

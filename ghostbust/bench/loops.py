@@ -1,0 +1,137 @@
+"""The two loops that ``bench engine`` compares, on the same random model and the same answers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from ghostbust.bench.engine import Size
+from ghostbust.models.load import LoadedModel, peft_warnings_silenced
+from ghostbust.unlearners.engine import TARGETS, Trainer, TrainSettings, add_adapter
+from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
+
+NAMED = 0.2
+"""share of an answer's tokens that belong to names, half of them invented"""
+
+
+def engine_loop(size: Size) -> Callable[[], float]:
+    """A step of ghostbust's own engine; says the loss."""
+    settings, losses = _settings(size), [0.0]
+    model = add_adapter(random_model(size), settings)
+    trainer = Trainer(model, settings, lambda _number, _of, loss: losses.append(loss))
+    examples = made_examples(size)
+
+    def step() -> float:
+        trainer.run(examples)
+        return losses[-1]
+
+    return step
+
+
+def plain_loop(size: Size) -> Callable[[], float]:
+    """A step of the loop that one writes first, with peft's own layers; says the loss."""
+    settings = _settings(size)
+    model = _plain_adapter(random_model(size), settings)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.01)
+    ids, mask = (block.to(size.device) for block in _blocks(made_examples(size)))
+    done = 0
+
+    def step() -> float:
+        nonlocal done
+        done += 1
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * min(1.0, done / 5)
+        loss = _plain_loss(model, ids, mask, settings)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        return float(loss.detach())
+
+    return step
+
+
+def random_model(size: Size) -> LoadedModel:
+    """A Qwen2 of random weights in bf16, its output embedding tied, without a tokenizer."""
+    from transformers import AutoModelForCausalLM, Qwen2Config
+
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=size.vocabulary,
+        hidden_size=size.width,
+        intermediate_size=size.width * 38 // 7,  # as in the 0.5B: 4864
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.width // 64,
+        num_key_value_heads=2 if size.width % 128 == 0 else 1,
+        max_position_embeddings=size.length,
+        tie_word_embeddings=True,
+    )
+    model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)  # type: ignore[no-untyped-call]
+    model.requires_grad_(False).to(size.device).eval()
+    return LoadedModel("random", "", model, cast("PreTrainedTokenizerBase", None))
+
+
+def made_examples(size: Size) -> list[Example]:
+    """Answers of random tokens, all of the same length."""
+    rng = random.Random(0)  # noqa: S311
+    answered = max(2, round(size.length * size.answer_share))
+    made = []
+    for _ in range(size.batch):
+        mask = [IGNORE] * answered
+        named = rng.sample(range(answered), max(2, round(answered * NAMED)))
+        for number, place in enumerate(named):
+            mask[place] = FORGET if number % 2 else RETAIN
+        ids = tuple(rng.randrange(size.vocabulary) for _ in range(size.length))
+        made.append(Example(ids, size.length - answered, tuple(mask)))
+    return made
+
+
+def _settings(size: Size) -> TrainSettings:
+    return TrainSettings(answers_per_step=size.batch, micro_batch=size.batch)
+
+
+def _plain_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(settings.seed)
+    config = LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS),
+        task_type="CAUSAL_LM",
+    )  # fmt: skip
+    with peft_warnings_silenced():
+        return get_peft_model(loaded.model, config)
+
+
+def _blocks(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and tri-mask, −1 for the prompt's tokens: each (B, T)."""
+    ids = torch.tensor([example.ids for example in examples])
+    mask = torch.tensor([[-1] * example.start + list(example.mask) for example in examples])
+    return ids, mask
+
+
+def _plain_loss(
+    model: Any, ids: torch.Tensor, mask: torch.Tensor, settings: TrainSettings
+) -> torch.Tensor:
+    """The objective of ``methods/au_repair.py``, from logits of all tokens: ()."""
+    attention = torch.ones_like(ids)
+    with torch.no_grad(), model.disable_adapter():
+        base = model(input_ids=ids, attention_mask=attention).logits.float()  # (B, T, V)
+        base = torch.log_softmax(base, dim=-1)
+    logits = model(input_ids=ids, attention_mask=attention).logits.float()  # (B, T, V)
+    log_p = torch.log_softmax(logits, dim=-1)
+    mask, targets = mask[:, 1:], ids[:, 1:, None]  # a token is predicted one place before
+    chosen = log_p[:, :-1].gather(-1, targets).squeeze(-1)  # (B, T - 1)
+    kl = (base.exp() * (base - log_p)).sum(-1)[:, :-1]  # (B, T - 1)
+    weights = settings.weights
+    return (
+        weights.retain * -chosen[mask == RETAIN].mean()
+        + weights.forget * -torch.log1p(-chosen[mask == FORGET].exp()).mean()
+        + weights.anchor * kl[mask == IGNORE].mean()
+    )
