@@ -143,9 +143,11 @@ def ask_again(plan: EvalPlan, sampler: Sampler, prompts: Sequence[Prompt]) -> tu
     What ``evaluation.persistence`` made of the base is on the base's side.
     """
     of_base, _, of_adapters = (plan.seed + more for more in EVAL_SEEDS)
-    is_base = (sampler.adapter or BASE).partition(",")[0] == BASE
-    seed = of_base if is_base else of_adapters
-    return ask_prompts(plan, sampler, prompts, plan.temperatures[0], seed)
+    name = sampler.adapter or BASE
+    seed = of_base if name.partition(",")[0] == BASE else of_adapters
+    if prompts and (operator := prompts[0].operator):
+        name = f"{name} ({operator})"
+    return ask_prompts(plan, sampler, prompts, plan.temperatures[0], seed, name)
 
 
 def _watcher(plan: EvalPlan, sampler: Sampler, temperature: float, seed: int) -> Watcher:
