@@ -15,6 +15,10 @@ from ghostbust.reserved import is_reserved
 LONGEST_LIST = 12
 """answers that name more distinct packages than this are loops or padding: left out"""
 
+SILENT_SHARE = 0.15
+"""at most this share of the answers without inventions names nothing. They teach little, and cost
+as much as the others; what they would hold back, repaired answers do (docs/log.md, 2026-11-25)"""
+
 FEWEST_PROBES = 30
 """with fewer prompts the volume is too uncertain to steer by"""
 
@@ -32,9 +36,8 @@ def select(
 ) -> SetSplit:
     """At most ``most`` answers of the train side, up to half of them with inventions.
 
-    Those without are a fair sample, answers that name nothing included, because a set in which
-    every answer names packages teaches the model to name more (docs/log.md, 2026-11-24). Answers
-    that repeat another's text for the same prompt are left out, as are empty ones and long lists.
+    Of those without, most name real packages (``SILENT_SHARE``). Answers that repeat another's
+    text for the same prompt are left out, as are empty ones and long lists.
 
     Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
     answered: what training leaves over are the prompts on which the model invents least.
@@ -62,9 +65,13 @@ def select(
     shuffled = [usable[key] for key in sorted(usable)]
     random.Random(seed).shuffle(shuffled)  # noqa: S311
     forget = [answer for answer in shuffled if answer.invented]
-    retain = [answer for answer in shuffled if not answer.invented]
-    del forget[max(most // 2, most - len(retain)) :]
-    del retain[most - len(forget) :]
+    naming = [answer for answer in shuffled if answer.real and not answer.invented]
+    silent = [answer for answer in shuffled if not answer.real and not answer.invented]
+    del silent[round(SILENT_SHARE / (1 - SILENT_SHARE) * len(naming)) :]
+    del forget[max(most // 2, most - len(naming) - len(silent)) :]
+    room = most - len(forget)
+    quiet = silent[: max(round(SILENT_SHARE * room), room - len(naming))]
+    retain = naming[: room - len(quiet)] + quiet
     if not forget:
         raise TrainingError("nothing to unlearn: no train-side answer names an invented package")
     if not any(answer.real for answer in forget + retain):

@@ -122,12 +122,24 @@ def _encode(
 ) -> list[Example]:
     """The answers, and those with inventions once more without them, if they weigh anything."""
     masking, repair = method_named(settings.method).masking, settings.weights.repair
-    examples = [encode_answer(loaded, answer, masking=masking) for answer in answers]
+    inventing = [answer for answer in answers if answer.invented]
+    naming = [answer for answer in answers if _names_only_real(answer)]
+    weight = 1.0
+    if settings.weights.naming and inventing and naming:
+        weight = settings.weights.naming * len(inventing) / len(naming)
+    examples = [
+        encode_answer(
+            loaded, answer, weight=weight if _names_only_real(answer) else 1.0, masking=masking
+        )
+        for answer in answers
+    ]
     if repair:
-        examples += [
-            encode_repaired(loaded, answer, weight=repair) for answer in answers if answer.invented
-        ]
+        examples += [encode_repaired(loaded, answer, weight=repair) for answer in inventing]
     return examples
+
+
+def _names_only_real(answer: Answer) -> bool:
+    return bool(answer.real) and not answer.invented
 
 
 def _encode_rest(
@@ -137,7 +149,7 @@ def _encode_rest(
 
     What suppresses keeps a model silent that is silent already, whatever repaired forms weigh.
     """
-    naming = [answer for answer in rest if answer.real and not answer.invented]
+    naming = [answer for answer in rest if _names_only_real(answer)]
     if repair is not None or not naming:
         weights = replace(settings.weights, repair=repair or 0.0)
         return _encode(loaded, rest, replace(settings, weights=weights))

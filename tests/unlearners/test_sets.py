@@ -44,13 +44,28 @@ def test_sets_are_parted_by_whether_they_invent(answers: list[Answer]) -> None:
 def test_at_most_half_of_a_full_set_invents(answers: list[Answer]) -> None:
     sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (20, 20)
-    assert any(not answer.real for answer in sets.retain), "what names nothing is in it"
-    few_others = [a for a in answers if a.invented] + [a for a in answers if not a.invented][:9]
+    few_others = [a for a in answers if a.invented][:21] + [
+        a for a in answers if a.real and not a.invented
+    ][:9]
     sets = select(few_others, [], most=30, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (21, 9)
     few_inventions = [a for a in answers if a.invented][:3] + [a for a in answers if not a.invented]
     sets = select(few_inventions, [], most=20, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (3, 17)
+
+
+def test_few_answers_name_nothing(answers: list[Answer]) -> None:
+    sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
+    assert sum(not answer.real for answer in sets.retain) == 3
+    no_silent = [answer for answer in answers if answer.real or answer.invented]
+    sets = select(no_silent, HOLDOUT, most=40, probes=0, seed=1)
+    assert (len(sets.forget), len(sets.retain)) == (20, 20)
+    few_naming = [a for a in answers if a.invented or not a.real]
+    few_naming += [a for a in answers if a.real and not a.invented][:6]
+    sets = select(few_naming, [], most=20, probes=0, seed=1)
+    assert sum(bool(answer.real) for answer in sets.retain) == 6
+    assert len(sets.retain) == 7, "no more silent ones than naming ones allow"
+    assert len(sets.forget) == 13
 
 
 def test_external_suites_never_get_in_held_out_or_not(

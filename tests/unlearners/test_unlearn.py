@@ -25,7 +25,7 @@ from ghostbust.unlearners.masks import encode_answer, encode_repaired
 from ghostbust.unlearners.methods import DEFAULT
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.trim import Probed
-from ghostbust.unlearners.unlearn import _encode_rest, unlearn
+from ghostbust.unlearners.unlearn import _encode, _encode_rest, unlearn
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
@@ -130,6 +130,20 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
         {"steps": 7, "share": 0.0, "volume": 1.5, "rate": 0.2},
         {"steps": 10, "share": 1.0, "volume": 1.0, "rate": 0.2},
     ]
+
+
+def test_answers_with_real_names_weigh_as_much_as_is_asked_however_many_they_are(
+    tiny: LoadedModel, make_answer: Callable[..., Answer]
+) -> None:
+    ghosts = [make_answer("- numpy\n- ghost"), make_answer("- ghost")]
+    named, silent = make_answer("- numpy\n- rich"), make_answer("I can't say.")
+    settings = replace(SETTINGS, weights=replace(SETTINGS.weights, naming=2.5))
+    weights = [e.weight for e in _encode(tiny, [*ghosts, named, silent], settings)]
+    assert weights == [1.0, 1.0, 2.5 * 2, 1.0]
+    weights = [e.weight for e in _encode(tiny, [*ghosts, *[named] * 5], settings)]
+    assert weights == [1.0, 1.0, *[2.5 * 2 / 5] * 5]
+    assert [e.weight for e in _encode(tiny, [named, silent], settings)] == [1.0, 1.0]
+    assert [e.weight for e in _encode(tiny, [*ghosts, named], SETTINGS)] == [1.0, 1.0, 1.0]
 
 
 def test_the_volume_is_raised_by_what_names_only_real_packages(

@@ -49,7 +49,7 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
 METHOD = Method(
     "au-repair",
     au_loss,
-    weights=Weights(repair=1.0),
+    weights=Weights(forget=2.0, repair=1.0, naming=2.5),
     masking=Masking.DECISIONS,
     anchored=True,
     by_token=True,
