@@ -97,7 +97,7 @@ def run_round(
     try:
         sets = select_sets(plan, base, holdout)
         rounds.add_sets(round_id, sets)
-        candidate = make_candidate(plan, round_id, base, sets)
+        candidate = make_candidate(plan, round_id, base.model, sets)
         rounds.add_candidate(round_id, candidate)
         report, after = judge_candidate(plan, candidate, base, before, holdout)
         rounds.add_gate_report(round_id, report)
@@ -193,7 +193,7 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
     )
 
 
-def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: SetSplit) -> Candidate:
+def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -> Candidate:
     """A trained adapter in a complete folder."""
     sampling = replace(plan.sampling, seed=plan.training.seed)
     probe = Probe(sets.probe, sets.base, plan.session.judge, sampling, plan.listener)
@@ -201,7 +201,7 @@ def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: Set
     return unlearn(
         sets,
         plan.training,
-        model=base.model,
+        model=model,
         round_id=round_id,
         adapters=plan.session.home.adapters,
         cache_dir=plan.session.cache_dir,

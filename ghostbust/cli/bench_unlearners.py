@@ -156,7 +156,7 @@ def _sides(
 ) -> tuple[list[Task], list[Task]]:
     """The training tasks, and so many held-out ones as `ghostbust eval --limit` takes."""
     from ghostbust.errors import UsageError
-    from ghostbust.loop.compare import HELD_OUT_SEED
+    from ghostbust.loop.benches import HELD_OUT_SEED
     from ghostbust.loop.parts import draw, make_tasks
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem

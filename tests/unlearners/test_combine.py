@@ -201,7 +201,7 @@ def test_adapters_of_different_models_and_silent_ones(
     make_adapter: MakeAdapter, tmp_path: Path
 ) -> None:
     one, other = make_adapter("a", forgotten="one"), make_adapter("b", model="another")
-    with pytest.raises(ModelError, match="belong to different models: .*another"):
+    with pytest.raises(ModelError, match=r"belong to different models: .*another"):
         write_stacked(tmp_path / "both", [one, other])
     assert not (tmp_path / "both").exists()
     write_stacked(tmp_path / "both", [one, make_adapter("c")])
