@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 from ghostbust.adapters import MANIFEST, read_adapter
 from ghostbust.errors import ModelError, TrainingError, UsageError
-from ghostbust.evaluation.continual import Continual, Lesson, RoundRun, Way
+from ghostbust.evaluation.continual import Continual, Lesson, RoundRun
 from ghostbust.evaluation.figures import BASE
+from ghostbust.evaluation.ways import Way
 from ghostbust.loop.benches import (
     NO_NUMBERS,
     Measured,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,18 +32,16 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
+from ghostbust.evaluation.ways import Way
 
 if TYPE_CHECKING:
     from ghostbust.evaluation.report import Section
     from ghostbust.loop.continual import ContinualPlan
 
-WayName = Literal["refit", "continue", "stack", "merge"]
-"""``ghostbust.evaluation.continual.Way``, which isn't imported for the help"""
-
 
 def continual(
     way: Annotated[
-        list[WayName] | None,
+        list[Way] | None,
         typer.Option(
             "--way",
             show_default="every one",
@@ -84,7 +82,7 @@ def continual(
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
     from ghostbust.config import load_config, override
-    from ghostbust.evaluation.continual import Way, continual_tables, draw_continual
+    from ghostbust.evaluation.continual import continual_tables, draw_continual
     from ghostbust.evaluation.report import Section
     from ghostbust.home import Home
     from ghostbust.loop.continual import ContinualPlan, compare_ways
@@ -114,7 +112,7 @@ def continual(
     ):
         plan = ContinualPlan(
             session,
-            [Way(name) for name in dict.fromkeys(way or Way)],
+            list(dict.fromkeys(way or Way)),
             rounds,
             train,
             train_tasks or max(1, len(train) // rounds),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from ghostbust.evaluation.contest import KnownCode, behaved, times
 from ghostbust.evaluation.figures import AGAIN, BASE, Figures
 from ghostbust.evaluation.plots import RoundPoint, rate_by_round
 from ghostbust.evaluation.report import Table
+from ghostbust.evaluation.ways import Way
 
 Row = dict[str, object]
 
@@ -23,19 +23,6 @@ TRAINING_NOTE = (
     "it trains. Not equal: what its own model answered. A round that failed leaves the model as it "
     "was. Kept norm: of the sum of the adapters, after merging."
 )
-
-
-class Way(StrEnum):
-    """How a round builds on those before it."""
-
-    REFIT = "refit"
-    """a fresh adapter of the base, from a sample of all that was answered so far"""
-    CONTINUE = "continue"
-    """the last round's adapter trains further"""
-    STACK = "stack"
-    """a fresh adapter, trained on top of the former ones; their sum serves, of a rank that grows"""
-    MERGE = "merge"
-    """the same, the sum brought down to the rank of one"""
 
 
 @dataclass(frozen=True, slots=True)

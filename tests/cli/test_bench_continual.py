@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from typer.testing import Result
 
 from ghostbust.adapters import read_adapter
-from ghostbust.cli.bench_continual import WayName
-from ghostbust.evaluation.continual import Way
 
 Run = Callable[..., Result]
 Bench = Callable[..., Result]
@@ -54,10 +51,6 @@ def bench(run: Run, talking_model_dir: Path, home: Path, monkeypatch: pytest.Mon
         )  # fmt: skip
 
     return invoke
-
-
-def test_the_names_are_the_ways() -> None:
-    assert get_args(WayName) == tuple(Way)
 
 
 def test_two_ways_in_one_table_apart_from_the_users_home(

@@ -13,12 +13,12 @@ from ghostbust.evaluation.continual import (
     Continual,
     Lesson,
     RoundRun,
-    Way,
     continual_tables,
     draw_continual,
 )
 from ghostbust.evaluation.figures import AGAIN, BASE
 from ghostbust.evaluation.report import Estimate
+from ghostbust.evaluation.ways import Way
 from ghostbust.records import Answer
 
 MakeAnswer = Callable[..., Answer]

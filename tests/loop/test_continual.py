@@ -12,7 +12,8 @@ import pytest
 from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.continual import Continual, RoundRun, Way
+from ghostbust.evaluation.continual import Continual, RoundRun
+from ghostbust.evaluation.ways import Way
 from ghostbust.home import Home
 from ghostbust.loop.continual import ContinualPlan, compare_ways
 from ghostbust.loop.listener import Silence
@@ -146,7 +147,7 @@ def test_the_same_again_asks_and_trains_nothing(done: Done) -> None:
 
 
 def test_a_round_that_fails_leaves_the_model_as_it_was(done: Done) -> None:
-    plan, found = done
+    plan, _ = done
     config = override(plan.session.config, training__lr=1e38)
     broken = replace(plan, session=replace(plan.session, config=config), ways=(Way.CONTINUE,))
     again = compare_ways(broken)
