@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ghostbust.adapters import CONFIG, WEIGHTS, check_servable, read_adapter
 from ghostbust.errors import ModelError, TrainingError
@@ -71,7 +71,7 @@ def take_over(model: PeftModel, folder: Path) -> None:
 
     name = folder.name
     try:
-        done = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
+        done: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
     except RuntimeError as exc:
         raise TrainingError(
             f"training can't go on from {name}: its weights have other sizes"
@@ -88,7 +88,8 @@ def lay_beneath(model: PeftModel, folder: Path) -> None:
     with peft_warnings_silenced():
         # peft would put it on a GPU, where there is one, whatever device the model is on
         model.load_adapter(str(folder), BENEATH, torch_device=str(model.device))
-    model.base_model.set_adapter([BENEATH, "default"])
+    tuner: Any = model.base_model
+    tuner.set_adapter([BENEATH, "default"])
     for name, parameter in model.named_parameters():
         if f".{BENEATH}." in name:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False

@@ -45,8 +45,8 @@ class Begin:
     model: str
     cache_dir: Path
     settings: TrainSettings
-    former: Former | None = None
-    """what the adapter begins with, in a folder that every machine reads; None: with nothing"""
+    beneath: Former | None = None
+    """an adapter that stays as it is, in a folder that this process can read"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +172,10 @@ def follow(processes: Processes) -> None:
     trainer: Trainer | None = None
     while (order := processes.hear()) is not None:
         match order:
-            case Begin(model, cache_dir, settings, former):
+            case Begin(model, cache_dir, settings, beneath):
                 # rank 0 may have had another device chosen; here it is the one of this rank
                 loaded = load_model(model, cache_dir, device="cpu" if processes.sharded else None)
-                adapted = add_adapter(loaded, settings, former)
+                adapted = add_adapter(loaded, settings, beneath)
                 if processes.sharded:
                     processes.shard(adapted)
                 trainer = Trainer(adapted, settings, processes=processes)

@@ -16,6 +16,7 @@ from ghostbust.adapters import (
     write_adapter,
     write_forgotten,
 )
+from ghostbust.errors import TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.unlearners.checkpoint import Checkpoint
@@ -71,14 +72,7 @@ def unlearn(
     if sharded:
         device, probe = "cpu", None  # it is shared out from there; and rank 0 alone can't ask it
     begins_with = () if former is None else _id_of(former, settings, model)
-    if processes is not None:
-        processes.order(Begin(model, cache_dir, settings, former))
-    loaded = load_model(model, cache_dir, device=device)
-    adapted = add_adapter(
-        loaded, settings, former
-    )  # in place: from here on ``loaded`` answers with it
-    if processes is not None and sharded:
-        processes.shard(adapted)
+    loaded, adapted = _load(model, cache_dir, device, settings, processes, former)
     answers = sets.forget + sets.retain
     made_of = content_id(model, _data_id(answers), repr(settings), *begins_with)
     kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
@@ -119,6 +113,31 @@ def unlearn(
         final_loss=result.losses[-1],
         train_s=result.train_s,
     )
+
+
+def _load(
+    model: str,
+    cache_dir: Path,
+    device: str | None,
+    settings: TrainSettings,
+    processes: Processes | None,
+    former: Former | None,
+) -> tuple[LoadedModel, PeftModel]:
+    """The model to answer with and the one to train, which are one; in the other processes too.
+
+    Raises TrainingError where an adapter would have to lie beneath in a model that is shared out.
+    """
+    beneath = former if former is not None and former.fixed else None
+    if processes is not None:
+        if beneath is not None and processes.sharded:
+            raise TrainingError("nothing is trained on top of an adapter in a model shared out")
+        # Weights that train go to the others with each stretch; what stays, they read themselves.
+        processes.order(Begin(model, cache_dir, settings, beneath))
+    loaded = load_model(model, cache_dir, device=device)
+    adapted = add_adapter(loaded, settings, former)  # in place: ``loaded`` answers with it now
+    if processes is not None and processes.sharded:
+        processes.shard(adapted)
+    return loaded, adapted
 
 
 @dataclass
@@ -197,8 +216,9 @@ def _id_of(former: Former, settings: TrainSettings, model: str) -> tuple[str, st
 
 def _built_on(former: Former | None) -> dict[str, object]:
     """The adapter that the training went on from, and the one it left as it was beneath."""
-    names = {} if former is None else {"beneath" if former.fixed else "start": former.folder.name}
-    return {"start": None, "beneath": None} | names
+    name = None if former is None else former.folder.name
+    fixed = former is not None and former.fixed
+    return {"start": None if fixed else name, "beneath": name if fixed else None}
 
 
 def _data_id(answers: Sequence[Answer]) -> str:

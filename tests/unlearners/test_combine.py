@@ -118,7 +118,7 @@ def test_what_does_not_fit_together_is_one_line() -> None:
         with pytest.raises(ModelError, match="change different layers"):
             combine([lora(1, 2), other])
     a, b = lora(1, 2).layers["v"]
-    narrow = Lora(1.0, lora(1, 2).layers | {"v": (a[:, 1:], b)})
+    narrow = Lora(1.0, {**lora(1, 2).layers, "v": (a[:, 1:], b)})
     with pytest.raises(ModelError, match="weights of v have different sizes"):
         stack([lora(1, 2), narrow])
     with pytest.raises(ModelError, match=f"rank {MOST_RANK + 1}, over {MOST_RANK}: merge them"):
@@ -166,7 +166,7 @@ def test_folders_hold_what_peft_and_servers_take(
     assert stacked.model == str(tiny_model_dir)
     assert read_adapter(tmp_path / "stacked") == stacked
     check_servable(tmp_path / "stacked", most_rank=8)
-    assert read_forgotten(tmp_path / "stacked") == {"one", "two"}
+    assert read_forgotten(tmp_path / "stacked") == frozenset({"one", "two"})
 
     whole = write_merged(tmp_path / "whole", parts, rank=5, alpha=20, rslora=True)
     assert whole.facts["kept_norm"] == 1

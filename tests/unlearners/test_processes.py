@@ -78,10 +78,9 @@ def test_two_processes_train_to_the_weights_of_one(
         SetSplit(tuple(forget), tuple(retain), ()),
         replace(SETTINGS, checkpointing=sharded),
     )
-    # Where the model is shared out, training goes on from an adapter besides.
-    former = None
-    if sharded:
-        former = Former(make(sets, settings, tmp_path / "first", tiny_model_dir, probed=False).path)
+    first = make(sets, settings, tmp_path / "first", tiny_model_dir, probed=False)
+    # The others are told the weights that train on; what lies beneath them they read.
+    former = Former(first.path, fixed=not sharded)
     alone = make(
         sets, settings, tmp_path / "alone", tiny_model_dir, probed=not sharded, former=former
     )
