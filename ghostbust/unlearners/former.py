@@ -82,7 +82,11 @@ def take_over(model: PeftModel, folder: Path) -> None:
 
 
 def lay_beneath(model: PeftModel, folder: Path) -> None:
-    """Adds the adapter of a folder to what the model computes; only the model's own trains."""
+    """Adds the adapter of a folder to what the model computes; only the model's own trains.
+
+    Whenever the adapters were switched off and on again, peft 0.21 asks gradients of both; the
+    optimizer, made before, knows only those that train.
+    """
     from ghostbust.models.load import peft_warnings_silenced
 
     with peft_warnings_silenced():
