@@ -123,6 +123,8 @@ class TrainingSection(Section):
 
     method: str = "au-repair"
     """how it unlearns: a name of `ghostbust bench unlearners`"""
+    start: Literal["base", "deployed"] = "base"
+    """`base`: each round fits all that is logged anew; `deployed`: it trains what serves further"""
     rank: int = Field(default=16, ge=1, le=512)
     """LoRA rank; vLLM serves it with `--max-lora-rank` at least as high, which is 16 by default"""
     alpha: int = Field(default=32, ge=1)

@@ -5,7 +5,7 @@
     HOME/ghostbust.db      everything measured (ghostbust.store)
     HOME/adapters/         one folder for each adapter
     HOME/deployed.json     the pointer to the adapter that serves
-    HOME/bench/            a home of its own, of `ghostbust bench unlearners`
+    HOME/bench/            a home of its own, of the benches that train
     HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
     HOME/training.pt       what a round whose training was cut off goes on from

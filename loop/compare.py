@@ -13,34 +13,24 @@ command is not sampled, trained or scored again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
-import ghostbust
-from ghostbust.adapters import MANIFEST, read_adapter
+from ghostbust.adapters import read_adapter
 from ghostbust.config import Config, override
-from ghostbust.errors import GhostbustError, TrainingError
-from ghostbust.evaluation.contest import Contest, Cost, MethodRun, known_code
-from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
-from ghostbust.gates.likelihood import TaskScores
-from ghostbust.loop.eval_plan import Chosen, EvalPlan, load_local, weights_of
-from ghostbust.loop.evaluate import evaluate_behaviour
+from ghostbust.errors import TrainingError
+from ghostbust.evaluation.contest import Contest, Cost, MethodRun
+from ghostbust.loop.benches import NO_NUMBERS, Measured, Trained, measure_adapters, train_once
+from ghostbust.loop.eval_plan import weights_of
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import draw, sampling_settings, training_settings
-from ghostbust.loop.round import RoundPlan, make_candidate
-from ghostbust.loop.scoring import are_numbers, score_known_code
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Candidate, SetSplit
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RoundState, RunKind, sets_id
+from ghostbust.store import RunKind
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.sets import select
-
-HELD_OUT_SEED = 0
-"""of the held-out answers, whatever seeds train: so every run stands beside the same base"""
-
-KEPT = "kept for comparison; a bench promotes nothing"
 
 
 @dataclass(frozen=True)
@@ -62,17 +52,6 @@ class ComparePlan:
     listener: Listener
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What training by one method with one seed came to."""
-
-    method: str
-    seed: int
-    candidate: Candidate | None
-    """None where it failed"""
-    failure: str = ""
-
-
 def compare_methods(plan: ComparePlan) -> Contest:
     """Train by each method with each seed, and set all that came of it beside the base.
 
@@ -84,15 +63,8 @@ def compare_methods(plan: ComparePlan) -> Contest:
     trained = list(_train(plan))
     made = [one.candidate for one in trained if one.candidate is not None]
     adapters = [(candidate.name, candidate.path) for candidate in made]
-    models = [None, *adapters] if adapters else []
-    scores = score_known_code(plan.session, models, plan.listener)
-    sound = [adapter for adapter in adapters if are_numbers(scores[adapter[0]])]
-    found = _evaluate(plan, sound)
-    runs = [_run(one, scores, found) for one in trained]
-    yardstick = None
-    if found is not None:
-        yardstick = found.of(found.temperatures[0]).get(AGAIN)
-    return Contest(tuple(runs), yardstick)
+    measured = measure_adapters(plan.session, plan.holdout, adapters, plan.listener)
+    return Contest(tuple(_run(one, measured) for one in trained), measured.yardstick)
 
 
 def _train(plan: ComparePlan) -> Iterator[Trained]:
@@ -112,7 +84,7 @@ def _train(plan: ComparePlan) -> Iterator[Trained]:
             training = _settings(plan.session.config, method, seed)
             if plan.equal_steps:
                 training = _more_steps(training, sets)
-            yield _train_one(plan, base, sets, training)
+            yield train_once(plan.session, sets, training, plan.listener)
 
 
 def _sweep(plan: ComparePlan, base: LocalSampler, seed: int) -> Watched:
@@ -160,92 +132,21 @@ def _more_steps(training: TrainSettings, sets: SetSplit) -> TrainSettings:
     return replace(training, answers_per_step=max(1, fewer))
 
 
-def _train_one(
-    plan: ComparePlan, base: LocalSampler, sets: SetSplit, training: TrainSettings
-) -> Trained:
-    """The adapter, from the home if it was trained before; else trained, as a round of the home.
-
-    Whatever ends the training marks its round failed; an error of it isn't raised.
-    """
-    session, rounds = plan.session, plan.session.store.rounds
-    method, seed = training.method, training.seed
-    sampling = sampling_settings(session.config, seed)
-    settings = _provenance(session, asdict(training) | {"sampling": asdict(sampling)})
-    if (before := _trained_before(session, method, seed, settings, sets)) is not None:
-        return Trained(method, seed, before)
-    round_id = rounds.start(model=base.model, method=method, seed=seed, settings=settings)
-    try:
-        rounds.add_sets(round_id, sets)
-        round_plan = RoundPlan(session, sampling, training, (), plan.listener)
-        candidate = make_candidate(round_plan, round_id, base, sets)
-        rounds.add_candidate(round_id, candidate)
-        rounds.set_state(round_id, RoundState.REJECTED, KEPT)
-    except (TrainingError, RuntimeError) as exc:  # torch's own errors too, such as out of memory
-        reason = _first_line(exc)
-        rounds.set_state(round_id, RoundState.FAILED, reason)
-        return Trained(method, seed, None, reason)
-    except BaseException as exc:
-        reason = str(exc) if isinstance(exc, GhostbustError) else type(exc).__name__
-        rounds.set_state(round_id, RoundState.FAILED, reason)
-        raise
-    return Trained(method, seed, candidate)
-
-
-def _provenance(session: Session, settings: dict[str, object]) -> dict[str, object]:
-    """The settings of a run with all that its weights depend on but method, seed and sets."""
-    judge = session.judge
-    return settings | {
-        "base": weights_of(session.config),
-        "registry": {"mode": str(judge.mode), "snapshots": dict(judge.dates)},
-    }
-
-
-def _trained_before(
-    session: Session, method: str, seed: int, settings: dict[str, object], sets: SetSplit
-) -> Candidate | None:
-    """The complete adapter of an earlier run of the same; None without one.
-
-    Runs that failed are tried again.
-    """
-    wanted = (session.config.model.name, method, seed, settings, sets_id(sets))
-    for one in session.store.rounds.recent(limit=-1):
-        key = (one.model, one.method, one.seed, one.settings, one.sets_id)
-        if one.adapter is None or key != wanted or one.version != ghostbust.__version__:
-            continue
-        row = session.store.rounds.adapter(one.adapter)
-        if row is not None and (row.candidate.path / MANIFEST).is_file():
-            return row.candidate
-    return None
-
-
-def _evaluate(plan: ComparePlan, adapters: Sequence[Chosen]) -> Behaviour | None:
-    """The adapters and the base on the held-out tasks; None without an adapter."""
-    if not adapters:
-        return None
-    temperature = plan.session.config.sampling.temperature
-    return evaluate_behaviour(
-        EvalPlan(
-            plan.session, plan.holdout, adapters, (temperature,), HELD_OUT_SEED, plan.listener
-        ),
-        load_local,
-    )
-
-
-def _run(one: Trained, scores: dict[str, TaskScores], found: Behaviour | None) -> MethodRun:
+def _run(one: Trained, measured: Measured) -> MethodRun:
     """A run's figures, or why there are none."""
     bare = MethodRun(one.method, one.seed, None, one.failure, None, None, (), None)
     if one.candidate is None:
         return bare
     name = one.candidate.name
     bare = replace(bare, adapter=name, cost=_cost(one.candidate))
-    if found is None or not are_numbers(scores[name]):
-        return replace(bare, failure="the adapter's predictions aren't numbers")
-    (temperature,) = found.temperatures
+    figures = measured.whole(name)
+    if figures is None:
+        return replace(bare, failure=NO_NUMBERS)
     return replace(
         bare,
-        figures=found.of(temperature)[name],
-        objections=found.objections(name, temperature),
-        known_code=known_code(scores[BASE], scores[name], seed=HELD_OUT_SEED),
+        figures=figures,
+        objections=measured.objections(name),
+        known_code=measured.known_code(name),
     )
 
 
@@ -261,8 +162,3 @@ def _cost(candidate: Candidate) -> Cost:
         looks=len(facts["looks"]),
         train_s=candidate.train_s,
     )
-
-
-def _first_line(exc: Exception) -> str:
-    """What an error says, without the rest of its advice."""
-    return next(iter(str(exc).strip().splitlines()), type(exc).__name__)

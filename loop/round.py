@@ -16,6 +16,7 @@ from ghostbust.loop.gating import run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import (
     benchmark_tasks,
+    deployed_adapter,
     draw,
     make_tasks,
     sampling_settings,
@@ -40,6 +41,7 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind
 from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.former import Former, check_former
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.unlearn import unlearn
@@ -60,6 +62,8 @@ class RoundPlan:
     """learn from the answers of this run only; None: from all answers of the model"""
     processes: Processes | None = None
     """that train along; None: this one is alone"""
+    former: Former | None = None
+    """the adapter that training begins with; None: with nothing"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,12 @@ def run_round(
         model=base.model,
         method=plan.training.method,
         seed=plan.training.seed,
-        settings=asdict(plan.training),
+        settings=asdict(plan.training) | {"start": start_name(plan)},
     )
     try:
         sets = select_sets(plan, base, holdout)
         rounds.add_sets(round_id, sets)
-        candidate = make_candidate(plan, round_id, base, sets)
+        candidate = make_candidate(plan, round_id, base.model, sets)
         rounds.add_candidate(round_id, candidate)
         report, after = judge_candidate(plan, candidate, base, before, holdout)
         rounds.add_gate_report(round_id, report)
@@ -115,11 +119,12 @@ def next_round(
     """The base on held-out prompts, then a round on everything that is logged.
 
     Raises UsageError at once for a method that there isn't, and TrainingError where nothing is
-    logged that a round could learn from.
+    logged that a round could learn from, or where it can't go on from the deployed adapter.
     """
     config, model = session.config, session.config.model
     training = training_settings(config, seed)
-    if not any(answer.invented for answer in train_answers(session, model.name)):
+    former = round_start(session, training)
+    if not any(answer.invented for answer in train_answers(session, model.name, former=former)):
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     listener.begin(f"load {model.name}")
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
@@ -130,26 +135,53 @@ def next_round(
     listener.begin(f"ask {len(tasks)} held-out tasks")
     watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)
     before = watcher.tasks(tasks, RunKind.GATE)
-    plan = RoundPlan(session, sampling, training, benchmark, listener, processes=processes)
+    plan = RoundPlan(
+        session, sampling, training, benchmark, listener, processes=processes, former=former
+    )
     return before, run_round(plan, base, before, prompts_of(before.answers))
 
 
-def train_answers(session: Session, model: str, run_id: int | None = None) -> Iterator[Answer]:
+def round_start(session: Session, training: TrainSettings) -> Former | None:
+    """The deployed adapter, if the settings let rounds go on from it; None where the base serves.
+
+    Raises TrainingError or ModelError where none can.
+    """
+    deployed = deployed_adapter(session.home)
+    if session.config.training.start == "base" or deployed is None:
+        return None
+    former = Former(deployed[1])
+    check_former(former, training, session.config.model.name)
+    return former
+
+
+def start_name(plan: RoundPlan) -> str | None:
+    """The adapter that training begins with."""
+    return None if plan.former is None else plan.former.folder.name
+
+
+def train_answers(
+    session: Session, model: str, run_id: int | None = None, *, former: Former | None = None
+) -> Iterator[Answer]:
     """The model's logged answers, of one run or of all, to prompts of train-side families.
 
-    Every held-out family stays out, not only those that this round measures with: the next
-    round may draw others.
+    Where training begins with a former adapter, those of that one and of the base: what adapters
+    before it invented, it may have unlearnt. Every held-out family stays out, not only those that
+    this round measures with: the next round may draw others.
     """
     share = session.config.prompts.holdout_share
-    for answer in session.store.answers.read(run_id=run_id, model=model):
+    adapters = None if former is None else (None, former.folder.name)
+    for answer in session.store.answers.read(run_id=run_id, model=model, adapters=adapters):
         if side_of(answer.sample.prompt.family, share) is Side.TRAIN:
             yield answer
 
 
 def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) -> SetSplit:
-    """The model's own train-side answers in the store: what it invents, what it gets right."""
+    """The model's own train-side answers in the store: what it invents, what it gets right.
+
+    Those of the adapter that training begins with come first.
+    """
     plan.listener.begin("select what to unlearn and what to keep")
-    answers = train_answers(plan.session, base.model, run_id=plan.train_run)
+    answers = train_answers(plan.session, base.model, run_id=plan.train_run, former=plan.former)
     training = plan.session.config.training
     return select(
         answers,
@@ -157,10 +189,11 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
         most=training.max_answers,
         probes=training.probes,
         seed=plan.training.seed,
+        first=start_name(plan),
     )
 
 
-def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: SetSplit) -> Candidate:
+def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -> Candidate:
     """A trained adapter in a complete folder."""
     sampling = replace(plan.sampling, seed=plan.training.seed)
     probe = Probe(sets.probe, sets.base, plan.session.judge, sampling, plan.listener)
@@ -168,7 +201,7 @@ def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: Set
     return unlearn(
         sets,
         plan.training,
-        model=base.model,
+        model=model,
         round_id=round_id,
         adapters=plan.session.home.adapters,
         cache_dir=plan.session.cache_dir,
@@ -177,6 +210,7 @@ def make_candidate(plan: RoundPlan, round_id: int, base: LocalSampler, sets: Set
         probe=probe if probe.usable else None,
         checkpoint=plan.session.home.training,
         processes=plan.processes,
+        former=plan.former,
     )
 
 

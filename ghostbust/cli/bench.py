@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.bench_audit import audit
+from ghostbust.cli.bench_continual import continual
 from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
@@ -30,6 +31,7 @@ def _group(context: typer.Context) -> None:
 bench.command()(audit)
 bench.command()(truth)
 bench.command()(unlearners)
+bench.command()(continual)
 bench.command()(engine)
 
 

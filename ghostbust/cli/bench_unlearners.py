@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ghostbust.cli.bench_tasks import (
+    EcosystemOption,
+    HoldoutShareOption,
+    HoldoutTasksOption,
+    KeepPromptsOption,
+    PromptsOption,
+    SamplesOption,
+    local,
+    sides,
+)
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.eval import draw_sections
 from ghostbust.cli.eval_tables import shown_tables
 from ghostbust.cli.options import (
-    AskedEcosystem,
     ConfigOption,
     HomeOption,
     JsonOption,
@@ -25,10 +34,8 @@ from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
 
 if TYPE_CHECKING:
-    from ghostbust.config import Config
     from ghostbust.evaluation.report import Section
     from ghostbust.loop.compare import ComparePlan
-    from ghostbust.prompts import Task
 
 
 def unlearners(
@@ -48,41 +55,16 @@ def unlearners(
         typer.Option("--seed", min=0, help="Train with this seed; may be repeated."),
     ] = None,
     model: ModelOption = None,
-    prompts: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--prompts",
-            help="Tasks of your own: JSON lines or text, one a line. May be repeated. "
-            "Without it the shipped tasks are asked.",
-        ),
-    ] = None,
-    keep_prompts: Annotated[
-        bool,
-        typer.Option("--keep-prompts", help="Store the texts of --prompts; else hashes only."),
-    ] = False,
-    ecosystem: Annotated[
-        AskedEcosystem,
-        typer.Option("--ecosystem", help="Of tasks that don't say their language."),
-    ] = "pypi",
-    holdout_share: Annotated[
-        float | None,
-        typer.Option(
-            "--holdout-share",
-            show_default="the settings' prompts.holdout_share",
-            help="Share of the tasks, by family, that measure and never train.",
-        ),
-    ] = None,
+    prompts: PromptsOption = None,
+    keep_prompts: KeepPromptsOption = False,
+    ecosystem: EcosystemOption = "pypi",
+    holdout_share: HoldoutShareOption = None,
     train_tasks: Annotated[
         int | None,
         typer.Option("--train-tasks", min=1, help="Training tasks, drawn by each seed; else all."),
     ] = None,
-    holdout_tasks: Annotated[
-        int | None,
-        typer.Option("--holdout-tasks", min=1, help="Held-out tasks that measure; else all."),
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
-    ] = None,
+    holdout_tasks: HoldoutTasksOption = None,
+    samples: SamplesOption = None,
     equal_steps: Annotated[
         bool,
         typer.Option(
@@ -128,12 +110,12 @@ def unlearners(
         sampling__samples_per_prompt=samples,
         registry__mode=registry,
     )
-    train, holdout = _sides(settings, ecosystem, holdout_tasks)
+    train, holdout = sides(settings, ecosystem, holdout_tasks)
     started = time.monotonic()
     with (
         on_interrupt("what was sampled and trained is kept; the same command goes on from there"),
         Stages(output) as stages,
-        open_session(place.open_bench(), _local(settings), purpose="bench") as session,
+        open_session(place.open_bench(), local(settings), purpose="bench") as session,
     ):
         plan = ComparePlan(
             session,
@@ -149,31 +131,6 @@ def unlearners(
     section = Section("unlearners", contest_tables(found), lambda: draw_contest(found))
     plots = [] if plot is None else draw_sections([section], plot)
     _report(output, plan, section, plots, time.monotonic() - started)
-
-
-def _sides(
-    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None
-) -> tuple[list[Task], list[Task]]:
-    """The training tasks, and so many held-out ones as `ghostbust eval --limit` takes."""
-    from ghostbust.errors import UsageError
-    from ghostbust.loop.compare import HELD_OUT_SEED
-    from ghostbust.loop.parts import draw, make_tasks
-    from ghostbust.prompts import split
-    from ghostbust.records import Ecosystem
-
-    train, holdout = split(
-        make_tasks(settings, Ecosystem(ecosystem)), settings.prompts.holdout_share
-    )
-    for tasks, side in ((train, "for training"), (holdout, "held out")):
-        if not tasks:
-            raise UsageError(f"none of the tasks is {side}; give more, or another --holdout-share")
-    return train, draw(holdout, holdout_tasks or len(holdout), HELD_OUT_SEED)
-
-
-def _local(settings: Config) -> Config:
-    """The settings without a model server: what trains here is sampled here."""
-    here = settings.model.model_copy(update={"endpoint": None})
-    return settings.model_copy(update={"model": here})
 
 
 def _report(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MOST_DECIMALS = 6
 KEYS = (
     "model", "temperature", "context", "variant", "benchmark", "tokens", "gate", "method", "seed",
+    "way", "round",
 )  # fmt: skip
 """columns that say what a row's figures are of"""
 GAP = 2

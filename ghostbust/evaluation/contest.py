@@ -137,7 +137,7 @@ def contest_tables(found: Contest) -> tuple[Table, ...]:
     by_method = found.by_method().values()
     summary = [row for runs in by_method for row in _summary(runs)]
     if found.yardstick is not None:
-        summary.append({"method": AGAIN, "seed": ""} | _behaved(found.yardstick))
+        summary.append({"method": AGAIN, "seed": ""} | behaved(found.yardstick))
     runs = [(_key(run), run) for runs in by_method for run in runs]
     more = [key | _more(run, run.figures) for key, run in runs if run.figures is not None]
     costs = [key | _cost(run.adapter, run.cost) for key, run in runs if run.cost is not None]
@@ -186,14 +186,14 @@ def _summary(runs: Sequence[MethodRun]) -> Iterator[Row]:
 def _run(run: MethodRun) -> Row:
     if run.figures is None:
         return {"failed": run.failure}
-    return _behaved(run.figures) | {
-        "likelihood %": run.known_code and _times(run.known_code.share, 100),
+    return behaved(run.figures) | {
+        "likelihood %": run.known_code and times(run.known_code.share, 100),
         "objections": len(run.objections),
         "seconds": run.cost and run.cost.train_s,
     }
 
 
-def _behaved(one: Figures) -> Row:
+def behaved(one: Figures) -> Row:
     """The columns of the summary that an evaluation of behaviour fills."""
     change = one.change
     return {
@@ -239,5 +239,5 @@ def _spread(rows: Sequence[Row], column: str) -> Spread | None:
     return Spread(math.fsum(numbers) / len(numbers), min(numbers), max(numbers))
 
 
-def _times(one: Estimate, factor: float) -> Estimate:
+def times(one: Estimate, factor: float) -> Estimate:
     return Estimate(one.value * factor, one.low * factor, one.high * factor)

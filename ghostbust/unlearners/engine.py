@@ -19,6 +19,7 @@ from ghostbust.models.load import LoadedModel, peft_warnings_silenced
 from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
 from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
 from ghostbust.unlearners.chunks import backward
+from ghostbust.unlearners.former import Former, lay_beneath, take_over
 from ghostbust.unlearners.lora import compute_in_place
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, with_end_apart
 from ghostbust.unlearners.methods import DEFAULT, method_named
@@ -68,8 +69,14 @@ class TrainResult:
     train_s: float
 
 
-def add_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:
-    """The model with a fresh LoRA adapter that changes nothing yet; seeded."""
+def add_adapter(
+    loaded: LoadedModel, settings: TrainSettings, former: Former | None = None
+) -> PeftModel:
+    """The model with a fresh LoRA adapter that changes nothing yet; seeded.
+
+    With a ``former`` adapter, the model has what that one does: by the weights that train, or
+    by fixed ones beneath them. Raises TrainingError where it doesn't fit.
+    """
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(settings.seed)
@@ -85,6 +92,8 @@ def add_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:
     )
     with peft_warnings_silenced():
         model = get_peft_model(loaded.model, config)
+    if former is not None:
+        (lay_beneath if former.fixed else take_over)(model, former.folder)
     compute_in_place(model)
     if settings.checkpointing:
         _checkpoint(loaded)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ghostbust.unlearners.checkpoint import Snapshot
     from ghostbust.unlearners.engine import TrainSettings
+    from ghostbust.unlearners.former import Former
     from ghostbust.unlearners.masks import Example
 
 PATIENCE = timedelta(days=7)
@@ -44,6 +45,8 @@ class Begin:
     model: str
     cache_dir: Path
     settings: TrainSettings
+    beneath: Former | None = None
+    """an adapter that stays as it is, in a folder that this process can read"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +172,10 @@ def follow(processes: Processes) -> None:
     trainer: Trainer | None = None
     while (order := processes.hear()) is not None:
         match order:
-            case Begin(model, cache_dir, settings):
+            case Begin(model, cache_dir, settings, beneath):
                 # rank 0 may have had another device chosen; here it is the one of this rank
                 loaded = load_model(model, cache_dir, device="cpu" if processes.sharded else None)
-                adapted = add_adapter(loaded, settings)
+                adapted = add_adapter(loaded, settings, beneath)
                 if processes.sharded:
                     processes.shard(adapted)
                 trainer = Trainer(adapted, settings, processes=processes)

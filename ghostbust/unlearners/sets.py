@@ -33,6 +33,7 @@ def select(
     most: int,
     probes: int,
     seed: int,
+    first: str | None = None,
 ) -> SetSplit:
     """At most ``most`` answers of the train side, up to half of them with inventions.
 
@@ -41,6 +42,8 @@ def select(
 
     Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
     answered: what training leaves over are the prompts on which the model invents least.
+
+    ``first``: an adapter whose answers come before others', of both kinds; None prefers none.
 
     The choice is seeded and doesn't depend on the order of ``answers``.
 
@@ -55,15 +58,20 @@ def select(
     base = {a.sample.id: a for a in train_side if a.sample.adapter is None}
     probe = _probe((a.sample.prompt for a in base.values()), most=probes, seed=seed)
     apart = {prompt.family for prompt in probe}
+
+    def later(answer: Answer) -> bool:
+        return first is not None and answer.sample.adapter != first
+
     usable: dict[tuple[str, str], Answer] = {}
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
         short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
         if text.strip() and short and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
-            usable[prompt.id, text] = min(twin, answer, key=lambda a: a.sample.id)
+            usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]
     random.Random(seed).shuffle(shuffled)  # noqa: S311
+    shuffled.sort(key=later)
     forget = [answer for answer in shuffled if answer.invented]
     naming = [answer for answer in shuffled if answer.real and not answer.invented]
     silent = [answer for answer in shuffled if not answer.real and not answer.invented]

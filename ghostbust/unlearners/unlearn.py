@@ -9,7 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ghostbust.adapters import check_servable, name_key, write_adapter, write_forgotten
+from ghostbust.adapters import (
+    check_servable,
+    name_key,
+    read_forgotten,
+    write_adapter,
+    write_forgotten,
+)
+from ghostbust.errors import TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.unlearners.checkpoint import Checkpoint
@@ -20,6 +27,7 @@ from ghostbust.unlearners.engine import (
     add_adapter,
     count_steps,
 )
+from ghostbust.unlearners.former import Former, check_former
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Begin, Processes
@@ -45,8 +53,12 @@ def unlearn(
     probe: Callable[[LoadedModel], Probed] | None = None,
     checkpoint: Path | None = None,
     processes: Processes | None = None,
+    former: Former | None = None,
 ) -> Candidate:
-    """Train a fresh adapter on the base and write it to a new folder under ``adapters``.
+    """Train an adapter of the base and write it to a new folder under ``adapters``.
+
+    A fresh one, unless its training begins with a ``former`` one. Either way the base is what the
+    losses compare with.
 
     ``probe`` says what the model under training names; without it, nothing keeps the volume where
     it was. ``checkpoint`` is the file that an interrupted training leaves, and from which the same
@@ -59,14 +71,10 @@ def unlearn(
     sharded = processes is not None and processes.sharded
     if sharded:
         device, probe = "cpu", None  # it is shared out from there; and rank 0 alone can't ask it
-    if processes is not None:
-        processes.order(Begin(model, cache_dir, settings))
-    loaded = load_model(model, cache_dir, device=device)
-    adapted = add_adapter(loaded, settings)  # in place: from here on ``loaded`` answers with it
-    if processes is not None and sharded:
-        processes.shard(adapted)
+    begins_with = () if former is None else _id_of(former, settings, model)
+    loaded, adapted = _load(model, cache_dir, device, settings, processes, former)
     answers = sets.forget + sets.retain
-    made_of = content_id(model, _data_id(answers), repr(settings))
+    made_of = content_id(model, _data_id(answers), repr(settings), *begins_with)
     kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
     trainer = Trainer(adapted, settings, on_step, kept, processes)
     tally = _Tally()
@@ -89,8 +97,9 @@ def unlearn(
     write_adapter(
         adapters / name,
         model=model,
-        facts=_facts(round_id, settings, sets, result, looks, settings.epochs * tally.tokens),
-        save=partial(_save, adapted, sets),
+        facts=_built_on(former)
+        | _facts(round_id, settings, sets, result, looks, settings.epochs * tally.tokens),
+        save=partial(_save, adapted, sets, former),
     )
     if kept is not None:
         kept.clear()
@@ -104,6 +113,31 @@ def unlearn(
         final_loss=result.losses[-1],
         train_s=result.train_s,
     )
+
+
+def _load(
+    model: str,
+    cache_dir: Path,
+    device: str | None,
+    settings: TrainSettings,
+    processes: Processes | None,
+    former: Former | None,
+) -> tuple[LoadedModel, PeftModel]:
+    """The model to answer with and the one to train, which are one; in the other processes too.
+
+    Raises TrainingError where an adapter would have to lie beneath in a model that is shared out.
+    """
+    beneath = former if former is not None and former.fixed else None
+    if processes is not None:
+        if beneath is not None and processes.sharded:
+            raise TrainingError("nothing is trained on top of an adapter in a model shared out")
+        # Weights that train go to the others with each stretch; what stays, they read themselves.
+        processes.order(Begin(model, cache_dir, settings, beneath))
+    loaded = load_model(model, cache_dir, device=device)
+    adapted = add_adapter(loaded, settings, former)  # in place: ``loaded`` answers with it now
+    if processes is not None and processes.sharded:
+        processes.shard(adapted)
+    return loaded, adapted
 
 
 @dataclass
@@ -169,19 +203,34 @@ def _part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
     return main, rest
 
 
-def _save(adapted: PeftModel, sets: SetSplit, folder: Path) -> None:
-    """The weights, and which names are forgotten: an evaluation tells seen names from new ones."""
-    adapted.save_pretrained(str(folder))
-    write_forgotten(
-        folder,
-        (
+def _save(adapted: PeftModel, sets: SetSplit, former: Former | None, folder: Path) -> None:
+    """The weights, and which names are forgotten: an evaluation tells seen names from new ones.
+
+    Those of a former adapter are among them; where it doesn't say them, nothing is noted.
+    """
+    adapted.save_pretrained(str(folder), selected_adapters=["default"])
+    before = frozenset() if former is None else read_forgotten(former.folder)
+    if before is not None:
+        now = (
             name_key(judged.lookup.ecosystem, judged.lookup.name)
             for answer in sets.forget
             for judged in answer.judged
             if judged.lookup.invented
-        ),
-    )
+        )
+        write_forgotten(folder, before.union(now))
     check_servable(folder)
+
+
+def _id_of(former: Former, settings: TrainSettings, model: str) -> tuple[str, str]:
+    """What tells a training that begins with it from others."""
+    return check_former(former, settings, model), "fixed" if former.fixed else "trained on"
+
+
+def _built_on(former: Former | None) -> dict[str, object]:
+    """The adapter that the training went on from, and the one it left as it was beneath."""
+    name = None if former is None else former.folder.name
+    fixed = former is not None and former.fixed
+    return {"start": None if fixed else name, "beneath": name if fixed else None}
 
 
 def _data_id(answers: Sequence[Answer]) -> str:

@@ -15,7 +15,8 @@ from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.contest import Contest, Cost
 from ghostbust.home import Home
-from ghostbust.loop.compare import KEPT, ComparePlan, compare_methods
+from ghostbust.loop.benches import KEPT
+from ghostbust.loop.compare import ComparePlan, compare_methods
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.scoring import kept_scores
 from ghostbust.loop.session import open_session

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.adapters import read_adapter
+from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
 from ghostbust.errors import TrainingError
 from ghostbust.gates import CodingTask
@@ -22,6 +22,7 @@ from ghostbust.loop.round import (
     RoundOutcome,
     RoundPlan,
     next_round,
+    round_start,
     run_round,
     select_sets,
     settle_round,
@@ -30,12 +31,13 @@ from ghostbust.loop.round import (
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, prompts_of, side_of, split
-from ghostbust.publishers.directory import published
+from ghostbust.publishers.directory import publish, published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Side
 from ghostbust.reserved import suite_family
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, Store
+from ghostbust.unlearners.former import Former
 
 SAMPLING = SamplingSettings(max_new_tokens=8, seed=1)
 BENCHMARK = (
@@ -283,6 +285,54 @@ def test_one_gate_that_does_not_pass_is_enough(
     round_ = session.store.rounds.get(round_id)
     assert (round_.state, round_.reason) == (RoundState.REJECTED, f"gate-1 {other}")
     assert published(session.home.deployed) is None
+
+
+@pytest.fixture
+def deployed(session: Session, sampler: LocalSampler, swept: Watched, before: Watched) -> Path:
+    """What a round from the base made, serving though no gate let it through."""
+    candidate = go(plan_of(session), sampler, before).candidate
+    publish(session.home.deployed, candidate.path)
+    return candidate.path
+
+
+def test_a_round_can_go_on_from_what_serves(
+    session: Session, sampler: LocalSampler, tasks: list[Task], before: Watched, deployed: Path
+) -> None:
+    training = training_settings(session.config, 5)
+    assert round_start(session, training) is None, "each round begins with the base by default"
+    session = replace(session, config=override(session.config, training__start="deployed"))
+    former = round_start(session, training)
+    assert former == Former(deployed)
+    serving = LocalSampler.load(
+        sampler.model, session.cache_dir, adapter=deployed.name, adapter_path=deployed
+    )
+    for one in (serving, LocalSampler(serving.loaded, "round-0000-zz")):
+        Watcher(session.store, one, session.judge, SAMPLING).tasks(tasks, RunKind.WATCH)
+    plan = replace(plan_of(session), former=former)
+    sets = select_sets(plan, sampler, [])
+    learnt = [answer.sample.adapter for answer in (*sets.forget, *sets.retain)]
+    assert set(learnt) <= {None, deployed.name}
+    assert learnt.count(deployed.name) > learnt.count(None)
+    assert {answer.sample.adapter for answer in sets.base} == {None}
+    outcome = go(plan, sampler, before)
+    facts = read_adapter(outcome.candidate.path).facts
+    assert (facts["round"], facts["start"]) == (outcome.round_id, deployed.name)
+    assert session.store.rounds.get(outcome.round_id).settings["start"] == deployed.name
+    of_former = read_forgotten(deployed)
+    of_candidate = read_forgotten(outcome.candidate.path)
+    assert of_former is not None
+    assert of_candidate is not None
+    assert of_former <= of_candidate
+
+
+def test_a_start_of_another_shape_is_told_before_anything_is_asked(
+    session: Session, deployed: Path
+) -> None:
+    asked = len(session.store.runs.recent())
+    config = override(session.config, training__start="deployed", training__rank=4)
+    with pytest.raises(TrainingError, match=r"has rank 2: set \[training\] to the same"):
+        next_round(replace(session, config=config), 10, 0, Silence())
+    assert len(session.store.runs.recent()) == asked
 
 
 def test_a_round_without_answers_fails_with_the_reason(

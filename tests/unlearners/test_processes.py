@@ -18,6 +18,7 @@ from ghostbust.adapters import read_adapter
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.processes import Processes, follow, together
 from ghostbust.unlearners.trim import Probed
@@ -41,6 +42,7 @@ def make(
     processes: Processes | None = None,
     *,
     probed: bool = True,
+    former: Former | None = None,
 ) -> Candidate:
     """An adapter; what the model names while it trains is made up."""
     volumes = iter((1.5, 1.0, 1.0, 1.0))
@@ -50,17 +52,17 @@ def make(
 
     return unlearn(
         sets, settings, model=str(model), round_id=1, adapters=folder, cache_dir=folder,
-        probe=probe if probed else None, processes=processes,
+        probe=probe if probed else None, processes=processes, former=former,
     )  # fmt: skip
 
 
 def main(told: Path) -> None:
     """What each of the launched processes does."""
-    sets, settings, folder, model = pickle.loads(told.read_bytes())
+    sets, settings, folder, model, former = pickle.loads(told.read_bytes())
     with together() as processes:
         assert processes is not None
         if processes.main:
-            make(sets, settings, folder, model, processes)
+            make(sets, settings, folder, model, processes, former=former)
         else:
             follow(processes)
             (folder / "followed").touch()
@@ -76,9 +78,14 @@ def test_two_processes_train_to_the_weights_of_one(
         SetSplit(tuple(forget), tuple(retain), ()),
         replace(SETTINGS, checkpointing=sharded),
     )
-    alone = make(sets, settings, tmp_path / "alone", tiny_model_dir, probed=not sharded)
+    first = make(sets, settings, tmp_path / "first", tiny_model_dir, probed=False)
+    # The others are told the weights that train on; what lies beneath them they read.
+    former = Former(first.path, fixed=not sharded)
+    alone = make(
+        sets, settings, tmp_path / "alone", tiny_model_dir, probed=not sharded, former=former
+    )
     told = tmp_path / "told"
-    told.write_bytes(pickle.dumps((sets, settings, tmp_path / "both", tiny_model_dir)))
+    told.write_bytes(pickle.dumps((sets, settings, tmp_path / "both", tiny_model_dir, former)))
     environment = os.environ | {"ACCELERATE_USE_FSDP": str(sharded).lower()}
     done = subprocess.run(
         [*LAUNCH, str(told)], capture_output=True, text=True, timeout=300, env=environment

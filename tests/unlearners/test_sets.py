@@ -177,3 +177,19 @@ def test_suspects_are_unlearnt_and_unknown_names_are_not(make_answer: MakeAnswer
     mist = make_answer("- mist\n- numpy", family="b")
     sets = select([squat, mist], [], most=9, probes=0, seed=0)
     assert (sets.forget, sets.retain) == ((squat,), (mist,))
+
+
+def test_the_answers_of_one_adapter_can_come_first(answers: list[Answer]) -> None:
+    def of(answer: Answer, adapter: str) -> Answer:
+        return replace(answer, sample=replace(answer.sample, adapter=adapter))
+
+    some = [of(answer, "round-0001-aa") for answer in answers[:15]]
+    sets = select([*answers, *some], [], most=20, probes=0, seed=1, first="round-0001-aa")
+    chosen = [*sets.forget, *sets.retain]
+    assert (len(sets.forget), len(sets.retain)) == (10, 10)
+    mine = [answer for answer in chosen if answer.sample.adapter]
+    assert {answer.sample.id for answer in mine} == {answer.sample.id for answer in some}
+    assert sum(bool(answer.invented) for answer in mine) == 5
+    assert len({(a.sample.prompt.id, a.sample.text) for a in chosen}) == 20, "no text comes twice"
+    assert all(answer.sample.adapter is None for answer in sets.base), "base means base"
+    assert len(sets.base) == len(answers)

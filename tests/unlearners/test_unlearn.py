@@ -12,6 +12,7 @@ import torch
 
 from ghostbust.adapters import (
     FORGOTTEN,
+    MANIFEST,
     check_servable,
     name_key,
     read_adapter,
@@ -19,8 +20,9 @@ from ghostbust.adapters import (
 )
 from ghostbust.errors import HomeError, ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.records import Answer, Candidate, SetSplit
+from ghostbust.records import Answer, Candidate, Ecosystem, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.masks import encode_answer, encode_repaired
 from ghostbust.unlearners.methods import DEFAULT
 from ghostbust.unlearners.methods.interface import Weights
@@ -204,6 +206,42 @@ def test_an_interrupted_training_goes_on(
     assert steps == [21, 22, 23, 24, 25, 26, 27]
     expected = made(sets, tiny_model_dir, tmp_path / "c", replace(SETTINGS, epochs=9))
     assert read_adapter(candidate.path).files == read_adapter(expected.path).files
+
+
+def test_a_training_that_goes_on_from_another_adapter(
+    sets: SetSplit, make_answer: MakeAnswer, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    first = made(sets, tiny_model_dir, tmp_path, SETTINGS)
+    assert read_adapter(first.path).facts["start"] is None
+    others = replace(sets, forget=(make_answer("- rich\n- ghost-late", family="9"),))
+    names = set()
+    for former in (None, Former(first.path), Former(first.path, fixed=True)):
+        second = unlearn(
+            others, SETTINGS, model=str(tiny_model_dir), round_id=8, adapters=tmp_path,
+            cache_dir=tmp_path, device="cpu", former=former,
+        )  # fmt: skip
+        names.add(second.name)
+        facts = read_adapter(second.path).facts
+        built_on = None if former is None else first.name
+        fixed = former is not None and former.fixed
+        expected = (None, built_on) if fixed else (built_on, None)
+        assert (facts["start"], facts["beneath"]) == expected
+        check_servable(second.path, most_rank=4)
+        forgotten, before = read_forgotten(second.path), read_forgotten(first.path)
+        assert forgotten is not None
+        assert before is not None
+        late = name_key(Ecosystem.PYPI, "ghost-late")
+        assert forgotten == {late} | (before if former else set())
+    assert len(names) == 3, "its name, and so the key of its checkpoint, tells what it began with"
+    (first.path / FORGOTTEN).unlink()
+    manifest = json.loads((first.path / MANIFEST).read_text("utf-8"))
+    del manifest["files"][FORGOTTEN]
+    (first.path / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    silent = unlearn(
+        others, SETTINGS, model=str(tiny_model_dir), round_id=9, adapters=tmp_path,
+        cache_dir=tmp_path, device="cpu", former=Former(first.path),
+    )  # fmt: skip
+    assert read_forgotten(silent.path) is None, "what the former one forgot isn't known"
 
 
 def test_what_fails_leaves_no_folder(sets: SetSplit, tiny_model_dir: Path, tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""``ghostbust bench continual``: several rounds in a row, by each way to go on from the last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ghostbust.cli.bench_tasks import (
+    EcosystemOption,
+    HoldoutShareOption,
+    HoldoutTasksOption,
+    KeepPromptsOption,
+    PromptsOption,
+    SamplesOption,
+    local,
+    sides,
+)
+from ghostbust.cli.edge import on_interrupt
+from ghostbust.cli.eval import draw_sections
+from ghostbust.cli.eval_tables import shown_tables
+from ghostbust.cli.options import (
+    ConfigOption,
+    HomeOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    RegistryModeOption,
+)
+from ghostbust.cli.output import Output
+from ghostbust.cli.progress import Stages
+from ghostbust.evaluation.ways import Way
+
+if TYPE_CHECKING:
+    from ghostbust.evaluation.report import Section
+    from ghostbust.loop.continual import ContinualPlan
+
+
+def continual(
+    way: Annotated[
+        list[Way] | None,
+        typer.Option(
+            "--way",
+            show_default="every one",
+            help="How a round builds on the last: refit a fresh adapter on all that was answered, "
+            "continue its training, stack a fresh one on it, or merge the two. May be repeated.",
+        ),
+    ] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each way.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    model: ModelOption = None,
+    prompts: PromptsOption = None,
+    keep_prompts: KeepPromptsOption = False,
+    ecosystem: EcosystemOption = "pypi",
+    holdout_share: HoldoutShareOption = None,
+    train_tasks: Annotated[
+        int | None,
+        typer.Option(
+            "--train-tasks",
+            min=1,
+            help="Training tasks in each round, no task twice; else all there are, dealt out.",
+        ),
+    ] = None,
+    holdout_tasks: HoldoutTasksOption = None,
+    samples: SamplesOption = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="DIR", help="Write rate and volume by round, as SVG."),
+    ] = None,
+    registry: RegistryModeOption = None,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train several rounds in a row by each way, and compare every round with the base.
+
+    In each round the model as it is answers fresh tasks, and learns. Works in HOME/bench, where
+    nothing is gated and nothing serves. Exits with 0 when it came to its end.
+    """
+    from ghostbust.config import load_config, override
+    from ghostbust.evaluation.continual import continual_tables, draw_continual
+    from ghostbust.evaluation.report import Section
+    from ghostbust.home import Home
+    from ghostbust.loop.continual import ContinualPlan, compare_ways
+    from ghostbust.loop.session import open_session
+
+    output = Output(as_json=as_json, quiet=quiet)
+    if plot is not None:
+        from ghostbust.evaluation.plots import need_matplotlib
+
+        need_matplotlib()
+    place = Home.open(home)
+    settings = override(
+        load_config(config, place),
+        model__name=model,
+        prompts__files=tuple(prompts) if prompts else None,
+        prompts__keep=keep_prompts or None,
+        prompts__holdout_share=holdout_share,
+        sampling__samples_per_prompt=samples,
+        registry__mode=registry,
+    )
+    train, holdout = sides(settings, ecosystem, holdout_tasks)
+    started = time.monotonic()
+    with (
+        on_interrupt("what was sampled and trained is kept; the same command goes on from there"),
+        Stages(output) as stages,
+        open_session(place.open_bench(), local(settings), purpose="bench") as session,
+    ):
+        plan = ContinualPlan(
+            session,
+            list(dict.fromkeys(way or Way)),
+            rounds,
+            train,
+            train_tasks or max(1, len(train) // rounds),
+            holdout,
+            seed,
+            stages,
+        )
+        found = compare_ways(plan)
+    section = Section("continual", continual_tables(found), lambda: draw_continual(found))
+    plots = [] if plot is None else draw_sections([section], plot)
+    _report(output, plan, section, plots, time.monotonic() - started)
+
+
+def _report(
+    output: Output, plan: ContinualPlan, found: Section, plots: Sequence[Path], wall_s: float
+) -> None:
+    for one in found.tables:
+        for shown in shown_tables(one, output.result.width):
+            output.result.print(shown)
+        for note in one.notes:
+            output.line(note, "dim")
+    session = plan.session
+    output.line(f"adapters: {session.home.adapters}")
+    for file in plots:
+        output.line(f"plot: {file}")
+    output.document(
+        {
+            "model": session.config.model.name,
+            "ways": list(plan.ways),
+            "rounds": plan.rounds,
+            "seed": plan.seed,
+            "registry": session.config.registry.mode,
+            "train_tasks": plan.train_tasks,
+            "holdout_tasks": len(plan.holdout),
+            "samples": session.config.sampling.samples_per_prompt,
+            "temperature": session.config.sampling.temperature,
+            "tables": list(found.tables),
+            "home": session.home.path,
+            "adapters": session.home.adapters,
+            "plots": list(plots),
+            "wall_s": round(wall_s, 1),
+        }
+    )

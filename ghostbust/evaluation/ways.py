@@ -1,0 +1,18 @@
+"""The names of the ways to go on from round to round; imports nothing, for the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Way(StrEnum):
+    """How a round builds on those before it."""
+
+    REFIT = "refit"
+    """a fresh adapter of the base, from a sample of all that was answered so far"""
+    CONTINUE = "continue"
+    """the last round's adapter trains further"""
+    STACK = "stack"
+    """a fresh adapter, trained on top of the former ones; their sum serves, of a rank that grows"""
+    MERGE = "merge"
+    """the same, the sum brought down to the rank of one"""
