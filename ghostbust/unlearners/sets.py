@@ -72,14 +72,7 @@ def select(
     shuffled = [usable[key] for key in sorted(usable)]
     random.Random(seed).shuffle(shuffled)  # noqa: S311
     shuffled.sort(key=later)
-    forget = [answer for answer in shuffled if answer.invented]
-    naming = [answer for answer in shuffled if answer.real and not answer.invented]
-    silent = [answer for answer in shuffled if not answer.real and not answer.invented]
-    del silent[round(SILENT_SHARE / (1 - SILENT_SHARE) * len(naming)) :]
-    del forget[max(most // 2, most - len(naming) - len(silent)) :]
-    room = most - len(forget)
-    quiet = silent[: max(round(SILENT_SHARE * room), room - len(naming))]
-    retain = naming[: room - len(quiet)] + quiet
+    forget, retain = _balance(shuffled, most)
     if not forget:
         raise TrainingError("nothing to unlearn: no train-side answer names an invented package")
     if not any(answer.real for answer in forget + retain):
@@ -91,6 +84,18 @@ def select(
         probe=probe,
         base=tuple(base[key] for key in sorted(base)),
     )
+
+
+def _balance(answers: Sequence[Answer], most: int) -> tuple[list[Answer], list[Answer]]:
+    """At most so many, those with inventions and the others; the first ones of each kind."""
+    forget = [answer for answer in answers if answer.invented]
+    naming = [answer for answer in answers if answer.real and not answer.invented]
+    silent = [answer for answer in answers if not answer.real and not answer.invented]
+    del silent[round(SILENT_SHARE / (1 - SILENT_SHARE) * len(naming)) :]
+    del forget[max(most // 2, most - len(naming) - len(silent)) :]
+    room = most - len(forget)
+    quiet = silent[: max(round(SILENT_SHARE * room), room - len(naming))]
+    return forget, naming[: room - len(quiet)] + quiet
 
 
 def _probe(prompts: Iterable[Prompt], *, most: int, seed: int) -> tuple[Prompt, ...]:
