@@ -15,10 +15,6 @@ from ghostbust.reserved import is_reserved
 LONGEST_LIST = 12
 """answers that name more distinct packages than this are loops or padding: left out"""
 
-SILENT_SHARE = 0.15
-"""at most this share of the answers without inventions names nothing. They teach little, and cost
-as much as the others; what they would hold back, repaired answers do (docs/log.md, 2026-11-25)"""
-
 FEWEST_PROBES = 30
 """with fewer prompts the volume is too uncertain to steer by"""
 
@@ -37,8 +33,9 @@ def select(
 ) -> SetSplit:
     """At most ``most`` answers of the train side, up to half of them with inventions.
 
-    Of those without, most name real packages (``SILENT_SHARE``). Answers that repeat another's
-    text for the same prompt are left out, as are empty ones and long lists.
+    Those without are a fair sample, answers that name nothing included, because a set in which
+    every answer names packages teaches the model to name more (docs/log.md, 2026-11-24). Answers
+    that repeat another's text for the same prompt are left out, as are empty ones and long lists.
 
     Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
     answered: what training leaves over are the prompts on which the model invents least.
@@ -89,13 +86,9 @@ def select(
 def _balance(answers: Sequence[Answer], most: int) -> tuple[list[Answer], list[Answer]]:
     """At most so many, those with inventions and the others; the first ones of each kind."""
     forget = [answer for answer in answers if answer.invented]
-    naming = [answer for answer in answers if answer.real and not answer.invented]
-    silent = [answer for answer in answers if not answer.real and not answer.invented]
-    del silent[round(SILENT_SHARE / (1 - SILENT_SHARE) * len(naming)) :]
-    del forget[max(most // 2, most - len(naming) - len(silent)) :]
-    room = most - len(forget)
-    quiet = silent[: max(round(SILENT_SHARE * room), room - len(naming))]
-    return forget, naming[: room - len(quiet)] + quiet
+    retain = [answer for answer in answers if not answer.invented]
+    del forget[max(most // 2, most - len(retain)) :]
+    return forget, retain[: most - len(forget)]
 
 
 def _probe(prompts: Iterable[Prompt], *, most: int, seed: int) -> tuple[Prompt, ...]:

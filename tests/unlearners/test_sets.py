@@ -44,28 +44,13 @@ def test_sets_are_parted_by_whether_they_invent(answers: list[Answer]) -> None:
 def test_at_most_half_of_a_full_set_invents(answers: list[Answer]) -> None:
     sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (20, 20)
-    few_others = [a for a in answers if a.invented][:21] + [
-        a for a in answers if a.real and not a.invented
-    ][:9]
+    assert any(not answer.real for answer in sets.retain), "what names nothing is in it"
+    few_others = [a for a in answers if a.invented] + [a for a in answers if not a.invented][:9]
     sets = select(few_others, [], most=30, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (21, 9)
     few_inventions = [a for a in answers if a.invented][:3] + [a for a in answers if not a.invented]
     sets = select(few_inventions, [], most=20, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (3, 17)
-
-
-def test_few_answers_name_nothing(answers: list[Answer]) -> None:
-    sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
-    assert sum(not answer.real for answer in sets.retain) == 3
-    no_silent = [answer for answer in answers if answer.real or answer.invented]
-    sets = select(no_silent, HOLDOUT, most=40, probes=0, seed=1)
-    assert (len(sets.forget), len(sets.retain)) == (20, 20)
-    few_naming = [a for a in answers if a.invented or not a.real]
-    few_naming += [a for a in answers if a.real and not a.invented][:6]
-    sets = select(few_naming, [], most=20, probes=0, seed=1)
-    assert sum(bool(answer.real) for answer in sets.retain) == 6
-    assert len(sets.retain) == 7, "no more silent ones than naming ones allow"
-    assert len(sets.forget) == 13
 
 
 def test_external_suites_never_get_in_held_out_or_not(
@@ -188,9 +173,7 @@ def test_the_answers_of_one_adapter_can_come_first(answers: list[Answer]) -> Non
     chosen = [*sets.forget, *sets.retain]
     assert (len(sets.forget), len(sets.retain)) == (10, 10)
     mine = [answer for answer in chosen if answer.sample.adapter]
-    naming = {answer.sample.id for answer in some if answer.judged}
-    assert {answer.sample.id for answer in mine if answer.judged} == naming
-    assert len(mine) == len(naming) + 2, "of those that name nothing only a few"
+    assert {answer.sample.id for answer in mine} == {answer.sample.id for answer in some}
     assert sum(bool(answer.invented) for answer in mine) == 5
     assert len({(a.sample.prompt.id, a.sample.text) for a in chosen}) == 20, "no text comes twice"
     assert all(answer.sample.adapter is None for answer in sets.base), "base means base"

@@ -17,7 +17,7 @@ from ghostbust.unlearners.methods.interface import Method
 DEFAULT = au_repair.METHOD.name
 
 METHODS: tuple[Method, ...] = (
-    au_repair.METHOD,
+    *au_repair.METHODS,
     au.METHOD,
     unlikelihood.METHOD,
     *ga.METHODS,

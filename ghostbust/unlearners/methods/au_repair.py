@@ -14,6 +14,8 @@ is largest where the model is most certain of an invention.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Masking
@@ -49,9 +51,16 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
 METHOD = Method(
     "au-repair",
     au_loss,
-    weights=Weights(forget=2.0, repair=1.0, naming=2.5),
+    weights=Weights(repair=1.0),
     masking=Masking.DECISIONS,
     anchored=True,
     by_token=True,
     trimmed=True,
 )
+
+BALANCED = replace(METHOD, name="au-balanced", weights=Weights(forget=2.0, repair=1.0, naming=2.5))
+"""what raises the volume and what lowers it weigh more at once, and suppression with them. At 400
+answers it suppressed more at the same volume than ``METHOD``; at 150 it lost the volume and
+likelihood (docs/log.md, 2026-11-25)"""
+
+METHODS = (METHOD, BALANCED)
