@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.bench_tasks import (
-    EcosystemOption,
     HoldoutShareOption,
     HoldoutTasksOption,
-    KeepPromptsOption,
-    PromptsOption,
     SamplesOption,
     local,
     sides,
@@ -24,9 +21,12 @@ from ghostbust.cli.eval import draw_sections
 from ghostbust.cli.eval_tables import shown_tables
 from ghostbust.cli.options import (
     ConfigOption,
+    EcosystemOption,
     HomeOption,
     JsonOption,
+    KeepPromptsOption,
     ModelOption,
+    PromptsOption,
     QuietOption,
     RegistryModeOption,
 )

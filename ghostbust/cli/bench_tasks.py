@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,22 +12,6 @@ if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.prompts import Task
 
-PromptsOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--prompts",
-        help="Tasks of your own: JSON lines or text, one a line. May be repeated. "
-        "Without it the shipped tasks are asked.",
-    ),
-]
-KeepPromptsOption = Annotated[
-    bool,
-    typer.Option("--keep-prompts", help="Store the texts of --prompts; else hashes only."),
-]
-EcosystemOption = Annotated[
-    AskedEcosystem,
-    typer.Option("--ecosystem", help="Of tasks that don't say their language."),
-]
 HoldoutShareOption = Annotated[
     float | None,
     typer.Option(

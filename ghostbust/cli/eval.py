@@ -16,9 +16,13 @@ from ghostbust.cli.options import (
     AskedEcosystem,
     AsOfOption,
     ConfigOption,
+    EcosystemOption,
+    EndpointOption,
     HomeOption,
     JsonOption,
+    KeepPromptsOption,
     ModelOption,
+    PromptsOption,
     QuietOption,
     RegistryModeOption,
     SeedOption,
@@ -35,10 +39,7 @@ if TYPE_CHECKING:
 
 def eval_(
     model: ModelOption = None,
-    endpoint: Annotated[
-        str | None,
-        typer.Option("--endpoint", help="Base URL of an OpenAI-compatible server to sample."),
-    ] = None,
+    endpoint: EndpointOption = None,
     adapter: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,21 +64,11 @@ def eval_(
             "packagehallucination=PATH. May be repeated.",
         ),
     ] = None,
-    prompts: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--prompts",
-            help="Tasks of your own: JSON lines or text, one a line. May be repeated. "
-            "Without it the shipped tasks are asked.",
-        ),
-    ] = None,
+    prompts: PromptsOption = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Ask the training side too, not only the held-out tasks.")
     ] = False,
-    ecosystem: Annotated[
-        AskedEcosystem,
-        typer.Option("--ecosystem", help="Of tasks that don't say their language."),
-    ] = "pypi",
+    ecosystem: EcosystemOption = "pypi",
     limit: Annotated[
         int | None,
         typer.Option(
@@ -97,10 +88,7 @@ def eval_(
             "--temperature", min=0, show_default="0 and 0.7", help="May be repeated; 0 is greedy."
         ),
     ] = None,
-    keep_prompts: Annotated[
-        bool,
-        typer.Option("--keep-prompts", help="Store the texts of --prompts; else hashes only."),
-    ] = False,
+    keep_prompts: KeepPromptsOption = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="DIR", help="Write plots there, as SVG.")
     ] = None,

@@ -76,3 +76,23 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everythi
 RevealOption = Annotated[
     bool, typer.Option("--reveal", help="Print unregistered names in full, not shortened.")
 ]
+PromptsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--prompts",
+        help="Tasks of your own: JSON lines or text, one a line. May be repeated. "
+        "Without it the shipped tasks are asked.",
+    ),
+]
+KeepPromptsOption = Annotated[
+    bool,
+    typer.Option("--keep-prompts", help="Store the texts of --prompts; else hashes only."),
+]
+EcosystemOption = Annotated[
+    AskedEcosystem,
+    typer.Option("--ecosystem", help="Of tasks that don't say their language."),
+]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option("--endpoint", help="Base URL of an OpenAI-compatible server to sample."),
+]

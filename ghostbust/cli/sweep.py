@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,9 +13,12 @@ from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, on_interrupt
 from ghostbust.cli.options import (
     AsOfOption,
     ConfigOption,
+    EndpointOption,
     HomeOption,
     JsonOption,
+    KeepPromptsOption,
     ModelOption,
+    PromptsOption,
     QuietOption,
     RegistryModeOption,
     RevealOption,
@@ -35,18 +37,8 @@ if TYPE_CHECKING:
 
 def sweep(
     model: ModelOption = None,
-    endpoint: Annotated[
-        str | None,
-        typer.Option("--endpoint", help="Base URL of an OpenAI-compatible server to sample."),
-    ] = None,
-    prompts: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--prompts",
-            help="Tasks of your own: JSON lines or text, one a line. May be repeated. "
-            "Without it the shipped tasks are asked.",
-        ),
-    ] = None,
+    endpoint: EndpointOption = None,
+    prompts: PromptsOption = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Ask this many tasks, drawn by the seed.")
     ] = None,
@@ -61,10 +53,7 @@ def sweep(
         Literal["all", "train", "holdout"],
         typer.Option("--side", help="Which side of the split is asked."),
     ] = "all",
-    keep_prompts: Annotated[
-        bool,
-        typer.Option("--keep-prompts", help="Store the texts of --prompts; else hashes only."),
-    ] = False,
+    keep_prompts: KeepPromptsOption = False,
     fail_over: Annotated[
         float | None,
         typer.Option(

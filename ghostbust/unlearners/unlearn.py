@@ -78,20 +78,8 @@ def unlearn(
     kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
     trainer = Trainer(adapted, settings, on_step, kept, processes)
     tally = _Tally()
-    looks: tuple[Look, ...] = ()
-    if probe is None or not method_named(settings.method).trimmed:
-        trainer.run(tally(_encode(loaded, answers, settings)))
-    else:
-        main, rest = _part(sets, settings.seed)
-        at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
-        to_come = count_steps(at_most, settings)
-        trainer.run(tally(_encode(loaded, main, settings)), to_come=to_come)
-        looks = trim(
-            trainer,
-            lambda repair: tally(_encode_rest(loaded, rest, settings, repair)),
-            partial(probe, loaded),
-            repair=settings.weights.repair,
-        )
+    ask = None if probe is None else partial(probe, loaded)
+    looks = _train(trainer, loaded, sets, settings, tally, ask)
     result = trainer.result()
     name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(
@@ -149,6 +137,30 @@ class _Tally:
     def __call__(self, examples: list[Example]) -> list[Example]:
         self.tokens += sum(len(example.mask) for example in examples)
         return examples
+
+
+def _train(
+    trainer: Trainer,
+    loaded: LoadedModel,
+    sets: SetSplit,
+    settings: TrainSettings,
+    tally: _Tally,
+    probe: Callable[[], Probed] | None,
+) -> tuple[Look, ...]:
+    """Learn from all the answers; the last of them trim the volume, where method and probe can."""
+    if probe is None or not method_named(settings.method).trimmed:
+        trainer.run(tally(_encode(loaded, sets.forget + sets.retain, settings)))
+        return ()
+    main, rest = _part(sets, settings.seed)
+    at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
+    to_come = count_steps(at_most, settings)
+    trainer.run(tally(_encode(loaded, main, settings)), to_come=to_come)
+    return trim(
+        trainer,
+        lambda repair: tally(_encode_rest(loaded, rest, settings, repair)),
+        probe,
+        repair=settings.weights.repair,
+    )
 
 
 def _encode(
