@@ -28,11 +28,18 @@ MAY_IMPORT = {
     "bench": NOUNS | PARTS | {"models"},
     # Compares models by answers that the loop lets it have: knows no store and no registry.
     "evaluation": NOUNS | PARTS | {"models"},
+    # What is handed on of what the store holds.
+    "reports": NOUNS | {"store", "evaluation"},
+    "exports": NOUNS | {"store", "registries", "unlearners", "models"},
     "loop": NOUNS | PARTS | {"models", "evaluation"},
     "dashboard": NOUNS | PARTS | {"loop"},
-    "cli": NOUNS | PARTS | {"models", "loop", "dashboard", "bench", "evaluation"},
+    "cli": NOUNS
+    | PARTS
+    | {"models", "loop", "dashboard", "bench", "evaluation", "reports", "exports"},
+    # What `import ghostbust` offers; a sibling of the command line.
+    "api": NOUNS | PARTS | {"models", "loop", "evaluation"},
     "__main__": {"cli"},
-    "__init__": set[str](),
+    "__init__": {"api"},
 }
 HEAVY = {"torch", "transformers", "peft"}
 HEAVY_AT_THE_TOP = {

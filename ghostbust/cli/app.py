@@ -22,6 +22,7 @@ from ghostbust.cli.registry_diff import diff
 from ghostbust.cli.registry_imports import imports
 from ghostbust.cli.registry_recheck import recheck
 from ghostbust.cli.registry_rescore import rescore
+from ghostbust.cli.report import report
 from ghostbust.cli.rounds import round_
 from ghostbust.cli.sweep import sweep
 
@@ -58,6 +59,7 @@ app.command("eval")(eval_)
 app.add_typer(adapters)
 app.command()(daemon)
 app.command()(dashboard)
+app.command()(report)
 app.command(cls=CheckCommand)(check)
 app.command()(extract)
 registry.command()(diff)

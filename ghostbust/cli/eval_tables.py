@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from ghostbust.cli.output import cell, table
 if TYPE_CHECKING:
     from ghostbust.evaluation.report import Table
 
-MOST_DECIMALS = 6
 KEYS = (
     "model", "temperature", "context", "variant", "benchmark", "tokens", "gate", "method", "seed",
     "way", "round",
@@ -30,6 +28,8 @@ def shown_tables(one: Table, width: int) -> list[rich.table.Table]:
 
     Each begins with the keys. What doesn't exist is a dash, and a first key isn't repeated.
     """
+    from ghostbust.evaluation.wording import shown
+
     texts = {
         column: [shown(row.get(column)) for row in one.rows]
         for column in dict.fromkeys(column for row in one.rows for column in row)
@@ -47,35 +47,6 @@ def shown_tables(one: Table, width: int) -> list[rich.table.Table]:
             block.add_row(*map(cell, told))
         made.append(block)
     return made
-
-
-def shown(value: object) -> str:
-    """A cell's text: a figure with its interval or spread, a number, or as it is."""
-    from ghostbust.evaluation.report import Estimate, Spread
-
-    match value:
-        case Estimate():
-            return _figure(value.value, value.low, value.high)
-        case Spread():
-            return _figure(value.mean, value.least, value.most)
-        case None:
-            return "–"
-        case float():
-            return "–" if math.isnan(value) else f"{value:.3g}"
-    return str(value)
-
-
-def _figure(*numbers: float) -> str:
-    """Value, low and high in three decimals, or as many as tell two digits of the largest.
-
-    Without a blank in the interval, so that a narrow column breaks the line before it.
-    """
-    if math.isnan(numbers[0]):
-        return "–"
-    largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0)
-    decimals = max(3, 1 - math.floor(math.log10(largest))) if largest else 3
-    value, low, high = (f"{x:.{min(decimals, MOST_DECIMALS)}f}" for x in numbers)
-    return value if math.isnan(numbers[1]) else f"{value} ({low}..{high})"
 
 
 Texts = dict[str, list[str]]

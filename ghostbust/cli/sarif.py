@@ -37,7 +37,7 @@ def sarif_log(findings: Sequence[Finding]) -> dict[str, object]:
     driver = {
         "name": "ghostbust",
         "version": ghostbust.__version__,
-        "rules": [_descriptor(rule) for rule in used],
+        "rules": [descriptor(rule) for rule in used],
     }
     run = {
         "tool": {"driver": driver},
@@ -48,7 +48,8 @@ def sarif_log(findings: Sequence[Finding]) -> dict[str, object]:
     return {"version": VERSION, "runs": [run]}
 
 
-def _descriptor(rule: Rule) -> dict[str, object]:
+def descriptor(rule: Rule) -> dict[str, object]:
+    """A rule as a log describes it."""
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.title},
@@ -64,7 +65,7 @@ def _result(one: Finding, rule: Rule, index: int, fingerprint: str) -> dict[str,
         "ruleId": rule.id,
         "ruleIndex": index,
         "level": rule.level,
-        "message": {"text": _plain(message(one))},
+        "message": {"text": plain_text(message(one))},
         "partialFingerprints": {FINGERPRINT: fingerprint},
         "properties": {
             "ecosystem": str(one.lookup.ecosystem),
@@ -118,6 +119,6 @@ def _path(place: Place | None) -> str:
     return (whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix()
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text in which nothing is a link: SARIF reads ``[label](target)`` as one, unless escaped."""
     return text.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")

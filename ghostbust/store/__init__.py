@@ -10,6 +10,7 @@
     store.alarms       those that were claimed: when, by whom, and who has heard of it
     store.rounds       rounds, their adapters, their gates
     store.promotions   the log of the deployed pointer
+    store.tallies      counts of what samples named, for reports and exports
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
@@ -30,13 +31,16 @@ from ghostbust.store.rows import (
     RunStatus,
 )
 from ghostbust.store.store import Store
+from ghostbust.store.tallies import NameTally, RegisteredTally, Tally
 
 __all__ = [
     "AdapterRow",
     "Alarm",
     "NameOrder",
+    "NameTally",
     "PromptStats",
     "RatePoint",
+    "RegisteredTally",
     "Round",
     "RoundState",
     "Run",
@@ -44,5 +48,6 @@ __all__ = [
     "RunSpec",
     "RunStatus",
     "Store",
+    "Tally",
     "sets_id",
 ]

@@ -18,6 +18,7 @@ from ghostbust.store.promotions import Promotions
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
+from ghostbust.store.tallies import Tallies
 
 
 class Store:
@@ -41,6 +42,7 @@ class Store:
         self.alarms = Alarms(connection)
         self.rounds = Rounds(connection, now)
         self.promotions = Promotions(connection)
+        self.tallies = Tallies(connection)
 
     @classmethod
     def open(

@@ -1,0 +1,133 @@
+"""``ghostbust report``: what the store holds of a run, a round, a period or two adapters."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ghostbust.cli.options import HomeOption, QuietOption, RevealOption
+from ghostbust.cli.output import Output, plain
+from ghostbust.errors import UsageError
+
+if TYPE_CHECKING:
+    from ghostbust.reports.records import Report
+    from ghostbust.store import Store
+
+Format = Literal["md", "html", "json", "csv", "sarif"]
+SUBJECTS = "write `run N`, `round N`, `adapters A B`, or nothing for a period"
+
+
+def report(
+    subject: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SUBJECT]...",
+            help="run N, round N, or adapters A B (base for none); nothing for a period.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First day of the period."
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            "--until", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Last day of the period."
+        ),
+    ] = None,
+    shape: Annotated[Format, typer.Option("--format", help="How it is written.")] = "md",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", show_default="standard output", help="File to write, mode 0600."),
+    ] = None,
+    reveal: RevealOption = False,
+    home: HomeOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Report on a run, a round, a period or two adapters, from what is stored. Samples nothing."""
+    from ghostbust.home import Home
+    from ghostbust.store import Store
+
+    with Store.open(Home.find(home).database, read_only=True) as store:
+        made = _made(store, subject or [], _day(since), _day(until), reveal=reveal)
+    text = _written(made, shape)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    from ghostbust.cli.writing import write_text
+
+    write_text(out, text)
+    Output(quiet=quiet).note(f"report: {out}")
+
+
+def _day(at: datetime | None) -> date | None:
+    return None if at is None else at.date()
+
+
+def _made(
+    store: Store, subject: Sequence[str], since: date | None, until: date | None, *, reveal: bool
+) -> Report:
+    """The report on the subject. Raises UsageError for one that can't be."""
+    from ghostbust.records import utc_now
+    from ghostbust.reports.comparison import comparison_report
+    from ghostbust.reports.period import period_report
+    from ghostbust.reports.round import round_report
+    from ghostbust.reports.run import run_report
+
+    if subject and (since or until):
+        raise UsageError("--since and --until are for a period; leave the subject out")
+    if since and until and until < since:
+        raise UsageError(f"{until} is before {since}")
+    now = utc_now()
+    match subject:
+        case []:
+            return period_report(store, since, until, reveal=reveal, now=now)
+        case ["run", number]:
+            return run_report(store, _number(number), reveal=reveal, now=now)
+        case ["round", number]:
+            return round_report(store, _number(number), reveal=reveal, now=now)
+        case ["adapters", first, second]:
+            return comparison_report(store, first, second, reveal=reveal, now=now)
+    raise UsageError(f"there is no report on {' '.join(subject)!r}; {SUBJECTS}")
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as exc:
+        raise UsageError(f"{text!r} is no number; {SUBJECTS}") from exc
+
+
+def _written(made: Report, shape: Format) -> str:
+    match shape:
+        case "md":
+            from ghostbust.reports.markdown import as_markdown
+
+            return as_markdown(made)
+        case "html":
+            from ghostbust.reports.html import as_html
+
+            return as_html(made)
+        case "csv":
+            from ghostbust.reports.tidy_csv import as_csv
+
+            return as_csv(made)
+        case "sarif":
+            from ghostbust.cli.report_sarif import report_log
+
+            return _json(report_log(made))
+    return _json(made)
+
+
+def _json(document: object) -> str:
+    """In plain ASCII, so that no character of it moves a terminal."""
+    return json.dumps(plain(document), indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,155 @@
+"""A report of one round: the base and its candidate side by side, gates, training, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import ghostbust
+from ghostbust.adapters import Manifest, read_adapter
+from ghostbust.errors import ModelError, StoreError, UsageError
+from ghostbust.evaluation.wording import shown
+from ghostbust.reports.figures import Paired, Rates, compare, rates_of
+from ghostbust.reports.history import history_part, loss_part
+from ghostbust.reports.pairs import before_of
+from ghostbust.reports.records import Part, Report
+from ghostbust.reports.tables import (
+    BASE,
+    facts_table,
+    gates_table,
+    method_part,
+    names_of,
+    names_table,
+    paired_table,
+    rates_table,
+    round_facts,
+    run_facts,
+)
+from ghostbust.store import AdapterRow, Round, Run, RunKind, Store
+
+NO_MEASUREMENT = "The store has no run of the base and the candidate on the same prompts."
+HELD_OUT = "Both answered the same held-out prompts, which never train."
+
+
+def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) -> Report:
+    """What the round came to, and what made it. Raises UsageError where there is no such round."""
+    try:
+        one = store.rounds.get(round_id)
+    except StoreError as exc:
+        raise UsageError(f"{exc}; `ghostbust report` without a subject lists them") from exc
+    gates = store.rounds.gate_report(round_id)
+    runs = gate_runs(store, one)
+    figures = {name: figures_of(store, run) for name, run in runs.items()}
+    pairs = _pairs(store, runs, one.seed)
+    names = store.tallies.invented(run.id for run in runs.values())
+    manifest, missing = _manifest(store, one)
+    return Report(
+        title=f"Round {round_id} on {one.model}",
+        lead=_lead(one, figures, pairs),
+        parts=(
+            Part("gates", "Gates", (_gates_said(one),), (gates_table("gates", gates),)),
+            _rates_part(figures, pairs),
+            Part("names", "Invented names", (), (names_table("names", names, reveal=reveal),)),
+            loss_part(manifest, missing),
+            history_part([p for p in store.runs.rates() if p.model == one.model]),
+            method_part(),
+            _provenance(one, runs, store.rounds.adapter(one.adapter or "")),
+        ),
+        names=names_of(names, reveal=reveal),
+        gates=() if gates is None else (gates,),
+        made=now,
+        version=ghostbust.__version__,
+        revealed=reveal,
+    )
+
+
+def gate_runs(store: Store, one: Round) -> dict[str, Run]:
+    """The runs by which the round was judged, the base's first; by adapter, as far as there are."""
+    kinds = (RunKind.GATE, RunKind.DEMO)
+    after = next(
+        (
+            run
+            for run in reversed(store.runs.recent(-1))
+            if one.adapter is not None
+            and run.spec.adapter == one.adapter
+            and run.spec.kind in kinds
+            and run.measurement is not None
+        ),
+        None,
+    )
+    if after is None:
+        return {}
+    before = before_of(store, after)
+    return ({} if before is None else {BASE: before}) | {one.adapter or "": after}
+
+
+def figures_of(store: Store, run: Run) -> list[Rates]:
+    """The figures of a run, as it printed them."""
+    return rates_of(store.tallies.of_run(run.id), seed=run.spec.seed, stored=run.measurement)
+
+
+def _pairs(store: Store, runs: Mapping[str, Run], seed: int) -> dict[str, list[Paired]]:
+    if len(runs) < 2:
+        return {}
+    before, after = (store.tallies.of_run(run.id) for run in runs.values())
+    return {" -> ".join(runs): compare(before, after, seed=seed)}
+
+
+def _rates_part(
+    figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
+) -> Part:
+    if not figures:
+        return Part("rates", "Rates", (NO_MEASUREMENT,))
+    tables = (rates_table("by context", figures),)
+    if not pairs:
+        return Part("rates", "Rates", (NO_MEASUREMENT,), tables)
+    return Part("rates", "Rates", (HELD_OUT,), (*tables, paired_table("compared", pairs)))
+
+
+def _lead(
+    one: Round, figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
+) -> tuple[str, ...]:
+    said = [f"The round is {one.state}{f': {one.reason}' if one.reason else ''}."]
+    if pairs:
+        (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
+        said.append(
+            f"On held-out prompts the rate went from {shown(before[0].rate)} to"
+            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}, and the volume from"
+            f" {shown(before[0].volume)} to {shown(after[0].volume)} real names per answer, a"
+            f" ratio of {shown(whole.volume_ratio)}."
+        )
+    return tuple(said)
+
+
+def _gates_said(one: Round) -> str:
+    if one.verdict is None:
+        return "The gates weren't run, so nothing may serve."
+    return (
+        f"The gates say {one.verdict}. Each compares the candidate with the base; only PASS of all"
+        " of them promotes, and what can't tell is INCONCLUSIVE. The interval is that of the"
+        " quantity that the reason names."
+    )
+
+
+def _manifest(store: Store, one: Round) -> tuple[Manifest | None, str]:
+    """The adapter's manifest, checked; else why there is none."""
+    row = None if one.adapter is None else store.rounds.adapter(one.adapter)
+    if row is None:
+        return None, "The round made no adapter."
+    try:
+        return read_adapter(row.candidate.path), ""
+    except ModelError:
+        return None, "The adapter's folder is gone or was changed, so its losses aren't known."
+
+
+def _provenance(one: Round, runs: Mapping[str, Run], row: AdapterRow | None) -> Part:
+    facts = round_facts(one)
+    if row is not None:
+        facts |= {
+            "steps": row.candidate.steps,
+            "last loss": row.candidate.final_loss,
+            "seconds of training": row.candidate.train_s,
+        }
+    tables = [facts_table("the round", facts)]
+    tables += [facts_table(f"run {run.id}", run_facts(run)) for run in runs.values()]
+    return Part("provenance", "Provenance", (), tuple(tables))
