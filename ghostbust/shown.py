@@ -1,6 +1,8 @@
-"""How text that others wrote is shown: harmless to a terminal, useless to a squatter."""
-
+"""How text that others wrote is shown: harmless where it stands, useless to a squatter."""
 from __future__ import annotations
+
+_FORMULA = tuple("=+-@|%＝＋－＠")
+"""what a formula begins with, also in full width"""
 
 
 def visible(text: str) -> str:
@@ -8,6 +10,15 @@ def visible(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def no_formula(text: str) -> str:
+    """The text made `visible`, with an apostrophe in front where a spreadsheet would compute it.
+
+    Spreadsheets take the apostrophe for "this is text" and hide it (OWASP, "CSV Injection").
+    """
+    shown = visible(text)
+    return f"'{shown}" if shown.lstrip()[:1] in _FORMULA else shown
 
 
 def redact(name: str) -> str:

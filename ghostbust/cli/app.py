@@ -16,6 +16,7 @@ from ghostbust.cli.demo import demo
 from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
+from ghostbust.cli.export import export
 from ghostbust.cli.extract import extract
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
@@ -60,6 +61,7 @@ app.add_typer(adapters)
 app.command()(daemon)
 app.command()(dashboard)
 app.command()(report)
+app.add_typer(export)
 app.command(cls=CheckCommand)(check)
 app.command()(extract)
 registry.command()(diff)

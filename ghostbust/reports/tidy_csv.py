@@ -1,7 +1,6 @@
 """A report as one CSV table: a row for each figure, so that a program can filter it.
 
-Text whose first character makes a spreadsheet take it for a formula gets an apostrophe in front,
-which spreadsheets don't show (OWASP, "CSV Injection").
+Text that a spreadsheet would compute has an apostrophe in front (``shown.no_formula``).
 """
 
 from __future__ import annotations
@@ -13,11 +12,9 @@ from io import StringIO
 
 from ghostbust.evaluation.report import Estimate, Spread
 from ghostbust.reports.records import Report
-from ghostbust.shown import visible
+from ghostbust.shown import no_formula
 
 COLUMNS = ("part", "table", "row", "column", "value", "low", "high")
-_FORMULA = "=+-@|%\uff1d\uff0b\uff0d\uff20"
-"""what a formula begins with, also in full width"""
 
 
 def as_csv(report: Report) -> str:
@@ -40,8 +37,7 @@ def safe(value: object) -> object:
             return value
         case float():
             return value if math.isfinite(value) else ""
-    text = visible(str(value))
-    return f"'{text}" if text.lstrip()[:1] in tuple(_FORMULA) else text
+    return no_formula(str(value))
 
 
 def _rows(report: Report) -> Iterator[tuple[object, ...]]:

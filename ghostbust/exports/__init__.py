@@ -1,0 +1,14 @@
+"""Exports: an adapter for other programs to serve, and the ledger for other programs to read.
+
+==============  ====================================================================
+module          writes
+==============  ====================================================================
+folders         a folder that appears whole or not at all
+peft            the adapter as it is, every file checked
+merged          the model with the adapter in its weights, for transformers and servers
+gguf_lora       the adapter for llama.cpp
+ledger          invented names as JSON lines or CSV
+datasette       invented names, alarms and runs as a SQLite database with views
+cyclonedx       registered names that the model recommends, and the claimed ones among them
+==============  ====================================================================
+"""

@@ -1,0 +1,186 @@
+"""The ledger as a SQLite database to browse: plain tables, views with questions, a description.
+
+Any SQLite tool reads it; Datasette shows the description with ``--metadata``. It is a copy: the
+store's own tables, prompts and answers aren't in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+import ghostbust
+from ghostbust.adapters import name_key
+from ghostbust.exports.ledger import ledger_rows
+from ghostbust.records import Measurement, utc_now
+from ghostbust.shown import redact
+from ghostbust.store import Store
+
+VIEWS: Final = {
+    "claimed": (
+        "Invented names that somebody registered since: likely slopsquats, newest first",
+        "SELECT n.name, n.ecosystem, n.times_seen, a.at, a.first_released, a.uploader, a.evidence"
+        " FROM alarms a JOIN names n ON n.key = a.name_key ORDER BY a.at DESC",
+    ),
+    "repeated": (
+        "Names that more than one prompt elicited: what a squatter would choose",
+        "SELECT name, ecosystem, reason, times_seen, prompts, first_seen, last_seen FROM names"
+        " WHERE prompts > 1 ORDER BY prompts DESC, times_seen DESC",
+    ),
+    "by_reason": (
+        "How many names there are of each registry, verdict and reason",
+        "SELECT ecosystem, verdict, reason, count(*) AS names, sum(times_seen) AS times_seen"
+        " FROM names GROUP BY ecosystem, verdict, reason ORDER BY names DESC",
+    ),
+    "by_context": (
+        "How many names were invented in each context",
+        "SELECT context, count(*) AS names FROM name_contexts GROUP BY context ORDER BY names DESC",
+    ),
+    "new_by_day": (
+        "How many names were invented for the first time on each day (UTC)",
+        "SELECT date(first_seen) AS day, count(*) AS names FROM names GROUP BY day ORDER BY day",
+    ),
+    "rates": (
+        "The hallucination rate of each finished run, with interval and volume, newest first",
+        "SELECT id, kind, model, adapter, finished, rate, rate_low, rate_high, volume, answers"
+        " FROM runs WHERE rate IS NOT NULL ORDER BY id DESC",
+    ),
+}
+"""name to what it tells, and how"""
+TABLES: Final = {
+    "about": "What this file is, and of when",
+    "names": "Invented names. key is a hash of registry and name, the same in every export",
+    "name_contexts": "In which contexts each name was invented: code, needs, helps",
+    "alarms": "Invented names that were found registered, and by whom, as far as the registry says",
+    "runs": "Series of samples of one model and adapter; a rate is never without its volume",
+}
+
+
+def write_sqlite(store: Store, out: Path, *, reveal: bool) -> None:
+    """Fills the empty file with tables, indexes and views."""
+    db = Database(out, execute_plugins=False)
+    try:
+        _fill(db, store, reveal=reveal)
+        for name, (_, sql) in VIEWS.items():
+            db.create_view(name, sql)
+        db.vacuum()
+    finally:
+        db.close()
+
+
+def metadata(database: str, *, reveal: bool) -> str:
+    """What Datasette's ``--metadata`` takes, as JSON; ``database``: the file's name, no suffix."""
+    tables = TABLES | {name: said for name, (said, _) in VIEWS.items()}
+    told: dict[str, dict[str, object]] = {
+        name: {"description": text} for name, text in tables.items()
+    }
+    told["names"] |= {"sort_desc": "times_seen", "facets": ["ecosystem", "verdict", "reason"]}
+    document = {
+        "title": "Packages that a code model invented",
+        "description": _redacted(reveal),
+        "databases": {database: {"tables": told}},
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _fill(db: Database, store: Store, *, reveal: bool) -> None:
+    about = {
+        "made": utc_now().isoformat(),
+        "ghostbust": ghostbust.__version__,
+        "names": _redacted(reveal),
+    }
+    _insert(db, "about", ({"what": k, "value": v} for k, v in about.items()), _ABOUT, "what")
+    rows = [asdict(row) for row in ledger_rows(store, reveal=reveal)]
+    contexts = [
+        {"name_key": row["key"], "context": context} for row in rows for context in row["contexts"]
+    ]
+    _insert(db, "names", ({k: row[k] for k in _NAMES} for row in rows), _NAMES, "key")
+    _insert(db, "name_contexts", contexts, _CONTEXTS, ("name_key", "context"))
+    _insert(db, "alarms", _alarms(store, reveal=reveal), _ALARMS, "id")
+    _insert(db, "runs", _runs(store), _RUNS, "id")
+    for table, column in (("name_contexts", "name_key"), ("alarms", "name_key")):
+        db.table(table).add_foreign_key(column, "names", "key")
+    for column in ("name", "times_seen", "first_seen", "last_seen"):
+        db.table("names").create_index([column])
+
+
+_ABOUT: Final = {"what": str, "value": str}
+_NAMES: Final = {
+    "key": str, "ecosystem": str, "name": str, "purl": str, "verdict": str, "reason": str,
+    "times_seen": int, "prompts": int, "first_seen": str, "last_seen": str, "claimed_at": str,
+}  # fmt: skip
+_CONTEXTS: Final = {"name_key": str, "context": str}
+_ALARMS: Final = {
+    "id": int, "name_key": str, "at": str, "first_released": str, "uploader": str, "evidence": str,
+}  # fmt: skip
+_RUNS: Final = {
+    "id": int, "kind": str, "status": str, "model": str, "adapter": str, "seed": int,
+    "started": str, "finished": str, "rate": float, "rate_low": float, "rate_high": float,
+    "volume": float, "real": int, "absent": int, "suspect": int, "unknown": int, "answers": int,
+    "snapshots": str, "settings": str, "version": str,
+}  # fmt: skip
+
+
+def _insert(db: Database, name: str, rows: Any, columns: dict[str, type], pk: Any) -> None:
+    """Makes the table, also where there is no row, and fills it."""
+    table = db.table(name)
+    table.create(columns, pk=pk, strict=True)
+    table.insert_all(rows, pk=pk)
+
+
+def _alarms(store: Store, *, reveal: bool) -> Iterator[dict[str, object]]:
+    """The evidence tells the name, so it is left out of what doesn't."""
+    for alarm in store.alarms.recent(-1):
+        released = alarm.first_released
+        yield {
+            "id": alarm.id,
+            "name_key": name_key(alarm.ecosystem, alarm.name),
+            "at": alarm.at.isoformat(),
+            "first_released": None if released is None else released.isoformat(),
+            "uploader": alarm.uploader,
+            "evidence": alarm.evidence if reveal else redact(alarm.name),
+        }
+
+
+def _runs(store: Store) -> Iterator[dict[str, object]]:
+    for run in store.runs.recent(-1):
+        yield {
+            "id": run.id,
+            "kind": str(run.spec.kind),
+            "status": str(run.status),
+            "model": run.spec.model,
+            "adapter": run.spec.adapter,
+            "seed": run.spec.seed,
+            "started": run.started.isoformat(),
+            "finished": None if run.finished is None else run.finished.isoformat(),
+            **_measured(run.measurement),
+            "snapshots": json.dumps(dict(run.spec.snapshots), sort_keys=True),
+            "settings": json.dumps(dict(run.spec.settings), sort_keys=True),
+            "version": run.version,
+        }
+
+
+def _measured(one: Measurement | None) -> dict[str, object]:
+    """The figures of a run; none of them without a measurement. NaN is NULL in SQLite."""
+    if one is None:
+        return dict.fromkeys(
+            ("rate", "rate_low", "rate_high", "volume", "real", "absent", "suspect", "unknown",
+             "answers")
+        )  # fmt: skip
+    low, high = one.ci95
+    return {
+        "rate": one.rate, "rate_low": low, "rate_high": high, "volume": one.volume,
+        "real": one.real, "absent": one.absent, "suspect": one.suspect, "unknown": one.unknown,
+        "answers": one.answers,
+    }  # fmt: skip
+
+
+def _redacted(reveal: bool) -> str:
+    if reveal:
+        return "Names in full. Whoever reads them can register them: handle with care."
+    return "Names are shortened, so that nobody can register them; the export's --reveal shows them"
