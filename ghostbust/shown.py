@@ -1,4 +1,5 @@
 """How text that others wrote is shown: harmless where it stands, useless to a squatter."""
+
 from __future__ import annotations
 
 _FORMULA = tuple("=+-@|%＝＋－＠")

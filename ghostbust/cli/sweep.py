@@ -30,7 +30,6 @@ from ghostbust.shown import redact
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
-    from ghostbust.home import Home
     from ghostbust.loop.watch import Watched
     from ghostbust.records import Answer, Measurement
 
@@ -76,6 +75,7 @@ def sweep(
     """
     from ghostbust.config import load_config, override
     from ghostbust.home import Home
+    from ghostbust.loop.sweep import run_sweep
 
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
@@ -90,8 +90,13 @@ def sweep(
         registry__as_of=None if as_of is None else as_of.date(),
     )
     started = time.monotonic()
-    with on_interrupt("what was sampled is kept; the same command goes on from there"):
-        watched = _watch(place, settings, output, limit, side, adapter, seed)
+    with (
+        on_interrupt("what was sampled is kept; the same command goes on from there"),
+        Stages(output) as stages,
+    ):
+        watched = run_sweep(
+            place, settings, stages, limit=limit, side=side, adapter=adapter, seed=seed
+        )
     _report(output, settings, watched, adapter, seed, reveal, time.monotonic() - started)
     if fail_over is not None:
         _hold_to(fail_over, watched.measurement.rate, output)
@@ -105,50 +110,6 @@ def _hold_to(most: float, rate: float, output: Output) -> None:
     if rate > most:
         output.note(f"the rate {rate:.3f} is over {most}")
         raise typer.Exit(FINDINGS)
-
-
-def _watch(
-    home: Home,
-    settings: Config,
-    output: Output,
-    limit: int | None,
-    side: str,
-    adapter: str,
-    seed: int,
-) -> Watched:
-    from ghostbust.errors import UsageError
-    from ghostbust.loop.parts import (
-        draw,
-        find_adapter,
-        make_sampler,
-        make_tasks,
-        sampling_settings,
-    )
-    from ghostbust.loop.session import open_session
-    from ghostbust.loop.watch import Watcher
-    from ghostbust.prompts import split
-    from ghostbust.store import RunKind
-
-    tasks = make_tasks(settings)
-    if side != "all":
-        train, holdout = split(tasks, settings.prompts.holdout_share)
-        tasks = train if side == "train" else holdout
-        if not tasks:
-            raise UsageError(f"none of the tasks is on the {side} side of the split; give more")
-    tasks = draw(tasks, limit or len(tasks), seed)
-    with Stages(output) as stages, open_session(home, settings, purpose="sweep") as session:
-        stages.begin(f"load {settings.model.name}")
-        chosen = find_adapter(session.store, home, adapter)
-        sampler = make_sampler(settings, session.cache_dir, adapter=chosen)
-        stages.begin(f"ask {len(tasks)} tasks in three contexts")
-        watcher = Watcher(
-            session.store,
-            sampler,
-            session.judge,
-            sampling_settings(settings, seed),
-            stages.advance,
-        )
-        return watcher.tasks(tasks, RunKind.SWEEP)
 
 
 def _report(

@@ -1,0 +1,61 @@
+"""SWEEP: one watch over the tasks of the settings, from a home folder to logged answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ghostbust.config import Config
+from ghostbust.errors import UsageError
+from ghostbust.home import Home
+from ghostbust.loop.listener import Listener
+from ghostbust.loop.parts import draw, find_adapter, make_sampler, make_tasks, sampling_settings
+from ghostbust.loop.session import open_session
+from ghostbust.loop.watch import Watched, Watcher
+from ghostbust.prompts import Task, split
+from ghostbust.store import RunKind
+
+AskedSide = Literal["all", "train", "holdout"]
+
+
+def run_sweep(
+    home: Home,
+    config: Config,
+    listener: Listener,
+    *,
+    limit: int | None = None,
+    side: AskedSide = "all",
+    adapter: str = "deployed",
+    seed: int = 0,
+) -> Watched:
+    """Ask the tasks in all three contexts, judge what is named, and log it.
+
+    ``limit``: so many tasks, drawn by the seed; None for all. ``adapter``: a name, ``deployed`` or
+    ``base``. Raises as `open_session` and ``parts.make_sampler`` do, and UsageError where the side
+    has no task.
+    """
+    asked = _tasks(config, side)
+    tasks = draw(asked, limit or len(asked), seed)
+    with open_session(home, config, purpose="sweep") as session:
+        listener.begin(f"load {config.model.name}")
+        chosen = find_adapter(session.store, home, adapter)
+        sampler = make_sampler(config, session.cache_dir, adapter=chosen)
+        listener.begin(f"ask {len(tasks)} tasks in three contexts")
+        watcher = Watcher(
+            session.store,
+            sampler,
+            session.judge,
+            sampling_settings(config, seed),
+            listener.advance,
+        )
+        return watcher.tasks(tasks, RunKind.SWEEP)
+
+
+def _tasks(config: Config, side: AskedSide) -> list[Task]:
+    tasks = make_tasks(config)
+    if side == "all":
+        return tasks
+    train, holdout = split(tasks, config.prompts.holdout_share)
+    tasks = train if side == "train" else holdout
+    if not tasks:
+        raise UsageError(f"none of the tasks is on the {side} side of the split; give more")
+    return tasks
