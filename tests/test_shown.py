@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.shown import redact
+from ghostbust.shown import no_formula, redact
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,13 @@ def test_at_least_half_of_the_name_is_left_out(name: str) -> None:
     shown = redact(name).rpartition("/")[2].partition("…")[0]
     assert bare.startswith(shown)
     assert len(shown) <= len(bare) / 2
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", " =1", "\uff1d1", "|x", "%x"])
+def test_a_formula_becomes_text(text: str) -> None:
+    assert no_formula(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["requests", "a=b", "'quoted", ""])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    assert no_formula(text) == text

@@ -1,0 +1,68 @@
+"""``ghostbust export``: adapters and the ledger, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from ghostbust.adapters import read_adapter
+from ghostbust.home import Home
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def adapter(home: Path, fill_home: Callable[[Home], str]) -> str:
+    return fill_home(Home.open(home))
+
+
+def test_an_adapter_is_copied_by_name(run: Run, adapter: str, tmp_path: Path) -> None:
+    done = run("export", "adapter", adapter, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert read_adapter(tmp_path / "out").name == adapter
+    again = run("export", "adapter", adapter, "--out", tmp_path / "out")
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+
+
+def test_no_adapter_is_no_export(run: Run, adapter: str, tmp_path: Path) -> None:
+    for name, said in (("nope", "no adapter 'nope'"), ("deployed", "the base serves")):
+        done = run("export", "adapter", name, "--out", tmp_path / "out")
+        assert done.exit_code == 2
+        assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("shape", ["sqlite", "jsonl", "csv", "cyclonedx"])
+def test_the_ledger_is_written_for_the_user_alone(
+    run: Run, adapter: str, tmp_path: Path, shape: str
+) -> None:
+    out = tmp_path / f"ledger.{shape}"
+    done = run("export", "ledger", "--format", shape, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert b"zz-quux-sensorlib" not in out.read_bytes()
+    run("export", "ledger", "--format", shape, "--out", out, "--reveal")
+    assert (b"zz-quux-sensorlib" in out.read_bytes()) is (shape != "cyclonedx")
+
+
+def test_the_description_names_the_database(run: Run, adapter: str, tmp_path: Path) -> None:
+    out = tmp_path / "mine.db"
+    run("export", "ledger", "--out", out)
+    told = json.loads((tmp_path / "mine.db.metadata.json").read_text("utf-8"))
+    tables = told["databases"]["mine"]["tables"]
+    with closing(sqlite3.connect(out)) as db:
+        there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    assert set(tables) <= there
+
+
+def test_a_file_that_cant_be_written_is_one_line(run: Run, adapter: str, tmp_path: Path) -> None:
+    done = run("export", "ledger", "--out", tmp_path / "none" / "x.db")
+    assert done.exit_code == 2
+    assert "can't write" in done.stderr
