@@ -5,6 +5,7 @@
     HOME/ghostbust.db      everything measured (ghostbust.store)
     HOME/adapters/         one folder for each adapter
     HOME/deployed.json     the pointer to the adapter that serves
+    HOME/serving.json      what clients of model servers ask for (ghostbust.loop.publish)
     HOME/bench/            a home of its own, of the benches that train
     HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
@@ -78,6 +79,11 @@ class Home:
     def deployed(self) -> Path:
         """The pointer to the adapter that serves; not there until the first promotion."""
         return self.path / "deployed.json"
+
+    @property
+    def serving(self) -> Path:
+        """The clients' pointer where the settings name no other; may not be there."""
+        return self.path / "serving.json"
 
     @property
     def registry(self) -> Path:

@@ -17,6 +17,7 @@ from ghostbust.loop.listener import Listener
 from ghostbust.models.cutoffs import known_cutoff
 from ghostbust.prompts import Task, read_tasks, seed_tasks
 from ghostbust.publishers.directory import published
+from ghostbust.publishers.kinds import how_to_ask
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
@@ -24,6 +25,7 @@ from ghostbust.store import Store
 
 if TYPE_CHECKING:
     from ghostbust.gates import CodingTask
+    from ghostbust.samplers.endpoint import EndpointSampler
     from ghostbust.unlearners.engine import TrainSettings
 
 Item = TypeVar("Item")
@@ -64,7 +66,7 @@ def make_judge(config: Config, home: Home, store: Store) -> Judge:
 def cutoff_of(config: Config) -> date | None:
     """The last day of which the settings' model can know; None where that isn't known."""
     model = config.model
-    return model.cutoff or known_cutoff(model.endpoint_model or model.name)
+    return model.cutoff or known_cutoff(model.served_as)
 
 
 def make_sampler(
@@ -78,17 +80,8 @@ def make_sampler(
     """
     model = config.model
     name = None if adapter is None else adapter[0]
-    if model.endpoint is not None:
-        from ghostbust.samplers.endpoint import EndpointSampler
-
-        sampler = EndpointSampler(
-            model.endpoint,
-            model.name,
-            served_as=model.endpoint_model,
-            chat=model.chat,
-            api_key_env=model.api_key_env,
-            adapter=name,
-        )
+    if model.servers:
+        sampler = make_endpoint(config, name)
         sampler.check()
         return sampler
     from ghostbust.samplers.local import LocalSampler
@@ -101,6 +94,28 @@ def make_sampler(
         adapter=name,
         adapter_path=None if adapter is None else adapter[1],
         device=model.device,
+    )
+
+
+def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
+    """The servers of the settings, asked for the named adapter, or for the base. Asks nobody yet,
+    except a llama.cpp server for the numbers of its adapters.
+
+    How an adapter is asked for depends on what serves it: ``publish.kind``.
+    """
+    from ghostbust.samplers.endpoint import EndpointSampler
+    from ghostbust.samplers.pool import Endpoint
+
+    model = config.model
+    asking = how_to_ask(config, name)
+    return EndpointSampler(
+        [Endpoint(each.url, each.weight, each.concurrency, each.per_s) for each in model.servers],
+        model.name,
+        served_as=asking.model,
+        chat=model.chat,
+        api_key_env=model.api_key_env,
+        adapter=name,
+        extra=asking.fields,
     )
 
 

@@ -17,6 +17,7 @@ from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
 from ghostbust.cli.extract import extract
+from ghostbust.cli.publishing import publish, status, unpublish
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
 from ghostbust.cli.registry_imports import imports
@@ -55,6 +56,9 @@ app.command()(demo)
 app.command()(sweep)
 app.command("round")(round_)
 app.command("eval")(eval_)
+adapters.command()(publish)
+adapters.command()(unpublish)
+adapters.command()(status)
 app.add_typer(adapters)
 app.command()(daemon)
 app.command()(dashboard)

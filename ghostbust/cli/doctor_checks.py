@@ -211,12 +211,19 @@ def check_model(settings: Config, cache: Path) -> Finding:
     from ghostbust.models.wheels import SMOLLM2_GGUF
 
     told = settings.model
-    if told.endpoint is not None:
-        from ghostbust.samplers.endpoint import EndpointSampler
+    if told.servers:
+        from ghostbust.loop.parts import make_endpoint
 
-        served = told.endpoint_model or told.name
-        EndpointSampler(told.endpoint, served, api_key_env=told.api_key_env).check()
-        return Finding("model", Level.OK, f"the configured server answers and lists {served}")
+        sampler = make_endpoint(settings, None)
+        sampler.check()
+        if out := [state.said for state in sampler.health if state.in_row]:
+            return Finding("model", Level.WARN, "; ".join(out), "the other servers are used")
+        said = (
+            "the configured server answers and lists"
+            if len(told.servers) == 1
+            else (f"all {len(told.servers)} configured servers answer and list")
+        )
+        return Finding("model", Level.OK, f"{said} {told.served_as}")
     if told.name != EMBEDDED:
         kind = "a folder" if Path(told.name).is_dir() else "a Hugging Face id, loaded when used"
         return Finding("model", Level.OK, f"{told.name}: {kind}")

@@ -10,6 +10,7 @@
     store.alarms       those that were claimed: when, by whom, and who has heard of it
     store.rounds       rounds, their adapters, their gates
     store.promotions   the log of the deployed pointer
+    store.published    which adapter was loaded where, and what it showed there
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
@@ -19,6 +20,9 @@ from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
+    Canary,
+    Figures,
+    Loaded,
     NameOrder,
     PromptStats,
     RatePoint,
@@ -34,6 +38,9 @@ from ghostbust.store.store import Store
 __all__ = [
     "AdapterRow",
     "Alarm",
+    "Canary",
+    "Figures",
+    "Loaded",
     "NameOrder",
     "PromptStats",
     "RatePoint",

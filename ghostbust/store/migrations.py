@@ -222,7 +222,34 @@ def m002_age_and_alarms(db: Database) -> None:
         db.executescript(part)
 
 
-STEPS: Final = (m001_line, m002_age_and_alarms)
+_PUBLISHED: Final = """
+CREATE TABLE published (
+    replica TEXT NOT NULL,
+    adapter TEXT NOT NULL,
+    loaded TEXT NOT NULL,
+    unloaded TEXT,
+    PRIMARY KEY (replica, adapter)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE canaries (
+    id INTEGER PRIMARY KEY,
+    replica TEXT NOT NULL,
+    adapter TEXT NOT NULL,
+    passed INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    base TEXT NOT NULL,
+    figures TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX canaries_by_adapter ON canaries (adapter);
+"""
+
+
+def m006_published(db: Database) -> None:
+    """Adds the tables of what was loaded where, and what it showed there."""
+    db.executescript(_PUBLISHED)
+
+
+STEPS: Final = (m001_line, m002_age_and_alarms, m006_published)
 """every step there is, in order; a database that has others is newer than this code"""
 
 MIGRATIONS: Final = Migrations("ghostbust")

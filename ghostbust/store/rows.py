@@ -198,3 +198,56 @@ class AdapterRow:
     created: datetime
     verdict: GateVerdict | None
     """of its round's gate report; None where it has none yet"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An adapter at one replica."""
+
+    replica: str
+    """the replica's address"""
+    adapter: str
+    loaded: datetime
+    """when it was last loaded there"""
+    unloaded: datetime | None
+    """when it was unloaded; None as long as it wasn't"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one side of a canary, the base or the adapter, answered."""
+
+    asked: int
+    failed: int
+    """requests without a usable answer"""
+    empty: int
+    """answers without a visible character"""
+    invented: int
+    """invented names in the answers to the forget set's prompts, distinct in each"""
+    real: int
+    """real ones"""
+    median_s: float
+    """median time of an answer, in seconds; NaN where there is none"""
+    overlap: float
+    """share of words that its general answers have in common with the base's; 1 for the base"""
+
+    @property
+    def rate(self) -> float:
+        """invented / (invented + real), in [0, 1]; NaN where nothing was named."""
+        named = self.invented + self.real
+        return self.invented / named if named else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """What an adapter showed at one replica, before clients got it."""
+
+    replica: str
+    adapter: str
+    passed: bool
+    reason: str
+    """every limit that was broken, in one line; the figures where none was"""
+    base: Figures
+    figures: Figures
+    """the adapter's"""
+    at: datetime

@@ -16,6 +16,7 @@ from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.promotions import Promotions
 from ghostbust.store.prompts import Prompts
+from ghostbust.store.published import Published
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
 
@@ -41,6 +42,7 @@ class Store:
         self.alarms = Alarms(connection)
         self.rounds = Rounds(connection, now)
         self.promotions = Promotions(connection)
+        self.published = Published(connection, now)
 
     @classmethod
     def open(
