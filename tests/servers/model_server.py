@@ -70,6 +70,8 @@ class ModelServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self._models: dict[str, LoadedModel] = {"": load_model(str(serving.folder), serving.folder)}
         self._changing = threading.Lock()
+        self._decoding = threading.Lock()
+        """`decode` turns a model's attention over while it works, so one answers at a time"""
         for number, folder in enumerate(serving.preloaded.values()):
             self._models[str(number)] = self._with(folder)
             serving.scales[number] = 0.0
@@ -93,26 +95,26 @@ class ModelServer(ThreadingHTTPServer):
 
     def complete(self, adapter: str, ids: list[int], asked: Mapping[str, Any]) -> dict[str, Any]:
         """One completion: its text, why it ended, and its tokens."""
-        loaded = self._models[adapter]
+        loaded = self.model(adapter)
         most = int(asked.get("max_tokens") or 16)
         sampling = Sampling(
             float(asked.get("temperature", 1)), int(asked.get("top_k", 0)),
             float(asked.get("top_p", 1)), most,
         )  # fmt: skip
         request = Request(0, ids, (int(asked.get("seed") or 0),))
-        (done,) = decode(
-            loaded.model, [request], sampling, batch_rows=1, end_tokens=loaded.end_tokens
-        )
+        with self._decoding:
+            (done,) = decode(
+                loaded.model, [request], sampling, batch_rows=1, end_tokens=loaded.end_tokens
+            )
         text = loaded.decode(done.ids)
         for mark in asked.get("stop") or ():
             text = text.partition(mark)[0]
         reason = "length" if done.truncated else "stop"
         return {"text": text, "finish_reason": reason, "tokens": len(done.ids)}
 
-    @property
-    def base(self) -> LoadedModel:
-        """The model without an adapter."""
-        return self._models[""]
+    def model(self, adapter: str = "") -> LoadedModel:
+        """The model with an adapter, or the base."""
+        return self._models[adapter]
 
     def _with(self, folder: Path) -> LoadedModel:
         return load_model(str(self.serving.folder), self.serving.folder, adapter=folder)
@@ -164,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chat(self, asked: dict[str, Any]) -> Answered:
         turns = [message["content"] for message in asked["messages"]]
-        done = self._complete(asked, self.server.base.encode_prompt(turns[-1], turns[:-1]))
+        done = self._complete(asked, self.server.model().encode_prompt(turns[-1], turns[:-1]))
         if done[0] != 200:
             return done
         told: Any = done[1]
@@ -172,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, _completion("chat.completion", {"message": message}, told)
 
     def _completions(self, asked: dict[str, Any]) -> Answered:
-        done = self._complete(asked, self.server.base.encode(asked["prompt"]))
+        done = self._complete(asked, self.server.model().encode(asked["prompt"]))
         if done[0] != 200:
             return done
         told: Any = done[1]
