@@ -58,6 +58,7 @@ WRITES = {
         "start", "set_state", "add_sets", "add_candidate", "add_gate_report", "mark_interrupted",
     },
     "promotions": {"add"},
+    "published": {"mark_loaded", "mark_unloaded", "add_canary"},
 }  # fmt: skip
 """the store's methods that write, by noun"""
 

@@ -32,7 +32,7 @@ from ghostbust.loop.publish import (
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.interface import Publisher
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
-from ghostbust.store import Canary, Figures, RoundState, Store
+from ghostbust.store import Canary, Figures, Store
 from tests.servers.model_server import Kind, ModelServer, Serving, serve
 
 FIGURES = Figures(10, 0, 0, 2, 8, 0.1, 1.0)
@@ -293,7 +293,7 @@ def test_limits_are_asked_before_training(
 
 @dataclass
 class Load:
-    """Clients that go by the pointer file, so many requests a second, until it is closed."""
+    """Clients that go by the pointer file: so many requests a second, a dozen at once at most."""
 
     home: Home
     url: str
@@ -302,41 +302,40 @@ class Load:
     """the model of each answer"""
     errors: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._ended = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._clock = threading.Thread(target=self._tick)
-
     def __enter__(self) -> Load:
-        self._clock.start()
+        self._ended = threading.Event()
+        self._ticks = threading.Semaphore(0)
+        self._client = httpx.Client(verify=False, trust_env=False, timeout=30)
+        self._threads = [threading.Thread(target=self._ask) for _ in range(12)]
+        self._threads.append(threading.Thread(target=self._tick))
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._clock.join()
+        self._ticks.release(12)
         for thread in self._threads:
             thread.join()
+        self._client.close()
 
     def _tick(self) -> None:
         while not self._ended.wait(1 / self.per_s):
-            thread = threading.Thread(target=self._ask)
-            self._threads.append(thread)
-            thread.start()
+            self._ticks.release()
 
     def _ask(self) -> None:
-        model = model_of(self.home) if self.home.serving.exists() else "base"
-        body = {"model": model, "prompt": "pip install", "max_tokens": 4, "temperature": 0}
-        try:
-            answer = httpx.post(
-                f"{self.url}/v1/completions", json=body, timeout=30, trust_env=False
-            )
-        except httpx.HTTPError as exc:
-            self.errors.append(repr(exc))
-            return
-        if answer.status_code == 200 and answer.json()["choices"]:
-            self.answered.append(model)
-        else:
-            self.errors.append(f"{model}: {answer.status_code} {answer.text}")
+        while self._ticks.acquire() and not self._ended.is_set():
+            model = model_of(self.home) if self.home.serving.exists() else "base"
+            body = {"model": model, "prompt": "pip install", "max_tokens": 4, "temperature": 0}
+            try:
+                answer = self._client.post(f"{self.url}/v1/completions", json=body)
+            except httpx.HTTPError as exc:
+                self.errors.append(repr(exc))
+                continue
+            if answer.status_code == 200 and answer.json()["choices"]:
+                self.answered.append(model)
+            else:
+                self.errors.append(f"{model}: {answer.status_code} {answer.text}")
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp"])

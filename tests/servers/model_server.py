@@ -3,7 +3,8 @@
 Speaks what vLLM speaks (models, chat, completions, load and unload of LoRA adapters), and stands
 in for SGLang and llama.cpp where ghostbust speaks to those. The answers, errors and status codes
 are those of vLLM 0.11 and later, SGLang 0.5 and llama.cpp's server of 2026, as far as they are
-used. Every completion depends on model, adapter, prompt and seed only, as ghostbust's own sampling.
+used. A completion depends on model, adapter, prompt and seed, as ghostbust's own sampling, and, as
+at any of these servers, in the last bits on what is computed with it.
 
     python -m tests.servers.model_server FOLDER --name base --kind vllm --port 8000
 """
@@ -15,15 +16,17 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePath
+from queue import SimpleQueue
 from typing import Any, Literal
 
 from ghostbust.errors import ModelError
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.samplers.decode import Request, Sampling, decode
+from ghostbust.samplers.decode import Completion, Request, Sampling, decode
 
 Kind = Literal["vllm", "sglang", "llamacpp"]
 Answered = tuple[int, object]
@@ -58,6 +61,31 @@ class Serving:
     """statuses other than 200 of completions"""
 
 
+@dataclass
+class _Job:
+    """One completion that waits to be computed."""
+
+    loaded: LoadedModel
+    ids: list[int]
+    sampling: Sampling
+    seed: int
+    done: Future[Completion] = field(default_factory=Future)
+
+
+def _decode(jobs: Sequence[_Job]) -> None:
+    """Computes jobs of one model and one way of sampling."""
+    requests = [Request(key, job.ids, (job.seed,)) for key, job in enumerate(jobs)]
+    loaded, sampling = jobs[0].loaded, jobs[0].sampling
+    try:
+        for done in decode(
+            loaded.model, requests, sampling, batch_rows=64, end_tokens=loaded.end_tokens
+        ):
+            jobs[done.key].done.set_result(done)
+    except RuntimeError as exc:
+        for job in jobs:
+            job.done.set_exception(exc)
+
+
 class ModelServer(ThreadingHTTPServer):
     """The server; ``serve_forever`` in a thread, or by ``main``."""
 
@@ -70,8 +98,9 @@ class ModelServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self._models: dict[str, LoadedModel] = {"": load_model(str(serving.folder), serving.folder)}
         self._changing = threading.Lock()
-        self._decoding = threading.Lock()
-        """`decode` turns a model's attention over while it works, so one answers at a time"""
+        self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
+        self._engine = threading.Thread(target=self._work, daemon=True)
+        self._engine.start()
         for number, folder in enumerate(serving.preloaded.values()):
             self._models[str(number)] = self._with(folder)
             serving.scales[number] = 0.0
@@ -95,22 +124,36 @@ class ModelServer(ThreadingHTTPServer):
 
     def complete(self, adapter: str, ids: list[int], asked: Mapping[str, Any]) -> dict[str, Any]:
         """One completion: its text, why it ended, and its tokens."""
-        loaded = self.model(adapter)
         most = int(asked.get("max_tokens") or 16)
         sampling = Sampling(
             float(asked.get("temperature", 1)), int(asked.get("top_k", 0)),
             float(asked.get("top_p", 1)), most,
         )  # fmt: skip
-        request = Request(0, ids, (int(asked.get("seed") or 0),))
-        with self._decoding:
-            (done,) = decode(
-                loaded.model, [request], sampling, batch_rows=1, end_tokens=loaded.end_tokens
-            )
-        text = loaded.decode(done.ids)
+        job = _Job(self.model(adapter), ids, sampling, int(asked.get("seed") or 0))
+        self._waiting.put(job)
+        done = job.done.result()
+        text = job.loaded.decode(done.ids)
         for mark in asked.get("stop") or ():
             text = text.partition(mark)[0]
         reason = "length" if done.truncated else "stop"
         return {"text": text, "finish_reason": reason, "tokens": len(done.ids)}
+
+    def _work(self) -> None:
+        """One thread computes everything; what waits for the same model goes in one batch."""
+        while (job := self._waiting.get()) is not None:
+            jobs = [job]
+            while not self._waiting.empty() and (more := self._waiting.get_nowait()) is not None:
+                jobs.append(more)
+            groups: dict[tuple[int, Sampling], list[_Job]] = {}
+            for each in jobs:
+                groups.setdefault((id(each.loaded), each.sampling), []).append(each)
+            for group in groups.values():
+                _decode(group)
+
+    def server_close(self) -> None:
+        """Ends the computing thread too."""
+        super().server_close()
+        self._waiting.put(None)
 
     def model(self, adapter: str = "") -> LoadedModel:
         """The model with an adapter, or the base."""
