@@ -47,8 +47,8 @@ class EndpointEntry(Section):
 
     url: str
     """base URL"""
-    weight: float = Field(default=1, gt=0)
-    """share of the requests that it gets, relative to the others' weights"""
+    weight: float | None = Field(default=None, gt=0)
+    """share of the requests that it gets, relative to the others' weights; none: `concurrency`"""
     concurrency: int = Field(default=8, ge=1)
     """requests under way there at once"""
     per_s: float | None = Field(default=None, gt=0)

@@ -206,6 +206,8 @@ def restore(publishing: Publishing, store: Store, deployed: tuple[str, Path] | N
             if deployed is not None:
                 load(publisher, store, *deployed)
             publisher.serve(name)
+            if not publisher.ready(name):
+                raise PublishError(f"{publisher.where} doesn't serve {name or 'the base'}")
         except (PublishError, EndpointError, ModelError) as exc:
             troubles.append(str(exc))
     if publishing.pointer is not None and len(troubles) < len(publishing.publishers):

@@ -23,7 +23,7 @@ from ghostbust import __version__
 from ghostbust.errors import EndpointError, UsageError
 from ghostbust.records import Prompt, Sample, chat_messages, content_id
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.samplers.pool import Endpoint, Health, Models, Place, Pool, connect
+from ghostbust.samplers.pool import Endpoint, Health, Models, Place, Pool, at_once, connect
 from ghostbust.samplers.stream import each, stream
 from ghostbust.samplers.wire import ATTEMPTS, request_json
 
@@ -229,13 +229,12 @@ class EndpointSampler:
 
     def _run(self, jobs: Iterator[_Job[T]], *, attempts: int = ATTEMPTS) -> Iterator[T]:
         """Results of the jobs, each of which is given the connected servers."""
-        at_once = sum(endpoint.concurrency for endpoint in self._endpoints)
 
         async def produce(emit: Callable[[T], None]) -> None:
             async with connect(
                 self._endpoints, self.health, self._client, self.lists, attempts
             ) as pool:
-                await each((partial(job, pool) for job in jobs), emit, at_once)
+                await each((partial(job, pool) for job in jobs), emit, at_once(self._endpoints))
 
         return stream(produce)
 

@@ -8,6 +8,7 @@ With one server alone nothing is left out: its requests are tried again as ``wir
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,12 +34,17 @@ class Endpoint:
     """One model server."""
 
     url: str
-    weight: float = 1
-    """share of the requests, relative to the others' weights"""
+    weight: float | None = None
+    """share of the requests, relative to the others' weights; None: its concurrency"""
     concurrency: int = 8
     """requests under way there at once"""
     per_s: float | None = None
     """requests a second at most; None for no limit"""
+
+    @property
+    def share(self) -> float:
+        """Its weight, relative to the others'."""
+        return self.weight or self.concurrency
 
 
 @dataclass
@@ -91,7 +97,7 @@ class Place:
     @property
     def load(self) -> float:
         """Requests for its weight, if it got one more."""
-        return (self.busy + 1) / self.endpoint.weight
+        return (self.busy + 1) / self.endpoint.share
 
 
 @dataclass
@@ -177,6 +183,15 @@ class Pool:
             if place.busy < (1 if place.health.in_row and not alone else place.endpoint.concurrency)
         ]
         return min(free, key=lambda place: place.load, default=None)
+
+
+def at_once(endpoints: Sequence[Endpoint]) -> int:
+    """Requests under way at all servers together: as many as leave everyone its share.
+
+    With more, the limits would decide who gets how many, and no longer the weights.
+    """
+    total = sum(endpoint.share for endpoint in endpoints)
+    return math.ceil(min(each.concurrency / each.share for each in endpoints) * total)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import (
@@ -105,5 +106,6 @@ def _plain(figures: Figures) -> str:
 
 
 def _figures(text: str) -> Figures:
-    told = json.loads(text)
-    return Figures(**{key: math.nan if value is None else value for key, value in told.items()})
+    told: dict[str, Any] = json.loads(text)
+    missing: Any = math.nan
+    return Figures(**{key: missing if value is None else value for key, value in told.items()})
