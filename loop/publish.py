@@ -71,6 +71,8 @@ def make_publishing(config: Config, home: Home, store: Store) -> Publishing:
     """The publishing of the settings. Raises UsageError where they don't fit together."""
 
     def trial(publisher: Publisher, name: str) -> Canary | None:
+        if publisher.asks(None) is None:
+            return None
         with make_judge(config, home, store) as judge:
             return run_canary(plan_canary(config, store, judge), publisher, name)
 

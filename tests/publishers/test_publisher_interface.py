@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,8 +77,8 @@ def test_each_is_asked_for_apart_from_what_clients_get(place: Place) -> None:
         publisher.load(name, place.folder(name))
     publisher.serve(TWO)
     texts = set()
-    for name in (None, ONE, TWO):
-        asking = publisher.asks(name)
+    for asked in (None, ONE, TWO):
+        asking = publisher.asks(asked)
         if asking is None:
             pytest.skip("nobody can be asked here")
         body = {"model": asking.model, "prompt": "pip install", "max_tokens": 24, "temperature": 0}
@@ -92,13 +93,14 @@ def test_each_is_asked_for_apart_from_what_clients_get(place: Place) -> None:
 @pytest.mark.parametrize("kind", [VllmPublisher, SglangPublisher, LlamaCppPublisher])
 def test_a_server_that_is_away_is_no_refusal(kind: type[VllmPublisher], adapters: Path) -> None:
     publisher = kind(Control("http://127.0.0.1:9"), base="base")
-    for ask in (
+    asks: tuple[Callable[[], object], ...] = (
         lambda: publisher.check(4, frozenset()),
         lambda: publisher.load(ONE, adapters / ONE),
         publisher.loaded,
         lambda: publisher.unload(ONE),
         lambda: publisher.ready(None),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(EndpointError, match="can't reach") as caught:
             ask()
         assert not isinstance(caught.value, PublishError)
