@@ -181,6 +181,10 @@ class DiscoverySection(Section):
     """share of a watch's prompts that are fresh ones"""
     variants_per_prompt: int = Field(default=2, ge=1)
     """rewritings of a prompt that paid off"""
+    stop_below: float | None = Field(default=None, gt=0)
+    """new names per 1,000 answers of watches under which the daemon's watches pause; none: never"""
+    look_again_days: float = Field(default=7, gt=0)
+    """days after which watches that paused begin again; at once where another adapter serves"""
 
 
 class DaemonSection(Section):

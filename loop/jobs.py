@@ -16,6 +16,7 @@ from ghostbust.config import Config, override
 from ghostbust.errors import UnreachableError
 from ghostbust.home import Home
 from ghostbust.loop import pending
+from ghostbust.loop.coverage import pause_reason
 from ghostbust.loop.discovery import choose_prompts
 from ghostbust.loop.parts import deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
@@ -90,7 +91,12 @@ def watch(place: Workplace) -> None:
     watch lasts, so what a round promoted meanwhile is what the next one asks.
     """
     with open_session(place.home, place.config, purpose="watch") as session:
-        sampler = StoppableSampler(place.open_sampler(deployed_adapter(place.home)), place.stopping)
+        adapter = deployed_adapter(place.home)
+        paused = _paused(place, session, None if adapter is None else adapter[0])
+        if paused is not None:
+            log.info("watch: none now: %s", paused)
+            return
+        sampler = StoppableSampler(place.open_sampler(adapter), place.stopping)
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:
             asked = _choose(place, session, sampler)
@@ -108,7 +114,22 @@ def watch(place: Workplace) -> None:
         known, started = session.store.ledger.count_new_inventions(), time.monotonic()
         watched = _ask(place, session, sampler, asked)
         new = session.store.ledger.count_new_inventions() - known
+        unseen = session.store.ledger.unseen(sampler.model, sampler.adapter)
     log.info("watch: run %d %s", watched.run_id, _told(watched, new, time.monotonic() - started))
+    log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
+
+
+def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
+    """Why no new watch should begin; None where one should, or one is to be gone on with."""
+    if place.home.watch.exists():
+        return None
+    return pause_reason(
+        session.store,
+        place.config.discovery,
+        model=place.config.model.name,
+        adapter=adapter,
+        now=utc_now(),
+    )
 
 
 def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pending:
@@ -125,7 +146,8 @@ def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pen
         holdout_share=config.prompts.holdout_share,
         seed=seed,
     )
-    return pending.Pending(seed, tuple(prompts))
+    pruned = session.store.pool.pruned()
+    return pending.Pending(seed, tuple(prompt for prompt in prompts if prompt.id not in pruned))
 
 
 def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pending) -> Watched:

@@ -13,6 +13,7 @@ from ghostbust.cli.bench_continual import continual
 from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
+from ghostbust.cli.bench_unseen import unseen
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
@@ -33,6 +34,7 @@ bench.command()(truth)
 bench.command()(unlearners)
 bench.command()(continual)
 bench.command()(engine)
+bench.command()(unseen)
 
 
 @bench.command()

@@ -14,8 +14,10 @@ from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
+from ghostbust.store.pool import Pool
 from ghostbust.store.promotions import Promotions
 from ghostbust.store.prompts import Prompts
+from ghostbust.store.repeats import Repeatability
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
 
@@ -34,10 +36,12 @@ class Store:
         self._connection = connection
         self.runs = Runs(connection, now)
         self.prompts = Prompts(connection, now, keep_private=keep_private)
+        self.pool = Pool(connection, now)
         self.answers = Answers(connection, now, keep_private=keep_private)
         self.lookups = Lookups(connection)
         """what `ghostbust.registries.judge.default_judge` takes as its cache"""
         self.ledger = Ledger(connection)
+        self.repeats = Repeatability(connection, now)
         self.alarms = Alarms(connection)
         self.rounds = Rounds(connection, now)
         self.promotions = Promotions(connection)
