@@ -1,4 +1,4 @@
-"""How much is still unseen: the chance that the next invention is a new name, and how many are left.
+"""How much is unseen: the chance that the next invention is a new name, and how many are left.
 
 Inventions come in clusters: an answer names several, and answers to one task repeat each other. So
 the unit is the prompt family, and "new" means that no other family has the name. All figures are of
@@ -92,9 +92,8 @@ def unseen(incidences: Iterable[Incidence], *, families: int, answers: int) -> U
     left, left_ci95 = _left(by_name, families)
     gain, gain_ci95 = _gain(by_name, families, answers)
     if left_ci95[0] < 1:  # it may be that no name is left
-        left_ci95, chance_ci95, gain_ci95 = (
-            (0.0, high) for _, high in (left_ci95, chance_ci95, gain_ci95)
-        )
+        left_ci95, gain_ci95 = (0.0, left_ci95[1]), (0.0, gain_ci95[1])
+        chance_ci95 = (0.0 if by_name else math.nan, chance_ci95[1])
     return Unseen(
         families=families,
         answers=answers,
@@ -115,7 +114,9 @@ def unseen_of(answers: Sequence[Answer]) -> Unseen:
     """The estimates from judged answers: ABSENT and SUSPECT names are inventions."""
     counts: Counter[tuple[str, str]] = Counter()
     for answer in answers:
-        named = {f"{j.lookup.ecosystem}:{j.lookup.name}" for j in answer.judged if j.lookup.invented}
+        named = {
+            f"{j.lookup.ecosystem}:{j.lookup.name}" for j in answer.judged if j.lookup.invented
+        }
         counts.update((name, answer.sample.prompt.family) for name in named)
     return unseen(
         (Incidence(name, family, count) for (name, family), count in counts.items()),
@@ -124,9 +125,7 @@ def unseen_of(answers: Sequence[Answer]) -> Unseen:
     )
 
 
-def _chance(
-    by_name: dict[str, Counter[str]], inventing: Counter[str]
-) -> tuple[float, Interval]:
+def _chance(by_name: dict[str, Counter[str]], inventing: Counter[str]) -> tuple[float, Interval]:
     """The Good-Turing estimate by families, and its interval.
 
     The share of inventions whose name no other family has. With families as points of a Poisson
@@ -233,9 +232,7 @@ def _chao2(once: int, twice: int, families: int) -> float:
     return (families - 1) / families * once * (once - 1) / (2 * (twice + 1))
 
 
-def _gain(
-    by_name: dict[str, Counter[str]], families: int, answers: int
-) -> tuple[float, Interval]:
+def _gain(by_name: dict[str, Counter[str]], families: int, answers: int) -> tuple[float, Interval]:
     """New names per `PER_ANSWERS` further answers: the names of one family alone, by answers.
 
     A further family of as many answers brings Q1 / F on average (Good 1953), so that many are

@@ -30,7 +30,7 @@ def unseen(
 
     Needs no model and no registry.
     """
-    from ghostbust.bench.unseen import outcome, populations
+    from ghostbust.bench.populations import outcome, populations
 
     output = Output(as_json=as_json)
     outcomes = [
@@ -48,15 +48,15 @@ def unseen(
         }
     )
     shown = table(
-        "population", "chance held", "width", "true", "said", "gain held", "true", "said",
-        "left: bound held", "true", "said",
+        "population", "chance held", "width", "true", "said", "by answers held",
+        "gain held", "true", "said", "left: bound held", "true", "said",
     )  # fmt: skip
     for one in outcomes:
         shares = (one.chance_covered, one.chance_width, one.chance_true, one.chance_estimated)
         shown.add_row(
             cell(one.population),
             *(cell(f"{share:.3f}") for share in shares),
-            cell(f"{one.gain_covered:.3f}"),
+            *(cell(f"{share:.3f}") for share in (one.by_answers_covered, one.gain_covered)),
             *(cell(f"{count:.0f}") for count in (one.gain_true, one.gain_estimated)),
             cell(f"{one.left_held:.3f}"),
             *(cell(f"{count:,.0f}") for count in (one.left_true, one.left_estimated)),

@@ -30,6 +30,11 @@ _ORDER_BY: Final = {
     NameOrder.NAME: "n.name, n.id",
 }
 
+_NAMES: Final = (
+    "SELECT n.*, coalesce(r.asked_again, 0) AS asked_again, coalesce(r.came_back, 0) AS came_back"
+    " FROM names n LEFT JOIN repeats r ON r.name_id = n.id AND r.adapter = ?"
+)
+
 
 class Ledger:
     """The tables ``names`` and ``sightings``."""
@@ -51,14 +56,20 @@ class Ledger:
         ``adapter``: whose repeats are told, and ranked by; None is the base.
         """
         rows = self._connection.rows(
-            f"SELECT n.*, coalesce(r.asked_again, 0) AS asked_again,"  # noqa: S608
-            f" coalesce(r.came_back, 0) AS came_back FROM names n"
-            f" LEFT JOIN repeats r ON r.name_id = n.id AND r.adapter = ?"
-            f" WHERE instr(lower(n.name), lower(?))"
+            f"{_NAMES} WHERE instr(lower(n.name), lower(?))"
             f" ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",
             (adapter or "", search, limit, offset),
         )
         return [_hallucination(row) for row in rows]
+
+    def get(
+        self, ecosystem: Ecosystem, name: str, *, adapter: str | None = None
+    ) -> Hallucination | None:
+        """One name, with its repeats by this adapter; None if it isn't in the ledger."""
+        row = self._connection.first(
+            f"{_NAMES} WHERE n.ecosystem = ? AND n.name = ?", (adapter or "", ecosystem, name)
+        )
+        return None if row is None else _hallucination(row)
 
     def count_new_inventions(self, since: datetime | None = None) -> int:
         """How many distinct names were first seen after ``since``; None counts all."""

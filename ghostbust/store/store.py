@@ -14,8 +14,8 @@ from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
-from ghostbust.store.pool import Pool
 from ghostbust.store.promotions import Promotions
+from ghostbust.store.prompt_pool import Pool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.repeats import Repeatability
 from ghostbust.store.rounds import Rounds

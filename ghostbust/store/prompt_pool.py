@@ -90,13 +90,13 @@ def _deletable(connection: sqlite3.Connection, wanted: set[str]) -> set[str]:
     """Those of the ids that are there and that nothing refers to but what is deleted too."""
     among = "IN (SELECT value FROM json_each(?))"
     ids = json.dumps(sorted(wanted))
-    found = {one for (one,) in connection.execute(f"SELECT id FROM prompts WHERE id {among}", (ids,))}
+    there = connection.execute(f"SELECT id FROM prompts WHERE id {among}", (ids,))  # noqa: S608
+    found = {one for (one,) in there}
     for referrer, field in connection.execute(_REFERRING).fetchall():
         sql = f"SELECT DISTINCT {field} FROM {referrer} WHERE {field} {among}"  # noqa: S608
         found -= {one for (one,) in connection.execute(sql, (ids,))}
-    children = connection.execute(
-        f"SELECT id, parent FROM prompts WHERE parent {among}", (ids,)  # noqa: S608
-    ).fetchall()
+    of_these = f"SELECT id, parent FROM prompts WHERE parent {among}"  # noqa: S608
+    children = connection.execute(of_these, (ids,)).fetchall()
     while kept := {parent for child, parent in children if child not in found} & found:
         found -= kept
     return found

@@ -51,6 +51,8 @@ class Trial:
     """One simulated sample, and the truth that belongs to it."""
 
     estimate: Unseen
+    by_answers: Unseen
+    """the same with every answer as a family of its own: what clusters do if they aren't heeded"""
     chance: float
     """share of the further families' inventions whose names the sample doesn't have"""
     left: int
@@ -72,6 +74,8 @@ class Outcome:
     chance_true: float
     """mean of the true chances, as the next of the estimates"""
     chance_estimated: float
+    by_answers_covered: float
+    """as ``chance_covered``, for answers taken as independent"""
     gain_covered: float
     gain_true: float
     gain_estimated: float
@@ -105,20 +109,24 @@ def trial(
     rng = np.random.default_rng(seed)
     seen = _draw(population, families, answers, rng)
     more = _draw(population, further, answers, rng)
-    counts = Counter(zip(seen[:, 2].tolist(), seen[:, 0].tolist(), strict=True))
-    estimate = unseen(
-        (Incidence(str(name), str(family), count) for (name, family), count in counts.items()),
-        families=families,
-        answers=families * answers,
-    )
+    by_answer = [f"{family}/{answer}" for family, answer in seen[:, :2].tolist()]
+    total = families * answers
+    estimate = _estimate(seen, seen[:, 0].tolist(), families=families, answers=total)
     new = ~np.isin(more[:, 2], seen[:, 2])
     fresh = np.unique(more[new][:, [0, 2]], axis=0)
     return Trial(
         estimate,
+        _estimate(seen, by_answer, families=total, answers=total),
         chance=float(new.mean()),
         left=int((population.weights > 0).sum()) - estimate.names,
         gain=PER_ANSWERS * len(fresh) / (further * answers),
     )
+
+
+def _estimate(rows: Integers, units: Sequence[object], *, families: int, answers: int) -> Unseen:
+    counts = Counter(zip(rows[:, 2].tolist(), units, strict=True))
+    found = (Incidence(str(name), str(unit), count) for (name, unit), count in counts.items())
+    return unseen(found, families=families, answers=answers)
 
 
 def outcome(
@@ -143,6 +151,7 @@ def outcome(
         chance_width=_mean([high - low for low, high in (e.chance_ci95 for e in told)]),
         chance_true=_mean([t.chance for t in trials]),
         chance_estimated=_mean([e.chance for e in told]),
+        by_answers_covered=_mean([_holds(t.by_answers.chance_ci95, t.chance) for t in trials]),
         gain_covered=_mean([_holds(t.estimate.gain_ci95, t.gain) for t in trials]),
         gain_true=_mean([t.gain for t in trials]),
         gain_estimated=_mean([e.gain for e in told]),
