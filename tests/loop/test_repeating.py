@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, Say
 
 CONFIG = Config(registry=RegistrySection(mode="snapshot"))
+GREEDY = CONFIG.model_copy(update={"sampling": SamplingSection(temperature=0)})
 ASK = Ask(names=20, order=NameOrder.TIMES_SEEN, samples=10, budget=200, adapter="base", seed=None)
 
 
