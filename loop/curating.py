@@ -60,8 +60,8 @@ def meets(prompt: PoolPrompt, criteria: Criteria, now: datetime) -> bool:
 
 
 def prune(store: Store, prompts: Iterable[PoolPrompt]) -> tuple[int, int]:
-    """Takes them out; how many were deleted, and how many are only marked (`store.pool`)."""
-    return store.pool.prune(prompt.prompt_id for prompt in prompts)
+    """Takes them out; how many were deleted, and how many are only marked (`store.prompt_pool`)."""
+    return store.prompt_pool.prune(prompt.prompt_id for prompt in prompts)
 
 
 def add_tasks(store: Store, tasks: Sequence[Task]) -> tuple[list[Prompt], int]:
@@ -72,7 +72,7 @@ def add_tasks(store: Store, tasks: Sequence[Task]) -> tuple[list[Prompt], int]:
     """
     prompts = list(first_prompts(tasks))
     ids = {prompt.id for prompt in prompts}
-    known = {row.prompt_id for row in store.pool.read() if row.text is not None}
+    known = {row.prompt_id for row in store.prompt_pool.read() if row.text is not None}
     new = ids - known
     store.prompts.add(prompts)
-    return prompts, len(new) + store.pool.bring_back(ids - new)
+    return prompts, len(new) + store.prompt_pool.bring_back(ids - new)

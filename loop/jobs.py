@@ -146,7 +146,7 @@ def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pen
         holdout_share=config.prompts.holdout_share,
         seed=seed,
     )
-    pruned = session.store.pool.pruned()
+    pruned = session.store.prompt_pool.pruned()
     return pending.Pending(seed, tuple(prompt for prompt in prompts if prompt.id not in pruned))
 
 

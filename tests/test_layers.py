@@ -50,7 +50,7 @@ HEAVY_FOLDERS = {"unlearners", "gates"}
 WRITES = {
     "runs": {"start", "resume", "finish", "mark_interrupted"},
     "prompts": {"add"},
-    "pool": {"bring_back", "prune"},
+    "prompt_pool": {"bring_back", "prune"},
     "answers": {"add"},
     "lookups": {"put_lookup"},
     "ledger": {"mark_claimed"},

@@ -8,6 +8,7 @@ would bring is measured on thousands of further ones.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -167,7 +168,8 @@ def _holds(interval: Interval, truth: float) -> bool:
 
 def _mean(values: Sequence[float]) -> float:
     """The mean of those that are defined: a sample without an invention estimates nothing."""
-    return float(np.nanmean(values))
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
 
 
 def _draw(

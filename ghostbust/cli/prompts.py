@@ -79,7 +79,7 @@ def list_prompts(
     with pool_store(home, config) as (store, settings):
         found = [
             row
-            for row in sorted(store.pool.read(), key=_ORDERS[order])
+            for row in sorted(store.prompt_pool.read(), key=_ORDERS[order])
             if (row.pruned is not None) == pruned
             and side in ("all", side_of_row(row, settings))
             and (row.invented_names or not paid)
@@ -106,7 +106,7 @@ def show(
     """Show a prompt: its text, what it descends from, and what descends from it."""
     output = Output(as_json=as_json)
     with pool_store(home, config) as (store, settings):
-        pool = {row.prompt_id: row for row in store.pool.read()}
+        pool = {row.prompt_id: row for row in store.prompt_pool.read()}
         chosen = _find(pool, prompt)
         above = _ancestors(pool, chosen)
         below = list(_descendants(pool, chosen))
@@ -173,7 +173,7 @@ def add(
     with pool_store(home, config, keep_private=True) as (store, settings):
         added, new = add_tasks(store, found)
         ids = dict.fromkeys(prompt.id for prompt in added)
-        pool = {row.prompt_id: row for row in store.pool.read()}
+        pool = {row.prompt_id: row for row in store.prompt_pool.read()}
     sides = [side_of_row(pool[one], settings) for one in ids]
     held = sum(side == "holdout" for side in sides)
     output.line(
@@ -201,7 +201,7 @@ def _ancestors(pool: Mapping[str, PoolPrompt], row: PoolPrompt) -> list[PoolProm
     """What it was made from, the oldest first; ends where a prompt isn't there any more."""
     above: list[PoolPrompt] = []
     parent = pool.get(row.parent or "")
-    while parent is not None and parent not in above:
+    while parent is not None and parent not in (row, *above):
         above.insert(0, parent)
         parent = pool.get(parent.parent or "")
     return above

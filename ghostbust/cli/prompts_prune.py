@@ -56,7 +56,7 @@ def prune(
     output = Output(as_json=as_json)
     with pool_store(home, config) as (store, settings):
         now = utc_now()
-        found = [row for row in store.pool.read() if curating.meets(row, criteria, now)]
+        found = [row for row in store.prompt_pool.read() if curating.meets(row, criteria, now)]
         texts = shown_texts(store, found, reveal=False)
         deleted, marked = curating.prune(store, found) if yes else (None, None)
     if yes:
@@ -82,7 +82,7 @@ def export(
     Invented names in texts are shortened, and private texts left out, unless --reveal.
     """
     with pool_store(home, config) as (store, settings):
-        rows = store.pool.read()
+        rows = store.prompt_pool.read()
         texts = shown_texts(store, rows, reveal=reveal)
     documents = [document(row, texts, settings) for row in rows]
     lines = "".join(f"{json_text(one)}\n" for one in documents)

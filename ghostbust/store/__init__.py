@@ -4,7 +4,7 @@
 
     store.runs         who sampled what with which settings, and the rate that came of it
     store.prompts      the pool of prompts, and what each has paid
-    store.pool         the same as a person looks at it: what was taken out, too
+    store.prompt_pool  the same as a person looks at it: what was taken out, too
     store.answers      samples, the package refs in them, the verdicts on those
     store.lookups      the latest live verdict on each name
     store.ledger       invented names: how often, since when, claimed or not

@@ -39,7 +39,7 @@ _REFERRING: Final = (
 )
 
 
-class Pool:
+class PromptPool:
     """The table ``prompts``, whole; `ghostbust.store.prompts` is what the loop asks from."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:

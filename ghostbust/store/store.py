@@ -15,7 +15,7 @@ from ghostbust.store.connection import Connection, open_database
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.promotions import Promotions
-from ghostbust.store.prompt_pool import Pool
+from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.repeats import Repeatability
 from ghostbust.store.rounds import Rounds
@@ -36,7 +36,7 @@ class Store:
         self._connection = connection
         self.runs = Runs(connection, now)
         self.prompts = Prompts(connection, now, keep_private=keep_private)
-        self.pool = Pool(connection, now)
+        self.prompt_pool = PromptPool(connection, now)
         self.answers = Answers(connection, now, keep_private=keep_private)
         self.lookups = Lookups(connection)
         """what `ghostbust.registries.judge.default_judge` takes as its cache"""

@@ -113,6 +113,7 @@ def test_a_lineage_in_a_circle_ends(run: Run, home: Path) -> None:
         store.prompts.add([one, CHILD])
     document = told(run("prompts", "show", SEED.id, "--json"))
     assert [row["id"] for row in document["descendants"]] == [CHILD.id]
+    assert [row["id"] for row in document["ancestors"]] == [CHILD.id]
 
 
 @pytest.mark.parametrize("wanted", ["ffffffffffffffff", "", "x"])
@@ -134,8 +135,8 @@ def test_tasks_are_added_from_arguments_files_and_standard_input(
     assert (document["tasks"], document["new"], len(document["prompts"])) == (4, 8, 8)
     assert {row["family"] for row in document["prompts"]} >= {"tides"}
     with Store.open(Home.open(home).database) as store:
-        texts = [row.text or "" for row in store.pool.read()]
-        assert all(row.private for row in store.pool.read())
+        texts = [row.text or "" for row in store.prompt_pool.read()]
+        assert all(row.private for row in store.prompt_pool.read())
     assert sum("Chart the tides." in text for text in texts) == 2, "texts are kept: asked for"
     again = run("prompts", "add", "Count the gulls.")
     assert "1 tasks, 2 prompts: 0 new, 2 there already" in again.stdout
@@ -144,7 +145,7 @@ def test_tasks_are_added_from_arguments_files_and_standard_input(
 def test_what_is_added_may_be_of_npm(run: Run, home: Path) -> None:
     assert run("prompts", "add", "Count the gulls.", "--ecosystem", "npm").exit_code == 0
     with Store.open(Home.open(home).database) as store:
-        assert {row.ecosystem for row in store.pool.read()} == {Ecosystem.NPM}
+        assert {row.ecosystem for row in store.prompt_pool.read()} == {Ecosystem.NPM}
 
 
 @pytest.mark.parametrize(

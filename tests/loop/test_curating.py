@@ -76,7 +76,7 @@ def test_what_was_taken_out_comes_back_when_it_is_added(home: Home, store: Store
     child = replace(task.prompt(Context.CODE), text="x", parent=task.prompt(Context.CODE).id)
     add_tasks(store, [task])
     store.prompts.add([child])
-    taken = [row for row in store.pool.read() if row.prompt_id != child.id]
+    taken = [row for row in store.prompt_pool.read() if row.prompt_id != child.id]
     assert prune(store, taken) == (1, 1), "the one with a child is marked"
     assert add_tasks(store, [task])[1] == 2
-    assert store.pool.pruned() == frozenset()
+    assert store.prompt_pool.pruned() == frozenset()

@@ -120,7 +120,7 @@ def test_what_was_pruned_is_not_asked(
     first = scripted(lambda _: "I can't say.")
     watch(running(place, first))
     asked = {prompt.id for prompt in first.asked}
-    store.pool.prune(asked)
+    store.prompt_pool.prune(asked)
     second = scripted(one_ghost)
     watch(running(place, second))
     assert second.asked

@@ -21,7 +21,7 @@ GRANDCHILD = replace(SEED, text="plot a planet", parent=CHILD.id, operator="broa
 
 
 def ids(store: Store) -> set[str]:
-    return {row.prompt_id for row in store.pool.read()}
+    return {row.prompt_id for row in store.prompt_pool.read()}
 
 
 def test_a_row_has_lineage_and_what_the_prompt_paid(
@@ -37,7 +37,7 @@ def test_a_row_has_lineage_and_what_the_prompt_paid(
     ]
     last = clock.step(hours=1)
     store.answers.add(store.runs.start(spec), answers)
-    rows = {row.prompt_id: row for row in store.pool.read()}
+    rows = {row.prompt_id: row for row in store.prompt_pool.read()}
     assert rows[CHILD.id] == PoolPrompt(
         CHILD.id, "plot a globe", Context.HELPS, Ecosystem.NPM, "maps-01", "maps", SEED.id,
         "broader", False, added, 0, 0, 0, None, None,
@@ -51,13 +51,13 @@ def test_what_never_paid_is_quiet_in_all_its_samples(
     store: Store, spec: RunSpec, make_answer: MakeAnswer
 ) -> None:
     store.answers.add(store.runs.start(spec), [make_answer(number=n) for n in range(3)])
-    (row,) = store.pool.read()
+    (row,) = store.prompt_pool.read()
     assert (row.quiet, row.invented_names) == (3, 0)
 
 
 def test_a_private_text_is_not_there(store: Store) -> None:
     store.prompts.add([replace(SEED, private=True)])
-    (row,) = store.pool.read()
+    (row,) = store.prompt_pool.read()
     assert (row.text, row.private, row.prompt_id) == (None, True, SEED.id)
 
 
@@ -70,27 +70,27 @@ def test_a_sampled_prompt_is_marked_and_its_run_stays_as_it_was(
     store.runs.finish(run_id, RunStatus.DONE, measure([answer]))
     prompt = answer.sample.prompt
     at = clock.step(hours=1)
-    assert store.pool.prune([prompt.id]) == (0, 1)
-    (row,) = store.pool.read()
+    assert store.prompt_pool.prune([prompt.id]) == (0, 1)
+    (row,) = store.prompt_pool.read()
     assert row.pruned == at
-    assert store.pool.pruned() == {prompt.id}
+    assert store.prompt_pool.pruned() == {prompt.id}
     assert store.prompts.get(prompt.id) == prompt
     assert list(store.answers.read(run_id=run_id)) == [answer]
     assert store.runs.get(run_id).measurement == measure([answer])
-    assert store.pool.prune([prompt.id]) == (0, 0), "once is enough"
+    assert store.prompt_pool.prune([prompt.id]) == (0, 0), "once is enough"
 
 
 def test_a_prompt_that_nothing_refers_to_is_deleted(store: Store) -> None:
     store.prompts.add([SEED])
-    assert store.pool.prune([SEED.id, "0" * 16]) == (1, 0)
+    assert store.prompt_pool.prune([SEED.id, "0" * 16]) == (1, 0)
     assert ids(store) == set()
 
 
 def test_a_lineage_goes_as_a_whole_or_stays_as_a_whole(store: Store) -> None:
     store.prompts.add([SEED, CHILD, GRANDCHILD])
-    assert store.pool.prune([SEED.id, CHILD.id]) == (0, 2)
+    assert store.prompt_pool.prune([SEED.id, CHILD.id]) == (0, 2)
     assert ids(store) == {SEED.id, CHILD.id, GRANDCHILD.id}
-    assert store.pool.prune([SEED.id, CHILD.id, GRANDCHILD.id]) == (3, 0)
+    assert store.prompt_pool.prune([SEED.id, CHILD.id, GRANDCHILD.id]) == (3, 0)
     assert ids(store) == set()
 
 
@@ -100,7 +100,7 @@ def test_any_table_that_refers_to_a_prompt_keeps_it(store: Store, path: Path) ->
     with closing(sqlite3.connect(path)) as other, other:
         other.execute("CREATE TABLE later (of_prompt TEXT REFERENCES prompts (id))")
         other.execute("INSERT INTO later VALUES (?)", (SEED.id,))
-    assert store.pool.prune([SEED.id]) == (0, 1)
+    assert store.prompt_pool.prune([SEED.id]) == (0, 1)
 
 
 def test_what_was_marked_can_come_back(
@@ -109,7 +109,7 @@ def test_what_was_marked_can_come_back(
     answer = make_answer()
     store.answers.add(store.runs.start(spec), [answer])
     prompt_id = answer.sample.prompt.id
-    store.pool.prune([prompt_id])
-    assert store.pool.bring_back([prompt_id, SEED.id]) == 1
-    assert store.pool.pruned() == frozenset()
-    assert store.pool.bring_back([prompt_id]) == 0
+    store.prompt_pool.prune([prompt_id])
+    assert store.prompt_pool.bring_back([prompt_id, SEED.id]) == 1
+    assert store.prompt_pool.pruned() == frozenset()
+    assert store.prompt_pool.bring_back([prompt_id]) == 0
