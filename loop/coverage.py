@@ -26,7 +26,7 @@ def pause_reason(
     """Why no watch should begin, in one line; None where one should.
 
     The gain is the names that the newest watches were the first to see, by their answers: watches
-    of ``model`` with ``adapter`` that ended in the last ``look_again_days``, newest first, until
+    of ``model`` with ``adapter`` that began in the last ``look_again_days``, newest first, until
     they have `LEAST_ANSWERS`. Where there are fewer, or ``stop_below`` is None, watches go on.
     """
     if settings.stop_below is None:

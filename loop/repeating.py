@@ -32,7 +32,7 @@ def choose_again(
 ) -> Again:
     """For each name, in order, the prompt that elicited it most often and whose text is at hand.
 
-    Ends where another prompt would be one too many; a name whose prompt is asked anyway comes
+    Names whose prompt would be one too many are left out; one whose prompt is asked anyway comes
     along for nothing.
     """
     own = {prompt.id: prompt for prompt in first_prompts(tasks)}
