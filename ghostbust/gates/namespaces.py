@@ -74,8 +74,7 @@ BUBBLEWRAP = Namespaces(
     "bubblewrap",
     (
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-        *_shown(*(path for path in READABLE if not path.startswith("/dev")), BASE_PYTHON),
-        *_shown(str(LAUNCHER), str(LAUNCHER.with_name("inside"))),
+        *_shown(*(path for path in READABLE if not path.startswith("/dev")), BASE_PYTHON, str(LAUNCHER)),
         "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
         "--bind", "{folder}", "{folder}", "--remount-ro", "/", "--chdir", "{folder}", "--",
     ),

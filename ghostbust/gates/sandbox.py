@@ -28,6 +28,7 @@ from enum import StrEnum
 from typing import IO
 
 from ghostbust.errors import SandboxError
+from ghostbust.gates.bundle import bundle
 from ghostbust.gates.confinement import Confinement, find_confinement
 from ghostbust.gates.inside import judge
 from ghostbust.gates.namespaces import ENVIRONMENT, INTERPRETER, LAUNCHER
@@ -189,7 +190,7 @@ def _run(program: Program, limits: SandboxLimits, around: Confinement) -> Progra
 def _write_job(
     job: IO[bytes], program: Program, limits: SandboxLimits, around: Confinement, token: str
 ) -> None:
-    """Writes what ``inside.judge`` reads, and rewinds."""
+    """Writes what ``launcher`` and then ``inside.judge`` read, and rewinds."""
     # A model's text may hold lone surrogates, which have no encoding.
     parts = [
         program.solution.encode(errors="replace"),
@@ -200,6 +201,7 @@ def _write_job(
         program.check.encode(errors="replace"),
     ]
     header = [getattr(limits, name) for name in judge.HEADER] + [len(part) for part in parts]
+    job.write(bundle())
     job.write(b" ".join(b"%d" % number for number in header) + b"\n")
     job.write(b"".join(parts) + token.encode())
     job.seek(0)
