@@ -8,7 +8,7 @@ whether or not Python may keep its bytecode there, and none of its folders need 
 import marshal
 import sys
 
-with open(0, "rb", buffering=0, closefd=False) as job:  # noqa: PTH123 - pathlib isn't imported here
+with open(0, "rb", buffering=0, closefd=False) as job:
     modules = marshal.loads(job.read(int.from_bytes(job.read(8), "little")))  # noqa: S302 - our own
 for name, code in modules:
     module = sys.modules[name] = type(sys)(name)

@@ -74,7 +74,8 @@ BUBBLEWRAP = Namespaces(
     "bubblewrap",
     (
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-        *_shown(*(path for path in READABLE if not path.startswith("/dev")), BASE_PYTHON, str(LAUNCHER)),
+        *_shown(*(path for path in READABLE if not path.startswith("/dev"))),
+        *_shown(BASE_PYTHON, str(LAUNCHER)),
         "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
         "--bind", "{folder}", "{folder}", "--remount-ro", "/", "--chdir", "{folder}", "--",
     ),

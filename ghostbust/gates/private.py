@@ -53,5 +53,5 @@ def _empty(folder: Path) -> list[Path]:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(Path(entry.path))
             else:
-                os.unlink(entry.path)
+                Path(entry.path).unlink()
     return folders

@@ -73,7 +73,7 @@ class SandboxLimits:
     file_bytes: int = 1 << 20
     """of any one file it writes"""
     folder_bytes: int = 8 << 20
-    """of all files it writes; looked at 20 times a second, so that it may get over it for a while"""
+    """of all files it writes; looked at 20 times a second, so that it may exceed it for a while"""
     folder_files: int = 64
     """files it makes; looked at as often"""
     processes: int = 1
@@ -88,7 +88,7 @@ class Program:
     solution: str
     check: str
     tested: tuple[str, ...] = ()
-    """names of functions of the solution that the check means even where they are builtins' names"""
+    """functions of the solution that the check means even where a builtin has their name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class ProgramResult:
 
     outcome: Outcome
     reason: str
-    """exception type, exit status or limit that ended it, in printable ASCII; empty when it passed"""
+    """exception type, exit status or limit that ended it, printable ASCII; empty when it passed"""
     wall_s: float
 
     @property

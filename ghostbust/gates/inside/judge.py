@@ -37,7 +37,7 @@ END_S = 0.2
 """given to a program that closed its pipes to end by itself"""
 
 
-class Ended(Exception):
+class Ended(Exception):  # noqa: N818 - no error: a way to end
     """The program's process is gone; how it ended, as a report has it."""
 
     def __init__(self, word: str, reason: str) -> None:
@@ -45,7 +45,7 @@ class Ended(Exception):
         self.word, self.reason = word, reason
 
 
-class Raised(Exception):
+class Raised(Exception):  # noqa: N818 - stands for any exception
     """The program's function raised what this interpreter has no class for."""
 
     def __init__(self, name: str) -> None:
@@ -197,9 +197,7 @@ def _judge(calls: Calls, check: str, tested: list[str]) -> str:
     return ""
 
 
-def _bring(
-    namespace: dict[str, object], calls: Calls, used: set[str], tested: list[str]
-) -> None:
+def _bring(namespace: dict[str, object], calls: Calls, used: set[str], tested: list[str]) -> None:
     """Puts what the check uses of the program into ``namespace``.
 
     A program can't replace a builtin that the check uses, but for the functions it is asked

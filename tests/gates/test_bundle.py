@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import marshal
+from pathlib import Path
+
+from ghostbust.gates import bundle
+from ghostbust.gates.inside import judge
+
+
+def test_every_module_is_in_it_behind_its_length() -> None:
+    data = bundle.bundle()
+    assert int.from_bytes(data[:8], "little") == len(data) - 8
+    names = [name for name, _ in marshal.loads(data[8:])]
+    assert names == ["inside", *(f"inside.{name}" for name in bundle.MODULES)]
+    files = {path.stem for path in Path(judge.__file__).parent.glob("*.py")}
+    assert files == {"__init__", *bundle.MODULES}
