@@ -12,9 +12,8 @@ with open(0, "rb", buffering=0, closefd=False) as job:
     modules = marshal.loads(job.read(int.from_bytes(job.read(8), "little")))  # noqa: S302 - our own
 for name, code in modules:
     module = sys.modules[name] = type(sys)(name)
-    module.__package__ = "inside"
-    if name == "inside":
-        module.__path__ = []
     exec(code, module.__dict__)  # noqa: S102
-    setattr(sys.modules["inside"], name.rpartition(".")[2], module)
-sys.modules["inside.judge"].main()
+    parent, _, child = name.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], child, module)
+module.main()  # the last one is the judge

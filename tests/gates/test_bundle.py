@@ -11,6 +11,7 @@ def test_every_module_is_in_it_behind_its_length() -> None:
     data = bundle.bundle()
     assert int.from_bytes(data[:8], "little") == len(data) - 8
     names = [name for name, _ in marshal.loads(data[8:])]
-    assert names == ["inside", *(f"inside.{name}" for name in bundle.MODULES)]
+    modules = [f"ghostbust.gates.inside.{name}" for name in bundle.MODULES]
+    assert names == ["ghostbust", "ghostbust.gates", "ghostbust.gates.inside", *modules]
     files = {path.stem for path in Path(judge.__file__).parent.glob("*.py")}
     assert files == {"__init__", *bundle.MODULES}

@@ -6,7 +6,8 @@ have is left out without a word: the probes of ``gates.layers`` say what holds.
 
 from __future__ import annotations
 
-import _signal  # the module signal imports enum, which takes longer than all of this
+# The module signal imports enum, which takes longer than all of this.
+import _signal  # type: ignore[import-not-found]
 import ctypes
 import os
 import resource

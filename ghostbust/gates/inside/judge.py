@@ -12,14 +12,14 @@ returned, else a word for what happened and, behind a blank, the reason.
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # see confine
 import builtins
 import os
 import select
 import sys
 import time
 
-from . import confine, program, wire
+from ghostbust.gates.inside import confine, program, wire
 
 TYPE_CHECKING = False  # as typing has it, without importing typing
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ class Remote(wire.Remote):
     Whether two are equal is said here, by identity, since a program's ``__eq__`` might say
     yes to all.
     """
+
+    if TYPE_CHECKING:
+        ask: Callable[..., object]
 
     def __init__(self, number: int, ask: Callable[..., object]) -> None:
         super().__init__(number)
@@ -192,7 +195,8 @@ def _judge(calls: Calls, check: str, tested: list[str]) -> str:
     except Raised as raised:
         return f"{FAILED} {raised.name}"
     except BaseException as error:  # noqa: BLE001 - whatever ended the check, it failed
-        word = {PermissionError: DENIED, MemoryError: MEMORY}.get(type(error), FAILED)
+        words: dict[type, str] = {PermissionError: DENIED, MemoryError: MEMORY}
+        word = words.get(type(error), FAILED)
         return f"{word} {type(error).__name__}"
     return ""
 

@@ -8,9 +8,10 @@ token ever come here.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 
-from . import confine, wire
+from ghostbust.gates.inside import confine, wire
 
 TYPE_CHECKING = False  # as typing has it, without importing typing
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def serve(solution: str, requests: int, answers: int) -> None:
             case ("call", str(name), tuple(args), dict(kwargs)):
                 return module.__dict__[name](*args, **kwargs)
             case ("call object", called, tuple(args), dict(kwargs)):
-                return called(*args, **kwargs)
+                return called(*args, **kwargs)  # type: ignore[operator]
             case ("attribute", owner, str(name)):
                 return getattr(owner, name)
             case ("set attribute", owner, str(name), value):
@@ -109,10 +110,10 @@ def guard(folder: str) -> Callable[[str, tuple[object, ...]], None]:
 def lock_up(judge: int, processes: int, readable: list[str], folder: str, calls: bytes) -> None:
     """Takes from this process what the program must not have, beside what the judge gave up."""
     confine.die_with_parent(judge)
-    confine.lower(confine.resource.RLIMIT_NPROC, processes, processes)
+    confine.lower(resource.RLIMIT_NPROC, processes, processes)
     # A second domain of Landlock, inside the judge's: the program can't look into the judge.
     confine.allow_files(readable, folder)
     confine.filter_calls(calls)
-    for name in [name for name in sys.modules if name.split(".")[0] == __name__.split(".")[0]]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ghostbust"]:
         del sys.modules[name]
     sys.addaudithook(guard(folder))

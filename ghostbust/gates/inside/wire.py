@@ -14,16 +14,21 @@ import os
 
 TYPE_CHECKING = False  # as typing has it, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 MOST_BYTES = 4 << 20
 """of one frame"""
 MOST_DEPTH = 100
 """collections within collections"""
-COLLECTIONS = {"l": list, "u": tuple, "e": set, "z": frozenset, "r": iter}
-"""letter -> what is made of the list of values"""
+COLLECTIONS: dict[str, type[Collection[object]]] = {
+    "l": list,
+    "u": tuple,
+    "e": set,
+    "z": frozenset,
+}
+ITERATOR = "r"
 CONSTANTS = {"n": None, "t": True, "f": False, "y": NotImplemented, "o": Ellipsis}
-TYPES = {
+TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         bool, bytearray, bytes, complex, dict, float, frozenset, int, list, object, range, set, str,
@@ -94,7 +99,7 @@ def _encode(
             _encode(item, other, write, depth + 1)
         return None
     for letter, kind in COLLECTIONS.items():
-        if kind is not iter and isinstance(value, kind):
+        if isinstance(value, kind):
             return _encode_all(letter, list(value), other, write, depth)
     if isinstance(value, Remote):
         return write(_sized("h", b"%x" % object.__getattribute__(value, "number")))
@@ -106,7 +111,7 @@ def _encode(
         return _encode_all("g", [value.start, value.stop, value.step], other, write, depth)
     found = other(value) if other is not None else None
     if isinstance(found, list):
-        return _encode_all("r", found, other, write, depth)
+        return _encode_all(ITERATOR, found, other, write, depth)
     if found is None:
         raise WireError(f"{type(value).__name__} is no plain data")
     return _encode(found, None, write, depth)
@@ -160,7 +165,9 @@ class _Reader:
             raise WireError("cut off")
         size = self._size()
         if letter in COLLECTIONS:
-            return COLLECTIONS[letter](self._values(size, depth))
+            return COLLECTIONS[letter](self._values(size, depth))  # type: ignore[call-arg]
+        if letter == ITERATOR:
+            return iter(self._values(size, depth))
         if letter == "m":
             values = iter(self._values(2 * size, depth))
             return dict(zip(values, values, strict=True))

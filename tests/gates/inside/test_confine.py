@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ghostbust.gates.inside import confine
 
@@ -42,11 +43,11 @@ print(json.dumps(said))
 """
 
 
-def _run(code: str, *arguments: str) -> dict[str, dict[str, object]]:
+def _run(code: str, *arguments: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
-    said: dict[str, dict[str, object]] = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stdout)
     return said
 
 

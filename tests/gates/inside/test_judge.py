@@ -114,7 +114,7 @@ def test_what_the_program_does_to_an_argument_stays_with_the_program(tmp_path: P
 
 
 def test_the_modules_of_the_judge_are_not_the_programs(tmp_path: Path) -> None:
-    solution = "import sys\nx = [name for name in sys.modules if 'inside' in name]\n"
+    solution = "import sys\nx = [name for name in sys.modules if 'ghostbust' in name]\n"
     assert _judge(tmp_path, solution, "assert x == []\n") == "t0ken"
 
 
