@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import socket
 import tempfile
 import tomllib
@@ -46,7 +47,6 @@ RIGHT = Program("def f(): return 1\n", "assert f() == 1\n")
 TOKENS = ("HF_TOKEN", "GHOSTBUST_API_KEY")
 DAEMON = f"gb-{os.getpid()}"
 """the name of a process that mustn't be there afterwards"""
-ABSTRACT = f"ghostbust-{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +149,14 @@ def _surroundings(stack: ExitStack, home: Path) -> tuple[list[socket.socket], di
         secret.write_text("s3cret")
     # a path of its own: the name of a unix socket has to be short
     short = stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp"))
+    abstract_name = f"ghostbust-{secrets.token_hex(8)}"
     tcp = _socket(stack, socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))
     udp = _socket(stack, socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0))
     unix = _socket(stack, socket.AF_UNIX, socket.SOCK_STREAM, f"{short}/s")
-    abstract = _socket(stack, socket.AF_UNIX, socket.SOCK_STREAM, f"\0{ABSTRACT}")
+    abstract = _socket(stack, socket.AF_UNIX, socket.SOCK_STREAM, f"\0{abstract_name}")
     return [tcp, udp, unix, abstract], {
         "port": str(tcp.getsockname()[1]), "udp": str(udp.getsockname()[1]),
-        "unix": f"{short}/s", "abstract": ABSTRACT, "pid": str(os.getpid()), "daemon": DAEMON,
+        "unix": f"{short}/s", "abstract": abstract_name, "pid": str(os.getpid()), "daemon": DAEMON,
         "home": str(home), "secret": str(home / "secret"), "tokens": repr(TOKENS),
     }  # fmt: skip
 
@@ -167,7 +168,9 @@ def _program(hostile: Hostile, places: dict[str, str]) -> Program:
     return Program(LIBC + CALL + solution, hostile.check)
 
 
-def _socket(stack: ExitStack, family: int, kind: int, address: object) -> socket.socket:
+def _socket(
+    stack: ExitStack, family: int, kind: int, address: tuple[str, int] | str
+) -> socket.socket:
     one = stack.enter_context(socket.socket(family, kind))
     one.bind(address)
     if kind == socket.SOCK_STREAM:
