@@ -147,6 +147,13 @@ class TrainingSection(Section):
     """train-side prompts by which the volume is held while training; under 30: it isn't"""
 
 
+LayerName = Literal[
+    "no network", "no processes", "no signals", "no foreign files", "no writing elsewhere",
+    "own process tree", "few system calls",
+]  # fmt: skip
+"""what the sandbox can hold, as `ghostbust doctor` shows it"""
+
+
 class GatesSection(Section):
     """What a candidate must show before it serves."""
 
@@ -172,6 +179,8 @@ class GatesSection(Section):
     """error probability of the tests and one-sided bounds of `coding` and `likelihood`"""
     spend: Literal["auto", "rounds", "none"] = "auto"
     """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: `rounds` if MBPP is run"""
+    sandbox_layers: tuple[LayerName, ...] = ("no network",)
+    """layers of the sandbox without which no model-written code is run"""
 
 
 class DiscoverySection(Section):

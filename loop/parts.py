@@ -182,6 +182,20 @@ def training_goal(gates: GatesSection) -> Goal:
     return Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop)
 
 
+def runnable_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
+    """The coding tasks of the settings, for models whose answers to them will be run.
+
+    Raises as ``benchmark_tasks``, and SandboxError where there are tasks and the sandbox lacks
+    a layer that the settings ask for.
+    """
+    from ghostbust.gates import require_layers
+
+    tasks = benchmark_tasks(config, cache_dir, listener)
+    if tasks:
+        require_layers(config.gates.sandbox_layers)
+    return tasks
+
+
 def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
     """The coding tasks of the settings: HumanEval's, then MBPP's where they are named.
 

@@ -15,10 +15,10 @@ from ghostbust.gates import CodingTask
 from ghostbust.loop.gating import run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import (
-    benchmark_tasks,
     deployed_adapter,
     draw,
     make_tasks,
+    runnable_tasks,
     sampling_settings,
     training_goal,
     training_settings,
@@ -129,7 +129,7 @@ def next_round(
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     listener.begin(f"load {model.name}")
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
-    benchmark = benchmark_tasks(session.config, session.cache_dir, listener)
+    benchmark = runnable_tasks(session.config, session.cache_dir, listener)
     _, holdout = split(make_tasks(config), config.prompts.holdout_share)
     tasks = draw(holdout, most_holdout, seed)
     sampling = sampling_settings(config, seed + HOLDOUT_SEED)
