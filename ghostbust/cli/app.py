@@ -17,6 +17,7 @@ from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
 from ghostbust.cli.extract import extract
+from ghostbust.cli.ingest import ingest
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
 from ghostbust.cli.registry_imports import imports
@@ -53,6 +54,7 @@ def root(
 
 app.command()(demo)
 app.command()(sweep)
+app.command()(ingest)
 app.command("round")(round_)
 app.command("eval")(eval_)
 app.add_typer(adapters)

@@ -8,6 +8,7 @@
     store.lookups      the latest live verdict on each name
     store.ledger       invented names: how often, since when, claimed or not
     store.alarms       those that were claimed: when, by whom, and who has heard of it
+    store.traffic      logs of production: how far they were read, what was counted
     store.rounds       rounds, their adapters, their gates
     store.promotions   the log of the deployed pointer
 
@@ -19,9 +20,12 @@ from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
+    LoggedAnswer,
+    NamedOften,
     NameOrder,
     PromptStats,
     RatePoint,
+    ReadFile,
     Round,
     RoundState,
     Run,
@@ -34,9 +38,12 @@ from ghostbust.store.store import Store
 __all__ = [
     "AdapterRow",
     "Alarm",
+    "LoggedAnswer",
     "NameOrder",
+    "NamedOften",
     "PromptStats",
     "RatePoint",
+    "ReadFile",
     "Round",
     "RoundState",
     "Run",

@@ -18,6 +18,7 @@ from ghostbust.store.promotions import Promotions
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
+from ghostbust.store.traffic import Traffic
 
 
 class Store:
@@ -39,6 +40,7 @@ class Store:
         """what `ghostbust.registries.judge.default_judge` takes as its cache"""
         self.ledger = Ledger(connection)
         self.alarms = Alarms(connection)
+        self.traffic = Traffic(connection, now, keep_private=keep_private)
         self.rounds = Rounds(connection, now)
         self.promotions = Promotions(connection)
 
