@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -198,7 +198,7 @@ def _skipped(skipped: Skipped, file: str) -> str:
 
 
 def _document(
-    settings: Config, read: Ingested, names: list[tuple[str, str, str, int]], wall_s: float
+    settings: Config, read: Ingested, names: Sequence[tuple[str, str, str, int]], wall_s: float
 ) -> dict[str, object]:
     """The JSON document that docs/reference/cli.md shows."""
     from ghostbust.tally import measurement_of

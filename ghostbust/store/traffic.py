@@ -138,7 +138,7 @@ def _update_file(connection: sqlite3.Connection, file: ReadFile, at: datetime) -
     )  # fmt: skip
 
 
-def _count_values(run_id: int, key: Key, counts: Counts) -> tuple[str | int, ...]:
+def _count_values(run_id: int | None, key: Key, counts: Counts) -> tuple[str | int | None, ...]:
     return (
         run_id, key.model, key.adapter or "", key.context, key.group, counts.answers, counts.real,
         counts.absent, counts.suspect, counts.unknown,

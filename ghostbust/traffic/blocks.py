@@ -93,8 +93,9 @@ class Cutter:
         self._rest.clear()
         start, line = self.offset, self.lines + 1
         self._pass(data, 0)
+        end = self._place()
         self._keep(chunk[cut:])
-        return Block(data, start, line, too_long, self._place())
+        return Block(data, start, line, too_long, end)
 
     @property
     def looked(self) -> int:

@@ -66,8 +66,8 @@ class Known(Protocol):
     """A file that was read before, as far as that is remembered."""
 
     @property
-    def id(self) -> int:
-        """The number by which it is remembered."""
+    def id(self) -> int | None:
+        """The number by which it is remembered; none without one is found."""
         ...
 
     @property

@@ -3,7 +3,8 @@
 A file is known again by its first bytes and by those in front of the place where it was left, so
 neither its name nor its inode matters: a log that was renamed, copied or packed goes on where it
 was, and a new one under the old name begins at its first line. Two files that are the same, byte
-for byte, as far as the one was read are one.
+for byte, as far as the one was read are one. What isn't recognised: an old copy that is shorter
+than what was read by now, where that was less than 4 KB.
 """
 
 from __future__ import annotations
