@@ -15,10 +15,13 @@ from typing import Final, Self
 import numpy as np
 
 from ghostbust.measure import interval_of
-from ghostbust.records import Answer, Measurement, Verdict, content_id
+from ghostbust.records import Judged, Measurement, Verdict, content_id
 
 GROUPS: Final = 256
 """groups of families; the interval's width is known to about 1 part in √(2 × 255) then"""
+
+
+_COUNTED: Final = (Verdict.REAL, Verdict.ABSENT, Verdict.SUSPECT, Verdict.UNKNOWN)
 
 
 def group_of(family: str) -> int:
@@ -37,10 +40,11 @@ class Counts:
     unknown: int = 0
 
     @classmethod
-    def of(cls, answer: Answer) -> Self:
-        """The counts of one answer."""
-        verdicts = (Verdict.REAL, Verdict.ABSENT, Verdict.SUSPECT, Verdict.UNKNOWN)
-        return cls(1, *(len(answer.names(verdict)) for verdict in verdicts))
+    def of(cls, judged: Iterable[Judged]) -> Self:
+        """The counts of one answer, of what it names."""
+        names = {(one.lookup.verdict, one.lookup.name) for one in judged}
+        verdicts = [verdict for verdict, _ in names]
+        return cls(1, *map(verdicts.count, _COUNTED))
 
     def add(self, other: Counts) -> None:
         """Adds the counts of other answers to these."""

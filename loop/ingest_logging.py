@@ -82,7 +82,7 @@ class Logbook:
                 yield found, found_answer(found, found.judged)
                 continue
             answer = found_answer(found, tuple(self._judge.refs(found.refs)))
-            add_to(tally, self._models.key(tally_key(found)), Counts.of(answer))
+            add_to(tally, self._models.key(tally_key(found)), Counts.of(answer.judged))
             if answer.invented and is_reserved(answer.sample.prompt):
                 counted.reserved += 1
             elif answer.invented:

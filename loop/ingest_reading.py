@@ -135,11 +135,11 @@ class BlockReader:
         if judged is None:
             counted.found.append(found)
             return
-        answer = found_answer(found, judged)
-        add_to(counted.tally, tally_key(found), Counts.of(answer))
-        if answer.invented and is_reserved(prompt):
+        counts = Counts.of(judged)
+        add_to(counted.tally, tally_key(found), counts)
+        if counts.invented and is_reserved(prompt):
             counted.reserved += 1
-        elif answer.invented:
+        elif counts.invented:
             counted.found.append(found)
 
     def _judged(self, refs: Iterable[PackageRef]) -> tuple[Judged, ...]:
@@ -152,8 +152,9 @@ class BlockReader:
         if len(self._verdicts) + len(new) > _REMEMBERED:
             self._verdicts.clear()
             new = dict(keyed)
-        for said, judged in zip(new, self._judge.refs(list(new.values())), strict=True):
-            self._verdicts[said] = judged.lookup
+        if new:
+            for said, judged in zip(new, self._judge.refs(list(new.values())), strict=True):
+                self._verdicts[said] = judged.lookup
         return tuple(Judged(ref, self._verdicts[said]) for said, ref in keyed)
 
 

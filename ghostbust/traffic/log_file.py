@@ -35,8 +35,7 @@ class LogFile:
             self._raw.seek(0)
         except OSError as exc:
             raise UsageError(f"can't read {path}: {exc.strerror}") from exc
-        unpacked = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if self.packed else None
-        self._file: IO[bytes] = unpacked or cast("IO[bytes]", self._raw)
+        self._file = self._from_the_start()
         status = os.fstat(self._raw.fileno())
         self.key = (status.st_dev, status.st_ino)
         """device and inode"""
@@ -118,6 +117,11 @@ class LogFile:
         self._file.seek(0)
         return True
 
+    def _from_the_start(self) -> IO[bytes]:
+        """What the file holds, unpacked, from its first byte."""
+        self._raw.seek(0)
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw) if self.packed else self._raw)
+
     def _go_on(self, known: Known, head: bytes, before: bytes) -> None:
         self.id = known.id
         self._cutter.offset, self._cutter.lines = known.offset, known.lines
@@ -143,7 +147,7 @@ class LogFile:
             while len(data) < length and (part := self._file.read(length - len(data))):
                 data += part
         except _DAMAGED:
-            pass
+            self._file = self._from_the_start()  # what has failed once would say that it is empty
         except OSError as exc:
             raise UsageError(f"can't read {self.path}: {exc.strerror}") from exc
         return data

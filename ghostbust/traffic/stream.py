@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 from pathlib import Path
 
 from ghostbust.errors import UsageError
 from ghostbust.traffic.blocks import CHUNK, Block, Cutter
+from ghostbust.traffic.sources import STDIN
 
 
 class Stream:
@@ -18,8 +20,12 @@ class Stream:
     key = (0, 0)
 
     def __init__(self, path: Path, line_limit: int, *, number: int | None = None) -> None:
-        """Opens the stream, or takes the open one of that ``number``. Raises UsageError."""
+        """Opens the stream: `-` is standard input. ``number``: that of an open one, instead.
+
+        Raises UsageError where it can't be opened.
+        """
         self.path = path
+        number = sys.stdin.fileno() if number is None and str(path) == STDIN else number
         try:
             self._number = os.open(path, os.O_RDONLY) if number is None else os.dup(number)
         except OSError as exc:
