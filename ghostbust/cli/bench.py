@@ -11,6 +11,7 @@ import typer
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_continual import continual
 from ghostbust.cli.bench_engine import engine
+from ghostbust.cli.bench_ingest import ingest
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
 from ghostbust.cli.edge import help_if_bare
@@ -33,6 +34,7 @@ bench.command()(truth)
 bench.command()(unlearners)
 bench.command()(continual)
 bench.command()(engine)
+bench.command()(ingest)
 
 
 @bench.command()

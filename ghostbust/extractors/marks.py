@@ -14,6 +14,9 @@ from ghostbust.extractors.vocabulary import word_set
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _AROUND = "`\"'*()[]{}<>,;:!?=#"
+_TO_BLANKS = str.maketrans(dict.fromkeys(_AROUND, " "))
+_MOST_PARTS = 16
+"""dotted parts of a word that may be a name; all prefixes of a longer one would be quadratic"""
 _CREATING = word_set(
     "create creates created creating save saved file files named name called call script write "
     "put add define defined filename module contents"
@@ -24,6 +27,9 @@ def marked(
     refs: Iterable[PackageRef], text: str, blocks: Iterable[Block], *, truncated: bool, prompt: str
 ) -> list[PackageRef]:
     """The refs with the flags that the answer ``text`` and its prompt give them."""
+    refs = list(refs)
+    if not refs:
+        return []
     prompted = _names_in(prompt)
     blocks = list(blocks)
     modules, packages = local_modules(text, blocks), local_packages(text, blocks)
@@ -60,7 +66,8 @@ def _names_in(prompt: str) -> frozenset[str]:
     names: set[str] = set()
     for word in _words(prompt):
         parts = word.split(".")
-        names.update(canonicalize_name(".".join(parts[:n])) for n in range(1, len(parts) + 1))
+        most = min(len(parts), _MOST_PARTS)
+        names.update(canonicalize_name(".".join(parts[:n])) for n in range(1, most + 1))
         names.add(word)
         if "/" in word and (package := read_specifier(word)) is not None:
             names.add(package.name)
@@ -69,8 +76,7 @@ def _names_in(prompt: str) -> frozenset[str]:
 
 def _words(text: str) -> list[str]:
     """Words of a text with the marks around them and between them cut off."""
-    spaced = text.translate({ord(char): " " for char in _AROUND})
-    return [word.strip("._-") for word in spaced.split()]
+    return [word.strip("._-") for word in text.translate(_TO_BLANKS).split()]
 
 
 def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
@@ -90,6 +96,8 @@ def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
                     paths.update(files)
         elif block.kind is BlockKind.PROSE:
             for line in body.splitlines():
+                if ".py" not in line:
+                    continue
                 said = _CREATING.intersection(word.lower() for word in _words(line))
                 is_title = line.startswith("#") or line.strip(_AROUND + " .") in _files_in(line)
                 if said or is_title:
@@ -99,6 +107,8 @@ def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
 
 def _files_in(line: str) -> list[str]:
     """Words of a line that are Python file names."""
+    if ".py" not in line:
+        return []
     return [word for word in _words(line) if word.endswith(".py") and len(word) > len(".py")]
 
 
