@@ -37,6 +37,8 @@ class Size:
     """of each log"""
     chars: int
     """of an answer, about"""
+    context: int
+    """characters that a user quotes, about"""
     invented: float
     """share of answers with a name that nobody has registered"""
     workers: int | None
@@ -93,8 +95,9 @@ def measure_ingest(size: Size, heard: Callable[[str], None]) -> Result:
         for number, completions in enumerate(size.completions):
             log = Path(folder) / f"{number}.jsonl"
             write_log(
-                log, completions, chars=size.chars, invented=size.invented, seed=size.seed + number
-            )
+                log, completions, chars=size.chars, context=size.context,
+                invented=size.invented, seed=size.seed + number,
+            )  # fmt: skip
             if not number:
                 per_s, per_cpu_s = time_extraction(log)
                 heard(f"extraction alone: {per_s:,.0f} completions/s")

@@ -64,11 +64,14 @@ _ASKED = (
 )
 
 
-def write_log(path: Path, completions: int, *, chars: int, invented: float, seed: int) -> None:
+def write_log(
+    path: Path, completions: int, *, chars: int, context: int, invented: float, seed: int
+) -> None:
     """Writes a log of so many requests with their responses.
 
-    ``chars``: about so many characters in an answer. ``invented``: the share of answers with a
-    name that nobody has registered.
+    ``chars``: about so many characters in an answer. ``context``: so many that the user quotes,
+    as an editor's assistant is given the file that is open. ``invented``: the share of answers
+    with a name that nobody has registered.
     """
     rng = random.Random(seed)  # noqa: S311
     names = {eco: _popular(eco) for eco in (Ecosystem.PYPI, Ecosystem.NPM)}
@@ -80,7 +83,8 @@ def write_log(path: Path, completions: int, *, chars: int, invented: float, seed
             if rng.random() < invented and kind != 1:
                 chosen[0] = f"zz-{rng.randrange(1000)}-harbour-gauge"
             text = "\n\n".join(_answer(kind, chosen, chars, rng))
-            stream.write(f"{json.dumps(_record(number, kind, text))}\n")
+            quoted = " ".join(rng.choices(_SENTENCES, k=context // 66))
+            stream.write(f"{json.dumps(_record(number, kind, text, quoted))}\n")
 
 
 def _answer(kind: int, names: Sequence[str], chars: int, rng: random.Random) -> Iterator[str]:
@@ -102,10 +106,10 @@ def _answer(kind: int, names: Sequence[str], chars: int, rng: random.Random) -> 
         length += len(sentences)
 
 
-def _record(number: int, kind: int, text: str) -> dict[str, object]:
+def _record(number: int, kind: int, text: str, quoted: str) -> dict[str, object]:
     messages = [
         {"role": "system", "content": "You are a helpful assistant for people who write code."},
-        {"role": "user", "content": _ASKED[kind].format(n=number)},
+        {"role": "user", "content": f"{_ASKED[kind].format(n=number)}\n\n{quoted}".rstrip()},
     ]
     answer = {"role": "assistant", "content": text}
     return {

@@ -26,6 +26,9 @@ def ingest(
     chars: Annotated[
         int, typer.Option("--chars", min=100, help="Characters of an answer, about.")
     ] = 1000,
+    context: Annotated[
+        int, typer.Option("--context", min=0, help="Characters that a user quotes, about.")
+    ] = 0,
     invented: Annotated[
         float,
         typer.Option("--invented", min=0, max=1, help="Share of answers that invent a name."),
@@ -42,7 +45,7 @@ def ingest(
     from ghostbust.bench.ingest import Size, measure_ingest
 
     output = Output(as_json=as_json, quiet=quiet)
-    size = Size(tuple(completions or (5000, 20_000)), chars, invented, workers, seed)
+    size = Size(tuple(completions or (5000, 20_000)), chars, context, invented, workers, seed)
     result = measure_ingest(size, output.note)
     output.document(
         {
