@@ -22,11 +22,14 @@ from typing import Final, NamedTuple
 from ghostbust.errors import UsageError
 from ghostbust.traffic.blocks import Block
 from ghostbust.traffic.interface import Memory
-from ghostbust.traffic.log_file import LogFile
+from ghostbust.traffic.log_file import PACKED, LogFile
 from ghostbust.traffic.sources import files_of, rotated
 
 QUIET_S: Final = 10.0
 """how long a file is kept open after the last write: a renamed log's writer may not know yet"""
+
+MOST_OPEN: Final = 200
+"""files that are open before quiet ones are closed at once"""
 
 Read = tuple[LogFile, Block] | None
 """a block with the file that it is of. None: what was given before is to be remembered before the
@@ -52,6 +55,7 @@ class Files:
         self._memory = memory
         self._limit = line_limit
         self._heard = heard
+        self._stopped: Callable[[], bool] = lambda: False
         self._open: dict[tuple[int, int], LogFile] = {}
         self._closed: dict[Path, _Stamp] = {}
         self.unfinished = 0
@@ -63,7 +67,6 @@ class Files:
             for path in files_of(self._paths):
                 yield from self._start(path)
                 for file in list(self._open.values()):
-                    yield from self._to_end(file, lambda: False)
                     if block := file.read_last():
                         yield file, block
                     self._close(file)
@@ -75,30 +78,42 @@ class Files:
 
         Looks for new ones every ``poll_s`` seconds, and gives None at least as often.
         """
+        self._stopped = stopped
         try:
             while not stopped():
                 for path in files_of(self._paths):
                     yield from self._start(path)
-                for file in list(self._open.values()):
-                    if file.restart_if_cut():
-                        yield from self._open_rotated(file.path)
-                    yield from self._to_end(file, stopped)
-                    if file.packed and not stopped() and (block := file.read_last()):
-                        yield file, block
-                    if file.packed or time.time() - file.written_ns / 1e9 > QUIET_S:
-                        self._close(file)
+                    if len(self._open) > MOST_OPEN:
+                        yield from self._look()
+                yield from self._look()
                 yield None
                 if not stopped():
                     time.sleep(poll_s)
         finally:
             self._close_all()
 
-    def _to_end(self, file: LogFile, stopped: Callable[[], bool]) -> Iterator[Read]:
-        while not stopped() and (block := file.read()):
+    def _look(self) -> Iterator[Read]:
+        """What is new in the open files; those that are packed, or quiet, are closed."""
+        for file in list(self._open.values()):
+            if self._stopped():
+                return
+            if file.waits:
+                yield None
+                file.resume(self._memory)
+            elif file.restart_if_cut():
+                yield from self._open_rotated(file.path)
+            yield from self._to_end(file)
+            if file.packed and not self._stopped() and (block := file.read_last()):
+                yield file, block
+            if file.packed or time.time() - file.written_ns / 1e9 > QUIET_S:
+                self._close(file)
+
+    def _to_end(self, file: LogFile) -> Iterator[Read]:
+        while not self._stopped() and (block := file.read()):
             yield file, block
 
     def _start(self, path: Path) -> Iterator[Read]:
-        """Opens a file that isn't open, unless it is as it was when it was closed."""
+        """Opens and reads a file that isn't open, unless it is as it was when it was closed."""
         stamp, last = _stamp(path), self._closed.get(path)
         if stamp is None or stamp == last:
             return
@@ -110,7 +125,7 @@ class Files:
         yield from self._open_file(path, stamp, is_new=was_cut)
 
     def _open_rotated(self, path: Path) -> Iterator[Read]:
-        """Opens what a log was rotated to, if it holds more than was read of it."""
+        """Opens and reads what a log was rotated to, if it is a file that goes on with it."""
         last = self._memory.last_read(str(path))
         for other in () if last is None else rotated(path, last):
             stamp = _stamp(other)
@@ -120,6 +135,7 @@ class Files:
     def _open_file(
         self, path: Path, stamp: _Stamp, *, is_new: bool = False, only_known: bool = False
     ) -> Iterator[Read]:
+        # What was read of other files is remembered first: this one may be a copy of one of them.
         yield None
         try:
             file = LogFile(path, self._limit)
@@ -131,8 +147,9 @@ class Files:
             file.resume(self._memory)
         if only_known and file.id is None:
             file.close()
-        else:
-            self._open[file.key] = file
+            return
+        self._open[file.key] = file
+        yield from self._to_end(file)
 
     def _close(self, file: LogFile) -> None:
         del self._open[file.key]
@@ -153,5 +170,8 @@ def _stamp(path: Path) -> _Stamp | None:
     try:
         status = path.stat()
     except OSError:
+        return None
+    # An empty file isn't opened: whether it will be a packed one, its first bytes say.
+    if status.st_size < len(PACKED):
         return None
     return _Stamp((status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)

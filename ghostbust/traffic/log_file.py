@@ -19,6 +19,8 @@ from ghostbust.errors import UsageError
 from ghostbust.traffic.blocks import CHUNK, HEAD, TAIL, Block, Cutter, digest
 from ghostbust.traffic.interface import Known, Memory
 
+PACKED = b"\x1f\x8b"
+"""the first bytes of a gzip file"""
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
@@ -31,7 +33,7 @@ class LogFile:
         self._limit = line_limit
         try:
             self._raw = path.open("rb", buffering=0)
-            self.packed = self._raw.read(2) == b"\x1f\x8b"
+            self.packed = self._raw.read(len(PACKED)) == PACKED
             self._raw.seek(0)
         except OSError as exc:
             raise UsageError(f"can't read {path}: {exc.strerror}") from exc

@@ -137,6 +137,60 @@ def test_cut_and_the_same_lines_again_are_new_lines(log: Path, follow: Follow) -
     assert new() == ["1"]
 
 
+def test_a_copy_that_is_written_while_it_is_followed(log: Path, follow: Follow) -> None:
+    append(log, *range(3000))
+    new = follow(log.parent)
+    assert len(new()) == 3002
+    whole, copy = log.read_bytes(), log.with_name("copy.log")
+    copy.write_bytes(whole[:6000])
+    assert new() == []
+    with copy.open("ab") as stream:
+        stream.write(whole[6000:] + b"more\n")
+    assert new() == ["more"]
+
+
+def test_two_copies_of_what_is_new_are_read_once(
+    log: Path, follow: Follow, read_new: Reader
+) -> None:
+    read_new(log)
+    append(log, 3)
+    shutil.copy(log, log.with_name("app.log.1"))
+    log.with_name("app.log.2.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.write_text("new\n")
+    new = follow(log)
+    assert sorted(new()) == ["3", "new"]
+
+
+def test_two_copies_of_what_is_new_are_read_once_in_one_go(log: Path, read_new: Reader) -> None:
+    read_new(log)
+    append(log, 3)
+    shutil.copy(log, log.with_name("app.log.1"))
+    log.with_name("app.log.2.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.write_text("new\n")
+    assert read_new(log.parent) == ["3", "new"]
+
+
+def test_more_files_than_may_be_open(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "MOST_OPEN", 3)
+    monkeypatch.setattr(following, "QUIET_S", -1.0)
+    for n in range(20):
+        append(tmp_path / f"{n}.log", f"line{n}")
+    new = follow(tmp_path)
+    assert len(new()) == 20
+    assert not new._files._open
+
+
+def test_a_packed_file_that_was_empty_at_first(tmp_path: Path, follow: Follow) -> None:
+    packed = tmp_path / "a.gz"
+    packed.touch()
+    new = follow(tmp_path)
+    assert new() == []
+    packed.write_bytes(gzip.compress(b"1\n"))
+    assert new() == ["1"]
+
+
 def test_gone_and_back(log: Path, follow: Follow) -> None:
     new = follow(log)
     new()
