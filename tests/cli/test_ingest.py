@@ -114,16 +114,12 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a real process, which doesn't outlive the test."""
     begun: list[subprocess.Popen[str]] = []
 
-    def go(*args: object, stdin: int | None = None) -> subprocess.Popen[str]:
+    def go(*args: str, stdin: int | None = None) -> subprocess.Popen[str]:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "GHOSTBUST_INGEST__POLL_S": "0.05"}
+        pipe = subprocess.PIPE
         begun.append(
             subprocess.Popen(
-                args,
-                env=environment,
-                text=True,
-                stdin=stdin,  # type: ignore[call-overload]
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                args, env=environment, text=True, stdin=stdin, stdout=pipe, stderr=pipe
             )
         )
         return begun[-1]
