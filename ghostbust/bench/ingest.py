@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from ghostbust.bench.traffic_log import write_log
 from ghostbust.errors import GhostbustError
@@ -130,15 +130,17 @@ def ingest_log(log: Path, home: Path, completions: int, workers: int | None) -> 
     command += ["--registry", "snapshot", "--json", "--quiet"]
     command += [] if workers is None else ["--workers", str(workers)]
     peak, began, cpu_began = 0, time.perf_counter(), _children_cpu_s()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while process.poll() is None:
-            peak = max(peak, tree_bytes(process.pid))
-            time.sleep(_LOOK_S)
+    # Files, since nobody reads while it works: a pipe would fill, and hold it up.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with subprocess.Popen(command, stdout=out, stderr=err) as process:
+            while process.poll() is None:
+                peak = max(peak, tree_bytes(process.pid))
+                time.sleep(_LOOK_S)
         wall_s = time.perf_counter() - began
-        out, err = process.communicate()
+        said, complaint = (_content(stream) for stream in (out, err))
     if process.returncode:
-        raise GhostbustError(f"ghostbust ingest failed: {err.decode('utf-8', 'replace').strip()}")
-    counted = json.loads(out)["answers"]
+        raise GhostbustError(f"ghostbust ingest failed: {complaint.strip()}")
+    counted = json.loads(said)["answers"]
     if counted != completions:
         raise GhostbustError(f"{counted} of {completions} completions were counted")
     cpu_s = _children_cpu_s() - cpu_began
@@ -160,6 +162,11 @@ def tree_bytes(root: int) -> int:
             if line.startswith("VmRSS:"):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def _content(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")
 
 
 def _children_cpu_s() -> float:
