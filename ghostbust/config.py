@@ -196,6 +196,17 @@ class DiscoverySection(Section):
     """days after which watches that paused begin again; at once where another adapter serves"""
 
 
+class IngestSection(Section):
+    """How logs of production are read."""
+
+    workers: int | None = Field(default=None, ge=0, le=256)
+    """processes that extract and judge; none: one for each core; 0: the main one does it"""
+    line_bytes: int = Field(default=4_194_304, ge=1024)
+    """bytes of a line; a longer one is skipped and counted, and never in memory as a whole"""
+    poll_s: float = Field(default=0.5, gt=0, le=60)
+    """seconds from one look for new lines to the next, where logs are followed"""
+
+
 class DaemonSection(Section):
     """When the daemon does what."""
 
@@ -233,6 +244,7 @@ class Config(BaseSettings):
     training: TrainingSection = TrainingSection()
     gates: GatesSection = GatesSection()
     discovery: DiscoverySection = DiscoverySection()
+    ingest: IngestSection = IngestSection()
     daemon: DaemonSection = DaemonSection()
 
     @classmethod

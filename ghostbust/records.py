@@ -166,15 +166,15 @@ class Sample:
     adapter: str | None
     """name of the adapter that was active; None for the base"""
     seed: int
-    """the seed of the sampling call"""
+    """the seed of the sampling call; of an answer in a log: what tells its record from others"""
     number: int
     """0-based number of the completion among those of the same prompt, call and seed"""
     temperature: float
-    """0 for greedy"""
+    """0 for greedy; -1 where it isn't known, as of an answer in a log"""
     truncated: bool
     """True when the token limit ended it"""
     tokens: int
-    """tokens generated, the end token included"""
+    """tokens generated, the end token included; 0 where it isn't known, as of one in a log"""
 
     @property
     def id(self) -> str:

@@ -17,6 +17,7 @@ from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
 from ghostbust.cli.extract import extract
+from ghostbust.cli.ingest import ingest
 from ghostbust.cli.ledger import names
 from ghostbust.cli.prompts import prompts
 from ghostbust.cli.registry import registry
@@ -55,6 +56,7 @@ def root(
 
 app.command()(demo)
 app.command()(sweep)
+app.command()(ingest)
 app.command("round")(round_)
 app.command("eval")(eval_)
 app.add_typer(adapters)

@@ -11,6 +11,7 @@ import typer
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_continual import continual
 from ghostbust.cli.bench_engine import engine
+from ghostbust.cli.bench_ingest import ingest
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
 from ghostbust.cli.bench_unseen import unseen
@@ -35,6 +36,7 @@ bench.command()(unlearners)
 bench.command()(continual)
 bench.command()(engine)
 bench.command()(unseen)
+bench.command()(ingest)
 
 
 @bench.command()

@@ -10,6 +10,7 @@
     store.ledger       invented names: how often, since when, claimed or not
     store.repeats      how often each comes back when it is asked for again
     store.alarms       those that were claimed: when, by whom, and who has heard of it
+    store.traffic      logs of production: how far they were read, what was counted
     store.rounds       rounds, their adapters, their gates
     store.promotions   the log of the deployed pointer
 
@@ -22,10 +23,13 @@ from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
+    LoggedAnswer,
+    NamedOften,
     NameOrder,
     PoolPrompt,
     PromptStats,
     RatePoint,
+    ReadFile,
     Round,
     RoundState,
     Run,
@@ -38,10 +42,13 @@ from ghostbust.store.store import Store
 __all__ = [
     "AdapterRow",
     "Alarm",
+    "LoggedAnswer",
     "NameOrder",
+    "NamedOften",
     "PoolPrompt",
     "PromptStats",
     "RatePoint",
+    "ReadFile",
     "Repeats",
     "Round",
     "RoundState",

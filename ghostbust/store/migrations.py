@@ -222,6 +222,48 @@ def m002_age_and_alarms(db: Database) -> None:
         db.executescript(part)
 
 
+_INGEST: Final = """
+CREATE TABLE ingest_files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    head_bytes INTEGER NOT NULL,
+    head TEXT NOT NULL,
+    tail TEXT NOT NULL,
+    offset INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    updated TEXT NOT NULL
+) STRICT;
+CREATE INDEX ingest_files_by_head ON ingest_files (head_bytes, head);
+CREATE INDEX ingest_files_by_path ON ingest_files (path, updated);
+CREATE TABLE ingest_counts (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    model TEXT NOT NULL,
+    adapter TEXT NOT NULL,
+    context TEXT NOT NULL,
+    family_group INTEGER NOT NULL,
+    answers INTEGER NOT NULL,
+    real INTEGER NOT NULL,
+    absent INTEGER NOT NULL,
+    suspect INTEGER NOT NULL,
+    unknown INTEGER NOT NULL,
+    PRIMARY KEY (run_id, model, adapter, context, family_group)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ingest_lines (
+    sample_id TEXT PRIMARY KEY NOT NULL REFERENCES samples (id),
+    file_id INTEGER REFERENCES ingest_files (id),
+    line INTEGER NOT NULL,
+    logged TEXT
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def m004_ingest(db: Database) -> None:
+    """Adds how far logs were read, what was counted in them, and where inventions stand."""
+    db.executescript(_INGEST)
+
+
 # repeats.adapter is part of a key, so it can't be null; names.counted_at is null for names
 # whose repeats were never counted, as all of an older file's.
 _REPEATABILITY: Final = """
@@ -244,7 +286,7 @@ def m005_repeatability(db: Database) -> None:
     db.executescript(_REPEATABILITY)
 
 
-STEPS: Final = (m001_line, m002_age_and_alarms, m005_repeatability)
+STEPS: Final = (m001_line, m002_age_and_alarms, m004_ingest, m005_repeatability)
 """every step there is, in order; a database that has others is newer than this code"""
 
 MIGRATIONS: Final = Migrations("ghostbust")

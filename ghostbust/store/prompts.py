@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -36,6 +37,14 @@ class Prompts:
         )
         return None if row is None else decode_prompt(row)
 
+    def families(self, prompt_ids: Iterable[str]) -> dict[str, str]:
+        """The family of each of the prompts that is known, kept or not, by prompt id."""
+        rows = self._connection.rows(
+            "SELECT id, family FROM prompts WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(prompt_ids)),),
+        )
+        return {row["id"]: row["family"] for row in rows}
+
     def stats(self) -> list[PromptStats]:
         """Every prompt with what it paid so far, also those without text, by id."""
         rows = self._connection.rows(
@@ -57,10 +66,11 @@ def insert_prompt(
 
     To be called inside a transaction. Without ``keep_private``, a private prompt's text
     stays out; its id is a hash. So does that of a prompt with earlier turns, always: there is no
-    place for them, and without them the text is another prompt.
+    place for them, and without them the text is another prompt. An empty text stands for a prompt
+    that nobody knows, and is none.
     """
     kept = (keep_private or not prompt.private) and not prompt.turns
-    text = prompt.text if kept else None
+    text = (prompt.text or None) if kept else None
     connection.execute(
         "INSERT INTO prompts (id, text, context, ecosystem, family, domain, parent, operator,"
         " private, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

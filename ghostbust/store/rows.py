@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from ghostbust.records import Candidate, Context, Ecosystem, GateVerdict, Measurement
+from ghostbust.records import (
+    Answer,
+    Candidate,
+    Context,
+    Ecosystem,
+    GateVerdict,
+    Measurement,
+    Verdict,
+)
 
 
 class RunKind(StrEnum):
@@ -24,6 +32,8 @@ class RunKind(StrEnum):
     """to compare adapters with the base"""
     REPEAT = "repeat"
     """asks again what elicited an invention, to see whether it comes back"""
+    INGEST = "ingest"
+    """nothing was drawn: read from logs of production"""
 
 
 class RunStatus(StrEnum):
@@ -138,6 +148,49 @@ class Alarm:
     """distinct samples that named it"""
     told: tuple[str, ...]
     """whom the alarm has reached: ``webhook``, ``command``"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A log file, and how far it was read."""
+
+    id: int | None
+    """the number of the file; None before it has one"""
+    path: str
+    """where it lay when it was read last"""
+    device: int
+    inode: int
+    head_bytes: int
+    """bytes in ``head``"""
+    head: str
+    """hash of its first bytes"""
+    tail: str
+    """hash of the bytes in front of ``offset``"""
+    offset: int
+    """bytes passed; of a gz file, as they are unpacked"""
+    lines: int
+    """lines passed"""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAnswer:
+    """An answer of a log that invents a name, with where it stands."""
+
+    answer: Answer
+    line: int
+    """1-based number of its line in the file"""
+    logged: datetime | None
+    """when, by the log; None where it doesn't say"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedOften:
+    """An invented name with how many answers of a run named it."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+    answers: int
 
 
 @dataclass(frozen=True, slots=True)

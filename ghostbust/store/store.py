@@ -20,6 +20,7 @@ from ghostbust.store.prompts import Prompts
 from ghostbust.store.repeats import Repeatability
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
+from ghostbust.store.traffic import Traffic
 
 
 class Store:
@@ -43,6 +44,7 @@ class Store:
         self.ledger = Ledger(connection)
         self.repeats = Repeatability(connection, now)
         self.alarms = Alarms(connection)
+        self.traffic = Traffic(connection, now, keep_private=keep_private)
         self.rounds = Rounds(connection, now)
         self.promotions = Promotions(connection)
 
