@@ -16,9 +16,11 @@ from ghostbust.config import Config, override
 from ghostbust.errors import UnreachableError
 from ghostbust.home import Home
 from ghostbust.loop import pending
-from ghostbust.loop.discovery import choose_prompts
+from ghostbust.loop.budget import Budget, BudgetedSampler
+from ghostbust.loop.discovery import choose_prompts, rules_of
 from ghostbust.loop.parts import deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
+from ghostbust.loop.seeds import DescribedPackages, GivenTasks, gathered
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task
@@ -26,7 +28,7 @@ from ghostbust.records import Prompt, Sample, utc_now
 from ghostbust.registries.asking import NEGATIVE_TTL
 from ghostbust.registries.names import purl
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.store import RoundState, RunKind, Store
+from ghostbust.store import RoundState, RunKind, RunStatus, Store
 
 log = logging.getLogger(__name__)
 
@@ -115,23 +117,19 @@ def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pen
     """What a new watch asks. Its seed is the number that its run will have."""
     config = place.config
     seed = 1 + max((run.id for run in session.store.runs.recent(1)), default=0)
-    prompts = choose_prompts(
-        session.store,
-        place.tasks,
-        sampler,
-        budget=config.daemon.watch_prompts,
-        explore_share=config.discovery.explore_share,
-        variants_per_prompt=config.discovery.variants_per_prompt,
-        holdout_share=config.prompts.holdout_share,
-        seed=seed,
-    )
-    return pending.Pending(seed, tuple(prompts))
+    described = DescribedPackages(session.judge, config.discovery.described_packages)
+    tasks = gathered([GivenTasks(place.tasks), described], seed)
+    rules = rules_of(config, session.judge)
+    chosen = choose_prompts(session.store, tasks, sampler, rules, seed)
+    session.store.rewritings.add(chosen.rewritings)
+    return pending.Pending(seed, chosen.prompts)
 
 
 def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pending) -> Watched:
     """The finished run. What the next watch should go on with stays noted, nothing else."""
     settings = sampling_settings(place.config, asked.seed)
-    watcher = Watcher(session.store, sampler, session.judge, settings)
+    limited = _budgeted(place.config, session.store, sampler, asked)
+    watcher = Watcher(session.store, limited, session.judge, settings)
     try:
         watched = watcher.prompts(asked.prompts, RunKind.WATCH)
     except (Stopped, UnreachableError):
@@ -143,7 +141,24 @@ def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pe
         pending.drop(place.home)
         raise
     pending.drop(place.home)
+    if limited.spent is not None:
+        log.info("watch: ended by daemon.watch_%s", limited.spent)
     return watched
+
+
+def _budgeted(
+    config: Config, store: Store, sampler: Sampler, asked: pending.Pending
+) -> BudgetedSampler:
+    """The sampler within the watch's limits; what an interrupted part of it spent counts."""
+    limits = config.daemon
+    tokens = sum(row.tokens for row in store.rewritings.read() if row.seed == asked.seed)
+    answers = 0
+    last = next(iter(store.runs.recent(1)), None)
+    if last is not None and last.status is RunStatus.INTERRUPTED and last.spec.seed == asked.seed:
+        answers, sampled = store.answers.spent(last.id)
+        tokens += sampled
+    budget = Budget(limits.watch_answers, limits.watch_tokens, limits.watch_seconds)
+    return BudgetedSampler(sampler, budget, answers=answers, tokens=tokens)
 
 
 def _told(watched: Watched, new: int, wall_s: float) -> str:

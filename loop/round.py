@@ -190,6 +190,7 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
         probes=training.probes,
         seed=plan.training.seed,
         first=start_name(plan),
+        name_holdout=plan.session.config.prompts.name_holdout_share,
     )
 
 

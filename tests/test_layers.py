@@ -50,6 +50,7 @@ HEAVY_FOLDERS = {"unlearners", "gates"}
 WRITES = {
     "runs": {"start", "resume", "finish", "mark_interrupted"},
     "prompts": {"add"},
+    "rewritings": {"add"},
     "answers": {"add"},
     "lookups": {"put_lookup"},
     "ledger": {"mark_claimed"},

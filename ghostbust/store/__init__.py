@@ -4,6 +4,7 @@
 
     store.runs         who sampled what with which settings, and the rate that came of it
     store.prompts      the pool of prompts, and what each has paid
+    store.rewritings   uses of discovery's operators, and what each sample found
     store.answers      samples, the package refs in them, the verdicts on those
     store.lookups      the latest live verdict on each name
     store.ledger       invented names: how often, since when, claimed or not
@@ -19,9 +20,13 @@ from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
+    Draw,
+    DrawnName,
     NameOrder,
+    OperatorCount,
     PromptStats,
     RatePoint,
+    Rewriting,
     Round,
     RoundState,
     Run,
@@ -34,9 +39,13 @@ from ghostbust.store.store import Store
 __all__ = [
     "AdapterRow",
     "Alarm",
+    "Draw",
+    "DrawnName",
     "NameOrder",
+    "OperatorCount",
     "PromptStats",
     "RatePoint",
+    "Rewriting",
     "Round",
     "RoundState",
     "Run",

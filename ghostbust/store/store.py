@@ -16,6 +16,7 @@ from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.promotions import Promotions
 from ghostbust.store.prompts import Prompts
+from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
 
@@ -34,6 +35,7 @@ class Store:
         self._connection = connection
         self.runs = Runs(connection, now)
         self.prompts = Prompts(connection, now, keep_private=keep_private)
+        self.rewritings = Rewritings(connection, now)
         self.answers = Answers(connection, now, keep_private=keep_private)
         self.lookups = Lookups(connection)
         """what `ghostbust.registries.judge.default_judge` takes as its cache"""

@@ -52,6 +52,11 @@ class FakeRegistry:
     async def origin(self, name: str) -> Origin:
         return Origin(NOW, "somebody", f"asked for {name}")
 
+    async def description(self, name: str) -> str:
+        if name in self.down:
+            raise self.error(f"{name}: connection lost")
+        return f"What {name} does." if name in self.real else ""
+
 
 class FakeCache:
     """A cache in memory."""
