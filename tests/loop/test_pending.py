@@ -7,8 +7,8 @@ import pytest
 from ghostbust.errors import HomeError
 from ghostbust.home import Home
 from ghostbust.loop import pending
-from ghostbust.loop.pending import Pending
 from ghostbust.loop.operators.forms import Parent, take_apart
+from ghostbust.loop.pending import Pending
 from ghostbust.prompts import Task
 from ghostbust.records import Context
 from ghostbust.store import Store

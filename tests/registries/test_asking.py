@@ -218,3 +218,12 @@ def test_closing_closes_what_it_was_given_once(registry: FakeRegistry) -> None:
     live.close()
     live.close()
     assert closed == [True]
+
+
+def test_descriptions_that_can_not_be_had_are_left_out(
+    live: LiveLookups, registry: FakeRegistry
+) -> None:
+    registry.down = {"b"}
+    assert live.descriptions(Ecosystem.PYPI, ["a", "b", "nobody"]) == {"a": "What a does."}
+    with pytest.raises(RegistryError, match="no live npm registry"):
+        live.descriptions(Ecosystem.NPM, ["a"])

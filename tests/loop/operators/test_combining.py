@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 from ghostbust.loop.operators import OPERATORS
 from ghostbust.loop.operators.forms import AGENT, FOLLOW_UP, PLAIN, Parent, take_apart
@@ -39,7 +40,7 @@ def test_a_crossover_holds_both_tasks_and_both_parents() -> None:
 
 def test_a_crossover_trains_only_where_both_parents_may_whatever_the_share() -> None:
     families = [f"family-{n}" for n in range(30)]
-    for one, other in zip(families, families[1:], strict=False):
+    for one, other in pairwise(families):
         child = cross(parent_of(one, "Plot tides."), parent_of(other, "Count birds."))
         assert child is not None
         for share in (0.1, 0.25, 0.5, 0.9):
