@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
+from ghostbust.config import Config
 from ghostbust.records import Prompt, Sample
 from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.store import RunStatus, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +79,19 @@ class BudgetedSampler:
 
 def _is_reached(used: float, most: float | None) -> bool:
     return most is not None and used >= most
+
+
+def budgeted(config: Config, store: Store, sampler: Sampler, seed: int) -> BudgetedSampler:
+    """The sampler within the limits of the settings for the watch of that seed.
+
+    What its rewritings, and an interrupted part of it, spent counts.
+    """
+    limits = config.daemon
+    tokens = sum(row.tokens for row in store.rewritings.read() if row.seed == seed)
+    answers = 0
+    last = next(iter(store.runs.recent(1)), None)
+    if last is not None and last.status is RunStatus.INTERRUPTED and last.spec.seed == seed:
+        answers, sampled = store.answers.spent(last.id)
+        tokens += sampled
+    budget = Budget(limits.watch_answers, limits.watch_tokens, limits.watch_seconds)
+    return BudgetedSampler(sampler, budget, answers=answers, tokens=tokens)

@@ -8,7 +8,7 @@ the next best is.
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,7 +26,8 @@ from ghostbust.loop.operators.forms import (
     take_apart,
 )
 from ghostbust.loop.operators.interface import Operator, Request
-from ghostbust.loop.pool import Pool, Record
+from ghostbust.loop.parents import by_domain, parents_of, rewritten_tasks
+from ghostbust.loop.pool import Pool
 from ghostbust.prompts import Task
 from ghostbust.records import Ecosystem, Prompt, Sample
 from ghostbust.reserved import is_reserved
@@ -72,10 +73,10 @@ class Follower:
         self._wishes: list[_Wish] = []
         self._taken: Counter[str] = Counter()
         """how many were made of a prompt, by its id"""
-        self._asked = set(pool.used) | _tasks_of(pool)
+        self._asked = set(pool.used) | rewritten_tasks(pool)
         self._seed = seed
-        self._tasks = _by_domain(train, rng)
-        self._parents = self._ordered_parents(blind)
+        self._tasks = by_domain(train, rng)
+        self._parents = parents_of(pool, rng, variants, blind=blind)
         everything = [*pool.prompts.values(), *pool.held_out]
         self._known = Known(p.task for p in map(take_apart, everything) if p is not None)
         for task in train:
@@ -240,49 +241,6 @@ class Follower:
             parent.prompt.id, model=self._rewriter.model, adapter=self._rewriter.adapter
         )
         return self._rng.choice(found) if found else None
-
-    def _ordered_parents(self, blind: bool) -> dict[str, list[Parent]]:
-        """By domain, the prompts to follow up, the best drawn yield first.
-
-        Each helping of variants that a prompt already had divides what it may bring.
-        """
-        drawn: dict[str, float] = {}
-        for key, record in self._pool.records.items():
-            if record.active and key in self._pool.prompts:
-                children = self._pool.children.get(key, ())
-                drawn[key] = (
-                    self._rng.random()
-                    if blind
-                    else self._drawn_yield(record, children) / (1 + len(children) // self._variants)
-                )
-        found: dict[str, list[Parent]] = defaultdict(list)
-        for key in sorted(drawn, key=lambda key: (-drawn[key], key)):
-            parent = take_apart(self._pool.prompts[key])
-            if parent is not None:
-                found[parent.prompt.domain].append(parent)
-        return dict(found)
-
-    def _drawn_yield(self, record: Record, children: Sequence[str]) -> float:
-        family = [record, *(r for c in children if (r := self._pool.records.get(c)))]
-        reward, cost = sum(r.reward for r in family), sum(r.cost for r in family)
-        return self._rng.gammavariate(1 + reward, 1 / (1 / self._pool.bandit.mean + cost))
-
-
-def _tasks_of(pool: Pool) -> set[tuple[str, str]]:
-    """(task, operator) of the rewritings by the model: two wordings of a task are one to it."""
-    parents = {key: take_apart(pool.prompts[key]) for key, _ in pool.used if key in pool.prompts}
-    return {
-        (parent.task, operator)
-        for key, operator in pool.used
-        if (parent := parents.get(key)) is not None
-    }
-
-
-def _by_domain(tasks: Sequence[Task], rng: random.Random) -> dict[str, list[Task]]:
-    found: dict[str, list[Task]] = defaultdict(list)
-    for task in rng.sample(list(tasks), len(tasks)):
-        found[task.domain].append(task)
-    return dict(found)
 
 
 def _forms_of(operator: str) -> Iterator[Form]:

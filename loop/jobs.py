@@ -16,7 +16,7 @@ from ghostbust.config import Config, override
 from ghostbust.errors import UnreachableError
 from ghostbust.home import Home
 from ghostbust.loop import pending
-from ghostbust.loop.budget import Budget, BudgetedSampler
+from ghostbust.loop.budget import budgeted
 from ghostbust.loop.discovery import choose_prompts, rules_of
 from ghostbust.loop.parts import deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
@@ -28,7 +28,7 @@ from ghostbust.records import Prompt, Sample, utc_now
 from ghostbust.registries.asking import NEGATIVE_TTL
 from ghostbust.registries.names import purl
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.store import RoundState, RunKind, RunStatus, Store
+from ghostbust.store import RoundState, RunKind, Store
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pen
 def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pending) -> Watched:
     """The finished run. What the next watch should go on with stays noted, nothing else."""
     settings = sampling_settings(place.config, asked.seed)
-    limited = _budgeted(place.config, session.store, sampler, asked)
+    limited = budgeted(place.config, session.store, sampler, asked.seed)
     watcher = Watcher(session.store, limited, session.judge, settings)
     try:
         watched = watcher.prompts(asked.prompts, RunKind.WATCH)
@@ -144,21 +144,6 @@ def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pe
     if limited.spent is not None:
         log.info("watch: ended by daemon.watch_%s", limited.spent)
     return watched
-
-
-def _budgeted(
-    config: Config, store: Store, sampler: Sampler, asked: pending.Pending
-) -> BudgetedSampler:
-    """The sampler within the watch's limits; what an interrupted part of it spent counts."""
-    limits = config.daemon
-    tokens = sum(row.tokens for row in store.rewritings.read() if row.seed == asked.seed)
-    answers = 0
-    last = next(iter(store.runs.recent(1)), None)
-    if last is not None and last.status is RunStatus.INTERRUPTED and last.spec.seed == asked.seed:
-        answers, sampled = store.answers.spent(last.id)
-        tokens += sampled
-    budget = Budget(limits.watch_answers, limits.watch_tokens, limits.watch_seconds)
-    return BudgetedSampler(sampler, budget, answers=answers, tokens=tokens)
 
 
 def _told(watched: Watched, new: int, wall_s: float) -> str:

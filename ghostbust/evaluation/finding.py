@@ -86,7 +86,7 @@ class Finding:
 def finding_tables(found: Finding) -> tuple[Table, ...]:
     """What each way found by seed, then over seeds, then what became of the operators."""
     rows = [_row(found, run) for run in found.runs]
-    over = []
+    over: list[Row] = []
     for way in dict.fromkeys(run.way for run in found.runs):
         own = [row for row in rows if row["way"] == way]
         over.append(

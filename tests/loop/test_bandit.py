@@ -47,7 +47,7 @@ def test_an_operator_is_not_blamed_for_the_form_it_was_tried_in() -> None:
 def test_what_is_unknown_is_expected_to_be_average_and_is_tried() -> None:
     bandit, rng = Bandit(evidence(2)), random.Random(1)
     assert bandit.factor(1, "new") == 1
-    firsts = Counter()
+    firsts: Counter[str] = Counter()
     for _ in range(400):
         drawn = bandit.draw(1, [*OPERATORS, "new"], rng)
         firsts[max(drawn, key=drawn.__getitem__)] += 1
@@ -57,7 +57,7 @@ def test_what_is_unknown_is_expected_to_be_average_and_is_tried() -> None:
 
 def test_nothing_known_prefers_nothing() -> None:
     bandit, rng = Bandit({}), random.Random(1)
-    firsts = Counter()
+    firsts: Counter[str] = Counter()
     for _ in range(600):
         drawn = bandit.draw(1, OPERATORS, rng)
         firsts[max(drawn, key=drawn.__getitem__)] += 1

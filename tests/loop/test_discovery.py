@@ -346,9 +346,9 @@ def test_what_pays_is_asked_more_than_blindly(
 
 def test_the_rules_are_the_settings(judge: Judge) -> None:
     config = Config(
-        discovery={"explore_share": 0.4, "variants_per_prompt": 3},  # type: ignore[arg-type]
-        daemon={"watch_prompts": 7},  # type: ignore[arg-type]
-        prompts={"holdout_share": 0.3, "name_holdout_share": 0.1},  # type: ignore[arg-type]
+        discovery={"explore_share": 0.4, "variants_per_prompt": 3},
+        daemon={"watch_prompts": 7},
+        prompts={"holdout_share": 0.3, "name_holdout_share": 0.1},
     )
     assert rules_of(config, judge) == Rules(7, 0.4, 3, 0.3, 0.1, (Ecosystem.PYPI,))
     assert take_apart(Prompt("x", Context.CODE, Ecosystem.PYPI, "f")) is not None

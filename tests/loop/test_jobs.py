@@ -60,6 +60,10 @@ def place(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
     )
 
 
+def _opens(sampler: ScriptedSampler) -> Callable[[object], ScriptedSampler]:
+    return lambda _: sampler
+
+
 def running(place: Workplace, sampler: ScriptedSampler) -> Workplace:
     return replace(place, open_sampler=lambda _: sampler)
 
@@ -206,7 +210,7 @@ def test_the_sides_stay_apart_over_many_watches_and_restarts(
     watched: list[str] = []
     for _ in range(6):  # each opens the file anew, and knows nothing but what is in it
         model = scripted(say)
-        place = Workplace(home, settings, tasks, lambda _, m=model: m, ["no"], threading.Event())
+        place = Workplace(home, settings, tasks, _opens(model), ["no"], threading.Event())
         watch(place)
         assert held_out.isdisjoint(prompt.family for prompt in model.asked)
         assert not any(text in prompt.text for prompt in model.asked for text in secret)

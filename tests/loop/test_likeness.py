@@ -30,7 +30,8 @@ def test_the_short_cut_finds_what_comparing_with_all_finds() -> None:
     rng = random.Random(3)
     vocabulary = [f"w{n}" * rng.randint(1, 3) for n in range(14)]
     texts = [" ".join(rng.sample(vocabulary, rng.randint(1, 12))) for _ in range(300)]
-    known, seen, found = Known(), [], 0
+    known, found = Known(), 0
+    seen: list[frozenset[str]] = []
     for text in texts:
         expected = any(alike(words(text), other) for other in seen)
         assert known.has_like(text) is expected
