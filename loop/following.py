@@ -73,6 +73,8 @@ class Follower:
         self._wishes: list[_Wish] = []
         self._taken: Counter[str] = Counter()
         """how many were made of a prompt, by its id"""
+        self._used_up: set[tuple[str, str, str]] = set()
+        """(operator, form, domain) that gave nothing any more in this choice"""
         self._asked = set(pool.used) | rewritten_tasks(pool)
         self._seed = seed
         self._tasks = by_domain(train, rng)
@@ -108,7 +110,14 @@ class Follower:
         pairs.sort(key=lambda pair: -by_operator[pair[0]] * by_form[pair[1].name])
         by_domain = self._bandit.draw(_DOMAIN, {*self._tasks, *self._parents}, self._rng)
         domains = sorted(by_domain, key=lambda domain: (-by_domain[domain], domain))
-        return any(self._use(name, form, domain) for name, form in pairs for domain in domains)
+        for name, form in pairs:
+            for domain in domains:
+                if (name, form.name, domain) in self._used_up:
+                    continue
+                if self._use(name, form, domain):
+                    return True
+                self._used_up.add((name, form.name, domain))
+        return False
 
     def _use(self, name: str, form: Form, domain: str) -> bool:
         """One prompt by the operator, in the form, of the domain; False where there is none."""

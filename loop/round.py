@@ -92,7 +92,11 @@ def run_round(
         model=base.model,
         method=plan.training.method,
         seed=plan.training.seed,
-        settings=asdict(plan.training) | {"start": start_name(plan)},
+        settings=asdict(plan.training)
+        | {
+            "start": start_name(plan),
+            "name_holdout": plan.session.config.prompts.name_holdout_share,
+        },
     )
     try:
         sets = select_sets(plan, base, holdout)
