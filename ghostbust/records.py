@@ -297,6 +297,11 @@ class Hallucination:
     last_seen: datetime
     claimed_at: datetime | None = None
     """when a recheck found it registered; None as long as it is not"""
+    asked_again: int = 0
+    """samples drawn of prompts that had elicited it, since they first did, with the adapter that
+    the ledger was asked for; none at temperature 0, which only repeats itself"""
+    came_back: int = 0
+    """those of them that named it again"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,9 @@ class Follower:
         self._dropped = set(self._bandit.dropped(OPERATORS))
 
     def take(self, prompt: Prompt) -> None:
-        """Chooses the prompt, if it isn't chosen yet."""
-        self.chosen.setdefault(prompt.id, prompt)
+        """Chooses the prompt, if it isn't chosen yet, or was taken out of the pool."""
+        if prompt.id not in self._pool.pruned:
+            self.chosen.setdefault(prompt.id, prompt)
 
     def follow(self, count: int) -> None:
         """Chooses ``count`` more by what is believed to pay; fewer where there is no more."""

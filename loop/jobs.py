@@ -17,6 +17,7 @@ from ghostbust.errors import UnreachableError
 from ghostbust.home import Home
 from ghostbust.loop import pending
 from ghostbust.loop.budget import budgeted
+from ghostbust.loop.coverage import pause_reason
 from ghostbust.loop.discovery import choose_prompts, rules_of
 from ghostbust.loop.parts import deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
@@ -92,7 +93,12 @@ def watch(place: Workplace) -> None:
     watch lasts, so what a round promoted meanwhile is what the next one asks.
     """
     with open_session(place.home, place.config, purpose="watch") as session:
-        sampler = StoppableSampler(place.open_sampler(deployed_adapter(place.home)), place.stopping)
+        adapter = deployed_adapter(place.home)
+        paused = _paused(place, session, None if adapter is None else adapter[0])
+        if paused is not None:
+            log.info("watch: none now: %s", paused)
+            return
+        sampler = StoppableSampler(place.open_sampler(adapter), place.stopping)
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:
             asked = _choose(place, session, sampler)
@@ -110,7 +116,22 @@ def watch(place: Workplace) -> None:
         known, started = session.store.ledger.count_new_inventions(), time.monotonic()
         watched = _ask(place, session, sampler, asked)
         new = session.store.ledger.count_new_inventions() - known
+        unseen = session.store.ledger.unseen(sampler.model, sampler.adapter)
     log.info("watch: run %d %s", watched.run_id, _told(watched, new, time.monotonic() - started))
+    log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
+
+
+def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
+    """Why no new watch should begin; None where one should, or one is to be gone on with."""
+    if place.home.watch.exists():
+        return None
+    return pause_reason(
+        session.store,
+        place.config.discovery,
+        model=place.config.model.name,
+        adapter=adapter,
+        now=utc_now(),
+    )
 
 
 def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pending:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ghostbust.adapters import read_adapter
-from ghostbust.config import HUB, Config
+from ghostbust.config import HUB, Config, GatesSection
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
@@ -25,6 +25,7 @@ from ghostbust.store import Store
 if TYPE_CHECKING:
     from ghostbust.gates import CodingTask
     from ghostbust.unlearners.engine import TrainSettings
+    from ghostbust.unlearners.trim import Goal
 
 Item = TypeVar("Item")
 
@@ -172,6 +173,13 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         weights=weights,
         seed=seed,
     )
+
+
+def training_goal(gates: GatesSection) -> Goal:
+    """What the end of training aims at: the gates' own limits."""
+    from ghostbust.unlearners.trim import Goal
+
+    return Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop)
 
 
 def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:

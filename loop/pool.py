@@ -69,6 +69,8 @@ class Pool:
     """(prompt id, operator) of every rewriting by the model, so that none is asked for twice"""
     known: frozenset[str]
     """ids of all prompts in the store, the held-out ones too"""
+    pruned: frozenset[str] = frozenset()
+    """ids of prompts that a person took out of the pool: not asked, not followed up"""
     held_out: Sequence[Prompt] = field(default=())
     """whose text is at hand: nothing may come too near to them"""
 
@@ -93,14 +95,20 @@ def read_pool(
     records = _records(scored)
     arms = _arms(train.values(), at_hand)
     evidence, used = _evidence(store, scored, records, arms)
+    pruned = store.prompt_pool.pruned()
     sides = {key: side_of(one.family, holdout_share) for key, one in at_hand.items()}
     return Pool(
-        prompts={key: one for key, one in at_hand.items() if sides[key] is Side.TRAIN},
+        prompts={
+            key: one
+            for key, one in at_hand.items()
+            if sides[key] is Side.TRAIN and key not in pruned
+        },
         records=records,
         bandit=_bandit(evidence, scored, arms),
         children=_children(train.values()),
         used=used,
         known=frozenset(row.prompt_id for row in stats),
+        pruned=pruned,
         held_out=[one for key, one in at_hand.items() if sides[key] is Side.HOLDOUT],
     )
 

@@ -20,6 +20,7 @@ from ghostbust.loop.parts import (
     draw,
     make_tasks,
     sampling_settings,
+    training_goal,
     training_settings,
 )
 from ghostbust.loop.probe import Probe
@@ -213,6 +214,7 @@ def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -
         device=plan.session.config.model.device,
         on_step=plan.listener.step,
         probe=probe if probe.usable else None,
+        goal=training_goal(plan.session.config.gates),
         checkpoint=plan.session.home.training,
         processes=plan.processes,
         former=plan.former,

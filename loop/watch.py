@@ -89,6 +89,7 @@ class Watcher:
             raise
         watched = self._watched(run_id, answers)
         self.store.runs.finish(run_id, RunStatus.DONE, watched.measurement)
+        self.store.repeats.refresh()
         return watched
 
     def _watched(self, run_id: int, answers: list[Answer]) -> Watched:

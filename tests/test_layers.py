@@ -13,7 +13,7 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "shown", "home", "config", "adapters", "prompts", "measure", "reserved",
-    "statistics",
+    "statistics", "unseen",
 }  # fmt: skip
 """what every part may import; among themselves they may not go in a circle (Python sees to it)"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
@@ -51,9 +51,11 @@ WRITES = {
     "runs": {"start", "resume", "finish", "mark_interrupted"},
     "prompts": {"add"},
     "rewritings": {"add"},
+    "prompt_pool": {"bring_back", "prune"},
     "answers": {"add"},
     "lookups": {"put_lookup"},
     "ledger": {"mark_claimed"},
+    "repeats": {"refresh"},
     "alarms": {"mark_told"},
     "rounds": {
         "start", "set_state", "add_sets", "add_candidate", "add_gate_report", "mark_interrupted",

@@ -17,6 +17,8 @@ from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
 from ghostbust.cli.extract import extract
+from ghostbust.cli.ledger import names
+from ghostbust.cli.prompts import prompts
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
 from ghostbust.cli.registry_imports import imports
@@ -56,6 +58,8 @@ app.command()(sweep)
 app.command("round")(round_)
 app.command("eval")(eval_)
 app.add_typer(adapters)
+app.add_typer(names)
+app.add_typer(prompts)
 app.command()(daemon)
 app.command()(dashboard)
 app.command(cls=CheckCommand)(check)

@@ -14,6 +14,7 @@ from ghostbust.cli.bench_discovery import discovery
 from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
+from ghostbust.cli.bench_unseen import unseen
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
@@ -35,6 +36,7 @@ bench.command()(unlearners)
 bench.command()(continual)
 bench.command()(discovery)
 bench.command()(engine)
+bench.command()(unseen)
 
 
 @bench.command()

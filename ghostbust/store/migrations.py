@@ -249,7 +249,29 @@ def m003_discovery(db: Database) -> None:
         db.executescript(part)
 
 
-STEPS: Final = (m001_line, m002_age_and_alarms, m003_discovery)
+# repeats.adapter is part of a key, so it can't be null; names.counted_at is null for names
+# whose repeats were never counted, as all of an older file's.
+_REPEATABILITY: Final = """
+CREATE TABLE repeats (
+    name_id INTEGER NOT NULL REFERENCES names (id),
+    adapter TEXT NOT NULL,
+    asked_again INTEGER NOT NULL,
+    came_back INTEGER NOT NULL,
+    prompts INTEGER NOT NULL,
+    at_least REAL NOT NULL,
+    PRIMARY KEY (name_id, adapter)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE names ADD COLUMN counted_at TEXT;
+ALTER TABLE prompts ADD COLUMN pruned TEXT;
+"""
+
+
+def m005_repeatability(db: Database) -> None:
+    """Adds how often a name comes back, and when a prompt was taken out of the pool."""
+    db.executescript(_REPEATABILITY)
+
+
+STEPS: Final = (m001_line, m002_age_and_alarms, m003_discovery, m005_repeatability)
 """every step there is, in order; a database that has others is newer than this code"""
 
 MIGRATIONS: Final = Migrations("ghostbust")

@@ -22,6 +22,8 @@ class RunKind(StrEnum):
     DEMO = "demo"
     EVAL = "eval"
     """to compare adapters with the base"""
+    REPEAT = "repeat"
+    """asks again what elicited an invention, to see whether it comes back"""
 
 
 class RunStatus(StrEnum):
@@ -61,6 +63,8 @@ class NameOrder(StrEnum):
 
     TIMES_SEEN = "times_seen"
     PROMPTS = "prompts"
+    REPEATS = "repeats"
+    """how surely it comes back: the lower end of the 95 % interval of that share"""
     FIRST_SEEN = "first_seen"
     LAST_SEEN = "last_seen"
     NAME = "name"
@@ -207,6 +211,33 @@ class OperatorCount:
     """gave a prompt that elicited an invented name"""
     tokens: int
     """generated to write them"""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPrompt:
+    """One prompt of the pool as a person looks at it."""
+
+    prompt_id: str
+    text: str | None
+    """None where it wasn't kept"""
+    context: Context
+    ecosystem: Ecosystem
+    family: str
+    domain: str
+    parent: str | None
+    operator: str | None
+    private: bool
+    added: datetime
+    samples: int
+    """distinct samples drawn from it, with any adapter"""
+    invented_names: int
+    """distinct invented names that they named"""
+    quiet: int
+    """samples since the last that named an invention; all of them where none did"""
+    last_sampled: datetime | None
+    """None where it was never sampled"""
+    pruned: datetime | None
+    """when it was taken out of the pool, not to be chosen again; None for most"""
 
 
 @dataclass(frozen=True, slots=True)

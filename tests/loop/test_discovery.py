@@ -280,6 +280,19 @@ def test_names_of_the_name_holdout_pay_nothing(
     assert not choose(store, tasks, scripted(nothing), replace(rules, name_holdout=0.3)).rewritings
 
 
+def test_what_was_taken_out_of_the_pool_is_neither_asked_nor_followed_up(
+    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+) -> None:
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    before = choose(store, tasks, fluent)
+    out = {str(row.parent) for row in before.rewritings} | {p.id for p in before.prompts}
+    store.prompts.add(before.prompts)
+    store.prompt_pool.prune(sorted(out))
+    after = choose(store, tasks, fluent, replace(RULES, budget=60))
+    assert after.rewritings
+    assert out.isdisjoint({p.id for p in after.prompts} | {r.parent for r in after.rewritings})
+
+
 def test_prompts_of_external_suites_are_not_followed_up(
     store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
 ) -> None:

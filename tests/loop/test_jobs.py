@@ -17,6 +17,8 @@ import pytest
 from ghostbust.config import (
     Config,
     DaemonSection,
+    DiscoverySection,
+    ModelSection,
     PromptsSection,
     RegistrySection,
     SamplingSection,
@@ -82,6 +84,55 @@ def test_a_watch_logs_what_the_model_invents(
     assert "zz-ghost" not in caplog.text, "no names in the log"
     watch(place)
     assert [run.spec.seed for run in store.runs.recent()] == [2, 1]
+
+
+def test_a_watch_says_what_is_left_and_counts_repeats(
+    place: Workplace, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    watch(place)
+    assert "watch: 40 names of this adapter so far; at least about" in caplog.text
+    assert "the next invention is new with probability" in caplog.text
+    assert store.repeats.refresh() <= 40, "those of the last second at most"
+    counted = store._connection.rows("SELECT id FROM names WHERE counted_at IS NULL")
+    assert counted == []
+
+
+def test_watches_pause_where_they_find_nothing_new(
+    place: Workplace,
+    store: Store,
+    scripted: MakeSampler,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("ghostbust.loop.coverage.LEAST_ANSWERS", 40)
+    settings = {
+        "model": ModelSection(name="made-up"),
+        "discovery": DiscoverySection(stop_below=5),
+    }
+    quiet = replace(place, config=CONFIG.model_copy(update=settings))
+    sampler = scripted(lambda _: "I can't say.")
+    watch(running(quiet, sampler))
+    assert len(sampler.asked) == 40
+    watch(replace(quiet, open_sampler=lambda _: pytest.fail("no model is loaded")))
+    assert "watch: none now: 0 new names in the last 40 answers" in caplog.text
+    place.home.deployed.write_text(json.dumps({"adapter": "round-0001", "path": "/somewhere"}))
+    watch(replace(quiet, open_sampler=lambda _: scripted(one_ghost, "round-0001")))
+    assert len(store.runs.recent()) == 2, "another adapter is watched"
+
+
+def test_what_was_pruned_is_not_asked(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    first = scripted(lambda _: "I can't say.")
+    watch(running(place, first))
+    asked = {prompt.id for prompt in first.asked}
+    store.prompt_pool.prune(asked)
+    second = scripted(one_ghost)
+    watch(running(place, second))
+    assert second.asked
+    assert asked.isdisjoint({prompt.id for prompt in second.asked})
 
 
 def test_the_deployed_adapter_is_what_is_watched(
