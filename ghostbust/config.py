@@ -116,6 +116,8 @@ class PromptsSection(Section):
     """store the texts of your own prompts and their answers; false: hashes only"""
     holdout_share: float = Field(default=0.25, gt=0, lt=1)
     """share of the prompt families that never train and measure the gates"""
+    name_holdout_share: float = Field(default=0.0, ge=0, lt=1)
+    """share of all names that no round is shown, so that what it does to others can be told"""
 
 
 class TrainingSection(Section):
@@ -187,9 +189,11 @@ class DiscoverySection(Section):
     """How prompts that elicited inventions are followed up."""
 
     explore_share: float = Field(default=0.3, ge=0, le=1)
-    """share of a watch's prompts that are fresh ones"""
+    """share of a watch's prompts that doesn't go by what paid"""
     variants_per_prompt: int = Field(default=2, ge=1)
-    """rewritings of a prompt that paid off"""
+    """new prompts made of one that paid, in one watch"""
+    described_packages: int = Field(default=0, ge=0, le=100)
+    """real packages whose descriptions the registry is asked for, as tasks of a watch; 0: none"""
     stop_below: float | None = Field(default=None, gt=0)
     """new names per 1,000 answers of watches under which the daemon's watches pause; none: never"""
     look_again_days: float = Field(default=7, gt=0)
@@ -214,6 +218,12 @@ class DaemonSection(Section):
     """seconds from one watch to the next"""
     watch_prompts: int = Field(default=64, ge=1)
     """prompts in a watch"""
+    watch_answers: int | None = Field(default=None, ge=1)
+    """answers after which a watch ends; none: when all prompts are answered"""
+    watch_tokens: int | None = Field(default=None, ge=1)
+    """generated tokens after which a watch ends, those of rewriting included; none: no limit"""
+    watch_seconds: float | None = Field(default=None, gt=0)
+    """seconds after which a watch ends, counted from when it, or what is left of it, begins"""
     round_min_new: int = Field(default=200, ge=1)
     """names first seen since the last round without which none begins"""
     round_every_s: float = Field(default=3600, gt=0)

@@ -153,6 +153,20 @@ def side_of(family: str, holdout_share: float) -> Side:
     return Side.HOLDOUT if _digest("side:" + family) < holdout_share else Side.TRAIN
 
 
+def name_side(ecosystem: Ecosystem, name: str, share: float) -> Side:
+    """The side of the name-holdout that a canonical name is on, drawn from it: never changes."""
+    key = f"name side:{ecosystem}:{name}"
+    return Side.HOLDOUT if _digest(key) < share else Side.TRAIN
+
+
+def family_of_both(one: str, other: str) -> str:
+    """The family of what descends from two: the one that a larger share holds out first.
+
+    So it is on the training side only while both are, whatever the share will be.
+    """
+    return min(one, other, key=lambda family: (not of_suite(family), _digest("side:" + family)))
+
+
 def split(tasks: Sequence[Task], holdout_share: float) -> tuple[list[Task], list[Task]]:
     """(train, holdout) tasks in the order given."""
     sides = [side_of(task.id, holdout_share) for task in tasks]

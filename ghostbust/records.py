@@ -140,6 +140,8 @@ class Prompt:
     """name of the rewriting that made it; None for a seed"""
     private: bool = False
     """True for a user's own prompt: stored as a hash only, unless asked"""
+    other_parent: str | None = None
+    """id of the second prompt that it was crossed from; None for anything but a crossover"""
     turns: tuple[str, ...] = ()
     """earlier messages that ``text`` follows, the user's and the model's in turn; mostly none"""
 

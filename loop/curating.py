@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
+from ghostbust.loop.pool import PATIENCE
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Prompt
 from ghostbust.store import PoolPrompt, Store
-
-QUIET: Final = 4
-"""samples without an invention after which a prompt that paid once counts as retired"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +18,7 @@ class Criteria:
 
     never_asked: bool = False
     retired: bool = False
-    """paid once, and not in its last `QUIET` samples"""
+    """paid once, and not in its last `PATIENCE` samples"""
     paid_nothing: int | None = None
     """none of its samples, at least so many, named an invention; None: doesn't count"""
     older_than_days: float | None = None
@@ -37,7 +34,7 @@ class Criteria:
 
 def is_retired(prompt: PoolPrompt) -> bool:
     """True where it paid once and stopped."""
-    return prompt.invented_names > 0 and prompt.quiet >= QUIET
+    return prompt.invented_names > 0 and prompt.quiet >= PATIENCE
 
 
 def meets(prompt: PoolPrompt, criteria: Criteria, now: datetime) -> bool:

@@ -16,10 +16,12 @@ from ghostbust.config import Config, override
 from ghostbust.errors import UnreachableError
 from ghostbust.home import Home
 from ghostbust.loop import pending
+from ghostbust.loop.budget import budgeted
 from ghostbust.loop.coverage import pause_reason
-from ghostbust.loop.discovery import choose_prompts
+from ghostbust.loop.discovery import choose_prompts, rules_of
 from ghostbust.loop.parts import deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
+from ghostbust.loop.seeds import DescribedPackages, GivenTasks, gathered
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task
@@ -136,24 +138,19 @@ def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pen
     """What a new watch asks. Its seed is the number that its run will have."""
     config = place.config
     seed = 1 + max((run.id for run in session.store.runs.recent(1)), default=0)
-    prompts = choose_prompts(
-        session.store,
-        place.tasks,
-        sampler,
-        budget=config.daemon.watch_prompts,
-        explore_share=config.discovery.explore_share,
-        variants_per_prompt=config.discovery.variants_per_prompt,
-        holdout_share=config.prompts.holdout_share,
-        seed=seed,
-    )
-    pruned = session.store.prompt_pool.pruned()
-    return pending.Pending(seed, tuple(prompt for prompt in prompts if prompt.id not in pruned))
+    described = DescribedPackages(session.judge, config.discovery.described_packages)
+    tasks = gathered([GivenTasks(place.tasks), described], seed)
+    rules = rules_of(config, session.judge)
+    chosen = choose_prompts(session.store, tasks, sampler, rules, seed)
+    session.store.rewritings.add(chosen.rewritings)
+    return pending.Pending(seed, chosen.prompts)
 
 
 def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pending) -> Watched:
     """The finished run. What the next watch should go on with stays noted, nothing else."""
     settings = sampling_settings(place.config, asked.seed)
-    watcher = Watcher(session.store, sampler, session.judge, settings)
+    limited = budgeted(place.config, session.store, sampler, asked.seed)
+    watcher = Watcher(session.store, limited, session.judge, settings)
     try:
         watched = watcher.prompts(asked.prompts, RunKind.WATCH)
     except (Stopped, UnreachableError):
@@ -165,6 +162,8 @@ def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pe
         pending.drop(place.home)
         raise
     pending.drop(place.home)
+    if limited.spent is not None:
+        log.info("watch: ended by daemon.watch_%s", limited.spent)
     return watched
 
 

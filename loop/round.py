@@ -93,7 +93,11 @@ def run_round(
         model=base.model,
         method=plan.training.method,
         seed=plan.training.seed,
-        settings=asdict(plan.training) | {"start": start_name(plan)},
+        settings=asdict(plan.training)
+        | {
+            "start": start_name(plan),
+            "name_holdout": plan.session.config.prompts.name_holdout_share,
+        },
     )
     try:
         sets = select_sets(plan, base, holdout)
@@ -191,6 +195,7 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
         probes=training.probes,
         seed=plan.training.seed,
         first=start_name(plan),
+        name_holdout=plan.session.config.prompts.name_holdout_share,
     )
 
 

@@ -154,7 +154,7 @@ def judge_samples(samples: Iterable[Sample], judge: Judge) -> list[Answer]:
             sample.text,
             expect_list=prompt.expects_list,
             truncated=sample.truncated,
-            prompt_text=prompt.text,
+            prompt_text="\n".join((*prompt.turns, prompt.text)),
             ecosystem=prompt.ecosystem,
         )
         answers.append(Answer(sample, tuple(judge.refs(refs))))

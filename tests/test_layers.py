@@ -52,6 +52,7 @@ HEAVY_FOLDERS = {"unlearners", "gates"}
 WRITES = {
     "runs": {"start", "resume", "finish", "mark_interrupted"},
     "prompts": {"add"},
+    "rewritings": {"add"},
     "prompt_pool": {"bring_back", "prune"},
     "answers": {"add"},
     "lookups": {"put_lookup"},

@@ -10,6 +10,7 @@ import typer
 
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_continual import continual
+from ghostbust.cli.bench_discovery import discovery
 from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_ingest import ingest
 from ghostbust.cli.bench_truth import truth
@@ -34,6 +35,7 @@ bench.command()(audit)
 bench.command()(truth)
 bench.command()(unlearners)
 bench.command()(continual)
+bench.command()(discovery)
 bench.command()(engine)
 bench.command()(unseen)
 bench.command()(ingest)

@@ -58,7 +58,7 @@ def pool_table(rows: Sequence[PoolPrompt], texts: Mapping[str, str], settings: C
         cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
         made.add_row(
             cell(row.prompt_id), cell(side_of_row(row, settings)), cell(row.context),
-            cell(row.operator or ""), cell(row.parent or ""), cell(row.invented_names),
+            cell(row.operator or ""), cell(" × ".join(row.parents)), cell(row.invented_names),
             cell(row.samples), cell(cut),
         )  # fmt: skip
     return made
@@ -81,6 +81,7 @@ def document(row: PoolPrompt, texts: Mapping[str, str], settings: Config) -> dic
         "domain": row.domain,
         "side": side_of_row(row, settings),
         "parent": row.parent,
+        "other_parent": row.other_parent,
         "operator": row.operator,
         "private": row.private,
         "added": row.added,

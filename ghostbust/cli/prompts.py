@@ -199,21 +199,24 @@ def _find(pool: Mapping[str, PoolPrompt], wanted: str) -> PoolPrompt:
 
 def _ancestors(pool: Mapping[str, PoolPrompt], row: PoolPrompt) -> list[PoolPrompt]:
     """What it was made from, the oldest first; ends where a prompt isn't there any more."""
-    above: list[PoolPrompt] = []
-    parent = pool.get(row.parent or "")
-    while parent is not None and parent not in (row, *above):
-        above.insert(0, parent)
-        parent = pool.get(parent.parent or "")
-    return above
+    above: dict[str, PoolPrompt] = {}
+    waiting = list(row.parents)
+    while waiting:
+        parent = pool.get(waiting.pop(0))
+        if parent is not None and parent is not row and parent.prompt_id not in above:
+            above[parent.prompt_id] = parent
+            waiting += parent.parents
+    return list(above.values())[::-1]
 
 
 def _descendants(
     pool: Mapping[str, PoolPrompt], row: PoolPrompt
 ) -> Iterator[tuple[int, PoolPrompt]]:
     """What was made from it, with the depth below it, each followed by its own; each once."""
-    children: dict[str | None, list[PoolPrompt]] = {}
+    children: dict[str, list[PoolPrompt]] = {}
     for one in pool.values():
-        children.setdefault(one.parent, []).append(one)
+        for parent in one.parents:
+            children.setdefault(parent, []).append(one)
     waiting = [(1, child) for child in reversed(children.get(row.prompt_id, []))]
     met = {row.prompt_id}
     while waiting:

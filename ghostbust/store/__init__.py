@@ -4,6 +4,7 @@
 
     store.runs         who sampled what with which settings, and the rate that came of it
     store.prompts      the pool of prompts, and what each has paid
+    store.rewritings   uses of discovery's operators, and what each sample found
     store.prompt_pool  the same as a person looks at it: what was taken out, too
     store.answers      samples, the package refs in them, the verdicts on those
     store.lookups      the latest live verdict on each name
@@ -23,13 +24,17 @@ from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
+    Draw,
+    DrawnName,
     LoggedAnswer,
     NamedOften,
     NameOrder,
+    OperatorCount,
     PoolPrompt,
     PromptStats,
     RatePoint,
     ReadFile,
+    Rewriting,
     Round,
     RoundState,
     Run,
@@ -42,14 +47,18 @@ from ghostbust.store.store import Store
 __all__ = [
     "AdapterRow",
     "Alarm",
+    "Draw",
+    "DrawnName",
     "LoggedAnswer",
     "NameOrder",
     "NamedOften",
+    "OperatorCount",
     "PoolPrompt",
     "PromptStats",
     "RatePoint",
     "ReadFile",
     "Repeats",
+    "Rewriting",
     "Round",
     "RoundState",
     "Run",

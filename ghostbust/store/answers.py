@@ -39,7 +39,7 @@ PAGE_ROWS: Final = 500
 _FIELDS: Final = (
     "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
     " s.temperature, s.truncated, s.tokens, r.judgement, p.text, p.context, p.ecosystem,"
-    " p.family, p.domain, p.parent, p.operator, p.private"
+    " p.family, p.domain, p.parent, p.other_parent, p.operator, p.private, p.turns"
     " FROM run_samples r CROSS JOIN samples s ON s.id = r.sample_id"
     " CROSS JOIN prompts p ON p.id = s.prompt_id"
 )
@@ -112,6 +112,28 @@ class Answers:
             for row in page:
                 yield Answer(_sample(row), judged.get(row["sample_id"], ()))
             parameters["after"] = page[-1]["sample_id"]
+
+    def spent(self, run_id: int) -> tuple[int, int]:
+        """Answers and tokens of the run so far; as `Draw.cost` where tokens weren't counted."""
+        rows = self._connection.rows(
+            "SELECT count(*) AS answers, coalesce(sum(iif(s.tokens > 0, s.tokens,"
+            " max(1, coalesce(length(s.text), 400) / 4))), 0) AS tokens"
+            " FROM run_samples r JOIN samples s ON s.id = r.sample_id WHERE r.run_id = ?",
+            (run_id,),
+        )
+        return rows[0]["answers"], rows[0]["tokens"]
+
+    def of_prompt(self, prompt_id: str, *, model: str, adapter: str | None) -> list[Sample]:
+        """A model's samples of one prompt whose texts were kept, in the order added."""
+        rows = self._connection.rows(
+            "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
+            " s.temperature, s.truncated, s.tokens, p.*"
+            " FROM samples s JOIN prompts p ON p.id = s.prompt_id"
+            " WHERE s.prompt_id = ? AND s.model = ? AND s.adapter IS ?"
+            " AND s.text IS NOT NULL AND p.text IS NOT NULL ORDER BY s.rowid",
+            (prompt_id, model, adapter),
+        )
+        return [_sample(row) for row in rows]
 
     def sampled_keys(self, run_id: int) -> set[tuple[str, int]]:
         """Prompt id and number of every sample the run has, so that it can go on where it was."""

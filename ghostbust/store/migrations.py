@@ -222,6 +222,33 @@ def m002_age_and_alarms(db: Database) -> None:
         db.executescript(part)
 
 
+_PROMPT_LINEAGE: Final = """
+ALTER TABLE prompts ADD COLUMN turns TEXT;
+ALTER TABLE prompts ADD COLUMN other_parent TEXT;
+"""
+
+_REWRITINGS: Final = """
+CREATE TABLE rewritings (
+    id INTEGER PRIMARY KEY,
+    operator TEXT NOT NULL,
+    parent TEXT NOT NULL REFERENCES prompts (id),
+    child TEXT,
+    tokens INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    adapter TEXT,
+    seed INTEGER NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX rewritings_by_operator ON rewritings (operator, child);
+"""
+
+
+def m003_discovery(db: Database) -> None:
+    """Adds a prompt's earlier turns and second parent, and the table of rewritings."""
+    for part in (_PROMPT_LINEAGE, _REWRITINGS):
+        db.executescript(part)
+
+
 _INGEST: Final = """
 CREATE TABLE ingest_files (
     id INTEGER PRIMARY KEY,
@@ -286,7 +313,13 @@ def m005_repeatability(db: Database) -> None:
     db.executescript(_REPEATABILITY)
 
 
-STEPS: Final = (m001_line, m002_age_and_alarms, m004_ingest, m005_repeatability)
+STEPS: Final = (
+    m001_line,
+    m002_age_and_alarms,
+    m003_discovery,
+    m004_ingest,
+    m005_repeatability,
+)
 """every step there is, in order; a database that has others is newer than this code"""
 
 MIGRATIONS: Final = Migrations("ghostbust")

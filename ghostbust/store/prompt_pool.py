@@ -95,8 +95,14 @@ def _deletable(connection: sqlite3.Connection, wanted: set[str]) -> set[str]:
     for referrer, field in connection.execute(_REFERRING).fetchall():
         sql = f"SELECT DISTINCT {field} FROM {referrer} WHERE {field} {among}"  # noqa: S608
         found -= {one for (one,) in connection.execute(sql, (ids,))}
-    of_these = f"SELECT id, parent FROM prompts WHERE parent {among}"  # noqa: S608
-    children = connection.execute(of_these, (ids,)).fetchall()
+    children = [
+        pair
+        for field in ("parent", "other_parent")
+        for pair in connection.execute(
+            f"SELECT id, {field} FROM prompts WHERE {field} {among}",  # noqa: S608
+            (ids,),
+        )
+    ]
     while kept := {parent for child, parent in children if child not in found} & found:
         found -= kept
     return found
@@ -119,4 +125,5 @@ def _pool_prompt(row: Row) -> PoolPrompt:
         quiet=row["quiet"],
         last_sampled=decode_optional_time(row["last"]),
         pruned=decode_optional_time(row["pruned"]),
+        other_parent=row["other_parent"],
     )

@@ -18,6 +18,7 @@ from ghostbust.store.promotions import Promotions
 from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.repeats import Repeatability
+from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
 from ghostbust.store.traffic import Traffic
@@ -37,6 +38,7 @@ class Store:
         self._connection = connection
         self.runs = Runs(connection, now)
         self.prompts = Prompts(connection, now, keep_private=keep_private)
+        self.rewritings = Rewritings(connection, now)
         self.prompt_pool = PromptPool(connection, now)
         self.answers = Answers(connection, now, keep_private=keep_private)
         self.lookups = Lookups(connection)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.curating import QUIET, Criteria, add_tasks, is_retired, meets, prune
+from ghostbust.loop.curating import Criteria, add_tasks, is_retired, meets, prune
+from ghostbust.loop.pool import PATIENCE
 from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem
 from ghostbust.store import PoolPrompt, Store
@@ -18,8 +19,8 @@ FRESH = PoolPrompt(
     "0" * 16, "text", Context.CODE, Ecosystem.PYPI, "family", "", None, None, False,
     NOW - timedelta(days=1), 0, 0, 0, None, None,
 )  # fmt: skip
-PAYS = replace(FRESH, samples=30, invented_names=3, quiet=QUIET - 1)
-PAID = replace(FRESH, samples=30, invented_names=3, quiet=QUIET)
+PAYS = replace(FRESH, samples=30, invented_names=3, quiet=PATIENCE - 1)
+PAID = replace(FRESH, samples=30, invented_names=3, quiet=PATIENCE)
 NEVER_PAID = replace(FRESH, samples=20, quiet=20)
 
 

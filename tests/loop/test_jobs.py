@@ -19,16 +19,20 @@ from ghostbust.config import (
     DaemonSection,
     DiscoverySection,
     ModelSection,
+    PromptsSection,
     RegistrySection,
     SamplingSection,
 )
 from ghostbust.errors import BusyError, EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
+from ghostbust.loop.round import train_answers
+from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import LOG_EVERY
-from ghostbust.prompts import Task
-from ghostbust.records import Prompt
+from ghostbust.prompts import Task, name_side, side_of
+from ghostbust.records import Ecosystem, Prompt, Side
 from ghostbust.store import RoundState, RunKind, RunStatus, Store
+from ghostbust.unlearners.sets import select
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, ScriptedSampler
@@ -56,6 +60,10 @@ def place(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
         round_command=["/no/such/program"],
         stopping=threading.Event(),
     )
+
+
+def _opens(sampler: ScriptedSampler) -> Callable[[object], ScriptedSampler]:
+    return lambda _: sampler
 
 
 def running(place: Workplace, sampler: ScriptedSampler) -> Workplace:
@@ -195,6 +203,84 @@ def test_prompts_that_break_the_watch_are_not_asked_for_ever(
 def test_a_watch_waits_for_whoever_holds_the_home(place: Workplace) -> None:
     with place.home.exclusive("sweep"), pytest.raises(BusyError, match="sweep"):
         watch(place)
+
+
+@pytest.mark.parametrize(
+    ("limits", "answers"), [({"watch_answers": 10}, 10), ({"watch_tokens": 100}, 12)]
+)
+def test_a_watch_ends_when_its_budget_is_spent(
+    place: Workplace,
+    store: Store,
+    limits: dict[str, int],
+    answers: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    daemon = CONFIG.daemon.model_copy(update=limits)
+    watch(replace(place, config=CONFIG.model_copy(update={"daemon": daemon})))
+    (run,) = store.runs.recent()
+    assert run.status is RunStatus.DONE
+    assert len(store.answers.sampled_keys(run.id)) == answers
+    assert f"ended by daemon.{next(iter(limits))}" in caplog.text
+    assert not place.home.watch.exists()
+
+
+def test_an_interrupted_watch_spends_only_what_is_left(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    daemon = CONFIG.daemon.model_copy(update={"watch_answers": 20})
+    limited = replace(place, config=CONFIG.model_copy(update={"daemon": daemon}))
+
+    def say(prompt: Prompt) -> str:
+        if len(sampler.asked) == LOG_EVERY + 2:
+            raise EndpointError("nobody answers")
+        return one_ghost(prompt)
+
+    sampler = scripted(say)
+    with pytest.raises(EndpointError):
+        watch(running(limited, sampler))
+    watch(limited)
+    (run,) = store.runs.recent()
+    assert (run.status, len(store.answers.sampled_keys(run.id))) == (RunStatus.DONE, 20)
+
+
+def test_the_sides_stay_apart_over_many_watches_and_restarts(
+    home: Home, tasks: list[Task], scripted: MakeSampler
+) -> None:
+    """By family, for what is asked, and by name and family, for what a round may be shown."""
+    prompts = PromptsSection(holdout_share=0.25, name_holdout_share=0.3)
+    settings = CONFIG.model_copy(update={"prompts": prompts})
+
+    def say(prompt: Prompt) -> str:
+        if prompt.operator in ("paraphrase", "narrower", "broader", "neighbour"):
+            return f"Weigh the parcels of depot {prompt.id} and print labels for {prompt.family}."
+        return one_ghost(prompt) + "\n\n```bash\npip install requests\n```"
+
+    held_out = {task.id for task in tasks if side_of(task.id, 0.25) is Side.HOLDOUT}
+    secret = {task.text for task in tasks if task.id in held_out}
+    watched: list[str] = []
+    for _ in range(6):  # each opens the file anew, and knows nothing but what is in it
+        model = scripted(say)
+        place = Workplace(home, settings, tasks, _opens(model), ["no"], threading.Event())
+        watch(place)
+        assert held_out.isdisjoint(prompt.family for prompt in model.asked)
+        assert not any(text in prompt.text for prompt in model.asked for text in secret)
+        watched += [prompt.id for prompt in model.asked]
+    with open_session(home, settings, purpose="test") as session:
+        pool = {prompt.id: prompt for prompt in session.store.prompts.read()}
+        sets = select(
+            train_answers(session, "made-up"), [], most=500, probes=0, seed=1, name_holdout=0.3
+        )
+    assert len({pool[key].operator for key in watched if key in pool}) >= 8
+    for prompt in pool.values():
+        ancestors = [pool[key] for key in (prompt.parent, prompt.other_parent) if key]
+        assert all(side_of(one.family, 0.25) is Side.TRAIN for one in [prompt, *ancestors])
+        assert not ancestors or prompt.family in {one.family for one in ancestors}
+    shown = {name for answer in sets.forget + sets.retain for name in answer.invented}
+    assert {name_side(Ecosystem.PYPI, name, 0.3) for name in shown} == {Side.TRAIN}
+    trained = {answer.sample.prompt.family for answer in sets.forget + sets.retain}
+    assert trained
+    assert trained.isdisjoint(held_out)
 
 
 def test_without_train_side_tasks_a_watch_says_so(

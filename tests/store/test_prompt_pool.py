@@ -94,6 +94,16 @@ def test_a_lineage_goes_as_a_whole_or_stays_as_a_whole(store: Store) -> None:
     assert ids(store) == set()
 
 
+def test_both_parents_of_a_crossover_stay_with_it(store: Store) -> None:
+    other = replace(SEED, text="Another task.", family="other")
+    crossed = replace(CHILD, text="Both tasks.", other_parent=other.id)
+    store.prompts.add([SEED, other, crossed])
+    assert store.prompt_pool.prune([other.id]) == (0, 1)
+    (row,) = (row for row in store.prompt_pool.read() if row.prompt_id == crossed.id)
+    assert row.parents == (SEED.id, other.id)
+    assert store.prompt_pool.prune([SEED.id, other.id, crossed.id]) == (3, 0)
+
+
 def test_any_table_that_refers_to_a_prompt_keeps_it(store: Store, path: Path) -> None:
     """Also one that isn't there yet."""
     store.prompts.add([SEED])
