@@ -141,6 +141,8 @@ class PromptsSection(Section):
     """store the texts of your own prompts and their answers; false: hashes only"""
     holdout_share: float = Field(default=0.25, gt=0, lt=1)
     """share of the prompt families that never train and measure the gates"""
+    name_holdout_share: float = Field(default=0.0, ge=0, lt=1)
+    """share of all names that no round is shown, so that what it does to others can be told"""
 
 
 class TrainingSection(Section):
@@ -172,6 +174,13 @@ class TrainingSection(Section):
     """train-side prompts by which the volume is held while training; under 30: it isn't"""
 
 
+LayerName = Literal[
+    "no network", "no processes", "no signals", "no foreign files", "no writing elsewhere",
+    "own process tree", "few system calls",
+]  # fmt: skip
+"""what the sandbox can hold, as `ghostbust doctor` shows it"""
+
+
 class GatesSection(Section):
     """What a candidate must show before it serves."""
 
@@ -197,6 +206,8 @@ class GatesSection(Section):
     """error probability of the tests and one-sided bounds of `coding` and `likelihood`"""
     spend: Literal["auto", "rounds", "none"] = "auto"
     """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: `rounds` if MBPP is run"""
+    sandbox_layers: tuple[LayerName, ...] = ("no network",)
+    """layers of the sandbox without which no model-written code is run"""
 
 
 class PublishSection(Section):
@@ -249,9 +260,26 @@ class DiscoverySection(Section):
     """How prompts that elicited inventions are followed up."""
 
     explore_share: float = Field(default=0.3, ge=0, le=1)
-    """share of a watch's prompts that are fresh ones"""
+    """share of a watch's prompts that doesn't go by what paid"""
     variants_per_prompt: int = Field(default=2, ge=1)
-    """rewritings of a prompt that paid off"""
+    """new prompts made of one that paid, in one watch"""
+    described_packages: int = Field(default=0, ge=0, le=100)
+    """real packages whose descriptions the registry is asked for, as tasks of a watch; 0: none"""
+    stop_below: float | None = Field(default=None, gt=0)
+    """new names per 1,000 answers of watches under which the daemon's watches pause; none: never"""
+    look_again_days: float = Field(default=7, gt=0)
+    """days after which watches that paused begin again; at once where another adapter serves"""
+
+
+class IngestSection(Section):
+    """How logs of production are read."""
+
+    workers: int | None = Field(default=None, ge=0, le=256)
+    """processes that extract and judge; none: one for each core; 0: the main one does it"""
+    line_bytes: int = Field(default=4_194_304, ge=1024)
+    """bytes of a line; a longer one is skipped and counted, and never in memory as a whole"""
+    poll_s: float = Field(default=0.5, gt=0, le=60)
+    """seconds from one look for new lines to the next, where logs are followed"""
 
 
 class DaemonSection(Section):
@@ -261,6 +289,12 @@ class DaemonSection(Section):
     """seconds from one watch to the next"""
     watch_prompts: int = Field(default=64, ge=1)
     """prompts in a watch"""
+    watch_answers: int | None = Field(default=None, ge=1)
+    """answers after which a watch ends; none: when all prompts are answered"""
+    watch_tokens: int | None = Field(default=None, ge=1)
+    """generated tokens after which a watch ends, those of rewriting included; none: no limit"""
+    watch_seconds: float | None = Field(default=None, gt=0)
+    """seconds after which a watch ends, counted from when it, or what is left of it, begins"""
     round_min_new: int = Field(default=200, ge=1)
     """names first seen since the last round without which none begins"""
     round_every_s: float = Field(default=3600, gt=0)
@@ -293,6 +327,7 @@ class Config(BaseSettings):
     publish: PublishSection = PublishSection()
     canary: CanarySection = CanarySection()
     discovery: DiscoverySection = DiscoverySection()
+    ingest: IngestSection = IngestSection()
     daemon: DaemonSection = DaemonSection()
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ghostbust.records import Hallucination
+
 
 def visible(text: str) -> str:
     """The text with control, direction and other unprintable characters as ``\\x1b`` and alike."""
@@ -18,3 +20,8 @@ def redact(name: str) -> str:
     scope, slash, bare = name.rpartition("/")
     kept = bare[: min(3, len(bare) // 2)]
     return f"{scope}{slash}{kept}…({len(bare)})"
+
+
+def came_back(name: Hallucination) -> str:
+    """How often an invention came back, never without the number of tries; ``-`` without one."""
+    return f"{name.came_back} of {name.asked_again}" if name.asked_again else "-"

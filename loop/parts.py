@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ghostbust.adapters import read_adapter
-from ghostbust.config import HUB, Config
+from ghostbust.config import HUB, Config, GatesSection
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ghostbust.gates import CodingTask
     from ghostbust.samplers.endpoint import EndpointSampler
     from ghostbust.unlearners.engine import TrainSettings
+    from ghostbust.unlearners.trim import Goal
 
 Item = TypeVar("Item")
 
@@ -187,6 +188,27 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         weights=weights,
         seed=seed,
     )
+
+
+def training_goal(gates: GatesSection) -> Goal:
+    """What the end of training aims at: the gates' own limits."""
+    from ghostbust.unlearners.trim import Goal
+
+    return Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop)
+
+
+def runnable_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
+    """The coding tasks of the settings, for models whose answers to them will be run.
+
+    Raises as ``benchmark_tasks``, and SandboxError where there are tasks and the sandbox lacks
+    a layer that the settings ask for.
+    """
+    from ghostbust.gates import require_layers
+
+    tasks = benchmark_tasks(config, cache_dir, listener)
+    if tasks:
+        require_layers(config.gates.sandbox_layers)
+    return tasks
 
 
 def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:

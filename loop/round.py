@@ -21,11 +21,12 @@ from ghostbust.gates import CodingTask
 from ghostbust.loop.gating import run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import (
-    benchmark_tasks,
     deployed_adapter,
     draw,
     make_tasks,
+    runnable_tasks,
     sampling_settings,
+    training_goal,
     training_settings,
 )
 from ghostbust.loop.probe import Probe
@@ -99,7 +100,11 @@ def run_round(
         model=base.model,
         method=plan.training.method,
         seed=plan.training.seed,
-        settings=asdict(plan.training) | {"start": start_name(plan)},
+        settings=asdict(plan.training)
+        | {
+            "start": start_name(plan),
+            "name_holdout": plan.session.config.prompts.name_holdout_share,
+        },
     )
     try:
         sets = select_sets(plan, base, holdout)
@@ -137,7 +142,7 @@ def next_round(
     check_limits(make_publishing(config, session.home, session.store), training.rank, frozenset())
     listener.begin(f"load {model.name}")
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
-    benchmark = benchmark_tasks(session.config, session.cache_dir, listener)
+    benchmark = runnable_tasks(session.config, session.cache_dir, listener)
     _, holdout = split(make_tasks(config), config.prompts.holdout_share)
     tasks = draw(holdout, most_holdout, seed)
     sampling = sampling_settings(config, seed + HOLDOUT_SEED)
@@ -199,6 +204,7 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
         probes=training.probes,
         seed=plan.training.seed,
         first=start_name(plan),
+        name_holdout=plan.session.config.prompts.name_holdout_share,
     )
 
 
@@ -217,6 +223,7 @@ def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -
         device=plan.session.config.model.device,
         on_step=plan.listener.step,
         probe=probe if probe.usable else None,
+        goal=training_goal(plan.session.config.gates),
         checkpoint=plan.session.home.training,
         processes=plan.processes,
         former=plan.former,

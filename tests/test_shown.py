@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from ghostbust.shown import redact
+from ghostbust.records import Ecosystem, Hallucination, Verdict
+from ghostbust.shown import came_back, redact
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,14 @@ def test_at_least_half_of_the_name_is_left_out(name: str) -> None:
     shown = redact(name).rpartition("/")[2].partition("…")[0]
     assert bare.startswith(shown)
     assert len(shown) <= len(bare) / 2
+
+
+@pytest.mark.parametrize(
+    ("back", "again", "said"), [(8, 10, "8 of 10"), (0, 3, "0 of 3"), (0, 0, "-")]
+)
+def test_a_share_is_never_shown_without_its_tries(back: int, again: int, said: str) -> None:
+    day = datetime(2026, 12, 1, tzinfo=UTC)
+    name = Hallucination(
+        Ecosystem.PYPI, "ghost", Verdict.ABSENT, "", 9, 2, day, day, None, again, back
+    )
+    assert came_back(name) == said

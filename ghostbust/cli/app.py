@@ -17,6 +17,9 @@ from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
 from ghostbust.cli.extract import extract
+from ghostbust.cli.ingest import ingest
+from ghostbust.cli.ledger import names
+from ghostbust.cli.prompts import prompts
 from ghostbust.cli.publishing import publish, status, unpublish
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
@@ -54,12 +57,15 @@ def root(
 
 app.command()(demo)
 app.command()(sweep)
+app.command()(ingest)
 app.command("round")(round_)
 app.command("eval")(eval_)
 adapters.command()(publish)
 adapters.command()(unpublish)
 adapters.command()(status)
 app.add_typer(adapters)
+app.add_typer(names)
+app.add_typer(prompts)
 app.command()(daemon)
 app.command()(dashboard)
 app.command(cls=CheckCommand)(check)

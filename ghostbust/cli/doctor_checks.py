@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -59,7 +59,6 @@ def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
             "libraries": check_libraries,
             "clock": check_clock,
             "accelerator": check_accelerator,
-            "sandbox": check_sandbox,
             "humaneval": partial(check_humaneval, cache),
         }
     )
@@ -82,7 +81,12 @@ def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
         yield Finding("settings", Level.FAIL, str(error))
         return
     yield Finding("settings", Level.OK, "valid")
-    yield from _all({"model": partial(check_model, settings, cache)})
+    yield from _all(
+        {
+            "sandbox": partial(check_sandbox, settings.gates.sandbox_layers),
+            "model": partial(check_model, settings, cache),
+        }
+    )
 
 
 def _all(checks: Mapping[str, Check]) -> Iterator[Finding]:
@@ -143,20 +147,18 @@ def check_accelerator() -> Finding:
     return Finding("accelerator", Level.OK, f"none seen: the CPU is used, {threads} threads")
 
 
-def check_sandbox() -> Finding:
-    """Which layers there are around model-written code."""
-    from ghostbust.gates import sandbox_layers
+def check_sandbox(required: Sequence[str]) -> Finding:
+    """Which layers there are around model-written code, and whether they are those ``required``."""
+    from ghostbust.gates import missing_layers, sandbox_layers
 
-    layers = sandbox_layers()
-    missing = [layer for layer in layers if layer.startswith("missing: ")]
-    if any("no network" in layer for layer in missing):
-        return Finding(
-            "sandbox",
-            Level.WARN,
-            "; ".join(layers),
-            "install bubblewrap, or allow user namespaces, to keep model-written code off the net",
-        )
-    return Finding("sandbox", Level.OK, "; ".join(layers))
+    layers = "; ".join(sandbox_layers())
+    missing = missing_layers(required)
+    if missing:
+        return Finding("sandbox", Level.FAIL, layers, missing)
+    if "missing: " in layers:
+        todo = "nothing must be done: gates.sandbox_layers doesn't ask for what is missing"
+        return Finding("sandbox", Level.WARN, layers, todo)
+    return Finding("sandbox", Level.OK, layers)
 
 
 def check_humaneval(cache: Path) -> Finding:
