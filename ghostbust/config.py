@@ -42,6 +42,19 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class EndpointEntry(Section):
+    """One of several servers of the same model."""
+
+    url: str
+    """base URL"""
+    weight: float | None = Field(default=None, gt=0)
+    """share of the requests that it gets, relative to the others' weights; none: `concurrency`"""
+    concurrency: int = Field(default=8, ge=1)
+    """requests under way there at once"""
+    per_s: float | None = Field(default=None, gt=0)
+    """requests a second that it gets at most; none: no limit"""
+
+
 class ModelSection(Section):
     """Which model is watched, and how it is reached."""
 
@@ -49,6 +62,8 @@ class ModelSection(Section):
     """`smollm2` for the embedded model, a Hugging Face id, or a folder"""
     endpoint: str | None = None
     """base URL of an OpenAI-compatible server to sample from; none: the model runs here"""
+    endpoints: tuple[EndpointEntry, ...] = ()
+    """several such servers of the same model, instead of `endpoint`, which comes before them"""
     endpoint_model: str | None = None
     """the model's name at the endpoint; none: `name`"""
     chat: bool = True
@@ -59,6 +74,16 @@ class ModelSection(Section):
     """torch device such as `cuda:0`; none: an accelerator if there is one"""
     cutoff: date | None = None
     """last day of which the model can know; none: as known for it, if it is a well-known one"""
+
+    @property
+    def servers(self) -> tuple[EndpointEntry, ...]:
+        """The servers that are sampled from; none where the model runs here."""
+        return self.endpoints if self.endpoint is None else (EndpointEntry(url=self.endpoint),)
+
+    @property
+    def served_as(self) -> str:
+        """The base's name at the servers."""
+        return self.endpoint_model or self.name
 
 
 class SamplingSection(Section):
@@ -116,6 +141,8 @@ class PromptsSection(Section):
     """store the texts of your own prompts and their answers; false: hashes only"""
     holdout_share: float = Field(default=0.25, gt=0, lt=1)
     """share of the prompt families that never train and measure the gates"""
+    name_holdout_share: float = Field(default=0.0, ge=0, lt=1)
+    """share of all names that no round is shown, so that what it does to others can be told"""
 
 
 class TrainingSection(Section):
@@ -147,6 +174,13 @@ class TrainingSection(Section):
     """train-side prompts by which the volume is held while training; under 30: it isn't"""
 
 
+LayerName = Literal[
+    "no network", "no processes", "no signals", "no foreign files", "no writing elsewhere",
+    "own process tree", "few system calls",
+]  # fmt: skip
+"""what the sandbox can hold, as `ghostbust doctor` shows it"""
+
+
 class GatesSection(Section):
     """What a candidate must show before it serves."""
 
@@ -172,15 +206,80 @@ class GatesSection(Section):
     """error probability of the tests and one-sided bounds of `coding` and `likelihood`"""
     spend: Literal["auto", "rounds", "none"] = "auto"
     """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: `rounds` if MBPP is run"""
+    sandbox_layers: tuple[LayerName, ...] = ("no network",)
+    """layers of the sandbox without which no model-written code is run"""
+
+
+class PublishSection(Section):
+    """Where an adapter that is promoted goes, besides the home folder."""
+
+    kind: Literal["none", "vllm", "sglang", "llamacpp", "directory"] = "none"
+    """what takes it: nobody, servers of that kind, or folders that servers read from"""
+    replicas: tuple[str, ...] = ()
+    """base URLs of the servers, or absolute paths of the folders; all take every adapter"""
+    api_key_env: str = "OPENAI_API_KEY"
+    """name of the environment variable that holds the key for loading adapters"""
+    headers: tuple[str, ...] = ()
+    """further headers, each `NAME=VARIABLE`: the value is read from that environment variable"""
+    timeout_s: float = Field(default=60, gt=0)
+    """seconds that a server may take to load an adapter"""
+    server_path: str | None = None
+    """the folder `HOME/adapters` as the servers see it; none: under the same path"""
+    max_rank: int = Field(default=16, ge=1)
+    """the servers' `--max-lora-rank`; a round whose adapter would have more doesn't begin"""
+    keep: int = Field(default=2, ge=1)
+    """adapters that served before and stay loaded, for clients that still ask for them"""
+    pointer: Path | None = None
+    """file that tells clients which model to ask for; none: `HOME/serving.json`"""
+
+
+class CanarySection(Section):
+    """What a loaded adapter must show at each server before clients get it."""
+
+    forget: int = Field(default=24, ge=0)
+    """prompts that elicited inventions; with `general` 0 as well there is no canary"""
+    general: int = Field(default=6, ge=0, le=12)
+    """prompts about other things, answered greedily"""
+    concurrency: int = Field(default=4, ge=1)
+    """requests under way at once"""
+    errors: float = Field(default=0, ge=0, lt=1)
+    """largest share of failed requests"""
+    empty: float = Field(default=0.1, ge=0, lt=1)
+    """largest share of empty answers beyond the base's"""
+    slower: float = Field(default=2, ge=1)
+    """largest median time of an answer, as a multiple of the base's"""
+    rate: float = Field(default=1, gt=0)
+    """largest hallucination rate on the `forget` prompts, as a multiple of the base's"""
+    volume: float = Field(default=0.5, ge=0, le=1)
+    """least real names on the `forget` prompts, as a share of the base's"""
+    overlap: float = Field(default=0.2, ge=0, lt=1)
+    """least share of words that general answers have in common with the base's"""
 
 
 class DiscoverySection(Section):
     """How prompts that elicited inventions are followed up."""
 
     explore_share: float = Field(default=0.3, ge=0, le=1)
-    """share of a watch's prompts that are fresh ones"""
+    """share of a watch's prompts that doesn't go by what paid"""
     variants_per_prompt: int = Field(default=2, ge=1)
-    """rewritings of a prompt that paid off"""
+    """new prompts made of one that paid, in one watch"""
+    described_packages: int = Field(default=0, ge=0, le=100)
+    """real packages whose descriptions the registry is asked for, as tasks of a watch; 0: none"""
+    stop_below: float | None = Field(default=None, gt=0)
+    """new names per 1,000 answers of watches under which the daemon's watches pause; none: never"""
+    look_again_days: float = Field(default=7, gt=0)
+    """days after which watches that paused begin again; at once where another adapter serves"""
+
+
+class IngestSection(Section):
+    """How logs of production are read."""
+
+    workers: int | None = Field(default=None, ge=0, le=256)
+    """processes that extract and judge; none: one for each core; 0: the main one does it"""
+    line_bytes: int = Field(default=4_194_304, ge=1024)
+    """bytes of a line; a longer one is skipped and counted, and never in memory as a whole"""
+    poll_s: float = Field(default=0.5, gt=0, le=60)
+    """seconds from one look for new lines to the next, where logs are followed"""
 
 
 class DaemonSection(Section):
@@ -190,6 +289,12 @@ class DaemonSection(Section):
     """seconds from one watch to the next"""
     watch_prompts: int = Field(default=64, ge=1)
     """prompts in a watch"""
+    watch_answers: int | None = Field(default=None, ge=1)
+    """answers after which a watch ends; none: when all prompts are answered"""
+    watch_tokens: int | None = Field(default=None, ge=1)
+    """generated tokens after which a watch ends, those of rewriting included; none: no limit"""
+    watch_seconds: float | None = Field(default=None, gt=0)
+    """seconds after which a watch ends, counted from when it, or what is left of it, begins"""
     round_min_new: int = Field(default=200, ge=1)
     """names first seen since the last round without which none begins"""
     round_every_s: float = Field(default=3600, gt=0)
@@ -219,7 +324,10 @@ class Config(BaseSettings):
     prompts: PromptsSection = PromptsSection()
     training: TrainingSection = TrainingSection()
     gates: GatesSection = GatesSection()
+    publish: PublishSection = PublishSection()
+    canary: CanarySection = CanarySection()
     discovery: DiscoverySection = DiscoverySection()
+    ingest: IngestSection = IngestSection()
     daemon: DaemonSection = DaemonSection()
 
     @classmethod
@@ -296,6 +404,9 @@ def _read(file: Path) -> dict[str, Any]:
         gates["mbpp"] = (
             named if named.startswith(HUB) else str(file.parent / Path(named).expanduser())
         )
+    publish = data.get("publish")
+    if isinstance(publish, dict) and isinstance(publish.get("pointer"), str):
+        publish["pointer"] = file.parent / Path(publish["pointer"]).expanduser()
     return data
 
 
@@ -350,7 +461,10 @@ def _explain(error: ErrorDetails, file: Path | None) -> str:
         return f"{where}: {'.'.join(keys)}: {expected}, not {error['input']!r}"
     known = Config.model_fields
     for section in keys[:-1]:
-        known = _fields_of(known[section].annotation)
+        if section.isdecimal():  # the how-manieth server, whose keys are its own
+            continue
+        is_list = section == "endpoints"
+        known = _fields_of(EndpointEntry if is_list else known[section].annotation)
     return f"{where}: unknown key {'.'.join(keys)}{_nearest(keys[-1], known)}"
 
 

@@ -14,8 +14,11 @@
     │   ├── RegistryError        3  a package registry gave no usable answer
     │   │   └── UnansweredError  3  … however often it was asked; it may another time
     │   ├── EndpointError        3  a model server gave no usable answer
+    │   │   └── RefusedError     3  … since the request itself can't be answered, by any server
     │   └── FetchError           3  a file could not be fetched whole and intact
     ├── BusyError                3  another ghostbust process holds this home folder
+    ├── PublishError             1  a server or a folder doesn't take an adapter
+    │   └── CanaryError          1  … it took it, and the adapter isn't fit to serve there
     ├── TrainingError            1  a round's training broke an assertion (NaN, empty mask, …)
     └── SandboxError             1  the sandbox for model-written code can't be trusted
 
@@ -84,6 +87,10 @@ class EndpointError(UnreachableError):
     """A model server gave no usable answer."""
 
 
+class RefusedError(EndpointError):
+    """A model server can't answer this request, and no other one could: too long, wrong field."""
+
+
 class FetchError(UnreachableError):
     """A file could not be fetched whole and intact."""
 
@@ -92,6 +99,14 @@ class BusyError(GhostbustError):
     """Another ghostbust process holds this home folder."""
 
     exit_code = 3
+
+
+class PublishError(GhostbustError):
+    """A server or a folder doesn't take an adapter."""
+
+
+class CanaryError(PublishError):
+    """A server took an adapter, and what it answers with it isn't fit to serve."""
 
 
 class TrainingError(GhostbustError):

@@ -5,6 +5,7 @@
     HOME/ghostbust.db      everything measured (ghostbust.store)
     HOME/adapters/         one folder for each adapter
     HOME/deployed.json     the pointer to the adapter that serves
+    HOME/serving.json      what clients of model servers ask for (ghostbust.loop.publish)
     HOME/bench/            a home of its own, of the benches that train
     HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
@@ -12,6 +13,7 @@
     HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
     HOME/lock              held by the process that works here
     HOME/daemon.lock       held by the daemon, also while it waits
+    HOME/ingest.lock       held by the process that reads logs of production
     HOME/deployed.lock     held for the moment in which the pointer moves
 """
 
@@ -80,6 +82,11 @@ class Home:
         return self.path / "deployed.json"
 
     @property
+    def serving(self) -> Path:
+        """The clients' pointer where the settings name no other; may not be there."""
+        return self.path / "serving.json"
+
+    @property
     def registry(self) -> Path:
         """The folder of the snapshots that come before those shipped along; may not be there."""
         return self.path / "registry"
@@ -110,6 +117,11 @@ class Home:
         return self.path / "daemon.lock"
 
     @property
+    def ingest_lock(self) -> Path:
+        """The file that is held while logs are read, so that no two read the same line."""
+        return self.path / "ingest.lock"
+
+    @property
     def deployed_lock(self) -> Path:
         """The file that is held while the deployed pointer moves, and no longer."""
         return self.path / "deployed.lock"
@@ -132,9 +144,10 @@ class Home:
     def exclusive(self, purpose: str, lock: Path | None = None) -> Iterator[None]:
         """Holds the home folder for this process; ``purpose`` is one word for whoever meets it.
 
-        ``lock`` is `daemon_lock` for the right to be the daemon, or `deployed_lock` for that to
-        move the pointer. They hold nothing else: the daemon's jobs, and the rounds that it starts
-        as programs, take the home one by one, and a rollback waits for none of them.
+        ``lock`` is `daemon_lock` for the right to be the daemon, `ingest_lock` for that to read
+        logs, or `deployed_lock` for that to move the pointer. They hold nothing else: the daemon's
+        jobs, and the rounds that it starts as programs, take the home one by one, and a rollback
+        waits for none of them.
 
         Raises BusyError, at once, naming the holder where there is one: also where it is this
         very process. The kernel lets go when the process dies, however it dies. Forked children

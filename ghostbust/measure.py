@@ -58,7 +58,11 @@ def rate_interval(answers: Sequence[Answer], *, seed: int = 0) -> tuple[float, f
         family = counts[answer.sample.prompt.family]
         family[0] += len(answer.invented)
         family[1] += len(answer.invented) + len(answer.real)
-    table = np.array(list(counts.values()), dtype=float)  # (F, 2): invented, named
+    return interval_of(np.array(list(counts.values()), dtype=float), seed=seed)
+
+
+def interval_of(table: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
+    """The same over the rows of ``table`` (F, 2): invented names, and names, of each family."""
     if not len(table) or not table[:, 1].sum():
         return (float("nan"), float("nan"))
     rng = np.random.default_rng(seed)

@@ -97,21 +97,26 @@ def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     what is read here may train.
     """
     try:
-        # not splitlines: JSON texts may hold U+2028 and other ends of lines that end no line here
-        lines = path.read_text("utf-8-sig").split("\n")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"can't read the prompts in {path}: {exc}") from exc
+    return tasks_in(text, str(path), ecosystem)
+
+
+def tasks_in(text: str, source: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
+    """Tasks of a text in the same formats; ``source`` says where it is from. Raises as there."""
+    # not splitlines: JSON texts may hold U+2028 and other ends of lines that end no line here
     tasks = [
-        _read_line(line, f"{path}, line {number}", ecosystem)
-        for number, line in enumerate(lines, start=1)
+        _read_line(line, f"{source}, line {number}", ecosystem)
+        for number, line in enumerate(text.split("\n"), start=1)
         if line.strip()
     ]
     if not tasks:
-        raise UsageError(f"{path} holds no prompts; give one a line, as text or JSON")
+        raise UsageError(f"{source} holds no prompts; give one a line, as text or JSON")
     reserved = [task.text for task in tasks if is_reserved_text(task.text)]
     if reserved:
         raise UsageError(
-            f"{path}: {len(reserved)} of {len(tasks)} prompts hold tasks of LibHalluBench, which "
+            f"{source}: {len(reserved)} of {len(tasks)} prompts hold tasks of LibHalluBench, which "
             f"is for evaluation only; take them out ({' '.join(reserved[0].split())[:80]!r} first)"
         )
     return tasks
@@ -146,6 +151,20 @@ def side_of(family: str, holdout_share: float) -> Side:
     if of_suite(family):
         return Side.HOLDOUT
     return Side.HOLDOUT if _digest("side:" + family) < holdout_share else Side.TRAIN
+
+
+def name_side(ecosystem: Ecosystem, name: str, share: float) -> Side:
+    """The side of the name-holdout that a canonical name is on, drawn from it: never changes."""
+    key = f"name side:{ecosystem}:{name}"
+    return Side.HOLDOUT if _digest(key) < share else Side.TRAIN
+
+
+def family_of_both(one: str, other: str) -> str:
+    """The family of what descends from two: the one that a larger share holds out first.
+
+    So it is on the training side only while both are, whatever the share will be.
+    """
+    return min(one, other, key=lambda family: (not of_suite(family), _digest("side:" + family)))
 
 
 def split(tasks: Sequence[Task], holdout_share: float) -> tuple[list[Task], list[Task]]:

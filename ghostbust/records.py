@@ -140,6 +140,8 @@ class Prompt:
     """name of the rewriting that made it; None for a seed"""
     private: bool = False
     """True for a user's own prompt: stored as a hash only, unless asked"""
+    other_parent: str | None = None
+    """id of the second prompt that it was crossed from; None for anything but a crossover"""
     turns: tuple[str, ...] = ()
     """earlier messages that ``text`` follows, the user's and the model's in turn; mostly none"""
 
@@ -166,15 +168,15 @@ class Sample:
     adapter: str | None
     """name of the adapter that was active; None for the base"""
     seed: int
-    """the seed of the sampling call"""
+    """the seed of the sampling call; of an answer in a log: what tells its record from others"""
     number: int
     """0-based number of the completion among those of the same prompt, call and seed"""
     temperature: float
-    """0 for greedy"""
+    """0 for greedy; -1 where it isn't known, as of an answer in a log"""
     truncated: bool
     """True when the token limit ended it"""
     tokens: int
-    """tokens generated, the end token included"""
+    """tokens generated, the end token included; 0 where it isn't known, as of one in a log"""
 
     @property
     def id(self) -> str:
@@ -295,6 +297,11 @@ class Hallucination:
     last_seen: datetime
     claimed_at: datetime | None = None
     """when a recheck found it registered; None as long as it is not"""
+    asked_again: int = 0
+    """samples drawn of prompts that had elicited it, since they first did, with the adapter that
+    the ledger was asked for; none at temperature 0, which only repeats itself"""
+    came_back: int = 0
+    """those of them that named it again"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ghostbust.records import Hallucination
+
 _FORMULA = tuple("=+-@|%＝＋－＠")
 """what a formula begins with, also in full width"""
 
@@ -30,3 +32,8 @@ def redact(name: str) -> str:
     scope, slash, bare = name.rpartition("/")
     kept = bare[: min(3, len(bare) // 2)]
     return f"{scope}{slash}{kept}…({len(bare)})"
+
+
+def came_back(name: Hallucination) -> str:
+    """How often an invention came back, never without the number of tries; ``-`` without one."""
+    return f"{name.came_back} of {name.asked_again}" if name.asked_again else "-"

@@ -116,6 +116,7 @@ def _select(plan: ComparePlan, swept: Watched, seed: int) -> SetSplit:
         most=training.max_answers,
         probes=training.probes,
         seed=seed,
+        name_holdout=plan.session.config.prompts.name_holdout_share,
     )
 
 

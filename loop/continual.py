@@ -167,6 +167,7 @@ def _select(
         probes=config.probes,
         seed=training.seed,
         first=None if way is Way.REFIT else own,
+        name_holdout=plan.session.config.prompts.name_holdout_share,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ghostbust.loop.listener import Listener
-from ghostbust.loop.parts import benchmark_tasks, sampling_settings, training_settings
+from ghostbust.loop.parts import runnable_tasks, sampling_settings, training_settings
 from ghostbust.loop.round import RoundOutcome, RoundPlan, run_round
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
@@ -47,7 +47,7 @@ def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = F
     listener.begin(f"load {session.config.model.name}")
     model = session.config.model
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
-    benchmark = benchmark_tasks(session.config, session.cache_dir, listener)
+    benchmark = runnable_tasks(session.config, session.cache_dir, listener)
     train, holdout = split(seed_tasks(), session.config.prompts.holdout_share)
     drawn = sampling_settings(session.config, seed)
     watch = Watcher(

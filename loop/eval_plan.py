@@ -75,7 +75,7 @@ def choose_adapters(session: Session, wanted: Sequence[str]) -> list[Chosen]:
 
 def load_sampler(session: Session, adapter: Chosen | None) -> Sampler:
     """The model of the settings, with the adapter if one is given, from wherever it comes."""
-    if session.config.model.endpoint is not None:
+    if session.config.model.servers:
         return make_sampler(session.config, session.cache_dir, adapter=adapter)
     return load_local(session, adapter)
 
@@ -176,7 +176,7 @@ def _known(watcher: Watcher, first: Sequence[Prompt]) -> Watched | None:
 
 def weights_of(config: Config) -> dict[str, object]:
     """What tells a folder's weights from what was there before; empty for a model server."""
-    if config.model.endpoint is not None:
+    if config.model.servers:
         return {}
     files = sorted(Path(config.model.name).glob("*.safetensors"))
     stats = [(file.name, file.stat()) for file in files]

@@ -102,6 +102,7 @@ def evaluate_utility(plan: EvalPlan, load: LoadSubject = load_local) -> list[Uti
         look=Look(limits.alpha),
         max_new_tokens=limits.max_new_tokens,
         seed=plan.seed,
+        layers=limits.sandbox_layers,
     )
     base = _load(plan, None, load)
     plan.listener.begin(f"solve {len(tasks)} coding tasks: {BASE}")

@@ -36,7 +36,11 @@ def run_gates(
     """
     look = look_of(limits, gated)
     coding = CodingGate(
-        benchmark, margin=limits.coding_margin, look=look, max_new_tokens=limits.max_new_tokens
+        benchmark,
+        margin=limits.coding_margin,
+        look=look,
+        max_new_tokens=limits.max_new_tokens,
+        layers=limits.sandbox_layers,
     )
     likelihood = LikelihoodGate(benchmark, margin=limits.likelihood_margin, look=look, seed=seed)
     low, high = limits.volume_low, limits.volume_high

@@ -16,9 +16,12 @@ from ghostbust.config import Config, override
 from ghostbust.errors import UnreachableError
 from ghostbust.home import Home
 from ghostbust.loop import pending
-from ghostbust.loop.discovery import choose_prompts
+from ghostbust.loop.budget import budgeted
+from ghostbust.loop.coverage import pause_reason
+from ghostbust.loop.discovery import choose_prompts, rules_of
 from ghostbust.loop.parts import deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
+from ghostbust.loop.seeds import DescribedPackages, GivenTasks, gathered
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task
@@ -90,7 +93,12 @@ def watch(place: Workplace) -> None:
     watch lasts, so what a round promoted meanwhile is what the next one asks.
     """
     with open_session(place.home, place.config, purpose="watch") as session:
-        sampler = StoppableSampler(place.open_sampler(deployed_adapter(place.home)), place.stopping)
+        adapter = deployed_adapter(place.home)
+        paused = _paused(place, session, None if adapter is None else adapter[0])
+        if paused is not None:
+            log.info("watch: none now: %s", paused)
+            return
+        sampler = StoppableSampler(place.open_sampler(adapter), place.stopping)
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:
             asked = _choose(place, session, sampler)
@@ -108,30 +116,41 @@ def watch(place: Workplace) -> None:
         known, started = session.store.ledger.count_new_inventions(), time.monotonic()
         watched = _ask(place, session, sampler, asked)
         new = session.store.ledger.count_new_inventions() - known
+        unseen = session.store.ledger.unseen(sampler.model, sampler.adapter)
     log.info("watch: run %d %s", watched.run_id, _told(watched, new, time.monotonic() - started))
+    log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
+
+
+def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
+    """Why no new watch should begin; None where one should, or one is to be gone on with."""
+    if place.home.watch.exists():
+        return None
+    return pause_reason(
+        session.store,
+        place.config.discovery,
+        model=place.config.model.name,
+        adapter=adapter,
+        now=utc_now(),
+    )
 
 
 def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pending:
     """What a new watch asks. Its seed is the number that its run will have."""
     config = place.config
     seed = 1 + max((run.id for run in session.store.runs.recent(1)), default=0)
-    prompts = choose_prompts(
-        session.store,
-        place.tasks,
-        sampler,
-        budget=config.daemon.watch_prompts,
-        explore_share=config.discovery.explore_share,
-        variants_per_prompt=config.discovery.variants_per_prompt,
-        holdout_share=config.prompts.holdout_share,
-        seed=seed,
-    )
-    return pending.Pending(seed, tuple(prompts))
+    described = DescribedPackages(session.judge, config.discovery.described_packages)
+    tasks = gathered([GivenTasks(place.tasks), described], seed)
+    rules = rules_of(config, session.judge)
+    chosen = choose_prompts(session.store, tasks, sampler, rules, seed)
+    session.store.rewritings.add(chosen.rewritings)
+    return pending.Pending(seed, chosen.prompts)
 
 
 def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pending) -> Watched:
     """The finished run. What the next watch should go on with stays noted, nothing else."""
     settings = sampling_settings(place.config, asked.seed)
-    watcher = Watcher(session.store, sampler, session.judge, settings)
+    limited = budgeted(place.config, session.store, sampler, asked.seed)
+    watcher = Watcher(session.store, limited, session.judge, settings)
     try:
         watched = watcher.prompts(asked.prompts, RunKind.WATCH)
     except (Stopped, UnreachableError):
@@ -143,6 +162,8 @@ def _ask(place: Workplace, session: Session, sampler: Sampler, asked: pending.Pe
         pending.drop(place.home)
         raise
     pending.drop(place.home)
+    if limited.spent is not None:
+        log.info("watch: ended by daemon.watch_%s", limited.spent)
     return watched
 
 

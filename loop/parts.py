@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ghostbust.adapters import read_adapter
-from ghostbust.config import HUB, Config
+from ghostbust.config import HUB, Config, GatesSection
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
 from ghostbust.models.cutoffs import known_cutoff
 from ghostbust.prompts import Task, read_tasks, seed_tasks
 from ghostbust.publishers.directory import published
+from ghostbust.publishers.kinds import how_to_ask
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
@@ -24,7 +25,9 @@ from ghostbust.store import Store
 
 if TYPE_CHECKING:
     from ghostbust.gates import CodingTask
+    from ghostbust.samplers.endpoint import EndpointSampler
     from ghostbust.unlearners.engine import TrainSettings
+    from ghostbust.unlearners.trim import Goal
 
 Item = TypeVar("Item")
 
@@ -64,7 +67,7 @@ def make_judge(config: Config, home: Home, store: Store) -> Judge:
 def cutoff_of(config: Config) -> date | None:
     """The last day of which the settings' model can know; None where that isn't known."""
     model = config.model
-    return model.cutoff or known_cutoff(model.endpoint_model or model.name)
+    return model.cutoff or known_cutoff(model.served_as)
 
 
 def make_sampler(
@@ -78,17 +81,8 @@ def make_sampler(
     """
     model = config.model
     name = None if adapter is None else adapter[0]
-    if model.endpoint is not None:
-        from ghostbust.samplers.endpoint import EndpointSampler
-
-        sampler = EndpointSampler(
-            model.endpoint,
-            model.name,
-            served_as=model.endpoint_model,
-            chat=model.chat,
-            api_key_env=model.api_key_env,
-            adapter=name,
-        )
+    if model.servers:
+        sampler = make_endpoint(config, name)
         sampler.check()
         return sampler
     from ghostbust.samplers.local import LocalSampler
@@ -101,6 +95,28 @@ def make_sampler(
         adapter=name,
         adapter_path=None if adapter is None else adapter[1],
         device=model.device,
+    )
+
+
+def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
+    """The servers of the settings, asked for the named adapter, or for the base. Asks nobody yet,
+    except a llama.cpp server for the numbers of its adapters.
+
+    How an adapter is asked for depends on what serves it: ``publish.kind``.
+    """
+    from ghostbust.samplers.endpoint import EndpointSampler
+    from ghostbust.samplers.pool import Endpoint
+
+    model = config.model
+    asking = how_to_ask(config, name)
+    return EndpointSampler(
+        [Endpoint(each.url, each.weight, each.concurrency, each.per_s) for each in model.servers],
+        model.name,
+        served_as=asking.model,
+        chat=model.chat,
+        api_key_env=model.api_key_env,
+        adapter=name,
+        extra=asking.fields,
     )
 
 
@@ -172,6 +188,27 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         weights=weights,
         seed=seed,
     )
+
+
+def training_goal(gates: GatesSection) -> Goal:
+    """What the end of training aims at: the gates' own limits."""
+    from ghostbust.unlearners.trim import Goal
+
+    return Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop)
+
+
+def runnable_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
+    """The coding tasks of the settings, for models whose answers to them will be run.
+
+    Raises as ``benchmark_tasks``, and SandboxError where there are tasks and the sandbox lacks
+    a layer that the settings ask for.
+    """
+    from ghostbust.gates import require_layers
+
+    tasks = benchmark_tasks(config, cache_dir, listener)
+    if tasks:
+        require_layers(config.gates.sandbox_layers)
+    return tasks
 
 
 def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:

@@ -1,28 +1,38 @@
 """PROMOTE: moving the deployed pointer forward, and back. Both are the same move.
 
-First the adapter folder is checked, then the pointer file is replaced, then one row is logged: a
-process killed in between leaves a pointer to a complete adapter, and `settle` logs the move. A
-lock of their own keeps two movers apart, not the home's: a rollback doesn't wait for a round's end.
+First the adapter folder is checked, then clients get it (`publish.py`), then the pointer file is
+replaced, then one row is logged: a process killed in between leaves a pointer to a complete
+adapter, and `settle` logs the move. A lock of their own keeps two movers apart, not the home's: a
+rollback waits neither for a round's end nor for a canary's.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from ghostbust.errors import ModelError, UsageError
+from ghostbust.adapters import read_adapter
+from ghostbust.errors import EndpointError, ModelError, PublishError, UsageError
 from ghostbust.home import Home
+from ghostbust.loop.publish import Publishing, bring_up, flip, load, retire
 from ghostbust.publishers.directory import publish, published
 from ghostbust.records import GateReport, GateVerdict, Promotion, utc_now
 from ghostbust.store import RoundState, Store
 
 
 def promote(
-    store: Store, home: Home, name: str, report: GateReport | None, reason: str
+    store: Store,
+    home: Home,
+    name: str,
+    report: GateReport | None,
+    reason: str,
+    publishing: Publishing | None = None,
 ) -> Promotion:
-    """Let the named adapter serve.
+    """Let the named adapter serve: at the replicas of ``publishing``, if any, and in the home.
 
     Raises UsageError where there is no such adapter or its gate report, which must be of this
-    adapter, is not PASS; ModelError where its folder is incomplete or changed.
+    adapter, is not PASS; ModelError where its folder is incomplete or changed; PublishError where
+    a replica doesn't take it or its canary fails; EndpointError where one can't be asked. Then
+    what served before serves on.
     """
     row = store.rounds.adapter(name)
     if row is None:
@@ -30,16 +40,23 @@ def promote(
     if report is None or report.candidate != name or report.verdict is not GateVerdict.PASS:
         verdict = "none" if report is None else report.verdict
         raise UsageError(f"{name} may not serve: its gate report says {verdict}, not PASS")
+    if publishing is not None:
+        bring_up(publishing, store, name, row.candidate.path)
     with _moving(home):
-        promotion = _move(store, home, name, "promote", reason)
+        promotion = _move(store, home, name, "promote", reason, publishing)
         store.rounds.set_state(row.round_id, RoundState.PROMOTED, reason)
+        if publishing is not None:
+            retire(publishing, store)
     return promotion
 
 
-def roll_back(store: Store, home: Home, reason: str) -> Promotion:
+def roll_back(
+    store: Store, home: Home, reason: str, publishing: Publishing | None = None
+) -> Promotion:
     """Let serve what served before the deployed adapter: the one before it, or the bare base.
 
-    One whose folder is incomplete or changed by now is passed over, and the reason says so.
+    One whose folder is incomplete or changed by now, or that a replica no longer takes, is passed
+    over, and the reason says so. So it does of a replica that can't be asked, which stops nothing.
     Raises UsageError where the base serves already.
     """
     with _moving(home):
@@ -48,10 +65,11 @@ def roll_back(store: Store, home: Home, reason: str) -> Promotion:
             raise UsageError("the base serves already: there is nothing to roll back")
         while (name := earlier.pop()) is not None:
             try:
-                return _move(store, home, name, "rollback", reason)
-            except ModelError as exc:
+                reason = _back_up(store, name, reason, publishing)
+                return _move(store, home, name, "rollback", reason, publishing)
+            except (ModelError, PublishError) as exc:
                 reason = f"{reason}; passed over {name}: {exc}"
-        return _move(store, home, None, "rollback", reason)
+        return _move(store, home, None, "rollback", reason, publishing)
 
 
 def reject(store: Store, name: str, reason: str) -> None:
@@ -101,11 +119,41 @@ def _served(store: Store) -> list[str | None]:
     return served
 
 
-def _move(store: Store, home: Home, name: str | None, kind: str, reason: str) -> Promotion:
+def _back_up(store: Store, name: str, reason: str, publishing: Publishing | None) -> str:
+    """Has what served before on every replica that answers; the reason, with those that don't.
+
+    It served, so there is no canary. Raises PublishError where one refuses it.
+    """
+    row = store.rounds.adapter(name)
+    if row is None or publishing is None:
+        return reason
+    for publisher in publishing.publishers:
+        try:
+            load(publisher, store, name, row.candidate.path)
+        except EndpointError as exc:
+            reason = f"{reason}; {exc}"
+    return reason
+
+
+def _move(
+    store: Store,
+    home: Home,
+    name: str | None,
+    kind: str,
+    reason: str,
+    publishing: Publishing | None,
+) -> Promotion:
     row = None if name is None else store.rounds.adapter(name)
     if name is not None and row is None:
         raise UsageError(f"the adapter {name!r} is no longer known; promote another one")
-    promotion = Promotion(name, store.promotions.deployed(), kind, reason, utc_now())
-    publish(home.deployed, None if row is None else row.candidate.path)
+    folder = None if row is None else row.candidate.path
+    if folder is not None:
+        read_adapter(folder)
+    previous = store.promotions.deployed()
+    if publishing is not None:
+        troubles = flip(publishing, name, previous, whatever=kind == "rollback")
+        reason = "; ".join((reason, *dict.fromkeys(t for t in troubles if t not in reason)))
+    promotion = Promotion(name, previous, kind, reason, utc_now())
+    publish(home.deployed, folder)
     store.promotions.add(promotion)
     return promotion

@@ -10,20 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ghostbust.errors import GhostbustError, TrainingError
+from ghostbust.errors import (
+    CanaryError,
+    EndpointError,
+    GhostbustError,
+    PublishError,
+    TrainingError,
+)
 from ghostbust.gates import CodingTask
 from ghostbust.loop.gating import run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import (
-    benchmark_tasks,
     deployed_adapter,
     draw,
     make_tasks,
+    runnable_tasks,
     sampling_settings,
+    training_goal,
     training_settings,
 )
 from ghostbust.loop.probe import Probe
 from ghostbust.loop.promote import promote
+from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import HOLDOUT_SEED, prompts_of, side_of, split
@@ -92,7 +100,11 @@ def run_round(
         model=base.model,
         method=plan.training.method,
         seed=plan.training.seed,
-        settings=asdict(plan.training) | {"start": start_name(plan)},
+        settings=asdict(plan.training)
+        | {
+            "start": start_name(plan),
+            "name_holdout": plan.session.config.prompts.name_holdout_share,
+        },
     )
     try:
         sets = select_sets(plan, base, holdout)
@@ -119,16 +131,18 @@ def next_round(
     """The base on held-out prompts, then a round on everything that is logged.
 
     Raises UsageError at once for a method that there isn't, and TrainingError where nothing is
-    logged that a round could learn from, or where it can't go on from the deployed adapter.
+    logged that a round could learn from, or where it can't go on from the deployed adapter;
+    PublishError where a server wouldn't take the adapter, EndpointError where one can't be asked.
     """
     config, model = session.config, session.config.model
     training = training_settings(config, seed)
     former = round_start(session, training)
     if not any(answer.invented for answer in train_answers(session, model.name, former=former)):
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
+    check_limits(make_publishing(config, session.home, session.store), training.rank, frozenset())
     listener.begin(f"load {model.name}")
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
-    benchmark = benchmark_tasks(session.config, session.cache_dir, listener)
+    benchmark = runnable_tasks(session.config, session.cache_dir, listener)
     _, holdout = split(make_tasks(config), config.prompts.holdout_share)
     tasks = draw(holdout, most_holdout, seed)
     sampling = sampling_settings(config, seed + HOLDOUT_SEED)
@@ -190,6 +204,7 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
         probes=training.probes,
         seed=plan.training.seed,
         first=start_name(plan),
+        name_holdout=plan.session.config.prompts.name_holdout_share,
     )
 
 
@@ -208,6 +223,7 @@ def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -
         device=plan.session.config.model.device,
         on_step=plan.listener.step,
         probe=probe if probe.usable else None,
+        goal=training_goal(plan.session.config.gates),
         checkpoint=plan.session.home.training,
         processes=plan.processes,
         former=plan.former,
@@ -249,7 +265,11 @@ def judge_candidate(
 def settle_round(
     plan: RoundPlan, round_id: int, candidate: Candidate, report: GateReport
 ) -> Promotion | None:
-    """Promote what passed, or let it wait for a person; turn down the rest."""
+    """Promote what passed, or let it wait for a person; turn down the rest.
+
+    What fails its canary is turned down; what a server doesn't take, or couldn't be asked about,
+    waits: once that is mended, a person promotes it.
+    """
     session = plan.session
     if report.verdict is not GateVerdict.PASS:
         short = [f"{r.gate} {r.verdict}" for r in report.results if r.verdict != GateVerdict.PASS]
@@ -258,4 +278,14 @@ def settle_round(
     if session.config.daemon.promote == "review":
         session.store.rounds.set_state(round_id, RoundState.WAITING, "passed; waits for approval")
         return None
-    return promote(session.store, session.home, candidate.name, report, "every gate passed")
+    publishing = make_publishing(session.config, session.home, session.store)
+    why = "every gate passed"
+    try:
+        return promote(session.store, session.home, candidate.name, report, why, publishing)
+    except CanaryError as exc:
+        session.store.rounds.set_state(round_id, RoundState.REJECTED, str(exc))
+    except (PublishError, EndpointError) as exc:
+        session.store.rounds.set_state(
+            round_id, RoundState.WAITING, f"passed; could not be published: {exc}"
+        )
+    return None

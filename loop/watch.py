@@ -89,6 +89,7 @@ class Watcher:
             raise
         watched = self._watched(run_id, answers)
         self.store.runs.finish(run_id, RunStatus.DONE, watched.measurement)
+        self.store.repeats.refresh()
         return watched
 
     def _watched(self, run_id: int, answers: list[Answer]) -> Watched:
@@ -153,7 +154,7 @@ def judge_samples(samples: Iterable[Sample], judge: Judge) -> list[Answer]:
             sample.text,
             expect_list=prompt.expects_list,
             truncated=sample.truncated,
-            prompt_text=prompt.text,
+            prompt_text="\n".join((*prompt.turns, prompt.text)),
             ecosystem=prompt.ecosystem,
         )
         answers.append(Answer(sample, tuple(judge.refs(refs))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -87,6 +87,26 @@ class LiveLookups:
         """Who published a registered name, and when first. Raises RegistryError."""
         with self._lock:
             return self._runner.run(self._registry(ecosystem).origin(name))
+
+    def descriptions(self, ecosystem: Ecosystem, names: Iterable[str]) -> dict[str, str]:
+        """What registered packages say of themselves, where they say something.
+
+        What could not be asked is left out: whoever wants a few descriptions takes others.
+        """
+        with self._lock:
+            return self._runner.run(self._describe_all(ecosystem, list(names)))
+
+    async def _describe_all(self, ecosystem: Ecosystem, names: Sequence[str]) -> dict[str, str]:
+        registry = self._registry(ecosystem)
+        asked = (registry.description(name) for name in names)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        told: dict[str, str] = {}
+        for name, said in zip(names, found, strict=True):
+            if isinstance(said, BaseException) and not isinstance(said, RegistryError):
+                raise said
+            if isinstance(said, str) and said:
+                told[name] = said
+        return told
 
     def _cached(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
         """The last live verdict, however old; None without one."""

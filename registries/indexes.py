@@ -35,6 +35,11 @@ class Indexes:
         holder, _ = await self._find(name, None)
         return await holder.origin(name)
 
+    async def description(self, name: str) -> str:
+        """What the package says of itself at the index that has it. Raises RegistryError."""
+        holder, _ = await self._find(name, None)
+        return await holder.description(name)
+
     async def _find(self, name: str, known: Lookup | None) -> tuple[Registry, Lookup]:
         """The index that has the name, and what it says; the main one where none has it."""
         main = await self._main.look_up(name, known)

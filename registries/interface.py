@@ -42,3 +42,10 @@ class Registry(Protocol):
 
         May cost much more than a look-up: for the few names of which it matters.
         """
+
+    async def description(self, name: str) -> str:
+        """What a registered package says of itself, one line; empty where it says nothing, where
+        the registry has no page that would tell, and where it doesn't have the package.
+
+        Raises RegistryError.
+        """

@@ -134,6 +134,22 @@ class Judge:
             raise UsageError("a snapshot doesn't know who published a package; ask live")
         return self._live.origin(ecosystem, canonical_name(ecosystem, name))
 
+    def descriptions(self, ecosystem: Ecosystem, names: Iterable[str]) -> dict[str, str]:
+        """What registered packages say of themselves, asked now; without those of which nothing
+        could be had.
+
+        Raises RegistryError where there is no such registry, UsageError in snapshot mode.
+        """
+        if self._live is None:
+            raise UsageError("a snapshot doesn't know what packages say of themselves; ask live")
+        return self._live.descriptions(ecosystem, names)
+
+    def tells_absent(self, ecosystem: Ecosystem) -> bool:
+        """True where a name can be judged absent: by a live registry or a complete snapshot."""
+        if self._live is not None:
+            return ecosystem in ASKED
+        return ecosystem in self.snapshots and self.snapshots[ecosystem].complete
+
     def refs(self, refs: Sequence[PackageRef]) -> list[Judged]:
         """Each ref with its verdict, in the order given; a name is looked up once."""
         now = utc_now()

@@ -114,12 +114,28 @@ class NpmRegistry:
 
         return await self._ask(name, "application/json", read)
 
+    async def description(self, name: str) -> str:
+        """The description of its latest version, from that version's own document."""
+        name = canonical_name(self.ecosystem, name)
+
+        def read(reply: Reply) -> str:
+            told = reply.document.get("description") if reply.found else ""
+            return " ".join(told.split()) if isinstance(told, str) else ""
+
+        return await self._ask(name, "application/json", read, of="/latest")
+
     async def _ask(
-        self, name: str, accept: str, read: Callable[[Reply], T], *, validator: str = ""
+        self,
+        name: str,
+        accept: str,
+        read: Callable[[Reply], T],
+        *,
+        validator: str = "",
+        of: str = "",
     ) -> T:
         endpoint = self._endpoints.of(name)
         return await self._client.ask(
-            f"{endpoint.url}/{name.replace('/', '%2f')}",
+            f"{endpoint.url}/{name.replace('/', '%2f')}{of}",
             read,
             accept=accept,
             content_types=_CONTENT_TYPES,

@@ -3,12 +3,12 @@
 The Simple API and not the "project" JSON page: that one answers 404 for quarantined projects
 and for names without releases, which are registered all the same. Summaries aren't part of
 the Simple API, so placeholders and decoys look real here; the judge adds what the snapshot
-knows of them. The "project" page is read for the origin of a claimed name only.
+knows of them. The "project" page is read for the origin of a claimed name, and for descriptions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ghostbust.errors import RegistryError
@@ -77,14 +77,22 @@ class PyPIRegistry:
             uploader = ""
         return Origin(lookup.first_released, uploader, lookup.evidence)
 
+    async def description(self, name: str) -> str:
+        """The summary of the "project" page; empty where the index has no such page."""
+        return await self._project(canonical_name(self.ecosystem, name), _summary)
+
     async def _uploader(self, name: str) -> str:
         """The people of the "project" page; empty where the index has no such page."""
+        return await self._project(name, _people)
+
+    async def _project(self, name: str, read: Callable[[Mapping[str, object]], str]) -> str:
+        """What ``read`` makes of the "project" page; empty where the index has none."""
         root, simple, _ = self._endpoint.url.rpartition("/simple")
         if not simple:
             return ""
         return await self._client.ask(
             f"{root}/pypi/{name}/json",
-            lambda reply: _people(reply.document) if reply.found else "",
+            lambda reply: read(reply.document) if reply.found else "",
             accept="application/json",
             content_types=("application/json",),
             headers=self._endpoint.headers(),
@@ -101,6 +109,12 @@ def _verdict(page: ProjectPage | None) -> tuple[Verdict, str, str]:
         return Verdict.SUSPECT, SuspectReason.NO_RELEASES, "registered, without any file"
     seen = f", first seen {page.first_released:%Y-%m-%d}" if page.first_released else ""
     return Verdict.REAL, "registered", f"{page.status}, {page.files} files{seen}"
+
+
+def _summary(project: Mapping[str, object]) -> str:
+    """What the "project" page says in one line; empty where it says nothing."""
+    info = project.get("info")
+    return " ".join(str((info.get("summary") if isinstance(info, dict) else "") or "").split())
 
 
 def _people(project: Mapping[str, object]) -> str:

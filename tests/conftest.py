@@ -110,6 +110,40 @@ def talking_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def make_lora() -> Callable[..., Path]:
+    """Makes a complete adapter of random weights for the model in a folder.
+
+    ``size``: standard deviation of its second matrices; 0 changes nothing, 1 makes gibberish.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from ghostbust.adapters import write_adapter
+    from ghostbust.models.load import load_model, peft_warnings_silenced
+
+    def make(
+        folder: Path, model: Path, *, size: float = 0.02, rank: int = 4, seed: int = 1
+    ) -> Path:
+        loaded = load_model(str(model), model, device="cpu")
+        torch.manual_seed(seed)
+        with peft_warnings_silenced():
+            config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"])
+            adapted = get_peft_model(loaded.model, config)
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=size) if size else torch.nn.init.zeros_(weight)
+        write_adapter(
+            folder,
+            model=str(model),
+            facts={},
+            save=lambda aside: adapted.save_pretrained(str(aside)),
+        )
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of some ten thousand random weights with a byte-level BPE and a chat template.
 

@@ -68,6 +68,29 @@ def test_the_environment_comes_before_the_file(
     assert (config.sampling.top_k, config.sampling.top_p) == (7, 0.5)
 
 
+def test_several_servers_each_with_its_own_keys(home: Home, file: Path) -> None:
+    file.write_text(
+        '[[model.endpoints]]\nurl = "http://a"\n'
+        '[[model.endpoints]]\nurl = "http://b"\nweight = 3\nper_s = 5'
+    )
+    model = load_config(file, home).model
+    assert [(s.url, s.weight, s.concurrency, s.per_s) for s in model.servers] == [
+        ("http://a", None, 8, None),
+        ("http://b", 3, 8, 5),
+    ]
+    file.write_text('[[model.endpoints]]\nurl = "http://a"\nwieght = 3')
+    with pytest.raises(ConfigError, match=r"key model\.endpoints\.0\.wieght; did you mean weight"):
+        load_config(file, home)
+    file.write_text('[model]\nendpoint = "http://c"\nendpoints = [{url = "http://a"}]')
+    assert [server.url for server in load_config(file, home).model.servers] == ["http://c"]
+    assert Config().model.servers == ()
+
+
+def test_the_clients_pointer_lies_beside_the_settings_file(home: Home, file: Path) -> None:
+    file.write_text('[publish]\npointer = "serving.json"')
+    assert load_config(file, home).publish.pointer == file.parent / "serving.json"
+
+
 def test_prompt_files_lie_beside_the_settings_file(
     home: Home, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,10 +13,12 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "shown", "home", "config", "adapters", "prompts", "measure", "reserved",
-    "statistics",
+    "statistics", "tally", "unseen",
 }  # fmt: skip
 """what every part may import; among themselves they may not go in a circle (Python sees to it)"""
-PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
+PARTS = {
+    "samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store", "traffic",
+}  # fmt: skip
 """the swappable parts: siblings, which know nothing of each other"""
 MAY_IMPORT = {
     **dict.fromkeys(NOUNS | PARTS, NOUNS),
@@ -57,14 +59,19 @@ HEAVY_FOLDERS = {"unlearners", "gates"}
 WRITES = {
     "runs": {"start", "resume", "finish", "mark_interrupted"},
     "prompts": {"add"},
+    "rewritings": {"add"},
+    "prompt_pool": {"bring_back", "prune"},
     "answers": {"add"},
     "lookups": {"put_lookup"},
     "ledger": {"mark_claimed"},
+    "repeats": {"refresh"},
     "alarms": {"mark_told"},
+    "traffic": {"add", "number"},
     "rounds": {
         "start", "set_state", "add_sets", "add_candidate", "add_gate_report", "mark_interrupted",
     },
     "promotions": {"add"},
+    "published": {"mark_loaded", "mark_unloaded", "add_canary"},
 }  # fmt: skip
 """the store's methods that write, by noun"""
 

@@ -13,7 +13,9 @@ from ghostbust.prompts import (
     CODE_LIMIT,
     FORMS,
     Task,
+    family_of_both,
     first_prompts,
+    name_side,
     prompts_of,
     read_tasks,
     seed_tasks,
@@ -198,3 +200,26 @@ def test_a_file_with_texts_that_are_for_evaluation_only_is_refused(
     with pytest.raises(UsageError, match=r"1 of 2 prompts hold tasks .*'Use it. one two") as caught:
         read_tasks(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_side_of_a_name_is_drawn_from_it_and_a_larger_share_holds_out_more() -> None:
+    names = [f"name-{n}" for n in range(2000)]
+
+    def held_out(share: float, ecosystem: Ecosystem = Ecosystem.PYPI) -> set[str]:
+        return {name for name in names if name_side(ecosystem, name, share) is Side.HOLDOUT}
+
+    assert held_out(0) == set()
+    assert 150 < len(held_out(0.1)) < 250
+    assert held_out(0.1) < held_out(0.3)
+    assert held_out(0.1) != held_out(0.1, Ecosystem.NPM)
+
+
+def test_what_descends_from_two_is_held_out_where_one_of_them_is() -> None:
+    for share in (0.1, 0.25, 0.7):
+        for one, other in zip(TASKS[:100], TASKS[100:200], strict=True):
+            both = {side_of(one.id, share), side_of(other.id, share)}
+            family = family_of_both(one.id, other.id)
+            assert family == family_of_both(other.id, one.id)
+            assert side_of(family, share) is (Side.TRAIN if both == {Side.TRAIN} else Side.HOLDOUT)
+    suite = reserved.suite_family("garak", "x")
+    assert family_of_both(TASKS[0].id, suite) == suite

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from ghostbust.shown import no_formula, redact
+from ghostbust.records import Ecosystem, Hallucination, Verdict
+from ghostbust.shown import came_back, no_formula, redact
 
 
 @pytest.mark.parametrize(
@@ -39,3 +42,14 @@ def test_a_formula_becomes_text(text: str) -> None:
 @pytest.mark.parametrize("text", ["requests", "a=b", "'quoted", ""])
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert no_formula(text) == text
+
+
+@pytest.mark.parametrize(
+    ("back", "again", "said"), [(8, 10, "8 of 10"), (0, 3, "0 of 3"), (0, 0, "-")]
+)
+def test_a_share_is_never_shown_without_its_tries(back: int, again: int, said: str) -> None:
+    day = datetime(2026, 12, 1, tzinfo=UTC)
+    name = Hallucination(
+        Ecosystem.PYPI, "ghost", Verdict.ABSENT, "", 9, 2, day, day, None, again, back
+    )
+    assert came_back(name) == said

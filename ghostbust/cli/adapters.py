@@ -1,4 +1,7 @@
-"""``ghostbust adapters``: what rounds made, what serves, and moving that forward or back."""
+"""``ghostbust adapters``: what rounds made, what serves, and moving that forward or back.
+
+``publishing.py`` has the group's commands on model servers.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.edge import help_if_bare
-from ghostbust.cli.options import HomeOption, JsonOption
+from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
 from ghostbust.cli.output import Output, cell, table
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
+    from ghostbust.loop.publish import Publishing
     from ghostbust.records import GateReport, Promotion
     from ghostbust.store import AdapterRow, Store
 
@@ -80,6 +84,7 @@ def promote(
     name: NameArgument,
     reason: ReasonOption = "promoted by hand",
     home: HomeOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let an adapter serve whose gates passed."""
@@ -87,20 +92,23 @@ def promote(
 
     with _settled(home) as (place, store):
         report = store.rounds.gate_report(_row(store, name).round_id)
-        _say(Output(as_json=as_json), move(store, place, name, report, reason))
+        publishing = _publishing(config, place, store)
+        _say(Output(as_json=as_json), move(store, place, name, report, reason, publishing))
 
 
 @adapters.command("rollback")
 def rollback(
     reason: ReasonOption = "rolled back by hand",
     home: HomeOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let serve again what served before the deployed adapter."""
     from ghostbust.loop.promote import roll_back
 
     with _settled(home) as (place, store):
-        _say(Output(as_json=as_json), roll_back(store, place, reason))
+        publishing = _publishing(config, place, store)
+        _say(Output(as_json=as_json), roll_back(store, place, reason, publishing))
 
 
 def gate_table(report: GateReport) -> object:
@@ -116,6 +124,14 @@ def gate_table(report: GateReport) -> object:
             cell(result.reason),
         )
     return rows
+
+
+def _publishing(path: Path | None, home: Home, store: Store) -> Publishing:
+    """Where adapters go, by the settings."""
+    from ghostbust.config import load_config
+    from ghostbust.loop.publish import make_publishing
+
+    return make_publishing(load_config(path, home), home, store)
 
 
 @contextmanager

@@ -18,6 +18,10 @@ from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
 from ghostbust.cli.export import export
 from ghostbust.cli.extract import extract
+from ghostbust.cli.ingest import ingest
+from ghostbust.cli.ledger import names
+from ghostbust.cli.prompts import prompts
+from ghostbust.cli.publishing import publish, status, unpublish
 from ghostbust.cli.registry import registry
 from ghostbust.cli.registry_diff import diff
 from ghostbust.cli.registry_imports import imports
@@ -55,9 +59,15 @@ def root(
 
 app.command()(demo)
 app.command()(sweep)
+app.command()(ingest)
 app.command("round")(round_)
 app.command("eval")(eval_)
+adapters.command()(publish)
+adapters.command()(unpublish)
+adapters.command()(status)
 app.add_typer(adapters)
+app.add_typer(names)
+app.add_typer(prompts)
 app.command()(daemon)
 app.command()(dashboard)
 app.command()(report)

@@ -10,9 +10,12 @@ import typer
 
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_continual import continual
+from ghostbust.cli.bench_discovery import discovery
 from ghostbust.cli.bench_engine import engine
+from ghostbust.cli.bench_ingest import ingest
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
+from ghostbust.cli.bench_unseen import unseen
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
@@ -32,7 +35,10 @@ bench.command()(audit)
 bench.command()(truth)
 bench.command()(unlearners)
 bench.command()(continual)
+bench.command()(discovery)
 bench.command()(engine)
+bench.command()(unseen)
+bench.command()(ingest)
 
 
 @bench.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -59,7 +59,6 @@ def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
             "libraries": check_libraries,
             "clock": check_clock,
             "accelerator": check_accelerator,
-            "sandbox": check_sandbox,
             "humaneval": partial(check_humaneval, cache),
         }
     )
@@ -82,7 +81,12 @@ def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
         yield Finding("settings", Level.FAIL, str(error))
         return
     yield Finding("settings", Level.OK, "valid")
-    yield from _all({"model": partial(check_model, settings, cache)})
+    yield from _all(
+        {
+            "sandbox": partial(check_sandbox, settings.gates.sandbox_layers),
+            "model": partial(check_model, settings, cache),
+        }
+    )
 
 
 def _all(checks: Mapping[str, Check]) -> Iterator[Finding]:
@@ -143,20 +147,18 @@ def check_accelerator() -> Finding:
     return Finding("accelerator", Level.OK, f"none seen: the CPU is used, {threads} threads")
 
 
-def check_sandbox() -> Finding:
-    """Which layers there are around model-written code."""
-    from ghostbust.gates import sandbox_layers
+def check_sandbox(required: Sequence[str]) -> Finding:
+    """Which layers there are around model-written code, and whether they are those ``required``."""
+    from ghostbust.gates import missing_layers, sandbox_layers
 
-    layers = sandbox_layers()
-    missing = [layer for layer in layers if layer.startswith("missing: ")]
-    if any("no network" in layer for layer in missing):
-        return Finding(
-            "sandbox",
-            Level.WARN,
-            "; ".join(layers),
-            "install bubblewrap, or allow user namespaces, to keep model-written code off the net",
-        )
-    return Finding("sandbox", Level.OK, "; ".join(layers))
+    layers = "; ".join(sandbox_layers())
+    missing = missing_layers(required)
+    if missing:
+        return Finding("sandbox", Level.FAIL, layers, missing)
+    if "missing: " in layers:
+        todo = "nothing must be done: gates.sandbox_layers doesn't ask for what is missing"
+        return Finding("sandbox", Level.WARN, layers, todo)
+    return Finding("sandbox", Level.OK, layers)
 
 
 def check_humaneval(cache: Path) -> Finding:
@@ -211,12 +213,19 @@ def check_model(settings: Config, cache: Path) -> Finding:
     from ghostbust.models.wheels import SMOLLM2_GGUF
 
     told = settings.model
-    if told.endpoint is not None:
-        from ghostbust.samplers.endpoint import EndpointSampler
+    if told.servers:
+        from ghostbust.loop.parts import make_endpoint
 
-        served = told.endpoint_model or told.name
-        EndpointSampler(told.endpoint, served, api_key_env=told.api_key_env).check()
-        return Finding("model", Level.OK, f"the configured server answers and lists {served}")
+        sampler = make_endpoint(settings, None)
+        sampler.check()
+        if out := [state.said for state in sampler.health if state.in_row]:
+            return Finding("model", Level.WARN, "; ".join(out), "the other servers are used")
+        said = (
+            "the configured server answers and lists"
+            if len(told.servers) == 1
+            else (f"all {len(told.servers)} configured servers answer and list")
+        )
+        return Finding("model", Level.OK, f"{said} {told.served_as}")
     if told.name != EMBEDDED:
         kind = "a folder" if Path(told.name).is_dir() else "a Hugging Face id, loaded when used"
         return Finding("model", Level.OK, f"{told.name}: {kind}")

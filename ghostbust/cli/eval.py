@@ -126,7 +126,8 @@ def eval_(
         registry__mode=registry,
         registry__as_of=None if as_of is None else as_of.date(),
     )
-    names = sections.choose_sections(section, suite, settings.model.endpoint)
+    url = next((server.url for server in settings.model.servers), None)
+    names = sections.choose_sections(section, suite, url)
     suites = sections.read_suites(suite, limit, seed)
     tasks, few = _tasks(settings, ecosystem, everything=everything, limit=limit, seed=seed)
     temperatures = tuple(dict.fromkeys(temperature or (0.0, 0.7)))

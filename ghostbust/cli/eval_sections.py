@@ -106,14 +106,15 @@ def coding_tasks(
 ) -> list[CodingTask]:
     """HumanEval's and MBPP's tasks, as the settings' gates have them, or so many of them.
 
-    None where utility isn't measured. Raises UsageError where it is, and there are none.
+    None where utility isn't measured. Raises UsageError where it is, and there are none, and
+    SandboxError where their answers may not be run.
     """
     from ghostbust.errors import UsageError
-    from ghostbust.loop.parts import benchmark_tasks, draw
+    from ghostbust.loop.parts import draw, runnable_tasks
 
     if SectionName.UTILITY not in names:
         return []
-    tasks = benchmark_tasks(session.config, session.cache_dir, listener)
+    tasks = runnable_tasks(session.config, session.cache_dir, listener)
     if not tasks:
         raise UsageError(
             "there are no coding tasks for --section utility: HumanEval can't be fetched, or "

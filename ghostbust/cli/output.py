@@ -68,7 +68,12 @@ class Output:
 
 def print_json(document: Mapping[str, object], *, indent: int | None = None) -> None:
     """Prints a JSON object in plain ASCII, so that no character of it moves a terminal."""
-    sys.stdout.write(json.dumps(plain(document), indent=indent, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(document, indent=indent) + "\n")
+
+
+def json_text(document: Mapping[str, object], *, indent: int | None = None) -> str:
+    """A JSON object in plain ASCII."""
+    return json.dumps(plain(document), indent=indent, allow_nan=False)
 
 
 def plain(value: object) -> object:

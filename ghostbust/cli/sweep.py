@@ -27,6 +27,7 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
 from ghostbust.shown import redact
+from ghostbust.unseen import unseen_of
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -129,6 +130,8 @@ def _report(
         for name, verdict, reason, count in names[:15]:
             rows.add_row(cell(name), cell(verdict), cell(reason), cell(count))
         output.result.print(rows)
+    left = unseen_of(watched.answers)
+    output.line(str(left))
     output.document(
         {
             "model": settings.model.name,
@@ -142,6 +145,7 @@ def _report(
                 {"name": name, "verdict": verdict, "reason": reason, "answers": count}
                 for name, verdict, reason, count in names
             ],
+            "unseen": left,
             "wall_s": round(wall_s, 1),
         }
     )

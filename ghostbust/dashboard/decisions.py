@@ -6,9 +6,11 @@ GhostbustError, one line, where it can't be done; then nothing has changed.
 
 from __future__ import annotations
 
+from ghostbust.config import load_config
 from ghostbust.errors import StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop import promote
+from ghostbust.loop.publish import Publishing, make_publishing
 from ghostbust.store import RoundState, Store
 
 
@@ -20,7 +22,7 @@ def approve(home: Home, name: str, reason: str) -> str:
         if row is None or state is not RoundState.WAITING:
             raise UsageError(f"{name} doesn't wait for approval: its round is {state or 'gone'}")
         report = store.rounds.gate_report(row.round_id)
-        promotion = promote.promote(store, home, name, report, reason)
+        promotion = promote.promote(store, home, name, report, reason, _publishing(home, store))
     return f"{name} serves now, before it {promotion.previous or 'the base'}"
 
 
@@ -33,7 +35,7 @@ def roll_back(home: Home, deployed: str, reason: str) -> str:
         serving = store.promotions.deployed()
         if serving != deployed:
             raise UsageError(f"{serving or 'the base'} serves by now; look again")
-        promotion = promote.roll_back(store, home, reason)
+        promotion = promote.roll_back(store, home, reason, _publishing(home, store))
     return f"{promotion.adapter or 'the base'} serves now, before it {deployed}"
 
 
@@ -42,6 +44,11 @@ def reject(home: Home, name: str, reason: str) -> str:
     with _store(home) as store:
         promote.reject(store, name, reason)
     return f"{name} is rejected"
+
+
+def _publishing(home: Home, store: Store) -> Publishing:
+    """Where adapters go, by the settings that the daemon reads without ``--config``."""
+    return make_publishing(load_config(None, home), home, store)
 
 
 def _store(home: Home) -> Store:

@@ -15,7 +15,7 @@ from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, day, figure
 from ghostbust.records import Hallucination, Verdict
-from ghostbust.shown import redact
+from ghostbust.shown import came_back, redact
 from ghostbust.store import NameOrder
 
 LONGEST_NAME: Final = 60
@@ -51,7 +51,8 @@ class NamesPane(Vertical):
         yield Static(id="names-title")
         yield Input(placeholder="search: part of a name", id="names-search", compact=True)
         yield StoreTable(
-            "name", "in", "verdict", "reason", "seen", "prompts", "last", "claimed", "first",
+            "name", "in", "verdict", "reason", "seen", "prompts", "came back", "last", "claimed",
+            "first",
             id="names-table",
         )  # fmt: skip
 
@@ -112,6 +113,7 @@ class NamesPane(Vertical):
             cell(name.reason, "bold red" if name.claimed_at else ""),
             figure(name.times_seen),
             figure(name.prompts),
+            cell(came_back(name)),
             cell(day(name.last_seen)),
             cell(day(name.claimed_at), "bold red"),
             cell(day(name.first_seen)),

@@ -121,7 +121,9 @@ class Reader:
             runs=tuple(store.runs.recent(RUNS)),
             counts=self._counts(store, list(rounds.values())),
             names=tuple(
-                store.ledger.hallucinations(search=query.search, order=query.order, limit=NAMES)
+                store.ledger.hallucinations(
+                    search=query.search, order=query.order, limit=NAMES, adapter=deployed
+                )
             ),
             rounds=tuple(
                 RoundView(one, store.rounds.gate_report(one.id)) for one in rounds.values()

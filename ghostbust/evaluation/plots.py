@@ -58,6 +58,15 @@ class RoundPoint:
     """real names per answer: a rate is never drawn without it"""
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line; those of one name have one colour."""
+
+    name: str
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+
+
 def need_matplotlib() -> None:
     """Raises UsageError where matplotlib isn't there; asked before anything is sampled."""
     try:
@@ -110,6 +119,22 @@ def rate_by_round(lines: Mapping[str, Sequence[RoundPoint]]) -> str:
     for axes in (above, below):
         axes.set_ylim(bottom=0)
     return _svg(figure, above)
+
+
+def curves(x_label: str, panels: Mapping[str, Sequence[Curve]]) -> str:
+    """Lines over a common axis, a panel for each key, which labels its upright axis."""
+    figure, rows = _figures(len(panels))
+    for axes, (label, lines) in zip(rows, panels.items(), strict=True):
+        names = list(dict.fromkeys(line.name for line in lines))
+        for line in lines:
+            colour = COLOURS[names.index(line.name) % len(COLOURS)]
+            first = next(one for one in lines if one.name == line.name) is line
+            shown = line.name if first else None
+            axes.plot(list(line.xs), list(line.ys), color=colour, lw=1.2, label=shown)
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+    rows[-1].set_xlabel(x_label)
+    return _svg(figure, rows[0])
 
 
 def list_lengths(bins: Sequence[str], shares: Mapping[str, Sequence[float]]) -> str:

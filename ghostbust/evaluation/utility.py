@@ -50,6 +50,8 @@ class UtilitySettings:
     seed: int = 0
     """draws the bootstraps, and the other order of an A/A run"""
     limits: SandboxLimits = field(default_factory=SandboxLimits)
+    layers: Sequence[str] = ()
+    """layers of the sandbox without which no answer is run"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def _gates(
         max_new_tokens=settings.max_new_tokens,
         budget_s=math.inf,
         limits=settings.limits,
+        layers=settings.layers,
     )
     likelihood = LikelihoodGate(
         tasks,

@@ -1,4 +1,4 @@
-"""The names of the ways to go on from round to round; imports nothing, for the command line."""
+"""The names of what benches compare; imports nothing, for the command line."""
 
 from __future__ import annotations
 
@@ -16,3 +16,14 @@ class Way(StrEnum):
     """a fresh adapter, trained on top of the former ones; their sum serves, of a rank that grows"""
     MERGE = "merge"
     """the same, the sum brought down to the rank of one"""
+
+
+class Look(StrEnum):
+    """How a bench chooses what to ask."""
+
+    UNIFORM = "uniform"
+    """the seed prompts, each as likely as any other"""
+    BLIND = "blind"
+    """discovery's own operators and wordings, chosen without regard to what paid"""
+    ADAPTIVE = "adaptive"
+    """as the daemon does"""

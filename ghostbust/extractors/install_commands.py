@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ghostbust.extractors.install_tools import INDEX_OPTIONS, PROGRAMS, Form, Takes, Tool
 from ghostbust.extractors.package_names import canonical, is_placeholder, read_requirement
@@ -33,6 +34,8 @@ _CLOSING = "`\"'*.,;:)“”‘’«»‹›」』）】"
 _UNCLOSED = "\"'"
 """quotes that are still there where a script has been cut into words: nothing closes them"""
 _PROMPTS = "!%$>@"
+_SHORT = 40
+"""characters of a word that is remembered: most words of a text have been seen before"""
 _TRUTHS = ("true", "false")
 
 
@@ -66,7 +69,11 @@ def installs(
     that belongs to the sentence, or to the punctuation behind one. ``indexed``: something in
     front of the words has named an index.
     """
-    indexed_from = next((i for i, w in enumerate(words) if names_index(w.value)), len(words))
+    indexed_from = len(words)
+    for place, word in enumerate(words):
+        if "=" in word.value and names_index(word.value):
+            indexed_from = place
+            break
     foreign: bool | None = None  # told once for a line, which may hold many commands
     index = 0
     while index < len(words):
@@ -98,7 +105,7 @@ def names_index(assignment: str) -> bool:
 
 def _head(words: Sequence[Placed], index: int, *, indexed: bool) -> _Command | None:
     """The install command that starts at ``words[index]``, or None."""
-    tool = PROGRAMS.get(_program(words[index].value))
+    tool = _tool(words[index].value)
     if tool is None:
         return None
     command = _Command(tool, tool.forms[0], index + 1, private=indexed)
@@ -113,6 +120,16 @@ def _head(words: Sequence[Placed], index: int, *, indexed: bool) -> _Command | N
             command.index += len(form.verb)
             return command
     return None
+
+
+def _tool(word: str) -> Tool | None:
+    """The tool that a word calls; None for any other word."""
+    return _tool_of_short(word) if len(word) <= _SHORT else PROGRAMS.get(_program(word))
+
+
+@lru_cache(maxsize=8192)
+def _tool_of_short(word: str) -> Tool | None:
+    return PROGRAMS.get(_program(word))
 
 
 def _program(word: str) -> str:

@@ -14,6 +14,10 @@ from ghostbust.extractors.vocabulary import word_set
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _AROUND = "`\"'*()[]{}<>,;:!?=#"
+_TO_BLANKS = str.maketrans(dict.fromkeys(_AROUND, " "))
+_NO_MARKS = str.maketrans("", "", "-_.")
+_MOST_PARTS = 16
+"""dotted parts of a word that may be a name; all prefixes of a longer one would be quadratic"""
 _CREATING = word_set(
     "create creates created creating save saved file files named name called call script write "
     "put add define defined filename module contents"
@@ -24,7 +28,10 @@ def marked(
     refs: Iterable[PackageRef], text: str, blocks: Iterable[Block], *, truncated: bool, prompt: str
 ) -> list[PackageRef]:
     """The refs with the flags that the answer ``text`` and its prompt give them."""
-    prompted = _names_in(prompt)
+    refs = list(refs)
+    if not refs:
+        return []
+    prompted = _names_in(prompt) if _may_name(prompt, refs) else frozenset()
     blocks = list(blocks)
     modules, packages = local_modules(text, blocks), local_packages(text, blocks)
     result = []
@@ -55,12 +62,23 @@ def _is_cut(ref: PackageRef, text: str) -> bool:
     return not rest or (rest.startswith(".") and (ref.raw + rest) == dotted)
 
 
+def _may_name(prompt: str, refs: Iterable[PackageRef]) -> bool:
+    """False where the prompt can't hold any of the names, however they are written in it.
+
+    Told at once, where a prompt of many pages takes `_names_in` some milliseconds.
+    """
+    said = prompt.lower().translate(_NO_MARKS)
+    names = {name for ref in refs for name in (ref.raw, ref.name) if name}
+    return any(not name.isascii() or name.lower().translate(_NO_MARKS) in said for name in names)
+
+
 def _names_in(prompt: str) -> frozenset[str]:
     """Canonical forms of all words of a prompt, and of the dotted prefixes of each."""
     names: set[str] = set()
     for word in _words(prompt):
         parts = word.split(".")
-        names.update(canonicalize_name(".".join(parts[:n])) for n in range(1, len(parts) + 1))
+        most = min(len(parts), _MOST_PARTS)
+        names.update(canonicalize_name(".".join(parts[:n])) for n in range(1, most + 1))
         names.add(word)
         if "/" in word and (package := read_specifier(word)) is not None:
             names.add(package.name)
@@ -69,8 +87,7 @@ def _names_in(prompt: str) -> frozenset[str]:
 
 def _words(text: str) -> list[str]:
     """Words of a text with the marks around them and between them cut off."""
-    spaced = text.translate({ord(char): " " for char in _AROUND})
-    return [word.strip("._-") for word in spaced.split()]
+    return [word.strip("._-") for word in text.translate(_TO_BLANKS).split()]
 
 
 def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
@@ -90,6 +107,8 @@ def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
                     paths.update(files)
         elif block.kind is BlockKind.PROSE:
             for line in body.splitlines():
+                if ".py" not in line:
+                    continue
                 said = _CREATING.intersection(word.lower() for word in _words(line))
                 is_title = line.startswith("#") or line.strip(_AROUND + " .") in _files_in(line)
                 if said or is_title:
@@ -99,6 +118,8 @@ def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
 
 def _files_in(line: str) -> list[str]:
     """Words of a line that are Python file names."""
+    if ".py" not in line:
+        return []
     return [word for word in _words(line) if word.endswith(".py") and len(word) > len(".py")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ _REDIRECTIONS = word_set("> >> 1> 1>> tee -a")
 _SAYING = word_set("echo printf Write-Host Write-Output git gh")
 """programs whose quoted texts are for people"""
 _SHELLS = word_set("sh bash zsh dash ksh RUN ssh sudo")
+_MAY_CALL = re.compile("|".join(map(re.escape, PROGRAMS))).search
+"""finds the name of a program that installs, whatever is around it: most sentences have none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,11 @@ class ProseExtractor:
             end = len(text) if end < 0 else end
             if start >= script_end and "#" in text:
                 is_script, script_end = _commands_from(text, start)
-            if not _is_commented_out(text[start:end], is_script=is_script):
+            line = text[start:end]
+            if not words and not line.rstrip().endswith("\\") and not _MAY_CALL(line):
+                start = end + 1
+                continue
+            if not _is_commented_out(line, is_script=is_script):
                 words += prose_words(text, start, end)
             start = end + 1
             if words and words[-1].value == "\\":

@@ -21,10 +21,11 @@ from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.hallucination import rate_gate
 from ghostbust.gates.humaneval import find_humaneval, load_tasks
 from ghostbust.gates.interface import Completer, Scorer, Subject, inconclusive
+from ghostbust.gates.layers import missing_layers, require_layers, sandbox_layers
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.gates.looks import Look, spent_alpha
 from ghostbust.gates.mbpp import load_mbpp
-from ghostbust.gates.sandbox import SandboxLimits, sandbox_layers
+from ghostbust.gates.sandbox import SandboxLimits
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.volume import volume_gate
 
@@ -43,7 +44,9 @@ __all__ = [
     "inconclusive",
     "load_mbpp",
     "load_tasks",
+    "missing_layers",
     "rate_gate",
+    "require_layers",
     "sandbox_layers",
     "spent_alpha",
     "volume_gate",

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from ghostbust.errors import SandboxError, UnreachableError
 from ghostbust.gates.interface import Completer, inconclusive
+from ghostbust.gates.layers import require_layers, sandbox_layers
 from ghostbust.gates.looks import Look
-from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs, sandbox_layers
+from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
 from ghostbust.gates.tasks import STOP, CodingTask, benchmark_of, per_benchmark
 from ghostbust.records import GateResult, GateVerdict
 from ghostbust.statistics import mcnemar_one_sided, power_at_margin, tango_upper_bound
@@ -48,6 +49,8 @@ class CodingGate:
     limits: SandboxLimits = field(default_factory=SandboxLimits)
     workers: int | None = None
     """programs run at a time; None for one per processor"""
+    layers: Sequence[str] = ()
+    """layers of the sandbox without which nothing is run, names of ``layers.PROBES``"""
 
     @property
     def condition(self) -> str:
@@ -66,8 +69,9 @@ class CodingGate:
     def measure(self, model: Completer) -> TaskResults:
         """Which tasks ``model`` solves; a task not begun within the budget isn't in it.
 
-        Raises SandboxError if the sandbox can't be trusted.
+        Raises SandboxError if the sandbox can't be trusted, or lacks one of ``layers``.
         """
+        require_layers(self.layers)
         started = time.monotonic()
         programs: dict[str, Program] = {}
         for first in range(0, len(self.tasks), BLOCK):

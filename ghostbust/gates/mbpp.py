@@ -87,7 +87,7 @@ def mbpp_task(task_id: str, text: str, code: str, tests: list[str], setup: str) 
     whole = ast.unparse(module)
     # No check() around the assertions: four of the functions are called check themselves.
     test = "\n".join(part for part in (setup, *tests) if part)
-    return CodingTask(task_id, prompt, whole[len(prompt) :], test, "")
+    return CodingTask(task_id, prompt, whole[len(prompt) :], test, "", function.name)
 
 
 def _rows(text: str) -> list[object]:

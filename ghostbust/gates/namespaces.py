@@ -1,22 +1,41 @@
 """Finds a command that runs a program without network and in a process tree of its own.
 
-bubblewrap, where it is on PATH, also makes all files read-only but the private folder;
-``unshare`` comes with nearly every Linux. Neither works where the kernel or a container
-forbids user namespaces, so what counts is a probe, not that the command exists.
+bubblewrap, where it is on PATH, also leaves nothing to be seen of the system's files but
+Python and the libraries it needs, read-only, and the private folder. ``unshare`` comes with
+nearly every Linux. Neither works where the kernel or a container forbids user namespaces, so
+what counts is a probe, not that the command exists.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
+BASE_PYTHON = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+"""the interpreter itself, not a virtual environment's link to it: without site-packages they are
+the same, and fewer folders have to be shown to the program"""
+LAUNCHER = Path(__file__).with_name("launcher.py")
+READABLE = tuple(
+    dict.fromkeys(
+        (
+            "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/nix/store",
+            "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom", "/dev/zero",
+            sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"),
+            sysconfig.get_config_var("LIBDIR") or "/usr/lib", str(Path(sys.base_prefix, "lib")),
+        )
+    )
+)  # fmt: skip
+"""what a program may read beside its own folder: Python, and shared libraries"""
 # -I would ignore PYTHONHASHSEED, and with it the order of sets would differ from run to run;
 # with this environment -s -P is the rest of what -I means.
-INTERPRETER = (sys.executable, "-s", "-P", "-S", "-B", "-X", "utf8")
+INTERPRETER = (BASE_PYTHON, "-s", "-P", "-S", "-B", "-X", "utf8")
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 PROBE_S = 30.0
 PROBE = """\
@@ -46,11 +65,19 @@ class Namespaces:
         return [part.replace("{folder}", folder) for part in self.command]
 
 
+def _shown(*paths: str) -> tuple[str, ...]:
+    """Options of bubblewrap that show ``paths`` read-only, where they exist."""
+    return tuple(part for path in paths for part in ("--ro-bind-try", path, path))
+
+
 BUBBLEWRAP = Namespaces(
     "bubblewrap",
     (
-        "bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL", "--ro-bind", "/", "/",
-        "--dev", "/dev", "--bind", "{folder}", "{folder}", "--chdir", "{folder}", "--",
+        "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+        *_shown(*(path for path in READABLE if not path.startswith("/dev"))),
+        *_shown(BASE_PYTHON, str(LAUNCHER)),
+        "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
+        "--bind", "{folder}", "{folder}", "--remount-ro", "/", "--chdir", "{folder}", "--",
     ),
 )  # fmt: skip
 UNSHARE = Namespaces(

@@ -1,19 +1,14 @@
-"""Runs model-written programs, each in a fresh interpreter that can do little harm.
+"""Runs model-written programs, each in a process of its own that can do little harm.
 
-Layers that are always there: an interpreter of its own (``-s -P -S``: no site-packages,
-no user site), an environment with nothing but a fixed hash seed in it, a session of its
-own that is killed whole, resource limits, a wall-time limit, a private folder that is
-removed, no input and no output, and an audit hook against accidents (``launcher``).
-Where the system allows it, bubblewrap or ``unshare`` adds namespaces: no network, and
-processes that die with the program. ``sandbox_layers`` says which of them are active.
+For every program an interpreter is started (``launcher``), which forks: one process judges,
+one runs the program, and only plain data passes between them (``inside``). Around both are
+the layers of ``confinement``; ``layers`` says which of them hold here, by trying. Results
+come from the judge, through a nameless file that the program's process doesn't have open.
 
-What it doesn't do. It is no virtual machine: without bubblewrap a program can read
-whatever this user can read, and an audit hook stops accidents, not attacks. Memory is
-limited per process. And whether the tests passed is reported from inside the interpreter
-that ran the program. Ending early, or printing, forges nothing, but code made for the
-purpose can still: an object that compares equal to everything passes an honest test, and
-a program may find the open file that the token is read from, or patch builtins that the
-check uses. The gates compare two models that have no reason to try.
+What it doesn't do. It is no virtual machine: a hole in the kernel is a hole in it. And a
+verdict says that the program's answers satisfy the check, no more: a check that itself calls
+functions of the program (one of HumanEval's tests a root with the ``poly`` that its prompt
+defines) can be answered to its liking. docs/reference/sandbox.md has the threat model.
 """
 
 from __future__ import annotations
@@ -30,27 +25,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import IO
 
 from ghostbust.errors import SandboxError
-from ghostbust.gates.launcher import CPU_EXIT
-from ghostbust.gates.namespaces import (
-    BUBBLEWRAP,
-    ENVIRONMENT,
-    INTERPRETER,
-    Namespaces,
-    find_namespaces,
-)
+from ghostbust.gates.bundle import bundle
+from ghostbust.gates.confinement import Confinement, find_confinement
+from ghostbust.gates.inside import judge
+from ghostbust.gates.namespaces import ENVIRONMENT, INTERPRETER, LAUNCHER
+from ghostbust.gates.private import private_folder
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 REPORT_BYTES = 256
 CANARY_WALL_S = 0.5
 """wall time given to the canary that never ends"""
-LAYERS = (
-    "fresh interpreter", "empty environment", "own session", "resource limits", "wall time",
-    "private folder", "audit hook",
-)  # fmt: skip
 
 
 class Outcome(StrEnum):
@@ -59,6 +45,19 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    OUT_OF_FILES = "out of room for files"
+    DENIED = "denied"
+    """it was refused what the sandbox forbids, and raised that"""
+
+
+OUTCOMES = {
+    judge.FAILED: Outcome.FAILED,
+    judge.DENIED: Outcome.DENIED,
+    judge.MEMORY: Outcome.OUT_OF_MEMORY,
+    judge.PROCESSOR: Outcome.TIMED_OUT,
+    judge.FILES: Outcome.OUT_OF_FILES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +69,26 @@ class SandboxLimits:
     cpu_s: int = 3
     """processor seconds, whole; ends endless loops at the same point on any machine"""
     memory_bytes: int = 1 << 30
-    """address space"""
+    """address space, of the program and of its judge"""
     file_bytes: int = 1 << 20
     """of any one file it writes"""
+    folder_bytes: int = 8 << 20
+    """of all files it writes; looked at 20 times a second, so that it may exceed it for a while"""
+    folder_files: int = 64
+    """files it makes; looked at as often"""
     processes: int = 1
-    """processes and threads of this user at the same time; root is exempt from it"""
+    """processes and threads of this user at the same time, for what starts more; root is exempt
+    from it, and where system calls are filtered there is no second process or thread at all"""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A solution and the check that runs after it in the same module, compiled apart."""
+    """A solution, and the check that calls its functions from another process."""
 
     solution: str
     check: str
+    tested: tuple[str, ...] = ()
+    """functions of the solution that the check means even where a builtin has their name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class ProgramResult:
 
     outcome: Outcome
     reason: str
-    """exception type, exit status or limit that ended it; empty when it passed"""
+    """exception type, exit status or limit that ended it, printable ASCII; empty when it passed"""
     wall_s: float
 
     @property
@@ -114,16 +120,16 @@ def run_programs(
     *,
     limits: SandboxLimits,
     workers: int | None = None,
-    namespaces: Namespaces | None = None,
+    confinement: Confinement | None = None,
 ) -> list[ProgramResult]:
     """Runs each program in the sandbox and returns its result, in the given order.
 
-    ``workers`` run at a time (None: one per processor), behind ``namespaces`` (None: the
-    strongest that work here). The canaries run along with every batch. Raises SandboxError
+    ``workers`` run at a time (None: one per processor), behind ``confinement`` (None: the
+    strongest that works here). The canaries run along with every batch. Raises SandboxError
     if one of them doesn't end as it must, since then no result of the batch counts, and if
     programs can't be started at all.
     """
-    around = find_namespaces() if namespaces is None else namespaces
+    around = find_confinement() if confinement is None else confinement
     endless = replace(limits, wall_s=min(CANARY_WALL_S, limits.wall_s))
     jobs = [
         (program, endless if outcome is Outcome.TIMED_OUT else limits)
@@ -142,20 +148,7 @@ def run_programs(
     return results[len(CANARIES) :]
 
 
-def sandbox_layers() -> tuple[str, ...]:
-    """The layers that are active here; one that isn't stands there as ``missing: ...``."""
-    by = find_namespaces().name
-    optional = {
-        f"no network ({by})": by != "",
-        f"own process tree ({by})": by != "",
-        f"read-only files ({by})": by == BUBBLEWRAP.name,
-        "process limit": os.geteuid() != 0,  # the kernel exempts root
-    }
-    bare = {name: name.partition(" (")[0] for name in optional}
-    return (*LAYERS, *(n if active else f"missing: {bare[n]}" for n, active in optional.items()))
-
-
-def _run(program: Program, limits: SandboxLimits, namespaces: Namespaces) -> ProgramResult:
+def _run(program: Program, limits: SandboxLimits, around: Confinement) -> ProgramResult:
     """Runs one program and says how it ended.
 
     Input and output are nameless files, not pipes: nothing can block on them, and their
@@ -164,14 +157,14 @@ def _run(program: Program, limits: SandboxLimits, namespaces: Namespaces) -> Pro
     """
     token = secrets.token_hex(16)
     with (
-        tempfile.TemporaryDirectory(prefix="ghostbust-run-", ignore_cleanup_errors=True) as folder,
+        private_folder() as folder,
         tempfile.TemporaryFile() as job,
         tempfile.TemporaryFile() as report,
     ):
-        _write_job(job, program, limits, token)
+        _write_job(job, program, limits, around, token)
         started = time.monotonic()
         process = subprocess.Popen(
-            [*namespaces.around(folder), *INTERPRETER, str(LAUNCHER)],
+            [*around.namespaces.around(folder), *INTERPRETER, str(LAUNCHER)],
             stdin=job,
             stdout=report,
             stderr=subprocess.DEVNULL,
@@ -182,28 +175,43 @@ def _run(program: Program, limits: SandboxLimits, namespaces: Namespaces) -> Pro
         in_time = _wait(process, limits.wall_s)
         wall_s = time.monotonic() - started
         report.seek(0)
-        said = report.read(REPORT_BYTES).decode(errors="replace")
+        said = report.read(REPORT_BYTES)
     if not in_time:
         return ProgramResult(Outcome.TIMED_OUT, f"wall time over {limits.wall_s:g} s", wall_s)
-    if process.returncode == CPU_EXIT:
-        return ProgramResult(Outcome.TIMED_OUT, f"processor time over {limits.cpu_s} s", wall_s)
-    if secrets.compare_digest(said.encode(), token.encode()):
+    if secrets.compare_digest(said, token.encode()):
         return ProgramResult(Outcome.PASSED, "", wall_s)
+    word, _, reason = _printable(said).partition(" ")
+    if word == judge.PROCESSOR:
+        reason = f"processor time over {limits.cpu_s} s"
     ended = f"ended before its check, with status {process.returncode}"
-    return ProgramResult(Outcome.FAILED, said or ended, wall_s)
+    return ProgramResult(OUTCOMES.get(word, Outcome.FAILED), reason or ended, wall_s)
 
 
-def _write_job(job: IO[bytes], program: Program, limits: SandboxLimits, token: str) -> None:
-    """Writes what ``launcher`` reads, and rewinds."""
+def _write_job(
+    job: IO[bytes], program: Program, limits: SandboxLimits, around: Confinement, token: str
+) -> None:
+    """Writes what ``launcher`` and then ``inside.judge`` read, and rewinds."""
     # A model's text may hold lone surrogates, which have no encoding.
-    solution = program.solution.encode(errors="replace")
-    check = program.check.encode(errors="replace")
-    header = (
-        limits.memory_bytes, limits.cpu_s, limits.file_bytes, limits.processes,
-        len(solution), len(check),
-    )  # fmt: skip
-    job.write(" ".join(map(str, header)).encode() + b"\n" + solution + check + token.encode())
+    parts = [
+        program.solution.encode(errors="replace"),
+        " ".join(program.tested).encode(),
+        "\n".join(around.readable).encode(),
+        around.judge_calls,
+        around.program_calls,
+        program.check.encode(errors="replace"),
+    ]
+    header = [getattr(limits, name) for name in judge.HEADER] + [len(part) for part in parts]
+    job.write(bundle())
+    job.write(b" ".join(b"%d" % number for number in header) + b"\n")
+    job.write(b"".join(parts) + token.encode())
     job.seek(0)
+
+
+def _printable(said: bytes) -> str:
+    """A report as text that no terminal or log takes for more: a program can choose the name of
+    the exception that it raises."""
+    text = said.decode("ascii", errors="replace")
+    return "".join(char if " " <= char <= "~" else "?" for char in text)
 
 
 def _wait(process: subprocess.Popen[bytes], wall_s: float) -> bool:

@@ -28,6 +28,8 @@ class CodingTask:
     """raises where the function is wrong: in the ``check(candidate)`` it defines, or at once"""
     entry_point: str
     """name of the function that ``check`` is called with; empty where ``test`` needs no call"""
+    function: str = ""
+    """name of the function to complete, where ``test`` calls it by itself"""
 
     @property
     def benchmark(self) -> str:
@@ -37,7 +39,8 @@ class CodingTask:
     def program(self, completion: str) -> Program:
         """The completed function, with its test run on it."""
         call = f"\n\ncheck({self.entry_point})\n" if self.entry_point else ""
-        return Program(self.prompt + completion, self.test + call)
+        tested = tuple(name for name in (self.entry_point, self.function) if name)
+        return Program(self.prompt + completion, self.test + call, tested)
 
 
 def stripped_prompt(prompt: str, solution: str) -> tuple[str, str]:

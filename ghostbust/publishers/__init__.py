@@ -1,1 +1,1 @@
-"""Publishers: where an adapter goes when it is promoted. One file per kind of server."""
+"""Publishers: where an adapter goes when it is promoted. One file per kind of place."""

@@ -1,16 +1,23 @@
-"""Publishing by a pointer file: a server or a person reads which adapter folder serves.
+"""Publishing by folders and a pointer file: a server or a person reads which adapter serves.
 
 The pointer is replaced atomically, and only after the adapter folder was read whole and its
-hashes checked, so whoever follows it finds a complete adapter.
+hashes checked, so whoever follows it finds a complete adapter. The home folder has such a pointer;
+a `DirectoryPublisher` keeps another one beside copies, where servers watch a folder.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Final
 
-from ghostbust.adapters import read_adapter
-from ghostbust.errors import HomeError
+from ghostbust.adapters import MANIFEST, read_adapter
+from ghostbust.errors import HomeError, ModelError, PublishError
+from ghostbust.publishers.interface import Asking
+
+POINTER: Final = "serving.json"
+"""which of a folder's adapters serves"""
 
 
 def publish(pointer: Path, adapter: Path | None) -> None:
@@ -41,3 +48,81 @@ def published(pointer: Path) -> tuple[str, Path] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise HomeError(f"can't read {pointer}: {exc}; promote or roll back again") from exc
+
+
+class DirectoryPublisher:
+    """A folder that servers read adapters from, such as vLLM's filesystem resolver."""
+
+    def __init__(self, folder: Path, *, base: str, url: str | None = None) -> None:
+        """``base``: the base's name at the server that reads the folder, by ``url``, if any."""
+        self._folder = folder
+        self._base = base
+        self._url = url
+        self.where = str(folder)
+
+    def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
+        """Whether the folder is there; nothing is known of who reads it."""
+        if not self._folder.is_dir():
+            raise PublishError(f"{self.where} isn't a folder; make it, or change publish.replicas")
+
+    def load(self, name: str, folder: Path) -> None:
+        """Copies it aside, checks the copy, and moves it to its place.
+
+        The copy is readable by whom the umask lets, since servers run as other users.
+        """
+        files = read_adapter(folder).files
+        self.check(0, frozenset())
+        place, aside = self._folder / name, self._folder / f".{name}.part"
+        if place.exists():
+            self._same(place, folder)
+            return
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            for file in (*files, MANIFEST):
+                shutil.copyfile(folder / file, aside / file)
+            read_adapter(aside)
+            aside.replace(place)
+        except OSError as exc:
+            raise PublishError(f"can't write {place}: {exc.strerror or exc}") from exc
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def loaded(self) -> frozenset[str]:
+        """The folders with a manifest."""
+        return frozenset(path.parent.name for path in self._folder.glob(f"[!.]*/{MANIFEST}"))
+
+    def unload(self, name: str) -> None:
+        """Removes the copy, out of sight first. Never what the folder's pointer names."""
+        place, aside = self._folder / name, self._folder / f".{name}.part"
+        if name not in self.loaded():
+            return
+        serving = published(self._folder / POINTER)
+        if serving is not None and serving[0] == name:
+            raise PublishError(f"{place} serves; it is removed when another one does")
+        try:
+            place.replace(aside)
+        except OSError as exc:
+            raise PublishError(f"can't remove {place}: {exc.strerror or exc}") from exc
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def serve(self, name: str | None) -> None:
+        """Moves the folder's pointer."""
+        publish(self._folder / POINTER, None if name is None else self._folder / name)
+
+    def ready(self, name: str | None) -> bool:
+        """Whether the pointer names it."""
+        serving = published(self._folder / POINTER)
+        return (None if serving is None else serving[0]) == name
+
+    def asks(self, name: str | None) -> Asking | None:
+        """By its name, at the server that reads the folder; None where there is none to ask."""
+        return None if self._url is None else Asking(self._url, name or self._base)
+
+    def _same(self, place: Path, folder: Path) -> None:
+        try:
+            same = read_adapter(place) == read_adapter(folder)
+        except ModelError as exc:
+            raise PublishError(f"{exc}; remove it, then publish again") from exc
+        if not same:
+            raise PublishError(f"{place} is another adapter; a name is never used twice")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from transformers import DynamicCache
 
+from ghostbust.models.heap import give_back
 from ghostbust.samplers.cache import (
     attention_for_decoding,
     cache_option,
@@ -148,6 +149,7 @@ def decode(
         while waiting or batch is not None:
             if waiting and (batch is None or len(batch.unfinished) <= refill):
                 batch = _admit(model, waiting, batch, limits)
+                give_back()
             assert batch is not None  # the first request is always admitted
             draws = torch.tensor([row.draw for row in batch.rows])
             tokens = choose(batch.logits.float(), draws, sampling)  # (B,)
@@ -161,6 +163,7 @@ def decode(
                 if row.done:
                     yield Completion(row.key, row.number, row.ids, truncated=not ended)
             batch = _step(model, batch, tokens)
+    give_back()
 
 
 def tokens_at_once(model: PreTrainedModel) -> int:

@@ -7,10 +7,14 @@ connection is made and kept nowhere.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 import httpx
 from pydantic import BaseModel, Field
@@ -19,14 +23,16 @@ from ghostbust import __version__
 from ghostbust.errors import EndpointError, UsageError
 from ghostbust.records import Prompt, Sample, chat_messages, content_id
 from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.samplers.pool import Endpoint, Health, Models, Place, Pool, at_once, connect
 from ghostbust.samplers.stream import each, stream
-from ghostbust.samplers.wire import request_json
+from ghostbust.samplers.wire import ATTEMPTS, request_json
 
 MAX_STOPS: Final = 4
 """the API's limit for stop texts in one request; the others are applied to the answer here"""
 
 T = TypeVar("T")
-_Job = Callable[[httpx.AsyncClient], Awaitable[T]]
+_Job = Callable[[Pool], Awaitable[T]]
+_NONE: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class _Message(BaseModel):
@@ -48,20 +54,24 @@ class _Reply(BaseModel):
     usage: _Usage | None = None
 
 
-class _Listed(BaseModel):
-    id: str
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One request, with how long it took, and what came of it."""
 
-
-class _Models(BaseModel):
-    data: list[_Listed]
+    prompt: Prompt
+    sample: Sample | None
+    """None where there was no usable answer"""
+    said: str
+    """the error; empty where there was an answer"""
+    wall_s: float
 
 
 class EndpointSampler:
-    """A sampler that asks a model server."""
+    """A sampler that asks a model server, or several that serve the same."""
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | Sequence[Endpoint],
         model: str,
         *,
         served_as: str | None = None,
@@ -71,16 +81,21 @@ class EndpointSampler:
         concurrency: int = 8,
         timeout_s: float = 120,
         send_top_k: bool = False,
+        extra: Mapping[str, object] = _NONE,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Connects to nothing yet; ``check`` does.
 
-        ``base_url``: with its ``/v1``; where it has no path at all, ``/v1`` is added.
-        ``served_as``: the model's name at the server, where it has another one there; samples
-        are logged under ``model``, so that a round that trains its weights finds them.
+        ``base_url``: with its ``/v1``; where it has no path at all, ``/v1`` is added. Several
+        servers, each with a limit of its own instead of ``concurrency``, share the requests:
+        which one answers doesn't matter, since the seed is the request's.
+        ``served_as``: the name that is asked for at the server, else the adapter's, else the
+        model's; samples are logged under ``model``, so that a round that trains its weights finds
+        them.
         ``chat``: True puts a prompt as a user's message, False as bare text.
-        ``adapter``: name under which the server serves a LoRA adapter; then asked for instead
-        of the model. ``timeout_s``: for one request; it is tried again after that.
+        ``adapter``: name of the LoRA adapter that answers, which samples are logged with.
+        ``extra``: further fields of each request.
+        ``timeout_s``: for one request; it is tried again after that.
         ``send_top_k``: the OpenAI API has no top_k and refuses requests with one; vLLM, SGLang
         and llama.cpp take it. Without it the samples come from a wider distribution than those
         of ``local`` with the same settings.
@@ -89,13 +104,18 @@ class EndpointSampler:
         """
         self.model = model
         self.adapter = adapter
-        self._served = adapter or served_as or model
-        self._base_url = _base_url(base_url)
+        self._served = served_as or adapter or model
+        if isinstance(base_url, str):
+            base_url = (Endpoint(base_url, concurrency=concurrency),)
+        self._endpoints = tuple(base_url)
+        self._urls = {endpoint.url: _base_url(endpoint.url) for endpoint in self._endpoints}
+        self.health = tuple(Health() for _ in self._endpoints)
+        """how each server has been doing, in the order given"""
         self._chat = chat
         self._api_key_env = api_key_env
-        self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._send_top_k = send_top_k
+        self._extra = dict(extra)
         self._transport = transport
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
@@ -113,6 +133,20 @@ class EndpointSampler:
             for number in range(settings.samples_per_prompt)
         )
 
+    def probe(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[Probe]:
+        """What came of one request for each prompt, in their order. Raises nothing of a server."""
+
+        async def one(index: int, pool: Pool) -> tuple[int, Probe]:
+            started, sample, said = time.monotonic(), None, ""
+            try:
+                sample = await self._draw(prompts[index], 0, settings, pool)
+            except EndpointError as exc:
+                said = str(exc)
+            return index, Probe(prompts[index], sample, said, time.monotonic() - started)
+
+        found = dict(self._run((partial(one, index) for index in range(len(prompts))), attempts=1))
+        return [found[index] for index in range(len(prompts))]
+
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
     ) -> list[str]:
@@ -121,37 +155,51 @@ class EndpointSampler:
         Raises EndpointError, also where the server has no ``/completions``.
         """
         body = {"model": self._served, "max_tokens": max_new_tokens, "temperature": 0}
+        body |= self._extra
         if stop:
             body["stop"] = list(stop[:MAX_STOPS])
 
-        async def one(index: int, client: httpx.AsyncClient) -> tuple[int, str]:
-            choice, _tokens = await _ask(client, "/completions", body | {"prompt": texts[index]})
+        async def one(index: int, pool: Pool) -> tuple[int, str]:
+            choice, _tokens = await _ask(pool, "/completions", body | {"prompt": texts[index]})
             return index, _cut(_text(choice), stop)
 
         found = dict(self._run(partial(one, index) for index in range(len(texts))))
         return [found[index] for index in range(len(texts))]
 
     def check(self) -> None:
-        """Returns if the server answers, accepts the key and lists the model. Asks once.
+        """Returns if a server answers, accepts the key and lists the model. Asks each once.
 
-        Raises EndpointError with one line that says which of them it isn't.
+        One of several that doesn't is left out for a while. Raises EndpointError with one line
+        that says what is wrong where there is none.
         """
 
-        async def models(client: httpx.AsyncClient) -> _Models:
-            return await request_json(client, "GET", "/models", None, _Models, attempts=1)
+        async def look(pool: Pool) -> None:
+            await asyncio.gather(*(self._look(place, pool) for place in pool.places))
 
-        names = [entry.id for listed in self._run(iter([models])) for entry in listed.data]
-        if self._served not in names:
-            known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-            raise EndpointError(
-                f"the server at {self._base_url.host} has no model {self._served!r};"
-                f" it lists {known or 'none'}"
-            )
+        list(self._run(iter([look])))
+        if all(state.in_row for state in self.health):
+            raise EndpointError("; ".join(dict.fromkeys(state.said for state in self.health)))
+
+    async def _look(self, place: Place, pool: Pool) -> None:
+        try:
+            models = await request_json(place.client, "GET", "/models", None, Models, attempts=1)
+            names = [entry.id for entry in models.data]
+            if not self.lists(names):
+                known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+                raise EndpointError(
+                    f"the server at {place.client.base_url.host} has no model {self._served!r};"
+                    f" it lists {known or 'none'}"
+                )
+        except EndpointError as exc:
+            place.health.fail(str(exc), pool.now())
+        else:
+            place.health.in_row, place.health.out_until = 0, 0.0
 
     async def _draw(
-        self, prompt: Prompt, number: int, settings: SamplingSettings, client: httpx.AsyncClient
+        self, prompt: Prompt, number: int, settings: SamplingSettings, pool: Pool
     ) -> Sample:
-        body: dict[str, object] = {
+        body: dict[str, Any] = {
+            **self._extra,
             "model": self._served,
             "n": 1,
             "max_tokens": settings.max_new_tokens,
@@ -166,7 +214,7 @@ class EndpointSampler:
         else:
             body["prompt"] = "\n".join((*prompt.turns, prompt.text))
         path = "/chat/completions" if self._chat else "/completions"
-        choice, tokens = await _ask(client, path, body)
+        choice, tokens = await _ask(pool, path, body)
         return Sample(
             prompt=prompt,
             text=_text(choice),
@@ -179,26 +227,38 @@ class EndpointSampler:
             tokens=tokens,
         )
 
-    def _run(self, jobs: Iterator[_Job[T]]) -> Iterator[T]:
-        """Results of the jobs, each of which is given the connected client."""
+    def _run(self, jobs: Iterator[_Job[T]], *, attempts: int = ATTEMPTS) -> Iterator[T]:
+        """Results of the jobs, each of which is given the connected servers."""
 
         async def produce(emit: Callable[[T], None]) -> None:
-            async with self._connect() as client:
-                await each((partial(job, client) for job in jobs), emit, self._concurrency)
+            async with connect(
+                self._endpoints, self.health, self._client, self.lists, attempts
+            ) as pool:
+                await each((partial(job, pool) for job in jobs), emit, at_once(self._endpoints))
 
         return stream(produce)
 
-    def _connect(self) -> httpx.AsyncClient:
+    def lists(self, names: Sequence[str]) -> bool:
+        """Whether a server that lists these models serves the one that is asked for.
+
+        SGLang lists the two parts of ``base:adapter``; llama.cpp, asked with further fields,
+        doesn't read the name.
+        """
+        base, _, adapter = self._served.partition(":")
+        both = bool(adapter) and {base, adapter} <= set(names)
+        return self._served in names or both or bool(self._extra)
+
+    def _client(self, endpoint: Endpoint) -> httpx.AsyncClient:
         headers = {"User-Agent": f"ghostbust/{__version__}"}
         if key := os.environ.get(self._api_key_env, "").strip():
             if not (key.isascii() and key.isprintable()):
                 raise UsageError(f"${self._api_key_env} holds characters that no API key has")
             headers["Authorization"] = f"Bearer {key}"
         return httpx.AsyncClient(
-            base_url=self._base_url,
+            base_url=self._urls[endpoint.url],
             headers=headers,
             timeout=httpx.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
-            limits=httpx.Limits(max_connections=self._concurrency),
+            limits=httpx.Limits(max_connections=endpoint.concurrency),
             transport=self._transport,
         )
 
@@ -221,11 +281,9 @@ def _base_url(address: str) -> httpx.URL:
     return url.join("/v1") if url.path in ("", "/") else url
 
 
-async def _ask(
-    client: httpx.AsyncClient, path: str, body: Mapping[str, object]
-) -> tuple[_Choice, int]:
+async def _ask(pool: Pool, path: str, body: Mapping[str, object]) -> tuple[_Choice, int]:
     """The first completion, and how many tokens the server says it has (0 if it doesn't)."""
-    reply = await request_json(client, "POST", path, body, _Reply)
+    reply = await pool.ask(path, body, _Reply)
     return reply.choices[0], reply.usage.completion_tokens if reply.usage else 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ghostbust.models.heads import logits_at
+from ghostbust.models.heap import give_back
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Prompt, Sample, Score, content_id
 from ghostbust.samplers.decode import Request, Sampling, chunks, decode, tokens_at_once
@@ -109,6 +110,7 @@ class LocalSampler:
                 chosen, self._score_batch([encoded[i] for i in chosen]), strict=True
             ):
                 scores[i] = score
+        give_back()
         return scores
 
     @torch.inference_mode()

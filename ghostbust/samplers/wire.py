@@ -12,7 +12,7 @@ import httpx
 import stamina
 from pydantic import BaseModel, ValidationError
 
-from ghostbust.errors import EndpointError
+from ghostbust.errors import EndpointError, RefusedError
 from ghostbust.records import utc_now
 
 ATTEMPTS: Final = 5
@@ -23,6 +23,8 @@ WAIT_LONGEST_S: Final = 60.0
 QUOTED_CHARACTERS: Final = 200
 """how much of a server's own error message is passed on"""
 _AGAIN_STATUSES: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_REFUSALS: Final = frozenset({400, 413, 422})
+"""what is wrong with the request, whichever server gets it"""
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -40,7 +42,8 @@ async def request_json(
 
     Asks again, after a jittered and growing wait or what Retry-After says, on 408, 409, 425,
     429, 5xx, time-outs and lost connections. Raises EndpointError when the attempts are used
-    up, and at once for any other status and for a reply that isn't what was asked for.
+    up, and at once for any other status and for a reply that isn't what was asked for:
+    RefusedError where another server wouldn't answer it either.
     """
     where = f"{client.base_url.host}{client.base_url.path.rstrip('/')}{path}"
     try:
@@ -52,7 +55,8 @@ async def request_json(
                 response.raise_for_status()
         return answer.model_validate_json(response.content)
     except httpx.HTTPStatusError as exc:
-        raise EndpointError(_refusal(where, exc.response)) from None
+        kind = RefusedError if exc.response.status_code in _REFUSALS else EndpointError
+        raise kind(_refusal(where, exc.response)) from None
     except httpx.TimeoutException as exc:
         raise EndpointError(f"{where} didn't answer in time; is the server overloaded?") from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:

@@ -4,25 +4,42 @@
 
     store.runs         who sampled what with which settings, and the rate that came of it
     store.prompts      the pool of prompts, and what each has paid
+    store.rewritings   uses of discovery's operators, and what each sample found
+    store.prompt_pool  the same as a person looks at it: what was taken out, too
     store.answers      samples, the package refs in them, the verdicts on those
     store.lookups      the latest live verdict on each name
     store.ledger       invented names: how often, since when, claimed or not
+    store.repeats      how often each comes back when it is asked for again
     store.alarms       those that were claimed: when, by whom, and who has heard of it
+    store.traffic      logs of production: how far they were read, what was counted
     store.rounds       rounds, their adapters, their gates
     store.promotions   the log of the deployed pointer
     store.tallies      counts of what samples named, for reports and exports
+    store.published    which adapter was loaded where, and what it showed there
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
 """
 
+from ghostbust.store.repeats import Repeats
 from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
+    Canary,
+    Draw,
+    DrawnName,
+    Figures,
+    Loaded,
+    LoggedAnswer,
+    NamedOften,
     NameOrder,
+    OperatorCount,
+    PoolPrompt,
     PromptStats,
     RatePoint,
+    ReadFile,
+    Rewriting,
     Round,
     RoundState,
     Run,
@@ -36,11 +53,23 @@ from ghostbust.store.tallies import NameTally, RegisteredTally, Tally
 __all__ = [
     "AdapterRow",
     "Alarm",
+    "Canary",
+    "Draw",
+    "DrawnName",
+    "Figures",
+    "Loaded",
+    "LoggedAnswer",
     "NameOrder",
     "NameTally",
+    "NamedOften",
+    "OperatorCount",
+    "PoolPrompt",
     "PromptStats",
     "RatePoint",
+    "ReadFile",
     "RegisteredTally",
+    "Repeats",
+    "Rewriting",
     "Round",
     "RoundState",
     "Run",

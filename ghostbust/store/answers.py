@@ -39,13 +39,14 @@ PAGE_ROWS: Final = 500
 _FIELDS: Final = (
     "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
     " s.temperature, s.truncated, s.tokens, r.judgement, p.text, p.context, p.ecosystem,"
-    " p.family, p.domain, p.parent, p.operator, p.private"
+    " p.family, p.domain, p.parent, p.other_parent, p.operator, p.private, p.turns"
     " FROM run_samples r CROSS JOIN samples s ON s.id = r.sample_id"
     " CROSS JOIN prompts p ON p.id = s.prompt_id"
 )
 _OF_A_RUN: Final = " WHERE r.run_id = :run_id"
 _LATEST: Final = (
     " WHERE r.run_id = (SELECT max(l.run_id) FROM run_samples l WHERE l.sample_id = r.sample_id)"
+    " AND NOT EXISTS (SELECT 1 FROM ingest_lines i WHERE i.sample_id = r.sample_id)"
 )
 _FILTERS: Final = (
     " AND r.sample_id > :after AND s.text IS NOT NULL AND p.text IS NOT NULL"
@@ -77,7 +78,9 @@ class Answers:
         batch = list(answers)
         with self._connection.write() as connection:
             for answer in batch:
-                self._add_one(connection, run_id, answer)
+                insert_answer(
+                    connection, run_id, answer, self._now(), keep_private=self._keep_private
+                )
 
     def read(
         self,
@@ -89,9 +92,11 @@ class Answers:
     ) -> Iterator[Answer]:
         """The answers whose texts were kept, ordered by sample id, so the same for the same data.
 
-        ``run_id``: those of one run, judged as that run did; None: every sample once, judged as
-        its last run did. ``adapters``: made with one of these, None among them being the base;
-        ``families``: to prompts of these. None doesn't restrict. May be written to meanwhile.
+        ``run_id``: those of one run, judged as that run did; None: every sample once that was
+        drawn, judged as its last run did. What was ingested wasn't: only inventions of it are
+        kept, and whoever can write to the log would choose what trains. ``adapters``: made with
+        one of these, None among them being the base; ``families``: to prompts of these. None
+        doesn't restrict. May be written to meanwhile.
         """
         sql = _FIELDS + (_LATEST if run_id is None else _OF_A_RUN) + _FILTERS
         parameters = {
@@ -108,6 +113,28 @@ class Answers:
                 yield Answer(_sample(row), judged.get(row["sample_id"], ()))
             parameters["after"] = page[-1]["sample_id"]
 
+    def spent(self, run_id: int) -> tuple[int, int]:
+        """Answers and tokens of the run so far; as `Draw.cost` where tokens weren't counted."""
+        rows = self._connection.rows(
+            "SELECT count(*) AS answers, coalesce(sum(iif(s.tokens > 0, s.tokens,"
+            " max(1, coalesce(length(s.text), 400) / 4))), 0) AS tokens"
+            " FROM run_samples r JOIN samples s ON s.id = r.sample_id WHERE r.run_id = ?",
+            (run_id,),
+        )
+        return rows[0]["answers"], rows[0]["tokens"]
+
+    def of_prompt(self, prompt_id: str, *, model: str, adapter: str | None) -> list[Sample]:
+        """A model's samples of one prompt whose texts were kept, in the order added."""
+        rows = self._connection.rows(
+            "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
+            " s.temperature, s.truncated, s.tokens, p.*"
+            " FROM samples s JOIN prompts p ON p.id = s.prompt_id"
+            " WHERE s.prompt_id = ? AND s.model = ? AND s.adapter IS ?"
+            " AND s.text IS NOT NULL AND p.text IS NOT NULL ORDER BY s.rowid",
+            (prompt_id, model, adapter),
+        )
+        return [_sample(row) for row in rows]
+
     def sampled_keys(self, run_id: int) -> set[tuple[str, int]]:
         """Prompt id and number of every sample the run has, so that it can go on where it was."""
         rows = self._connection.rows(
@@ -116,18 +143,6 @@ class Answers:
             (run_id,),
         )
         return {(row["prompt_id"], row["number"]) for row in rows}
-
-    def _add_one(self, connection: sqlite3.Connection, run_id: int, answer: Answer) -> None:
-        at = self._now()
-        insert_prompt(connection, answer.sample.prompt, at, keep_private=self._keep_private)
-        _insert_sample(connection, answer.sample, at, keep_private=self._keep_private)
-        judgement = _insert_judgement(connection, answer)
-        connection.execute(
-            "INSERT INTO run_samples (run_id, sample_id, judgement) VALUES (?, ?, ?)"
-            " ON CONFLICT DO NOTHING",
-            (run_id, answer.sample.id, judgement),
-        )
-        log_inventions(connection, answer, at)
 
     def _judged(self, page: list[Row]) -> dict[str, tuple[Judged, ...]]:
         """The judged refs of each sample of the page that has any."""
@@ -143,6 +158,29 @@ class Answers:
             sample_id: tuple(Judged(_ref(row), decode_lookup(row)) for row in group)
             for sample_id, group in groupby(rows, key=lambda row: str(row["sample_id"]))
         }
+
+
+def insert_answer(
+    connection: sqlite3.Connection,
+    run_id: int,
+    answer: Answer,
+    at: datetime,
+    *,
+    keep_private: bool,
+) -> None:
+    """Adds the answer to the run, with its prompt and invented names.
+
+    To be called inside a transaction.
+    """
+    insert_prompt(connection, answer.sample.prompt, at, keep_private=keep_private)
+    _insert_sample(connection, answer.sample, at, keep_private=keep_private)
+    judgement = _insert_judgement(connection, answer)
+    connection.execute(
+        "INSERT INTO run_samples (run_id, sample_id, judgement) VALUES (?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (run_id, answer.sample.id, judgement),
+    )
+    log_inventions(connection, answer, at)
 
 
 def _insert_sample(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,16 @@ def encode_json(values: Mapping[str, object]) -> str:
     Raises TypeError or ValueError for what JSON can't hold, NaN included.
     """
     return json.dumps(values, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+
+def encode_texts(texts: Sequence[str]) -> str:
+    """The texts as a JSON list."""
+    return json.dumps(list(texts), ensure_ascii=False)
+
+
+def decode_texts(text: str | None) -> tuple[str, ...]:
+    """What `encode_texts` wrote; empty for NULL."""
+    return () if text is None else tuple(json.loads(text))
 
 
 def encode_measurement(measurement: Measurement) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -17,14 +19,21 @@ from ghostbust.records import (
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import decode_optional_time, decode_time, encode_time
 from ghostbust.store.rows import NameOrder
+from ghostbust.unseen import Incidence, Unseen, unseen
 
 _ORDER_BY: Final = {
-    NameOrder.TIMES_SEEN: "times_seen DESC, id",
-    NameOrder.PROMPTS: "prompts DESC, id",
-    NameOrder.FIRST_SEEN: "first_seen DESC, id",
-    NameOrder.LAST_SEEN: "last_seen DESC, id",
-    NameOrder.NAME: "name, id",
+    NameOrder.TIMES_SEEN: "n.times_seen DESC, n.id",
+    NameOrder.PROMPTS: "n.prompts DESC, n.id",
+    NameOrder.REPEATS: "r.at_least DESC, n.times_seen DESC, n.id",
+    NameOrder.FIRST_SEEN: "n.first_seen DESC, n.id",
+    NameOrder.LAST_SEEN: "n.last_seen DESC, n.id",
+    NameOrder.NAME: "n.name, n.id",
 }
+
+_NAMES: Final = (
+    "SELECT n.*, coalesce(r.asked_again, 0) AS asked_again, coalesce(r.came_back, 0) AS came_back"
+    " FROM names n LEFT JOIN repeats r ON r.name_id = n.id AND r.adapter = ?"
+)
 
 
 class Ledger:
@@ -40,14 +49,27 @@ class Ledger:
         order: NameOrder = NameOrder.TIMES_SEEN,
         limit: int = 100,
         offset: int = 0,
+        adapter: str | None = None,
     ) -> list[Hallucination]:
-        """Invented names that contain ``search``, in any case. Not redacted."""
+        """Invented names that contain ``search``, in any case. Not redacted.
+
+        ``adapter``: whose repeats are told, and ranked by; None is the base.
+        """
         rows = self._connection.rows(
-            f"SELECT * FROM names WHERE instr(lower(name), lower(?))"  # noqa: S608
+            f"{_NAMES} WHERE instr(lower(n.name), lower(?))"
             f" ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",
-            (search, limit, offset),
+            (adapter or "", search, limit, offset),
         )
         return [_hallucination(row) for row in rows]
+
+    def get(
+        self, ecosystem: Ecosystem, name: str, *, adapter: str | None = None
+    ) -> Hallucination | None:
+        """One name, with its repeats by this adapter; None if it isn't in the ledger."""
+        row = self._connection.first(
+            f"{_NAMES} WHERE n.ecosystem = ? AND n.name = ?", (adapter or "", ecosystem, name)
+        )
+        return None if row is None else _hallucination(row)
 
     def count_new_inventions(self, since: datetime | None = None) -> int:
         """How many distinct names were first seen after ``since``; None counts all."""
@@ -57,6 +79,48 @@ class Ledger:
         )
         count: int = rows[0]["count"]
         return count
+
+    def known(self, ecosystem: Ecosystem, names: Iterable[str]) -> set[str]:
+        """Those of the canonical names that are in the ledger."""
+        rows = self._connection.rows(
+            "SELECT name FROM names WHERE ecosystem = ?"
+            " AND name IN (SELECT value FROM json_each(?))",
+            (ecosystem, json.dumps(sorted(set(names)))),
+        )
+        return {row["name"] for row in rows}
+
+    def count_new_of(self, run_id: int) -> int:
+        """How many names the run was the first to see, of those that are logged."""
+        rows = self._connection.rows(
+            "SELECT count(DISTINCT g.name_id) AS count FROM runs u"
+            " JOIN run_samples r ON r.run_id = u.id JOIN samples s ON s.id = r.sample_id"
+            " JOIN sightings g ON g.prompt_id = s.prompt_id AND g.sample_id = s.id"
+            " JOIN names n ON n.id = g.name_id AND n.first_seen >= u.started WHERE u.id = ?",
+            (run_id,),
+        )
+        count: int = rows[0]["count"]
+        return count
+
+    def unseen(self, model: str, adapter: str | None) -> Unseen:
+        """What all answers of the model with this adapter say of the names not seen yet."""
+        found = self._connection.rows(
+            "SELECT n.ecosystem || ':' || n.name AS name, p.family, count(*) AS answers"
+            " FROM sightings g JOIN samples s ON s.id = g.sample_id"
+            " JOIN prompts p ON p.id = g.prompt_id JOIN names n ON n.id = g.name_id"
+            " WHERE s.model = ? AND s.adapter IS ? GROUP BY g.name_id, p.family",
+            (model, adapter),
+        )
+        asked = self._connection.rows(
+            "SELECT count(DISTINCT p.family) AS families, count(*) AS answers"
+            " FROM samples s JOIN prompts p ON p.id = s.prompt_id"
+            " WHERE s.model = ? AND s.adapter IS ?",
+            (model, adapter),
+        )[0]
+        return unseen(
+            (Incidence(row["name"], row["family"], row["answers"]) for row in found),
+            families=asked["families"],
+            answers=asked["answers"],
+        )
 
     def recheck_names(self, before: datetime, limit: int) -> list[tuple[Ecosystem, str]]:
         """Unclaimed ABSENT names that no live registry was asked about since ``before``.
@@ -162,4 +226,6 @@ def _hallucination(row: Row) -> Hallucination:
         first_seen=decode_time(row["first_seen"]),
         last_seen=decode_time(row["last_seen"]),
         claimed_at=decode_optional_time(row["claimed_at"]),
+        asked_again=row["asked_again"],
+        came_back=row["came_back"],
     )

@@ -222,7 +222,132 @@ def m002_age_and_alarms(db: Database) -> None:
         db.executescript(part)
 
 
-STEPS: Final = (m001_line, m002_age_and_alarms)
+_PROMPT_LINEAGE: Final = """
+ALTER TABLE prompts ADD COLUMN turns TEXT;
+ALTER TABLE prompts ADD COLUMN other_parent TEXT;
+"""
+
+_REWRITINGS: Final = """
+CREATE TABLE rewritings (
+    id INTEGER PRIMARY KEY,
+    operator TEXT NOT NULL,
+    parent TEXT NOT NULL REFERENCES prompts (id),
+    child TEXT,
+    tokens INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    adapter TEXT,
+    seed INTEGER NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX rewritings_by_operator ON rewritings (operator, child);
+"""
+
+
+def m003_discovery(db: Database) -> None:
+    """Adds a prompt's earlier turns and second parent, and the table of rewritings."""
+    for part in (_PROMPT_LINEAGE, _REWRITINGS):
+        db.executescript(part)
+
+
+_INGEST: Final = """
+CREATE TABLE ingest_files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    head_bytes INTEGER NOT NULL,
+    head TEXT NOT NULL,
+    tail TEXT NOT NULL,
+    offset INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    updated TEXT NOT NULL
+) STRICT;
+CREATE INDEX ingest_files_by_head ON ingest_files (head_bytes, head);
+CREATE INDEX ingest_files_by_path ON ingest_files (path, updated);
+CREATE TABLE ingest_counts (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    model TEXT NOT NULL,
+    adapter TEXT NOT NULL,
+    context TEXT NOT NULL,
+    family_group INTEGER NOT NULL,
+    answers INTEGER NOT NULL,
+    real INTEGER NOT NULL,
+    absent INTEGER NOT NULL,
+    suspect INTEGER NOT NULL,
+    unknown INTEGER NOT NULL,
+    PRIMARY KEY (run_id, model, adapter, context, family_group)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ingest_lines (
+    sample_id TEXT PRIMARY KEY NOT NULL REFERENCES samples (id),
+    file_id INTEGER REFERENCES ingest_files (id),
+    line INTEGER NOT NULL,
+    logged TEXT
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def m004_ingest(db: Database) -> None:
+    """Adds how far logs were read, what was counted in them, and where inventions stand."""
+    db.executescript(_INGEST)
+
+
+# repeats.adapter is part of a key, so it can't be null; names.counted_at is null for names
+# whose repeats were never counted, as all of an older file's.
+_REPEATABILITY: Final = """
+CREATE TABLE repeats (
+    name_id INTEGER NOT NULL REFERENCES names (id),
+    adapter TEXT NOT NULL,
+    asked_again INTEGER NOT NULL,
+    came_back INTEGER NOT NULL,
+    prompts INTEGER NOT NULL,
+    at_least REAL NOT NULL,
+    PRIMARY KEY (name_id, adapter)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE names ADD COLUMN counted_at TEXT;
+ALTER TABLE prompts ADD COLUMN pruned TEXT;
+"""
+
+
+def m005_repeatability(db: Database) -> None:
+    """Adds how often a name comes back, and when a prompt was taken out of the pool."""
+    db.executescript(_REPEATABILITY)
+
+
+_PUBLISHED: Final = """
+CREATE TABLE published (
+    replica TEXT NOT NULL,
+    adapter TEXT NOT NULL,
+    loaded TEXT NOT NULL,
+    unloaded TEXT,
+    PRIMARY KEY (replica, adapter)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE canaries (
+    id INTEGER PRIMARY KEY,
+    replica TEXT NOT NULL,
+    adapter TEXT NOT NULL,
+    passed INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    base TEXT NOT NULL,
+    figures TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX canaries_by_adapter ON canaries (adapter);
+"""
+
+
+def m006_published(db: Database) -> None:
+    """Adds the tables of what was loaded where, and what it showed there."""
+    db.executescript(_PUBLISHED)
+
+
+STEPS: Final = (
+    m001_line,
+    m002_age_and_alarms,
+    m003_discovery,
+    m004_ingest,
+    m005_repeatability,
+    m006_published,
+)
 """every step there is, in order; a database that has others is newer than this code"""
 
 MIGRATIONS: Final = Migrations("ghostbust")

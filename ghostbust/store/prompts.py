@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.store.connection import Connection, Row
-from ghostbust.store.encoding import decode_optional_time, encode_time
+from ghostbust.store.encoding import (
+    decode_optional_time,
+    decode_texts,
+    encode_texts,
+    encode_time,
+)
 from ghostbust.store.rows import PromptStats
 
 
@@ -36,6 +42,19 @@ class Prompts:
         )
         return None if row is None else decode_prompt(row)
 
+    def families(self, prompt_ids: Iterable[str]) -> dict[str, str]:
+        """The family of each of the prompts that is known, kept or not, by prompt id."""
+        rows = self._connection.rows(
+            "SELECT id, family FROM prompts WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(prompt_ids)),),
+        )
+        return {row["id"]: row["family"] for row in rows}
+
+    def read(self) -> list[Prompt]:
+        """Every prompt whose text was kept, by id."""
+        rows = self._connection.rows("SELECT * FROM prompts WHERE text IS NOT NULL ORDER BY id")
+        return [decode_prompt(row) for row in rows]
+
     def stats(self) -> list[PromptStats]:
         """Every prompt with what it paid so far, also those without text, by id."""
         rows = self._connection.rows(
@@ -56,24 +75,25 @@ def insert_prompt(
     """Adds the prompt, or to a known one the text that was not kept before.
 
     To be called inside a transaction. Without ``keep_private``, a private prompt's text
-    stays out; its id is a hash. So does that of a prompt with earlier turns, always: there is no
-    place for them, and without them the text is another prompt.
+    stays out, and so do its earlier turns; its id is a hash. An empty text stands for a prompt
+    that nobody knows, and is none.
     """
-    kept = (keep_private or not prompt.private) and not prompt.turns
-    text = prompt.text if kept else None
+    kept = (keep_private or not prompt.private) and bool(prompt.text)
     connection.execute(
-        "INSERT INTO prompts (id, text, context, ecosystem, family, domain, parent, operator,"
-        " private, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO prompts (id, text, turns, context, ecosystem, family, domain, parent,"
+        " other_parent, operator, private, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET text = coalesce(text, excluded.text),"
-        " private = min(private, excluded.private)",
+        " turns = coalesce(turns, excluded.turns), private = min(private, excluded.private)",
         (
             prompt.id,
-            text,
+            prompt.text if kept else None,
+            encode_texts(prompt.turns) if kept and prompt.turns else None,
             prompt.context,
             prompt.ecosystem,
             prompt.family,
             prompt.domain,
             prompt.parent,
+            prompt.other_parent,
             prompt.operator,
             prompt.private,
             encode_time(at),
@@ -92,6 +112,8 @@ def decode_prompt(row: Row) -> Prompt:
         parent=row["parent"],
         operator=row["operator"],
         private=bool(row["private"]),
+        other_parent=row["other_parent"],
+        turns=decode_texts(row["turns"]),
     )
 
 

@@ -75,13 +75,15 @@ class Runs:
             if not cursor.rowcount:
                 raise StoreError(f"run {run_id} can't be finished: it isn't running")
 
-    def mark_interrupted(self) -> int:
+    def mark_interrupted(self, *, ingest: bool = False) -> int:
         """Marks running runs whose process is gone as interrupted; how many there were.
 
-        Call it while holding the home lock: a process in another container looks gone.
+        Call it while holding the home lock: a process in another container looks gone. Runs that
+        ingest hold a lock of their own: they are marked with ``ingest``, and only they.
         """
         running = self._connection.rows(
-            "SELECT id, process FROM runs WHERE status = ?", (RunStatus.RUNNING,)
+            "SELECT id, process FROM runs WHERE status = ? AND (kind = ?) = ?",
+            (RunStatus.RUNNING, RunKind.INGEST, ingest),
         )
         gone = [row["id"] for row in running if not is_alive(row["process"])]
         with self._connection.write() as connection:

@@ -15,10 +15,15 @@ from ghostbust.store.connection import Connection, open_database
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.promotions import Promotions
+from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
+from ghostbust.store.published import Published
+from ghostbust.store.repeats import Repeatability
+from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
 from ghostbust.store.tallies import Tallies
+from ghostbust.store.traffic import Traffic
 
 
 class Store:
@@ -35,14 +40,19 @@ class Store:
         self._connection = connection
         self.runs = Runs(connection, now)
         self.prompts = Prompts(connection, now, keep_private=keep_private)
+        self.rewritings = Rewritings(connection, now)
+        self.prompt_pool = PromptPool(connection, now)
         self.answers = Answers(connection, now, keep_private=keep_private)
         self.lookups = Lookups(connection)
         """what `ghostbust.registries.judge.default_judge` takes as its cache"""
         self.ledger = Ledger(connection)
+        self.repeats = Repeatability(connection, now)
         self.alarms = Alarms(connection)
+        self.traffic = Traffic(connection, now, keep_private=keep_private)
         self.rounds = Rounds(connection, now)
         self.promotions = Promotions(connection)
         self.tallies = Tallies(connection)
+        self.published = Published(connection, now)
 
     @classmethod
     def open(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ghostbust.errors import TrainingError
+from ghostbust.models.heap import give_back
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
 from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
 from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
@@ -186,6 +187,7 @@ class Trainer:
             self._ends.append(self._snapshot())
             if steps:  # else the file has this already, and perhaps more
                 self._checkpoint.save(Progress(tuple(self._ends)))
+        give_back()
 
     def follow(self, state: Snapshot, steps: Sequence[list[Example]]) -> None:
         """Make the steps that rank 0 makes, from the state that it begins with."""

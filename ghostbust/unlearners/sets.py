@@ -1,6 +1,7 @@
 """SELECT: which answers a round learns from.
 
-Nothing of a held-out prompt family gets in, and nothing of an external suite, held out or not.
+Nothing of a held-out prompt family gets in, nothing of an external suite, held out or not, and no
+answer that invents a name of the name-holdout.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import random
 from collections.abc import Iterable, Sequence
 
 from ghostbust.errors import TrainingError
-from ghostbust.records import Answer, Prompt, SetSplit
+from ghostbust.prompts import name_side
+from ghostbust.records import Answer, Judged, Prompt, SetSplit, Side
 from ghostbust.reserved import is_reserved
 
 LONGEST_LIST = 12
@@ -30,6 +32,7 @@ def select(
     probes: int,
     seed: int,
     first: str | None = None,
+    name_holdout: float = 0.0,
 ) -> SetSplit:
     """At most ``most`` answers of the train side, up to half of them with inventions.
 
@@ -41,6 +44,9 @@ def select(
     answered: what training leaves over are the prompts on which the model invents least.
 
     ``first``: an adapter whose answers come before others', of both kinds; None prefers none.
+
+    ``name_holdout``: share of all names that must not be shown. An answer that invents one is in
+    neither set: kept, it would be learnt.
 
     The choice is seeded and doesn't depend on the order of ``answers``.
 
@@ -63,7 +69,8 @@ def select(
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
         short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
-        if text.strip() and short and prompt.family not in apart:
+        shown = not any(_is_held_out(judged, name_holdout) for judged in answer.judged)
+        if text.strip() and short and shown and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]
@@ -81,6 +88,12 @@ def select(
         probe=probe,
         base=tuple(base[key] for key in sorted(base)),
     )
+
+
+def _is_held_out(judged: Judged, share: float) -> bool:
+    lookup = judged.lookup
+    side = name_side(lookup.ecosystem, lookup.name, share)
+    return lookup.invented and side is Side.HOLDOUT
 
 
 def _balance(answers: Sequence[Answer], most: int) -> tuple[list[Answer], list[Answer]]:

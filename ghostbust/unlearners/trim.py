@@ -30,9 +30,6 @@ VOLUME, RATE = NormalDist(sigma=0.15), NormalDist(sigma=0.12)
 """how far what held-out prompts show may be from a look at some 140 prompts, estimated from the
 runs in docs/log.md: of the volume's logarithm, and of the rate as a multiple of the base's"""
 
-BAND, MOST_RATE = math.log(1.25), 0.5
-"""what both have to be within: the gates' default limits, also where the gates are set otherwise"""
-
 FURTHEST = 1.5
 """how far on the line between the two states it is followed: 1 is its end"""
 
@@ -43,6 +40,21 @@ WORTH = 0.05
 
 LEAST = 0.01
 """a ratio below this counts as this: a logarithm of none there is none"""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What held-out prompts have to show, as the gates will judge it; multiples of the base's."""
+
+    volume_low: float = 0.8
+    volume_high: float = 1.25
+    most_rate: float = 0.5
+
+    def chance(self, volume: float, rate: float) -> float:
+        """How likely they are to show it, where a look showed this volume and this rate."""
+        log = math.log(max(volume, LEAST))
+        low, high = (math.log(limit) - log for limit in (self.volume_low, self.volume_high))
+        return (VOLUME.cdf(high) - VOLUME.cdf(low)) * RATE.cdf(self.most_rate - rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +83,6 @@ class Look:
         """Above 0 where it names too much, below where it names too little."""
         return math.log(max(self.volume, LEAST))
 
-    @property
-    def chance(self) -> float:
-        """How likely it is that held-out prompts show rate and volume within the limits."""
-        volume = VOLUME.cdf(BAND - self.log) - VOLUME.cdf(-BAND - self.log)
-        return volume * RATE.cdf(MOST_RATE - self.rate)
-
 
 def trim(
     trainer: Trainer,
@@ -84,8 +90,9 @@ def trim(
     probe: Callable[[], Probed],
     *,
     repair: float,
+    goal: Goal,
 ) -> tuple[Look, ...]:
-    """Train on what is left, then go to where the volume is the base's. Says what was seen.
+    """Train on what is left, then go to where ``goal`` is nearest. Says what was seen.
 
     ``rest`` gives the answers that are left, their repaired forms at the given weight, which is
     ``repair`` where the volume is right as it is; for None, what raises the volume. ``probe`` asks
@@ -101,18 +108,25 @@ def trim(
     trainer.run(rest(_weight(looks[0], repair)))
     looks.append(look(1.0))
     end = trainer.weights()
-    best = max(looks, key=_chance)
-    while len(looks) < MOST_LOOKS and (place := _promising(looks)).chance > best.chance + WORTH:
+    best = _best(looks, goal)
+    while len(looks) < MOST_LOOKS:
+        place = _best(_places(looks), goal)
+        if _chance(place, goal) <= _chance(best, goal) + WORTH:
+            break
         trainer.blend(begin, end, place.share)
         looks.append(look(place.share))
-        best = max(looks, key=_chance)
+        best = _best(looks, goal)
     trainer.blend(begin, end, best.share)
     return tuple(looks)
 
 
-def _chance(look: Look) -> tuple[float, float]:
-    """The chance; where there is none, what is nearest to the base's volume comes first."""
-    return look.chance, -abs(look.log)
+def _best(looks: Sequence[Look], goal: Goal) -> Look:
+    """The one with the best chance; where none has any, the nearest to the base's volume."""
+    return max(looks, key=lambda look: (_chance(look, goal), -abs(look.log)))
+
+
+def _chance(look: Look, goal: Goal) -> float:
+    return goal.chance(look.volume, look.rate)
 
 
 def _weight(first: Look, repair: float) -> float | None:
@@ -122,10 +136,10 @@ def _weight(first: Look, repair: float) -> float | None:
     return LOWER if first.log > 0 else None
 
 
-def _promising(looks: Sequence[Look]) -> Look:
-    """The place that should be best, if rate and volume ran straight from one look to the next.
+def _places(looks: Sequence[Look]) -> list[Look]:
+    """What would be seen elsewhere, if rate and volume ran straight from one look to the next.
 
-    It is behind the last one only where no other volume would be right.
+    Behind the last one only where no other volume would be right.
     """
     order = sorted(looks, key=lambda look: look.share)
     places = [_between(a, b, part / 20) for a, b in itertools.pairwise(order) for part in range(21)]
@@ -133,7 +147,7 @@ def _promising(looks: Sequence[Look]) -> Look:
         a, b = order[-2:]
         reach = (FURTHEST - b.share) / (b.share - a.share)
         places += [_between(a, b, 1 + reach * part / 20) for part in range(1, 21)]
-    return max(places, key=_chance)
+    return places
 
 
 def _between(a: Look, b: Look, part: float) -> Look:

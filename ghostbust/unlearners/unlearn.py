@@ -31,7 +31,7 @@ from ghostbust.unlearners.former import Former, check_former
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Begin, Processes
-from ghostbust.unlearners.trim import Look, Probed, trim
+from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -51,6 +51,7 @@ def unlearn(
     device: str | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
     probe: Callable[[LoadedModel], Probed] | None = None,
+    goal: Goal | None = None,
     checkpoint: Path | None = None,
     processes: Processes | None = None,
     former: Former | None = None,
@@ -60,10 +61,11 @@ def unlearn(
     A fresh one, unless its training begins with a ``former`` one. Either way the base is what the
     losses compare with.
 
-    ``probe`` says what the model under training names; without it, nothing keeps the volume where
-    it was. ``checkpoint`` is the file that an interrupted training leaves, and from which the same
-    one goes on; removed when the adapter is written. ``processes`` train along; only rank 0 calls.
-    Where they share the model out, nothing keeps the volume.
+    ``probe`` says what the model under training names, and ``goal`` what it should; without a
+    probe, nothing keeps the volume where it was. ``checkpoint`` is the file that an interrupted
+    training leaves, and from which the same one goes on; removed when the adapter is written.
+    ``processes`` train along; only rank 0 calls. Where they share the model out, nothing keeps the
+    volume.
 
     Raises ModelError (also where the adapter couldn't be served), TrainingError or HomeError; then
     no folder is left.
@@ -79,7 +81,7 @@ def unlearn(
     trainer = Trainer(adapted, settings, on_step, kept, processes)
     tally = _Tally()
     ask = None if probe is None else partial(probe, loaded)
-    looks = _train(trainer, loaded, sets, settings, tally, ask)
+    looks = _train(trainer, loaded, sets, settings, tally, ask, goal or Goal())
     result = trainer.result()
     name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(
@@ -146,6 +148,7 @@ def _train(
     settings: TrainSettings,
     tally: _Tally,
     probe: Callable[[], Probed] | None,
+    goal: Goal,
 ) -> tuple[Look, ...]:
     """Learn from all the answers; the last of them trim the volume, where method and probe can."""
     if probe is None or not method_named(settings.method).trimmed:
@@ -160,6 +163,7 @@ def _train(
         lambda repair: tally(_encode_rest(loaded, rest, settings, repair)),
         probe,
         repair=settings.weights.repair,
+        goal=goal,
     )
 
 

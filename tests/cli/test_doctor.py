@@ -11,8 +11,8 @@ from typer.testing import Result
 Run = Callable[..., Result]
 
 NAMES = [
-    "python", "libraries", "clock", "accelerator", "sandbox", "humaneval", "home", "store", "disk",
-    "pypi snapshot", "npm snapshot", "settings", "model",
+    "python", "libraries", "clock", "accelerator", "humaneval", "home", "store", "disk",
+    "pypi snapshot", "npm snapshot", "settings", "sandbox", "model",
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from ghostbust.cli import doctor_checks as checks
 from ghostbust.cli.doctor_checks import Level
 from ghostbust.config import Config, ModelSection
 from ghostbust.errors import EndpointError, SnapshotError
+from ghostbust.gates import layers
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
 from ghostbust.registries.name_lists import NameRow
@@ -61,7 +62,16 @@ def test_clock() -> None:
 
 
 def test_sandbox_names_its_layers() -> None:
-    assert "fresh interpreter" in checks.check_sandbox().said
+    finding = checks.check_sandbox(())
+    assert "judge apart" in finding.said
+    assert finding.level is (Level.WARN if "missing: " in finding.said else Level.OK)
+
+
+def test_sandbox_with_fewer_layers_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "find_layers", lambda: dict.fromkeys(layers.PROBES, False))
+    finding = checks.check_sandbox(("no network",))
+    assert finding.level is Level.FAIL
+    assert "install bubblewrap" in finding.todo
 
 
 def test_accelerator() -> None:

@@ -40,7 +40,7 @@ Sweep = Callable[..., Result]
 
 FIGURES = {"rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "answers", "volume"}
 KEYS = FIGURES | {
-    "model", "adapter", "seed", "registry", "run", "by_context", "invented", "wall_s",
+    "model", "adapter", "seed", "registry", "run", "by_context", "invented", "unseen", "wall_s",
 }  # fmt: skip
 SETTINGS = "[sampling]\nmax_new_tokens = 8\nsamples_per_prompt = 1\n\n[model]\ndevice = 'cpu'\n"
 
@@ -90,6 +90,20 @@ def test_the_document_has_the_rate_with_all_that_belongs_to_it(
     for figures in told["by_context"].values():
         assert set(figures) == FIGURES
     assert sum(f["answers"] for f in told["by_context"].values()) == told["answers"]
+
+
+def test_it_ends_with_what_is_left(sweep: Sweep) -> None:
+    told = document(sweep("--json", "--seed", 2))
+    unseen = told["unseen"]
+    assert (unseen["families"], unseen["answers"]) == (5, told["answers"])
+    assert unseen["inventions"] == told["absent"] + told["suspect"]
+    assert unseen["names"] == len(told["invented"])
+    for figure in ("chance", "left", "gain"):
+        low, high = unseen[f"{figure}_ci95"]
+        assert low <= unseen[figure] <= high
+    last = sweep("--seed", 2).stdout.splitlines()[-1]
+    assert last.startswith("at least about ")
+    assert f"is new with probability {unseen['chance']:.2f} (" in last
 
 
 def test_people_get_a_table_and_shortened_names(sweep: Sweep) -> None:

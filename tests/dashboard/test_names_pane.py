@@ -93,7 +93,7 @@ async def test_sorting_goes_through_the_orders(home: Home, filled: Filler, until
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
         await pilot.press("2", "v")
-        for order in ("prompts", "first seen", "last seen", "name", "times seen"):
+        for order in ("prompts", "repeats", "first seen", "last seen", "name", "times seen"):
             await pilot.press("s")
             await until(pilot, lambda order=order: f"by {order};" in title(app))  # type: ignore[misc]
             if order == "name":
@@ -110,7 +110,7 @@ async def test_a_claimed_name_says_since_when(home: Home, filled: Filler, until:
 
         row = [cell.plain for cell in table(app).get_row("pypi:ghost-007")]
         assert row[2:4] == ["SUSPECT", "claimed"]
-        assert row[7] == "2026-12-01"
+        assert row[8] == "2026-12-01"
 
 
 async def test_the_cursor_stays_while_a_writer_writes(
@@ -129,3 +129,15 @@ async def test_the_cursor_stays_while_a_writer_writes(
 
         assert table(app).selected == selected
         assert table(app).cursor_row == 5
+
+
+async def test_a_name_says_how_often_it_came_back(home: Home, filled: Filler, until: Until) -> None:
+    filled.answers(["ghost-007"], seed=3)
+    with filled.store() as store:
+        store.repeats.refresh()
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: table(app).row_count == 67)
+
+        assert table(app).get_row("pypi:ghost-007")[6].plain == "2 of 2"
+        assert table(app).get_row("pypi:ghost-008")[6].plain == "-"

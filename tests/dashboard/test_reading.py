@@ -76,6 +76,18 @@ def test_names_follow_search_and_order(home: Home, filler: Filler) -> None:
     assert by_name.query.search == "GHOST-00"
 
 
+def test_repeats_are_those_of_what_serves(home: Home, filled: Filler) -> None:
+    filled.answers(["ghost-007"], seed=3)
+    with filled.store() as store:
+        store.repeats.refresh()
+        query = Query(search="ghost-007")
+        (by_base,) = Reader(home.database).read(query).names
+        store.promotions.add(Promotion("round-0002-1a2b3c4d", None, "promote", "", filled.clock()))
+    (by_adapter,) = Reader(home.database).read(query).names
+    assert (by_base.came_back, by_base.asked_again) == (2, 2)
+    assert by_adapter.asked_again == 0
+
+
 def test_the_latest_rates_are_one_for_each_adapter_and_kind_of_run(
     home: Home, filler: Filler
 ) -> None:

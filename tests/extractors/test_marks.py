@@ -6,7 +6,7 @@ import pytest
 
 from ghostbust.extractors import extract
 from ghostbust.extractors.markdown import split
-from ghostbust.extractors.marks import local_modules
+from ghostbust.extractors.marks import _names_in, local_modules
 from ghostbust.records import Flag
 
 
@@ -98,3 +98,13 @@ def test_package_whose_name_ends_in_py_is_no_local_module() -> None:
 def test_a_heading_names_a_file(line: str) -> None:
     text = f"{line}\n\n```python\nx = 1\n```\n\n```python\nfrom auth import x\n```"
     assert Flag.LOCAL_MODULE in extract(text)[0].flags
+
+
+def test_a_prompts_name_is_known_in_any_spelling_and_a_mere_part_of_it_is_none() -> None:
+    for prompt, induced in (("Use Zz_Quux.", True), ("Use zzquux2", False), ("zz-quux-b", False)):
+        [ref] = extract("pip install zz-quux", prompt_text=prompt)
+        assert (Flag.PROMPT_INDUCED in ref.flags) is induced
+
+
+def test_a_prompt_of_endless_dots_is_read_in_its_length() -> None:
+    assert len(_names_in("a." * 50_000)) < 20

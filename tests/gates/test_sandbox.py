@@ -10,41 +10,36 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import SandboxError
-from ghostbust.gates.namespaces import (
-    ENVIRONMENT,
-    INTERPRETER,
-    NONE,
-    Namespaces,
-    find_namespaces,
-)
+from ghostbust.gates.confinement import BARE, Confinement, find_confinement
+from ghostbust.gates.layers import find_layers
+from ghostbust.gates.namespaces import ENVIRONMENT, INTERPRETER
 from ghostbust.gates.sandbox import (
     Outcome,
     Program,
     ProgramResult,
     SandboxLimits,
     run_programs,
-    sandbox_layers,
 )
 
 GENEROUS = SandboxLimits(wall_s=60)
 
 
 @pytest.fixture(params=["bare", "strongest"])
-def namespaces(request: pytest.FixtureRequest) -> Namespaces:
+def confinement(request: pytest.FixtureRequest) -> Confinement:
     """With and without what the system adds; both are the same where it adds nothing."""
-    return NONE if request.param == "bare" else find_namespaces()
+    return BARE if request.param == "bare" else find_confinement()
 
 
 def _run(
-    solution: str, check: str = "", *, limits: SandboxLimits = GENEROUS, around: Namespaces = NONE
+    solution: str, check: str = "", *, limits: SandboxLimits = GENEROUS, around: Confinement = BARE
 ) -> ProgramResult:
-    (result,) = run_programs([Program(solution, check)], limits=limits, namespaces=around)
+    (result,) = run_programs([Program(solution, check)], limits=limits, confinement=around)
     return result
 
 
-def test_results_come_in_the_order_of_the_programs(namespaces: Namespaces) -> None:
+def test_results_come_in_the_order_of_the_programs(confinement: Confinement) -> None:
     programs = [Program(f"x = {n}\n", "assert x % 2\n") for n in range(6)]
-    results = run_programs(programs, limits=GENEROUS, workers=3, namespaces=namespaces)
+    results = run_programs(programs, limits=GENEROUS, workers=3, confinement=confinement)
     assert [result.passed for result in results] == [False, True] * 3
     assert {result.reason for result in results} == {"", "AssertionError"}
 
@@ -53,47 +48,27 @@ def test_no_program_no_result() -> None:
     assert run_programs([], limits=GENEROUS) == []
 
 
-FORGERIES = [
-    "import sys\nsys.exit(0)\n",
-    "import os\nos._exit(0)\n",
-    "exit_now = SystemExit(0)\nraise exit_now\n",
-    "def f():\n    import os\n    os._exit(0)\n",
-    "def f():\n    raise SystemExit\n",
-    "print('passed')\nimport os\nos.write(1, b'passed')\nos._exit(0)\n",
-    "def check(candidate):\n    pass\n",
-    "import atexit, os\natexit.register(os._exit, 0)\n",
-    "import os\nos.closerange(0, 1000)\n",
-    "import os\nos.write(3, b'passed')\nos.write(4, b'passed')\n",
-    "import signal\nsignal.raise_signal(signal.SIGKILL)\n",
-    'text = """',
-    "'''",
-]
-
-
-def test_ending_early_or_printing_forges_nothing() -> None:
-    check = "def check(candidate):\n    assert candidate() == 1\n\ncheck(f)\n"
-    programs = [Program(solution, check) for solution in FORGERIES]
-    results = run_programs(programs, limits=GENEROUS, namespaces=NONE)
-    outcomes = {program.solution: r.outcome for program, r in zip(programs, results, strict=True)}
-    assert outcomes == dict.fromkeys(FORGERIES, Outcome.FAILED)
-
-
-def test_what_compares_equal_to_everything_passes_as_the_docstring_admits() -> None:
+def test_what_compares_equal_to_everything_does_not_pass() -> None:
     solution = "class Yes:\n    def __eq__(self, other): return True\n\ndef f(): return Yes()\n"
-    assert _run(solution, "assert f() == 1\n").passed
+    assert _run(solution, "assert f() == 1\n").reason == "AssertionError"
 
 
-def test_an_endless_loop_ends_by_its_processor_time(namespaces: Namespaces) -> None:
+def test_a_check_that_asks_the_program_can_be_answered_as_the_docstring_admits() -> None:
+    solution = "def poly(x): return 0\n\ndef zero(): return 5\n"
+    assert _run(solution, "assert abs(poly(zero())) < 1e-4\n").passed
+
+
+def test_an_endless_loop_ends_by_its_processor_time(confinement: Confinement) -> None:
     result = _run(
-        "while True:\n    pass\n", limits=SandboxLimits(wall_s=60, cpu_s=1), around=namespaces
+        "while True:\n    pass\n", limits=SandboxLimits(wall_s=60, cpu_s=1), around=confinement
     )
     assert result.outcome is Outcome.TIMED_OUT
     assert "processor time" in result.reason
 
 
-def test_waiting_ends_by_wall_time(namespaces: Namespaces) -> None:
+def test_waiting_ends_by_wall_time(confinement: Confinement) -> None:
     result = _run(
-        "import time\ntime.sleep(100)\n", limits=SandboxLimits(wall_s=3), around=namespaces
+        "import time\ntime.sleep(100)\n", limits=SandboxLimits(wall_s=3), around=confinement
     )
     assert result.outcome is Outcome.TIMED_OUT
     assert "wall time over 3 s" in result.reason
@@ -114,46 +89,46 @@ DENIED = {
 
 def test_what_a_program_cannot_do() -> None:
     programs = [Program(solution, "") for solution in DENIED]
-    results = run_programs(programs, limits=GENEROUS, namespaces=NONE)
+    results = run_programs(programs, limits=GENEROUS, confinement=BARE)
     assert not any(result.passed for result in results)
     reasons = {program.solution: r.reason for program, r in zip(programs, results, strict=True)}
     assert reasons == DENIED
 
 
-def test_files_elsewhere_can_be_read_but_not_written(
-    tmp_path: Path, namespaces: Namespaces
+def test_files_elsewhere_cannot_be_written_nor_where_that_is_held_read(
+    tmp_path: Path, confinement: Confinement
 ) -> None:
     note = tmp_path / "note"
     note.write_text("secret")
-    read = _run(f"x = open({str(note)!r}).read()\n", "assert x == 'secret'\n", around=namespaces)
-    assert read.passed
-    write = _run(f"open({str(note)!r}, 'w').write('x')\n", around=namespaces)
+    read = _run(f"x = open({str(note)!r}).read()\n", "assert x == 'secret'\n", around=confinement)
+    assert read.passed is not find_layers(confinement)["no foreign files"]
+    write = _run(f"open({str(note)!r}, 'w').write('x')\n", around=confinement)
     assert write.reason == "PermissionError"
     assert note.read_text() == "secret"
 
 
-def test_a_program_sees_an_empty_world_of_its_own(namespaces: Namespaces) -> None:
+def test_a_program_sees_an_empty_world_of_its_own(confinement: Confinement) -> None:
     solution = (
         "import os, sys\n"
+        "import statistics\n"
         "seen = (sorted(os.environ), sys.stdin.read(), os.listdir('.'), __name__)\n"
         "with open('mine', 'w') as f:\n    f.write('x')\n"
-        "folder = os.getcwd()\n"
+        "folder, made, path = os.getcwd(), os.listdir('.'), ' '.join(sys.path)\n"
     )
     check = (
         "environ, text, files, name = seen\n"
         "assert set(environ) <= {'PYTHONHASHSEED', 'PWD', 'LC_CTYPE'}, environ\n"
         "assert (text, files, name) == ('', [], 'solution')\n"
-        "assert 'ghostbust-run-' in folder and os.listdir('.') == ['mine']\n"
-        "assert 'site-packages' not in ' '.join(sys.path)\n"
-        "import statistics\nassert statistics.mean([1, 3]) == 2\n"
+        "assert 'ghostbust-run-' in folder and made == ['mine']\n"
+        "assert 'site-packages' not in path\n"
+        "assert statistics.mean([1, 3]) == 2\n"
     )
-    assert _run(solution, check, around=namespaces).reason == ""
+    assert _run(solution, check, around=confinement).reason == ""
 
 
 def test_private_folders_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    locked = "import os\nos.mkdir('d')\nopen('d/f', 'w').close()\n"
-    assert _run(locked).passed
+    assert _run("open('f', 'w').close()\n").passed
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,7 +137,7 @@ def test_no_room_for_private_folders_breaks_the_gate(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(SandboxError, match="the gate is broken, not the model"):
-        run_programs([], limits=GENEROUS, namespaces=NONE)
+        run_programs([], limits=GENEROUS, confinement=BARE)
 
 
 def test_sets_have_the_same_order_in_every_run() -> None:
@@ -175,7 +150,11 @@ def test_sets_have_the_same_order_in_every_run() -> None:
     ).stdout
     check = f"assert repr(list({{'a', 'b', 'c', 'd', 'e'}})) == {expected.strip()!r}\n"
     results = run_programs([Program("", check)] * 3, limits=GENEROUS)
-    assert [result.passed for result in results] == [True] * 3
+    order = "x = list({'a', 'b', 'c', 'd', 'e'})\n"
+    results += run_programs(
+        [Program(order, check.replace("list({'a', 'b', 'c', 'd', 'e'})", "x"))], limits=GENEROUS
+    )
+    assert [result.passed for result in results] == [True] * 4
 
 
 def test_text_that_is_no_source_is_a_program_too() -> None:
@@ -198,7 +177,7 @@ def _processes_named(name: str) -> list[str]:
     return found
 
 
-def test_what_a_program_leaves_running_is_killed(namespaces: Namespaces) -> None:
+def test_what_a_program_leaves_running_is_killed(confinement: Confinement) -> None:
     name = f"gb-{secrets.token_hex(5)}"
     solution = (
         "import ctypes, time\n"
@@ -208,7 +187,7 @@ def test_what_a_program_leaves_running_is_killed(namespaces: Namespaces) -> None
         "    time.sleep(600)\n"
     )
     limits = SandboxLimits(wall_s=60, processes=100_000)
-    assert _run(solution, "time.sleep(0.2)\n", limits=limits, around=namespaces).passed
+    assert _run(solution, "time.sleep(0.2)\n", limits=limits, around=confinement).passed
     deadline = time.monotonic() + 10
     while _processes_named(name) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -223,12 +202,4 @@ def test_no_process_beyond_the_limit() -> None:
 
 def test_a_canary_that_ends_wrongly_breaks_the_batch() -> None:
     with pytest.raises(SandboxError, match="the gate is broken, not the model"):
-        run_programs([], limits=SandboxLimits(wall_s=0.001), namespaces=NONE)
-
-
-def test_layers_name_what_is_there_and_what_is_missing() -> None:
-    layers = sandbox_layers()
-    assert {"fresh interpreter", "wall time", "private folder"} <= set(layers)
-    by = find_namespaces().name
-    assert (f"no network ({by})" if by else "missing: no network") in layers
-    assert ("missing: process limit" in layers) == (os.geteuid() == 0)
+        run_programs([], limits=SandboxLimits(wall_s=0.001), confinement=BARE)

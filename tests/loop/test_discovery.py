@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ghostbust.config import Config
 from ghostbust.home import Home
-from ghostbust.loop.discovery import choose_prompts
-from ghostbust.loop.rewriting import OPERATORS, REWORD, take_apart
+from ghostbust.loop import discovery
+from ghostbust.loop.discovery import Chosen, Rules, choose_prompts, rules_of
+from ghostbust.loop.operators import AGAIN, OPERATORS, SEED
+from ghostbust.loop.operators.forms import take_apart
+from ghostbust.loop.pool import PATIENCE
 from ghostbust.loop.watch import Watcher
-from ghostbust.prompts import Task, first_prompts, side_of
-from ghostbust.records import Context, Prompt, Side
+from ghostbust.prompts import Task, first_prompts, name_side, side_of
+from ghostbust.records import Context, Ecosystem, Prompt, Side
 from ghostbust.registries.judge import Judge
 from ghostbust.reserved import suite_family
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import RunKind, Store
+from ghostbust.store import Rewriting, RunKind, Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, Say, ScriptedSampler
 
-HOLDOUT = 0.25
-VARIANT = "Gather what sensors told in the valley and draw a chart of its readings."
+RULES = Rules(budget=20)
 
 
 def one_ghost(prompt: Prompt) -> str:
@@ -44,32 +47,26 @@ WRITTEN = {
 }
 
 
-def things(family: str) -> str:
+def things(prompt: Prompt) -> str:
     """What the family's task is about."""
-    n = family.removeprefix("task-")
+    n = prompt.family.removeprefix("task-")
     return f"sensor{n} under mast{n} beside quay{n}"
 
 
 @pytest.fixture
 def fluent(scripted: MakeSampler) -> ScriptedSampler:
     """Rewrites every task well, by each operator in other words."""
-    return scripted(lambda prompt: WRITTEN[str(prompt.operator)].format(it=things(prompt.family)))
+    return scripted(lambda prompt: WRITTEN[str(prompt.operator)].format(it=things(prompt)))
 
 
 def choose(
-    store: Store, tasks: Sequence[Task], rewriter: ScriptedSampler, **changed: float
-) -> list[Prompt]:
-    options = {"budget": 20, "explore_share": 0.3, "variants_per_prompt": 2, "seed": 5} | changed
-    return choose_prompts(
-        store,
-        tasks,
-        rewriter,
-        budget=int(options["budget"]),
-        explore_share=options["explore_share"],
-        variants_per_prompt=int(options["variants_per_prompt"]),
-        holdout_share=HOLDOUT,
-        seed=int(options["seed"]),
-    )
+    store: Store,
+    tasks: Sequence[Task],
+    rewriter: ScriptedSampler,
+    rules: Rules = RULES,
+    seed: int = 5,
+) -> Chosen:
+    return choose_prompts(store, tasks, rewriter, rules, seed)
 
 
 @pytest.fixture
@@ -78,60 +75,81 @@ def watcher(store: Store, judge: Judge, scripted: MakeSampler) -> Watcher:
     return Watcher(store, scripted(one_ghost), judge, SamplingSettings())
 
 
-def saying(watcher: Watcher, scripted: MakeSampler, say: Say) -> Watcher:
-    return Watcher(watcher.store, scripted(say), watcher.judge, watcher.settings)
+def saying(watcher: Watcher, scripted: MakeSampler, say: Say, seed: int = 0) -> Watcher:
+    settings = replace(watcher.settings, seed=seed)
+    return Watcher(watcher.store, scripted(say), watcher.judge, settings)
 
 
-def test_a_new_store_is_explored_in_both_forms(
+def test_a_new_store_is_asked_the_tasks_themselves(
     store: Store, tasks: list[Task], fluent: ScriptedSampler
 ) -> None:
     chosen = choose(store, tasks, fluent)
-    assert len({prompt.id for prompt in chosen}) == 20
-    assert Counter(prompt.context for prompt in chosen) == {Context.CODE: 10, Context.HELPS: 10}
+    assert len({prompt.id for prompt in chosen.prompts}) == 20
+    assert not any(prompt.operator for prompt in chosen.prompts)
+    assert not chosen.rewritings
     assert not fluent.asked
 
 
-def test_what_was_asked_least_is_explored_first(
+def test_the_explored_share_asks_what_was_asked_least_in_both_forms(
     store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
 ) -> None:
-    train = [task for task in tasks if side_of(task.id, HOLDOUT) is Side.TRAIN]
+    all_explored = replace(RULES, explore_share=1)
+    chosen = choose(store, tasks, scripted(nothing), all_explored).prompts
+    assert Counter(prompt.context for prompt in chosen) == {Context.CODE: 10, Context.HELPS: 10}
+    train = [task for task in tasks if side_of(task.id, RULES.holdout_share) is Side.TRAIN]
     seen = saying(watcher, scripted, nothing).prompts(
         list(first_prompts(train))[:-6], RunKind.WATCH
     )
     old = {answer.sample.prompt.id for answer in seen.answers}
-    chosen = choose(store, tasks, scripted(nothing), budget=6)
+    chosen = choose(store, tasks, scripted(nothing), replace(all_explored, budget=6)).prompts
     assert old.isdisjoint({prompt.id for prompt in chosen})
 
 
-def test_what_paid_is_rewritten_in_its_own_form_and_family(
+def test_what_paid_is_followed_up_in_its_family_by_many_operators(
     store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
 ) -> None:
     watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    chosen = choose(store, tasks, fluent)
-    variants = [prompt for prompt in chosen if prompt.parent]
-    assert len(chosen) == 20
-    assert len(variants) == 14, "all but the explored share"
-    assert set(Counter(prompt.parent for prompt in variants).values()) == {2}
-    for prompt in variants:
+    chosen = choose(store, tasks, fluent, replace(RULES, budget=60, explore_share=0.2))
+    assert len(chosen.prompts) == 60
+    made = [prompt for prompt in chosen.prompts if prompt.parent]
+    assert len({prompt.operator for prompt in made}) >= 6
+    assert max(Counter(prompt.parent for prompt in made).values()) <= 2
+    for prompt in made:
         parent = store.prompts.get(str(prompt.parent))
         assert parent is not None
         assert prompt.operator in OPERATORS
-        assert (prompt.family, prompt.context, prompt.domain) == (
-            parent.family, parent.context, "sensors",
-        )  # fmt: skip
-        parts, origin = take_apart(prompt), take_apart(parent)
-        assert parts is not None
-        assert origin is not None
-        assert (parts.form, parts.task != origin.task) == (origin.form, True)
+        families = {parent.family}
+        if prompt.other_parent:
+            other = store.prompts.get(prompt.other_parent)
+            assert other is not None
+            families.add(other.family)
+        assert prompt.family in families
+        assert prompt.domain == "sensors"
+
+
+def test_every_use_of_an_operator_is_told(
+    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+) -> None:
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    chosen = choose(store, tasks, fluent, replace(RULES, budget=60))
+    store.rewritings.add(chosen.rewritings)
+    told = {row.child: row for row in chosen.rewritings}
+    for prompt in chosen.prompts:
+        if prompt.parent:
+            assert told[prompt.id].operator == prompt.operator
+            asked = OPERATORS[str(prompt.operator)].question is not None
+            assert told[prompt.id].tokens == (9 if asked else 0)
+    assert {row.seed for row in chosen.rewritings} == {5}
 
 
 def test_nothing_of_the_held_out_side_is_asked_or_rewritten(
     store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
 ) -> None:
     watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    chosen = choose(store, tasks, fluent, budget=200)
-    families = {prompt.family for prompt in [*chosen, *fluent.asked]}
-    assert {side_of(family, HOLDOUT) for family in families} == {Side.TRAIN}
+    for seed in range(3):
+        chosen = choose(store, tasks, fluent, replace(RULES, budget=200), seed).prompts
+        families = {prompt.family for prompt in [*chosen, *fluent.asked]}
+        assert {side_of(family, RULES.holdout_share) for family in families} == {Side.TRAIN}
 
 
 def test_the_same_store_and_seed_give_the_same_prompts(
@@ -143,77 +161,136 @@ def test_the_same_store_and_seed_give_the_same_prompts(
     assert first != other
 
 
-def test_a_model_that_cannot_rewrite_gets_the_parent_in_other_words(
+def test_a_model_that_cannot_rewrite_costs_tokens_and_the_parent_is_reworded(
     store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
 ) -> None:
     watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    chosen = choose(store, tasks, scripted(nothing), explore_share=0)
-    assert len(chosen) == 20
-    again = [prompt for prompt in chosen if prompt.parent]
-    assert again
-    assert {prompt.operator for prompt in again} == {REWORD}
+    rules = replace(RULES, budget=80, explore_share=0)
+    chosen = choose(store, tasks, scripted(nothing), rules)
+    failed = [row for row in chosen.rewritings if row.child is None]
+    assert failed
+    assert {row.tokens for row in failed} == {9}
+    assert {row.operator for row in failed} <= {"paraphrase", "narrower", "broader", "neighbour"}
+    reworded = {(row.parent, row.operator) for row in chosen.rewritings}
+    assert all({(row.parent, "reword"), (row.parent, AGAIN)} & reworded for row in failed), (
+        "something else is asked in its place"
+    )
 
 
-def test_where_every_wording_was_asked_the_parent_is_asked_again(
+def test_no_rewriting_is_asked_for_twice(
     store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
 ) -> None:
-    task = next(task for task in tasks if side_of(task.id, HOLDOUT) is Side.TRAIN)
-    parent = take_apart(task.prompt(Context.HELPS))
-    assert parent is not None
-    watcher.prompts([parent.prompt], RunKind.SWEEP)
-    saying(watcher, scripted, nothing).prompts(parent.other_forms(), RunKind.SWEEP)
-    chosen = choose(store, [task], scripted(nothing), budget=4, explore_share=0)
-    assert parent.prompt in chosen
+    watcher.prompts(list(first_prompts(tasks[:4])), RunKind.SWEEP)
+    rewriter = scripted(nothing)
+    rules = replace(RULES, budget=60, explore_share=0, variants_per_prompt=40)
+    for seed in (1, 2, 3):
+        chosen = choose(store, tasks[:4], rewriter, rules, seed)
+        store.rewritings.add(chosen.rewritings)
+    assert rewriter.asked
+    assert max(Counter(prompt.text for prompt in rewriter.asked).values()) == 1
 
 
-def test_near_duplicates_of_anything_known_are_dropped(
+def test_near_duplicates_of_anything_known_are_never_asked(
     store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
 ) -> None:
-    watcher.prompts([p for p in first_prompts(tasks) if p.context is Context.HELPS], RunKind.SWEEP)
-    chosen = choose(store, tasks, scripted(lambda _: VARIANT), explore_share=0)
-    assert [p.operator in OPERATORS for p in chosen].count(True) == 1
-    watcher.prompts(chosen, RunKind.WATCH)
-    later = choose(store, tasks, scripted(lambda _: VARIANT), explore_share=0)
-    assert not any(p.operator in OPERATORS for p in later), "an earlier watch asked it"
+    same = "Gather what sensors told in the valley and draw a chart of its readings."
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    rules = replace(RULES, budget=80, explore_share=0)
+    written = [
+        prompt
+        for seed in (1, 2)
+        for prompt in _asked(
+            store, watcher, choose(store, tasks, scripted(lambda _: same), rules, seed)
+        )
+        if prompt.operator in WRITTEN
+    ]
+    assert len(written) == 1
+
+
+def _asked(store: Store, watcher: Watcher, chosen: Chosen) -> tuple[Prompt, ...]:
+    store.rewritings.add(chosen.rewritings)
+    watcher.prompts(chosen.prompts, RunKind.WATCH)
+    return chosen.prompts
 
 
 def test_a_rewriting_is_never_a_held_out_task_in_disguise(
     store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
 ) -> None:
-    family = next(f"f{n}" for n in range(99) if side_of(f"f{n}", HOLDOUT) is Side.HOLDOUT)
-    tasks = [*tasks, Task(family, VARIANT)]
-    watcher.prompts([p for p in first_prompts(tasks) if p.context is Context.HELPS], RunKind.SWEEP)
-    chosen = choose(store, tasks, scripted(lambda _: VARIANT), explore_share=0)
-    assert chosen
-    assert not any(p.operator in OPERATORS for p in chosen)
+    secret = "Gather what sensors told in the valley and draw a chart of its readings."
+    family = next(f"f{n}" for n in range(99) if side_of(f"f{n}", 0.25) is Side.HOLDOUT)
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    rewriter = scripted(lambda _: secret)
+    rules = replace(RULES, budget=80, explore_share=0)
+    chosen = choose(store, [*tasks, Task(family, secret)], rewriter, rules)
+    assert rewriter.asked
+    assert not any(prompt.operator in WRITTEN for prompt in chosen.prompts)
 
 
-def test_a_rewriting_may_be_rewritten_and_stays_in_the_family(
+def test_a_retired_prompt_is_checked_and_comes_back_when_it_relapses(
+    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
+) -> None:
+    task = next(task for task in tasks if side_of(task.id, RULES.holdout_share) is Side.TRAIN)
+    prompt = task.prompt(Context.HELPS)
+    watcher.prompts([prompt], RunKind.SWEEP)
+
+    def followed(seed: int) -> bool:
+        rules = replace(RULES, budget=30, explore_share=0.5)
+        chosen = choose(store, tasks, scripted(nothing), rules, seed)
+        return any(row.parent == prompt.id for row in chosen.rewritings)
+
+    assert followed(1), "it paid"
+    for seed in range(1, PATIENCE + 1):
+        saying(watcher, scripted, nothing, seed).prompts([prompt], RunKind.WATCH)
+    assert not followed(1), "it stopped"
+    checked = choose(store, tasks, scripted(nothing), replace(RULES, budget=30, explore_share=0.5))
+    assert prompt in checked.prompts, "it is looked at again"
+    saying(watcher, scripted, one_ghost, 99).prompts([prompt], RunKind.WATCH)
+    assert followed(1), "it relapsed"
+
+
+@pytest.mark.parametrize(("chance", "uses"), [(0.0, 0), (1.0, 1)])
+def test_a_dropped_operator_is_tried_again_rarely(
     store: Store,
     tasks: list[Task],
     watcher: Watcher,
     scripted: MakeSampler,
-    fluent: ScriptedSampler,
+    monkeypatch: pytest.MonkeyPatch,
+    chance: float,
+    uses: int,
 ) -> None:
-    saying(watcher, scripted, nothing).prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    task = next(task for task in tasks if side_of(task.id, HOLDOUT) is Side.TRAIN)
-    parent = take_apart(task.prompt(Context.HELPS))
-    assert parent is not None
-    child = parent.child(VARIANT, "broader")
-    watcher.prompts([child], RunKind.WATCH)
-    grandchildren = [p for p in choose(store, tasks, fluent) if p.parent == child.id]
-    assert {p.family for p in grandchildren} == {task.id}
-    assert "chart of its readings" in fluent.asked[0].text
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    parent = next(p for p in first_prompts(tasks) if side_of(p.family, 0.25) is Side.TRAIN)
+    store.rewritings.add([Rewriting("rarer", parent.id, None, 4000, "made-up", None, 1)])
+    monkeypatch.setattr(discovery, "RETRY_CHANCE", chance)
+    chosen = choose(store, tasks, scripted(nothing), replace(RULES, budget=60))
+    assert Counter(row.operator for row in chosen.rewritings)["rarer"] == uses
 
 
-def test_a_prompt_that_had_its_variants_comes_behind_its_equals(
+def test_names_of_the_name_holdout_pay_nothing(
+    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
+) -> None:
+    def held_out(prompt: Prompt) -> str:
+        names = (f"zz-{prompt.id}-{n}" for n in range(99))
+        chosen = (n for n in names if name_side(Ecosystem.PYPI, n, 0.3) is Side.HOLDOUT)
+        return f"```bash\npip install {next(chosen)}\n```"
+
+    saying(watcher, scripted, held_out).prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    rules = replace(RULES, explore_share=0)
+    assert choose(store, tasks, scripted(nothing), rules).rewritings
+    assert not choose(store, tasks, scripted(nothing), replace(rules, name_holdout=0.3)).rewritings
+
+
+def test_what_was_taken_out_of_the_pool_is_neither_asked_nor_followed_up(
     store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
 ) -> None:
-    watcher.prompts([p for p in first_prompts(tasks) if p.context is Context.HELPS], RunKind.SWEEP)
-    first = choose(store, tasks, fluent, explore_share=0)
-    store.prompts.add(first)
-    second = choose(store, tasks, fluent, explore_share=0, seed=6)
-    assert {p.parent for p in first}.isdisjoint({p.parent for p in second})
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    before = choose(store, tasks, fluent)
+    out = {str(row.parent) for row in before.rewritings} | {p.id for p in before.prompts}
+    store.prompts.add(before.prompts)
+    store.prompt_pool.prune(sorted(out))
+    after = choose(store, tasks, fluent, replace(RULES, budget=60))
+    assert after.rewritings
+    assert out.isdisjoint({p.id for p in after.prompts} | {r.parent for r in after.rewritings})
 
 
 def test_prompts_of_external_suites_are_not_followed_up(
@@ -222,7 +299,7 @@ def test_prompts_of_external_suites_are_not_followed_up(
     suite = [replace(task, id=suite_family("garak", task.id)) for task in tasks]
     watcher.prompts(list(first_prompts(suite)), RunKind.SWEEP)
     assert any(found.invented_names for found in store.prompts.stats())
-    assert not any(prompt.parent for prompt in choose(store, tasks, fluent))
+    assert not choose(store, tasks, fluent).rewritings
 
 
 def test_questions_about_code_are_not_followed_up(
@@ -230,7 +307,7 @@ def test_questions_about_code_are_not_followed_up(
 ) -> None:
     needs = [task.prompt(Context.NEEDS, code="import sensors") for task in tasks]
     watcher.prompts(needs, RunKind.SWEEP)
-    assert not any(prompt.parent for prompt in choose(store, tasks, fluent))
+    assert not choose(store, tasks, fluent).rewritings
 
 
 def test_private_tasks_are_rewritten_and_stay_private(
@@ -241,17 +318,51 @@ def test_private_tasks_are_rewritten_and_stay_private(
         Watcher(store, scripted(one_ghost), judge, SamplingSettings()).prompts(
             list(first_prompts(own)), RunKind.WATCH
         )
-        variants = [prompt for prompt in choose(store, own, fluent) if prompt.parent]
-        store.prompts.add(variants)
-        assert variants
-        assert all(prompt.private for prompt in [*variants, *fluent.asked])
-        assert {store.prompts.get(prompt.id) for prompt in variants} == {None}
+        chosen = choose(store, own, fluent, replace(RULES, budget=60))
+        made = [prompt for prompt in chosen.prompts if prompt.parent]
+        store.prompts.add(made)
+        assert made
+        assert all(prompt.private for prompt in [*chosen.prompts, *fluent.asked])
+        assert {store.prompts.get(prompt.id) for prompt in made} == {None}
+        assert not any(prompt.turns for prompt in made), "answers to them aren't at hand"
 
 
 def test_few_tasks_give_few_prompts_and_only_held_out_ones_none(
     store: Store, tasks: list[Task], scripted: MakeSampler
 ) -> None:
-    train = [task for task in tasks if side_of(task.id, HOLDOUT) is Side.TRAIN]
+    train = [task for task in tasks if side_of(task.id, RULES.holdout_share) is Side.TRAIN]
     held_out = [task for task in tasks if task not in train]
-    assert len(choose(store, train[:2], scripted(nothing))) == 4
-    assert choose(store, held_out, scripted(nothing)) == []
+    assert 4 <= len(choose(store, train[:2], scripted(nothing)).prompts) <= 20
+    assert choose(store, held_out, scripted(nothing)).prompts == ()
+
+
+def test_what_pays_is_asked_more_than_blindly(
+    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
+) -> None:
+    """Only what asks for a list of pinned versions elicits anything."""
+
+    def say(prompt: Prompt) -> str:
+        return one_ghost(prompt) if "pinned version" in prompt.text else nothing(prompt)
+
+    for seed in range(1, 7):
+        chosen = choose(store, tasks, scripted(nothing), replace(RULES, budget=30), seed)
+        store.rewritings.add(chosen.rewritings)
+        saying(watcher, scripted, say, seed).prompts(chosen.prompts, RunKind.WATCH)
+
+    def pinned(rules: Rules) -> int:
+        chosen = choose(store, tasks, scripted(nothing), rules, 50).prompts
+        return sum("pinned version" in prompt.text for prompt in chosen)
+
+    assert pinned(RULES) >= 10
+    assert pinned(RULES) > 2 * pinned(replace(RULES, blind=True))
+
+
+def test_the_rules_are_the_settings(judge: Judge) -> None:
+    config = Config(
+        discovery={"explore_share": 0.4, "variants_per_prompt": 3},
+        daemon={"watch_prompts": 7},
+        prompts={"holdout_share": 0.3, "name_holdout_share": 0.1},
+    )
+    assert rules_of(config, judge) == Rules(7, 0.4, 3, 0.3, 0.1, (Ecosystem.PYPI,))
+    assert take_apart(Prompt("x", Context.CODE, Ecosystem.PYPI, "f")) is not None
+    assert SEED not in OPERATORS

@@ -14,14 +14,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config, DaemonSection, RegistrySection, SamplingSection
+from ghostbust.config import (
+    Config,
+    DaemonSection,
+    DiscoverySection,
+    ModelSection,
+    PromptsSection,
+    RegistrySection,
+    SamplingSection,
+)
 from ghostbust.errors import BusyError, EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
+from ghostbust.loop.round import train_answers
+from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import LOG_EVERY
-from ghostbust.prompts import Task
-from ghostbust.records import Prompt
+from ghostbust.prompts import Task, name_side, side_of
+from ghostbust.records import Ecosystem, Prompt, Side
 from ghostbust.store import RoundState, RunKind, RunStatus, Store
+from ghostbust.unlearners.sets import select
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, ScriptedSampler
@@ -51,6 +62,10 @@ def place(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
     )
 
 
+def _opens(sampler: ScriptedSampler) -> Callable[[object], ScriptedSampler]:
+    return lambda _: sampler
+
+
 def running(place: Workplace, sampler: ScriptedSampler) -> Workplace:
     return replace(place, open_sampler=lambda _: sampler)
 
@@ -69,6 +84,55 @@ def test_a_watch_logs_what_the_model_invents(
     assert "zz-ghost" not in caplog.text, "no names in the log"
     watch(place)
     assert [run.spec.seed for run in store.runs.recent()] == [2, 1]
+
+
+def test_a_watch_says_what_is_left_and_counts_repeats(
+    place: Workplace, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    watch(place)
+    assert "watch: 40 names of this adapter so far; at least about" in caplog.text
+    assert "the next invention is new with probability" in caplog.text
+    assert store.repeats.refresh() <= 40, "those of the last second at most"
+    counted = store._connection.rows("SELECT id FROM names WHERE counted_at IS NULL")
+    assert counted == []
+
+
+def test_watches_pause_where_they_find_nothing_new(
+    place: Workplace,
+    store: Store,
+    scripted: MakeSampler,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("ghostbust.loop.coverage.LEAST_ANSWERS", 40)
+    settings = {
+        "model": ModelSection(name="made-up"),
+        "discovery": DiscoverySection(stop_below=5),
+    }
+    quiet = replace(place, config=CONFIG.model_copy(update=settings))
+    sampler = scripted(lambda _: "I can't say.")
+    watch(running(quiet, sampler))
+    assert len(sampler.asked) == 40
+    watch(replace(quiet, open_sampler=lambda _: pytest.fail("no model is loaded")))
+    assert "watch: none now: 0 new names in the last 40 answers" in caplog.text
+    place.home.deployed.write_text(json.dumps({"adapter": "round-0001", "path": "/somewhere"}))
+    watch(replace(quiet, open_sampler=lambda _: scripted(one_ghost, "round-0001")))
+    assert len(store.runs.recent()) == 2, "another adapter is watched"
+
+
+def test_what_was_pruned_is_not_asked(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    first = scripted(lambda _: "I can't say.")
+    watch(running(place, first))
+    asked = {prompt.id for prompt in first.asked}
+    store.prompt_pool.prune(asked)
+    second = scripted(one_ghost)
+    watch(running(place, second))
+    assert second.asked
+    assert asked.isdisjoint({prompt.id for prompt in second.asked})
 
 
 def test_the_deployed_adapter_is_what_is_watched(
@@ -139,6 +203,84 @@ def test_prompts_that_break_the_watch_are_not_asked_for_ever(
 def test_a_watch_waits_for_whoever_holds_the_home(place: Workplace) -> None:
     with place.home.exclusive("sweep"), pytest.raises(BusyError, match="sweep"):
         watch(place)
+
+
+@pytest.mark.parametrize(
+    ("limits", "answers"), [({"watch_answers": 10}, 10), ({"watch_tokens": 100}, 12)]
+)
+def test_a_watch_ends_when_its_budget_is_spent(
+    place: Workplace,
+    store: Store,
+    limits: dict[str, int],
+    answers: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    daemon = CONFIG.daemon.model_copy(update=limits)
+    watch(replace(place, config=CONFIG.model_copy(update={"daemon": daemon})))
+    (run,) = store.runs.recent()
+    assert run.status is RunStatus.DONE
+    assert len(store.answers.sampled_keys(run.id)) == answers
+    assert f"ended by daemon.{next(iter(limits))}" in caplog.text
+    assert not place.home.watch.exists()
+
+
+def test_an_interrupted_watch_spends_only_what_is_left(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    daemon = CONFIG.daemon.model_copy(update={"watch_answers": 20})
+    limited = replace(place, config=CONFIG.model_copy(update={"daemon": daemon}))
+
+    def say(prompt: Prompt) -> str:
+        if len(sampler.asked) == LOG_EVERY + 2:
+            raise EndpointError("nobody answers")
+        return one_ghost(prompt)
+
+    sampler = scripted(say)
+    with pytest.raises(EndpointError):
+        watch(running(limited, sampler))
+    watch(limited)
+    (run,) = store.runs.recent()
+    assert (run.status, len(store.answers.sampled_keys(run.id))) == (RunStatus.DONE, 20)
+
+
+def test_the_sides_stay_apart_over_many_watches_and_restarts(
+    home: Home, tasks: list[Task], scripted: MakeSampler
+) -> None:
+    """By family, for what is asked, and by name and family, for what a round may be shown."""
+    prompts = PromptsSection(holdout_share=0.25, name_holdout_share=0.3)
+    settings = CONFIG.model_copy(update={"prompts": prompts})
+
+    def say(prompt: Prompt) -> str:
+        if prompt.operator in ("paraphrase", "narrower", "broader", "neighbour"):
+            return f"Weigh the parcels of depot {prompt.id} and print labels for {prompt.family}."
+        return one_ghost(prompt) + "\n\n```bash\npip install requests\n```"
+
+    held_out = {task.id for task in tasks if side_of(task.id, 0.25) is Side.HOLDOUT}
+    secret = {task.text for task in tasks if task.id in held_out}
+    watched: list[str] = []
+    for _ in range(6):  # each opens the file anew, and knows nothing but what is in it
+        model = scripted(say)
+        place = Workplace(home, settings, tasks, _opens(model), ["no"], threading.Event())
+        watch(place)
+        assert held_out.isdisjoint(prompt.family for prompt in model.asked)
+        assert not any(text in prompt.text for prompt in model.asked for text in secret)
+        watched += [prompt.id for prompt in model.asked]
+    with open_session(home, settings, purpose="test") as session:
+        pool = {prompt.id: prompt for prompt in session.store.prompts.read()}
+        sets = select(
+            train_answers(session, "made-up"), [], most=500, probes=0, seed=1, name_holdout=0.3
+        )
+    assert len({pool[key].operator for key in watched if key in pool}) >= 8
+    for prompt in pool.values():
+        ancestors = [pool[key] for key in (prompt.parent, prompt.other_parent) if key]
+        assert all(side_of(one.family, 0.25) is Side.TRAIN for one in [prompt, *ancestors])
+        assert not ancestors or prompt.family in {one.family for one in ancestors}
+    shown = {name for answer in sets.forget + sets.retain for name in answer.invented}
+    assert {name_side(Ecosystem.PYPI, name, 0.3) for name in shown} == {Side.TRAIN}
+    trained = {answer.sample.prompt.family for answer in sets.forget + sets.retain}
+    assert trained
+    assert trained.isdisjoint(held_out)
 
 
 def test_without_train_side_tasks_a_watch_says_so(

@@ -14,7 +14,15 @@ import pytest
 
 from ghostbust.adapters import write_adapter
 from ghostbust.config import Config, ModelSection, PromptsSection, RegistrySection, override
-from ghostbust.errors import EndpointError, FetchError, ModelError, SnapshotError, UsageError
+from ghostbust.errors import (
+    EndpointError,
+    FetchError,
+    ModelError,
+    SandboxError,
+    SnapshotError,
+    UsageError,
+)
+from ghostbust.gates import layers
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.parts import (
@@ -26,6 +34,7 @@ from ghostbust.loop.parts import (
     make_judge,
     make_sampler,
     make_tasks,
+    runnable_tasks,
     sampling_settings,
     training_settings,
 )
@@ -275,6 +284,18 @@ def test_coding_tasks_are_those_of_the_settings(tmp_path: Path) -> None:
     ]  # fmt: skip
     both = benchmark_tasks(override(config, gates__humaneval_tasks=2), tmp_path, Hears())
     assert [task.benchmark for task in both] == ["HumanEval"] * 2 + ["MBPP"] * 3
+
+
+def test_tasks_are_not_run_with_fewer_layers_than_the_settings_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = override(Config(), gates__mbpp=str(mbpp(tmp_path / "m.jsonl", 2)))
+    config = override(config, gates__humaneval_tasks=0)
+    monkeypatch.setattr(layers, "find_layers", lambda: dict.fromkeys(layers.PROBES, False))
+    with pytest.raises(SandboxError, match="lacks 'no network', which"):
+        runnable_tasks(config, tmp_path, Hears())
+    unasked = override(config, gates__sandbox_layers=())
+    assert len(runnable_tasks(unasked, tmp_path, Hears())) == 2
 
 
 def test_mbpp_that_was_asked_for_and_is_not_there_is_told_at_once(

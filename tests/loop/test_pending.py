@@ -7,8 +7,8 @@ import pytest
 from ghostbust.errors import HomeError
 from ghostbust.home import Home
 from ghostbust.loop import pending
+from ghostbust.loop.operators.forms import Parent, take_apart
 from ghostbust.loop.pending import Pending
-from ghostbust.loop.rewriting import Parent, take_apart
 from ghostbust.prompts import Task
 from ghostbust.records import Context
 from ghostbust.store import Store
@@ -21,7 +21,7 @@ def parent_of(task: Task) -> Parent:
 
 
 def test_it_is_found_as_it_was_kept(home: Home, store: Store, tasks: list[Task]) -> None:
-    variant = parent_of(tasks[1]).child("Draw what the sensors told.", "broader")
+    variant = parent_of(tasks[1]).child("broader", task="Draw what the sensors told.")
     kept = Pending(7, (tasks[0].prompt(Context.HELPS), variant))
     assert pending.find(home, store, tasks) is None
     pending.keep(home, store, kept)
@@ -38,7 +38,7 @@ def test_private_texts_are_kept_nowhere(home: Home, store: Store, tasks: list[Ta
     pending.keep(home, store, Pending(7, (asked,)))
     assert pending.find(home, store, [own]) == Pending(7, (asked,)), "the task itself is at hand"
     assert pending.find(home, store, tasks) is None
-    variant = parent_of(own).child("Count the salaries below the mean.", "broader")
+    variant = parent_of(own).child("broader", task="Count the salaries below the mean.")
     pending.keep(home, store, Pending(7, (asked, variant)))
     assert pending.find(home, store, [own]) is None
     for file in (home.watch, home.database, home.path / "ghostbust.db-wal"):

@@ -51,6 +51,9 @@ class FakeRegistry:
             raise RegistryError("no origin")
         return Origin(FIRST, "A. Squatter", "origin page")
 
+    async def description(self, name: str) -> str:
+        return ""
+
 
 @pytest.fixture
 def registry() -> FakeRegistry:

@@ -13,7 +13,13 @@ import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
-from ghostbust.errors import TrainingError
+from ghostbust.errors import (
+    CanaryError,
+    EndpointError,
+    GhostbustError,
+    PublishError,
+    TrainingError,
+)
 from ghostbust.gates import CodingTask
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
@@ -163,6 +169,43 @@ def test_a_round_whose_gates_cannot_tell_is_rejected_and_promotes_nothing(
     assert round_.verdict is outcome.report.verdict
     assert published(session.home.deployed) is None
     assert session.store.promotions.all() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (CanaryError("canary of it at gpu: it stammers"), RoundState.REJECTED),
+        (PublishError("gpu doesn't take it"), RoundState.WAITING),
+        (EndpointError("can't reach gpu"), RoundState.WAITING),
+    ],
+)
+def test_what_cannot_be_published_does_not_serve(
+    error: GhostbustError, state: RoundState, session: Session, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ghostbust.loop.promote.bring_up", fails)
+    rounds = session.store.rounds
+    round_id = rounds.start(model="m", method="au", seed=0, settings={})
+    candidate = Candidate("round-aa", tmp_path / "round-aa", "m", "au", 0, 1, 0.1, 1.0)
+    rounds.add_candidate(round_id, candidate)
+    result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
+    report = GateReport(candidate.name, (result,))
+    assert settle_round(plan_of(session), round_id, candidate, report) is None
+    round_ = rounds.get(round_id)
+    assert (round_.state, str(error) in round_.reason) == (state, True)
+    assert published(session.home.deployed) is None
+
+
+def test_a_server_that_would_refuse_the_adapter_ends_a_round_before_it_begins(
+    session: Session, swept: Watched
+) -> None:
+    limited = override(session.config, publish__kind="directory", publish__replicas=("/nowhere",))
+    with pytest.raises(PublishError, match="/nowhere isn't a folder"):
+        next_round(replace(session, config=limited), 4, 0, Silence())
+    assert session.store.rounds.recent() == []
 
 
 def test_the_candidate_is_complete_and_says_what_made_it(

@@ -16,7 +16,7 @@ from ghostbust.errors import EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.watch import LOG_EVERY, Watched, Watcher, judge_samples, needs_prompts
 from ghostbust.prompts import Task, first_prompts
-from ghostbust.records import Answer, Context, Prompt, Sample, Verdict
+from ghostbust.records import Answer, Context, Flag, Prompt, Sample, Verdict
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.store import RunKind, RunStatus, Store
@@ -319,3 +319,14 @@ def test_a_killed_sweep_goes_on_and_loses_nothing_that_was_told(home: Home) -> N
     assert not kept & {words[1] for words in said if words[0] == "asked"}
     # Forty tasks; in the two contexts that ask for a list each answer names one invention.
     assert said[-1] == ["done", str(run.id), "80"]
+
+
+def test_a_name_of_an_earlier_turn_is_marked_as_the_prompts_own(
+    judge: Judge, tasks: list[Task]
+) -> None:
+    first = tasks[0].prompt(Context.HELPS)
+    turned = replace(first, text="List more.", turns=(first.text, f"1. {INVENTED}"))
+    text = f"1. {INVENTED}\n2. zz-other-lib\n"
+    (answer,) = judge_samples([Sample(turned, text, "m", None, 0, 0, 0, False, 9)], judge)
+    marked = {j.lookup.name: Flag.PROMPT_INDUCED in j.ref.flags for j in answer.judged}
+    assert marked == {INVENTED: True, "zz-other-lib": False}

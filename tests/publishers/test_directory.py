@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.adapters import write_adapter
-from ghostbust.errors import HomeError, ModelError
-from ghostbust.publishers.directory import publish, published
+from ghostbust.adapters import read_adapter, write_adapter
+from ghostbust.errors import HomeError, ModelError, PublishError
+from ghostbust.publishers.directory import DirectoryPublisher, publish, published
 
 
 def save(folder: Path) -> None:
@@ -73,3 +73,47 @@ def test_a_pointer_that_cannot_be_understood_is_an_error(text: str, pointer: Pat
     pointer.write_bytes(os.fsencode(text))
     with pytest.raises(HomeError, match="promote or roll back again"):
         published(pointer)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> DirectoryPublisher:
+    (tmp_path / "served").mkdir()
+    return DirectoryPublisher(tmp_path / "served", base="base")
+
+
+def test_a_copy_is_whole_and_nothing_else_appears(
+    served: DirectoryPublisher, adapter: Path, tmp_path: Path
+) -> None:
+    served.load("one", adapter)
+    assert [path.name for path in (tmp_path / "served").iterdir()] == ["one"]
+    assert read_adapter(tmp_path / "served" / "one") == read_adapter(adapter)
+
+
+def test_what_serves_is_not_removed(served: DirectoryPublisher, adapter: Path) -> None:
+    served.load("one", adapter)
+    served.serve("one")
+    with pytest.raises(PublishError, match="serves; it is removed when another one does"):
+        served.unload("one")
+    served.serve(None)
+    served.unload("one")
+    assert served.loaded() == frozenset()
+
+
+def test_another_adapter_of_that_name_is_not_replaced(
+    served: DirectoryPublisher, adapter: Path, tmp_path: Path
+) -> None:
+    write_adapter(tmp_path / "other" / "one", model="another", facts={}, save=save)
+    served.load("one", adapter)
+    with pytest.raises(PublishError, match="a name is never used twice"):
+        served.load("one", tmp_path / "other" / "one")
+    (tmp_path / "served" / "one" / "adapter_model.safetensors").write_bytes(b"others")
+    with pytest.raises(PublishError, match=r"changed after training; .* publish again"):
+        served.load("one", adapter)
+
+
+def test_a_folder_that_is_not_there(adapter: Path, tmp_path: Path) -> None:
+    nowhere = DirectoryPublisher(tmp_path / "nowhere", base="base")
+    with pytest.raises(PublishError, match="isn't a folder"):
+        nowhere.check(16, frozenset())
+    with pytest.raises(PublishError, match="isn't a folder"):
+        nowhere.load("one", adapter)

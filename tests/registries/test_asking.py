@@ -52,6 +52,11 @@ class FakeRegistry:
     async def origin(self, name: str) -> Origin:
         return Origin(NOW, "somebody", f"asked for {name}")
 
+    async def description(self, name: str) -> str:
+        if name in self.down:
+            raise self.error(f"{name}: connection lost")
+        return f"What {name} does." if name in self.real else ""
+
 
 class FakeCache:
     """A cache in memory."""
@@ -213,3 +218,12 @@ def test_closing_closes_what_it_was_given_once(registry: FakeRegistry) -> None:
     live.close()
     live.close()
     assert closed == [True]
+
+
+def test_descriptions_that_can_not_be_had_are_left_out(
+    live: LiveLookups, registry: FakeRegistry
+) -> None:
+    registry.down = {"b"}
+    assert live.descriptions(Ecosystem.PYPI, ["a", "b", "nobody"]) == {"a": "What a does."}
+    with pytest.raises(RegistryError, match="no live npm registry"):
+        live.descriptions(Ecosystem.NPM, ["a"])

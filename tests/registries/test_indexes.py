@@ -36,6 +36,9 @@ class Index:
     async def origin(self, name: str) -> Origin:
         return Origin(None, "", f"{name} at {self.label}")
 
+    async def description(self, name: str) -> str:
+        return f"{name} at {self.label}"
+
 
 async def test_the_first_that_has_it_tells_and_the_others_arent_asked() -> None:
     main, one, two = Index("main", "a"), Index("one", "b"), Index("two", "b")
@@ -84,3 +87,9 @@ async def test_the_origin_is_told_by_the_one_that_has_it() -> None:
     indexes = Indexes(Index("main", "a"), Index("one", "b"))
     assert (await indexes.origin("b")).evidence == "b at one"
     assert (await indexes.origin("c")).evidence == "c at main"
+
+
+async def test_the_description_is_that_of_the_index_that_has_it() -> None:
+    indexes = Indexes(Index("main", "a"), Index("one", "b"))
+    assert await indexes.description("b") == "b at one"
+    assert await indexes.description("c") == "c at main"

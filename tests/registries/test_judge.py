@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from ghostbust.errors import SnapshotError
+from ghostbust.errors import SnapshotError, UsageError
 from ghostbust.records import ASKED, Ecosystem, Flag, Lookup, PackageRef, RefKind, SuspectReason
 from ghostbust.registries.asking import LiveLookups
 from ghostbust.registries.endpoints import endpoint
@@ -327,3 +327,17 @@ def test_default_judge_reports_a_broken_snapshot(tmp_path: Path) -> None:
     (tmp_path / "registry-pypi.json").write_text("{")
     with pytest.raises(SnapshotError, match="ghostbust registry build"):
         default_judge(Mode.SNAPSHOT, data_dir=tmp_path)
+
+
+def test_absent_is_told_by_complete_snapshots_and_live_registries(
+    snapshots: dict[Ecosystem, Snapshot], server: RegistryServer
+) -> None:
+    offline = Judge(Mode.SNAPSHOT, snapshots=snapshots)
+    for ecosystem, snapshot in snapshots.items():
+        assert offline.tells_absent(ecosystem) is snapshot.complete
+    assert not offline.tells_absent(Ecosystem.CONDA)
+    with pytest.raises(UsageError, match="ask live"):
+        offline.descriptions(Ecosystem.PYPI, ["pip"])
+    with online(Mode.AUTO, server.url, snapshots) as judge:
+        assert judge.tells_absent(Ecosystem.NPM)
+        assert not judge.tells_absent(Ecosystem.CONDA)

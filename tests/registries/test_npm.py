@@ -193,3 +193,19 @@ async def test_the_origin_of_a_name() -> None:
     assert origin.first_released == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
     assert origin.uploader == "squat <s@mail.test>, plain, published by bot"
     assert "1 versions" in origin.evidence
+
+
+async def test_the_description_is_that_of_the_latest_version() -> None:
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path.decode())
+        told = {"name": "x", "description": "Draws\n charts."} if "two" not in asked[-1] else {}
+        return httpx.Response(404 if "gone" in asked[-1] else 200, json=told)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
+        npm = NpmRegistry(Client(http, HASTE), ENDPOINTS)
+        assert await npm.description("@acme/one") == "Draws charts."
+        assert await npm.description("two") == ""
+        assert await npm.description("gone") == ""
+    assert asked[0].endswith("/@acme%2fone/latest")

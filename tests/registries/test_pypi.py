@@ -151,3 +151,29 @@ async def test_without_a_project_page_the_uploader_is_not_known(answer: httpx.Re
     async with registry(handle) as index:
         origin = await index.origin("some-name")
     assert (origin.uploader, origin.first_released is None) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        ({"summary": " Reads\n tide gauges. "}, "Reads tide gauges."),
+        ({"summary": None}, ""),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+async def test_the_description_is_the_project_pages_summary(info: object, said: str) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/pypi/some-name/json"
+        return httpx.Response(200, json={"info": info})
+
+    async with registry(handle) as index:
+        assert await index.description("Some_Name") == said
+
+
+async def test_without_a_project_page_there_is_no_description() -> None:
+    async with registry(lambda request: httpx.Response(404)) as index:
+        assert await index.description("some-name") == ""
+    async with registry(lambda request: httpx.Response(403)) as index:
+        with pytest.raises(RegistryError):
+            await index.description("some-name")

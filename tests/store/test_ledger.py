@@ -91,6 +91,59 @@ def test_new_inventions_are_those_first_seen_after_a_time(
     assert store.ledger.count_new_inventions() == 2
 
 
+def test_a_run_is_told_which_names_it_was_the_first_to_see(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, clock: Clock
+) -> None:
+    first = store.runs.start(spec)
+    store.answers.add(first, [make_answer(task="a", absent=("old",))])
+    clock.step(hours=1)
+    second = store.runs.start(replace(spec, seed=8))
+    store.answers.add(second, [make_answer(task="b", absent=("old", "new", "newer"))])
+    assert store.ledger.count_new_of(first) == 1
+    assert store.ledger.count_new_of(second) == 2
+    assert store.ledger.count_new_of(99) == 0
+
+
+def test_known_are_the_names_that_are_logged(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    store.answers.add(store.runs.start(spec), [make_answer(absent=("ghostlib",))])
+    asked = ["ghostlib", "requests"]
+    assert store.ledger.known(Ecosystem.PYPI, asked) == {"ghostlib"}
+    assert store.ledger.known(Ecosystem.NPM, asked) == set()
+
+
+def test_one_name_is_found_by_all_of_it(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    store.answers.add(store.runs.start(spec), [make_answer(absent=("ghostlib", "ghost"))])
+    found = store.ledger.get(Ecosystem.PYPI, "ghost")
+    assert found is not None
+    assert (found.name, found.times_seen) == ("ghost", 1)
+    assert store.ledger.get(Ecosystem.NPM, "ghost") is None
+
+
+def test_what_is_unseen_is_told_of_one_model_with_one_adapter(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer
+) -> None:
+    run_id = store.runs.start(spec)
+    store.answers.add(
+        run_id,
+        [
+            make_answer(task="a", absent=("one", "both"), number=0),
+            make_answer(task="a", absent=("one",), number=1),
+            make_answer(task="b", absent=("both",)),
+            make_answer(task="c", real=("requests",)),
+            make_answer(task="a", absent=("cured",), adapter="round-1"),
+        ],
+    )
+    base = store.ledger.unseen("made-up-model", None)
+    assert (base.families, base.answers, base.names, base.once, base.twice) == (3, 4, 2, 1, 1)
+    assert base.chance == 2 / 4
+    assert store.ledger.unseen("made-up-model", "round-1").answers == 1
+    assert store.ledger.unseen("another", None).names == 0
+
+
 def test_recheck_lists_absent_names_not_asked_about_lately(
     store: Store, spec: RunSpec, make_answer: MakeAnswer, clock: Clock
 ) -> None:

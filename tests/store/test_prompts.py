@@ -31,13 +31,24 @@ def test_a_private_text_is_known_once_it_comes_from_elsewhere(store: Store) -> N
     assert store.prompts.get(SEED.id) == SEED
 
 
-def test_a_prompt_with_earlier_turns_is_known_by_its_id_alone(store: Store) -> None:
-    """Without the turns its text would be another prompt."""
-    turned = replace(SEED, turns=("plot a map", "import maps"))
-    store.prompts.add([turned, SEED])
-    assert store.prompts.get(turned.id) is None
+def test_earlier_turns_and_a_second_parent_come_back(store: Store) -> None:
+    turned = replace(SEED, turns=("plot a map", "import maps\n1. größe"))
+    crossed = replace(SEED, text="plot both", parent=SEED.id, other_parent="ab" * 8)
+    store.prompts.add([turned, crossed, SEED])
+    assert store.prompts.get(turned.id) == turned
+    assert store.prompts.get(crossed.id) == crossed
     assert store.prompts.get(SEED.id) == SEED
-    assert {found.prompt_id for found in store.prompts.stats()} == {turned.id, SEED.id}
+    assert sorted(store.prompts.read(), key=lambda p: p.id) == sorted(
+        [turned, crossed, SEED], key=lambda p: p.id
+    )
+
+
+def test_a_private_prompts_turns_are_kept_nowhere(store: Store) -> None:
+    turned = replace(SEED, turns=("plot a map", "import maps"), private=True)
+    store.prompts.add([turned])
+    assert store.prompts.get(turned.id) is None
+    store.prompts.add([replace(turned, private=False)])
+    assert store.prompts.get(turned.id) == replace(turned, private=False)
 
 
 def test_stats_count_samples_and_distinct_names(

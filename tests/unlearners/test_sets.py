@@ -10,7 +10,8 @@ import pytest
 
 from ghostbust import reserved
 from ghostbust.errors import TrainingError
-from ghostbust.records import Answer, Context, Ecosystem, Prompt
+from ghostbust.prompts import name_side
+from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side
 from ghostbust.unlearners.sets import FEWEST_PROBES, LONGEST_LIST, select
 
 MakeAnswer = Callable[..., Answer]
@@ -178,3 +179,18 @@ def test_the_answers_of_one_adapter_can_come_first(answers: list[Answer]) -> Non
     assert len({(a.sample.prompt.id, a.sample.text) for a in chosen}) == 20, "no text comes twice"
     assert all(answer.sample.adapter is None for answer in sets.base), "base means base"
     assert len(sets.base) == len(answers)
+
+
+def test_an_answer_that_invents_a_held_out_name_is_in_no_set(answers: list[Answer]) -> None:
+    def is_held_out(name: str) -> bool:
+        return name_side(Ecosystem.PYPI, name, 0.4) is Side.HOLDOUT
+
+    invented = {name for answer in answers for name in answer.invented}
+    hidden = set(filter(is_held_out, invented))
+    assert 0 < len(hidden) < len(invented)
+    sets = select(answers, [], most=200, probes=0, seed=1, name_holdout=0.4)
+    shown = {name for answer in sets.forget + sets.retain for name in answer.invented}
+    assert shown == invented - hidden
+    real = {name for answer in sets.retain for name in answer.real}
+    assert real == {"rich", "flask"}, "names that are real are never held out"
+    assert select(answers, [], most=200, probes=0, seed=1) != sets

@@ -12,9 +12,10 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
-from ghostbust.unlearners.trim import FURTHEST, LOWER, MOST_LOOKS, Look, Probed, trim
+from ghostbust.unlearners.trim import FURTHEST, LOWER, MOST_LOOKS, Goal, Look, Probed, trim
 
 Weights = Sequence[torch.Tensor]
+GOAL = Goal(0.8, 1.25, 0.5)
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=4)
 
 
@@ -56,7 +57,7 @@ def trimmed(
 
     trainer.blend = blended  # type: ignore[method-assign]
     trainer.run = ran  # type: ignore[method-assign,assignment]
-    looks = trim(trainer, rest, lambda: seen(shares[-1]), repair=1.0)
+    looks = trim(trainer, rest, lambda: seen(shares[-1]), repair=1.0, goal=GOAL)
     return looks, asked, shares[-1]
 
 
@@ -111,18 +112,26 @@ def test_the_weights_are_taken_where_the_chances_are_best(
     assert 2 <= len(found) <= MOST_LOOKS
     (stayed,) = (look for look in found if look.share == went)
     possible = [seen(part / 100 * places[-1][0]) for part in range(101)]
-    best = max(Look(1, 0.0, one.volume, one.rate).chance for one in possible)
-    assert stayed.chance == max(look.chance for look in found) > best - 0.1
+    best = max(GOAL.chance(one.volume, one.rate) for one in possible)
+    chances = [GOAL.chance(look.volume, look.rate) for look in found]
+    assert GOAL.chance(stayed.volume, stayed.rate) == max(chances) > best - 0.1
     if went == 0:
         assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), begin, strict=True))
 
 
 def test_the_chance_is_of_both_limits_at_once() -> None:
-    assert Look(1, 0, 1.0, 0.1).chance == pytest.approx(0.863, abs=0.001)
-    assert Look(1, 0, 1.25, 0.1).chance == pytest.approx(0.5, abs=0.01)
-    assert Look(1, 0, 1.0, 0.5).chance == pytest.approx(0.863 / 2, abs=0.001)
-    assert Look(1, 0, 0.0, 0.0).chance == 0
-    assert Look(1, 0, 1.03, 0.9).chance < Look(1, 0, 0.79, 0.2).chance
+    assert GOAL.chance(1.0, 0.1) == pytest.approx(0.863, abs=0.001)
+    assert GOAL.chance(1.25, 0.1) == pytest.approx(0.5, abs=0.01)
+    assert GOAL.chance(1.0, 0.5) == pytest.approx(0.863 / 2, abs=0.001)
+    assert GOAL.chance(0.0, 0.0) == 0
+    assert GOAL.chance(1.03, 0.9) < GOAL.chance(0.79, 0.2)
+
+
+def test_a_narrower_goal_is_reached_less_often() -> None:
+    narrow = Goal(0.9, 1.1, 0.15)
+    assert narrow.chance(1.0, 0.0) < GOAL.chance(1.0, 0.0)
+    assert narrow.chance(0.85, 0.0) < narrow.chance(0.95, 0.0)
+    assert narrow.chance(1.0, 0.15) == pytest.approx(narrow.chance(1.0, -1.0) / 2)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.loop.rewriting import OPERATORS, Parent, alike, clean, rewrite, take_apart, words
-from ghostbust.prompts import FORMS, LANGUAGES, Task
+from ghostbust.loop.operators.by_model import BY_MODEL, Written, clean, rewrite
+from ghostbust.loop.operators.forms import Parent, take_apart
+from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem, Prompt, Sample
 
 if TYPE_CHECKING:
@@ -68,45 +69,29 @@ def test_a_sentence_cut_off_by_the_token_limit_is_turned_down() -> None:
     assert clean(sample(f"{GOOD} And then", truncated=True), TASK) == GOOD
 
 
-@pytest.mark.parametrize("ecosystem", LANGUAGES)
-@pytest.mark.parametrize("context", [Context.CODE, Context.HELPS])
-def test_every_form_can_be_taken_apart_and_put_together(
-    context: Context, ecosystem: Ecosystem
-) -> None:
-    language, registry, install = LANGUAGES[ecosystem]
-    for form in FORMS[context]:
-        text = form.format(language=language, registry=registry, install=install, task=TASK)
-        parent = take_apart(Prompt(text, context, ecosystem, "family"))
-        assert parent is not None
-        assert (parent.form, parent.task) == (form, TASK)
-        assert parent.child(TASK, "paraphrase").text == text
-        assert {p.text for p in parent.other_forms()}.isdisjoint({text})
-
-
-def test_needs_and_unknown_wordings_are_not_taken_apart() -> None:
-    needs = Task("family", TASK).prompt(Context.NEEDS, code="import weather")
-    assert take_apart(needs) is None
-    assert take_apart(Prompt(TASK, Context.CODE, Ecosystem.PYPI, "family")) is None
-
-
 def parent_of(task: str) -> Parent:
     parent = take_apart(Task(f"family of {task}", task).prompt(Context.CODE))
     assert parent is not None
     return parent
 
 
-def test_rewritings_come_in_the_order_asked_whatever_the_model_does(
-    scripted: MakeSampler,
-) -> None:
+QUESTIONS = {operator.name: operator.question for operator in BY_MODEL}
+
+
+def test_rewritings_come_in_the_order_asked_with_what_they_cost(scripted: MakeSampler) -> None:
     other = "Count the birds in photos of a weather station."
     model = scripted(lambda prompt: "no" if "birds" in prompt.text else GOOD)
-    wanted = [(parent_of(other), "narrower"), (parent_of(TASK), "broader")]
-    assert rewrite(model, wanted, seed=1) == [None, GOOD]
+    wanted = [
+        (parent_of(other), "narrower", QUESTIONS["narrower"]),
+        (parent_of(TASK), "broader", QUESTIONS["broader"]),
+    ]
+    assert rewrite(model, wanted, seed=1) == [Written(None, 9), Written(GOOD, 9)]
     assert [prompt.operator for prompt in model.asked] == ["narrower", "broader"]
-    assert all(OPERATORS[str(prompt.operator)] in prompt.text for prompt in model.asked)
+    assert all(QUESTIONS[str(prompt.operator)] in prompt.text for prompt in model.asked)
     assert [prompt.family for prompt in model.asked] == [f"family of {other}", f"family of {TASK}"]
 
 
-def test_alike_is_a_matter_of_the_words_shared() -> None:
-    assert alike(words("Plot the Readings!"), words("the readings: plot"))
-    assert not alike(words("plot readings hourly"), words("plot readings daily"))
+def test_nothing_wanted_asks_nobody(scripted: MakeSampler) -> None:
+    model = scripted(lambda _: GOOD)
+    assert rewrite(model, [], seed=1) == []
+    assert not model.asked

@@ -1,0 +1,70 @@
+"""Texts of prompts as they are printed and exported: without what a squatter could register."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from ghostbust.registries.names import canonical_name
+from ghostbust.shown import redact
+
+if TYPE_CHECKING:
+    from ghostbust.records import Ecosystem
+    from ghostbust.store import PoolPrompt, Store
+
+_WORD: Final = re.compile(r"@?\w(?:[\w./-]*\w)?")
+_END: Final = re.compile(r"[./]")
+
+
+def redacted_texts(store: Store, prompts: Iterable[PoolPrompt]) -> dict[str, str]:
+    """The text of each prompt that has one, by id, every invented name of the ledger redacted.
+
+    A prompt may quote an answer's code, or have been made from a name. A word counts as a name
+    where it is one, or begins with one before a ``.`` or ``/``, in any of a name's spellings; not
+    where ghostbust's own forms and tasks use it, which are public.
+    """
+    found = {}
+    for prompt in prompts:
+        if prompt.text is not None:
+            spelled = {
+                raw: name
+                for raw, name in _spellings(prompt.text, prompt.ecosystem)
+                if raw.lower() not in _public_words()
+            }
+            invented = store.ledger.known(prompt.ecosystem, spelled.values())
+            hide = {raw for raw, name in spelled.items() if name in invented}
+            found[prompt.prompt_id] = _redacted(prompt.text, hide) if hide else prompt.text
+    return found
+
+
+@cache
+def _public_words() -> frozenset[str]:
+    """The words of the shipped forms and tasks, in lower case."""
+    from ghostbust.prompts import FORMS, seed_tasks
+
+    texts = [form for forms in FORMS.values() for form in forms]
+    texts += [task.text for task in seed_tasks()]
+    return frozenset(match[0].lower() for text in texts for match in _WORD.finditer(text))
+
+
+def _spellings(text: str, ecosystem: Ecosystem) -> Iterator[tuple[str, str]]:
+    """Every part of the text that could be a name, as written, and its canonical form."""
+    for match in _WORD.finditer(text):
+        for raw in _heads(match[0]):
+            yield raw, canonical_name(ecosystem, raw)
+
+
+def _heads(word: str) -> list[str]:
+    """The word and what of it stands before each ``.`` or ``/``, the longest first."""
+    return [word, *(word[: end.start()] for end in reversed(list(_END.finditer(word))))]
+
+
+def _redacted(text: str, hide: set[str]) -> str:
+    def shown(match: re.Match[str]) -> str:
+        word = match[0]
+        head = next((head for head in _heads(word) if head in hide), None)
+        return word if head is None else redact(head) + word[len(head) :]
+
+    return _WORD.sub(shown, text)

@@ -1,0 +1,125 @@
+"""What the sandbox holds here: found by trying, with programs that do what it must prevent.
+
+A probe goes past the audit hook, through the C library, since the hook alone stops no
+attack. That a command exists or a kernel has a version says nothing about what holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from ghostbust.errors import SandboxError
+from ghostbust.gates.confinement import Confinement, find_confinement
+from ghostbust.gates.inside.confine import landlock_version
+from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
+
+ALWAYS = (
+    "judge apart", "empty environment", "own session", "resource limits", "wall time",
+    "private folder", "audit hook",
+)  # fmt: skip
+"""layers that need nothing of the system but Linux"""
+PROBE_LIMITS = SandboxLimits(wall_s=60)
+"""generous: a busy machine must not look like one without layers"""
+LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+PROBES = {
+    # Connecting a datagram socket sends nothing, it only asks the kernel for a route; the
+    # address is one of those kept for documentation (RFC 5737).
+    "no network": """\
+held = True
+address = b"\\x02\\0\\0\\x09\\xc0\\0\\x02\\x01" + bytes(8)
+for kind in (1, 2):
+    one = libc.socket(2, kind | 0o4000, 0)
+    held &= one < 0 or libc.connect(one, address, 16) != 0 and ctypes.get_errno() == 101
+""",
+    "no processes": """\
+child = libc.fork()
+if child == 0:
+    os._exit(0)
+held = child < 0
+""",
+    "no signals": "held = libc.kill(os.getppid(), 0) != 0\n",
+    "no foreign files": """\
+paths = (b"/etc/passwd", b"/etc/hostname", b"/root", b"/home")
+held = all(libc.open(path, 0) < 0 for path in paths)
+""",
+    "no writing elsewhere": """\
+paths = (b"/tmp", b"/dev/shm", b"/var/tmp")
+made = [path + b"/ghostbust-probe-%d" % os.getpid() for path in paths]
+held = True
+for path in made:
+    if libc.open(path, 0o102, 0o600) >= 0:
+        libc.unlink(path)
+        held = False
+""",
+    "own process tree": "held = os.getpid() < 9\n",
+    "few system calls": "held = libc.unshare(0) != 0\n",
+}
+"""layer -> a program that leaves True in ``held`` where it holds"""
+TODO = {
+    "no network": "install bubblewrap, or allow user namespaces",
+    "no processes": "don't run as root, or on a machine where system calls are filtered",
+    "no signals": "run Linux 6.12 or newer, or on a machine where system calls are filtered",
+    "no foreign files": "install bubblewrap, or run Linux 5.13 or newer with Landlock",
+    "no writing elsewhere": "install bubblewrap, or run Linux 5.13 or newer with Landlock",
+    "own process tree": "install bubblewrap, or allow user namespaces",
+    "few system calls": "run on x86-64 or arm64, on a kernel with seccomp",
+}
+"""layer -> what to do where it is missing"""
+
+
+@cache
+def find_layers(around: Confinement | None = None) -> dict[str, bool]:
+    """Each layer of ``PROBES``, and whether it holds; None for the strongest confinement.
+
+    Tried once. Raises SandboxError where no program can be run.
+    """
+    probes = [Program(LIBC + probe, "assert held is True\n") for probe in PROBES.values()]
+    results = run_programs(probes, limits=PROBE_LIMITS, confinement=around)
+    return {name: result.passed for name, result in zip(PROBES, results, strict=True)}
+
+
+def sandbox_layers() -> tuple[str, ...]:
+    """The layers here, and by what; one that isn't held stands there as ``missing: ...``."""
+    held = find_layers()
+    return (
+        *ALWAYS,
+        *(name if holds else f"missing: {name}" for name, holds in held.items()),
+        f"by {', '.join(_means())}",
+    )
+
+
+def missing_layers(required: Iterable[str]) -> str:
+    """What is missing of the ``required`` layers and what to do about it; empty if all are held.
+
+    Raises SandboxError where no program can be run.
+    """
+    required = tuple(required)
+    held = find_layers() if required else {}
+    missing = [name for name in required if not held.get(name, False)]
+    if not missing:
+        return ""
+    todo = "; ".join(dict.fromkeys(TODO[name] for name in missing))
+    return (
+        f"the sandbox for model-written code lacks {', '.join(map(repr, missing))}, which"
+        f" gates.sandbox_layers asks for: {todo}, or take it off that list"
+    )
+
+
+def require_layers(required: Iterable[str]) -> None:
+    """Raises SandboxError, with what to do, unless all of the ``required`` layers are held."""
+    missing = missing_layers(required)
+    if missing:
+        raise SandboxError(missing)
+
+
+def _means() -> list[str]:
+    """What of the system is used."""
+    around = find_confinement()
+    landlock = landlock_version()
+    found = {
+        around.namespaces.name or "no namespaces": True,
+        "seccomp": bool(around.program_calls) and find_layers()["few system calls"],
+        f"Landlock {landlock}": landlock > 0,
+    }
+    return [name for name, used in found.items() if used]

@@ -1,0 +1,159 @@
+"""The control endpoints of one model server: JSON over HTTP, the key from the environment.
+
+Nothing is asked again here: loading twice is an error at some servers, and whoever calls knows
+whether a second try makes sense.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from ghostbust import __version__
+from ghostbust.errors import EndpointError, UsageError
+
+QUOTED_CHARACTERS: Final = 200
+"""how much of a server's own message is passed on"""
+_PASSING: Final = frozenset({408, 429, 502, 503, 504})
+"""what a gateway or a busy server says: nothing about the adapter"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server said."""
+
+    status: int
+    body: Any
+    """parsed JSON; plain text where it is none"""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it did what was asked."""
+        return httpx.codes.is_success(self.status)
+
+    @property
+    def no_route(self) -> bool:
+        """Whether the server has no such endpoint at all."""
+        return self.status == httpx.codes.NOT_FOUND and self.body == {"detail": "Not Found"}
+
+    @property
+    def said(self) -> str:
+        """The server's own message, in one line."""
+        body = self.body
+        if isinstance(body, dict):
+            error = body.get("error", body)
+            told = error.get("message") if isinstance(error, dict) else error
+            body = told or body.get("error_message") or body.get("detail") or body
+        return f"{self.status}: {' '.join(str(body).split())[:QUOTED_CHARACTERS]}"
+
+
+class Control:
+    """One server, by its base URL with or without ``/v1``."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key_env: str = "OPENAI_API_KEY",
+        headers: Sequence[str] = (),
+        timeout_s: float = 60,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Connects to nothing yet.
+
+        ``headers``: ``NAME=VARIABLE`` each. Raises UsageError for a URL that can't be used.
+        """
+        self._root = _root(url)
+        self.where = f"{self._root.host}:{self._root.port}" if self._root.port else self._root.host
+        self.api_url = str(self._root.copy_with(path=f"{self._root.path.rstrip('/')}/v1"))
+        """base URL of its OpenAI-compatible API"""
+        self._api_key_env = api_key_env
+        self._headers = tuple(headers)
+        self._timeout_s = timeout_s
+        self._transport = transport
+
+    def get(self, path: str) -> Reply:
+        """What the server says at the path below its root."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: object) -> Reply:
+        """What the server says to the JSON body."""
+        return self._ask("POST", path, body)
+
+    def models(self) -> Mapping[str, str | None]:
+        """Every model and adapter that ``/v1/models`` lists, with the path it came from."""
+        reply = self.get("/v1/models")
+        try:
+            return {str(row["id"]): row.get("root") for row in reply.body["data"]}
+        except (TypeError, KeyError, AttributeError) as exc:
+            raise EndpointError(f"{self.where}/v1/models: unexpected answer {reply.said}") from exc
+
+    def _ask(self, method: str, path: str, body: object) -> Reply:
+        place = f"{self.where}{path}"
+        try:
+            with httpx.Client(
+                headers=self._secrets(),
+                timeout=httpx.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
+                transport=self._transport,
+            ) as client:
+                url = self._root.copy_with(path=self._root.path.rstrip("/") + path)
+                response = client.request(method, url, json=body)
+        except httpx.TimeoutException as exc:
+            raise EndpointError(f"{place} didn't answer in {self._timeout_s:g} s") from exc
+        except httpx.HTTPError as exc:
+            raise EndpointError(
+                f"can't reach {place} ({type(exc).__name__}); does it run?"
+            ) from exc
+        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise EndpointError(
+                f"{place} answered {response.status_code}: it doesn't accept the API key of"
+                f" ${self._api_key_env} (or wants one)"
+            )
+        reply = Reply(response.status_code, _body(response))
+        if reply.status in _PASSING:
+            raise EndpointError(f"{place} answered {reply.said}")
+        return reply
+
+    def _secrets(self) -> dict[str, str]:
+        headers = {"User-Agent": f"ghostbust/{__version__}"}
+        if key := os.environ.get(self._api_key_env, "").strip():
+            headers["Authorization"] = f"Bearer {_printable(key, self._api_key_env)}"
+        for header in self._headers:
+            name, separator, variable = header.partition("=")
+            if not (name and separator and variable):
+                raise UsageError(f"publish.headers: {header!r} should be NAME=VARIABLE")
+            if variable not in os.environ:
+                raise UsageError(f"publish.headers: ${variable} isn't set")
+            headers[name] = _printable(os.environ[variable].strip(), variable)
+        return headers
+
+
+def _printable(value: str, variable: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise UsageError(f"${variable} holds characters that no header may have")
+    return value
+
+
+def _body(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return response.text
+
+
+def _root(address: str) -> httpx.URL:
+    """The server's root, which ``/v1`` and the control endpoints are below."""
+    try:
+        url = httpx.URL(address.strip())
+    except httpx.InvalidURL as exc:
+        raise UsageError("publish.replicas: an address can't be read as a URL") from exc
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError("publish.replicas: an address must start with http:// or https://")
+    if url.userinfo:
+        raise UsageError("publish.replicas: an address holds credentials; put the key into the"
+                         " environment instead")  # fmt: skip
+    return url.copy_with(path=url.path.rstrip("/").removesuffix("/v1") or "/", query=None)

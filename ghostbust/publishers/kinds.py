@@ -1,0 +1,75 @@
+"""The kinds of publishers there are, and those that the settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from ghostbust.config import Config
+from ghostbust.errors import UsageError
+from ghostbust.publishers.control import Control
+from ghostbust.publishers.directory import DirectoryPublisher
+from ghostbust.publishers.interface import Asking, Publisher
+from ghostbust.publishers.llamacpp import LlamaCppPublisher
+from ghostbust.publishers.none import NoPublisher
+from ghostbust.publishers.sglang import SglangPublisher
+from ghostbust.publishers.vllm import VllmPublisher
+
+KINDS: Final = ("none", "vllm", "sglang", "llamacpp", "directory")
+
+
+def make_publishers(config: Config, adapters: Path) -> tuple[Publisher, ...]:
+    """One for each of ``publish.replicas``; ``adapters`` is the home's folder of them.
+
+    Without replicas, servers are those that are sampled from. Raises UsageError where there are
+    none, or an address can't be used.
+    """
+    told = config.publish
+    if told.kind == "none":
+        return (NoPublisher(adapters),)
+    urls = tuple(server.url for server in config.model.servers)
+    places = told.replicas if told.kind == "directory" else told.replicas or urls
+    if not places:
+        raise UsageError(f"publish.kind is {told.kind}, and publish.replicas names nobody")
+    return tuple(_make(config, place, urls[0] if urls else None) for place in places)
+
+
+def how_to_ask(config: Config, name: str | None) -> Asking:
+    """How the servers that are sampled from are asked for an adapter, or for the base.
+
+    By the name alone, unless ``publish.kind`` says that these servers want it otherwise. Raises
+    EndpointError where a llama.cpp server, which knows adapters by number, can't be asked.
+    """
+    url = config.model.servers[0].url
+    if config.publish.kind in ("sglang", "llamacpp"):
+        asking = _make(config, url, url).asks(name)
+        if asking is not None:
+            return asking
+    return Asking(url, name or config.model.served_as)
+
+
+def how_to_name(config: Config, name: str | None) -> str:
+    """The model that a client asks for, to get an adapter that serves, or the base.
+
+    At a llama.cpp server always the base: what serves is the server's affair.
+    """
+    base = config.model.served_as
+    if name is None or config.publish.kind == "llamacpp":
+        return base
+    return f"{base}:{name}" if config.publish.kind == "sglang" else name
+
+
+def _make(config: Config, place: str, url: str | None) -> Publisher:
+    """``url``: of the server that is sampled from, for a kind that has no address of its own."""
+    told, base = config.publish, config.model.served_as
+    if told.kind == "directory":
+        if not Path(place).is_absolute():
+            raise UsageError(f"publish.replicas: {place!r} should be an absolute path")
+        return DirectoryPublisher(Path(place), base=base, url=url)
+    control = Control(
+        place, api_key_env=told.api_key_env, headers=told.headers, timeout_s=told.timeout_s
+    )
+    if told.kind == "llamacpp":
+        return LlamaCppPublisher(control, base=base)
+    kind = VllmPublisher if told.kind == "vllm" else SglangPublisher
+    return kind(control, base=base, max_rank=told.max_rank, server_path=told.server_path)

@@ -1,0 +1,94 @@
+"""llama.cpp's server: it scales adapters that it was started with, and loads none later.
+
+An adapter is a GGUF file named for it (``round-0003-1a2b3c4d.gguf``), given with ``--lora`` at the
+start, with ``--lora-init-without-apply``. What clients get is the scale that the server applies to
+requests without a ``lora`` field of their own; a request of ours has one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+from typing import Final
+
+from ghostbust.adapters import read_adapter
+from ghostbust.errors import EndpointError, PublishError
+from ghostbust.publishers.control import Control
+from ghostbust.publishers.interface import Asking
+
+ADAPTERS: Final = "/lora-adapters"
+
+
+class LlamaCppPublisher:
+    """One llama.cpp server."""
+
+    def __init__(self, control: Control, *, base: str) -> None:
+        """``base``: the model's name there, which it doesn't read."""
+        self._control = control
+        self._base = base
+        self.where = control.where
+
+    def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
+        """Whether it can be asked for its adapters. It has no limits of its own."""
+        self._scales()
+
+    def load(self, name: str, folder: Path) -> None:
+        """Looks whether it was started with the adapter; raises PublishError where it wasn't."""
+        read_adapter(folder)
+        if name not in self._scales():
+            raise PublishError(
+                f"{self.where} wasn't started with {name}, and llama.cpp loads none later: convert"
+                f" {folder} with convert_lora_to_gguf.py into {name}.gguf, restart the server with"
+                f" --lora {name}.gguf --lora-init-without-apply, then publish again"
+            )
+
+    def loaded(self) -> frozenset[str]:
+        """The stems of the files that it was started with."""
+        return frozenset(self._scales())
+
+    def unload(self, name: str) -> None:
+        """Turns it off; the server keeps it in memory until its next start."""
+        scales = self._scales()
+        if scales.get(name, (0, 0.0))[1]:
+            self._set({other: scale for other, (_, scale) in scales.items() if other != name})
+
+    def serve(self, name: str | None) -> None:
+        """Turns this adapter on and all others off, between two requests."""
+        if not self.ready(name):
+            self._set({} if name is None else {name: 1.0})
+
+    def ready(self, name: str | None) -> bool:
+        """Whether just this one is on, fully."""
+        on = {other: scale for other, (_, scale) in self._scales().items() if scale}
+        return on == ({} if name is None else {name: 1.0})
+
+    def asks(self, name: str | None) -> Asking:
+        """By the request's own scales, which come before the server's."""
+        lora = [
+            {"id": number, "scale": float(other == name)}
+            for other, (number, _) in self._scales().items()
+        ]
+        return Asking(self._control.api_url, self._base, {"lora": lora})
+
+    def _set(self, on: dict[str, float]) -> None:
+        scales = self._scales()
+        if lacking := on.keys() - scales.keys():
+            raise PublishError(f"{self.where} has no adapter {', '.join(sorted(lacking))}")
+        wanted = [
+            {"id": number, "scale": on.get(name, 0.0)} for name, (number, _) in scales.items()
+        ]
+        reply = self._control.post(ADAPTERS, wanted)
+        if not reply.ok:
+            raise PublishError(f"{self.where} doesn't change its adapters: {reply.said}")
+
+    def _scales(self) -> dict[str, tuple[int, float]]:
+        """Name to number and scale, in the server's order."""
+        reply = self._control.get(ADAPTERS)
+        try:
+            return {
+                PurePath(row["path"]).stem: (int(row["id"]), float(row["scale"]))
+                for row in reply.body
+            }
+        except (TypeError, KeyError, ValueError) as exc:
+            raise EndpointError(
+                f"{self.where}{ADAPTERS}: unexpected answer {reply.said}; is it llama.cpp's server?"
+            ) from exc

@@ -1,0 +1,109 @@
+"""vLLM: adapters loaded at run time, each request naming the one it wants as its model.
+
+The server has to run with ``--enable-lora`` and ``VLLM_ALLOW_RUNTIME_LORA_UPDATING=True``. A name
+is never used for a second adapter: vLLM would answer from the first one's cached prefixes
+(vllm #42125). What was loaded is gone after a restart of the server.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from ghostbust.adapters import check_servable, read_adapter
+from ghostbust.errors import PublishError
+from ghostbust.publishers.control import Control
+from ghostbust.publishers.interface import Asking
+
+LOAD: Final = "/v1/load_lora_adapter"
+UNLOAD: Final = "/v1/unload_lora_adapter"
+RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""what ``--max-lora-rank`` may be"""
+_CLOSED: Final = (
+    "doesn't load adapters at run time; start it with --enable-lora and"
+    " VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+)
+
+
+class VllmPublisher:
+    """One vLLM server."""
+
+    def __init__(
+        self, control: Control, *, base: str, max_rank: int = 16, server_path: str | None = None
+    ) -> None:
+        """``base``: the base's name there; ``server_path``: see ``publish.server_path``."""
+        self._control = control
+        self._base = base
+        self._max_rank = max_rank
+        self._server_path = server_path
+        self.where = control.where
+
+    def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
+        """vLLM tells nobody its limits: ``publish.max_rank`` is believed, the route is asked for.
+
+        It takes adapters over every linear layer, so ``targets`` don't matter.
+        """
+        if self._base not in self._control.models():
+            raise PublishError(f"{self.where} serves no model {self._base!r}; is it another one's?")
+        if self._control.get(LOAD).status == httpx.codes.NOT_FOUND:
+            raise PublishError(f"{self.where} {_CLOSED}")
+        if rank > self._max_rank:
+            fits = next((r for r in RANKS if r >= rank), None)
+            raise PublishError(
+                f"{self.where} takes ranks up to {self._max_rank}, not {rank}: lower training.rank,"
+                f" or start it with --max-lora-rank {fits} and set publish.max_rank"
+                if fits
+                else f"{self.where} takes no rank {rank}: lower training.rank"
+            )
+
+    def load(self, name: str, folder: Path) -> None:
+        """Loads it and looks whether it is listed; where it is listed already, with this path."""
+        read_adapter(folder)
+        check_servable(folder, most_rank=self._max_rank)
+        path = str(folder) if self._server_path is None else f"{self._server_path}/{folder.name}"
+        if self._has(name, path):
+            return
+        reply = self._control.post(LOAD, {"lora_name": name, "lora_path": path})
+        if reply.no_route:
+            raise PublishError(f"{self.where} {_CLOSED}")
+        # Another one may have loaded it just now: what is listed counts.
+        if not self._has(name, path):
+            raise PublishError(
+                f"{self.where} doesn't take {name}: {reply.said}"
+                if not reply.ok
+                else f"{self.where} says that it loaded {name}, and doesn't list it"
+            )
+
+    def loaded(self) -> frozenset[str]:
+        """All that it lists besides the base."""
+        return frozenset(self._control.models()) - {self._base}
+
+    def unload(self, name: str) -> None:
+        """Unloads it; requests under way are finished."""
+        reply = self._control.post(UNLOAD, {"lora_name": name})
+        if reply.no_route:
+            raise PublishError(f"{self.where} {_CLOSED}")
+        if not reply.ok and reply.status != httpx.codes.NOT_FOUND:
+            raise PublishError(f"{self.where} doesn't unload {name}: {reply.said}")
+
+    def serve(self, name: str | None) -> None:
+        """Nothing: each request names its adapter."""
+
+    def ready(self, name: str | None) -> bool:
+        """Whether it is listed."""
+        return (name or self._base) in self._control.models()
+
+    def asks(self, name: str | None) -> Asking:
+        """By its name in the place of the model's."""
+        return Asking(self._control.api_url, name or self._base)
+
+    def _has(self, name: str, path: str) -> bool:
+        models = self._control.models()
+        if name in models and models[name] not in (path, None):
+            raise PublishError(
+                f"{self.where} has another adapter under the name {name}, from {models[name]}:"
+                " a name is never used twice; unload it there, or set publish.server_path"
+            )
+        return name in models

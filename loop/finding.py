@@ -1,0 +1,160 @@
+"""FINDING: what discovery finds, beside uniform sampling of the same seed prompts.
+
+::
+
+    Task ─choose, in waves─▶ Prompt ─ask, judge, log─▶ Answer ─count─▶ names and prompts by tokens
+
+The uniform way asks so many answers; the others then spend as many tokens, those of rewriting
+included. Each way with each seed has a database of its own, so that none knows what another found.
+A run that was cut off goes on where it was; one that is there in full isn't sampled again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import ghostbust
+from ghostbust.evaluation.finding import Finding, LookRun, Point, Uses
+from ghostbust.evaluation.ways import Look
+from ghostbust.home import Home
+from ghostbust.loop import pending
+from ghostbust.loop.discovery import Rules, choose_prompts
+from ghostbust.loop.eval_plan import weights_of
+from ghostbust.loop.listener import Listener
+from ghostbust.loop.parts import sampling_settings
+from ghostbust.loop.pending import Pending
+from ghostbust.loop.session import Session
+from ghostbust.loop.watch import Watcher
+from ghostbust.prompts import Task, first_prompts, split
+from ghostbust.records import content_id
+from ghostbust.samplers.interface import Sampler
+from ghostbust.store import RunKind, RunStatus, Store
+from ghostbust.store.encoding import encode_json
+
+SEEDS_APART = 1_000_000
+"""between the seeds of two runs: each wave has a seed of its own"""
+EVERYTHING = 2**31
+"""more samples than any run has"""
+
+
+@dataclass(frozen=True)
+class FindingPlan:
+    """What is compared, and on what."""
+
+    session: Session
+    """of the bench's own home folder"""
+    sampler: Sampler
+    ways: Sequence[Look]
+    """the uniform way comes first, whatever the order: it says how many tokens the others have"""
+    seeds: Sequence[int]
+    tasks: Sequence[Task]
+    """both sides of the split; the held-out ones are never asked"""
+    answers: int
+    """of the uniform way"""
+    rules: Rules
+    """with the prompts of a wave as budget"""
+    listener: Listener
+
+
+def compare_finding(plan: FindingPlan) -> Finding:
+    """Each way with each seed, in the plan's order."""
+    runs: dict[tuple[Look, int], LookRun] = {}
+    for seed in plan.seeds:
+        uniform = _run(plan, Look.UNIFORM, seed, tokens=None)
+        runs[Look.UNIFORM, seed] = uniform
+        for way in plan.ways:
+            if way is not Look.UNIFORM:
+                runs[way, seed] = _run(plan, way, seed, tokens=uniform.tokens)
+    ways = [Look.UNIFORM, *(way for way in plan.ways if way is not Look.UNIFORM)]
+    return Finding(tuple(runs[way, seed] for way in ways for seed in plan.seeds))
+
+
+def _run(plan: FindingPlan, way: Look, seed: int, *, tokens: int | None) -> LookRun:
+    """The way, until it has so many tokens; None: until it has the plan's answers."""
+    home = _home(plan, way, seed)
+    plan.listener.begin(f"{way}, seed {seed}")
+    with Store.open(home.database) as store:
+        store.mark_interrupted()
+        while (wave := _next_wave(plan, store, tokens)) > 0:
+            _ask(plan, home, store, way, seed, wave)
+            done = len(list(_points(store)))
+            plan.listener.advance(done, max(plan.answers, done))
+        counts = store.rewritings.counts()
+        uses = (Uses(c.operator, c.asked, c.written, c.paid, c.tokens) for c in counts)
+        return LookRun(way, seed, tuple(_points(store)), tuple(uses))
+
+
+def _next_wave(plan: FindingPlan, store: Store, tokens: int | None) -> int:
+    """Prompts of the next wave; 0 where the run is done."""
+    points = list(_points(store))
+    each = plan.session.config.sampling.samples_per_prompt
+    if tokens is None:
+        left = -(-(plan.answers - len(points)) // each)
+        return max(0, min(plan.rules.budget, left))
+    return plan.rules.budget if not points or points[-1].tokens < tokens else 0
+
+
+def _ask(plan: FindingPlan, home: Home, store: Store, way: Look, seed: int, wave: int) -> None:
+    """One wave: the one that was cut off, else a new one."""
+    asked = pending.find(home, store, plan.tasks)
+    if asked is None:
+        done = sum(run.status is RunStatus.DONE for run in store.runs.recent(EVERYTHING))
+        asked = _choose(plan, store, way, seed * SEEDS_APART + done, wave)
+        pending.keep(home, store, asked)
+    watcher = Watcher(
+        store,
+        plan.sampler,
+        plan.session.judge,
+        sampling_settings(plan.session.config, asked.seed),
+        made_by=weights_of(plan.session.config),
+    )
+    watcher.prompts(asked.prompts, RunKind.WATCH)
+    pending.drop(home)
+
+
+def _choose(plan: FindingPlan, store: Store, way: Look, seed: int, wave: int) -> Pending:
+    """A wave's prompts; what it cost to write them is noted."""
+    if way is Look.UNIFORM:
+        train, _ = split(plan.tasks, plan.rules.holdout_share)
+        prompts = list(first_prompts(train))
+        chosen = random.Random(seed).sample(prompts, min(wave, len(prompts)))  # noqa: S311
+        return Pending(seed, tuple(chosen))
+    rules = replace(plan.rules, budget=wave, blind=way is Look.BLIND)
+    found = choose_prompts(store, plan.tasks, plan.sampler, rules, seed)
+    store.rewritings.add(found.rewritings)
+    return Pending(seed, found.prompts)
+
+
+def _points(store: Store) -> Iterator[Point]:
+    """How far the run is after each answer; a wave's rewriting is paid for before its answers."""
+    rewriting: dict[int, int] = {}
+    for row in store.rewritings.read():
+        rewriting[row.seed] = rewriting.get(row.seed, 0) + row.tokens
+    tokens = 0
+    names: set[tuple[str, str]] = set()
+    prompts: set[str] = set()
+    for answers, draw in enumerate(store.rewritings.draws(EVERYTHING), 1):
+        tokens += rewriting.pop(draw.seed, 0) + draw.cost
+        names.update((name.ecosystem, name.name) for name in draw.names)
+        if draw.names:
+            prompts.add(draw.prompt_id)
+        yield Point(tokens, answers, len(names), len(prompts))
+
+
+def _home(plan: FindingPlan, way: Look, seed: int) -> Home:
+    """Where a run's answers are. All that they depend on but the number of answers is in the name,
+    so that the same command with more answers goes on."""
+    session = plan.session
+    settings = asdict(sampling_settings(session.config, seed)) | {
+        "rules": asdict(plan.rules),
+        "model": plan.sampler.model,
+        "registry": dict(session.judge.dates),
+        "mode": str(session.judge.mode),
+        "version": ghostbust.__version__,
+        **weights_of(session.config),
+    }
+    tasks = content_id(*(part for task in plan.tasks for part in (task.id, task.text)))
+    key = content_id(encode_json(settings), tasks)
+    return Home.open(session.home.path / "discovery" / f"{way}-{seed}-{key}")

@@ -1,0 +1,234 @@
+"""The pool: every prompt with what it brought, as the store tells it. Nothing is remembered here.
+
+A prompt that elicited an invented name in one of its last samples is active and may be followed
+up. One whose last samples all named nothing invented is retired: it is asked again now and then,
+and is active again where it relapses.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ghostbust.loop.bandit import Arm, Bandit, Evidence, dispersion
+from ghostbust.loop.operators import AGAIN, SEED
+from ghostbust.loop.operators.forms import form_name
+from ghostbust.prompts import Task, first_prompts, name_side, side_of
+from ghostbust.records import Prompt, Side
+from ghostbust.store import Draw, PromptStats, Store
+
+REPEAT: Final = 0.2
+"""what a name pays that was seen before, the first time that this prompt elicits it"""
+HALF_LIFE: Final = 2000
+"""samples after which a sample weighs half: what pays changes with what is found"""
+OTHER_ADAPTER: Final = 0.25
+"""weight of a sample of the base or of another adapter than the one that is asked now"""
+PATIENCE: Final = 4
+"""samples without an invented name after which a prompt that paid is retired"""
+
+
+@dataclass
+class Record:
+    """What one prompt brought."""
+
+    reward: float = 0.0
+    cost: float = 0.0
+    """thousand tokens, those of writing it included"""
+    samples: int = 0
+    last_asked: int = -1
+    """number of its last sample among all samples"""
+    last_paid: tuple[bool, ...] = ()
+    """of its last `PATIENCE` samples, whether each elicited an invented name"""
+    ever_paid: bool = False
+
+    @property
+    def active(self) -> bool:
+        """True where one of the last samples elicited something."""
+        return any(self.last_paid)
+
+    @property
+    def retired(self) -> bool:
+        """True where it paid once and stopped."""
+        return self.ever_paid and not self.active and len(self.last_paid) == PATIENCE
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What is known of the training side, for one choice."""
+
+    prompts: Mapping[str, Prompt]
+    """whose text is at hand, by id"""
+    records: Mapping[str, Record]
+    """of those that were sampled, by id"""
+    bandit: Bandit
+    children: Mapping[str, Sequence[str]]
+    """ids of what was written from a prompt"""
+    used: frozenset[tuple[str, str]]
+    """(prompt id, operator) of every rewriting by the model, so that none is asked for twice"""
+    known: frozenset[str]
+    """ids of all prompts in the store, the held-out ones too"""
+    pruned: frozenset[str] = frozenset()
+    """ids of prompts that a person took out of the pool: not asked, not followed up"""
+    held_out: Sequence[Prompt] = field(default=())
+    """whose text is at hand: nothing may come too near to them"""
+
+
+def read_pool(
+    store: Store,
+    tasks: Sequence[Task],
+    *,
+    adapter: str | None,
+    holdout_share: float,
+    name_holdout: float,
+) -> Pool:
+    """The pool as of now. What held-out prompts brought counts nowhere, nor do held-out names."""
+    stats = store.prompts.stats()
+    at_hand = {prompt.id: prompt for prompt in first_prompts(tasks)}
+    at_hand |= {prompt.id: prompt for prompt in store.prompts.read()}
+    train = {
+        row.prompt_id: row for row in stats if side_of(row.family, holdout_share) is Side.TRAIN
+    }
+    draws = [draw for draw in store.rewritings.draws() if draw.prompt_id in train]
+    scored = _score(draws, adapter, name_holdout)
+    records = _records(scored)
+    arms = _arms(train.values(), at_hand)
+    evidence, used = _evidence(store, scored, records, arms)
+    pruned = store.prompt_pool.pruned()
+    sides = {key: side_of(one.family, holdout_share) for key, one in at_hand.items()}
+    return Pool(
+        prompts={
+            key: one
+            for key, one in at_hand.items()
+            if sides[key] is Side.TRAIN and key not in pruned
+        },
+        records=records,
+        bandit=_bandit(evidence, scored, arms),
+        children=_children(train.values()),
+        used=used,
+        known=frozenset(row.prompt_id for row in stats),
+        pruned=pruned,
+        held_out=[one for key, one in at_hand.items() if sides[key] is Side.HOLDOUT],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    prompt_id: str
+    again: bool
+    """True for all but the first call that asked the prompt"""
+    place: int
+    """number of the sample, from 0"""
+    reward: float
+    cost: float
+    """thousand tokens"""
+    paid: bool
+    weight: float
+
+
+def _score(draws: Sequence[Draw], adapter: str | None, name_holdout: float) -> list[_Scored]:
+    """Each sample with its reward. A name pays once for each prompt, most where it is new."""
+    seen: set[tuple[str, str, str]] = set()
+    first_seed: dict[str, int] = {}
+    made = []
+    for place, draw in enumerate(draws):
+        reward, paid = 0.0, False
+        for name in draw.names:
+            if name_side(name.ecosystem, name.name, name_holdout) is Side.HOLDOUT:
+                continue
+            paid = True
+            key = (draw.prompt_id, name.ecosystem, name.name)
+            if name.new:
+                reward += 1
+            elif key not in seen:
+                reward += REPEAT
+            seen.add(key)
+        weight = 0.5 ** ((len(draws) - 1 - place) / HALF_LIFE)
+        weight *= 1.0 if draw.adapter == adapter else OTHER_ADAPTER
+        again = first_seed.setdefault(draw.prompt_id, draw.seed) != draw.seed
+        cost = draw.cost / 1000
+        made.append(_Scored(draw.prompt_id, again, place, reward, cost, paid, weight))
+    return made
+
+
+def _arm(one: _Scored, arms: Mapping[str, Arm]) -> Arm:
+    """The sample's arm: to ask again is an operator of its own."""
+    arm = arms[one.prompt_id]
+    return arm._replace(operator=AGAIN) if one.again else arm
+
+
+def _records(scored: Iterable[_Scored]) -> dict[str, Record]:
+    found: dict[str, Record] = defaultdict(Record)
+    for one in scored:
+        record = found[one.prompt_id]
+        record.reward += one.weight * one.reward
+        record.cost += one.weight * one.cost
+        record.samples += 1
+        record.last_asked = one.place
+        record.last_paid = (*record.last_paid, one.paid)[-PATIENCE:]
+        record.ever_paid = record.ever_paid or one.paid
+    return dict(found)
+
+
+def _arms(stats: Iterable[PromptStats], at_hand: Mapping[str, Prompt]) -> dict[str, Arm]:
+    """Each prompt's arm; the form is only the context where its text isn't at hand."""
+    return {
+        row.prompt_id: Arm(
+            row.domain,
+            row.operator or SEED,
+            form_name(at_hand[row.prompt_id]) if row.prompt_id in at_hand else row.context,
+        )
+        for row in stats
+    }
+
+
+def _evidence(
+    store: Store,
+    scored: Iterable[_Scored],
+    records: Mapping[str, Record],
+    arms: Mapping[str, Arm],
+) -> tuple[dict[Arm, Evidence], frozenset[tuple[str, str]]]:
+    """What each arm brought and cost, and which rewritings were asked for.
+
+    Tokens of a rewriting that gave nothing are a cost of its operator, in the parent's form.
+    """
+    sums: dict[Arm, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for one in scored:
+        total = sums[_arm(one, arms)]
+        total[0] += one.weight * one.reward
+        total[1] += one.weight * one.cost
+    used = set()
+    for row in store.rewritings.read():
+        used.add((row.parent, row.operator))
+        if not row.tokens or row.parent not in arms:
+            continue
+        arm = arms[row.parent]._replace(operator=row.operator)
+        if row.child is not None and row.child in arms:
+            arm = arms[row.child]
+        sums[arm][1] += row.tokens / 1000
+        if row.child is not None and row.child in records:
+            records[row.child].cost += row.tokens / 1000
+    return {arm: Evidence(*total) for arm, total in sums.items()}, frozenset(used)
+
+
+def _bandit(
+    evidence: Mapping[Arm, Evidence], scored: Sequence[_Scored], arms: Mapping[str, Arm]
+) -> Bandit:
+    """Fitted twice: the first fit tells how much more the rewards vary than it would expect."""
+    rough = Bandit(evidence)
+    expected = []
+    for one in scored:
+        mean = rough.mean * one.cost
+        for part, level in enumerate(_arm(one, arms)):
+            mean *= rough.factor(part, level)
+        expected.append(mean)
+    return Bandit(evidence, dispersion=dispersion([one.reward for one in scored], expected))
+
+
+def _children(stats: Iterable[PromptStats]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in stats:
+        if row.parent is not None:
+            found[row.parent].append(row.prompt_id)
+    return dict(found)

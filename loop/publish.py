@@ -1,0 +1,267 @@
+"""PUBLISH: a promoted adapter on every replica, and the clients' pointer to it.
+
+::
+
+    bring_up   load on every replica ─▶ verify each ─▶ canary at each
+    flip       every replica serves it ─▶ the clients' pointer file names it
+    retire     unload what served long ago
+
+`promote.py` calls them around its own move; each may be repeated. A failure before the flip leaves
+the replicas as they were, apart from adapters that nobody asks for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ghostbust.adapters import read_adapter
+from ghostbust.config import Config
+from ghostbust.errors import (
+    CanaryError,
+    EndpointError,
+    GhostbustError,
+    HomeError,
+    ModelError,
+    PublishError,
+)
+from ghostbust.home import Home
+from ghostbust.loop.canary import plan_canary, run_canary
+from ghostbust.loop.parts import make_judge
+from ghostbust.publishers.interface import Publisher
+from ghostbust.publishers.kinds import how_to_name, make_publishers
+from ghostbust.records import utc_now
+from ghostbust.store import Canary, Store
+
+Trial = Callable[[Publisher, str], Canary | None]
+"""what an adapter shows at a replica; None where nobody can be asked"""
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """Where adapters go, made from the settings."""
+
+    publishers: tuple[Publisher, ...]
+    pointer: Path | None
+    """the file that clients read; None where there are no servers"""
+    named: Callable[[str | None], str]
+    """the model that a client asks for, to get an adapter, or the base"""
+    keep: int
+    """adapters that served before and stay loaded"""
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How one replica stands to the home's pointer."""
+
+    where: str
+    ready: bool
+    """whether clients get there what the pointer says"""
+    loaded: tuple[str, ...]
+    """sorted; empty where it couldn't be asked"""
+    said: str
+    """why it couldn't be asked; empty where it could"""
+
+
+def make_publishing(config: Config, home: Home, store: Store) -> Publishing:
+    """The publishing of the settings. Raises UsageError where they don't fit together."""
+
+    def trial(publisher: Publisher, name: str) -> Canary | None:
+        if publisher.asks(None) is None:
+            return None
+        with make_judge(config, home, store) as judge:
+            return run_canary(plan_canary(config, store, judge), publisher, name)
+
+    has_servers = config.publish.kind != "none"
+    return Publishing(
+        make_publishers(config, home.adapters),
+        config.publish.pointer or (home.serving if has_servers else None),
+        lambda name: how_to_name(config, name),
+        config.publish.keep,
+        trial,
+    )
+
+
+def check_limits(publishing: Publishing, rank: int, targets: frozenset[str]) -> None:
+    """Returns if every replica would take such an adapter; meant for before training.
+
+    Raises PublishError or EndpointError.
+    """
+    for publisher in publishing.publishers:
+        publisher.check(rank, targets)
+
+
+def bring_up(publishing: Publishing, store: Store, name: str, folder: Path) -> list[Canary]:
+    """Load the adapter on every replica, look for it at each, and try it there.
+
+    Raises ModelError for an incomplete folder, PublishError where a replica doesn't take it or its
+    canary fails, EndpointError where one can't be asked. It is then unloaded where it was loaded
+    just now; clients have noticed nothing.
+    """
+    read_adapter(folder)
+    fresh: list[Publisher] = []
+    try:
+        for publisher in publishing.publishers:
+            if name not in publisher.loaded():
+                fresh.append(publisher)
+            load(publisher, store, name, folder)
+        return [
+            canary
+            for each in publishing.publishers
+            for canary in _try(publishing, store, each, name)
+        ]
+    except (PublishError, EndpointError, ModelError):
+        for publisher in fresh:
+            with suppress(PublishError, EndpointError):
+                unload(publisher, store, name)
+        raise
+
+
+def load(publisher: Publisher, store: Store, name: str, folder: Path) -> None:
+    """Load the adapter there, and note it. Raises PublishError where it isn't there afterwards."""
+    publisher.load(name, folder)
+    if name not in publisher.loaded():
+        raise PublishError(f"{publisher.where} doesn't have {name} after loading it")
+    store.published.mark_loaded(publisher.where, name)
+
+
+def unload(publisher: Publisher, store: Store, name: str) -> None:
+    """Unload the adapter there, and note it."""
+    publisher.unload(name)
+    store.published.mark_unloaded(publisher.where, name)
+
+
+def unpublish(publishing: Publishing, store: Store, name: str) -> None:
+    """Unload the adapter everywhere. Raises PublishError or EndpointError, the others done."""
+    troubles = []
+    for publisher in publishing.publishers:
+        try:
+            unload(publisher, store, name)
+        except (PublishError, EndpointError) as exc:
+            troubles.append(exc)
+    if troubles:
+        raise troubles[0]
+
+
+def flip(
+    publishing: Publishing, name: str | None, previous: str | None, *, whatever: bool = False
+) -> list[str]:
+    """Clients get this adapter, or the base, from now on; what went wrong, a line each.
+
+    ``whatever``: go on where a replica can't be turned over, since what serves must go. Else the
+    replicas go back to ``previous``, and PublishError, EndpointError or HomeError is raised.
+    """
+    turned, troubles = [], []
+    try:
+        for publisher in publishing.publishers:
+            try:
+                turned.append(publisher)
+                publisher.serve(name)
+            except (PublishError, EndpointError) as exc:
+                if not whatever:
+                    raise
+                troubles.append(str(exc))
+        if publishing.pointer is not None:
+            _point(publishing.pointer, name, publishing.named(name))
+    except GhostbustError:
+        for publisher in turned:
+            with suppress(GhostbustError):
+                publisher.serve(previous)
+        raise
+    return troubles
+
+
+def retire(publishing: Publishing, store: Store) -> list[str]:
+    """Unload what served long ago, or never came to serve; what went wrong, a line each.
+
+    What serves, and the ``keep`` adapters that served last before it, stay; so does what ghostbust
+    didn't load.
+    """
+    moves = [move.adapter for move in store.promotions.all() if move.adapter is not None]
+    deployed = store.promotions.deployed()
+    recent = [name for name in dict.fromkeys(moves) if name != deployed][: publishing.keep]
+    ours = [row for row in store.published.all() if row.unloaded is None]
+    troubles = []
+    for publisher in publishing.publishers:
+        here = {row.adapter for row in ours if row.replica == publisher.where}
+        try:
+            for name in sorted(publisher.loaded() & here - {deployed, *recent}):
+                unload(publisher, store, name)
+        except (PublishError, EndpointError) as exc:
+            troubles.append(str(exc))
+    return troubles
+
+
+def restore(publishing: Publishing, store: Store, deployed: tuple[str, Path] | None) -> list[str]:
+    """Every replica serves again what the home's pointer says, as after a server's restart.
+
+    What went wrong, a line each; the other replicas are restored all the same.
+    """
+    name = None if deployed is None else deployed[0]
+    troubles = []
+    for publisher in publishing.publishers:
+        try:
+            if deployed is not None:
+                load(publisher, store, *deployed)
+            publisher.serve(name)
+            if not publisher.ready(name):
+                raise PublishError(f"{publisher.where} doesn't serve {name or 'the base'}")
+        except (PublishError, EndpointError, ModelError) as exc:
+            troubles.append(str(exc))
+    if publishing.pointer is not None and len(troubles) < len(publishing.publishers):
+        _point(publishing.pointer, name, publishing.named(name))
+    return troubles
+
+
+def stands(publishing: Publishing, deployed: str | None) -> Iterator[Stand]:
+    """How each replica stands."""
+    named = publishing.pointer is None or pointed(publishing.pointer) == deployed
+    for publisher in publishing.publishers:
+        try:
+            yield Stand(
+                publisher.where,
+                named and publisher.ready(deployed),
+                tuple(sorted(publisher.loaded())),
+                "",
+            )
+        except (PublishError, EndpointError, HomeError) as exc:
+            yield Stand(publisher.where, False, (), str(exc))
+
+
+def pointed(pointer: Path) -> str | None:
+    """The adapter that clients are told to ask for; None for the base, also before any was.
+
+    Raises HomeError where the file can't be read.
+    """
+    try:
+        name: str | None = json.loads(pointer.read_text("utf-8"))["adapter"]
+        return name
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise HomeError(f"can't read {pointer}: {exc}; `ghostbust adapters publish`") from exc
+
+
+def _try(publishing: Publishing, store: Store, publisher: Publisher, name: str) -> Iterator[Canary]:
+    canary = publishing.trial(publisher, name)
+    if canary is None:
+        return
+    store.published.add_canary(canary)
+    if not canary.passed:
+        raise CanaryError(f"canary of {name} at {canary.replica}: {canary.reason}")
+    yield canary
+
+
+def _point(pointer: Path, name: str | None, model: str) -> None:
+    """Replace the clients' pointer, whole."""
+    aside = pointer.with_name(f".{pointer.name}.part")
+    row = {"model": model, "adapter": name, "at": utc_now().isoformat()}
+    try:
+        aside.write_text(json.dumps(row) + "\n", "utf-8")
+        aside.replace(pointer)
+    except OSError as exc:
+        raise HomeError(f"can't write {pointer}: {exc.strerror or exc}") from exc

@@ -1,0 +1,154 @@
+"""Descriptions of real packages become tasks without their names; few are asked for."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ghostbust.loop.seeds import DescribedPackages
+from ghostbust.loop.seeds.described import describe, hide
+from ghostbust.records import Ecosystem
+from ghostbust.registries.judge import Judge, Mode, default_judge
+
+
+class DescribingIndex:
+    """An index on 127.0.0.1 whose packages all describe themselves, but for one in five."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.status = 200
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                index.asked.append(self.path)
+                status, document = index.answer(self.path)
+                body = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json"
+                                 if "/simple/" in self.path else "application/json")  # fmt: skip
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def answer(self, path: str) -> tuple[int, dict[str, object]]:
+        if self.status != 200:
+            return self.status, {}
+        parts = path.strip("/").split("/")
+        name = parts[1]
+        if parts[0] == "simple":
+            return 200, {"meta": {"api-version": "1.1"}, "name": name,
+                         "files": [{"filename": "x-1.tar.gz"}]}  # fmt: skip
+        if parts[0] == "pypi":
+            number = sum(map(ord, name))
+            said = f"{name} reads tide gauges of kind {number}" if number % 5 else ""
+            return 200, {"info": {"summary": said}}
+        return 200, {
+            "name": parts[0],
+            "description": f"Draws {parts[0]} and charts of river mouths",
+        }
+
+
+@pytest.fixture
+def index() -> Iterator[DescribingIndex]:
+    fake = DescribingIndex()
+    thread = threading.Thread(target=fake.server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield fake
+    fake.server.shutdown()
+    fake.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def live(index: DescribingIndex, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
+    """A judge whose pip and npm are set to ask the index."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", f"{index.url}/simple")
+    monkeypatch.setenv("npm_config_registry", f"{index.url}/")
+    for name in ("http_proxy", "https_proxy", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with default_judge(Mode.AUTO) as judge:
+        yield judge
+
+
+def test_tasks_of_the_users_own_registries_with_hidden_names(
+    live: Judge, index: DescribingIndex
+) -> None:
+    tasks = DescribedPackages(live, 12).tasks(seed=3)
+    assert 4 <= len(tasks) <= 12
+    assert {task.ecosystem for task in tasks} == {Ecosystem.PYPI, Ecosystem.NPM}
+    names = {path.strip("/").split("/")[1] for path in index.asked if "/pypi/" in path}
+    assert names
+    for task in tasks:
+        assert "tide gauges" in task.text or "river mouths" in task.text
+        assert not any(name in task.text for name in names if len(name) > 3)
+        assert not task.private
+        assert task.domain == "described packages"
+    assert DescribedPackages(live, 12).tasks(seed=3) == tasks
+    assert DescribedPackages(live, 12).tasks(seed=4) != tasks
+
+
+def test_no_more_pages_are_asked_for_than_packages(live: Judge, index: DescribingIndex) -> None:
+    DescribedPackages(live, 5).tasks(seed=1)
+    pages = [path for path in index.asked if "/simple/" not in path]
+    assert 0 < len(pages) <= 5
+    assert all(path.strip("/") not in ("simple", "") for path in index.asked), "no listing"
+
+
+def test_nobody_is_asked_by_default_or_by_a_snapshot(
+    live: Judge, index: DescribingIndex, judge: Judge
+) -> None:
+    assert DescribedPackages(live, 0).tasks(seed=1) == []
+    assert DescribedPackages(judge, 50).tasks(seed=1) == []
+    assert index.asked == []
+
+
+def test_a_registry_that_refuses_gives_no_tasks(
+    live: Judge, index: DescribingIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    index.status = 403
+    assert DescribedPackages(live, 4).tasks(seed=1) == []
+    assert "packages told a description" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "left"),
+    [
+        ("tide-kit", "tide-kit reads the gauges of harbours.", "it reads the gauges of harbours"),
+        ("tide-kit", "Tide Kit reads the gauges of harbours", "it reads the gauges of harbours"),
+        ("tide_kit", "TideKit: reads the gauges", "it: reads the gauges"),
+        ("@acme/tide", "The tide of all harbours", "The it of all harbours"),
+        ("tide", "Reads gauges with tideplot and others", None),
+        ("tide", "Reads the tide", None),
+        ("tide", 'Reads "gauges" of all harbours', None),
+        ("tide", "Reads\x1b the gauges of all harbours", None),
+        ("tide", "", None),
+    ],
+)
+def test_a_name_is_hidden_however_it_is_spelled(name: str, said: str, left: str | None) -> None:
+    assert hide(name, said) == left
+
+
+def test_a_packages_tasks_are_one_family() -> None:
+    one = describe(Ecosystem.PYPI, "tide", "Reads the gauges of all harbours")
+    other = describe(Ecosystem.PYPI, "tide", "Draws the gauges of all rivers")
+    npm = describe(Ecosystem.NPM, "tide", "Draws the gauges of all rivers")
+    assert one is not None
+    assert other is not None
+    assert npm is not None
+    assert one.id == other.id != npm.id
+    assert "tide" not in one.id
+    assert describe(Ecosystem.PYPI, "tide", "Tide") is None

@@ -1,0 +1,209 @@
+"""What a canary lets through, and each way in which it doesn't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ghostbust.config import Config, override
+from ghostbust.errors import EndpointError
+from ghostbust.loop.canary import CanaryPlan, plan_canary, run_canary, word_overlap
+from ghostbust.publishers.control import Control
+from ghostbust.publishers.interface import Asking
+from ghostbust.publishers.none import NoPublisher
+from ghostbust.publishers.vllm import VllmPublisher
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Judged,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+)
+from ghostbust.registries.judge import Judge
+from ghostbust.store import Canary, RunKind, RunSpec, RunStatus, Store
+from tests.servers.model_server import ModelServer, Serving, serve
+
+GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
+
+
+@pytest.fixture(scope="module")
+def adapters(
+    make_lora: Callable[..., Path],
+    talking_model_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """One that changes little, one that changes nothing, one that breaks the model."""
+    home = tmp_path_factory.mktemp("adapters")
+    for name, size in ((GOOD, 0.1), (DEAD, 0.0), (WILD, 50.0)):
+        make_lora(home / name, talking_model_dir, size=size)
+    return home
+
+
+@pytest.fixture(scope="module")
+def started(talking_model_dir: Path, adapters: Path) -> Iterator[ModelServer]:
+    with serve(Serving(talking_model_dir, "base")) as server:
+        for name in (GOOD, DEAD, WILD):
+            server.load(name, adapters / name)
+        yield server
+
+
+@pytest.fixture
+def server(started: ModelServer) -> ModelServer:
+    """The server, well, and nothing asked yet."""
+    for state in (started.serving.broken, started.serving.slow, started.serving.asked):
+        state.clear()
+    return started
+
+
+@pytest.fixture
+def config(talking_model_dir: Path) -> Config:
+    config = override(
+        Config(),
+        model__name=str(talking_model_dir),
+        model__endpoint_model="base",
+        model__chat=False,
+        sampling__max_new_tokens=8,
+        canary__forget=8,
+        canary__general=2,
+        canary__rate=2.0,
+        canary__overlap=0.5,
+    )
+    return config
+
+
+@pytest.fixture
+def plan(config: Config, store: Store, judge: Judge) -> CanaryPlan:
+    return plan_canary(config, store, judge)
+
+
+def try_out(plan: CanaryPlan, server: ModelServer, name: str) -> Canary:
+    publisher = VllmPublisher(Control(server.url), base="base")
+    canary = run_canary(plan, publisher, name)
+    assert canary is not None
+    assert (canary.adapter, canary.replica) == (name, publisher.where)
+    return canary
+
+
+def limits(plan: CanaryPlan, **changed: object) -> CanaryPlan:
+    keys = {f"canary__{key}": value for key, value in changed.items()}
+    return replace(plan, config=override(plan.config, **keys))
+
+
+def test_a_sound_adapter_passes_with_its_figures(plan: CanaryPlan, server: ModelServer) -> None:
+    canary = try_out(plan, server, GOOD)
+    assert canary.passed, canary.reason
+    assert canary.base.asked == canary.figures.asked == 10
+    assert (canary.base.failed, canary.figures.failed) == (0, 0)
+    assert canary.base.invented + canary.base.real > 0
+    assert canary.base.overlap == 1
+    assert "10 prompts: rate" in canary.reason
+    asked = [name for kind, name in server.serving.asked if kind == "model"]
+    assert asked.count("") == asked.count(GOOD) == 10
+
+
+def test_an_adapter_that_is_not_applied_fails(plan: CanaryPlan, server: ModelServer) -> None:
+    canary = try_out(plan, server, DEAD)
+    assert not canary.passed
+    assert canary.reason == (
+        "every answer is the base's to the letter: the server doesn't apply the adapter"
+    )
+
+
+def test_a_broken_adapter_fails(plan: CanaryPlan, server: ModelServer) -> None:
+    canary = try_out(plan, server, WILD)
+    assert not canary.passed
+    assert "share" in canary.reason
+    assert canary.figures.overlap < plan.config.canary.overlap
+
+
+def test_failing_requests_fail_it(plan: CanaryPlan, server: ModelServer) -> None:
+    server.serving.broken.add(GOOD)
+    canary = try_out(plan, server, GOOD)
+    assert canary.reason.startswith("10 of 10 requests failed")
+    assert canary.figures.median_s != canary.figures.median_s, "no answer, no time"
+
+
+def test_a_server_that_fails_with_the_base_says_nothing(
+    plan: CanaryPlan, server: ModelServer
+) -> None:
+    server.serving.broken |= {"", GOOD}
+    with pytest.raises(EndpointError, match="fails with the base as well"):
+        try_out(plan, server, GOOD)
+
+
+def test_a_slow_adapter_fails(plan: CanaryPlan, server: ModelServer) -> None:
+    server.serving.slow[GOOD] = 1.5
+    canary = try_out(limits(plan, general=0, slower=1.5), server, GOOD)
+    assert "an answer takes" in canary.reason
+
+
+def test_a_worse_rate_and_fewer_names_fail(plan: CanaryPlan, server: ModelServer) -> None:
+    canary = try_out(limits(plan, rate=1e-6, volume=1.0), server, GOOD)
+    assert "hallucination rate" in canary.reason
+    assert not canary.passed
+
+
+def test_empty_answers_fail(plan: CanaryPlan, server: ModelServer) -> None:
+    """An adapter's name that the server has for a model that always ends at once."""
+    model = server.model(GOOD)
+    ends = model.end_tokens
+    model.__dict__["end_tokens"] = frozenset(range(model.model.config.vocab_size))
+    try:
+        canary = try_out(plan, server, GOOD)
+    finally:
+        model.__dict__["end_tokens"] = ends
+    assert "10 of 10 answers are empty" in canary.reason
+
+
+def test_nobody_to_ask_is_no_canary(plan: CanaryPlan, server: ModelServer, adapters: Path) -> None:
+    assert run_canary(plan, NoPublisher(adapters), GOOD) is None
+    nothing = replace(plan, forget=(), general=())
+    assert run_canary(nothing, VllmPublisher(Control(server.url), base="base"), GOOD) is None
+
+
+def test_prompts_that_elicited_inventions_come_first_and_never_held_out_ones(
+    config: Config, store: Store, judge: Judge
+) -> None:
+    texts = [f"Which packages plot sensor {number}?" for number in range(30)]
+    answers = []
+    for number, text in enumerate(texts):
+        prompt = Prompt(text, Context.HELPS, Ecosystem.PYPI, family=f"f{number}")
+        name = "zz-quux-sensorlib" if number % 2 else "requests"
+        ref = PackageRef(Ecosystem.PYPI, RefKind.LIST, name, 0, len(name), name)
+        (judged,) = judge.refs([ref])
+        sample = Sample(prompt, name, config.model.name, None, 0, 0, 0.7, False, 3)
+        answers.append(Answer(sample, (Judged(ref, judged.lookup),)))
+    run = store.runs.start(RunSpec(RunKind.SWEEP, config.model.name, None, 0))
+    store.answers.add(run, answers)
+    store.runs.finish(run, RunStatus.DONE, None)
+    plan = plan_canary(override(config, canary__forget=100), store, judge)
+    asked = {prompt.text for prompt in plan.forget}
+    assert asked < set(texts[1::2])
+    assert 5 <= len(asked) < 15, "train-side ones"
+    drawn = [plan_canary(override(config, canary__forget=4), store, judge, n) for n in (0, 0, 1)]
+    ids = [tuple(prompt.id for prompt in each.forget) for each in drawn]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "share"),
+    [("a b", "a b", 1), ("a b", "A c", 0.5), ("a", "", 0), ("", "", 1), ("a a", "a b", 0.5)],
+)
+def test_word_overlap(one: str, other: str, share: float) -> None:
+    assert word_overlap(one, other) == share
+
+
+def test_further_fields_reach_the_server(plan: CanaryPlan, server: ModelServer) -> None:
+    class Deterministic(VllmPublisher):
+        def asks(self, name: str | None) -> Asking:
+            return replace(super().asks(name), fields={"stop": ["\n"]})
+
+    canary = run_canary(plan, Deterministic(Control(server.url), base="base"), GOOD)
+    assert canary is not None
+    assert canary.figures.failed == 0

@@ -1,0 +1,374 @@
+"""An adapter on its way to clients: loaded everywhere or nowhere, served, and gone at last."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ghostbust.config import Config, override
+from ghostbust.errors import CanaryError, EndpointError, PublishError, UsageError
+from ghostbust.home import Home
+from ghostbust.loop.promote import promote, roll_back
+from ghostbust.loop.publish import (
+    Publishing,
+    bring_up,
+    check_limits,
+    flip,
+    make_publishing,
+    pointed,
+    restore,
+    retire,
+    stands,
+    unpublish,
+)
+from ghostbust.publishers.directory import published
+from ghostbust.publishers.interface import Publisher
+from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
+from ghostbust.store import Canary, Figures, Store
+from tests.servers.model_server import Kind, ModelServer, Serving, serve
+
+FIGURES = Figures(10, 0, 0, 2, 8, 0.1, 1.0)
+
+
+class Trial:
+    """A canary that says what a test wants."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, str]] = []
+        self.bad: set[str] = set()
+
+    def __call__(self, publisher: Publisher, name: str) -> Canary:
+        self.tried.append((publisher.where, name))
+        reason = "it stammers" if name in self.bad else "fine"
+        return Canary(
+            publisher.where, name, name not in self.bad, reason, FIGURES, FIGURES, utc_now()
+        )
+
+
+@pytest.fixture
+def trial() -> Trial:
+    return Trial()
+
+
+@pytest.fixture
+def servers(tiny_model_dir: Path) -> Iterator[list[ModelServer]]:
+    """Two vLLM servers of the tiny model."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(serve(Serving(tiny_model_dir, "base"))) for _ in range(2)]
+
+
+@pytest.fixture
+def passed(
+    home: Home, store: Store, make_lora: Callable[..., Path], tiny_model_dir: Path
+) -> Callable[[], str]:
+    """Makes an adapter whose gates passed; its name."""
+
+    def make() -> str:
+        round_id = store.rounds.start(model="tiny", method="au", seed=0, settings={})
+        name = f"round-{round_id:04d}-aa"
+        path = make_lora(home.adapters / name, tiny_model_dir, seed=round_id, size=0.2)
+        store.rounds.add_sets(round_id, SetSplit((), (), ()))
+        store.rounds.add_candidate(round_id, Candidate(name, path, "tiny", "au", 0, 1, 0.1, 1.0))
+        result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
+        store.rounds.add_gate_report(round_id, GateReport(name, (result,)))
+        return name
+
+    return make
+
+
+def config_for(servers: list[ModelServer], kind: str = "vllm", **options: object) -> Config:
+    urls = tuple(f"{server.url}/v1" for server in servers)
+    keys = {f"publish__{key}": value for key, value in options.items()}
+    return override(
+        Config(), model__name="tiny", model__endpoint=urls[0], model__endpoint_model="base",
+        publish__kind=kind, publish__replicas=urls, **keys,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def publishing(servers: list[ModelServer], home: Home, store: Store, trial: Trial) -> Publishing:
+    return replace(make_publishing(config_for(servers), home, store), trial=trial)
+
+
+def let(store: Store, home: Home, name: str, publishing: Publishing) -> None:
+    row = store.rounds.adapter(name)
+    assert row is not None
+    promote(store, home, name, store.rounds.gate_report(row.round_id), "it passed", publishing)
+
+
+def loaded(servers: list[ModelServer]) -> list[set[str]]:
+    return [set(server.serving.adapters) for server in servers]
+
+
+def model_of(home: Home) -> str:
+    model: str = json.loads(home.serving.read_text())["model"]
+    return model
+
+
+def test_what_is_promoted_is_loaded_tried_and_served_everywhere(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer], trial: Trial,
+) -> None:  # fmt: skip
+    name = passed()
+    let(store, home, name, publishing)
+    assert loaded(servers) == [{name}, {name}]
+    assert trial.tried == [(each.where, name) for each in publishing.publishers]
+    assert [canary.passed for canary in store.published.canaries(name)] == [True, True]
+    assert {row.unloaded for row in store.published.all()} == {None}
+    assert model_of(home) == name == pointed(home.serving)
+    assert published(home.deployed) == (name, home.adapters / name)
+    assert [stand.ready for stand in stands(publishing, name)] == [True, True]
+
+
+def test_a_failing_canary_leaves_what_served_and_says_why(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer], trial: Trial,
+) -> None:  # fmt: skip
+    first, second = passed(), passed()
+    let(store, home, first, publishing)
+    trial.bad.add(second)
+    with pytest.raises(CanaryError, match=f"canary of {second} at .*: it stammers"):
+        let(store, home, second, publishing)
+    assert loaded(servers) == [{first}, {first}], "unloaded again, also where it wasn't tried"
+    assert model_of(home) == store.promotions.deployed() == first
+    assert not store.published.canaries(second)[0].passed
+    assert len(store.promotions.all()) == 1
+
+
+def test_a_replica_that_does_not_take_it_stops_it_everywhere(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer], trial: Trial,
+) -> None:  # fmt: skip
+    servers[1].serving.max_rank = 2
+    with pytest.raises(PublishError, match="LoRA rank 4 is greater than max_lora_rank 2"):
+        let(store, home, passed(), publishing)
+    assert loaded(servers) == [set(), set()]
+    assert trial.tried == []
+    assert not home.serving.exists()
+
+
+def test_publishing_again_changes_nothing(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer],
+) -> None:  # fmt: skip
+    name = passed()
+    for _ in range(3):
+        let(store, home, name, publishing)
+    for server in servers:
+        assert server.serving.asked.count(("POST", "/v1/load_lora_adapter")) == 1
+    assert loaded(servers) == [{name}, {name}]
+
+
+def test_old_ones_stay_for_some_rounds_and_then_go(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer],
+) -> None:  # fmt: skip
+    servers[0].load("theirs", home.adapters / passed())
+    names = [passed() for _ in range(4)]
+    for name in names:
+        let(store, home, name, publishing)
+    assert loaded(servers) == [{*names[1:], "theirs"}, set(names[1:])]
+    gone = {row.adapter for row in store.published.all() if row.unloaded is not None}
+    assert gone == {names[0]}
+
+
+def test_a_rollback_flips_back_everywhere_and_ends_at_the_base(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer], trial: Trial,
+) -> None:  # fmt: skip
+    first, second = passed(), passed()
+    for name in (first, second):
+        let(store, home, name, publishing)
+    for server in servers:
+        server.unload(first)  # a restart, or another hand
+    tried = len(trial.tried)
+    assert roll_back(store, home, "bad", publishing).adapter == first
+    assert all(first in each for each in loaded(servers))
+    assert model_of(home) == first
+    assert roll_back(store, home, "bad too", publishing).adapter is None
+    assert (model_of(home), pointed(home.serving)) == ("base", None)
+    assert len(trial.tried) == tried, "what served before isn't tried again"
+
+
+def test_a_rollback_does_not_wait_for_a_replica_that_is_away(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer],
+) -> None:  # fmt: skip
+    first, second = passed(), passed()
+    for name in (first, second):
+        let(store, home, name, publishing)
+    servers[1].shutdown()
+    servers[1].server_close()
+    move = roll_back(store, home, "bad", publishing)
+    assert (move.adapter, model_of(home)) == (first, first)
+    assert "can't reach" in move.reason
+    with pytest.raises(EndpointError, match="can't reach"):
+        let(store, home, second, publishing)
+
+
+def test_a_rollback_passes_over_what_a_replica_refuses_by_now(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer],
+) -> None:  # fmt: skip
+    first, second = passed(), passed()
+    for name in (first, second):
+        let(store, home, name, publishing)
+    servers[0].unload(first)
+    servers[0].serving.max_rank = 2
+    move = roll_back(store, home, "bad", publishing)
+    assert (move.adapter, model_of(home)) == (None, "base")
+    assert f"passed over {first}" in move.reason
+
+
+def test_after_a_restart_everything_is_restored(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer],
+) -> None:  # fmt: skip
+    name = passed()
+    let(store, home, name, publishing)
+    servers[0].unload(name)
+    home.serving.unlink()
+    assert [stand.ready for stand in stands(publishing, name)] == [False, False]
+    assert restore(publishing, store, published(home.deployed)) == []
+    assert [stand.ready for stand in stands(publishing, name)] == [True, True]
+    assert loaded(servers) == [{name}, {name}]
+
+
+def test_unpublishing_and_retiring_leave_notes(
+    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
+    servers: list[ModelServer],
+) -> None:  # fmt: skip
+    name = passed()
+    row = store.rounds.adapter(name)
+    assert row is not None
+    bring_up(publishing, store, name, row.candidate.path)
+    unpublish(publishing, store, name)
+    assert loaded(servers) == [set(), set()]
+    assert all(row.unloaded for row in store.published.all())
+    bring_up(publishing, store, name, row.candidate.path)
+    assert retire(publishing, store) == [], "it never came to serve"
+    assert loaded(servers) == [set(), set()]
+
+
+def test_a_flip_that_fails_half_way_is_taken_back(
+    home: Home, store: Store, passed: Callable[[], str], tiny_model_dir: Path, trial: Trial
+) -> None:
+    """llama.cpp: the second server wasn't started with the adapter that the first one has."""
+    names = [passed(), passed()]
+    preloaded = {f"{name}.gguf": home.adapters / name for name in names}
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(serve(Serving(tiny_model_dir, "base", "llamacpp", preloaded=each)))
+            for each in (preloaded, {"other.gguf": home.adapters / names[0]})
+        ]
+        made = make_publishing(config_for(servers, "llamacpp"), home, store)
+        publishing = replace(made, trial=trial)
+        with pytest.raises(PublishError, match="has no adapter"):
+            flip(publishing, names[0], None)
+        assert servers[0].serving.scales == {0: 0.0, 1: 0.0}
+        assert not home.serving.exists()
+        troubles = flip(publishing, names[0], None, whatever=True)
+        assert len(troubles) == 1
+        assert servers[0].serving.scales == {0: 1.0, 1: 0.0}
+        assert model_of(home) == "base", "at llama.cpp clients ask for nothing else"
+
+
+def test_limits_are_asked_before_training(
+    publishing: Publishing, servers: list[ModelServer], home: Home, store: Store
+) -> None:
+    check_limits(publishing, 16, frozenset())
+    with pytest.raises(PublishError, match="ranks up to 16"):
+        check_limits(publishing, 32, frozenset())
+    with pytest.raises(UsageError, match=r"publish\.replicas names nobody"):
+        make_publishing(override(Config(), publish__kind="vllm"), home, store)
+
+
+@dataclass
+class Load:
+    """Clients that go by the pointer file: so many requests a second, a dozen at once at most."""
+
+    home: Home
+    url: str
+    per_s: float = 20
+    answered: list[str] = field(default_factory=list)
+    """the model of each answer"""
+    errors: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Load:
+        self._ended = threading.Event()
+        self._ticks = threading.Semaphore(0)
+        self._client = httpx.Client(verify=False, trust_env=False, timeout=30)
+        self._threads = [threading.Thread(target=self._ask) for _ in range(12)]
+        self._threads.append(threading.Thread(target=self._tick))
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._ticks.release(12)
+        for thread in self._threads:
+            thread.join()
+        self._client.close()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(1 / self.per_s):
+            self._ticks.release()
+
+    def _ask(self) -> None:
+        while self._ticks.acquire() and not self._ended.is_set():
+            model = model_of(self.home) if self.home.serving.exists() else "base"
+            body = {"model": model, "prompt": "pip install", "max_tokens": 4, "temperature": 0}
+            try:
+                answer = self._client.post(f"{self.url}/v1/completions", json=body)
+            except httpx.HTTPError as exc:
+                self.errors.append(repr(exc))
+                continue
+            if answer.status_code == 200 and answer.json()["choices"]:
+                self.answered.append(model)
+            else:
+                self.errors.append(f"{model}: {answer.status_code} {answer.text}")
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
+def test_clients_see_no_error_through_load_canary_flip_and_unload(
+    kind: Kind, home: Home, store: Store, passed: Callable[[], str], tiny_model_dir: Path
+) -> None:
+    """20 requests a second throughout; the canaries are real."""
+    names = [passed() for _ in range(4)]
+    preloaded = {f"{name}.gguf": home.adapters / name for name in names}
+    serving = Serving(tiny_model_dir, "base", kind, max_rank=8)
+    if kind == "llamacpp":
+        serving.preloaded = preloaded
+    with serve(serving) as server:
+        config = override(
+            config_for([server], kind, keep=1), sampling__max_new_tokens=4, canary__forget=4,
+            canary__general=2, canary__overlap=0.0, canary__rate=1e9, canary__slower=50,
+            canary__empty=0.99, registry__mode="snapshot",
+        )  # fmt: skip
+        publishing = make_publishing(config, home, store)
+        with Load(home, server.url) as load:
+            time.sleep(0.5)
+            for name in names:
+                let(store, home, name, publishing)
+                time.sleep(0.4)
+            for _ in range(2):
+                roll_back(store, home, "a drill", publishing)
+                time.sleep(0.4)
+        assert load.errors == []
+        assert server.serving.failures == []
+        assert len(load.answered) > 40
+        if kind == "vllm":
+            assert {"base", *names} <= set(load.answered)
+            assert len(server.serving.adapters) <= 3
+        assert store.promotions.deployed() == names[1]
+        assert [stand.ready for stand in stands(publishing, names[1])] == [True]
+        assert len(store.published.canaries()) == 4

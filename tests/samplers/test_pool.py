@@ -1,0 +1,209 @@
+"""Several servers as one: shares, limits, failures, and answers that don't depend on any of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from ghostbust.errors import EndpointError, RefusedError
+from ghostbust.records import Context, Ecosystem, Prompt
+from ghostbust.samplers.endpoint import EndpointSampler
+from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.samplers.pool import LONGEST_OUT_S, OUT_S, Endpoint, Health, at_once
+
+ONCE = SamplingSettings()
+
+
+def prompts(count: int) -> list[Prompt]:
+    return [Prompt(f"p{n}", Context.HELPS, Ecosystem.PYPI, family="f") for n in range(count)]
+
+
+@dataclass
+class Fleet:
+    """Mock servers by host name. Each answers with what it was asked and the seed."""
+
+    says: dict[str, int] = field(default_factory=dict)
+    """a host's status, where it isn't 200"""
+    lists: str = "tiny"
+    asked: Counter[str] = field(default_factory=Counter)
+    """completions by host"""
+    looked: Counter[str] = field(default_factory=Counter)
+    busy: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
+    """most requests under way at once, by host"""
+    wait_s: float = 0.002
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        status = self.says.get(host, 200)
+        if request.url.path.endswith("/models"):
+            self.looked[host] += 1
+            return httpx.Response(status, json={"data": [{"id": self.lists}]})
+        self.asked[host] += 1
+        self.busy[host] += 1
+        self.most[host] = max(self.most[host], self.busy[host])
+        await asyncio.sleep(self.wait_s)
+        self.busy[host] -= 1
+        body = json.loads(request.content)
+        text = f"{body['messages'][0]['content']} {body['seed']}"
+        return httpx.Response(status, json={"choices": [{"message": {"content": text}}]})
+
+
+Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+
+def sampler(answer: Answer, *endpoints: Endpoint, **options: Any) -> EndpointSampler:
+    transport = httpx.MockTransport(answer)  # type: ignore[arg-type]  # may be a coroutine
+    return EndpointSampler(endpoints, "tiny", transport=transport, **options)
+
+
+def at(host: str, **options: Any) -> Endpoint:
+    return Endpoint(f"http://{host}.example.test/v1", **options)
+
+
+def hosts(counted: Counter[str]) -> dict[str, int]:
+    return {host.partition(".")[0]: count for host, count in counted.items()}
+
+
+def test_which_server_answers_does_not_matter() -> None:
+    settings = SamplingSettings(samples_per_prompt=2, seed=7)
+    one = {s.id for s in sampler(Fleet(), at("a")).sample(prompts(20), settings)}
+    fleet = Fleet()
+    three = {s.id for s in sampler(fleet, at("a"), at("b"), at("c")).sample(prompts(20), settings)}
+    assert one == three
+    assert len(fleet.asked) == 3
+
+
+def test_shares_follow_the_weights() -> None:
+    fleet = Fleet()
+    asked = sampler(fleet, at("a", weight=3, concurrency=64), at("b", weight=1, concurrency=64))
+    assert len(list(asked.sample(prompts(400), ONCE))) == 400
+    share = fleet.asked["a.example.test"] / 400
+    assert 0.7 < share < 0.8
+    assert [state.answered for state in asked.health] == list(fleet.asked.values())
+
+
+def test_without_weights_the_limits_are_the_shares() -> None:
+    endpoints = (at("a", concurrency=2), at("b", concurrency=5))
+    assert at_once(endpoints) == 7
+    assert at_once((at("a", weight=3, concurrency=6), at("b", weight=1, concurrency=6))) == 8
+    assert at_once((at("a", weight=0.1, concurrency=1), at("b", weight=9, concurrency=1))) == 2
+
+
+def test_no_server_gets_more_at_once_than_it_may() -> None:
+    fleet = Fleet()
+    list(sampler(fleet, at("a", concurrency=2), at("b", concurrency=5)).sample(prompts(60), ONCE))
+    assert hosts(fleet.most) == {"a": 2, "b": 5}
+
+
+def test_a_rate_is_kept() -> None:
+    """Ten requests at 50 a second take 0.18 s at least, wherever the clock stands."""
+    begun = time.monotonic()
+    list(sampler(Fleet(), at("a", per_s=50)).sample(prompts(10), ONCE))
+    assert time.monotonic() - begun > 0.17
+
+
+def test_a_server_that_fails_is_left_out_and_its_requests_go_elsewhere() -> None:
+    fleet = Fleet({"b.example.test": 500})
+    asked = sampler(fleet, at("a", concurrency=4), at("b", concurrency=4))
+    assert len(list(asked.sample(prompts(40), ONCE))) == 40
+    assert fleet.asked["b.example.test"] <= 4, "only what was under way"
+    well, out = asked.health
+    assert (well.failed, well.in_row) == (0, 0)
+    assert out.in_row >= 1
+    assert "answered 500" in out.said
+    fleet.asked.clear()
+    list(asked.sample(prompts(5), ONCE))  # left out in the next call, too
+    assert hosts(fleet.asked) == {"a": 5}
+
+
+def test_one_that_is_well_again_is_looked_at_first() -> None:
+    fleet = Fleet({"b.example.test": 500}, lists="other")
+    asked = sampler(fleet, at("a", concurrency=1), at("b", concurrency=1))
+    list(asked.sample(prompts(6), ONCE))
+    fleet.says.clear()
+    asked.health[1].out_until = 0  # time has passed
+    list(asked.sample(prompts(6), ONCE))
+    assert fleet.looked["b.example.test"] == 1
+    assert "doesn't list the model any more" in asked.health[1].said
+    fleet.lists = "tiny"
+    asked.health[1].out_until = 0
+    fleet.asked.clear()
+    list(asked.sample(prompts(20), ONCE))
+    assert fleet.asked["b.example.test"] > 3
+    assert asked.health[1].in_row == 0
+
+
+def test_a_wrong_request_is_nobodys_failure() -> None:
+    fleet = Fleet({"a.example.test": 400, "b.example.test": 400})
+    asked = sampler(fleet, at("a"), at("b"))
+    with pytest.raises(RefusedError, match="answered 400"):
+        list(asked.sample(prompts(1), ONCE))
+    assert [state.failed for state in asked.health] == [0, 0]
+
+
+def test_none_left_is_one_line_with_what_each_said() -> None:
+    fleet = Fleet({"a.example.test": 503, "b.example.test": 404})
+    asked = sampler(fleet, at("a"), at("b"))
+    with pytest.raises(EndpointError, match="none of 2 model servers is left") as caught:
+        list(asked.sample(prompts(3), ONCE))
+    said = str(caught.value)
+    assert "\n" not in said
+    assert "a.example.test" in said
+    assert "b.example.test" in said
+
+
+def test_checking_leaves_out_who_does_not_answer() -> None:
+    fleet = Fleet({"b.example.test": 500})
+    asked = sampler(fleet, at("a"), at("b"))
+    asked.check()
+    assert [state.in_row for state in asked.health] == [0, 1]
+    list(asked.sample(prompts(8), ONCE))
+    assert hosts(fleet.asked) == {"a": 8}
+    fleet.says["a.example.test"] = 500
+    with pytest.raises(EndpointError, match=r"a\.example.*; .*b\.example"):
+        asked.check()
+
+
+def test_each_further_failure_leaves_out_longer() -> None:
+    health = Health()
+    outs = []
+    for _ in range(9):
+        health.fail("no", 100.0)
+        outs.append(health.out_until - 100)
+    assert outs[:3] == [OUT_S, 2 * OUT_S, 4 * OUT_S]
+    assert outs[-1] == LONGEST_OUT_S
+    health.answer()
+    assert (health.in_row, health.out_until, health.answered, health.failed) == (0, 0, 1, 9)
+
+
+def test_a_probe_tells_what_came_of_each_request() -> None:
+    fleet = Fleet()
+    probes = sampler(fleet, at("a")).probe(prompts(3), ONCE)
+    assert [probe.prompt.text for probe in probes] == ["p0", "p1", "p2"]
+    assert all(probe.sample and probe.wall_s >= fleet.wait_s and not probe.said for probe in probes)
+    fleet.says["a.example.test"] = 500
+    (failed,) = sampler(fleet, at("a")).probe(prompts(1), ONCE)
+    assert (failed.sample, "answered 500" in failed.said) == (None, True)
+    assert fleet.asked["a.example.test"] == 4, "not asked again"
+
+
+@pytest.mark.parametrize(
+    ("served", "listed", "there"),
+    [
+        ("base:round-1", ["base", "round-1"], True),
+        ("base:round-1", ["base"], False),
+        ("base", ["base"], True),
+        ("org/m:tag", ["org/m:tag"], True),
+    ],
+)
+def test_sglang_lists_the_two_parts_of_a_name(served: str, listed: list[str], there: bool) -> None:
+    assert sampler(Fleet(), at("a"), served_as=served).lists(listed) is there

@@ -1,0 +1,406 @@
+"""A reference model server on the loopback: a real model, adapters loaded at run time by peft.
+
+Speaks what vLLM speaks (models, chat, completions, load and unload of LoRA adapters), and stands
+in for SGLang and llama.cpp where ghostbust speaks to those. The answers, errors and status codes
+are those of vLLM 0.11 and later, SGLang 0.5 and llama.cpp's server of 2026, as far as they are
+used. A completion depends on model, adapter, prompt and seed, as ghostbust's own sampling, and, as
+at any of these servers, in the last bits on what is computed with it.
+
+    python -m tests.servers.model_server FOLDER --name base --kind vllm --port 8000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePath
+from queue import SimpleQueue
+from typing import Any, Literal
+
+from ghostbust.errors import ModelError
+from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.samplers.decode import Completion, Request, Sampling, decode
+
+Kind = Literal["vllm", "sglang", "llamacpp"]
+Answered = tuple[int, object]
+
+
+@dataclass
+class Serving:
+    """What a server serves, and how it is set to behave."""
+
+    folder: Path
+    name: str
+    """the base's name"""
+    kind: Kind = "vllm"
+    may_load: bool = True
+    """whether it was started with runtime loading"""
+    max_rank: int = 16
+    key: str = ""
+    """the API key that it wants; empty for none"""
+    preloaded: Mapping[str, Path] = field(default_factory=dict)
+    """llama.cpp only: GGUF file to the folder that it was converted from"""
+    adapters: dict[str, Path] = field(default_factory=dict)
+    """loaded adapters, by name"""
+    scales: dict[int, float] = field(default_factory=dict)
+    """llama.cpp only: what applies to requests without scales of their own"""
+    broken: set[str] = field(default_factory=set)
+    """models that every request for fails with 500"""
+    slow: dict[str, float] = field(default_factory=dict)
+    """models that take this much longer, in seconds"""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """method and path, or the model asked for, of each request"""
+    failures: list[int] = field(default_factory=list)
+    """statuses other than 200 of completions"""
+
+
+@dataclass
+class _Job:
+    """One completion that waits to be computed."""
+
+    loaded: LoadedModel
+    ids: list[int]
+    sampling: Sampling
+    seed: int
+    done: Future[Completion] = field(default_factory=Future)
+
+
+def _decode(jobs: Sequence[_Job]) -> None:
+    """Computes jobs of one model and one way of sampling."""
+    requests = [Request(key, job.ids, (job.seed,)) for key, job in enumerate(jobs)]
+    loaded, sampling = jobs[0].loaded, jobs[0].sampling
+    try:
+        for done in decode(
+            loaded.model, requests, sampling, batch_rows=64, end_tokens=loaded.end_tokens
+        ):
+            jobs[done.key].done.set_result(done)
+    except RuntimeError as exc:
+        for job in jobs:
+            job.done.set_exception(exc)
+
+
+class ModelServer(ThreadingHTTPServer):
+    """The server; ``serve_forever`` in a thread, or by ``main``."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, serving: Serving, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.serving = serving
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self._models: dict[str, LoadedModel] = {"": load_model(str(serving.folder), serving.folder)}
+        self._changing = threading.Lock()
+        self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
+        self._engine = threading.Thread(target=self._work, daemon=True)
+        self._engine.start()
+        for number, folder in enumerate(serving.preloaded.values()):
+            self._models[str(number)] = self._with(folder)
+            serving.scales[number] = 0.0
+
+    def load(self, name: str, folder: Path) -> None:
+        """Has the adapter; raises ModelError as the engine would."""
+        rank = json.loads((folder / "adapter_config.json").read_text())["r"]
+        if rank > self.serving.max_rank:
+            raise ModelError(
+                f"LoRA rank {rank} is greater than max_lora_rank {self.serving.max_rank}."
+            )
+        model = self._with(folder)
+        with self._changing:
+            self._models[name] = model
+            self.serving.adapters[name] = folder
+
+    def unload(self, name: str) -> None:
+        """Drops the adapter; requests under way keep theirs."""
+        with self._changing:
+            del self.serving.adapters[name], self._models[name]
+
+    def complete(self, adapter: str, ids: list[int], asked: Mapping[str, Any]) -> dict[str, Any]:
+        """One completion: its text, why it ended, and its tokens."""
+        most = int(asked.get("max_tokens") or 16)
+        sampling = Sampling(
+            float(asked.get("temperature", 1)), int(asked.get("top_k", 0)),
+            float(asked.get("top_p", 1)), most,
+        )  # fmt: skip
+        job = _Job(self.model(adapter), ids, sampling, int(asked.get("seed") or 0))
+        self._waiting.put(job)
+        done = job.done.result()
+        text = job.loaded.decode(done.ids)
+        for mark in asked.get("stop") or ():
+            text = text.partition(mark)[0]
+        reason = "length" if done.truncated else "stop"
+        return {"text": text, "finish_reason": reason, "tokens": len(done.ids)}
+
+    def _work(self) -> None:
+        """One thread computes everything; what waits for the same model goes in one batch."""
+        while (job := self._waiting.get()) is not None:
+            jobs = [job]
+            while not self._waiting.empty() and (more := self._waiting.get_nowait()) is not None:
+                jobs.append(more)
+            groups: dict[tuple[int, Sampling], list[_Job]] = {}
+            for each in jobs:
+                groups.setdefault((id(each.loaded), each.sampling), []).append(each)
+            for group in groups.values():
+                _decode(group)
+
+    def server_close(self) -> None:
+        """Ends the computing thread too."""
+        super().server_close()
+        self._waiting.put(None)
+
+    def model(self, adapter: str = "") -> LoadedModel:
+        """The model with an adapter, or the base."""
+        return self._models[adapter]
+
+    def _with(self, folder: Path) -> LoadedModel:
+        return load_model(str(self.serving.folder), self.serving.folder, adapter=folder)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ModelServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._route({})
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self._route(json.loads(content or b"null"))
+
+    def _route(self, body: Any) -> None:
+        serving = self.server.serving
+        serving.asked.append((self.command, self.path))
+        if serving.key and self.headers["Authorization"] != f"Bearer {serving.key}":
+            self._answer(401, {"error": "Unauthorized"})
+            return
+        routes = {
+            ("GET", "/v1/models"): self._models,
+            ("POST", "/v1/chat/completions"): self._chat,
+            ("POST", "/v1/completions"): self._completions,
+        } | _control(self, serving)
+        route = routes.get((self.command, self.path))
+        if route is None:
+            known = any(path == self.path for _, path in routes)
+            status, said = (405, "Method Not Allowed") if known else (404, "Not Found")
+            self._answer(status, {"detail": said})
+            return
+        status, answer = route(body)
+        if "completions" in self.path and status != 200:
+            serving.failures.append(status)
+        self._answer(status, answer)
+
+    def _models(self, _: object) -> Answered:
+        serving = self.server.serving
+        cards: list[dict[str, object]] = [
+            {"id": serving.name, "object": "model", "root": str(serving.folder), "parent": None}
+        ]
+        cards += [
+            {"id": name, "object": "model", "root": str(path), "parent": serving.name}
+            for name, path in serving.adapters.items()
+        ]
+        return 200, {"object": "list", "data": cards}
+
+    def _chat(self, asked: dict[str, Any]) -> Answered:
+        turns = [message["content"] for message in asked["messages"]]
+        done = self._complete(asked, self.server.model().encode_prompt(turns[-1], turns[:-1]))
+        if done[0] != 200:
+            return done
+        told: Any = done[1]
+        message = {"role": "assistant", "content": told["text"]}
+        return 200, _completion("chat.completion", {"message": message}, told)
+
+    def _completions(self, asked: dict[str, Any]) -> Answered:
+        done = self._complete(asked, self.server.model().encode(asked["prompt"]))
+        if done[0] != 200:
+            return done
+        told: Any = done[1]
+        return 200, _completion("text_completion", {"text": told["text"]}, told)
+
+    def _complete(self, asked: dict[str, Any], ids: list[int]) -> Answered:
+        serving, model = self.server.serving, asked["model"]
+        adapter = _adapter_of(serving, asked)
+        if adapter is None:
+            return _error(404, f"The model `{model}` does not exist.", "NotFoundError")
+        serving.asked.append(("model", adapter))
+        if adapter in serving.broken:
+            return _error(500, "EngineCore encountered an issue.", "InternalServerError")
+        time.sleep(serving.slow.get(adapter, 0))
+        return 200, self.server.complete(adapter, ids, asked)
+
+    def _answer(self, status: int, document: object) -> None:
+        body = document.encode() if isinstance(document, str) else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Says nothing."""
+
+
+def _adapter_of(serving: Serving, asked: Mapping[str, Any]) -> str | None:
+    """The adapter of a request, "" for the base; None where there is none of that name."""
+    model = asked["model"]
+    if serving.kind == "llamacpp":  # the model's name isn't read
+        scales = serving.scales
+        if "lora" in asked:
+            scales = {row["id"]: row["scale"] for row in asked["lora"]}
+        on = [number for number, scale in scales.items() if scale]
+        return str(on[0]) if on else ""
+    if serving.kind == "sglang":  # and of an unknown name neither
+        name = str(model.partition(":")[2])
+        return name if name in serving.adapters or not name else None
+    if model == serving.name:
+        return ""
+    return model if model in serving.adapters else None
+
+
+def _control(handler: _Handler, serving: Serving) -> dict[tuple[str, str], Any]:
+    """The endpoints that change what is served."""
+    server = handler.server
+    if serving.kind == "vllm" and serving.may_load:
+        return {
+            ("POST", "/v1/load_lora_adapter"): lambda body: _vllm_load(server, body),
+            ("POST", "/v1/unload_lora_adapter"): lambda body: _vllm_unload(server, body),
+        }
+    if serving.kind == "sglang":
+        return {
+            ("GET", "/server_info"): lambda _: (200, {
+                "enable_lora": serving.may_load, "max_lora_rank": serving.max_rank,
+                "lora_target_modules": ["q_proj", "v_proj"],
+            }),
+            ("POST", "/load_lora_adapter"): lambda body: _sglang_load(server, body),
+            ("POST", "/unload_lora_adapter"): lambda body: _sglang_unload(server, body),
+        }  # fmt: skip
+    if serving.kind == "llamacpp":
+        return {
+            ("GET", "/lora-adapters"): lambda _: (200, _scales(serving)),
+            ("POST", "/lora-adapters"): lambda body: _rescale(serving, body),
+        }
+    return {}
+
+
+def _vllm_load(server: ModelServer, asked: dict[str, str]) -> Answered:
+    name, path = asked.get("lora_name"), asked.get("lora_path")
+    if not name or not path:
+        said = "Both 'lora_name' and 'lora_path' must be provided."
+        return _error(400, said, "InvalidUserInput")
+    if name in server.serving.adapters:
+        said = (
+            f"The lora adapter '{name}' has already been loaded. If you want to load the adapter in"
+            " place, set 'load_inplace' to True."
+        )
+        return _error(400, said, "InvalidUserInput")
+    if not (Path(path) / "adapter_config.json").is_file():
+        said = f"Loading lora {name} failed: No adapter found for {path}"
+        return _error(404, said, "NotFoundError")
+    try:
+        server.load(name, Path(path))
+    except ModelError as exc:
+        return _error(500, str(exc), "InternalServerError")
+    return 200, f"Success: LoRA adapter '{name}' added successfully."
+
+
+def _vllm_unload(server: ModelServer, asked: dict[str, str]) -> Answered:
+    name = asked["lora_name"]
+    if name not in server.serving.adapters:
+        return _error(404, f"The lora adapter '{name}' cannot be found.", "NotFoundError")
+    server.unload(name)
+    return 200, f"Success: LoRA adapter '{name}' removed successfully."
+
+
+def _sglang_load(server: ModelServer, asked: dict[str, str]) -> Answered:
+    name, path = asked["lora_name"], Path(asked["lora_path"])
+    adapters = server.serving.adapters
+    try:
+        if name in adapters:
+            raise ModelError(f"LoRA adapter with name {name} already loaded")
+        if not (path / "adapter_config.json").is_file():
+            raise ModelError(f"Can't find 'adapter_config.json' at '{path}'")
+        server.load(name, path)
+    except ModelError as exc:
+        return 400, {
+            "success": False,
+            "error_message": str(exc),
+            "loaded_adapters": _told(adapters),
+        }
+    return 200, {"success": True, "error_message": None, "loaded_adapters": _told(adapters)}
+
+
+def _sglang_unload(server: ModelServer, asked: dict[str, str]) -> Answered:
+    name, adapters = asked["lora_name"], server.serving.adapters
+    if name not in adapters:
+        said = f"LoRA adapter with name {name} is not loaded"
+        return 400, {"success": False, "error_message": said, "loaded_adapters": _told(adapters)}
+    server.unload(name)
+    return 200, {"success": True, "error_message": None, "loaded_adapters": _told(adapters)}
+
+
+def _told(adapters: Mapping[str, Path]) -> dict[str, str]:
+    return {name: str(path) for name, path in adapters.items()}
+
+
+def _scales(serving: Serving) -> list[dict[str, object]]:
+    return [
+        {"id": number, "path": path, "scale": serving.scales[number]}
+        for number, path in enumerate(serving.preloaded)
+    ]
+
+
+def _rescale(serving: Serving, asked: Sequence[Mapping[str, Any]]) -> Answered:
+    wanted = {row["id"]: float(row["scale"]) for row in asked}
+    serving.scales.update({number: wanted.get(number, 0.0) for number in serving.scales})
+    return 200, {"success": True}
+
+
+def _completion(kind: str, choice: dict[str, object], told: Mapping[str, Any]) -> object:
+    return {
+        "object": kind,
+        "choices": [{"index": 0, "finish_reason": told["finish_reason"], **choice}],
+        "usage": {"completion_tokens": told["tokens"]},
+    }
+
+
+def _error(status: int, message: str, kind: str) -> Answered:
+    return status, {"error": {"message": message, "type": kind, "param": None, "code": status}}
+
+
+@contextmanager
+def serve(serving: Serving) -> Iterator[ModelServer]:
+    """The server in a thread of this process."""
+    server = ModelServer(serving)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def main() -> None:
+    """Serves until it is told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--name", default="base")
+    parser.add_argument("--kind", choices=["vllm", "sglang", "llamacpp"], default="vllm")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--lora", type=Path, action="append", default=[])
+    told = parser.parse_args()
+    preloaded = {f"{PurePath(folder).name}.gguf": folder for folder in told.lora}
+    server = ModelServer(Serving(told.folder, told.name, told.kind, preloaded=preloaded), told.port)
+    print(server.url, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
