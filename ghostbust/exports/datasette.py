@@ -7,7 +7,7 @@ store's own tables, prompts and answers aren't in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -126,10 +126,10 @@ _RUNS: Final = {
 }  # fmt: skip
 
 
-def _insert(db: Database, name: str, rows: Any, columns: dict[str, type], pk: Any) -> None:
+def _insert(db: Database, name: str, rows: Any, columns: Mapping[str, type], pk: Any) -> None:
     """Makes the table, also where there is no row, and fills it."""
     table = db.table(name)
-    table.create(columns, pk=pk, strict=True)
+    table.create(dict(columns), pk=pk, strict=True)
     table.insert_all(rows, pk=pk)
 
 

@@ -110,9 +110,10 @@ def _config(model: str, cache_dir: Path) -> PretrainedConfig:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(resolve_model(model, cache_dir))
+        config: PretrainedConfig = AutoConfig.from_pretrained(resolve_model(model, cache_dir))
     except (OSError, ValueError) as exc:
         raise ModelError(f"can't read the config of the model {model!r}: {exc}") from exc
+    return config
 
 
 def _family(config: Any, model: str) -> _Family:

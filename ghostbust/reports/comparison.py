@@ -130,7 +130,7 @@ def _shared_names(
         model: {(one.ecosystem, one.name): one.samples for one in several}
         for model, several in names.items()
     }
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "name": shown_name(one.name, reveal=reveal),
             "registry": str(one.ecosystem),

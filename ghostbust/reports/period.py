@@ -89,7 +89,7 @@ class _Span:
 
 
 def _rounds_table(rounds: Sequence[Round]) -> Table:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "round": one.id,
             "state": str(one.state),
@@ -107,7 +107,7 @@ def _rounds_table(rounds: Sequence[Round]) -> Table:
 
 
 def _moves_table(moves: Sequence[Promotion]) -> Table:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "when": when(move.at),
             "move": move.kind,
@@ -121,7 +121,7 @@ def _moves_table(moves: Sequence[Promotion]) -> Table:
 
 
 def _names_part(names: Sequence[NameTally], alarms: Sequence[Alarm], *, reveal: bool) -> Part:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "when": when(alarm.at),
             "name": shown_name(alarm.name, reveal=reveal),

@@ -43,7 +43,7 @@ def method_part() -> Part:
 
 def rates_table(title: str, models: Mapping[str, Sequence[Rates]]) -> Table:
     """Rates with their volume, a row for each model and context."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "model": Quoted(name),
             "context": one.context,
@@ -64,7 +64,7 @@ def rates_table(title: str, models: Mapping[str, Sequence[Rates]]) -> Table:
 
 def paired_table(title: str, pairs: Mapping[str, Sequence[Paired]]) -> Table:
     """Differences on the same prompts, a row for each pair and context."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "compared": Quoted(name),
             "context": one.context,
@@ -122,7 +122,7 @@ def names_of(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[NamedIn, ..
 
 def names_table(title: str, tallies: Sequence[NameTally], *, reveal: bool) -> Table:
     """The names of most answers, ``MOST_NAMES`` of them; the report's ``names`` are all."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "name": shown_name(one.name, reveal=reveal),
             "registry": str(one.ecosystem),
@@ -154,7 +154,7 @@ def notes_on_names(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[str, 
 
 def history_table(title: str, points: Sequence[RatePoint]) -> Table:
     """Finished runs, oldest first."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "run": point.run_id,
             "kind": str(point.kind),

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -68,7 +69,8 @@ def test_turned_rows_are_what_transformers_turns_back() -> None:
     from transformers.modeling_gguf_pytorch_utils import LlamaTensorProcessor
 
     rows = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
-    back = LlamaTensorProcessor(config={})._reverse_permute_weights(turn(rows, 3), 3, 3)
+    processor: Any = LlamaTensorProcessor
+    back = processor(config={})._reverse_permute_weights(turn(rows, 3), 3, 3)
     assert np.array_equal(back, rows)
 
 

@@ -17,9 +17,9 @@ from ghostbust.records import Side
 
 def test_the_asked_side_and_no_other_is_sampled(talking_model_dir: Path, home: Home) -> None:
     config = Config(
-        model={"name": str(talking_model_dir), "device": "cpu"},  # type: ignore[arg-type]
-        sampling={"samples_per_prompt": 1, "max_new_tokens": 4},  # type: ignore[arg-type]
-        registry={"mode": "snapshot"},  # type: ignore[arg-type]
+        model={"name": str(talking_model_dir), "device": "cpu"},
+        sampling={"samples_per_prompt": 1, "max_new_tokens": 4},
+        registry={"mode": "snapshot"},
     )
     found = run_sweep(home, config, Silence(), limit=3, side="holdout")
     families = {answer.sample.prompt.family for answer in found.answers}
@@ -31,6 +31,6 @@ def test_the_asked_side_and_no_other_is_sampled(talking_model_dir: Path, home: H
 def test_a_side_without_tasks_is_one_line(home: Home, tmp_path: Path) -> None:
     tasks = tmp_path / "tasks.txt"
     tasks.write_text("", "utf-8")
-    config = Config(prompts={"files": (tasks,), "holdout_share": 0.5})  # type: ignore[arg-type]
+    config = Config(prompts={"files": (tasks,), "holdout_share": 0.5})
     with pytest.raises(UsageError):
         run_sweep(home, config, Silence(), side="holdout")
