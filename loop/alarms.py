@@ -12,10 +12,10 @@ import subprocess
 
 import httpx
 
-from ghostbust.config import AlarmSection
 from ghostbust.registries.names import purl
 from ghostbust.registries.transport import USER_AGENT
 from ghostbust.registries.trust import trusted
+from ghostbust.sections import AlarmSection
 from ghostbust.store import Alarm, Store
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from ghostbust.config import CanarySection, Config
+from ghostbust.config import Config
 from ghostbust.errors import EndpointError
 from ghostbust.loop.parts import draw, make_tasks
 from ghostbust.loop.watch import judge_samples
@@ -23,6 +23,7 @@ from ghostbust.records import Context, Ecosystem, Prompt, Side, utc_now
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.endpoint import EndpointSampler, Probe
 from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.sections import CanarySection
 from ghostbust.store import Canary, Figures, Store
 
 CHUNK = 8

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
 
-from ghostbust.config import DiscoverySection
+from ghostbust.sections import DiscoverySection
 from ghostbust.store import RunKind, RunStatus, Store
 from ghostbust.unseen import PER_ANSWERS
 

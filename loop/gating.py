@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ghostbust.config import GatesSection
 from ghostbust.gates import (
     CodingGate,
     CodingTask,
@@ -16,6 +15,7 @@ from ghostbust.gates import (
 )
 from ghostbust.loop.listener import Listener
 from ghostbust.records import Answer, GateReport, GateResult
+from ghostbust.sections import GatesSection
 
 
 def run_gates(

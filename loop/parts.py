@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ghostbust.adapters import read_adapter
-from ghostbust.config import HUB, Config, GatesSection
+from ghostbust.config import HUB, Config
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
@@ -21,6 +21,7 @@ from ghostbust.publishers.kinds import how_to_ask
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.sections import GatesSection
 from ghostbust.store import Store
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ghostbust.config import Config, Section, load_config
+from ghostbust.config import Config, load_config
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
+from ghostbust.sections import Section
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "config.md"
 

@@ -9,13 +9,14 @@ import pytest
 
 from ghostbust.cli import doctor_checks as checks
 from ghostbust.cli.doctor_checks import Level
-from ghostbust.config import Config, ModelSection
+from ghostbust.config import Config
 from ghostbust.errors import EndpointError, SnapshotError
 from ghostbust.gates import layers
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
 from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import build_snapshot
+from ghostbust.sections import ModelSection
 from ghostbust.store import Store
 
 

@@ -4,7 +4,6 @@ from typing import get_args
 
 import pytest
 
-from ghostbust.config import LayerName
 from ghostbust.errors import SandboxError
 from ghostbust.gates import layers
 from ghostbust.gates.confinement import BARE, find_confinement
@@ -17,6 +16,7 @@ from ghostbust.gates.layers import (
     require_layers,
     sandbox_layers,
 )
+from ghostbust.sections import LayerName
 
 
 def test_every_layer_can_be_asked_for_and_has_something_to_do() -> None:

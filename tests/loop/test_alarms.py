@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import AlarmSection
 from ghostbust.loop.alarms import tell_alarms
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.sections import AlarmSection
 from ghostbust.store import RunKind, Store
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ghostbust.config import DiscoverySection
 from ghostbust.home import Home
 from ghostbust.loop import coverage
 from ghostbust.loop.coverage import pause_reason
@@ -23,6 +22,7 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
+from ghostbust.sections import DiscoverySection
 from ghostbust.store import RunKind, RunSpec, RunStatus, Store
 
 DAY = datetime(2026, 12, 1, tzinfo=UTC)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config, DaemonSection, RegistrySection, SamplingSection
+from ghostbust.config import Config
 from ghostbust.errors import BusyError, EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.daemon import Daemon
 from ghostbust.loop.jobs import Workplace
 from ghostbust.prompts import Task
 from ghostbust.records import Prompt
+from ghostbust.sections import DaemonSection, RegistrySection, SamplingSection
 from ghostbust.store import RunStatus, Store
 
 if TYPE_CHECKING:

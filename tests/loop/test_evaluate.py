@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.adapters import name_key, write_adapter, write_forgotten
-from ghostbust.config import Config, ModelSection, PromptsSection, SamplingSection, override
+from ghostbust.config import Config, override
 from ghostbust.evaluation.figures import AGAIN, BASE
 from ghostbust.evaluation.plots import PARTS
 from ghostbust.evaluation.stress import FORMS, SECOND_STEP
@@ -29,6 +29,7 @@ from ghostbust.loop.session import Session, open_session
 from ghostbust.prompts import EVAL_SEEDS, Task
 from ghostbust.records import Candidate, Context, Ecosystem, Prompt, SetSplit
 from ghostbust.samplers.interface import Sampler
+from ghostbust.sections import ModelSection, PromptsSection, SamplingSection
 from ghostbust.store import Store
 
 MakeSampler = Callable[..., Sampler]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config, RegistrySection, SamplingSection
+from ghostbust.config import Config
 from ghostbust.errors import EndpointError
 from ghostbust.evaluation.ways import Look
 from ghostbust.home import Home
@@ -18,6 +18,7 @@ from ghostbust.loop.listener import Silence
 from ghostbust.loop.session import Session, open_session
 from ghostbust.prompts import Task, side_of
 from ghostbust.records import Prompt, Side
+from ghostbust.sections import RegistrySection, SamplingSection
 from ghostbust.store import Store
 
 if TYPE_CHECKING:

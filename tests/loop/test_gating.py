@@ -7,7 +7,6 @@ from typing import Literal
 
 import pytest
 
-from ghostbust.config import GatesSection
 from ghostbust.gates import CodingTask, Look
 from ghostbust.loop.gating import look_of, run_gates
 from ghostbust.loop.listener import Silence
@@ -15,6 +14,7 @@ from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, GateReport, GateVerdict, Sample, Score
 from ghostbust.registries.judge import Judge
+from ghostbust.sections import GatesSection
 
 GATES = ["hallucination", "volume", "likelihood", "coding"]
 

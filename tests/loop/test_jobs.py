@@ -14,15 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import (
-    Config,
-    DaemonSection,
-    DiscoverySection,
-    ModelSection,
-    PromptsSection,
-    RegistrySection,
-    SamplingSection,
-)
+from ghostbust.config import Config
 from ghostbust.errors import BusyError, EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
@@ -31,6 +23,14 @@ from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import LOG_EVERY
 from ghostbust.prompts import Task, name_side, side_of
 from ghostbust.records import Ecosystem, Prompt, Side
+from ghostbust.sections import (
+    DaemonSection,
+    DiscoverySection,
+    ModelSection,
+    PromptsSection,
+    RegistrySection,
+    SamplingSection,
+)
 from ghostbust.store import RoundState, RunKind, RunStatus, Store
 from ghostbust.unlearners.sets import select
 

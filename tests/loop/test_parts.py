@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from ghostbust.adapters import write_adapter
-from ghostbust.config import Config, ModelSection, PromptsSection, RegistrySection, override
+from ghostbust.config import Config, override
 from ghostbust.errors import (
     EndpointError,
     FetchError,
@@ -43,6 +43,7 @@ from ghostbust.publishers.directory import publish
 from ghostbust.records import Ecosystem, Verdict
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.local import LocalSampler
+from ghostbust.sections import ModelSection, PromptsSection, RegistrySection
 from ghostbust.store import Store
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.methods import method_named

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config, RegistrySection, SamplingSection
+from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
 from ghostbust.loop import repeating
@@ -19,6 +19,7 @@ from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.sections import RegistrySection, SamplingSection
 from ghostbust.store import NameOrder, Repeats, RunKind, Store
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.config import Config, RegistrySection
+from ghostbust.config import Config
 from ghostbust.errors import BusyError, HomeError, SnapshotError
 from ghostbust.home import Home
 from ghostbust.loop.session import open_session
+from ghostbust.sections import RegistrySection
 from ghostbust.store import RoundState, RunStatus, Store
 
 CONFIG = Config(registry=RegistrySection(mode="snapshot"))

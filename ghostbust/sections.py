@@ -1,0 +1,282 @@
+"""The keys of ``ghostbust.toml``: a model for each table, a docstring for each key.
+
+Every key stands in docs/reference/config.md, which a test compares with what is here. How they are
+read is in ``config.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """What all sections share: unknown keys are errors, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class EndpointEntry(Section):
+    """One of several servers of the same model."""
+
+    url: str
+    """base URL"""
+    weight: float | None = Field(default=None, gt=0)
+    """share of the requests that it gets, relative to the others' weights; none: `concurrency`"""
+    concurrency: int = Field(default=8, ge=1)
+    """requests under way there at once"""
+    per_s: float | None = Field(default=None, gt=0)
+    """requests a second that it gets at most; none: no limit"""
+
+
+class ModelSection(Section):
+    """Which model is watched, and how it is reached."""
+
+    name: str = "smollm2"
+    """`smollm2` for the embedded model, a Hugging Face id, or a folder"""
+    endpoint: str | None = None
+    """base URL of an OpenAI-compatible server to sample from; none: the model runs here"""
+    endpoints: tuple[EndpointEntry, ...] = ()
+    """several such servers of the same model, instead of `endpoint`, which comes before them"""
+    endpoint_model: str | None = None
+    """the model's name at the endpoint; none: `name`"""
+    chat: bool = True
+    """ask through the chat template or chat endpoint; false: bare completion"""
+    api_key_env: str = "OPENAI_API_KEY"
+    """name of the environment variable that holds the endpoint's API key"""
+    device: str | None = None
+    """torch device such as `cuda:0`; none: an accelerator if there is one"""
+    cutoff: date | None = None
+    """last day of which the model can know; none: as known for it, if it is a well-known one"""
+
+    @property
+    def servers(self) -> tuple[EndpointEntry, ...]:
+        """The servers that are sampled from; none where the model runs here."""
+        return self.endpoints if self.endpoint is None else (EndpointEntry(url=self.endpoint),)
+
+    @property
+    def served_as(self) -> str:
+        """The base's name at the servers."""
+        return self.endpoint_model or self.name
+
+
+class SamplingSection(Section):
+    """How completions are drawn."""
+
+    temperature: float = Field(default=0.7, ge=0)
+    """0 is greedy"""
+    top_k: int = Field(default=20, ge=0)
+    """the k most likely tokens are kept; 0 keeps all"""
+    top_p: float = Field(default=0.9, gt=0, le=1)
+    """the most likely tokens with together this probability are kept"""
+    max_new_tokens: int = Field(default=128, ge=1)
+    """tokens after which an answer is cut off"""
+    samples_per_prompt: int = Field(default=2, ge=1)
+    """completions of each prompt"""
+    batch_rows: int = Field(default=64, ge=1)
+    """completions computed at once by a model that runs here"""
+
+
+class RegistrySection(Section):
+    """Who is asked whether a name is real."""
+
+    mode: Literal["snapshot", "live", "auto"] = "auto"
+    """`snapshot`: no network; `live`: the registries; `auto`: live for what a snapshot lacks"""
+    as_of: date | None = None
+    """judge by the newest snapshot that isn't later than this day, and ask nobody; none: today"""
+
+
+class AlarmSection(Section):
+    """Who is told when an invented name was registered."""
+
+    webhook: str | None = None
+    """URL that each alarm is posted to as JSON; none: nobody"""
+    command: tuple[str, ...] = ()
+    """program and arguments that get each alarm as JSON on standard input"""
+    timeout_s: float = Field(default=10, gt=0)
+    """seconds that webhook and program may take each"""
+
+
+class CheckSection(Section):
+    """What `ghostbust check` doesn't look up. Never read from `./ghostbust.toml`."""
+
+    allow: tuple[str, ...] = ()
+    """names that you vouch for, written as for `check`: `acme-core`, `@acme/ui`, a purl"""
+    private: tuple[str, ...] = ()
+    """whose names are your own: npm scopes such as `@acme`, PyPI prefixes such as `acme-*`"""
+
+
+class PromptsSection(Section):
+    """What the model is asked."""
+
+    files: tuple[Path, ...] = ()
+    """JSON-lines files with prompts of your own; paths are relative to the settings file"""
+    keep: bool = False
+    """store the texts of your own prompts and their answers; false: hashes only"""
+    holdout_share: float = Field(default=0.25, gt=0, lt=1)
+    """share of the prompt families that never train and measure the gates"""
+    name_holdout_share: float = Field(default=0.0, ge=0, lt=1)
+    """share of all names that no round is shown, so that what it does to others can be told"""
+
+
+class TrainingSection(Section):
+    """How a round trains its adapter."""
+
+    method: str = "au-repair"
+    """how it unlearns: a name of `ghostbust bench unlearners`"""
+    start: Literal["base", "deployed"] = "base"
+    """`base`: each round fits all that is logged anew; `deployed`: it trains what serves further"""
+    rank: int = Field(default=16, ge=1, le=512)
+    """LoRA rank; vLLM serves it with `--max-lora-rank` at least as high, which is 16 by default"""
+    alpha: int = Field(default=32, ge=1)
+    """LoRA alpha: updates are scaled by alpha / rank"""
+    rslora: bool = False
+    """scale updates by alpha / √rank instead, as suits high ranks"""
+    checkpointing: bool = False
+    """compute activations again instead of keeping them: slower, and far less memory"""
+    lr: float = Field(default=6e-4, gt=0)
+    """learning rate"""
+    epochs: int = Field(default=1, ge=1)
+    """passes over the forget and retain sets"""
+    max_answers: int = Field(default=150, ge=2)
+    """answers in the forget and retain sets together"""
+    answers_per_step: int = Field(default=5, ge=1)
+    """answers in an optimizer step, repaired ones included"""
+    repair: float | None = Field(default=None, ge=0)
+    """weight of repaired answers: more of it, and the model names less; none: the method's own"""
+    probes: int = Field(default=150, ge=0)
+    """train-side prompts by which the volume is held while training; under 30: it isn't"""
+
+
+LayerName = Literal[
+    "no network", "no processes", "no signals", "no foreign files", "no writing elsewhere",
+    "own process tree", "few system calls",
+]  # fmt: skip
+"""what the sandbox can hold, as `ghostbust doctor` shows it"""
+
+
+class GatesSection(Section):
+    """What a candidate must show before it serves."""
+
+    min_drop: float = Field(default=0.5, gt=0, le=1)
+    """least relative fall of the held-out hallucination rate"""
+    volume_low: float = Field(default=0.8, gt=0, le=1)
+    """least real names per answer, as a share of the base's"""
+    volume_high: float = Field(default=1.25, ge=1)
+    """most real names per answer, as a share of the base's"""
+    humaneval_tasks: int = Field(default=164, ge=0, le=164)
+    """HumanEval tasks that are run; under 100 tasks in all two gates can't pass"""
+    mbpp: str | None = None
+    """MBPP's file, relative to the settings file, or `hub:OWNER/NAME/FILE`; none: it isn't run"""
+    mbpp_tasks: int = Field(default=974, ge=1)
+    """MBPP tasks that are run, the file's first ones"""
+    coding_margin: float = Field(default=0.05, gt=0, lt=1)
+    """largest fall of pass@1 over all coding tasks that is let through"""
+    likelihood_margin: float = Field(default=0.02, gt=0)
+    """largest loss of log-likelihood of the canonical solutions, in nats per token"""
+    max_new_tokens: int = Field(default=256, ge=1)
+    """tokens after which the answer to a coding task is cut off"""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """error probability of the tests and one-sided bounds of `coding` and `likelihood`"""
+    spend: Literal["auto", "rounds", "none"] = "auto"
+    """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: `rounds` if MBPP is run"""
+    sandbox_layers: tuple[LayerName, ...] = ("no network",)
+    """layers of the sandbox without which no model-written code is run"""
+
+
+class PublishSection(Section):
+    """Where an adapter that is promoted goes, besides the home folder."""
+
+    kind: Literal["none", "vllm", "sglang", "llamacpp", "directory"] = "none"
+    """what takes it: nobody, servers of that kind, or folders that servers read from"""
+    replicas: tuple[str, ...] = ()
+    """base URLs of the servers, or absolute paths of the folders; all take every adapter"""
+    api_key_env: str = "OPENAI_API_KEY"
+    """name of the environment variable that holds the key for loading adapters"""
+    headers: tuple[str, ...] = ()
+    """further headers, each `NAME=VARIABLE`: the value is read from that environment variable"""
+    timeout_s: float = Field(default=60, gt=0)
+    """seconds that a server may take to load an adapter"""
+    server_path: str | None = None
+    """the folder `HOME/adapters` as the servers see it; none: under the same path"""
+    max_rank: int = Field(default=16, ge=1)
+    """the servers' `--max-lora-rank`; a round whose adapter would have more doesn't begin"""
+    keep: int = Field(default=2, ge=1)
+    """adapters that served before and stay loaded, for clients that still ask for them"""
+    pointer: Path | None = None
+    """file that tells clients which model to ask for; none: `HOME/serving.json`"""
+
+
+class CanarySection(Section):
+    """What a loaded adapter must show at each server before clients get it."""
+
+    forget: int = Field(default=24, ge=0)
+    """prompts that elicited inventions; with `general` 0 as well there is no canary"""
+    general: int = Field(default=6, ge=0, le=12)
+    """prompts about other things, answered greedily"""
+    concurrency: int = Field(default=4, ge=1)
+    """requests under way at once"""
+    errors: float = Field(default=0, ge=0, lt=1)
+    """largest share of failed requests"""
+    empty: float = Field(default=0.1, ge=0, lt=1)
+    """largest share of empty answers beyond the base's"""
+    slower: float = Field(default=2, ge=1)
+    """largest median time of an answer, as a multiple of the base's"""
+    rate: float = Field(default=1, gt=0)
+    """largest hallucination rate on the `forget` prompts, as a multiple of the base's"""
+    volume: float = Field(default=0.5, ge=0, le=1)
+    """least real names on the `forget` prompts, as a share of the base's"""
+    overlap: float = Field(default=0.2, ge=0, lt=1)
+    """least share of words that general answers have in common with the base's"""
+
+
+class DiscoverySection(Section):
+    """How prompts that elicited inventions are followed up."""
+
+    explore_share: float = Field(default=0.3, ge=0, le=1)
+    """share of a watch's prompts that doesn't go by what paid"""
+    variants_per_prompt: int = Field(default=2, ge=1)
+    """new prompts made of one that paid, in one watch"""
+    described_packages: int = Field(default=0, ge=0, le=100)
+    """real packages whose descriptions the registry is asked for, as tasks of a watch; 0: none"""
+    stop_below: float | None = Field(default=None, gt=0)
+    """new names per 1,000 answers of watches under which the daemon's watches pause; none: never"""
+    look_again_days: float = Field(default=7, gt=0)
+    """days after which watches that paused begin again; at once where another adapter serves"""
+
+
+class IngestSection(Section):
+    """How logs of production are read."""
+
+    workers: int | None = Field(default=None, ge=0, le=256)
+    """processes that extract and judge; none: one for each core; 0: the main one does it"""
+    line_bytes: int = Field(default=4_194_304, ge=1024)
+    """bytes of a line; a longer one is skipped and counted, and never in memory as a whole"""
+    poll_s: float = Field(default=0.5, gt=0, le=60)
+    """seconds from one look for new lines to the next, where logs are followed"""
+
+
+class DaemonSection(Section):
+    """When the daemon does what."""
+
+    watch_every_s: float = Field(default=3600, gt=0)
+    """seconds from one watch to the next"""
+    watch_prompts: int = Field(default=64, ge=1)
+    """prompts in a watch"""
+    watch_answers: int | None = Field(default=None, ge=1)
+    """answers after which a watch ends; none: when all prompts are answered"""
+    watch_tokens: int | None = Field(default=None, ge=1)
+    """generated tokens after which a watch ends, those of rewriting included; none: no limit"""
+    watch_seconds: float | None = Field(default=None, gt=0)
+    """seconds after which a watch ends, counted from when it, or what is left of it, begins"""
+    round_min_new: int = Field(default=200, ge=1)
+    """names first seen since the last round without which none begins"""
+    round_every_s: float = Field(default=3600, gt=0)
+    """seconds from one look whether a round is due to the next"""
+    recheck_every_s: float = Field(default=86400, gt=0)
+    """seconds after which an invented name is looked up again"""
+    promote: Literal["auto", "review"] = "auto"
+    """`auto`: a candidate that passes serves; `review`: it waits for a person"""
