@@ -198,7 +198,9 @@ def test_a_hostile_program_fails_and_is_reported(world: World, name: str) -> Non
         pytest.skip(f"held by {' or '.join(hostile.needs)}; of the layers there are: {there}")
     result = world.results[name]
     assert result.outcome is not Outcome.PASSED
-    assert str(result.outcome) in hostile.ends, result
+    # on a busy machine what uses up memory or files may run out of time first
+    used_up = {Outcome.OUT_OF_MEMORY, Outcome.OUT_OF_FILES} & set(hostile.ends)
+    assert result.outcome in {*hostile.ends, *([Outcome.TIMED_OUT] if used_up else [])}, result
     assert re.fullmatch("[ -~]{1,200}", result.reason)
     assert world.after[name].passed, world.after[name]
 
