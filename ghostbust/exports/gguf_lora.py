@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 Floats = NDArray[np.float32]
-FILE = "adapter.gguf"
 _PREFIX = "base_model.model."
 """what peft puts in front of the base's own names"""
 
@@ -51,7 +50,9 @@ FAMILIES = {
 
 
 def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path) -> None:
-    """Writes ``adapter.gguf`` into a new folder. Reads the base's config, not its weights.
+    """Writes ``NAME.gguf``, by the adapter's name, into a new folder.
+
+    Reads the base's config, not its weights.
 
     Raises ModelError for an adapter that is no plain or rank-stabilised LoRA, or for a model of a
     family that isn't known here; UsageError where ``out`` is there already or can't be written.
@@ -62,7 +63,9 @@ def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path) -> None:
     family = _family(config, manifest.model)
     alpha = lora.scaling * lora.rank
     with whole_folder(out) as aside:
-        writer = gguf.GGUFWriter(aside / FILE, gguf.MODEL_ARCH_NAMES[family.arch])
+        writer = gguf.GGUFWriter(
+            aside / f"{manifest.name}.gguf", gguf.MODEL_ARCH_NAMES[family.arch]
+        )
         writer.add_type(gguf.GGUFType.ADAPTER)
         writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
         writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)

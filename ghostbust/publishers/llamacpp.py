@@ -36,9 +36,10 @@ class LlamaCppPublisher:
         read_adapter(folder)
         if name not in self._scales():
             raise PublishError(
-                f"{self.where} wasn't started with {name}, and llama.cpp loads none later: convert"
-                f" {folder} with convert_lora_to_gguf.py into {name}.gguf, restart the server with"
-                f" --lora {name}.gguf --lora-init-without-apply, then publish again"
+                f"{self.where} wasn't started with {name}, and llama.cpp loads none later: write"
+                f" {name}.gguf with `ghostbust export adapter {name} --format gguf-lora --out DIR`,"
+                f" restart the server with --lora DIR/{name}.gguf --lora-init-without-apply, then"
+                " publish again"
             )
 
     def loaded(self) -> frozenset[str]:

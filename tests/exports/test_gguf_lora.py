@@ -14,14 +14,15 @@ import pytest
 from safetensors.torch import load_file
 
 from ghostbust.errors import ModelError
-from ghostbust.exports.gguf_lora import FILE, export_gguf_lora, turn
+from ghostbust.exports.gguf_lora import export_gguf_lora, turn
 
 MakeLora = Callable[..., Path]
 
 
 def read(folder: Path) -> tuple[gguf.GGUFReader, dict[str, np.ndarray]]:
     """The file, and its tensors as rows and columns."""
-    reader = gguf.GGUFReader(folder / FILE)
+    (file,) = folder.glob("*.gguf")
+    reader = gguf.GGUFReader(file)
     return reader, {tensor.name: np.array(tensor.data) for tensor in reader.tensors}
 
 
