@@ -18,7 +18,7 @@ from ghostbust.cli.bench_tasks import (
 )
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.eval import draw_sections
-from ghostbust.cli.eval_tables import shown_tables
+from ghostbust.cli.eval_tables import print_tables
 from ghostbust.cli.options import (
     ConfigOption,
     EcosystemOption,
@@ -129,11 +129,7 @@ def continual(
 def _report(
     output: Output, plan: ContinualPlan, found: Section, plots: Sequence[Path], wall_s: float
 ) -> None:
-    for one in found.tables:
-        for shown in shown_tables(one, output.result.width):
-            output.result.print(shown)
-        for note in one.notes:
-            output.line(note, "dim")
+    print_tables(output, found.tables)
     session = plan.session
     output.line(f"adapters: {session.home.adapters}")
     for file in plots:

@@ -13,7 +13,7 @@ import typer
 from ghostbust.cli.bench_tasks import HoldoutShareOption
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.eval import draw_sections
-from ghostbust.cli.eval_tables import shown_tables
+from ghostbust.cli.eval_tables import print_tables
 from ghostbust.cli.options import (
     AskedEcosystem,
     ConfigOption,
@@ -152,11 +152,7 @@ def _plan(
 def _report(
     output: Output, plan: FindingPlan, found: Section, plots: Sequence[Path], wall_s: float
 ) -> None:
-    for one in found.tables:
-        for shown in shown_tables(one, output.result.width):
-            output.result.print(shown)
-        for note in one.notes:
-            output.line(note, "dim")
+    print_tables(output, found.tables)
     for file in plots:
         output.line(f"plot: {file}")
     session = plan.session

@@ -11,7 +11,7 @@ import typer
 
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.eval_sections import SectionName
-from ghostbust.cli.eval_tables import shown_tables
+from ghostbust.cli.eval_tables import print_tables
 from ghostbust.cli.options import (
     AskedEcosystem,
     AsOfOption,
@@ -194,11 +194,7 @@ def _report(
     wall_s: float,
 ) -> None:
     for section in found:
-        for one in section.tables:
-            for shown in shown_tables(one, output.result.width):
-                output.result.print(shown)
-            for note in one.notes:
-                output.line(note, "dim")
+        print_tables(output, section.tables)
     for file in plots:
         output.line(f"plot: {file}")
     config = plan.session.config

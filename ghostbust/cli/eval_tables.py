@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich.table
 
-from ghostbust.cli.output import cell, table
+from ghostbust.cli.output import Output, cell, table
 
 if TYPE_CHECKING:
     from ghostbust.evaluation.report import Table
@@ -21,6 +21,15 @@ KEYS = (
 GAP = 2
 TEXT = 24
 """characters that a column of longer texts, or of longer words, must have"""
+
+
+def print_tables(output: Output, tables: Sequence[Table]) -> None:
+    """A section's tables and their notes, as wide as the terminal."""
+    for one in tables:
+        for shown in shown_tables(one, output.result.width):
+            output.result.print(shown)
+        for note in one.notes:
+            output.line(note, "dim")
 
 
 def shown_tables(one: Table, width: int) -> list[rich.table.Table]:

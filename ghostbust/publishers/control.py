@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from ghostbust import __version__
-from ghostbust.errors import EndpointError, UsageError
+from ghostbust.errors import EndpointError, PublishError, UsageError
 
 QUOTED_CHARACTERS: Final = 200
 """how much of a server's own message is passed on"""
@@ -91,6 +91,16 @@ class Control:
             return {str(row["id"]): row.get("root") for row in reply.body["data"]}
         except (TypeError, KeyError, AttributeError) as exc:
             raise EndpointError(f"{self.where}/v1/models: unexpected answer {reply.said}") from exc
+
+    def lists(self, name: str, path: str) -> bool:
+        """Whether it lists the adapter. Raises PublishError where that is another one's name."""
+        models = self.models()
+        if name in models and models[name] not in (path, None):
+            raise PublishError(
+                f"{self.where} has another adapter under the name {name}, from {models[name]}:"
+                " a name is never used twice; unload it there, or set publish.server_path"
+            )
+        return name in models
 
     def _ask(self, method: str, path: str, body: object) -> Reply:
         place = f"{self.where}{path}"

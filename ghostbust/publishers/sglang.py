@@ -60,10 +60,10 @@ class SglangPublisher:
         read_adapter(folder)
         check_servable(folder)
         path = str(folder) if self._server_path is None else f"{self._server_path}/{folder.name}"
-        if self._has(name, path):
+        if self._control.lists(name, path):
             return
         reply = self._control.post(LOAD, {"lora_name": name, "lora_path": path})
-        if not self._has(name, path):
+        if not self._control.lists(name, path):
             said = _CLOSED if reply.no_route else f"doesn't take {name}: {reply.said}"
             raise PublishError(f"{self.where} {said}")
 
@@ -97,12 +97,3 @@ class SglangPublisher:
             if reply.ok and isinstance(reply.body, dict):
                 return reply.body
         return {}
-
-    def _has(self, name: str, path: str) -> bool:
-        models = self._control.models()
-        if name in models and models[name] not in (path, None):
-            raise PublishError(
-                f"{self.where} has another adapter under the name {name}, from {models[name]}:"
-                " a name is never used twice; unload it there, or set publish.server_path"
-            )
-        return name in models

@@ -63,13 +63,13 @@ class VllmPublisher:
         read_adapter(folder)
         check_servable(folder, most_rank=self._max_rank)
         path = str(folder) if self._server_path is None else f"{self._server_path}/{folder.name}"
-        if self._has(name, path):
+        if self._control.lists(name, path):
             return
         reply = self._control.post(LOAD, {"lora_name": name, "lora_path": path})
         if reply.no_route:
             raise PublishError(f"{self.where} {_CLOSED}")
         # Another one may have loaded it just now: what is listed counts.
-        if not self._has(name, path):
+        if not self._control.lists(name, path):
             raise PublishError(
                 f"{self.where} doesn't take {name}: {reply.said}"
                 if not reply.ok
@@ -98,12 +98,3 @@ class VllmPublisher:
     def asks(self, name: str | None) -> Asking:
         """By its name in the place of the model's."""
         return Asking(self._control.api_url, name or self._base)
-
-    def _has(self, name: str, path: str) -> bool:
-        models = self._control.models()
-        if name in models and models[name] not in (path, None):
-            raise PublishError(
-                f"{self.where} has another adapter under the name {name}, from {models[name]}:"
-                " a name is never used twice; unload it there, or set publish.server_path"
-            )
-        return name in models

@@ -15,7 +15,7 @@ from ghostbust.evaluation.counting import Counted, Sums, draw_together
 from ghostbust.evaluation.report import Estimate, estimate
 from ghostbust.records import Context, Measurement
 from ghostbust.statistics import RESAMPLES
-from ghostbust.store import Tally
+from ghostbust.store import SampleTally
 
 ALL = "all"
 """all contexts together"""
@@ -58,7 +58,7 @@ class Paired:
 
 
 def rates_of(
-    tallies: Sequence[Tally], *, seed: int, stored: Measurement | None = None
+    tallies: Sequence[SampleTally], *, seed: int, stored: Measurement | None = None
 ) -> list[Rates]:
     """The figures of all contexts together, then of each that occurs; none without a sample.
 
@@ -71,7 +71,9 @@ def rates_of(
     ]
 
 
-def compare(first: Sequence[Tally], second: Sequence[Tally], *, seed: int) -> list[Paired]:
+def compare(
+    first: Sequence[SampleTally], second: Sequence[SampleTally], *, seed: int
+) -> list[Paired]:
     """The second beside the first, in all contexts together and in each.
 
     Raises ValueError where they aren't of the same prompt families.
@@ -80,7 +82,7 @@ def compare(first: Sequence[Tally], second: Sequence[Tally], *, seed: int) -> li
     return [_paired(before[context], after[context], context, seed) for context in before]
 
 
-def _by_context(tallies: Sequence[Tally]) -> Mapping[str, list[Tally]]:
+def _by_context(tallies: Sequence[SampleTally]) -> Mapping[str, list[SampleTally]]:
     parts = {ALL: list(tallies)} if tallies else {}
     for context in Context:
         part = [tally for tally in tallies if tally.context is context]
@@ -95,7 +97,9 @@ def _stored(measurement: Measurement | None, context: str) -> Measurement | None
     return measurement.by_context.get(context)
 
 
-def _rates(tallies: Sequence[Tally], context: str, seed: int, stored: Measurement | None) -> Rates:
+def _rates(
+    tallies: Sequence[SampleTally], context: str, seed: int, stored: Measurement | None
+) -> Rates:
     (sums,) = draw_together([_counted(tallies)], seed=seed, resamples=RESAMPLES)
     rate = estimate(rates.rate(sums))
     if stored is not None:
@@ -113,7 +117,9 @@ def _rates(tallies: Sequence[Tally], context: str, seed: int, stored: Measuremen
     )
 
 
-def _paired(first: Sequence[Tally], second: Sequence[Tally], context: str, seed: int) -> Paired:
+def _paired(
+    first: Sequence[SampleTally], second: Sequence[SampleTally], context: str, seed: int
+) -> Paired:
     counted = [_counted(first), _counted(second)]
     before, after = draw_together(counted, seed=seed, resamples=RESAMPLES)
     return Paired(
@@ -136,7 +142,7 @@ def _drop(before: Sums, after: Sums) -> Estimate:
     return estimate(rates.drop(before, after, "invented", "named"))
 
 
-def _counted(tallies: Sequence[Tally]) -> Counted:
+def _counted(tallies: Sequence[SampleTally]) -> Counted:
     columns = {
         "answers": [1.0] * len(tallies),
         "real": [float(tally.real) for tally in tallies],

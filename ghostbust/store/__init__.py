@@ -48,7 +48,7 @@ from ghostbust.store.rows import (
     RunStatus,
 )
 from ghostbust.store.store import Store
-from ghostbust.store.tallies import NameTally, RegisteredTally, Tally
+from ghostbust.store.tallies import NameTally, RegisteredTally, SampleTally
 
 __all__ = [
     "AdapterRow",
@@ -76,7 +76,7 @@ __all__ = [
     "RunKind",
     "RunSpec",
     "RunStatus",
+    "SampleTally",
     "Store",
-    "Tally",
     "sets_id",
 ]

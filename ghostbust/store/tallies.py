@@ -28,7 +28,7 @@ _INVENTED: Final = "v.verdict IN ('ABSENT', 'SUSPECT')"
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class SampleTally:
     """What one sample named: distinct names by verdict."""
 
     prompt_id: str
@@ -91,7 +91,7 @@ class Tallies:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def of_run(self, run_id: int) -> list[Tally]:
+    def of_run(self, run_id: int) -> list[SampleTally]:
         """What each sample of the run named, by prompt and number; names count once a sample."""
         rows = self._connection.rows(
             f"SELECT s.prompt_id, s.number, p.family, p.context, {_COUNTS}"  # noqa: S608
@@ -152,8 +152,8 @@ class Tallies:
         ]  # fmt: skip
 
 
-def _tally(row: Row) -> Tally:
-    return Tally(
+def _tally(row: Row) -> SampleTally:
+    return SampleTally(
         row["prompt_id"], row["number"], row["family"], Context(row["context"]),
         row["real"], row["absent"], row["suspect"], row["unknown"],
     )  # fmt: skip

@@ -8,13 +8,13 @@ import pytest
 
 from ghostbust.records import Context, Measurement
 from ghostbust.reports.figures import compare, rates_of
-from ghostbust.store import Tally
+from ghostbust.store import SampleTally
 
 
-def tallies(invented: int, real: int = 1) -> list[Tally]:
+def tallies(invented: int, real: int = 1) -> list[SampleTally]:
     """Twelve families of two contexts; the even ones invent."""
     return [
-        Tally(f"p{n}", 0, f"family-{n // 2}", (Context.CODE, Context.HELPS)[n % 2], real,
+        SampleTally(f"p{n}", 0, f"family-{n // 2}", (Context.CODE, Context.HELPS)[n % 2], real,
               invented * (n // 2 % 2 == 0), 0, 0)
         for n in range(24)
     ]  # fmt: skip
