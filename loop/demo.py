@@ -16,7 +16,7 @@ from ghostbust.store import RunKind
 
 @dataclass(frozen=True, slots=True)
 class DemoSize:
-    """How much is asked. The defaults took six to ten minutes on two cores (docs/log.md)."""
+    """How much is asked. The defaults took six to fifteen minutes on two cores (docs/log.md)."""
 
     train_tasks: int = 140
     """tasks the base is asked to find what it invents"""
