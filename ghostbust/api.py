@@ -60,7 +60,8 @@ def check(
     mode = Mode(registry) if as_of is None else Mode.SNAPSHOT
     own = Ecosystem(ecosystem)
     refs = [_ref(own, one) if isinstance(one, str) else one for one in packages]
-    with default_judge(mode, data_dir=Home.find(home).registry, as_of=as_of) as judge:
+    place = Home.find(home)
+    with default_judge(mode, data_dir=place.registry, as_of=as_of, npm_project=place.path) as judge:
         return [judged.lookup for judged in judge.refs(refs)]
 
 

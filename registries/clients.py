@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -28,12 +29,15 @@ FILE_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 T = TypeVar("T")
 
 
-def open_asking_client(ecosystem: Ecosystem, trust: ssl.SSLContext) -> httpx.AsyncClient:
+def open_asking_client(
+    ecosystem: Ecosystem, trust: ssl.SSLContext, npm_project: Path | None = None
+) -> httpx.AsyncClient:
     """A client for many small questions, over HTTP/2 where it is offered.
 
-    Raises ConfigError for a proxy that can't be used.
+    ``npm_project``: the folder whose ``.npmrc`` counts; None: the working folder. Raises
+    ConfigError for a proxy that can't be used.
     """
-    route = _route(ecosystem)
+    route = _route(ecosystem, npm_project)
     return httpx.AsyncClient(
         http2=True,
         timeout=TIMEOUT,
@@ -72,8 +76,8 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _route(ecosystem: Ecosystem) -> Route:
-    return pip_route() if ecosystem is Ecosystem.PYPI else npm_route()
+def _route(ecosystem: Ecosystem, npm_project: Path | None = None) -> Route:
+    return pip_route() if ecosystem is Ecosystem.PYPI else npm_route(project=npm_project)
 
 
 def _mounts(route: Route, make: Callable[[httpx.Proxy], T]) -> dict[str, T | None]:

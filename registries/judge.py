@@ -244,13 +244,15 @@ def default_judge(
     data_dir: Path | None = None,
     as_of: date | None = None,
     cutoff: date | None = None,
+    npm_project: Path | None = None,
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
     ``data_dir``: folder of snapshots that come before those shipped along. ``cache`` serves
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
     mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
-    their age. Raises SnapshotError for a damaged snapshot, and where none is old enough,
+    their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: the working folder.
+    Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
     mode. Close it, or use it in a ``with``.
     """
@@ -269,8 +271,9 @@ def default_judge(
 
     also_elsewhere = {Ecosystem.PYPI} if pip_extra_indexes() else set()
     age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of, also_elsewhere)
-    clients = open_clients()
-    registries = live_registries(clients, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
+    clients = open_clients(npm_project)
+    asked_for_age = _asked_for_age(age, snapshots.get(Ecosystem.NPM))
+    registries = live_registries(clients, asked_for_age, npm_project)
     live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
     return Judge(mode, snapshots=snapshots, live=live, age=age, also_elsewhere=also_elsewhere)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 
 from ghostbust.records import ASKED, Ecosystem
 from ghostbust.registries.clients import open_asking_client
@@ -18,14 +19,14 @@ from ghostbust.registries.transport import Client
 from ghostbust.registries.trust import trusted
 
 
-def open_clients() -> Mapping[Ecosystem, Client]:
+def open_clients(npm_project: Path | None = None) -> Mapping[Ecosystem, Client]:
     """A client for each ecosystem, since pip and npm may use different proxies.
 
     A host is treated as one by all of them. Raises ConfigError for unusable certificates and
     proxies. Close them with `close_clients`.
     """
-    trust, hosts = trusted(), Hosts()
-    return {eco: Client(open_asking_client(eco, trust), hosts=hosts) for eco in ASKED}
+    trust, hosts = trusted(npm_project=npm_project), Hosts()
+    return {eco: Client(open_asking_client(eco, trust, npm_project), hosts=hosts) for eco in ASKED}
 
 
 async def close_clients(clients: Mapping[Ecosystem, Client]) -> None:
@@ -37,10 +38,12 @@ async def close_clients(clients: Mapping[Ecosystem, Client]) -> None:
 def live_registries(
     clients: Mapping[Ecosystem, Client],
     may_be_young: Callable[[str, datetime], bool] = lambda _name, _changed: False,
+    npm_project: Path | None = None,
 ) -> Mapping[Ecosystem, Registry]:
     """One registry for each ecosystem, at the addresses of pip's and npm's configuration.
 
-    ``may_be_young``: see `NpmRegistry`.
+    ``may_be_young``: see `NpmRegistry`. ``npm_project``: the folder whose ``.npmrc`` counts; None:
+    the working folder.
     """
     pypi = [
         PyPIRegistry(clients[Ecosystem.PYPI], index)
@@ -49,6 +52,6 @@ def live_registries(
     return {
         Ecosystem.PYPI: Indexes(*pypi),
         Ecosystem.NPM: NpmRegistry(
-            clients[Ecosystem.NPM], npm_endpoints(), may_be_young=may_be_young
+            clients[Ecosystem.NPM], npm_endpoints(project=npm_project), may_be_young=may_be_young
         ),
     }

@@ -25,6 +25,9 @@ NOT_RUN = {
     r"daemon\b.*": "ends by a signal; tests/cli/test_daemon_command.py sends one",
     r"ingest .*--follow": "ends by a signal; tests/cli/test_ingest.py sends one",
     r"ingest -": "reads a real pipe; tests/cli/test_ingest.py has one",
+    r"registry sync\b.*": "fetches a registry's whole listing; tests/servers/test_sync_pypi.py",
+    r"registry recheck\b.*": "asks registries; tests/cli/test_registry_recheck.py has one",
+    r"check .*--registry live": "asks the public registries; tests/servers has others",
     r"sweep .*--endpoint .*": "needs a model server; tests/servers has one",
     r"report adapters round-\S+ round-.*": "needs two adapters that were asked the same prompts;"
     " tests/cli/test_report.py",
@@ -32,8 +35,12 @@ NOT_RUN = {
 """arguments of commands that are parsed by test_docs_commands.py but not run here, and why"""
 SMALLER = {"sweep": ["--model", "{model}", "--limit", "2", "--samples", "1"]}
 """options that are put behind those of the docs, so that a run is short"""
-FINDINGS = r"check .*"
-"""arguments of commands that may exit with 1: what they look for may be there"""
+EXIT_CODES = {
+    r"check .*": {0, 1, 3},  # findings, and names that the snapshot of npm lacks
+    r"sweep .*--fail-over .*": {0, 1, 3},
+    r"adapters promote round-0001-.*": {2},  # its gates said INCONCLUSIVE
+}
+"""how commands may end that needn't end with 0"""
 ASKED = "round-0001-aa"
 """the adapter of `fill_home`: asked what the base was asked"""
 FILES = {
@@ -41,6 +48,7 @@ FILES = {
     "package.json": '{"dependencies": {"left-pad": "^1.3.0"}}\n',
     "answer.md": "Install it first:\n\n```sh\npip install requests\n```\n",
     "tasks.jsonl": '{"task": "Read a CSV file and print its sum."}\n',
+    "trusted.toml": '[check]\nallow = ["billing-core"]\n',
     "gateway/log.jsonl": '{"prompt": "Which one?", "completion": "pip install requests"}\n',
 }
 """what lies in the folder that the commands are called in"""
@@ -54,6 +62,10 @@ max_new_tokens = 8
 
 [registry]
 mode = "snapshot"
+
+[check]
+private = ["@acme", "acme-*"]
+allow = ["billing-core"]
 """
 
 
@@ -122,8 +134,9 @@ def made_to_fit(words: list[str], name: str, model: Path) -> list[str]:
     """The arguments, with what is here in the place of the docs' examples."""
     fit = []
     for before, word in zip(["", *words], words, strict=False):
-        adapter = ASKED if words[:2] == ["report", "adapters"] else name
-        word = re.sub(r"^round-\d{4}-[0-9a-f]{8}$", adapter, word)
+        if re.fullmatch(r"round-\d{4}-[0-9a-f]{8}", word):
+            first = word.startswith("round-0001-") or words[:2] == ["report", "adapters"]
+            word = ASKED if first else name
         if word.isdecimal() and before in ("run", "round"):
             word = "1"
         fit.append(Path(word).name if word.startswith("/") else word)
@@ -140,13 +153,14 @@ def test_its_commands_run(page: Path, waiting: str, talking_model_dir: Path) -> 
             continue
         words = made_to_fit(command.arguments or [], waiting, talking_model_dir)
         done = CliRunner().invoke(app, words, input=FILES["answer.md"])
-        fine = (0, 1) if re.fullmatch(FINDINGS, line(command)) else (0,)
-        assert done.exit_code in fine, f"{command}\n{done.output}"
+        fine = [codes for rule, codes in EXIT_CODES.items() if re.fullmatch(rule, line(command))]
+        assert done.exit_code in (fine[0] if fine else {0}), f"{command}\n{done.output}"
 
 
 def test_what_isnt_run_is_still_there() -> None:
     lines = [line(command) for command in COMMANDS if command.arguments]
-    assert not [rule for rule in NOT_RUN if not any(re.fullmatch(rule, one) for one in lines)]
+    rules = [*NOT_RUN, *EXIT_CODES]
+    assert not [rule for rule in rules if not any(re.fullmatch(rule, one) for one in lines)]
 
 
 def test_most_of_the_commands_are_run() -> None:

@@ -106,13 +106,15 @@ def check(
     shape = "json" if as_json else shape or "table"
     from ghostbust.cli.findings import find
     from ghostbust.cli.judging import open_judge
-    from ghostbust.cli.vouching import passed_over, trusted_vouching
+    from ghostbust.cli.vouching import npmrc_passed_over, passed_over, trusted_vouching
     from ghostbust.registries.judge import Mode
 
     output = Output(as_json=shape != "table", quiet=quiet)
     vouching = trusted_vouching(config, home)
     if passed_over(config):
         output.note("./ghostbust.toml isn't heard here: what is checked can't vouch for itself")
+    if npmrc_passed_over():
+        output.note("./.npmrc isn't heard here: what is checked can't say who is asked about it")
     sources = _sources(names or [], files or [], command)
     if not any(source.refs for source in sources):
         output.note("no package is named there: nothing to check")

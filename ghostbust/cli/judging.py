@@ -19,14 +19,24 @@ from ghostbust.registries.judge import Judge, Mode, default_judge
 
 @contextmanager
 def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iterator[Judge]:
-    """The judge of `default_judge`, whose cache is the home's database if it has one."""
+    """The judge of `default_judge`, whose cache is the home's database if it has one.
+
+    A ``.npmrc`` in the working folder isn't read: who wrote what is checked would say who is asked
+    about it, and could have the environment's secrets sent there. The home folder's is.
+    """
     place = Home.find(home)
     with ExitStack() as stack:
         cache = None
         if mode is not Mode.SNAPSHOT and place.database.is_file():
             cache = _open_cache(place.database, stack)
         yield stack.enter_context(
-            default_judge(mode, cache=cache, data_dir=place.registry, as_of=as_of)
+            default_judge(
+                mode,
+                cache=cache,
+                data_dir=place.registry,
+                as_of=as_of,
+                npm_project=place.path,
+            )
         )
 
 

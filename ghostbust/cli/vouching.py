@@ -63,6 +63,16 @@ def trusted_vouching(config: Path | None, home: Path | None) -> Vouching:
     return Vouching.of(settings.allow, settings.private)
 
 
+def npmrc_passed_over() -> bool:
+    """True where the current folder says whom npm asks, which isn't heard (`open_judge`).
+
+    It is where ``npm_config_userconfig`` names it: then the user trusts it.
+    """
+    here = Path(".npmrc")
+    told = [os.environ[key] for key in os.environ if key.lower() == "npm_config_userconfig"]
+    return here.is_file() and not any(Path(t).is_file() and here.samefile(t) for t in told)
+
+
 def passed_over(config: Path | None) -> bool:
     """True where the current folder's settings try to vouch and aren't heard."""
     try:

@@ -79,7 +79,16 @@ class FakeIndex:
 
 @pytest.fixture
 def index() -> Iterator[FakeIndex]:
-    fake = FakeIndex()
+    yield from _serving(FakeIndex())
+
+
+@pytest.fixture
+def other_index() -> Iterator[FakeIndex]:
+    """A second one, which nothing is set to ask."""
+    yield from _serving(FakeIndex())
+
+
+def _serving(fake: FakeIndex) -> Iterator[FakeIndex]:
     thread = threading.Thread(target=fake.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield fake

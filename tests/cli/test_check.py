@@ -6,8 +6,9 @@ import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+import httpx
 import pytest
 from typer.testing import Result
 
@@ -15,6 +16,9 @@ from ghostbust.cli.options import RegistryMode
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Mode
 from ghostbust.store import Store
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import FakeIndex
 
 Run = Callable[..., Result]
 
@@ -311,3 +315,26 @@ def test_a_damaged_snapshot_is_one_line(run: Run, home: Path) -> None:
 
 def test_the_modes_are_those_of_the_judge() -> None:
     assert list(get_args(RegistryMode)) == [str(mode) for mode in Mode]
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_what_is_checked_cant_say_who_is_asked(
+    run: Run, index: FakeIndex, other_index: FakeIndex, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, trusted: bool,
+) -> None:  # fmt: skip
+    host = other_index.url.removeprefix("http:")
+    mine = f"registry={other_index.url}\n{host}/:_authToken=${{CI_TOKEN}}\n"
+    Path(".npmrc").write_text(mine, "utf-8")
+    (tmp_path / "npmrc").write_text(f"registry={index.url}\n", "utf-8")
+    monkeypatch.delenv("npm_config_registry")
+    monkeypatch.setenv("CI_TOKEN", "very-secret")
+    config = ".npmrc" if trusted else str(tmp_path / "npmrc")
+    monkeypatch.setenv("npm_config_userconfig", config)
+    done = run("check", "@acme/zz-none@npm", "--registry", "live")
+    assert done.exit_code == 1, done.output
+    assert ("./.npmrc isn't heard" in done.stderr) is not trusted
+    asked, left_alone = (other_index, index) if trusted else (index, other_index)
+    assert asked.asked
+    assert not left_alone.asked
+    tokens = [httpx.Headers(headers).get("authorization") for _, headers in asked.asked]
+    assert tokens == (["Bearer very-secret"] if trusted else [None]) * len(tokens)
