@@ -62,13 +62,13 @@ class Command:
 def blocks(page: Path) -> Iterator[Block]:
     """The fenced blocks of a page, in order."""
     text = page.read_text("utf-8")
-    for found in re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, re.M | re.S):
-        yield Block(page, text.count("\n", 0, found.start()) + 1, found[1], found[2])
+    for found in re.finditer(r"^(`{3,})([^`\n]*)\n(.*?)^\1$", text, re.M | re.S):
+        yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], found[3])
 
 
 def mentions(page: Path) -> Iterator[list[str]]:
     """The words behind ``ghostbust`` wherever running text has it as code, such as a command."""
-    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    text = re.sub(r"^(`{3,})[^`\n]*\n.*?^\1$", "", page.read_text("utf-8"), flags=re.M | re.S)
     for found in re.finditer(r"`ghostbust ([^`]+)`", text):
         yield found[1].split()
 

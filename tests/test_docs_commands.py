@@ -33,8 +33,11 @@ LABELS = {"", SESSION, *SCRIPTS, *KEYED, "toml", "json", "python", "pycon"}
 NOT_OURS = {
     "pip": "installs",
     "pytest": "this suite",
+    ".": "the shell's own",
+    "cd": "the shell's own",
+    "mkdir": "the system's own",
     "vllm": "a model server",
-    "python": "a model server",
+    "python": "makes an environment, or a model server",
     "llama-server": "a model server",
     "datasette": "reads an exported ledger",
     "zcat": "reads a log",
