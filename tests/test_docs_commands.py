@@ -55,7 +55,8 @@ def by_page(page: Path) -> str:
 def refusal(arguments: list[str]) -> str | None:
     """Why the program wouldn't take these arguments; None where it would. Nothing is run."""
     command: Any = ROOT_COMMAND
-    context, name = None, "ghostbust"
+    context: Any = None
+    name: str | None = "ghostbust"
     try:
         while True:
             context = command.make_context(name, list(arguments), parent=context)
