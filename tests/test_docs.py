@@ -13,20 +13,37 @@ from ghostbust.store import RoundState
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+_FENCED = re.compile(r"^(`{3,})[^`\n]*\n.*?^\1$", re.M | re.S)
+
+
+def places(page: Path) -> Iterator[tuple[Path, str]]:
+    """The files that a page links to, with the anchor in them, which may be empty.
+
+    Addresses of the web, and examples in code, are left out.
+    """
+    text = re.sub(r"`[^`\n]*`", "", _FENCED.sub("", page.read_text("utf-8")))
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
+        if "://" not in target:
+            yield (page.parent / target).resolve() if target else page, anchor
 
 
 def links(page: Path) -> Iterator[Path]:
-    """The files that a page links to; addresses of the web, and examples in code, are left out."""
-    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.S)
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        if "://" not in target:
-            yield (page.parent / target).resolve()
+    """The files that a page links to."""
+    return (target for target, _ in places(page))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
-def test_every_link_leads_to_a_file(page: Path) -> None:
+def anchors(page: Path) -> set[str]:
+    """What a page's headings can be linked as, as code hosts make it."""
+    headings = re.findall(r"^#+ (.*)$", _FENCED.sub("", page.read_text("utf-8")), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     missing = [target for target in links(page) if not target.exists()]
     assert not missing
+    told = {(target, anchor) for target, anchor in places(page) if anchor}
+    assert not [place for place in told if place[1] not in anchors(place[0])]
 
 
 def test_the_table_of_contents_has_every_page() -> None:
