@@ -35,6 +35,7 @@ from ghostbust.sections import (
     GatesSection,
     IngestSection,
     ModelSection,
+    NotifySection,
     PromptsSection,
     PublishSection,
     RegistrySection,
@@ -67,6 +68,7 @@ class Config(BaseSettings):
     sampling: SamplingSection = SamplingSection()
     registry: RegistrySection = RegistrySection()
     alarm: AlarmSection = AlarmSection()
+    notify: NotifySection = NotifySection()
     check: CheckSection = CheckSection()
     prompts: PromptsSection = PromptsSection()
     training: TrainingSection = TrainingSection()

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import Final
@@ -21,7 +22,9 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from ghostbust.config import Config
 from ghostbust.errors import GhostbustError
+from ghostbust.log_ids import log_ids
 from ghostbust.loop.companions import Companion, JobDone, JobState
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
 from ghostbust.store import Store
@@ -48,6 +51,20 @@ class Daemon:
         # Not an Event: setting one inside a signal handler can meet its own lock.
         self._told: SimpleQueue[str] = SimpleQueue()
         self._working = threading.Lock()
+        self._scheduler: BackgroundScheduler | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the schedule goes on: it has begun, hasn't ended, and its thread hasn't died."""
+        scheduler = self._scheduler
+        return scheduler is not None and scheduler.running and scheduler._thread.is_alive()
+
+    def reschedule(self, config: Config) -> None:
+        """Goes by other settings from now on; a job that works goes on by the old ones."""
+        self._place = replace(self._place, config=config)
+        if self._scheduler is not None:
+            for name, _, seconds in self._jobs():
+                self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
 
     def stop(self, why: str) -> None:
         """Makes `run` return. May be called from any thread, and from a signal handler."""
@@ -65,7 +82,7 @@ class Daemon:
         home, daemon = self._place.home, self._place.home.daemon_lock
         with home.exclusive("daemon", daemon), self._signals(), self._accompanied():
             Store.open(home.database).close()  # what is broken is told now, not every hour
-            scheduler = self._schedule()
+            self._scheduler = scheduler = self._schedule()
             scheduler.start()
             log.info("daemon: works in %s", home.path)
             why = self._told.get()
@@ -77,13 +94,16 @@ class Daemon:
                 self._working.release()  # for jobs that waited their turn, to see that it is over
             return ended
 
-    def _schedule(self) -> BackgroundScheduler:
+    def _jobs(self) -> tuple[tuple[str, Callable[[Workplace], None], float], ...]:
+        """Name, function and interval in seconds of each."""
         every = self._place.config.daemon
-        jobs: tuple[tuple[str, Callable[[Workplace], None], float], ...] = (
+        return (
             ("watch", watch, every.watch_every_s),
             ("round", round_if_due, every.round_every_s),
             ("recheck", look_again, every.recheck_every_s),
         )
+
+    def _schedule(self) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -92,7 +112,7 @@ class Daemon:
         )
         scheduler.add_listener(self._explain, EVENT_JOB_ERROR)
         now = datetime.now(UTC)
-        for place, (name, job, seconds) in enumerate(jobs):
+        for place, (name, job, seconds) in enumerate(self._jobs()):
             scheduler.add_job(
                 self._do,
                 "interval",
@@ -106,7 +126,7 @@ class Daemon:
 
     def _do(self, name: str, job: Callable[[Workplace], None]) -> None:
         """Runs a job in the worker thread; what goes wrong on purpose ends here."""
-        with self._working:
+        with self._working, log_ids(job=name):
             if self._place.stopping.is_set():
                 return
             began = time.monotonic()

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import IO, Final
 from ghostbust.config import Config, override
 from ghostbust.errors import UnreachableError
 from ghostbust.home import Home
+from ghostbust.log_ids import log_ids
 from ghostbust.loop import pending
 from ghostbust.loop.budget import budgeted
 from ghostbust.loop.coverage import pause_reason
@@ -117,8 +119,10 @@ def watch(place: Workplace) -> None:
         watched = _ask(place, session, sampler, asked)
         new = session.store.ledger.count_new_inventions() - known
         unseen = session.store.ledger.unseen(sampler.model, sampler.adapter)
-    log.info("watch: run %d %s", watched.run_id, _told(watched, new, time.monotonic() - started))
-    log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
+    with log_ids(run=watched.run_id):
+        told = _told(watched, new, time.monotonic() - started)
+        log.info("watch: run %d %s", watched.run_id, told)
+        log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
 
 
 def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
@@ -195,7 +199,8 @@ def round_if_due(place: Workplace) -> None:
         return
     number = 1 + (rounds[0].id if rounds else 0)
     log.info("round: %d begins on %d new inventions", number, new)
-    code = _run_child([*place.round_command, "--seed", str(number)], place)
+    with log_ids(round=number):
+        code = _run_child([*place.round_command, "--seed", str(number)], place)
     if code:
         log.warning("round: %d ended with exit code %d; tried again later", number, code)
         return
@@ -219,7 +224,10 @@ def _run_child(command: Sequence[str], place: Workplace) -> int:
         errors="replace",
         start_new_session=True,
     )
-    log_lines = threading.Thread(target=_forward, args=[child.stderr], daemon=True)
+    # In the context of this thread, so that the lines belong to the same round.
+    log_lines = threading.Thread(
+        target=copy_context().run, args=[_forward, child.stderr], daemon=True
+    )
     log_lines.start()
     while child.poll() is None:
         if place.stopping.wait(_POLL_S):

@@ -16,6 +16,7 @@ import stamina
 import ghostbust
 from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import utc_now
+from ghostbust.registries.heard import HEARD, Heard
 from ghostbust.registries.hosts import LEFT_ALONE_S, Host, Hosts
 
 USER_AGENT = f"ghostbust/{ghostbust.__version__}"
@@ -88,6 +89,8 @@ class Client:
     http: httpx.AsyncClient
     patience: Patience = field(default_factory=Patience)
     hosts: Hosts = field(default_factory=Hosts)
+    heard: Heard = field(default_factory=lambda: HEARD)
+    """where its requests are counted"""
 
     async def ask(
         self,
@@ -115,7 +118,8 @@ class Client:
             # Without arguments: stamina puts those of what it calls into its log records, and
             # the headers hold credentials.
             await host.rate.acquire()
-            return read(await self._ask_once(url, wanted, content_types))
+            with self.heard.request(refused=RegistryError):
+                return read(await self._ask_once(url, wanted, content_types))
 
         async with host.slots:
             async with host.gate:

@@ -16,11 +16,13 @@
     store.promotions   the log of the deployed pointer
     store.tallies      counts of what samples named, for reports and exports
     store.published    which adapter was loaded where, and what it showed there
+    store.growth       what came since it was last looked at, and what waits
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
 """
 
+from ghostbust.store.growth import Grown, Marks, Waiting
 from ghostbust.store.repeats import Repeats
 from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
@@ -57,8 +59,10 @@ __all__ = [
     "Draw",
     "DrawnName",
     "Figures",
+    "Grown",
     "Loaded",
     "LoggedAnswer",
+    "Marks",
     "NameOrder",
     "NameTally",
     "NamedOften",
@@ -78,5 +82,6 @@ __all__ = [
     "RunStatus",
     "SampleTally",
     "Store",
+    "Waiting",
     "sets_id",
 ]

@@ -12,6 +12,7 @@ from ghostbust.records import utc_now
 from ghostbust.store.alarms import Alarms
 from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
+from ghostbust.store.growth import Growth
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.promotions import Promotions
@@ -53,6 +54,7 @@ class Store:
         self.promotions = Promotions(connection)
         self.tallies = Tallies(connection)
         self.published = Published(connection, now)
+        self.growth = Growth(connection)
 
     @classmethod
     def open(
