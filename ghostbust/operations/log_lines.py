@@ -37,8 +37,8 @@ class JsonLines(logging.Formatter):
     """One object a line: time (UTC), level, job, run, round, message; plain ASCII.
 
     ``job``, ``run`` and ``round`` are null outside of one; a ``traceback`` is there where the
-    record has one. Control characters are spelt out before they are put into JSON, so that they stay
-    harmless in what a program unpacks and prints.
+    record has one. Control characters are spelt out before they are put into JSON, so that they
+    stay harmless in what a program unpacks and prints.
     """
 
     def __init__(self, shown: Callable[[str], str]) -> None:

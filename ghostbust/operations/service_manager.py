@@ -16,6 +16,8 @@ from ghostbust.shown import visible
 
 log = logging.getLogger(__name__)
 
+SEND_S: Final = 1.0
+"""how long systemd may take to make room for a datagram"""
 LONGEST_STATUS: Final = 200
 """characters of a status line"""
 
@@ -67,12 +69,13 @@ class ServiceManager:
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> None:
-        """One datagram, sent at once or not at all."""
+        """One datagram, taken within a second or not at all."""
         if self._address is None:
             return
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as out:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+                out.settimeout(SEND_S)
                 out.sendto(message.encode("utf-8", "replace"), address)
         except OSError as exc:
-            log.warning("systemd: can't be told %s (%s)", message.partition("=")[0], exc.strerror)
+            log.warning("systemd: can't be told %s (%s)", message.partition("=")[0], exc)

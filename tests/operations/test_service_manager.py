@@ -73,5 +73,5 @@ def test_a_socket_that_is_gone_is_a_warning(
 ) -> None:
     ServiceManager(str(tmp_path / "none")).ready()
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
-        (logging.WARNING, "systemd: can't be told READY (No such file or directory)")
+        (logging.WARNING, "systemd: can't be told READY ([Errno 2] No such file or directory)")
     ]
