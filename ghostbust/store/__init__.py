@@ -16,11 +16,14 @@
     store.promotions   the log of the deployed pointer
     store.tallies      counts of what samples named, for reports and exports
     store.published    which adapter was loaded where, and what it showed there
+    store.jobs         the daemon's jobs: when each ran and is due, what was asked for
+    store.spending     what was spent of each day's budgets
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
 """
 
+from ghostbust.store.jobs import JobOutcome, JobRow
 from ghostbust.store.repeats import Repeats
 from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
@@ -57,6 +60,8 @@ __all__ = [
     "Draw",
     "DrawnName",
     "Figures",
+    "JobOutcome",
+    "JobRow",
     "Loaded",
     "LoggedAnswer",
     "NameOrder",

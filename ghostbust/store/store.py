@@ -12,6 +12,7 @@ from ghostbust.records import utc_now
 from ghostbust.store.alarms import Alarms
 from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
+from ghostbust.store.jobs import Jobs
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.promotions import Promotions
@@ -22,6 +23,7 @@ from ghostbust.store.repeats import Repeatability
 from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
+from ghostbust.store.spending import Spending
 from ghostbust.store.tallies import Tallies
 from ghostbust.store.traffic import Traffic
 
@@ -53,6 +55,8 @@ class Store:
         self.promotions = Promotions(connection)
         self.tallies = Tallies(connection)
         self.published = Published(connection, now)
+        self.jobs = Jobs(connection, now)
+        self.spending = Spending(connection)
 
     @classmethod
     def open(
