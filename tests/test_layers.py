@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
-    "records", "errors", "shown", "home", "config", "sections", "adapters", "prompts", "measure",
+    "records", "errors", "shown", "home", "config", "sections", "job_sections", "quiet_hours", "adapters", "prompts", "measure",
     "reserved",
     "statistics", "tally", "unseen",
 }  # fmt: skip
@@ -73,6 +73,9 @@ WRITES = {
     },
     "promotions": {"add"},
     "published": {"mark_loaded", "mark_unloaded", "add_canary"},
+    "jobs": {"pause", "resume", "request", "schedule", "begin", "finish"},
+    "spending": {"take"},
+    "retention": {"drop_texts", "drop_lookups"},
 }  # fmt: skip
 """the store's methods that write, by noun"""
 

@@ -18,6 +18,7 @@
     store.published    which adapter was loaded where, and what it showed there
     store.jobs         the daemon's jobs: when each ran and is due, what was asked for
     store.spending     what was spent of each day's budgets
+    store.retention    what is deleted after a while
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.

@@ -20,6 +20,7 @@ from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.published import Published
 from ghostbust.store.repeats import Repeatability
+from ghostbust.store.retention import Retention
 from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
@@ -57,6 +58,7 @@ class Store:
         self.published = Published(connection, now)
         self.jobs = Jobs(connection, now)
         self.spending = Spending(connection)
+        self.retention = Retention(connection)
 
     @classmethod
     def open(
@@ -90,6 +92,11 @@ class Store:
     def close(self) -> None:
         """Closes the file; does nothing the second time."""
         self._connection.close()
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file, a line each; empty for a sound one."""
+        found = [row["quick_check"] for row in self._connection.rows("PRAGMA quick_check(10)")]
+        return [] if found == ["ok"] else [f"the database is damaged: {text}" for text in found]
 
     def mark_interrupted(self) -> int:
         """Closes runs and rounds whose process is gone; how many there were.
