@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime
 from typing import Protocol
 
 from ghostbust.records import utc_now
@@ -29,29 +29,3 @@ class SystemClock:
     def monotonic(self) -> float:
         """The system's monotonic time."""
         return time.monotonic()
-
-
-class ClockZone(tzinfo):
-    """UTC as a clock has it: ``datetime.now(ClockZone(clock))`` is the clock's time.
-
-    APScheduler 3.11 asks ``datetime.now(scheduler.timezone)`` and has no other place for a clock.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def fromutc(self, at: datetime) -> datetime:  # noqa: ARG002
-        """The clock's time, whatever the system's is."""
-        return self._clock.now().astimezone(UTC)
-
-    def utcoffset(self, at: datetime | None) -> timedelta:  # noqa: ARG002
-        """None from UTC."""
-        return timedelta(0)
-
-    def dst(self, at: datetime | None) -> timedelta:  # noqa: ARG002
-        """No summer time."""
-        return timedelta(0)
-
-    def tzname(self, at: datetime | None) -> str:  # noqa: ARG002
-        """UTC."""
-        return "UTC"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from ghostbust.loop.companions import Companion, JobDone
 from ghostbust.loop.job_runner import JobRunner
 from ghostbust.loop.job_table import JOBS, Job
 from ghostbust.loop.jobs import Workplace
-from ghostbust.loop.timetable import LOOK, POLL_S, WORK, Timetable, scheduler_settings
+from ghostbust.loop.timetable import POLL_S, SETTINGS, WORK, Timetable
 from ghostbust.store import Store
 
 log = logging.getLogger(__name__)
@@ -50,12 +51,10 @@ class Daemon:
         self._companions = companions
         # Not an Event: setting one inside a signal handler can meet its own lock.
         self._told: SimpleQueue[str] = SimpleQueue()
-        self._scheduler = BackgroundScheduler(
-            executors={WORK: ThreadPoolExecutor(1), LOOK: ThreadPoolExecutor(1)},
-            **scheduler_settings(place.clock),
-        )
+        self._scheduler = BackgroundScheduler(executors={WORK: ThreadPoolExecutor(1)}, **SETTINGS)
         runner = JobRunner(place, jobs=jobs, tell=self._tell)
-        self._timetable = Timetable(place, runner, self._scheduler, poll_s=poll_s)
+        self._poll_s = poll_s
+        self._timetable = Timetable(place, runner, self._scheduler)
 
     def stop(self, why: str) -> None:
         """Makes `run` return. May be called from any thread, and from a signal handler."""
@@ -71,10 +70,17 @@ class Daemon:
         database that can't be used.
         """
         home, daemon = self._place.home, self._place.home.daemon_lock
-        with home.exclusive("daemon", daemon), self._signals(), self._accompanied():
-            Store.open(home.database).close()  # what is broken is told now, not every hour
+        # What is broken is told now, not every hour. Held open: the last one to close a database
+        # has to write it anew, and the jobs open it every few seconds.
+        with (
+            home.exclusive("daemon", daemon),
+            self._signals(),
+            self._accompanied(),
+            Store.open(home.database),
+        ):
             self._timetable.fill(self._place)
             self._scheduler.start()
+            threading.Thread(target=self._look, name="ghostbust look", daemon=True).start()
             log.info("daemon: works in %s", home.path)
             why = self._told.get()
             log.info("daemon: stops (%s)", why)
@@ -89,6 +95,10 @@ class Daemon:
         """
         self._place = replace(self._place, config=config)
         self._timetable.fill(self._place)
+
+    def _look(self) -> None:
+        while not self._place.stopping.wait(self._poll_s):
+            self._timetable.look()
 
     def _tell(self, done: JobDone) -> None:
         for companion in self._companions:

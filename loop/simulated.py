@@ -7,15 +7,16 @@ clock, which stands still but for those who sleep by it.
 from __future__ import annotations
 
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.schedulers.base import BaseScheduler
 
-from ghostbust.loop.timetable import LOOK, WORK, scheduler_settings
+from ghostbust.loop.timetable import SETTINGS, WORK
 
-_SHORTEST: Final = timedelta(milliseconds=1)
+_SHORTEST: Final = timedelta(microseconds=1)
 
 
 class SimulatedClock:
@@ -49,8 +50,8 @@ class HandScheduler(BaseScheduler):  # type: ignore[misc]
     def __init__(self, clock: SimulatedClock) -> None:
         self._clock = clock
         self._queue: deque[tuple[_HandExecutor, Any, list[datetime]]] = deque()
-        executors = {name: _HandExecutor(self._queue) for name in (WORK, LOOK)}
-        super().__init__(executors=executors, **scheduler_settings(clock))
+        executors = {WORK: _HandExecutor(self._queue)}
+        super().__init__(executors=executors, **SETTINGS | {"timezone": _ClockZone(clock)})
 
     def wakeup(self) -> None:
         """Does nothing: nobody waits."""
@@ -59,21 +60,28 @@ class HandScheduler(BaseScheduler):  # type: ignore[misc]
         """Ends the schedule."""
         super().shutdown(wait)
 
-    def run_until(self, end: datetime) -> None:
+    def run_until(
+        self, end: datetime, look: Callable[[], None] = lambda: None, *, every_s: float = 600
+    ) -> None:
         """Does what is due, then sleeps until something is, again and again until ``end``.
 
-        A job that works beyond the end is worked to its own.
+        ``look`` is called each so many seconds, by the monotonic clock. A job that works beyond
+        the end is worked to its own.
         """
+        next_look = self._clock.monotonic() + every_s
         while self._clock.now() < end:
-            wait_s = self._process_jobs()
+            if self._clock.monotonic() >= next_look:
+                next_look = self._clock.monotonic() + every_s
+                look()
+            self._process_jobs()
             if self._queue:
                 while self._queue:
                     executor, job, times = self._queue.popleft()
                     executor.work(job, times)
                 continue
-            left = end - self._clock.now()
-            step = left if wait_s is None else min(left, timedelta(seconds=wait_s))
-            self._clock.sleep(max(step, _SHORTEST).total_seconds())
+            due = (job.next_run_time for job in self.get_jobs() if job.next_run_time)
+            step = max(min([end, *due]) - self._clock.now(), _SHORTEST).total_seconds()
+            self._clock.sleep(min(step, max(0.0, next_look - self._clock.monotonic())))
 
 
 class _HandExecutor(BaseExecutor):  # type: ignore[misc]
@@ -90,3 +98,31 @@ class _HandExecutor(BaseExecutor):  # type: ignore[misc]
         """Runs the job now."""
         events = run_job(job, job._jobstore_alias, run_times, self._logger.name)
         self._run_job_success(job.id, events)
+
+
+class _ClockZone(tzinfo):
+    """UTC as a clock has it: ``datetime.now(zone)`` is the clock's time.
+
+    APScheduler 3.11 asks ``datetime.now(scheduler.timezone)`` and has no other place for a clock.
+    Every time that is turned into this zone is that of the clock, too, so how long the scheduler
+    would wait says nothing; nobody waits here.
+    """
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        self._clock = clock
+
+    def fromutc(self, at: datetime) -> datetime:  # noqa: ARG002
+        """The clock's time, whatever the system's is."""
+        return self._clock.now().astimezone(UTC)
+
+    def utcoffset(self, at: datetime | None) -> timedelta:  # noqa: ARG002
+        """None from UTC."""
+        return timedelta(0)
+
+    def dst(self, at: datetime | None) -> timedelta:  # noqa: ARG002
+        """No summer time."""
+        return timedelta(0)
+
+    def tzname(self, at: datetime | None) -> str:  # noqa: ARG002
+        """UTC."""
+        return "UTC"

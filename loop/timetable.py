@@ -1,15 +1,15 @@
 """When which job runs: the settings' schedule on APScheduler, what people ask for, and jumps of
 the clock.
 
-The scheduler has two threads: one works, job after job; the other looks every few seconds what was
-asked for in the store, and whether the clock was set.
+The scheduler has one thread that works, job after job. Beside it, somebody has to call `look` every
+few seconds: not the scheduler, which would wait for hours where the clock was set back.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
@@ -18,7 +18,6 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
 
 from ghostbust.errors import HomeError, StoreError
-from ghostbust.loop.clock import Clock, ClockZone
 from ghostbust.loop.job_runner import JobRunner, Ran
 from ghostbust.loop.jobs import Workplace
 from ghostbust.loop.times import Every
@@ -35,32 +34,19 @@ JUMP: Final = timedelta(seconds=60)
 SET_RIGHT: Final = timedelta(days=1)
 """a clock that goes back further was wrong before, and cron's times are looked for anew"""
 WORK: Final = "work"
-LOOK: Final = "look"
-_LOOK_JOB: Final = "(look)"
-
-
-def scheduler_settings(clock: Clock) -> dict[str, Any]:
-    """How APScheduler is set up for a timetable, but for its two executors."""
-    return {
-        "timezone": ClockZone(clock),
-        # Lateness is no reason to skip: what waited for a long round has its turn then.
-        "job_defaults": {"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    }
+SETTINGS: Final[dict[str, Any]] = {
+    "timezone": UTC,
+    # Lateness is no reason to skip: what waited for a long round has its turn then.
+    "job_defaults": {"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+}
+"""how APScheduler is set up for a timetable, but for its executor"""
 
 
 class Timetable:
-    """The jobs on a scheduler that has `scheduler_settings`, and executors `WORK` and `LOOK`."""
+    """The jobs on a scheduler that has `SETTINGS`, and an executor `WORK`."""
 
-    def __init__(
-        self,
-        place: Workplace,
-        runner: JobRunner,
-        scheduler: BaseScheduler,
-        *,
-        poll_s: float = POLL_S,
-    ) -> None:
+    def __init__(self, place: Workplace, runner: JobRunner, scheduler: BaseScheduler) -> None:
         self._place, self._runner, self._scheduler = place, runner, scheduler
-        self._poll_s = poll_s
         self._clock = place.clock
         self._seen = (self._clock.now(), self._clock.monotonic())
         self._counted = self._seen[1]
@@ -91,11 +77,6 @@ class Timetable:
                     # those that are due at once: in this order
                     at = due if due > now else due + timedelta(microseconds=position)
                     self._add(name, trigger, at)
-        if not self._scheduler.get_job(_LOOK_JOB):
-            self._scheduler.add_job(
-                self._look, Every(self._poll_s), id=_LOOK_JOB, executor=LOOK,
-                next_run_time=now + timedelta(seconds=self._poll_s),
-            )  # fmt: skip
 
     def due(self, name: str) -> datetime | None:
         """When the job runs next; None where it isn't scheduled."""
@@ -145,7 +126,7 @@ class Timetable:
         except (StoreError, HomeError) as exc:
             log.debug("%s: when it is due can't be noted: %s", name, exc)
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Sees what was asked for, whether the clock was set, and how long a model runs."""
         self._mind_the_clock()
         now = self._clock.monotonic()
@@ -191,7 +172,7 @@ class Timetable:
         if jump > timedelta(0):
             return
         for job in self._scheduler.get_jobs():
-            if job.id == _LOOK_JOB or job.next_run_time is None:
+            if job.next_run_time is None:
                 continue
             due = job.next_run_time
             if isinstance(job.trigger, Every):

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
-    "records", "errors", "shown", "home", "config", "sections", "job_sections", "quiet_hours", "adapters", "prompts", "measure",
-    "reserved",
+    "records", "errors", "shown", "home", "config", "sections", "adapters", "prompts", "measure",
+    "job_sections", "quiet_hours", "reserved",
     "statistics", "tally", "unseen",
 }  # fmt: skip
 """what every part may import; among themselves they may not go in a circle (Python sees to it)"""
