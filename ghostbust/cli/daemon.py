@@ -6,15 +6,15 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.cli.options import ConfigOption, HomeOption
 from ghostbust.shown import visible
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ghostbust.home import Home
+    from ghostbust.loop.jobs import Workplace
 
 
 def daemon(home: HomeOption = None, config: ConfigOption = None) -> None:
@@ -23,29 +23,34 @@ def daemon(home: HomeOption = None, config: ConfigOption = None) -> None:
     Runs in the foreground and logs to standard error. SIGTERM and Ctrl-C stop it within 30 s,
     exit code 0; what it was doing goes on at the next start. One daemon for a home folder.
     """
+    from ghostbust.loop.daemon import Daemon
+
+    place = workplace(home, config, threading.Event())
+    log_to_stderr()
+    ended = Daemon(place).run()
+    if not ended:
+        logging.getLogger("ghostbust").warning("daemon: left a job half-way; it goes on next time")
+        logging.shutdown()
+        os._exit(0)  # a normal exit would wait for the job's thread
+
+
+def workplace(home: Path | None, config: Path | None, stopping: threading.Event) -> Workplace:
+    """What the jobs work with, by the settings."""
     from ghostbust.config import load_config
     from ghostbust.home import Home, cache_dir
-    from ghostbust.loop.daemon import Daemon
     from ghostbust.loop.jobs import Workplace
     from ghostbust.loop.parts import make_sampler, make_tasks
 
     place = Home.open(home)
     settings = load_config(config, place)
-    _log_to_stderr()
-    ended = Daemon(
-        Workplace(
-            home=place,
-            config=settings,
-            tasks=make_tasks(settings),
-            open_sampler=lambda adapter: make_sampler(settings, cache_dir(), adapter=adapter),
-            round_command=_round_command(place, config),
-            stopping=threading.Event(),
-        )
-    ).run()
-    if not ended:
-        logging.getLogger("ghostbust").warning("daemon: left a job half-way; it goes on next time")
-        logging.shutdown()
-        os._exit(0)  # a normal exit would wait for the job's thread
+    return Workplace(
+        home=place,
+        config=settings,
+        tasks=make_tasks(settings),
+        open_sampler=lambda adapter: make_sampler(settings, cache_dir(), adapter=adapter),
+        round_command=_round_command(place, config),
+        stopping=stopping,
+    )
 
 
 def _round_command(home: Home, config: Path | None) -> list[str]:
@@ -62,7 +67,7 @@ class _OneLine(logging.Formatter):
         return visible(super().format(record))
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
     """Lets ghostbust's own log speak; the libraries', of which one tells every request, doesn't."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))

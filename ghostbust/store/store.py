@@ -93,6 +93,14 @@ class Store:
         """Closes the file; does nothing the second time."""
         self._connection.close()
 
+    def probe(self) -> None:
+        """Returns if the file can be written now; raises StoreError, which says why, if not.
+
+        Waits for another process as every write does.
+        """
+        with self._connection.write() as connection:
+            connection.execute("UPDATE jobs SET name = name WHERE name = ''")
+
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file, a line each; empty for a sound one."""
         found = [row["quick_check"] for row in self._connection.rows("PRAGMA quick_check(10)")]
