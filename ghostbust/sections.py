@@ -278,6 +278,8 @@ class DiscoverySection(Section):
 class IngestSection(Section):
     """How logs of production are read."""
 
+    paths: tuple[Path, ...] = ()
+    """logs that the daemon reads, files or folders; relative to the settings file"""
     workers: int | None = Field(default=None, ge=0, le=256)
     """processes that extract and judge; none: one for each core; 0: the main one does it"""
     line_bytes: int = Field(default=4_194_304, ge=1024)

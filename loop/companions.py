@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-JobState = Literal["ok", "failed", "skipped", "stopped"]
+from ghostbust.store import JobOutcome
+
+JobState = JobOutcome
 
 
 @dataclass(frozen=True, slots=True)

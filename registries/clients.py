@@ -15,6 +15,7 @@ import httpx
 from ghostbust.errors import ConfigError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.endpoints import Endpoint, Route
+from ghostbust.registries.interface import Meter
 from ghostbust.registries.npm_config import npm_route
 from ghostbust.registries.pip_config import pip_route
 from ghostbust.registries.transport import USER_AGENT
@@ -28,14 +29,22 @@ FILE_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 T = TypeVar("T")
 
 
-def open_asking_client(ecosystem: Ecosystem, trust: ssl.SSLContext) -> httpx.AsyncClient:
-    """A client for many small questions, over HTTP/2 where it is offered.
+def open_asking_client(
+    ecosystem: Ecosystem, trust: ssl.SSLContext, meter: Meter | None = None
+) -> httpx.AsyncClient:
+    """A client for many small questions, over HTTP/2 where it is offered; ``meter`` counts them.
 
     Raises ConfigError for a proxy that can't be used.
     """
     route = _route(ecosystem)
+
+    async def count(_: httpx.Request) -> None:
+        if meter is not None:
+            meter.spend()
+
     return httpx.AsyncClient(
         http2=True,
+        event_hooks={"request": [count]},
         timeout=TIMEOUT,
         verify=trust,
         trust_env=route.proxy is None,
@@ -45,8 +54,8 @@ def open_asking_client(ecosystem: Ecosystem, trust: ssl.SSLContext) -> httpx.Asy
     )
 
 
-def open_client(ecosystem: Ecosystem, at: Endpoint) -> httpx.Client:
-    """A client for a registry and the files that it links to, wherever they are.
+def open_client(ecosystem: Ecosystem, at: Endpoint, meter: Meter | None = None) -> httpx.Client:
+    """A client for a registry and the files that it links to, wherever they are; ``meter`` counts.
 
     The registry's credentials go to its own scheme, host and port only. Raises ConfigError for
     certificates that can't be read and a proxy that can't be used.
@@ -58,8 +67,13 @@ def open_client(ecosystem: Ecosystem, at: Endpoint) -> httpx.Client:
             request.headers.update(at.headers())
         return request
 
+    def count(_: httpx.Request) -> None:
+        if meter is not None:
+            meter.spend()
+
     return httpx.Client(
         auth=authorize,
+        event_hooks={"request": [count]},
         headers={"User-Agent": USER_AGENT},
         timeout=FILE_TIMEOUT,
         verify=trust,

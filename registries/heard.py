@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from ghostbust.errors import RegistryError, SpentError
 from ghostbust.records import utc_now
 
 
@@ -45,11 +46,13 @@ class Heard:
                 self.last_failure = utc_now()
 
     @contextmanager
-    def request(self, refused: type[Exception]) -> Iterator[None]:
-        """One request: UNANSWERED where it raises, REFUSED where it raises that."""
+    def request(self) -> Iterator[None]:
+        """One request: UNANSWERED or REFUSED where it raises; one that may not be sent is none."""
         try:
             yield
-        except refused:
+        except SpentError:
+            raise
+        except RegistryError:
             self.count(Outcome.REFUSED)
             raise
         except Exception:

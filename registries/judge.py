@@ -30,7 +30,7 @@ from ghostbust.registries.asking import LiveLookups, LookupCache
 from ghostbust.registries.builtins import builtin_names
 from ghostbust.registries.history import snapshot_as_of, snapshot_paths
 from ghostbust.registries.import_guess import judge_import
-from ghostbust.registries.interface import Origin
+from ghostbust.registries.interface import Meter, Origin
 from ghostbust.registries.name_lists import RANKED
 from ghostbust.registries.names import canonical_name, plain_test
 from ghostbust.registries.rules import settle_name, settle_ref
@@ -244,13 +244,15 @@ def default_judge(
     data_dir: Path | None = None,
     as_of: date | None = None,
     cutoff: date | None = None,
+    meter: Meter | None = None,
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
     ``data_dir``: folder of snapshots that come before those shipped along. ``cache`` serves
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
     mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
-    their age. Raises SnapshotError for a damaged snapshot, and where none is old enough,
+    their age. ``meter`` counts requests to live registries; what it forbids is UNKNOWN.
+    Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
     mode. Close it, or use it in a ``with``.
     """
@@ -269,7 +271,7 @@ def default_judge(
 
     also_elsewhere = {Ecosystem.PYPI} if pip_extra_indexes() else set()
     age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of, also_elsewhere)
-    clients = open_clients()
+    clients = open_clients(meter)
     registries = live_registries(clients, _asked_for_age(age, snapshots.get(Ecosystem.NPM)))
     live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
     return Judge(mode, snapshots=snapshots, live=live, age=age, also_elsewhere=also_elsewhere)

@@ -1,4 +1,4 @@
-"""``ghostbust daemon``: watch, round and recheck on a schedule, beside the deployed model."""
+"""``ghostbust daemon``: the jobs on their schedule, beside the deployed model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,11 +15,10 @@ import typer
 from ghostbust.cli.options import ConfigOption, HomeOption
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ghostbust.config import Config
     from ghostbust.home import Home
     from ghostbust.loop.daemon import Daemon
+    from ghostbust.loop.jobs import Workplace
     from ghostbust.operations.redaction import Redactor
 
 
@@ -47,9 +48,10 @@ def daemon(
         return
     place = Home.open(home)
     settings = load_config(config, place)
-    redactor = _redactor(settings)
+    redactor = redactor_of(settings)
+    made = _assemble(place, config, settings, redactor)
     log_to_stderr(log_format, redactor)
-    if not _assemble(place, config, settings, redactor).run():
+    if not made.run():
         logging.getLogger("ghostbust").warning("daemon: left a job half-way; it goes on next time")
         logging.shutdown()
         os._exit(0)  # a normal exit would wait for the job's thread
@@ -58,12 +60,8 @@ def daemon(
 def _assemble(place: Home, config: Path | None, settings: Config, redactor: Redactor) -> Daemon:
     """The daemon with all that runs beside it."""
     from ghostbust.config import load_config
-    from ghostbust.home import cache_dir
     from ghostbust.loop.daemon import Daemon
-    from ghostbust.loop.jobs import Workplace
-    from ghostbust.loop.parts import make_sampler, make_tasks
     from ghostbust.operations.companions import Beside, companions
-    from ghostbust.operations.redaction import DiscreetSampler
     from ghostbust.operations.reload import Reload
     from ghostbust.operations.service_manager import ServiceManager
 
@@ -84,24 +82,38 @@ def _assemble(place: Home, config: Path | None, settings: Config, redactor: Reda
             shown=redactor,
         )
     )
-    made = Daemon(
-        Workplace(
-            home=place,
-            config=settings,
-            tasks=make_tasks(settings),
-            open_sampler=lambda adapter: DiscreetSampler(
-                make_sampler(reload.config, cache_dir(), adapter=adapter), redactor
-            ),
-            round_command=_round_command(place, config),
-            stopping=stopping,
-        ),
-        companions=[reload, *beside],
-    )
+    work = workplace(place, config, lambda: reload.config, stopping, redactor)
+    made = Daemon(work, companions=[reload, *beside])
     return made
 
 
-def _redactor(settings: Config) -> Redactor:
-    """Takes the secrets of the settings out of what is logged."""
+def workplace(
+    place: Home,
+    config: Path | None,
+    settings: Callable[[], Config],
+    stopping: threading.Event,
+    redactor: Redactor,
+) -> Workplace:
+    """What the jobs work with; ``settings`` tells those in force whenever a model is opened."""
+    from ghostbust.home import cache_dir
+    from ghostbust.loop.jobs import Workplace
+    from ghostbust.loop.parts import make_sampler, make_tasks
+    from ghostbust.operations.redaction import DiscreetSampler
+
+    return Workplace(
+        home=place,
+        config=settings(),
+        tasks=make_tasks(settings()),
+        open_sampler=lambda adapter: DiscreetSampler(
+            make_sampler(settings(), cache_dir(), adapter=adapter), redactor
+        ),
+        round_command=_round_command(place, config),
+        stopping=stopping,
+    )
+
+
+def redactor_of(settings: Config) -> Redactor:
+    """Takes the secrets that the settings name out of what is logged."""
     from ghostbust.operations.redaction import Redactor
 
     named = (header.partition("=")[2] for header in settings.publish.headers)
