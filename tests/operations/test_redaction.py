@@ -98,7 +98,7 @@ class Failing:
     """A sampler whose server quotes what it was asked."""
 
     model = "made-up"
-    adapter = None
+    adapter: str | None = None
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
         raise ValueError(f"can't answer {prompts[0].text}, after {prompts[0].turns[0]}")
