@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import httpx
@@ -120,9 +121,9 @@ class Notices:
             settings = self._settings()
             ways: list[Callable[[], str]] = []
             if settings.webhook:
-                ways.append(lambda s=settings, n=notice: post(s, n, self._wait_s))  # type: ignore[misc]
+                ways.append(partial(post, settings, notice, self._wait_s))
             if settings.command:
-                ways.append(lambda s=settings, n=notice: run(s, n))  # type: ignore[misc]
+                ways.append(partial(run, settings, notice))
             for way in ways:
                 self._try(notice, way)
 

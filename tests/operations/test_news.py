@@ -100,7 +100,7 @@ def test_a_job_that_fails_again_and_again_is_told_once(home: Home) -> None:
     kept = Kept()
     news = news_of(home, kept, failures=2)
     for state in ("failed", "skipped", "failed", "failed", "ok", "failed", "failed"):
-        news.job_done(JobDone("watch", state, 1, "401 for s3cret"))  # type: ignore[arg-type]
+        news.job_done(JobDone("watch", state, 1, "401 for s3cret"))
     news.job_done(JobDone("round", "failed", 1, "no room"))
     assert kept.events == ["job-failing", "job-failing"]
     assert kept.sent[0].text == "watch failed 2 times in a row: 401 for ***"
