@@ -36,7 +36,7 @@ def daemon(
         shown.add_row(*map(cell, (name, f"{before / 1000:,.1f}", f"{after / 1000:,.1f}", more)))
     output.result.print(shown)
     output.line(
-        f"{found.runs:,} runs in {found.simulated_days:.1f} simulated days and {found.wall_s:.0f} s;"
+        f"{found.runs:,} runs in {found.simulated_days:.1f} simulated days, {found.wall_s:.0f} s;"
         f" {found.bytes_per_run:+.2f} bytes of the heap for each run"
     )
     output.document(

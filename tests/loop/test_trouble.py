@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,15 +84,15 @@ def daemon(home: Home, scripted: MakeSampler) -> Iterator[Daemon]:
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Makes every database that is opened as full as it is, by SQLite's own limit; or not."""
-    opened = connection.sqlite3.connect
+    opened = sqlite3.connect
 
-    def connect(*args: object, **kwargs: object) -> sqlite3.Connection:
-        made = opened(*args, **kwargs)  # type: ignore[arg-type]
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        made: sqlite3.Connection = opened(*args, **kwargs)
         made.execute("PRAGMA max_page_count = 1")
         return made
 
     def switch(on: bool) -> None:
-        monkeypatch.setattr(connection.sqlite3, "connect", connect if on else opened)
+        monkeypatch.setattr(sqlite3, "connect", connect if on else opened)
 
     return switch
 
@@ -150,9 +150,9 @@ def test_a_read_only_database_holds_the_jobs_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     daemon.run(minutes=1)
-    opened = connection.sqlite3.connect
+    opened = sqlite3.connect
     monkeypatch.setattr(
-        connection.sqlite3,
+        sqlite3,
         "connect",
         lambda path, **options: opened(path.replace("mode=rw", "mode=ro"), **options),
     )
