@@ -13,15 +13,19 @@ log = logging.getLogger(__name__)
 
 
 class _Stoppable(Silence):
-    """A listener that ends the reading behind a block that is logged."""
+    """A listener that ends the reading before it begins, or behind a block that is logged."""
 
     def __init__(self, stopping: threading.Event) -> None:
         self._stopping = stopping
 
-    def advance(self, done: int, total: int) -> None:  # noqa: ARG002
+    def begin(self, what: str) -> None:  # noqa: ARG002
         """Raises Stopped where the job must stop."""
         if self._stopping.is_set():
             raise Stopped
+
+    def advance(self, done: int, total: int) -> None:  # noqa: ARG002
+        """Raises Stopped where the job must stop."""
+        self.begin("")
 
 
 def read_logs(place: Workplace) -> None:

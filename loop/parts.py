@@ -76,7 +76,7 @@ def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = N
 
 def asks_live(config: Config) -> bool:
     """Whether the settings let live registries be asked at all."""
-    return config.registry.mode != Mode.SNAPSHOT and config.registry.as_of is None
+    return config.registry.mode != "snapshot" and config.registry.as_of is None
 
 
 def cutoff_of(config: Config) -> date | None:

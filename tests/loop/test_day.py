@@ -69,7 +69,8 @@ class House:
     def _job(self, job: Job) -> Job:
         def work(place: Workplace) -> None:
             self.begun.setdefault(job.name, []).append(self.clock.now())
-            self.works.get(job.name, lambda _: None)(place)
+            if job.name in self.works:
+                self.works[job.name](place)
 
         return replace(job, work=work)
 
