@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -25,16 +25,23 @@ from pydantic_settings import (
 
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
+from ghostbust.job_sections import (
+    BudgetSection,
+    BusySection,
+    JobsSection,
+    RetentionSection,
+    SelfcheckSection,
+)
 from ghostbust.sections import (
     AlarmSection,
     CanarySection,
     CheckSection,
     DaemonSection,
     DiscoverySection,
-    EndpointEntry,
     GatesSection,
     IngestSection,
     ModelSection,
+    NotifySection,
     PromptsSection,
     PublishSection,
     RegistrySection,
@@ -67,6 +74,7 @@ class Config(BaseSettings):
     sampling: SamplingSection = SamplingSection()
     registry: RegistrySection = RegistrySection()
     alarm: AlarmSection = AlarmSection()
+    notify: NotifySection = NotifySection()
     check: CheckSection = CheckSection()
     prompts: PromptsSection = PromptsSection()
     training: TrainingSection = TrainingSection()
@@ -76,6 +84,11 @@ class Config(BaseSettings):
     discovery: DiscoverySection = DiscoverySection()
     ingest: IngestSection = IngestSection()
     daemon: DaemonSection = DaemonSection()
+    jobs: JobsSection = JobsSection()
+    budget: BudgetSection = BudgetSection()
+    busy: BusySection = BusySection()
+    retention: RetentionSection = RetentionSection()
+    selfcheck: SelfcheckSection = SelfcheckSection()
 
     @classmethod
     def settings_customise_sources(
@@ -139,12 +152,13 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"can't read the settings file {file}: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{file} isn't valid TOML: {exc}") from exc
-    prompts = data.get("prompts")
-    if isinstance(prompts, dict) and isinstance(prompts.get("files"), list):
-        prompts["files"] = [
-            file.parent / Path(name).expanduser() if isinstance(name, str) else name
-            for name in prompts["files"]
-        ]
+    for section, key in (("prompts", "files"), ("ingest", "paths")):
+        table = data.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), list):
+            table[key] = [
+                file.parent / Path(name).expanduser() if isinstance(name, str) else name
+                for name in table[key]
+            ]
     gates = data.get("gates")
     if isinstance(gates, dict) and isinstance(gates.get("mbpp"), str):
         named = gates["mbpp"]
@@ -191,9 +205,11 @@ def _variable(*keys: str) -> str:
     return PREFIX + "__".join(keys).upper()
 
 
-def _fields_of(section: Any) -> dict[str, FieldInfo]:
-    """The keys of a section's model."""
-    fields: dict[str, FieldInfo] = section.model_fields
+def _fields_of(annotation: Any) -> dict[str, FieldInfo]:
+    """The keys of a section's model, or of the one in a list or an optional value."""
+    models = (annotation, *get_args(annotation))
+    model = next((one for one in models if hasattr(one, "model_fields")), None)
+    fields: dict[str, FieldInfo] = {} if model is None else model.model_fields
     return fields
 
 
@@ -204,14 +220,14 @@ def _explain(error: ErrorDetails, file: Path | None) -> str:
     in_environment = variable in (name.upper() for name in os.environ)
     where = f"environment variable {variable}" if in_environment else str(file)
     if error["type"] != "extra_forbidden":
-        expected = _EXPECTED.get(error["type"], error["msg"].removeprefix("Input "))
+        said = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        expected = _EXPECTED.get(error["type"], said)
         return f"{where}: {'.'.join(keys)}: {expected}, not {error['input']!r}"
     known = Config.model_fields
     for section in keys[:-1]:
         if section.isdecimal():  # the how-manieth server, whose keys are its own
             continue
-        is_list = section == "endpoints"
-        known = _fields_of(EndpointEntry if is_list else known[section].annotation)
+        known = _fields_of(known[section].annotation)
     return f"{where}: unknown key {'.'.join(keys)}{_nearest(keys[-1], known)}"
 
 

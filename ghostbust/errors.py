@@ -12,7 +12,8 @@
     │   └── HomeError            2  the home or cache folder can't be used
     ├── UnreachableError         3  could not ask; says nothing about the answer
     │   ├── RegistryError        3  a package registry gave no usable answer
-    │   │   └── UnansweredError  3  … however often it was asked; it may another time
+    │   │   ├── UnansweredError  3  … however often it was asked; it may another time
+    │   │   └── SpentError       3  … since the day's requests are used up
     │   ├── EndpointError        3  a model server gave no usable answer
     │   │   └── RefusedError     3  … since the request itself can't be answered, by any server
     │   └── FetchError           3  a file could not be fetched whole and intact
@@ -81,6 +82,10 @@ class RegistryError(UnreachableError):
 
 class UnansweredError(RegistryError):
     """A package registry gave no usable answer however often it was asked; it may another time."""
+
+
+class SpentError(RegistryError):
+    """A package registry wasn't asked, since the day's requests are used up."""
 
 
 class EndpointError(UnreachableError):

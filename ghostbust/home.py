@@ -163,6 +163,25 @@ class Home:
         finally:
             os.close(handle)
 
+    def holder(self, lock: Path) -> str | None:
+        """Who holds the lock, as ``1234 daemon``; None where nobody does. Takes nothing.
+
+        Whoever comes for the lock in the very moment of the look is told that it is in use.
+        """
+        try:
+            handle = os.open(lock, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise _unusable(self.path, exc.strerror) from exc
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "(starting)"
+        finally:
+            os.close(handle)
+        return None
+
     def _take(self, handle: int, purpose: str) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -100,6 +100,33 @@ class AlarmSection(Section):
     """seconds that webhook and program may take each"""
 
 
+EventName = Literal["claimed", "gates-failed", "promotion", "rollback", "job-failing", "low-disk"]
+"""what the daemon has news of"""
+
+
+class NotifySection(Section):
+    """Who gets news of what the daemon does. Once each; what fails to be sent is logged."""
+
+    webhook: str | None = None
+    """URL that each notice is posted to as JSON; none: nobody"""
+    command: tuple[str, ...] = ()
+    """program and arguments that get each notice as JSON on standard input; never a shell's line"""
+    events: tuple[EventName, ...] = (
+        "claimed", "gates-failed", "promotion", "rollback", "job-failing", "low-disk",
+    )  # fmt: skip
+    """what there are notices of"""
+    secret_env: str | None = None
+    """name of the environment variable whose secret signs what is posted; none: unsigned"""
+    timeout_s: float = Field(default=10, gt=0)
+    """seconds that an attempt at the webhook, and the program, may take each"""
+    failures: int = Field(default=3, ge=1)
+    """failed runs of a job in a row that are news"""
+    free_bytes: int = Field(default=2_000_000_000, ge=0)
+    """free space of the home folder's disk under which it is news"""
+    reveal: bool = False
+    """claimed names in full, not shortened"""
+
+
 class CheckSection(Section):
     """What `ghostbust check` doesn't look up. Never read from `./ghostbust.toml`."""
 
@@ -251,6 +278,8 @@ class DiscoverySection(Section):
 class IngestSection(Section):
     """How logs of production are read."""
 
+    paths: tuple[Path, ...] = ()
+    """logs that the daemon reads, files or folders; relative to the settings file"""
     workers: int | None = Field(default=None, ge=0, le=256)
     """processes that extract and judge; none: one for each core; 0: the main one does it"""
     line_bytes: int = Field(default=4_194_304, ge=1024)
@@ -280,3 +309,5 @@ class DaemonSection(Section):
     """seconds after which an invented name is looked up again"""
     promote: Literal["auto", "review"] = "auto"
     """`auto`: a candidate that passes serves; `review`: it waits for a person"""
+    listen: str | None = None
+    """`HOST:PORT`, or `:PORT` on the loopback, of health checks and metrics; none: nowhere"""

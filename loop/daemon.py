@@ -1,4 +1,4 @@
-"""The daemon: watch, round and recheck on a schedule, one at a time, until it is told to stop.
+"""The daemon: the jobs on their schedule, one at a time, until it is told to stop.
 
 One worker thread does every job, so no two of them sample, or write, at once. A job that comes
 due while another works waits its turn; one that fails is one line in the log, and is tried again
@@ -10,18 +10,21 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Final
 
-from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from ghostbust.errors import GhostbustError
-from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
+from ghostbust.config import Config
+from ghostbust.loop.companions import Companion, JobDone
+from ghostbust.loop.job_runner import JobRunner
+from ghostbust.loop.job_table import JOBS, Job
+from ghostbust.loop.jobs import Workplace
+from ghostbust.loop.timetable import POLL_S, SETTINGS, WORK, Timetable
 from ghostbust.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,12 +36,31 @@ STOP_S: Final = 20.0
 class Daemon:
     """The jobs on their schedule. `run` it in the main thread, which the signals reach."""
 
-    def __init__(self, place: Workplace, *, stop_s: float = STOP_S) -> None:
+    def __init__(
+        self,
+        place: Workplace,
+        *,
+        stop_s: float = STOP_S,
+        companions: Sequence[Companion] = (),
+        jobs: Iterable[Job] = JOBS,
+        poll_s: float = POLL_S,
+    ) -> None:
+        """``poll_s``: seconds from one look for what was asked for to the next."""
         self._place = place
         self._stop_s = stop_s
+        self._companions = companions
         # Not an Event: setting one inside a signal handler can meet its own lock.
         self._told: SimpleQueue[str] = SimpleQueue()
-        self._working = threading.Lock()
+        self._scheduler = BackgroundScheduler(executors={WORK: ThreadPoolExecutor(1)}, **SETTINGS)
+        runner = JobRunner(place, jobs=jobs, tell=self._tell)
+        self._poll_s = poll_s
+        self._timetable = Timetable(place, runner, self._scheduler)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the schedule goes on: it has begun, hasn't ended, and its thread hasn't died."""
+        thread = self._scheduler._thread  # None before the start, and after the end
+        return bool(self._scheduler.running and thread is not None and thread.is_alive())
 
     def stop(self, why: str) -> None:
         """Makes `run` return. May be called from any thread, and from a signal handler."""
@@ -54,68 +76,48 @@ class Daemon:
         database that can't be used.
         """
         home, daemon = self._place.home, self._place.home.daemon_lock
-        with home.exclusive("daemon", daemon), self._signals():
-            Store.open(home.database).close()  # what is broken is told now, not every hour
-            scheduler = self._schedule()
-            scheduler.start()
+        # What is broken is told now, not every hour. Held open: the last one to close a database
+        # has to write it anew, and the jobs open it every few seconds.
+        with (
+            home.exclusive("daemon", daemon),
+            self._signals(),
+            self._accompanied(),
+            Store.open(home.database),
+        ):
+            self._timetable.fill(self._place)
+            self._scheduler.start()
+            threading.Thread(target=self._look, name="ghostbust look", daemon=True).start()
             log.info("daemon: works in %s", home.path)
             why = self._told.get()
             log.info("daemon: stops (%s)", why)
             self._place.stopping.set()
-            scheduler.shutdown(wait=False)
-            ended = self._working.acquire(timeout=self._stop_s)
-            if ended:
-                self._working.release()  # for jobs that waited their turn, to see that it is over
-            return ended
+            self._scheduler.shutdown(wait=False)
+            return self._timetable.ended(self._stop_s)
 
-    def _schedule(self) -> BackgroundScheduler:
-        every = self._place.config.daemon
-        jobs: tuple[tuple[str, Callable[[Workplace], None], float], ...] = (
-            ("watch", watch, every.watch_every_s),
-            ("round", round_if_due, every.round_every_s),
-            ("recheck", look_again, every.recheck_every_s),
-        )
-        scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1)},
-            # No limit to lateness: the default of a second would skip what waits for a round.
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
-        scheduler.add_listener(self._explain, EVENT_JOB_ERROR)
-        now = datetime.now(UTC)
-        for place, (name, job, seconds) in enumerate(jobs):
-            scheduler.add_job(
-                self._do,
-                "interval",
-                args=[name, job],
-                id=name,
-                seconds=seconds,
-                # at once, but in this order
-                next_run_time=now + timedelta(milliseconds=place),
-            )
-        return scheduler
+    def reschedule(self, config: Config) -> None:
+        """Goes by other settings from now on; a job that works goes on by the old ones.
 
-    def _do(self, name: str, job: Callable[[Workplace], None]) -> None:
-        """Runs a job in the worker thread; what goes wrong on purpose ends here."""
-        with self._working:
-            if self._place.stopping.is_set():
-                return
-            try:
-                job(self._place)
-            except Stopped:
-                log.info("%s: stopped", name)
-            except GhostbustError as exc:
-                log.warning("%s: %s; tried again when it is next due", name, exc)
+        Raises StoreError, and the schedule may then be that of either.
+        """
+        self._place = replace(self._place, config=config)
+        self._timetable.fill(self._place)
 
-    def _explain(self, event: JobExecutionEvent) -> None:
-        """Logs what no job should raise; the scheduler has caught it."""
-        log.error(
-            "%s: unexpected %s: %s; tried again when it is next due",
-            event.job_id,
-            type(event.exception).__name__,
-            event.exception,
-        )
-        log.debug("%s", event.traceback)
+    def _look(self) -> None:
+        while not self._place.stopping.wait(self._poll_s):
+            self._timetable.look()
+
+    def _tell(self, done: JobDone) -> None:
+        for companion in self._companions:
+            companion.job_done(done)
+
+    @contextmanager
+    def _accompanied(self) -> Iterator[None]:
+        """Inside, the companions have started; those that did are stopped, the last one first."""
+        with ExitStack() as started:
+            for companion in self._companions:
+                companion.start()
+                started.callback(companion.stop)
+            yield
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

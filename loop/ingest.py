@@ -19,6 +19,8 @@ from pathlib import Path
 
 from ghostbust.config import Config
 from ghostbust.home import Home, cache_dir
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.clock import Clock
 from ghostbust.loop.ingest_logging import Logbook
 from ghostbust.loop.ingest_pool import InOrder, ReaderSettings, open_pool
 from ghostbust.loop.ingest_reading import Counted, Skipped
@@ -70,8 +72,10 @@ class Ingested:
 
 
 @contextmanager
-def open_logs(home: Home, config: Config) -> Iterator[Session]:
+def open_logs(home: Home, config: Config, clock: Clock | None = None) -> Iterator[Session]:
     """The home folder for reading logs: by one process at a time, beside whatever else works.
+
+    ``clock``: as for `open_session`.
 
     Raises BusyError where another process reads logs into it, StoreError, SnapshotError.
     """
@@ -80,7 +84,8 @@ def open_logs(home: Home, config: Config) -> Iterator[Session]:
         Store.open(home.database, keep_private=config.prompts.keep) as store,
     ):
         store.runs.mark_interrupted(ingest=True)
-        with make_judge(config, home, store) as judge:
+        meter = None if clock is None else Allowance(store, config, clock)
+        with make_judge(config, home, store, meter) as judge:
             yield Session(home, config, store, judge, cache_dir())
 
 

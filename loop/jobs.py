@@ -7,19 +7,24 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Final
 
 from ghostbust.config import Config, override
-from ghostbust.errors import UnreachableError
+from ghostbust.errors import UnansweredError, UnreachableError
 from ghostbust.home import Home
+from ghostbust.log_ids import log_ids
 from ghostbust.loop import pending
+from ghostbust.loop.allowance import REQUESTS, Allowance
+from ghostbust.loop.allowed_sampler import AllowedSampler
 from ghostbust.loop.budget import budgeted
+from ghostbust.loop.clock import Clock, SystemClock
 from ghostbust.loop.coverage import pause_reason
 from ghostbust.loop.discovery import choose_prompts, rules_of
-from ghostbust.loop.parts import deployed_adapter, sampling_settings
+from ghostbust.loop.parts import asks_live, deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
 from ghostbust.loop.seeds import DescribedPackages, GivenTasks, gathered
 from ghostbust.loop.session import Session, open_session
@@ -56,6 +61,7 @@ class Workplace:
     stopping: threading.Event
     """set when the daemon stops"""
     child_grace_s: float = CHILD_GRACE_S
+    clock: Clock = field(default_factory=SystemClock)
 
 
 class StoppableSampler:
@@ -92,13 +98,19 @@ def watch(place: Workplace) -> None:
     A watch that was interrupted is gone on with first. The model is in memory only while the
     watch lasts, so what a round promoted meanwhile is what the next one asks.
     """
-    with open_session(place.home, place.config, purpose="watch") as session:
+    with open_session(place.home, place.config, purpose="watch", clock=place.clock) as session:
         adapter = deployed_adapter(place.home)
         paused = _paused(place, session, None if adapter is None else adapter[0])
         if paused is not None:
             log.info("watch: none now: %s", paused)
             return
-        sampler = StoppableSampler(place.open_sampler(adapter), place.stopping)
+        allowance = Allowance(session.store, place.config, place.clock)
+        sampler = StoppableSampler(
+            AllowedSampler(
+                place.open_sampler(adapter), allowance, asks_live=asks_live(place.config)
+            ),
+            place.stopping,
+        )
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:
             asked = _choose(place, session, sampler)
@@ -117,8 +129,10 @@ def watch(place: Workplace) -> None:
         watched = _ask(place, session, sampler, asked)
         new = session.store.ledger.count_new_inventions() - known
         unseen = session.store.ledger.unseen(sampler.model, sampler.adapter)
-    log.info("watch: run %d %s", watched.run_id, _told(watched, new, time.monotonic() - started))
-    log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
+    with log_ids(run=watched.run_id):
+        told = _told(watched, new, time.monotonic() - started)
+        log.info("watch: run %d %s", watched.run_id, told)
+        log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
 
 
 def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
@@ -195,7 +209,8 @@ def round_if_due(place: Workplace) -> None:
         return
     number = 1 + (rounds[0].id if rounds else 0)
     log.info("round: %d begins on %d new inventions", number, new)
-    code = _run_child([*place.round_command, "--seed", str(number)], place)
+    with log_ids(round=number):
+        code = _run_child([*place.round_command, "--seed", str(number)], place)
     if code:
         log.warning("round: %d ended with exit code %d; tried again later", number, code)
         return
@@ -219,7 +234,10 @@ def _run_child(command: Sequence[str], place: Workplace) -> int:
         errors="replace",
         start_new_session=True,
     )
-    log_lines = threading.Thread(target=_forward, args=[child.stderr], daemon=True)
+    # In the context of this thread, so that the lines belong to the same round.
+    log_lines = threading.Thread(
+        target=copy_context().run, args=[_forward, child.stderr], daemon=True
+    )
     log_lines.start()
     while child.poll() is None:
         if place.stopping.wait(_POLL_S):
@@ -248,17 +266,17 @@ def _forward(lines: IO[str]) -> None:
 
 def look_again(place: Workplace) -> None:
     """One recheck of invented names, in small portions."""
-    registry = place.config.registry
-    if registry.mode == "snapshot" or registry.as_of is not None:
+    if not asks_live(place.config):
         log.info("recheck: registry.mode is snapshot, which can't tell what was registered since")
         return
     live = override(place.config, registry__mode="live")
     # A live "no" is believed for some hours, whatever the settings say.
     age = max(timedelta(seconds=place.config.daemon.recheck_every_s), NEGATIVE_TTL)
-    with open_session(place.home, live, purpose="recheck") as session:
+    with open_session(place.home, live, purpose="recheck", clock=place.clock) as session:
         done = recheck_due(
             session, before=utc_now() - age, at_portion=lambda: _stop_if_asked(place)
         )
+        spent = Allowance(session.store, live, place.clock).lacking({REQUESTS: 1})
     for lookup in done.claimed:
         name = purl(lookup.ecosystem, lookup.name)
         log.warning("recheck: %s was invented and is registered now: claimed", name)
@@ -268,6 +286,8 @@ def look_again(place: Workplace) -> None:
         len(done.claimed),
         len(done.unknown),
     )
+    if done.unknown and not spent:
+        raise UnansweredError(f"the registries gave no answer for {len(done.unknown)} names")
 
 
 def _stop_if_asked(place: Workplace) -> None:

@@ -19,6 +19,7 @@ from ghostbust.prompts import Task, read_tasks, seed_tasks
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.kinds import how_to_ask
 from ghostbust.records import Ecosystem
+from ghostbust.registries.interface import Meter
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.sections import GatesSection
@@ -56,13 +57,26 @@ def draw(items: Sequence[Item], count: int, seed: int) -> list[Item]:
     return random.Random(seed).sample(list(items), count)  # noqa: S311
 
 
-def make_judge(config: Config, home: Home, store: Store) -> Judge:
-    """The judge of the settings, which keeps live verdicts in the store. To be closed."""
+def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = None) -> Judge:
+    """The judge of the settings, which keeps live verdicts in the store. To be closed.
+
+    ``meter`` counts its requests to live registries; None: nobody does.
+    """
     as_of = config.registry.as_of
     mode = Mode(config.registry.mode) if as_of is None else Mode.SNAPSHOT
     return default_judge(
-        mode, cache=store.lookups, data_dir=home.registry, as_of=as_of, cutoff=cutoff_of(config)
+        mode,
+        cache=store.lookups,
+        data_dir=home.registry,
+        as_of=as_of,
+        cutoff=cutoff_of(config),
+        meter=meter,
     )
+
+
+def asks_live(config: Config) -> bool:
+    """Whether the settings let live registries be asked at all."""
+    return config.registry.mode != "snapshot" and config.registry.as_of is None
 
 
 def cutoff_of(config: Config) -> date | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from ghostbust.adapters import clear_unfinished
 from ghostbust.config import Config
 from ghostbust.home import Home, cache_dir
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.clock import Clock
 from ghostbust.loop.parts import make_judge
 from ghostbust.loop.promote import settle
 from ghostbust.registries.judge import Judge
@@ -28,8 +30,12 @@ class Session:
 
 
 @contextmanager
-def open_session(home: Home, config: Config, *, purpose: str) -> Iterator[Session]:
+def open_session(
+    home: Home, config: Config, *, purpose: str, clock: Clock | None = None
+) -> Iterator[Session]:
     """The home folder for this process alone; what a killed one left behind is put in order.
+
+    ``clock``: of the days whose budgets requests to registries are taken from; None: of none.
 
     Raises BusyError where another process holds it, StoreError, SnapshotError or HomeError.
     """
@@ -40,5 +46,6 @@ def open_session(home: Home, config: Config, *, purpose: str) -> Iterator[Sessio
         store.mark_interrupted()
         settle(store, home)
         clear_unfinished(home.adapters)
-        with make_judge(config, home, store) as judge:
+        meter = None if clock is None else Allowance(store, config, clock)
+        with make_judge(config, home, store, meter) as judge:
             yield Session(home, config, store, judge, cache_dir())

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from ghostbust.extractors import extract
+from ghostbust.log_ids import log_ids
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Context, Measurement, Prompt, Sample, content_id
@@ -82,8 +83,9 @@ class Watcher:
     ) -> Watched:
         run_id = self._open(kind, first)
         try:
-            answers = self._stage(run_id, first)
-            answers += self._stage(run_id, then(answers))
+            with log_ids(run=run_id):
+                answers = self._stage(run_id, first)
+                answers += self._stage(run_id, then(answers))
         except BaseException:
             self.store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
             raise

@@ -16,6 +16,7 @@ import httpx
 from ghostbust.errors import ConfigError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.endpoints import Endpoint, Route
+from ghostbust.registries.interface import Meter
 from ghostbust.registries.npm_config import npm_route
 from ghostbust.registries.pip_config import pip_route
 from ghostbust.registries.transport import USER_AGENT
@@ -30,16 +31,25 @@ T = TypeVar("T")
 
 
 def open_asking_client(
-    ecosystem: Ecosystem, trust: ssl.SSLContext, npm_project: Path | None = None
+    ecosystem: Ecosystem,
+    trust: ssl.SSLContext,
+    npm_project: Path | None = None,
+    meter: Meter | None = None,
 ) -> httpx.AsyncClient:
-    """A client for many small questions, over HTTP/2 where it is offered.
+    """A client for many small questions, over HTTP/2 where it is offered; ``meter`` counts them.
 
     ``npm_project``: the folder whose ``.npmrc`` counts; None: the working folder. Raises
     ConfigError for a proxy that can't be used.
     """
     route = _route(ecosystem, npm_project)
+
+    async def count(_: httpx.Request) -> None:
+        if meter is not None:
+            meter.spend()
+
     return httpx.AsyncClient(
         http2=True,
+        event_hooks={"request": [count]},
         timeout=TIMEOUT,
         verify=trust,
         trust_env=route.proxy is None,
@@ -49,8 +59,8 @@ def open_asking_client(
     )
 
 
-def open_client(ecosystem: Ecosystem, at: Endpoint) -> httpx.Client:
-    """A client for a registry and the files that it links to, wherever they are.
+def open_client(ecosystem: Ecosystem, at: Endpoint, meter: Meter | None = None) -> httpx.Client:
+    """A client for a registry and the files that it links to, wherever they are; ``meter`` counts.
 
     The registry's credentials go to its own scheme, host and port only. Raises ConfigError for
     certificates that can't be read and a proxy that can't be used.
@@ -62,8 +72,13 @@ def open_client(ecosystem: Ecosystem, at: Endpoint) -> httpx.Client:
             request.headers.update(at.headers())
         return request
 
+    def count(_: httpx.Request) -> None:
+        if meter is not None:
+            meter.spend()
+
     return httpx.Client(
         auth=authorize,
+        event_hooks={"request": [count]},
         headers={"User-Agent": USER_AGENT},
         timeout=FILE_TIMEOUT,
         verify=trust,

@@ -49,3 +49,13 @@ class Registry(Protocol):
 
         Raises RegistryError.
         """
+
+
+class Meter(Protocol):
+    """Who counts the requests that are sent to registries."""
+
+    def spend(self) -> None:
+        """Called before each request, those of retries and redirects included.
+
+        Raises SpentError where it must not be sent.
+        """

@@ -30,7 +30,7 @@ from ghostbust.registries.asking import LiveLookups, LookupCache
 from ghostbust.registries.builtins import builtin_names
 from ghostbust.registries.history import snapshot_as_of, snapshot_paths
 from ghostbust.registries.import_guess import judge_import
-from ghostbust.registries.interface import Origin
+from ghostbust.registries.interface import Meter, Origin
 from ghostbust.registries.name_lists import RANKED
 from ghostbust.registries.names import canonical_name, plain_test
 from ghostbust.registries.rules import settle_name, settle_ref
@@ -245,6 +245,7 @@ def default_judge(
     as_of: date | None = None,
     cutoff: date | None = None,
     npm_project: Path | None = None,
+    meter: Meter | None = None,
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
@@ -252,6 +253,7 @@ def default_judge(
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
     mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
     their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: the working folder.
+    ``meter`` counts requests to live registries; what it forbids is UNKNOWN.
     Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
     mode. Close it, or use it in a ``with``.
@@ -271,7 +273,7 @@ def default_judge(
 
     also_elsewhere = {Ecosystem.PYPI} if pip_extra_indexes() else set()
     age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of, also_elsewhere)
-    clients = open_clients(npm_project)
+    clients = open_clients(npm_project, meter)
     asked_for_age = _asked_for_age(age, snapshots.get(Ecosystem.NPM))
     registries = live_registries(clients, asked_for_age, npm_project)
     live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))

@@ -10,7 +10,7 @@ from ghostbust.records import ASKED, Ecosystem
 from ghostbust.registries.clients import open_asking_client
 from ghostbust.registries.hosts import Hosts
 from ghostbust.registries.indexes import Indexes
-from ghostbust.registries.interface import Registry
+from ghostbust.registries.interface import Meter, Registry
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import npm_endpoints
 from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
@@ -19,14 +19,19 @@ from ghostbust.registries.transport import Client
 from ghostbust.registries.trust import trusted
 
 
-def open_clients(npm_project: Path | None = None) -> Mapping[Ecosystem, Client]:
+def open_clients(
+    npm_project: Path | None = None, meter: Meter | None = None
+) -> Mapping[Ecosystem, Client]:
     """A client for each ecosystem, since pip and npm may use different proxies.
 
-    A host is treated as one by all of them. Raises ConfigError for unusable certificates and
-    proxies. Close them with `close_clients`.
+    A host is treated as one by all of them; ``meter`` counts their requests together. Raises
+    ConfigError for unusable certificates and proxies. Close them with `close_clients`.
     """
     trust, hosts = trusted(npm_project=npm_project), Hosts()
-    return {eco: Client(open_asking_client(eco, trust, npm_project), hosts=hosts) for eco in ASKED}
+    return {
+        eco: Client(open_asking_client(eco, trust, npm_project, meter), hosts=hosts)
+        for eco in ASKED
+    }
 
 
 async def close_clients(clients: Mapping[Ecosystem, Client]) -> None:

@@ -14,8 +14,9 @@ import httpx
 import stamina
 
 import ghostbust
-from ghostbust.errors import RegistryError, UnansweredError
+from ghostbust.errors import RegistryError, SpentError, UnansweredError
 from ghostbust.records import utc_now
+from ghostbust.registries.heard import HEARD, Heard
 from ghostbust.registries.hosts import LEFT_ALONE_S, Host, Hosts
 
 USER_AGENT = f"ghostbust/{ghostbust.__version__}"
@@ -88,6 +89,8 @@ class Client:
     http: httpx.AsyncClient
     patience: Patience = field(default_factory=Patience)
     hosts: Hosts = field(default_factory=Hosts)
+    heard: Heard = field(default_factory=lambda: HEARD)
+    """where its requests are counted"""
 
     async def ask(
         self,
@@ -104,7 +107,8 @@ class Client:
         Asks again after a lost connection, a timeout, 408, 429, 5xx, a wrong content type, a
         cut body, and where ``read`` raises NoAnswerError. Raises UnansweredError when patience
         ends, and without asking while the host is left alone because it gave no answers;
-        RegistryError at once for any other status, such as 401 and 403.
+        RegistryError at once for any other status, such as 401 and 403; SpentError where the
+        HTTP client's meter forbids the request.
         """
         wanted = {"Accept": accept, "User-Agent": USER_AGENT, **headers}
         if etag := _etag(validator):
@@ -115,13 +119,16 @@ class Client:
             # Without arguments: stamina puts those of what it calls into its log records, and
             # the headers hold credentials.
             await host.rate.acquire()
-            return read(await self._ask_once(url, wanted, content_types))
+            with self.heard.request():
+                return read(await self._ask_once(url, wanted, content_types))
 
         async with host.slots:
             async with host.gate:
                 await self._check(host, url)
             try:
                 answer = await self._patiently(url, once)
+            except SpentError:
+                raise  # which is no fault of the host's
             except RegistryError as exc:
                 async with host.gate:
                     await self._blame(host, url, str(exc))

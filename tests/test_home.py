@@ -171,3 +171,13 @@ def test_a_bench_that_can_not_be_is_one_line(tmp_path: Path) -> None:
     (home.path / "bench" / "registry").mkdir()
     with pytest.raises(HomeError, match=r"can't use .*bench as the home folder"):
         home.open_bench()
+
+
+def test_who_holds_a_lock_is_told_and_nothing_is_taken(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    assert home.holder(home.daemon_lock) is None
+    with home.exclusive("daemon", home.daemon_lock):
+        assert home.holder(home.daemon_lock) == f"{os.getpid()} daemon"
+    assert home.holder(home.daemon_lock) is None
+    with home.exclusive("daemon", home.daemon_lock):
+        """It was left free by the look."""

@@ -19,6 +19,7 @@ from ghostbust.cli.eval import eval_
 from ghostbust.cli.export import export
 from ghostbust.cli.extract import extract
 from ghostbust.cli.ingest import ingest
+from ghostbust.cli.jobs import jobs
 from ghostbust.cli.ledger import names
 from ghostbust.cli.prompts import prompts
 from ghostbust.cli.publishing import publish, status, unpublish
@@ -69,6 +70,7 @@ app.add_typer(adapters)
 app.add_typer(names)
 app.add_typer(prompts)
 app.command()(daemon)
+app.add_typer(jobs)
 app.command()(dashboard)
 app.command()(report)
 app.add_typer(export)

@@ -1,4 +1,4 @@
-"""``ghostbust daemon``: watch, round and recheck on a schedule, beside the deployed model."""
+"""``ghostbust daemon``: the jobs on their schedule, beside the deployed model."""
 
 from __future__ import annotations
 
@@ -6,68 +6,132 @@ import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from ghostbust.cli.options import ConfigOption, HomeOption
-from ghostbust.shown import visible
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from ghostbust.config import Config
     from ghostbust.home import Home
+    from ghostbust.loop.daemon import Daemon
+    from ghostbust.loop.jobs import Workplace
+    from ghostbust.operations.redaction import Redactor
 
 
-def daemon(home: HomeOption = None, config: ConfigOption = None) -> None:
+def daemon(
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option("--log-format", help="Lines for people, or one JSON object each."),
+    ] = "text",
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a systemd unit for this, and end.")
+    ] = False,
+) -> None:
     """Watch the deployed model, and train a round when enough new inventions are logged.
 
     Runs in the foreground and logs to standard error. SIGTERM and Ctrl-C stop it within 30 s,
-    exit code 0; what it was doing goes on at the next start. One daemon for a home folder.
+    exit code 0; what it was doing goes on at the next start. SIGHUP has it read its settings
+    again. One daemon for a home folder.
     """
     from ghostbust.config import load_config
-    from ghostbust.home import Home, cache_dir
-    from ghostbust.loop.daemon import Daemon
-    from ghostbust.loop.jobs import Workplace
-    from ghostbust.loop.parts import make_sampler, make_tasks
+    from ghostbust.home import Home
+    from ghostbust.operations.log_lines import log_to_stderr
 
+    if print_unit:
+        _print_unit(home, config)
+        return
     place = Home.open(home)
     settings = load_config(config, place)
-    _log_to_stderr()
-    ended = Daemon(
-        Workplace(
-            home=place,
-            config=settings,
-            tasks=make_tasks(settings),
-            open_sampler=lambda adapter: make_sampler(settings, cache_dir(), adapter=adapter),
-            round_command=_round_command(place, config),
-            stopping=threading.Event(),
-        )
-    ).run()
-    if not ended:
+    redactor = redactor_of(settings)
+    made = _assemble(place, config, settings, redactor)
+    log_to_stderr(log_format, redactor)
+    if not made.run():
         logging.getLogger("ghostbust").warning("daemon: left a job half-way; it goes on next time")
         logging.shutdown()
         os._exit(0)  # a normal exit would wait for the job's thread
+
+
+def _assemble(place: Home, config: Path | None, settings: Config, redactor: Redactor) -> Daemon:
+    """The daemon with all that runs beside it."""
+    from ghostbust.config import load_config
+    from ghostbust.loop.daemon import Daemon
+    from ghostbust.operations.companions import Beside, companions
+    from ghostbust.operations.reload import Reload
+    from ghostbust.operations.service_manager import ServiceManager
+
+    stopping, manager = threading.Event(), ServiceManager.from_environment()
+    reload = Reload(
+        settings,
+        read=lambda: load_config(config, place),
+        apply=lambda new: made.reschedule(new),
+        manager=manager,
+    )
+    beside = companions(
+        Beside(
+            home=place,
+            config=lambda: reload.config,
+            alive=lambda: made.alive,
+            stopping=stopping,
+            manager=manager,
+            shown=redactor,
+        )
+    )
+    work = workplace(place, config, lambda: reload.config, stopping, redactor)
+    made = Daemon(work, companions=[reload, *beside])
+    return made
+
+
+def workplace(
+    place: Home,
+    config: Path | None,
+    settings: Callable[[], Config],
+    stopping: threading.Event,
+    redactor: Redactor,
+) -> Workplace:
+    """What the jobs work with; ``settings`` tells those in force whenever a model is opened."""
+    from ghostbust.home import cache_dir
+    from ghostbust.loop.jobs import Workplace
+    from ghostbust.loop.parts import make_sampler, make_tasks
+    from ghostbust.operations.redaction import DiscreetSampler
+
+    return Workplace(
+        home=place,
+        config=settings(),
+        tasks=make_tasks(settings()),
+        open_sampler=lambda adapter: DiscreetSampler(
+            make_sampler(settings(), cache_dir(), adapter=adapter), redactor
+        ),
+        round_command=_round_command(place, config),
+        stopping=stopping,
+    )
+
+
+def redactor_of(settings: Config) -> Redactor:
+    """Takes the secrets that the settings name out of what is logged."""
+    from ghostbust.operations.redaction import Redactor
+
+    named = (header.partition("=")[2] for header in settings.publish.headers)
+    variables = {
+        settings.model.api_key_env, settings.publish.api_key_env, settings.notify.secret_env, *named
+    }  # fmt: skip
+    return Redactor(variables=(name for name in variables if name))
+
+
+def _print_unit(home: Path | None, config: Path | None) -> None:
+    """The unit on standard output; asks nobody and makes nothing."""
+    from ghostbust.operations.unit import unit_for
+
+    absolute = [None if path is None else path.expanduser().absolute() for path in (home, config)]
+    typer.echo(unit_for(*absolute), nl=False)
 
 
 def _round_command(home: Home, config: Path | None) -> list[str]:
     """A round in the same home, with the same settings, by the same interpreter."""
     command = [sys.executable, "-m", "ghostbust", "round", "--home", str(home.path), "--json"]
     return command if config is None else [*command, "--config", str(config)]
-
-
-class _OneLine(logging.Formatter):
-    """One line a record, whatever a model, a file or a server put into it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record without characters that end a line or move a terminal."""
-        return visible(super().format(record))
-
-
-def _log_to_stderr() -> None:
-    """Lets ghostbust's own log speak; the libraries', of which one tells every request, doesn't."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
-    own = logging.getLogger("ghostbust")
-    own.addHandler(handler)
-    own.setLevel(logging.INFO)
-    # Its errors come through the daemon's own line; its warnings tell of jobs that wait.
-    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)

@@ -15,10 +15,11 @@ def doctor(
 ) -> None:
     """Check this installation, and say what to do about what is wrong.
 
-    Downloads nothing, and asks nobody but a configured model server. Exits with 2 if something
-    is broken; a warning leaves it at 0.
+    Downloads nothing. Asks the configured model servers, and each registry for one name, unless
+    registry.mode is snapshot. Exits with 2 if something is broken; a warning leaves it at 0.
     """
-    from ghostbust.cli.doctor_checks import Level, examine
+    from ghostbust.cli.doctor_checks import examine
+    from ghostbust.cli.finding import Level
 
     styles = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
     output = Output(as_json=as_json)

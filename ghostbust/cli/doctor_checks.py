@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from ghostbust.cli.doctor_service import service_checks
+from ghostbust.cli.finding import Check, Finding, Level
 from ghostbust.config import Config, load_config
 from ghostbust.errors import GhostbustError
 from ghostbust.home import Home, cache_dir
@@ -25,29 +25,6 @@ FREE_BYTES = 2_000_000_000
 LEAST_FREE_BYTES = 200_000_000
 OLD_AFTER = timedelta(days=90)
 """age from which a snapshot misses so many new packages that it is worth a new one"""
-
-
-class Level(StrEnum):
-    """How bad it is."""
-
-    OK = "OK"
-    WARN = "WARN"
-    """something is missing, old or slow, and ghostbust works all the same"""
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    level: Level
-    said: str
-    todo: str = ""
-    """what to do about it; empty where nothing is to be done, or where ``said`` has it"""
-
-
-Check = Callable[[], Finding]
 
 
 def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
@@ -85,6 +62,7 @@ def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
         {
             "sandbox": partial(check_sandbox, settings.gates.sandbox_layers),
             "model": partial(check_model, settings, cache),
+            **service_checks(settings, place),
         }
     )
 

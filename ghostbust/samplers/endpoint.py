@@ -108,7 +108,7 @@ class EndpointSampler:
         if isinstance(base_url, str):
             base_url = (Endpoint(base_url, concurrency=concurrency),)
         self._endpoints = tuple(base_url)
-        self._urls = {endpoint.url: _base_url(endpoint.url) for endpoint in self._endpoints}
+        self._urls = {endpoint.url: base_url_of(endpoint.url) for endpoint in self._endpoints}
         self.health = tuple(Health() for _ in self._endpoints)
         """how each server has been doing, in the order given"""
         self._chat = chat
@@ -268,7 +268,7 @@ def request_seed(seed: int, prompt: Prompt, number: int) -> int:
     return int(content_id(str(seed), prompt.id, str(number))[:8], 16) & 0x7FFFFFFF
 
 
-def _base_url(address: str) -> httpx.URL:
+def base_url_of(address: str) -> httpx.URL:
     try:
         url = httpx.URL(address.strip())
     except httpx.InvalidURL as exc:

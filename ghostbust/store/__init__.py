@@ -16,11 +16,17 @@
     store.promotions   the log of the deployed pointer
     store.tallies      counts of what samples named, for reports and exports
     store.published    which adapter was loaded where, and what it showed there
+    store.growth       what came since it was last looked at, and what waits
+    store.jobs         the daemon's jobs: when each ran and is due, what was asked for
+    store.spending     what was spent of each day's budgets
+    store.retention    what is deleted after a while
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
 """
 
+from ghostbust.store.growth import Grown, Marks, Waiting
+from ghostbust.store.jobs import JobOutcome, JobRow
 from ghostbust.store.repeats import Repeats
 from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
@@ -57,8 +63,12 @@ __all__ = [
     "Draw",
     "DrawnName",
     "Figures",
+    "Grown",
+    "JobOutcome",
+    "JobRow",
     "Loaded",
     "LoggedAnswer",
+    "Marks",
     "NameOrder",
     "NameTally",
     "NamedOften",
@@ -78,5 +88,6 @@ __all__ = [
     "RunStatus",
     "SampleTally",
     "Store",
+    "Waiting",
     "sets_id",
 ]

@@ -12,6 +12,8 @@ from ghostbust.records import utc_now
 from ghostbust.store.alarms import Alarms
 from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
+from ghostbust.store.growth import Growth
+from ghostbust.store.jobs import Jobs
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.promotions import Promotions
@@ -19,9 +21,11 @@ from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.published import Published
 from ghostbust.store.repeats import Repeatability
+from ghostbust.store.retention import Retention
 from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
+from ghostbust.store.spending import Spending
 from ghostbust.store.tallies import Tallies
 from ghostbust.store.traffic import Traffic
 
@@ -53,6 +57,10 @@ class Store:
         self.promotions = Promotions(connection)
         self.tallies = Tallies(connection)
         self.published = Published(connection, now)
+        self.growth = Growth(connection)
+        self.jobs = Jobs(connection, now)
+        self.spending = Spending(connection)
+        self.retention = Retention(connection)
 
     @classmethod
     def open(
@@ -86,6 +94,19 @@ class Store:
     def close(self) -> None:
         """Closes the file; does nothing the second time."""
         self._connection.close()
+
+    def probe(self) -> None:
+        """Returns if the file can be written now; raises StoreError, which says why, if not.
+
+        Waits for another process as every write does.
+        """
+        with self._connection.write() as connection:
+            connection.execute("UPDATE jobs SET name = name WHERE name = ''")
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file, a line each; empty for a sound one."""
+        found = [row["quick_check"] for row in self._connection.rows("PRAGMA quick_check(10)")]
+        return [] if found == ["ok"] else [f"the database is damaged: {text}" for text in found]
 
     def mark_interrupted(self) -> int:
         """Closes runs and rounds whose process is gone; how many there were.

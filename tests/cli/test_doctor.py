@@ -12,7 +12,8 @@ Run = Callable[..., Result]
 
 NAMES = [
     "python", "libraries", "clock", "accelerator", "humaneval", "home", "store", "disk",
-    "pypi snapshot", "npm snapshot", "settings", "sandbox", "model",
+    "pypi snapshot", "npm snapshot", "settings", "sandbox", "model", "publisher",
+    "pypi registry", "npm registry", "stored times", "daemon", "unit file",
 ]  # fmt: skip
 
 

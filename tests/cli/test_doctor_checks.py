@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.cli import doctor_checks as checks
-from ghostbust.cli.doctor_checks import Level
+from ghostbust.cli.finding import Level
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, SnapshotError
 from ghostbust.gates import layers

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import Config
-from ghostbust.errors import BusyError, EndpointError
+from ghostbust.errors import BusyError, EndpointError, SpentError, UnansweredError
 from ghostbust.home import Home
+from ghostbust.job_sections import BudgetSection
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
 from ghostbust.loop.round import train_answers
 from ghostbust.loop.session import open_session
+from ghostbust.loop.sync_job import sync_names
 from ghostbust.loop.watch import LOG_EVERY
 from ghostbust.prompts import Task, name_side, side_of
-from ghostbust.records import Ecosystem, Prompt, Side
+from ghostbust.records import Ecosystem, Prompt, Side, utc_now
 from ghostbust.sections import (
     DaemonSection,
     DiscoverySection,
@@ -393,12 +395,17 @@ def test_a_recheck_by_snapshot_says_that_it_can_t_know(
 class _Index(BaseHTTPRequestHandler):
     """An index where every second ghost was registered, and pip."""
 
+    asked = 0
+    status = 0
+    """what it answers to everything; 0: what it knows"""
+
     def do_GET(self) -> None:
+        type(self).asked += 1
         name = self.path.strip("/").rpartition("/")[2]
         there = name == "pip" or name[-1] in "01234567"
         page = {"meta": {"api-version": "1.1"}, "name": name, "files": [{"filename": "x-1.tar.gz"}]}
         body = json.dumps(page).encode()
-        self.send_response(200 if there else 404)
+        self.send_response(self.status or (200 if there else 404))
         self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -406,6 +413,57 @@ class _Index(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Says nothing."""
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Index]]:
+    """The index that pip asks."""
+    kind = type("Index", (_Index,), {})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+        yield kind
+        server.shutdown()
+
+
+def test_a_recheck_sends_as_many_requests_as_the_day_has_left(
+    place: Workplace, store: Store, index: type[_Index], caplog: pytest.LogCaptureFixture
+) -> None:
+    watch(place)
+    settings = {
+        "registry": RegistrySection(mode="auto"),
+        "budget": BudgetSection(registry_requests=10),
+    }
+    limited = replace(place, config=CONFIG.model_copy(update=settings))
+    look_again(limited)
+    assert index.asked == 10
+    assert store.spending.of(utc_now().date())["registry_requests"] == 10
+    unasked = [h for h in store.ledger.hallucinations() if h.claimed_at is None]
+    assert len(unasked) >= 30, "what could not be asked is as it was"
+    look_again(limited)
+    assert index.asked == 10
+
+
+def test_a_recheck_without_answers_fails_and_changes_nothing(
+    place: Workplace, store: Store, index: type[_Index]
+) -> None:
+    watch(place)
+    index.status = 403
+    auto = CONFIG.model_copy(update={"registry": RegistrySection(mode="auto")})
+    with pytest.raises(UnansweredError, match=r"gave no answer for 20 names$"):
+        look_again(replace(place, config=auto))
+    assert all(h.claimed_at is None for h in store.ledger.hallucinations())
+
+
+def test_a_sync_whose_requests_are_used_up_leaves_the_snapshot(
+    place: Workplace, index: type[_Index]
+) -> None:
+    none = CONFIG.model_copy(update={"budget": BudgetSection(registry_requests=0)})
+    with pytest.raises(SpentError, match="registry_requests is used up"):
+        sync_names(replace(place, config=none))
+    assert index.asked == 0
+    assert not list(place.home.registry.glob("*.json"))
 
 
 def test_a_recheck_asks_the_registry_for_what_the_snapshot_denies(

@@ -1,0 +1,202 @@
+"""What ``/metrics`` shows: counts of this process, and what the database holds by now.
+
+No label holds what somebody wrote: no package, no prompt, no path. Their values are verdicts,
+states, kinds, the names of jobs, and those of adapters (ghostbust makes them).
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ghostbust import __version__
+from ghostbust.errors import StoreError
+from ghostbust.home import Home
+from ghostbust.loop.companions import JobDone
+from ghostbust.records import Verdict, utc_now
+from ghostbust.registries.heard import Heard
+from ghostbust.store import Grown, Marks, RatePoint, RoundState, RunKind, Store
+
+SECONDS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
+"""upper ends of the buckets of a job's duration"""
+WATCHED_RUNS: Final = 50
+"""newest measured runs among which each adapter's last watch is looked for"""
+MOVES: Final = {"promote": "promotions", "rollback": "rollbacks"}
+
+Key = TypeVar("Key", bound=str)
+
+
+class JobMetrics:
+    """Counts of jobs and notifications, kept as they happen. A companion."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._jobs = Counter(
+            "ghostbust_jobs", "Runs of the daemon's jobs.", ["job", "outcome"], registry=registry
+        )
+        self._seconds = Histogram(
+            "ghostbust_job_duration_seconds",
+            "How long runs of a job took that weren't skipped.",
+            ["job"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._last = Gauge(
+            "ghostbust_job_last_success_timestamp_seconds",
+            "When a job was last done, since the daemon began.",
+            ["job"],
+            registry=registry,
+        )
+        self._notices = Counter(
+            "ghostbust_notices", "Notifications by what came of them.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Nothing: it counts what it is told."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+    def job_done(self, done: JobDone) -> None:
+        """Counts it."""
+        self._jobs.labels(done.name, done.state).inc()
+        if done.state != "skipped":
+            self._seconds.labels(done.name).observe(done.seconds)
+        if done.state == "ok":
+            self._last.labels(done.name).set_to_current_time()
+
+    def notice(self, outcome: str) -> None:
+        """Counts a notification: ``sent``, ``failed`` or ``dropped``."""
+        self._notices.labels(outcome).inc()
+
+
+class HomeCollector(Collector):
+    """What a home folder holds, read whenever somebody asks. For any thread.
+
+    Counters begin at 0 with the daemon, and count what every process adds to the database. Where
+    that can't be read, ``ghostbust_store_up`` is 0 and what it would say is left out.
+    """
+
+    def __init__(self, home: Home, heard: Heard) -> None:
+        self._home = home
+        self._heard = heard
+        self._lock = threading.Lock()
+        self._marks: Marks | None = None
+        self._samples = self._tokens = self._inventions = 0
+        self._refs: dict[str, int] = dict.fromkeys(Verdict, 0)
+
+    def begin(self) -> None:
+        """Counts from here on. Without it, from the first time that somebody asks."""
+        try:
+            with self._lock, Store.open(self._home.database, read_only=True) as store:
+                self._marks = store.growth.marks()
+        except StoreError:
+            self._marks = Marks()  # it isn't there yet, so all that comes is new
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family of figures."""
+        yield _gauge("build_info", "Version of ghostbust.", {__version__: 1}, "version")
+        yield _counter(
+            "registry_requests", "Requests to registries, of this process.", self._heard.counts,
+            "outcome",
+        )  # fmt: skip
+        disk = shutil.disk_usage(self._home.path)
+        yield _gauge("disk_free_bytes", "Free space of the home folder's disk.", disk.free)
+        yield _gauge("disk_bytes", "Size of the home folder's disk.", disk.total)
+        with self._lock:
+            try:
+                with Store.open(self._home.database, read_only=True) as store:
+                    families = [*self._grown(store), *_standing(store)]
+            except StoreError:
+                families = []
+        yield _gauge("store_up", "Whether the database can be read.", int(bool(families)))
+        yield from families
+
+    def _grown(self, store: Store) -> Iterator[Metric]:
+        marks = store.growth.marks()
+        self._add(store.growth.between(self._marks or marks, marks))
+        self._marks = marks
+        yield _counter("samples", "Answers that were logged.", self._samples)
+        yield _counter("tokens", "Tokens of those answers.", self._tokens)
+        yield _counter("refs", "Packages named in those answers.", self._refs, "verdict")
+        yield _counter("inventions", "Invented names never seen before.", self._inventions)
+        size = self._home.database.stat().st_size
+        yield _gauge("database_bytes", "Size of the database, without what isn't merged.", size)
+
+    def _add(self, grown: Grown) -> None:
+        self._samples += grown.samples
+        self._tokens += grown.tokens
+        self._inventions += grown.inventions
+        for verdict, refs in grown.refs.items():
+            self._refs[verdict] = self._refs.get(verdict, 0) + refs
+
+
+def make_registry(home: Home, heard: Heard) -> tuple[CollectorRegistry, HomeCollector, JobMetrics]:
+    """Everything that is shown, with the process's own memory, CPU time and open files."""
+    registry = CollectorRegistry()
+    collector = HomeCollector(home, heard)
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+    return registry, collector, JobMetrics(registry)
+
+
+def _standing(store: Store) -> Iterator[Metric]:
+    """What the whole database says, whenever it was written; only small tables are read."""
+    states = dict.fromkeys(RoundState, 0) | store.growth.round_states()
+    yield _gauge("rounds", "Rounds by how far they got.", states, "state")
+    moves = store.growth.moves()
+    for kind, name in MOVES.items():
+        yield _counter(name, f"Moves of the deployed pointer: {kind}.", moves.get(kind, 0))
+    yield _counter("claimed_names", "Invented names found registered.", store.growth.claimed())
+    watches = last_watches(store.runs.rates(WATCHED_RUNS))
+    rates = {adapter: point.rate for adapter, point in watches.items()}
+    yield _gauge("watch_rate", "Hallucination rate of the last watch.", rates, "adapter")
+    volumes = {adapter: point.volume for adapter, point in watches.items()}
+    yield _gauge("watch_volume", "Real names an answer, last watch.", volumes, "adapter")
+    queues, now = store.growth.waiting(), utc_now()
+    counts = {name: queue.count for name, queue in queues.items()}
+    yield _gauge("waiting", "What waits for somebody.", counts, "queue")
+    ages = {name: _age_s(queue.since, now) for name, queue in queues.items()}
+    yield _gauge("waiting_seconds", "How long the oldest of it waits.", ages, "queue")
+
+
+def last_watches(points: list[RatePoint]) -> dict[str, RatePoint]:
+    """Each adapter's last watch, ``base`` for none; ``points`` come oldest first."""
+    return {point.adapter or "base": point for point in points if point.kind is RunKind.WATCH}
+
+
+def _age_s(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
+
+
+def _gauge(
+    name: str, told: str, value: float | Mapping[Key, float], label: str = ""
+) -> GaugeMetricFamily:
+    made = GaugeMetricFamily(f"ghostbust_{name}", told, labels=[label] if label else [])
+    for labels, each in _values(value):
+        made.add_metric(labels, each)
+    return made
+
+
+def _counter(
+    name: str, told: str, value: float | Mapping[Key, float], label: str = ""
+) -> CounterMetricFamily:
+    made = CounterMetricFamily(f"ghostbust_{name}", told, labels=[label] if label else [])
+    for labels, each in _values(value):
+        made.add_metric(labels, each)
+    return made
+
+
+def _values(value: float | Mapping[Key, float]) -> Iterator[tuple[list[str], float]]:
+    """Labels and value of each figure; a single one has no label."""
+    if isinstance(value, Mapping):
+        yield from (([str(key)], float(each)) for key, each in value.items())
+    else:
+        yield [], float(value)

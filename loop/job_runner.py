@@ -1,0 +1,205 @@
+"""One run of one job: what keeps it from beginning, its work, and what is noted of it.
+
+What can't be noted, as on a full disk, is kept in mind and noted when it can be again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ghostbust.errors import GhostbustError, HomeError, StoreError
+from ghostbust.log_ids import log_ids
+from ghostbust.loop.allowance import MINUTES, Allowance
+from ghostbust.loop.companions import JobDone
+from ghostbust.loop.holds import TROUBLE_S, Busy, Hold, Holds, retry_s
+from ghostbust.loop.job_table import JOBS, Job
+from ghostbust.loop.jobs import Stopped, Workplace
+from ghostbust.loop.stop_sign import StopSign
+from ghostbust.store import JobRow, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a run, or of the wish to have one."""
+
+    done: JobDone
+    again: datetime | None
+    """when to try again, if the job isn't due before or waits for that; None: when it is due"""
+    waits: bool = False
+    """True where it mustn't begin before ``again``, even if it is due"""
+
+
+class JobRunner:
+    """Runs jobs one after the other, in one thread. `count` may be called from another."""
+
+    def __init__(
+        self,
+        place: Workplace,
+        *,
+        jobs: Iterable[Job] = JOBS,
+        busy: Busy | None = None,
+        tell: Callable[[JobDone], None] = lambda _: None,
+    ) -> None:
+        """``tell`` hears of every run; ``busy`` is as for `Holds`."""
+        self.jobs = {job.name: job for job in jobs}
+        self.works: str | None = None
+        """the job that works now"""
+        self._place, self._busy, self._tell = place, busy, tell
+        self._holds = Holds(place, busy)
+        self._said: dict[str, str] = {}
+        """why each job waits, as far as it was logged"""
+        self._unsaved: dict[str, JobDone] = {}
+        self._meter = _Meter(place)
+
+    def reconfigure(self, place: Workplace) -> None:
+        """Goes by other settings from the next run on."""
+        self._place = place
+        self._holds = Holds(place, self._busy)
+        self._meter = _Meter(place)
+
+    def run(self, name: str) -> Ran:
+        """Runs the job, unless something holds it; a run that was requested is held by less.
+
+        Returns also where it failed, with one line in the log. Whatever isn't ghostbust's own error
+        is noted and raised.
+        """
+        job = self.jobs[name]
+        try:
+            with self._store() as store:
+                self._save(store)
+                row = store.jobs.get(name)
+                allowance = Allowance(store, self._place.config, self._place.clock)
+                hold = self._holds.find(job, row, allowance, asked=row.requested is not None)
+                minutes = allowance.left()[MINUTES]
+                if hold is not None:
+                    return self._wait(store, row, hold)
+                store.jobs.begin(name)
+        except (StoreError, HomeError) as exc:
+            return self._cannot_begin(name, exc)
+        self._said.pop(name, None)
+        quiet = None if row.requested is not None else self._holds.quiet
+        seconds = minutes * 60 if job.runs_model(self._place.config) else None
+        sign = StopSign(self._place.stopping, self._place.clock, quiet=quiet, seconds=seconds)
+        return self._work(job, row, sign)
+
+    def count(self) -> None:
+        """Notes the minutes of the model that runs now, so that a kill can't lose many of them."""
+        try:
+            self._meter.count()
+        except (StoreError, HomeError) as exc:
+            log.debug("minutes can't be noted now: %s", exc)
+
+    def _work(self, job: Job, row: JobRow, sign: StopSign) -> Ran:
+        clock = self._place.clock
+        began = clock.monotonic()
+        meter = self._meter
+        self.works = job.name
+        if job.runs_model(self._place.config):
+            meter.begin()
+        done = JobDone(job.name, "ok", 0.0, "")
+        try:
+            with log_ids(job=job.name):
+                job.work(replace(self._place, stopping=sign))
+        except Stopped:
+            done = replace(done, state="stopped", reason=sign.why or "the daemon stops")
+            log.info("%s: stopped: %s", job.name, done.reason)
+        except GhostbustError as exc:
+            done = replace(done, state="failed", reason=str(exc))
+            log.warning("%s: %s; tried again when it is next due", job.name, exc)
+        except Exception as exc:
+            reason = f"unexpected {type(exc).__name__}: {exc}"
+            done = replace(done, state="failed", reason=reason)
+            raise
+        finally:
+            self.works = None
+            meter.end()
+            done = replace(done, seconds=clock.monotonic() - began)
+            self._note(done)
+        return Ran(done, self._again(done, row.failures + 1))
+
+    def _again(self, done: JobDone, failures: int) -> datetime | None:
+        now = self._place.clock.now()
+        if done.state == "failed":
+            return now + timedelta(seconds=retry_s(failures))
+        # It goes on as soon as what stopped it is over: the look that holds it knows when.
+        return now if done.state == "stopped" else None
+
+    def _wait(self, store: Store, row: JobRow, hold: Hold) -> Ran:
+        """Says in one line why the job waits, once."""
+        done = JobDone(row.name, "skipped", 0.0, hold.reason)
+        if self._said.get(row.name) != hold.reason:
+            self._said[row.name] = hold.reason
+            log.info("%s: waits: %s", row.name, hold.reason)
+        if row.paused is None or row.requested is not None:
+            store.jobs.finish(row.name, "skipped", hold.reason)
+        self._tell(done)
+        return Ran(done, hold.until, waits=hold.until is not None)
+
+    def _cannot_begin(self, name: str, exc: GhostbustError) -> Ran:
+        """The database or the disk can't be used: nothing is begun that couldn't be kept."""
+        done = JobDone(name, "skipped", 0.0, str(exc))
+        if self._said.get(name) != done.reason:
+            self._said[name] = done.reason
+            log.warning("%s: waits: %s", name, exc)
+        self._unsaved[name] = done
+        self._tell(done)
+        again = self._place.clock.now() + timedelta(seconds=TROUBLE_S)
+        return Ran(done, again, waits=True)
+
+    def _note(self, done: JobDone) -> None:
+        """Notes the end of a run; where that can't be, with the next job that begins."""
+        self._unsaved[done.name] = done
+        try:
+            with self._store() as store:
+                self._save(store)
+        except (StoreError, HomeError) as exc:
+            log.warning("%s: its end can't be noted yet: %s", done.name, exc)
+        self._tell(done)
+
+    def _save(self, store: Store) -> None:
+        for name, done in list(self._unsaved.items()):
+            store.jobs.finish(name, done.state, done.reason)
+            del self._unsaved[name]
+
+    def _store(self) -> Store:
+        return Store.open(self._place.home.database, now=self._place.clock.now)
+
+
+class _Meter:
+    """Notes the minutes in which a model runs. May be called from two threads."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._lock = threading.Lock()
+        self._since: float | None = None
+
+    def begin(self) -> None:
+        """A model runs from now on."""
+        with self._lock:
+            self._since = self._place.clock.monotonic()
+
+    def count(self) -> None:
+        """Notes what ran since it was last noted. Raises StoreError; it is noted later, then."""
+        with self._lock:
+            if self._since is None:
+                return
+            now = self._place.clock.monotonic()
+            with Store.open(self._place.home.database) as store:
+                allowance = Allowance(store, self._place.config, self._place.clock)
+                allowance.note({MINUTES: (now - self._since) / 60})
+            self._since = now
+
+    def end(self) -> None:
+        """No model runs any more."""
+        try:
+            self.count()
+        except (StoreError, HomeError) as exc:
+            log.warning("minutes of a model's work can't be noted: %s", exc)
+        with self._lock:
+            self._since = None

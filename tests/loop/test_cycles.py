@@ -1,0 +1,21 @@
+"""A daemon that runs for months holds no more memory than one that began today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ghostbust.loop.cycles import run_cycles
+
+
+def test_the_jobs_are_run_as_often_as_asked_for(tmp_path: Path) -> None:
+    found = run_cycles(tmp_path / "home", 20)
+    assert found.runs >= 20
+    assert found.simulated_days > 0
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_ten_thousand_runs(tmp_path: Path) -> None:
+    found = run_cycles(tmp_path / "home", 10_000)
+    assert found.heap_after - found.heap_before < 100_000, "bytes; a leak of 10 a run"

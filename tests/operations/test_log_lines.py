@@ -1,0 +1,97 @@
+"""Whatever a record holds, it is one harmless line."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ghostbust.log_ids import log_ids
+from ghostbust.operations.log_lines import JsonLines, TextLines, log_to_stderr
+from ghostbust.operations.redaction import Redactor
+
+EVIL = [
+    "line\nbreak\r\n2026-01-01 00:00:00,000 INFO forged",
+    "\x1b[2J\x1b]0;owned\x07",
+    "\x1b]8;;http://evil.example\x1b\\click\x1b]8;;\x1b\\",
+    "ab\u202egpj.exe",
+    "\u2028line separator\u2029",
+    "\x00\x08\x7f\x9b31m",
+    "\ud800 lone",
+    '", "level": "CRITICAL", "x": "',
+    "{'%s': %(message)s}",
+]
+
+
+def record(message: str, *args: object, exc_info: Any = None) -> logging.LogRecord:
+    return logging.LogRecord("ghostbust.x", logging.INFO, "x.py", 1, message, args, exc_info)
+
+
+@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("formatter", [TextLines(Redactor({})), JsonLines(Redactor({}))])
+def test_hostile_text_is_one_line_that_moves_no_terminal(
+    formatter: logging.Formatter, evil: str
+) -> None:
+    line = formatter.format(record("watch: it said %s", evil))
+    assert line.isprintable()
+    assert len(line.splitlines()) == 1
+    line.encode("utf-8")
+    if isinstance(formatter, JsonLines):
+        told = json.loads(line)
+        assert (told["level"], set(told)) == (
+            "INFO", {"time", "level", "job", "run", "round", "message"},
+        )  # fmt: skip
+        assert told["message"].isprintable(), "harmless also when a program unpacks it"
+        assert line.isascii()
+
+
+def test_a_json_line_says_when_and_what_it_belongs_to() -> None:
+    formatter = JsonLines(Redactor({}))
+    with log_ids(job="watch"), log_ids(run=13):
+        told = json.loads(formatter.format(record("done: %d", 3)))
+    at = datetime.fromisoformat(told.pop("time"))
+    assert at.tzinfo is UTC or at.utcoffset() is not None
+    assert abs((datetime.now(UTC) - at).total_seconds()) < 60
+    assert told == {
+        "level": "INFO", "job": "watch", "run": 13, "round": None, "message": "done: 3",
+    }  # fmt: skip
+    assert json.loads(formatter.format(record("idle")))["job"] is None
+
+
+def test_a_traceback_is_a_field_of_the_same_line() -> None:
+    try:
+        raise RuntimeError("bad\x1b[2J")
+    except RuntimeError:
+        made = record("oh", exc_info=sys.exc_info())
+    told = json.loads(JsonLines(Redactor({})).format(made))
+    assert "RuntimeError: bad\\x1b[2J" in told["traceback"]
+    assert TextLines(Redactor({})).format(made).isprintable()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_secrets_and_prompts_never_reach_a_line(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", out)
+    redactor = Redactor({"OPENAI_API_KEY": "abc-key-123"})
+    redactor.hide(["Plot the low water at pier seven since 1987."])
+    own = logging.getLogger("ghostbust")
+    before, level = list(own.handlers), own.level
+    try:
+        log_to_stderr(form, redactor)
+        logging.getLogger("ghostbust.loop").warning(
+            "watch: http://u:pw@host said %s to %s",
+            "abc-key-123", "Plot the low water at pier seven",
+        )  # fmt: skip
+    finally:
+        own.handlers[:] = before
+        own.setLevel(level)
+        logging.getLogger("apscheduler").setLevel(logging.NOTSET)
+    (line,) = out.getvalue().splitlines()
+    assert "watch: http://***@host said *** to [prompt]" in line
+    if form == "json":
+        assert json.loads(line)["level"] == "WARNING"

@@ -1,0 +1,149 @@
+"""What /metrics counts, and that no label holds what somebody wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from ghostbust.home import Home
+from ghostbust.loop.companions import JobDone
+from ghostbust.operations.metrics import JobMetrics, make_registry
+from ghostbust.records import Measurement
+from ghostbust.registries.heard import Heard, Outcome
+from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+
+if TYPE_CHECKING:
+    from tests.conftest import FillHome
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "operations.md"
+
+
+def figures(registry: CollectorRegistry) -> dict[str, float]:
+    """Each sample, written as ``name{label="value"}``."""
+    from prometheus_client import generate_latest
+
+    found = {}
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+        for sample in family.samples:
+            labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found
+
+
+def log_watch(home: Home) -> Measurement:
+    """Logs a finished watch of the base and of an adapter, with an earlier run's measurement."""
+    with Store.open(home.database) as store:
+        measured = next(run.measurement for run in store.runs.recent() if run.measurement)
+        for adapter in (None, "round-0001-aa"):
+            spec = RunSpec(RunKind.WATCH, "made-up-model", adapter, 9)
+            store.runs.finish(store.runs.start(spec), RunStatus.DONE, measured)
+    return measured
+
+
+def test_counters_begin_with_the_daemon_and_count_what_any_process_adds(
+    home: Home, fill_home: FillHome
+) -> None:
+    fill_home(home)
+    with Store.open(home.database) as store:
+        answers = list(store.answers.read())
+    old, collector, _ = make_registry(home, Heard())
+    collector.begin()
+    assert figures(old)["ghostbust_samples_total"] == 0
+
+    other = Home.open(home.path.parent / "other")
+    new, collector, _ = make_registry(other, Heard())
+    collector.begin()
+    fill_home(other)
+    for _ in range(2):
+        told = figures(new)
+        assert told["ghostbust_samples_total"] == len(answers)
+        assert told["ghostbust_tokens_total"] == 9 * len(answers)
+        assert told['ghostbust_refs_total{verdict="REAL"}'] == len(answers)
+        assert told['ghostbust_refs_total{verdict="UNKNOWN"}'] == 0
+        assert told["ghostbust_inventions_total"] > 2
+        assert told["ghostbust_claimed_names_total"] == 1
+        assert told['ghostbust_rounds{state="promoted"}'] == 1
+        assert told["ghostbust_promotions_total"] == 1
+        assert told["ghostbust_rollbacks_total"] == 0
+        assert told['ghostbust_waiting{queue="alarms"}'] == 1
+        assert told['ghostbust_waiting_seconds{queue="alarms"}'] > 0
+        assert told["ghostbust_store_up"] == 1
+        assert told["ghostbust_disk_free_bytes"] > 0
+        assert told["ghostbust_database_bytes"] > 10_000
+        assert told["process_resident_memory_bytes"] > 1e6
+
+
+def test_the_last_watch_of_each_adapter(home: Home, fill_home: FillHome) -> None:
+    fill_home(home)
+    measured = log_watch(home)
+    told = figures(make_registry(home, Heard())[0])
+    assert told['ghostbust_watch_rate{adapter="base"}'] == measured.rate
+    assert told['ghostbust_watch_volume{adapter="round-0001-aa"}'] == measured.volume
+
+
+def test_a_database_that_cant_be_read_is_a_figure_too(home: Home) -> None:
+    home.database.write_bytes(b"no database at all, for sure, not one")
+    told = figures(make_registry(home, Heard())[0])
+    assert told["ghostbust_store_up"] == 0
+    assert "ghostbust_samples_total" not in told
+    assert "ghostbust_disk_free_bytes" in told
+
+
+def test_jobs_notices_and_requests(home: Home) -> None:
+    heard = Heard()
+    heard.count(Outcome.ANSWERED)
+    registry, _, jobs = make_registry(home, heard)
+    jobs.job_done(JobDone("watch", "ok", 61, ""))
+    jobs.job_done(JobDone("watch", "failed", 2, "nobody answers"))
+    jobs.job_done(JobDone("round", "skipped", 0, "quiet hours"))
+    jobs.notice("sent")
+    told = figures(registry)
+    assert told['ghostbust_jobs_total{job="watch",outcome="ok"}'] == 1
+    assert told['ghostbust_jobs_total{job="watch",outcome="failed"}'] == 1
+    assert told['ghostbust_jobs_total{job="round",outcome="skipped"}'] == 1
+    assert told['ghostbust_job_duration_seconds_sum{job="watch"}'] == 63
+    assert 'ghostbust_job_duration_seconds_sum{job="round"}' not in told
+    assert told['ghostbust_job_last_success_timestamp_seconds{job="watch"}'] > 1e9
+    assert told['ghostbust_notices_total{outcome="sent"}'] == 1
+    assert told['ghostbust_registry_requests_total{outcome="answered"}'] == 1
+
+
+def families(home: Home) -> Iterator[tuple[str, set[str]]]:
+    """Name and labels of all that ghostbust shows of a home where everything happened."""
+    registry, _, jobs = make_registry(home, Heard())
+    jobs.job_done(JobDone("watch", "ok", 61, "private words of a prompt"))
+    jobs.notice("sent")
+    for family in registry.collect():
+        if family.name.startswith("ghostbust_"):
+            yield family.name, {key for each in family.samples for key in each.labels} - {"le"}
+
+
+def test_no_label_holds_a_name_a_prompt_or_a_path(
+    home: Home, fill_home: FillHome, hostile_names: tuple[str, ...]
+) -> None:
+    fill_home(home)
+    log_watch(home)
+    labels = {label for _, found in families(home) for label in found}
+    assert labels == {"job", "outcome", "verdict", "state", "adapter", "queue", "version"}
+    shown = "".join(figures(make_registry(home, Heard())[0]))
+    for secret in (*hostile_names, "zz-", 'requests"', str(home.path), "do 1"):
+        assert secret not in shown
+
+
+def test_the_guide_has_every_family_and_no_other(home: Home, fill_home: FillHome) -> None:
+    fill_home(home)
+    log_watch(home)
+    rows = re.findall(r"^\| `(ghostbust_\w+)` \| ([^|]*)\|", GUIDE.read_text("utf-8"), re.M)
+    told = {name.removesuffix("_total"): set(re.findall(r"`(\w+)`", row)) for name, row in rows}
+    assert told == dict(families(home))
+
+
+def test_a_companion_that_waits_for_nobody() -> None:
+    metrics = JobMetrics(CollectorRegistry())
+    metrics.start()
+    metrics.stop()

@@ -1,0 +1,155 @@
+"""A real webhook and real programs: signed, tried again, and never a job's trouble."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghostbust.errors import ConfigError
+from ghostbust.operations.notices import ATTEMPTS, WAITING, Notice, Notices, post, run, secret_of
+from ghostbust.sections import NotifySection
+
+if TYPE_CHECKING:
+    from tests.operations.conftest import Hook
+
+NEWS = Notice("promotion", "round-0001 serves now", {"adapter": "round-0001"})
+
+
+def test_a_webhook_gets_it_as_json(hook: Hook) -> None:
+    assert post(NotifySection(webhook=hook.url), NEWS) == ""
+    assert hook.got == [
+        {
+            "id": NEWS.id,
+            "event": "promotion",
+            "at": NEWS.at.isoformat(),
+            "text": "round-0001 serves now",
+            "adapter": "round-0001",
+        }
+    ]
+    (headers,) = hook.headers
+    assert headers["webhook-id"] == NEWS.id
+    assert "webhook-signature" not in headers
+
+
+@pytest.mark.parametrize("prefix", ["", "whsec_"])
+def test_the_signature_is_standard_webhooks(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    key = b"a key of some bytes"
+    told = prefix + base64.b64encode(key).decode() if prefix else key.decode()
+    monkeypatch.setenv("HOOK_SECRET", told)
+    assert post(NotifySection(webhook=hook.url, secret_env="HOOK_SECRET"), NEWS) == ""
+    (headers,), (body,) = hook.headers, hook.bodies
+    sent = headers["webhook-timestamp"]
+    assert abs(int(sent) - time.time()) < 60
+    signed = f"{headers['webhook-id']}.{sent}.".encode() + body
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+
+
+@pytest.mark.parametrize("value", [None, "", "whsec_not base64!"])
+def test_a_secret_that_cant_be_used(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    monkeypatch.delenv("HOOK_SECRET", raising=False)
+    if value is not None:
+        monkeypatch.setenv("HOOK_SECRET", value)
+    with pytest.raises(ConfigError, match="HOOK_SECRET"):
+        secret_of(NotifySection(secret_env="HOOK_SECRET"))
+
+
+def test_it_is_tried_again_where_that_may_help(hook: Hook) -> None:
+    settings = NotifySection(webhook=hook.url)
+    hook.statuses = [503, 429]
+    assert post(settings, NEWS, wait_s=0) == ""
+    assert [got["id"] for got in hook.got] == [NEWS.id] * 3, "one id, so it can be told twice"
+    hook.statuses = [404]
+    assert post(settings, NEWS, wait_s=0) == "the webhook answered HTTP 404"
+    assert len(hook.got) == 4
+    hook.statuses = [500] * ATTEMPTS
+    assert post(settings, NEWS, wait_s=0) == "the webhook answered HTTP 500"
+    assert len(hook.got) == 4 + ATTEMPTS
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/se-cret", "no url", "file:///etc/passwd"])
+def test_a_webhook_that_cant_be_reached(url: str) -> None:
+    wrong = post(NotifySection(webhook=url), NEWS, wait_s=0)
+    assert wrong.startswith("the webhook can't be reached (")
+    assert "se-cret" not in wrong
+
+
+def test_a_program_gets_it_on_standard_input(tmp_path: Path) -> None:
+    out = tmp_path / "out; touch harm.json"
+    script = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(sys.stdin.read())"
+    news = Notice("claimed", "$(touch harm) `touch harm`; touch harm")
+    assert run(NotifySection(command=(sys.executable, "-c", script, str(out))), news) == ""
+    assert json.loads(out.read_text())["text"] == news.text
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        (("/no/such/program",), "the program failed (FileNotFoundError)"),
+        ((sys.executable, "-c", "raise SystemExit(3)"), "the program ended with 3"),
+        ((sys.executable, "-c", "import time; time.sleep(60)"), "the program failed (Timeout"),
+    ],
+)
+def test_a_program_that_fails(command: tuple[str, ...], wrong: str) -> None:
+    assert run(NotifySection(command=command, timeout_s=0.5), NEWS).startswith(wrong)
+
+
+def test_what_fails_is_logged_and_the_next_is_sent(
+    hook: Hook, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts: list[str] = []
+    settings = NotifySection(webhook=hook.url, command=("/no/such/program",))
+    hook.statuses = [404]
+    notices = Notices(lambda: settings, counts.append, wait_s=0)
+    notices.start()
+    notices.send(NEWS)
+    notices.send(Notice("low-disk", "hardly any"))
+    notices.stop()
+    assert [got["event"] for got in hook.got] == ["promotion", "low-disk"]
+    assert counts == ["failed", "failed", "sent", "failed"]
+    assert [r.getMessage() for r in caplog.records if r.name == "ghostbust.operations.notices"] == [
+        "notify: promotion wasn't told: the webhook answered HTTP 404",
+        "notify: promotion wasn't told: the program failed (FileNotFoundError)",
+        "notify: low-disk wasn't told: the program failed (FileNotFoundError)",
+    ]
+    assert "se-cret" not in caplog.text.replace(f'"POST {hook.url}', ""), "but for httpx's own"
+
+
+def test_a_broken_setting_harms_nothing(hook: Hook, caplog: pytest.LogCaptureFixture) -> None:
+    settings = NotifySection(webhook=hook.url, secret_env="NEVER_SET_ANYWHERE")
+    notices = Notices(lambda: settings)
+    notices.start()
+    notices.send(NEWS)
+    notices.stop()
+    assert "notify: promotion wasn't told: ConfigError" in caplog.text
+    assert hook.got == [], "never unsigned where a signature is wanted"
+
+
+def test_only_wanted_events_are_sent(hook: Hook) -> None:
+    settings = NotifySection(webhook=hook.url, events=("rollback",))
+    notices = Notices(lambda: settings)
+    notices.start()
+    notices.send(NEWS)
+    notices.send(Notice("rollback", "the base serves now"))
+    notices.stop()
+    assert [got["event"] for got in hook.got] == ["rollback"]
+
+
+def test_too_many_are_dropped_and_nobody_waits(until: Callable[..., None]) -> None:
+    counts: list[str] = []
+    notices = Notices(lambda: NotifySection(command=("/no/such/program",)), counts.append)
+    for _ in range(WAITING + 5):  # nobody sends yet
+        notices.send(NEWS)
+    assert counts == ["dropped"] * 5
