@@ -77,7 +77,7 @@ def test_the_most_used_gpu_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         nvmlDeviceGetHandleByIndex=lambda index: index,
         nvmlDeviceGetUtilizationRates=lambda index: SimpleNamespace(gpu=used[index]),
     )
-    monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
     assert use_of_gpu() == 70
     used.clear()
     assert use_of_gpu() is None
