@@ -21,7 +21,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from ghostbust.errors import GhostbustError
-from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
+from ghostbust.loop.jobs import Stopped, Workplace, look_again, watch
+from ghostbust.loop.round_job import round_if_due
 from ghostbust.store import Store
 
 log = logging.getLogger(__name__)

@@ -3,14 +3,20 @@
 ::
 
     Hallucination ─select─▶ SetSplit ─unlearn─▶ Candidate ─gate─▶ GateReport ─promote─▶ Promotion
+
+A round is a line of states in the store, and each step reads what the one before it left there. So
+a process that is killed loses the step that it was at, and the next one goes on with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
+from ghostbust.adapters import read_adapter
 from ghostbust.errors import (
+    BusyError,
     CanaryError,
     EndpointError,
     GhostbustError,
@@ -21,7 +27,6 @@ from ghostbust.gates import CodingTask
 from ghostbust.loop.gating import run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import (
-    deployed_adapter,
     draw,
     make_tasks,
     runnable_tasks,
@@ -33,6 +38,8 @@ from ghostbust.loop.probe import Probe
 from ghostbust.loop.promote import promote
 from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.session import Session
+from ghostbust.loop.trainer import train_by_command
+from ghostbust.loop.unfinished import recalled, round_settings, round_start, take_up
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import HOLDOUT_SEED, prompts_of, side_of, split
 from ghostbust.records import (
@@ -47,12 +54,12 @@ from ghostbust.records import (
 )
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RoundState, RunKind
+from ghostbust.store import Round, RoundState, RunKind, sets_id
 from ghostbust.unlearners.engine import TrainSettings
-from ghostbust.unlearners.former import Former, check_former
+from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
-from ghostbust.unlearners.unlearn import unlearn
+from ghostbust.unlearners.unlearn import find_trained, unlearn
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,8 @@ class RoundPlan:
     """that train along; None: this one is alone"""
     former: Former | None = None
     """the adapter that training begins with; None: with nothing"""
+    most_holdout: int | None = None
+    """how many held-out tasks measure; None for a round that nobody can go on with"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +96,6 @@ class RoundOutcome:
     """None where a gate did not pass, or a person has to approve"""
 
 
-def run_round(
-    plan: RoundPlan, base: LocalSampler, before: Watched, holdout: Sequence[Prompt]
-) -> RoundOutcome:
-    """Select, unlearn, gate, promote; every step is in the store before the next begins.
-
-    ``before`` is the base on the ``holdout`` prompts. Whatever ends the round early marks it
-    failed, with why.
-    """
-    rounds = plan.session.store.rounds
-    round_id = rounds.start(
-        model=base.model,
-        method=plan.training.method,
-        seed=plan.training.seed,
-        settings=asdict(plan.training)
-        | {
-            "start": start_name(plan),
-            "name_holdout": plan.session.config.prompts.name_holdout_share,
-        },
-    )
-    try:
-        sets = select_sets(plan, base, holdout)
-        rounds.add_sets(round_id, sets)
-        candidate = make_candidate(plan, round_id, base.model, sets)
-        rounds.add_candidate(round_id, candidate)
-        report, after = judge_candidate(plan, candidate, base, before, holdout)
-        rounds.add_gate_report(round_id, report)
-        promotion = settle_round(plan, round_id, candidate, report)
-    except BaseException as exc:
-        reason = str(exc) if isinstance(exc, GhostbustError) else type(exc).__name__
-        rounds.set_state(round_id, RoundState.FAILED, reason)
-        raise
-    return RoundOutcome(round_id, candidate, report, after, promotion)
-
-
 def next_round(
     session: Session,
     most_holdout: int,
@@ -130,42 +105,150 @@ def next_round(
 ) -> tuple[Watched, RoundOutcome]:
     """The base on held-out prompts, then a round on everything that is logged.
 
+    A round that was interrupted comes first: it is gone on with, with its own seed and prompts.
+
     Raises UsageError at once for a method that there isn't, and TrainingError where nothing is
-    logged that a round could learn from, or where it can't go on from the deployed adapter;
-    PublishError where a server wouldn't take the adapter, EndpointError where one can't be asked.
+    logged that a round could learn from, where it can't go on from the deployed adapter, or where
+    an interrupted round is given up; PublishError where a server wouldn't take the adapter,
+    EndpointError where one can't be asked.
     """
     config, model = session.config, session.config.model
     training = training_settings(config, seed)
+    left = take_up(session, listener)
+    if left is not None:
+        seed, most_holdout = left.seed, left.most_holdout
+        training = training_settings(config, seed)
+    sampling = sampling_settings(config, seed + HOLDOUT_SEED)
+    if left is not None and left.round.state in (RoundState.GATED, RoundState.CANARY):
+        plan = RoundPlan(session, sampling, training, (), listener, most_holdout=most_holdout)
+        return left.before, finish_round(plan, left.round)
     former = round_start(session, training)
-    if not any(answer.invented for answer in train_answers(session, model.name, former=former)):
+    if left is None and not any(
+        answer.invented for answer in train_answers(session, model.name, former=former)
+    ):
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     check_limits(make_publishing(config, session.home, session.store), training.rank, frozenset())
     listener.begin(f"load {model.name}")
     base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
     benchmark = runnable_tasks(session.config, session.cache_dir, listener)
-    _, holdout = split(make_tasks(config), config.prompts.holdout_share)
-    tasks = draw(holdout, most_holdout, seed)
-    sampling = sampling_settings(config, seed + HOLDOUT_SEED)
-    listener.begin(f"ask {len(tasks)} held-out tasks")
-    watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)
-    before = watcher.tasks(tasks, RunKind.GATE)
+    before = left.before if left is not None and left.whole else None
+    if before is None:
+        _, holdout = split(make_tasks(config), config.prompts.holdout_share)
+        tasks = draw(holdout, most_holdout, seed)
+        listener.begin(f"ask {len(tasks)} held-out tasks")
+        watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)
+        before = watcher.tasks(tasks, RunKind.GATE)
     plan = RoundPlan(
-        session, sampling, training, benchmark, listener, processes=processes, former=former
-    )
-    return before, run_round(plan, base, before, prompts_of(before.answers))
+        session, sampling, training, benchmark, listener, processes=processes, former=former,
+        most_holdout=most_holdout,
+    )  # fmt: skip
+    prompts = prompts_of(before.answers)
+    return before, run_round(plan, base, before, prompts, None if left is None else left.round)
 
 
-def round_start(session: Session, training: TrainSettings) -> Former | None:
-    """The deployed adapter, if the settings let rounds go on from it; None where the base serves.
+def run_round(
+    plan: RoundPlan,
+    base: LocalSampler,
+    before: Watched,
+    holdout: Sequence[Prompt],
+    left: Round | None = None,
+) -> RoundOutcome:
+    """Select, unlearn, gate, promote; every step is in the store before the next begins.
 
-    Raises TrainingError or ModelError where none can.
+    ``before`` is the base on the ``holdout`` prompts. ``left``: the round to go on with; None
+    begins one. Whatever ends the round early marks it failed, with why, but for what is no fault
+    of it: a Ctrl-C, or another process that promotes. It is then left to be gone on with.
     """
-    deployed = deployed_adapter(session.home)
-    if session.config.training.start == "base" or deployed is None:
-        return None
-    former = Former(deployed[1])
-    check_former(former, training, session.config.model.name)
-    return former
+    round_id = _begin(plan, base.model, before) if left is None else left.id
+    with _accounted(plan, round_id):
+        candidate = trained(plan, round_id, base, holdout)
+        report, after = judge_candidate(plan, candidate, base, before, holdout)
+        plan.session.store.rounds.add_gate_report(round_id, report, after.run_id)
+        promotion = settle_round(plan, round_id, candidate, report)
+    return RoundOutcome(round_id, candidate, report, after, promotion)
+
+
+def finish_round(plan: RoundPlan, left: Round) -> RoundOutcome:
+    """What came of a round whose gate report is in the store: it only has to be settled.
+
+    Raises ModelError where its adapter was changed.
+    """
+    store = plan.session.store
+    row = None if left.adapter is None else store.rounds.adapter(left.adapter)
+    report = store.rounds.gate_report(left.id)
+    if row is None or report is None or left.after_run is None:
+        raise TrainingError(f"round {left.id} lacks its adapter or its gate report")
+    with _accounted(plan, left.id):
+        read_adapter(row.candidate.path)
+        promotion = settle_round(plan, left.id, row.candidate, report)
+    return RoundOutcome(left.id, row.candidate, report, recalled(store, left.after_run), promotion)
+
+
+def _begin(plan: RoundPlan, model: str, before: Watched) -> int:
+    """The number of a new round."""
+    most = plan.most_holdout
+    return plan.session.store.rounds.start(
+        model=model,
+        method=plan.training.method,
+        seed=plan.training.seed,
+        settings=round_settings(plan.session, plan.training, plan.former),
+        plan=None if most is None else {"most_holdout": most},
+        before_run=before.run_id,
+    )
+
+
+@contextmanager
+def _accounted(plan: RoundPlan, round_id: int) -> Iterator[None]:
+    """Whatever ends the round inside is in the store afterwards."""
+    rounds = plan.session.store.rounds
+    try:
+        yield
+    except (KeyboardInterrupt, BusyError) as exc:
+        if plan.most_holdout is None:
+            rounds.set_state(round_id, RoundState.FAILED, type(exc).__name__)
+        else:
+            rounds.put_down(round_id)
+        raise
+    except BaseException as exc:
+        reason = str(exc) if isinstance(exc, GhostbustError) else type(exc).__name__
+        rounds.set_state(round_id, RoundState.FAILED, reason)
+        raise
+
+
+def trained(
+    plan: RoundPlan, round_id: int, base: LocalSampler, holdout: Sequence[Prompt]
+) -> Candidate:
+    """The round's adapter: the one that the store knows, or a folder says it made, else a new one.
+
+    Raises ModelError where it was changed.
+    """
+    rounds = plan.session.store.rounds
+    known = rounds.get(round_id).adapter
+    row = None if known is None else rounds.adapter(known)
+    if row is not None:
+        read_adapter(row.candidate.path)
+        return row.candidate
+    sets = selected(plan, round_id, base, holdout)
+    candidate = find_trained(plan.session.home.adapters, round_id, sets)
+    if candidate is None:
+        candidate = make_candidate(plan, round_id, base.model, sets)
+    rounds.add_candidate(round_id, candidate)
+    return candidate
+
+
+def selected(
+    plan: RoundPlan, round_id: int, base: LocalSampler, holdout: Sequence[Prompt]
+) -> SetSplit:
+    """The round's sets: those that the store knows, if they are all there, else new ones."""
+    store = plan.session.store
+    known = store.round_sets.get(round_id, tuple(holdout))
+    if known is not None and store.rounds.get(round_id).sets_id == sets_id(known):
+        return known
+    sets = select_sets(plan, base, holdout)
+    if plan.most_holdout is not None:
+        store.round_sets.keep(round_id, sets)
+    store.rounds.add_sets(round_id, sets)
+    return sets
 
 
 def start_name(plan: RoundPlan) -> str | None:
@@ -213,6 +296,10 @@ def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -
     sampling = replace(plan.sampling, seed=plan.training.seed)
     probe = Probe(sets.probe, sets.base, plan.session.judge, sampling, plan.listener)
     plan.listener.begin(f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep")
+    if plan.session.config.trainer.command:
+        return train_by_command(
+            plan.session, sets, plan.training, round_id, plan.listener, plan.former
+        )
     return unlearn(
         sets,
         plan.training,
@@ -248,7 +335,8 @@ def judge_candidate(
         device=session.config.model.device,
     )
     watcher = Watcher(session.store, adapted, session.judge, plan.sampling, plan.listener.advance)
-    after = watcher.prompts(holdout, RunKind.GATE)
+    # An adapter's name is never used again: what it answered to these prompts, it answered here.
+    after = watcher.known(holdout, RunKind.GATE) or watcher.prompts(holdout, RunKind.GATE)
     report = run_gates(
         session.config.gates,
         plan.benchmark,
@@ -278,9 +366,10 @@ def settle_round(
     if session.config.daemon.promote == "review":
         session.store.rounds.set_state(round_id, RoundState.WAITING, "passed; waits for approval")
         return None
-    publishing = make_publishing(session.config, session.home, session.store)
+    session.store.rounds.set_state(round_id, RoundState.CANARY, "passed; is being published")
     why = "every gate passed"
     try:
+        publishing = make_publishing(session.config, session.home, session.store)
         return promote(session.store, session.home, candidate.name, report, why, publishing)
     except CanaryError as exc:
         session.store.rounds.set_state(round_id, RoundState.REJECTED, str(exc))
