@@ -164,7 +164,7 @@ def sweep_children(mark: str) -> int:
     Only for whoever alone may start programs of this mark, and has none running.
     """
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = [one for one in _marked(mark) if one.pid not in own]
+    found = [one for one in marked(mark) if one.pid not in own]
     for one in found:
         with suppress(psutil.Error):
             one.kill()
@@ -172,10 +172,11 @@ def sweep_children(mark: str) -> int:
     return len(found)
 
 
-def _marked(mark: str) -> Iterator[psutil.Process]:
+def marked(mark: str) -> Iterator[psutil.Process]:
+    """The processes of this machine, as far as they can be looked at, that bear the mark."""
     for one in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if one.environ().get(MARK) == mark:
+            if one.status() != psutil.STATUS_ZOMBIE and one.environ().get(MARK) == mark:
                 yield one
 
 

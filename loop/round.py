@@ -24,7 +24,7 @@ from ghostbust.errors import (
     TrainingError,
 )
 from ghostbust.gates import CodingTask
-from ghostbust.loop.gating import run_gates
+from ghostbust.loop.gating import Gates, run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import (
     draw,
@@ -81,6 +81,8 @@ class RoundPlan:
     """the adapter that training begins with; None: with nothing"""
     most_holdout: int | None = None
     """how many held-out tasks measure; None for a round that nobody can go on with"""
+    gates: Gates = run_gates
+    """what judges the candidate; others only where rounds themselves are tested"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def next_round(
     seed: int,
     listener: Listener,
     processes: Processes | None = None,
+    gates: Gates = run_gates,
 ) -> tuple[Watched, RoundOutcome]:
     """The base on held-out prompts, then a round on everything that is logged.
 
@@ -140,7 +143,7 @@ def next_round(
         before = watcher.tasks(tasks, RunKind.GATE)
     plan = RoundPlan(
         session, sampling, training, benchmark, listener, processes=processes, former=former,
-        most_holdout=most_holdout,
+        most_holdout=most_holdout, gates=gates,
     )  # fmt: skip
     prompts = prompts_of(before.answers)
     return before, run_round(plan, base, before, prompts, None if left is None else left.round)
@@ -337,7 +340,7 @@ def judge_candidate(
     watcher = Watcher(session.store, adapted, session.judge, plan.sampling, plan.listener.advance)
     # An adapter's name is never used again: what it answered to these prompts, it answered here.
     after = watcher.known(holdout, RunKind.GATE) or watcher.prompts(holdout, RunKind.GATE)
-    report = run_gates(
+    report = plan.gates(
         session.config.gates,
         plan.benchmark,
         candidate=candidate.name,

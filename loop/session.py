@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,5 +41,6 @@ def open_session(home: Home, config: Config, *, purpose: str) -> Iterator[Sessio
         store.mark_interrupted()
         settle(store, home)
         clear_unfinished(home.adapters)
+        shutil.rmtree(home.trainer, ignore_errors=True)
         with make_judge(config, home, store) as judge:
             yield Session(home, config, store, judge, cache_dir())
