@@ -56,7 +56,7 @@ class Trace:
 
     def _see(self, frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
-        if event != "call" or code.co_name == "<module>" or _ROOT not in code.co_filename:
+        if event != "call" or code.co_name == "<module>" or not code.co_filename.startswith(_ROOT):
             return
         # A state counts from the moment in which it is about to be written.
         if code.co_filename.endswith(_ROUNDS):
