@@ -37,6 +37,18 @@ class Point:
     """the how manyth call of the function in that stage, from 1"""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What came of one point."""
+
+    point: Point
+    died: bool
+    """whether the process was killed there; False where it ended before it came to the call"""
+    breaches: tuple[str, ...]
+    """what should hold and doesn't; none is well"""
+    wall_s: float
+
+
 class Trace:
     """Follows this thread's calls of ghostbust's functions, and may end its process at one."""
 

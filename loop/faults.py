@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -25,7 +23,6 @@ from typing import Final
 from ghostbust.config import Config, load_config
 from ghostbust.gates import CodingTask, Subject
 from ghostbust.home import Home
-from ghostbust.loop.child import marked
 from ghostbust.loop.fault_checks import (
     breaches_at_once,
     breaches_of_rollback,
@@ -33,7 +30,8 @@ from ghostbust.loop.fault_checks import (
     breaches_of_watch,
     count_answers,
 )
-from ghostbust.loop.fault_points import Calls, Point, Trace, draw_points
+from ghostbust.loop.fault_daemon import kill_daemon
+from ghostbust.loop.fault_points import Calls, Fault, Point, Trace, draw_points
 from ghostbust.loop.jobs import Workplace, watch
 from ghostbust.loop.listener import Listener, Silence
 from ghostbust.loop.parts import deployed_adapter, make_sampler, make_tasks, sampling_settings
@@ -51,11 +49,6 @@ ROUND: Final = ("before", "started", "selected", "trained", "gated", "canary", "
 STAGES: Final = (*ROUND, "watch", "rollback", "daemon")
 HOLDOUT, PROMPTS, SWEPT = 10, 16, 24
 """held-out tasks of a round, prompts of a watch, tasks of the sweep before them"""
-PATIENCE_S: Final = 240.0
-"""how long a daemon may take to get somewhere"""
-GONE_S: Final = 5.0
-"""how long what a killed daemon had started may live on"""
-
 _SETTINGS: Final = """
 model = {{name = "{model}", device = "cpu"}}
 registry = {{mode = "snapshot"}}
@@ -65,18 +58,6 @@ gates = {{humaneval_tasks = 0}}
 publish = {{kind = "directory", replicas = ["{replica}"]}}
 daemon = {{watch_prompts = {prompts}, round_min_new = 1}}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What came of one point."""
-
-    point: Point
-    died: bool
-    """whether the process was killed there; False where it ended before it came to the call"""
-    breaches: tuple[str, ...]
-    """what should hold and doesn't; none is well"""
-    wall_s: float
 
 
 @dataclass(frozen=True)
@@ -104,7 +85,8 @@ class Faults:
         drawn = iter(draw_points(calls, in_process, count, seed))
         for number in range(count):
             if STAGES[number % len(STAGES)] == "daemon":
-                yield self._kill_daemon(seed + number)
+                self._restore("swept")
+                yield kill_daemon(self.home, self.replica, self.work / "daemon.log", seed + number)
             else:
                 yield self._kill_at(next(drawn))
 
@@ -147,53 +129,6 @@ class Faults:
         else:
             found += breaches_of_rollback(self.home, self.replica, logged)
         return Fault(point, code == -signal.SIGKILL, tuple(found), time.monotonic() - began)
-
-    def _kill_daemon(self, seed: int) -> Fault:
-        """Kills a real daemon while its round works, and starts it again."""
-        began, draw = time.monotonic(), random.Random(seed)  # noqa: S311
-        state = draw.choice([RoundState.STARTED, RoundState.SELECTED, RoundState.TRAINED])
-        self._restore("swept")
-        logged, mark = count_answers(self.home), f"{self.home.path}:round"
-        daemon = self._start_daemon()
-        came = self._wait_for(lambda found: found not in (None, *_before(state)))
-        time.sleep(draw.uniform(0, 0.5))
-        started = [child.pid for child in marked(mark)]
-        daemon.kill()
-        daemon.wait()
-        found = list(breaches_at_once(self.home, self.replica))
-        if not _gone(mark):
-            found.append("its round outlived it")
-        again = self._start_daemon()
-        ended = self._wait_for(lambda now: now is not None and not now.is_open)
-        again.terminate()
-        if again.wait(60):
-            found.append(f"the daemon ended with {again.returncode} when it was told to stop")
-        if not came or not ended:
-            found.append(f"the round didn't come to {'its end' if came else state}")
-        found += breaches_of_round(self.home, self.replica, logged, RoundState.REJECTED)
-        if not _gone(mark):
-            found.append("a process was left behind")
-        point = Point("daemon", f"round while {state}", 1)
-        return Fault(point, bool(started), tuple(found), time.monotonic() - began)
-
-    def _start_daemon(self) -> subprocess.Popen[bytes]:
-        with (self.work / "daemon.log").open("ab") as said:
-            return subprocess.Popen(
-                [sys.executable, "-m", "ghostbust", "daemon", "--home", str(self.home.path),
-                 "--config", str(self.home.config)],
-                stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-            )  # fmt: skip
-
-    def _wait_for(self, reached: Callable[[RoundState | None], bool]) -> bool:
-        """Whether the newest round's state gets there; None is no round."""
-        limit = time.monotonic() + PATIENCE_S
-        while time.monotonic() < limit:
-            with Store.open(self.home.database, read_only=True) as store:
-                newest = next(iter(store.rounds.recent(1)), None)
-            if reached(None if newest is None else newest.state):
-                return True
-            time.sleep(0.05)
-        return False
 
     def _traced(self, job: str, deadly: Point | None) -> None:
         """Does the job; without a point, notes what it called."""
@@ -278,22 +213,6 @@ def all_pass(
     return GateReport(
         candidate, (GateResult("trial", GateVerdict.PASS, said, None, None, None, "none"),)
     )
-
-
-def _before(state: RoundState) -> tuple[RoundState, ...]:
-    """The states that come before this one."""
-    order = (RoundState.STARTED, RoundState.SELECTED, RoundState.TRAINED)
-    return order[: order.index(state)]
-
-
-def _gone(mark: str) -> bool:
-    """Whether nothing of the mark lives on, soon."""
-    limit = time.monotonic() + GONE_S
-    while time.monotonic() < limit:
-        if not list(marked(mark)):
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def _must(work: Callable[[], None]) -> None:

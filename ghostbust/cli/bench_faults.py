@@ -15,7 +15,7 @@ from ghostbust.cli.options import JsonOption, QuietOption, SeedOption
 from ghostbust.cli.output import Output, cell, table
 
 if TYPE_CHECKING:
-    from ghostbust.loop.faults import Fault
+    from ghostbust.loop.fault_points import Fault
 
 NAMES = (
     "requests", "numpy", "flask", "pandas", "click", "rich", "httpx", "boto3",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -95,6 +96,10 @@ def watched(
     clock.now += timedelta(hours=1)
 
 
+def save(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}", "utf-8")
+
+
 @pytest.fixture
 def deployed(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> str:
     """An adapter that was promoted after a watch of the base: 40 of 200 names invented."""
@@ -102,10 +107,7 @@ def deployed(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyP
     watched(store, clock, None, 40, Requests(200, 0, 0.5))
     round_id = store.rounds.start(model="made-up", method="au", seed=0, settings={})
     path = home.adapters / "round-0001-aa"
-    write_adapter(
-        path, model="made-up", facts={},
-        save=lambda folder: (folder / "adapter_config.json").write_text("{}") and None,
-    )  # fmt: skip
+    write_adapter(path, model="made-up", facts={}, save=save)
     store.rounds.add_candidate(
         round_id, Candidate(path.name, path, "made-up", "au", 0, 1, 0.1, 1.0)
     )

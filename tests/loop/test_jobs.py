@@ -17,7 +17,7 @@ from ghostbust.config import Config
 from ghostbust.errors import BusyError, EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, watch
-from ghostbust.loop.round import train_answers
+from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import LOG_EVERY
 from ghostbust.prompts import Task, name_side, side_of

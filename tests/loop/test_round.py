@@ -24,17 +24,10 @@ from ghostbust.gates import CodingTask
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.parts import training_settings
-from ghostbust.loop.round import (
-    RoundOutcome,
-    RoundPlan,
-    next_round,
-    round_start,
-    run_round,
-    select_sets,
-    settle_round,
-    train_answers,
-)
+from ghostbust.loop.round import RoundOutcome, next_round, run_round
+from ghostbust.loop.round_steps import RoundPlan, select_sets, settle_round, train_answers
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.unfinished import round_start
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, prompts_of, side_of, split
 from ghostbust.publishers.directory import publish, published
@@ -422,7 +415,7 @@ from pathlib import Path
 from ghostbust.config import Config, override
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
-from ghostbust.loop.round import next_round
+from ghostbust.loop.round import (next_round)
 from ghostbust.loop.session import open_session
 
 class Killed(Silence):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.adapters import MANIFEST, read_adapter, read_forgotten
+from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
 from ghostbust.errors import GhostbustError, ModelError, PublishError, TrainingError
 from ghostbust.home import Home
@@ -33,7 +33,6 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
-from ghostbust.unlearners.external import check_left
 from ghostbust.unlearners.unlearn import find_trained
 
 # Copies an adapter that is there, as somebody's trainer would leave one, and what it was given.
@@ -185,22 +184,6 @@ def test_a_server_that_would_not_take_it_is_told_before_the_gates(session: Sessi
     server = override(session.config, publish__kind="directory", publish__replicas=("/nowhere",))
     with pytest.raises(PublishError, match="/nowhere isn't a folder"):
         train(replace(session, config=server))
-
-
-def test_numbers_that_are_none_and_adapters_that_do_nothing_are_refused(
-    make_lora: Callable[..., Path], talking_model_dir: Path, tmp_path: Path
-) -> None:
-    for size, said in ((0.0, "changes nothing"), (float("inf"), "aren't finite")):
-        folder = make_lora(tmp_path / f"made-{size}", talking_model_dir, size=size)
-        (folder / MANIFEST).unlink()
-        with pytest.raises(ModelError, match=said):
-            check_left(folder, most_rank=16)
-
-
-def test_a_link_is_not_followed(ready: Path) -> None:
-    (ready / "more.json").symlink_to("/etc/passwd")
-    with pytest.raises(ModelError, match=r"'more\.json', which is no plain file"):
-        check_left(ready, most_rank=16)
 
 
 @pytest.mark.parametrize(
