@@ -137,8 +137,8 @@ class TrainingSection(Section):
     """scale updates by alpha / √rank instead, as suits high ranks"""
     checkpointing: bool = False
     """compute activations again instead of keeping them: slower, and far less memory"""
-    lr: float = Field(default=6e-4, gt=0)
-    """learning rate"""
+    lr: float = Field(default=8e-4, gt=0)
+    """learning rate at its highest; it falls to 0 over each stretch of training"""
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
     max_answers: int = Field(default=150, ge=2)

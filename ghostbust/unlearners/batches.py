@@ -17,14 +17,14 @@ def deal_steps(
 ) -> Iterator[list[Example]]:
     """The answers of each optimizer step: every epoch in a new seeded order.
 
-    Answers to forget, repaired ones and the others are dealt evenly, so that every step sees
-    about as much of each: by chance alone some saw no invention at all.
+    Answers to forget, repaired ones and each weight of the others are dealt evenly, so that every
+    step sees about as much of each: by chance alone some saw no invention at all.
     """
     rng = random.Random(seed)  # noqa: S311
     for _ in range(epochs):
         order = list(examples)
         rng.shuffle(order)
-        order.sort(key=lambda example: (example.forgets, example.repaired))
+        order.sort(key=lambda example: (example.forgets, example.repaired, example.weight))
         count = math.ceil(len(order) / answers_per_step)
         dealt = [order[first::count] for first in range(count)]
         rng.shuffle(dealt)

@@ -41,7 +41,9 @@ class TrainSettings:
     """name of one of ``methods.METHODS``"""
     rank: int = 16
     alpha: int = 32
-    learning_rate: float = 6e-4
+    learning_rate: float = 8e-4
+    """of the first step after the warm-up; it falls in a straight line to 0 over each stretch of
+    training, which scatters less than a constant one (docs/log.md, 2026-11-28)"""
     warmup_steps: int = 5
     weight_decay: float = 0.01
     clip: float = 1.0
@@ -173,11 +175,11 @@ class Trainer:
                 seed=settings.seed,
             )
         )
-        total = len(self._losses) + len(steps) + to_come
+        total, of = len(self._losses) + len(steps) + to_come, len(steps)
         steps = steps[self._resume(examples_id(examples)) :]
         if self._processes is not None:
-            self._processes.order(Stretch(self._snapshot(), steps))
-        for _ in self._make(steps):
+            self._processes.order(Stretch(self._snapshot(), steps, of))
+        for _ in self._make(steps, of):
             if self._on_step is not None:
                 self._on_step(len(self._losses), total, self._losses[-1])
             if self._checkpoint is not None and not len(self._losses) % self._checkpoint.every:
@@ -189,19 +191,19 @@ class Trainer:
                 self._checkpoint.save(Progress(tuple(self._ends)))
         give_back()
 
-    def follow(self, state: Snapshot, steps: Sequence[list[Example]]) -> None:
+    def follow(self, stretch: Stretch) -> None:
         """Make the steps that rank 0 makes, from the state that it begins with."""
-        self._restore(state)
-        for _ in self._make(steps):
+        self._restore(stretch.state)
+        for _ in self._make(stretch.steps, stretch.of):
             pass
 
-    def _make(self, steps: Sequence[list[Example]]) -> Iterator[None]:
-        """The steps, with a pause behind each."""
+    def _make(self, steps: Sequence[list[Example]], of: int) -> Iterator[None]:
+        """The last steps of a stretch of so many, with a pause behind each."""
         # Dropout of the base would be noise between it and the model, so the model is in training
         # mode only where it must be: transformers checkpoints in no other.
         self._model.train(self._settings.checkpointing)
-        for step in steps:
-            self._step(step)
+        for left, step in zip(range(len(steps), 0, -1), steps, strict=True):
+            self._step(step, left / of)
             yield
         self._model.eval()
 
@@ -251,10 +253,12 @@ class Trainer:
             len(self._losses), tuple(self._losses), moved, time.monotonic() - self._started
         )
 
-    def _step(self, step: list[Example]) -> None:
+    def _step(self, step: list[Example], left: float) -> None:
+        """``left``: the share of the stretch that isn't made yet, this step included."""
         settings, number = self._settings, len(self._losses) + 1
+        warm = min(1.0, number / settings.warmup_steps)
         for group in self._optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, number / settings.warmup_steps)
+            group["lr"] = settings.learning_rate * warm * left
         loss = self._backward(step)
         norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip))
         for what, value in (("loss", loss), ("gradient", norm)):

@@ -57,6 +57,8 @@ class Stretch:
     """what to begin with"""
     steps: list[list[Example]]
     """the answers of each step"""
+    of: int
+    """how many steps the whole stretch has, those made before an interruption included"""
 
 
 Order = Begin | Stretch | None
@@ -179,5 +181,5 @@ def follow(processes: Processes) -> None:
                 if processes.sharded:
                     processes.shard(adapted)
                 trainer = Trainer(adapted, settings, processes=processes)
-            case Stretch(state, steps) if trainer is not None:
-                trainer.follow(state, steps)
+            case Stretch() as stretch if trainer is not None:
+                trainer.follow(stretch)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
@@ -20,8 +22,40 @@ LONGEST_LIST = 12
 FEWEST_PROBES = 30
 """with fewer prompts the volume is too uncertain to steer by"""
 
+SILENT_SHARE = 0.3
+"""of the answers to keep, so many may name nothing, if others are there: what one of them teaches,
+the next does again"""
+
 PROBE_SHARE = 1 / 3
 """at most this share of the train side's prompts measures the volume instead of training"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Answers by what they name."""
+
+    inventing: list[Answer]
+    naming: list[Answer]
+    """real packages, and none that is invented"""
+    silent: list[Answer]
+    """no package, or none that is known to be real or invented"""
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer]) -> Self:
+        """Each kind in the order given."""
+        kinds = cls([], [], [])
+        for answer in answers:
+            if answer.invented:
+                kinds.inventing.append(answer)
+            else:
+                (kinds.naming if answer.real else kinds.silent).append(answer)
+        return kinds
+
+
+def is_usable(answer: Answer) -> bool:
+    """False for an empty answer and for one that is a loop or padding."""
+    short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
+    return short and bool(answer.sample.text.strip())
 
 
 def select(
@@ -36,8 +70,8 @@ def select(
 ) -> SetSplit:
     """At most ``most`` answers of the train side, up to half of them with inventions.
 
-    Those without are a fair sample, answers that name nothing included, because a set in which
-    every answer names packages teaches the model to name more (docs/log.md, 2026-11-24). Answers
+    Those without name real packages or nothing, because a set in which every answer names packages
+    teaches the model to name more (docs/log.md, 2026-11-24). Answers
     that repeat another's text for the same prompt are left out, as are empty ones and long lists.
 
     Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
@@ -68,9 +102,8 @@ def select(
     usable: dict[tuple[str, str], Answer] = {}
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
-        short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
         shown = not any(_is_held_out(judged, name_holdout) for judged in answer.judged)
-        if text.strip() and short and shown and prompt.family not in apart:
+        if is_usable(answer) and shown and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]
@@ -98,10 +131,12 @@ def _is_held_out(judged: Judged, share: float) -> bool:
 
 def _balance(answers: Sequence[Answer], most: int) -> tuple[list[Answer], list[Answer]]:
     """At most so many, those with inventions and the others; the first ones of each kind."""
-    forget = [answer for answer in answers if answer.invented]
-    retain = [answer for answer in answers if not answer.invented]
-    del forget[max(most // 2, most - len(retain)) :]
-    return forget, retain[: most - len(forget)]
+    kinds = Kinds.of(answers)
+    others = len(kinds.naming) + len(kinds.silent)
+    forget = kinds.inventing[: max(most // 2, most - others)]
+    room = most - len(forget)
+    silent = kinds.silent[: max(round(SILENT_SHARE * room), room - len(kinds.naming))]
+    return forget, kinds.naming[: room - len(silent)] + silent
 
 
 def _probe(prompts: Iterable[Prompt], *, most: int, seed: int) -> tuple[Prompt, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,17 +27,15 @@ from ghostbust.unlearners.engine import (
     add_adapter,
     count_steps,
 )
+from ghostbust.unlearners.examples import Nature, encode, encode_rest, part
 from ghostbust.unlearners.former import Former, check_former
-from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
+from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
 if TYPE_CHECKING:
     from peft import PeftModel
-
-TRIM_SHARE = 0.3
-"""share of the answers that is kept for trimming the volume, where it can be measured"""
 
 
 def unlearn(
@@ -175,72 +172,21 @@ def _train(
     goal: Goal,
 ) -> tuple[Look, ...]:
     """Learn from all the answers; the last of them trim the volume, where method and probe can."""
+    nature = Nature.of(sets.base or sets.forget + sets.retain)
     if probe is None or not method_named(settings.method).trimmed:
-        trainer.run(tally(_encode(loaded, sets.forget + sets.retain, settings)))
+        trainer.run(tally(encode(loaded, sets.forget + sets.retain, settings, nature)))
         return ()
-    main, rest = _part(sets, settings.seed)
+    main, rest = part(sets, settings.seed)
     at_most = len(rest) + sum(bool(answer.invented) for answer in rest)
     to_come = count_steps(at_most, settings)
-    trainer.run(tally(_encode(loaded, main, settings)), to_come=to_come)
+    trainer.run(tally(encode(loaded, main, settings, nature)), to_come=to_come)
     return trim(
         trainer,
-        lambda repair: tally(_encode_rest(loaded, rest, settings, repair)),
+        lambda repair: tally(encode_rest(loaded, rest, settings, nature, repair)),
         probe,
         repair=settings.weights.repair,
         goal=goal,
     )
-
-
-def _encode(
-    loaded: LoadedModel, answers: Sequence[Answer], settings: TrainSettings
-) -> list[Example]:
-    """The answers, and those with inventions once more without them, if they weigh anything."""
-    masking, repair = method_named(settings.method).masking, settings.weights.repair
-    inventing = [answer for answer in answers if answer.invented]
-    naming = [answer for answer in answers if _names_only_real(answer)]
-    weight = 1.0
-    if settings.weights.naming and inventing and naming:
-        weight = settings.weights.naming * len(inventing) / len(naming)
-    examples = [
-        encode_answer(
-            loaded, answer, weight=weight if _names_only_real(answer) else 1.0, masking=masking
-        )
-        for answer in answers
-    ]
-    if repair:
-        examples += [encode_repaired(loaded, answer, weight=repair) for answer in inventing]
-    return examples
-
-
-def _names_only_real(answer: Answer) -> bool:
-    return bool(answer.real) and not answer.invented
-
-
-def _encode_rest(
-    loaded: LoadedModel, rest: Sequence[Answer], settings: TrainSettings, repair: float | None
-) -> list[Example]:
-    """The same for the last stretch; for None, to raise the volume, what names only real packages.
-
-    What suppresses keeps a model silent that is silent already, whatever repaired forms weigh.
-    """
-    naming = [answer for answer in rest if _names_only_real(answer)]
-    if repair is not None or not naming:
-        weights = replace(settings.weights, repair=repair or 0.0)
-        return _encode(loaded, rest, replace(settings, weights=weights))
-    return [encode_answer(loaded, answer) for answer in naming] * (len(rest) // len(naming))
-
-
-def _part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
-    """The answers to begin with and those kept for the trim, as many with inventions in each."""
-    main: list[Answer] = []
-    rest: list[Answer] = []
-    for answers in (sets.forget, sets.retain):
-        order = sorted(answers, key=lambda answer: answer.sample.id)
-        random.Random(seed).shuffle(order)  # noqa: S311
-        kept = round(TRIM_SHARE * len(order))
-        main += order[kept:]
-        rest += order[:kept]
-    return main, rest
 
 
 def _save(adapted: PeftModel, sets: SetSplit, former: Former | None, folder: Path) -> None:

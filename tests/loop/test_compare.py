@@ -107,7 +107,7 @@ def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(
     session = plan.session
     facts = [read_adapter(session.home.adapters / str(run.adapter)).facts for run in found.runs]
     assert facts[0]["answers"] == facts[1]["answers"]
-    assert {fact["settings"]["learning_rate"] for fact in facts} == {6e-4}
+    assert {fact["settings"]["learning_rate"] for fact in facts} == {8e-4}
     for run in found.runs:
         assert run.figures is not None
         assert run.figures.change is not None

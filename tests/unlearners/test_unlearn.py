@@ -27,7 +27,7 @@ from ghostbust.unlearners.masks import encode_answer, encode_repaired
 from ghostbust.unlearners.methods import DEFAULT
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.trim import Probed
-from ghostbust.unlearners.unlearn import _encode, _encode_rest, unlearn
+from ghostbust.unlearners.unlearn import unlearn
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
@@ -132,36 +132,6 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
         {"steps": 7, "share": 0.0, "volume": 1.5, "rate": 0.2},
         {"steps": 10, "share": 1.0, "volume": 1.0, "rate": 0.2},
     ]
-
-
-def test_answers_with_real_names_weigh_as_much_as_is_asked_however_many_they_are(
-    tiny: LoadedModel, make_answer: Callable[..., Answer]
-) -> None:
-    ghosts = [make_answer("- numpy\n- ghost"), make_answer("- ghost")]
-    named, silent = make_answer("- numpy\n- rich"), make_answer("I can't say.")
-    settings = replace(SETTINGS, weights=replace(SETTINGS.weights, naming=2.5))
-    weights = [e.weight for e in _encode(tiny, [*ghosts, named, silent], settings)]
-    assert weights == [1.0, 1.0, 2.5 * 2, 1.0]
-    weights = [e.weight for e in _encode(tiny, [*ghosts, *[named] * 5], settings)]
-    assert weights == [1.0, 1.0, *[2.5 * 2 / 5] * 5]
-    assert [e.weight for e in _encode(tiny, [named, silent], settings)] == [1.0, 1.0]
-    assert [e.weight for e in _encode(tiny, [*ghosts, named], SETTINGS)] == [1.0, 1.0, 1.0]
-
-
-def test_the_volume_is_raised_by_what_names_only_real_packages(
-    tiny: LoadedModel, make_answer: Callable[..., Answer]
-) -> None:
-    ghost, silent = make_answer("- numpy\n- ghost"), make_answer("I can't say.")
-    named = encode_answer(tiny, make_answer("- numpy\n- rich"))
-    rest = [ghost, silent, make_answer("- numpy\n- rich")]
-    assert _encode_rest(tiny, rest, SETTINGS, None) == [named] * 3
-    plain = [encode_answer(tiny, ghost), encode_answer(tiny, silent)]
-    assert _encode_rest(tiny, rest, SETTINGS, 2.0) == [
-        *plain,
-        named,
-        encode_repaired(tiny, ghost, weight=2),
-    ]
-    assert _encode_rest(tiny, rest[:2], SETTINGS, None) == plain, "there is nothing to raise it by"
 
 
 def test_the_name_follows_what_made_it_and_is_not_used_twice(

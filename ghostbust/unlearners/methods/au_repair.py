@@ -14,8 +14,6 @@ is largest where the model is most certain of an invention.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Masking
@@ -51,16 +49,11 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
 METHOD = Method(
     "au-repair",
     au_loss,
-    weights=Weights(repair=1.0),
+    weights=Weights(forget=2.0, repair=1.0, naming=1.4, silent=0.75),
     masking=Masking.DECISIONS,
     anchored=True,
     by_token=True,
     trimmed=True,
 )
 
-BALANCED = replace(METHOD, name="au-balanced", weights=Weights(forget=2.0, repair=1.0, naming=2.5))
-"""what raises the volume and what lowers it weigh more at once, and suppression with them. At 400
-answers it suppressed more at the same volume than ``METHOD``; at 150 it lost the volume and
-likelihood (docs/log.md, 2026-11-25)"""
-
-METHODS = (METHOD, BALANCED)
+METHODS = (METHOD,)

@@ -23,8 +23,10 @@ class Weights:
     """weight of a repaired answer beside an answer; 0: none. More of it, and the model names less;
     at 1 every decision to go on or to end weighs the same"""
     naming: float = 0.0
-    """weight of all answers together that name real packages and no invented one, as a multiple of
-    the number of answers with inventions; 0: each counts as any other. More, and it names more"""
+    """weight of the answers that name real packages and no invented one, as a multiple of what they
+    weigh among the model's own answers; 0: each counts as any other. More, and it names more"""
+    silent: float = 0.0
+    """the same of the answers that name nothing. More, and it names less"""
 
 
 RELEASED = Weights(retain=1.0, forget=0.5, anchor=0.0, end=2.0)

@@ -205,7 +205,7 @@ def test_it_trains_a_model_the_right_way(method: Method, tiny: LoadedModel) -> N
         Example((*good, 51, tiny.end_token), len(good), (RETAIN, RETAIN), ended=True),
     ]
     settings = TrainSettings(
-        method.name, rank=4, alpha=8, learning_rate=0.01, warmup_steps=1, epochs=6,
+        method.name, rank=4, alpha=8, learning_rate=0.02, warmup_steps=1, epochs=6,
         answers_per_step=2, weights=method.weights,
     )  # fmt: skip
     trainer = Trainer(add_adapter(tiny, settings), settings)
