@@ -25,12 +25,14 @@ from typing import IO, Final
 
 import psutil
 
+from ghostbust.store.processes import is_alive, this_process
+
 GRACE_S: Final = 10.0
 """how long a program has to end after SIGTERM, before it is killed"""
 POLL_S: Final = 0.5
 """from one look at its memory to the next"""
 MARK: Final = "GHOSTBUST_CHILD"
-"""the environment variable by which what a program starts is known as its own"""
+"""the environment variable by which what a program starts is known: mark, and who started it"""
 
 # Becomes the program: dies with its parent, and before it where the machine runs out of memory.
 _LEASH: Final = """
@@ -113,7 +115,7 @@ class Child:
             text=True,
             errors="replace",
             start_new_session=True,
-            env={**os.environ, **(self.environment or {}), MARK: self.mark},
+            env={**os.environ, **(self.environment or {}), MARK: f"{self.mark}|{this_process()}"},
         )
         lines = _Lines(hear)
         reading = threading.Thread(target=lines.read, args=[program.stderr], daemon=True)
@@ -159,12 +161,9 @@ class Child:
 
 
 def sweep_children(mark: str) -> int:
-    """Kills what bears the mark, and how many there were.
-
-    Only for whoever alone may start programs of this mark, and has none running.
-    """
+    """Kills what bears the mark and whose starter is gone; how many there were."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = [one for one in marked(mark) if one.pid not in own]
+    found = [one for one, starter in _bearers(mark) if one.pid not in own and not is_alive(starter)]
     for one in found:
         with suppress(psutil.Error):
             one.kill()
@@ -172,12 +171,20 @@ def sweep_children(mark: str) -> int:
     return len(found)
 
 
-def marked(mark: str) -> Iterator[psutil.Process]:
+def marked(mark: str) -> list[psutil.Process]:
     """The processes of this machine, as far as they can be looked at, that bear the mark."""
+    return [one for one, _ in _bearers(mark)]
+
+
+def _bearers(mark: str) -> Iterator[tuple[psutil.Process, str]]:
+    """Each with the process that had started it, or what it came from."""
     for one in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if one.status() != psutil.STATUS_ZOMBIE and one.environ().get(MARK) == mark:
-                yield one
+            if one.status() == psutil.STATUS_ZOMBIE:
+                continue
+            borne, _, starter = one.environ().get(MARK, "").rpartition("|")
+            if borne == mark:
+                yield one, starter
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -81,7 +81,7 @@ def _gone(mark: str) -> bool:
     """Whether nothing of the mark lives on, soon."""
     limit = time.monotonic() + GONE_S
     while time.monotonic() < limit:
-        if not list(marked(mark)):
+        if not marked(mark):
             return True
         time.sleep(0.1)
     return False

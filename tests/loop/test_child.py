@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.loop.child import Child, Ended, sweep_children
+from ghostbust.loop.child import Child, Ended, marked, sweep_children
 
 NEVER = threading.Event()
 
@@ -147,12 +147,22 @@ def test_what_is_left_all_the_same_is_found_by_its_mark(
     assert sweep_children(f"test:{tmp_path}") == 0
 
 
-def test_a_sweep_spares_whoever_sweeps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program = (
-        "import os; from ghostbust.loop.child import MARK, sweep_children\n"
-        "raise SystemExit(10 + sweep_children(os.environ[MARK]))"
+def test_a_sweep_spares_what_somebody_waits_for(tmp_path: Path) -> None:
+    """Such as the daemon's round, where a person begins one by hand."""
+    stopping, ready = threading.Event(), threading.Event()
+    child = Child(
+        [sys.executable, "-c", "import sys, time; print(1, file=sys.stderr); time.sleep(60)"],
+        f"test:{tmp_path}",
     )
-    assert (
-        Child([sys.executable, "-c", program], f"test:{tmp_path}").run(lambda _: None, NEVER).code
-        == 10
+    ended: list[Ended] = []
+    waiting = threading.Thread(
+        target=lambda: ended.append(child.run(lambda _: ready.set(), stopping))
     )
+    waiting.start()
+    assert ready.wait(30)
+    assert [one.is_running() for one in marked(f"test:{tmp_path}")] == [True]
+    assert sweep_children(f"test:{tmp_path}") == 0
+    stopping.set()
+    waiting.join()
+    assert ended[0].stopped
+    assert marked(f"test:{tmp_path}") == []
