@@ -415,7 +415,7 @@ from pathlib import Path
 from ghostbust.config import Config, override
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
-from ghostbust.loop.round import (next_round)
+from ghostbust.loop.round import next_round
 from ghostbust.loop.session import open_session
 
 class Killed(Silence):
@@ -445,7 +445,7 @@ def test_after_a_kill_in_the_middle_the_round_is_gone_on_with(
     def round_process(what: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", PROGRAM, str(home.path), model, what],
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     assert round_process("kill").returncode == -signal.SIGKILL
