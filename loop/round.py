@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import (
@@ -38,7 +38,7 @@ from ghostbust.loop.round_steps import (
     trained,
 )
 from ghostbust.loop.session import Session
-from ghostbust.loop.unfinished import recalled, round_settings, round_start, take_up
+from ghostbust.loop.unfinished import Left, recalled, round_settings, round_start, take_up
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import HOLDOUT_SEED, prompts_of, split
 from ghostbust.records import (
@@ -49,6 +49,7 @@ from ghostbust.records import (
 )
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import Round, RoundState, RunKind
+from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.processes import Processes
 
 
@@ -88,32 +89,52 @@ def next_round(
     if left is not None:
         seed, most_holdout = left.seed, left.most_holdout
         training = training_settings(config, seed)
-    sampling = sampling_settings(config, seed + HOLDOUT_SEED)
     if left is not None and left.round.state in (RoundState.GATED, RoundState.CANARY):
+        sampling = sampling_settings(config, seed + HOLDOUT_SEED)
         plan = RoundPlan(session, sampling, training, (), listener, most_holdout=most_holdout)
         return left.before, finish_round(plan, left.round)
+    try:
+        plan = _prepare(session, left, training, listener)
+        plan = replace(plan, processes=processes, most_holdout=most_holdout, gates=gates)
+        listener.begin(f"load {model.name}")
+        base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
+        before = _measure_base(plan, left, base, most_holdout, seed)
+    except BaseException:
+        if left is not None:  # a server that is away, say, is no fault of the round
+            session.store.rounds.put_down(left.round.id)
+        raise
+    prompts = prompts_of(before.answers)
+    return before, run_round(plan, base, before, prompts, None if left is None else left.round)
+
+
+def _prepare(
+    session: Session, left: Left | None, training: TrainSettings, listener: Listener
+) -> RoundPlan:
+    """The round's plan. Raises what can be told before a model is loaded."""
+    config = session.config
     former = round_start(session, training)
     if left is None and not any(
-        answer.invented for answer in train_answers(session, model.name, former=former)
+        answer.invented for answer in train_answers(session, config.model.name, former=former)
     ):
         raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     check_limits(make_publishing(config, session.home, session.store), training.rank, frozenset())
-    listener.begin(f"load {model.name}")
-    base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
-    benchmark = runnable_tasks(session.config, session.cache_dir, listener)
-    before = left.before if left is not None and left.whole else None
-    if before is None:
-        _, holdout = split(make_tasks(config), config.prompts.holdout_share)
-        tasks = draw(holdout, most_holdout, seed)
-        listener.begin(f"ask {len(tasks)} held-out tasks")
-        watcher = Watcher(session.store, base, session.judge, sampling, listener.advance)
-        before = watcher.tasks(tasks, RunKind.GATE)
-    plan = RoundPlan(
-        session, sampling, training, benchmark, listener, processes=processes, former=former,
-        most_holdout=most_holdout, gates=gates,
-    )  # fmt: skip
-    prompts = prompts_of(before.answers)
-    return before, run_round(plan, base, before, prompts, None if left is None else left.round)
+    benchmark = runnable_tasks(config, session.cache_dir, listener)
+    sampling = sampling_settings(config, training.seed + HOLDOUT_SEED)
+    return RoundPlan(session, sampling, training, benchmark, listener, former=former)
+
+
+def _measure_base(
+    plan: RoundPlan, left: Left | None, base: LocalSampler, most_holdout: int, seed: int
+) -> Watched:
+    """The base on the held-out prompts; as noted, where a round that is left has it whole."""
+    if left is not None and left.whole:
+        return left.before
+    session = plan.session
+    _, holdout = split(make_tasks(session.config), session.config.prompts.holdout_share)
+    tasks = draw(holdout, most_holdout, seed)
+    plan.listener.begin(f"ask {len(tasks)} held-out tasks")
+    watcher = Watcher(session.store, base, session.judge, plan.sampling, plan.listener.advance)
+    return watcher.tasks(tasks, RunKind.GATE)
 
 
 def run_round(

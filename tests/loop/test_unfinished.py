@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.config import Config, override
-from ghostbust.errors import BusyError, ModelError, TrainingError
+from ghostbust.errors import BusyError, ModelError, PublishError, TrainingError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.round import next_round
@@ -214,6 +214,16 @@ def test_a_round_that_ends_its_process_again_and_again_is_given_up(session: Sess
     assert newest(session).reason.endswith("; its process used 9.1 GB of memory")
     _, outcome = next_round(session, 10, 4, Silence())
     assert outcome.round_id == 2
+
+
+def test_a_server_that_is_away_is_no_attempt(session: Session) -> None:
+    stopped(session, Stops("train:"))
+    away = override(session.config, publish__kind="directory", publish__replicas=("/nowhere",))
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(PublishError, match="/nowhere isn't a folder"):
+            next_round(replace(session, config=away), 10, 3, Silence())
+    left = newest(session)
+    assert (left.state, left.attempts) == (RoundState.SELECTED, 0)
 
 
 @pytest.mark.parametrize(("at", "number"), [("train:", 2), ("ask the candidate", 1)])
