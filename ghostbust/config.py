@@ -45,8 +45,10 @@ from ghostbust.sections import (
     PromptsSection,
     PublishSection,
     RegistrySection,
+    RollbackSection,
     SamplingSection,
     Section,
+    TrainerSection,
     TrainingSection,
 )
 
@@ -78,9 +80,11 @@ class Config(BaseSettings):
     check: CheckSection = CheckSection()
     prompts: PromptsSection = PromptsSection()
     training: TrainingSection = TrainingSection()
+    trainer: TrainerSection = TrainerSection()
     gates: GatesSection = GatesSection()
     publish: PublishSection = PublishSection()
     canary: CanarySection = CanarySection()
+    rollback: RollbackSection = RollbackSection()
     discovery: DiscoverySection = DiscoverySection()
     ingest: IngestSection = IngestSection()
     daemon: DaemonSection = DaemonSection()

@@ -10,6 +10,7 @@
     HOME/registry/         snapshots that come before those shipped along, if any
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
     HOME/training.pt       what a round whose training was cut off goes on from
+    HOME/trainer/          what a program of the settings trains on (ghostbust.loop.trainer)
     HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
     HOME/lock              held by the process that works here
     HOME/daemon.lock       held by the daemon, also while it waits
@@ -100,6 +101,11 @@ class Home:
     def training(self) -> Path:
         """Where a round's training is; not there when none is under way, or was cut off."""
         return self.path / "training.pt"
+
+    @property
+    def trainer(self) -> Path:
+        """The folder that a program of the settings trains in; not there when none does."""
+        return self.path / "trainer"
 
     @property
     def watch(self) -> Path:

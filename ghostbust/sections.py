@@ -178,6 +178,15 @@ class TrainingSection(Section):
     """train-side prompts by which the volume is held while training; under 30: it isn't"""
 
 
+class TrainerSection(Section):
+    """Who trains the adapter, if not ghostbust itself."""
+
+    command: tuple[str, ...] = ()
+    """program and arguments that leave an adapter folder; none: ghostbust trains"""
+    timeout_s: float | None = Field(default=None, gt=0)
+    """seconds after which it is ended, and the round has failed; none: no limit"""
+
+
 LayerName = Literal[
     "no network", "no processes", "no signals", "no foreign files", "no writing elsewhere",
     "own process tree", "few system calls",
@@ -260,6 +269,21 @@ class CanarySection(Section):
     """least share of words that general answers have in common with the base's"""
 
 
+class RollbackSection(Section):
+    """When the daemon takes back what it let serve, compared with what served before."""
+
+    auto: bool = True
+    """false: only a person does"""
+    answers: int = Field(default=100, ge=10)
+    """answers of watches, before and after, under which nothing is concluded"""
+    rate: float = Field(default=1, gt=0)
+    """largest hallucination rate, as a multiple; it has to be over it surely"""
+    errors: float = Field(default=0.02, ge=0, lt=1)
+    """largest share of failed requests beyond the share before"""
+    slower: float = Field(default=2, ge=1)
+    """largest median time of a request, as a multiple"""
+
+
 class DiscoverySection(Section):
     """How prompts that elicited inventions are followed up."""
 
@@ -302,9 +326,13 @@ class DaemonSection(Section):
     watch_seconds: float | None = Field(default=None, gt=0)
     """seconds after which a watch ends, counted from when it, or what is left of it, begins"""
     round_min_new: int = Field(default=200, ge=1)
-    """names first seen since the last round without which none begins"""
+    """names first seen since the last round, in watches and in logs, at which one begins"""
+    round_min_rate: float | None = Field(default=None, ge=0, lt=1)
+    """one begins as well where the newest watch's rate is surely over this; none: never for that"""
     round_every_s: float = Field(default=3600, gt=0)
     """seconds from one look whether a round is due to the next"""
+    child_memory_gb: float | None = Field(default=None, gt=0)
+    """GB of memory at which a round's processes together are ended; none: no limit"""
     recheck_every_s: float = Field(default=86400, gt=0)
     """seconds after which an invented name is looked up again"""
     promote: Literal["auto", "review"] = "auto"

@@ -18,7 +18,7 @@ from ghostbust.loop.eval_plan import Chosen, EvalPlan, load_local, weights_of
 from ghostbust.loop.evaluate import evaluate_behaviour
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import sampling_settings
-from ghostbust.loop.round import RoundPlan, make_candidate
+from ghostbust.loop.round_steps import RoundPlan, make_candidate
 from ghostbust.loop.scoring import are_numbers, score_known_code
 from ghostbust.loop.session import Session
 from ghostbust.prompts import Task

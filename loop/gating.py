@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ghostbust.gates import (
     CodingGate,
@@ -16,6 +17,24 @@ from ghostbust.gates import (
 from ghostbust.loop.listener import Listener
 from ghostbust.records import Answer, GateReport, GateResult
 from ghostbust.sections import GatesSection
+
+
+class Gates(Protocol):
+    """What says whether a candidate may serve; `run_gates` but where a round itself is tested."""
+
+    def __call__(
+        self,
+        limits: GatesSection,
+        benchmark: Sequence[CodingTask],
+        *,
+        candidate: str,
+        models: tuple[Subject, Subject],
+        answers: tuple[Sequence[Answer], Sequence[Answer]],
+        seed: int,
+        gated: int,
+        listener: Listener,
+    ) -> GateReport:
+        """The report on the candidate."""
 
 
 def run_gates(

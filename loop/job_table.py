@@ -13,9 +13,10 @@ from ghostbust.config import Config
 from ghostbust.job_sections import JobEntry, seconds_of
 from ghostbust.loop.allowance import MINUTES, REQUESTS, SAMPLES, TOKENS
 from ghostbust.loop.ingest_job import read_logs
-from ghostbust.loop.jobs import Workplace, look_again, round_if_due, watch
+from ghostbust.loop.jobs import Workplace, look_again, watch
 from ghostbust.loop.parts import asks_live
 from ghostbust.loop.retention import forget_old
+from ghostbust.loop.round_job import round_if_due
 from ghostbust.loop.selfcheck import check_house
 from ghostbust.loop.sync_job import sync_names
 from ghostbust.loop.times import Cron, Every

@@ -1,26 +1,28 @@
-"""The daemon's jobs: watch, round, recheck. Each holds the home folder only while it works."""
+"""The daemon's jobs: watch, recheck; `round_job.py` has the round.
+
+Each holds the home folder only while it works.
+"""
 
 from __future__ import annotations
 
 import logging
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Final
 
 from ghostbust.config import Config, override
 from ghostbust.errors import UnansweredError, UnreachableError
 from ghostbust.home import Home
 from ghostbust.log_ids import log_ids
 from ghostbust.loop import pending
+from ghostbust.loop.aftermath import note_requests
 from ghostbust.loop.allowance import REQUESTS, Allowance
 from ghostbust.loop.allowed_sampler import AllowedSampler
 from ghostbust.loop.budget import budgeted
+from ghostbust.loop.child import GRACE_S
 from ghostbust.loop.clock import Clock, SystemClock
 from ghostbust.loop.coverage import pause_reason
 from ghostbust.loop.discovery import choose_prompts, rules_of
@@ -34,13 +36,9 @@ from ghostbust.records import Prompt, Sample, utc_now
 from ghostbust.registries.asking import NEGATIVE_TTL
 from ghostbust.registries.names import purl
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.store import RoundState, RunKind, Store
+from ghostbust.store import RunKind
 
 log = logging.getLogger(__name__)
-
-CHILD_GRACE_S: Final = 10.0
-"""how long a round has to end after SIGTERM, before it is killed"""
-_POLL_S: Final = 0.5
 
 
 class Stopped(Exception):  # noqa: N818 (nothing went wrong)
@@ -60,7 +58,8 @@ class Workplace:
     """the program that does one round; ``--seed`` and a number are added"""
     stopping: threading.Event
     """set when the daemon stops"""
-    child_grace_s: float = CHILD_GRACE_S
+    child_grace_s: float = GRACE_S
+    """how long a round has to end after SIGTERM, before it is killed"""
     clock: Clock = field(default_factory=SystemClock)
 
 
@@ -68,14 +67,14 @@ class StoppableSampler:
     """A sampler that raises Stopped between two samples, and closes what it was reading."""
 
     def __init__(self, sampler: Sampler, stopping: threading.Event) -> None:
-        self._sampler = sampler
+        self.inner = sampler
         self._stopping = stopping
         self.model = sampler.model
         self.adapter = sampler.adapter
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
         """The sampler's own samples, until the daemon stops."""
-        samples = self._sampler.sample(prompts, settings)
+        samples = self.inner.sample(prompts, settings)
         try:
             for sample in samples:
                 if self._stopping.is_set():
@@ -89,7 +88,7 @@ class StoppableSampler:
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
     ) -> list[str]:
         """The sampler's own completions."""
-        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
+        return self.inner.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
 
 
 def watch(place: Workplace) -> None:
@@ -105,12 +104,9 @@ def watch(place: Workplace) -> None:
             log.info("watch: none now: %s", paused)
             return
         allowance = Allowance(session.store, place.config, place.clock)
-        sampler = StoppableSampler(
-            AllowedSampler(
-                place.open_sampler(adapter), allowance, asks_live=asks_live(place.config)
-            ),
-            place.stopping,
-        )
+        served = place.open_sampler(adapter)
+        allowed = AllowedSampler(served, allowance, asks_live=asks_live(place.config))
+        sampler = StoppableSampler(allowed, place.stopping)
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:
             asked = _choose(place, session, sampler)
@@ -126,7 +122,10 @@ def watch(place: Workplace) -> None:
             sampler.adapter or "none",
         )
         known, started = session.store.ledger.count_new_inventions(), time.monotonic()
-        watched = _ask(place, session, sampler, asked)
+        try:
+            watched = _ask(place, session, sampler, asked)
+        finally:
+            note_requests(session.store, served)
         new = session.store.ledger.count_new_inventions() - known
         unseen = session.store.ledger.unseen(sampler.model, sampler.adapter)
     with log_ids(run=watched.run_id):
@@ -190,78 +189,6 @@ def _told(watched: Watched, new: int, wall_s: float) -> str:
         f" {rate if told.refs else 'no package named'},"
         f" {told.volume:.2f} real names an answer, {new} inventions never seen before"
     )
-
-
-def round_if_due(place: Workplace) -> None:
-    """One round in a process of its own, if enough new inventions are logged.
-
-    Its memory, and a crash of it, stay outside. It takes the home folder itself; where another
-    process works there it ends at once, and the next look tries again.
-    """
-    with Store.open(place.home.database) as store:
-        rounds = store.rounds.recent()
-        # a round that failed, or was killed, doesn't use its inventions up
-        last = next((r for r in rounds if r.state is not RoundState.FAILED), None)
-        new = store.ledger.count_new_inventions(None if last is None else last.started)
-    least = place.config.daemon.round_min_new
-    if new < least:
-        log.info("round: %d new inventions, begins at %d", new, least)
-        return
-    number = 1 + (rounds[0].id if rounds else 0)
-    log.info("round: %d begins on %d new inventions", number, new)
-    with log_ids(round=number):
-        code = _run_child([*place.round_command, "--seed", str(number)], place)
-    if code:
-        log.warning("round: %d ended with exit code %d; tried again later", number, code)
-        return
-    with Store.open(place.home.database) as store:
-        done = store.rounds.recent(1)[0]
-    log.info("round: %d %s: %s, %s", done.id, done.state, done.adapter, done.reason)
-
-
-def _run_child(command: Sequence[str], place: Workplace) -> int:
-    """The exit code of the program, whose standard error goes line by line into the log.
-
-    Raises Stopped when the daemon stops; the program has ended by then. It has a session of its
-    own, so that a Ctrl-C reaches it through the daemon only.
-    """
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    # In the context of this thread, so that the lines belong to the same round.
-    log_lines = threading.Thread(
-        target=copy_context().run, args=[_forward, child.stderr], daemon=True
-    )
-    log_lines.start()
-    while child.poll() is None:
-        if place.stopping.wait(_POLL_S):
-            _end(child, place.child_grace_s)
-            raise Stopped
-    log_lines.join(_POLL_S)  # no longer: a process that it left behind may hold the pipe
-    return child.returncode
-
-
-def _end(child: subprocess.Popen[str], grace_s: float) -> None:
-    """Asks the program to end; kills it if it doesn't."""
-    child.terminate()
-    try:
-        child.wait(grace_s)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _forward(lines: IO[str]) -> None:
-    """Logs each line until the stream ends."""
-    with lines:
-        for line in lines:
-            log.info("round: %s", line.strip())
 
 
 def look_again(place: Workplace) -> None:

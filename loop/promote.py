@@ -66,10 +66,10 @@ def roll_back(
         while (name := earlier.pop()) is not None:
             try:
                 reason = _back_up(store, name, reason, publishing)
-                return _move(store, home, name, "rollback", reason, publishing)
+                return _take_back(store, home, name, reason, publishing)
             except (ModelError, PublishError) as exc:
                 reason = f"{reason}; passed over {name}: {exc}"
-        return _move(store, home, None, "rollback", reason, publishing)
+        return _take_back(store, home, None, reason, publishing)
 
 
 def reject(store: Store, name: str, reason: str) -> None:
@@ -83,8 +83,9 @@ def reject(store: Store, name: str, reason: str) -> None:
 def settle(store: Store, home: Home) -> Promotion | None:
     """Log the pointer's last move if a killed process had no time to; None where all is well.
 
-    A round that passed and whose adapter serves is PROMOTED, also where its process was killed
-    before it could say so. Raises HomeError where the pointer can't be read.
+    A round that passed and whose adapter serves is PROMOTED, and one whose adapter was taken back
+    by the last move ROLLED_BACK, also where the process was killed before it could say so. Raises
+    HomeError where the pointer can't be read.
     """
     with _moving(home):
         serving = published(home.deployed)
@@ -99,6 +100,7 @@ def settle(store: Store, home: Home) -> Promotion | None:
         passed = row is not None and row.verdict is GateVerdict.PASS
         if row and passed and store.rounds.get(row.round_id).state is not RoundState.PROMOTED:
             store.rounds.set_state(row.round_id, RoundState.PROMOTED, "its adapter serves")
+        _mark_taken_back(store)
         return promotion
 
 
@@ -117,6 +119,24 @@ def _served(store: Store) -> list[str | None]:
         if served[-1] != move.adapter:
             served.append(move.adapter)
     return served
+
+
+def _take_back(
+    store: Store, home: Home, name: str | None, reason: str, publishing: Publishing | None
+) -> Promotion:
+    promotion = _move(store, home, name, "rollback", reason, publishing)
+    _mark_taken_back(store)
+    return promotion
+
+
+def _mark_taken_back(store: Store) -> None:
+    """The round whose adapter the last move took back is ROLLED_BACK, with why."""
+    last = next(iter(store.promotions.all()), None)
+    if last is None or last.kind != "rollback" or last.previous is None:
+        return
+    row = store.rounds.adapter(last.previous)
+    if row is not None and store.rounds.get(row.round_id).state is RoundState.PROMOTED:
+        store.rounds.set_state(row.round_id, RoundState.ROLLED_BACK, last.reason)
 
 
 def _back_up(store: Store, name: str, reason: str, publishing: Publishing | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,5 +48,6 @@ def open_session(
         settle(store, home)
         clear_unfinished(home.adapters)
         meter = None if clock is None else Allowance(store, config, clock)
+        shutil.rmtree(home.trainer, ignore_errors=True)
         with make_judge(config, home, store, meter) as judge:
             yield Session(home, config, store, judge, cache_dir())

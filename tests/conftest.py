@@ -69,43 +69,10 @@ def talking_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Which it says depends on the prompt, by chance. Its tokens are bytes, for the prompt, and the
     names, for the answer: enough for sweeps that find something and rounds that train on it.
     """
-    import torch
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-    from transformers.utils import logging
+    from ghostbust.bench.talking import make_talking_model
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    names = REAL_NAMES + MADE_UP_NAMES
-    says = [f"{name}\n" for name in names] + [f"pip install {name}\n" for name in names[::3]]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={c: n for n, c in enumerate(alphabet)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in says])
-    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>"
-    )
-    config = LlamaConfig(
-        vocab_size=len(fast),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=4096,
-        eos_token_id=fast.eos_token_id,
-        pad_token_id=fast.eos_token_id,
-        bos_token_id=None,
-        tie_word_embeddings=False,
-    )
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(config)
-    with torch.no_grad():
-        model.lm_head.weight[: len(alphabet)] = 0  # bytes: hardly ever said
-        model.lm_head.weight[len(alphabet) :] *= 15
     folder = tmp_path_factory.mktemp("models") / "talking"
-    model.save_pretrained(folder)
-    fast.save_pretrained(folder)
+    make_talking_model(folder, REAL_NAMES + MADE_UP_NAMES)
     return folder
 
 

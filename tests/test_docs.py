@@ -54,6 +54,6 @@ def test_the_table_of_contents_has_every_page() -> None:
 
 def test_the_line_tells_every_state_of_a_round() -> None:
     text = (DOCS / "concepts" / "line.md").read_text("utf-8")
-    rows = re.findall(r"^\| (`[a-z`, ]+`) \|", text, re.M)
-    told = {word for row in rows for word in re.findall(r"`([a-z]+)`", row)}
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", text, re.M)
+    told = {word for row in rows for word in re.findall(r"`([a-z-]+)`", row)}
     assert told == {str(state) for state in RoundState}

@@ -72,7 +72,10 @@ WRITES = {
     "traffic": {"add", "number"},
     "rounds": {
         "start", "set_state", "add_sets", "add_candidate", "add_gate_report", "mark_interrupted",
+        "resume", "put_down", "explain",
     },
+    "round_sets": {"keep"},
+    "requests": {"add"},
     "promotions": {"add"},
     "published": {"mark_loaded", "mark_unloaded", "add_canary"},
     "jobs": {"pause", "resume", "request", "schedule", "begin", "finish"},

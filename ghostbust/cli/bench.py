@@ -13,6 +13,7 @@ from ghostbust.cli.bench_continual import continual
 from ghostbust.cli.bench_daemon import daemon
 from ghostbust.cli.bench_discovery import discovery
 from ghostbust.cli.bench_engine import engine
+from ghostbust.cli.bench_faults import faults
 from ghostbust.cli.bench_ingest import ingest
 from ghostbust.cli.bench_truth import truth
 from ghostbust.cli.bench_unlearners import unlearners
@@ -40,6 +41,7 @@ bench.command()(discovery)
 bench.command()(engine)
 bench.command()(unseen)
 bench.command()(ingest)
+bench.command()(faults)
 bench.command()(daemon)
 
 

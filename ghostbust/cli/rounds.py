@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,8 +52,9 @@ def round_(
 ) -> None:
     """Train an adapter on what sweeps and watches logged, gate it, and promote it if it passes.
 
-    Exits with 0 when the round came to its end, whatever the gates said. Under `accelerate launch`
-    all processes train together, and the first one does the rest.
+    A round that was interrupted is gone on with first, with its own seed. Exits with 0 when the
+    round came to its end, whatever the gates said. Under `accelerate launch` all processes train
+    together, and the first one does the rest.
     """
     from ghostbust.config import load_config, override
     from ghostbust.home import Home
@@ -72,7 +76,8 @@ def round_(
             training__method=method,
         )
         with (
-            on_interrupt("the round is marked failed; the same command starts another"),
+            on_interrupt("run it again: the round goes on with the step that it was at"),
+            _ended_like_ctrl_c(),
             Stages(output) as stages,
             open_session(place, settings, purpose="round") as session,
         ):
@@ -82,6 +87,16 @@ def round_(
         round_document(before, outcome)
         | {"model": settings.model.name, "seed": seed, "wall_s": round(time.monotonic() - started)}
     )
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Inside, SIGTERM does what Ctrl-C does: the daemon ends its round by it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def report_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:

@@ -111,6 +111,8 @@ class EndpointSampler:
         self._urls = {endpoint.url: base_url_of(endpoint.url) for endpoint in self._endpoints}
         self.health = tuple(Health() for _ in self._endpoints)
         """how each server has been doing, in the order given"""
+        self.waits: list[float] = []
+        """seconds that each answer took, its retries included"""
         self._chat = chat
         self._api_key_env = api_key_env
         self._timeout_s = timeout_s
@@ -214,7 +216,9 @@ class EndpointSampler:
         else:
             body["prompt"] = "\n".join((*prompt.turns, prompt.text))
         path = "/chat/completions" if self._chat else "/completions"
+        began = time.monotonic()
         choice, tokens = await _ask(pool, path, body)
+        self.waits.append(time.monotonic() - began)
         return Sample(
             prompt=prompt,
             text=_text(choice),

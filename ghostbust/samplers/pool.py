@@ -133,6 +133,7 @@ class Pool:
                     raise
                 except EndpointError as exc:
                     if alone:
+                        place.health.failed += 1
                         raise
                     place.health.fail(str(exc), self.now())
                     tried.add(self.places.index(place))

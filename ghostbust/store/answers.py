@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Final
@@ -36,12 +36,19 @@ PAGE_ROWS: Final = 500
 
 # CROSS JOIN keeps this order of the tables, so that a page is a walk along the key of the
 # links; left to itself, SQLite sorts all that is left of the run for each page.
-_FIELDS: Final = (
+_COLUMNS: Final = (
     "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
-    " s.temperature, s.truncated, s.tokens, r.judgement, p.text, p.context, p.ecosystem,"
+    " s.temperature, s.truncated, s.tokens, p.text, p.context, p.ecosystem,"
     " p.family, p.domain, p.parent, p.other_parent, p.operator, p.private, p.turns"
-    " FROM run_samples r CROSS JOIN samples s ON s.id = r.sample_id"
+)
+_FIELDS: Final = (
+    _COLUMNS + ", r.judgement FROM run_samples r CROSS JOIN samples s ON s.id = r.sample_id"
     " CROSS JOIN prompts p ON p.id = s.prompt_id"
+)
+_OF_KEYS: Final = (
+    _COLUMNS + ", json_extract(k.value, '$[1]') AS judgement FROM json_each(?) k"
+    " JOIN samples s ON s.id = json_extract(k.value, '$[0]')"
+    " JOIN prompts p ON p.id = s.prompt_id WHERE s.text IS NOT NULL AND p.text IS NOT NULL"
 )
 _OF_A_RUN: Final = " WHERE r.run_id = :run_id"
 _LATEST: Final = (
@@ -135,6 +142,17 @@ class Answers:
         )
         return [_sample(row) for row in rows]
 
+    def get(self, keys: Sequence[tuple[str, str]]) -> list[Answer]:
+        """The answers of sample id and judgement, in this order; those without texts left out."""
+        found: dict[tuple[str, str], Answer] = {}
+        for start in range(0, len(keys), PAGE_ROWS):
+            page = self._connection.rows(_OF_KEYS, (json.dumps(keys[start : start + PAGE_ROWS]),))
+            judged = self._judged(page)
+            for row in page:
+                key = (row["sample_id"], row["judgement"])
+                found[key] = Answer(_sample(row), judged.get(row["sample_id"], ()))
+        return [found[key] for key in keys if key in found]
+
     def sampled_keys(self, run_id: int) -> set[tuple[str, int]]:
         """Prompt id and number of every sample the run has, so that it can go on where it was."""
         rows = self._connection.rows(
@@ -207,10 +225,18 @@ def _insert_sample(
     )
 
 
+def judgement_of(answer: Answer) -> str:
+    """The content id of the answer's refs and verdicts."""
+    return content_id(*(json.dumps(values) for values in _refs(answer)))
+
+
+def _refs(answer: Answer) -> list[tuple[str | int | None, ...]]:
+    return [(*_ref_values(judged.ref), _verdict_id(judged.lookup)) for judged in answer.judged]
+
+
 def _insert_judgement(connection: sqlite3.Connection, answer: Answer) -> str:
     """Adds the answer's refs and verdicts; the content id they share."""
-    refs = [(*_ref_values(judged.ref), _verdict_id(judged.lookup)) for judged in answer.judged]
-    judgement = content_id(*(json.dumps(values) for values in refs))
+    refs, judgement = _refs(answer), judgement_of(answer)
     connection.executemany(
         "INSERT INTO verdicts (id, ecosystem, name, verdict, reason, evidence, source,"
         " looked_up_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

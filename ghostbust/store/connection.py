@@ -6,6 +6,7 @@ thread, a closed store), which is a fault of the calling code.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +73,13 @@ def open_database(path: Path, *, read_only: bool) -> Connection:
         raise StoreError(f"there is no database at {path} yet: nothing was run here")
     with mapped_errors(path):
         if not read_only:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Never one that is there: closing any handle of a file gives up all the locks that
+            # this process has on it, and another process then takes the log away from under an
+            # open store (sqlite.org/howtocorrupt.html, 2.2).
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         mode = "ro" if read_only else "rw"
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",

@@ -340,6 +340,50 @@ def m006_published(db: Database) -> None:
     db.executescript(_PUBLISHED)
 
 
+# A round whose plan is null can't be gone on with: older ones, and those of benches.
+_ROUND_STEPS: Final = """
+ALTER TABLE rounds ADD COLUMN plan TEXT;
+ALTER TABLE rounds ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE rounds ADD COLUMN before_run INTEGER REFERENCES runs (id);
+ALTER TABLE rounds ADD COLUMN after_run INTEGER REFERENCES runs (id);
+CREATE TABLE round_sets (
+    round_id INTEGER NOT NULL REFERENCES rounds (id),
+    part TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    judgement TEXT,
+    PRIMARY KEY (round_id, part, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE requests (
+    run_id INTEGER PRIMARY KEY NOT NULL REFERENCES runs (id),
+    answered INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    median_s REAL
+) STRICT;
+"""
+
+# What the last move of an adapter's pointer says of a round that was promoted.
+_ROLLED_BACK: Final = """
+UPDATE rounds SET state = 'rolled-back', reason = (
+    SELECT p.reason FROM promotions p JOIN adapters a ON a.name = p.previous
+    WHERE a.round_id = rounds.id AND p.kind = 'rollback' ORDER BY p.id DESC LIMIT 1
+)
+WHERE state = 'promoted' AND id IN (
+    SELECT a.round_id FROM adapters a WHERE 'rollback' = (
+        SELECT iif(p.previous = a.name, p.kind, '') FROM promotions p
+        WHERE p.adapter = a.name OR (p.previous = a.name AND p.kind = 'rollback')
+        ORDER BY p.id DESC LIMIT 1
+    )
+);
+"""
+
+
+def m007_round_steps(db: Database) -> None:
+    """Adds what a round is gone on with, what requests came to, and the state rolled-back."""
+    for part in (_ROUND_STEPS, _ROLLED_BACK):
+        db.executescript(part)
+
+
 _JOBS: Final = """
 CREATE TABLE jobs (
     name TEXT PRIMARY KEY NOT NULL,
@@ -374,6 +418,7 @@ STEPS: Final = (
     m004_ingest,
     m005_repeatability,
     m006_published,
+    m007_round_steps,
     m008_jobs,
 )
 """every step there is, in order; a database that has others is newer than this code"""

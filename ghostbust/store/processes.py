@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+NOBODY: Final = ""
+"""the process of what no process works on"""
 
 
 def this_process() -> str:
@@ -14,6 +18,8 @@ def this_process() -> str:
 
 def is_alive(process: str) -> bool:
     """True while the process of `this_process` runs. Sees its own machine and container only."""
+    if process == NOBODY:
+        return False
     pid_text, _, start = process.partition(":")
     pid = int(pid_text)
     if start:

@@ -21,7 +21,7 @@ from ghostbust.records import (
 )
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import decode_time, encode_json, encode_time
-from ghostbust.store.processes import is_alive, this_process
+from ghostbust.store.processes import NOBODY, is_alive, this_process
 from ghostbust.store.rows import AdapterRow, Round, RoundState
 
 _ROUNDS: Final = (
@@ -39,13 +39,27 @@ class Rounds:
         self._connection = connection
         self._now = now
 
-    def start(self, *, model: str, method: str, seed: int, settings: Mapping[str, object]) -> int:
-        """The number of a new round of this process. ``settings`` holds JSON values only."""
+    def start(
+        self,
+        *,
+        model: str,
+        method: str,
+        seed: int,
+        settings: Mapping[str, object],
+        plan: Mapping[str, object] | None = None,
+        before_run: int | None = None,
+    ) -> int:
+        """The number of a new round of this process.
+
+        ``settings`` and ``plan`` hold JSON values only; with a plan, another process can go on
+        with the round. ``before_run`` measured the base.
+        """
         at = encode_time(self._now())
         with self._connection.write() as connection:
             (round_id,) = connection.execute(
                 "INSERT INTO rounds (model, method, seed, settings, version, process, state,"
-                " reason, started, updated) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, ?) RETURNING id",
+                " reason, started, updated, plan, before_run)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?) RETURNING id",
                 (
                     model,
                     method,
@@ -56,6 +70,8 @@ class Rounds:
                     RoundState.STARTED,
                     at,
                     at,
+                    None if plan is None else encode_json(plan),
+                    before_run,
                 ),
             ).fetchone()
         return int(round_id)
@@ -111,12 +127,18 @@ class Rounds:
                     f" {candidate.name}"
                 )
 
-    def add_gate_report(self, round_id: int, report: GateReport) -> None:
-        """Adds what the gates said, in place of an earlier report; the state is then GATED."""
+    def add_gate_report(
+        self, round_id: int, report: GateReport, after_run: int | None = None
+    ) -> None:
+        """Adds what the gates said, in place of an earlier report; the state is then GATED.
+
+        ``after_run`` measured the candidate.
+        """
         with self._connection.write() as connection:
             self._set_state(connection, round_id, RoundState.GATED)
             connection.execute(
-                "UPDATE rounds SET verdict = ? WHERE id = ?", (report.verdict, round_id)
+                "UPDATE rounds SET verdict = ?, after_run = ? WHERE id = ?",
+                (report.verdict, after_run, round_id),
             )
             connection.execute("DELETE FROM gate_results WHERE round_id = ?", (round_id,))
             connection.executemany(
@@ -130,20 +152,46 @@ class Rounds:
             )
 
     def mark_interrupted(self) -> int:
-        """Fails the open rounds whose process is gone; how many there were.
+        """Fails the open rounds that have no plan and whose process is gone; how many there were.
 
-        Call it while holding the home lock: a process in another container looks gone.
+        Those with a plan wait for `resume`. Call it while holding the home lock: a process in
+        another container looks gone.
         """
-        rows = self._connection.rows("SELECT id, state, process FROM rounds")
-        gone = [
-            row["id"]
-            for row in rows
-            if RoundState(row["state"]).is_open and not is_alive(row["process"])
-        ]
+        gone = [row["id"] for row in self._left_open() if row["plan"] is None]
         with self._connection.write() as connection:
             for round_id in gone:
                 self._set_state(connection, round_id, RoundState.FAILED, "its process was killed")
         return len(gone)
+
+    def interrupted(self, model: str) -> Round | None:
+        """The model's newest round that has to be gone on with; None where there is none.
+
+        As for `mark_interrupted`, hold the home lock, or take the answer for a guess.
+        """
+        left = [row["id"] for row in self._left_open() if row["plan"] and row["model"] == model]
+        return self.get(max(left)) if left else None
+
+    def resume(self, round_id: int) -> None:
+        """Makes an interrupted round this process's, which begins its next step once more."""
+        with self._connection.write() as connection:
+            connection.execute(
+                "UPDATE rounds SET process = ?, attempts = attempts + 1 WHERE id = ?",
+                (this_process(), round_id),
+            )
+
+    def put_down(self, round_id: int) -> None:
+        """Notes that this process leaves the round as it is, and the attempt doesn't count."""
+        with self._connection.write() as connection:
+            connection.execute(
+                "UPDATE rounds SET attempts = max(attempts - 1, 0), process = ?"
+                " WHERE id = ? AND process = ?",
+                (NOBODY, round_id, this_process()),
+            )
+
+    def explain(self, round_id: int, reason: str) -> None:
+        """Says why the round is where it is, in one line."""
+        with self._connection.write() as connection:
+            connection.execute("UPDATE rounds SET reason = ? WHERE id = ?", (reason, round_id))
 
     def recent(self, limit: int = 100) -> list[Round]:
         """The newest rounds, newest first."""
@@ -182,12 +230,20 @@ class Rounds:
             return None
         return GateReport(rows[0]["candidate"], tuple(_gate_result(row) for row in rows))
 
+    def _left_open(self) -> list[Row]:
+        """The open rounds whose process is gone."""
+        rows = self._connection.rows("SELECT id, model, state, process, plan FROM rounds")
+        return [
+            row for row in rows if RoundState(row["state"]).is_open and not is_alive(row["process"])
+        ]
+
     def _set_state(
         self, connection: sqlite3.Connection, round_id: int, state: RoundState, reason: str = ""
     ) -> None:
         cursor = connection.execute(
-            "UPDATE rounds SET state = ?, reason = ?, updated = ? WHERE id = ?",
-            (state, reason, encode_time(self._now()), round_id),
+            "UPDATE rounds SET attempts = iif(state = :state, attempts, 1), state = :state,"
+            " reason = :reason, updated = :at WHERE id = :id",
+            {"state": state, "reason": reason, "at": encode_time(self._now()), "id": round_id},
         )
         if not cursor.rowcount:
             raise StoreError(f"there is no round {round_id}")
@@ -250,6 +306,10 @@ def _round(row: Row) -> Round:
         sets_id=row["sets_id"],
         adapter=row["adapter"],
         verdict=None if row["verdict"] is None else GateVerdict(row["verdict"]),
+        plan=None if row["plan"] is None else json.loads(row["plan"]),
+        attempts=row["attempts"],
+        before_run=row["before_run"],
+        after_run=row["after_run"],
     )
 
 

@@ -54,18 +54,22 @@ class RoundState(StrEnum):
     SELECTED = "selected"
     TRAINED = "trained"
     GATED = "gated"
+    CANARY = "canary"
+    """passed its gates and is being tried at the servers, then let serve"""
     WAITING = "waiting"
     """passed its gates and waits for a person to promote it"""
     PROMOTED = "promoted"
     REJECTED = "rejected"
-    """a gate didn't pass, or a person said no"""
+    """a gate didn't pass, a canary failed, or a person said no"""
+    ROLLED_BACK = "rolled-back"
+    """served, and was taken back"""
     FAILED = "failed"
-    """ended by an error, or its process was killed"""
+    """ended by an error, or given up"""
 
     @property
     def is_open(self) -> bool:
-        """True while a process works on the round; a waiting one needs no process."""
-        return self in (self.STARTED, self.SELECTED, self.TRAINED, self.GATED)
+        """True where a process works on the round, or has to go on with it; a person isn't one."""
+        return self in (self.STARTED, self.SELECTED, self.TRAINED, self.GATED, self.CANARY)
 
 
 class NameOrder(StrEnum):
@@ -330,6 +334,31 @@ class Round:
     """its candidate; None before training"""
     verdict: GateVerdict | None
     """of its gate report; None before the gates"""
+    plan: Mapping[str, object] | None = None
+    """what it takes to go on with it, JSON values; None where nobody can"""
+    attempts: int = 1
+    """how often the step after its state was begun"""
+    before_run: int | None = None
+    """the run that measured the base; None where it isn't noted"""
+    after_run: int | None = None
+    """the run that measured the candidate; None before the gates"""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What a run's requests to model servers came to."""
+
+    answered: int
+    failed: int
+    """that no server gave a usable answer to, each try counted"""
+    median_s: float | None
+    """time of an answered one; None where none was"""
+
+    @property
+    def error_rate(self) -> float:
+        """The share that failed; 0 where nothing was asked."""
+        asked = self.answered + self.failed
+        return self.failed / asked if asked else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,10 @@ from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.published import Published
 from ghostbust.store.repeats import Repeatability
+from ghostbust.store.requests import RequestLog
 from ghostbust.store.retention import Retention
 from ghostbust.store.rewritings import Rewritings
+from ghostbust.store.round_sets import RoundSets
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
 from ghostbust.store.spending import Spending
@@ -54,6 +56,8 @@ class Store:
         self.alarms = Alarms(connection)
         self.traffic = Traffic(connection, now, keep_private=keep_private)
         self.rounds = Rounds(connection, now)
+        self.round_sets = RoundSets(connection, self.answers, self.prompts)
+        self.requests = RequestLog(connection)
         self.promotions = Promotions(connection)
         self.tallies = Tallies(connection)
         self.published = Published(connection, now)
@@ -109,7 +113,7 @@ class Store:
         return [] if found == ["ok"] else [f"the database is damaged: {text}" for text in found]
 
     def mark_interrupted(self) -> int:
-        """Closes runs and rounds whose process is gone; how many there were.
+        """Closes runs, and rounds that can't be gone on with, whose process is gone; how many.
 
         Call it at the start, while holding the home lock.
         """

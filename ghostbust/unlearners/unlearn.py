@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ghostbust.adapters import (
     check_servable,
     name_key,
+    read_adapter,
     read_forgotten,
     write_adapter,
     write_forgotten,
@@ -73,7 +74,7 @@ def unlearn(
     begins_with = () if former is None else _id_of(former, settings, model)
     loaded, adapted = _load(model, cache_dir, device, settings, processes, former)
     answers = sets.forget + sets.retain
-    made_of = content_id(model, _data_id(answers), repr(settings), *begins_with)
+    made_of = content_id(model, data_id(answers), repr(settings), *begins_with)
     kept = None if checkpoint is None else Checkpoint(checkpoint, made_of)
     trainer = Trainer(adapted, settings, on_step, kept, processes)
     tally = _Tally()
@@ -100,6 +101,29 @@ def unlearn(
         final_loss=result.losses[-1],
         train_s=result.train_s,
     )
+
+
+def find_trained(adapters: Path, round_id: int, sets: SetSplit) -> Candidate | None:
+    """What the round trained on these sets in a process that could not say so any more.
+
+    None where there is none. Raises ModelError where its folder was changed.
+    """
+    made_of = data_id(sets.forget + sets.retain)
+    for folder in sorted(adapters.glob(f"round-{round_id:04d}-*")):
+        manifest = read_adapter(folder)
+        facts = manifest.facts
+        if facts["answers"]["id"] == made_of:
+            return Candidate(
+                name=folder.name,
+                path=folder,
+                model=manifest.model,
+                method=facts["method"],
+                seed=facts["settings"]["seed"],
+                steps=facts["steps"],
+                final_loss=facts["losses"][-1],
+                train_s=facts["train_s"],
+            )
+    return None
 
 
 def _load(
@@ -195,7 +219,8 @@ def _built_on(former: Former | None) -> dict[str, object]:
     return {"start": None if fixed else name, "beneath": name if fixed else None}
 
 
-def _data_id(answers: Sequence[Answer]) -> str:
+def data_id(answers: Sequence[Answer]) -> str:
+    """A content id of the answers that doesn't depend on their order."""
     return content_id(*sorted(answer.sample.id for answer in answers))
 
 
@@ -215,9 +240,10 @@ def _facts(
         "answers": {
             "forget": len(sets.forget),
             "retain": len(sets.retain),
-            "id": _data_id(sets.forget + sets.retain),
+            "id": data_id(sets.forget + sets.retain),
         },
         "steps": result.steps,
+        "train_s": round(result.train_s, 3),
         "tokens": tokens,
         "losses": [round(loss, 5) for loss in result.losses],
         "moved": result.moved,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,8 +17,8 @@ from ghostbust.config import Config
 from ghostbust.errors import BusyError, EndpointError, SpentError, UnansweredError
 from ghostbust.home import Home
 from ghostbust.job_sections import BudgetSection
-from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
-from ghostbust.loop.round import train_answers
+from ghostbust.loop.jobs import Stopped, Workplace, look_again, watch
+from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
 from ghostbust.loop.sync_job import sync_names
 from ghostbust.loop.watch import LOG_EVERY
@@ -33,7 +32,7 @@ from ghostbust.sections import (
     RegistrySection,
     SamplingSection,
 )
-from ghostbust.store import RoundState, RunKind, RunStatus, Store
+from ghostbust.store import RunKind, RunStatus, Store
 from ghostbust.unlearners.sets import select
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ CONFIG = Config(
     registry=RegistrySection(mode="snapshot"),
     daemon=DaemonSection(watch_prompts=40, round_min_new=5),
 )
-Python = Callable[[str], Workplace]
 
 
 def one_ghost(prompt: Prompt) -> str:
@@ -293,95 +291,6 @@ def test_without_train_side_tasks_a_watch_says_so(
     assert store.runs.recent() == []
     watch(place)
     assert len(store.runs.recent()) == 1, "tasks that came since are asked"
-
-
-@pytest.fixture
-def python(place: Workplace, store: Store) -> Python:
-    """Makes a workplace with enough inventions, whose round is a program in Python."""
-    watch(place)
-    return lambda program: replace(
-        place, round_command=[sys.executable, "-c", program], child_grace_s=0.2
-    )
-
-
-def test_no_round_begins_before_enough_is_logged(
-    place: Workplace, store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    round_if_due(place)
-    assert "round: 0 new inventions, begins at 5" in caplog.text
-
-
-ROUND = """
-import sys
-from pathlib import Path
-from ghostbust.store import RoundState, Store
-with Store.open(Path({path!r})) as store:
-    number = store.rounds.start(model="m", method="au", seed=int(sys.argv[2]), settings={{}})
-    store.rounds.set_state(number, RoundState.{state}, "because")
-print("it trains", file=sys.stderr)
-"""
-
-
-def test_a_round_is_a_process_whose_outcome_is_logged(
-    python: Python, home: Home, store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    place = python(ROUND.format(path=str(home.database), state="REJECTED"))
-    round_if_due(place)
-    (done,) = store.rounds.recent()
-    assert (done.id, done.seed, done.state) == (1, 1, RoundState.REJECTED)
-    assert "round: it trains" in caplog.text
-    assert "round: 1 rejected: None, because" in caplog.text
-    round_if_due(place)
-    assert len(store.rounds.recent()) == 1, "what it was begun for is used up"
-
-
-def test_a_failed_round_does_not_use_its_inventions_up(
-    python: Python, home: Home, store: Store
-) -> None:
-    place = python(ROUND.format(path=str(home.database), state="FAILED"))
-    round_if_due(place)
-    round_if_due(place)
-    assert [done.seed for done in store.rounds.recent()] == [2, 1]
-
-
-def test_a_round_may_take_the_home_while_the_daemon_runs(
-    python: Python, home: Home, caplog: pytest.LogCaptureFixture
-) -> None:
-    program = (
-        "import sys; from pathlib import Path; from ghostbust.home import Home\n"
-        f"with Home.open(Path({str(home.path)!r})).exclusive('round'):\n"
-        "    print('held', file=sys.stderr)\n"
-        "sys.exit(3)"
-    )
-    caplog.set_level(logging.INFO)
-    with home.exclusive("daemon", home.daemon_lock):
-        round_if_due(python(program))
-    assert "round: held" in caplog.text
-    assert "round: 1 ended with exit code 3" in caplog.text
-
-
-@pytest.mark.parametrize("deaf", [False, True])
-def test_a_round_ends_with_the_daemon_even_if_it_is_deaf(
-    python: Python, home: Home, deaf: bool
-) -> None:
-    ready = home.path / "ready"
-    place = python(
-        "import os, signal, time; from pathlib import Path\n"
-        f"{deaf} and signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"Path({str(ready)!r}).write_text(str(os.getpid())); time.sleep(60)"
-    )
-
-    def stop_when_ready() -> None:
-        while not (ready.exists() and ready.read_text()):
-            place.stopping.wait(0.02)
-        place.stopping.set()
-
-    threading.Thread(target=stop_when_ready).start()
-    with pytest.raises(Stopped):
-        round_if_due(place)
-    assert not Path(f"/proc/{ready.read_text()}").exists()
 
 
 def test_a_recheck_by_snapshot_says_that_it_can_t_know(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -166,3 +168,22 @@ def test_steps_are_applied_once(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         applied = [step.name for step in MIGRATIONS.applied(Database(connection))]
     assert applied == [step.__name__ for step in STEPS]
+
+
+def test_a_second_store_in_one_process_leaves_the_first_ones_locks_alone(path: Path) -> None:
+    """Else another process that closes the file takes it for the last one, and damages it."""
+    program = (
+        "import sys; from pathlib import Path; from ghostbust.store import Store\n"
+        "with Store.open(Path(sys.argv[1])) as store:\n"
+        "    for n in range(50): store.rounds.start(model='m', method='au', seed=n, settings={})"
+    )
+    with Store.open(path) as first:
+        first.rounds.start(model="m", method="au", seed=0, settings={})
+        Store.open(path).close()
+        subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+        with Store.open(path) as second:
+            second.rounds.start(model="m", method="au", seed=0, settings={})
+        assert len(first.rounds.recent()) == 52
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from ghostbust.store.migrations import MIGRATIONS
+from ghostbust.store.migrations import MIGRATIONS, STEPS
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "store.md"
 
@@ -41,3 +41,39 @@ def test_every_table_is_strict(schema: dict[str, list[str]]) -> None:
     with closing(Database(memory=True)) as db:
         MIGRATIONS.apply(db)
         assert [name for name in schema if not db.table(name).strict] == []
+
+
+def test_what_was_taken_back_before_there_was_a_state_for_it() -> None:
+    """By the last move that says something of an adapter."""
+    moves = [
+        ("a", None, "promote"), ("b", "a", "promote"), ("a", "b", "rollback"),
+        ("c", "a", "promote"), ("a", "c", "rollback"), ("c", "a", "promote"),
+    ]  # fmt: skip
+    with closing(Database(memory=True)) as db:
+        before = next(n for n, step in enumerate(STEPS) if step.__name__ == "m007_round_steps")
+        for step in STEPS[:before]:
+            step(db)
+        for number, name in enumerate("abc", 1):
+            db.execute(
+                "INSERT INTO rounds (id, model, method, seed, settings, version, process, state,"
+                " reason, started, updated) VALUES (?, 'm', 'au', 0, '{}', '0', '1:', 'promoted',"
+                " '', '', '')",
+                (number,),
+            )
+            db.execute(
+                "INSERT INTO adapters VALUES (?, ?, '', 'm', 'au', 0, 1, 0.1, 1.0, '0', '')",
+                (name, number),
+            )
+        for adapter, previous, kind in moves:
+            db.execute(
+                "INSERT INTO promotions (adapter, previous, kind, reason, at)"
+                " VALUES (?, ?, ?, ?, '')",
+                (adapter, previous, kind, f"{kind} of {previous}"),
+            )
+        STEPS[before](db)
+        states = db.execute("SELECT state, reason, plan, attempts FROM rounds ORDER BY id")
+        assert states.fetchall() == [
+            ("promoted", "", None, 1),
+            ("rolled-back", "rollback of b", None, 1),
+            ("promoted", "", None, 1),
+        ]

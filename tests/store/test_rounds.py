@@ -165,7 +165,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_only_open_rounds_of_a_killed_process_fail(store: Store, round_id: int, path: Path) -> None:
     died = subprocess.run([sys.executable, "-c", KILLED_ROUNDS, str(path)], check=False)
     assert died.returncode == -9
-    assert store.mark_interrupted() == 4
+    assert store.mark_interrupted() == 5
     states = [found.state for found in store.rounds.recent() if found.id != round_id]
     expected = [RoundState.FAILED if state.is_open else state for state in RoundState]
     assert states == expected[::-1]

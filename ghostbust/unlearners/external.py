@@ -1,0 +1,75 @@
+"""What a program of somebody else's left as its training's result: checked, not believed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+from ghostbust.adapters import CONFIG, WEIGHTS, check_servable
+from ghostbust.errors import ModelError, TrainingError
+
+_HARMLESS = frozenset({".json", ".md", ".txt", ".safetensors"})
+"""what else may lie beside the weights; it isn't taken along"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a server has to be able to take."""
+
+    rank: int
+    targets: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What a program says of its training."""
+
+    steps: int
+    losses: tuple[float, ...]
+    """at least one; the last is the final one"""
+    train_s: float
+
+
+def check_left(folder: Path, *, most_rank: int) -> Shape:
+    """The shape of a sound adapter. Raises ModelError, one line, for anything else.
+
+    Sound is: regular files only, weights as safetensors only, plain LoRA as `check_servable` has
+    it, every number finite, and not all second matrices 0, with which it would change nothing.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file():
+            raise ModelError(f"the trainer left {path.name!r}, which is no plain file")
+        if path.suffix not in _HARMLESS:
+            raise ModelError(f"the trainer left {path.name!r}: only safetensors are taken")
+    check_servable(folder, most_rank=most_rank)
+    weights = load_file(folder / WEIGHTS)
+    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+        raise ModelError("the trainer's adapter holds numbers that aren't finite")
+    if not any(bool(weight.any()) for name, weight in weights.items() if "lora_B" in name):
+        raise ModelError("the trainer's adapter changes nothing: all its second matrices are 0")
+    config: Mapping[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
+    return Shape(int(config["r"]), frozenset(map(str, config["target_modules"])))
+
+
+def read_metrics(file: Path) -> Metrics:
+    """What the program says of its training. Raises TrainingError where it doesn't say it."""
+    try:
+        row = json.loads(file.read_text("utf-8"))
+        found = Metrics(
+            int(row["steps"]), tuple(float(loss) for loss in row["losses"]), float(row["train_s"])
+        )
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise TrainingError(
+            f"the trainer left no {file.name} with steps, losses and train_s: {exc}"
+        ) from exc
+    if not found.losses or not all(map(math.isfinite, (*found.losses, found.train_s))):
+        raise TrainingError(
+            f"the trainer's {file.name} holds no losses, or some that aren't finite"
+        )
+    return found

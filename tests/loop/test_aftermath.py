@@ -1,0 +1,254 @@
+"""What serves goes back by itself where it does worse than what served before, and only then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ghostbust.adapters import write_adapter
+from ghostbust.config import Config, override
+from ghostbust.errors import EndpointError
+from ghostbust.home import Home
+from ghostbust.loop.aftermath import look_after, note_requests, request_figures
+from ghostbust.loop.promote import promote
+from ghostbust.loop.publish import Publishing
+from ghostbust.measure import measure
+from ghostbust.publishers.directory import published
+from ghostbust.publishers.none import NoPublisher
+from ghostbust.records import (
+    Answer,
+    Candidate,
+    Context,
+    Ecosystem,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    Verdict,
+)
+from ghostbust.samplers.endpoint import EndpointSampler
+from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.store import (
+    Canary,
+    Figures,
+    Requests,
+    RoundState,
+    RunKind,
+    RunSpec,
+    RunStatus,
+    Store,
+)
+
+CONFIG = override(Config(), model__name="made-up")
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves on."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(home: Home, clock: Clock) -> Store:
+    return Store.open(home.database, now=clock)
+
+
+def watched(
+    store: Store, clock: Clock, adapter: str | None, invented: int, requests: Requests | None = None
+) -> None:
+    """A watch of 200 answers with one name each, so many of them invented; an hour passes."""
+    spec = RunSpec(RunKind.WATCH, "made-up", adapter, clock.now.hour + 24 * clock.now.day)
+    run_id = store.runs.start(spec)
+    answers = []
+    for number in range(200):
+        ghost = number < invented
+        name = "zz-ghost" if ghost else "requests"
+        prompt = Prompt(f"do {number}", Context.CODE, Ecosystem.PYPI, f"family-{number}")
+        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 0, len(name), name)
+        verdict = Verdict.ABSENT if ghost else Verdict.REAL
+        lookup = Lookup(Ecosystem.PYPI, name, verdict, "", "", "rule", START)
+        sample = Sample(prompt, name, "made-up", adapter, spec.seed, 0, 0.7, False, 3)
+        answers.append(Answer(sample, (Judged(ref, lookup),)))
+    store.answers.add(run_id, answers)
+    store.runs.finish(run_id, RunStatus.DONE, measure(answers, seed=0))
+    if requests is not None:
+        store.requests.add(run_id, requests)
+    clock.now += timedelta(hours=1)
+
+
+def save(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}", "utf-8")
+
+
+@pytest.fixture
+def deployed(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An adapter that was promoted after a watch of the base: 40 of 200 names invented."""
+    monkeypatch.setattr("ghostbust.loop.promote.utc_now", clock)
+    watched(store, clock, None, 40, Requests(200, 0, 0.5))
+    round_id = store.rounds.start(model="made-up", method="au", seed=0, settings={})
+    path = home.adapters / "round-0001-aa"
+    write_adapter(path, model="made-up", facts={}, save=save)
+    store.rounds.add_candidate(
+        round_id, Candidate(path.name, path, "made-up", "au", 0, 1, 0.1, 1.0)
+    )
+    report = GateReport(
+        path.name, (GateResult("volume", GateVerdict.PASS, "", None, None, None, ""),)
+    )
+    store.rounds.add_gate_report(round_id, report)
+    promote(store, home, path.name, report, "it passed")
+    clock.now += timedelta(seconds=1)
+    return path.name
+
+
+def test_a_worse_rate_takes_it_back_with_one_line_and_the_reason_in_the_store(
+    home: Home, store: Store, clock: Clock, deployed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched(store, clock, deployed, 80)
+    move = look_after(store, home, CONFIG)
+    assert move is not None
+    assert (move.adapter, move.kind, published(home.deployed)) == (None, "rollback", None)
+    assert move.reason.startswith("rolled back by itself: hallucination rate 0.400 (0.3")
+    assert move.reason.endswith("before")
+    round_ = store.rounds.get(1)
+    assert (round_.state, round_.reason) == (RoundState.ROLLED_BACK, move.reason)
+    (line,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert line.startswith(f"rollback: {deployed} is taken back, the base serves: hallucination")
+    assert look_after(store, home, CONFIG) is None, "once"
+
+
+@pytest.mark.parametrize("invented", [0, 40, 50])
+def test_what_is_better_or_not_surely_worse_serves_on(
+    home: Home, store: Store, clock: Clock, deployed: str, invented: int
+) -> None:
+    watched(store, clock, deployed, invented)
+    assert look_after(store, home, CONFIG) is None
+    assert store.rounds.get(1).state is RoundState.PROMOTED
+
+
+def test_few_answers_conclude_nothing(
+    home: Home, store: Store, clock: Clock, deployed: str
+) -> None:
+    watched(store, clock, deployed, 150)
+    assert look_after(store, home, override(CONFIG, rollback__answers=201)) is None
+
+
+def test_it_can_be_left_to_a_person_or_to_wider_limits(
+    home: Home, store: Store, clock: Clock, deployed: str
+) -> None:
+    watched(store, clock, deployed, 80)
+    assert look_after(store, home, override(CONFIG, rollback__auto=False)) is None
+    assert look_after(store, home, override(CONFIG, rollback__rate=3.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        (Requests(180, 20, 0.5), "10.0% of requests fail, 0.0% before"),
+        (Requests(200, 0, 1.3), "a request takes 1.30 s, 0.50 s before"),
+        (Requests(200, 2, 0.6), None),
+        (Requests(0, 19, None), None),
+    ],
+)
+def test_failing_and_slow_requests_take_it_back(
+    home: Home, store: Store, clock: Clock, deployed: str, requests: Requests, said: str | None
+) -> None:
+    watched(store, clock, deployed, 20, requests)
+    move = look_after(store, home, CONFIG)
+    assert (None if move is None else move.reason) == (said and f"rolled back by itself: {said}")
+
+
+def test_a_watch_that_never_ends_for_its_failures_counts_too(
+    home: Home, store: Store, clock: Clock, deployed: str
+) -> None:
+    run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up", deployed, 1))
+    store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
+    for _ in range(3):  # each try of it adds to what it came to
+        store.requests.add(run_id, Requests(0, 8, None))
+    move = look_after(store, home, CONFIG)
+    assert move is not None
+    assert "100.0% of requests fail" in move.reason
+
+
+def canary(passed: bool) -> Canary:
+    figures = Figures(6, 0, 0, 1, 1, 0.5, 1.0)
+    return Canary("gpu", "round-0001-aa", passed, "", figures, figures, START)
+
+
+@pytest.mark.parametrize("found", [canary(True), canary(False), None, EndpointError("down")])
+def test_a_canary_has_to_say_the_same_of_requests(
+    home: Home, store: Store, clock: Clock, deployed: str, found: Canary | EndpointError | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A server that fails with the base as well isn't mended by taking the adapter back."""
+
+    def trial(*_: object) -> Canary | None:
+        if isinstance(found, EndpointError):
+            raise found
+        return found
+
+    publishing = Publishing((NoPublisher(home.adapters),), None, str, 2, trial)
+    monkeypatch.setattr("ghostbust.loop.aftermath.make_publishing", lambda *_: publishing)
+    watched(store, clock, deployed, 20, Requests(100, 100, 0.5))
+    move = look_after(store, home, CONFIG)
+    blamed = found is None or (isinstance(found, Canary) and not found.passed)
+    assert (move is not None) is blamed
+
+
+def test_only_figures_since_the_flip_count(
+    home: Home, store: Store, clock: Clock, deployed: str
+) -> None:
+    assert look_after(store, home, CONFIG) is None, "nothing was watched yet"
+    watched(store, clock, None, 200)
+    assert look_after(store, home, CONFIG) is None, "another's watch says nothing of it"
+
+
+def sampler(answer: Callable[[httpx.Request], httpx.Response]) -> EndpointSampler:
+    return EndpointSampler("http://127.0.0.1:9", "m", transport=httpx.MockTransport(answer))
+
+
+def test_a_sampler_tells_how_its_requests_fared(store: Store) -> None:
+    good = sampler(lambda _: httpx.Response(200, json={"choices": [{"message": {"content": "x"}}]}))
+    prompts = [Prompt(f"p{n}", Context.CODE, Ecosystem.PYPI, "f") for n in range(3)]
+    settings = SamplingSettings(samples_per_prompt=1, seed=1)
+    assert len(list(good.sample(prompts, settings))) == 3
+    figures = request_figures(good)
+    assert figures is not None
+    assert (figures.answered, figures.failed) == (3, 0)
+    assert figures.median_s is not None
+    assert figures.median_s >= 0
+    refusing = sampler(lambda _: httpx.Response(501))
+    with pytest.raises(EndpointError):
+        list(refusing.sample(prompts[:1], settings))
+    failed = request_figures(refusing)
+    assert failed is not None
+    assert failed.error_rate == 1
+    run_id = store.runs.start(RunSpec(RunKind.WATCH, "m", None, 1))
+    note_requests(store, good)
+    assert store.requests.get(run_id) == figures
+    assert store.requests.get(run_id + 1) is None
+
+
+def test_a_model_that_runs_here_has_no_requests() -> None:
+    from tests.loop.conftest import ScriptedSampler
+
+    assert request_figures(ScriptedSampler(lambda _: "")) is None
