@@ -67,14 +67,14 @@ class StoppableSampler:
     """A sampler that raises Stopped between two samples, and closes what it was reading."""
 
     def __init__(self, sampler: Sampler, stopping: threading.Event) -> None:
-        self.inner = sampler
+        self._sampler = sampler
         self._stopping = stopping
         self.model = sampler.model
         self.adapter = sampler.adapter
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
         """The sampler's own samples, until the daemon stops."""
-        samples = self.inner.sample(prompts, settings)
+        samples = self._sampler.sample(prompts, settings)
         try:
             for sample in samples:
                 if self._stopping.is_set():
@@ -88,7 +88,7 @@ class StoppableSampler:
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
     ) -> list[str]:
         """The sampler's own completions."""
-        return self.inner.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
+        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
 
 
 def watch(place: Workplace) -> None:
