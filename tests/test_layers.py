@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "reports": NOUNS | {"store", "evaluation"},
     "exports": NOUNS | {"store", "registries", "unlearners", "models"},
     "loop": NOUNS | PARTS | {"models", "evaluation"},
-    "dashboard": NOUNS | PARTS | {"loop"},
+    # Its figures of rounds are the reports' own.
+    "dashboard": NOUNS | PARTS | {"loop", "evaluation", "reports"},
     "cli": NOUNS
     | PARTS
     | {"models", "loop", "dashboard", "bench", "evaluation", "reports", "exports"},
@@ -73,6 +74,7 @@ WRITES = {
     },
     "promotions": {"add"},
     "published": {"mark_loaded", "mark_unloaded", "add_canary"},
+    "reviews": {"add"},
 }  # fmt: skip
 """the store's methods that write, by noun"""
 

@@ -16,17 +16,23 @@
     store.promotions   the log of the deployed pointer
     store.tallies      counts of what samples named, for reports and exports
     store.published    which adapter was loaded where, and what it showed there
+    store.reviews      what people said of invented names
+    store.name_pages, store.sample_pages, store.prompt_pages
+                       the same page by page, for a screen
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
 """
 
+from ghostbust.store.name_pages import KnownName, NamedBy, NameLine, NamePage
+from ghostbust.store.prompt_pages import PromptLine, PromptOrder, Relative
 from ghostbust.store.repeats import Repeats
 from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
     Canary,
+    Decision,
     Draw,
     DrawnName,
     Figures,
@@ -39,6 +45,7 @@ from ghostbust.store.rows import (
     PromptStats,
     RatePoint,
     ReadFile,
+    Review,
     Rewriting,
     Round,
     RoundState,
@@ -47,6 +54,7 @@ from ghostbust.store.rows import (
     RunSpec,
     RunStatus,
 )
+from ghostbust.store.sample_pages import SampleLine
 from ghostbust.store.store import Store
 from ghostbust.store.tallies import NameTally, RegisteredTally, SampleTally
 
@@ -54,21 +62,30 @@ __all__ = [
     "AdapterRow",
     "Alarm",
     "Canary",
+    "Decision",
     "Draw",
     "DrawnName",
     "Figures",
+    "KnownName",
     "Loaded",
     "LoggedAnswer",
+    "NameLine",
     "NameOrder",
+    "NamePage",
     "NameTally",
+    "NamedBy",
     "NamedOften",
     "OperatorCount",
     "PoolPrompt",
+    "PromptLine",
+    "PromptOrder",
     "PromptStats",
     "RatePoint",
     "ReadFile",
     "RegisteredTally",
+    "Relative",
     "Repeats",
+    "Review",
     "Rewriting",
     "Round",
     "RoundState",
@@ -76,6 +93,7 @@ __all__ = [
     "RunKind",
     "RunSpec",
     "RunStatus",
+    "SampleLine",
     "SampleTally",
     "Store",
     "sets_id",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.cli.pool_texts import redacted_texts
+from ghostbust.loop.redacting import redacted_texts
 from ghostbust.home import Home
 from ghostbust.records import Context, Ecosystem, Lookup, Verdict
 from ghostbust.store import PoolPrompt, Store
