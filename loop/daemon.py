@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import Final
@@ -21,6 +22,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from ghostbust.errors import GhostbustError
+from ghostbust.loop.companions import Companion, JobDone, JobState
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, round_if_due, watch
 from ghostbust.store import Store
 
@@ -33,8 +35,15 @@ STOP_S: Final = 20.0
 class Daemon:
     """The jobs on their schedule. `run` it in the main thread, which the signals reach."""
 
-    def __init__(self, place: Workplace, *, stop_s: float = STOP_S) -> None:
+    def __init__(
+        self,
+        place: Workplace,
+        *,
+        stop_s: float = STOP_S,
+        companions: Sequence[Companion] = (),
+    ) -> None:
         self._place = place
+        self._companions = companions
         self._stop_s = stop_s
         # Not an Event: setting one inside a signal handler can meet its own lock.
         self._told: SimpleQueue[str] = SimpleQueue()
@@ -54,7 +63,7 @@ class Daemon:
         database that can't be used.
         """
         home, daemon = self._place.home, self._place.home.daemon_lock
-        with home.exclusive("daemon", daemon), self._signals():
+        with home.exclusive("daemon", daemon), self._signals(), self._accompanied():
             Store.open(home.database).close()  # what is broken is told now, not every hour
             scheduler = self._schedule()
             scheduler.start()
@@ -100,12 +109,33 @@ class Daemon:
         with self._working:
             if self._place.stopping.is_set():
                 return
+            began = time.monotonic()
+            state: JobState = "failed"
+            reason = "unexpected"
             try:
                 job(self._place)
+                state, reason = "ok", ""
             except Stopped:
+                state, reason = "stopped", "the daemon stops"
                 log.info("%s: stopped", name)
             except GhostbustError as exc:
+                reason = str(exc)
                 log.warning("%s: %s; tried again when it is next due", name, exc)
+            finally:
+                self._tell(JobDone(name, state, time.monotonic() - began, reason))
+
+    def _tell(self, done: JobDone) -> None:
+        for companion in self._companions:
+            companion.job_done(done)
+
+    @contextmanager
+    def _accompanied(self) -> Iterator[None]:
+        """Inside, the companions have started; those that did are stopped, the last one first."""
+        with ExitStack() as started:
+            for companion in self._companions:
+                companion.start()
+                started.callback(companion.stop)
+            yield
 
     def _explain(self, event: JobExecutionEvent) -> None:
         """Logs what no job should raise; the scheduler has caught it."""

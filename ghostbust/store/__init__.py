@@ -16,6 +16,8 @@
     store.promotions   the log of the deployed pointer
     store.tallies      counts of what samples named, for reports and exports
     store.published    which adapter was loaded where, and what it showed there
+    store.jobs         the daemon's jobs: when each ran and is due, what was asked for
+    store.spending     what was spent of each day's budgets
     store.reviews      what people said of invented names
     store.name_pages, store.sample_pages, store.prompt_pages
                        the same page by page, for a screen
@@ -24,6 +26,7 @@ Every write is one transaction: a process that is killed leaves all of it or non
 columns are explained in docs/reference/store.md.
 """
 
+from ghostbust.store.jobs import JobOutcome, JobRow
 from ghostbust.store.name_pages import KnownName, NamedBy, NameLine, NamePage
 from ghostbust.store.prompt_pages import PromptLine, PromptOrder, Relative
 from ghostbust.store.repeats import Repeats
@@ -66,6 +69,8 @@ __all__ = [
     "Draw",
     "DrawnName",
     "Figures",
+    "JobOutcome",
+    "JobRow",
     "KnownName",
     "Loaded",
     "LoggedAnswer",

@@ -340,6 +340,33 @@ def m006_published(db: Database) -> None:
     db.executescript(_PUBLISHED)
 
 
+_JOBS: Final = """
+CREATE TABLE jobs (
+    name TEXT PRIMARY KEY NOT NULL,
+    paused TEXT,
+    requested TEXT,
+    due TEXT,
+    started TEXT,
+    finished TEXT,
+    outcome TEXT,
+    reason TEXT NOT NULL DEFAULT '',
+    failures INTEGER NOT NULL DEFAULT 0,
+    process TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE spent (
+    day TEXT NOT NULL,
+    budget TEXT NOT NULL,
+    amount REAL NOT NULL,
+    PRIMARY KEY (day, budget)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def m008_jobs(db: Database) -> None:
+    """Adds the tables of the daemon's jobs and of what was spent each day."""
+    db.executescript(_JOBS)
+
+
 # DESC, so that the order of each, by number among equals, is the index's own and needs no sorting.
 _REVIEW: Final = """
 CREATE TABLE reviews (
@@ -379,6 +406,7 @@ STEPS: Final = (
     m004_ingest,
     m005_repeatability,
     m006_published,
+    m008_jobs,
     m010_review,
 )
 """every step there is, in order; a database that has others is newer than this code"""

@@ -104,8 +104,7 @@ class PromptPages:
     ) -> list[PromptLine]:
         """Prompts that weren't taken out of the pool."""
         rows = self._connection.rows(
-            f"{_COLUMNS}{_ALL} WHERE p.pruned IS NULL ORDER BY {_ORDER_BY[order]}"
-            " LIMIT ? OFFSET ?",
+            f"{_COLUMNS}{_ALL} WHERE p.pruned IS NULL ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",
             (limit, offset),
         )
         return [_line(row) for row in rows]

@@ -12,12 +12,13 @@ from ghostbust.records import utc_now
 from ghostbust.store.alarms import Alarms
 from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
+from ghostbust.store.jobs import Jobs
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
 from ghostbust.store.name_pages import NamePages
 from ghostbust.store.promotions import Promotions
-from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompt_pages import PromptPages
+from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.published import Published
 from ghostbust.store.repeats import Repeatability
@@ -26,6 +27,7 @@ from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
 from ghostbust.store.sample_pages import SamplePages
+from ghostbust.store.spending import Spending
 from ghostbust.store.tallies import Tallies
 from ghostbust.store.traffic import Traffic
 
@@ -57,6 +59,8 @@ class Store:
         self.promotions = Promotions(connection)
         self.tallies = Tallies(connection)
         self.published = Published(connection, now)
+        self.jobs = Jobs(connection, now)
+        self.spending = Spending(connection)
         self.reviews = Reviews(connection, now)
         self.name_pages = NamePages(connection, self.lookups, self.repeats, self.reviews)
         self.sample_pages = SamplePages(connection)

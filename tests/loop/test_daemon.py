@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import Config
-from ghostbust.errors import BusyError, EndpointError
+from ghostbust.errors import BusyError, EndpointError, HomeError
 from ghostbust.home import Home
+from ghostbust.loop.companions import JobDone
 from ghostbust.loop.daemon import Daemon
 from ghostbust.loop.jobs import Workplace
 from ghostbust.prompts import Task
@@ -156,3 +157,54 @@ def test_a_job_that_does_not_notice_is_left_behind(
     soon(asked.is_set, lambda: daemon.stop("enough"))
     assert not daemon.run()
     free.set()
+
+
+class Diary:
+    """A companion that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.done: list[JobDone] = []
+
+    def start(self) -> None:
+        self.lines.append("start")
+
+    def stop(self) -> None:
+        self.lines.append("stop")
+
+    def job_done(self, done: JobDone) -> None:
+        self.done.append(done)
+
+
+def test_companions_live_as_long_as_the_daemon_and_hear_of_every_job(
+    place: Workplace, soon: When, scripted: MakeSampler
+) -> None:
+    failures = iter([EndpointError("nobody answers")])
+
+    def say(prompt: Prompt) -> str:
+        for failure in failures:
+            raise failure
+        return "I can't say."
+
+    diary = Diary()
+    told = replace(place, open_sampler=lambda _: scripted(say))
+    daemon = Daemon(told, companions=[diary])
+    heard = lambda: [done for done in diary.done if done.name == "watch"]  # noqa: E731
+    soon(lambda: len(heard()) >= 2, lambda: daemon.stop("enough"))
+    assert daemon.run()
+    assert diary.lines == ["start", "stop"]
+    first, second = heard()[:2]
+    assert (first.state, first.reason) == ("failed", "nobody answers")
+    assert (second.state, second.reason) == ("ok", "")
+    assert second.seconds > 0
+
+
+def test_a_companion_that_does_not_start_stops_the_others(place: Workplace) -> None:
+    class Broken(Diary):
+        def start(self) -> None:
+            raise HomeError("the port is taken")
+
+    diary = Diary()
+    with pytest.raises(HomeError, match="the port is taken"):
+        Daemon(place, companions=[diary, Broken()]).run()
+    assert diary.lines == ["start", "stop"]
