@@ -32,14 +32,10 @@ def redacted_texts(store: Store, prompts: Iterable[PoolPrompt]) -> dict[str, str
     }
 
 
-def redacted_text(
-    store: Store, text: str, ecosystem: Ecosystem, also: Iterable[str] = ()
-) -> str:
+def redacted_text(store: Store, text: str, ecosystem: Ecosystem, also: Iterable[str] = ()) -> str:
     """The text with every invented name of the ledger redacted, and ``also``, as written."""
     spelled = {
-        raw: name
-        for raw, name in _spellings(text, ecosystem)
-        if raw.lower() not in _public_words()
+        raw: name for raw, name in _spellings(text, ecosystem) if raw.lower() not in _public_words()
     }
     invented = store.ledger.known(ecosystem, spelled.values())
     hide = {raw for raw, name in spelled.items() if name in invented} | set(also)

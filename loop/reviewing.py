@@ -33,9 +33,7 @@ def open_fresh_judge(home: Home) -> Judge:
     return default_judge(Mode.LIVE, cache=None, data_dir=home.registry)
 
 
-def look_up(
-    store: Store, judge: Judge, config: Config, ecosystem: Ecosystem, name: str
-) -> Lookup:
+def look_up(store: Store, judge: Judge, config: Config, ecosystem: Ecosystem, name: str) -> Lookup:
     """What the live registry says of the name now; one that is registered is an alarm.
 
     Raises UsageError for a name that isn't in the ledger.

@@ -111,7 +111,8 @@ def show(
     one = known.name
     shown = one.name if reveal else redact(one.name)
     output.line(f"{shown} ({ecosystem}): {one.verdict}, {one.reason}")
-    output.line(f"seen {one.times_seen} times, by {one.prompts} prompts, came back {came_back(one)}")
+    output.line(f"seen {one.times_seen} times, by {one.prompts} prompts")
+    output.line(f"came back: {came_back(one)}")
     output.line(f"first {one.first_seen.isoformat()}, last {one.last_seen.isoformat()}")
     output.line(f"contexts: {', '.join(known.contexts)}")
     for review in known.reviews:
@@ -139,9 +140,7 @@ def show(
     )
 
 
-def _decide(
-    decision: str, name: str, reason: str, home: Path | None, *, as_json: bool
-) -> None:
+def _decide(decision: str, name: str, reason: str, home: Path | None, *, as_json: bool) -> None:
     from ghostbust.loop.reviewing import decide
     from ghostbust.store import Decision
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from ghostbust.home import Home
+from ghostbust.records import utc_now
 from ghostbust.shown import redact
-from ghostbust.store import Store
+from ghostbust.store import JobRow, Store
 
 EVENTS: Final = 200
 """events listed, the newest"""
@@ -31,7 +32,11 @@ class Activity:
     """Who works in the home folder, what is under way, what came of the last things."""
 
     holders: tuple[str, ...]
-    """who holds a lock of the home folder, such as ``daemon: process 71``"""
+    """who holds a lock of the home folder (`Home.holders`)"""
+    jobs: tuple[JobRow, ...]
+    """the daemon's, by name"""
+    spent: tuple[tuple[str, float], ...]
+    """of each budget today (UTC), by its name"""
     events: tuple[Event, ...]
     """newest first"""
 
@@ -39,7 +44,12 @@ class Activity:
 def read_activity(store: Store, home: Home | None, *, reveal: bool) -> Activity:
     """What happened, from all tables that have a time. Names are redacted unless revealed."""
     events = sorted(_events(store, reveal=reveal), key=lambda event: event.at, reverse=True)
-    return Activity(() if home is None else tuple(home.holders()), tuple(events[:EVENTS]))
+    return Activity(
+        holders=() if home is None else tuple(home.holders()),
+        jobs=tuple(store.jobs.all().values()),
+        spent=tuple(sorted(store.spending.of(utc_now().date()).items())),
+        events=tuple(events[:EVENTS]),
+    )
 
 
 def _events(store: Store, *, reveal: bool) -> Iterator[Event]:
@@ -67,3 +77,16 @@ def _events(store: Store, *, reveal: bool) -> Iterator[Event]:
         passed = "passed" if canary.passed else "failed"
         yield Event(canary.at, "canary", f"{canary.adapter} {passed} at {canary.replica}:"
                     f" {canary.reason}")  # fmt: skip
+
+
+def job_state(job: JobRow) -> str:
+    """What the job does now, in a word or three."""
+    if job.works:
+        return "works"
+    if job.was_killed:
+        return "was killed"
+    if job.paused is not None:
+        return "paused"
+    if job.requested is not None:
+        return "asked for"
+    return f"failed {job.failures} times" if job.failures else "waits"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -83,7 +84,7 @@ def by_token(
         cuts |= {edge for span in spans for edge in span}
     pieces = []
     ordered = sorted(cuts)
-    for start, end in zip(ordered, ordered[1:], strict=False):
+    for start, end in pairwise(ordered):
         part = text[start:end]
         whole = (start, end) in spans and not reveal
         mark = max(mask[start:end], default=0)

@@ -49,9 +49,7 @@ def reject(home: Home, name: str, reason: str) -> str:
     return f"{name} is rejected"
 
 
-def review(
-    home: Home, ecosystem: Ecosystem, name: str, decision: Decision, reason: str
-) -> str:
+def review(home: Home, ecosystem: Ecosystem, name: str, decision: Decision, reason: str) -> str:
     """Note what the person says of an invented name."""
     with _store(home) as store:
         return f"{redact(name)}: {decide(store, ecosystem, name, decision, reason)}"

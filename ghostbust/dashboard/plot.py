@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -77,7 +78,7 @@ def thinned(values: Sequence[float], most: int) -> list[float]:
     if len(values) <= most:
         return list(values)
     ends = [round(len(values) * n / most) for n in range(most + 1)]
-    return [sum(values[a:b]) / (b - a) for a, b in zip(ends, ends[1:], strict=False)]
+    return [sum(values[a:b]) / (b - a) for a, b in pairwise(ends)]
 
 
 def _ends(marks: Sequence[Mark], *, from_zero: bool) -> tuple[float, float]:

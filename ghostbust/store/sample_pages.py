@@ -13,15 +13,16 @@ _LATEST = (
     "(SELECT r.judgement FROM run_samples r WHERE r.sample_id = s.id"
     " ORDER BY r.run_id DESC LIMIT 1)"
 )
+# Nothing in these comes from outside.
 _COUNT = (
-    "(SELECT count(DISTINCT v.name) FROM refs f JOIN verdicts v ON v.id = f.verdict_id"
+    "(SELECT count(DISTINCT v.name) FROM refs f JOIN verdicts v ON v.id = f.verdict_id"  # noqa: S608
     f" WHERE f.sample_id = s.id AND f.judgement = {_LATEST} AND v.verdict IN ({{}}))"
 )
 _REAL = _COUNT.format("'REAL'")
 _INVENTED = _COUNT.format("'ABSENT', 'SUSPECT'")
 _UNKNOWN = _COUNT.format("'UNKNOWN'")
 _LINES = (
-    "SELECT s.rowid AS place, s.id, s.prompt_id, s.model, s.adapter, s.added, s.tokens,"
+    "SELECT s.id, s.prompt_id, s.model, s.adapter, s.added, s.tokens,"  # noqa: S608
     f" p.context, p.ecosystem, {_REAL} AS real,"
     f" {_INVENTED} AS invented,"
     f" {_UNKNOWN} AS unknown"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.loop.redacting import redacted_texts
 from ghostbust.home import Home
+from ghostbust.loop.redacting import redacted_texts
 from ghostbust.records import Context, Ecosystem, Lookup, Verdict
 from ghostbust.store import PoolPrompt, Store
 
