@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.deciding import Deciding
+from ghostbust.dashboard.deciding import DecidingPane
 from ghostbust.dashboard.reading import AdapterView, Snapshot
 from ghostbust.dashboard.rounds_pane import STYLES
 from ghostbust.dashboard.table import Line, StoreTable
@@ -27,7 +27,7 @@ MOVES: Final = 50
 """moves of the deployed pointer that are listed, the newest"""
 
 
-class AdaptersPane(Deciding, Vertical):
+class AdaptersPane(DecidingPane):
     """Every adapter, newest first, the deployed one marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

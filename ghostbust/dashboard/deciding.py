@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from textual import work
+from textual.containers import Vertical
 from textual.message import Message
-from textual.widget import Widget
 
 from ghostbust.dashboard.dialog import ReasonDialog
 from ghostbust.errors import GhostbustError
@@ -27,7 +27,7 @@ class Decided(Message):
     """The store has changed."""
 
 
-class Deciding(Widget):
+class DecidingPane(Vertical):
     """A pane in which a person decides."""
 
     @work

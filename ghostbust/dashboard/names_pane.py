@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.deciding import Asked, Deciding
+from ghostbust.dashboard.deciding import Asked, DecidingPane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, day, figure, when
@@ -29,7 +29,7 @@ LISTED: Final = 5
 _STYLES: Final = {Verdict.ABSENT: "red", Verdict.SUSPECT: "magenta"}
 
 
-class NamesPane(Deciding, Vertical):
+class NamesPane(DecidingPane):
     """The names by the chosen order, redacted unless revealed; below, what is known of one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

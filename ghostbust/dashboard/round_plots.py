@@ -46,7 +46,7 @@ def frontier(rounds: Sequence[RoundView], chosen: int) -> RenderableType:
         ("frontier ", "bold"), "drop of the rate over volume as a share of the base's; ● this round"
     )
     if not marks:
-        return Group(title, Text("no round was gated yet", "dim"))
+        return Group(title, Text("no round has both figures yet", "dim"))
     marks.sort(key=lambda mark: mark.char == "●")
     base = Mark(1.0, 0.0, char="b", style="yellow")
     xs = [mark.x for mark in (*marks, base)]

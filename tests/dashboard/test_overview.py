@@ -68,7 +68,7 @@ def test_an_empty_store_has_an_overview(home: Home, filler: Filler) -> None:
 def test_each_run_is_a_letter_with_its_interval(points: tuple[RatePoint, ...]) -> None:
     base = replace(points[0], rate=0.4, ci95=(0.2, 0.6))
     adapter = replace(points[1], rate=0.1, ci95=(0.05, 0.15), adapter="round-1")
-    lines = printed(rate_plot([base, adapter]), 60).splitlines()
+    lines = printed(rate_plot([base, adapter]), 76).splitlines()
 
     assert lines[0].endswith("b base, A round-1")
     assert lines[1].split("┤")[0].strip() == "60.0 %", "up to the highest interval"
