@@ -10,6 +10,7 @@ import typer
 
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_continual import continual
+from ghostbust.cli.bench_dashboard import dashboard
 from ghostbust.cli.bench_discovery import discovery
 from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_ingest import ingest
@@ -39,6 +40,7 @@ bench.command()(discovery)
 bench.command()(engine)
 bench.command()(unseen)
 bench.command()(ingest)
+bench.command()(dashboard)
 
 
 @bench.command()

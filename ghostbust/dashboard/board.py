@@ -16,7 +16,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
 from ghostbust.dashboard.adapters_pane import AdaptersPane
-from ghostbust.dashboard.deciding import Asked
+from ghostbust.dashboard.deciding import Asked, Pane
 from ghostbust.dashboard.help import KeysDialog
 from ghostbust.dashboard.jobs_pane import JobsPane
 from ghostbust.dashboard.names_pane import NamesPane
@@ -44,7 +44,7 @@ FOCUS: Final = {
     "jobs": "#log-table",
 }
 """tab to what takes the keys in it"""
-PANES: Final = {
+PANES: Final[dict[str, type[Pane]]] = {
     "names": NamesPane,
     "samples": SamplesPane,
     "rounds": RoundsPane,
@@ -85,6 +85,8 @@ class Dashboard(App[None]):
         self._query = Query(reveal=reveal)
         self._wake = asyncio.Event()
         self._seen: tuple[object, ...] = ()
+        self.shown: Query | None = None
+        """what is on the screen; None before the first reading"""
         self._due = 0.0
 
     def compose(self) -> ComposeResult:
@@ -193,18 +195,16 @@ class Dashboard(App[None]):
             return exc
 
     def _show(self, snapshot: Snapshot) -> None:
-        self.query_one("#status", Static).update(
-            cell(f"{self._home.path}  read {snapshot.at:%H:%M:%S} UTC", "dim")
-        )
-        if snapshot.query.tab == "overview":
-            text = overview(snapshot, self._limits)
-            self.query_one("#overview-text", Static).update(text)
-        self.query_one(NamesPane).show(snapshot)
-        self.query_one(SamplesPane).show(snapshot)
-        self.query_one(RoundsPane).show(snapshot)
-        self.query_one(AdaptersPane).show(snapshot)
-        self.query_one(PromptsPane).show(snapshot)
-        self.query_one(JobsPane).show(snapshot)
+        with self.batch_update():
+            self.query_one("#status", Static).update(
+                cell(f"{self._home.path}  read {snapshot.at:%H:%M:%S} UTC", "dim")
+            )
+            if snapshot.query.tab == "overview":
+                text = overview(snapshot, self._limits)
+                self.query_one("#overview-text", Static).update(text)
+            for pane in PANES.values():
+                self.query_one(pane).show(snapshot)
+        self.shown = snapshot.query
 
 
 def _version(database: Path) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.reading import Snapshot
 from ghostbust.errors import GhostbustError
 from ghostbust.shown import visible
 
@@ -27,7 +28,15 @@ class Decided(Message):
     """The store has changed."""
 
 
-class DecidingPane(Vertical):
+class Pane(Vertical):
+    """What one tab holds."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Shows what the snapshot has for it."""
+        raise NotImplementedError
+
+
+class DecidingPane(Pane):
     """A pane in which a person decides."""
 
     @work

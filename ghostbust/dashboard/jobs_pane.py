@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.widgets import Static
 
 from ghostbust.dashboard.activity import Activity, Event, job_state
+from ghostbust.dashboard.deciding import Pane
 from ghostbust.dashboard.reading import Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, when
@@ -24,7 +24,7 @@ LONGEST = 500
 """characters of an event"""
 
 
-class JobsPane(Vertical):
+class JobsPane(Pane):
     """Jobs above, the log below."""
 
     def __init__(self) -> None:
@@ -38,6 +38,8 @@ class JobsPane(Vertical):
 
     def show(self, snapshot: Snapshot) -> None:
         """Shows jobs and log of the snapshot."""
+        if snapshot.activity is None:
+            return
         self.query_one("#jobs-text", Static).update(jobs_text(snapshot.activity))
         if snapshot.activity.events != self._events:
             self._events = snapshot.activity.events

@@ -105,15 +105,17 @@ def _work(snapshot: Snapshot, limits: DaemonSection | None) -> Text:
         lines.append(
             _said("budget", f"watch run {spent.run_id} took {answers} answers, {tokens} tokens")
         )
-    if snapshot.activity.spent:
-        today = ", ".join(f"{name} {spent:,.0f}" for name, spent in snapshot.activity.spent)
+    activity = snapshot.activity
+    if activity is not None and activity.spent:
+        today = ", ".join(f"{name} {spent:,.0f}" for name, spent in activity.spent)
         lines.append(_said("spent today", today))
-    jobs = [f"{job.name} {job_state(job)}" for job in snapshot.activity.jobs]
-    lines.append(_said("jobs", ", ".join(jobs) or "no daemon has scheduled any yet"))
+    jobs = () if activity is None else activity.jobs
+    told = [f"{job.name} {job_state(job)}" for job in jobs]
+    lines.append(_said("jobs", ", ".join(told) or "no daemon has scheduled any yet"))
     for alarm in snapshot.alarms:
         name = alarm.name if snapshot.query.reveal else redact(alarm.name)
-        told = f"{when(alarm.at)} {name} ({alarm.ecosystem}) is registered now"
-        lines.append(_said("ALARM", told, "bold red"))
+        claimed = f"{when(alarm.at)} {name} ({alarm.ecosystem}) is registered now"
+        lines.append(_said("ALARM", claimed, "bold red"))
     return Text("\n").join(lines)
 
 

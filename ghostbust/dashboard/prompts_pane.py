@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from ghostbust.dashboard.deciding import Asked
+from ghostbust.dashboard.deciding import Asked, Pane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, day, figure, visible_lines
@@ -24,7 +24,7 @@ SHOWN = 30
 """relatives of a prompt that are listed"""
 
 
-class PromptsPane(Vertical):
+class PromptsPane(Pane):
     """The pool, what paid most first, and below the prompt under the cursor with its lineage."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -32,7 +32,7 @@ from ghostbust.store import (
     Store,
 )
 
-NAMES: Final = 200
+NAMES: Final = 100
 """names, samples or prompts on a page"""
 ROUNDS: Final = 50
 """most rounds listed, the newest"""
@@ -129,20 +129,20 @@ class Snapshot:
     """what a roll-back would let serve; None for the bare base, also where the base serves"""
     moves: tuple[Promotion, ...]
     """newest first"""
-    rates: tuple[RatePoint, ...]
-    """oldest first"""
-    runs: tuple[Run, ...]
-    """newest first, as are rounds, adapters and alarms"""
-    spent: Spent | None
-    """None where no watch was made"""
     counts: Counts
-    alarms: tuple[Alarm, ...]
     names: tuple[NameLine, ...]
     found: int
     """names that the query finds, on all pages"""
     rounds: tuple[RoundView, ...]
+    """newest first, as are adapters, runs and alarms"""
     adapters: tuple[AdapterView, ...]
-    activity: Activity
+    rates: tuple[RatePoint, ...] = ()
+    """oldest first; from here on, what only one tab shows"""
+    runs: tuple[Run, ...] = ()
+    spent: Spent | None = None
+    """None where no watch was made"""
+    alarms: tuple[Alarm, ...] = ()
+    activity: Activity | None = None
     known: KnownName | None = None
     nearest: tuple[str, ...] = ()
     """registered names that the name may have been meant for"""
@@ -211,11 +211,7 @@ class Reader:
             deployed=deployed,
             previous=next((m.previous for m in moves if deployed and m.adapter == deployed), None),
             moves=tuple(moves),
-            rates=tuple(store.runs.rates()),
-            runs=tuple(store.runs.recent(RUNS)),
-            spent=_spent(store),
             counts=_counts(store, list(rounds.values())),
-            alarms=tuple(store.alarms.recent(ALARMS)),
             names=page.lines,
             found=page.found,
             rounds=tuple(
@@ -229,13 +225,22 @@ class Reader:
                 )
                 for row in store.rounds.adapters()
             ),
-            activity=read_activity(store, self._home, reveal=query.reveal),
             **self._of_tab(store, query, deployed),
         )
 
     def _of_tab(self, store: Store, query: Query, deployed: str | None) -> dict[str, object]:
         """What only the tab in front shows."""
         match query.tab:
+            case "overview":
+                return {
+                    "rates": tuple(store.runs.rates()),
+                    "runs": tuple(store.runs.recent(RUNS)),
+                    "spent": _spent(store),
+                    "alarms": tuple(store.alarms.recent(ALARMS)),
+                    "activity": read_activity(store, self._home, reveal=query.reveal),
+                }
+            case "jobs":
+                return {"activity": read_activity(store, self._home, reveal=query.reveal)}
             case "names" if query.name is not None:
                 known = store.name_pages.known(*query.name, adapter=deployed)
                 return {"known": known, "nearest": self._details.nearest(query.name)}

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from ghostbust.dashboard.deciding import Asked
+from ghostbust.dashboard.deciding import Asked, Pane
 from ghostbust.dashboard.reading import RoundView, Snapshot
 from ghostbust.dashboard.round_figures import RoundFigures
 from ghostbust.dashboard.round_plots import figures_text, frontier
@@ -35,7 +35,7 @@ STYLES: Final = {
 }
 
 
-class RoundsPane(Vertical):
+class RoundsPane(Pane):
     """The newest rounds, and under them one round's gates, figures and provenance."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

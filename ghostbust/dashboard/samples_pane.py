@@ -7,11 +7,11 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ghostbust.dashboard.answers import answer_text
-from ghostbust.dashboard.deciding import Asked
+from ghostbust.dashboard.deciding import Asked, Pane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, figure, when
@@ -19,7 +19,7 @@ from ghostbust.shown import redact
 from ghostbust.store import SampleLine
 
 
-class SamplesPane(Vertical):
+class SamplesPane(Pane):
     """Answers, newest first, and below the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

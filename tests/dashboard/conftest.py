@@ -106,8 +106,26 @@ class Filler:
             store.rounds.add_candidate(round_id, candidate)
             reason = "rate 0.2860 -> 0.0190: a drop of 93.4% [90.1%, 95.8%], at least [b]50%[/b]"
             results = (
-                GateResult("hallucination", verdict, reason, 0.286, 0.019, (0.9, 0.96), "drop", {"drop": 0.934}),
-                GateResult("volume", GateVerdict.PASS, "ratio 1.02", 1.92, 1.96, None, "0.8", {"ratio": 1.02}),
+                GateResult(
+                    "hallucination",
+                    verdict,
+                    reason,
+                    0.286,
+                    0.019,
+                    (0.9, 0.96),
+                    "drop",
+                    {"drop": 0.934},
+                ),
+                GateResult(
+                    "volume",
+                    GateVerdict.PASS,
+                    "ratio 1.02",
+                    1.92,
+                    1.96,
+                    None,
+                    "0.8",
+                    {"ratio": 1.02},
+                ),
             )
             store.rounds.add_gate_report(round_id, GateReport(name, results))
             store.rounds.set_state(round_id, state, "for a person to decide")

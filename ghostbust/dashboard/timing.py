@@ -1,0 +1,118 @@
+"""How long the dashboard takes on a store: opened without a terminal, and its keys pressed.
+
+Run as a program of its own, so that nothing else is in its memory::
+
+    python -m ghostbust.dashboard.timing HOME STARTED
+
+``STARTED``: the time in seconds since 1970 at which the program was started. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from ghostbust.dashboard.board import FOCUS, Dashboard
+from ghostbust.dashboard.reading import Query
+from ghostbust.dashboard.table import StoreTable
+from ghostbust.home import Home
+from ghostbust.store import NameOrder
+
+SIZE: Final = (200, 50)
+SEARCHED: Final = "777"
+LIMIT_S: Final = 60.0
+SETTLE_S: Final = 0.5
+"""pause between two steps, so that none pays for what an earlier one left to do"""
+_POLL_S: Final = 0.005
+
+
+async def measure(home: Home, started: float) -> dict[str, float]:
+    """Seconds of each step, and the highest memory in bytes after the names and after all tabs.
+
+    ``_s`` is by the clock, ``_cpu_s`` the processor's time of this process, which doesn't depend
+    on what else the machine does.
+    """
+    told: dict[str, float] = {}
+    began, used = time.perf_counter(), time.process_time()
+    app = Dashboard(home)
+    async with app.run_test(size=SIZE) as pilot:
+        names = app.query_one("#names-table", StoreTable)
+        await _until(lambda: names.row_count > 0)
+        await pilot.pause()
+        told["open_s"] = time.perf_counter() - began
+        told["open_cpu_s"] = time.process_time() - used
+        told["open_from_start_s"] = time.time() - started
+        told["open_from_start_cpu_s"] = time.process_time()
+        step = Step(app, pilot)
+        await pilot.press("2")
+        for order in (*list(NameOrder)[1:], next(iter(NameOrder))):
+            told |= await step.took(f"sort_{order}", "s", lambda q, o=order: q.order is o)
+        told |= await step.took("page", "n", lambda q: q.page == 1)
+        box = app.query_one("#names-search", Input)
+        told |= await step.took(
+            "search", lambda: setattr(box, "value", SEARCHED), lambda q: q.search == SEARCHED
+        )
+        told["names_peak_bytes"] = _peak_bytes()
+        for number, tab in enumerate(FOCUS, 1):
+            told |= await step.took(f"tab_{tab}", str(number), lambda q, t=tab: q.tab == t)
+        told["peak_bytes"] = _peak_bytes()
+    return told
+
+
+class Step:
+    """Presses a key, or does something else, and times how long it takes until what it asks for is painted."""
+
+    def __init__(self, app: Dashboard, pilot: Pilot[None]) -> None:
+        self._app = app
+        self._pilot = pilot
+
+    async def took(
+        self, step: str, key: str | Callable[[], None], done: Callable[[Query], bool]
+    ) -> dict[str, float]:
+        """Seconds by the clock and of the processor, until the screen shows what is ``done``."""
+        app = self._app
+        await asyncio.sleep(SETTLE_S)
+        began, used = time.perf_counter(), time.process_time()
+        if isinstance(key, str):
+            app.simulate_key(key)
+        else:
+            key()
+        await _until(lambda: app.shown is not None and done(app.shown))
+        await self._pilot.pause()
+        return {
+            f"{step}_s": time.perf_counter() - began,
+            f"{step}_cpu_s": time.process_time() - used,
+        }
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    """Waits for it; raises TimeoutError after ``LIMIT_S``."""
+    end = time.perf_counter() + LIMIT_S
+    while not done():
+        if time.perf_counter() > end:
+            raise TimeoutError("the dashboard didn't get there")
+        await asyncio.sleep(_POLL_S)
+
+
+def _peak_bytes() -> float:
+    """The highest resident memory of this process so far; 0 on a system without /proc."""
+    try:
+        told = Path("/proc/self/status").read_text("utf-8")
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s+(\d+) kB", told)
+    return float(found[1]) * 1024 if found else 0.0
+
+
+if __name__ == "__main__":
+    figures = asyncio.run(measure(Home.find(Path(sys.argv[1])), float(sys.argv[2])))
+    sys.stdout.write(json.dumps(figures) + "\n")
