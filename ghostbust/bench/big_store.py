@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from ghostbust.records import Measurement
-from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+from ghostbust.store import Store
+from ghostbust.store.encoding import encode_measurement, encode_time
 
 REFS_PER_SAMPLE: Final = 4
 SAMPLES_PER_PROMPT: Final = 10
@@ -60,19 +62,30 @@ INSERT INTO repeats (name_id, adapter, asked_again, came_back, prompts, at_least
 """  # noqa: S608
 
 
+_RUN: Final = (
+    "INSERT INTO runs (id, kind, model, adapter, seed, settings, snapshots, version, process,"
+    " started, finished, status, measurement)"
+    " VALUES (?, 'watch', 'made-up-model', NULL, ?, '{}', '{}', '0', '1:', ?, ?, 'done', ?)"
+)
+
+
+def _run(number: int) -> tuple[object, ...]:
+    rate = 0.2 + (number % 10) / 100
+    measured = Measurement(rate, (rate - 0.02, rate + 0.02), 40, 30, 10, 0, 0, 10, 3.0)
+    at = encode_time(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number))
+    return number, number, at, at, encode_measurement(measured)
+
+
 def fill(database: Path, *, refs: int, names: int) -> None:
     """Makes a store there with so many refs and names. Every row is made up, and the same again."""
-    with Store.open(database) as store:
-        for number in range(RUNS):
-            run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up-model", None, number))
-            rate = 0.2 + (number % 10) / 100
-            measured = Measurement(rate, (rate - 0.02, rate + 0.02), 40, 30, 10, 0, 0, 10, 3.0)
-            store.runs.finish(run_id, RunStatus.DONE, measured)
+    with Store.open(database):
+        pass  # makes the tables
     samples = max(1, refs // REFS_PER_SAMPLE)
     values = {"refs": refs, "samples": samples, "names": names}
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = off")
         connection.execute("BEGIN")
+        connection.executemany(_RUN, [_run(number) for number in range(1, RUNS + 1)])
         for statement in _FILL.split(";\n"):
             if statement.strip():
                 connection.execute(statement, values)

@@ -23,7 +23,8 @@ from ghostbust.home import Home
 HOST: Final = "127.0.0.1"
 KEY: Final = "key"
 """the part of the address, and the cookie, that hold the secret"""
-_PAGES: Final = Path(__file__).parent / "web_pages"
+_PAGES: Final = Path(__file__).parent
+"""where `app_index.html` lies, by the name that textual-serve asks for"""
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
