@@ -126,7 +126,7 @@ class Dashboard(App[None]):
             # The tab of jobs tells what processes do, too.
             due = time.monotonic() >= self._due or query.tab == "jobs"
             if (query, changed) != self._seen or due:
-                seen = await asyncio.to_thread(self._read, query)
+                seen = await asyncio.to_thread(self._read, query, changed)
                 if not self.is_running:  # closed meanwhile: there is no screen any more
                     return
                 if isinstance(seen, StoreError):
@@ -187,10 +187,10 @@ class Dashboard(App[None]):
             sections.append((tab, pane.BINDINGS))
         self.push_screen(KeysDialog(sections))
 
-    def _read(self, query: Query) -> Snapshot | StoreError:
+    def _read(self, query: Query, version: object) -> Snapshot | StoreError:
         """What there is to see now: the store, or why it can't be read."""
         try:
-            return self._reader.read(query)
+            return self._reader.read(query, version)
         except StoreError as exc:
             return exc
 

@@ -21,6 +21,7 @@ from ghostbust.store import (
     KnownName,
     NameLine,
     NameOrder,
+    NamePage,
     PromptLine,
     PromptOrder,
     RatePoint,
@@ -183,28 +184,23 @@ class Reader:
         self._home = home
         self._details = Details(home)
         self._prompts = _Kept()
+        self._names: tuple[object, NamePage] | None = None
 
-    def read(self, query: Query) -> Snapshot:
+    def read(self, query: Query, version: object = None) -> Snapshot:
         """The store as it is now. Raises StoreError where there is none yet, or it can't be read.
 
-        Opened anew each time, for under 2 ms: so a database that appears late, is replaced, or
+        ``version``: what differs whenever somebody has written; where it is the same again, so is
+        the page of names. None: that isn't known. Opened anew each time, for under 2 ms: so a database that appears late, is replaced, or
         is read from another thread needs no care.
         """
         with Store.open(self._database, read_only=True) as store:
-            return self._read(store, query)
+            return self._read(store, query, version)
 
-    def _read(self, store: Store, query: Query) -> Snapshot:
+    def _read(self, store: Store, query: Query, version: object) -> Snapshot:
         rounds = {one.id: one for one in store.rounds.recent(ROUNDS)}
         moves = store.promotions.all()
         deployed = moves[0].adapter if moves else None
-        page = store.name_pages.page(
-            search=query.search,
-            order=query.order,
-            ignored=query.ignored,
-            limit=NAMES,
-            offset=query.page * NAMES,
-            adapter=deployed,
-        )
+        page = self._page(store, query, deployed, version)
         return Snapshot(
             at=utc_now(),
             query=query,
@@ -227,6 +223,21 @@ class Reader:
             ),
             **self._of_tab(store, query, deployed),
         )
+
+    def _page(self, store: Store, query: Query, deployed: str | None, version: object) -> NamePage:
+        """The page of names; while only the cursor moves, that which was read already."""
+        key = (version, query.search, query.order, query.ignored, query.page, deployed)
+        if version is None or self._names is None or self._names[0] != key:
+            page = store.name_pages.page(
+                search=query.search,
+                order=query.order,
+                ignored=query.ignored,
+                limit=NAMES,
+                offset=query.page * NAMES,
+                adapter=deployed,
+            )
+            self._names = (key, page)
+        return self._names[1]
 
     def _of_tab(self, store: Store, query: Query, deployed: str | None) -> dict[str, object]:
         """What only the tab in front shows."""

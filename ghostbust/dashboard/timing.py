@@ -18,7 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from ghostbust.dashboard.board import FOCUS, Dashboard
@@ -52,7 +51,7 @@ async def measure(home: Home, started: float) -> dict[str, float]:
         told["open_cpu_s"] = time.process_time() - used
         told["open_from_start_s"] = time.time() - started
         told["open_from_start_cpu_s"] = time.process_time()
-        step = Step(app, pilot)
+        step = Step(app)
         told |= await step.took("first_names", "2", lambda q: q.tab == "names" and bool(q.name))
         for order in (*list(NameOrder)[1:], next(iter(NameOrder))):
             told |= await step.took(f"sort_{order}", "s", lambda q, o=order: q.order is o)
@@ -71,9 +70,8 @@ async def measure(home: Home, started: float) -> dict[str, float]:
 class Step:
     """Presses a key, or does something else, and times it until what it asks for is painted."""
 
-    def __init__(self, app: Dashboard, pilot: Pilot[None]) -> None:
+    def __init__(self, app: Dashboard) -> None:
         self._app = app
-        self._pilot = pilot
 
     async def took(
         self, step: str, key: str | Callable[[], None], done: Callable[[Query], bool]
@@ -87,7 +85,9 @@ class Step:
         else:
             key()
         await _until(lambda: app.shown is not None and done(app.shown))
-        await self._pilot.pause()
+        painted = asyncio.Event()
+        app.call_after_refresh(painted.set)
+        await painted.wait()
         return {
             f"{step}_s": time.perf_counter() - began,
             f"{step}_cpu_s": time.process_time() - used,

@@ -34,7 +34,9 @@ class FakeRegistry:
         self.verdict = Verdict.ABSENT
 
     async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
-        return Lookup(PYPI, name, self.verdict, "asked", "made up", "live", utc_now())
+        # pip is there, by which the look-ups tell a registry from a page that says no to all.
+        verdict = Verdict.REAL if name == "pip" else self.verdict
+        return Lookup(PYPI, name, verdict, "asked", "made up", "live", utc_now())
 
     async def origin(self, name: str) -> Origin:
         return Origin(None, "A. Squatter", "origin page")
@@ -90,8 +92,9 @@ def test_a_name_that_is_registered_now_is_claimed(
 
 
 def test_a_name_that_is_absent_still_is_noted_as_asked(store: Store, live: Judge) -> None:
-    look_up(store, live, Config(), PYPI, GHOST)
+    lookup = look_up(store, live, Config(), PYPI, GHOST)
 
+    assert lookup.verdict is Verdict.ABSENT, lookup
     assert store.alarms.recent() == []
     cached = store.lookups.get_lookup(PYPI, GHOST)
     assert cached is not None
