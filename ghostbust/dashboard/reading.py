@@ -190,7 +190,9 @@ class Reader:
         """The store as it is now. Raises StoreError where there is none yet, or it can't be read.
 
         ``version``: what differs whenever somebody has written; where it is the same again, so is
-        the page of names. None: that isn't known. Opened anew each time, for under 2 ms: so a database that appears late, is replaced, or
+        the page of names. None: that isn't known.
+
+        Opened anew each time, for under 2 ms: so a database that appears late, is replaced, or
         is read from another thread needs no care.
         """
         with Store.open(self._database, read_only=True) as store:

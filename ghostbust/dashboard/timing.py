@@ -29,7 +29,7 @@ from ghostbust.store import NameOrder
 SIZE: Final = (200, 50)
 SEARCHED: Final = "777"
 LIMIT_S: Final = 60.0
-SETTLE_S: Final = 0.5
+SETTLE_S: Final = 2.0
 """pause between two steps, so that none pays for what an earlier one left to do"""
 _POLL_S: Final = 0.005
 
