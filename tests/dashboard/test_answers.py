@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -78,10 +79,7 @@ def test_tokens_have_their_masks_style() -> None:
 def test_however_tokens_lie_the_text_stays_and_the_name_is_hidden(data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, len(TEXT) - 1))))
     edges = [0, *cuts, len(TEXT)]
-    marks = [
-        (a, b, data.draw(st.sampled_from([0, 1, 2])))
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    marks = [(a, b, data.draw(st.sampled_from([0, 1, 2]))) for a, b in pairwise(edges)]
 
     assert "".join(p.text for p in by_token(ONE, marks, str, reveal=True)) == TEXT
     hidden = "".join(p.text for p in by_token(ONE, marks, str, reveal=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
 import pytest
 
 from ghostbust.loop.redacting import redacted_text, redacted_texts
