@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -115,6 +116,10 @@ class Dashboard(App[None]):
         self.action_tab("overview")
         self.follow()
 
+    def on_unmount(self) -> None:
+        """Lets go of what was kept from being collected."""
+        gc.unfreeze()
+
     @work
     async def follow(self) -> None:
         """Reads and shows, again and again; the reading itself is done in a thread."""
@@ -135,7 +140,7 @@ class Dashboard(App[None]):
                     self.query_one("#status", Static).update(said)
                     self._seen = ()
                 else:
-                    self._show(seen)
+                    self.show(seen)
                     self._seen = (query, changed)
                     self._due = time.monotonic() + AT_LEAST_EVERY_S
             with suppress(TimeoutError):
@@ -194,7 +199,8 @@ class Dashboard(App[None]):
         except StoreError as exc:
             return exc
 
-    def _show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot) -> None:
+        """Puts a snapshot on the screen."""
         with self.batch_update():
             self.query_one("#status", Static).update(
                 cell(f"{self._home.path}  read {snapshot.at:%H:%M:%S} UTC", "dim")
@@ -204,6 +210,10 @@ class Dashboard(App[None]):
                 self.query_one("#overview-text", Static).update(text)
             for pane in PANES.values():
                 self.query_one(pane).show(snapshot)
+        if self.shown is None:
+            # What is loaded by now stays loaded: a full collection of garbage, which would stop
+            # a key half-way for 0.1 s, needn't look at it each time.
+            gc.freeze()
         self.shown = snapshot.query
 
 

@@ -21,7 +21,7 @@ from typing import Final
 from textual.widgets import Input
 
 from ghostbust.dashboard.board import FOCUS, Dashboard
-from ghostbust.dashboard.reading import Query
+from ghostbust.dashboard.reading import Query, Snapshot
 from ghostbust.dashboard.table import StoreTable
 from ghostbust.home import Home
 from ghostbust.store import NameOrder
@@ -31,7 +31,6 @@ SEARCHED: Final = "777"
 LIMIT_S: Final = 60.0
 SETTLE_S: Final = 2.0
 """pause between two steps, so that none pays for what an earlier one left to do"""
-_POLL_S: Final = 0.005
 
 
 async def measure(home: Home, started: float) -> dict[str, float]:
@@ -42,65 +41,66 @@ async def measure(home: Home, started: float) -> dict[str, float]:
     """
     told: dict[str, float] = {}
     began, used = time.perf_counter(), time.process_time()
-    app = Dashboard(home)
-    async with app.run_test(size=SIZE) as pilot:
+    app = TimedDashboard(home)
+    async with app.run_test(size=SIZE):
         names = app.query_one("#names-table", StoreTable)
-        await _until(lambda: names.row_count > 0)
-        await pilot.pause()
+        await app.until(lambda _: names.row_count > 0)
         told["open_s"] = time.perf_counter() - began
         told["open_cpu_s"] = time.process_time() - used
         told["open_from_start_s"] = time.time() - started
         told["open_from_start_cpu_s"] = time.process_time()
-        step = Step(app)
-        told |= await step.took("first_names", "2", lambda q: q.tab == "names" and bool(q.name))
+        told |= await app.took("first_names", "2", lambda q: q.tab == "names" and bool(q.name))
         for order in (*list(NameOrder)[1:], next(iter(NameOrder))):
-            told |= await step.took(f"sort_{order}", "s", lambda q, o=order: q.order is o)
-        told |= await step.took("page", "n", lambda q: q.page == 1)
+            told |= await app.took(f"sort_{order}", "s", lambda q, o=order: q.order is o)
+        told |= await app.took("page", "n", lambda q: q.page == 1)
         box = app.query_one("#names-search", Input)
-        told |= await step.took(
+        told |= await app.took(
             "search", lambda: setattr(box, "value", SEARCHED), lambda q: q.search == SEARCHED
         )
         told["names_peak_bytes"] = _peak_bytes()
         for number, tab in enumerate(FOCUS, 1):
-            told |= await step.took(f"tab_{tab}", str(number), lambda q, t=tab: q.tab == t)
+            told |= await app.took(f"tab_{tab}", str(number), lambda q, t=tab: q.tab == t)
         told["peak_bytes"] = _peak_bytes()
     return told
 
 
-class Step:
-    """Presses a key, or does something else, and times it until what it asks for is painted."""
+class TimedDashboard(Dashboard):
+    """Tells when it has shown something, so that waiting for it takes none of the time."""
 
-    def __init__(self, app: Dashboard) -> None:
-        self._app = app
+    def __init__(self, home: Home) -> None:
+        super().__init__(home)
+        self._has_shown = asyncio.Event()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Shows the snapshot, and tells."""
+        super().show(snapshot)
+        self._has_shown.set()
+
+    async def until(self, done: Callable[[Query], bool]) -> None:
+        """Waits until what is ``done`` is painted; raises TimeoutError after ``LIMIT_S``."""
+        async with asyncio.timeout(LIMIT_S):
+            while self.shown is None or not done(self.shown):
+                await self._has_shown.wait()
+                self._has_shown.clear()
+            painted = asyncio.Event()
+            self.call_after_refresh(painted.set)
+            await painted.wait()
 
     async def took(
         self, step: str, key: str | Callable[[], None], done: Callable[[Query], bool]
     ) -> dict[str, float]:
-        """Seconds by the clock and of the processor, until the screen shows what is ``done``."""
-        app = self._app
+        """Presses a key, or does something else; seconds until what is ``done`` is painted."""
         await asyncio.sleep(SETTLE_S)
         began, used = time.perf_counter(), time.process_time()
         if isinstance(key, str):
-            app.simulate_key(key)
+            self.simulate_key(key)
         else:
             key()
-        await _until(lambda: app.shown is not None and done(app.shown))
-        painted = asyncio.Event()
-        app.call_after_refresh(painted.set)
-        await painted.wait()
+        await self.until(done)
         return {
             f"{step}_s": time.perf_counter() - began,
             f"{step}_cpu_s": time.process_time() - used,
         }
-
-
-async def _until(done: Callable[[], bool]) -> None:
-    """Waits for it; raises TimeoutError after ``LIMIT_S``."""
-    end = time.perf_counter() + LIMIT_S
-    while not done():
-        if time.perf_counter() > end:
-            raise TimeoutError("the dashboard didn't get there")
-        await asyncio.sleep(_POLL_S)
 
 
 def _peak_bytes() -> float:
