@@ -100,8 +100,8 @@ def _work(snapshot: Snapshot, limits: DaemonSection | None) -> Text:
         lines.append(_said("waiting for approval", names, "bold yellow"))
     if snapshot.spent is not None:
         spent = snapshot.spent
-        answers = _of(spent.answers, limits and limits.watch_answers)
-        tokens = _of(spent.tokens, limits and limits.watch_tokens)
+        answers = _of(spent.answers, limits.watch_answers if limits else None)
+        tokens = _of(spent.tokens, limits.watch_tokens if limits else None)
         lines.append(
             _said("budget", f"watch run {spent.run_id} took {answers} answers, {tokens} tokens")
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ghostbust.dashboard.activity import Activity, read_activity
 from ghostbust.dashboard.answers import AnswerView
@@ -241,7 +241,7 @@ class Reader:
             self._names = (key, page)
         return self._names[1]
 
-    def _of_tab(self, store: Store, query: Query, deployed: str | None) -> dict[str, object]:
+    def _of_tab(self, store: Store, query: Query, deployed: str | None) -> dict[str, Any]:
         """What only the tab in front shows."""
         match query.tab:
             case "overview":
@@ -273,7 +273,7 @@ class Reader:
                 return self._pool(store, query)
         return {}
 
-    def _pool(self, store: Store, query: Query) -> dict[str, object]:
+    def _pool(self, store: Store, query: Query) -> dict[str, Any]:
         """The page of prompts, which takes long where there are many samples, and the lineage."""
         key = (query.prompt_order, query.prompt_page)
         if self._prompts.key != key or time.monotonic() >= self._prompts.due:

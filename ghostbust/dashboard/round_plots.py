@@ -61,7 +61,7 @@ def _detail(results: dict[str, GateResult], gate: str, key: str) -> float | None
 
 
 def _rates(figures: RoundFigures) -> RenderableType:
-    if not figures.rates:
+    if not figures.rates or not figures.rates[0][1]:
         return Text("no run of it on held-out prompts is stored", "dim")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     names = [clipped("base" if name == "base" else "candidate", 20) for name, _ in figures.rates]

@@ -51,7 +51,7 @@ async def measure(home: Home, started: float) -> dict[str, float]:
         told["open_from_start_cpu_s"] = time.process_time()
         told |= await app.took("first_names", "2", lambda q: q.tab == "names" and bool(q.name))
         for order in (*list(NameOrder)[1:], next(iter(NameOrder))):
-            told |= await app.took(f"sort_{order}", "s", lambda q, o=order: q.order is o)
+            told |= await app.took(f"sort_{order}", "s", _is_by(order))
         told |= await app.took("page", "n", lambda q: q.page == 1)
         box = app.query_one("#names-search", Input)
         told |= await app.took(
@@ -59,9 +59,17 @@ async def measure(home: Home, started: float) -> dict[str, float]:
         )
         told["names_peak_bytes"] = _peak_bytes()
         for number, tab in enumerate(FOCUS, 1):
-            told |= await app.took(f"tab_{tab}", str(number), lambda q, t=tab: q.tab == t)
+            told |= await app.took(f"tab_{tab}", str(number), _is_at(tab))
         told["peak_bytes"] = _peak_bytes()
     return told
+
+
+def _is_by(order: NameOrder) -> Callable[[Query], bool]:
+    return lambda query: query.order is order
+
+
+def _is_at(tab: str) -> Callable[[Query], bool]:
+    return lambda query: query.tab == tab
 
 
 class TimedDashboard(Dashboard):

@@ -120,16 +120,16 @@ class PromptPages:
 
         At most ``MOST_RELATIVES`` of either; the prompt itself isn't among them.
         """
-        depths = {}
+        depths: dict[str, int] = {}
         for sql in (_ABOVE, _BELOW):
             for row in self._connection.rows(sql, (prompt_id, MOST_RELATIVES + 1)):
                 if row["id"] != prompt_id:
                     depths.setdefault(row["id"], row["depth"])
         found = []
         for one, depth in depths.items():
-            row = self._connection.first(f"{_ONES} WHERE p.id = ?", (one,))
-            if row is not None:
-                found.append(Relative(depth, _line(row)))
+            there = self._connection.first(f"{_ONES} WHERE p.id = ?", (one,))
+            if there is not None:
+                found.append(Relative(depth, _line(there)))
         return sorted(found, key=lambda relative: (relative.depth, relative.line.prompt_id))
 
 
