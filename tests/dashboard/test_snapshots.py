@@ -68,9 +68,12 @@ async def test_the_pictures_show_the_screens(
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press(str(1 + list(FOCUS).index(tab)))
         await until(pilot, lambda: app.shown is not None and _complete(app, tab))
-        await pilot.pause(0.2)
+        app._refresh_s = 3600  # what is overwritten below isn't written anew
+        await pilot.pause(0.5)
         # Neither the folder of this test nor the time of day.
         app.query_one("#status", Static).update(" ~/ghostbust  read 08:15:00 UTC")
+        path = "~/ghostbust/adapters/round-0002-1a2b3c4d\nround 2, waiting"
+        app.query_one("#adapter-details", Static).update(path)
         await pilot.pause()
         picture = _plain(app.export_screenshot(title=f"ghostbust dashboard: {tab}"))
     file = IMAGES / f"dashboard-{tab}.svg"
