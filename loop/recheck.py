@@ -81,21 +81,26 @@ def recheck(store: Store, judge: Judge, *, before: datetime, limit: int) -> list
     for ecosystem, names in _by_ecosystem(store.ledger.recheck_names(before, limit)).items():
         for lookup in judge.names(ecosystem, names).values():
             verdicts.append(lookup)
-            if lookup.verdict is Verdict.UNKNOWN:
-                continue
-            if is_registered(lookup):
-                origin = _origin(judge, lookup)
-                store.ledger.mark_claimed(
-                    lookup.ecosystem,
-                    lookup.name,
-                    lookup.looked_up_at,
-                    first_released=origin.first_released,
-                    uploader=origin.uploader,
-                    evidence=origin.evidence,
-                )
-            # Also what needed no asking, such as an impossible name: it would stay due for ever.
-            store.lookups.put_lookup(lookup)
+            note(store, judge, lookup)
     return verdicts
+
+
+def note(store: Store, judge: Judge, lookup: Lookup) -> None:
+    """Notes what a live registry says of an invented name; UNKNOWN changes nothing."""
+    if lookup.verdict is Verdict.UNKNOWN:
+        return
+    if is_registered(lookup):
+        origin = _origin(judge, lookup)
+        store.ledger.mark_claimed(
+            lookup.ecosystem,
+            lookup.name,
+            lookup.looked_up_at,
+            first_released=origin.first_released,
+            uploader=origin.uploader,
+            evidence=origin.evidence,
+        )
+    # Also what needed no asking, such as an impossible name: it would stay due for ever.
+    store.lookups.put_lookup(lookup)
 
 
 def _origin(judge: Judge, lookup: Lookup) -> Origin:

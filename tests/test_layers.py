@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "reports": NOUNS | {"store", "evaluation"},
     "exports": NOUNS | {"store", "registries", "unlearners", "models"},
     "loop": NOUNS | PARTS | {"models", "evaluation"},
-    "dashboard": NOUNS | PARTS | {"loop"},
+    # Its figures of rounds are the reports' own.
+    "dashboard": NOUNS | PARTS | {"loop", "evaluation", "reports"},
     # What runs beside the daemon's jobs and speaks of them to the outside.
     "operations": NOUNS | PARTS | {"loop"},
     "cli": NOUNS
@@ -81,6 +82,7 @@ WRITES = {
     "jobs": {"pause", "resume", "request", "schedule", "begin", "finish"},
     "spending": {"take"},
     "retention": {"drop_texts", "drop_lookups"},
+    "reviews": {"add"},
 }  # fmt: skip
 """the store's methods that write, by noun"""
 

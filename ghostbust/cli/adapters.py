@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ghostbust.records import GateReport, Promotion
     from ghostbust.store import AdapterRow, Store
 
-adapters = typer.Typer(name="adapters", help="List, show, promote and roll back adapters.")
+adapters = typer.Typer(name="adapters", help="List, show, promote, reject and roll back adapters.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an adapter.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the log.")]
@@ -30,7 +30,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the lo
 
 @adapters.callback(invoke_without_command=True)
 def group(context: typer.Context) -> None:
-    """List, show, promote and roll back adapters."""
+    """List, show, promote, reject and roll back adapters."""
     help_if_bare(context)
 
 
@@ -94,6 +94,23 @@ def promote(
         report = store.rounds.gate_report(_row(store, name).round_id)
         publishing = _publishing(config, place, store)
         _say(Output(as_json=as_json), move(store, place, name, report, reason, publishing))
+
+
+@adapters.command("reject")
+def reject(
+    name: NameArgument,
+    reason: ReasonOption = "rejected by hand",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn down an adapter that waits for approval."""
+    from ghostbust.loop.promote import reject as turn_down
+
+    output = Output(as_json=as_json)
+    with _store(home) as (_, store):
+        turn_down(store, name, reason)
+    output.line(f"{name} is rejected")
+    output.document({"rejected": name, "reason": reason})
 
 
 @adapters.command("rollback")

@@ -11,6 +11,7 @@ import typer
 from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_continual import continual
 from ghostbust.cli.bench_daemon import daemon
+from ghostbust.cli.bench_dashboard import dashboard
 from ghostbust.cli.bench_discovery import discovery
 from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_faults import faults
@@ -43,6 +44,7 @@ bench.command()(unseen)
 bench.command()(ingest)
 bench.command()(faults)
 bench.command()(daemon)
+bench.command()(dashboard)
 
 
 @bench.command()

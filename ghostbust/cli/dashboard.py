@@ -2,39 +2,72 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ghostbust.cli.edge import BUG
-from ghostbust.cli.options import HomeOption
+from ghostbust.cli.options import ConfigOption, HomeOption, RevealOption
 from ghostbust.cli.output import Output
 from ghostbust.errors import UsageError
+
+if TYPE_CHECKING:
+    from ghostbust.home import Home
 
 
 def dashboard(
     home: HomeOption = None,
+    config: ConfigOption = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="Print the overview once, as text, and exit.")
     ] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve it to a browser on this machine.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Port of --web on the loopback.")
+    ] = 8470,
+    reveal: RevealOption = False,
 ) -> None:
-    """Watch rates, names, rounds and adapters while the daemon works; approve and roll back."""
+    """Watch rates, names, samples, rounds, adapters, prompts and jobs; review and decide."""
+    from ghostbust.config import load_config
     from ghostbust.home import Home
 
     place = Home.open(home)
+    if web:
+        options = ["--reveal"] if reveal else []
+        options += [] if config is None else ["--config", str(config.absolute())]
+        _serve(place, port, options)
+        return
+    limits = load_config(config, place).daemon
     if plain:
         from ghostbust.dashboard.overview import overview
         from ghostbust.dashboard.reading import Query, Reader
 
-        Output().result.print(overview(Reader(place.database).read(Query())))
+        snapshot = Reader(place.database, place).read(Query(reveal=reveal))
+        Output().result.print(overview(snapshot, limits))
         return
-    # Textual reads the keys from standard input and draws on standard error.
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    # Textual reads the keys from standard input and draws on standard error. Where it is served
+    # to a browser, whoever serves it has named another driver, which needs no terminal.
+    served = "TEXTUAL_DRIVER" in os.environ
+    if not served and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("the dashboard needs a terminal; --plain prints the overview as text")
     from ghostbust.dashboard.board import Dashboard
 
-    board = Dashboard(place)
+    board = Dashboard(place, reveal=reveal, limits=limits)
     board.run()
     if board.return_code:
         raise typer.Exit(BUG)  # Textual has printed the traceback
+
+
+def _serve(home: Home, port: int, options: list[str]) -> None:
+    try:
+        from ghostbust.dashboard.web import DashboardServer
+    except ImportError as exc:
+        raise UsageError("--web needs textual-serve: pip install 'ghostbust[web]'") from exc
+    try:
+        DashboardServer(home, port, options).serve()
+    except OSError as exc:
+        raise UsageError(f"can't serve on port {port}: {exc.strerror or exc}") from exc

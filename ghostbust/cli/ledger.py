@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.edge import help_if_bare, on_interrupt
+from ghostbust.cli.names_review import accept, allow, ignore, look_up, reopen, show
 from ghostbust.cli.options import (
     ConfigOption,
     EndpointOption,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ghostbust.records import Hallucination
     from ghostbust.store import Store
 
-names = typer.Typer(name="names", help="Invented names: list them, ask for them again.")
+names = typer.Typer(name="names", help="Invented names: list, review, ask for them again.")
 
 OrderOption = Annotated[
     NameOrder,
@@ -43,8 +44,16 @@ AdapterOption = Annotated[
 
 @names.callback(invoke_without_command=True)
 def group(context: typer.Context) -> None:
-    """Invented names: list them, ask for them again."""
+    """Invented names: list, review, ask for them again."""
     help_if_bare(context)
+
+
+names.command()(show)
+names.command()(accept)
+names.command()(ignore)
+names.command()(allow)
+names.command()(reopen)
+names.command("lookup")(look_up)
 
 
 @names.command("list")
@@ -53,6 +62,9 @@ def list_names(
     order: OrderOption = NameOrder.TIMES_SEEN,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Names listed, at most.")] = 50,
     adapter: AdapterOption = "deployed",
+    ignored: Annotated[
+        bool, typer.Option("--ignored", help="Also those that a person ignores.")
+    ] = False,
     reveal: RevealOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -71,7 +83,10 @@ def list_names(
     with Store.open(place.database) as store:
         chosen = find_adapter(store, place, adapter)
         whose = None if chosen is None else chosen[0]
-        found = store.ledger.hallucinations(search=search, order=order, limit=limit, adapter=whose)
+        page = store.name_pages.page(
+            search=search, order=order, limit=limit, adapter=whose, ignored=ignored
+        )
+        found = [line.name for line in page.lines]
         total = store.ledger.count_new_inventions()
         documents = [_document(store, name, reveal=reveal) for name in found]
     _print(output, found, whose, reveal=reveal)

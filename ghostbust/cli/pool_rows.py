@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.cli.output import cell, table
-from ghostbust.cli.pool_texts import redacted_texts
+from ghostbust.loop.redacting import redacted_texts
 
 if TYPE_CHECKING:
     from ghostbust.config import Config

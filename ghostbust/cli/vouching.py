@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from ghostbust.cli.names import ref_of
-from ghostbust.errors import ConfigError, UsageError
+from ghostbust.errors import ConfigError, StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, PackageRef, Verdict, utc_now
 from ghostbust.registries.names import canonical_name, is_valid_name
@@ -42,7 +42,7 @@ class Vouching:
         """UNKNOWN for a ref that isn't to be looked up; None for any other."""
         name = ref.name or canonical_name(ref.ecosystem, ref.import_name or ref.raw)
         if (ref.ecosystem, name) in self.allowed:
-            reason, said = ALLOWED, "the settings' check.allow has it"
+            reason, said = ALLOWED, "the settings' check.allow has it, or a review allows it"
         elif any(ref.ecosystem is eco and name.startswith(head) for eco, head in self.scopes):
             reason, said = PRIVATE_SCOPE, "the settings' check.private has its scope"
         else:
@@ -56,11 +56,25 @@ def trusted_vouching(config: Path | None, home: Path | None) -> Vouching:
     place = Home.find(home)
     asked = config is not None or place.config.is_file()
     if not asked and not any(os.environ.get(name) for name in _VARIABLES):
-        return Vouching()  # spares the 0.2 s that it takes to load the settings
+        return Vouching(_reviewed(place))  # spares the 0.2 s that it takes to load the settings
     from ghostbust.config import load_config
 
     settings = load_config(config, place, trust_here=False).check
-    return Vouching.of(settings.allow, settings.private)
+    told = Vouching.of(settings.allow, settings.private)
+    return replace(told, allowed=told.allowed | _reviewed(place))
+
+
+def _reviewed(home: Home) -> frozenset[tuple[Ecosystem, str]]:
+    """What `ghostbust names allow` was said of; nothing where there is no database to be read."""
+    if not home.database.is_file():
+        return frozenset()
+    from ghostbust.store import Store
+
+    try:
+        with Store.open(home.database, read_only=True) as store:
+            return store.reviews.allowed()
+    except StoreError:
+        return frozenset()  # one of an older version has none, and checking needs no database
 
 
 def npmrc_passed_over() -> bool:

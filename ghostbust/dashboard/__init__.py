@@ -1,4 +1,4 @@
-"""The terminal dashboard: what the store holds, live, and a person's decisions on adapters.
+"""The terminal dashboard: what the store holds, live, and a person's decisions.
 
 ::
 
@@ -6,7 +6,9 @@
     overview     rate, volume and counts, as text: also what ``--plain`` prints
     board        the tabs, and the loop that refreshes them
     *_pane       one tab each
-    decisions    approve, roll back, reject: the only writes
+    decisions    approve, roll back, reject, review a name: the only writes
+    web          the same in a browser
+    timing       how long it takes on a big store
 
 Names and texts in the store come from models and registries: all of them pass through
 `ghostbust.dashboard.text` on their way to the screen.

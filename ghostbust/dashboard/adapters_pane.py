@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.console import Group, RenderableType
 from rich.text import Text
-from textual import work
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.message import Message
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.deciding import DecidingPane
 from ghostbust.dashboard.reading import AdapterView, Snapshot
 from ghostbust.dashboard.rounds_pane import STYLES
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import amount, cell, figure, when
-from ghostbust.errors import GhostbustError
 from ghostbust.home import Home
-from ghostbust.shown import visible
+from ghostbust.records import Promotion
+from ghostbust.store import RoundState
+
+MOVES: Final = 50
+"""moves of the deployed pointer that are listed, the newest"""
 
 
-class AdaptersPane(Vertical):
+class AdaptersPane(DecidingPane):
     """Every adapter, newest first, the deployed one marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("a", "approve", "Approve"),
-        ("x", "reject", "Reject"),
-        ("r", "roll_back", "Roll back"),
+        Binding("a", "approve", "Approve"),
+        Binding("x", "reject", "Reject"),
+        Binding("r", "roll_back", "Roll back"),
     ]
-
-    class Decided(Message):
-        """The store has changed."""
 
     def __init__(self, home: Home) -> None:
         super().__init__()
@@ -44,19 +42,29 @@ class AdaptersPane(Vertical):
         self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
-        """The table, and under it where the adapter lies."""
+        """The table, under it where the adapter lies, and what served when and why."""
+        yield Static(id="adapters-title")
         yield StoreTable(
             "adapter", "serves", "round", "gates", "steps", "loss", "train s", "created",
             "method", id="adapters-table",
         )  # fmt: skip
         yield Static("no adapter yet", id="adapter-details")
+        with VerticalScroll(id="moves-scroll", can_focus=False):
+            yield Static(id="adapter-moves")
 
     def show(self, snapshot: Snapshot) -> None:
         """Shows the adapters of the snapshot."""
         old, self._snapshot = self._snapshot, snapshot
-        if old is None or old.adapters != snapshot.adapters:
+        if old is None or (old.adapters, old.moves) != (snapshot.adapters, snapshot.moves):
             self.query_one(StoreTable).fill([_line(view) for view in snapshot.adapters])
             self._show_details()
+            waiting = sum(v.round.state is RoundState.WAITING for v in snapshot.adapters)
+            title = cell(
+                f"serves: {snapshot.deployed or 'the base'}; waiting for approval: {waiting}",
+                "bold yellow" if waiting else "bold",
+            )
+            self.query_one("#adapters-title", Static).update(title)
+            self.query_one("#adapter-moves", Static).update(moves(snapshot.moves))
 
     def on_data_table_row_highlighted(self) -> None:
         """The cursor moved."""
@@ -66,13 +74,13 @@ class AdaptersPane(Vertical):
         """Asks why, then lets the adapter under the cursor serve."""
         name = self._selected_name()
         if name is not None:
-            self._decide(f"Let {name} serve?", partial(decisions.approve, self._home, name))
+            self.decide(f"Let {name} serve?", partial(decisions.approve, self._home, name))
 
     def action_reject(self) -> None:
         """Asks why, then turns the adapter under the cursor down."""
         name = self._selected_name()
         if name is not None:
-            self._decide(f"Reject {name}?", partial(decisions.reject, self._home, name))
+            self.decide(f"Reject {name}?", partial(decisions.reject, self._home, name))
 
     def action_roll_back(self) -> None:
         """Asks why, then lets serve what served before."""
@@ -80,24 +88,10 @@ class AdaptersPane(Vertical):
         if snapshot is None or snapshot.deployed is None:
             self.notify("the base serves: there is nothing to roll back", severity="warning")
             return
-        self._decide(
+        self.decide(
             f"Roll back {snapshot.deployed} to {snapshot.previous or 'the base'}?",
             partial(decisions.roll_back, self._home, snapshot.deployed),
         )
-
-    @work
-    async def _decide(self, question: str, decision: Callable[[str], str]) -> None:
-        """Asks for a reason, decides in a thread of its own, and says what came of it."""
-        reason = await self.app.push_screen_wait(ReasonDialog(question))
-        if reason is None:
-            return
-        try:
-            outcome = await asyncio.to_thread(decision, reason)
-        except GhostbustError as exc:
-            self.notify(visible(str(exc)), severity="error", timeout=10, markup=False)
-        else:
-            self.notify(visible(outcome), markup=False)
-        self.post_message(self.Decided())
 
     def _selected_name(self) -> str | None:
         name = self.query_one(StoreTable).selected
@@ -113,6 +107,18 @@ class AdaptersPane(Vertical):
                 state = f"round {view.round.id}, {view.round.state}: {view.round.reason}"
                 details = Text("\n").join([cell(candidate.path), cell(state)])
                 self.query_one("#adapter-details", Static).update(details)
+
+
+def moves(log: Sequence[Promotion]) -> RenderableType:
+    """What served, newest first, with the reasons."""
+    lines = [
+        cell(
+            f"{when(move.at)} {move.kind}: {move.adapter or 'the base'} serves,"
+            f" before it {move.previous or 'the base'}: {move.reason}"
+        )
+        for move in log[:MOVES]
+    ]
+    return Group(*lines) if lines else Text("nothing was promoted yet", "dim")
 
 
 def _line(view: AdapterView) -> Line:

@@ -1,4 +1,4 @@
-"""A person's decisions on adapters: the dashboard's only writes.
+"""A person's decisions on adapters and names: the dashboard's only writes.
 
 Each opens the store for as long as it takes, and returns one line on what came of it. Raises
 GhostbustError, one line, where it can't be done; then nothing has changed.
@@ -9,9 +9,12 @@ from __future__ import annotations
 from ghostbust.config import load_config
 from ghostbust.errors import StoreError, UsageError
 from ghostbust.home import Home
-from ghostbust.loop import promote
+from ghostbust.loop import promote, reviewing
 from ghostbust.loop.publish import Publishing, make_publishing
-from ghostbust.store import RoundState, Store
+from ghostbust.loop.reviewing import decide, open_fresh_judge
+from ghostbust.records import Ecosystem
+from ghostbust.shown import redact
+from ghostbust.store import Decision, RoundState, Store
 
 
 def approve(home: Home, name: str, reason: str) -> str:
@@ -44,6 +47,20 @@ def reject(home: Home, name: str, reason: str) -> str:
     with _store(home) as store:
         promote.reject(store, name, reason)
     return f"{name} is rejected"
+
+
+def review(home: Home, ecosystem: Ecosystem, name: str, decision: Decision, reason: str) -> str:
+    """Note what the person says of an invented name."""
+    with _store(home) as store:
+        return f"{redact(name)}: {decide(store, ecosystem, name, decision, reason)}"
+
+
+def look_up(home: Home, ecosystem: Ecosystem, name: str) -> str:
+    """Ask the live registry for the name now; a name that is registered is an alarm."""
+    with _store(home) as store, open_fresh_judge(home) as judge:
+        config = load_config(None, home)
+        lookup = reviewing.look_up(store, judge, config, ecosystem, name)
+    return f"{redact(name)}: {lookup.verdict}, {lookup.reason}"
 
 
 def _publishing(home: Home, store: Store) -> Publishing:

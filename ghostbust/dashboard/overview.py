@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ghostbust.dashboard.activity import job_state
+from ghostbust.dashboard.plot import Mark, Plot
 from ghostbust.dashboard.reading import Snapshot
 from ghostbust.dashboard.text import cell, clipped, interval, percent, when
-from ghostbust.store import RatePoint, Run
+from ghostbust.sections import DaemonSection
+from ghostbust.shown import redact
+from ghostbust.store import RatePoint, RoundState, Run
 
-CHART_ROWS: Final = 4
-WIDEST_BAR: Final = 6
-_EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
+CHART_ROWS: Final = 7
+MOST_POINTS: Final = 200
+"""runs in the plot, the newest"""
+LEGEND: Final = 3
+"""adapters that the plot's title names"""
 _LONGEST_LABEL: Final = 32
 
 
-def overview(snapshot: Snapshot) -> RenderableType:
-    """What serves, how much there is, the rate over time, the latest rates, the last runs."""
+def overview(snapshot: Snapshot, limits: DaemonSection | None = None) -> RenderableType:
+    """What serves, how much there is, the rate over time, the latest rates, the last runs.
+
+    ``limits``: what a watch may spend; None where that isn't known.
+    """
     return Group(
         _headline(snapshot),
+        _work(snapshot, limits),
         Text(),
-        RateChart(snapshot.rates),
+        rate_plot(snapshot.rates),
         Text(),
         _rates(snapshot.latest_rates()),
         Text(),
@@ -34,50 +43,30 @@ def overview(snapshot: Snapshot) -> RenderableType:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RateChart:
-    """A bar for each run, oldest left, as many of the newest as the width takes."""
-
-    points: Sequence[RatePoint]
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
-        """A title, the bars, and under each a letter that says what it measured."""
-        points = self.points[-options.max_width :]
-        top = max((p.rate for p in points if not math.isnan(p.rate)), default=math.nan)
-        yield Text.assemble(
-            ("rate over time", "bold"),
-            f"  {len(points)} runs, oldest first, up to {percent(top)}; b base, a adapter",
-            overflow="ellipsis",
-            no_wrap=True,
-        )
-        if not points:
-            return
-        width = max(1, min(WIDEST_BAR, options.max_width // len(points)))
-        for row in reversed(range(CHART_ROWS)):
-            line = Text(no_wrap=True)
-            for point in points:
-                line.append(_bar(point.rate / top if top else 0.0, row) * width, _style(point))
-            yield line
-        axis = Text(no_wrap=True)
-        for point in points:
-            axis.append(_letter(point).ljust(width), _style(point))
-        yield axis
+def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
+    """The rate of each run with its interval, oldest left; a letter for each adapter."""
+    known = [point for point in points if not math.isnan(point.rate)][-MOST_POINTS:]
+    if not known:
+        return Text("no finished run has a rate yet")
+    letters = _letters(known)
+    marks = [
+        Mark(n, point.rate, *point.ci95, letters[point.adapter], _style(point))
+        for n, point in enumerate(known)
+    ]
+    title = Text.assemble(("rate over time ", "bold"), f"{len(known)} runs, with 95 % intervals; ")
+    told = [f"{letter} {adapter or 'base'}" for adapter, letter in letters.items()]
+    title.append_text(cell(", ".join(told[:LEGEND])))
+    if len(told) > LEGEND:
+        title.append(f" and {len(told) - LEGEND} older adapters")
+    first, last = when(known[0].finished), when(known[-1].finished)
+    return Group(title, Plot(marks, CHART_ROWS, percent, first, last))
 
 
-def _bar(share: float, row: int) -> str:
-    """The character of a bar of ``share`` of the chart's height in its row, 0 the lowest."""
-    if math.isnan(share):
-        return " "
-    eighths = math.ceil(share * CHART_ROWS * 8)
-    return _EIGHTHS[min(max(eighths - 8 * row, 0), 8)]
-
-
-def _letter(point: RatePoint) -> str:
-    if math.isnan(point.rate):
-        return "-"
-    return "b" if point.adapter is None else "a"
+def _letters(points: Sequence[RatePoint]) -> dict[str | None, str]:
+    """A letter for each adapter, newest first; b is the base's, o that of adapters beyond them."""
+    newest = dict.fromkeys(point.adapter for point in reversed(points))
+    free = iter("ACDEFGHIJKLMNPQRSTUVWXYZ")
+    return {None: "b"} | {one: next(free, "o") for one in newest if one is not None}
 
 
 def _style(point: RatePoint) -> str:
@@ -100,6 +89,42 @@ def _headline(snapshot: Snapshot) -> Text:
         (f"{counts.claimed}", "bold red" if counts.claimed else "bold"),
         " claimed",
     )
+
+
+def _work(snapshot: Snapshot, limits: DaemonSection | None) -> Text:
+    """What waits for a person, the budget, the jobs, the alarms: a line each, none for nothing."""
+    lines = []
+    waiting = [v for v in snapshot.adapters if v.round.state is RoundState.WAITING]
+    if waiting:
+        names = ", ".join(view.row.candidate.name for view in waiting)
+        lines.append(_said("waiting for approval", names, "bold yellow"))
+    if snapshot.spent is not None:
+        spent = snapshot.spent
+        answers = _of(spent.answers, limits.watch_answers if limits else None)
+        tokens = _of(spent.tokens, limits.watch_tokens if limits else None)
+        lines.append(
+            _said("budget", f"watch run {spent.run_id} took {answers} answers, {tokens} tokens")
+        )
+    activity = snapshot.activity
+    if activity is not None and activity.spent:
+        today = ", ".join(f"{name} {spent:,.0f}" for name, spent in activity.spent)
+        lines.append(_said("spent today", today))
+    jobs = () if activity is None else activity.jobs
+    told = [f"{job.name} {job_state(job)}" for job in jobs]
+    lines.append(_said("jobs", ", ".join(told) or "no daemon has scheduled any yet"))
+    for alarm in snapshot.alarms:
+        name = alarm.name if snapshot.query.reveal else redact(alarm.name)
+        claimed = f"{when(alarm.at)} {name} ({alarm.ecosystem}) is registered now"
+        lines.append(_said("ALARM", claimed, "bold red"))
+    return Text("\n").join(lines)
+
+
+def _said(label: str, value: str, style: str = "") -> Text:
+    return Text.assemble((f"{label}  ", "bold"), cell(value, style))
+
+
+def _of(spent: int, limit: int | None) -> str:
+    return f"{spent:,}" if limit is None else f"{spent:,} of {limit:,}"
 
 
 def _table(*columns: str) -> Table:

@@ -4,30 +4,77 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ghostbust.records import GateReport, Hallucination, utc_now
-from ghostbust.store import AdapterRow, NameOrder, RatePoint, Round, RoundState, Run, Store
+from ghostbust.dashboard.activity import Activity, read_activity
+from ghostbust.dashboard.answers import AnswerView
+from ghostbust.dashboard.details import Details
+from ghostbust.dashboard.round_figures import RoundFigures
+from ghostbust.home import Home
+from ghostbust.records import Ecosystem, GateReport, Promotion, utc_now
+from ghostbust.store import (
+    AdapterRow,
+    Alarm,
+    KnownName,
+    NameLine,
+    NameOrder,
+    NamePage,
+    PromptLine,
+    PromptOrder,
+    RatePoint,
+    Relative,
+    Round,
+    RoundState,
+    Run,
+    SampleLine,
+    Store,
+)
 
-NAMES: Final = 500
-"""most names listed at a time; a search finds the others"""
+NAMES: Final = 100
+"""names, samples or prompts on a page"""
 ROUNDS: Final = 50
 """most rounds listed, the newest"""
 RUNS: Final = 8
 """runs listed in the overview, the newest"""
-COUNT_CLAIMED_EVERY_S: Final = 30.0
-"""the store has no count of claimed names, so the whole ledger is read for it"""
+ALARMS: Final = 3
+"""alarms told in the overview, the newest"""
+PROMPTS_EVERY: Final = 10.0
+"""what counting every prompt took is waited so many times over before it is done again"""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which names to list."""
+    """What is looked at."""
 
     search: str = ""
+    """part of a name"""
     order: NameOrder = NameOrder.TIMES_SEEN
+    page: int = 0
+    """of names, from 0"""
+    ignored: bool = False
+    """list names too that a person ignores"""
+    reveal: bool = False
+    """show unregistered names in full"""
+    tab: str = "overview"
+    """what only one tab shows is read for that one only"""
+    name: tuple[Ecosystem, str] | None = None
+    """the name whose details are shown; None for none"""
+    only_invented: bool = True
+    """list answers only that invent a name"""
+    of_name: tuple[Ecosystem, str] | None = None
+    """list answers only that named this one; None for all"""
+    sample_page: int = 0
+    sample: str | None = None
+    """id of the answer that is shown; None for none"""
+    prompt_order: PromptOrder = PromptOrder.PAID
+    prompt_page: int = 0
+    prompt: str | None = None
+    """id of the prompt whose lineage is shown; None for none"""
+    round: int | None = None
+    """the round whose figures are shown; None for none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +88,15 @@ class Counts:
     last_round: int | None
     """the newest round that didn't fail: a failed one doesn't use its names up"""
     claimed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the newest watch took."""
+
+    run_id: int
+    answers: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +123,38 @@ class Snapshot:
 
     at: datetime
     query: Query
-    """what ``names`` is the answer to"""
+    """what the rest is the answer to"""
     deployed: str | None
     """None for the bare base"""
     previous: str | None
     """what a roll-back would let serve; None for the bare base, also where the base serves"""
-    rates: tuple[RatePoint, ...]
-    """oldest first"""
-    runs: tuple[Run, ...]
-    """newest first, as are rounds and adapters"""
+    moves: tuple[Promotion, ...]
+    """newest first"""
     counts: Counts
-    names: tuple[Hallucination, ...]
+    names: tuple[NameLine, ...]
+    found: int
+    """names that the query finds, on all pages"""
     rounds: tuple[RoundView, ...]
+    """newest first, as are adapters, runs and alarms"""
     adapters: tuple[AdapterView, ...]
+    rates: tuple[RatePoint, ...] = ()
+    """oldest first; from here on, what only one tab shows"""
+    runs: tuple[Run, ...] = ()
+    spent: Spent | None = None
+    """None where no watch was made"""
+    alarms: tuple[Alarm, ...] = ()
+    activity: Activity | None = None
+    known: KnownName | None = None
+    nearest: tuple[str, ...] = ()
+    """registered names that the name may have been meant for"""
+    samples: tuple[SampleLine, ...] = ()
+    answer: AnswerView | None = None
+    prompts: tuple[tuple[PromptLine, str], ...] = ()
+    """each with its text as it may be shown"""
+    pool: int = 0
+    """prompts in all"""
+    lineage: tuple[Relative, ...] = ()
+    figures: RoundFigures | None = None
 
     def latest_rates(self) -> list[RatePoint]:
         """The newest point of each model, adapter and kind of run: the bases first, then newest.
@@ -91,40 +166,52 @@ class Snapshot:
         return sorted(newest, key=lambda point: point.adapter is not None)
 
 
+@dataclass
+class _Kept:
+    """Something that takes long to read, and when it is due again."""
+
+    key: object = None
+    value: tuple[PromptLine, ...] = ()
+    due: float = field(default=0.0)
+
+
 class Reader:
     """Reads snapshots. May be called from any thread, one call at a time."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, home: Home | None = None) -> None:
+        """``home``: who works there, and the registry snapshots; None leaves both out."""
         self._database = database
-        self._claimed = 0
-        self._claimed_due = 0.0
+        self._home = home
+        self._details = Details(home)
+        self._prompts = _Kept()
+        self._names: tuple[object, NamePage] | None = None
 
-    def read(self, query: Query) -> Snapshot:
+    def read(self, query: Query, version: object = None) -> Snapshot:
         """The store as it is now. Raises StoreError where there is none yet, or it can't be read.
+
+        ``version``: what differs whenever somebody has written; where it is the same again, so is
+        the page of names. None: that isn't known.
 
         Opened anew each time, for under 2 ms: so a database that appears late, is replaced, or
         is read from another thread needs no care.
         """
         with Store.open(self._database, read_only=True) as store:
-            return self._read(store, query)
+            return self._read(store, query, version)
 
-    def _read(self, store: Store, query: Query) -> Snapshot:
+    def _read(self, store: Store, query: Query, version: object) -> Snapshot:
         rounds = {one.id: one for one in store.rounds.recent(ROUNDS)}
         moves = store.promotions.all()
         deployed = moves[0].adapter if moves else None
+        page = self._page(store, query, deployed, version)
         return Snapshot(
             at=utc_now(),
             query=query,
             deployed=deployed,
             previous=next((m.previous for m in moves if deployed and m.adapter == deployed), None),
-            rates=tuple(store.runs.rates()),
-            runs=tuple(store.runs.recent(RUNS)),
-            counts=self._counts(store, list(rounds.values())),
-            names=tuple(
-                store.ledger.hallucinations(
-                    search=query.search, order=query.order, limit=NAMES, adapter=deployed
-                )
-            ),
+            moves=tuple(moves),
+            counts=_counts(store, list(rounds.values())),
+            names=page.lines,
+            found=page.found,
             rounds=tuple(
                 RoundView(one, store.rounds.gate_report(one.id)) for one in rounds.values()
             ),
@@ -136,20 +223,90 @@ class Reader:
                 )
                 for row in store.rounds.adapters()
             ),
+            **self._of_tab(store, query, deployed),
         )
 
-    def _counts(self, store: Store, rounds: Sequence[Round]) -> Counts:
-        newest = store.runs.recent(1)
-        last = next((one for one in rounds if one.state is not RoundState.FAILED), None)
-        if time.monotonic() >= self._claimed_due:
-            everything = store.ledger.hallucinations(limit=-1)
-            self._claimed = sum(name.claimed_at is not None for name in everything)
-            self._claimed_due = time.monotonic() + COUNT_CLAIMED_EVERY_S
-        return Counts(
-            # Runs are numbered from 1 and never deleted.
-            runs=newest[0].id if newest else 0,
-            names=store.ledger.count_new_inventions(),
-            new_names=store.ledger.count_new_inventions(None if last is None else last.started),
-            last_round=None if last is None else last.id,
-            claimed=self._claimed,
-        )
+    def _page(self, store: Store, query: Query, deployed: str | None, version: object) -> NamePage:
+        """The page of names; while only the cursor moves, that which was read already."""
+        key = (version, query.search, query.order, query.ignored, query.page, deployed)
+        if version is None or self._names is None or self._names[0] != key:
+            page = store.name_pages.page(
+                search=query.search,
+                order=query.order,
+                ignored=query.ignored,
+                limit=NAMES,
+                offset=query.page * NAMES,
+                adapter=deployed,
+            )
+            self._names = (key, page)
+        return self._names[1]
+
+    def _of_tab(self, store: Store, query: Query, deployed: str | None) -> dict[str, Any]:
+        """What only the tab in front shows."""
+        match query.tab:
+            case "overview":
+                return {
+                    "rates": tuple(store.runs.rates()),
+                    "runs": tuple(store.runs.recent(RUNS)),
+                    "spent": _spent(store),
+                    "alarms": tuple(store.alarms.recent(ALARMS)),
+                    "activity": read_activity(store, self._home, reveal=query.reveal),
+                }
+            case "jobs":
+                return {"activity": read_activity(store, self._home, reveal=query.reveal)}
+            case "names" if query.name is not None:
+                known = store.name_pages.known(*query.name, adapter=deployed)
+                return {"known": known, "nearest": self._details.nearest(query.name)}
+            case "samples":
+                samples = store.sample_pages.page(
+                    invented=query.only_invented,
+                    name=query.of_name,
+                    limit=NAMES,
+                    offset=query.sample_page * NAMES,
+                )
+                chosen = query.sample or (samples[0].sample_id if samples else None)
+                answer = self._details.answer(store, chosen, reveal=query.reveal)
+                return {"samples": tuple(samples), "answer": answer}
+            case "rounds":
+                return {"figures": self._details.figures(store, query.round)}
+            case "prompts":
+                return self._pool(store, query)
+        return {}
+
+    def _pool(self, store: Store, query: Query) -> dict[str, Any]:
+        """The page of prompts, which takes long where there are many samples, and the lineage."""
+        key = (query.prompt_order, query.prompt_page)
+        if self._prompts.key != key or time.monotonic() >= self._prompts.due:
+            began = time.monotonic()
+            page = store.prompt_pages.page(
+                order=query.prompt_order, limit=NAMES, offset=query.prompt_page * NAMES
+            )
+            took = time.monotonic() - began
+            self._prompts = _Kept(key, tuple(page), time.monotonic() + PROMPTS_EVERY * took)
+        lines = self._prompts.value
+        chosen = query.prompt or (lines[0].prompt_id if lines else None)
+        return {
+            "prompts": self._details.texts(store, lines, reveal=query.reveal),
+            "pool": store.prompt_pages.count(),
+            "lineage": () if chosen is None else tuple(store.prompt_pages.lineage(chosen)),
+        }
+
+
+def _spent(store: Store) -> Spent | None:
+    """What the newest watch took, of the last runs."""
+    watches = (run for run in store.runs.recent(50) if run.spec.kind == "watch")
+    newest = next(watches, None)
+    return None if newest is None else Spent(newest.id, *store.answers.spent(newest.id))
+
+
+def _counts(store: Store, rounds: Sequence[Round]) -> Counts:
+    newest = store.runs.recent(1)
+    last = next((one for one in rounds if one.state is not RoundState.FAILED), None)
+    return Counts(
+        # Runs are numbered from 1 and never deleted.
+        runs=newest[0].id if newest else 0,
+        names=store.ledger.count_new_inventions(),
+        new_names=store.ledger.count_new_inventions(None if last is None else last.started),
+        last_round=None if last is None else last.id,
+        claimed=store.name_pages.claimed(),
+    )

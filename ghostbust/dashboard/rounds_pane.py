@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from ghostbust.dashboard.deciding import Asked, Pane
 from ghostbust.dashboard.reading import RoundView, Snapshot
+from ghostbust.dashboard.round_figures import RoundFigures
+from ghostbust.dashboard.round_plots import figures_text, frontier
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import amount, cell, clipped, figure, when
 from ghostbust.records import GateReport, GateVerdict
@@ -30,12 +35,18 @@ STYLES: Final = {
 }
 
 
-class RoundsPane(Vertical):
-    """The newest rounds, and under them one round's gates and provenance."""
+class RoundsPane(Pane):
+    """The newest rounds, and under them one round's gates, figures and provenance."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll(3)", "Down in it"),
+        Binding("k", "scroll(-3)", "Up in it"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
         self._rounds: tuple[RoundView, ...] | None = None
+        self._figures: RoundFigures | None = None
 
     def compose(self) -> ComposeResult:
         """The table, and the details that follow its cursor."""
@@ -43,36 +54,64 @@ class RoundsPane(Vertical):
             "round", "state", "method", "forget", "retain", "holdout", "verdict", "updated",
             id="rounds-table",
         )  # fmt: skip
-        with VerticalScroll(id="round-scroll"):
+        with VerticalScroll(id="round-scroll", can_focus=False):
             yield Static("no round yet", id="round-details")
 
     def show(self, snapshot: Snapshot) -> None:
         """Shows the rounds of the snapshot."""
-        if snapshot.rounds == self._rounds:
+        same = (snapshot.rounds, snapshot.figures) == (self._rounds, self._figures)
+        if same or (snapshot.rounds == self._rounds and snapshot.query.tab != "rounds"):
             return
-        self._rounds = snapshot.rounds
-        self.query_one(StoreTable).fill([_line(view.round) for view in snapshot.rounds])
+        if snapshot.rounds != self._rounds:
+            self._rounds = snapshot.rounds
+            self.query_one(StoreTable).fill([_line(view.round) for view in snapshot.rounds])
+        self._figures = snapshot.figures
         self._show_details()
 
     def on_data_table_row_highlighted(self) -> None:
-        """The cursor moved."""
+        """The cursor moved: the gates are known, the other figures are wanted."""
+        selected = self.query_one(StoreTable).selected
+        self.post_message(Asked(round=None if selected is None else int(selected)))
         self._show_details()
+
+    def action_scroll(self, by: int) -> None:
+        """Moves in the details, while the table keeps the keys."""
+        self.query_one("#round-scroll").scroll_relative(y=by, animate=False)
 
     def _show_details(self) -> None:
         selected = self.query_one(StoreTable).selected
         for view in self._rounds or ():
             if str(view.round.id) == selected:
-                self.query_one("#round-details", Static).update(details(view))
+                figures = self._figures
+                if figures is not None and figures.round_id != view.round.id:
+                    figures = None
+                shown = details(view, figures, self._rounds or ())
+                self.query_one("#round-details", Static).update(shown)
 
 
-def details(view: RoundView) -> RenderableType:
-    """A round's gates, and what made it."""
+def details(
+    view: RoundView, figures: RoundFigures | None = None, others: Sequence[RoundView] = ()
+) -> RenderableType:
+    """A round's gates, what it did to rates and answers, its losses, and what made it.
+
+    ``figures``: None where they aren't read yet; ``others``: the rounds of the frontier.
+    """
     one = view.round
     head = Text.assemble(
         (f"round {one.id}  ", "bold"), cell(one.state, STYLES.get(one.state, "")), "  "
     )
     head.append_text(cell(one.reason))
-    return Group(head, Text(), _gates(view.report), Text(), _provenance(one))
+    return Group(
+        head,
+        Text(),
+        _gates(view.report),
+        Text(),
+        figures_text(figures),
+        Text(),
+        frontier(others, one.id),
+        Text(),
+        _provenance(one),
+    )
 
 
 def _gates(report: GateReport | None) -> RenderableType:

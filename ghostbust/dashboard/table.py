@@ -42,7 +42,12 @@ class StoreTable(DataTable[Text]):
         # Past the watchers, which would scroll to where the cursor is for a moment.
         self.set_reactive(DataTable.cursor_coordinate, Coordinate(0, 0))
         self.clear(columns=True)
-        self.add_columns(*self._labels)
+        # Told, so that the table needn't find them out by rendering every cell.
+        widths = [Text(label).cell_len for label in self._labels]
+        for line in lines:
+            widths = [max(w, text.cell_len) for w, text in zip(widths, line.cells, strict=True)]
+        for label, width in zip(self._labels, widths, strict=True):
+            self.add_column(label, width=width)
         for line in lines:
             self.add_row(*line.cells, key=line.key)
         self._keys = [line.key for line in lines]

@@ -19,6 +19,11 @@ def cell(value: object, style: str = "") -> Text:
     return Text(MISSING if value is None else visible(str(value)), style)
 
 
+def visible_lines(text: str) -> str:
+    """A text of several lines made `visible`; its line ends and tabs stay, tabs as spaces."""
+    return "\n".join(visible(line.expandtabs(4)) for line in text.split("\n"))
+
+
 def figure(value: object, style: str = "") -> Text:
     """A `cell` whose value stands at its right, for columns of figures."""
     text = cell(value, style)

@@ -42,7 +42,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
     figures = {name: figures_of(store, run) for name, run in runs.items()}
     pairs = _pairs(store, runs, one.seed)
     names = store.tallies.invented(run.id for run in runs.values())
-    manifest, missing = _manifest(store, one)
+    manifest, missing = manifest_of(store, one)
     return Report(
         title=f"Round {round_id} on {one.model}",
         lead=_lead(one, figures, pairs),
@@ -131,7 +131,7 @@ def _gates_said(one: Round) -> str:
     )
 
 
-def _manifest(store: Store, one: Round) -> tuple[Manifest | None, str]:
+def manifest_of(store: Store, one: Round) -> tuple[Manifest | None, str]:
     """The adapter's manifest, checked; else why there is none."""
     row = None if one.adapter is None else store.rounds.adapter(one.adapter)
     if row is None:

@@ -20,6 +20,9 @@
     store.jobs         the daemon's jobs: when each ran and is due, what was asked for
     store.spending     what was spent of each day's budgets
     store.retention    what is deleted after a while
+    store.reviews      what people said of invented names
+    store.name_pages, store.sample_pages, store.prompt_pages
+                       the same page by page, for a screen
 
 Every write is one transaction: a process that is killed leaves all of it or none. Tables and
 columns are explained in docs/reference/store.md.
@@ -27,12 +30,15 @@ columns are explained in docs/reference/store.md.
 
 from ghostbust.store.growth import Grown, Marks, Waiting
 from ghostbust.store.jobs import JobOutcome, JobRow
+from ghostbust.store.name_pages import KnownName, NamedBy, NameLine, NamePage
+from ghostbust.store.prompt_pages import PromptLine, PromptOrder, Relative
 from ghostbust.store.repeats import Repeats
 from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
     AdapterRow,
     Alarm,
     Canary,
+    Decision,
     Draw,
     DrawnName,
     Figures,
@@ -46,6 +52,7 @@ from ghostbust.store.rows import (
     RatePoint,
     ReadFile,
     Requests,
+    Review,
     Rewriting,
     Round,
     RoundState,
@@ -54,6 +61,7 @@ from ghostbust.store.rows import (
     RunSpec,
     RunStatus,
 )
+from ghostbust.store.sample_pages import SampleLine
 from ghostbust.store.store import Store
 from ghostbust.store.tallies import NameTally, RegisteredTally, SampleTally
 
@@ -61,26 +69,35 @@ __all__ = [
     "AdapterRow",
     "Alarm",
     "Canary",
+    "Decision",
     "Draw",
     "DrawnName",
     "Figures",
     "Grown",
     "JobOutcome",
     "JobRow",
+    "KnownName",
     "Loaded",
     "LoggedAnswer",
     "Marks",
+    "NameLine",
     "NameOrder",
+    "NamePage",
     "NameTally",
+    "NamedBy",
     "NamedOften",
     "OperatorCount",
     "PoolPrompt",
+    "PromptLine",
+    "PromptOrder",
     "PromptStats",
     "RatePoint",
     "ReadFile",
     "RegisteredTally",
+    "Relative",
     "Repeats",
     "Requests",
+    "Review",
     "Rewriting",
     "Round",
     "RoundState",
@@ -88,6 +105,7 @@ __all__ = [
     "RunKind",
     "RunSpec",
     "RunStatus",
+    "SampleLine",
     "SampleTally",
     "Store",
     "Waiting",

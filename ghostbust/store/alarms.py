@@ -39,6 +39,12 @@ class Alarms:
             )
 
 
+def find_alarm(connection: Connection, name_id: int) -> Alarm | None:
+    """The alarm on the name of that number; None where nobody claimed it."""
+    row = connection.first(f"{_ALARMS} WHERE a.name_id = ?", (name_id,))
+    return None if row is None else _alarm(row)
+
+
 def _alarm(row: Row) -> Alarm:
     return Alarm(
         id=row["id"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Final
@@ -23,6 +24,7 @@ from ghostbust.records import (
     PackageRef,
     RefKind,
     Sample,
+    Verdict,
     content_id,
 )
 from ghostbust.store.connection import Connection, Row
@@ -30,7 +32,10 @@ from ghostbust.store.encoding import encode_time
 from ghostbust.store.ledger import log_inventions
 from ghostbust.store.lookups import decode_lookup, encode_lookup
 from ghostbust.store.prompts import decode_prompt, insert_prompt
+from ghostbust.store.rows import Decision
 
+ALLOWED: Final = "allowed"
+"""reason of UNKNOWN on a name that a person vouches for"""
 PAGE_ROWS: Final = 500
 """samples that `Answers.read` holds in memory at a time"""
 
@@ -103,7 +108,8 @@ class Answers:
         drawn, judged as its last run did. What was ingested wasn't: only inventions of it are
         kept, and whoever can write to the log would choose what trains. ``adapters``: made with
         one of these, None among them being the base; ``families``: to prompts of these. None
-        doesn't restrict. May be written to meanwhile.
+        doesn't restrict. Of every sample once, what a person allowed is UNKNOWN. May be written to
+        meanwhile.
         """
         sql = _FIELDS + (_LATEST if run_id is None else _OF_A_RUN) + _FILTERS
         parameters = {
@@ -116,9 +122,21 @@ class Answers:
         }
         while page := self._connection.rows(sql, parameters):
             judged = self._judged(page)
+            if run_id is None:
+                judged = self._without_allowed(judged)
             for row in page:
                 yield Answer(_sample(row), judged.get(row["sample_id"], ()))
             parameters["after"] = page[-1]["sample_id"]
+
+    def latest(self, sample_id: str) -> Answer | None:
+        """One answer, judged as its last run did; None where its text wasn't kept."""
+        rows = self._connection.rows(
+            f"{_FIELDS} WHERE r.sample_id = ? AND s.text IS NOT NULL AND p.text IS NOT NULL"
+            " ORDER BY r.run_id DESC LIMIT 1",
+            (sample_id,),
+        )
+        judged = self._judged(rows)
+        return next((Answer(_sample(row), judged.get(sample_id, ())) for row in rows), None)
 
     def spent(self, run_id: int) -> tuple[int, int]:
         """Answers and tokens of the run so far; as `Draw.cost` where tokens weren't counted."""
@@ -161,6 +179,26 @@ class Answers:
             (run_id,),
         )
         return {(row["prompt_id"], row["number"]) for row in rows}
+
+    def _without_allowed(
+        self, judged: dict[str, tuple[Judged, ...]]
+    ) -> dict[str, tuple[Judged, ...]]:
+        """The same with UNKNOWN on every name that a person vouches for."""
+        rows = self._connection.rows(
+            "SELECT ecosystem, name FROM names WHERE review = ?", (Decision.ALLOW,)
+        )
+        allowed = {(row["ecosystem"], row["name"]) for row in rows}
+        if not allowed:
+            return judged
+        return {
+            sample_id: tuple(
+                replace(one, lookup=replace(one.lookup, verdict=Verdict.UNKNOWN, reason=ALLOWED))
+                if (one.lookup.ecosystem, one.lookup.name) in allowed
+                else one
+                for one in several
+            )
+            for sample_id, several in judged.items()
+        }
 
     def _judged(self, page: list[Row]) -> dict[str, tuple[Judged, ...]]:
         """The judged refs of each sample of the page that has any."""

@@ -21,7 +21,7 @@ from ghostbust.store.encoding import decode_optional_time, decode_time, encode_t
 from ghostbust.store.rows import NameOrder
 from ghostbust.unseen import Incidence, Unseen, unseen
 
-_ORDER_BY: Final = {
+ORDER_BY: Final = {
     NameOrder.TIMES_SEEN: "n.times_seen DESC, n.id",
     NameOrder.PROMPTS: "n.prompts DESC, n.id",
     NameOrder.REPEATS: "r.at_least DESC, n.times_seen DESC, n.id",
@@ -30,10 +30,11 @@ _ORDER_BY: Final = {
     NameOrder.NAME: "n.name, n.id",
 }
 
-_NAMES: Final = (
+NAMES: Final = (
     "SELECT n.*, coalesce(r.asked_again, 0) AS asked_again, coalesce(r.came_back, 0) AS came_back"
-    " FROM names n LEFT JOIN repeats r ON r.name_id = n.id AND r.adapter = ?"
+    " FROM names n LEFT JOIN repeats r ON r.name_id = n.id AND r.adapter = :adapter"
 )
+"""every name with its repeats by one adapter; ``:adapter`` is empty for the base"""
 
 
 class Ledger:
@@ -56,20 +57,21 @@ class Ledger:
         ``adapter``: whose repeats are told, and ranked by; None is the base.
         """
         rows = self._connection.rows(
-            f"{_NAMES} WHERE instr(lower(n.name), lower(?))"
-            f" ORDER BY {_ORDER_BY[order]} LIMIT ? OFFSET ?",
-            (adapter or "", search, limit, offset),
+            f"{NAMES} WHERE instr(lower(n.name), lower(:search))"
+            f" ORDER BY {ORDER_BY[order]} LIMIT :limit OFFSET :offset",
+            {"adapter": adapter or "", "search": search, "limit": limit, "offset": offset},
         )
-        return [_hallucination(row) for row in rows]
+        return [decode_hallucination(row) for row in rows]
 
     def get(
         self, ecosystem: Ecosystem, name: str, *, adapter: str | None = None
     ) -> Hallucination | None:
         """One name, with its repeats by this adapter; None if it isn't in the ledger."""
         row = self._connection.first(
-            f"{_NAMES} WHERE n.ecosystem = ? AND n.name = ?", (adapter or "", ecosystem, name)
+            f"{NAMES} WHERE n.ecosystem = :ecosystem AND n.name = :name",
+            {"adapter": adapter or "", "ecosystem": ecosystem, "name": name},
         )
-        return None if row is None else _hallucination(row)
+        return None if row is None else decode_hallucination(row)
 
     def count_new_inventions(self, since: datetime | None = None) -> int:
         """How many distinct names were first seen after ``since``; None counts all."""
@@ -215,7 +217,8 @@ def _upsert_name(connection: sqlite3.Connection, lookup: Lookup, at: datetime) -
     return int(name_id)
 
 
-def _hallucination(row: Row) -> Hallucination:
+def decode_hallucination(row: Row) -> Hallucination:
+    """The name of a row of `NAMES`."""
     return Hallucination(
         ecosystem=Ecosystem(row["ecosystem"]),
         name=row["name"],

@@ -411,6 +411,40 @@ def m008_jobs(db: Database) -> None:
     db.executescript(_JOBS)
 
 
+# DESC, so that the order of each, by number among equals, is the index's own and needs no sorting.
+_REVIEW: Final = """
+CREATE TABLE reviews (
+    id INTEGER PRIMARY KEY,
+    name_id INTEGER NOT NULL REFERENCES names (id),
+    decision TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX reviews_by_name ON reviews (name_id);
+ALTER TABLE names ADD COLUMN review TEXT;
+CREATE INDEX names_reviewed ON names (review) WHERE review IS NOT NULL;
+CREATE INDEX names_claimed ON names (claimed_at) WHERE claimed_at IS NOT NULL;
+DROP INDEX names_by_times_seen;
+DROP INDEX names_by_prompts;
+DROP INDEX names_by_first_seen;
+DROP INDEX names_by_last_seen;
+DROP INDEX names_by_name;
+CREATE INDEX names_by_times_seen ON names (times_seen DESC);
+CREATE INDEX names_by_prompts ON names (prompts DESC);
+CREATE INDEX names_by_last_seen ON names (last_seen DESC);
+CREATE INDEX names_by_first_seen ON names (first_seen DESC);
+CREATE INDEX names_by_name ON names (name, review);
+CREATE INDEX sightings_by_sample ON sightings (sample_id);
+CREATE INDEX prompts_by_parent ON prompts (parent) WHERE parent IS NOT NULL;
+CREATE INDEX prompts_by_other_parent ON prompts (other_parent) WHERE other_parent IS NOT NULL;
+"""
+
+
+def m010_review(db: Database) -> None:
+    """Adds what people said of names, and the indexes by which a screen pages through them."""
+    db.executescript(_REVIEW)
+
+
 STEPS: Final = (
     m001_line,
     m002_age_and_alarms,
@@ -420,6 +454,7 @@ STEPS: Final = (
     m006_published,
     m007_round_steps,
     m008_jobs,
+    m010_review,
 )
 """every step there is, in order; a database that has others is newer than this code"""
 

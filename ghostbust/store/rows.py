@@ -84,6 +84,31 @@ class NameOrder(StrEnum):
     NAME = "name"
 
 
+class Decision(StrEnum):
+    """What a person says of an invented name."""
+
+    ACCEPT = "accept"
+    """it is invented; nothing else changes"""
+    IGNORE = "ignore"
+    """it isn't listed any more, unless asked for"""
+    ALLOW = "allow"
+    """it is theirs: `ghostbust check` passes it over, and no round trains on it"""
+    REOPEN = "reopen"
+    """the earlier decision is taken back"""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One decision on an invented name."""
+
+    ecosystem: Ecosystem
+    name: str
+    """not redacted"""
+    decision: Decision
+    reason: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class RunSpec:
     """What makes two runs the same one: with it, a run can be made again or gone on with."""

@@ -16,17 +16,21 @@ from ghostbust.store.growth import Growth
 from ghostbust.store.jobs import Jobs
 from ghostbust.store.ledger import Ledger
 from ghostbust.store.lookups import Lookups
+from ghostbust.store.name_pages import NamePages
 from ghostbust.store.promotions import Promotions
+from ghostbust.store.prompt_pages import PromptPages
 from ghostbust.store.prompt_pool import PromptPool
 from ghostbust.store.prompts import Prompts
 from ghostbust.store.published import Published
 from ghostbust.store.repeats import Repeatability
 from ghostbust.store.requests import RequestLog
 from ghostbust.store.retention import Retention
+from ghostbust.store.reviews import Reviews
 from ghostbust.store.rewritings import Rewritings
 from ghostbust.store.round_sets import RoundSets
 from ghostbust.store.rounds import Rounds
 from ghostbust.store.runs import Runs
+from ghostbust.store.sample_pages import SamplePages
 from ghostbust.store.spending import Spending
 from ghostbust.store.tallies import Tallies
 from ghostbust.store.traffic import Traffic
@@ -65,6 +69,10 @@ class Store:
         self.jobs = Jobs(connection, now)
         self.spending = Spending(connection)
         self.retention = Retention(connection)
+        self.reviews = Reviews(connection, now)
+        self.name_pages = NamePages(connection, self.lookups, self.repeats, self.reviews)
+        self.sample_pages = SamplePages(connection)
+        self.prompt_pages = PromptPages(connection)
 
     @classmethod
     def open(

@@ -164,3 +164,16 @@ def test_the_pointer_is_moved_by_one_at_a_time(run: Run, made: Make, home: Path)
         assert (result.exit_code, "is in use by process" in result.stderr) == (3, True)
         assert run("adapters", "list").exit_code == 0
     assert serving(home) is None
+
+
+def test_reject_ends_the_wait_with_a_reason(run: Run, made: Make, home: Path) -> None:
+    name = made()
+    result = run("adapters", "reject", name, "--reason", "too few tasks")
+    assert result.exit_code == 0
+    assert f"{name} is rejected" in result.stdout
+    with Store.open(Home.open(home).database) as store:
+        one = store.rounds.get(1)
+    assert (one.state, one.reason) == (RoundState.REJECTED, "too few tasks")
+    again = run("adapters", "reject", name)
+    assert again.exit_code == 2
+    assert "waits for approval" in again.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from ghostbust.adapters import write_adapter
 from ghostbust.home import Home
+from ghostbust.measure import measure
 from ghostbust.records import (
     Answer,
     Candidate,
@@ -83,6 +84,20 @@ class Filler:
             run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up-model", None, seed))
             store.answers.add(run_id, [_answer(name, seed) for name in names])
 
+    def judged(
+        self,
+        adapter: str | None,
+        answers: Mapping[str, Mapping[str, Verdict]],
+        kind: RunKind = RunKind.GATE,
+    ) -> int:
+        """A finished run in which each prompt's answer names these packages."""
+        with self.store() as store:
+            run_id = store.runs.start(RunSpec(kind, "smollm2", adapter, 1))
+            made = [_naming(prompt, names, adapter) for prompt, names in answers.items()]
+            store.answers.add(run_id, made)
+            store.runs.finish(run_id, RunStatus.DONE, measure(made))
+        return run_id
+
     def rate(self, rate: float, adapter: str | None, kind: RunKind = RunKind.WATCH) -> None:
         """A finished run with this rate."""
         with self.store() as store:
@@ -91,7 +106,12 @@ class Filler:
             measured = Measurement(rate, ci95, 1000, 700, 300, 0, 4, 300, 1.92)
             store.runs.finish(run_id, RunStatus.DONE, measured)
 
-    def round(self, state: RoundState, verdict: GateVerdict = GateVerdict.PASS) -> str:
+    def round(
+        self,
+        state: RoundState,
+        verdict: GateVerdict = GateVerdict.PASS,
+        losses: tuple[float, ...] = (),
+    ) -> str:
         """A round up to ``state``; the name of its adapter, whose folder is complete."""
         with self.store() as store:
             round_id = store.rounds.start(
@@ -101,13 +121,31 @@ class Filler:
             sets = SetSplit((_answer("ghost", round_id),), (), (_prompt("held out"),))
             store.rounds.add_sets(round_id, sets)
             path = self.home.adapters / name
-            write_adapter(path, model="made-up-model", facts={}, save=_save)
+            write_adapter(path, model="made-up-model", facts={"losses": list(losses)}, save=_save)
             candidate = Candidate(name, path, "made-up-model", "au", 3, 40, 0.1234, 61.5)
             store.rounds.add_candidate(round_id, candidate)
             reason = "rate 0.2860 -> 0.0190: a drop of 93.4% [90.1%, 95.8%], at least [b]50%[/b]"
             results = (
-                GateResult("hallucination", verdict, reason, 0.286, 0.019, (0.9, 0.96), "drop"),
-                GateResult("volume", GateVerdict.PASS, "ratio 1.02", 1.92, 1.96, None, "0.8"),
+                GateResult(
+                    "hallucination",
+                    verdict,
+                    reason,
+                    0.286,
+                    0.019,
+                    (0.9, 0.96),
+                    "drop",
+                    {"drop": 0.934},
+                ),
+                GateResult(
+                    "volume",
+                    GateVerdict.PASS,
+                    "ratio 1.02",
+                    1.92,
+                    1.96,
+                    None,
+                    "0.8",
+                    {"ratio": 1.02},
+                ),
             )
             store.rounds.add_gate_report(round_id, GateReport(name, results))
             store.rounds.set_state(round_id, state, "for a person to decide")
@@ -154,6 +192,22 @@ def filled(filler: Filler) -> Filler:
 
 def _prompt(text: str) -> Prompt:
     return Prompt(text, Context.CODE, Ecosystem.PYPI, f"family of {text}")
+
+
+def _naming(task: str, names: Mapping[str, Verdict], adapter: str | None) -> Answer:
+    """An answer that installs and imports nothing but these."""
+    text, judged = "Install what you need:\n\npip install", []
+    for name, verdict in names.items():
+        start = len(text) + 1
+        text += f" {name}"
+        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, len(text), name)
+        reason = "registered" if verdict is Verdict.REAL else "not-registered"
+        at = datetime(2026, 12, 1, tzinfo=UTC)
+        judged.append(
+            Judged(ref, Lookup(Ecosystem.PYPI, name, verdict, reason, "asked", "live", at))
+        )
+    sample = Sample(_prompt(task), text, "smollm2", adapter, 1, 0, 0.7, False, 30)
+    return Answer(sample, tuple(judged))
 
 
 def _answer(name: str, seed: int) -> Answer:

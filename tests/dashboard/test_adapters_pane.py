@@ -37,7 +37,7 @@ async def test_approve_then_roll_back(home: Home, filled: Filler, until: Until) 
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
         await until(pilot, lambda: table(app).row_count == 2)
-        await pilot.press("4", "a")
+        await pilot.press("5", "a")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"good", "enter")
         await until(pilot, lambda: table(app).row_count == 2 and "serves" in row(app, 0)[1])
@@ -58,7 +58,7 @@ async def test_reject_ends_the_wait(home: Home, filled: Filler, until: Until) ->
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
         await until(pilot, lambda: table(app).row_count == 2)
-        await pilot.press("4", "x")
+        await pilot.press("5", "x")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"no", "enter")
         await until(pilot, lambda: row(app, 0)[2] == "2 rejected")
@@ -72,7 +72,7 @@ async def test_what_is_refused_says_why_in_one_line(
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
         await until(pilot, lambda: table(app).row_count == 2)
-        await pilot.press("4", "down", "a")
+        await pilot.press("5", "down", "a")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"please", "enter")
         await until(pilot, lambda: bool(said(app)))
@@ -85,7 +85,7 @@ async def test_escape_decides_nothing(home: Home, filled: Filler, until: Until) 
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
         await until(pilot, lambda: table(app).row_count == 2)
-        await pilot.press("4", "a")
+        await pilot.press("5", "a")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"well", "escape")
         await until(pilot, lambda: not asking(app))
@@ -99,7 +99,7 @@ async def test_escape_decides_nothing(home: Home, filled: Filler, until: Until) 
 async def test_nothing_to_decide_on(home: Home, until: Until) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await pilot.press("4", "a", "x", "r")
+        await pilot.press("5", "a", "x", "r")
         await until(pilot, lambda: len(said(app)) == 3)
 
         assert said(app)[:2] == ["there is no adapter yet"] * 2
@@ -119,5 +119,5 @@ async def test_the_details_say_where_it_lies_and_why(
             str(home.adapters / "round-0002-1a2b3c4d"),
             "round 2, waiting: for a person to decide",
         ]
-        await pilot.press("4", "down")
+        await pilot.press("5", "down")
         await until(pilot, lambda: "round 1, rejected" in str(details.render()))

@@ -87,8 +87,9 @@ async def test_every_tab_fits(
         await until(pilot, lambda: "67 invented names" in overview_text(app))
         for number, inside in enumerate(FOCUS.values(), 1):
             await pilot.press(str(number))
-            await pilot.pause()
-            region = app.query_one(inside).region
+            widget = app.query_one(inside)
+            await until(pilot, lambda widget=widget: widget.region.height > 0)  # type: ignore[misc]
+            region = widget.region
             assert region.bottom <= size[1] - 1
             assert region.right <= size[0]
             assert region.height >= 3

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.widgets import Input, Static
 
+from ghostbust.dashboard import decisions
 from ghostbust.dashboard.board import Dashboard
+from ghostbust.dashboard.dialog import ReasonDialog
 from ghostbust.dashboard.names_pane import LONGEST_NAME
 from ghostbust.dashboard.table import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
 from ghostbust.shown import visible
+from ghostbust.store import Decision
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until
@@ -68,7 +72,7 @@ async def test_the_search_narrows_while_typing(home: Home, filled: Filler, until
         await until(pilot, lambda: table(app).row_count == 67)
         await pilot.press("2", "slash", *"GHOST-00")
         await until(pilot, lambda: table(app).row_count == 10)
-        assert "10 of 67 names with 'GHOST-00'" in title(app)
+        assert "1–10 of 10 names with 'GHOST-00'" in title(app)
 
         # Keys are text in the box, and work again behind Enter.
         await pilot.press("v")
@@ -141,3 +145,66 @@ async def test_a_name_says_how_often_it_came_back(home: Home, filled: Filler, un
 
         assert table(app).get_row("pypi:ghost-007")[6].plain == "2 of 2"
         assert table(app).get_row("pypi:ghost-008")[6].plain == "-"
+
+
+@pytest.mark.parametrize(
+    ("key", "decision"),
+    [("a", Decision.ACCEPT), ("i", Decision.IGNORE), ("l", Decision.ALLOW), ("o", Decision.REOPEN)],
+)
+async def test_a_decision_on_a_name_is_kept_with_its_reason(
+    home: Home, filled: Filler, until: Until, key: str, decision: Decision
+) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: table(app).row_count == 67)
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, ReasonDialog))
+        await pilot.press(*"why", "enter")
+        await until(pilot, lambda: bool(app._notifications))
+        with filled.store() as store:
+            (review,) = store.reviews.recent()
+        assert (review.name, review.decision, review.reason) == ("ghost-007", decision, "why")
+        shown = 66 if decision is Decision.IGNORE else 67
+        await until(pilot, lambda: table(app).row_count == shown)
+        if decision is Decision.IGNORE:
+            await pilot.press("h")
+            await until(pilot, lambda: table(app).row_count == 67)
+
+
+async def test_a_look_at_the_registry_that_finds_the_name_is_an_alarm(
+    home: Home, filled: Filler, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def look_up(place: Home, ecosystem: Ecosystem, name: str) -> str:
+        asked.append((place, ecosystem, name))
+        with filled.store() as store:
+            store.ledger.mark_claimed(ecosystem, name, filled.clock())
+        return "REAL"
+
+    monkeypatch.setattr(decisions, "look_up", look_up)
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: table(app).row_count == 67)
+        await pilot.press("u")
+        await until(pilot, lambda: "CLAIMED" in details(app))
+
+    assert asked == [(home, Ecosystem.PYPI, "ghost-007")]
+
+
+async def test_the_details_follow_the_cursor(home: Home, filled: Filler, until: Until) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: "gho…(9)" in details(app))
+        assert "contexts: code" in details(app)
+        assert details(app).count("sample ") == 2
+        await pilot.press("down")
+        await until(pilot, lambda: details(app).count("sample ") == 1)
+
+
+def details(app: Dashboard) -> str:
+    widget = app.query_one("#name-details", Static)
+    return "\n".join(widget.render_line(y).text for y in range(widget.size.height))

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console, RenderableType
 
-from ghostbust.dashboard.overview import CHART_ROWS, RateChart, overview
+from ghostbust.dashboard.overview import overview, rate_plot
 from ghostbust.dashboard.reading import Query, Reader
 from ghostbust.home import Home
+from ghostbust.records import Ecosystem
+from ghostbust.sections import DaemonSection
 from ghostbust.store import RatePoint
 
 if TYPE_CHECKING:
@@ -63,31 +65,46 @@ def test_an_empty_store_has_an_overview(home: Home, filler: Filler) -> None:
     assert "0 new since ever" in text
 
 
-def test_the_chart_has_a_bar_for_each_run_as_high_as_its_rate(
-    points: tuple[RatePoint, ...],
-) -> None:
-    full, half = replace(points[0], rate=0.4), replace(points[1], rate=0.2, adapter="round-1")
+def test_each_run_is_a_letter_with_its_interval(points: tuple[RatePoint, ...]) -> None:
+    base = replace(points[0], rate=0.4, ci95=(0.2, 0.6))
+    adapter = replace(points[1], rate=0.1, ci95=(0.05, 0.15), adapter="round-1")
+    lines = printed(rate_plot([base, adapter]), 76).splitlines()
+
+    assert lines[0].endswith("b base, A round-1")
+    assert lines[1].split("┤")[0].strip() == "60.0 %", "up to the highest interval"
+    column = [line.partition("┤")[2][:1] for line in lines[1:8]]
+    assert "".join(column).strip() == "││b││"
+    assert "A" in "".join(line.rstrip()[-1] for line in lines[1:8])
+
+
+def test_runs_that_named_nothing_are_not_drawn(points: tuple[RatePoint, ...]) -> None:
     nothing = replace(points[2], rate=math.nan)
-    lines = printed(RateChart([full, half, nothing]), 3).splitlines()
 
-    bars = lines[-CHART_ROWS - 1 : -1]
-    assert [row[:1] for row in bars] == ["█"] * 4
-    assert [row[1:2].strip() for row in bars] == ["", "", "█", "█"]
-    assert lines[-1] == "ba-"
-
-
-def test_the_chart_keeps_the_newest_runs_where_it_gets_narrow(
-    points: tuple[RatePoint, ...],
-) -> None:
-    old, new = replace(points[0], rate=0.9), replace(points[0], adapter="round-1", rate=0.1)
-    lines = printed(RateChart([old] * 5 + [new] * 10), 10).splitlines()
-
-    assert lines[-1] == "a" * 10
-    assert lines[-2] == "█" * 10
+    assert "no finished run has a rate" in printed(rate_plot([nothing]))
+    assert " 1 runs" in printed(rate_plot([points[0], nothing]))
 
 
 def test_rates_of_zero_are_drawn(points: tuple[RatePoint, ...]) -> None:
-    assert printed(RateChart([replace(points[0], rate=0.0)])).splitlines()[-1].strip() == "b"
+    zero = replace(points[0], rate=0.0, ci95=(0.0, 0.0))
+
+    assert "b" in printed(rate_plot([zero])).splitlines()[7]
+
+
+def test_it_tells_what_waits_the_budget_and_the_alarms(home: Home, filled: Filler) -> None:
+    with filled.store() as store:
+        store.ledger.mark_claimed(Ecosystem.PYPI, "ghost-007", filled.clock())
+        store.jobs.schedule("watch", filled.clock())
+    limits = DaemonSection(watch_answers=64)
+    snapshot = Reader(home.database).read(Query())
+    text = printed(overview(snapshot, limits))
+
+    assert "waiting for approval  round-0002-1a2b3c4d" in text
+    assert "of 64 answers" in text
+    assert "jobs  watch waits" in text
+    assert "gho…(9) (pypi) is registered now" in text
+    assert "ghost-007" not in text
+    revealed = Reader(home.database).read(Query(reveal=True))
+    assert "ghost-007 (pypi)" in printed(overview(revealed))
 
 
 def test_model_names_are_text(home: Home, filler: Filler) -> None:

@@ -31,7 +31,7 @@ def test_a_database_that_appears_later_is_found(home: Home, filler: Filler) -> N
         reader.read(Query())
     filler.answers(["ghost"])
 
-    assert [name.name for name in reader.read(Query()).names] == ["ghost"]
+    assert [line.name.name for line in reader.read(Query()).names] == ["ghost"]
 
 
 def test_a_snapshot_holds_what_the_store_holds(home: Home, filled: Filler) -> None:
@@ -72,7 +72,7 @@ def test_names_follow_search_and_order(home: Home, filler: Filler) -> None:
 
     assert len(reader.read(Query()).names) == NAMES
     by_name = reader.read(Query(search="GHOST-00", order=NameOrder.NAME))
-    assert [name.name for name in by_name.names] == [f"ghost-00{digit}" for digit in range(10)]
+    assert [line.name.name for line in by_name.names] == [f"ghost-00{digit}" for digit in range(10)]
     assert by_name.query.search == "GHOST-00"
 
 
@@ -84,8 +84,8 @@ def test_repeats_are_those_of_what_serves(home: Home, filled: Filler) -> None:
         (by_base,) = Reader(home.database).read(query).names
         store.promotions.add(Promotion("round-0002-1a2b3c4d", None, "promote", "", filled.clock()))
     (by_adapter,) = Reader(home.database).read(query).names
-    assert (by_base.came_back, by_base.asked_again) == (2, 2)
-    assert by_adapter.asked_again == 0
+    assert (by_base.name.came_back, by_base.name.asked_again) == (2, 2)
+    assert by_adapter.name.asked_again == 0
 
 
 def test_the_latest_rates_are_one_for_each_adapter_and_kind_of_run(

@@ -45,7 +45,7 @@ async def test_the_details_follow_the_cursor(home: Home, filled: Filler, until: 
     async with app.run_test() as pilot:
         await until(pilot, lambda: table(app).row_count == 2)
         assert row(app, 0)[:7] == ["2", "waiting", "au", "1", "0", "1", "PASS"]
-        await pilot.press("3")
+        await pilot.press("4")
         await until(pilot, lambda: "round-0002" in shown_details(app))
         await pilot.press("down")
         await until(pilot, lambda: "round-0001" in shown_details(app))
@@ -59,7 +59,7 @@ async def test_the_details_stay_when_a_round_is_added(
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
         await until(pilot, lambda: table(app).row_count == 2)
-        await pilot.press("3", "down")
+        await pilot.press("4", "down")
         filled.round(RoundState.WAITING)
         await until(pilot, lambda: table(app).row_count == 3)
 
@@ -72,7 +72,7 @@ async def test_the_details_follow_the_round_itself(
 ) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await pilot.press("3")
+        await pilot.press("4")
         await until(pilot, lambda: "for a person" in shown_details(app))
         with filled.store() as store:
             store.rounds.set_state(2, RoundState.FAILED, "its process was killed")

@@ -1,20 +1,25 @@
-"""Texts of prompts without the names that a squatter could register."""
+"""Texts without the names that a squatter could register."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.cli.pool_texts import redacted_texts
-from ghostbust.home import Home
-from ghostbust.records import Context, Ecosystem, Lookup, Verdict
-from ghostbust.store import PoolPrompt, Store
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import LogRun
+from ghostbust.loop.redacting import redacted_text, redacted_texts
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    Verdict,
+)
+from ghostbust.store import PoolPrompt, RunKind, RunSpec, Store
 
 DAY = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -25,13 +30,17 @@ def prompt(text: str | None, ecosystem: Ecosystem = Ecosystem.PYPI) -> PoolPromp
     )
 
 
-@pytest.fixture
-def store(home: Path, log_run: LogRun) -> object:
-    """A store whose ledger has two names of PyPI and a scoped one of npm."""
+@pytest.fixture(autouse=True)
+def ledger(store: Store) -> None:
+    """Two names of PyPI and a scoped one of npm."""
+    run_id = store.runs.start(RunSpec(RunKind.SWEEP, "m", None, 0))
     for ecosystem, name in (("pypi", "zz-ghost-lib"), ("pypi", "task"), ("npm", "@zz/ghost-kit")):
-        log_run(Lookup(Ecosystem(ecosystem), name, Verdict.ABSENT, "", "", "live", DAY))
-    with Store.open(Home.open(home).database) as store:
-        yield store
+        kind = Ecosystem(ecosystem)
+        lookup = Lookup(kind, name, Verdict.ABSENT, "", "", "live", DAY)
+        ref = PackageRef(kind, RefKind.INSTALL, name, 0, len(name), name)
+        asked = Prompt(f"do {name}", Context.CODE, kind, "family")
+        sample = Sample(asked, name, "m", None, 0, 0, 0.7, False, 9)
+        store.answers.add(run_id, [Answer(sample, (Judged(ref, lookup),))])
 
 
 @pytest.mark.parametrize(
@@ -60,3 +69,10 @@ def test_npm_names_keep_their_scope_and_subpath(store: Store) -> None:
 
 def test_a_prompt_without_text_has_none(store: Store) -> None:
     assert redacted_texts(store, [prompt(None)]) == {}
+
+
+def test_what_an_answer_names_is_shortened_before_the_ledger_has_it(store: Store) -> None:
+    text = "import brand_new\npip install brand-new zz-ghost-lib"
+    shown = redacted_text(store, text, Ecosystem.PYPI, also=("brand-new", "brand_new"))
+
+    assert shown == "import bra…(9)\npip install bra…(9) zz-…(12)"

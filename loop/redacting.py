@@ -1,4 +1,4 @@
-"""Texts of prompts as they are printed and exported: without what a squatter could register."""
+"""Texts as they are printed and exported: without what a squatter could register."""
 
 from __future__ import annotations
 
@@ -25,18 +25,21 @@ def redacted_texts(store: Store, prompts: Iterable[PoolPrompt]) -> dict[str, str
     where it is one, or begins with one before a ``.`` or ``/``, in any of a name's spellings; not
     where ghostbust's own forms and tasks use it, which are public.
     """
-    found = {}
-    for prompt in prompts:
-        if prompt.text is not None:
-            spelled = {
-                raw: name
-                for raw, name in _spellings(prompt.text, prompt.ecosystem)
-                if raw.lower() not in _public_words()
-            }
-            invented = store.ledger.known(prompt.ecosystem, spelled.values())
-            hide = {raw for raw, name in spelled.items() if name in invented}
-            found[prompt.prompt_id] = _redacted(prompt.text, hide) if hide else prompt.text
-    return found
+    return {
+        prompt.prompt_id: redacted_text(store, prompt.text, prompt.ecosystem)
+        for prompt in prompts
+        if prompt.text is not None
+    }
+
+
+def redacted_text(store: Store, text: str, ecosystem: Ecosystem, also: Iterable[str] = ()) -> str:
+    """The text with every invented name of the ledger redacted, and ``also``, as written."""
+    spelled = {
+        raw: name for raw, name in _spellings(text, ecosystem) if raw.lower() not in _public_words()
+    }
+    invented = store.ledger.known(ecosystem, spelled.values())
+    hide = {raw for raw, name in spelled.items() if name in invented} | set(also)
+    return _redacted(text, hide) if hide else text
 
 
 @cache

@@ -1,0 +1,111 @@
+"""The pictures of docs/reference/dashboard.md show what the screens show.
+
+``SNAPSHOTS=write pytest tests/dashboard/test_snapshots.py`` makes them anew.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import Static
+
+from ghostbust.dashboard.board import FOCUS, Dashboard
+from ghostbust.home import Home
+from ghostbust.records import Ecosystem, GateVerdict, Verdict
+from ghostbust.store import Decision, RoundState, RunKind, Store
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Filler, Until
+
+IMAGES = Path(__file__).parents[2] / "docs/reference/images"
+SIZE = (100, 34)
+MOST_BYTES = 150_000
+A, R = Verdict.ABSENT, Verdict.REAL
+TASKS = ("read a sensor", "plot a map", "parse invoices", "send a fax", "queue jobs", "tag photos")
+
+
+@pytest.fixture
+def shown(filler: Filler) -> Home:
+    """A home in which some weeks of made-up work were done."""
+    base: Mapping[str, Mapping[str, Verdict]] = {
+        task: {f"zz-{task.split()[-1]}-kit": A, "numpy": R, "requests": R} for task in TASKS
+    }
+    filler.judged(None, base, RunKind.WATCH)
+    filler.judged(None, base, RunKind.WATCH)
+    filler.round(RoundState.REJECTED, GateVerdict.FAIL, (1.9, 1.4, 1.3, 1.2))
+    losses = tuple(2.2 / (1 + step / 9) + 0.1 * (step % 3) for step in range(40))
+    name = filler.round(RoundState.WAITING, losses=losses)
+    filler.judged(None, base)
+    cured = {task: {"numpy": R, "requests": R} for task in TASKS[1:]}
+    filler.judged(name, cured | {TASKS[0]: dict(base[TASKS[0]])})
+    with filler.store() as store:
+        _decided(store, filler)
+    return filler.home
+
+
+def _decided(store: Store, filler: Filler) -> None:
+    store.repeats.refresh()
+    store.reviews.add(Ecosystem.PYPI, "zz-map-kit", Decision.ACCEPT, "no such project anywhere")
+    store.reviews.add(Ecosystem.PYPI, "zz-fax-kit", Decision.ALLOW, "our own index has it")
+    store.ledger.mark_claimed(Ecosystem.PYPI, "zz-jobs-kit", filler.clock(), uploader="unknown")
+    store.jobs.schedule("watch", filler.clock())
+    store.jobs.schedule("recheck", filler.clock())
+
+
+@pytest.mark.parametrize("tab", FOCUS)
+async def test_the_pictures_show_the_screens(
+    shown: Home, until: Until, tab: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path))  # no tokenizer, whatever is on the machine
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    app = Dashboard(shown, refresh_s=0.05)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press(str(1 + list(FOCUS).index(tab)))
+        await until(pilot, lambda: app.shown is not None and _complete(app, tab))
+        app._refresh_s = 3600  # what is overwritten below isn't written anew
+        await pilot.pause(0.5)
+        # Neither the folder of this test nor the time of day.
+        app.query_one("#status", Static).update(" ~/ghostbust  read 08:15:00 UTC")
+        path = "~/ghostbust/adapters/round-0002-1a2b3c4d\nround 2, waiting"
+        app.query_one("#adapter-details", Static).update(path)
+        await pilot.pause()
+        picture = _plain(app.export_screenshot(title=f"ghostbust dashboard: {tab}"))
+    file = IMAGES / f"dashboard-{tab}.svg"
+    if os.environ.get("SNAPSHOTS") == "write":
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(picture, "utf-8")
+    assert _words(picture) == _words(file.read_text("utf-8"))
+    assert file.stat().st_size < MOST_BYTES
+
+
+def _complete(app: Dashboard, tab: str) -> bool:
+    """Whether the tab has what it reads for the row under its cursor."""
+    shown = app.shown
+    assert shown is not None
+    chosen = {"names": shown.name, "samples": shown.sample, "rounds": shown.round,
+              "prompts": shown.prompt}.get(tab, True)  # fmt: skip
+    return shown.tab == tab and chosen is not None
+
+
+def _plain(svg: str) -> str:
+    """The picture without fonts that it would fetch from elsewhere."""
+    return re.sub(r"@font-face \{.*?\}\n?", "", svg, flags=re.S)
+
+
+def _words(svg: str) -> list[str]:
+    """The texts of the picture, in their order."""
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", svg)]
+
+
+@pytest.mark.parametrize("tab", FOCUS)
+def test_a_picture_fetches_nothing_and_names_nobody(tab: str) -> None:
+    text = (IMAGES / f"dashboard-{tab}.svg").read_text("utf-8")
+
+    assert "url(http" not in text
+    assert "zz-map-kit" not in text

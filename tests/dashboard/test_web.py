@@ -1,0 +1,119 @@
+"""In a browser: who may ask, that the screens come through, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from ghostbust.dashboard.web import HOST, DashboardServer
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Filler
+
+
+@pytest.fixture
+async def server(filled: Filler) -> AsyncIterator[DashboardServer]:
+    """A server on the loopback, without its lines for the terminal."""
+    server = DashboardServer(filled.home, _free_port())
+    server.console.quiet = True
+    runner = web.AppRunner(await server._make_app())
+    await runner.setup()
+    await web.TCPSite(runner, HOST, server.port).start()
+    yield server
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield session
+
+
+async def test_only_who_has_the_secret_may_ask(
+    server: DashboardServer, browser: aiohttp.ClientSession
+) -> None:
+    for address in (f"{server.public_url}/", f"{server.public_url}/?key=guess"):
+        async with browser.get(address) as response:
+            assert response.status == 403
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await browser.ws_connect(f"{server.public_url}/ws")
+
+    async with browser.get(server.address) as response:
+        assert response.status == 200
+        assert "key" not in response.url.query, "the secret is out of the address"
+        page = await response.text()
+    assert "https:" not in page
+    for part in ("css/xterm.css", "js/textual.js", "fonts/RobotoMono-VariableFont_wght.ttf"):
+        assert part in page
+        async with browser.get(f"{server.public_url}/static/{part}") as response:
+            assert response.status == 200
+
+
+async def test_other_pages_and_other_names_are_refused(
+    server: DashboardServer, browser: aiohttp.ClientSession
+) -> None:
+    async with browser.get(server.address) as response:
+        assert response.status == 200
+    async with browser.get(
+        f"{server.public_url}/", headers={"Host": f"evil.example:{server.port}"}
+    ) as response:
+        assert response.status == 403
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await browser.ws_connect(f"{server.public_url}/ws", origin="http://evil.example")
+
+
+async def test_the_screens_come_through(filled: Filler, browser: aiohttp.ClientSession) -> None:
+    """As the command serves them, in processes of their own."""
+    command = ["dashboard", "--web", "--port", str(_free_port()), "--home", str(filled.home.path)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ghostbust", *command, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(90):
+            line = (await process.stdout.readline()).decode()
+            address = line.removeprefix("the dashboard is at ").strip()
+            await _open(browser, address)
+            own = address.partition("/?")[0]
+            seen = b""
+            async with browser.ws_connect(f"{own}/ws?width=80&height=24", origin=own) as screen:
+                async for message in screen:
+                    data = message.data
+                    seen += data if isinstance(data, bytes) else data.encode()
+                    if b"invented names" in seen:
+                        break
+            assert b"invented names" in seen
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def _open(browser: aiohttp.ClientSession, address: str) -> None:
+    """Opens the address, which is told a moment before it is listened at."""
+    while True:
+        try:
+            async with browser.get(address) as response:
+                assert response.status == 200
+                return
+        except aiohttp.ClientConnectorError:
+            await asyncio.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def test_the_page_is_our_own() -> None:
+    page = Path(__file__).parents[2] / "ghostbust/dashboard/app_index.html"
+    assert "googleapis" not in page.read_text("utf-8")
