@@ -29,7 +29,7 @@ def test_the_first_stages_of_a_round() -> None:
     assert all(each["breaches"] == [] for each in document["points"])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_three_points_of_each_stage() -> None:
     ended = faults("--points", "30", "--seed", "7")
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -15,7 +15,7 @@ def test_the_jobs_are_run_as_often_as_asked_for(tmp_path: Path) -> None:
     assert found.simulated_days > 0
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_memory_is_flat_over_ten_thousand_runs(tmp_path: Path) -> None:
     found = run_cycles(tmp_path / "home", 10_000)
     assert found.heap_after - found.heap_before < 100_000, "bytes; a leak of 10 a run"
