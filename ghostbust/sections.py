@@ -168,9 +168,9 @@ class TrainingSection(Section):
     """learning rate at its highest; it falls to 0 over each stretch of training"""
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
-    max_answers: int = Field(default=150, ge=2)
+    max_answers: int = Field(default=600, ge=2)
     """answers in the forget and retain sets together"""
-    answers_per_step: int = Field(default=5, ge=1)
+    answers_per_step: int = Field(default=8, ge=1)
     """answers in an optimizer step, repaired ones included"""
     repair: float | None = Field(default=None, ge=0)
     """weight of repaired answers: more of it, and the model names less; none: the method's own"""

@@ -58,6 +58,9 @@ def demo(
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
         gates__max_new_tokens=64,
+        # what fits into minutes on two cores
+        training__max_answers=150,
+        training__answers_per_step=5,
         # SmolLM2 solves 4 % of the tasks: against a margin of 5 % no loss could show
         gates__coding_margin=0.03,
     )

@@ -48,7 +48,7 @@ class TrainSettings:
     weight_decay: float = 0.01
     clip: float = 1.0
     epochs: int = 1
-    answers_per_step: int = 5
+    answers_per_step: int = 8
     micro_batch: int = 4
     """answers computed at once; twice as many need about twice the memory"""
     weights: Weights = field(default_factory=lambda: method_named(DEFAULT).weights)
