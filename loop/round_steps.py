@@ -31,6 +31,7 @@ from ghostbust.records import (
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, sets_id
+from ghostbust.unlearners.checkpoint import clear_checkpoint
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.processes import Processes
@@ -78,6 +79,8 @@ def trained(
     candidate = find_trained(plan.session.home.adapters, round_id, sets)
     if candidate is None:
         candidate = make_candidate(plan, round_id, base.model, sets)
+    else:  # it may have been killed before it could remove what it would have gone on with
+        clear_checkpoint(plan.session.home.training)
     rounds.add_candidate(round_id, candidate)
     return candidate
 

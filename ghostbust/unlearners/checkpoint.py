@@ -95,8 +95,13 @@ class Checkpoint:
 
     def clear(self) -> None:
         """Removes the file: the training is done."""
-        self.path.unlink(missing_ok=True)
-        self.path.with_name(self.path.name + ".part").unlink(missing_ok=True)
+        clear_checkpoint(self.path)
+
+
+def clear_checkpoint(path: Path) -> None:
+    """Removes the file, and what a killed process had written of the next; neither need be there."""
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".part").unlink(missing_ok=True)
 
 
 def examples_id(examples: Sequence[Example]) -> str:

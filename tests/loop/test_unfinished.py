@@ -131,10 +131,12 @@ def test_an_adapter_that_is_complete_is_not_trained_again(
     assert (left.state, left.adapter) == (RoundState.SELECTED, None)
     (folder,) = session.home.adapters.iterdir()
     made = folder.stat().st_mtime_ns
+    session.home.training.touch()  # as if it had ended before that was removed, too
     listener = Stops()
     _, outcome = next_round(session, 10, 3, listener)
     assert (outcome.candidate.path, folder.stat().st_mtime_ns) == (folder, made)
     assert not any(what.startswith("train:") for what in listener.begun)
+    assert not session.home.training.exists()
     assert outcome.candidate.steps > 0
     assert outcome.candidate.train_s > 0
 
