@@ -99,7 +99,7 @@ class Checkpoint:
 
 
 def clear_checkpoint(path: Path) -> None:
-    """Removes the file, and what a killed process had written of the next; neither need be there."""
+    """Removes the file, and what a killed process had written of the next, where they are there."""
     path.unlink(missing_ok=True)
     path.with_name(path.name + ".part").unlink(missing_ok=True)
 
