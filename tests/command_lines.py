@@ -51,7 +51,8 @@ class Command:
     def arguments(self) -> list[str] | None:
         """What ghostbust is called with; None where it isn't called."""
         for index, word in enumerate(self.words):
-            if word.rpartition("/")[2] == "ghostbust":
+            begins = index == 0 or self.words[index - 1] == "-m"
+            if (begins and word == "ghostbust") or word.endswith("/bin/ghostbust"):
                 return list(self.words[index + 1 :])
         return None
 

@@ -31,6 +31,8 @@ class Vouching:
     allowed: frozenset[tuple[Ecosystem, str]] = frozenset()
     scopes: tuple[tuple[Ecosystem, str], ...] = ()
     """``@acme/`` for an npm scope, ``acme-`` for a PyPI prefix"""
+    reviewed: frozenset[tuple[Ecosystem, str]] = frozenset()
+    """what a person said `ghostbust names allow` of"""
 
     @classmethod
     def of(cls, allow: Iterable[str], private: Iterable[str]) -> Self:
@@ -42,7 +44,9 @@ class Vouching:
         """UNKNOWN for a ref that isn't to be looked up; None for any other."""
         name = ref.name or canonical_name(ref.ecosystem, ref.import_name or ref.raw)
         if (ref.ecosystem, name) in self.allowed:
-            reason, said = ALLOWED, "the settings' check.allow has it, or a review allows it"
+            reason, said = ALLOWED, "the settings' check.allow has it"
+        elif (ref.ecosystem, name) in self.reviewed:
+            reason, said = ALLOWED, "a review allows it (ghostbust names show)"
         elif any(ref.ecosystem is eco and name.startswith(head) for eco, head in self.scopes):
             reason, said = PRIVATE_SCOPE, "the settings' check.private has its scope"
         else:
@@ -56,12 +60,13 @@ def trusted_vouching(config: Path | None, home: Path | None) -> Vouching:
     place = Home.find(home)
     asked = config is not None or place.config.is_file()
     if not asked and not any(os.environ.get(name) for name in _VARIABLES):
-        return Vouching(_reviewed(place))  # spares the 0.2 s that it takes to load the settings
+        return Vouching(
+            reviewed=_reviewed(place)
+        )  # spares the 0.2 s that it takes to load the settings
     from ghostbust.config import load_config
 
     settings = load_config(config, place, trust_here=False).check
-    told = Vouching.of(settings.allow, settings.private)
-    return replace(told, allowed=told.allowed | _reviewed(place))
+    return replace(Vouching.of(settings.allow, settings.private), reviewed=_reviewed(place))
 
 
 def _reviewed(home: Home) -> frozenset[tuple[Ecosystem, str]]:

@@ -81,6 +81,7 @@ def test_secrets_and_prompts_never_reach_a_line(form: Any, monkeypatch: pytest.M
     redactor.hide(["Plot the low water at pier seven since 1987."])
     own = logging.getLogger("ghostbust")
     before, level = list(own.handlers), own.level
+    own.handlers[:] = []  # other tests may have left some
     try:
         log_to_stderr(form, redactor)
         logging.getLogger("ghostbust.loop").warning(
