@@ -165,7 +165,7 @@ class TrainingSection(Section):
     checkpointing: bool = False
     """compute activations again instead of keeping them: slower, and far less memory"""
     lr: float = Field(default=8e-4, gt=0)
-    """learning rate at its highest; it falls to 0 over each stretch of training"""
+    """learning rate at its highest; it falls to 0 over the training"""
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
     max_answers: int = Field(default=600, ge=2)

@@ -31,6 +31,7 @@ STYLES: Final = {
     RoundState.WAITING: "bold yellow",
     RoundState.PROMOTED: "green",
     RoundState.REJECTED: "red",
+    RoundState.ROLLED_BACK: "red",
     RoundState.FAILED: "red",
 }
 

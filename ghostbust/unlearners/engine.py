@@ -42,8 +42,8 @@ class TrainSettings:
     rank: int = 16
     alpha: int = 32
     learning_rate: float = 8e-4
-    """of the first step after the warm-up; it falls in a straight line to 0 over each stretch of
-    training, which scatters less than a constant one (docs/log.md, 2026-11-28)"""
+    """its height behind the warm-up; it falls in a straight line to 0 over the training, which
+    scatters less than a constant one (docs/log.md, 2026-11-28)"""
     warmup_steps: int = 5
     weight_decay: float = 0.01
     clip: float = 1.0
@@ -175,11 +175,11 @@ class Trainer:
                 seed=settings.seed,
             )
         )
-        total, of = len(self._losses) + len(steps) + to_come, len(steps)
+        total = len(self._losses) + len(steps) + to_come
         steps = steps[self._resume(examples_id(examples)) :]
         if self._processes is not None:
-            self._processes.order(Stretch(self._snapshot(), steps, of))
-        for _ in self._make(steps, of):
+            self._processes.order(Stretch(self._snapshot(), steps, total))
+        for _ in self._make(steps, total):
             if self._on_step is not None:
                 self._on_step(len(self._losses), total, self._losses[-1])
             if self._checkpoint is not None and not len(self._losses) % self._checkpoint.every:
@@ -194,16 +194,16 @@ class Trainer:
     def follow(self, stretch: Stretch) -> None:
         """Make the steps that rank 0 makes, from the state that it begins with."""
         self._restore(stretch.state)
-        for _ in self._make(stretch.steps, stretch.of):
+        for _ in self._make(stretch.steps, stretch.total):
             pass
 
-    def _make(self, steps: Sequence[list[Example]], of: int) -> Iterator[None]:
-        """The last steps of a stretch of so many, with a pause behind each."""
+    def _make(self, steps: Sequence[list[Example]], total: int) -> Iterator[None]:
+        """The steps, with a pause behind each; ``total`` with those before and those to come."""
         # Dropout of the base would be noise between it and the model, so the model is in training
         # mode only where it must be: transformers checkpoints in no other.
         self._model.train(self._settings.checkpointing)
-        for left, step in zip(range(len(steps), 0, -1), steps, strict=True):
-            self._step(step, left / of)
+        for step in steps:
+            self._step(step, total)
             yield
         self._model.eval()
 
@@ -253,12 +253,11 @@ class Trainer:
             len(self._losses), tuple(self._losses), moved, time.monotonic() - self._started
         )
 
-    def _step(self, step: list[Example], left: float) -> None:
-        """``left``: the share of the stretch that isn't made yet, this step included."""
+    def _step(self, step: list[Example], total: int) -> None:
         settings, number = self._settings, len(self._losses) + 1
-        warm = min(1.0, number / settings.warmup_steps)
+        share = min(1.0, number / settings.warmup_steps) * (1 - len(self._losses) / total)
         for group in self._optimizer.param_groups:
-            group["lr"] = settings.learning_rate * warm * left
+            group["lr"] = settings.learning_rate * share
         loss = self._backward(step)
         norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip))
         for what, value in (("loss", loss), ("gradient", norm)):

@@ -57,8 +57,8 @@ class Stretch:
     """what to begin with"""
     steps: list[list[Example]]
     """the answers of each step"""
-    of: int
-    """how many steps the whole stretch has, those made before an interruption included"""
+    total: int
+    """how many steps the whole training has, those made before and those to come included"""
 
 
 Order = Begin | Stretch | None
