@@ -116,8 +116,8 @@ def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(
     assert found.yardstick is not None
     cost = costs(found)
     assert cost["au-repair"].answers == cost["ga"].answers == 16
-    assert cost["au-repair"].steps == -(-(16 + cost["ga"].forget) // 5)
-    assert cost["ga"].steps == -(-16 // 5)
+    assert cost["au-repair"].steps == -(-(16 + cost["ga"].forget) // 8)
+    assert cost["ga"].steps == -(-16 // 8)
     tokens = cost["ga"].tokens, cost["au-repair"].tokens
     assert tokens[0] is not None
     assert tokens[1] is not None
@@ -156,8 +156,8 @@ def test_steps_can_be_equal_instead_of_batches(done: Done) -> None:
     found, _ = again(replace(plan, equal_steps=True))
     assert [run.failure for run in found.runs] == ["", ""]
     cost = costs(found)
-    assert cost["au-repair"].answers_per_step == 5
-    assert cost["ga"].answers_per_step == 5 * 16 // (16 + cost["ga"].forget)
+    assert cost["au-repair"].answers_per_step == 8
+    assert cost["ga"].answers_per_step == 8 * 16 // (16 + cost["ga"].forget)
     assert cost["ga"].steps >= cost["au-repair"].steps
     assert cost["ga"].answers == cost["au-repair"].answers
 
