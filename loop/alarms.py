@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
 
-import httpx
-
+from ghostbust.loop.delivery import post, run
 from ghostbust.registries.names import purl
-from ghostbust.registries.transport import USER_AGENT
-from ghostbust.registries.trust import trusted
 from ghostbust.sections import AlarmSection
 from ghostbust.store import Alarm, Store
 
@@ -55,47 +51,15 @@ def described(alarm: Alarm) -> dict[str, object]:
 
 def _tell(alarm: Alarm, settings: AlarmSection) -> list[str]:
     """Whom the alarm has reached."""
-    told = []
-    if settings.webhook is not None and _post(settings.webhook, alarm, settings.timeout_s):
-        told.append("webhook")
-    if settings.command and _run(settings.command, alarm, settings.timeout_s):
-        told.append("command")
+    body, told = json.dumps(described(alarm)).encode(), []
+    wrong: dict[str, str] = {}
+    if settings.webhook is not None:
+        wrong["webhook"] = post(settings.webhook, body, timeout_s=settings.timeout_s)
+    if settings.command:
+        wrong["command"] = run(settings.command, body, timeout_s=settings.timeout_s)
+    for way, said in wrong.items():
+        if said:
+            log.warning("alarm: %s", said)
+        else:
+            told.append(way)
     return told
-
-
-def _post(url: str, alarm: Alarm, timeout_s: float) -> bool:
-    """True where the webhook took it."""
-    try:
-        response = httpx.post(
-            url,
-            json=described(alarm),
-            headers={"User-Agent": USER_AGENT},
-            timeout=timeout_s,
-            verify=trusted(),
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        log.warning("alarm: the webhook can't be reached (%s)", type(exc).__name__)
-        return False
-    if not response.is_success:
-        log.warning("alarm: the webhook answered HTTP %d", response.status_code)
-    return response.is_success
-
-
-def _run(command: tuple[str, ...], alarm: Alarm, timeout_s: float) -> bool:
-    """True where the program took it and ended with 0. No shell is involved."""
-    try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(described(alarm)),
-            text=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=timeout_s,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        log.warning("alarm: the program %s failed (%s)", command[0], type(exc).__name__)
-        return False
-    if done.returncode:
-        log.warning("alarm: the program %s ended with %d", command[0], done.returncode)
-    return done.returncode == 0

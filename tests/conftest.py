@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
+from tests.servers.webhook import Hook, open_hook
 
 REAL_NAMES = ("requests", "numpy", "flask", "pandas", "click", "rich", "httpx", "boto3")
 MADE_UP_NAMES = ("zz-quux-sensorlib", "zz-harbor-toolkit", "zz-meadow-parser", "zz-lantern-client")
@@ -280,3 +281,12 @@ def _round(store: Store, home: Home) -> str:
 
 def _save_config(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", "utf-8")
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
+    """A webhook on the loopback, that no proxy of the environment stands before."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with open_hook() as hook:
+        yield hook

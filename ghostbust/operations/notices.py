@@ -15,7 +15,6 @@ import json
 import logging
 import os
 import queue
-import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,25 +23,18 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-import httpx
-import stamina
-
 from ghostbust.errors import ConfigError
+from ghostbust.loop import delivery
 from ghostbust.records import utc_now
-from ghostbust.registries.transport import USER_AGENT
-from ghostbust.registries.trust import trusted
 from ghostbust.sections import NotifySection
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 4
-LONGEST_WAIT_S: Final = 10.0
-"""between two attempts at a webhook"""
 WAITING: Final = 100
 """notices that may wait to be sent; further ones are dropped"""
 DRAIN_S: Final = 3.0
 """how long what waits has when the daemon stops"""
-_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +61,11 @@ class Notice:
             "text": self.text,
             **self.about,
         }
+
+    @property
+    def body(self) -> bytes:
+        """The same as JSON."""
+        return json.dumps(self.document).encode()
 
 
 class Notices:
@@ -140,47 +137,25 @@ class Notices:
 
 
 def post(settings: NotifySection, notice: Notice, wait_s: float = 0.5) -> str:
-    """Posts the notice; what went wrong, without the address, which may hold a secret. Else empty.
+    """Posts the notice, signed; what went wrong, else empty (`delivery.post`).
 
-    Asks again where it may help. Raises ConfigError for a secret that can't be used.
+    Raises ConfigError for a secret that can't be used.
     """
-    body = json.dumps(notice.document).encode()
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": USER_AGENT,
-        **signature(secret_of(settings), notice.id, utc_now(), body),
-    }
-    try:
-        for attempt in stamina.retry_context(
-            on=_again, attempts=ATTEMPTS, timeout=None,
-            wait_initial=wait_s, wait_max=LONGEST_WAIT_S, wait_jitter=wait_s,
-        ):  # fmt: skip
-            with attempt, httpx.Client(timeout=settings.timeout_s, verify=trusted()) as client:
-                client.post(
-                    settings.webhook or "", content=body, headers=headers
-                ).raise_for_status()
-    except httpx.HTTPStatusError as exc:
-        return f"the webhook answered HTTP {exc.response.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        return f"the webhook can't be reached ({type(exc).__name__})"
-    return ""
+    body = notice.body
+    signed = signature(secret_of(settings), notice.id, utc_now(), body)
+    return delivery.post(
+        settings.webhook or "",
+        body,
+        timeout_s=settings.timeout_s,
+        headers=signed,
+        attempts=ATTEMPTS,
+        wait_s=wait_s,
+    )
 
 
 def run(settings: NotifySection, notice: Notice) -> str:
-    """Gives the notice to the program; what went wrong, else empty. No shell is involved."""
-    try:
-        done = subprocess.run(
-            settings.command,
-            input=json.dumps(notice.document),
-            text=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=settings.timeout_s,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        return f"the program failed ({type(exc).__name__})"
-    return f"the program ended with {done.returncode}" if done.returncode else ""
+    """Gives the notice to the program; what went wrong, else empty."""
+    return delivery.run(settings.command, notice.body, timeout_s=settings.timeout_s)
 
 
 def signature(secret: bytes | None, number: str, at: datetime, body: bytes) -> dict[str, str]:
@@ -211,9 +186,3 @@ def secret_of(settings: NotifySection) -> bytes | None:
         return base64.b64decode(value.removeprefix("whsec_"), validate=True)
     except binascii.Error as exc:
         raise ConfigError(f"notify.secret_env: ${settings.secret_env} isn't base64") from exc
-
-
-def _again(exc: Exception) -> bool:
-    if isinstance(exc, httpx.HTTPStatusError):
-        return exc.response.status_code in _AGAIN
-    return isinstance(exc, httpx.TransportError)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,43 +21,9 @@ from ghostbust.store import RunKind, Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler
+    from tests.servers.webhook import Hook
 
 AT = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-class Hook:
-    """A webhook on the loopback."""
-
-    def __init__(self) -> None:
-        self.status = 204
-        self.got: list[dict[str, object]] = []
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.got.append(json.loads(body))
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Says nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?key=se-cret"
-
-
-@pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    hook = Hook()
-    thread = threading.Thread(target=hook.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield hook
-    hook.server.shutdown()
-    hook.server.server_close()
-    thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +64,7 @@ def test_a_webhook_that_was_down_hears_of_it_later(
     store: Store, hook: Hook, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = AlarmSection(webhook=hook.url)
-    hook.status = 503
+    hook.statuses = [503] * 9
     assert tell_alarms(store, settings) == 0
     nowhere = AlarmSection(webhook="http://127.0.0.1:1/hook?key=se-cret")
     assert tell_alarms(store, nowhere) == 0
@@ -112,7 +75,7 @@ def test_a_webhook_that_was_down_hears_of_it_later(
         "alarm: the webhook answered HTTP 503",
         "alarm: the webhook can't be reached (ConnectError)",
     ]
-    hook.status = 200
+    hook.statuses = [200] * 9
     assert tell_alarms(store, settings) == 1
 
 

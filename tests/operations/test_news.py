@@ -18,7 +18,7 @@ from ghostbust.store import RoundState, Store
 
 if TYPE_CHECKING:
     from tests.conftest import FillHome
-    from tests.operations.conftest import Hook
+    from tests.servers.webhook import Hook
 
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from ghostbust.operations.notices import ATTEMPTS, WAITING, Notice, Notices, pos
 from ghostbust.sections import NotifySection
 
 if TYPE_CHECKING:
-    from tests.operations.conftest import Hook
+    from tests.servers.webhook import Hook
 
 NEWS = Notice("promotion", "round-0001 serves now", {"adapter": "round-0001"})
 
@@ -78,13 +78,6 @@ def test_it_is_tried_again_where_that_may_help(hook: Hook) -> None:
     assert len(hook.got) == 4 + ATTEMPTS
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/se-cret", "no url", "file:///etc/passwd"])
-def test_a_webhook_that_cant_be_reached(url: str) -> None:
-    wrong = post(NotifySection(webhook=url), NEWS, wait_s=0)
-    assert wrong.startswith("the webhook can't be reached (")
-    assert "se-cret" not in wrong
-
-
 def test_a_program_gets_it_on_standard_input(tmp_path: Path) -> None:
     out = tmp_path / "out; touch harm.json"
     script = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(sys.stdin.read())"
@@ -92,18 +85,6 @@ def test_a_program_gets_it_on_standard_input(tmp_path: Path) -> None:
     assert run(NotifySection(command=(sys.executable, "-c", script, str(out))), news) == ""
     assert json.loads(out.read_text())["text"] == news.text
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
-
-
-@pytest.mark.parametrize(
-    ("command", "wrong"),
-    [
-        (("/no/such/program",), "the program failed (FileNotFoundError)"),
-        ((sys.executable, "-c", "raise SystemExit(3)"), "the program ended with 3"),
-        ((sys.executable, "-c", "import time; time.sleep(60)"), "the program failed (Timeout"),
-    ],
-)
-def test_a_program_that_fails(command: tuple[str, ...], wrong: str) -> None:
-    assert run(NotifySection(command=command, timeout_s=0.5), NEWS).startswith(wrong)
 
 
 def test_what_fails_is_logged_and_the_next_is_sent(
@@ -121,8 +102,8 @@ def test_what_fails_is_logged_and_the_next_is_sent(
     assert counts == ["failed", "failed", "sent", "failed"]
     assert [r.getMessage() for r in caplog.records if r.name == "ghostbust.operations.notices"] == [
         "notify: promotion wasn't told: the webhook answered HTTP 404",
-        "notify: promotion wasn't told: the program failed (FileNotFoundError)",
-        "notify: low-disk wasn't told: the program failed (FileNotFoundError)",
+        "notify: promotion wasn't told: the program /no/such/program failed (FileNotFoundError)",
+        "notify: low-disk wasn't told: the program /no/such/program failed (FileNotFoundError)",
     ]
     assert "se-cret" not in caplog.text.replace(f'"POST {hook.url}', ""), "but for httpx's own"
 
