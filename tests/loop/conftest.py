@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ghostbust.config import Config, override
 from ghostbust.home import Home
-from ghostbust.prompts import Task
+from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.watch import Watched, Watcher
+from ghostbust.prompts import Task, split
 from ghostbust.records import Prompt, Sample
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Store
+from ghostbust.samplers.local import LocalSampler
+from ghostbust.store import RunKind, Store
+from tests.loop.rounds import SAMPLING
 
 Say = Callable[[Prompt], str]
 
@@ -79,3 +85,49 @@ def tasks() -> list[Task]:
     """Forty tasks, each about things of its own."""
     text = "Collect the hourly readings of sensor{n} under mast{n} beside quay{n} and plot them."
     return [Task(f"task-{n}", text.format(n=n), "sensors") for n in range(40)]
+
+
+@pytest.fixture(scope="session")
+def sampler(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalSampler:
+    return LocalSampler.load(str(talking_model_dir), tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def config(talking_model_dir: Path) -> Config:
+    return override(
+        Config(),
+        model__name=str(talking_model_dir),
+        model__device="cpu",
+        registry__mode="snapshot",
+        training__rank=2,
+        training__alpha=4,
+        training__max_answers=24,
+        gates__max_new_tokens=8,
+        gates__humaneval_tasks=1,
+        sampling__max_new_tokens=8,
+        sampling__samples_per_prompt=1,
+    )
+
+
+@pytest.fixture
+def session(
+    home: Home, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
+    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
+    with open_session(home, config, purpose="test") as session:
+        yield session
+
+
+@pytest.fixture
+def swept(session: Session, sampler: LocalSampler, tasks: list[Task]) -> Watched:
+    """Both sides of the split were asked and logged."""
+    watcher = Watcher(session.store, sampler, session.judge, SAMPLING)
+    return watcher.tasks(tasks, RunKind.SWEEP)
+
+
+@pytest.fixture
+def before(session: Session, sampler: LocalSampler, tasks: list[Task]) -> Watched:
+    """The base on the held-out tasks."""
+    _, holdout = split(tasks, session.config.prompts.holdout_share)
+    settings = replace(SAMPLING, seed=2)
+    return Watcher(session.store, sampler, session.judge, settings).tasks(holdout, RunKind.GATE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,40 +14,24 @@ import pytest
 from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
 from ghostbust.errors import (
-    CanaryError,
-    EndpointError,
-    GhostbustError,
     PublishError,
     TrainingError,
 )
-from ghostbust.gates import CodingTask
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.parts import training_settings
 from ghostbust.loop.round import RoundOutcome, next_round, run_round
-from ghostbust.loop.round_steps import RoundPlan, select_sets, settle_round, train_answers
+from ghostbust.loop.round_steps import RoundPlan, select_sets
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.unfinished import round_start
 from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import Task, prompts_of, side_of, split
+from ghostbust.prompts import Task, prompts_of
 from ghostbust.publishers.directory import publish, published
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Side
-from ghostbust.reserved import suite_family
-from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.records import GateVerdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, Store
 from ghostbust.unlearners.former import Former
-
-SAMPLING = SamplingSettings(max_new_tokens=8, seed=1)
-BENCHMARK = (
-    CodingTask(
-        "t/0",
-        'def one() -> int:\n    """Returns 1."""\n',
-        "    return 1\n",
-        "def check(candidate):\n    assert candidate() == 1\n",
-        "one",
-    ),
-)
+from tests.loop.rounds import SAMPLING, plan_of
 
 
 class Watches(Silence):
@@ -69,65 +53,8 @@ class Watches(Silence):
         self._at_step()
 
 
-@pytest.fixture(scope="module")
-def sampler(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalSampler:
-    return LocalSampler.load(str(talking_model_dir), tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture
-def config(talking_model_dir: Path) -> Config:
-    return override(
-        Config(),
-        model__name=str(talking_model_dir),
-        model__device="cpu",
-        registry__mode="snapshot",
-        training__rank=2,
-        training__alpha=4,
-        training__max_answers=24,
-        gates__max_new_tokens=8,
-        gates__humaneval_tasks=1,
-        sampling__max_new_tokens=8,
-        sampling__samples_per_prompt=1,
-    )
-
-
-@pytest.fixture
-def session(
-    home: Home, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Session]:
-    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
-    with open_session(home, config, purpose="test") as session:
-        yield session
-
-
-@pytest.fixture
-def swept(session: Session, sampler: LocalSampler, tasks: list[Task]) -> Watched:
-    """Both sides of the split were asked and logged."""
-    watcher = Watcher(session.store, sampler, session.judge, SAMPLING)
-    return watcher.tasks(tasks, RunKind.SWEEP)
-
-
-@pytest.fixture
-def before(session: Session, sampler: LocalSampler, tasks: list[Task]) -> Watched:
-    """The base on the held-out tasks."""
-    _, holdout = split(tasks, session.config.prompts.holdout_share)
-    settings = replace(SAMPLING, seed=2)
-    return Watcher(session.store, sampler, session.judge, settings).tasks(holdout, RunKind.GATE)
-
-
-def plan_of(session: Session, listener: Silence | None = None) -> RoundPlan:
-    settings = replace(SAMPLING, seed=2)
-    training = training_settings(session.config, 5)
-    return RoundPlan(session, settings, training, BENCHMARK, listener or Silence())
-
-
 def go(plan: RoundPlan, sampler: LocalSampler, before: Watched) -> RoundOutcome:
     return run_round(plan, sampler, before, prompts_of(before.answers))
-
-
-def report(name: str, *verdicts: GateVerdict) -> GateReport:
-    results = (GateResult(f"gate-{n}", v, "", None, None, None, "") for n, v in enumerate(verdicts))
-    return GateReport(name, tuple(results))
 
 
 def test_the_store_has_every_step_before_the_next_begins(
@@ -164,34 +91,6 @@ def test_a_round_whose_gates_cannot_tell_is_rejected_and_promotes_nothing(
     assert session.store.promotions.all() == []
 
 
-@pytest.mark.parametrize(
-    ("error", "state"),
-    [
-        (CanaryError("canary of it at gpu: it stammers"), RoundState.REJECTED),
-        (PublishError("gpu doesn't take it"), RoundState.WAITING),
-        (EndpointError("can't reach gpu"), RoundState.WAITING),
-    ],
-)
-def test_what_cannot_be_published_does_not_serve(
-    error: GhostbustError, state: RoundState, session: Session, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    def fails(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr("ghostbust.loop.promote.bring_up", fails)
-    rounds = session.store.rounds
-    round_id = rounds.start(model="m", method="au", seed=0, settings={})
-    candidate = Candidate("round-aa", tmp_path / "round-aa", "m", "au", 0, 1, 0.1, 1.0)
-    rounds.add_candidate(round_id, candidate)
-    result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
-    report = GateReport(candidate.name, (result,))
-    assert settle_round(plan_of(session), round_id, candidate, report) is None
-    round_ = rounds.get(round_id)
-    assert (round_.state, str(error) in round_.reason) == (state, True)
-    assert published(session.home.deployed) is None
-
-
 def test_a_server_that_would_refuse_the_adapter_ends_a_round_before_it_begins(
     session: Session, swept: Watched
 ) -> None:
@@ -225,102 +124,6 @@ def test_before_and_after_answer_the_same_prompts(
     outcome = go(plan_of(session), sampler, before)
     asked = [[a.sample.prompt.id for a in w.answers] for w in (before, outcome.after)]
     assert asked[0] == asked[1]
-
-
-def test_no_held_out_family_is_in_the_sets(
-    session: Session, sampler: LocalSampler, swept: Watched, tasks: list[Task]
-) -> None:
-    """Neither one that this round measures with, nor one that another round may."""
-    share = session.config.prompts.holdout_share
-    _, holdout = split(tasks, share)
-    logged = {answer.sample.prompt.family for answer in swept.answers}
-    assert len({task.id for task in holdout} & logged) >= 4
-    measured = [holdout[0].prompt(answer.sample.prompt.context) for answer in swept.answers[:1]]
-    sets = select_sets(plan_of(session), sampler, measured)
-    families = {a.sample.prompt.family for a in (*sets.forget, *sets.retain)}
-    assert families
-    assert {side_of(family, share) for family in families} == {Side.TRAIN}
-    assert all(answer.invented for answer in sets.forget)
-    assert not any(answer.invented for answer in sets.retain)
-
-
-def test_answers_to_an_external_suite_are_logged_and_never_train(
-    session: Session, sampler: LocalSampler, tasks: list[Task]
-) -> None:
-    train, _ = split(tasks, session.config.prompts.holdout_share)
-    suite = [replace(task, id=suite_family("garak", task.id)) for task in train]
-    watcher = Watcher(session.store, sampler, session.judge, SAMPLING)
-    watched = watcher.tasks(suite, RunKind.SWEEP)
-    assert watched.measurement.absent
-    assert list(train_answers(session, sampler.model)) == []
-    with pytest.raises(TrainingError, match="nothing to unlearn"):
-        select_sets(plan_of(session), sampler, [])
-
-
-def test_a_round_can_be_told_to_learn_from_one_run(
-    session: Session, sampler: LocalSampler, swept: Watched, tasks: list[Task]
-) -> None:
-    again = Watcher(session.store, sampler, session.judge, replace(SAMPLING, seed=9))
-    train, _ = split(tasks, session.config.prompts.holdout_share)
-    run = again.tasks(train[:10], RunKind.SWEEP)
-    plan = replace(plan_of(session), train_run=run.run_id)
-    sets = select_sets(plan, sampler, [])
-    assert {a.sample.seed for a in (*sets.forget, *sets.retain)} == {9}
-    everything = list(train_answers(session, sampler.model))
-    assert {answer.sample.seed for answer in everything} == {1, 9}
-    assert list(train_answers(session, "another-model")) == []
-
-
-@pytest.fixture
-def candidate(session: Session) -> tuple[int, Candidate]:
-    """A round that has come to its gates, with a complete adapter."""
-    from ghostbust.adapters import write_adapter
-
-    rounds = session.store.rounds
-    round_id = rounds.start(model="m", method="au", seed=0, settings={})
-    path = session.home.adapters / "round-0001-aa"
-
-    def save(folder: Path) -> None:
-        (folder / "adapter_config.json").write_text("{}", "utf-8")
-
-    write_adapter(path, model="m", facts={}, save=save)
-    made = Candidate(path.name, path, "m", "au", 0, 1, 0.1, 1.0)
-    rounds.add_candidate(round_id, made)
-    return round_id, made
-
-
-def test_what_passes_every_gate_is_promoted(
-    session: Session, candidate: tuple[int, Candidate]
-) -> None:
-    round_id, made = candidate
-    good = report(made.name, GateVerdict.PASS, GateVerdict.PASS)
-    promotion = settle_round(plan_of(session), round_id, made, good)
-    assert promotion is not None
-    assert published(session.home.deployed) == (made.name, made.path)
-    assert session.store.rounds.get(round_id).state is RoundState.PROMOTED
-
-
-def test_in_review_mode_a_person_has_the_last_word(
-    session: Session, candidate: tuple[int, Candidate]
-) -> None:
-    round_id, made = candidate
-    reviewed = replace(session, config=override(session.config, daemon__promote="review"))
-    good = report(made.name, GateVerdict.PASS)
-    assert settle_round(plan_of(reviewed), round_id, made, good) is None
-    assert session.store.rounds.get(round_id).state is RoundState.WAITING
-    assert published(session.home.deployed) is None
-
-
-@pytest.mark.parametrize("other", [GateVerdict.FAIL, GateVerdict.INCONCLUSIVE])
-def test_one_gate_that_does_not_pass_is_enough(
-    session: Session, candidate: tuple[int, Candidate], other: GateVerdict
-) -> None:
-    round_id, made = candidate
-    mixed = report(made.name, GateVerdict.PASS, other)
-    assert settle_round(plan_of(session), round_id, made, mixed) is None
-    round_ = session.store.rounds.get(round_id)
-    assert (round_.state, round_.reason) == (RoundState.REJECTED, f"gate-1 {other}")
-    assert published(session.home.deployed) is None
 
 
 @pytest.fixture

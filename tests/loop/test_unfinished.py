@@ -42,27 +42,9 @@ class Stops(Silence):
             raise KeyboardInterrupt
 
 
-@pytest.fixture(scope="module")
-def sampler(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalSampler:
-    return LocalSampler.load(str(talking_model_dir), tmp_path_factory.mktemp("cache"))
-
-
 @pytest.fixture
-def config(talking_model_dir: Path) -> Config:
-    return override(
-        Config(),
-        model__name=str(talking_model_dir),
-        model__device="cpu",
-        registry__mode="snapshot",
-        training__rank=2,
-        training__alpha=4,
-        training__max_answers=24,
-        training__probes=0,
-        gates__max_new_tokens=8,
-        gates__humaneval_tasks=0,
-        sampling__max_new_tokens=8,
-        sampling__samples_per_prompt=1,
-    )
+def config(config: Config) -> Config:
+    return override(config, training__probes=0, gates__humaneval_tasks=0)
 
 
 @pytest.fixture
