@@ -61,6 +61,8 @@ class Workplace:
     child_grace_s: float = GRACE_S
     """how long a round has to end after SIGTERM, before it is killed"""
     clock: Clock = field(default_factory=SystemClock)
+    discreet: Callable[[Sampler], Sampler] = lambda sampler: sampler
+    """a sampler that asks through the given one, and has its prompts kept out of the log"""
 
 
 class StoppableSampler:
@@ -105,7 +107,9 @@ def watch(place: Workplace) -> None:
             return
         allowance = Allowance(session.store, place.config, place.clock)
         served = place.open_sampler(adapter)
-        allowed = AllowedSampler(served, allowance, asks_live=asks_live(place.config))
+        allowed = AllowedSampler(
+            place.discreet(served), allowance, asks_live=asks_live(place.config)
+        )
         sampler = StoppableSampler(allowed, place.stopping)
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:

@@ -104,9 +104,8 @@ def workplace(
         home=place,
         config=settings(),
         tasks=make_tasks(settings()),
-        open_sampler=lambda adapter: DiscreetSampler(
-            make_sampler(settings(), cache_dir(), adapter=adapter), redactor
-        ),
+        open_sampler=lambda adapter: make_sampler(settings(), cache_dir(), adapter=adapter),
+        discreet=lambda sampler: DiscreetSampler(sampler, redactor),
         round_command=_round_command(place, config),
         stopping=stopping,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,13 +13,17 @@ import httpx
 import pytest
 
 from ghostbust.adapters import write_adapter
+from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.aftermath import look_after, note_requests, request_figures
+from ghostbust.loop.jobs import watch
 from ghostbust.loop.promote import promote
 from ghostbust.loop.publish import Publishing
 from ghostbust.measure import measure
+from ghostbust.operations.redaction import DiscreetSampler, Redactor
+from ghostbust.prompts import Task
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.none import NoPublisher
 from ghostbust.records import (
@@ -246,6 +252,30 @@ def test_a_sampler_tells_how_its_requests_fared(store: Store) -> None:
     note_requests(store, good)
     assert store.requests.get(run_id) == figures
     assert store.requests.get(run_id + 1) is None
+
+
+def test_a_daemons_watch_notes_its_requests_though_its_prompts_are_kept_out_of_the_log(
+    home: Home, tasks: list[Task]
+) -> None:
+    said = httpx.Response(200, json={"choices": [{"message": {"content": "pip install numpy"}}]})
+    settings = override(
+        CONFIG, registry__mode="snapshot", daemon__watch_prompts=4,
+        sampling__samples_per_prompt=1,
+    )  # fmt: skip
+    place = workplace(home, None, lambda: settings, threading.Event(), Redactor({}))
+    watch(replace(place, tasks=tasks, open_sampler=lambda _: sampler(lambda _: said)))
+    with Store.open(home.database) as store:
+        noted = store.requests.get(store.runs.recent(1)[0].id)
+    assert noted is not None
+    assert (noted.answered, noted.failed) == (4, 0)
+
+
+def test_the_daemon_opens_samplers_as_they_are(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = sampler(lambda _: httpx.Response(501))
+    monkeypatch.setattr("ghostbust.loop.parts.make_sampler", lambda *_, **__: plain)
+    place = workplace(home, None, lambda: CONFIG, threading.Event(), Redactor({}))
+    assert place.open_sampler(None) is plain, "so that it tells how its requests fared"
+    assert isinstance(place.discreet(plain), DiscreetSampler)
 
 
 def test_a_model_that_runs_here_has_no_requests() -> None:
