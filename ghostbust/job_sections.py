@@ -130,7 +130,7 @@ class RetentionSection(Section):
     """What is deleted after a while. Never what an adapter was trained on or judged by."""
 
     answers_days: float | None = Field(default=None, gt=0)
-    """days after which answers of watches go that invent nothing; none: never"""
+    """days after which an adapter's answers to watches go that invent nothing; none: never"""
     lookups_days: float | None = Field(default=None, gt=0)
     """days after which live verdicts on names go that weren't invented; none: never"""
 

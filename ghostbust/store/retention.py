@@ -12,10 +12,12 @@ PORTION: Final = 500
 """rows of one transaction, so that no other process waits for long"""
 
 # What a round may have trained on, or measured by, names a package; and while an adapter of the
-# model is there, its sets must be able to be made again.
+# model is there, its sets must be able to be made again. A round weighs kinds of answers by how
+# often the base gives them, so that of the base those that name nothing have to stay as well.
 _TEXTS: Final = (
     "UPDATE samples SET text = NULL WHERE id IN ("
     " SELECT s.id FROM samples s WHERE s.text IS NOT NULL AND s.added < :before"
+    " AND s.adapter IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM sightings g WHERE g.prompt_id = s.prompt_id"
     "  AND g.sample_id = s.id)"
     " AND (NOT EXISTS (SELECT 1 FROM refs f WHERE f.sample_id = s.id)"
@@ -42,11 +44,12 @@ class Retention:
         self._connection = connection
 
     def drop_texts(self, before: datetime) -> int:
-        """Deletes the texts of answers of watches that were added before; how many, up to 500.
+        """Deletes texts of adapters' answers to watches before then; how many, up to 500.
 
-        Rows, refs and verdicts stay, so no count and no rate changes. Kept are the answers that
-        invent a name, those of runs of other kinds or of runs that aren't done, and, where rounds
-        of their model were run, those that name a package at all.
+        Rows, refs and verdicts stay, so no count and no rate changes. Kept are all of the base, by
+        whose proportions rounds weigh; of adapters the answers that invent a name, those of runs
+        of other kinds or of runs that aren't done, and, where rounds of their model were run,
+        those that name a package at all.
         """
         return self._delete(_TEXTS, before)
 

@@ -40,7 +40,7 @@ def place(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
         return KINDS[next(count) % 3]
 
     made = Workplace(
-        home, config, tasks, lambda _: scripted(say), ["no"], threading.Event(),
+        home, config, tasks, lambda _: scripted(say, "round-0001-aa"), ["no"], threading.Event(),
         clock=SimulatedClock(datetime.now(UTC) + timedelta(days=31)),
     )  # fmt: skip
     watch(made)
@@ -60,6 +60,14 @@ def test_texts_go_that_invent_nothing_and_nothing_else_changes(
     assert texts(store) == [KINDS[2]], "an invention's text stays"
     assert len(store.answers.sampled_keys(run.id)) == 30
     assert store.runs.recent()[0].measurement == run.measurement
+
+
+def test_of_the_base_all_stay(place: Workplace, store: Store) -> None:
+    """Rounds weigh kinds of answers by how often the base gives them."""
+    with store._connection.write() as connection:
+        connection.execute("UPDATE samples SET adapter = NULL")
+    forget_old(place)
+    assert texts(store) == sorted(KINDS)
 
 
 def test_what_a_round_may_have_trained_on_stays(place: Workplace, store: Store) -> None:
