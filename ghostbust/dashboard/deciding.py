@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import work
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 
 from ghostbust.dashboard.dialog import ReasonDialog
 from ghostbust.dashboard.reading import Snapshot
+from ghostbust.dashboard.table import StoreTable
 from ghostbust.errors import GhostbustError
 from ghostbust.shown import visible
 
@@ -34,6 +35,25 @@ class Pane(Vertical):
     def show(self, snapshot: Snapshot) -> None:
         """Shows what the snapshot has for it."""
         raise NotImplementedError
+
+
+class DetailsPane(Pane):
+    """A table, and below it what the row under the cursor is about."""
+
+    field: ClassVar[str]
+    """the query's field that says which row's details are wanted"""
+
+    def on_data_table_row_highlighted(self) -> None:
+        """The cursor moved: the row's details are wanted."""
+        self.ask_of_selected()
+
+    def ask_of_selected(self) -> None:
+        """Has the details of the row under the cursor read."""
+        self.post_message(Asked(**{self.field: self.query_one(StoreTable).selected}))
+
+    def action_scroll(self, by: int) -> None:
+        """Moves in the details, while the table keeps the keys."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
 class DecidingPane(Pane):

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from ghostbust.dashboard.deciding import Asked, Pane
+from ghostbust.dashboard.deciding import Asked, DetailsPane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, day, figure, visible_lines
@@ -24,9 +24,10 @@ SHOWN = 30
 """relatives of a prompt that are listed"""
 
 
-class PromptsPane(Pane):
+class PromptsPane(DetailsPane):
     """The pool, what paid most first, and below the prompt under the cursor with its lineage."""
 
+    field = "prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sort", "Sort"),
         Binding("n", "page(1)", "Next page"),
@@ -68,12 +69,8 @@ class PromptsPane(Pane):
             self._shown = shown
             lines = [_line(line, text) for line, text in snapshot.prompts]
             self.query_one(StoreTable).fill(lines, keep_place=same_list)
-            self._ask_of_selected()
+            self.ask_of_selected()
         self._show_details()
-
-    def on_data_table_row_highlighted(self) -> None:
-        """The cursor moved: its lineage is wanted."""
-        self._ask_of_selected()
 
     def action_sort(self) -> None:
         """Lists by the next order."""
@@ -87,13 +84,6 @@ class PromptsPane(Pane):
         page = self._query.prompt_page + by
         if 0 <= page <= max(0, pool - 1) // NAMES:
             self.post_message(Asked(prompt_page=page, prompt=None))
-
-    def action_scroll(self, by: int) -> None:
-        """Moves in the details, while the table keeps the keys."""
-        self.query_one("#prompt-scroll").scroll_relative(y=by, animate=False)
-
-    def _ask_of_selected(self) -> None:
-        self.post_message(Asked(prompt=self.query_one(StoreTable).selected))
 
     def _show_details(self) -> None:
         selected = self.query_one(StoreTable).selected

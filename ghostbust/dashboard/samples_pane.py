@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ghostbust.dashboard.answers import answer_text
-from ghostbust.dashboard.deciding import Asked, Pane
+from ghostbust.dashboard.deciding import Asked, DetailsPane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.table import Line, StoreTable
 from ghostbust.dashboard.text import cell, clipped, figure, when
@@ -19,9 +19,10 @@ from ghostbust.shown import redact
 from ghostbust.store import SampleLine
 
 
-class SamplesPane(Pane):
+class SamplesPane(DetailsPane):
     """Answers, newest first, and below the one under the cursor."""
 
+    field = "sample"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "mask", "Mask"),
         Binding("f", "only_invented", "All/invented"),
@@ -62,13 +63,9 @@ class SamplesPane(Pane):
             self._shown = shown
             lines = [_line(one) for one in snapshot.samples]
             self.query_one(StoreTable).fill(lines, keep_place=same_list)
-            self._ask_of_selected()
+            self.ask_of_selected()
         if old is None or old.answer != snapshot.answer:
             self._show_answer()
-
-    def on_data_table_row_highlighted(self) -> None:
-        """The cursor moved: its answer is wanted."""
-        self._ask_of_selected()
 
     def action_mask(self) -> None:
         """Shows the token mask instead of the verdicts, or the verdicts again."""
@@ -90,13 +87,6 @@ class SamplesPane(Pane):
         full = self._snapshot is not None and len(self._snapshot.samples) == NAMES
         if page >= 0 and (by < 0 or full):
             self.post_message(Asked(sample_page=page, sample=None))
-
-    def action_scroll(self, by: int) -> None:
-        """Moves in the answer, while the table keeps the keys."""
-        self.query_one("#sample-scroll").scroll_relative(y=by, animate=False)
-
-    def _ask_of_selected(self) -> None:
-        self.post_message(Asked(sample=self.query_one(StoreTable).selected))
 
     def _show_answer(self) -> None:
         view = None if self._snapshot is None else self._snapshot.answer
