@@ -33,16 +33,21 @@ from ghostbust.store.jobs import JobOutcome, JobRow
 from ghostbust.store.name_pages import KnownName, NamedBy, NameLine, NamePage
 from ghostbust.store.prompt_pages import PromptLine, PromptOrder, Relative
 from ghostbust.store.repeats import Repeats
+from ghostbust.store.round_rows import (
+    AdapterRow,
+    Canary,
+    Figures,
+    Loaded,
+    Requests,
+    Round,
+    RoundState,
+)
 from ghostbust.store.rounds import sets_id
 from ghostbust.store.rows import (
-    AdapterRow,
     Alarm,
-    Canary,
     Decision,
     Draw,
     DrawnName,
-    Figures,
-    Loaded,
     LoggedAnswer,
     NamedOften,
     NameOrder,
@@ -51,11 +56,8 @@ from ghostbust.store.rows import (
     PromptStats,
     RatePoint,
     ReadFile,
-    Requests,
     Review,
     Rewriting,
-    Round,
-    RoundState,
     Run,
     RunKind,
     RunSpec,

@@ -12,7 +12,7 @@ from typing import Final
 
 from ghostbust.store.connection import Connection
 from ghostbust.store.encoding import decode_optional_time
-from ghostbust.store.rows import RoundState
+from ghostbust.store.round_rows import RoundState
 
 _TIMES: Final = (
     ("runs", "started"), ("runs", "finished"), ("rounds", "updated"), ("promotions", "at"),

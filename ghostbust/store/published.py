@@ -16,7 +16,7 @@ from ghostbust.store.encoding import (
     encode_json,
     encode_time,
 )
-from ghostbust.store.rows import Canary, Figures, Loaded
+from ghostbust.store.round_rows import Canary, Figures, Loaded
 
 
 class Published:

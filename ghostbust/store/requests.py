@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ghostbust.store.connection import Connection
-from ghostbust.store.rows import Requests
+from ghostbust.store.round_rows import Requests
 
 
 class RequestLog:

@@ -22,7 +22,7 @@ from ghostbust.records import (
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import decode_time, encode_json, encode_time
 from ghostbust.store.processes import NOBODY, is_alive, this_process
-from ghostbust.store.rows import AdapterRow, Round, RoundState
+from ghostbust.store.round_rows import AdapterRow, Round, RoundState
 
 _ROUNDS: Final = (
     "SELECT r.*, a.name AS adapter FROM rounds r LEFT JOIN adapters a ON a.round_id = r.id"
