@@ -19,9 +19,12 @@ def export_merged(adapter: Path, out: Path, cache_dir: Path) -> None:
     Raises ModelError where adapter or model can't be loaded, and UsageError where ``out`` is there
     already or can't be written.
     """
+    import torch
+
     manifest = read_adapter(adapter)
     with whole_folder(out) as aside:
         loaded = load_model(manifest.model, cache_dir, adapter=adapter, device="cpu")
+        loaded.model.to(dtype=torch.bfloat16)  # type: ignore[call-arg]  # exact: bf16 values
         loaded.model.save_pretrained(aside)
         loaded.tokenizer.save_pretrained(aside)
         note_origin(aside, "merged", manifest, {"dtype": "bfloat16"})

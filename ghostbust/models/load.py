@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ghostbust.errors import ModelError
 from ghostbust.models.embedded import embedded_model
+from ghostbust.models.precision import compute_dtype
 from ghostbust.records import chat_messages
 
 if TYPE_CHECKING:
@@ -113,10 +114,11 @@ def resolve_model(name: str, cache_dir: Path) -> str:
 def load_model(
     name: str, cache_dir: Path, *, adapter: Path | None = None, device: str | None = None
 ) -> LoadedModel:
-    """A model for inference in bf16, with an adapter merged into its weights if one is given.
+    """A model for inference, its weights bf16, with an adapter merged into them if one is given.
 
     Merging makes sampling as fast as the base; it rounds the sum to bf16 once, so figures can
-    differ in the last digit from a server that keeps the adapter apart.
+    differ in the last digit from a server that keeps the adapter apart. What is computed with the
+    weights is bf16 too, or fp32 where that is faster (``models/precision.py``).
 
     ``device`` None picks CUDA where there is one. Raises ModelError in one line.
     """
@@ -139,7 +141,8 @@ def load_model(
     if adapter is not None:
         model = attach(model, adapter).merge_and_unload()
     model.requires_grad_(False)
-    model.to(torch.device(place)).eval()  # type: ignore[arg-type]
+    target = torch.device(place)
+    model.to(target, dtype=compute_dtype(model, target)).eval()  # type: ignore[arg-type]
     return LoadedModel(name, folder, model, tokenizer)
 
 
