@@ -293,6 +293,8 @@ class DiscoverySection(Section):
     """new prompts made of one that paid, in one watch"""
     described_packages: int = Field(default=0, ge=0, le=100)
     """real packages whose descriptions the registry is asked for, as tasks of a watch; 0: none"""
+    newest_packages: int = Field(default=0, ge=0, le=100)
+    """the same of packages that the last `ghostbust registry sync` found to be new; 0: none"""
     stop_below: float | None = Field(default=None, gt=0)
     """new names per 1,000 answers of watches under which the daemon's watches pause; none: never"""
     look_again_days: float = Field(default=7, gt=0)

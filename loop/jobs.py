@@ -155,7 +155,12 @@ def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pen
     """What a new watch asks. Its seed is the number that its run will have."""
     config = place.config
     seed = 1 + max((run.id for run in session.store.runs.recent(1)), default=0)
-    described = DescribedPackages(session.judge, config.discovery.described_packages)
+    described = DescribedPackages(
+        session.judge,
+        config.discovery.described_packages,
+        config.discovery.newest_packages,
+        session.home.registry,
+    )
     tasks = gathered([GivenTasks(place.tasks), described], seed)
     rules = rules_of(config, session.judge)
     chosen = choose_prompts(session.store, tasks, sampler, rules, seed)

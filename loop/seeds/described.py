@@ -9,13 +9,17 @@ from __future__ import annotations
 import logging
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from ghostbust.errors import RegistryError
 from ghostbust.prompts import Task
 from ghostbust.records import ASKED, Ecosystem, content_id
+from ghostbust.registries.history import appeared, snapshot_paths
 from ghostbust.registries.judge import Judge, Mode
+from ghostbust.registries.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +37,28 @@ class DescribedPackages:
 
     judge: Judge
     count: int
-    """packages that are asked about for one seed, over all ecosystems; 0: nobody is asked"""
+    """of the most downloaded packages so many are asked about for one seed, over all ecosystems"""
+    newest: int = 0
+    """the same of those that the snapshot in use has and the one before it lacks: a model that is
+    older than they are can only make up their names"""
+    data_dir: Path | None = None
+    """where snapshots of other days are kept"""
 
     def tasks(self, seed: int) -> list[Task]:
-        """At most ``count`` tasks; none by a snapshot alone, which holds no descriptions."""
-        if not self.count or self.judge.mode is Mode.SNAPSHOT:
+        """At most ``count`` + ``newest`` tasks; none by a snapshot alone, without descriptions."""
+        if self.judge.mode is Mode.SNAPSHOT:
             return []
         rng = random.Random(seed)  # noqa: S311
-        names = [
-            (ecosystem, name)
-            for ecosystem in ASKED
-            if ecosystem in self.judge.snapshots
-            for name in self.judge.snapshots[ecosystem].popular(POPULAR)
-        ]
-        drawn = rng.sample(names, min(self.count, len(names)))
+        drawn: list[tuple[Ecosystem, str]] = []
+        for count, names_of in ((self.count, self._popular), (self.newest, self._newest)):
+            if count:
+                names = [
+                    (ecosystem, name)
+                    for ecosystem in ASKED
+                    if ecosystem in self.judge.snapshots
+                    for name in names_of(self.judge.snapshots[ecosystem])
+                ]
+                drawn += rng.sample(names, min(count, len(names)))
         made: list[Task] = []
         for ecosystem in ASKED:
             wanted = [name for owner, name in drawn if owner is ecosystem]
@@ -65,6 +77,16 @@ class DescribedPackages:
                 if (task := describe(ecosystem, name, said)) is not None
             ]
         return made
+
+    def _popular(self, snapshot: Snapshot) -> Iterator[str]:
+        yield from snapshot.popular(POPULAR)
+
+    def _newest(self, snapshot: Snapshot) -> Iterator[str]:
+        """None where only one snapshot is there, or where one lacks names that were registered."""
+        days = [Snapshot.load(path) for path in snapshot_paths(snapshot.ecosystem, self.data_dir)]
+        older = [one for one in days if one.date < snapshot.date]
+        if older and older[-1].complete and snapshot.complete:
+            yield from sorted(appeared(older[-1], snapshot))
 
 
 def describe(ecosystem: Ecosystem, name: str, said: str) -> Task | None:

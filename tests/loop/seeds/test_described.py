@@ -6,7 +6,9 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from ghostbust.loop.seeds import DescribedPackages
 from ghostbust.loop.seeds.described import describe, hide
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
+from ghostbust.registries.name_lists import NameRow
+from ghostbust.registries.snapshot import build_snapshot
 
 
 class DescribingIndex:
@@ -105,6 +109,41 @@ def test_no_more_pages_are_asked_for_than_packages(live: Judge, index: Describin
     pages = [path for path in index.asked if "/simple/" not in path]
     assert 0 < len(pages) <= 5
     assert all(path.strip("/") not in ("simple", "") for path in index.asked), "no listing"
+
+
+def snapshots(folder: Path, *, complete: bool) -> Path:
+    """A data folder whose snapshot in use has two names that the one kept before it lacks."""
+    for day, place, names in (
+        (date(2026, 12, 1), folder / "2026-12-01", ["old-one", "old-two"]),
+        (date(2026, 12, 8), folder, ["old-one", "old-two", "harbour-kit", "gauge-kit"]),
+    ):
+        build_snapshot(
+            [NameRow(name) for name in names],
+            ecosystem=Ecosystem.PYPI, date=day, complete=complete, out_dir=place,
+        )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("complete", "asked"), [(True, {"harbour-kit", "gauge-kit"}), (False, set())]
+)
+def test_the_newest_packages_are_those_that_a_sync_found(
+    complete: bool, asked: set[str], live: Judge, index: DescribingIndex, tmp_path: Path
+) -> None:
+    folder = snapshots(tmp_path, complete=complete)
+    with default_judge(Mode.AUTO, data_dir=folder) as judge:
+        tasks = DescribedPackages(judge, 0, 9, folder).tasks(seed=1)
+    pages = [path.strip("/").split("/") for path in index.asked]
+    assert {parts[1] for parts in pages if parts[0] == "pypi"} == asked
+    assert all("tide gauges" in task.text for task in tasks)
+    assert len(tasks) <= len(asked)
+
+
+def test_without_a_second_snapshot_nothing_is_new(
+    live: Judge, index: DescribingIndex, tmp_path: Path
+) -> None:
+    assert DescribedPackages(live, 0, 9, tmp_path).tasks(seed=1) == []
+    assert index.asked == []
 
 
 def test_nobody_is_asked_by_default_or_by_a_snapshot(
