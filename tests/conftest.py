@@ -290,3 +290,9 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
         monkeypatch.delenv(name, raising=False)
     with open_hook() as hook:
         yield hook
+
+
+@pytest.fixture
+def bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are loaded in bf16, also on a CPU that has no instructions for it."""
+    monkeypatch.setattr("ghostbust.models.precision.multiplies_bfloat16", lambda: True)

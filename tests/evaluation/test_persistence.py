@@ -68,6 +68,7 @@ def test_base_and_adapted_go_through_every_change(
     assert found[-1].note.startswith("1 steps of 1e-05, loss ")
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_fine_tuning_lowers_the_loss_and_leaves_a_model_for_inference(
     tiny_model_dir: Path,
 ) -> None:
@@ -81,6 +82,7 @@ def test_fine_tuning_lowers_the_loss_and_leaves_a_model_for_inference(
     assert all(not torch.equal(a, b) for a, b in zip(before, weights(loaded), strict=True))
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_small_steps_are_not_lost_in_rounding(tiny_model_dir: Path) -> None:
     """Fifty steps of 1e-5, each too small for a weight of 0.3 in bf16, add up."""
     loaded = load_model(str(tiny_model_dir), tiny_model_dir, device="cpu")

@@ -9,7 +9,6 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from ghostbust.errors import ModelError
-from ghostbust.models import precision
 from ghostbust.models.apart import Side, load_apart
 from ghostbust.models.heads import logits_at
 from ghostbust.models.load import attach, load_model, peft_warnings_silenced
@@ -48,10 +47,8 @@ def test_both_sides_are_what_is_loaded_for_each(
     assert not any(p.requires_grad for p in apart.loaded.model.parameters())
 
 
-def test_exact_is_without_rounding(
-    tiny_model_dir: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: True)
+@pytest.mark.usefixtures("bfloat16")
+def test_exact_is_without_rounding(tiny_model_dir: Path, adapter: Path, tmp_path: Path) -> None:
     name = str(tiny_model_dir)
     rough, exact = (
         load_apart(name, tmp_path, adapter, device="cpu", exact=exact) for exact in (False, True)

@@ -336,6 +336,7 @@ def test_a_model_that_cannot_checkpoint_says_so(
         add_adapter(tiny, replace(SETTINGS, checkpointing=True))
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_bf16_trains_and_its_adapter_is_fp32(tiny_model_dir: Path, examples: list[Example]) -> None:
     exact, _ = trained(fresh(tiny_model_dir), examples)
     rounded, weights = trained(load_model(str(tiny_model_dir), tiny_model_dir), examples)

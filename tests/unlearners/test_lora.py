@@ -69,6 +69,7 @@ def test_result_and_gradients_are_those_of_peft(
         assert (grad - their_grads[name]).float().norm() <= tolerance * grad.float().norm(), name
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_the_weights_and_their_gradients_stay_fp32_on_a_bf16_base(tiny_model_dir: Path) -> None:
     loaded = load_model(str(tiny_model_dir), tiny_model_dir, device="cpu")
     model = add_adapter(loaded, TrainSettings(rank=4))
