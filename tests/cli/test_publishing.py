@@ -12,7 +12,7 @@ from typer.testing import Result
 from ghostbust.home import Home
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.store import RoundState, Store
-from tests.servers.model_server import ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, Serving, serve
 
 Run = Callable[..., Result]
 

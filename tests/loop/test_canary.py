@@ -27,7 +27,7 @@ from ghostbust.records import (
 )
 from ghostbust.registries.judge import Judge
 from ghostbust.store import Canary, RunKind, RunSpec, RunStatus, Store
-from tests.servers.model_server import ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, Serving, serve
 
 GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
 

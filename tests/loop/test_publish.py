@@ -33,7 +33,7 @@ from ghostbust.publishers.directory import published
 from ghostbust.publishers.interface import Publisher
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
 from ghostbust.store import Canary, Figures, Store
-from tests.servers.model_server import Kind, ModelServer, Serving, serve
+from ghostbust.bench.model_server import Kind, ModelServer, Serving, serve
 
 FIGURES = Figures(10, 0, 0, 2, 8, 0.1, 1.0)
 

@@ -22,7 +22,7 @@ from ghostbust.measure import measure
 from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.store import Requests, RoundState, RunKind, RunSpec, RunStatus
-from tests.servers.model_server import ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, Serving, serve
 
 
 @pytest.fixture(scope="module")
