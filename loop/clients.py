@@ -44,6 +44,14 @@ class Clients:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._go()))
         self.heard: dict[str, Heard] = {}
         self.wall_s = 0.0
+        """seconds in which they asked"""
+        self.asked = 0
+        """requests that were begun"""
+
+    @property
+    def share(self) -> float:
+        """Requests begun, as a share of those that were due: a starved machine begins fewer."""
+        return self.asked / max(1.0, self.wall_s * self._per_s)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -71,6 +79,7 @@ class Clients:
             while not self._ended.is_set():
                 tasks.create_task(self._ask(client, number, due))
                 number, due = number + 1, due + 1 / self._per_s
+                self.asked = number
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
             self.wall_s = time.monotonic() - began
 

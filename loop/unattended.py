@@ -38,6 +38,8 @@ from ghostbust.store import Round, RoundState, Store
 
 BASE: Final = "base"
 """the base's name at the server"""
+LEAST_LOAD: Final = 0.9
+"""of the wanted requests, those that have to be begun"""
 LOOK_S: Final = 0.25
 END_S: Final = 60.0
 """how long a daemon or a server may take to end"""
@@ -73,6 +75,8 @@ class Unattended:
     """of the deployed pointer, the newest last"""
     clients: dict[str, Heard]
     """by the model that they asked for"""
+    asked_per_s: float
+    """requests of clients that were begun"""
     drills: dict[str, str]
     """what became of each bad adapter"""
     wall_s: float
@@ -182,6 +186,10 @@ class Trial:
         for model, heard in clients.heard.items():
             if heard.errors:
                 self._breach(f"{len(heard.errors)} errors of {model}: {heard.errors[0]}")
+        if clients.share < LEAST_LOAD:
+            self._breach(
+                f"clients came to {clients.share:.0%} of their load: the machine is too slow"
+            )
         if not any(move.kind == "promote" for move in self._moves()):
             self._breach("no round's adapter was promoted")
         if not stands:
@@ -190,7 +198,7 @@ class Trial:
             self._breach(f"the rate didn't fall: {first:.3f}, then {last:.3f}")
         return Unattended(
             stands, tuple(self._rounds_by_age()), tuple(self._moves()), clients.heard,
-            self._drills, wall_s, tuple(self._breaches),
+            clients.asked / max(1.0, clients.wall_s), self._drills, wall_s, tuple(self._breaches),
         )  # fmt: skip
 
     def __post_init__(self) -> None:

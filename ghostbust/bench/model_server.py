@@ -22,8 +22,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-import torch
-
 from ghostbust.bench.server_engine import Engine, Job
 from ghostbust.errors import ModelError
 from ghostbust.models.load import LoadedModel, load_model
@@ -128,7 +126,7 @@ class ModelServer(ThreadingHTTPServer):
         """The model with the adapter of a folder, or the base."""
         loaded = load_model(str(self.serving.folder), self.serving.folder, adapter=folder)
         if self.serving.single:
-            loaded.model.to(torch.float32)  # type: ignore[call-arg]
+            loaded.model.float()  # type: ignore[no-untyped-call]
         return loaded
 
 

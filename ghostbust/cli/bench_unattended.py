@@ -173,7 +173,8 @@ def _report(output: Output, found: Unattended) -> None:
     errors = sum(len(heard.errors) for heard in found.clients.values())
     output.line(
         f"{len(found.rounds)} rounds with drills, {len(found.moves)} moves of the pointer,"
-        f" {total:,} requests of clients, {errors} errors, {found.wall_s:.0f} s"
+        f" {total:,} requests of clients ({found.asked_per_s:.1f} a second),"
+        f" {errors} errors, {found.wall_s:.0f} s"
     )
 
 
@@ -217,6 +218,7 @@ def _document(found: Unattended) -> dict[str, object]:
         ],
         "moves": found.moves,
         "clients": {model: _figures(heard) for model, heard in found.clients.items()},
+        "asked_per_s": round(found.asked_per_s, 2),
         "drills": found.drills,
         "breaches": found.breaches,
         "wall_s": round(found.wall_s, 1),
