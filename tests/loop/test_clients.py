@@ -41,7 +41,7 @@ def test_they_ask_at_their_rate_for_what_the_file_names(
 
 
 def test_an_answer_that_takes_too_long_is_an_error(server: ModelServer, tmp_path: Path) -> None:
-    server.serving.slow["base"] = 0.5
+    server.serving.slow[""] = 0.5  # of the base
     with clients(server, tmp_path / "none", timeout_s=0.2) as asked:
         time.sleep(0.4)
     server.serving.slow.clear()
