@@ -17,6 +17,7 @@ from ghostbust.cli.bench_engine import engine
 from ghostbust.cli.bench_faults import faults
 from ghostbust.cli.bench_ingest import ingest
 from ghostbust.cli.bench_truth import truth
+from ghostbust.cli.bench_unattended import unattended
 from ghostbust.cli.bench_unlearners import unlearners
 from ghostbust.cli.bench_unseen import unseen
 from ghostbust.cli.edge import help_if_bare
@@ -44,6 +45,7 @@ bench.command()(unseen)
 bench.command()(ingest)
 bench.command()(faults)
 bench.command()(daemon)
+bench.command()(unattended)
 bench.command()(dashboard)
 
 

@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,16 +50,29 @@ def daemon(
     place = Home.open(home)
     settings = load_config(config, place)
     redactor = redactor_of(settings)
-    made = _assemble(place, config, settings, redactor)
     log_to_stderr(log_format, redactor)
+    serve(assemble(place, config, settings, redactor))
+
+
+def serve(made: Daemon) -> None:
+    """Runs it to its end, which is the process's end where a job is stuck."""
     if not made.run():
         logging.getLogger("ghostbust").warning("daemon: left a job half-way; it goes on next time")
         logging.shutdown()
         os._exit(0)  # a normal exit would wait for the job's thread
 
 
-def _assemble(place: Home, config: Path | None, settings: Config, redactor: Redactor) -> Daemon:
-    """The daemon with all that runs beside it."""
+def assemble(
+    place: Home,
+    config: Path | None,
+    settings: Config,
+    redactor: Redactor,
+    round_command: Sequence[str] | None = None,
+) -> Daemon:
+    """The daemon with all that runs beside it.
+
+    ``round_command``: the program of a round, if it isn't ``ghostbust round``.
+    """
     from ghostbust.config import load_config
     from ghostbust.loop.daemon import Daemon
     from ghostbust.operations.companions import Beside, companions
@@ -83,6 +97,8 @@ def _assemble(place: Home, config: Path | None, settings: Config, redactor: Reda
         )
     )
     work = workplace(place, config, lambda: reload.config, stopping, redactor)
+    if round_command is not None:
+        work = replace(work, round_command=round_command)
     made = Daemon(work, companions=[reload, *beside])
     return made
 

@@ -1,8 +1,12 @@
 """llama.cpp's server: it scales adapters that it was started with, and loads none later.
 
-An adapter is a GGUF file named for it (``round-0003-1a2b3c4d.gguf``), given with ``--lora`` at the
-start, with ``--lora-init-without-apply``. What clients get is the scale that the server applies to
-requests without a ``lora`` field of their own; a request of ours has one.
+An adapter is a GGUF file named for it (``round-0003-1a2b3c4d.gguf``), given at the start with
+``--lora-scaled FILE:0``. What clients get is the scale that the server applies to requests without
+a ``lora`` field of their own; a request of ours has one.
+
+Two traps, seen with version 0.5.0-dev (2026-11-28). ``--lora`` with ``--lora-init-without-apply``
+leaves every adapter on, at scale 1. And a request without a ``lora`` field goes on from a cached
+prompt that another adapter has read, so the server has to run with ``--no-cache-prompt``.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ class LlamaCppPublisher:
             raise PublishError(
                 f"{self.where} wasn't started with {name}, and llama.cpp loads none later: write"
                 f" {name}.gguf with `ghostbust export adapter {name} --format gguf-lora --out DIR`,"
-                f" restart the server with --lora DIR/{name}.gguf --lora-init-without-apply, then"
+                f" restart the server with --lora-scaled DIR/{name}.gguf:0 --no-cache-prompt, then"
                 " publish again"
             )
 

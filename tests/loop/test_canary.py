@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostbust.bench.model_server import ModelServer, Serving, serve
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.loop.canary import CanaryPlan, plan_canary, run_canary, word_overlap
@@ -27,7 +28,6 @@ from ghostbust.records import (
 )
 from ghostbust.registries.judge import Judge
 from ghostbust.store import Canary, RunKind, RunSpec, RunStatus, Store
-from tests.servers.model_server import ModelServer, Serving, serve
 
 GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
 

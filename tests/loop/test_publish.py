@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ghostbust.bench.model_server import Kind, ModelServer, Serving, serve
 from ghostbust.config import Config, override
 from ghostbust.errors import CanaryError, EndpointError, PublishError, UsageError
 from ghostbust.home import Home
@@ -33,7 +34,6 @@ from ghostbust.publishers.directory import published
 from ghostbust.publishers.interface import Publisher
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
 from ghostbust.store import Canary, Figures, Store
-from tests.servers.model_server import Kind, ModelServer, Serving, serve
 
 FIGURES = Figures(10, 0, 0, 2, 8, 0.1, 1.0)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostbust.bench.model_server import ModelServer, Serving, serve
 from ghostbust.config import Config, override
 from ghostbust.home import Home
 from ghostbust.loop.aftermath import look_after
@@ -22,7 +23,6 @@ from ghostbust.measure import measure
 from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.store import Requests, RoundState, RunKind, RunSpec, RunStatus
-from tests.servers.model_server import ModelServer, Serving, serve
 
 
 @pytest.fixture(scope="module")

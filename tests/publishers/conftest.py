@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostbust.bench.model_server import Kind, ModelServer, Serving, serve
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import DirectoryPublisher
 from ghostbust.publishers.interface import Publisher
@@ -17,7 +18,6 @@ from ghostbust.publishers.llamacpp import LlamaCppPublisher
 from ghostbust.publishers.none import NoPublisher
 from ghostbust.publishers.sglang import SglangPublisher
 from ghostbust.publishers.vllm import VllmPublisher
-from tests.servers.model_server import Kind, ModelServer, Serving, serve
 
 ONE, TWO = "round-0001-aa", "round-0002-bb"
 ServeModel = Callable[..., ModelServer]

@@ -26,7 +26,7 @@ def test_what_it_was_not_started_with_cannot_be_loaded(
 ) -> None:
     server = serve_model("llamacpp", preloaded={f"a/{ONE}.gguf": adapters / ONE})
     asked = publisher(server.url)
-    with pytest.raises(PublishError, match=f"--lora DIR/{TWO}.gguf --lora-init-without-apply"):
+    with pytest.raises(PublishError, match=f"--lora-scaled DIR/{TWO}.gguf:0 --no-cache-prompt"):
         asked.load(TWO, adapters / TWO)
     with pytest.raises(PublishError, match=f"has no adapter {TWO}"):
         asked.serve(TWO)

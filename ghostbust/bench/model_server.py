@@ -6,7 +6,7 @@ are those of vLLM 0.11 and later, SGLang 0.5 and llama.cpp's server of 2026, as 
 used. A completion depends on model, adapter, prompt and seed, as ghostbust's own sampling, and, as
 at any of these servers, in the last bits on what is computed with it.
 
-    python -m tests.servers.model_server FOLDER --name base --kind vllm --port 8000
+    python -m ghostbust.bench.model_server FOLDER --name base --kind vllm --port 8000
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePath
-from queue import SimpleQueue
 from typing import Any, Literal
 
+from ghostbust.bench.server_engine import Engine, Job
 from ghostbust.errors import ModelError
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.samplers.decode import Completion, Request, Sampling, decode
+from ghostbust.samplers.decode import Sampling
 
 Kind = Literal["vllm", "sglang", "llamacpp"]
 Answered = tuple[int, object]
@@ -55,35 +54,14 @@ class Serving:
     """models that every request for fails with 500"""
     slow: dict[str, float] = field(default_factory=dict)
     """models that take this much longer, in seconds"""
+    linger_s: float = 0.0
+    """how long the first completion of a batch waits for others"""
+    single: bool = False
+    """weights in float32: several times as fast on a processor that has no instructions for bf16"""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """method and path, or the model asked for, of each request"""
     failures: list[int] = field(default_factory=list)
     """statuses other than 200 of completions"""
-
-
-@dataclass
-class _Job:
-    """One completion that waits to be computed."""
-
-    loaded: LoadedModel
-    ids: list[int]
-    sampling: Sampling
-    seed: int
-    done: Future[Completion] = field(default_factory=Future)
-
-
-def _decode(jobs: Sequence[_Job]) -> None:
-    """Computes jobs of one model and one way of sampling."""
-    requests = [Request(key, job.ids, (job.seed,)) for key, job in enumerate(jobs)]
-    loaded, sampling = jobs[0].loaded, jobs[0].sampling
-    try:
-        for done in decode(
-            loaded.model, requests, sampling, batch_rows=64, end_tokens=loaded.end_tokens
-        ):
-            jobs[done.key].done.set_result(done)
-    except RuntimeError as exc:
-        for job in jobs:
-            job.done.set_exception(exc)
 
 
 class ModelServer(ThreadingHTTPServer):
@@ -96,11 +74,9 @@ class ModelServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.serving = serving
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self._models: dict[str, LoadedModel] = {"": load_model(str(serving.folder), serving.folder)}
+        self._models: dict[str, LoadedModel] = {"": self._with(None)}
         self._changing = threading.Lock()
-        self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
-        self._engine = threading.Thread(target=self._work, daemon=True)
-        self._engine.start()
+        self._engine = Engine(serving.linger_s)
         for number, folder in enumerate(serving.preloaded.values()):
             self._models[str(number)] = self._with(folder)
             serving.scales[number] = 0.0
@@ -129,38 +105,29 @@ class ModelServer(ThreadingHTTPServer):
             float(asked.get("temperature", 1)), int(asked.get("top_k", 0)),
             float(asked.get("top_p", 1)), most,
         )  # fmt: skip
-        job = _Job(self.model(adapter), ids, sampling, int(asked.get("seed") or 0))
-        self._waiting.put(job)
-        done = job.done.result()
+        job = Job(self.model(adapter), ids, sampling, int(asked.get("seed") or 0))
+        done = self._engine.complete(job)
         text = job.loaded.decode(done.ids)
         for mark in asked.get("stop") or ():
             text = text.partition(mark)[0]
         reason = "length" if done.truncated else "stop"
         return {"text": text, "finish_reason": reason, "tokens": len(done.ids)}
 
-    def _work(self) -> None:
-        """One thread computes everything; what waits for the same model goes in one batch."""
-        while (job := self._waiting.get()) is not None:
-            jobs = [job]
-            while not self._waiting.empty() and (more := self._waiting.get_nowait()) is not None:
-                jobs.append(more)
-            groups: dict[tuple[int, Sampling], list[_Job]] = {}
-            for each in jobs:
-                groups.setdefault((id(each.loaded), each.sampling), []).append(each)
-            for group in groups.values():
-                _decode(group)
-
     def server_close(self) -> None:
         """Ends the computing thread too."""
         super().server_close()
-        self._waiting.put(None)
+        self._engine.close()
 
     def model(self, adapter: str = "") -> LoadedModel:
         """The model with an adapter, or the base."""
         return self._models[adapter]
 
-    def _with(self, folder: Path) -> LoadedModel:
-        return load_model(str(self.serving.folder), self.serving.folder, adapter=folder)
+    def _with(self, folder: Path | None) -> LoadedModel:
+        """The model with the adapter of a folder, or the base."""
+        loaded = load_model(str(self.serving.folder), self.serving.folder, adapter=folder)
+        if self.serving.single:
+            loaded.model.float()  # type: ignore[no-untyped-call]
+        return loaded
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -395,9 +362,16 @@ def main() -> None:
     parser.add_argument("--kind", choices=["vllm", "sglang", "llamacpp"], default="vllm")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--lora", type=Path, action="append", default=[])
+    parser.add_argument("--max-rank", type=int, default=16)
+    parser.add_argument("--linger-s", type=float, default=0.0)
+    parser.add_argument("--float32", action="store_true")
     told = parser.parse_args()
     preloaded = {f"{PurePath(folder).name}.gguf": folder for folder in told.lora}
-    server = ModelServer(Serving(told.folder, told.name, told.kind, preloaded=preloaded), told.port)
+    serving = Serving(
+        told.folder, told.name, told.kind, preloaded=preloaded, max_rank=told.max_rank,
+        linger_s=told.linger_s, single=told.float32,
+    )  # fmt: skip
+    server = ModelServer(serving, told.port)
     print(server.url, flush=True)
     server.serve_forever()
 

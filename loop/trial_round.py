@@ -1,0 +1,67 @@
+"""A round as ``ghostbust round``, gated by its behaviour alone: rate and volume.
+
+For benches: a model of random weights solves no coding task, so the gates on these never pass.
+
+    python -m ghostbust.loop.trial_round --home HOME --holdout 20 --seed 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ghostbust.config import load_config
+from ghostbust.errors import GhostbustError
+from ghostbust.gates import CodingTask, Subject, rate_gate, volume_gate
+from ghostbust.home import Home
+from ghostbust.loop.listener import Listener, Silence
+from ghostbust.loop.round import next_round
+from ghostbust.loop.session import open_session
+from ghostbust.records import Answer, GateReport
+from ghostbust.sections import GatesSection
+
+
+def gate_behaviour(
+    limits: GatesSection,
+    benchmark: Sequence[CodingTask],  # noqa: ARG001
+    *,
+    candidate: str,
+    models: tuple[Subject, Subject],  # noqa: ARG001
+    answers: tuple[Sequence[Answer], Sequence[Answer]],
+    seed: int,
+    gated: int,  # noqa: ARG001
+    listener: Listener,
+) -> GateReport:
+    """The gates on what the held-out answers name; none on what the model can do besides."""
+    listener.begin("gate: hallucination and volume")
+    low, high = limits.volume_low, limits.volume_high
+    return GateReport(
+        candidate,
+        (
+            rate_gate(*answers, min_drop=limits.min_drop, seed=seed),
+            volume_gate(*answers, low=low, high=high, seed=seed),
+        ),
+    )
+
+
+def main() -> None:
+    """One round; exits with 1 and a line where it fails."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--holdout", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    told = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as `ghostbust round` does
+    home = Home.open(told.home)
+    try:
+        with open_session(home, load_config(home.config, home), purpose="round") as session:
+            next_round(session, told.holdout, told.seed, Silence(), gates=gate_behaviour)
+    except GhostbustError as exc:
+        sys.exit(f"trial round: {exc}")
+
+
+if __name__ == "__main__":
+    main()

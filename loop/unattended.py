@@ -1,0 +1,306 @@
+"""UNATTENDED: a real daemon beside a real model server, under load, with nobody there.
+
+::
+
+    server ◀─ clients, throughout
+       ▲
+    daemon: watch ─▶ round ─▶ gates ─▶ canary ─▶ flip, some times over
+       ▲
+    drills: a garbage adapter that passed its gates, and one that invents more, past the canary
+
+The server and the daemon are programs of their own. What serves is measured from outside as well:
+as a client gets it, on held-out prompts, with a store of its own.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ghostbust.config import Config, load_config
+from ghostbust.errors import GhostbustError
+from ghostbust.home import Home
+from ghostbust.loop.bad_adapters import leave_for_daemon, let_serve_without_canary
+from ghostbust.loop.clients import Clients, Heard
+from ghostbust.loop.listener import Listener
+from ghostbust.loop.outside import measure_outside, measure_watches
+from ghostbust.loop.publish import pointed
+from ghostbust.loop.unattended_settings import Size, settings_text, write_tasks
+from ghostbust.records import Measurement, Promotion
+from ghostbust.store import Round, RoundState, Store
+
+BASE: Final = "base"
+"""the base's name at the server"""
+LEAST_LOAD: Final = 0.9
+"""of the wanted requests, those that have to be begun"""
+LOOK_S: Final = 0.25
+END_S: Final = 60.0
+"""how long a daemon or a server may take to end"""
+
+
+class UnattendedError(GhostbustError):
+    """The trial came to no end: a program died, or the time was up. One line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What served at one time, and how it did."""
+
+    when: str
+    round: Round | None
+    """that had just ended; None before the first"""
+    adapter: str | None
+    """that served; None for the base"""
+    outside: Measurement
+    """on held-out prompts, as clients get it"""
+    live: Measurement | None = None
+    """of all the daemon's watches of what served; None where it made none"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unattended:
+    """What came of it all."""
+
+    stands: tuple[Stand, ...]
+    rounds: tuple[Round, ...]
+    """the newest last, drills included"""
+    moves: tuple[Promotion, ...]
+    """of the deployed pointer, the newest last"""
+    clients: dict[str, Heard]
+    """by the model that they asked for"""
+    asked_per_s: float
+    """requests of clients that were begun"""
+    drills: dict[str, str]
+    """what became of each bad adapter"""
+    wall_s: float
+    breaches: tuple[str, ...]
+    """what didn't hold; none where all did"""
+
+
+@dataclass
+class Trial:
+    """One trial in a folder of its own."""
+
+    work: Path
+    size: Size
+    model: str
+    """whose weights a round loads, as ``model.name`` has it"""
+    server_command: Sequence[str]
+    """the program that serves the model and says its URL in its first line"""
+    daemon_command: Callable[[Home], Sequence[str]]
+    listener: Listener
+
+    def run(self) -> Unattended:
+        """The whole trial; what it lacks where the daemon dies or the time is up is a breach.
+
+        Raises UnattendedError where the server doesn't start, EndpointError where it ends.
+        """
+        began = time.monotonic()
+        self._limit = began + self.size.limit_s
+        self.home = Home.open(self.work / "home")
+        Store.open(self.home.database).close()  # so that it is there to be read
+        self._stands: list[Stand] = []
+        self._drills: dict[str, str] = {}
+        with self._server() as self.url:
+            self._configure(rounds=True)
+            with self._clients() as clients, self._daemon() as self.daemon:
+                try:
+                    self._measure("before", None)
+                    self._rounds()
+                    self._garbage()
+                    self._turned()
+                except UnattendedError as exc:
+                    self._breach(str(exc))
+        return self._found(clients, time.monotonic() - began)
+
+    def _rounds(self) -> None:
+        """Waits for the rounds, and measures what serves behind each."""
+        for number in range(1, self.size.rounds + 1):
+            self.listener.begin(f"round {number} of {self.size.rounds}")
+            self._until(lambda n=number: len(self._ended()) >= n)  # type: ignore[misc]
+            self._measure(f"round {number}", self._ended()[number - 1])
+        self._configure(rounds=False)
+        self.daemon.send_signal(signal.SIGHUP)
+        time.sleep(1)
+
+    def _garbage(self) -> None:
+        """An adapter of noise comes out of a round: the canary has to turn it down."""
+        good = self._good()
+        if good is None:
+            self._drills["garbage"] = "not tried: no adapter to make it of"
+            return
+        self.listener.begin("drill: a garbage adapter that passed its gates")
+        served = pointed(self.home.serving)
+        round_id = leave_for_daemon(self.home, self._config(), good, "garbage")
+        self._until(lambda: not self._round(round_id).state.is_open)
+        left = self._round(round_id)
+        kept = pointed(self.home.serving) == served
+        self._drills["garbage"] = f"{left.state}: {left.reason}" + ("" if kept else "; it SERVES")
+        if left.state is not RoundState.REJECTED or not kept:
+            self._breach("the garbage adapter wasn't stopped by its canary")
+
+    def _turned(self) -> None:
+        """An adapter that invents more serves, past the canary: the daemon has to take it back."""
+        good, served = self._good(), pointed(self.home.serving)
+        if good is None or served is None:
+            self._drills["turned"] = "not tried: no adapter serves"
+            return
+        self.listener.begin("drill: an adapter that invents more serves")
+        name = let_serve_without_canary(self.home, self._config(), good, "turned")
+        self._measure("turned", self._rounds_by_age()[-1])
+        try:
+            self._until(lambda: pointed(self.home.serving) != name)
+        except UnattendedError as exc:
+            self._drills["turned"] = f"not taken back: {exc}"
+            self._breach("the adapter that invents more wasn't taken back")
+            return
+        move = self._moves()[-1]
+        self._drills["turned"] = f"{move.kind} to {move.adapter or 'the base'}: {move.reason}"
+        if move.adapter != served:
+            self._breach(f"{move.adapter} serves behind the rollback, not {served}")
+        self._measure("taken back", self._rounds_by_age()[-1])
+
+    def _measure(self, when: str, ended: Round | None) -> None:
+        adapter = pointed(self.home.serving)
+        self.listener.begin(f"measure what serves from outside: {when}")
+        outside = measure_outside(self._config(), self.work / "outside", adapter, self.size)
+        self._stands.append(Stand(when, ended, adapter, outside))
+
+    def _found(self, clients: Clients, wall_s: float) -> Unattended:
+        """What came of it, with what didn't hold."""
+        with self._store() as store:
+            live = {
+                name: measure_watches(store, self.model, name)
+                for name in {stand.adapter for stand in self._stands}
+            }
+        stands = tuple(
+            Stand(s.when, s.round, s.adapter, s.outside, live[s.adapter]) for s in self._stands
+        )
+        for model, heard in clients.heard.items():
+            if heard.errors:
+                self._breach(f"{len(heard.errors)} errors of {model}: {heard.errors[0]}")
+        if clients.share < LEAST_LOAD:
+            self._breach(
+                f"clients came to {clients.share:.0%} of their load: the machine is too slow"
+            )
+        if not any(move.kind == "promote" for move in self._moves()):
+            self._breach("no round's adapter was promoted")
+        if not stands:
+            self._breach("nothing was measured")
+        elif not (last := stands[-1].outside.rate) < (first := stands[0].outside.rate):
+            self._breach(f"the rate didn't fall: {first:.3f}, then {last:.3f}")
+        return Unattended(
+            stands, tuple(self._rounds_by_age()), tuple(self._moves()), clients.heard,
+            clients.asked / max(1.0, clients.wall_s), self._drills, wall_s, tuple(self._breaches),
+        )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        self._breaches: list[str] = []
+
+    def _breach(self, what: str) -> None:
+        self._breaches.append(what)
+
+    def _configure(self, *, rounds: bool) -> None:
+        tasks = self.work / "tasks.jsonl"
+        write_tasks(tasks, self.size)
+        text = settings_text(self.size, self.model, self.url, tasks, BASE, rounds=rounds)
+        self.home.config.write_text(text, "utf-8")
+
+    def _config(self) -> Config:
+        return load_config(self.home.config, self.home, trust_here=False)
+
+    @contextmanager
+    def _server(self) -> Iterator[str]:
+        """The server's URL while it runs."""
+        self.listener.begin("start the model server")
+        with _running(self.server_command, self.work / "server.log", piped=True) as server:
+            assert server.stdout is not None
+            url = server.stdout.readline().decode().strip()
+            if not url.startswith("http://127.0.0.1:"):
+                raise UnattendedError(f"the model server didn't start: see {self.work}/server.log")
+            yield f"{url}/v1"
+
+    @contextmanager
+    def _daemon(self) -> Iterator[subprocess.Popen[bytes]]:
+        command = self.daemon_command(self.home)
+        with _running(command, self.work / "daemon.log") as daemon:
+            yield daemon
+            daemon.send_signal(signal.SIGTERM)
+            try:
+                if code := daemon.wait(END_S):
+                    self._breach(f"the daemon ended with {code} when it was told to stop")
+            except subprocess.TimeoutExpired:
+                self._breach(f"the daemon didn't end within {END_S:g} s")
+
+    def _clients(self) -> Clients:
+        return Clients(
+            self.url, self.home.serving, BASE, per_s=self.size.per_s,
+            tokens=self.size.client_tokens, timeout_s=self.size.client_timeout_s,
+        )  # fmt: skip
+
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        with Store.open(self.home.database, read_only=True) as store:
+            yield store
+
+    def _rounds_by_age(self) -> list[Round]:
+        with self._store() as store:
+            return store.rounds.recent()[::-1]
+
+    def _ended(self) -> list[Round]:
+        """Rounds that came to their end, the oldest first."""
+        return [one for one in self._rounds_by_age() if not one.state.is_open]
+
+    def _round(self, round_id: int) -> Round:
+        with self._store() as store:
+            return store.rounds.get(round_id)
+
+    def _moves(self) -> list[Promotion]:
+        with self._store() as store:
+            return store.promotions.all()[::-1]
+
+    def _good(self) -> Path | None:
+        """The folder of the newest adapter that a round made."""
+        with self._store() as store:
+            made = [row.candidate for row in store.rounds.adapters() if row.candidate.steps]
+        served = pointed(self.home.serving)
+        return next(
+            (one.path for one in made if one.name == served), made[0].path if made else None
+        )
+
+    def _until(self, reached: Callable[[], bool]) -> None:
+        """Returns once it is so. Raises UnattendedError where the daemon died or time is up."""
+        while not reached():
+            if self.daemon.poll() is not None:
+                raise UnattendedError(f"the daemon ended by itself: see {self.work}/daemon.log")
+            if time.monotonic() > self._limit:
+                raise UnattendedError(f"the time of {self.size.limit_s:g} s is up")
+            time.sleep(LOOK_S)
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], log: Path, *, piped: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The program, what it says in a file; ended behind it."""
+    with log.open("ab") as said:
+        out = subprocess.PIPE if piped else said
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=said)
+    timer = threading.Timer(END_S, program.kill)
+    try:
+        yield program
+    finally:
+        if program.poll() is None:
+            program.terminate()
+            timer.start()
+            program.wait()
+        timer.cancel()
+        if program.stdout is not None:
+            program.stdout.close()

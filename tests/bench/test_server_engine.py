@@ -1,0 +1,60 @@
+"""The reference server's computing: batches, and short completions between long ones' tokens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ghostbust.bench.server_engine import SHORT, Engine, Job
+from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.samplers.decode import Completion, Sampling
+
+
+@pytest.fixture(scope="module")
+def loaded(talking_model_dir: Path) -> LoadedModel:
+    return load_model(str(talking_model_dir), talking_model_dir, device="cpu")
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine()
+    yield engine
+    engine.close()
+
+
+def job(loaded: LoadedModel, tokens: int, seed: int = 0) -> Job:
+    return Job(loaded, loaded.encode("pip install"), Sampling(1, 0, 1, tokens), seed)
+
+
+def test_a_completion_depends_on_its_seed_not_on_its_neighbours(
+    engine: Engine, loaded: LoadedModel
+) -> None:
+    alone = [engine.complete(job(loaded, 8, seed)).ids for seed in range(4)]
+    together: dict[int, list[int]] = {}
+
+    def ask(seed: int) -> None:
+        together[seed] = engine.complete(job(loaded, 8, seed)).ids
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[seed] for seed in range(4)] == alone
+    assert len({tuple(ids) for ids in alone}) > 1
+
+
+def test_a_short_one_does_not_wait_for_a_long_one(engine: Engine, loaded: LoadedModel) -> None:
+    long, ended = job(loaded, 2000), list[Completion]()
+    waits = threading.Thread(target=lambda: ended.append(engine.complete(long)))
+    waits.start()
+    time.sleep(0.3)
+    assert len(engine.complete(job(loaded, SHORT)).ids) <= SHORT
+    assert not ended, "the long one is still under way"
+    waits.join()
+    (whole,) = ended
+    assert whole.ids == engine.complete(job(loaded, 2000)).ids, "and isn't changed by it"

@@ -1,0 +1,42 @@
+"""``ghostbust bench unattended``: the whole of it, with a small model of random weights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def unattended(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ghostbust", "bench", "unattended", "--quiet", *options],
+        capture_output=True, text=True, timeout=1500, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.soak
+def test_three_rounds_and_two_bad_adapters(tmp_path: Path) -> None:
+    ended = unattended("--json", "--work", str(tmp_path / "work"))
+    told = json.loads(ended.stdout)
+    assert ended.returncode == 0, told["breaches"]
+    whens = [stand["when"] for stand in told["stands"]]
+    assert whens == ["before", "round 1", "round 2", "round 3", "turned", "taken back"]
+    assert told["drills"]["garbage"].startswith("rejected: canary of ")
+    assert told["drills"]["turned"].startswith("rollback to ")
+    assert sum(each["errors"] for each in told["clients"].values()) == 0
+    rates = [stand["outside"]["rate"] for stand in told["stands"]]
+    assert rates[4] > rates[3], "the turned adapter invents more"
+    assert rates[-1] < rates[0]
+    assert told["stands"][-1]["adapter"] == told["stands"][3]["adapter"]
+
+
+def test_what_it_lacks_when_its_time_is_up_is_said() -> None:
+    ended = unattended("--json", "--limit-s", "30", "--tasks", "40", "--rounds", "9")
+    assert ended.returncode == 1, ended.stderr
+    told = json.loads(ended.stdout)
+    assert any("the time of 30 s is up" in breach for breach in told["breaches"])
+    assert told["stands"][0]["when"] == "before"
+    assert sum(each["answered"] for each in told["clients"].values()) > 0
