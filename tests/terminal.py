@@ -73,10 +73,10 @@ def open_terminal(
     name = f"ghostbust-{uuid.uuid4().hex}"
     terminal = Terminal(name, width, height)
     # Its server takes over the environment of whoever starts it.
-    own = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")} | environment
+    own = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")}
     start = ["tmux", "-L", name, "-f", "/dev/null", "new-session", "-d",
              "-x", str(width), "-y", str(height), shlex.join(command)]  # fmt: skip
-    subprocess.run(start, check=True, env=own)
+    subprocess.run(start, check=True, env=own | dict(environment))
     try:
         yield terminal
     finally:

@@ -33,7 +33,9 @@ TABS = {
 """key to what only that tab says"""
 _BRIGHTNESS = """() => {
   const canvas = document.querySelector("canvas.xterm-text-layer");
-  const points = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+  copy.drawImage(canvas, 0, 0);
+  const points = copy.getImageData(0, 0, canvas.width, canvas.height).data;
   let sum = 0;
   for (let n = 0; n < points.length; n += 4) sum += points[n] + points[n + 1] + points[n + 2];
   return sum / points.length / 0.75;
