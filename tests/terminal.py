@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
-PATIENCE_S = 120
+PATIENCE_S = 60
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,16 @@ def test_every_screen_fits(filled: Filler, width: int, height: int) -> None:
         check_box(terminal.until(lambda said: "the reason, for the log" in said), width)
         terminal.write("seen in a terminal")
         terminal.press("Enter")
-        terminal.until(lambda said: "the reason, for the log" not in said)
+        terminal.until(lambda said: "noted as invented" in said)
         with filled.store() as store:
             assert store.reviews.recent(1)[0].reason == "seen in a terminal"
         terminal.press("/")
+        terminal.until(lambda said: "q Quit" not in said)
         terminal.write("ghost-007")
         shown = terminal.until(lambda said: "1–1 of 1 names with 'ghost-007'" in said)
         check_lines(shown, width, height)
-        terminal.press("Escape", "Enter")
+        terminal.press("Enter")
+        terminal.until(lambda said: "q Quit" in said)
         leave(terminal)
 
 
