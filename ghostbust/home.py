@@ -22,15 +22,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import platformdirs
 
 from ghostbust.errors import BusyError, HomeError
+
+LOOK_S: Final = 0.05
+"""for so long a lock is tried for, because a look at who holds it shares it for a moment"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,11 @@ class Home:
         """The file that is held while the deployed pointer moves, and no longer."""
         return self.path / "deployed.lock"
 
+    @property
+    def locks(self) -> tuple[Path, ...]:
+        """All of them, the one that is held longest first."""
+        return (self.daemon_lock, self.lock, self.ingest_lock, self.deployed_lock)
+
     def open_bench(self) -> Self:
         """The home folder ``bench/`` inside of this one, ready for use.
 
@@ -155,9 +164,9 @@ class Home:
         jobs, and the rounds that it starts as programs, take the home one by one, and a rollback
         waits for none of them.
 
-        Raises BusyError, at once, naming the holder where there is one: also where it is this
-        very process. The kernel lets go when the process dies, however it dies. Forked children
-        hold on with their parent; started programs don't.
+        Raises BusyError, after ``LOOK_S``, naming the holder where there is one: also where it is
+        this very process. The kernel lets go when the process dies, however it dies. Forked
+        children hold on with their parent; started programs don't.
         """
         try:
             handle = os.open(lock or self.lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -170,9 +179,10 @@ class Home:
             os.close(handle)
 
     def holder(self, lock: Path) -> str | None:
-        """Who holds the lock, as ``1234 daemon``; None where nobody does. Takes nothing.
+        """Who holds the lock, as ``1234 daemon``; None where nobody does.
 
-        Whoever comes for the lock in the very moment of the look is told that it is in use.
+        It is asked of the kernel by sharing the lock for a moment, so that a holder in another
+        container is seen too. Whoever comes in that moment waits it out (``LOOK_S``).
         """
         try:
             handle = os.open(lock, os.O_RDONLY)
@@ -188,31 +198,9 @@ class Home:
             os.close(handle)
         return None
 
-    def holders(self) -> list[str]:
-        """Who holds which of its locks, such as ``lock: process 71 (watch)``; takes none itself.
-
-        As the kernel tells in /proc/locks; nothing on a system without it.
-        """
-        try:
-            held = Path("/proc/locks").read_text("utf-8")
-        except OSError:
-            return []
-        # "1: FLOCK  ADVISORY  WRITE 71 08:01:1234 0 EOF": the sixth field ends with the inode.
-        rows = [line.split() for line in held.splitlines()]
-        inodes = {row[5].rpartition(":")[2] for row in rows if len(row) > 5 and row[1] == "FLOCK"}
-        said = []
-        for path in (self.daemon_lock, self.lock, self.ingest_lock, self.deployed_lock):
-            try:
-                if str(path.stat().st_ino) in inodes:
-                    pid, _, purpose = path.read_text("utf-8", "replace").strip().partition(" ")
-                    said.append(f"{path.name}: process {pid} ({purpose})")
-            except OSError:
-                continue  # nobody ever held it
-        return said
-
     def _take(self, handle: int, purpose: str) -> None:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._flock(handle)
             # Never emptied on the way out: the lock counts, the text only says who has it.
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()} {purpose}\n".encode(), 0)
@@ -224,6 +212,19 @@ class Home:
             ) from exc
         except OSError as exc:
             raise _unusable(self.path, exc.strerror) from exc
+
+    def _flock(self, handle: int) -> None:
+        """Takes the lock. Raises BlockingIOError where somebody holds it, and not only looks."""
+        deadline = time.monotonic() + LOOK_S
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(LOOK_S / 20)
+            else:
+                return
 
 
 def cache_dir() -> Path:

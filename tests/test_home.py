@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import platformdirs
@@ -181,3 +182,25 @@ def test_who_holds_a_lock_is_told_and_nothing_is_taken(tmp_path: Path) -> None:
     assert home.holder(home.daemon_lock) is None
     with home.exclusive("daemon", home.daemon_lock):
         """It was left free by the look."""
+
+
+def test_a_look_is_in_nobodys_way(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    home.lock.touch()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            home.holder(home.lock)
+
+    lookers = [threading.Thread(target=look) for _ in range(2)]
+    for one in lookers:
+        one.start()
+    try:
+        for _ in range(200):
+            with home.exclusive("watch"):
+                pass
+    finally:
+        ended.set()
+        for one in lookers:
+            one.join()

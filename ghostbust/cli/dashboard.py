@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -41,12 +42,13 @@ def dashboard(
         options += [] if config is None else ["--config", str(config.absolute())]
         _serve(place, port, options)
         return
-    limits = load_config(config, place).daemon
+    settings = load_config(config, place)
+    limits, zone = settings.daemon, ZoneInfo(settings.jobs.time_zone)
     if plain:
         from ghostbust.dashboard.overview import overview
         from ghostbust.dashboard.reading import Query, Reader
 
-        snapshot = Reader(place.database, place).read(Query(reveal=reveal))
+        snapshot = Reader(place.database, place, zone).read(Query(reveal=reveal))
         Output().result.print(overview(snapshot, limits))
         return
     # Textual reads the keys from standard input and draws on standard error. Where it is served
@@ -56,7 +58,7 @@ def dashboard(
         raise UsageError("the dashboard needs a terminal; --plain prints the overview as text")
     from ghostbust.dashboard.board import Dashboard
 
-    board = Dashboard(place, reveal=reveal, limits=limits)
+    board = Dashboard(place, reveal=reveal, limits=limits, zone=zone)
     board.run()
     if board.return_code:
         raise typer.Exit(BUG)  # Textual has printed the traceback

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from ghostbust.errors import HomeError
 from ghostbust.home import Home
 from ghostbust.records import utc_now
 from ghostbust.shown import redact
@@ -32,24 +33,39 @@ class Activity:
     """Who works in the home folder, what is under way, what came of the last things."""
 
     holders: tuple[str, ...]
-    """who holds a lock of the home folder (`Home.holders`)"""
+    """who holds which lock of the home folder, such as ``lock: process 71 (watch)``"""
     jobs: tuple[JobRow, ...]
     """the daemon's, by name"""
     spent: tuple[tuple[str, float], ...]
-    """of each budget today (UTC), by its name"""
+    """of each budget today, by its name"""
     events: tuple[Event, ...]
     """newest first"""
 
 
-def read_activity(store: Store, home: Home | None, *, reveal: bool) -> Activity:
-    """What happened, from all tables that have a time. Names are redacted unless revealed."""
+def read_activity(store: Store, home: Home | None, *, reveal: bool, zone: tzinfo = UTC) -> Activity:
+    """What happened, from all tables that have a time. Names are redacted unless revealed.
+
+    ``zone``: where the day of the budgets begins at midnight.
+    """
     events = sorted(_events(store, reveal=reveal), key=lambda event: event.at, reverse=True)
     return Activity(
-        holders=() if home is None else tuple(home.holders()),
+        holders=() if home is None else tuple(_holders(home)),
         jobs=tuple(store.jobs.all().values()),
-        spent=tuple(sorted(store.spending.of(utc_now().date()).items())),
+        spent=tuple(sorted(store.spending.of(utc_now().astimezone(zone).date()).items())),
         events=tuple(events[:EVENTS]),
     )
+
+
+def _holders(home: Home) -> Iterator[str]:
+    for lock in home.locks:
+        try:
+            holder = home.holder(lock)
+        except HomeError as exc:  # another user's
+            yield f"{lock.name}: {exc}"
+            continue
+        if holder is not None:
+            pid, _, purpose = holder.partition(" ")
+            yield f"{lock.name}: process {pid} ({purpose or 'starting'})"
 
 
 def _events(store: Store, *, reveal: bool) -> Iterator[Event]:

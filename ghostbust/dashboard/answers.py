@@ -122,7 +122,7 @@ def _refs(view: AnswerView) -> RenderableType:
                 cell(f"{shown}  {one.ref.kind}, {one.lookup.reason}, {one.lookup.source}"),
             )
         )
-    return Group(Text(f"{len(lines)} refs", "bold"), *lines)
+    return Group(Text("1 ref" if len(lines) == 1 else f"{len(lines)} refs", "bold"), *lines)
 
 
 def _apart(judged: Sequence[Judged]) -> list[Judged]:

@@ -7,6 +7,7 @@ import gc
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -75,14 +76,18 @@ class Dashboard(App[None]):
         refresh_s: float = REFRESH_S,
         reveal: bool = False,
         limits: DaemonSection | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
-        """``limits``: what the settings let a watch spend; None where that isn't known."""
+        """``limits``: what the settings let a watch spend; None where that isn't known.
+
+        ``zone``: of the settings (``jobs.time_zone``), in which the day of the budgets is one.
+        """
         super().__init__()
         self.animation_level = "none"  # over a slow line, motion costs more than it shows
         self._home = home
         self._refresh_s = refresh_s
         self._limits = limits
-        self._reader = Reader(home.database, home)
+        self._reader = Reader(home.database, home, zone)
         self._query = Query(reveal=reveal)
         self._wake = asyncio.Event()
         self._seen: tuple[object, ...] = ()

@@ -45,10 +45,10 @@ def _table(sections: Sequence[tuple[str, Iterable[BindingType]]]) -> Table:
     for key, what in MOVES:
         table.add_row(Text(key), Text(what))
     for title, bindings in sections:
-        if title:
+        told = [b for b in bindings if isinstance(b, Binding) and b.description]
+        if title and told:
             table.add_row(Text(title, "bold"), Text())
-        for binding in bindings:
-            if isinstance(binding, Binding) and binding.description:
-                key = {"question_mark": "?"}.get(binding.key, binding.key)
-                table.add_row(Text(key), Text(binding.tooltip or binding.description))
+        for binding in told:
+            key = {"question_mark": "?"}.get(binding.key, binding.key)
+            table.add_row(Text(key), Text(binding.tooltip or binding.description))
     return table

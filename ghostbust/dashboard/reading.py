@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
@@ -178,9 +178,13 @@ class _Kept:
 class Reader:
     """Reads snapshots. May be called from any thread, one call at a time."""
 
-    def __init__(self, database: Path, home: Home | None = None) -> None:
-        """``home``: who works there, and the registry snapshots; None leaves both out."""
+    def __init__(self, database: Path, home: Home | None = None, zone: tzinfo = UTC) -> None:
+        """``home``: who works there, and the registry snapshots; None leaves both out.
+
+        ``zone``: of the settings (``jobs.time_zone``), for what was spent today.
+        """
         self._database = database
+        self._zone = zone
         self._home = home
         self._details = Details(home)
         self._prompts = _Kept()
@@ -250,10 +254,10 @@ class Reader:
                     "runs": tuple(store.runs.recent(RUNS)),
                     "spent": _spent(store),
                     "alarms": tuple(store.alarms.recent(ALARMS)),
-                    "activity": read_activity(store, self._home, reveal=query.reveal),
+                    "activity": self._activity(store, query),
                 }
             case "jobs":
-                return {"activity": read_activity(store, self._home, reveal=query.reveal)}
+                return {"activity": self._activity(store, query)}
             case "names" if query.name is not None:
                 known = store.name_pages.known(*query.name, adapter=deployed)
                 return {"known": known, "nearest": self._details.nearest(query.name)}
@@ -272,6 +276,9 @@ class Reader:
             case "prompts":
                 return self._pool(store, query)
         return {}
+
+    def _activity(self, store: Store, query: Query) -> Activity:
+        return read_activity(store, self._home, reveal=query.reveal, zone=self._zone)
 
     def _pool(self, store: Store, query: Query) -> dict[str, Any]:
         """The page of prompts, which takes long where there are many samples, and the lineage."""

@@ -158,6 +158,7 @@ def _line(one: Round) -> Line:
         figure(one.retain),
         figure(one.holdout),
         cell(one.verdict, STYLES[one.verdict] if one.verdict else ""),
-        cell(when(one.updated)),
+        # Without the year, so that it fits 80 columns; the details have it.
+        cell(one.updated.strftime("%m-%d %H:%M")),
     )
     return Line(str(one.id), cells)

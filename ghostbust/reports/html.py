@@ -6,6 +6,7 @@ anything, should that ever fail.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -17,6 +18,8 @@ from ghostbust.reports.records import Quoted, Report
 from ghostbust.reports.tables import when
 from ghostbust.shown import visible
 
+SHORT = 28
+"""characters of a cell that stands in one line"""
 VERDICTS = {
     "PASS": "good", "REAL": "good", "promoted": "good", "FAIL": "bad", "ABSENT": "bad",
     "SUSPECT": "bad", "rejected": "bad", "failed": "bad", "INCONCLUSIVE": "open",
@@ -40,12 +43,8 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"visible": _visible, "kind": _kind, "shown": _shown, "when": when}
-    environment.globals |= {
-        "columns": _columns,
-        "verdicts": VERDICTS,
-        "drawing": drawing,
-    }
+    environment.filters |= {"visible": _visible, "shown": _shown, "when": when}
+    environment.globals |= {"columns": _columns, "style": _style, "drawing": drawing}
     return environment.get_template("report.html.j2")
 
 
@@ -58,16 +57,23 @@ def _shown(value: object) -> str:
     return visible(shown(value))
 
 
-def _kind(value: object) -> str:
-    """How a cell is set: as a figure, as others' text, or as ours."""
-    match value:
-        case Estimate() | Spread() | int() | float():
-            return "figure"
-        case Quoted():
-            return "quoted"
-    return "text"
+def _style(value: object, *, figures: bool) -> str:
+    """A cell's classes: a figure in a column of ``figures``, others' text, or ours."""
+    classes = ["figure" if figures else "quoted" if isinstance(value, Quoted) else "text"]
+    if isinstance(value, str) and not isinstance(value, Quoted) and value in VERDICTS:
+        classes.append(VERDICTS[value])
+    if len(_shown(value)) <= SHORT:
+        classes.append("short")
+    return " ".join(classes)
 
 
-def _columns(table: Table) -> list[str]:
-    """The table's columns, in the order in which its rows have them."""
-    return list(dict.fromkeys(column for row in table.rows for column in row))
+def _columns(table: Table) -> dict[str, bool]:
+    """The table's columns, in the order in which its rows have them, and which hold figures."""
+    names = dict.fromkeys(column for row in table.rows for column in row)
+    return {name: _of_figures([row.get(name) for row in table.rows]) for name in names}
+
+
+def _of_figures(values: Sequence[object]) -> bool:
+    """Whether all values that are known are figures; so is nothing where none is known."""
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(v, Estimate | Spread | int | float) for v in known)

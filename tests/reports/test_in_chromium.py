@@ -1,0 +1,116 @@
+"""Every report as a browser shows it: nothing cut, nothing said, nothing asked, all to be heard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import pytest
+
+from ghostbust.reports.html import as_html
+from ghostbust.reports.records import Report
+from tests.browser import open_browser, open_page
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+pytestmark = pytest.mark.slow
+SUBJECTS = ("run", "round", "adapters", "period")
+WIDTHS = (360, 800, 1440)
+Scheme = Literal["light", "dark"]
+MakeReport = Callable[..., Report]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("reveal", [False, True])
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_a_report_in_every_width_light_and_dark(
+    make_report: MakeReport, browser: Browser, tmp_path: Path, subject: str, reveal: bool
+) -> None:
+    address = _written(make_report(subject, reveal=reveal), tmp_path)
+    for scheme in get_args(Scheme):
+        for width in WIDTHS:
+            async with open_page(browser, width, 900, scheme) as watched:
+                await watched.page.goto(address)
+                assert await watched.flaws() == {}, (scheme, width)
+                assert watched.said == []
+                assert [a for a in watched.asked if not a.startswith((address, "data:"))] == []
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_what_a_screen_reader_hears(
+    make_report: MakeReport, browser: Browser, tmp_path: Path, subject: str
+) -> None:
+    report = make_report(subject)
+    async with open_page(browser) as watched:
+        page = watched.page
+        await page.goto(_written(report, tmp_path))
+        assert await page.title() == report.title
+        assert await page.locator("html").get_attribute("lang") == "en"
+        heard = (await page.locator("body").aria_snapshot()).splitlines()
+        marks = [line.strip() for line in heard if line.startswith("- ")]
+        # The order of the page: what it is, where things are, the parts, how it was made.
+        assert [mark.split(":")[0] for mark in marks] == ["- banner", "- main", "- contentinfo"]
+        headings = page.get_by_role("heading")
+        titles = [part.title for part in report.parts]
+        assert await headings.all_inner_texts() == [report.title, *titles]
+        assert await page.get_by_role("heading", level=1).count() == 1
+        assert await page.get_by_role("heading", level=2).count() == len(titles)
+        assert await page.get_by_role("navigation").get_by_role("link").count() == len(titles)
+
+        tables = [table for part in report.parts for table in part.tables if table.rows]
+        for table in tables:
+            box = page.get_by_role("group", name=table.title, exact=True).filter(
+                has=page.get_by_role("table")
+            )
+            assert await box.get_by_role("table", name=table.title, exact=True).count() == 1
+            columns = {column for row in table.rows for column in row}
+            assert await box.get_by_role("columnheader").count() == len(columns)
+            assert await box.get_by_role("rowheader").count() == len(table.rows)
+        charts = [chart for part in report.parts for chart in part.charts]
+        for chart in charts:
+            picture = page.get_by_role("img", name=f"{chart.description} The table below")
+            assert await picture.count() == 1
+        assert await page.get_by_role("img").count() == len(charts)
+
+
+async def test_a_wide_table_is_moved_by_keys(
+    make_report: MakeReport, browser: Browser, tmp_path: Path
+) -> None:
+    async with open_page(browser, 360) as watched:
+        page = watched.page
+        await page.goto(_written(make_report("period"), tmp_path))
+        box = page.get_by_role("group", name="finished runs", exact=True)
+        await box.focus()
+        await page.keyboard.press("ArrowRight")
+        await page.wait_for_function("() => document.activeElement.scrollLeft > 0")
+        assert await page.evaluate("() => document.activeElement.className") == "box"
+
+
+async def test_the_look_finds_what_is_wrong(browser: Browser) -> None:
+    """So that the tests above can fail."""
+    async with open_page(browser, 360) as watched:
+        await watched.page.set_content(
+            "<p style='color: #bbb'>faint</p><div style='width: 500px'>wide</div>"
+            "<svg class='plot' viewBox='0 0 9 9' width='9'><text x='8' y='9'>cut off</text></svg>"
+            "<img src='http://127.0.0.1:9/'><script>console.error('oh')</script>"
+        )
+        flaws = await watched.flaws()
+    assert flaws["too faint"] == ["faint: 1.92"]
+    assert "DIV  wide" in flaws["too wide"]
+    assert "the page itself" in flaws["too wide"]
+    assert flaws["cut"] == ["cut off"]
+    assert "oh" in watched.said
+    assert "http://127.0.0.1:9/" in watched.asked
+
+
+def _written(report: Report, folder: Path) -> str:
+    file = folder / "report.html"
+    file.write_text(as_html(report), "utf-8")
+    return file.as_uri()
