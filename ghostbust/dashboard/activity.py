@@ -105,4 +105,6 @@ def job_state(job: JobRow) -> str:
         return "paused"
     if job.requested is not None:
         return "asked for"
-    return f"failed {job.failures} times" if job.failures else "waits"
+    if not job.failures:
+        return "waits"
+    return "failed once" if job.failures == 1 else f"failed {job.failures} times"

@@ -32,7 +32,7 @@ def test_jobs_spending_and_reasons_are_text() -> None:
     job = JobRow("watch", due=AT, outcome="failed", reason="[red]no\x1b model[/]", failures=1)
     text = said(Activity(("lock: process 7 (watch)",), (job,), (("samples", 1234.0),), ()))
     assert "lock: process 7 (watch)" in text
-    assert "failed 1 times" in text
+    assert "failed once" in text
     assert "failed [red]no\\x1b model[/]" in " ".join(text.split())
     assert "spent today: samples 1,234" in text
 
