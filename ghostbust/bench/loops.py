@@ -132,9 +132,10 @@ def _plain_loss(
     mask, targets = mask[:, 1:], ids[:, 1:, None]  # a token is predicted one place before
     chosen = log_p[:, :-1].gather(-1, targets).squeeze(-1)  # (B, T - 1)
     kl = (base.exp() * (base - log_p)).sum(-1)[:, :-1]  # (B, T - 1)
-    weights = settings.weights
+    weights, forget = settings.weights, mask == FORGET
+    left = 1 - base[:, :-1].gather(-1, targets).squeeze(-1).exp()  # (B, T - 1): to other tokens
     return (
         weights.retain * -chosen[mask == RETAIN].mean()
-        + weights.forget * -torch.log1p(-chosen[mask == FORGET].exp()).mean()
+        + weights.forget * -(left[forget] * torch.log1p(-chosen[forget].exp())).mean()
         + weights.anchor * kl[mask == IGNORE].mean()
     )

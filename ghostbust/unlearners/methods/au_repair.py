@@ -2,7 +2,14 @@
 
 For the answer tokens of an optimizer step, of the classes R (RETAIN), F (FORGET) and O (the others)
 
-    L = λ_r · mean_R(−log p)  +  λ_f · mean_F(−log(1 − p))  +  λ_k · mean_O(KL(base ‖ model))
+    L = λ_r · mean_R(−log p)  +  λ_f · mean_F((1 − p_base) · −log(1 − p))
+      + λ_k · mean_O(KL(base ‖ model))
+
+Suppressed are decisions, not spellings: a token weighs 1 − p_base, the share of the base, which is
+the model without its adapter, for other tokens. Unlikelihood alone pushes hardest on what is most
+certain, the tokens that spell a name out once it has begun. Pushing them prevents no invention, and
+makes the model unsure of all that it is sure of: where every token weighed the same, known code lost
+several times as much likelihood (docs/log.md, 2026-11-28).
 
 The means run over the whole step and not over each answer by itself, because likelihood keeps the
 number of names only where every token weighs the same: with a mean for each answer, the one token
@@ -20,6 +27,7 @@ from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Masking
 from ghostbust.unlearners.methods.interface import Method, Tokens, Weights
 from ghostbust.unlearners.methods.terms import (
     at,
+    base_log_likelihood,
     kl_to_base,
     log_likelihood,
     mean,
@@ -36,11 +44,12 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
     """
     kept, invented = of_class(tokens, RETAIN), of_class(tokens, FORGET)
     unlikely = unlikelihood(at(tokens.logits, invented), tokens.targets[invented])  # (M,)
+    open_to_base = -torch.expm1(base_log_likelihood(tokens, invented))  # (M,): 1 − p_base
     parts = {
         "retain": mean(-log_likelihood(tokens, kept), tokens, kept),
-        "forget": mean(unlikely, tokens, invented),
+        "forget": mean(open_to_base * unlikely, tokens, invented),
     }
-    if tokens.base_logits is not None and weights.anchor:
+    if weights.anchor:
         others = of_class(tokens, IGNORE)
         parts["anchor"] = mean(kl_to_base(tokens, others), tokens, others)
     return total(parts, weights, tokens)
@@ -49,8 +58,9 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
 METHOD = Method(
     "au-repair",
     au_loss,
-    weights=Weights(forget=2.0, repair=1.0, naming=1.4, silent=0.75),
+    weights=Weights(forget=4.0, repair=1.0, naming=1.4, silent=0.75),
     masking=Masking.DECISIONS,
+    reference=True,
     anchored=True,
     by_token=True,
     trimmed=True,

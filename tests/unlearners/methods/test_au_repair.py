@@ -23,12 +23,12 @@ def tokens(
     mask: tuple[int, ...] = (RETAIN, FORGET, IGNORE),
     *,
     logits: torch.Tensor | None = None,
-    base: torch.Tensor | None = BASE,
+    base: torch.Tensor = BASE,
     share: tuple[float, ...] = (1.0, 1.0, 1.0),
 ) -> Tokens:
     return Tokens(
         logits=P.log() if logits is None else logits,
-        base_logits=None if base is None else base.log(),
+        base_logits=base.log(),
         targets=torch.tensor(TARGETS),
         mask=torch.tensor(mask),
         share=torch.tensor(share),
@@ -44,9 +44,9 @@ KL = sum(b * math.log(b / 0.25) for b in (0.5, 0.2, 0.2, 0.1))
 def test_each_part_has_its_value() -> None:
     loss, parts = au_loss(tokens(), Weights(retain=2.0, forget=3.0, anchor=5.0))
     assert parts["retain"] == pytest.approx(-math.log(0.4))
-    assert parts["forget"] == pytest.approx(-math.log(1 - 0.7))
+    assert parts["forget"] == pytest.approx(-0.9 * math.log(1 - 0.7))
     assert parts["anchor"] == pytest.approx(KL)
-    assert float(loss) == pytest.approx(-2 * math.log(0.4) - 3 * math.log(0.3) + 5 * KL)
+    assert float(loss) == pytest.approx(-2 * math.log(0.4) - 3 * 0.9 * math.log(0.3) + 5 * KL)
 
 
 def test_the_scale_of_the_logits_does_not_matter() -> None:
@@ -57,7 +57,7 @@ def test_the_scale_of_the_logits_does_not_matter() -> None:
 def test_a_token_counts_by_its_share_of_its_class() -> None:
     _, parts = au_loss(tokens((RETAIN, RETAIN, FORGET), share=(0.75, 0.25, 1.0)), ALL)
     assert parts["retain"] == pytest.approx(-0.75 * math.log(0.4) - 0.25 * math.log(0.7))
-    assert parts["forget"] == pytest.approx(-math.log(0.75))
+    assert parts["forget"] == pytest.approx(-0.8 * math.log(0.75))
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,14 @@ def test_a_class_without_tokens_is_zero(mask: tuple[int, ...], part: str) -> Non
     assert all(value > 0 for name, value in parts.items() if name != part)
 
 
-def test_without_a_base_nothing_is_anchored() -> None:
-    loss, parts = au_loss(tokens(base=None), ALL)
-    assert set(parts) == {"retain", "forget"}
-    assert float(loss) == pytest.approx(-math.log(0.4) - math.log(0.3))
+@pytest.mark.parametrize(("p_base", "weight"), [(0.0, 1.0), (0.25, 0.75), (0.99, 0.01), (1.0, 0.0)])
+def test_what_the_base_is_sure_of_is_spelling_and_is_left_alone(
+    p_base: float, weight: float
+) -> None:
+    rest = (1 - p_base) / 3
+    base = torch.tensor([[0.25] * 4, [p_base, rest, rest, rest], [0.25] * 4])
+    _, parts = au_loss(tokens((IGNORE, FORGET, IGNORE), base=base), ALL)
+    assert parts["forget"] == pytest.approx(-weight * math.log(0.3), abs=1e-6)
 
 
 def test_a_weight_of_zero_leaves_its_part_out() -> None:
