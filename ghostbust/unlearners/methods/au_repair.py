@@ -7,9 +7,9 @@ For the answer tokens of an optimizer step, of the classes R (RETAIN), F (FORGET
 
 Suppressed are decisions, not spellings: a token weighs 1 − p_base, the share of the base, which is
 the model without its adapter, for other tokens. Unlikelihood alone pushes hardest on what is most
-certain, the tokens that spell a name out once it has begun. Pushing them prevents no invention, and
-makes the model unsure of all that it is sure of: where every token weighed the same, known code lost
-several times as much likelihood (docs/log.md, 2026-11-28).
+certain, the tokens that spell a name out once it has begun. Pushing these prevents no invention and
+makes the model unsure of all that it is sure of: where every token weighed the same, known code
+lost several times as much likelihood (docs/log.md, 2026-11-28).
 
 The means run over the whole step and not over each answer by itself, because likelihood keeps the
 number of names only where every token weighs the same: with a mean for each answer, the one token
