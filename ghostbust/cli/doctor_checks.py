@@ -118,11 +118,15 @@ def check_accelerator() -> Finding:
     """Which device training and sampling will use."""
     import torch
 
+    from ghostbust.models.precision import multiplies_bfloat16
+
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
         return Finding("accelerator", Level.OK, ", ".join(names))
-    threads = torch.get_num_threads()
-    return Finding("accelerator", Level.OK, f"none seen: the CPU is used, {threads} threads")
+    said = f"none seen: the CPU is used, {torch.get_num_threads()} threads"
+    if not multiplies_bfloat16():
+        said += "; it has no instructions for bf16, which makes models slow"
+    return Finding("accelerator", Level.OK, said)
 
 
 def check_sandbox(required: Sequence[str]) -> Finding:

@@ -75,8 +75,13 @@ def test_sandbox_with_fewer_layers_than_asked_for(monkeypatch: pytest.MonkeyPatc
     assert "install bubblewrap" in finding.todo
 
 
-def test_accelerator() -> None:
-    assert checks.check_accelerator().level is Level.OK
+@pytest.mark.parametrize("fast", [True, False])
+def test_accelerator(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("ghostbust.models.precision.multiplies_bfloat16", lambda: fast)
+    found = checks.check_accelerator()
+    assert found.level is Level.OK
+    assert ("no instructions for bf16" in found.said) is not fast
 
 
 def test_store(home: Home) -> None:
