@@ -39,6 +39,8 @@ NOT_OURS = {
     "vllm": "a model server",
     "python": "makes an environment, or a model server",
     "llama-server": "a model server",
+    "tar": "unpacks a model server's source",
+    "cmake": "builds a model server",
     "datasette": "reads an exported ledger",
     "zcat": "reads a log",
     "cp": "the system's own",
