@@ -56,8 +56,6 @@ class Serving:
     """models that take this much longer, in seconds"""
     linger_s: float = 0.0
     """how long the first completion of a batch waits for others"""
-    single: bool = False
-    """weights in float32: several times as fast on a processor that has no instructions for bf16"""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """method and path, or the model asked for, of each request"""
     failures: list[int] = field(default_factory=list)
@@ -124,10 +122,7 @@ class ModelServer(ThreadingHTTPServer):
 
     def _with(self, folder: Path | None) -> LoadedModel:
         """The model with the adapter of a folder, or the base."""
-        loaded = load_model(str(self.serving.folder), self.serving.folder, adapter=folder)
-        if self.serving.single:
-            loaded.model.float()  # type: ignore[no-untyped-call]
-        return loaded
+        return load_model(str(self.serving.folder), self.serving.folder, adapter=folder)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -364,12 +359,11 @@ def main() -> None:
     parser.add_argument("--lora", type=Path, action="append", default=[])
     parser.add_argument("--max-rank", type=int, default=16)
     parser.add_argument("--linger-s", type=float, default=0.0)
-    parser.add_argument("--float32", action="store_true")
     told = parser.parse_args()
     preloaded = {f"{PurePath(folder).name}.gguf": folder for folder in told.lora}
     serving = Serving(
         told.folder, told.name, told.kind, preloaded=preloaded, max_rank=told.max_rank,
-        linger_s=told.linger_s, single=told.float32,
+        linger_s=told.linger_s,
     )  # fmt: skip
     server = ModelServer(serving, told.port)
     print(server.url, flush=True)

@@ -93,7 +93,8 @@ def unattended(
         every_s=every_s, limit_s=limit_s,
     )  # fmt: skip
     size = size if model is None else _real(size)
-    folder = work or Path(tempfile.mkdtemp(prefix="ghostbust-unattended-"))
+    # Whole, since paths in a settings file are relative to that file.
+    folder = (work or Path(tempfile.mkdtemp(prefix="ghostbust-unattended-"))).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         named, served = _model(model, folder)
@@ -132,15 +133,8 @@ def _model(model: str | None, folder: Path) -> tuple[str, Path | str]:
 
 
 def _server(served: Path | str, linger_s: float) -> list[str]:
-    command = [sys.executable, "-m", "ghostbust.bench.model_server", str(served), "--linger-s"]
-    return [*command, str(linger_s), *([] if _fast_bf16() else ["--float32"])]
-
-
-def _fast_bf16() -> bool:
-    """Whether this processor has instructions for bf16."""
-    import torch
-
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    program = "ghostbust.bench.model_server"
+    return [sys.executable, "-m", program, str(served), "--linger-s", str(linger_s)]
 
 
 def _daemon(size: Size, home: Home) -> list[str]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 
-def unattended(*options: str) -> subprocess.CompletedProcess[str]:
+def unattended(*options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ghostbust", "bench", "unattended", "--quiet", *options],
-        capture_output=True, text=True, timeout=1500, check=False,
+        capture_output=True, text=True, timeout=1500, check=False, cwd=cwd,
     )  # fmt: skip
 
 
@@ -33,9 +33,11 @@ def test_three_rounds_and_two_bad_adapters(tmp_path: Path) -> None:
     assert told["stands"][-1]["adapter"] == told["stands"][3]["adapter"]
 
 
-def test_what_it_lacks_when_its_time_is_up_is_said() -> None:
-    ended = unattended("--json", "--limit-s", "30", "--tasks", "40", "--rounds", "9")
+def test_what_it_lacks_when_its_time_is_up_is_said(tmp_path: Path) -> None:
+    small = ("--json", "--limit-s", "30", "--tasks", "40", "--rounds", "9")
+    ended = unattended(*small, "--work", "kept", cwd=tmp_path)
     assert ended.returncode == 1, ended.stderr
+    assert (tmp_path / "kept" / "home").is_dir()
     told = json.loads(ended.stdout)
     assert any("the time of 30 s is up" in breach for breach in told["breaches"])
     assert told["stands"][0]["when"] == "before"
