@@ -17,8 +17,8 @@ from ghostbust.store import RunKind
 
 @dataclass(frozen=True, slots=True)
 class DemoSize:
-    """How much is asked. The defaults took 6 to 15 minutes on two cores that compute in bf16, and
-    38 on one that doesn't (docs/log.md)."""
+    """How much is asked. The defaults took 6 to 15 minutes on two cores, and 38 on one core of a
+    slow machine (docs/log.md)."""
 
     train_tasks: int = 140
     """tasks the base is asked to find what it invents"""

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -96,6 +96,9 @@ class Trial:
     """the program that serves the model and says its URL in its first line"""
     daemon_command: Callable[[Home], Sequence[str]]
     listener: Listener
+    _breaches: list[str] = field(default_factory=list, init=False)
+    _stands: list[Stand] = field(default_factory=list, init=False)
+    _drills: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self) -> Unattended:
         """The whole trial; what it lacks where the daemon dies or the time is up is a breach.
@@ -106,8 +109,6 @@ class Trial:
         self._limit = began + self.size.limit_s
         self.home = Home.open(self.work / "home")
         Store.open(self.home.database).close()  # so that it is there to be read
-        self._stands: list[Stand] = []
-        self._drills: dict[str, str] = {}
         with self._server() as self.url:
             self._configure(rounds=True)
             with self._clients() as clients, self._daemon() as self.daemon:
@@ -200,9 +201,6 @@ class Trial:
             stands, tuple(self._rounds_by_age()), tuple(self._moves()), clients.heard,
             clients.asked / max(1.0, clients.wall_s), self._drills, wall_s, tuple(self._breaches),
         )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        self._breaches: list[str] = []
 
     def _breach(self, what: str) -> None:
         self._breaches.append(what)

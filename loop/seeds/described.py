@@ -11,13 +11,14 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from ghostbust.errors import RegistryError
 from ghostbust.prompts import Task
 from ghostbust.records import ASKED, Ecosystem, content_id
-from ghostbust.registries.history import appeared, snapshot_paths
+from ghostbust.registries.history import appeared, snapshot_as_of
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.snapshot import Snapshot
 
@@ -82,11 +83,12 @@ class DescribedPackages:
         yield from snapshot.popular(POPULAR)
 
     def _newest(self, snapshot: Snapshot) -> Iterator[str]:
-        """None where only one snapshot is there, or where one lacks names that were registered."""
-        days = [Snapshot.load(path) for path in snapshot_paths(snapshot.ecosystem, self.data_dir)]
-        older = [one for one in days if one.date < snapshot.date]
-        if older and older[-1].complete and snapshot.complete:
-            yield from sorted(appeared(older[-1], snapshot))
+        """None where there is no older snapshot, or where one lacks names that were registered."""
+        day_before = snapshot.date - timedelta(days=1)
+        path = snapshot_as_of(snapshot.ecosystem, self.data_dir, day_before)
+        older = None if path is None else Snapshot.load(path)
+        if older is not None and older.complete and snapshot.complete:
+            yield from sorted(appeared(older, snapshot))
 
 
 def describe(ecosystem: Ecosystem, name: str, said: str) -> Task | None:

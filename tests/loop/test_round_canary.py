@@ -13,12 +13,11 @@ import pytest
 
 from ghostbust.bench.model_server import ModelServer, Serving, serve
 from ghostbust.config import Config, override
-from ghostbust.home import Home
 from ghostbust.loop.aftermath import look_after
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.publish import pointed
 from ghostbust.loop.round import RoundOutcome, next_round
-from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.session import Session
 from ghostbust.measure import measure
 from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
@@ -49,15 +48,6 @@ def config(talking_model_dir: Path, server: ModelServer) -> Config:
         canary__slower=100,  # how busy the machine is, is not what is tested
         canary__overlap=0.5,
     )
-
-
-@pytest.fixture
-def session(
-    home: Home, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Session]:
-    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
-    with open_session(home, config, purpose="test") as session:
-        yield session
 
 
 @dataclass

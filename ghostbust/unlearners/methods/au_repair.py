@@ -14,9 +14,8 @@ lost several times as much likelihood (docs/log.md, 2026-11-28).
 The means run over the whole step and not over each answer by itself, because likelihood keeps the
 number of names only where every token weighs the same: with a mean for each answer, the one token
 that ends an answer without names weighs as much as all the names of another (docs/log.md). The
-paper's own forget term isn't public. Unlikelihood
-(Welleck et al. 2020, arXiv 1908.04319) is used because it is bounded below by 0 and its gradient
-is largest where the model is most certain of an invention.
+paper's own forget term isn't public. Unlikelihood (Welleck et al. 2020, arXiv 1908.04319) is used
+because it is bounded below by 0, and its gradient ends where an invention is gone.
 """
 
 from __future__ import annotations
