@@ -21,9 +21,9 @@ from ghostbust.cli.progress import Stages
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
-    from ghostbust.loop.clients import Heard
-    from ghostbust.loop.unattended import Unattended
-    from ghostbust.loop.unattended_settings import Size
+    from ghostbust.loop.trial.clients import Heard
+    from ghostbust.loop.trial.settings import Size
+    from ghostbust.loop.trial.unattended import Unattended
     from ghostbust.records import Measurement
 
 REAL = (
@@ -84,8 +84,8 @@ def unattended(
     All of it on this machine's loopback. Exits with 1 where a client met an error, a bad adapter
     wasn't caught, nothing was promoted, or the rate didn't fall.
     """
-    from ghostbust.loop.unattended import Trial
-    from ghostbust.loop.unattended_settings import Size
+    from ghostbust.loop.trial.settings import Size
+    from ghostbust.loop.trial.unattended import Trial
 
     output = Output(as_json=as_json, quiet=quiet)
     size = Size(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Runs as ``ghostbust daemon --home HOME`` does, with rounds of `loop/trial_round.py`."""
+    """Runs as ``ghostbust daemon --home HOME`` does, with rounds of `loop/trial/round.py`."""
     from ghostbust.cli.daemon import assemble, redactor_of, serve
     from ghostbust.config import load_config
     from ghostbust.home import Home
@@ -20,7 +20,7 @@ def main() -> None:
     settings = load_config(place.config, place)
     redactor = redactor_of(settings)
     command = [
-        sys.executable, "-m", "ghostbust.loop.trial_round", "--home", str(place.path),
+        sys.executable, "-m", "ghostbust.loop.trial.round", "--home", str(place.path),
         "--holdout", holdout,
     ]  # fmt: skip
     log_to_stderr("text", redactor)

@@ -7,7 +7,7 @@ from pathlib import Path
 from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.parts import make_endpoint, make_judge, make_tasks, sampling_settings
-from ghostbust.loop.unattended_settings import Size
+from ghostbust.loop.trial.settings import Size
 from ghostbust.loop.watch import judge_samples
 from ghostbust.measure import measure
 from ghostbust.prompts import first_prompts, split

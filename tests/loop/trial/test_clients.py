@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.bench.model_server import ModelServer, Serving, serve
-from ghostbust.loop.clients import Clients
+from ghostbust.loop.trial.clients import Clients
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from ghostbust.adapters import WEIGHTS, read_adapter
 from ghostbust.config import load_config
 from ghostbust.home import Home
-from ghostbust.loop.bad_adapters import TURN, leave_for_daemon, let_serve_without_canary
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.parts import make_tasks
-from ghostbust.loop.trial_round import gate_behaviour
-from ghostbust.loop.unattended import Trial, UnattendedError
-from ghostbust.loop.unattended_settings import Size, settings_text, write_tasks
+from ghostbust.loop.trial.bad_adapters import TURN, leave_for_daemon, let_serve_without_canary
+from ghostbust.loop.trial.round import gate_behaviour
+from ghostbust.loop.trial.settings import Size, settings_text, write_tasks
+from ghostbust.loop.trial.unattended import Trial, UnattendedError
 from ghostbust.loop.watch import Watched
 from ghostbust.prompts import split
 from ghostbust.publishers.directory import published

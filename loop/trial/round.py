@@ -2,7 +2,7 @@
 
 For benches: a model of random weights solves no coding task, so the gates on these never pass.
 
-    python -m ghostbust.loop.trial_round --home HOME --holdout 20 --seed 3
+    python -m ghostbust.loop.trial.round --home HOME --holdout 20 --seed 3
 """
 
 from __future__ import annotations
