@@ -115,7 +115,6 @@ def _real(size: Size) -> Size:
     """The sizes for a real model: longer answers, training and canary as the settings have them."""
     return replace(
         size, chat=True, tokens=48, watch_prompts=24, rank=16, lr=8e-4, canary_prompts=12,
-        canary_overlap=0.2,
     )  # fmt: skip
 
 

@@ -41,8 +41,6 @@ class Size:
     volume_high: float = 3.0
     coding_margin: float = 0.03
     canary_prompts: int = 24
-    canary_overlap: float = 0.0
-    """random models have no general answers; a real one's is `canary.overlap`"""
     slower: float = 10.0
     """how much slower requests may be: a busy machine is not what is tried"""
 
@@ -99,7 +97,6 @@ timeout_s = 600
 forget = {size.canary_prompts}
 general = 4
 slower = {size.slower}
-overlap = {size.canary_overlap}
 
 [rollback]
 answers = {size.watch_prompts}
