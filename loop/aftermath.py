@@ -47,6 +47,7 @@ class Live:
 def look_after(store: Store, home: Home, config: Config) -> Promotion | None:
     """Takes back what serves if it does worse than what it replaced; None where nothing moves.
 
+    What served too short for watches to judge it stands for nothing: then the base is compared.
     Where only requests fail or are slow, a canary at the servers has to say the same: if the base
     fare no better there, the adapter isn't to blame. Raises BusyError where another process moves
     the pointer, HomeError where it can't be moved.
@@ -56,6 +57,8 @@ def look_after(store: Store, home: Home, config: Config) -> Promotion | None:
         return None
     model = config.model.name
     was = _live(store, model, last.previous, until=last.at)
+    if was.measurement.answers < config.rollback.answers:
+        was = _live(store, model, None, until=last.at)
     now = _live(store, model, last.adapter, since=last.at)
     rate, requests = (
         worse_rate(config.rollback, was, now),

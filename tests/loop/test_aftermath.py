@@ -106,13 +106,10 @@ def save(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", "utf-8")
 
 
-@pytest.fixture
-def deployed(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An adapter that was promoted after a watch of the base: 40 of 200 names invented."""
-    monkeypatch.setattr("ghostbust.loop.promote.utc_now", clock)
-    watched(store, clock, None, 40, Requests(200, 0, 0.5))
+def promoted(home: Home, store: Store, clock: Clock) -> str:
+    """The name of an adapter that a round made, and that serves."""
     round_id = store.rounds.start(model="made-up", method="au", seed=0, settings={})
-    path = home.adapters / "round-0001-aa"
+    path = home.adapters / f"round-{round_id:04d}-aa"
     write_adapter(path, model="made-up", facts={}, save=save)
     store.rounds.add_candidate(
         round_id, Candidate(path.name, path, "made-up", "au", 0, 1, 0.1, 1.0)
@@ -124,6 +121,25 @@ def deployed(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyP
     promote(store, home, path.name, report, "it passed")
     clock.now += timedelta(seconds=1)
     return path.name
+
+
+@pytest.fixture
+def deployed(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An adapter that was promoted after a watch of the base: 40 of 200 names invented."""
+    monkeypatch.setattr("ghostbust.loop.promote.utc_now", clock)
+    watched(store, clock, None, 40, Requests(200, 0, 0.5))
+    return promoted(home, store, clock)
+
+
+@pytest.mark.parametrize(("invented", "taken_back"), [(80, True), (40, False)])
+def test_behind_one_that_no_watch_has_seen_the_base_is_compared(
+    home: Home, store: Store, clock: Clock, deployed: str, invented: int, taken_back: bool
+) -> None:
+    second = promoted(home, store, clock)
+    watched(store, clock, second, invented)
+    move = look_after(store, home, CONFIG)
+    assert (move is not None) is taken_back
+    assert move is None or move.adapter == deployed
 
 
 def test_a_worse_rate_takes_it_back_with_one_line_and_the_reason_in_the_store(
