@@ -47,7 +47,8 @@ class Live:
 def look_after(store: Store, home: Home, config: Config) -> Promotion | None:
     """Takes back what serves if it does worse than what it replaced; None where nothing moves.
 
-    What served too short for watches to judge it stands for nothing: then the base is compared.
+    What served too short for its answers, or its requests, to be judged stands for nothing: there
+    the base is compared.
     Where only requests fail or are slow, a canary at the servers has to say the same: if the base
     fare no better there, the adapter isn't to blame. Raises BusyError where another process moves
     the pointer, HomeError where it can't be moved.
@@ -57,12 +58,15 @@ def look_after(store: Store, home: Home, config: Config) -> Promotion | None:
         return None
     model = config.model.name
     was = _live(store, model, last.previous, until=last.at)
-    if was.measurement.answers < config.rollback.answers:
-        was = _live(store, model, None, until=last.at)
+    base = _live(store, model, None, until=last.at)
     now = _live(store, model, last.adapter, since=last.at)
-    rate, requests = (
-        worse_rate(config.rollback, was, now),
-        worse_requests(config.rollback, was, now),
+    rate = worse_rate(
+        config.rollback,
+        was if was.measurement.answers >= config.rollback.answers else base,
+        now,
+    )
+    requests = worse_requests(
+        config.rollback, was if was.requests.made >= LEAST_REQUESTS else base, now
     )
     worse = "; ".join((*rate, *requests))
     if not worse:
@@ -100,7 +104,7 @@ def worse_requests(limits: RollbackSection, was: Live, now: Live) -> list[str]:
     """Each limit of requests that is broken, if both sides had enough of them."""
     old, new = was.requests, now.requests
     found: list[str] = []
-    if min(each.answered + each.failed for each in (old, new)) < LEAST_REQUESTS:
+    if min(old.made, new.made) < LEAST_REQUESTS:
         return found
     if new.error_rate - old.error_rate > limits.errors:
         found.append(f"{new.error_rate:.1%} of requests fail, {old.error_rate:.1%} before")
@@ -129,7 +133,7 @@ def _confirmed(publishing: Publishing, name: str) -> bool:
 def note_requests(store: Store, sampler: Sampler) -> None:
     """Notes with the newest run what this sampler's requests came to, if it made any."""
     figures, run = request_figures(sampler), next(iter(store.runs.recent(1)), None)
-    if figures is not None and run is not None and figures.answered + figures.failed:
+    if figures is not None and run is not None and figures.made:
         store.requests.add(run.id, figures)
 
 

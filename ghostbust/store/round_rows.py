@@ -89,10 +89,14 @@ class Requests:
     """time of an answered one; None where none was"""
 
     @property
+    def made(self) -> int:
+        """All of them."""
+        return self.answered + self.failed
+
+    @property
     def error_rate(self) -> float:
         """The share that failed; 0 where nothing was asked."""
-        asked = self.answered + self.failed
-        return self.failed / asked if asked else 0.0
+        return self.failed / self.made if self.made else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,18 +108,12 @@ def test_a_bad_adapter_is_stopped_and_what_served_serves_on(
 def test_one_that_turns_bad_afterwards_is_taken_back_from_the_servers(
     rounds: Rounds, session: Session, server: ModelServer
 ) -> None:
-    first, second = rounds.go(0.1), rounds.go(0.1)
-    assert first.promotion is not None
-    assert second.promotion is not None
     store, model = session.store, session.config.model.name
-    for adapter, figures in (
-        (rounds.made[0], Requests(100, 0, 0.1)),
-        (rounds.made[1], Requests(60, 40, 0.1)),
-    ):
-        run_id = store.runs.start(RunSpec(RunKind.WATCH, model, adapter, 9))
+    for figures in (Requests(100, 0, 0.1), Requests(60, 40, 0.1)):
+        assert rounds.go(0.1).promotion is not None
+        run_id = store.runs.start(RunSpec(RunKind.WATCH, model, rounds.made[-1], 9))
         store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
         store.requests.add(run_id, figures)
-    # within the test's second, both watches count as before and after
     assert look_after(store, session.home, session.config) is None, "the server is well by now"
     server.serving.broken.add(rounds.made[1])
     move = look_after(store, session.home, session.config)
