@@ -8,6 +8,7 @@ npm installs into ghostbust's cache folder. What isn't there is skipped with the
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import io
 import json
@@ -247,9 +248,15 @@ def verdaccio() -> Path:
         pytest.skip("no Node.js with npm on this machine, which verdaccio needs")
     folder = cache_dir() / "tests" / f"verdaccio-{VERDACCIO}"
     program = folder / "node_modules" / "verdaccio" / "bin" / "verdaccio"
-    if program.is_file():
-        return program
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of the suite may be at it
+        if not program.is_file():
+            _install_verdaccio(folder)
+    return program
+
+
+def _install_verdaccio(folder: Path) -> None:
     wanted = {
         "private": True,
         "dependencies": {"verdaccio": VERDACCIO},
@@ -259,9 +266,8 @@ def verdaccio() -> Path:
     (folder / "package.json").write_text(json.dumps(wanted))
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode or not program.is_file():
+    if done.returncode:
         pytest.skip(f"npm can't install verdaccio here: {done.stderr.strip()[-200:]}")
-    return program
 
 
 _VERDACCIO_CONFIG = """
