@@ -103,7 +103,7 @@ def _rounds(plan: ContinualPlan, way: Way, portions: Sequence[Sequence[Task]]) -
     heard: list[Answer] = []
     serves: Chosen | None = None
     for number, tasks in enumerate(portions, 1):
-        heard += _ask(plan, way, number, serves, tasks)
+        heard += _ask(plan, way, number, None if way is Way.STATIC else serves, tasks)
         made = _learn(plan, way, number, serves, heard)
         yield made
         serves = made.serves
@@ -112,7 +112,7 @@ def _rounds(plan: ContinualPlan, way: Way, portions: Sequence[Sequence[Task]]) -
 def _ask(
     plan: ContinualPlan, way: Way, number: int, serves: Chosen | None, tasks: Sequence[Task]
 ) -> tuple[Answer, ...]:
-    """The way's model on the round's tasks: as logged if the same was asked before."""
+    """A model's answers to the round's tasks: as logged if the same was asked before."""
     session = plan.session
     plan.listener.begin(f"{way}, round {number}: ask {len(tasks)} fresh tasks")
     watcher = Watcher(
@@ -133,7 +133,7 @@ def _learn(
     """The round's training, and what serves then."""
     training = training_settings(plan.session.config, plan.seed + number - 1)
     try:
-        sets = _select(plan, way, serves, heard, training)
+        sets = _select(plan, way, number, serves, heard, training)
         former = _former(way, serves)
         trained = train_once(plan.session, sets, training, plan.listener, former)
         if trained.candidate is None:
@@ -147,32 +147,33 @@ def _learn(
 def _select(
     plan: ContinualPlan,
     way: Way,
+    number: int,
     serves: Chosen | None,
     heard: Sequence[Answer],
     training: TrainSettings,
 ) -> SetSplit:
-    """What the round learns from: refitting, of all that was heard; else as a round of the line
-    that begins with what serves, whose answers come first and those of the base behind them.
+    """What the round learns from: a fresh adapter, of all that was heard; else as a round of the
+    line that begins with what serves, whose answers come first and those of the base behind them.
 
     All of these answers are of the training side, so there is nothing held out to keep away.
     """
     own = None if serves is None else serves[0]
-    if way is not Way.REFIT:
+    if not way.fresh:
         heard = [answer for answer in heard if answer.sample.adapter in (None, own)]
     config = plan.session.config.training
     return select(
         heard,
         (),
-        most=config.max_answers,
+        most=config.max_answers * (number if way is Way.STATIC else 1),
         probes=config.probes,
         seed=training.seed,
-        first=None if way is Way.REFIT else own,
+        first=None if way.fresh else own,
         name_holdout=plan.session.config.prompts.name_holdout_share,
     )
 
 
 def _former(way: Way, serves: Chosen | None) -> Former | None:
-    if serves is None or way is Way.REFIT:
+    if serves is None or way.fresh:
         return None
     return Former(serves[1], fixed=way is not Way.CONTINUE)
 
@@ -184,7 +185,7 @@ def _combine(
 
     An adapter that was trained on top of another does nothing sensible without it.
     """
-    if serves is None or way in (Way.REFIT, Way.CONTINUE):
+    if serves is None or way.fresh or way is Way.CONTINUE:
         return (candidate.name, candidate.path), None
     folder = candidate.path.with_name(f"{way}-{candidate.name}")
     parts = [serves[1], candidate.path]

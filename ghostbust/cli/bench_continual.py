@@ -46,7 +46,8 @@ def continual(
             "--way",
             show_default="every one",
             help="How a round builds on the last: refit a fresh adapter on all that was answered, "
-            "continue its training, stack a fresh one on it, or merge the two. May be repeated.",
+            "continue its training, stack a fresh one on it, or merge the two; or static: no "
+            "rounds, as much of what the base itself answers. May be repeated.",
         ),
     ] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each way.")] = 5,

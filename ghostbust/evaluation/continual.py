@@ -20,7 +20,8 @@ ROUNDS_NOTES = (
 )
 TRAINING_NOTE = (
     "Equal for all ways: the fresh tasks of a round, the most answers that it learns from, and how "
-    "it trains. Not equal: what its own model answered. A round that failed leaves the model as it "
+    "it trains. Not equal: what its own model answered. 'static' has no rounds: each row was "
+    "trained at once on so many of the base's answers. A round that failed leaves the model as it "
     "was. Kept norm: of the sum of the adapters, after merging."
 )
 

@@ -16,6 +16,14 @@ class Way(StrEnum):
     """a fresh adapter, trained on top of the former ones; their sum serves, of a rank that grows"""
     MERGE = "merge"
     """the same, the sum brought down to the rank of one"""
+    STATIC = "static"
+    """no rounds: a fresh adapter of the base, from as many of the base's own answers as the rounds
+    so far learnt from"""
+
+    @property
+    def fresh(self) -> bool:
+        """True where each round trains an adapter of the base that begins with nothing."""
+        return self in (Way.REFIT, Way.STATIC)
 
 
 class Look(StrEnum):

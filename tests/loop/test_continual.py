@@ -98,9 +98,9 @@ def test_in_the_first_round_all_ways_are_one(done: Done) -> None:
     # One for all ways, then one each; stacking and merging differ only in what comes behind it.
     assert listener.count("train:") == 1 + len(Way) - 1
     sweeps = [run for run in plan.session.store.runs.recent(99) if run.spec.kind is RunKind.SWEEP]
-    # Of the second rounds, all ask the same adapter.
+    # Of the second rounds, all but the static way's ask the same adapter.
     assert {run.spec.adapter for run in sweeps} == {None, *first}
-    assert len(sweeps) == 2
+    assert len(sweeps) == 3
 
 
 def test_what_a_round_begins_with_and_leaves(done: Done) -> None:
@@ -109,14 +109,15 @@ def test_what_a_round_begins_with_and_leaves(done: Done) -> None:
     (first,) = {run.adapter for run in found.runs if run.number == 1}
     assert first is not None
     facts = {way: read_adapter(adapters / str(second(found, way).adapter)).facts for way in Way}
-    assert (facts[Way.REFIT]["start"], facts[Way.REFIT]["beneath"]) == (None, None)
+    for way in (Way.REFIT, Way.STATIC):
+        assert (facts[way]["start"], facts[way]["beneath"]) == (None, None)
     assert (facts[Way.CONTINUE]["start"], facts[Way.CONTINUE]["beneath"]) == (first, None)
     for way, combined in ((Way.STACK, "stacked"), (Way.MERGE, "merged")):
         below, above = facts[way]["adapters"]
         assert (facts[way]["combined"], below) == (combined, first)
         assert read_adapter(adapters / above).facts["beneath"] == first
     ranks = {way: one.lesson.rank for way in Way if (one := second(found, way)).lesson}
-    assert ranks == {Way.REFIT: 2, Way.CONTINUE: 2, Way.STACK: 4, Way.MERGE: 2}
+    assert ranks == {Way.REFIT: 2, Way.CONTINUE: 2, Way.STACK: 4, Way.MERGE: 2, Way.STATIC: 2}
     merged = second(found, Way.MERGE).lesson
     assert merged is not None
     assert merged.kept_norm is not None
@@ -130,6 +131,8 @@ def test_what_a_round_begins_with_and_leaves(done: Done) -> None:
 def test_what_a_round_learns_from(done: Done) -> None:
     _, found = done
     learnt = {way: one.lesson for way in Way if (one := second(found, way)).lesson}
+    static = learnt.pop(Way.STATIC)
+    assert (static.answers, static.own) == (32, 0), "as many as two rounds, all of the base"
     assert {lesson.answers for lesson in learnt.values()} == {16}
     assert 0 < learnt[Way.REFIT].own < learnt[Way.CONTINUE].own
     assert learnt[Way.CONTINUE].own == learnt[Way.STACK].own == learnt[Way.MERGE].own
