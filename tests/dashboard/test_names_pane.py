@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual import events
 from textual.widgets import Input, Static
 
 from ghostbust.dashboard import decisions
@@ -86,6 +87,21 @@ async def test_the_search_narrows_while_typing(home: Home, filled: Filler, until
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: len(table(app).lines) == 10)
         assert app.focused is table(app)
+
+
+async def test_a_search_that_arrives_in_one_piece_is_whole(
+    home: Home, filled: Filler, until: Until
+) -> None:
+    """Over a slow line, `/` and the text come together: none of it is a key of the table."""
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: len(table(app).lines) == 67)
+        for key in ("2", "slash", *"ghost-00"):
+            app.post_message(events.Key(key, "/" if key == "slash" else key))
+        await until(pilot, lambda: len(table(app).lines) == 10)
+
+        assert app.query_one("#names-search", Input).value == "ghost-00"
+        assert "by times seen" in title(app)
 
 
 async def test_a_search_with_markup_is_text(home: Home, filled: Filler, until: Until) -> None:
