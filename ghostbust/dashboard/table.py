@@ -1,7 +1,7 @@
 """A table of the store's rows that can be filled again without losing its place.
 
-Textual's own DataTable renders each cell through Rich and measures those out of sight, too, which was
-three quarters of what a sort took. Here a row is one line of short texts, made as it is painted.
+Textual's own DataTable renders each cell through Rich and measures those out of sight, too, which
+was three quarters of what a sort took. Here a row is a line of short texts, made as it is painted.
 """
 
 from __future__ import annotations
