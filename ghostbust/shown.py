@@ -10,6 +10,8 @@ _FORMULA = tuple("=+-@|%＝＋－＠")
 
 def visible(text: str) -> str:
     """The text with control, direction and other unprintable characters as ``\\x1b`` and alike."""
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )

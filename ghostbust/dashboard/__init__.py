@@ -6,6 +6,7 @@
     overview     rate, volume and counts, as text: also what ``--plain`` prints
     board        the tabs, and the loop that refreshes them
     *_pane       one tab each
+    table        their rows under labels, painted a line each
     decisions    approve, roll back, reject, review a name: the only writes
     web          the same in a browser
     timing       how long it takes on a big store

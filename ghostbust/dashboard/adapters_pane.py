@@ -66,7 +66,7 @@ class AdaptersPane(DecidingPane):
             self.query_one("#adapters-title", Static).update(title)
             self.query_one("#adapter-moves", Static).update(moves(snapshot.moves))
 
-    def on_data_table_row_highlighted(self) -> None:
+    def on_store_table_moved(self) -> None:
         """The cursor moved."""
         self._show_details()
 

@@ -11,11 +11,11 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import ClassVar, Final
 
-from textual import work
+from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from ghostbust.dashboard.adapters_pane import AdaptersPane
 from ghostbust.dashboard.deciding import Asked, Pane
@@ -150,6 +150,20 @@ class Dashboard(App[None]):
                     self._due = time.monotonic() + AT_LEAST_EVERY_S
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._refresh_s)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Acts on a key before the next one is looked at, so that this goes where that one leads.
+
+        Textual passes keys on to what has the focus and acts once they come back: of keys that
+        arrive together, as `/` and a text do over a slow line, all would go to the table.
+        """
+        key = event if isinstance(event, events.Key) and not event.is_forwarded else None
+        if key is not None and not isinstance(self.focused, Input):
+            bound = self.screen.active_bindings.get(key.key)
+            if bound is not None and bound.enabled:
+                await self.run_action(bound.binding.action, bound.node)
+                return
+        await super().on_event(event)
 
     def on_asked(self, event: Asked) -> None:
         """Something else is to be looked at, at once."""

@@ -43,7 +43,7 @@ class DetailsPane(Pane):
     field: ClassVar[str]
     """the query's field that says which row's details are wanted"""
 
-    def on_data_table_row_highlighted(self) -> None:
+    def on_store_table_moved(self) -> None:
         """The cursor moved: the row's details are wanted."""
         self.ask_of_selected()
 

@@ -86,11 +86,11 @@ class NamesPane(DecidingPane):
                 details(snapshot.known, snapshot.nearest, reveal=query.reveal)
             )
 
-    def on_data_table_row_highlighted(self) -> None:
+    def on_store_table_moved(self) -> None:
         """The cursor moved: its name's details are wanted."""
         self._ask_of_selected()
 
-    def on_data_table_row_selected(self) -> None:
+    def on_store_table_chosen(self) -> None:
         """Enter: to the answers that named it."""
         self.action_samples()
 

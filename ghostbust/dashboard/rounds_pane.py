@@ -69,7 +69,7 @@ class RoundsPane(Pane):
         self._figures = snapshot.figures
         self._show_details()
 
-    def on_data_table_row_highlighted(self) -> None:
+    def on_store_table_moved(self) -> None:
         """The cursor moved: the gates are known, the other figures are wanted."""
         selected = self.query_one(StoreTable).selected
         self.post_message(Asked(round=None if selected is None else int(selected)))

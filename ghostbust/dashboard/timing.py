@@ -44,7 +44,7 @@ async def measure(home: Home, started: float) -> dict[str, float]:
     app = TimedDashboard(home)
     async with app.run_test(size=SIZE):
         names = app.query_one("#names-table", StoreTable)
-        await app.until(lambda _: names.row_count > 0)
+        await app.until(lambda _: len(names.lines) > 0)
         told["open_s"] = time.perf_counter() - began
         told["open_cpu_s"] = time.process_time() - used
         told["open_from_start_s"] = time.time() - started

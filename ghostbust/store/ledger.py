@@ -75,10 +75,11 @@ class Ledger:
 
     def count_new_inventions(self, since: datetime | None = None) -> int:
         """How many distinct names were first seen after ``since``; None counts all."""
-        rows = self._connection.rows(
-            "SELECT count(*) AS count FROM names WHERE first_seen > ?",
-            ("" if since is None else encode_time(since),),
-        )
+        sql = "SELECT count(*) AS count FROM names"
+        if since is None:
+            rows = self._connection.rows(sql)  # SQLite knows without reading the index
+        else:
+            rows = self._connection.rows(f"{sql} WHERE first_seen > ?", (encode_time(since),))
         count: int = rows[0]["count"]
         return count
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,6 +20,10 @@ from ghostbust.store.reviews import Reviews
 from ghostbust.store.rows import Alarm, Decision, NameOrder, Review
 
 _LIKE: Final = "n.name LIKE :search ESCAPE '!'"
+# Found by the index of names and reviews alone, which is much less than the table.
+_IDS: Final = "SELECT n.id FROM names n WHERE {} LIMIT :most"
+FEW: Final = 1000
+"""names found by a search that are put in order by themselves"""
 MOST_SAMPLES: Final = 50
 """samples of a name that `NamePages.known` lists"""
 
@@ -99,29 +105,30 @@ class NamePages:
         ``adapter``: whose repeats are told, and ranked by; None is the base.
         """
         where = "1" if ignored else "n.review IS NOT 'ignore'"
-        # Found by the index of names and reviews alone, which is much less than the table.
-        if search:
-            where = f"n.id IN (SELECT n.id FROM names n WHERE {where} AND {_LIKE})"  # noqa: S608
         pattern = re.sub("[%_!]", r"!\g<0>", search)
-        find = {"search": f"%{pattern}%"}
-        count = self._connection.rows(
-            f"SELECT count(*) AS found FROM names n WHERE {where}",  # noqa: S608
-            find,
-        )
+        find: dict[str, object] = {"search": f"%{pattern}%"}
+        if search:
+            where = f"{where} AND {_LIKE}"
+            few = self._connection.rows(_IDS.format(where), find | {"most": FEW + 1})
+            found = len(few)
+            if found <= FEW:
+                # These alone are put in order. Of many, the order's index soon has a page full.
+                where = "n.id IN (SELECT value FROM json_each(:few))"
+                find["few"] = json.dumps([row["id"] for row in few])
+            else:
+                found = self._count(where, find)
+        else:
+            found = self._count("1") - (0 if ignored else self._count("n.review = 'ignore'"))
         rows = self._connection.rows(
             f"{NAMES} WHERE {where} ORDER BY {ORDER_BY[order]} LIMIT :limit OFFSET :offset",
             find | {"adapter": adapter or "", "limit": limit, "offset": offset},
         )
         lines = tuple(NameLine(decode_hallucination(row), _decision(row)) for row in rows)
-        return NamePage(lines, count[0]["found"])
+        return NamePage(lines, found)
 
     def claimed(self) -> int:
         """How many names were found registered since they were invented."""
-        rows = self._connection.rows(
-            "SELECT count(*) AS claimed FROM names WHERE claimed_at IS NOT NULL"
-        )
-        claimed: int = rows[0]["claimed"]
-        return claimed
+        return self._count("n.claimed_at IS NOT NULL")
 
     def known(
         self, ecosystem: Ecosystem, name: str, *, adapter: str | None = None
@@ -142,6 +149,11 @@ class NamePages:
             alarm=find_alarm(self._connection, row["id"]),
             reviews=tuple(self._reviews.of(ecosystem, name)),
         )
+
+    def _count(self, where: str, find: Mapping[str, object] | None = None) -> int:
+        sql = f"SELECT count(*) AS found FROM names n WHERE {where}"  # noqa: S608
+        found: int = self._connection.rows(sql, find or {})[0]["found"]
+        return found
 
     def _contexts(self, name_id: int) -> tuple[str, ...]:
         rows = self._connection.rows(

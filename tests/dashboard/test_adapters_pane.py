@@ -22,7 +22,7 @@ def table(app: Dashboard) -> StoreTable:
 
 
 def row(app: Dashboard, number: int) -> list[str]:
-    return [cell.plain for cell in table(app).get_row_at(number)]
+    return [cell.plain for cell in table(app).lines[number].cells]
 
 
 def said(app: Dashboard) -> list[str]:
@@ -36,11 +36,11 @@ def asking(app: Dashboard) -> bool:
 async def test_approve_then_roll_back(home: Home, filled: Filler, until: Until) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: table(app).row_count == 2)
+        await until(pilot, lambda: len(table(app).lines) == 2)
         await pilot.press("5", "a")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"good", "enter")
-        await until(pilot, lambda: table(app).row_count == 2 and "serves" in row(app, 0)[1])
+        await until(pilot, lambda: len(table(app).lines) == 2 and "serves" in row(app, 0)[1])
         assert said(app) == ["round-0002-1a2b3c4d serves now, before it the base"]
         assert published(home.deployed) is not None
 
@@ -57,7 +57,7 @@ async def test_approve_then_roll_back(home: Home, filled: Filler, until: Until) 
 async def test_reject_ends_the_wait(home: Home, filled: Filler, until: Until) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: table(app).row_count == 2)
+        await until(pilot, lambda: len(table(app).lines) == 2)
         await pilot.press("5", "x")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"no", "enter")
@@ -71,7 +71,7 @@ async def test_what_is_refused_says_why_in_one_line(
 ) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: table(app).row_count == 2)
+        await until(pilot, lambda: len(table(app).lines) == 2)
         await pilot.press("5", "down", "a")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"please", "enter")
@@ -84,7 +84,7 @@ async def test_what_is_refused_says_why_in_one_line(
 async def test_escape_decides_nothing(home: Home, filled: Filler, until: Until) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: table(app).row_count == 2)
+        await until(pilot, lambda: len(table(app).lines) == 2)
         await pilot.press("5", "a")
         await until(pilot, lambda: asking(app))
         await pilot.press(*"well", "escape")
@@ -112,7 +112,7 @@ async def test_the_details_say_where_it_lies_and_why(
 ) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: table(app).row_count == 2)
+        await until(pilot, lambda: len(table(app).lines) == 2)
         details = app.query_one("#adapter-details", Static)
 
         assert str(details.render()).splitlines() == [

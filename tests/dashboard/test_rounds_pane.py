@@ -24,7 +24,7 @@ def table(app: Dashboard) -> StoreTable:
 
 
 def row(app: Dashboard, number: int) -> list[str]:
-    return [cell.plain for cell in table(app).get_row_at(number)]
+    return [cell.plain for cell in table(app).lines[number].cells]
 
 
 def shown_details(app: Dashboard) -> str:
@@ -43,7 +43,7 @@ def printed(home: Home) -> str:
 async def test_the_details_follow_the_cursor(home: Home, filled: Filler, until: Until) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: table(app).row_count == 2)
+        await until(pilot, lambda: len(table(app).lines) == 2)
         assert row(app, 0)[:7] == ["2", "waiting", "au", "1", "0", "1", "PASS"]
         await pilot.press("4")
         await until(pilot, lambda: "round-0002" in shown_details(app))
@@ -58,10 +58,10 @@ async def test_the_details_stay_when_a_round_is_added(
 ) -> None:
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: table(app).row_count == 2)
+        await until(pilot, lambda: len(table(app).lines) == 2)
         await pilot.press("4", "down")
         filled.round(RoundState.WAITING)
-        await until(pilot, lambda: table(app).row_count == 3)
+        await until(pilot, lambda: len(table(app).lines) == 3)
 
         assert table(app).selected == "1"
         assert "round-0001" in shown_details(app)

@@ -28,7 +28,7 @@ def text_of(app: Dashboard, selector: str) -> str:
 
 def rows_of(app: Dashboard, selector: str) -> list[list[str]]:
     table = app.query_one(selector, StoreTable)
-    return [[cell.plain for cell in table.get_row_at(n)] for n in range(table.row_count)]
+    return [[cell.plain for cell in line.cells] for line in table.lines]
 
 
 async def test_an_answer_is_shown_and_revealed(home: Home, filler: Filler, until: Until) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.records import Ecosystem
-from ghostbust.store import Decision, NameOrder, RunSpec, Store
+from ghostbust.store import Decision, NameOrder, RunSpec, Store, name_pages
 
 if TYPE_CHECKING:
     from tests.store.conftest import MakeAnswer
@@ -41,6 +41,19 @@ def test_pages_together_are_the_whole(
 
     assert [line.name for page in pages for line in page.lines] == whole
     assert {page.found for page in pages} == {len(whole)}
+
+
+def test_a_search_that_finds_many_is_paged_like_one_that_finds_few(
+    store: Store, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.reviews.add(PYPI, names[20], Decision.IGNORE, "noise")
+    few = [store.name_pages.page(search="t-", order=o, limit=7, offset=7) for o in NameOrder]
+    monkeypatch.setattr(name_pages, "FEW", 3)
+    many = [store.name_pages.page(search="t-", order=o, limit=7, offset=7) for o in NameOrder]
+
+    assert many == few
+    assert {page.found for page in few} == {24}
+    assert store.name_pages.page(search="t-", ignored=True, offset=100).found == 25
 
 
 def test_what_is_ignored_is_listed_only_if_asked_for(store: Store, names: list[str]) -> None:
