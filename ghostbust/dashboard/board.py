@@ -157,10 +157,11 @@ class Dashboard(App[None]):
         Textual passes keys on to what has the focus and acts once they come back: of keys that
         arrive together, as `/` and a text do over a slow line, all would go to the table.
         """
-        key = event if isinstance(event, events.Key) and not event.is_forwarded else None
-        if key is not None and not isinstance(self.focused, Input):
-            bound = self.screen.active_bindings.get(key.key)
-            if bound is not None and bound.enabled:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            # As Textual does: who types has come back to a window that had lost the focus.
+            self.app_focus = True
+            bound = self.screen.active_bindings.get(event.key)
+            if bound is not None and bound.enabled and not isinstance(self.focused, Input):
                 await self.run_action(bound.binding.action, bound.node)
                 return
         await super().on_event(event)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.widgets import Static, TabbedContent
+from textual import events
+from textual.widgets import Input, Static, TabbedContent
 
 from ghostbust.dashboard.board import FOCUS, Dashboard
+from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.table import StoreTable
 from ghostbust.home import Home
 from ghostbust.store import Store
 
@@ -108,3 +111,21 @@ async def test_the_overview_keeps_its_place(home: Home, filled: Filler, until: U
         await until(pilot, lambda: "68 invented names" in overview_text(app))
 
         assert scroll.scroll_offset == before
+
+
+async def test_a_key_in_a_window_that_had_lost_the_focus_opens_a_dialog_that_hears_keys(
+    home: Home, filled: Filler, until: Until
+) -> None:
+    app = Dashboard(home, refresh_s=0.05)
+    async with app.run_test() as pilot:
+        await pilot.press("2")
+        names = app.query_one("#names-table", StoreTable)
+        await until(pilot, lambda: len(names.lines) == 67)
+        app.post_message(events.AppBlur())
+        await until(pilot, lambda: app.focused is None)
+        await pilot.press("2", "a")
+        await until(pilot, lambda: isinstance(app.screen, ReasonDialog))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"why")
+
+        assert app.screen.query_one(Input).value == "why"
