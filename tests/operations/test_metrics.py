@@ -12,6 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ghostbust.config import Config
 from ghostbust.home import Home
+from ghostbust.job_sections import BudgetSection
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.clock import SystemClock
 from ghostbust.loop.companions import JobDone
 from ghostbust.operations.metrics import JobMetrics, make_registry
 from ghostbust.records import Measurement
@@ -114,9 +117,25 @@ def test_jobs_notices_and_requests(home: Home) -> None:
     assert told['ghostbust_registry_requests_total{outcome="answered"}'] == 1
 
 
+def test_the_budgets_of_the_day(home: Home) -> None:
+    limited = Config(budget=BudgetSection(samples=10, gpu_minutes=1.5))
+    with Store.open(home.database) as store:
+        Allowance(store, limited, SystemClock()).note({"samples": 12, "tokens": 300})
+    told = figures(make_registry(home, Heard(), lambda: limited)[0])
+    assert told['ghostbust_budget_spent{budget="samples"}'] == 12
+    assert told['ghostbust_budget_spent{budget="tokens"}'] == 300
+    assert told['ghostbust_budget_spent{budget="registry_requests"}'] == 0
+    limits = {key: value for key, value in told.items() if "budget_limit" in key}
+    assert limits == {
+        'ghostbust_budget_limit{budget="samples"}': 10,
+        'ghostbust_budget_limit{budget="gpu_minutes"}': 1.5,
+    }
+
+
 def families(home: Home) -> Iterator[tuple[str, set[str]]]:
     """Name and labels of all that ghostbust shows of a home where everything happened."""
-    registry, _, jobs = make_registry(home, Heard(), Config)
+    limited = Config(budget=BudgetSection(samples=10))
+    registry, _, jobs = make_registry(home, Heard(), lambda: limited)
     jobs.job_done(JobDone("watch", "ok", 61, "private words of a prompt"))
     jobs.notice("sent")
     for family in registry.collect():
@@ -132,7 +151,7 @@ def test_no_label_holds_a_name_a_prompt_or_a_path(
     labels = {label for _, found in families(home) for label in found}
     assert labels == {"job", "outcome", "verdict", "state", "adapter", "queue", "version", "budget"}
     shown = "".join(figures(make_registry(home, Heard(), Config)[0]))
-    for secret in (*hostile_names, "zz-", 'requests"', str(home.path), "do 1"):
+    for secret in (*hostile_names, "zz-", '"requests"', str(home.path), "do 1"):
         assert secret not in shown
 
 
