@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ghostbust.extractors import extract
+from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.records import Ecosystem, Lookup, PackageRef, RefKind
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def sweep(
 def unlearn(
     model: str | None = None,
     *,
-    holdout: int = 60,
+    holdout: int = MOST_HOLDOUT,
     seed: int = 0,
     config: Config | None = None,
     home: Path | None = None,

@@ -18,6 +18,7 @@
     │   │   └── RefusedError     3  … since the request itself can't be answered, by any server
     │   └── FetchError           3  a file could not be fetched whole and intact
     ├── BusyError                3  another ghostbust process holds this home folder
+    ├── BudgetError              3  the day's budgets have too little left to begin
     ├── PublishError             1  a server or a folder doesn't take an adapter
     │   └── CanaryError          1  … it took it, and the adapter isn't fit to serve there
     ├── TrainingError            1  a round's training broke an assertion (NaN, empty mask, …)
@@ -102,6 +103,12 @@ class FetchError(UnreachableError):
 
 class BusyError(GhostbustError):
     """Another ghostbust process holds this home folder."""
+
+    exit_code = 3
+
+
+class BudgetError(GhostbustError):
+    """The day's budgets have too little left for what would begin; nothing was."""
 
     exit_code = 3
 

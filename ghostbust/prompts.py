@@ -44,6 +44,9 @@ FORMS: dict[Context, tuple[str, ...]] = {
 }
 """wordings by context; NEEDS takes code, the others take a task"""
 
+MOST_HOLDOUT = 60
+"""held-out tasks that a round measures with, if nobody says otherwise"""
+
 HOLDOUT_SEED = 1_000_003
 """added to a seed for held-out samples, so that the two sides draw different numbers"""
 

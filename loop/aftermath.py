@@ -14,6 +14,7 @@ from statistics import median
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, UsageError
 from ghostbust.home import Home
+from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.canary import SLACK_S
 from ghostbust.loop.promote import roll_back
 from ghostbust.loop.publish import Publishing, make_publishing
@@ -44,13 +45,16 @@ class Live:
     """of all of its watches; none for a model that runs here"""
 
 
-def look_after(store: Store, home: Home, config: Config) -> Promotion | None:
+def look_after(
+    store: Store, home: Home, config: Config, allowance: Allowance | None = None
+) -> Promotion | None:
     """Takes back what serves if it does worse than what it replaced; None where nothing moves.
 
     What served too short for its answers, or its requests, to be judged stands for nothing: there
     the base is compared.
     Where only requests fail or are slow, a canary at the servers has to say the same: if the base
-    fare no better there, the adapter isn't to blame. Raises BusyError where another process moves
+    fare no better there, the adapter isn't to blame. What it asks is noted in ``allowance``, the
+    day's budgets, if there are any. Raises BusyError where another process moves
     the pointer, HomeError where it can't be moved.
     """
     last = next(iter(store.promotions.all()), None)
@@ -71,7 +75,7 @@ def look_after(store: Store, home: Home, config: Config) -> Promotion | None:
     worse = "; ".join((*rate, *requests))
     if not worse:
         return None
-    publishing = make_publishing(config, home, store)
+    publishing = make_publishing(config, home, store, allowance)
     if not rate and not _confirmed(publishing, last.adapter):
         log.info("rollback: not now, the canary of %s says otherwise: %s", last.adapter, worse)
         return None

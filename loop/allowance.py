@@ -35,6 +35,11 @@ class Allowance:
         self._limits = limits_of(config)
 
     @property
+    def limits(self) -> Mapping[str, float]:
+        """Of each budget that has one, what a day has."""
+        return self._limits
+
+    @property
     def day(self) -> date:
         """The day whose budgets are spent now."""
         return self._clock.now().astimezone(self._zone).date()
@@ -75,14 +80,21 @@ class Allowance:
         if unused:
             self._store.spending.take(day, unused, {})
 
-    def note(self, amounts: Mapping[str, float]) -> None:
-        """Notes what was spent already, whatever is left."""
-        self._store.spending.take(self.day, dict(amounts), {})
+    def note(self, amounts: Mapping[str, float]) -> date:
+        """Notes what is spent, whatever is left, and returns the day that it is noted with."""
+        day = self.day
+        self._store.spending.take(day, dict(amounts), {})
+        return day
 
     def spend(self) -> None:
         """Takes one request to a registry. Raises SpentError where none is left today."""
         if self.take({REQUESTS: 1}) is None:
             raise SpentError("not asked: the day's budget of registry_requests is used up")
+
+
+def price(answers: int, tokens: int) -> dict[str, float]:
+    """What so many answers of so many tokens each take from the budgets."""
+    return {SAMPLES: answers, TOKENS: answers * tokens}
 
 
 def limits_of(config: Config) -> dict[str, float]:

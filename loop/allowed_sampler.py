@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Generator, Iterator, Sequence
 
-from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
+from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance, price
 from ghostbust.records import Prompt, Sample
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 
@@ -60,8 +60,8 @@ class AllowedSampler:
         left = self._allowance.left()
         if self._asks_live and left[REQUESTS] < 1:
             return 0
-        price = _price(settings, 1)
-        shares = (left[name] / price[name] for name in (SAMPLES, TOKENS))
+        one = _price(settings, 1)
+        shares = (left[name] / one[name] for name in (SAMPLES, TOKENS))
         return math.floor(min(most, *shares))
 
     def complete(
@@ -73,5 +73,4 @@ class AllowedSampler:
 
 def _price(settings: SamplingSettings, prompts: int) -> dict[str, float]:
     """What the answers to so many prompts cost at most."""
-    answers = prompts * settings.samples_per_prompt
-    return {SAMPLES: answers, TOKENS: answers * settings.max_new_tokens}
+    return price(prompts * settings.samples_per_prompt, settings.max_new_tokens)

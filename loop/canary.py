@@ -15,6 +15,8 @@ from statistics import median
 
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.noted_sampler import Advance
 from ghostbust.loop.parts import draw, make_tasks
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import first_prompts, side_of
@@ -76,15 +78,20 @@ def plan_canary(config: Config, store: Store, judge: Judge, seed: int = 0) -> Ca
     return CanaryPlan(config, judge, forget, general, sampling)
 
 
-def run_canary(plan: CanaryPlan, publisher: Publisher, adapter: str) -> Canary | None:
+def run_canary(
+    plan: CanaryPlan, publisher: Publisher, adapter: str, allowance: Allowance | None = None
+) -> Canary | None:
     """What the loaded adapter shows at this replica; None where nobody can be asked.
 
+    ``allowance``: the day's budgets, in which the answers are noted; None: in none.
     Raises EndpointError where the base fails as well: then nothing is known of the adapter.
     """
     asked = (publisher.asks(None), publisher.asks(adapter))
     if asked[0] is None or asked[1] is None or not (plan.forget or plan.general):
         return None
-    base, candidate = (_sampler(plan.config, asking) for asking in asked if asking is not None)
+    base, candidate = (
+        _Side(_sampler(plan.config, asking), allowance) for asking in asked if asking is not None
+    )
     sampled = _both(base, candidate, plan.forget, plan.sampling)
     greedy = _both(base, candidate, plan.general, replace(plan.sampling, temperature=0))
     was = _figures(plan, sampled[0], greedy[0], greedy[0])
@@ -139,9 +146,27 @@ def _sampler(config: Config, asking: Asking) -> EndpointSampler:
     )
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One of the two that are asked."""
+
+    sampler: EndpointSampler
+    allowance: Allowance | None
+
+    def probe(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[Probe]:
+        """What came of each prompt; the answers are noted, those that failed are not."""
+        with Advance(self.allowance, len(prompts), settings.max_new_tokens) as advance:
+            probes = self.sampler.probe(prompts, settings)
+            for number, probe in enumerate(probes, 1):
+                if probe.sample is not None:
+                    sample = probe.sample
+                    advance.came(sample.text, sample.tokens, to_come=len(probes) - number)
+        return probes
+
+
 def _both(
-    base: EndpointSampler,
-    candidate: EndpointSampler,
+    base: _Side,
+    candidate: _Side,
     prompts: Sequence[Prompt],
     settings: SamplingSettings,
 ) -> tuple[list[Probe], list[Probe]]:

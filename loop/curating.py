@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ghostbust.loop.pool import PATIENCE
+from ghostbust.loop.pool import is_retired
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Prompt
 from ghostbust.store import PoolPrompt, Store
@@ -32,18 +32,14 @@ class Criteria:
         return self == Criteria()
 
 
-def is_retired(prompt: PoolPrompt) -> bool:
-    """True where it paid once and stopped."""
-    return prompt.invented_names > 0 and prompt.quiet >= PATIENCE
-
-
 def meets(prompt: PoolPrompt, criteria: Criteria, now: datetime) -> bool:
     """True where the prompt is in the pool and the criteria take it out."""
+    paid = prompt.invented_names > 0
     why = [
         criteria.never_asked and not prompt.samples,
-        criteria.retired and is_retired(prompt),
+        criteria.retired and is_retired(ever_paid=paid, quiet=prompt.quiet),
         criteria.paid_nothing is not None
-        and not prompt.invented_names
+        and not paid
         and prompt.samples >= max(1, criteria.paid_nothing),
     ]
     asked_for = criteria.never_asked or criteria.retired or criteria.paid_nothing is not None

@@ -17,7 +17,7 @@ from ghostbust.loop.allowance import MINUTES, Allowance
 from ghostbust.loop.companions import JobDone
 from ghostbust.loop.holds import TROUBLE_S, Busy, Hold, Holds, retry_s
 from ghostbust.loop.job_table import JOBS, Job
-from ghostbust.loop.jobs import Stopped, Workplace
+from ghostbust.loop.jobs import Stopped, Waits, Workplace
 from ghostbust.loop.stop_sign import StopSign
 from ghostbust.store import JobRow, Store
 
@@ -109,6 +109,8 @@ class JobRunner:
         except Stopped:
             done = replace(done, state="stopped", reason=sign.why or "the daemon stops")
             log.info("%s: stopped: %s", job.name, done.reason)
+        except Waits as exc:
+            done = replace(done, state="skipped", reason=str(exc))
         except GhostbustError as exc:
             done = replace(done, state="failed", reason=str(exc))
             log.warning("%s: %s; tried again when it is next due", job.name, exc)

@@ -45,6 +45,10 @@ class Stopped(Exception):  # noqa: N818 (nothing went wrong)
     """The daemon stops: raised inside a job, which then leaves things as a kill would."""
 
 
+class Waits(Exception):  # noqa: N818 (nothing went wrong)
+    """What a job found to do has to wait: raised inside it, with why; it looks again when due."""
+
+
 @dataclass(frozen=True)
 class Workplace:
     """What the jobs work with."""

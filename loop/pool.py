@@ -29,6 +29,11 @@ PATIENCE: Final = 4
 """samples without an invented name after which a prompt that paid is retired"""
 
 
+def is_retired(*, ever_paid: bool, quiet: int) -> bool:
+    """True where a prompt paid once and stopped: ``quiet`` samples since then named nothing."""
+    return ever_paid and quiet >= PATIENCE
+
+
 @dataclass
 class Record:
     """What one prompt brought."""
@@ -51,7 +56,8 @@ class Record:
     @property
     def retired(self) -> bool:
         """True where it paid once and stopped."""
-        return self.ever_paid and not self.active and len(self.last_paid) == PATIENCE
+        quiet = 0 if self.active else len(self.last_paid)
+        return is_retired(ever_paid=self.ever_paid, quiet=quiet)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from ghostbust.errors import (
     PublishError,
 )
 from ghostbust.home import Home
+from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.canary import plan_canary, run_canary
 from ghostbust.loop.parts import make_judge
 from ghostbust.publishers.interface import Publisher
@@ -67,14 +68,20 @@ class Stand:
     """why it couldn't be asked; empty where it could"""
 
 
-def make_publishing(config: Config, home: Home, store: Store) -> Publishing:
-    """The publishing of the settings. Raises UsageError where they don't fit together."""
+def make_publishing(
+    config: Config, home: Home, store: Store, allowance: Allowance | None = None
+) -> Publishing:
+    """The publishing of the settings. Raises UsageError where they don't fit together.
+
+    ``allowance``: the day's budgets, in which what canaries ask is noted; None: in none.
+    """
 
     def trial(publisher: Publisher, name: str) -> Canary | None:
         if publisher.asks(None) is None:
             return None
-        with make_judge(config, home, store) as judge:
-            return run_canary(plan_canary(config, store, judge), publisher, name)
+        with make_judge(config, home, store, allowance) as judge:
+            plan = plan_canary(config, store, judge)
+            return run_canary(plan, publisher, name, allowance)
 
     has_servers = config.publish.kind != "none"
     return Publishing(

@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import (
+    BudgetError,
     BusyError,
     GhostbustError,
     TrainingError,
 )
 from ghostbust.loop.gating import Gates, run_gates
 from ghostbust.loop.listener import Listener
+from ghostbust.loop.noted_sampler import noted
 from ghostbust.loop.parts import (
     draw,
     make_tasks,
@@ -30,6 +32,7 @@ from ghostbust.loop.parts import (
     training_settings,
 )
 from ghostbust.loop.publish import check_limits, make_publishing
+from ghostbust.loop.round_needs import SETTLED, ahead_of, lacking_for_round, needs_of_round
 from ghostbust.loop.round_steps import (
     RoundPlan,
     judge_candidate,
@@ -81,7 +84,8 @@ def next_round(
     Raises UsageError at once for a method that there isn't, and TrainingError where nothing is
     logged that a round could learn from, where it can't go on from the deployed adapter, or where
     an interrupted round is given up; PublishError where a server wouldn't take the adapter,
-    EndpointError where one can't be asked.
+    EndpointError where one can't be asked; BudgetError where the session's budgets have less left
+    than the round may need.
     """
     config, model = session.config, session.config.model
     training = training_settings(config, seed)
@@ -89,7 +93,8 @@ def next_round(
     if left is not None:
         seed, most_holdout = left.seed, left.most_holdout
         training = training_settings(config, seed)
-    if left is not None and left.round.state in (RoundState.GATED, RoundState.CANARY):
+    _check_budgets(session, left, most_holdout)
+    if left is not None and left.round.state in SETTLED:
         sampling = sampling_settings(config, seed + HOLDOUT_SEED)
         plan = RoundPlan(session, sampling, training, (), listener, most_holdout=most_holdout)
         return left.before, finish_round(plan, left.round)
@@ -105,6 +110,22 @@ def next_round(
         raise
     prompts = prompts_of(before.answers)
     return before, run_round(plan, base, before, prompts, None if left is None else left.round)
+
+
+def _check_budgets(session: Session, left: Left | None, most_holdout: int) -> None:
+    """Returns if the day's budgets, where the session has any, are enough for what is ahead.
+
+    Raises BudgetError, and the round that would be gone on with is as it was.
+    """
+    if session.allowance is None:
+        return
+    ahead = ahead_of(session.store, None if left is None else left.round, most_holdout)
+    needs = needs_of_round(session.config, make_tasks(session.config), ahead)
+    lacking = lacking_for_round(session.allowance, needs)
+    if lacking is not None:
+        if left is not None:
+            session.store.rounds.put_down(left.round.id)
+        raise BudgetError(f"the round {lacking}")
 
 
 def _prepare(
@@ -133,7 +154,8 @@ def _measure_base(
     _, holdout = split(make_tasks(session.config), session.config.prompts.holdout_share)
     tasks = draw(holdout, most_holdout, seed)
     plan.listener.begin(f"ask {len(tasks)} held-out tasks")
-    watcher = Watcher(session.store, base, session.judge, plan.sampling, plan.listener.advance)
+    asked = noted(base, session.allowance)
+    watcher = Watcher(session.store, asked, session.judge, plan.sampling, plan.listener.advance)
     return watcher.tasks(tasks, RunKind.GATE)
 
 

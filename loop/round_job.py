@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from ghostbust.log_ids import log_ids
 from ghostbust.loop.aftermath import look_after
+from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.child import Child, sweep_children
-from ghostbust.loop.jobs import Stopped, Workplace
-from ghostbust.loop.parts import deployed_adapter
+from ghostbust.loop.jobs import Stopped, Waits, Workplace
+from ghostbust.loop.parts import deployed_adapter, make_tasks
+from ghostbust.loop.round_needs import ahead_of, lacking_for_round, needs_of_round
+from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.sections import DaemonSection
 from ghostbust.store import Round, RoundState, RunKind, Store
 
@@ -38,17 +41,23 @@ def round_if_due(place: Workplace) -> None:
 
     Before that, what serves is taken back if it does worse than what served before. Its
     memory, and a crash of it, stay outside. It takes the home folder itself; where another process
-    works there it ends at once, and the next look tries again.
+    works there it ends at once, and the next look tries again. Raises Waits where the day's
+    budgets have less left than it may need.
     """
     mark = f"{place.home.path}:round"
     if left := sweep_children(mark):
         log.warning("round: ended %d processes that a killed daemon had left", left)
     with Store.open(place.home.database) as store:
-        look_after(store, place.home, place.config)
+        allowance = Allowance(store, place.config, place.clock)
+        look_after(store, place.home, place.config, allowance)
         due = round_due(store, place)
-    log.info("round: %s", due.why)
-    if not due.begins:
-        return
+        log.info("round: %s", due.why)
+        if not due.begins:
+            return
+        lacking = _lacking(store, place, allowance)
+    if lacking is not None:
+        log.info("round: %d waits: %s", due.number, lacking)
+        raise Waits(f"round {due.number} {lacking}")
     limit = place.config.daemon.child_memory_gb
     child = Child(
         [*place.round_command, "--seed", str(due.number)],
@@ -68,6 +77,14 @@ def round_if_due(place: Workplace) -> None:
                 store.rounds.explain(done.id, f"its process {ended.why}")
         elif done is not None:
             log.info("round: %d %s: %s, %s", done.id, done.state, done.adapter, done.reason)
+
+
+def _lacking(store: Store, place: Workplace, allowance: Allowance) -> str | None:
+    """Which budget has too little left for the round that is next; None where none has."""
+    ahead = ahead_of(store, store.rounds.interrupted(place.config.model.name), MOST_HOLDOUT)
+    return lacking_for_round(
+        allowance, needs_of_round(place.config, make_tasks(place.config), ahead)
+    )
 
 
 def round_due(store: Store, place: Workplace) -> Due:

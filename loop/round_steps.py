@@ -10,6 +10,7 @@ from ghostbust.errors import CanaryError, EndpointError, PublishError
 from ghostbust.gates import CodingTask
 from ghostbust.loop.gating import Gates, run_gates
 from ghostbust.loop.listener import Listener
+from ghostbust.loop.noted_sampler import noted
 from ghostbust.loop.parts import training_goal
 from ghostbust.loop.probe import Probe
 from ghostbust.loop.promote import promote
@@ -143,7 +144,14 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
 def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -> Candidate:
     """A trained adapter in a complete folder."""
     sampling = replace(plan.sampling, seed=plan.training.seed)
-    probe = Probe(sets.probe, sets.base, plan.session.judge, sampling, plan.listener)
+    probe = Probe(
+        sets.probe,
+        sets.base,
+        plan.session.judge,
+        sampling,
+        plan.listener,
+        sampler=lambda loaded: noted(LocalSampler(loaded), plan.session.allowance),
+    )
     plan.listener.begin(f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep")
     if plan.session.config.trainer.command:
         return train_by_command(
@@ -183,14 +191,15 @@ def judge_candidate(
         adapter_path=candidate.path,
         device=session.config.model.device,
     )
-    watcher = Watcher(session.store, adapted, session.judge, plan.sampling, plan.listener.advance)
+    was, now = (noted(model, session.allowance) for model in (base, adapted))
+    watcher = Watcher(session.store, now, session.judge, plan.sampling, plan.listener.advance)
     # An adapter's name is never used again: what it answered to these prompts, it answered here.
     after = watcher.known(holdout, RunKind.GATE) or watcher.prompts(holdout, RunKind.GATE)
     report = plan.gates(
         session.config.gates,
         plan.benchmark,
         candidate=candidate.name,
-        models=(base, adapted),
+        models=(was, now),
         answers=(before.answers, after.answers),
         seed=plan.training.seed,
         gated=session.store.rounds.gated(base.model),
@@ -218,7 +227,7 @@ def settle_round(
     session.store.rounds.set_state(round_id, RoundState.CANARY, "passed; is being published")
     why = "every gate passed"
     try:
-        publishing = make_publishing(session.config, session.home, session.store)
+        publishing = make_publishing(session.config, session.home, session.store, session.allowance)
         return promote(session.store, session.home, candidate.name, report, why, publishing)
     except CanaryError as exc:
         session.store.rounds.set_state(round_id, RoundState.REJECTED, str(exc))

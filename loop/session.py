@@ -28,6 +28,8 @@ class Session:
     store: Store
     judge: Judge
     cache_dir: Path
+    allowance: Allowance | None = None
+    """the day's budgets, which requests to registries and a round's answers are noted in, if any"""
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def open_session(
 ) -> Iterator[Session]:
     """The home folder for this process alone; what a killed one left behind is put in order.
 
-    ``clock``: of the days whose budgets requests to registries are taken from; None: of none.
+    ``clock``: of the days whose budgets are spent; None: nothing is noted or limited.
 
     Raises BusyError where another process holds it, StoreError, SnapshotError or HomeError.
     """
@@ -50,4 +52,4 @@ def open_session(
         meter = None if clock is None else Allowance(store, config, clock)
         shutil.rmtree(home.trainer, ignore_errors=True)
         with make_judge(config, home, store, meter) as judge:
-            yield Session(home, config, store, judge, cache_dir())
+            yield Session(home, config, store, judge, cache_dir(), meter)

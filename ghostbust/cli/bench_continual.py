@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +12,13 @@ from ghostbust.cli.bench_tasks import (
     HoldoutShareOption,
     HoldoutTasksOption,
     SamplesOption,
+    check_plot,
     local,
+    report_plots,
+    settings_of,
     sides,
 )
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval import draw_sections
 from ghostbust.cli.eval_tables import print_tables
 from ghostbust.cli.options import (
     ConfigOption,
@@ -82,7 +83,7 @@ def continual(
     In each round the model as it is answers fresh tasks, and learns. Works in HOME/bench, where
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import load_config
     from ghostbust.evaluation.continual import continual_tables, draw_continual
     from ghostbust.evaluation.report import Section
     from ghostbust.home import Home
@@ -90,19 +91,16 @@ def continual(
     from ghostbust.loop.session import open_session
 
     output = Output(as_json=as_json, quiet=quiet)
-    if plot is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
+    check_plot(plot)
     place = Home.open(home)
-    settings = override(
+    settings = settings_of(
         load_config(config, place),
-        model__name=model,
-        prompts__files=tuple(prompts) if prompts else None,
-        prompts__keep=keep_prompts or None,
-        prompts__holdout_share=holdout_share,
-        sampling__samples_per_prompt=samples,
-        registry__mode=registry,
+        model=model,
+        prompts=prompts,
+        keep_prompts=keep_prompts,
+        holdout_share=holdout_share,
+        samples=samples,
+        registry=registry,
     )
     train, holdout = sides(settings, ecosystem, holdout_tasks)
     started = time.monotonic()
@@ -123,18 +121,16 @@ def continual(
         )
         found = compare_ways(plan)
     section = Section("continual", continual_tables(found), lambda: draw_continual(found))
-    plots = [] if plot is None else draw_sections([section], plot)
-    _report(output, plan, section, plots, time.monotonic() - started)
+    _report(output, plan, section, plot, time.monotonic() - started)
 
 
 def _report(
-    output: Output, plan: ContinualPlan, found: Section, plots: Sequence[Path], wall_s: float
+    output: Output, plan: ContinualPlan, found: Section, plot: Path | None, wall_s: float
 ) -> None:
     print_tables(output, found.tables)
     session = plan.session
     output.line(f"adapters: {session.home.adapters}")
-    for file in plots:
-        output.line(f"plot: {file}")
+    plots = report_plots(output, found, plot)
     output.document(
         {
             "model": session.config.model.name,
@@ -149,7 +145,7 @@ def _report(
             "tables": list(found.tables),
             "home": session.home.path,
             "adapters": session.home.adapters,
-            "plots": list(plots),
+            "plots": plots,
             "wall_s": round(wall_s, 1),
         }
     )

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostbust.cli.bench_tasks import HoldoutShareOption
+from ghostbust.cli.bench_tasks import (
+    HoldoutShareOption,
+    check_plot,
+    report_plots,
+    settings_of,
+)
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval import draw_sections
 from ghostbust.cli.eval_tables import print_tables
 from ghostbust.cli.options import (
     AskedEcosystem,
@@ -92,22 +96,18 @@ def discovery(
     from ghostbust.loop.session import open_session
 
     output = Output(as_json=as_json, quiet=quiet)
-    if plot is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
+    check_plot(plot)
     place = Home.open(home)
-    settings = override(
+    settings = settings_of(
         load_config(config, place),
-        model__name=model,
-        model__endpoint=endpoint,
-        prompts__files=tuple(prompts) if prompts else None,
-        prompts__keep=keep_prompts or None,
-        prompts__holdout_share=holdout_share,
-        sampling__samples_per_prompt=samples,
-        daemon__watch_prompts=wave,
-        registry__mode=registry,
+        model=model,
+        prompts=prompts,
+        keep_prompts=keep_prompts,
+        holdout_share=holdout_share,
+        samples=samples,
+        registry=registry,
     )
+    settings = override(settings, model__endpoint=endpoint, daemon__watch_prompts=wave)
     started = time.monotonic()
     with (
         on_interrupt("what was sampled is kept; the same command goes on from there"),
@@ -119,8 +119,7 @@ def discovery(
         plan = _plan(session, chosen, numbers, answers, ecosystem, stages)
         found = compare_finding(plan)
     section = Section("discovery", finding_tables(found), lambda: draw_finding(found))
-    plots = [] if plot is None else draw_sections([section], plot)
-    _report(output, plan, section, plots, time.monotonic() - started)
+    _report(output, plan, section, plot, time.monotonic() - started)
 
 
 def _plan(
@@ -150,11 +149,10 @@ def _plan(
 
 
 def _report(
-    output: Output, plan: FindingPlan, found: Section, plots: Sequence[Path], wall_s: float
+    output: Output, plan: FindingPlan, found: Section, plot: Path | None, wall_s: float
 ) -> None:
     print_tables(output, found.tables)
-    for file in plots:
-        output.line(f"plot: {file}")
+    plots = report_plots(output, found, plot)
     session = plan.session
     output.document(
         {
@@ -169,7 +167,7 @@ def _report(
             "tasks": len(plan.tasks),
             "tables": list(found.tables),
             "home": session.home.path,
-            "plots": list(plots),
+            "plots": plots,
             "wall_s": round(wall_s, 1),
         }
     )

@@ -1,15 +1,20 @@
-"""Which tasks a bench trains on and which it measures with: options, and the two sides."""
+"""What benches that sample or train have in common: options, settings, both sides, plots."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostbust.cli.options import AskedEcosystem
+from ghostbust.cli.eval import draw_sections
+from ghostbust.cli.options import AskedEcosystem, RegistryMode
+from ghostbust.cli.output import Output
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
+    from ghostbust.evaluation.report import Section
     from ghostbust.prompts import Task
 
 HoldoutShareOption = Annotated[
@@ -27,6 +32,49 @@ HoldoutTasksOption = Annotated[
 SamplesOption = Annotated[
     int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
 ]
+
+
+def settings_of(
+    config: Config,
+    *,
+    model: str | None,
+    prompts: Sequence[Path] | None,
+    keep_prompts: bool,
+    holdout_share: float | None,
+    samples: int | None,
+    registry: RegistryMode | None,
+) -> Config:
+    """The settings with what the command line says instead; None, or False, leaves them."""
+    from ghostbust.config import override
+
+    return override(
+        config,
+        model__name=model,
+        prompts__files=tuple(prompts) if prompts else None,
+        prompts__keep=keep_prompts or None,
+        prompts__holdout_share=holdout_share,
+        sampling__samples_per_prompt=samples,
+        registry__mode=registry,
+    )
+
+
+def check_plot(folder: Path | None) -> None:
+    """Returns if plots can be drawn, or none are asked for; meant for before the work.
+
+    Raises UsageError where matplotlib isn't installed.
+    """
+    if folder is not None:
+        from ghostbust.evaluation.plots import need_matplotlib
+
+        need_matplotlib()
+
+
+def report_plots(output: Output, section: Section, folder: Path | None) -> list[Path]:
+    """The section's plots, drawn and told of; none where no folder is given."""
+    plots = [] if folder is None else draw_sections([section], folder)
+    for file in plots:
+        output.line(f"plot: {file}")
+    return plots
 
 
 def sides(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +12,13 @@ from ghostbust.cli.bench_tasks import (
     HoldoutShareOption,
     HoldoutTasksOption,
     SamplesOption,
+    check_plot,
     local,
+    report_plots,
+    settings_of,
     sides,
 )
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval import draw_sections
 from ghostbust.cli.eval_tables import print_tables
 from ghostbust.cli.options import (
     ConfigOption,
@@ -87,7 +88,7 @@ def unlearners(
     Tasks are split by family; held out is the settings' prompts.holdout_share. Works in
     HOME/bench, where nothing serves. Exits with 0 when it came to its end, whatever it found.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import load_config
     from ghostbust.evaluation.contest import contest_tables, draw_contest
     from ghostbust.evaluation.report import Section
     from ghostbust.home import Home
@@ -96,19 +97,16 @@ def unlearners(
     from ghostbust.unlearners.methods import METHODS
 
     output = Output(as_json=as_json, quiet=quiet)
-    if plot is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
+    check_plot(plot)
     place = Home.open(home)
-    settings = override(
+    settings = settings_of(
         load_config(config, place),
-        model__name=model,
-        prompts__files=tuple(prompts) if prompts else None,
-        prompts__keep=keep_prompts or None,
-        prompts__holdout_share=holdout_share,
-        sampling__samples_per_prompt=samples,
-        registry__mode=registry,
+        model=model,
+        prompts=prompts,
+        keep_prompts=keep_prompts,
+        holdout_share=holdout_share,
+        samples=samples,
+        registry=registry,
     )
     train, holdout = sides(settings, ecosystem, holdout_tasks)
     started = time.monotonic()
@@ -129,18 +127,16 @@ def unlearners(
         )
         found = compare_methods(plan)
     section = Section("unlearners", contest_tables(found), lambda: draw_contest(found))
-    plots = [] if plot is None else draw_sections([section], plot)
-    _report(output, plan, section, plots, time.monotonic() - started)
+    _report(output, plan, section, plot, time.monotonic() - started)
 
 
 def _report(
-    output: Output, plan: ComparePlan, found: Section, plots: Sequence[Path], wall_s: float
+    output: Output, plan: ComparePlan, found: Section, plot: Path | None, wall_s: float
 ) -> None:
     print_tables(output, found.tables)
     session = plan.session
     output.line(f"adapters: {session.home.adapters}")
-    for file in plots:
-        output.line(f"plot: {file}")
+    plots = report_plots(output, found, plot)
     output.document(
         {
             "model": session.config.model.name,
@@ -155,7 +151,7 @@ def _report(
             "tables": list(found.tables),
             "home": session.home.path,
             "adapters": session.home.adapters,
-            "plots": list(plots),
+            "plots": plots,
             "wall_s": round(wall_s, 1),
         }
     )

@@ -147,6 +147,7 @@ def _print_unit(home: Path | None, config: Path | None) -> None:
 
 
 def _round_command(home: Home, config: Path | None) -> list[str]:
-    """A round in the same home, with the same settings, by the same interpreter."""
+    """A round in the same home, with the same settings and budgets, by the same interpreter."""
     command = [sys.executable, "-m", "ghostbust", "round", "--home", str(home.path), "--json"]
+    command.append("--budgeted")
     return command if config is None else [*command, "--config", str(config)]

@@ -24,6 +24,7 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
 from ghostbust.cli.sweep import measurement_document, measurement_table
+from ghostbust.prompts import MOST_HOLDOUT
 
 if TYPE_CHECKING:
     from ghostbust.loop.round import RoundOutcome
@@ -34,7 +35,7 @@ def round_(
     model: ModelOption = None,
     holdout: Annotated[
         int, typer.Option("--holdout", min=10, help="Held-out tasks that measure, at most.")
-    ] = 60,
+    ] = MOST_HOLDOUT,
     method: Annotated[
         str | None,
         typer.Option(
@@ -45,6 +46,13 @@ def round_(
     ] = None,
     registry: RegistryModeOption = None,
     seed: SeedOption = 0,
+    budgeted: Annotated[
+        bool,
+        typer.Option(
+            "--budgeted",
+            help="Keep to the day's budgets of the settings, and note in them what it asks.",
+        ),
+    ] = False,
     home: HomeOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -58,6 +66,7 @@ def round_(
     """
     from ghostbust.config import load_config, override
     from ghostbust.home import Home
+    from ghostbust.loop.clock import SystemClock
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
     from ghostbust.unlearners.processes import follow, together
@@ -79,7 +88,9 @@ def round_(
             on_interrupt("run it again: the round goes on with the step that it was at"),
             _ended_like_ctrl_c(),
             Stages(output) as stages,
-            open_session(place, settings, purpose="round") as session,
+            open_session(
+                place, settings, purpose="round", clock=SystemClock() if budgeted else None
+            ) as session,
         ):
             before, outcome = next_round(session, holdout, seed, stages, processes)
     report_round(output, before, outcome)

@@ -40,7 +40,7 @@ def companions(beside: Beside) -> list[Companion]:
 
     Raises ConfigError where ``daemon.listen`` names no place.
     """
-    registry, collector, counts = make_registry(beside.home, HEARD)
+    registry, collector, counts = make_registry(beside.home, HEARD, beside.config)
     notices = Notices(lambda: beside.config().notify, counts.notice)
     news = News(beside.home, lambda: beside.config().notify, notices, beside.shown)
     pulse = Pulse(beside.manager, beside.alive, beside.stopping, beside.shown)

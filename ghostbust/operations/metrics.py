@@ -1,14 +1,14 @@
 """What ``/metrics`` shows: counts of this process, and what the database holds by now.
 
 No label holds what somebody wrote: no package, no prompt, no path. Their values are verdicts,
-states, kinds, the names of jobs, and those of adapters (ghostbust makes them).
+states, kinds, the names of jobs and budgets, and those of adapters (ghostbust makes them).
 """
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -17,8 +17,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ghostbust import __version__
+from ghostbust.config import Config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.clock import SystemClock
 from ghostbust.loop.companions import JobDone
 from ghostbust.records import Verdict, utc_now
 from ghostbust.registries.heard import Heard
@@ -84,9 +87,8 @@ class HomeCollector(Collector):
     that can't be read, ``ghostbust_store_up`` is 0 and what it would say is left out.
     """
 
-    def __init__(self, home: Home, heard: Heard) -> None:
-        self._home = home
-        self._heard = heard
+    def __init__(self, home: Home, heard: Heard, config: Callable[[], Config]) -> None:
+        self._home, self._heard, self._config = home, heard, config
         self._lock = threading.Lock()
         self._marks: Marks | None = None
         self._samples = self._tokens = self._inventions = 0
@@ -113,7 +115,9 @@ class HomeCollector(Collector):
         with self._lock:
             try:
                 with Store.open(self._home.database, read_only=True) as store:
-                    families = [*self._grown(store), *_standing(store)]
+                    families = [
+                        *self._grown(store), *_standing(store), *_budgets(store, self._config())
+                    ]  # fmt: skip
             except StoreError:
                 families = []
         yield _gauge("store_up", "Whether the database can be read.", int(bool(families)))
@@ -138,10 +142,15 @@ class HomeCollector(Collector):
             self._refs[verdict] = self._refs.get(verdict, 0) + refs
 
 
-def make_registry(home: Home, heard: Heard) -> tuple[CollectorRegistry, HomeCollector, JobMetrics]:
-    """Everything that is shown, with the process's own memory, CPU time and open files."""
+def make_registry(
+    home: Home, heard: Heard, config: Callable[[], Config]
+) -> tuple[CollectorRegistry, HomeCollector, JobMetrics]:
+    """Everything that is shown, with the process's own memory, CPU time and open files.
+
+    ``config``: the settings in force.
+    """
     registry = CollectorRegistry()
-    collector = HomeCollector(home, heard)
+    collector = HomeCollector(home, heard, config)
     registry.register(collector)
     ProcessCollector(registry=registry)
     return registry, collector, JobMetrics(registry)
@@ -165,6 +174,18 @@ def _standing(store: Store) -> Iterator[Metric]:
     yield _gauge("waiting", "What waits for somebody.", counts, "queue")
     ages = {name: _age_s(queue.since, now) for name, queue in queues.items()}
     yield _gauge("waiting_seconds", "How long the oldest of it waits.", ages, "queue")
+
+
+def _budgets(store: Store, config: Config) -> Iterator[Metric]:
+    """What the daemon's jobs, rounds among them, spent today, and what the day has."""
+    allowance = Allowance(store, config, SystemClock())
+    yield _gauge(
+        "budget_spent", "Spent of each budget of the day so far.", allowance.spent(), "budget"
+    )
+    yield _gauge(
+        "budget_limit", "What the day has of each budget that has a limit.", allowance.limits,
+        "budget",
+    )  # fmt: skip
 
 
 def last_watches(points: list[RatePoint]) -> dict[str, RatePoint]:

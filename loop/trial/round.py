@@ -17,6 +17,7 @@ from ghostbust.config import load_config
 from ghostbust.errors import GhostbustError
 from ghostbust.gates import CodingTask, Subject, rate_gate, volume_gate
 from ghostbust.home import Home
+from ghostbust.loop.clock import SystemClock
 from ghostbust.loop.listener import Listener, Silence
 from ghostbust.loop.round import next_round
 from ghostbust.loop.session import open_session
@@ -57,7 +58,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as `ghostbust round` does
     home = Home.open(told.home)
     try:
-        with open_session(home, load_config(home.config, home), purpose="round") as session:
+        config = load_config(home.config, home)
+        with open_session(home, config, purpose="round", clock=SystemClock()) as session:
             next_round(session, told.holdout, told.seed, Silence(), gates=gate_behaviour)
     except GhostbustError as exc:
         sys.exit(f"trial round: {exc}")

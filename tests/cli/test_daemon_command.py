@@ -17,9 +17,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ghostbust.cli.daemon import workplace
+from ghostbust.config import Config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.loop import pending
+from ghostbust.operations.redaction import Redactor
 from ghostbust.prompts import seed_tasks
 from ghostbust.store import Run, RunStatus, Store
 
@@ -225,3 +228,10 @@ def test_a_place_to_listen_at_that_is_none(home: Home, start: Start) -> None:
     process = start()
     (line,) = process.communicate(timeout=30)[1].splitlines()
     assert (process.returncode, "daemon.listen: should be HOST:PORT" in line) == (2, True)
+
+
+def test_its_rounds_are_in_the_budgets_of_the_day(home: Home) -> None:
+    place = workplace(home, None, Config, threading.Event(), Redactor())
+    assert place.round_command[1:] == [
+        "-m", "ghostbust", "round", "--home", str(home.path), "--json", "--budgeted",
+    ]  # fmt: skip

@@ -87,6 +87,8 @@ def test_a_round_unlearns_by_the_method_that_is_asked_for(prepared: Run, home: P
     assert prepared("sweep", "--limit", 16).exit_code == 0
     result = prepared("round", "--json", "--holdout", 12, "--method", "npo")
     assert result.exit_code == 0, result.stderr
+    with Store.open(home / "ghostbust.db") as store:
+        assert store.spending.of(utc_now().date()) == {}, "a person's round is in no budget"
     facts = read_adapter(Path(json.loads(result.stdout)["path"])).facts
     assert facts["method"] == "npo"
     assert (facts["settings"]["weights"]["end"], facts["looks"]) == (2.0, [])
@@ -98,8 +100,17 @@ def test_after_a_sweep_it_makes_a_gated_adapter(
     prepared: Run, run: Run, home: Path, talking_model_dir: Path
 ) -> None:
     assert prepared("sweep", "--limit", 16).exit_code == 0
-    result = prepared("round", "--json", "--holdout", 12, "--seed", 3)
+    with (home / "ghostbust.toml").open("a", encoding="utf-8") as settings:
+        settings.write("[budget]\nsamples = 100\n")
+    refused = prepared("round", "--budgeted", "--holdout", 12)
+    assert refused.exit_code == 3
+    assert refused.stderr.endswith("left and never more than 100: raise budget.samples\n")
+    text = (home / "ghostbust.toml").read_text("utf-8")
+    (home / "ghostbust.toml").write_text(text.replace("100", "1000"), "utf-8")
+    result = prepared("round", "--json", "--holdout", 12, "--seed", 3, "--budgeted")
     assert result.exit_code == 0, result.stderr
+    with Store.open(home / "ghostbust.db") as store:
+        assert store.spending.of(utc_now().date())["samples"] >= 72
     told = json.loads(result.stdout)
     assert set(told) == {
         "round", "adapter", "path", "before", "after", "gate", "promoted", "model", "seed",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RunKind, Store
+from tests.loop.package_index import PackageIndex
 from tests.loop.rounds import SAMPLING
 
 Say = Callable[[Prompt], str]
@@ -72,6 +75,18 @@ def home(tmp_path: Path) -> Home:
 def store(home: Home) -> Iterator[Store]:
     with Store.open(home.database) as store:
         yield store
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[PackageIndex]]:
+    """The index that pip asks."""
+    kind = type("Index", (PackageIndex,), {})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+        yield kind
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")

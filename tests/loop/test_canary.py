@@ -11,7 +11,9 @@ import pytest
 from ghostbust.bench.model_server import ModelServer, Serving, serve
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
+from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.canary import CanaryPlan, plan_canary, run_canary, word_overlap
+from ghostbust.loop.clock import SystemClock
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.interface import Asking
 from ghostbust.publishers.none import NoPublisher
@@ -105,6 +107,22 @@ def test_a_sound_adapter_passes_with_its_figures(plan: CanaryPlan, server: Model
     assert "10 prompts: rate" in canary.reason
     asked = [name for kind, name in server.serving.asked if kind == "model"]
     assert asked.count("") == asked.count(GOOD) == 10
+
+
+def test_what_both_sides_answer_is_noted_and_what_fails_is_not(
+    plan: CanaryPlan, server: ModelServer, store: Store
+) -> None:
+    today = Allowance(store, plan.config, SystemClock())
+    publisher = VllmPublisher(Control(server.url), base="base")
+    assert run_canary(plan, publisher, GOOD, today) is not None
+    spent = today.spent()
+    assert spent["samples"] == 20
+    assert 20 <= spent["tokens"] <= 20 * 8
+    server.serving.broken.add(GOOD)
+    canary = run_canary(plan, publisher, GOOD, today)
+    assert canary is not None
+    assert canary.figures.failed == 10
+    assert today.spent()["samples"] == 30
 
 
 def test_an_adapter_that_is_not_applied_fails(plan: CanaryPlan, server: ModelServer) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.curating import Criteria, add_tasks, is_retired, meets, prune
+from ghostbust.loop.curating import Criteria, add_tasks, meets, prune
 from ghostbust.loop.pool import PATIENCE
 from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem
@@ -56,11 +56,8 @@ def test_what_is_out_already_is_not_taken_again() -> None:
     assert not meets(replace(FRESH, pruned=NOW), Criteria(never_asked=True), NOW)
 
 
-def test_a_prompt_that_never_paid_cannot_retire() -> None:
+def test_criteria_that_nobody_gave_are_empty() -> None:
     assert Criteria().empty
-    assert is_retired(PAID)
-    assert not is_retired(NEVER_PAID)
-    assert not is_retired(PAYS)
 
 
 def test_tasks_become_two_prompts_whose_texts_are_kept(home: Home) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from ghostbust.sections import (
 )
 from ghostbust.store import RunKind, RunStatus, Store
 from ghostbust.unlearners.sets import select
+from tests.loop.package_index import PackageIndex
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, ScriptedSampler
@@ -301,43 +301,8 @@ def test_a_recheck_by_snapshot_says_that_it_can_t_know(
     assert "can't tell what was registered since" in caplog.text
 
 
-class _Index(BaseHTTPRequestHandler):
-    """An index where every second ghost was registered, and pip."""
-
-    asked = 0
-    status = 0
-    """what it answers to everything; 0: what it knows"""
-
-    def do_GET(self) -> None:
-        type(self).asked += 1
-        name = self.path.strip("/").rpartition("/")[2]
-        there = name == "pip" or name[-1] in "01234567"
-        page = {"meta": {"api-version": "1.1"}, "name": name, "files": [{"filename": "x-1.tar.gz"}]}
-        body = json.dumps(page).encode()
-        self.send_response(self.status or (200 if there else 404))
-        self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Index]]:
-    """The index that pip asks."""
-    kind = type("Index", (_Index,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
-        yield kind
-        server.shutdown()
-
-
 def test_a_recheck_sends_as_many_requests_as_the_day_has_left(
-    place: Workplace, store: Store, index: type[_Index], caplog: pytest.LogCaptureFixture
+    place: Workplace, store: Store, index: type[PackageIndex], caplog: pytest.LogCaptureFixture
 ) -> None:
     watch(place)
     settings = {
@@ -355,7 +320,7 @@ def test_a_recheck_sends_as_many_requests_as_the_day_has_left(
 
 
 def test_a_recheck_without_answers_fails_and_changes_nothing(
-    place: Workplace, store: Store, index: type[_Index]
+    place: Workplace, store: Store, index: type[PackageIndex]
 ) -> None:
     watch(place)
     index.status = 403
@@ -366,7 +331,7 @@ def test_a_recheck_without_answers_fails_and_changes_nothing(
 
 
 def test_a_sync_whose_requests_are_used_up_leaves_the_snapshot(
-    place: Workplace, index: type[_Index]
+    place: Workplace, index: type[PackageIndex]
 ) -> None:
     none = CONFIG.model_copy(update={"budget": BudgetSection(registry_requests=0)})
     with pytest.raises(SpentError, match="registry_requests is used up"):
@@ -378,19 +343,13 @@ def test_a_sync_whose_requests_are_used_up_leaves_the_snapshot(
 def test_a_recheck_asks_the_registry_for_what_the_snapshot_denies(
     place: Workplace,
     store: Store,
-    monkeypatch: pytest.MonkeyPatch,
+    index: type[PackageIndex],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     watch(place)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Index)
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
     caplog.set_level(logging.INFO)
     auto = CONFIG.model_copy(update={"registry": RegistrySection(mode="auto")})
     look_again(replace(place, config=auto))
-    server.shutdown()
-    server.server_close()
     names = {h.name: h.claimed_at for h in store.ledger.hallucinations()}
     claimed = {name for name, at in names.items() if at is not None}
     assert claimed == {name for name in names if name[-1] in "01234567"}

@@ -6,7 +6,7 @@ And that of one that gets past the canary, too: its live figures take it back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from ghostbust.bench.model_server import ModelServer, Serving, serve
 from ghostbust.config import Config, override
 from ghostbust.loop.aftermath import look_after
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.clock import SystemClock
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.publish import pointed
 from ghostbust.loop.round import RoundOutcome, next_round
@@ -90,7 +92,10 @@ def rounds(session: Session, make_lora: Callable[..., Path]) -> Rounds:
 def test_a_bad_adapter_is_stopped_and_what_served_serves_on(
     rounds: Rounds, session: Session, server: ModelServer
 ) -> None:
+    today = Allowance(session.store, session.config, SystemClock())
+    rounds.session = replace(session, allowance=today)
     assert rounds.go(0.1).promotion is not None
+    assert today.spent()["samples"] == 2 * (8 + 2), "what is asked at the server is noted"
     good = rounds.made[0]
     assert rounds.go(50.0).promotion is None
     bad = session.store.rounds.recent(1)[0]

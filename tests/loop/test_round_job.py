@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,14 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.home import Home
+from ghostbust.job_sections import BudgetSection
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.job_runner import JobRunner
 from ghostbust.loop.jobs import Stopped, Workplace, watch
+from ghostbust.loop.parts import make_tasks
 from ghostbust.loop.round_job import round_due, round_if_due
+from ghostbust.loop.round_needs import Ahead, needs_of_round
+from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.prompts import Task
 from ghostbust.records import (
     Answer,
@@ -198,6 +205,32 @@ def test_an_interrupted_round_is_gone_on_with_whatever_is_new(
     round_if_due(place)
     assert "round: 1 was interrupted while started: goes on" in caplog.text
     assert "round: 1\n" in caplog.text.replace("  ", " ")
+
+
+def test_a_round_that_may_need_more_than_the_day_has_waits_with_the_reason(
+    python: Python, home: Home, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process isn't even started, and the next look sees to it again."""
+    caplog.set_level(logging.INFO)
+    place = python(ROUND.format(path=str(home.database), state="REJECTED"))
+    clock = SimulatedClock(datetime(2050, 1, 1, tzinfo=UTC))
+    needs = needs_of_round(CONFIG, make_tasks(CONFIG), Ahead(60))
+    enough = BudgetSection(samples=int(needs["samples"]), tokens=int(needs["tokens"]))
+    place = replace(place, clock=clock, config=CONFIG.model_copy(update={"budget": enough}))
+    Allowance(store, place.config, clock).note({"samples": 1})
+    runner = JobRunner(place, busy=lambda _: None)
+    assert runner.run("round").again is None, "when it is next due"
+    told = store.jobs.get("round")
+    need = f"{needs['samples']:,.0f}"
+    reason = f"round 1 needs up to {need} samples, of which the day has"
+    assert (told.outcome, told.failures) == ("skipped", 0)
+    assert told.reason.startswith(reason)
+    assert store.rounds.recent() == []
+    assert f"round: 1 waits: needs up to {need} samples" in caplog.text
+    clock.sleep(24 * 3600)
+    runner.run("round")
+    assert store.jobs.get("round").outcome == "ok"
+    assert [done.seed for done in store.rounds.recent()] == [1]
 
 
 def test_names_of_logs_count(place: Workplace, store: Store) -> None:

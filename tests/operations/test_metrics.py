@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from ghostbust.config import Config
 from ghostbust.home import Home
+from ghostbust.job_sections import BudgetSection
+from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.clock import SystemClock
 from ghostbust.loop.companions import JobDone
 from ghostbust.operations.metrics import JobMetrics, make_registry
 from ghostbust.records import Measurement
@@ -51,12 +55,12 @@ def test_counters_begin_with_the_daemon_and_count_what_any_process_adds(
     fill_home(home)
     with Store.open(home.database) as store:
         answers = list(store.answers.read())
-    old, collector, _ = make_registry(home, Heard())
+    old, collector, _ = make_registry(home, Heard(), Config)
     collector.begin()
     assert figures(old)["ghostbust_samples_total"] == 0
 
     other = Home.open(home.path.parent / "other")
-    new, collector, _ = make_registry(other, Heard())
+    new, collector, _ = make_registry(other, Heard(), Config)
     collector.begin()
     fill_home(other)
     for _ in range(2):
@@ -81,14 +85,14 @@ def test_counters_begin_with_the_daemon_and_count_what_any_process_adds(
 def test_the_last_watch_of_each_adapter(home: Home, fill_home: FillHome) -> None:
     fill_home(home)
     measured = log_watch(home)
-    told = figures(make_registry(home, Heard())[0])
+    told = figures(make_registry(home, Heard(), Config)[0])
     assert told['ghostbust_watch_rate{adapter="base"}'] == measured.rate
     assert told['ghostbust_watch_volume{adapter="round-0001-aa"}'] == measured.volume
 
 
 def test_a_database_that_cant_be_read_is_a_figure_too(home: Home) -> None:
     home.database.write_bytes(b"no database at all, for sure, not one")
-    told = figures(make_registry(home, Heard())[0])
+    told = figures(make_registry(home, Heard(), Config)[0])
     assert told["ghostbust_store_up"] == 0
     assert "ghostbust_samples_total" not in told
     assert "ghostbust_disk_free_bytes" in told
@@ -97,7 +101,7 @@ def test_a_database_that_cant_be_read_is_a_figure_too(home: Home) -> None:
 def test_jobs_notices_and_requests(home: Home) -> None:
     heard = Heard()
     heard.count(Outcome.ANSWERED)
-    registry, _, jobs = make_registry(home, heard)
+    registry, _, jobs = make_registry(home, heard, Config)
     jobs.job_done(JobDone("watch", "ok", 61, ""))
     jobs.job_done(JobDone("watch", "failed", 2, "nobody answers"))
     jobs.job_done(JobDone("round", "skipped", 0, "quiet hours"))
@@ -113,9 +117,25 @@ def test_jobs_notices_and_requests(home: Home) -> None:
     assert told['ghostbust_registry_requests_total{outcome="answered"}'] == 1
 
 
+def test_the_budgets_of_the_day(home: Home) -> None:
+    limited = Config(budget=BudgetSection(samples=10, gpu_minutes=1.5))
+    with Store.open(home.database) as store:
+        Allowance(store, limited, SystemClock()).note({"samples": 12, "tokens": 300})
+    told = figures(make_registry(home, Heard(), lambda: limited)[0])
+    assert told['ghostbust_budget_spent{budget="samples"}'] == 12
+    assert told['ghostbust_budget_spent{budget="tokens"}'] == 300
+    assert told['ghostbust_budget_spent{budget="registry_requests"}'] == 0
+    limits = {key: value for key, value in told.items() if "budget_limit" in key}
+    assert limits == {
+        'ghostbust_budget_limit{budget="samples"}': 10,
+        'ghostbust_budget_limit{budget="gpu_minutes"}': 1.5,
+    }
+
+
 def families(home: Home) -> Iterator[tuple[str, set[str]]]:
     """Name and labels of all that ghostbust shows of a home where everything happened."""
-    registry, _, jobs = make_registry(home, Heard())
+    limited = Config(budget=BudgetSection(samples=10))
+    registry, _, jobs = make_registry(home, Heard(), lambda: limited)
     jobs.job_done(JobDone("watch", "ok", 61, "private words of a prompt"))
     jobs.notice("sent")
     for family in registry.collect():
@@ -129,9 +149,9 @@ def test_no_label_holds_a_name_a_prompt_or_a_path(
     fill_home(home)
     log_watch(home)
     labels = {label for _, found in families(home) for label in found}
-    assert labels == {"job", "outcome", "verdict", "state", "adapter", "queue", "version"}
-    shown = "".join(figures(make_registry(home, Heard())[0]))
-    for secret in (*hostile_names, "zz-", 'requests"', str(home.path), "do 1"):
+    assert labels == {"job", "outcome", "verdict", "state", "adapter", "queue", "version", "budget"}
+    shown = "".join(figures(make_registry(home, Heard(), Config)[0]))
+    for secret in (*hostile_names, "zz-", '"requests"', str(home.path), "do 1"):
         assert secret not in shown
 
 

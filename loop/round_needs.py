@@ -1,0 +1,127 @@
+"""What a round still asks for at most, and whether the day's budgets have that much left.
+
+Everything that it asks is known beforehand but for what the model answers, so each answer is
+reckoned with all the tokens that it may have. Which names a registry is asked for isn't known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ghostbust.config import Config
+from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
+from ghostbust.loop.canary import GENERAL
+from ghostbust.loop.parts import asks_live
+from ghostbust.prompts import Task, split
+from ghostbust.records import Context
+from ghostbust.store import Round, RoundState, RunKind, RunStatus, Store
+
+LOOKS: Final = 4
+"""looks at a model under training, at most; as `ghostbust.unlearners.trim` has it, which this
+doesn't import: the daemon works without torch where the model is at servers"""
+SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
+"""states of a round that has its gate report and only has to be published"""
+NEWEST_RUNS: Final = 50
+"""runs among which that of a candidate is looked for"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a round has before it."""
+
+    most_holdout: int
+    """held-out tasks that measure, at most"""
+    base: bool = True
+    """whether the base still has to answer them"""
+    training: bool = True
+    candidate: bool = True
+    """whether the candidate still has to answer them"""
+    gates: bool = True
+
+
+def ahead_of(store: Store, left: Round | None, most_holdout: int) -> Ahead:
+    """What is before the round that is gone on with, or before a new one, which is None."""
+    if left is None:
+        return Ahead(most_holdout)
+    told = None if left.plan is None else left.plan.get("most_holdout")
+    most = told if isinstance(told, int) else most_holdout
+    if left.state in SETTLED:
+        return Ahead(most, base=False, training=False, candidate=False, gates=False)
+    return Ahead(
+        most,
+        base=left.before_run is None or not _is_whole(store, left.before_run),
+        training=left.state is not RoundState.TRAINED,
+        candidate=left.adapter is None or not _has_answered(store, left.adapter),
+    )
+
+
+def needs_of_round(config: Config, tasks: Sequence[Task], ahead: Ahead) -> dict[str, float]:
+    """What a round takes from each budget at most; ``tasks`` are all that there are.
+
+    Of requests to registries, one where live ones may be asked: more can't be told.
+    """
+    asked = list(_answers(config, tasks, ahead))
+    needs: dict[str, float] = {
+        SAMPLES: sum(count for count, _ in asked),
+        TOKENS: sum(count * most_tokens for count, most_tokens in asked),
+    }
+    return needs | ({REQUESTS: 1} if asks_live(config) else {})
+
+
+def lacking_for_round(allowance: Allowance, needs: dict[str, float]) -> str | None:
+    """Which budget has too little left for the needs, in one line; None where none has."""
+    left = allowance.left()
+    for name, need in needs.items():
+        if left[name] >= need:
+            continue
+        limit = allowance.limits[name]
+        told = f"needs up to {need:,.12g} {name}, of which the day has {left[name]:,.12g} left"
+        if need > limit:
+            return f"{told} and never more than {limit:,.12g}: raise budget.{name}"
+        return f"{told} of {limit:,.12g}"
+    return None
+
+
+def _is_whole(store: Store, run_id: int) -> bool:
+    """Whether the texts of all answers of the run were kept."""
+    kept = sum(1 for _ in store.answers.read(run_id=run_id))
+    return kept == len(store.answers.sampled_keys(run_id))
+
+
+def _has_answered(store: Store, adapter: str) -> bool:
+    """Whether the adapter has answered held-out prompts; its name is never used again."""
+    return any(
+        (run.spec.kind, run.spec.adapter, run.status) == (RunKind.GATE, adapter, RunStatus.DONE)
+        and _is_whole(store, run.id)
+        for run in store.runs.recent(NEWEST_RUNS)
+    )
+
+
+def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tuple[int, int]]:
+    """Each kind of answers to be asked for: how many, and how many tokens each may have."""
+    _, holdout = split(tasks, config.prompts.holdout_share)
+    each = len(Context) * config.sampling.samples_per_prompt
+    held_out = min(ahead.most_holdout, len(holdout)) * each
+    most_tokens = config.sampling.max_new_tokens
+    yield held_out * (ahead.base + ahead.candidate), most_tokens
+    if ahead.training and not config.trainer.command:
+        yield LOOKS * config.training.probes, most_tokens
+    if ahead.gates:
+        gates = config.gates
+        coding = gates.humaneval_tasks + (0 if gates.mbpp is None else gates.mbpp_tasks)
+        yield 2 * coding, gates.max_new_tokens
+    yield _canaries(config), most_tokens
+
+
+def _canaries(config: Config) -> int:
+    """Answers of an adapter and of the base at each server; none where a person promotes."""
+    told, servers = config.publish, len(config.model.servers)
+    replicas = len(told.replicas) or servers
+    if told.kind == "none" or (told.kind == "directory" and not servers):
+        replicas = 0
+    if config.daemon.promote == "review":
+        replicas = 0
+    prompts = config.canary.forget + min(config.canary.general, len(GENERAL))
+    return 2 * replicas * prompts

@@ -1,0 +1,145 @@
+"""What a round may need of the day's budgets, by how far it came; what is said of too little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ghostbust.config import Config, override
+from ghostbust.job_sections import BudgetSection
+from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
+from ghostbust.loop.round_needs import (
+    LOOKS,
+    Ahead,
+    ahead_of,
+    lacking_for_round,
+    needs_of_round,
+)
+from ghostbust.loop.simulated import SimulatedClock
+from ghostbust.loop.watch import Watched
+from ghostbust.prompts import Task, split
+from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
+from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
+from ghostbust.unlearners.trim import MOST_LOOKS
+
+CONFIG = override(
+    Config(),
+    registry__mode="snapshot",
+    sampling__samples_per_prompt=2,
+    sampling__max_new_tokens=100,
+    training__probes=10,
+    gates__humaneval_tasks=20,
+    gates__max_new_tokens=200,
+)
+HELD, LOOKED, CODED = 5 * 3 * 2, 4 * 10, 2 * 20
+"""answers of one model to five held-out tasks, of the looks, to the coding tasks"""
+
+
+def needs(config: Config, tasks: list[Task], ahead: Ahead) -> tuple[float, float]:
+    found = needs_of_round(config, tasks, ahead)
+    assert set(found) == {SAMPLES, TOKENS}
+    return found[SAMPLES], found[TOKENS]
+
+
+def test_it_knows_how_many_looks_there_are() -> None:
+    assert LOOKS == MOST_LOOKS
+
+
+def test_a_new_round_asks_both_models_and_looks_and_codes(tasks: list[Task]) -> None:
+    samples = 2 * HELD + LOOKED + CODED
+    tokens = (2 * HELD + LOOKED) * 100 + CODED * 200
+    assert needs(CONFIG, tasks, Ahead(5)) == (samples, tokens)
+    _, holdout = split(tasks, CONFIG.prompts.holdout_share)
+    all_held = 2 * len(holdout) * 3 * 2
+    assert needs(CONFIG, tasks, Ahead(1000))[0] == all_held + LOOKED + CODED
+    by_command = override(CONFIG, trainer__command=("train",))
+    assert needs(by_command, tasks, Ahead(5))[0] == 2 * HELD + CODED, "what it asks isn't known"
+    mbpp = override(CONFIG, gates__mbpp="mbpp.jsonl", gates__mbpp_tasks=7)
+    assert needs(mbpp, tasks, Ahead(5))[0] == samples + 2 * 7
+
+
+@pytest.mark.parametrize(
+    ("changed", "replicas"),
+    [
+        ({}, 0),
+        ({"publish__kind": "vllm", "publish__replicas": ("http://a", "http://b")}, 2),
+        ({"publish__kind": "vllm", "model__endpoint": "http://a"}, 1),
+        ({"publish__kind": "directory", "publish__replicas": ("/a",)}, 0),
+        (
+            {"publish__kind": "directory", "publish__replicas": ("/a",), "model__endpoint": "http://a"},
+            1,
+        ),
+        ({"publish__kind": "vllm", "model__endpoint": "http://a", "daemon__promote": "review"}, 0),
+    ],
+)  # fmt: skip
+def test_each_server_has_a_canary_unless_a_person_promotes(
+    tasks: list[Task], changed: dict[str, object], replicas: int
+) -> None:
+    config = override(CONFIG, **changed)
+    settled = Ahead(5, base=False, training=False, candidate=False, gates=False)
+    assert needs(config, tasks, settled) == (replicas * 2 * 30, replicas * 2 * 30 * 100)
+
+
+def test_live_registries_need_a_request_at_least(tasks: list[Task]) -> None:
+    assert needs_of_round(override(CONFIG, registry__mode="auto"), tasks, Ahead(5))[REQUESTS] == 1
+
+
+def round_in(store: Store, state: RoundState, before: Watched | None, path: Path) -> Ahead:
+    """What is ahead of a round that came so far."""
+    round_id = store.rounds.start(
+        model="m", method="au", seed=1, settings={}, plan={"most_holdout": 7},
+        before_run=None if before is None else before.run_id,
+    )  # fmt: skip
+    if state is not RoundState.STARTED:
+        name = f"round-{round_id:04d}-aa"
+        store.rounds.add_candidate(round_id, Candidate(name, path, "m", "au", 1, 1, 0.1, 1.0))
+        if state is RoundState.GATED:
+            results = (GateResult("volume", GateVerdict.PASS, "", None, None, None, ""),)
+            store.rounds.add_gate_report(round_id, GateReport(name, results))
+    left = store.rounds.get(round_id)
+    assert left.state is state
+    return ahead_of(store, left, 60)
+
+
+def test_what_is_ahead_is_what_the_store_lacks(
+    session: object, before: Watched, store: Store, tmp_path: Path
+) -> None:
+    assert ahead_of(store, None, 60) == Ahead(60)
+    started = round_in(store, RoundState.STARTED, before, tmp_path)
+    assert started == Ahead(7, base=False), "with its own number of tasks"
+    assert round_in(store, RoundState.STARTED, None, tmp_path) == Ahead(7)
+    trained = round_in(store, RoundState.TRAINED, before, tmp_path)
+    assert trained == Ahead(7, base=False, training=False)
+    newest = store.rounds.recent(1)[0]
+    run_id = store.runs.start(RunSpec(RunKind.GATE, "m", newest.adapter, 1))
+    assert ahead_of(store, newest, 60) == trained, "a run that isn't done"
+    store.runs.finish(run_id, RunStatus.DONE, before.measurement)
+    assert ahead_of(store, newest, 60) == replace(trained, candidate=False)
+    settled = round_in(store, RoundState.GATED, before, tmp_path)
+    assert settled == Ahead(7, base=False, training=False, candidate=False, gates=False)
+
+
+def test_the_base_is_asked_again_where_texts_were_not_kept(
+    session: object, before: Watched, store: Store, tmp_path: Path
+) -> None:
+    with store._connection.write() as connection:
+        connection.execute("UPDATE samples SET text = NULL WHERE rowid = 1")
+    assert round_in(store, RoundState.STARTED, before, tmp_path).base
+
+
+def test_what_is_said_of_too_little(store: Store) -> None:
+    clock = SimulatedClock(datetime(2026, 11, 28, tzinfo=UTC))
+    limits = BudgetSection(samples=1000, tokens=2_000_000)
+    today = Allowance(store, Config(budget=limits), clock)
+    today.take({SAMPLES: 300})
+    assert lacking_for_round(today, {SAMPLES: 700, TOKENS: 2_000_000, REQUESTS: 1}) is None
+    assert lacking_for_round(today, {SAMPLES: 701, TOKENS: 1}) == (
+        "needs up to 701 samples, of which the day has 700 left of 1,000"
+    )
+    assert lacking_for_round(today, {SAMPLES: 1, TOKENS: 2_345_678}) == (
+        "needs up to 2,345,678 tokens, of which the day has 2,000,000 left and never more than"
+        " 2,000,000: raise budget.tokens"
+    )
