@@ -132,12 +132,15 @@ def read_forgotten(folder: Path) -> frozenset[str] | None:
     return frozenset(keys)
 
 
-def check_servable(folder: Path, *, most_rank: int = MOST_RANK) -> None:
+def check_servable(folder: Path, *, most_rank: int = MOST_RANK, rslora: bool = True) -> None:
     """Raises ModelError, one line, where vLLM would refuse the adapter, or serve another one.
 
-    As of its 0.11 (``PEFTHelper.validate_legal`` and what loads the weights): plain or
+    As of its 0.11 to 0.32 (``PEFTHelper.validate_legal`` and what loads the weights): plain or
     rank-stabilised LoRA of one rank, at most ``--max-lora-rank``; no DoRA, no biases, no modules
-    saved whole. Ranks and alphas by layer it would ignore.
+    saved whole. Ranks and alphas by layer 0.11 would ignore; 0.32 applies them.
+
+    ``rslora``: whether the server scales rank-stabilised ones as they want it. SGLang doesn't: it
+    multiplies by alpha / rank whatever the config says (0.5.23).
     """
     from safetensors import SafetensorError, safe_open
 
@@ -146,6 +149,8 @@ def check_servable(folder: Path, *, most_rank: int = MOST_RANK) -> None:
         with safe_open(folder / WEIGHTS, framework="numpy") as weights:
             tensors = list(weights.keys())
         faults = [said for said, broken in _faults(config, tensors, most_rank) if broken]
+        if config.get("use_rslora") and not rslora:
+            faults.append("it is rank-stabilised, and would be served with alpha / rank")
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
         raise ModelError(f"{folder} holds no LoRA adapter that can be read: {exc}") from exc
     if faults:

@@ -199,6 +199,12 @@ def test_plain_and_rank_stabilised_lora_can_be_served(
     check_servable(lora(tmp_path / "a", config))
 
 
+def test_a_server_that_knows_no_rank_stabilising_takes_only_plain_lora(tmp_path: Path) -> None:
+    check_servable(lora(tmp_path / "a"), rslora=False)
+    with pytest.raises(ModelError, match="rank-stabilised, and would be served with alpha / rank"):
+        check_servable(lora(tmp_path / "b", {"use_rslora": True}), rslora=False)
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

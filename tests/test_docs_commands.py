@@ -32,6 +32,8 @@ OURS = [command for command in COMMANDS if command.arguments is not None]
 LABELS = {"", SESSION, *SCRIPTS, *KEYED, "toml", "json", "python", "pycon", "dockerfile"}
 NOT_OURS = {
     "pip": "installs",
+    "uv": "installs what pip can't",
+    "printf": "the system's own",
     "pytest": "this suite",
     ".": "the shell's own",
     "cd": "the shell's own",

@@ -1,9 +1,9 @@
 """A reference model server on the loopback: a real model, adapters loaded at run time by peft.
 
 Speaks what vLLM speaks (models, chat, completions, load and unload of LoRA adapters), and stands
-in for SGLang and llama.cpp where ghostbust speaks to those. The answers, errors and status codes
-are those of vLLM 0.11 and later, SGLang 0.5 and llama.cpp's server of 2026, as far as they are
-used. A completion depends on model, adapter, prompt and seed, as ghostbust's own sampling, and, as
+in for SGLang and llama.cpp where ghostbust speaks to those. Answers, errors and status codes are
+those of the real ones, as far as they are used (``server_adapters.py`` says of which). A completion
+depends on model, adapter, prompt and seed, as ghostbust's own sampling, and, as
 at any of these servers, in the last bits on what is computed with it.
 
     python -m ghostbust.bench.model_server FOLDER --name base --kind vllm --port 8000
@@ -15,20 +15,20 @@ import argparse
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from ghostbust.bench.server_adapters import Answered, error, flat_error, routes_of
 from ghostbust.bench.server_engine import Engine, Job
 from ghostbust.errors import ModelError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.samplers.decode import Sampling
 
 Kind = Literal["vllm", "sglang", "llamacpp"]
-Answered = tuple[int, object]
 
 
 @dataclass
@@ -41,6 +41,10 @@ class Serving:
     kind: Kind = "vllm"
     may_load: bool = True
     """whether it was started with runtime loading"""
+    enable_lora: bool = True
+    """vLLM only: whether it was started with ``--enable-lora``, which is another option there"""
+    targets: tuple[str, ...] = ("q_proj", "v_proj")
+    """SGLang only: the layers that it says it takes adapters over"""
     max_rank: int = 16
     key: str = ""
     """the API key that it wants; empty for none"""
@@ -48,6 +52,8 @@ class Serving:
     """llama.cpp only: GGUF file to the folder that it was converted from"""
     adapters: dict[str, Path] = field(default_factory=dict)
     """loaded adapters, by name"""
+    known: dict[str, Path] = field(default_factory=dict)
+    """SGLang only: all that were ever loaded; a request for an unloaded one loads it again"""
     scales: dict[int, float] = field(default_factory=dict)
     """llama.cpp only: what applies to requests without scales of their own"""
     broken: set[str] = field(default_factory=set)
@@ -83,13 +89,11 @@ class ModelServer(ThreadingHTTPServer):
         """Has the adapter; raises ModelError as the engine would."""
         rank = json.loads((folder / "adapter_config.json").read_text())["r"]
         if rank > self.serving.max_rank:
-            raise ModelError(
-                f"LoRA rank {rank} is greater than max_lora_rank {self.serving.max_rank}."
-            )
+            raise ModelError(_too_high(self.serving, name, rank))
         model = self._with(folder)
         with self._changing:
             self._models[name] = model
-            self.serving.adapters[name] = folder
+            self.serving.adapters[name] = self.serving.known[name] = folder
 
     def unload(self, name: str) -> None:
         """Drops the adapter; requests under way keep theirs."""
@@ -146,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/completions"): self._completions,
-        } | _control(self, serving)
+        } | routes_of(self.server)
         route = routes.get((self.command, self.path))
         if route is None:
             known = any(path == self.path for _, path in routes)
@@ -160,11 +164,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _models(self, _: object) -> Answered:
         serving = self.server.serving
-        cards: list[dict[str, object]] = [
-            {"id": serving.name, "object": "model", "root": str(serving.folder), "parent": None}
-        ]
+        root = serving.name if serving.kind == "sglang" else str(serving.folder)
+        card: dict[str, object] = {
+            "object": "model", "created": int(time.time()), "owned_by": serving.kind,
+        }  # fmt: skip
+        cards = [card | {"id": serving.name, "root": root, "parent": None}]
         cards += [
-            {"id": name, "object": "model", "root": str(path), "parent": serving.name}
+            card | {"id": name, "root": str(path), "parent": serving.name}
             for name, path in serving.adapters.items()
         ]
         return 200, {"object": "list", "data": cards}
@@ -189,10 +195,12 @@ class _Handler(BaseHTTPRequestHandler):
         serving, model = self.server.serving, asked["model"]
         adapter = _adapter_of(serving, asked)
         if adapter is None:
-            return _error(404, f"The model `{model}` does not exist.", "NotFoundError")
+            return _unknown(serving, model)
+        if adapter and adapter not in serving.adapters and serving.kind == "sglang":
+            self.server.load(adapter, serving.known[adapter])
         serving.asked.append(("model", adapter))
         if adapter in serving.broken:
-            return _error(500, "EngineCore encountered an issue.", "InternalServerError")
+            return error(500, "EngineCore encountered an issue.", "InternalServerError")
         time.sleep(serving.slow.get(adapter, 0))
         return 200, self.server.complete(adapter, ids, asked)
 
@@ -219,108 +227,31 @@ def _adapter_of(serving: Serving, asked: Mapping[str, Any]) -> str | None:
         return str(on[0]) if on else ""
     if serving.kind == "sglang":  # and of an unknown name neither
         name = str(model.partition(":")[2])
-        return name if name in serving.adapters or not name else None
+        return name if name in serving.known or not name else None
     if model == serving.name:
         return ""
     return model if model in serving.adapters else None
 
 
-def _control(handler: _Handler, serving: Serving) -> dict[tuple[str, str], Any]:
-    """The endpoints that change what is served."""
-    server = handler.server
-    if serving.kind == "vllm" and serving.may_load:
-        return {
-            ("POST", "/v1/load_lora_adapter"): lambda body: _vllm_load(server, body),
-            ("POST", "/v1/unload_lora_adapter"): lambda body: _vllm_unload(server, body),
-        }
+def _unknown(serving: Serving, model: str) -> Answered:
+    """What is said of a model that isn't there."""
+    if serving.kind != "sglang":
+        said = f"The model `{model}` does not exist. Valid aliases: {serving.name}."
+        return error(404, said, "NotFoundError", "model")
+    name = model.partition(":")[2]
+    if not serving.may_load:
+        return flat_error(400, f"LoRA adapter '{name}' was requested, but LoRA is not enabled.")
+    said = f"Got LoRA adapter that has never been loaded: {name}\nAll loaded adapters: "
+    return flat_error(400, f"{said}dict_keys({list(serving.known)}).")
+
+
+def _too_high(serving: Serving, name: str, rank: int) -> str:
     if serving.kind == "sglang":
-        return {
-            ("GET", "/server_info"): lambda _: (200, {
-                "enable_lora": serving.may_load, "max_lora_rank": serving.max_rank,
-                "lora_target_modules": ["q_proj", "v_proj"],
-            }),
-            ("POST", "/load_lora_adapter"): lambda body: _sglang_load(server, body),
-            ("POST", "/unload_lora_adapter"): lambda body: _sglang_unload(server, body),
-        }  # fmt: skip
-    if serving.kind == "llamacpp":
-        return {
-            ("GET", "/lora-adapters"): lambda _: (200, _scales(serving)),
-            ("POST", "/lora-adapters"): lambda body: _rescale(serving, body),
-        }
-    return {}
-
-
-def _vllm_load(server: ModelServer, asked: dict[str, str]) -> Answered:
-    name, path = asked.get("lora_name"), asked.get("lora_path")
-    if not name or not path:
-        said = "Both 'lora_name' and 'lora_path' must be provided."
-        return _error(400, said, "InvalidUserInput")
-    if name in server.serving.adapters:
-        said = (
-            f"The lora adapter '{name}' has already been loaded. If you want to load the adapter in"
-            " place, set 'load_inplace' to True."
+        return (
+            f"LoRA adapter {name} with rank {rank} is incompatible with the current LoRA memory"
+            " pool configuration."
         )
-        return _error(400, said, "InvalidUserInput")
-    if not (Path(path) / "adapter_config.json").is_file():
-        said = f"Loading lora {name} failed: No adapter found for {path}"
-        return _error(404, said, "NotFoundError")
-    try:
-        server.load(name, Path(path))
-    except ModelError as exc:
-        return _error(500, str(exc), "InternalServerError")
-    return 200, f"Success: LoRA adapter '{name}' added successfully."
-
-
-def _vllm_unload(server: ModelServer, asked: dict[str, str]) -> Answered:
-    name = asked["lora_name"]
-    if name not in server.serving.adapters:
-        return _error(404, f"The lora adapter '{name}' cannot be found.", "NotFoundError")
-    server.unload(name)
-    return 200, f"Success: LoRA adapter '{name}' removed successfully."
-
-
-def _sglang_load(server: ModelServer, asked: dict[str, str]) -> Answered:
-    name, path = asked["lora_name"], Path(asked["lora_path"])
-    adapters = server.serving.adapters
-    try:
-        if name in adapters:
-            raise ModelError(f"LoRA adapter with name {name} already loaded")
-        if not (path / "adapter_config.json").is_file():
-            raise ModelError(f"Can't find 'adapter_config.json' at '{path}'")
-        server.load(name, path)
-    except ModelError as exc:
-        return 400, {
-            "success": False,
-            "error_message": str(exc),
-            "loaded_adapters": _told(adapters),
-        }
-    return 200, {"success": True, "error_message": None, "loaded_adapters": _told(adapters)}
-
-
-def _sglang_unload(server: ModelServer, asked: dict[str, str]) -> Answered:
-    name, adapters = asked["lora_name"], server.serving.adapters
-    if name not in adapters:
-        said = f"LoRA adapter with name {name} is not loaded"
-        return 400, {"success": False, "error_message": said, "loaded_adapters": _told(adapters)}
-    server.unload(name)
-    return 200, {"success": True, "error_message": None, "loaded_adapters": _told(adapters)}
-
-
-def _told(adapters: Mapping[str, Path]) -> dict[str, str]:
-    return {name: str(path) for name, path in adapters.items()}
-
-
-def _scales(serving: Serving) -> list[dict[str, object]]:
-    return [
-        {"id": number, "path": path, "scale": serving.scales[number]}
-        for number, path in enumerate(serving.preloaded)
-    ]
-
-
-def _rescale(serving: Serving, asked: Sequence[Mapping[str, Any]]) -> Answered:
-    wanted = {row["id"]: float(row["scale"]) for row in asked}
-    serving.scales.update({number: wanted.get(number, 0.0) for number in serving.scales})
-    return 200, {"success": True}
+    return f"LoRA rank {rank} is greater than max_lora_rank {serving.max_rank}."
 
 
 def _completion(kind: str, choice: dict[str, object], told: Mapping[str, Any]) -> object:
@@ -329,10 +260,6 @@ def _completion(kind: str, choice: dict[str, object], told: Mapping[str, Any]) -
         "choices": [{"index": 0, "finish_reason": told["finish_reason"], **choice}],
         "usage": {"completion_tokens": told["tokens"]},
     }
-
-
-def _error(status: int, message: str, kind: str) -> Answered:
-    return status, {"error": {"message": message, "type": kind, "param": None, "code": status}}
 
 
 @contextmanager

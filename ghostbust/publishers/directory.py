@@ -14,7 +14,9 @@ from typing import Final
 
 from ghostbust.adapters import MANIFEST, read_adapter
 from ghostbust.errors import HomeError, ModelError, PublishError
+from ghostbust.publishers.control import Control
 from ghostbust.publishers.interface import Asking
+from ghostbust.publishers.vllm import UNLOAD
 
 POINTER: Final = "serving.json"
 """which of a folder's adapters serves"""
@@ -53,11 +55,11 @@ def published(pointer: Path) -> tuple[str, Path] | None:
 class DirectoryPublisher:
     """A folder that servers read adapters from, such as vLLM's filesystem resolver."""
 
-    def __init__(self, folder: Path, *, base: str, url: str | None = None) -> None:
-        """``base``: the base's name at the server that reads the folder, by ``url``, if any."""
+    def __init__(self, folder: Path, *, base: str, server: Control | None = None) -> None:
+        """``base``: the base's name at the server that reads the folder, if one is known."""
         self._folder = folder
         self._base = base
-        self._url = url
+        self._server = server
         self.where = str(folder)
 
     def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
@@ -93,13 +95,20 @@ class DirectoryPublisher:
         return frozenset(path.parent.name for path in self._folder.glob(f"[!.]*/{MANIFEST}"))
 
     def unload(self, name: str) -> None:
-        """Removes the copy, out of sight first. Never what the folder's pointer names."""
+        """Removes the copy, out of sight first. Never what the folder's pointer names.
+
+        The server lets go of it before: vLLM ends where a listed adapter's folder has gone. Its
+        answer doesn't matter, it may not have loaded it or know no such endpoint; but where it
+        can't be asked, EndpointError is raised and the copy stays.
+        """
         place, aside = self._folder / name, self._folder / f".{name}.part"
         if name not in self.loaded():
             return
         serving = published(self._folder / POINTER)
         if serving is not None and serving[0] == name:
             raise PublishError(f"{place} serves; it is removed when another one does")
+        if self._server is not None:
+            self._server.post(UNLOAD, {"lora_name": name})
         try:
             place.replace(aside)
         except OSError as exc:
@@ -117,7 +126,7 @@ class DirectoryPublisher:
 
     def asks(self, name: str | None) -> Asking | None:
         """By its name, at the server that reads the folder; None where there is none to ask."""
-        return None if self._url is None else Asking(self._url, name or self._base)
+        return None if self._server is None else Asking(self._server.api_url, name or self._base)
 
     def _same(self, place: Path, folder: Path) -> None:
         try:

@@ -22,9 +22,14 @@ def make_publishers(config: Config, adapters: Path) -> tuple[Publisher, ...]:
     """One for each of ``publish.replicas``; ``adapters`` is the home's folder of them.
 
     Without replicas, servers are those that are sampled from. Raises UsageError where there are
-    none, or an address can't be used.
+    none, an address can't be used, or rounds would make adapters that the kind can't serve.
     """
     told = config.publish
+    if told.kind == "sglang" and config.training.rslora:
+        raise UsageError(
+            "training.rslora is set, and SGLang (publish.kind) serves such an adapter with"
+            " alpha / rank: set rslora = false, and alpha higher instead"
+        )
     if told.kind == "none":
         return (NoPublisher(adapters),)
     urls = tuple(server.url for server in config.model.servers)
@@ -65,11 +70,18 @@ def _make(config: Config, place: str, url: str | None) -> Publisher:
     if told.kind == "directory":
         if not Path(place).is_absolute():
             raise UsageError(f"publish.replicas: {place!r} should be an absolute path")
-        return DirectoryPublisher(Path(place), base=base, url=url)
-    control = Control(
-        place, api_key_env=told.api_key_env, headers=told.headers, timeout_s=told.timeout_s
-    )
+        return DirectoryPublisher(
+            Path(place), base=base, server=None if url is None else _control(config, url)
+        )
+    control = _control(config, place)
     if told.kind == "llamacpp":
         return LlamaCppPublisher(control, base=base)
     kind = VllmPublisher if told.kind == "vllm" else SglangPublisher
     return kind(control, base=base, max_rank=told.max_rank, server_path=told.server_path)
+
+
+def _control(config: Config, url: str) -> Control:
+    told = config.publish
+    return Control(
+        url, api_key_env=told.api_key_env, headers=told.headers, timeout_s=told.timeout_s
+    )

@@ -2,7 +2,10 @@
 
 The server has to run with ``--enable-lora``, and, unless it began with an adapter, with
 ``--max-lora-rank`` and ``--lora-target-modules``. A bare adapter's name as the model is ignored:
-the base would answer. Adapters that are never unloaded have hung it (AReaL #1385).
+the base would answer. Adapters that are never unloaded have hung it (AReaL #1385). Unloaded isn't
+forgotten: a request for the name loads it again, from the path it had.
+
+By the source of 0.5.23; it wasn't run.
 """
 
 from __future__ import annotations
@@ -20,6 +23,14 @@ LOAD: Final = "/load_lora_adapter"
 UNLOAD: Final = "/unload_lora_adapter"
 INFO: Final = ("/server_info", "/get_server_info")
 """where it tells its arguments; the second one is the older name"""
+_STACKED: Final = {
+    "q_proj": "qkv_proj",
+    "k_proj": "qkv_proj",
+    "v_proj": "qkv_proj",
+    "gate_proj": "gate_up_proj",
+    "up_proj": "gate_up_proj",
+}
+"""layers that it holds as one: who takes adapters over one of them takes the others too"""
 _CLOSED: Final = "doesn't take adapters; start it with --enable-lora"
 
 
@@ -48,7 +59,11 @@ class SglangPublisher:
                 f" it with --max-lora-rank {rank}"
             )
         taken = told.get("lora_target_modules")
-        lacking = set() if not taken or "all" in taken else targets - set(taken)
+        if taken and "all" not in taken:
+            whole = {_STACKED.get(layer, layer) for layer in taken}
+            lacking = {layer for layer in targets if _STACKED.get(layer, layer) not in whole}
+        else:
+            lacking = set()
         if lacking:
             raise PublishError(
                 f"{self.where} takes no adapter over {', '.join(sorted(lacking))}; start it with"
@@ -58,7 +73,7 @@ class SglangPublisher:
     def load(self, name: str, folder: Path) -> None:
         """Loads it and looks whether it is listed; where it is listed already, with this path."""
         read_adapter(folder)
-        check_servable(folder)
+        check_servable(folder, rslora=False)
         path = str(folder) if self._server_path is None else f"{self._server_path}/{folder.name}"
         if self._control.lists(name, path):
             return
@@ -72,11 +87,14 @@ class SglangPublisher:
         return frozenset(self._control.models()) - {self._base}
 
     def unload(self, name: str) -> None:
-        """Unloads it; the server waits for the requests under way."""
-        if name not in self._control.models():
-            return
+        """Unloads it; the server waits for the requests under way.
+
+        Posted also where it isn't listed: a load or an unload that failed half-way isn't, and the
+        server takes no other one of that name until it is unloaded.
+        """
+        listed = name in self._control.models()
         reply = self._control.post(UNLOAD, {"lora_name": name})
-        if not reply.ok:
+        if listed and not reply.ok:
             raise PublishError(f"{self.where} doesn't unload {name}: {reply.said}")
 
     def serve(self, name: str | None) -> None:

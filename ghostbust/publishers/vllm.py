@@ -2,7 +2,12 @@
 
 The server has to run with ``--enable-lora`` and ``VLLM_ALLOW_RUNTIME_LORA_UPDATING=True``. A name
 is never used for a second adapter: vLLM would answer from the first one's cached prefixes
-(vllm #42125). What was loaded is gone after a restart of the server.
+(vllm #42125; 0.32 does so only for the same path). What was loaded is gone after a restart of the
+server.
+
+Two traps, seen with 0.32 (2026-11-29). It reads an adapter again whenever more than
+``--max-cpu-loras`` are in use; where the folder of one that is listed has gone by then, the request
+ends the whole server. And of an adapter that has more layers than the base it takes those that fit.
 """
 
 from __future__ import annotations
@@ -21,6 +26,9 @@ LOAD: Final = "/v1/load_lora_adapter"
 UNLOAD: Final = "/v1/unload_lora_adapter"
 RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """what ``--max-lora-rank`` may be"""
+_NOWHERE: Final = {"lora_name": "ghostbust-asks", "lora_path": "/ghostbust/asks/nothing-is-here"}
+"""a load that finds nothing; where LoRA is off the server says that instead"""
+_OFF: Final = "LoRA is not enabled"
 _CLOSED: Final = (
     "doesn't load adapters at run time; start it with --enable-lora and"
     " VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
@@ -41,13 +49,16 @@ class VllmPublisher:
         self.where = control.where
 
     def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
-        """vLLM tells nobody its limits: ``publish.max_rank`` is believed, the route is asked for.
+        """vLLM tells nobody its limits: ``publish.max_rank`` is believed.
 
-        It takes adapters over every linear layer, so ``targets`` don't matter.
+        Whether it loads anything is seen by a load of nothing: the variable gives it the route,
+        but without ``--enable-lora`` it refuses whatever is loaded. It takes adapters over every
+        linear layer, so ``targets`` don't matter.
         """
         if self._base not in self._control.models():
             raise PublishError(f"{self.where} serves no model {self._base!r}; is it another one's?")
-        if self._control.get(LOAD).status == httpx.codes.NOT_FOUND:
+        reply = self._control.post(LOAD, _NOWHERE)
+        if reply.no_route or _OFF in reply.said:
             raise PublishError(f"{self.where} {_CLOSED}")
         if rank > self._max_rank:
             fits = next((r for r in RANKS if r >= rank), None)
@@ -66,8 +77,13 @@ class VllmPublisher:
         if self._control.lists(name, path):
             return
         reply = self._control.post(LOAD, {"lora_name": name, "lora_path": path})
-        if reply.no_route:
+        if reply.no_route or _OFF in reply.said:
             raise PublishError(f"{self.where} {_CLOSED}")
+        if reply.status == httpx.codes.NOT_FOUND:
+            raise PublishError(
+                f"{self.where} finds no adapter at {path}: it has to see that folder, or"
+                " publish.server_path has to say where it sees the home's"
+            )
         # Another one may have loaded it just now: what is listed counts.
         if not self._control.lists(name, path):
             raise PublishError(

@@ -97,8 +97,9 @@ class EndpointSampler:
         ``extra``: further fields of each request.
         ``timeout_s``: for one request; it is tried again after that.
         ``send_top_k``: the OpenAI API has no top_k and refuses requests with one; vLLM, SGLang
-        and llama.cpp take it. Without it the samples come from a wider distribution than those
-        of ``local`` with the same settings.
+        and llama.cpp take it. Without it the samples come from another distribution than those of
+        ``local`` with the same settings: a wider one, unless the server takes a top_k from the
+        model's ``generation_config.json``, as vLLM and SGLang do.
 
         Raises UsageError for a URL that can't be used.
         """

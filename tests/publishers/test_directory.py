@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ghostbust.adapters import read_adapter, write_adapter
-from ghostbust.errors import HomeError, ModelError, PublishError
+from ghostbust.errors import EndpointError, HomeError, ModelError, PublishError
+from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import DirectoryPublisher, publish, published
+
+if TYPE_CHECKING:
+    from tests.publishers.conftest import ServeModel
 
 
 def save(folder: Path) -> None:
@@ -117,3 +122,29 @@ def test_a_folder_that_is_not_there(adapter: Path, tmp_path: Path) -> None:
         nowhere.check(16, frozenset())
     with pytest.raises(PublishError, match="isn't a folder"):
         nowhere.load("one", adapter)
+
+
+def test_the_server_lets_go_before_the_copy_does(
+    serve_model: ServeModel, adapters: Path, tmp_path: Path
+) -> None:
+    """vLLM ends where a request names a listed adapter whose folder has gone."""
+    (tmp_path / "served").mkdir()
+    server = serve_model()
+    place = DirectoryPublisher(tmp_path / "served", base="base", server=Control(server.url))
+    for name in ("round-0001-aa", "round-0002-bb"):
+        place.load(name, adapters / name)
+    server.load("round-0001-aa", tmp_path / "served" / "round-0001-aa")
+    for name in ("round-0001-aa", "round-0002-bb"):  # the second one it never loaded
+        place.unload(name)
+    assert server.serving.adapters == {}
+    assert place.loaded() == frozenset()
+
+
+def test_where_the_server_cannot_be_asked_the_copy_stays(adapters: Path, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    away = Control("http://127.0.0.1:9")
+    place = DirectoryPublisher(tmp_path / "served", base="base", server=away)
+    place.load("round-0001-aa", adapters / "round-0001-aa")
+    with pytest.raises(EndpointError, match="can't reach"):
+        place.unload("round-0001-aa")
+    assert place.loaded() == {"round-0001-aa"}

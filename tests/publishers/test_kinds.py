@@ -45,6 +45,12 @@ def test_settings_that_do_not_fit_together() -> None:
         make_publishers(with_kind("directory", replicas=("here",)), HOME)
 
 
+def test_sglang_and_rank_stabilised_adapters_do_not_fit_together() -> None:
+    with pytest.raises(UsageError, match=r"training\.rslora is set"):
+        make_publishers(override(with_kind("sglang"), training__rslora=True), HOME)
+    assert make_publishers(override(with_kind("vllm"), training__rslora=True), HOME)
+
+
 def test_a_folder_is_tried_at_the_server_that_reads_it() -> None:
     (made,) = make_publishers(with_kind("directory", replicas=("/srv",)), HOME)
     assert isinstance(made, DirectoryPublisher)

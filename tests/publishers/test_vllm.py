@@ -35,6 +35,23 @@ def test_a_server_without_runtime_loading_is_told_how_to_start(
         closed.unload(ONE)
 
 
+def test_the_variable_without_lora_is_noticed_before_training(
+    serve_model: ServeModel, adapters: Path
+) -> None:
+    """The route is there, and refuses whatever is loaded."""
+    off = publisher(serve_model(enable_lora=False).url)
+    with pytest.raises(PublishError, match="start it with --enable-lora"):
+        off.check(4, frozenset())
+    with pytest.raises(PublishError, match="start it with --enable-lora"):
+        off.load(ONE, adapters / ONE)
+
+
+def test_asking_for_the_limits_loads_nothing(serve_model: ServeModel) -> None:
+    server = serve_model()
+    publisher(server.url).check(4, frozenset())
+    assert server.serving.adapters == {}
+
+
 def test_another_model_is_noticed_before_training(serve_model: ServeModel) -> None:
     other = VllmPublisher(Control(serve_model().url), base="other")
     with pytest.raises(PublishError, match="serves no model 'other'"):
@@ -65,7 +82,7 @@ def test_the_servers_own_refusal_is_passed_on(
 
 def test_a_path_that_the_server_does_not_see(serve_model: ServeModel, adapters: Path) -> None:
     server = serve_model()
-    with pytest.raises(PublishError, match="No adapter found for /elsewhere/round-0001-aa"):
+    with pytest.raises(PublishError, match=f"finds no adapter at /elsewhere/{ONE}: .*server_path"):
         publisher(server.url, server_path="/elsewhere").load(ONE, adapters / ONE)
     publisher(server.url, server_path=str(adapters)).load(ONE, adapters / ONE)
     assert server.serving.adapters == {ONE: adapters / ONE}

@@ -49,12 +49,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], folder: Path, url: str) -> Iterator[None]:
-    """The program, from when it answers at ``url`` on; its output goes into a file."""
+def running(
+    command: list[str], folder: Path, url: str, *,
+    start_s: float = START_S, environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:  # fmt: skip
+    """The program, from when it answers at ``url`` on; its output goes into a file.
+
+    ``environment``: None for this process's.
+    """
     with (folder / "output.txt").open("wb") as output:
-        server = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
+        server = subprocess.Popen(
+            command, cwd=folder, stdout=output, stderr=output, env=environment
+        )
         try:
-            end = time.monotonic() + START_S
+            end = time.monotonic() + start_s
             with httpx.Client(trust_env=False) as client:
                 while not _answers(client, url):
                     told = (folder / "output.txt").read_text(errors="replace")
@@ -64,7 +72,7 @@ def running(command: list[str], folder: Path, url: str) -> Iterator[None]:
             yield
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(30)
 
 
 def _answers(client: httpx.Client, url: str) -> bool:

@@ -37,7 +37,15 @@ def test_it_runs_as_a_program_and_answers_as_vllm_does(tiny_model_dir: Path) -> 
                 unknown = client.post("/v1/unload_lora_adapter", json={"lora_name": "no"})
                 assert unknown.status_code == 404
                 half = client.post("/v1/load_lora_adapter", json={"lora_name": "no"})
-                assert (half.status_code, half.json()["error"]["type"]) == (400, "InvalidUserInput")
+                assert (half.status_code, half.json()["error"]["type"]) == (400, "Bad Request")
+                empty = client.post(
+                    "/v1/load_lora_adapter", json={"lora_name": "", "lora_path": "/x"}
+                )
+                assert (empty.status_code, empty.json()["error"]["type"]) == (
+                    400, "InvalidUserInput",
+                )  # fmt: skip
+                assert lost.json()["error"]["param"] == "model"
+                assert "Valid aliases: base." in lost.json()["error"]["message"]
         finally:
             server.terminate()
 
