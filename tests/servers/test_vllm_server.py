@@ -144,19 +144,17 @@ def post(vllm: Vllm, path: str, **body: object) -> tuple[int, str, str]:
 
 
 def test_a_sweep_and_a_look_by_doctor(vllm: Vllm, tmp_path: Path) -> None:
-    swept = ghostbust(
-        "sweep", "--endpoint", vllm.url, "--model", BASE, "--limit", "1", "--samples", "1",
-        "--registry", "snapshot", "--max-new-tokens", "16", "--json", "--quiet", home=tmp_path,
-    )  # fmt: skip
+    (tmp_path / "ghostbust.toml").write_text(
+        f'model = {{endpoint = "{vllm.url}", endpoint_model = "{BASE}"}}\n'
+        'registry = {mode = "snapshot"}\npublish = {kind = "vllm"}\n'
+        "sampling = {max_new_tokens = 16}\n"
+    )
+    swept = ghostbust("sweep", "--limit", "1", "--samples", "1", "--quiet", home=tmp_path)
     assert swept.returncode in (0, 1), swept.stderr
     with Store.open(tmp_path / "ghostbust.db", read_only=True) as store:
         samples = [answer.sample for answer in store.answers.read()]
     assert len(samples) == 3, "a task in three contexts"
     assert all(sample.text.strip() and sample.tokens for sample in samples)
-    (tmp_path / "ghostbust.toml").write_text(
-        f'model = {{endpoint = "{vllm.url}", endpoint_model = "{BASE}"}}\n'
-        'registry = {mode = "snapshot"}\npublish = {kind = "vllm"}\n'
-    )
     looked = ghostbust("doctor", "--json", home=tmp_path)
     checks = {row["check"]: row for row in json.loads(looked.stdout)["checks"]}
     about = [row for row in checks.values() if vllm.url[7:-3] in str(row)]
