@@ -17,7 +17,8 @@ MOST_LINES = 8
 """so many adapters and kinds are drawn, the newest; the table has all"""
 STRETCHES = 10
 """rows of the table of losses"""
-TICKS = 4
+TICKS = 3
+"""below a plot of times; four meet on a phone"""
 
 
 def history_part(points: Sequence[RatePoint], *, name: str = "history") -> Part:

@@ -42,6 +42,10 @@ class Server:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return server.date or super().date_time_string(timestamp)
 
@@ -106,7 +110,8 @@ def test_what_publishers_take(place: Home, server: Server) -> None:
     closed = checks.publisher_checks(config(**told), place)[name]()
     assert closed.level is Level.FAIL
     assert "doesn't load adapters at run time" in closed.said
-    server.pages["/v1/load_lora_adapter"] = 405, {"detail": "Method Not Allowed"}
+    said = {"error": {"message": "No adapter found", "type": "NotFoundError", "code": 404}}
+    server.pages["/v1/load_lora_adapter"] = 404, said
     assert checks.publisher_checks(config(**told), place)[name]().level is Level.OK
     larger = config(**{**told, "training": {"rank": 32}})
     assert "takes ranks up to 16, not 32" in checks.publisher_checks(larger, place)[name]().said

@@ -34,7 +34,8 @@ def command(filled: Filler) -> list[str]:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 50)])
 def test_every_screen_fits(filled: Filler, width: int, height: int) -> None:
     with open_terminal(command(filled), width, height, {}) as terminal:
-        terminal.until(lambda said: "invented names" in said)
+        # Painted once the line below the tabs goes through, which takes a slow machine a moment.
+        terminal.until(lambda said: "invented names" in said and "━" * (width - 20) in said)
         for key, words in TABS:
             terminal.press(key)
             shown = terminal.until(lambda said, words=words: words in said)  # type: ignore[misc]

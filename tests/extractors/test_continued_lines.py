@@ -60,6 +60,6 @@ def test_extract_reads_what_goes_on(script: str, names: list[str]) -> None:
 
 
 def test_many_comments_take_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     extract("```sh\npip install a1 " + "b1 " * 1000 + "\\\n# why\n  b1 \\\n" * 20_000 + "```")
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8

@@ -81,6 +81,6 @@ def test_a_text_that_breaks_off_marks_the_name() -> None:
 )  # fmt: skip
 def test_takes_linear_time(part: str) -> None:
     source = part * (300_000 // len(part))
-    started = time.perf_counter()
+    started = time.process_time()
     list(loose_imports(source))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

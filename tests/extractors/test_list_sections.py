@@ -45,6 +45,6 @@ def test_lines(text: str, aside: list[str]) -> None:
 
 @pytest.mark.parametrize("line", ["Pros:\n- a\n", "a: " * 99, "- " * 99 + "\n", " ", "#"])
 def test_takes_linear_time(line: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     list(lines_of(line * (1_000_000 // len(line)), MARKER))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -56,6 +56,6 @@ def test_another_language_has_no_session_of_python() -> None:
     "line", [">>> x\n", "In [1]: x\n", '"""\n', "In [1" + "1" * 50, ">>> " * 9]
 )
 def test_takes_linear_time(line: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     entered(line * (1_000_000 // len(line)))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -48,6 +48,6 @@ def test_extract_reads_commands_on_several_lines() -> None:
     "line", ["  a\n", "- a\n", "x: >\n", "x: " * 99, "- " * 99 + "\n", "\n", "  "]
 )
 def test_takes_linear_time(line: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     folded("x: >\n" + line * (1_000_000 // len(line)))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

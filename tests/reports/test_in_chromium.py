@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 
+from ghostbust.reports.history import history_part
 from ghostbust.reports.html import as_html
 from ghostbust.reports.records import Report
+from ghostbust.store import Store
 from tests.browser import open_browser, open_page
 
 if TYPE_CHECKING:
@@ -41,6 +45,19 @@ async def test_a_report_in_every_width_light_and_dark(
                 assert await watched.flaws() == {}, (scheme, width)
                 assert watched.said == []
                 assert [a for a in watched.asked if not a.startswith((address, "data:"))] == []
+
+
+@pytest.mark.parametrize("apart", [timedelta(seconds=1), timedelta(hours=5), timedelta(days=40)])
+async def test_times_below_a_plot_keep_apart(
+    make_report: MakeReport, store: Store, browser: Browser, tmp_path: Path, apart: timedelta
+) -> None:
+    began = datetime(2026, 11, 28, 20, 47, tzinfo=UTC)
+    points = [replace(one, finished=began + n * apart) for n, one in enumerate(store.runs.rates())]
+    report = replace(make_report("period"), parts=(history_part(points),))
+    for width in WIDTHS:
+        async with open_page(browser, width, 900) as watched:
+            await watched.page.goto(_written(report, tmp_path))
+            assert await watched.flaws() == {}, width
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

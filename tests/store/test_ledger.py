@@ -189,8 +189,8 @@ def test_fifty_thousand_names_are_listed_and_searched_fast(
             ((f"ghost-{n}", n % 977, at, at) for n, at in enumerate(times)),
         )
     for order in NameOrder:
-        started = time.perf_counter()
+        started = time.process_time()
         assert len(store.ledger.hallucinations(order=order)) == 100
         assert len(store.ledger.hallucinations(search="t-4999", order=order)) == 11
         # Some 20 ms on two busy cores; a sort or scan per row would take seconds.
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
