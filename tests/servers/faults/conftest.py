@@ -47,6 +47,8 @@ class FaultProxy:
     port: int = 0
     log: dict[str, list[Fault | None]] = field(default_factory=lambda: defaultdict(list))
     """path to what became of each answer; None for one that was sent as it was"""
+    busy: set[asyncio.Task[None] | None] = field(default_factory=set)
+    """what is still at a question"""
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -58,6 +60,7 @@ class FaultProxy:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One question; the connection isn't used again."""
+        self.busy.add(asyncio.current_task())
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ", 2)[1].decode()
@@ -72,6 +75,7 @@ class FaultProxy:
             pass
         finally:
             await _closed(writer)
+            self.busy.discard(asyncio.current_task())
 
     async def _answer(self, head: bytes, fault: Fault | None, writer: asyncio.StreamWriter) -> None:
         match fault:
@@ -158,6 +162,9 @@ def proxied(proxy: FaultProxy) -> Iterator[FaultProxy]:
             proxy.port = server.sockets[0].getsockname()[1]
             ready.set()
             await stop.wait()
+            server.close()
+            # Who sleeps or drips is done within seconds; thrown away with the loop, he complains.
+            await asyncio.gather(*filter(None, proxy.busy), return_exceptions=True)
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()

@@ -96,8 +96,6 @@ def test_half_of_all_answers_spoilt(
     assert kinds == set(type(next(iter(kinds)))), "every kind of fault has happened"
 
 
-# The proxy's handlers that still sleep when it stops are thrown away with their loop.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.soak
 def test_ten_thousand_look_ups(
     pypi_server: PyPIServer,
