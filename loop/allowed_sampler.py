@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance, price
 from ghostbust.records import Prompt, Sample
-from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.samplers.interface import Sampler, SamplingSettings, reading, reckoned
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +43,14 @@ class AllowedSampler:
                 return
             asked, waiting = waiting[:count], waiting[count:]
             unused = _price(settings, count)
-            samples = self._sampler.sample(asked, settings)
             try:
-                for sample in samples:
-                    tokens = sample.tokens or max(1, len(sample.text) // 4)
-                    unused[SAMPLES] -= 1
-                    unused[TOKENS] -= min(tokens, settings.max_new_tokens)
-                    yield sample
+                with reading(self._sampler.sample(asked, settings)) as samples:
+                    for sample in samples:
+                        tokens = reckoned(sample.text, sample.tokens)
+                        unused[SAMPLES] -= 1
+                        unused[TOKENS] -= min(tokens, settings.max_new_tokens)
+                        yield sample
             finally:
-                if isinstance(samples, Generator):
-                    samples.close()
                 self._allowance.give_back(day, unused)
 
     def _affordable(self, settings: SamplingSettings, most: int) -> int:

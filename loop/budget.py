@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ghostbust.config import Config
 from ghostbust.records import Prompt, Sample
-from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.samplers.interface import Sampler, SamplingSettings, reading, reckoned
 from ghostbust.store import RunStatus, Store
 
 
@@ -58,17 +58,13 @@ class BudgetedSampler:
         """The sampler's own samples, until the budget is spent."""
         if self.spent is not None:
             return
-        samples = self._sampler.sample(prompts, settings)
-        try:
+        with reading(self._sampler.sample(prompts, settings)) as samples:
             for sample in samples:
                 self._answers += 1
-                self._tokens += sample.tokens or max(1, len(sample.text) // 4)
+                self._tokens += reckoned(sample.text, sample.tokens)
                 yield sample
                 if self.spent is not None:
                     return
-        finally:
-            if isinstance(samples, Generator):
-                samples.close()
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]

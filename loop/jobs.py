@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ from ghostbust.prompts import Task
 from ghostbust.records import Prompt, Sample, utc_now
 from ghostbust.registries.asking import NEGATIVE_TTL
 from ghostbust.registries.names import purl
-from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.samplers.interface import Sampler, SamplingSettings, reading
 from ghostbust.store import RunKind
 
 log = logging.getLogger(__name__)
@@ -80,15 +80,11 @@ class StoppableSampler:
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
         """The sampler's own samples, until the daemon stops."""
-        samples = self._sampler.sample(prompts, settings)
-        try:
+        with reading(self._sampler.sample(prompts, settings)) as samples:
             for sample in samples:
                 if self._stopping.is_set():
                     raise Stopped
                 yield sample
-        finally:
-            if isinstance(samples, Generator):
-                samples.close()
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]

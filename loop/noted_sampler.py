@@ -6,14 +6,14 @@ says beforehand whether there is enough.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Protocol, Self
 
 from ghostbust.loop.allowance import Allowance, price
 from ghostbust.records import Prompt, Sample, Score
-from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.samplers.interface import Sampler, SamplingSettings, reading, reckoned
 
 
 class Model(Sampler, Protocol):
@@ -48,7 +48,7 @@ class Advance:
         """
         if self._allowance is None or self._day is None:
             return
-        self._allowance.note(price(1, min(tokens or max(1, len(text) // 4), self._most)))
+        self._allowance.note(price(1, min(reckoned(text, tokens), self._most)))
         kept = min(self._answers, to_come)
         self._allowance.give_back(self._day, price(self._answers - kept, self._most))
         self._answers = kept
@@ -75,16 +75,14 @@ class NotedSampler:
         """The model's own samples; as many are paid in advance as it computes at once."""
         to_come = len(prompts) * settings.samples_per_prompt
         at_once = min(to_come, max(settings.batch_size, settings.samples_per_prompt))
-        samples = self._model.sample(prompts, settings)
-        with Advance(self._allowance, at_once, settings.max_new_tokens) as advance:
-            try:
-                for sample in samples:
-                    to_come -= 1
-                    advance.came(sample.text, sample.tokens, to_come=to_come)
-                    yield sample
-            finally:
-                if isinstance(samples, Generator):
-                    samples.close()
+        with (
+            Advance(self._allowance, at_once, settings.max_new_tokens) as advance,
+            reading(self._model.sample(prompts, settings)) as samples,
+        ):
+            for sample in samples:
+                to_come -= 1
+                advance.came(sample.text, sample.tokens, to_come=to_come)
+                yield sample
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]

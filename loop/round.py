@@ -32,7 +32,7 @@ from ghostbust.loop.parts import (
     training_settings,
 )
 from ghostbust.loop.publish import check_limits, make_publishing
-from ghostbust.loop.round_needs import SETTLED, ahead_of, lacking_for_round, needs_of_round
+from ghostbust.loop.round_needs import SETTLED, lacking_for_round
 from ghostbust.loop.round_steps import (
     RoundPlan,
     judge_candidate,
@@ -119,9 +119,13 @@ def _check_budgets(session: Session, left: Left | None, most_holdout: int) -> No
     """
     if session.allowance is None:
         return
-    ahead = ahead_of(session.store, None if left is None else left.round, most_holdout)
-    needs = needs_of_round(session.config, make_tasks(session.config), ahead)
-    lacking = lacking_for_round(session.allowance, needs)
+    lacking = lacking_for_round(
+        session.store,
+        session.config,
+        session.allowance,
+        None if left is None else left.round,
+        most_holdout,
+    )
     if lacking is not None:
         if left is not None:
             session.store.rounds.put_down(left.round.id)

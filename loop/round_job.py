@@ -14,8 +14,8 @@ from ghostbust.loop.aftermath import look_after
 from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.child import Child, sweep_children
 from ghostbust.loop.jobs import Stopped, Waits, Workplace
-from ghostbust.loop.parts import deployed_adapter, make_tasks
-from ghostbust.loop.round_needs import ahead_of, lacking_for_round, needs_of_round
+from ghostbust.loop.parts import deployed_adapter
+from ghostbust.loop.round_needs import lacking_for_round
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.sections import DaemonSection
 from ghostbust.store import Round, RoundState, RunKind, Store
@@ -54,7 +54,8 @@ def round_if_due(place: Workplace) -> None:
         log.info("round: %s", due.why)
         if not due.begins:
             return
-        lacking = _lacking(store, place, allowance)
+        left = store.rounds.interrupted(place.config.model.name)
+        lacking = lacking_for_round(store, place.config, allowance, left, MOST_HOLDOUT)
     if lacking is not None:
         log.info("round: %d waits: %s", due.number, lacking)
         raise Waits(f"round {due.number} {lacking}")
@@ -77,14 +78,6 @@ def round_if_due(place: Workplace) -> None:
                 store.rounds.explain(done.id, f"its process {ended.why}")
         elif done is not None:
             log.info("round: %d %s: %s, %s", done.id, done.state, done.adapter, done.reason)
-
-
-def _lacking(store: Store, place: Workplace, allowance: Allowance) -> str | None:
-    """Which budget has too little left for the round that is next; None where none has."""
-    ahead = ahead_of(store, store.rounds.interrupted(place.config.model.name), MOST_HOLDOUT)
-    return lacking_for_round(
-        allowance, needs_of_round(place.config, make_tasks(place.config), ahead)
-    )
 
 
 def round_due(store: Store, place: Workplace) -> Due:

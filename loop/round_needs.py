@@ -13,7 +13,7 @@ from typing import Final
 from ghostbust.config import Config
 from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.canary import GENERAL
-from ghostbust.loop.parts import asks_live
+from ghostbust.loop.parts import asks_live, make_tasks
 from ghostbust.prompts import Task, split
 from ghostbust.records import Context
 from ghostbust.store import Round, RoundState, RunKind, RunStatus, Store
@@ -70,7 +70,18 @@ def needs_of_round(config: Config, tasks: Sequence[Task], ahead: Ahead) -> dict[
     return needs | ({REQUESTS: 1} if asks_live(config) else {})
 
 
-def lacking_for_round(allowance: Allowance, needs: dict[str, float]) -> str | None:
+def lacking_for_round(
+    store: Store, config: Config, allowance: Allowance, left: Round | None, most_holdout: int
+) -> str | None:
+    """Which budget has too little left for the round that is gone on with, or for a new one.
+
+    In one line; None where none has. ``left``: as `ahead_of` wants it.
+    """
+    ahead = ahead_of(store, left, most_holdout)
+    return lacking_for(allowance, needs_of_round(config, make_tasks(config), ahead))
+
+
+def lacking_for(allowance: Allowance, needs: dict[str, float]) -> str | None:
     """Which budget has too little left for the needs, in one line; None where none has."""
     left = allowance.left()
     for name, need in needs.items():

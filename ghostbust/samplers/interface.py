@@ -6,7 +6,8 @@ is a sample with an empty text, never an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,3 +54,19 @@ class Sampler(Protocol):
         Each ends before the first of the ``stop`` texts, or after ``max_new_tokens``.
         """
         ...
+
+
+def reckoned(text: str, tokens: int) -> int:
+    """How many tokens an answer is reckoned with: a quarter of its characters where the engine
+    doesn't count them (0)."""
+    return tokens or max(1, len(text) // 4)
+
+
+@contextmanager
+def reading(samples: Iterator[Sample]) -> Iterator[Iterator[Sample]]:
+    """The samples; behind the block their sampler is done with them, also if some were left."""
+    try:
+        yield samples
+    finally:
+        if isinstance(samples, Generator):
+            samples.close()

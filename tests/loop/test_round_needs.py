@@ -15,7 +15,7 @@ from ghostbust.loop.round_needs import (
     LOOKS,
     Ahead,
     ahead_of,
-    lacking_for_round,
+    lacking_for,
     needs_of_round,
 )
 from ghostbust.loop.simulated import SimulatedClock
@@ -135,11 +135,11 @@ def test_what_is_said_of_too_little(store: Store) -> None:
     limits = BudgetSection(samples=1000, tokens=2_000_000)
     today = Allowance(store, Config(budget=limits), clock)
     today.take({SAMPLES: 300})
-    assert lacking_for_round(today, {SAMPLES: 700, TOKENS: 2_000_000, REQUESTS: 1}) is None
-    assert lacking_for_round(today, {SAMPLES: 701, TOKENS: 1}) == (
+    assert lacking_for(today, {SAMPLES: 700, TOKENS: 2_000_000, REQUESTS: 1}) is None
+    assert lacking_for(today, {SAMPLES: 701, TOKENS: 1}) == (
         "needs up to 701 samples, of which the day has 700 left of 1,000"
     )
-    assert lacking_for_round(today, {SAMPLES: 1, TOKENS: 2_345_678}) == (
+    assert lacking_for(today, {SAMPLES: 1, TOKENS: 2_345_678}) == (
         "needs up to 2,345,678 tokens, of which the day has 2,000,000 left and never more than"
         " 2,000,000: raise budget.tokens"
     )
