@@ -54,8 +54,8 @@ def round_if_due(place: Workplace) -> None:
         log.info("round: %s", due.why)
         if not due.begins:
             return
-        left = store.rounds.interrupted(place.config.model.name)
-        lacking = lacking_for_round(store, place.config, allowance, left, MOST_HOLDOUT)
+        cut_off = store.rounds.interrupted(place.config.model.name)
+        lacking = lacking_for_round(store, place.config, allowance, cut_off, MOST_HOLDOUT)
     if lacking is not None:
         log.info("round: %d waits: %s", due.number, lacking)
         raise Waits(f"round {due.number} {lacking}")
