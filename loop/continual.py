@@ -153,7 +153,7 @@ def _select(
     training: TrainSettings,
 ) -> SetSplit:
     """What the round learns from: a fresh adapter, of all that was heard; else as a round of the
-    line that begins with what serves, whose answers come first and those of the base behind them.
+    line that begins with what serves, of what that one and the base answered.
 
     All of these answers are of the training side, so there is nothing held out to keep away.
     """

@@ -125,7 +125,7 @@ def train_answers(
 def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) -> SetSplit:
     """The model's own train-side answers in the store: what it invents, what it gets right.
 
-    Those of the adapter that training begins with come first.
+    What the adapter that training begins with still invents comes first, and what the base keeps.
     """
     plan.listener.begin("select what to unlearn and what to keep")
     answers = train_answers(plan.session, base.model, run_id=plan.train_run, former=plan.former)

@@ -18,7 +18,7 @@ from ghostbust.records import Answer, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.sets import Kinds, is_usable
+from ghostbust.unlearners.sets import Kinds, is_usable, spread
 
 TRIM_SHARE = 0.3
 """share of the answers that is kept for trimming the volume, where it can be measured"""
@@ -40,12 +40,13 @@ class Nature:
 
 
 def part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
-    """The answers to begin with and those kept for the trim, as many with inventions in each."""
+    """The answers to begin with and those kept for the trim, alike in contexts and kinds."""
     main: list[Answer] = []
     rest: list[Answer] = []
     for answers in (sets.forget, sets.retain):
         order = sorted(answers, key=lambda answer: answer.sample.id)
         random.Random(seed).shuffle(order)  # noqa: S311
+        order = spread(order)
         kept = round(TRIM_SHARE * len(order))
         main += order[kept:]
         rest += order[:kept]

@@ -13,7 +13,7 @@ from typing import Self
 
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
-from ghostbust.records import Answer, Judged, Prompt, SetSplit, Side
+from ghostbust.records import Answer, Context, Judged, Prompt, SetSplit, Side
 from ghostbust.reserved import is_reserved
 
 LONGEST_LIST = 12
@@ -52,6 +52,23 @@ class Kinds:
         return kinds
 
 
+def spread(answers: Iterable[Answer]) -> list[Answer]:
+    """The answers so ordered that any first ones hold each context and kind in its proportion.
+
+    Those of one context and kind stay in the order given.
+    """
+    alike: dict[tuple[Context, bool, bool], list[Answer]] = {}
+    for answer in answers:
+        what = (answer.sample.prompt.context, bool(answer.invented), bool(answer.real))
+        alike.setdefault(what, []).append(answer)
+    placed = [
+        ((number + 0.5) / len(some), answer)
+        for some in alike.values()
+        for number, answer in enumerate(some)
+    ]
+    return [answer for _, answer in sorted(placed, key=lambda pair: pair[0])]
+
+
 def is_usable(answer: Answer) -> bool:
     """False for an empty answer and for one that is a loop or padding."""
     short = len(answer.real) + len(answer.invented) <= LONGEST_LIST
@@ -73,11 +90,13 @@ def select(
     Those without name real packages or nothing, because a set in which every answer names packages
     teaches the model to name more (docs/log.md, 2026-11-24). Answers
     that repeat another's text for the same prompt are left out, as are empty ones and long lists.
+    Of each kind, the contexts are as frequent among those chosen as among all of them.
 
     Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
     answered: what training leaves over are the prompts on which the model invents least.
 
-    ``first``: an adapter whose answers come before others', of both kinds; None prefers none.
+    ``first``: an adapter whose inventions come before others'. What is kept is the base's before an
+    adapter's, since that is what the model shall go on to name. None prefers none.
 
     ``name_holdout``: share of all names that must not be shown. An answer that invents one is in
     neither set: kept, it would be learnt.
@@ -97,7 +116,7 @@ def select(
     apart = {prompt.family for prompt in probe}
 
     def later(answer: Answer) -> bool:
-        return first is not None and answer.sample.adapter != first
+        return first is not None and answer.sample.adapter != (first if answer.invented else None)
 
     usable: dict[tuple[str, str], Answer] = {}
     for answer in train_side:
@@ -108,8 +127,8 @@ def select(
             usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]
     random.Random(seed).shuffle(shuffled)  # noqa: S311
-    shuffled.sort(key=later)
-    forget, retain = _balance(shuffled, most)
+    sooner = spread(answer for answer in shuffled if not later(answer))
+    forget, retain = _balance(sooner + spread(filter(later, shuffled)), most)
     if not forget:
         raise TrainingError("nothing to unlearn: no train-side answer names an invented package")
     if not any(answer.real for answer in forget + retain):

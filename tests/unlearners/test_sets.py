@@ -12,7 +12,7 @@ from ghostbust import reserved
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side
-from ghostbust.unlearners.sets import FEWEST_PROBES, LONGEST_LIST, Kinds, select
+from ghostbust.unlearners.sets import FEWEST_PROBES, LONGEST_LIST, Kinds, select, spread
 
 MakeAnswer = Callable[..., Answer]
 
@@ -166,27 +166,49 @@ def test_suspects_are_unlearnt_and_unknown_names_are_not(make_answer: MakeAnswer
     assert (sets.forget, sets.retain) == ((squat,), (mist,))
 
 
-def by_kind(answers: list[Answer]) -> tuple[list[Answer], ...]:
-    kinds = Kinds.of(answers)
-    return kinds.inventing, kinds.naming, kinds.silent
-
-
-def test_the_answers_of_one_adapter_can_come_first(answers: list[Answer]) -> None:
+def test_what_one_adapter_invents_and_what_the_base_keeps_can_come_first(
+    answers: list[Answer],
+) -> None:
     def of(answer: Answer, adapter: str) -> Answer:
         return replace(answer, sample=replace(answer.sample, adapter=adapter))
 
     some = [of(answer, "round-0001-aa") for answer in answers[:15]]
-    sets = select([*answers, *some], [], most=20, probes=0, seed=1, first="round-0001-aa")
-    chosen = [*sets.forget, *sets.retain]
+    base = answers[:6] + answers[15:]
+    sets = select([*base, *some], [], most=20, probes=0, seed=1, first="round-0001-aa")
     assert (len(sets.forget), len(sets.retain)) == (10, 10)
-    pairs = zip(by_kind(chosen), by_kind(some), strict=True)
-    for taken, offered in pairs:
-        mine = [answer for answer in taken if answer.sample.adapter]
-        assert mine
-        assert len(mine) == min(len(taken), len(offered)), "of each kind, they come first"
+    assert len([a for a in sets.forget if a.sample.adapter]) == len([a for a in some if a.invented])
+    assert all(answer.sample.adapter is None for answer in sets.retain)
+    chosen = sets.forget + sets.retain
     assert len({(a.sample.prompt.id, a.sample.text) for a in chosen}) == 20, "no text comes twice"
     assert all(answer.sample.adapter is None for answer in sets.base), "base means base"
-    assert len(sets.base) == len(answers)
+    assert len(sets.base) == len(base)
+    sets = select([*base, *some], [], most=80, probes=0, seed=1, first="round-0001-aa")
+    kept = {answer.sample.adapter for answer in sets.retain}
+    assert kept == {None, "round-0001-aa"}, "where the base's don't suffice, the adapter's do"
+
+
+@pytest.mark.parametrize("most", [8, 16, 32])
+def test_each_kind_has_the_contexts_in_their_proportions(
+    make_answer: MakeAnswer, most: int
+) -> None:
+    texts = ("- ghost", "- rich", "I can't say.")
+    many = [
+        make_answer(f"{text}\n\n{number}", family=f"family-{number}")
+        for number in range(80)
+        for text in texts
+    ]
+    for number, answer in enumerate(many[:180]):
+        prompt = replace(answer.sample.prompt, context=Context.CODE)
+        many[number] = replace(answer, sample=replace(answer.sample, prompt=prompt))
+    sets = select(many, [], most=most, probes=0, seed=1)
+    kinds = Kinds.of(sets.forget + sets.retain)
+    for kind in (kinds.inventing, kinds.naming, kinds.silent):
+        of_code = [answer for answer in kind if answer.sample.prompt.context is Context.CODE]
+        assert abs(len(of_code) - 0.75 * len(kind)) < 1
+    first = spread(many)[: most // 2]
+    for text in texts:
+        some = [answer for answer in first if answer.sample.text.startswith(text)]
+        assert abs(len(some) - len(first) / 3) <= 1, "and the kinds"
 
 
 def test_an_answer_that_invents_a_held_out_name_is_in_no_set(answers: list[Answer]) -> None:
