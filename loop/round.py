@@ -32,6 +32,7 @@ from ghostbust.loop.parts import (
     training_settings,
 )
 from ghostbust.loop.publish import check_limits, make_publishing
+from ghostbust.loop.rehearse import rehearse
 from ghostbust.loop.round_needs import SETTLED, lacking_for_round
 from ghostbust.loop.round_steps import (
     RoundPlan,
@@ -103,6 +104,7 @@ def next_round(
         plan = replace(plan, processes=processes, most_holdout=most_holdout, gates=gates)
         listener.begin(f"load {model.name}")
         base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
+        _rehearse(session, base, training)
         before = _measure_base(plan, left, base, most_holdout, seed)
     except BaseException:
         if left is not None:  # a server that is away, say, is no fault of the round
@@ -146,6 +148,14 @@ def _prepare(
     benchmark = runnable_tasks(config, session.cache_dir, listener)
     sampling = sampling_settings(config, training.seed + HOLDOUT_SEED)
     return RoundPlan(session, sampling, training, benchmark, listener, former=former)
+
+
+def _rehearse(session: Session, base: LocalSampler, training: TrainSettings) -> None:
+    """What the servers say to the adapter's shape; a program of the user's leaves another one."""
+    config = session.config
+    if not config.trainer.command:
+        publishing = make_publishing(config, session.home, session.store)
+        rehearse(publishing, base.loaded, training, session.home.adapters)
 
 
 def _measure_base(

@@ -55,6 +55,8 @@ def published(pointer: Path) -> tuple[str, Path] | None:
 class DirectoryPublisher:
     """A folder that servers read adapters from, such as vLLM's filesystem resolver."""
 
+    loads_at_runtime: Final = False
+
     def __init__(self, folder: Path, *, base: str, server: Control | None = None) -> None:
         """``base``: the base's name at the server that reads the folder, if one is known."""
         self._folder = folder

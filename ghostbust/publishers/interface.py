@@ -31,6 +31,11 @@ class Publisher(Protocol):
     where: str
     """its address for people and logs: no credentials in it"""
 
+    @property
+    def loads_at_runtime(self) -> bool:
+        """Whether a server reads the adapter at ``load``, so that it shows there what it takes."""
+        ...
+
     def check(self, rank: int, targets: frozenset[str]) -> None:
         """Returns if it takes adapters of this rank, over layers of these names, at run time.
 

@@ -25,6 +25,8 @@ ADAPTERS: Final = "/lora-adapters"
 class LlamaCppPublisher:
     """One llama.cpp server."""
 
+    loads_at_runtime: Final = False
+
     def __init__(self, control: Control, *, base: str) -> None:
         """``base``: the model's name there, which it doesn't read."""
         self._control = control

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from ghostbust.adapters import MANIFEST, read_adapter
 from ghostbust.publishers.interface import Asking
@@ -10,6 +11,8 @@ from ghostbust.publishers.interface import Asking
 
 class NoPublisher:
     """The home's own folder of adapters."""
+
+    loads_at_runtime: Final = False
 
     def __init__(self, adapters: Path) -> None:
         self._adapters = adapters

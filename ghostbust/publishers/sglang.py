@@ -37,6 +37,8 @@ _CLOSED: Final = "doesn't take adapters; start it with --enable-lora"
 class SglangPublisher:
     """One SGLang server."""
 
+    loads_at_runtime: Final = True
+
     def __init__(
         self, control: Control, *, base: str, max_rank: int = 16, server_path: str | None = None
     ) -> None:

@@ -38,6 +38,8 @@ _CLOSED: Final = (
 class VllmPublisher:
     """One vLLM server."""
 
+    loads_at_runtime: Final = True
+
     def __init__(
         self, control: Control, *, base: str, max_rank: int = 16, server_path: str | None = None
     ) -> None:

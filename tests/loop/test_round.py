@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
+from ghostbust.bench.model_server import Serving, serve
 from ghostbust.config import Config, override
 from ghostbust.errors import (
     PublishError,
@@ -98,6 +99,24 @@ def test_a_server_that_would_refuse_the_adapter_ends_a_round_before_it_begins(
     with pytest.raises(PublishError, match="/nowhere isn't a folder"):
         next_round(replace(session, config=limited), 4, 0, Silence())
     assert session.store.rounds.recent() == []
+
+
+def test_a_limit_that_no_server_tells_ends_a_round_before_it_asks_anything(
+    session: Session, swept: Watched, talking_model_dir: Path
+) -> None:
+    runs, served = session.store.runs.recent(), Serving(talking_model_dir, "base", max_rank=1)
+    with serve(served) as server:
+        told = override(
+            session.config,
+            model__endpoint_model="base",
+            publish__kind="vllm",
+            publish__replicas=(server.url,),
+        )
+        with pytest.raises(PublishError, match="LoRA rank 2 is greater than max_lora_rank 1"):
+            next_round(replace(session, config=told), 4, 0, Silence())
+    assert session.store.rounds.recent() == []
+    assert session.store.runs.recent() == runs
+    assert not list(session.home.adapters.iterdir())
 
 
 def test_the_candidate_is_complete_and_says_what_made_it(

@@ -23,11 +23,14 @@ from ghostbust.errors import CanaryError, EndpointError, ModelError, PublishErro
 from ghostbust.home import Home
 from ghostbust.loop.parts import make_endpoint
 from ghostbust.loop.publish import bring_up, flip, make_publishing, restore, stands, unpublish
+from ghostbust.loop.rehearse import rehearse
+from ghostbust.models.load import load_model
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store import Store
+from ghostbust.unlearners.engine import TrainSettings
 from tests.servers.conftest import free_port, running
 
 pytestmark = [
@@ -170,6 +173,21 @@ def test_limits_are_asked_before_training(vllm: Vllm) -> None:
     with pytest.raises(PublishError, match="serves no model 'other'"):
         VllmPublisher(Control(vllm.url), base="other").check(8, targets)
     assert vllm.publisher().loaded() == frozenset(), "asking loads nothing"
+
+
+def test_a_rehearsal_shows_the_rank_that_it_does_not_tell(
+    vllm: Vllm, embedded_model_dir: Path, tmp_path: Path
+) -> None:
+    loaded = load_model(str(embedded_model_dir), tmp_path)
+    before = set(vllm.home.adapters.iterdir())
+    with Store.open(vllm.home.database) as store:
+        publishing = make_publishing(config_of(vllm, publish__max_rank=32), vllm.home, store)
+        rehearse(publishing, loaded, TrainSettings(rank=RANK), vllm.home.adapters)
+        with pytest.raises(PublishError, match="LoRA rank 32 is greater than max_lora_rank 16"):
+            rehearse(publishing, loaded, TrainSettings(rank=32), vllm.home.adapters)
+    assert vllm.publisher().loaded() == frozenset()
+    assert set(vllm.home.adapters.iterdir()) == before
+    assert ask(vllm, BASE).status_code == 200
 
 
 def test_an_adapter_is_loaded_tried_flipped_and_unloaded(vllm: Vllm) -> None:
