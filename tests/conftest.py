@@ -63,6 +63,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(skip)
 
 
+@pytest.fixture
+def hang_guard() -> Iterator[None]:
+    """End a test after a minute of processor time. For input on which linear time takes seconds on
+    any machine and square time hours: it tells an end from none, and measures nothing."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError("a minute of processor time, and no end: isn't it linear any more?")
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 60)
+    yield
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
+
+
 @pytest.fixture(scope="session")
 def talking_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of random weights that can say package names and install lines, real and made up.

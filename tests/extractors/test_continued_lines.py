@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from ghostbust.extractors import extract
@@ -59,7 +57,6 @@ def test_extract_reads_what_goes_on(script: str, names: list[str]) -> None:
     assert [text[ref.start : ref.end] for ref in refs] == names
 
 
+@pytest.mark.usefixtures("hang_guard")
 def test_many_comments_take_linear_time() -> None:
-    started = time.process_time()
     extract("```sh\npip install a1 " + "b1 " * 1000 + "\\\n# why\n  b1 \\\n" * 20_000 + "```")
-    assert time.process_time() - started < 8

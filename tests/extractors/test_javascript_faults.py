@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from ghostbust.extractors import Language, extract
@@ -79,8 +77,7 @@ def test_a_text_that_breaks_off_marks_the_name() -> None:
     ["import from ", "const x = 'a' from ", "require 'a ", "from a))) ", "import x from a; ", "“",
      "'\"`"],
 )  # fmt: skip
+@pytest.mark.usefixtures("hang_guard")
 def test_takes_linear_time(part: str) -> None:
     source = part * (300_000 // len(part))
-    started = time.process_time()
     list(loose_imports(source))
-    assert time.process_time() - started < 5

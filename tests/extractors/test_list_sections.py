@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
@@ -44,7 +43,6 @@ def test_lines(text: str, aside: list[str]) -> None:
 
 
 @pytest.mark.parametrize("line", ["Pros:\n- a\n", "a: " * 99, "- " * 99 + "\n", " ", "#"])
+@pytest.mark.usefixtures("hang_guard")
 def test_takes_linear_time(line: str) -> None:
-    started = time.process_time()
     list(lines_of(line * (1_000_000 // len(line)), MARKER))
-    assert time.process_time() - started < 5

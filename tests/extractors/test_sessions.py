@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from ghostbust.extractors import extract
@@ -55,7 +53,6 @@ def test_another_language_has_no_session_of_python() -> None:
 @pytest.mark.parametrize(
     "line", [">>> x\n", "In [1]: x\n", '"""\n', "In [1" + "1" * 50, ">>> " * 9]
 )
+@pytest.mark.usefixtures("hang_guard")
 def test_takes_linear_time(line: str) -> None:
-    started = time.process_time()
     entered(line * (1_000_000 // len(line)))
-    assert time.process_time() - started < 5

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from ghostbust.extractors import extract
@@ -47,7 +45,6 @@ def test_extract_reads_commands_on_several_lines() -> None:
 @pytest.mark.parametrize(
     "line", ["  a\n", "- a\n", "x: >\n", "x: " * 99, "- " * 99 + "\n", "\n", "  "]
 )
+@pytest.mark.usefixtures("hang_guard")
 def test_takes_linear_time(line: str) -> None:
-    started = time.process_time()
     folded("x: >\n" + line * (1_000_000 // len(line)))
-    assert time.process_time() - started < 5

@@ -49,6 +49,6 @@ def test_waiting_ends_when_it_is_set_and_not_before_the_time_is_over() -> None:
     assert not sign.wait(0.01)
     threading.Timer(0.05, stopping.set).start()
     began = time.monotonic()
-    assert sign.wait(10)
-    assert time.monotonic() - began < 5
+    assert sign.wait(600)
+    assert time.monotonic() - began < 300
     assert not StopSign(threading.Event(), SystemClock(), seconds=60).wait(0)
