@@ -100,6 +100,9 @@ def watch(place: Workplace) -> None:
     watch lasts, so what a round promoted meanwhile is what the next one asks.
     """
     with open_session(place.home, place.config, purpose="watch", clock=place.clock) as session:
+        if pending.dropped_done(place.home, session.store):
+            log.info("watch: the last one was killed behind its end; nothing is left of it to do")
+            return
         adapter = deployed_adapter(place.home)
         paused = _paused(place, session, None if adapter is None else adapter[0])
         if paused is not None:

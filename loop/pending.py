@@ -14,7 +14,7 @@ from ghostbust.errors import HomeError
 from ghostbust.home import Home
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Prompt
-from ghostbust.store import Store
+from ghostbust.store import RunKind, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Pending:
     """What a watch asks."""
 
     seed: int
+    """of the run, and of no other watch"""
     prompts: tuple[Prompt, ...]
 
 
@@ -37,15 +38,24 @@ def keep(home: Home, store: Store, pending: Pending) -> None:
         raise HomeError(f"can't write {home.watch}: {exc.strerror or exc}") from exc
 
 
+def dropped_done(home: Home, store: Store) -> bool:
+    """True where a watch is noted whose run is done; it is forgotten.
+
+    A kill can fall between a run's end and ``drop``.
+    """
+    noted = _read(home)
+    done = noted is not None and store.runs.is_done(RunKind.WATCH, noted[0])
+    if done:
+        drop(home)
+    return done
+
+
 def find(home: Home, store: Store, tasks: Iterable[Task]) -> Pending | None:
     """The noted watch; None without one, or where a prompt's text was kept nowhere."""
-    try:
-        row = json.loads(home.watch.read_text("utf-8"))
-        seed, ids = int(row["seed"]), list(row["prompts"])
-    except FileNotFoundError:
+    noted = _read(home)
+    if noted is None:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise HomeError(f"can't read {home.watch}: {exc}; remove it") from exc
+    seed, ids = noted
     own = {prompt.id: prompt for prompt in first_prompts(tasks)}
     prompts = [own.get(prompt_id) or store.prompts.get(prompt_id) for prompt_id in ids]
     whole = tuple(prompt for prompt in prompts if prompt is not None)
@@ -55,3 +65,14 @@ def find(home: Home, store: Store, tasks: Iterable[Task]) -> Pending | None:
 def drop(home: Home) -> None:
     """Forgets the watch: it is done, or can't be done."""
     home.watch.unlink(missing_ok=True)
+
+
+def _read(home: Home) -> tuple[int, list[str]] | None:
+    """Seed and ids of the prompts. Raises HomeError where the note can't be read."""
+    try:
+        row = json.loads(home.watch.read_text("utf-8"))
+        return int(row["seed"]), list(row["prompts"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise HomeError(f"can't read {home.watch}: {exc}; remove it") from exc

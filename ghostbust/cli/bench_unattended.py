@@ -54,6 +54,12 @@ def unattended(
     train_answers: Annotated[
         int, typer.Option("--train-answers", min=2, help="Answers that a round trains on, at most.")
     ] = 120,
+    watch_prompts: Annotated[
+        int | None,
+        typer.Option(
+            "--watch-prompts", min=10, help="Prompts of a watch; none: 40, of a real model 24."
+        ),
+    ] = None,
     coding: Annotated[
         int,
         typer.Option(
@@ -93,6 +99,7 @@ def unattended(
         every_s=every_s, limit_s=limit_s,
     )  # fmt: skip
     size = size if model is None else _real(size)
+    size = size if watch_prompts is None else replace(size, watch_prompts=watch_prompts)
     # Whole, since paths in a settings file are relative to that file.
     folder = (work or Path(tempfile.mkdtemp(prefix="ghostbust-unattended-"))).absolute()
     try:

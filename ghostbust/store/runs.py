@@ -47,6 +47,14 @@ class Runs:
         """The newest finished run of the same spec and code version; None without one."""
         return self._find(spec, RunStatus.DONE)
 
+    def is_done(self, kind: RunKind, seed: int) -> bool:
+        """True where a run of that kind and seed is finished, whatever else it was made with."""
+        found = self._connection.first(
+            "SELECT 1 FROM runs WHERE kind = ? AND seed = ? AND status = ?",
+            (kind, seed, RunStatus.DONE),
+        )
+        return found is not None
+
     def resume(self, run_id: int) -> None:
         """Makes an interrupted run this process's. Raises StoreError if it isn't interrupted."""
         with self._connection.write() as connection:

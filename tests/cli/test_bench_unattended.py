@@ -34,10 +34,11 @@ def test_three_rounds_and_two_bad_adapters(tmp_path: Path) -> None:
 
 
 def test_what_it_lacks_when_its_time_is_up_is_said(tmp_path: Path) -> None:
-    small = ("--json", "--limit-s", "30", "--tasks", "40", "--rounds", "9")
+    small = ("--json", "--limit-s", "30", "--tasks", "40", "--rounds", "9", "--watch-prompts", "11")
     ended = unattended(*small, "--work", "kept", cwd=tmp_path)
     assert ended.returncode == 1, ended.stderr
-    assert (tmp_path / "kept" / "home").is_dir()
+    settings = (tmp_path / "kept" / "home" / "ghostbust.toml").read_text()
+    assert "watch_prompts = 11\n" in settings
     told = json.loads(ended.stdout)
     assert any("the time of 30 s is up" in breach for breach in told["breaches"])
     assert told["stands"][0]["when"] == "before"

@@ -16,6 +16,7 @@ from ghostbust.config import Config
 from ghostbust.errors import BusyError, EndpointError, SpentError, UnansweredError
 from ghostbust.home import Home
 from ghostbust.job_sections import BudgetSection
+from ghostbust.loop import pending
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, watch
 from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
@@ -174,6 +175,26 @@ def test_a_stopped_watch_closes_the_sampler_and_is_gone_on_with(
     assert (run.id, run.status) == (1, RunStatus.DONE)
     assert len(rest.asked) == 40 - LOG_EVERY, "what is logged isn't drawn again"
     assert set(first[:LOG_EVERY]).isdisjoint({prompt.id for prompt in rest.asked})
+
+
+def test_a_watch_that_was_killed_behind_its_end_is_not_done_again(
+    place: Workplace, store: Store, scripted: MakeSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die() -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pending, "drop", lambda home: die())
+        with pytest.raises(SystemExit):
+            watch(running(place, scripted(one_ghost)))
+    assert [run.status for run in store.runs.recent()] == [RunStatus.DONE]
+    assert place.home.watch.exists()
+    again = scripted(one_ghost)
+    watch(running(place, again))
+    assert (len(again.asked), len(store.runs.recent())) == (0, 1)
+    assert not place.home.watch.exists()
+    watch(running(place, again))
+    assert len(store.runs.recent()) == 2, "the next one is a new one"
 
 
 def test_a_watch_whose_model_is_out_of_reach_is_gone_on_with(
