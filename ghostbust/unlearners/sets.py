@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from ghostbust.answer_faults import is_malformed
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
 from ghostbust.records import Answer, Context, Judged, Prompt, SetSplit, Side
@@ -89,7 +90,8 @@ def select(
 
     Those without name real packages or nothing, because a set in which every answer names packages
     teaches the model to name more (docs/log.md, 2026-11-24). Answers
-    that repeat another's text for the same prompt are left out, as are empty ones and long lists.
+    that repeat another's text for the same prompt are left out, as are empty ones, long lists, and
+    malformed ones without inventions.
     Of each kind, the contexts are as frequent among those chosen as among all of them.
 
     Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
@@ -122,7 +124,7 @@ def select(
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
         shown = not any(_is_held_out(judged, name_holdout) for judged in answer.judged)
-        if is_usable(answer) and shown and prompt.family not in apart:
+        if is_usable(answer) and _is_worth_it(answer) and shown and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]
@@ -140,6 +142,15 @@ def select(
         probe=probe,
         base=tuple(base[key] for key in sorted(base)),
     )
+
+
+def _is_worth_it(answer: Answer) -> bool:
+    """False for a malformed answer without inventions: nobody wants more of it.
+
+    A fence that opens and ends is the likeliest of SmolLM2's answers to what code needs. Kept, it
+    becomes four times as frequent (docs/log.md, 2026-11-29).
+    """
+    return bool(answer.invented) or not is_malformed(answer)
 
 
 def _is_held_out(judged: Judged, share: float) -> bool:
