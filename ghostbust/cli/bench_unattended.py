@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostbust.cli.edge import FINDINGS
+from ghostbust.cli.edge import FINDINGS, ended_like_ctrl_c
 from ghostbust.cli.options import JsonOption, QuietOption
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
@@ -105,7 +105,7 @@ def unattended(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         named, served = _model(model, folder)
-        with Stages(output) as stages:
+        with ended_like_ctrl_c(), Stages(output) as stages:
             found = Trial(
                 folder, size, named, _server(served, linger_s), partial(_daemon, size), stages
             ).run()

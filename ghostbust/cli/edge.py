@@ -14,6 +14,7 @@ With ``--debug``, or GHOSTBUST_DEBUG=1, the traceback comes before the line.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -46,6 +47,16 @@ def on_interrupt(how_to_go_on: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt as exc:
         raise Interrupted(how_to_go_on) from exc
+
+
+@contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Inside, SIGTERM does what Ctrl-C does, so that what was begun is put down or ended."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class EdgeGroup(TyperGroup):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ghostbust.cli.adapters import gate_table
-from ghostbust.cli.edge import on_interrupt
+from ghostbust.cli.edge import ended_like_ctrl_c, on_interrupt
 from ghostbust.cli.options import (
     ConfigOption,
     HomeOption,
@@ -86,7 +83,7 @@ def round_(
         )
         with (
             on_interrupt("run it again: the round goes on with the step that it was at"),
-            _ended_like_ctrl_c(),
+            ended_like_ctrl_c(),
             Stages(output) as stages,
             open_session(
                 place, settings, purpose="round", clock=SystemClock() if budgeted else None
@@ -98,16 +95,6 @@ def round_(
         round_document(before, outcome)
         | {"model": settings.model.name, "seed": seed, "wall_s": round(time.monotonic() - started)}
     )
-
-
-@contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Inside, SIGTERM does what Ctrl-C does: the daemon ends its round by it."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def report_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,27 @@ def test_what_it_lacks_when_its_time_is_up_is_said(tmp_path: Path) -> None:
     assert any("the time of 30 s is up" in breach for breach in told["breaches"])
     assert told["stands"][0]["when"] == "before"
     assert sum(each["answered"] for each in told["clients"].values()) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_ended_by_sigterm_it_leaves_no_process(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+
+    def alive() -> list[str]:
+        """Command lines of processes that work in the folder, this one's child among them."""
+        found = []
+        for each in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                found.append(each.read_text())
+        return [line for line in found if str(work) in line]
+
+    command = [sys.executable, "-m", "ghostbust", "bench", "unattended", "--work", str(work)]
+    trial = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    limit = time.monotonic() + 300
+    while len(alive()) < 3:  # itself, the server and the daemon
+        assert trial.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    trial.terminate()
+    trial.communicate(timeout=120)
+    assert alive() == []
