@@ -150,10 +150,10 @@ def test_what_says_nothing_new_is_left_out(make_answer: MakeAnswer) -> None:
     assert sets.retain == ()
 
 
-def test_a_malformed_answer_is_not_kept(make_answer: MakeAnswer) -> None:
+def test_an_answer_that_leaves_a_fence_open_is_not_kept(make_answer: MakeAnswer) -> None:
     good = make_answer("- numpy\n- ghost")
     left_open = make_answer("```", family="b")
-    plain = make_answer("- I can't say", family="c")
+    plain = make_answer("I can't say.", family="c")
     spoilt = make_answer("```\n- ghost", family="d")
     sets = select([good, left_open, plain, spoilt], [], most=9, probes=0, seed=0)
     assert {answer.sample.text for answer in sets.forget} == {good.sample.text, spoilt.sample.text}
