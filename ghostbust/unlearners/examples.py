@@ -3,23 +3,21 @@
 Answers of three kinds: they invent, or name real packages only, or name nothing. Likelihood keeps
 the number of names only where the kinds weigh what they do in nature, an answer with inventions by
 its repaired form. A set isn't so: half of it invents, to learn as much as can be from a few
-answers. So each kind is weighed back in each context (docs/log.md, 2026-11-28 and 2026-11-29).
+answers. So each kind is weighed back (docs/log.md, 2026-11-28).
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 from ghostbust.models.load import LoadedModel
-from ghostbust.records import Answer, Context, SetSplit
+from ghostbust.records import Answer, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.repair import leaves_an_empty_list
 from ghostbust.unlearners.sets import Kinds, is_usable, spread
 
 TRIM_SHARE = 0.3
@@ -28,21 +26,17 @@ TRIM_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Nature:
-    """How many answers of each kind a model gives."""
+    """How often a model gives each kind of answer, for each with inventions."""
 
-    inventing: int
-    naming: Mapping[Context, int]
-    silent: Mapping[Context, int]
+    naming: float
+    silent: float
 
     @classmethod
     def of(cls, answers: Iterable[Answer]) -> Self:
         """As the answers have it; where none invents, as if one did."""
         kinds = Kinds.of([answer for answer in answers if is_usable(answer)])
-        return cls(
-            inventing=max(1, len(kinds.inventing)),
-            naming=Counter(answer.sample.prompt.context for answer in kinds.naming),
-            silent=Counter(answer.sample.prompt.context for answer in kinds.silent),
-        )
+        inventing = max(1, len(kinds.inventing))
+        return cls(len(kinds.naming) / inventing, len(kinds.silent) / inventing)
 
 
 def part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
@@ -62,34 +56,22 @@ def part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
 def encode(
     loaded: LoadedModel, answers: Sequence[Answer], settings: TrainSettings, nature: Nature
 ) -> list[Example]:
-    """The answers, and those with inventions once more without them, if they weigh anything.
-
-    A list in which no name is left has no such form: it would be learnt to begin lists and to end
-    them with nothing in them (docs/log.md, 2026-11-29).
-    """
+    """The answers, and those with inventions once more without them, if they weigh anything."""
     masking, weights = method_named(settings.method).masking, settings.weights
     kinds = Kinds.of(answers)
-    inventing = kinds.inventing
-    examples = [encode_answer(loaded, answer, masking=masking) for answer in inventing]
+    inventing = len(kinds.inventing)
+    examples: list[Example] = []
     for kind, natural, weight in (
+        (kinds.inventing, 0.0, 0.0),
         (kinds.naming, nature.naming, weights.naming),
         (kinds.silent, nature.silent, weights.silent),
     ):
-        alike = Counter(answer.sample.prompt.context for answer in kind)
-        whole = weight * len(inventing) / nature.inventing
-        each = {c: whole * natural.get(c, 0) / count for c, count in alike.items()}
+        each = weight * natural * inventing / len(kind) if kind else 0.0
         examples += [
-            encode_answer(
-                loaded, answer, weight=each[answer.sample.prompt.context] or 1.0, masking=masking
-            )
-            for answer in kind
+            encode_answer(loaded, answer, weight=each or 1.0, masking=masking) for answer in kind
         ]
     if weights.repair:
-        examples += [
-            encode_repaired(loaded, answer, weight=weights.repair)
-            for answer in inventing
-            if not leaves_an_empty_list(answer)
-        ]
+        examples += [encode_repaired(loaded, one, weight=weights.repair) for one in kinds.inventing]
     return examples
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ghostbust.records import Answer, Context, PackageRef, RefKind
+from ghostbust.records import Answer, PackageRef, RefKind
 
 _SPACE = r"(?:[ \t]|\\\r?\n)"
 _AND = rf"(?:and|or|&){_SPACE}+"
@@ -108,11 +108,6 @@ def repair(answer: Answer) -> Repaired:
             draft.cut(*fence.span())
     _renumber(draft, numbered)
     return Repaired(draft.text, tuple(sorted(set(draft.edits))), tuple(draft.kept))
-
-
-def leaves_an_empty_list(answer: Answer) -> bool:
-    """True where a list of packages, or of what code needs, would have no name left."""
-    return answer.sample.prompt.context is not Context.CODE and not repair(answer).kept
 
 
 def _unit(draft: _Draft, ref: PackageRef) -> tuple[int, int]:

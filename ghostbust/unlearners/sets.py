@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from ghostbust.answer_faults import leaves_a_fence_open
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
 from ghostbust.records import Answer, Context, Judged, Prompt, SetSplit, Side
@@ -90,8 +89,7 @@ def select(
 
     Those without name real packages or nothing, because a set in which every answer names packages
     teaches the model to name more (docs/log.md, 2026-11-24). Answers
-    that repeat another's text for the same prompt are left out, as are empty ones, long lists, and
-    those without inventions that leave a fence open.
+    that repeat another's text for the same prompt are left out, as are empty ones and long lists.
     Of each kind, the contexts are as frequent among those chosen as among all of them.
 
     Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
@@ -124,12 +122,7 @@ def select(
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
         shown = not any(_is_held_out(judged, name_holdout) for judged in answer.judged)
-        if (
-            is_usable(answer)
-            and not _is_broken_off(answer)
-            and shown
-            and prompt.family not in apart
-        ):
+        if is_usable(answer) and shown and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]
@@ -147,15 +140,6 @@ def select(
         probe=probe,
         base=tuple(base[key] for key in sorted(base)),
     )
-
-
-def _is_broken_off(answer: Answer) -> bool:
-    """True where an answer without inventions ends within a fenced block of its own accord.
-
-    Nobody wants more of those, and kept they become more: a mere fence is the likeliest of
-    SmolLM2's answers to what code needs (docs/log.md, 2026-11-29). A refusal isn't broken off.
-    """
-    return not answer.invented and leaves_a_fence_open(answer)
 
 
 def _is_held_out(judged: Judged, share: float) -> bool:

@@ -150,16 +150,6 @@ def test_what_says_nothing_new_is_left_out(make_answer: MakeAnswer) -> None:
     assert sets.retain == ()
 
 
-def test_an_answer_that_leaves_a_fence_open_is_not_kept(make_answer: MakeAnswer) -> None:
-    good = make_answer("- numpy\n- ghost")
-    left_open = make_answer("```", family="b")
-    plain = make_answer("I can't say.", family="c")
-    spoilt = make_answer("```\n- ghost", family="d")
-    sets = select([good, left_open, plain, spoilt], [], most=9, probes=0, seed=0)
-    assert {answer.sample.text for answer in sets.forget} == {good.sample.text, spoilt.sample.text}
-    assert [answer.sample.text for answer in sets.retain] == [plain.sample.text]
-
-
 def test_nothing_to_learn_from_is_an_error(make_answer: MakeAnswer) -> None:
     with pytest.raises(TrainingError, match="nothing to unlearn"):
         select([make_answer("- numpy")], [], most=9, probes=0, seed=0)

@@ -70,21 +70,15 @@ def faults_of(answer: Answer) -> tuple[str, ...]:
 def is_malformed(answer: Answer) -> bool:
     """True for a malformed answer, as ``faults_of`` says."""
     sample = answer.sample
-    if leaves_a_fence_open(answer):
-        return True
     fenced = list(blocks(sample.text))
+    if any(not block.closed for block in fenced) and not sample.truncated:
+        return True
     if sample.prompt.context is not Context.CODE:
         return not answer.judged and not any(map(_is_item, sample.text.splitlines()))
     ecosystem = sample.prompt.ecosystem
     fenced = fenced or [Block("", sample.text, closed=not sample.truncated)]
     code = [block for block in fenced if block.label in _LABELS.get(ecosystem, ("",))]
     return not code or not all(parses(block, ecosystem) for block in code)
-
-
-def leaves_a_fence_open(answer: Answer) -> bool:
-    """True for an answer that ends within a fenced block, though nothing cut it off."""
-    sample = answer.sample
-    return not sample.truncated and any(not block.closed for block in blocks(sample.text))
 
 
 def is_looping(text: str) -> bool:
