@@ -19,6 +19,8 @@ import httpx
 
 MOST_AT_ONCE = 500
 """connections"""
+GRACE_S = 5.0
+"""beyond the longest request, until nobody waits for the clients any more"""
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Clients:
         self._url, self._pointer, self._base = url, pointer, base
         self._per_s, self._tokens, self._timeout_s = per_s, tokens, timeout_s
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._go()))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._go()), daemon=True)
         self.heard: dict[str, Heard] = {}
         self.wall_s = 0.0
         """seconds in which they asked"""
@@ -64,7 +66,8 @@ class Clients:
         trace: TracebackType | None,
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        # No longer: an interrupt in the middle of an import may leave the thread waiting for it.
+        self._thread.join(self._timeout_s + GRACE_S)
 
     async def _go(self) -> None:
         limits = httpx.Limits(max_connections=MOST_AT_ONCE)

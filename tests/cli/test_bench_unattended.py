@@ -67,5 +67,5 @@ def test_ended_by_sigterm_it_leaves_no_process(tmp_path: Path) -> None:
         assert time.monotonic() < limit
         time.sleep(0.1)
     trial.terminate()
-    trial.communicate(timeout=120)
+    trial.communicate(timeout=600)
     assert alive() == []
