@@ -65,8 +65,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def hang_guard() -> Iterator[None]:
-    """End a test after a minute of processor time. For input on which linear time takes seconds on
-    any machine and square time hours: it tells an end from none, and measures nothing."""
+    """End a test after a minute of processor time, which tells an end from none, and times nothing.
+
+    For input on which linear time takes seconds on any machine, and square time far over a minute.
+    """
 
     def give_up(*_: object) -> None:
         raise TimeoutError("a minute of processor time, and no end: isn't it linear any more?")
