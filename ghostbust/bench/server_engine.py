@@ -1,25 +1,23 @@
-"""One thread that computes completions in batches, and short ones between the tokens of long ones.
+"""One thread that computes completions, as an engine does: what arrives joins what is under way.
 
-A client that wants a few tokens must not wait for a batch of long answers. So while such a batch is
-decoded, what is short and waits is computed in between, for at most half of the time.
+Each model has a batch of its own, and they take turns token by token. So a client that wants a few
+tokens waits for a few steps and not for the long answers of others, and what it costs is little
+more than its prompt: a step reads all weights for one completion as for twenty.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from ghostbust.models.load import LoadedModel
-from ghostbust.samplers.decode import Completion, Request, Sampling, decode
+from ghostbust.samplers.decode import Completion, Decoder, Request, Sampling
 
-SHORT = 16
-"""tokens up to which a completion is short"""
-ROWS = 64
-"""completions decoded at once"""
+ROWS = 128
+"""completions of one model decoded at once"""
 
 
 @dataclass
@@ -33,16 +31,46 @@ class Job:
     done: Future[Completion] = field(default_factory=Future)
 
 
+class _Turn:
+    """What is under way of one model."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._decoder = Decoder(
+            loaded.model, batch_rows=ROWS, end_tokens=loaded.end_tokens, refill_below=1.0
+        )
+        self._jobs: dict[int, Job] = {}
+        self._count = 0
+
+    @property
+    def busy(self) -> bool:
+        return self._decoder.busy
+
+    def add(self, job: Job) -> None:
+        self._jobs[self._count] = job
+        self._decoder.add([Request(self._count, job.ids, (job.seed,))], job.sampling)
+        self._count += 1
+
+    def step(self) -> None:
+        """One more token of each. Where the model fails, all of them do, and none is left."""
+        try:
+            for done in self._decoder.step():
+                self._jobs.pop(done.key).done.set_result(done)
+        except RuntimeError as exc:
+            for job in self._jobs.values():
+                job.done.set_exception(exc)
+            raise
+
+
 class Engine:
-    """Computes what is submitted, from any thread. What waits for the same model is one batch."""
+    """Computes what is submitted, from any thread."""
 
     def __init__(self, linger_s: float = 0.0) -> None:
-        """``linger_s``: how long the first job of a batch waits for others. A machine that does
-        other work as well is spared by it: a batch costs hardly more than one completion."""
+        """``linger_s``: how long what arrives waits for more. Joining a batch costs a pass over
+        the weights and a copy of its caches, for one completion hardly less than for many."""
         self._linger_s = linger_s
         self._arrived: SimpleQueue[Job | None] = SimpleQueue()
-        self._long: list[Job] = []
-        self._next_short = 0.0
+        self._turns: dict[int, _Turn] = {}
+        self._next_look = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -53,66 +81,39 @@ class Engine:
         return job.done.result()
 
     def close(self) -> None:
-        """Ends the thread, behind what it is at."""
+        """Ends the thread; what is under way is dropped."""
         self._arrived.put(None)
 
     def _work(self) -> None:
         while not self._closed:
-            if not self._long:
+            if not self._turns:
                 self._take(self._arrived.get())
                 time.sleep(self._linger_s)
-            self._shorts()
-            waiting, self._long = self._long, []
-            for group in _groups(waiting):
-                _decode(group, self._between)
+                self._look()
+            elif time.monotonic() >= self._next_look:
+                self._look()
+            for key, turn in list(self._turns.items()):
+                try:
+                    turn.step()
+                except RuntimeError:
+                    del self._turns[key]  # its jobs were told
+                    continue
+                if not turn.busy:
+                    del self._turns[key]
 
-    def _between(self, _ids: list[int]) -> bool:
-        """Called at each token of a long answer; never ends it."""
-        if time.monotonic() >= self._next_short:
-            self._shorts()
-        return False
-
-    def _shorts(self) -> None:
-        """Computes the short jobs that wait; sets the long ones aside."""
-        began = time.monotonic()
+    def _look(self) -> None:
+        """Has all join that arrived."""
         try:
             while True:
                 self._take(self._arrived.get_nowait())
         except Empty:
-            pass
-        shorts = [job for job in self._long if job.sampling.max_new_tokens <= SHORT]
-        self._long = [job for job in self._long if job.sampling.max_new_tokens > SHORT]
-        for group in _groups(shorts):
-            _decode(group, None)
-        ended = time.monotonic()
-        self._next_short = ended + max(self._linger_s, ended - began)
+            self._next_look = time.monotonic() + self._linger_s
 
     def _take(self, job: Job | None) -> None:
         if job is None:
             self._closed = True
-        else:
-            self._long.append(job)
-
-
-def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs of one model and one way of sampling together."""
-    groups: dict[tuple[int, Sampling], list[Job]] = {}
-    for job in jobs:
-        groups.setdefault((id(job.loaded), job.sampling), []).append(job)
-    return list(groups.values())
-
-
-def _decode(jobs: Sequence[Job], at_token: Callable[[list[int]], bool] | None) -> None:
-    """Computes jobs of one model and one way of sampling."""
-    requests = [Request(key, job.ids, (job.seed,)) for key, job in enumerate(jobs)]
-    loaded, sampling = jobs[0].loaded, jobs[0].sampling
-    try:
-        for done in decode(
-            loaded.model, requests, sampling, batch_rows=ROWS, end_tokens=loaded.end_tokens,
-            stop=at_token,
-        ):  # fmt: skip
-            jobs[done.key].done.set_result(done)
-    except RuntimeError as exc:
-        for job in jobs:
-            if not job.done.done():
-                job.done.set_exception(exc)
+            return
+        key = id(job.loaded)
+        if key not in self._turns:
+            self._turns[key] = _Turn(job.loaded)
+        self._turns[key].add(job)

@@ -11,7 +11,7 @@ Every answer draws from its own random stream, so it doesn't depend on its neigh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -86,6 +86,7 @@ class _Row:
 
     key: int
     number: int
+    sampling: Sampling
     draws: list[float]
     """a uniform draw in [0, 1) for each token that it may have"""
     ids: list[int] = field(default_factory=list)
@@ -115,55 +116,125 @@ class _Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
-    """What one batch may hold."""
+class _Asked:
+    """A request that waits."""
 
-    rows: int
-    columns: int
-    """tokens in its cache, over all rows"""
-    room: int
-    """tokens that an answer may have"""
-    at_once: int | None
-    """prompt tokens read in one pass; None where caches can't be joined: then all in one"""
+    request: Request
+    sampling: Sampling
+
+
+class Decoder:
+    """Completions of one model under way. Requests may be added between any two tokens."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        batch_rows: int,
+        end_tokens: Collection[int],
+        refill_below: float = REFILL_BELOW,
+        stop: Callable[[list[int]], bool] | None = None,
+    ) -> None:
+        """At most ``batch_rows`` are under way unless one request has more.
+
+        What waits joins as soon as no more than ``refill_below`` of them are; where the model's
+        caches can't be joined, when none is. ``stop`` sees a row's generated ids after each token
+        and ends it by returning True.
+        """
+        self._model, self._end_tokens, self._stop = model, end_tokens, stop
+        self._at_once = tokens_at_once(model) if joinable(model) else None
+        self._rows, self._columns = batch_rows, most_columns(model)
+        self._refill = 0 if self._at_once is None else refill_below * batch_rows
+        self._waiting: deque[_Asked] = deque()
+        self._batch: _Batch | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while a completion isn't done."""
+        return bool(self._waiting) or self._batch is not None
+
+    def add(self, requests: Iterable[Request], sampling: Sampling) -> None:
+        """Has them wait for a place."""
+        new = [_Asked(request, sampling) for request in requests]
+        self._waiting = deque(
+            sorted([*self._waiting, *new], key=lambda asked: -len(asked.request.ids))
+        )
+
+    def step(self) -> list[Completion]:
+        """One more token of every completion under way; those that it ended. Only while busy."""
+        with torch.inference_mode(), attention_for_decoding(self._model):
+            batch = self._batch
+            if self._waiting and (batch is None or len(batch.unfinished) <= self._refill):
+                batch = self._admit(batch)
+                give_back()
+            assert batch is not None  # the first request is always admitted
+            tokens = _choose(batch)  # (B,)
+            done: list[Completion] = []
+            for row, token in zip(batch.rows, tokens.tolist(), strict=True):
+                if row.done:
+                    continue  # not yet dropped from the batch
+                ended = self._read(row, token)
+                if row.done:
+                    done.append(Completion(row.key, row.number, row.ids, truncated=not ended))
+            self._batch = _step(self._model, batch, tokens)
+        if not self.busy:
+            give_back()
+        return done
+
+    def _read(self, row: _Row, token: int) -> bool:
+        """Adds the token to the row; whether it ends the answer otherwise than by its length."""
+        if token not in self._end_tokens:
+            row.ids.append(token)
+        ended = token in self._end_tokens or (self._stop is not None and self._stop(row.ids))
+        row.done = ended or len(row.ids) == row.sampling.max_new_tokens
+        return ended
+
+    def _admit(self, batch: _Batch | None) -> _Batch:
+        """The batch joined by as many of the waiting requests as the limits allow.
+
+        The longest come first, so none that joins is longer than the first: rows · (columns in use
+        + room) stays within the limit unless one request alone is more.
+        """
+        kept = [] if batch is None else batch.unfinished
+        rows, columns, room = len(kept), 0, 0
+        if batch is not None:
+            columns = int(batch.mask[kept].sum(1).max())
+            room = max(batch.rows[place].sampling.max_new_tokens for place in kept)
+        taken: list[_Asked] = []
+        while self._waiting:
+            asked = self._waiting[0]
+            rows += len(asked.request.seeds)
+            columns = max(columns, len(asked.request.ids))
+            most = max(room, asked.sampling.max_new_tokens)
+            full = rows > self._rows or rows * (columns + most) > self._columns
+            if full and (taken or kept):
+                break
+            room = most
+            taken.append(self._waiting.popleft())
+        if batch is not None and not taken:
+            return batch
+        read = [
+            _prefill(self._model, chunk)
+            for chunk in chunks(taken, lambda asked: len(asked.request.ids), self._at_once)
+        ]
+        return _joined(read if batch is None else [batch, *read], room)
 
 
 def decode(
     model: PreTrainedModel,
-    requests: Sequence[Request],
+    requests: Iterable[Request],
     sampling: Sampling,
     *,
     batch_rows: int,
     end_tokens: Collection[int],
     stop: Callable[[list[int]], bool] | None = None,
 ) -> Iterator[Completion]:
-    """Completions as they are done, at most ``batch_rows`` under way unless one request has more.
-
-    ``stop`` sees a row's generated ids after each token and ends it by returning True.
-    """
-    waiting = deque(sorted(requests, key=lambda request: -len(request.ids)))
-    batch: _Batch | None = None
-    with torch.inference_mode(), attention_for_decoding(model):
-        at_once = tokens_at_once(model) if joinable(model) else None
-        limits = _Limits(batch_rows, most_columns(model), sampling.max_new_tokens, at_once)
-        refill = 0 if at_once is None else REFILL_BELOW * batch_rows
-        while waiting or batch is not None:
-            if waiting and (batch is None or len(batch.unfinished) <= refill):
-                batch = _admit(model, waiting, batch, limits)
-                give_back()
-            assert batch is not None  # the first request is always admitted
-            draws = torch.tensor([row.draw for row in batch.rows])
-            tokens = choose(batch.logits.float(), draws, sampling)  # (B,)
-            for row, token in zip(batch.rows, tokens.tolist(), strict=True):
-                if row.done:
-                    continue  # not yet dropped from the batch
-                if token not in end_tokens:
-                    row.ids.append(token)
-                ended = token in end_tokens or (stop is not None and stop(row.ids))
-                row.done = ended or len(row.ids) == sampling.max_new_tokens
-                if row.done:
-                    yield Completion(row.key, row.number, row.ids, truncated=not ended)
-            batch = _step(model, batch, tokens)
-    give_back()
+    """Completions as they are done; the options are those of `Decoder`."""
+    decoder = Decoder(model, batch_rows=batch_rows, end_tokens=end_tokens, stop=stop)
+    decoder.add(requests, sampling)
+    with attention_for_decoding(model):  # once, not for each token
+        while decoder.busy:
+            yield from decoder.step()
 
 
 def tokens_at_once(model: PreTrainedModel) -> int:
@@ -205,35 +276,6 @@ def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch
     return batch
 
 
-def _admit(
-    model: PreTrainedModel, waiting: deque[Request], batch: _Batch | None, limits: _Limits
-) -> _Batch:
-    """The batch joined by as many of the waiting requests as the limits allow.
-
-    The longest come first, so none that joins is longer than the first: rows · (columns in use +
-    room) stays within the limit unless one request alone is more.
-    """
-    kept = [] if batch is None else batch.unfinished
-    rows, columns = len(kept), 0
-    if batch is not None:
-        columns = int(batch.mask[kept].sum(1).max())
-    taken: list[Request] = []
-    while waiting:
-        rows += len(waiting[0].seeds)
-        columns = max(columns, len(waiting[0].ids))
-        full = rows > limits.rows or rows * (columns + limits.room) > limits.columns
-        if full and (taken or kept):
-            break
-        taken.append(waiting.popleft())
-    if batch is not None and not taken:
-        return batch
-    read = [
-        _prefill(model, chunk, limits.room)
-        for chunk in chunks(taken, lambda request: len(request.ids), limits.at_once)
-    ]
-    return _joined(read if batch is None else [batch, *read], limits.room)
-
-
 def _joined(parts: Sequence[_Batch], room: int) -> _Batch:
     """One batch of the unfinished rows of all parts, with room for an answer of each."""
     kept = [torch.tensor(part.unfinished, device=part.mask.device) for part in parts]
@@ -257,6 +299,20 @@ def _joined(parts: Sequence[_Batch], room: int) -> _Batch:
     )
 
 
+def _choose(batch: _Batch) -> torch.Tensor:
+    """Each row's next token, drawn as it is to be: (B,)."""
+    logits, draws = batch.logits.float(), torch.tensor([row.draw for row in batch.rows])
+    alike: dict[Sampling, list[int]] = {}
+    for place, row in enumerate(batch.rows):
+        alike.setdefault(row.sampling, []).append(place)
+    if len(alike) == 1:
+        return choose(logits, draws, batch.rows[0].sampling)
+    tokens = logits.new_empty(len(batch.rows), dtype=torch.long)
+    for sampling, places in alike.items():
+        tokens[places] = choose(logits[places], draws[places], sampling)
+    return tokens
+
+
 def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> torch.Tensor:
     """Next tokens (B,) from logits (B, V) and one uniform draw in [0, 1) a row (B,).
 
@@ -276,9 +332,9 @@ def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> tor
     return tokens.gather(-1, torch.minimum(place, last)).squeeze(-1)
 
 
-def _prefill(model: PreTrainedModel, requests: Sequence[Request], room: int) -> _Batch:
+def _prefill(model: PreTrainedModel, asked: Sequence[_Asked]) -> _Batch:
     """The prompts, left-padded and read, a row a completion."""
-    device = model.device
+    device, requests = model.device, [each.request for each in asked]
     longest = max(len(request.ids) for request in requests)
     ids = torch.zeros(len(requests), longest, dtype=torch.long)
     mask = torch.zeros(len(requests), longest, dtype=torch.long)
@@ -297,9 +353,14 @@ def _prefill(model: PreTrainedModel, requests: Sequence[Request], room: int) -> 
         logits_to_keep=torch.tensor([longest - 1], device=device),
     ).logits
     rows = [
-        _Row(request.key, number, _uniforms(seed, room))
-        for request in requests
-        for number, seed in enumerate(request.seeds)
+        _Row(
+            each.request.key,
+            number,
+            each.sampling,
+            _uniforms(seed, each.sampling.max_new_tokens),
+        )
+        for each in asked
+        for number, seed in enumerate(each.request.seeds)
     ]
     copies = torch.tensor([len(request.seeds) for request in requests], device=device)
     places = torch.arange(len(requests), device=device).repeat_interleave(copies)

@@ -1,4 +1,4 @@
-"""The reference server's computing: batches, and short completions between long ones' tokens."""
+"""The reference server's computing: what arrives joins what is under way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.server_engine import SHORT, Engine, Job
+from ghostbust.bench.server_engine import Engine, Job
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.samplers.decode import Completion, Sampling
 
@@ -62,8 +62,27 @@ def test_a_short_one_does_not_wait_for_a_long_one(engine: Engine, endless: Loade
     waits = threading.Thread(target=lambda: ended.append(engine.complete(long)))
     waits.start()
     time.sleep(0.3)
-    assert len(engine.complete(job(endless, SHORT)).ids) == SHORT
+    assert len(engine.complete(job(endless, 16)).ids) == 16
     assert not ended, "the long one is still under way"
     waits.join()
     (whole,) = ended
     assert whole.ids == engine.complete(job(endless, 2000)).ids, "and isn't changed by it"
+
+
+def test_a_model_that_fails_fails_its_own_completions(
+    engine: Engine, endless: LoadedModel, talking_model_dir: Path
+) -> None:
+    ill = load_model(str(talking_model_dir), talking_model_dir, device="cpu")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    ill.model.register_forward_pre_hook(fail)
+    other, ended = job(endless, 300), list[Completion]()
+    waits = threading.Thread(target=lambda: ended.append(engine.complete(other)))
+    waits.start()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            engine.complete(job(ill, 4))
+    waits.join()
+    assert len(ended[0].ids) == 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.samplers.cache import cache_option
 from ghostbust.samplers.decode import (
     Completion,
+    Decoder,
     Request,
     Sampling,
     choose,
@@ -195,6 +197,22 @@ def test_sampled_tokens_are_frequent_as_their_probability(tiny: LoadedModel) -> 
     expected = torch.softmax(expected / one.temperature, dim=-1)
     assert expected.max() > 0.05  # far from uniform
     assert (counts / len(seeds) - expected).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
+def test_what_joins_between_two_tokens_is_answered_as_alone(kind: str, tiny: LoadedModel) -> None:
+    model = tiny.model if kind == "llama" else small(kind)
+    short, first, later = replace(WARM, max_new_tokens=5), requests(0)[:2], requests(1)[2:]
+    decoder = Decoder(model, batch_rows=32, end_tokens={NO_END}, refill_below=1.0)
+    decoder.add(first, GREEDY)
+    order = [done for _ in range(9) for done in decoder.step()]
+    decoder.add(later, short)
+    while decoder.busy:
+        order += decoder.step()
+    alone = run(model, first, GREEDY) | run(model, later, short)
+    assert {(done.key, done.number): done for done in order} == alone
+    if kind == "llama":  # whose caches can be joined: the short ones don't wait for the long
+        assert {done.key for done in order[:3]} == {2, 3, 4}
 
 
 def test_stop_ends_an_answer_that_then_is_whole(tiny: LoadedModel) -> None:
