@@ -6,7 +6,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,20 +28,18 @@ def kill_daemon(home: Home, replica: Path, said: Path, seed: int) -> Fault:
     began, draw = time.monotonic(), random.Random(seed)  # noqa: S311
     state = draw.choice([RoundState.STARTED, RoundState.SELECTED, RoundState.TRAINED])
     logged, mark = count_answers(home), f"{home.path}:round"
-    daemon = _start_daemon(home, said)
-    came = _wait_for(home, lambda found: found not in (None, *_before(state)))
-    time.sleep(draw.uniform(0, 0.5))
-    started = [child.pid for child in marked(mark)]
-    daemon.kill()
-    daemon.wait()
+    with _daemon(home, said):
+        came = _wait_for(home, lambda found: found not in (None, *_before(state)))
+        time.sleep(draw.uniform(0, 0.5))
+        started = [child.pid for child in marked(mark)]
     found = list(breaches_at_once(home, replica))
     if not _gone(mark):
         found.append("its round outlived it")
-    again = _start_daemon(home, said)
-    ended = _wait_for(home, lambda now: now is not None and not now.is_open)
-    again.terminate()
-    if again.wait(60):
-        found.append(f"the daemon ended with {again.returncode} when it was told to stop")
+    with _daemon(home, said) as again:
+        ended = _wait_for(home, lambda now: now is not None and not now.is_open)
+        again.terminate()
+        if again.wait(60):
+            found.append(f"the daemon ended with {again.returncode} when it was told to stop")
     if not came or not ended:
         found.append(f"the round didn't come to {'its end' if came else state}")
     found += breaches_of_round(home, replica, logged, RoundState.REJECTED)
@@ -50,13 +49,20 @@ def kill_daemon(home: Home, replica: Path, said: Path, seed: int) -> Fault:
     return Fault(point, bool(started), tuple(found), time.monotonic() - began)
 
 
-def _start_daemon(home: Home, said: Path) -> subprocess.Popen[bytes]:
+@contextmanager
+def _daemon(home: Home, said: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon, killed at the end if it still lives."""
     with said.open("ab") as log:
-        return subprocess.Popen(
+        daemon = subprocess.Popen(
             [sys.executable, "-m", "ghostbust", "daemon", "--home", str(home.path),
              "--config", str(home.config)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
+    try:
+        yield daemon
+    finally:
+        daemon.kill()
+        daemon.wait()
 
 
 def _wait_for(home: Home, reached: Callable[[RoundState | None], bool]) -> bool:

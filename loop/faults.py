@@ -238,5 +238,10 @@ def _forked(work: Callable[[], None]) -> int:
         finally:
             sys.stderr.flush()
             os._exit(code)
-    _, status = os.waitpid(child, 0)
+    try:
+        _, status = os.waitpid(child, 0)
+    except BaseException:  # interrupted: its folder is about to go
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
     return os.waitstatus_to_exitcode(status)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostbust.cli.edge import FINDINGS
+from ghostbust.cli.edge import FINDINGS, ended_like_ctrl_c
 from ghostbust.cli.options import JsonOption, QuietOption, SeedOption
 from ghostbust.cli.output import Output, cell, table
 
@@ -44,9 +44,10 @@ def faults(
     work = Path(tempfile.mkdtemp(prefix="ghostbust-faults-"))
     try:
         found = []
-        for fault in Faults(work, partial(make_talking_model, names=NAMES)).run(points, seed):
-            found.append(fault)
-            output.note(_said(fault))
+        with ended_like_ctrl_c():
+            for fault in Faults(work, partial(make_talking_model, names=NAMES)).run(points, seed):
+                found.append(fault)
+                output.note(_said(fault))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _report(output, found)
