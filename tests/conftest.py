@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -61,6 +62,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if name in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """What a command run in this process had its log written by doesn't outlive the test."""
+    own, apscheduler = logging.getLogger("ghostbust"), logging.getLogger("apscheduler")
+    handlers, levels = list(own.handlers), (own.level, apscheduler.level)
+    yield
+    own.handlers[:] = handlers
+    own.setLevel(levels[0])
+    apscheduler.setLevel(levels[1])
 
 
 @pytest.fixture
