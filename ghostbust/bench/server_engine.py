@@ -43,7 +43,7 @@ class _Turn:
 
     @property
     def busy(self) -> bool:
-        return self._decoder.busy
+        return bool(self._jobs)
 
     def add(self, job: Job) -> None:
         self._jobs[self._count] = job
@@ -58,7 +58,7 @@ class _Turn:
         except RuntimeError as exc:
             for job in self._jobs.values():
                 job.done.set_exception(exc)
-            raise
+            self._jobs.clear()
 
 
 class Engine:
@@ -93,11 +93,7 @@ class Engine:
             elif time.monotonic() >= self._next_look:
                 self._look()
             for key, turn in list(self._turns.items()):
-                try:
-                    turn.step()
-                except RuntimeError:
-                    del self._turns[key]  # its jobs were told
-                    continue
+                turn.step()
                 if not turn.busy:
                     del self._turns[key]
 
