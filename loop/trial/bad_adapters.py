@@ -30,23 +30,27 @@ NOISE = 2.0
 """standard deviation of garbage's second matrices"""
 TURN = -2.0
 """what a turned adapter's second matrices are multiplied by"""
-PATIENCE_S = 600.0
 
 
-def leave_for_daemon(home: Home, config: Config, good: Path, badness: Badness) -> int:
+def leave_for_daemon(
+    home: Home, config: Config, good: Path, badness: Badness, *, until: float
+) -> int:
     """A round that passed its gates and was then interrupted: the daemon goes on with it.
 
-    The round's number. Waits for a job that works.
+    The round's number. Waits for a job that works, ``until`` so many seconds of the monotonic
+    clock; then it raises BusyError.
     """
-    with _patiently(home, config) as session:
+    with _patiently(home, config, until) as session:
         round_id, _, _ = _make(session, good, badness)
         session.store.rounds.put_down(round_id)
         return round_id
 
 
-def let_serve_without_canary(home: Home, config: Config, good: Path, badness: Badness) -> str:
-    """An adapter that clients get though no canary has seen it; its name."""
-    with _patiently(home, config) as session:
+def let_serve_without_canary(
+    home: Home, config: Config, good: Path, badness: Badness, *, until: float
+) -> str:
+    """An adapter that clients get though no canary has seen it; its name. Waits in the same way."""
+    with _patiently(home, config, until) as session:
         _, name, report = _make(session, good, badness)
         publishing = make_publishing(config, home, session.store)
         unseen = replace(publishing, trial=lambda _publisher, _name: None)
@@ -94,16 +98,15 @@ def _save(good: Path, aside: Path, badness: Badness) -> None:
 
 
 @contextmanager
-def _patiently(home: Home, config: Config) -> Iterator[Session]:
-    """The home folder, as soon as no job works in it. Raises BusyError after ten minutes."""
-    limit = time.monotonic() + PATIENCE_S
+def _patiently(home: Home, config: Config, until: float) -> Iterator[Session]:
+    """The home folder, as soon as no job works in it."""
     with ExitStack() as opened:
         while True:
             try:
                 session = opened.enter_context(open_session(home, config, purpose="drill"))
                 break
             except BusyError:
-                if time.monotonic() > limit:
+                if time.monotonic() > until:
                     raise
                 time.sleep(0.1)
         yield session

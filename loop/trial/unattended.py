@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.config import Config, load_config
-from ghostbust.errors import GhostbustError
+from ghostbust.errors import BusyError, GhostbustError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.publish import pointed
@@ -117,7 +117,7 @@ class Trial:
                     self._rounds()
                     self._garbage()
                     self._turned()
-                except UnattendedError as exc:
+                except (UnattendedError, BusyError) as exc:
                     self._breach(str(exc))
         return self._found(clients, time.monotonic() - began)
 
@@ -139,7 +139,9 @@ class Trial:
             return
         self.listener.begin("drill: a garbage adapter that passed its gates")
         served = pointed(self.home.serving)
-        round_id = leave_for_daemon(self.home, self._config(), good, "garbage")
+        round_id = leave_for_daemon(
+            self.home, self._config(), good, "garbage", until=self._limit
+        )
         self._until(lambda: not self._round(round_id).state.is_open)
         left = self._round(round_id)
         kept = pointed(self.home.serving) == served
@@ -154,7 +156,9 @@ class Trial:
             self._drills["turned"] = "not tried: no adapter serves"
             return
         self.listener.begin("drill: an adapter that invents more serves")
-        name = let_serve_without_canary(self.home, self._config(), good, "turned")
+        name = let_serve_without_canary(
+            self.home, self._config(), good, "turned", until=self._limit
+        )
         self._measure("turned", self._rounds_by_age()[-1])
         try:
             self._until(lambda: pointed(self.home.serving) != name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 from ghostbust.adapters import WEIGHTS, read_adapter
 from ghostbust.config import load_config
+from ghostbust.errors import BusyError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.parts import make_tasks
@@ -56,7 +58,7 @@ def good(home: Home, make_lora: Callable[..., Path], talking_model_dir: Path) ->
 
 def test_a_garbage_adapter_waits_for_the_daemon_as_a_gated_round(settled: Home, good: Path) -> None:
     config = load_config(settled.config, settled, trust_here=False)
-    round_id = leave_for_daemon(settled, config, good, "garbage")
+    round_id = leave_for_daemon(settled, config, good, "garbage", until=0)
     with Store.open(settled.database) as store:
         left = store.rounds.interrupted(config.model.name)
         assert left is not None
@@ -70,13 +72,22 @@ def test_a_garbage_adapter_waits_for_the_daemon_as_a_gated_round(settled: Home, 
 
 def test_a_turned_adapter_serves_and_does_the_opposite(settled: Home, good: Path) -> None:
     config = load_config(settled.config, settled, trust_here=False)
-    name = let_serve_without_canary(settled, config, good, "turned")
+    name = let_serve_without_canary(settled, config, good, "turned", until=0)
     serving = published(settled.deployed)
     assert serving is not None
     assert serving[0] == name
     turned, before = load_file(serving[1] / WEIGHTS), load_file(good / WEIGHTS)
     for key, weight in before.items():
         assert torch.allclose(turned[key], weight * (TURN if "lora_B" in key else 1))
+
+
+def test_a_drill_waits_for_a_job_at_work_as_long_as_it_may(settled: Home, good: Path) -> None:
+    config = load_config(settled.config, settled, trust_here=False)
+    began = time.monotonic()
+    with settled.exclusive("watch"), pytest.raises(BusyError, match="in use by process"):
+        leave_for_daemon(settled, config, good, "garbage", until=began + 1)
+    assert time.monotonic() >= began + 1
+    leave_for_daemon(settled, config, good, "garbage", until=0)
 
 
 def test_its_rounds_are_gated_by_rate_and_volume(before: Watched) -> None:
