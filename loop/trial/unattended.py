@@ -139,9 +139,7 @@ class Trial:
             return
         self.listener.begin("drill: a garbage adapter that passed its gates")
         served = pointed(self.home.serving)
-        round_id = leave_for_daemon(
-            self.home, self._config(), good, "garbage", until=self._limit
-        )
+        round_id = leave_for_daemon(self.home, self._config(), good, "garbage", until=self._limit)
         self._until(lambda: not self._round(round_id).state.is_open)
         left = self._round(round_id)
         kept = pointed(self.home.serving) == served
