@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.config import Config, load_config
-from ghostbust.errors import BusyError, GhostbustError
+from ghostbust.errors import BusyError, EndpointError, GhostbustError
 from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.publish import pointed
@@ -101,9 +101,9 @@ class Trial:
     _drills: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self) -> Unattended:
-        """The whole trial; what it lacks where the daemon dies or the time is up is a breach.
+        """The whole trial; what it lacks where a program dies or the time is up is a breach.
 
-        Raises UnattendedError where the server doesn't start, EndpointError where it ends.
+        Raises UnattendedError where the server doesn't start.
         """
         began = time.monotonic()
         self._limit = began + self.size.limit_s
@@ -117,7 +117,7 @@ class Trial:
                     self._rounds()
                     self._garbage()
                     self._turned()
-                except (UnattendedError, BusyError) as exc:
+                except (UnattendedError, BusyError, EndpointError) as exc:
                     self._breach(str(exc))
         return self._found(clients, time.monotonic() - began)
 

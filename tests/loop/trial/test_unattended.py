@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -114,3 +116,13 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
     trial = Trial(tmp_path, SIZE, "m", ["false"], lambda _home: ["false"], Silence())
     with pytest.raises(UnattendedError, match="didn't start"):
         trial.run()
+
+
+def test_what_it_lacks_where_the_server_ends_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    server = [sys.executable, "-c", f"print({url!r}, flush=True)"]
+    trial = Trial(tmp_path, SIZE, "m", server, lambda _home: ["sleep", "60"], Silence())
+    found = trial.run()
+    assert any("can't reach 127.0.0.1" in breach for breach in found.breaches), found.breaches
+    assert "nothing was measured" in found.breaches
