@@ -264,7 +264,7 @@ class CanarySection(Section):
     rate: float = Field(default=1, gt=0)
     """largest hallucination rate on the `forget` prompts, as a multiple of the base's"""
     volume: float = Field(default=0.5, ge=0, le=1)
-    """least real names on the `forget` prompts, as a share of the base's"""
+    """least real names on the `forget` prompts, as a share of the base's; fewer by chance pass"""
     overlap: float = Field(default=0.2, ge=0, lt=1)
     """least share of words that general answers have in common with the base's"""
 

@@ -37,6 +37,18 @@ def mcnemar_one_sided(lost: int, gained: int) -> float:
     return float(binom.sf(lost - 1, lost + gained, 0.5))
 
 
+def fewer_p_value(count: int, other: int, share: float) -> float:
+    """The exact one-sided p-value, in [0, 1], against "``count`` counts ``share`` of what ``other``
+    does, or more".
+
+    Two Poisson counts given their sum: P(X <= count), X ~ Binomial(count + other, share /
+    (1 + share)). Source: Przyborowski and Wilenski (1940), Biometrika 31, 313-323.
+    """
+    if count < 0 or other < 0 or not share >= 0:
+        raise ValueError(f"{count} and {other} aren't counts, or {share} is no share")
+    return float(binom.cdf(count, count + other, share / (1 + share)))
+
+
 def mcnemar_two_sided(lost: int, gained: int) -> float:
     """The exact two-sided p-value of McNemar's test, in (0, 1], against "no change".
 

@@ -26,12 +26,13 @@ from ghostbust.registries.judge import Judge
 from ghostbust.samplers.endpoint import EndpointSampler, Probe
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import CanarySection
+from ghostbust.statistics import fewer_p_value
 from ghostbust.store import Canary, Figures, Store
 
 CHUNK = 8
 """prompts after which the other side has its turn, so that both see the server alike"""
-LEAST_REAL = 8
-"""real names that the base must have named, for a share of them to say anything"""
+ALPHA = 0.05
+"""so seldom does an adapter at the limit of the volume break it by chance"""
 SLACK_S = 0.2
 """time of an answer that is never too slow: noise is larger than any ratio there"""
 GENERAL = (
@@ -104,7 +105,7 @@ def run_canary(
         )
     pairs = zip((*sampled[0], *greedy[0]), (*sampled[1], *greedy[1]), strict=True)
     same = all(_text(one) == _text(other) for one, other in pairs)
-    broken = list(_broken(plan.config.canary, was, now, same))
+    broken = list(broken_limits(plan.config.canary, was, now, same=same))
     return Canary(
         replica=publisher.where,
         adapter=adapter,
@@ -198,8 +199,13 @@ def _figures(
     )
 
 
-def _broken(limits: CanarySection, was: Figures, now: Figures, same: bool) -> Iterator[str]:
-    """Each limit that the adapter breaks, in words."""
+def broken_limits(
+    limits: CanarySection, was: Figures, now: Figures, *, same: bool
+) -> Iterator[str]:
+    """Each limit that the adapter breaks, in words; ``was`` is the base.
+
+    ``same``: every answer is the base's.
+    """
     if now.failed / now.asked > limits.errors:
         yield f"{now.failed} of {now.asked} requests failed"
     if same:
@@ -210,7 +216,7 @@ def _broken(limits: CanarySection, was: Figures, now: Figures, same: bool) -> It
         yield f"an answer takes {now.median_s:.2f} s, {was.median_s:.2f} s with the base"
     if now.rate > limits.rate * was.rate:
         yield f"hallucination rate {now.rate:.3f}, {was.rate:.3f} with the base"
-    if was.real >= LEAST_REAL and now.real < limits.volume * was.real:
+    if fewer_p_value(now.real, was.real, limits.volume) <= ALPHA:
         yield f"{now.real} real names, {was.real} with the base"
     if now.overlap < limits.overlap:
         yield f"general answers share {now.overlap:.2f} of their words with the base's"

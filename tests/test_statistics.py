@@ -11,6 +11,7 @@ from ghostbust.gates.looks import spent_alpha
 from ghostbust.statistics import (
     LEAST_TAIL,
     cluster_sums,
+    fewer_p_value,
     mcnemar_one_sided,
     mcnemar_power,
     mcnemar_two_sided,
@@ -26,6 +27,21 @@ from ghostbust.statistics import (
 )
 
 Z95 = 1.6448536269514722
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize(("count", "other"), [(0, 8), (3, 8), (5, 0), (12, 40)])
+def test_fewer_is_the_binomial_sum(count: int, other: int, share: float) -> None:
+    p, n = share / (1 + share), count + other
+    tail = sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(count + 1))
+    assert fewer_p_value(count, other, share) == pytest.approx(tail, rel=1e-12)
+
+
+def test_nothing_is_fewer_than_no_share() -> None:
+    assert fewer_p_value(0, 9, 0.0) == fewer_p_value(0, 0, 0.5) == 1
+    for wrong in ((-1, 2, 0.5), (1, 2, math.nan)):
+        with pytest.raises(ValueError, match="aren't counts"):
+            fewer_p_value(*wrong)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ghostbust.bench.model_server import ModelServer, Serving, serve
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.canary import CanaryPlan, plan_canary, run_canary, word_overlap
+from ghostbust.loop.canary import CanaryPlan, broken_limits, plan_canary, run_canary, word_overlap
 from ghostbust.loop.clock import SystemClock
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.interface import Asking
@@ -29,7 +29,8 @@ from ghostbust.records import (
     Sample,
 )
 from ghostbust.registries.judge import Judge
-from ghostbust.store import Canary, RunKind, RunSpec, RunStatus, Store
+from ghostbust.sections import CanarySection
+from ghostbust.store import Canary, Figures, RunKind, RunSpec, RunStatus, Store
 
 GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
 
@@ -165,6 +166,18 @@ def test_a_worse_rate_and_fewer_names_fail(plan: CanaryPlan, server: ModelServer
     canary = try_out(limits(plan, rate=1e-6, volume=1.0), server, GOOD)
     assert "hallucination rate" in canary.reason
     assert not canary.passed
+
+
+@pytest.mark.parametrize(
+    ("base", "adapter", "fails"),
+    [(8, 0, True), (7, 0, False), (8, 3, False), (12, 1, True), (40, 10, True), (40, 14, False)],
+)
+def test_fewer_names_fail_where_it_is_no_chance(base: int, adapter: int, fails: bool) -> None:
+    was = Figures(30, 0, 0, invented=9, real=base, median_s=1.0, overlap=1.0)
+    now = replace(was, invented=0, real=adapter)
+    broken = list(broken_limits(CanarySection(), was, now, same=False))
+    assert broken == ([f"{adapter} real names, {base} with the base"] if fails else [])
+    assert not list(broken_limits(CanarySection(volume=0), was, now, same=False))
 
 
 def test_empty_answers_fail(plan: CanaryPlan, server: ModelServer) -> None:
