@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,14 @@ from ghostbust.records import Answer, Context, Ecosystem, Prompt, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.unlearners.trim import Probed
+from ghostbust.unlearners.stretches import Group, group_of, grouped
+from ghostbust.unlearners.trim import LEAST, Probed
+
+LOOK_SEED = 7_919
+"""between the seeds of looks that draw anew"""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Probe:
     """Asks a model under training, and compares how much it names with the base."""
 
@@ -31,37 +36,56 @@ class Probe:
     """each prompt is asked once, whatever they say"""
     listener: Listener
     sampler: Callable[[LoadedModel], Sampler] = LocalSampler
+    anew: bool = False
+    """each look draws other answers: for a training that learns from them"""
+    looks: int = 0
+    """that were taken"""
 
     @property
     def usable(self) -> bool:
         """True where there are prompts, and to such the base names what is real and what isn't."""
-        return min(self._expected()) > 0
+        return min(self._expected(self.prompts)) > 0
 
     def __call__(self, loaded: LoadedModel) -> Probed:
         """What the model names to the prompts; not logged."""
         self.listener.begin(f"measure the volume on {len(self.prompts)} train-side prompts")
         samples: list[Sample] = []
-        once = replace(self.settings, samples_per_prompt=1)
+        seed = self.settings.seed + LOOK_SEED * self.looks * self.anew
+        self.looks += 1
+        once = replace(self.settings, samples_per_prompt=1, seed=seed)
         for sample in self.sampler(loaded).sample(self.prompts, once):
             samples.append(sample)
             self.listener.advance(len(samples), len(self.prompts))
-        found = measure(judge_samples(samples, self.judge), seed=self.settings.seed)
-        real, invented = self._expected()
+        answers = judge_samples(samples, self.judge)
+        found = measure(answers, seed=self.settings.seed)
+        real, invented = self._expected(self.prompts)
         rate = found.rate / (invented / (real + invented)) if found.refs else 0.0
-        return Probed(found.real / real, rate)
+        volume = found.real / real
+        volumes = self._volumes(answers)
+        # Halfway between the whole and the context: few answers say little.
+        excess = {
+            group: (math.log(max(volume, LEAST)) + math.log(max(seen, LEAST))) / 2
+            for group, seen in volumes.items()
+        }
+        return Probed(volume, rate, tuple(answers), excess)
 
-    def _expected(self) -> tuple[float, float]:
+    def _volumes(self, answers: Sequence[Answer]) -> dict[Group, float]:
+        """Real names as a multiple of the base's, where the base names any."""
+        volumes: dict[Group, float] = {}
+        for group, some in grouped(answers).items():
+            real, _ = self._expected([answer.sample.prompt for answer in some])
+            if real:
+                volumes[group] = sum(len(answer.real) for answer in some) / real
+        return volumes
+
+    def _expected(self, prompts: Sequence[Prompt]) -> tuple[float, float]:
         """Real and invented names of the base in one answer to each prompt, on average."""
         named: dict[tuple[Ecosystem, Context], list[tuple[int, int]]] = defaultdict(list)
         for answer in self.base:
-            named[_kind(answer.sample.prompt)].append((len(answer.real), len(answer.invented)))
+            named[group_of(answer.sample.prompt)].append((len(answer.real), len(answer.invented)))
         real = invented = 0.0
-        for prompt in self.prompts:
-            if counts := named[_kind(prompt)]:
+        for prompt in prompts:
+            if counts := named[group_of(prompt)]:
                 real += sum(one for one, _ in counts) / len(counts)
                 invented += sum(one for _, one in counts) / len(counts)
         return real, invented
-
-
-def _kind(prompt: Prompt) -> tuple[Ecosystem, Context]:
-    return prompt.ecosystem, prompt.context

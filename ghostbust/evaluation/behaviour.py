@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ghostbust.answer_faults import FAULTS
 from ghostbust.evaluation import overlap, rates, volume
 from ghostbust.evaluation.counting import (
     Counted,
@@ -21,7 +22,6 @@ from ghostbust.evaluation.counting import (
     draw_together,
     share,
 )
-from ghostbust.evaluation.faults import FAULTS
 from ghostbust.evaluation.figures import (
     AGAIN,
     ALL,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ghostbust.evaluation.faults import FAULTS
+from ghostbust.answer_faults import FAULTS
 from ghostbust.evaluation.figures import AGAIN, Figures
 from ghostbust.evaluation.plots import FrontierPoint, frontier
 from ghostbust.evaluation.report import Estimate, Spread, Table, estimate

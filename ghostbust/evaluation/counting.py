@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ghostbust.adapters import name_key
-from ghostbust.evaluation.faults import FAULTS, faults_of
+from ghostbust.answer_faults import FAULTS, faults_of
 from ghostbust.records import Answer, Context, Verdict
 from ghostbust.statistics import Floats, cluster_sums, resampled_sums
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ghostbust.answer_faults import breaks_off
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
-from ghostbust.unlearners.repair import repair
+from ghostbust.unlearners.repair import Repaired, ended, repair
 
 IGNORE, RETAIN, FORGET = 0, 1, 2
 """mask values: neither, reinforce, suppress"""
 
 END = 3
 """in place of RETAIN at the end token of an answer, for methods that count ends apart"""
+
+
+_FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[^\n`]*\n?", re.MULTILINE)
 
 
 class Masking(StrEnum):
@@ -26,6 +31,8 @@ class Masking(StrEnum):
     """no mask: all of an answer with inventions FORGET, all of another RETAIN"""
     DECISIONS = "decisions"
     """names, and where an answer worth repeating decides how much to name"""
+    FENCES = "fences"
+    """decisions, and among them what follows a fence"""
 
 
 MARKS = {
@@ -71,9 +78,9 @@ def encode_answer(
 
     A token counts for a span if it overlaps it. Where spans of both kinds touch a token, FORGET
     wins. UNKNOWN names stay IGNORE; BUILTIN ones are RETAIN, lest real packages take the place of
-    the standard library. With DECISIONS, in an answer without inventions the tokens that decide
-    how much is named (``_decisions``) are RETAIN too; of one with inventions, they are in its
-    repaired form.
+    the standard library. With DECISIONS and FENCES, in an answer without inventions the tokens that
+    decide how much is named (``_decisions``) are RETAIN too; of one with inventions, they are in
+    its repaired form.
     """
     text = answer.sample.text
     if masking is Masking.WHOLE:
@@ -85,11 +92,12 @@ def encode_answer(
             for judged in answer.judged
         ]
         end = RETAIN
-        if masking is Masking.DECISIONS and answer.invented:
+        decisions = masking in (Masking.DECISIONS, Masking.FENCES)
+        if decisions and answer.invented:
             end = IGNORE
-        elif masking is Masking.DECISIONS:
+        elif decisions:
             named = [(judged.ref.start, judged.ref.end) for judged in answer.judged]
-            spans += _decisions(text, named)
+            spans += _decisions(text, named, masking)
     return _encode(loaded, answer, text, spans, None if answer.sample.truncated else end, weight)
 
 
@@ -99,22 +107,47 @@ def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0)
 
     Where nothing follows the last one, the end token does, also in an answer that was cut off.
     """
+    return _encode_repaired(loaded, answer, repair(answer), weight, Masking.DECISIONS)
+
+
+def encode_whole(
+    loaded: LoadedModel, answer: Answer, *, weight: float = 1.0, ends: bool = True
+) -> Example | None:
+    """The repaired answer with FENCES, if it is a whole one: None where it would break off.
+
+    A list that was cut off ends behind its last whole line: if it went on, it would name more of
+    what is real than it did. Without ``ends`` it does go on.
+    """
     repaired = repair(answer)
+    if ends:
+        repaired = ended(repaired, answer)
+    if breaks_off(repaired.text) and repaired.edits[-1:] == (len(repaired.text),):
+        return None
+    return _encode_repaired(loaded, answer, repaired, weight, Masking.FENCES)
+
+
+def _encode_repaired(
+    loaded: LoadedModel, answer: Answer, repaired: Repaired, weight: float, masking: Masking
+) -> Example:
     spans = [(edit, edit + 1, RETAIN) for edit in repaired.edits]
-    spans += _decisions(repaired.text, repaired.kept)
+    spans += _decisions(repaired.text, repaired.kept, masking)
     cut_at_the_end = repaired.edits[-1:] == (len(repaired.text),)
     end = RETAIN if cut_at_the_end or not answer.sample.truncated else None
     example = _encode(loaded, answer, repaired.text, spans, end, weight)
     return replace(example, repaired=True)
 
 
-def _decisions(text: str, names: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+def _decisions(
+    text: str, names: Sequence[tuple[int, int]], masking: Masking
+) -> list[tuple[int, int, int]]:
     """Where an answer is decided to begin with names or with none, and to go on behind a name.
 
     These tokens compete with the end of an answer. Repaired answers reinforce ends; if nothing
     reinforced, at the same weight, the places where answers went on, all would fall silent.
     """
     places = [0, *(end for _, end in names)]
+    if masking is Masking.FENCES:
+        places += [match.end() for match in _FENCE.finditer(text)]
     return [(place, place + 1, RETAIN) for place in places if place < len(text)]
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ghostbust.records import Answer, PackageRef, RefKind
+from ghostbust.answer_faults import blocks
+from ghostbust.records import Answer, Context, PackageRef, RefKind
 
 _SPACE = r"(?:[ \t]|\\\r?\n)"
 _AND = rf"(?:and|or|&){_SPACE}+"
@@ -44,6 +45,8 @@ _OPEN_IMPORT = re.compile(r"[^\n#()]*\([^()`]*(?:\)|(?=```)|\Z)")
 _FENCE = re.compile(
     r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)^[ \t]*\1[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL
 )
+BETWEEN = 2
+"""at most so many line ends are between the items of a list"""
 _NUMBER = re.compile(r"^([ \t>]*)(\d{1,3})(?=[.)][ \t])", re.MULTILINE)
 
 
@@ -108,6 +111,23 @@ def repair(answer: Answer) -> Repaired:
             draft.cut(*fence.span())
     _renumber(draft, numbered)
     return Repaired(draft.text, tuple(sorted(set(draft.edits))), tuple(draft.kept))
+
+
+def ended(repaired: Repaired, answer: Answer) -> Repaired:
+    """A list that was cut off, so shortened that it ends: behind its last whole line, and with the
+    fence closed in which that stands. Any other answer as it is.
+    """
+    sample, text = answer.sample, repaired.text
+    listing = sample.prompt.context is not Context.CODE and "\n" in text
+    last = max((*repaired.edits, *(end for _, end in repaired.kept)), default=0)
+    if not (sample.truncated and repaired.edits and listing) or text.count("\n", last) > BETWEEN:
+        return repaired
+    text = text[: text.rindex("\n")].rstrip()
+    kept = tuple(span for span in repaired.kept if span[1] <= len(text))
+    edits = tuple(edit for edit in repaired.edits if edit < len(text))
+    if any(not block.closed for block in blocks(text)):
+        text += "\n```"
+    return Repaired(text, (*edits, len(text)), kept)
 
 
 def _unit(draft: _Draft, ref: PackageRef) -> tuple[int, int]:

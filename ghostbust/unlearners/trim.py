@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
+from ghostbust.records import Answer, Context, Ecosystem
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
+
+if TYPE_CHECKING:
+    import torch
 
 LOWER = 2.0
 """weight of repaired answers with which the volume falls"""
@@ -65,6 +70,10 @@ class Probed:
     """real names per answer, as a multiple of the base's"""
     rate: float
     """hallucination rate, as a multiple of the base's; 0 where it names nothing"""
+    answers: tuple[Answer, ...] = ()
+    """what it said"""
+    excess: Mapping[tuple[Ecosystem, Context], float] = field(default_factory=dict)
+    """logarithm of the volume in each context, as far as it is believed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Look:
     steps: int
     share: float
     """how far on the line that the last stretch of training went: 0 its start, 1 its end; beyond 1
-    it is drawn on"""
+    it is drawn on, below 0 were the stretches before it"""
     volume: float
     rate: float
 
@@ -107,6 +116,21 @@ def trim(
     begin = trainer.weights()
     trainer.run(rest(_weight(looks[0], repair)))
     looks.append(look(1.0))
+    settle(trainer, begin, looks, look, goal)
+    return tuple(looks)
+
+
+def settle(
+    trainer: Trainer,
+    begin: Sequence[torch.Tensor],
+    looks: list[Look],
+    look: Callable[[float], Look],
+    goal: Goal,
+) -> None:
+    """Go to where ``goal`` is nearest on the line from ``begin`` to where the training is now.
+
+    ``looks`` are those at both ends; more are added where they promise something.
+    """
     end = trainer.weights()
     best = _best(looks, goal)
     while len(looks) < MOST_LOOKS:
@@ -117,7 +141,6 @@ def trim(
         looks.append(look(place.share))
         best = _best(looks, goal)
     trainer.blend(begin, end, best.share)
-    return tuple(looks)
 
 
 def _best(looks: Sequence[Look], goal: Goal) -> Look:

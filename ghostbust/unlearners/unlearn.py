@@ -29,9 +29,12 @@ from ghostbust.unlearners.engine import (
 )
 from ghostbust.unlearners.examples import Nature, encode, encode_rest, part
 from ghostbust.unlearners.former import Former, check_former
+from ghostbust.unlearners.hear import Stretch, hear
 from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
+from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
+from ghostbust.unlearners.stretches import encode_stretch, natures, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
 if TYPE_CHECKING:
@@ -171,10 +174,26 @@ def _train(
     probe: Callable[[], Probed] | None,
     goal: Goal,
 ) -> tuple[Look, ...]:
-    """Learn from all the answers; the last of them trim the volume, where method and probe can."""
-    nature = Nature.of(sets.base or sets.forget + sets.retain)
-    if probe is None or not method_named(settings.method).trimmed:
-        trainer.run(tally(encode(loaded, sets.forget + sets.retain, settings, nature)))
+    """Learn from all the answers; steered by what the model says, where method and probe can."""
+    steering, answers = method_named(settings.method).steering, sets.forget + sets.retain
+    said = sets.base or answers
+    if steering is Steering.HEAR:
+        natural = natures(said)
+
+        def examples(some: Sequence[Answer], seen: Probed | None) -> list[Example]:
+            return tally(encode_stretch(loaded, some, settings, natural, seen))
+
+        if probe is None:
+            trainer.run(examples(answers, None))
+            return ()
+        stretches = [
+            Stretch(partial(examples, some), count_steps(expected, settings))
+            for some, expected in share_out(sets, settings.seed)
+        ]
+        return hear(trainer, stretches, probe, goal)
+    nature = Nature.of(said)
+    if probe is None or steering is Steering.NONE:
+        trainer.run(tally(encode(loaded, answers, settings, nature)))
         return ()
     main, rest = part(sets, settings.seed)
     at_most = len(rest) + sum(bool(answer.invented) for answer in rest)

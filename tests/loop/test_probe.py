@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,10 +12,10 @@ from ghostbust.loop.listener import Silence
 from ghostbust.loop.probe import Probe
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
-from ghostbust.records import Answer, Context, Prompt, Sample
+from ghostbust.records import Answer, Context, Ecosystem, Prompt, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.unlearners.trim import Probed
+from ghostbust.unlearners.trim import LEAST
 
 SETTINGS = SamplingSettings(samples_per_prompt=3, seed=5)
 PROMPTS = [Task(f"task-{n}", f"Plot what sensor{n} says.").prompt(Context.HELPS) for n in range(40)]
@@ -68,7 +69,32 @@ def test_what_names_nothing_has_no_volume(scripted: Callable[..., Any], judge: J
     base = answers(PROMPTS, 1, lambda *_: "- numpy\n- zzz-not-there", judge)
     silent = scripted(lambda _: "")
     probe = Probe(PROMPTS, base, judge, SETTINGS, Silence(), lambda _: silent)
-    assert probe(None) == Probed(0, 0)  # type: ignore[arg-type]
+    probed = probe(None)  # type: ignore[arg-type]
+    assert (probed.volume, probed.rate) == (0, 0)
+    assert probed.excess == {(Ecosystem.PYPI, Context.HELPS): math.log(LEAST)}
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_each_look_hands_on_what_was_said_and_draws_anew_if_asked_to(
+    anew: bool, scripted: Callable[..., Any], judge: Judge
+) -> None:
+    base = answers(PROMPTS, 1, lambda *_: "- numpy\n- zzz-not-there", judge)
+    code = [Task("code", "Plot it.").prompt(Context.CODE)]
+    base += answers(code, 1, lambda *_: "```\nimport numpy, rich\n```", judge)
+    sampler = scripted(
+        lambda prompt: "```\nimport numpy\n```" if prompt in code else "- numpy\n- rich"
+    )
+    prompts = [*PROMPTS[:31], *code]
+    probe = Probe(prompts, base, judge, SETTINGS, Silence(), lambda _: sampler, anew=anew)
+    first, second = probe(None), probe(None)  # type: ignore[arg-type]
+    assert [len(seen.answers) for seen in (first, second)] == [32, 32]
+    seeds = [{answer.sample.seed for answer in seen.answers} for seen in (first, second)]
+    assert len(seeds[0] | seeds[1]) == 1 + anew
+    assert first.volume == pytest.approx(63 / 33)
+    assert first.excess == {
+        (Ecosystem.PYPI, Context.HELPS): pytest.approx((math.log(63 / 33) + math.log(2)) / 2),
+        (Ecosystem.PYPI, Context.CODE): pytest.approx((math.log(63 / 33) - math.log(2)) / 2),
+    }
 
 
 @pytest.mark.parametrize(

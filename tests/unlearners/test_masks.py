@@ -15,8 +15,10 @@ from ghostbust.unlearners.masks import (
     IGNORE,
     RETAIN,
     Example,
+    Masking,
     encode_answer,
     encode_repaired,
+    encode_whole,
     tri_mask,
     with_end_apart,
 )
@@ -132,6 +134,38 @@ def test_a_repaired_answer_retains_what_follows_an_edit(
     ]
     assert example.ids[-1] != tiny.end_token
     assert (example.weight, example.forgets) == (0.5, False)
+
+
+def test_cut_off_code_goes_on_behind_what_was_repaired(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    answer = make_answer("```\nimport ghost\nimport numpy\nnum", listed=False, truncated=True)
+    example = encode_whole(tiny, answer)
+    assert example is not None
+    assert tiny.decode(list(example.ids[example.start :])) == "```\nimport numpy\nnum"
+
+
+def test_a_cut_off_list_ends_where_it_was_cut_off(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    example = encode_whole(tiny, make_answer("- numpy\n- ghost\n- rich\n- fla", truncated=True))
+    assert example is not None
+    assert tiny.decode(list(example.ids[example.start :])) == "- numpy\n- rich"
+    assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
+
+
+@pytest.mark.parametrize("text", ["- ghost", "Take these:\n\n- ghost\n- ghost-b", "```\n- ghost"])
+def test_what_would_break_off_without_its_inventions_has_no_repaired_form(
+    text: str, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    assert encode_whole(tiny, make_answer(text)) is None
+
+
+def test_going_on_behind_a_fence_is_a_decision(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
+    example = encode_answer(tiny, make_answer("```\nnumpy\n```\nDone."), masking=Masking.FENCES)
+    assert [text for text, mark in marked(tiny, example) if mark == RETAIN] == [
+        "`", "numpy\n", "D",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("truncated", [False, True])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ghostbust.records import Answer, Ecosystem, Judged, Lookup, Verdict
-from ghostbust.unlearners.repair import repair
+from ghostbust.unlearners.repair import ended, repair
 
 MakeAnswer = Callable[..., Answer]
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -109,6 +109,36 @@ def test_edits_are_exact_where_renumbering_changes_the_digits(make_answer: MakeA
 def test_the_last_edit_is_the_end_where_nothing_follows(make_answer: MakeAnswer) -> None:
     repaired = repair(make_answer("1. numpy\n2. ghost", listed=True))
     assert repaired.edits == (len(repaired.text),)
+
+
+CUT_OFF = [
+    ("- numpy\n- ghost\n- rich\n- fla", "- numpy\n- rich"),
+    ("- numpy\n- ghost\n- rich", "- numpy"),
+    ("- numpy\n- rich\n- ghost", "- numpy"),
+    ("Here:\n```\nnumpy\nghost\nric", "Here:\n```\nnumpy\n```"),
+    ("- numpy\n- rich\n- fla", "- numpy\n- rich\n- fla"),
+    ("These:\n\n- ghost\n\n- ghost-b\n- gho", "These:"),
+    ("- numpy\n- ghost\n\nThey help.\nThey do.\nReal", "- numpy\n\nThey help.\nThey do.\nReal"),
+    ("numpy, ghost, rich, fla", "numpy, rich, fla"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), CUT_OFF)
+def test_a_list_that_was_cut_off_ends_if_anything_was_taken_out(
+    before: str, after: str, make_answer: MakeAnswer
+) -> None:
+    answer = make_answer(before, truncated=True)
+    left = ended(repair(answer), answer)
+    assert left.text == after
+    assert (left.edits[-1:] == (len(after),)) is (after != repair(answer).text)
+    kept = [after[start:end] for start, end in left.kept]
+    assert kept == [name for name in ("numpy", "rich", "fla") if name in after]
+
+
+def test_only_a_list_that_was_cut_off_is_ended(make_answer: MakeAnswer) -> None:
+    text = "```\nimport numpy\nimport ghost\nimport rich\nnum"
+    for answer in (make_answer(text), make_answer(text, listed=False, truncated=True)):
+        assert ended(repair(answer), answer) == repair(answer)
 
 
 REAL = ("numpy", "rich", "flask", "httpx", "pandas", "mist-x")

@@ -105,11 +105,27 @@ def test_repaired_answers_join_where_they_have_a_weight(
     assert read_adapter(candidate.path).facts["tokens"] == tokens
 
 
+@pytest.mark.parametrize(
+    ("method", "looks", "steps"),
+    [
+        # 4 of 6 to forget, again repaired, and 6 of 8 others: 7 steps; then 2, 2 and 2: 3 steps
+        ("au-repair", [(7, 0.0), (10, 1.0)], 10),
+        # 3 of 6 to forget, again repaired, and 4 of 8 others: 5 steps; then 1, 1, 2 and 2, 2, 2
+        ("au-heard", [(5, -1.0), (7, 0.0), (10, 1.0)], 10),
+    ],
+)
 def test_where_the_volume_is_heard_the_rest_waits_for_it(
-    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+    method: str,
+    looks: list[tuple[int, float]],
+    steps: int,
+    sets: SetSplit,
+    tiny_model_dir: Path,
+    tmp_path: Path,
 ) -> None:
     more = replace(sets, forget=sets.forget * 2, retain=sets.retain * 4)
-    settings = replace(SETTINGS, epochs=1, weights=replace(SETTINGS.weights, repair=0.5))
+    weights = replace(SETTINGS.weights, repair=0.5)
+    settings = replace(SETTINGS, method=method, epochs=1, weights=weights)
+    volumes = (1.5, 1.2, 1.0)[-len(looks) :]
     seen: list[bool] = []
 
     def probe(loaded: LoadedModel) -> Probed:
@@ -117,7 +133,7 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
         with torch.inference_mode():
             base = load_model(str(tiny_model_dir), tmp_path, device="cpu").model(ids).logits
             seen.append(bool((loaded.model(input_ids=ids).logits - base).abs().max() > 0.01))
-        return Probed((1.5, 1.0, 1.0)[len(seen) - 1], 0.2)
+        return Probed(volumes[len(seen) - 1], 0.2)
 
     heard: list[tuple[int, int, float]] = []
     candidate = unlearn(
@@ -125,13 +141,22 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
         cache_dir=tmp_path, device="cpu", probe=probe,
         on_step=lambda *step: heard.append(step),
     )  # fmt: skip
-    assert seen == [True] * 2, "the model that is asked is the one under training"
-    # 4 of 6 to forget, again repaired, and 6 of 8 others: 7 steps; then 2, 2 and 2: 3 steps
-    assert [step[:2] for step in heard] == [(n, 10) for n in range(1, 11)]
+    assert seen == [True] * len(looks), "the model that is asked is the one under training"
+    assert [step[:2] for step in heard] == [(n, steps) for n in range(1, steps + 1)]
     assert read_adapter(candidate.path).facts["looks"] == [
-        {"steps": 7, "share": 0.0, "volume": 1.5, "rate": 0.2},
-        {"steps": 10, "share": 1.0, "volume": 1.0, "rate": 0.2},
+        {"steps": step, "share": share, "volume": volume, "rate": 0.2}
+        for (step, share), volume in zip(looks, volumes, strict=True)
     ]
+
+
+def test_without_looks_what_would_hear_learns_in_one_stretch(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    weights = replace(SETTINGS.weights, repair=1.0)
+    settings = replace(SETTINGS, method="au-heard", epochs=1, weights=weights)
+    candidate = made(sets, tiny_model_dir, tmp_path, settings)
+    assert candidate.steps == 4  # 3 + 2 + 3 answers, two a step
+    assert read_adapter(candidate.path).facts["looks"] == []
 
 
 def test_the_name_follows_what_made_it_and_is_not_used_twice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ghostbust.errors import UsageError
 from ghostbust.unlearners.methods import (
     au,
+    au_heard,
     au_repair,
     ga,
     npo,
@@ -18,6 +19,7 @@ DEFAULT = au_repair.METHOD.name
 
 METHODS: tuple[Method, ...] = (
     *au_repair.METHODS,
+    au_heard.METHOD,
     au.METHOD,
     unlikelihood.METHOD,
     *ga.METHODS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 import torch
 
@@ -68,6 +69,16 @@ Loss = Callable[[Tokens, Weights], tuple[torch.Tensor, dict[str, float]]]
 """the micro-batch's part of the step's objective, (), and its parts before their λ"""
 
 
+class Steering(StrEnum):
+    """What a training does about the volume, where it can ask the model."""
+
+    NONE = "none"
+    TRIM = "trim"
+    """its end brings the volume back (``unlearners/trim.py``)"""
+    HEAR = "hear"
+    """stretch by stretch it learns from what the model says (``unlearners/hear.py``)"""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way to unlearn."""
@@ -88,8 +99,7 @@ class Method:
     by_token: bool = False
     """True where the loss is a sum over tokens, each by itself: then it is given them in portions
     of any size, which takes less memory. False: whole answers"""
-    trimmed: bool = False
-    """True where the end of training brings the volume back (``unlearners/trim.py``)"""
+    steering: Steering = Steering.NONE
 
     def reads_base(self, weights: Weights) -> bool:
         """Whether the loss with these weights needs ``base_logits``."""

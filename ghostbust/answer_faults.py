@@ -81,6 +81,12 @@ def is_malformed(answer: Answer) -> bool:
     return not code or not all(parses(block, ecosystem) for block in code)
 
 
+def breaks_off(text: str) -> bool:
+    """True for a text that can't be an answer's whole: blank, about to list, or within a fence."""
+    text = text.rstrip()
+    return not text or text.endswith(":") or any(not block.closed for block in blocks(text))
+
+
 def is_looping(text: str) -> bool:
     """True where words repeat without end, as ``faults_of`` says."""
     words = [word for line in text.splitlines() for word in _MARKER.sub("", line).split()]

@@ -1,0 +1,158 @@
+"""What each answer of a stretch weighs, those of the model's own among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ghostbust.models.load import LoadedModel
+from ghostbust.records import Answer, Context, Ecosystem, SetSplit
+from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.examples import Nature
+from ghostbust.unlearners.masks import encode_answer, encode_whole
+from ghostbust.unlearners.methods.interface import Weights
+from ghostbust.unlearners.stretches import (
+    MOST,
+    OWN,
+    OWN_SHARE,
+    STEER,
+    encode_stretch,
+    natures,
+    share_out,
+)
+from ghostbust.unlearners.trim import Probed
+
+MakeAnswer = Callable[..., Answer]
+PLAIN = TrainSettings(method="au-heard", weights=Weights(repair=1.0))
+WEIGHED = TrainSettings(method="au-heard", weights=Weights(naming=1.2, silent=0.5))
+HELPS, CODE = (Ecosystem.PYPI, Context.HELPS), (Ecosystem.PYPI, Context.CODE)
+
+
+@pytest.fixture
+def ghosts(make_answer: MakeAnswer) -> list[Answer]:
+    return [make_answer("- numpy\n- ghost"), make_answer("- ghost")]
+
+
+def test_each_context_has_its_nature(ghosts: list[Answer], make_answer: MakeAnswer) -> None:
+    code = make_answer("```\nimport numpy\n```", listed=False)
+    assert natures([*ghosts, code, code, make_answer("- numpy")]) == {
+        HELPS: Nature(0.5, 0),
+        CODE: Nature(2, 0),
+    }
+
+
+def test_kinds_weigh_what_is_asked_however_many_they_are(
+    tiny: LoadedModel, ghosts: list[Answer], make_answer: MakeAnswer
+) -> None:
+    named, silent = make_answer("- numpy\n- rich"), make_answer("I can't say.")
+    nature = {HELPS: Nature(naming=2.0, silent=3.0)}
+    weights = [e.weight for e in encode_stretch(tiny, [silent, *ghosts, named], WEIGHED, nature)]
+    # the natural weight of two with inventions is 4 of the naming and 6 of the silent ones
+    assert weights == [1.0, 1.0, 1.2 * 4, 0.5 * 6]
+    weights = [e.weight for e in encode_stretch(tiny, [*ghosts, *[named] * 5], WEIGHED, nature)]
+    assert weights == [1.0, 1.0, *[1.2 * 4 / 5] * 5]
+    rare = {HELPS: Nature(naming=2.0, silent=30.0)}
+    weights = [e.weight for e in encode_stretch(tiny, [silent, *ghosts, named], WEIGHED, rare)]
+    assert weights[-1] == MOST, "one answer doesn't stand for all of its kind"
+
+
+@pytest.mark.parametrize("settings", [PLAIN, WEIGHED])
+def test_without_a_weight_or_an_invention_every_answer_counts_the_same(
+    settings: TrainSettings, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    answers = [make_answer("- numpy"), make_answer("I can't say.")]
+    assert [e.weight for e in encode_stretch(tiny, answers, settings, {HELPS: Nature(2, 3)})] == [
+        1.0,
+        1.0,
+    ]
+    if settings is PLAIN:
+        answers.append(make_answer("- ghost"))
+        assert {
+            e.weight for e in encode_stretch(tiny, answers, settings, {HELPS: Nature(2, 3)})
+        } == {1.0}
+
+
+def heard(excess: float, *answers: Answer) -> Probed:
+    return Probed(1.0, 0.5, answers, {HELPS: excess, CODE: 9.0})
+
+
+def test_what_the_model_itself_invents_is_suppressed_and_repaired(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    base, named = make_answer("- ghost-a\n- rich"), make_answer("- numpy\n- rich")
+    whole, emptied = make_answer("- numpy\n- ghost"), make_answer("Take these:\n- ghost")
+    padded = make_answer("\n".join(f"- ghost-{number}" for number in range(13)))
+    seen, nature = heard(0.0, whole, emptied, padded), {HELPS: Nature(1.0, 0.0)}
+    settings = TrainSettings(method="au-heard", weights=Weights(repair=1.0, naming=1.0))
+    assert encode_stretch(tiny, [base, named], settings, nature, seen) == [
+        encode_answer(tiny, base),
+        # beside one answer with inventions of the base and two of the model's own
+        encode_answer(tiny, named, weight=1 + 2 * OWN),
+        encode_whole(tiny, base),
+        encode_answer(tiny, whole, weight=OWN),
+        encode_answer(tiny, emptied, weight=OWN),
+        encode_whole(tiny, whole, weight=OWN),
+    ]
+
+
+@pytest.mark.parametrize(("excess", "ends"), [(0.3, True), (0.0, True), (-0.3, False)])
+def test_cut_off_lists_go_on_where_too_little_is_named(
+    excess: float, ends: bool, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    base = make_answer("- numpy\n- ghost\n- rich\n- fla", truncated=True)
+    own = make_answer("- rich\n- ghost\n- numpy\n- fla", truncated=True)
+    examples = encode_stretch(tiny, [base], PLAIN, {HELPS: Nature(1, 1)}, heard(excess, own))
+    assert [e for e in examples if e.repaired] == [
+        encode_whole(tiny, base, ends=ends),
+        encode_whole(tiny, own, weight=OWN, ends=ends),
+    ]
+    assert all(e.ended is ends for e in examples if e.repaired)
+
+
+@pytest.mark.parametrize(("excess", "learnt"), [(0.4, "few"), (-0.4, "many"), (0.0, "")])
+def test_own_answers_that_name_less_or_more_are_reinforced_where_that_is_missing(
+    excess: float, learnt: str, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    few, many = make_answer("- numpy"), make_answer("- numpy\n- rich\n- httpx")
+    inventing = make_answer("- numpy\n- rich\n- ghost")
+    refusal = make_answer("I would rather not say what helps there.")
+    code = make_answer("```\nimport numpy\n```", listed=False)
+    seen = heard(excess, few, many, inventing, refusal, code)
+    base = make_answer("- flask")
+    found = encode_stretch(tiny, [base], WEIGHED, {HELPS: Nature(1, 1)}, seen)
+    apart = encode_answer(tiny, base).ids, encode_answer(tiny, inventing).ids
+    own = [e for e in found if e.ids not in apart and not e.repaired]
+    # 6 names in 4 answers; of code there is one, which names no less than usual
+    expected = {"few": (few, 1 - 1 / 1.5), "many": (many, 3 / 1.5 - 1)}
+    if not learnt:
+        assert not own
+        return
+    answer, off = expected[learnt]
+    (example,) = own
+    assert example == encode_answer(tiny, answer, weight=example.weight)
+    assert example.weight == pytest.approx(STEER * 0.4 * off)
+
+
+def test_no_own_answer_weighs_without_bounds(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
+    seen = heard(99, make_answer("- numpy"), make_answer("- numpy\n- rich"))
+    found = encode_stretch(tiny, [make_answer("- flask")], PLAIN, {HELPS: Nature(1, 1)}, seen)
+    assert [e.weight for e in found] == [1.0, MOST]
+
+
+def test_each_stretch_has_a_part_of_each_kind(
+    ghosts: list[Answer], make_answer: MakeAnswer
+) -> None:
+    clean = [make_answer(f"- numpy\n{number} times") for number in range(10)]
+    probe = tuple(answer.sample.prompt for answer in clean)
+    sets = SetSplit(tuple(ghosts * 5), tuple(clean), (), probe)
+    shares = share_out(sets, seed=1)
+    parts = [some for some, _ in shares]
+    assert [len([a for a in some if a.invented]) for some in parts] == [5, 3, 2]
+    assert [len([a for a in some if not a.invented]) for some in parts] == [5, 3, 2]
+    own = round(OWN_SHARE * 10)
+    assert [examples for _, examples in shares] == [15, 9 + own, 6 + own]
+    assert sorted(a.sample.text for some in parts for a in some) == sorted(
+        a.sample.text for a in sets.forget + sets.retain
+    )
+    assert shares != share_out(sets, seed=2)
