@@ -159,7 +159,8 @@ class Trial:
         )
         self._measure("turned", self._rounds_by_age()[-1])
         try:
-            self._until(lambda: pointed(self.home.serving) != name)
+            # The pointer moves a moment before the store says so.
+            self._until(lambda: self._moves()[-1].adapter != name)
         except UnattendedError as exc:
             self._drills["turned"] = f"not taken back: {exc}"
             self._breach("the adapter that invents more wasn't taken back")
