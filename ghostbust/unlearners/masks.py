@@ -113,7 +113,7 @@ def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0)
 def encode_whole(
     loaded: LoadedModel, answer: Answer, *, weight: float = 1.0, ends: bool = True
 ) -> Example | None:
-    """The repaired answer with FENCES, if it is a whole one: None where it would break off.
+    """The repaired answer with FENCES, if it is a whole one: None where it would end broken off.
 
     A list that was cut off ends behind its last whole line: if it went on, it would name more of
     what is real than it did. Without ``ends`` it does go on.
@@ -121,9 +121,8 @@ def encode_whole(
     repaired = repair(answer)
     if ends:
         repaired = ended(repaired, answer)
-    if breaks_off(repaired.text) and repaired.edits[-1:] == (len(repaired.text),):
-        return None
-    return _encode_repaired(loaded, answer, repaired, weight, Masking.FENCES)
+    example = _encode_repaired(loaded, answer, repaired, weight, Masking.FENCES)
+    return None if example.ended and breaks_off(repaired.text) else example
 
 
 def _encode_repaired(

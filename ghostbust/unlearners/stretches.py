@@ -13,7 +13,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from ghostbust.answer_faults import faults_of
+from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
@@ -45,8 +45,18 @@ Natures = Mapping[Group, Nature]
 
 
 def natures(answers: Iterable[Answer]) -> Natures:
-    """What is natural in each context."""
-    return {group: Nature.of(some) for group, some in grouped(answers).items()}
+    """What is natural in each context, of answers that are whole."""
+    return {group: Nature.of(some) for group, some in grouped(filter(is_whole, answers)).items()}
+
+
+def is_whole(answer: Answer) -> bool:
+    """False for an answer that ended where none should, which isn't to be kept.
+
+    What the base says often enough and in few tokens, such as a fence and an end, likelihood makes
+    it say ever more often (docs/log.md, 2026-11-29). One with inventions has its repaired form.
+    """
+    sample = answer.sample
+    return bool(answer.invented) or sample.truncated or not breaks_off(sample.text)
 
 
 def grouped(answers: Iterable[Answer]) -> dict[Group, list[Answer]]:
@@ -92,7 +102,7 @@ def encode_stretch(
     """
     own = {} if heard is None else grouped(filter(is_usable, heard.answers))
     examples: list[Example] = []
-    for group, some in grouped(answers).items():
+    for group, some in grouped(filter(is_whole, answers)).items():
         kinds, its = Kinds.of(some), Kinds.of(own.pop(group, ()))
         excess = 0.0 if heard is None else heard.excess.get(group, 0.0)
         nature = natural.get(group, Nature(0, 0))

@@ -154,7 +154,10 @@ def test_a_cut_off_list_ends_where_it_was_cut_off(
     assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
 
 
-@pytest.mark.parametrize("text", ["- ghost", "Take these:\n\n- ghost\n- ghost-b", "```\n- ghost"])
+@pytest.mark.parametrize(
+    "text",
+    ["- ghost", "Take these:\n\n- ghost\n- ghost-b", "```\n- ghost", "numpy, ghost, rich\n```"],
+)
 def test_what_would_break_off_without_its_inventions_has_no_repaired_form(
     text: str, tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:

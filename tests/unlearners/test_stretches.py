@@ -42,6 +42,19 @@ def test_each_context_has_its_nature(ghosts: list[Answer], make_answer: MakeAnsw
     }
 
 
+def test_what_ended_where_no_answer_ends_is_neither_kept_nor_natural(
+    tiny: LoadedModel, ghosts: list[Answer], make_answer: MakeAnswer
+) -> None:
+    fence, colon = make_answer("```"), make_answer("These packages help:")
+    going_on = make_answer("These packages help:", truncated=True)
+    silent = make_answer("I can't say.")
+    assert natures([*ghosts, fence, colon, going_on, silent]) == {HELPS: Nature(0, 1)}
+    found = encode_stretch(tiny, [*ghosts, fence, colon, going_on, silent], PLAIN, {})
+    assert [e.ids for e in found if not e.forgets and not e.repaired] == [
+        encode_answer(tiny, one).ids for one in (going_on, silent)
+    ]
+
+
 def test_kinds_weigh_what_is_asked_however_many_they_are(
     tiny: LoadedModel, ghosts: list[Answer], make_answer: MakeAnswer
 ) -> None:
