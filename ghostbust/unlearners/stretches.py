@@ -27,13 +27,13 @@ SHARES = (0.5, 0.25, 0.25)
 """of the answers, learnt in each stretch; before each further one the model is looked at"""
 
 OWN = 1.5
-"""weight of what the model under training invents, beside what the base does"""
+"""weight of what the model under training invents, beside what the base does; found on SmolLM2"""
 
 OWN_SHARE = 0.5
 """about so many examples the model's own answers of a look make, for each prompt"""
 
 STEER = 3.0
-"""weight of a whole answer of the model's own for each unit of the volume's logarithm"""
+"""weight of an own answer for each unit of the volume's logarithm; found on SmolLM2"""
 
 MOST = 5.0
 """the most that any answer weighs, however rare its kind is in the set"""

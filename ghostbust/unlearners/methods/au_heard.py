@@ -3,8 +3,8 @@
 The loss is the same. Other are the examples (``unlearners/stretches.py``): training goes in
 stretches behind looks, and what the model says there is learnt with what the base said; lists that
 were cut off end in repaired form, what would break off has none, and what follows a fence is a
-decision. No kind of answer weighs more or less than it does in nature, so no weight is fitted to a
-model.
+decision. No kind of the base's answers weighs more or less than it does in nature; what the model's
+own weigh was found on SmolLM2 alone (docs/log.md, 2026-11-29).
 """
 
 from __future__ import annotations
