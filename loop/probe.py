@@ -15,7 +15,7 @@ from ghostbust.records import Answer, Context, Ecosystem, Prompt, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.unlearners.stretches import Group, group_of, grouped
+from ghostbust.unlearners.sets import Group, group_of, grouped
 from ghostbust.unlearners.trim import LEAST, Probed
 
 LOOK_SEED = 7_919

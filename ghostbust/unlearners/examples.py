@@ -8,6 +8,7 @@ answers. So each kind is weighed back (docs/log.md, 2026-11-28).
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -57,21 +58,36 @@ def encode(
     loaded: LoadedModel, answers: Sequence[Answer], settings: TrainSettings, nature: Nature
 ) -> list[Example]:
     """The answers, and those with inventions once more without them, if they weigh anything."""
+    kinds, repair = Kinds.of(answers), settings.weights.repair
+    examples = encode_kinds(loaded, kinds, settings, nature, inventing=len(kinds.inventing))
+    if repair:
+        examples += [encode_repaired(loaded, one, weight=repair) for one in kinds.inventing]
+    return examples
+
+
+def encode_kinds(
+    loaded: LoadedModel,
+    kinds: Kinds,
+    settings: TrainSettings,
+    nature: Nature,
+    *,
+    inventing: float,
+    most: float = math.inf,
+) -> list[Example]:
+    """The answers as they are: those with inventions weigh 1, each other kind together what it does
+    in nature beside ``inventing`` of them, and one answer at most so much. Without a weight, 1.
+    """
     masking, weights = method_named(settings.method).masking, settings.weights
-    kinds = Kinds.of(answers)
-    inventing = len(kinds.inventing)
     examples: list[Example] = []
     for kind, natural, weight in (
         (kinds.inventing, 0.0, 0.0),
         (kinds.naming, nature.naming, weights.naming),
         (kinds.silent, nature.silent, weights.silent),
     ):
-        each = weight * natural * inventing / len(kind) if kind else 0.0
+        each = min(most, weight * natural * inventing / len(kind)) if kind else 0.0
         examples += [
             encode_answer(loaded, answer, weight=each or 1.0, masking=masking) for answer in kind
         ]
-    if weights.repair:
-        examples += [encode_repaired(loaded, one, weight=weights.repair) for one in kinds.inventing]
     return examples
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
-from ghostbust.records import Answer, Context, Judged, Prompt, SetSplit, Side
+from ghostbust.records import Answer, Context, Ecosystem, Judged, Prompt, SetSplit, Side
 from ghostbust.reserved import is_reserved
 
 LONGEST_LIST = 12
@@ -28,6 +28,10 @@ the next does again"""
 
 PROBE_SHARE = 1 / 3
 """at most this share of the train side's prompts measures the volume instead of training"""
+
+
+Group = tuple[Ecosystem, Context]
+"""what is counted together"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,19 @@ class Kinds:
             else:
                 (kinds.naming if answer.real else kinds.silent).append(answer)
         return kinds
+
+
+def group_of(prompt: Prompt) -> Group:
+    """What the prompt's answers are counted with."""
+    return prompt.ecosystem, prompt.context
+
+
+def grouped(answers: Iterable[Answer]) -> dict[Group, list[Answer]]:
+    """The answers of each group, groups and answers in the order given."""
+    groups: dict[Group, list[Answer]] = {}
+    for answer in answers:
+        groups.setdefault(group_of(answer.sample.prompt), []).append(answer)
+    return groups
 
 
 def spread(answers: Iterable[Answer]) -> list[Answer]:

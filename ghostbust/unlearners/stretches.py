@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.models.load import LoadedModel
-from ghostbust.records import Answer, Context, Ecosystem, Prompt, SetSplit
+from ghostbust.records import Answer, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
-from ghostbust.unlearners.examples import Nature
+from ghostbust.unlearners.examples import Nature, encode_kinds
 from ghostbust.unlearners.masks import Example, encode_answer, encode_whole
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.sets import Kinds, is_usable, spread
+from ghostbust.unlearners.sets import Group, Kinds, grouped, is_usable, spread
 from ghostbust.unlearners.trim import CLOSE, Probed
 
 SHARES = (0.5, 0.25, 0.25)
@@ -38,9 +37,6 @@ STEER = 3.0
 MOST = 5.0
 """the most that any answer weighs, however rare its kind is in the set"""
 
-Group = tuple[Ecosystem, Context]
-"""what is counted together"""
-
 Natures = Mapping[Group, Nature]
 
 
@@ -57,19 +53,6 @@ def is_whole(answer: Answer) -> bool:
     """
     sample = answer.sample
     return bool(answer.invented) or sample.truncated or not breaks_off(sample.text)
-
-
-def grouped(answers: Iterable[Answer]) -> dict[Group, list[Answer]]:
-    """The answers by ecosystem and context."""
-    groups: dict[Group, list[Answer]] = defaultdict(list)
-    for answer in answers:
-        groups[group_of(answer.sample.prompt)].append(answer)
-    return groups
-
-
-def group_of(prompt: Prompt) -> Group:
-    """What the prompt's answers are counted with."""
-    return prompt.ecosystem, prompt.context
 
 
 def share_out(sets: SetSplit, seed: int) -> list[tuple[list[Answer], int]]:
@@ -100,40 +83,24 @@ def encode_stretch(
     """The answers, and those with inventions once more without them, if they weigh anything; with
     what was ``heard``, the model's own, too.
     """
+    base = grouped(filter(is_whole, answers))
     own = {} if heard is None else grouped(filter(is_usable, heard.answers))
+    repair = settings.weights.repair
     examples: list[Example] = []
-    for group, some in grouped(filter(is_whole, answers)).items():
-        kinds, its = Kinds.of(some), Kinds.of(own.pop(group, ()))
+    for group in base | own:
+        kinds, its = Kinds.of(base.get(group, ())), Kinds.of(own.get(group, ()))
         excess = 0.0 if heard is None else heard.excess.get(group, 0.0)
-        nature = natural.get(group, Nature(0, 0))
-        examples += _base(loaded, kinds, settings, nature, OWN * len(its.inventing), excess)
+        examples += encode_kinds(
+            loaded,
+            kinds,
+            settings,
+            natural.get(group, Nature(0, 0)),
+            inventing=len(kinds.inventing) + OWN * len(its.inventing),
+            most=MOST,
+        )
+        examples += _repaired(loaded, kinds.inventing, repair, excess)
         examples += _own(loaded, its, settings, excess)
     return examples
-
-
-def _base(
-    loaded: LoadedModel,
-    kinds: Kinds,
-    settings: TrainSettings,
-    natural: Nature,
-    own: float,
-    excess: float,
-) -> list[Example]:
-    """Answers of the base of one group; ``own``: what the model's own with inventions weigh."""
-    masking, weights = method_named(settings.method).masking, settings.weights
-    inventing = len(kinds.inventing) + own
-    examples: list[Example] = []
-    for kind, ratio, weight in (
-        (kinds.inventing, 0.0, 0.0),
-        (kinds.naming, natural.naming, weights.naming),
-        (kinds.silent, natural.silent, weights.silent),
-    ):
-        each = weight * ratio * inventing / len(kind) if kind else 0.0
-        examples += [
-            encode_answer(loaded, one, weight=min(each, MOST) or 1.0, masking=masking)
-            for one in kind
-        ]
-    return examples + _repaired(loaded, kinds.inventing, weights.repair, excess)
 
 
 def _own(

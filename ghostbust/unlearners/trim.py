@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from ghostbust.records import Answer, Context, Ecosystem
+from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
+from ghostbust.unlearners.sets import Group
 
 if TYPE_CHECKING:
     import torch
@@ -72,8 +73,8 @@ class Probed:
     """hallucination rate, as a multiple of the base's; 0 where it names nothing"""
     answers: tuple[Answer, ...] = ()
     """what it said"""
-    excess: Mapping[tuple[Ecosystem, Context], float] = field(default_factory=dict)
-    """logarithm of the volume in each context, as far as it is believed"""
+    excess: Mapping[Group, float] = field(default_factory=dict)
+    """logarithm of the volume in each context, as far as few answers say it"""
 
 
 @dataclass(frozen=True, slots=True)

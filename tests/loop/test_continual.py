@@ -134,7 +134,8 @@ def test_what_a_round_learns_from(done: Done) -> None:
     static = learnt.pop(Way.STATIC)
     assert (static.answers, static.own) == (32, 0), "as many as two rounds, all of the base"
     assert {lesson.answers for lesson in learnt.values()} == {16}
-    assert 0 < learnt[Way.REFIT].own <= learnt[Way.CONTINUE].own, "what differs by machine"
+    # As many where the adapter invents so much that its own fill the set: that differs by machine.
+    assert 0 < learnt[Way.REFIT].own <= learnt[Way.CONTINUE].own
     assert learnt[Way.CONTINUE].own == learnt[Way.STACK].own == learnt[Way.MERGE].own
     (first, *_) = found.runs
     assert first.lesson is not None

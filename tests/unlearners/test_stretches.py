@@ -147,6 +147,17 @@ def test_own_answers_that_name_less_or_more_are_reinforced_where_that_is_missing
     assert example.weight == pytest.approx(STEER * 0.4 * off)
 
 
+def test_own_answers_are_learnt_where_the_stretch_has_none_of_the_bases(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    own = make_answer("- numpy\n- ghost")
+    found = encode_stretch(tiny, [], PLAIN, {}, heard(0.0, own))
+    assert found == [
+        encode_answer(tiny, own, weight=OWN),
+        encode_whole(tiny, own, weight=OWN),
+    ]
+
+
 def test_no_own_answer_weighs_without_bounds(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
     seen = heard(99, make_answer("- numpy"), make_answer("- numpy\n- rich"))
     found = encode_stretch(tiny, [make_answer("- flask")], PLAIN, {HELPS: Nature(1, 1)}, seen)

@@ -73,6 +73,7 @@ class Steering(StrEnum):
     """What a training does about the volume, where it can ask the model."""
 
     NONE = "none"
+    """nothing: all is learnt in one stretch"""
     TRIM = "trim"
     """its end brings the volume back (``unlearners/trim.py``)"""
     HEAR = "hear"
