@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from ghostbust.bench.talking import make_talking_model
 from ghostbust.cli.sweep import invented_names, measurement_document
 from ghostbust.measure import measure
 from ghostbust.prompts import seed_tasks, side_of, split
@@ -159,8 +160,9 @@ def test_a_rate_over_the_limit_is_a_finding(sweep: Sweep) -> None:
     assert sweep("--fail-over", 1).exit_code == 0
 
 
-def test_no_rate_is_not_under_the_limit(sweep: Sweep, tiny_model_dir: Path) -> None:
-    result = sweep("--model", tiny_model_dir, "--fail-over", 0.5, "--json")
+def test_no_rate_is_not_under_the_limit(sweep: Sweep, tmp_path: Path) -> None:
+    make_talking_model(tmp_path / "silent", [".", "-", "#"])  # not one name in any of them
+    result = sweep("--model", tmp_path / "silent", "--fail-over", 0.5, "--json")
     assert result.exit_code == 3
     assert json.loads(result.stdout)["rate"] is None
     assert "there is no rate" in result.stderr
