@@ -20,6 +20,7 @@ from transformers import (
 from ghostbust.models.load import LoadedModel
 from ghostbust.samplers.cache import cache_option
 from ghostbust.samplers.decode import (
+    SORTED_FIRST,
     Completion,
     Decoder,
     Request,
@@ -317,3 +318,17 @@ def test_each_row_has_its_own_draw() -> None:
     rows = LOGITS.expand(3, -1)
     draws = torch.tensor([0.0, 0.5, 0.95])
     assert choose(rows, draws, WARM).tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize("top_p", [1, 0.9])
+def test_a_draw_is_the_same_whether_or_not_the_likeliest_tokens_suffice(top_p: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    spread = torch.linspace(1, 3, 200)[:, None]
+    rows = spread * torch.randn(200, 8 * SORTED_FIRST, generator=generator)
+    draws = torch.rand(200, generator=generator)
+    p, order = rows.softmax(-1).sort(-1, descending=True)
+    kept = torch.where(p.cumsum(-1) - p < top_p, p, 0)
+    place = (kept.cumsum(-1) / kept.sum(-1, keepdim=True) <= draws[:, None]).sum(-1)
+    assert 20 < int((place < SORTED_FIRST).sum()) < 190  # both happen
+    expected = order.gather(-1, place[:, None])[:, 0]
+    assert choose(rows, draws, Sampling(1, 0, top_p, 1)).tolist() == expected.tolist()
