@@ -19,6 +19,9 @@ import httpx
 
 MOST_AT_ONCE = 500
 """connections"""
+KEPT_ALIVE = 20
+"""idle connections that are kept: httpcore looks at all connections for each idle one, which took
+a whole core at 500 (docs/log.md)"""
 GRACE_S = 5.0
 """beyond the longest request, until nobody waits for the clients any more"""
 
@@ -70,7 +73,7 @@ class Clients:
         self._thread.join(self._timeout_s + GRACE_S)
 
     async def _go(self) -> None:
-        limits = httpx.Limits(max_connections=MOST_AT_ONCE)
+        limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=KEPT_ALIVE)
         began = due = time.monotonic()
         async with (
             httpx.AsyncClient(
