@@ -94,7 +94,7 @@ class Clients:
         heard = self.heard.setdefault(model, Heard())
         body = {
             "model": model, "prompt": "pip install", "max_tokens": self._tokens,
-            "temperature": 1, "seed": number,
+            "temperature": 0.7, "top_k": 20, "seed": number,
         }  # fmt: skip
         try:
             answer = await client.post("/completions", json=body)
