@@ -1,8 +1,9 @@
 """One thread that computes completions, as an engine does: what arrives joins what is under way.
 
-Each model has a batch of its own, and they take turns token by token. So a client that wants a few
-tokens waits for a few steps and not for the long answers of others, and what it costs is little
-more than its prompt: a step reads all weights for one completion as for twenty.
+Each model has a batch of short prompts and one of long ones, and they take turns token by token. So
+a client that wants a few tokens waits for a few steps and not for the long answers of others, and
+what it costs is little more than its prompt: a step reads all weights for one completion as for
+twenty. In one batch, each would be padded to the longest prompt, cache and attention alike.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.samplers.decode import Completion, Decoder, Request, Sampling
 
 ROWS = 128
-"""completions of one model decoded at once"""
+"""completions of one batch decoded at once"""
+
+SHORT = 32
+"""tokens of the longest prompt that counts as short"""
+
+_Key = tuple[int, bool]
+"""the model, and whether its prompts are short"""
 
 
 @dataclass
@@ -32,7 +39,7 @@ class Job:
 
 
 class _Turn:
-    """What is under way of one model."""
+    """One batch of one model."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._decoder = Decoder(
@@ -69,7 +76,7 @@ class Engine:
         the weights and a copy of its caches, for one completion hardly less than for many."""
         self._linger_s = linger_s
         self._arrived: SimpleQueue[Job | None] = SimpleQueue()
-        self._turns: dict[int, _Turn] = {}
+        self._turns: dict[_Key, _Turn] = {}
         self._next_look = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -109,7 +116,7 @@ class Engine:
         if job is None:
             self._closed = True
             return
-        key = id(job.loaded)
+        key = (id(job.loaded), len(job.ids) <= SHORT)
         if key not in self._turns:
             self._turns[key] = _Turn(job.loaded)
         self._turns[key].add(job)
