@@ -203,6 +203,12 @@ class GatesSection(Section):
     """least real names per answer, as a share of the base's"""
     volume_high: float = Field(default=1.25, ge=1)
     """most real names per answer, as a share of the base's"""
+    volume_context_low: float = Field(default=0.5, ge=0, le=1)
+    """the same in each context apart: no adapter passes that is surely below"""
+    volume_context_high: float = Field(default=2.0, ge=1)
+    """the same in each context apart: no adapter passes that is surely above"""
+    faults_margin: float = Field(default=0.1, gt=0, lt=1)
+    """largest rise of the share of empty, malformed or looping answers that is let through"""
     humaneval_tasks: int = Field(default=164, ge=0, le=164)
     """HumanEval tasks that are run; under 100 tasks in all two gates can't pass"""
     mbpp: str | None = None

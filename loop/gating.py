@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from ghostbust.gates import (
@@ -11,6 +12,7 @@ from ghostbust.gates import (
     LikelihoodGate,
     Look,
     Subject,
+    faults_gate,
     rate_gate,
     volume_gate,
 )
@@ -62,10 +64,17 @@ def run_gates(
         layers=limits.sandbox_layers,
     )
     likelihood = LikelihoodGate(benchmark, margin=limits.likelihood_margin, look=look, seed=seed)
-    low, high = limits.volume_low, limits.volume_high
+    volume = partial(
+        volume_gate,
+        low=limits.volume_low,
+        high=limits.volume_high,
+        context_low=limits.volume_context_low,
+        context_high=limits.volume_context_high,
+    )
     gates: dict[str, Callable[[], GateResult]] = {
         "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, seed=seed),
-        "volume": lambda: volume_gate(*answers, low=low, high=high, seed=seed),
+        "volume": lambda: volume(*answers, seed=seed),
+        "faults": lambda: faults_gate(*answers, margin=limits.faults_margin, seed=seed),
         "likelihood": lambda: likelihood.run(*models),
         "coding": lambda: coding.run(*models),
     }

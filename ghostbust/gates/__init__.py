@@ -10,6 +10,7 @@ module            measures
 ================  ==================================================================
 hallucination     the rate of invented names on held-out prompts
 volume            the real names per answer
+faults            empty, malformed and looping answers
 coding            pass@1 of completions, run in a sandbox
 likelihood        the log-likelihood of right solutions
 ================  ==================================================================
@@ -18,6 +19,7 @@ The rules, with their figures, are in docs/concepts/gates.md.
 """
 
 from ghostbust.gates.coding import CodingGate, TaskResults
+from ghostbust.gates.faults import faults_gate
 from ghostbust.gates.hallucination import rate_gate
 from ghostbust.gates.humaneval import find_humaneval, load_tasks
 from ghostbust.gates.interface import Completer, Scorer, Subject, inconclusive
@@ -40,6 +42,7 @@ __all__ = [
     "Subject",
     "TaskResults",
     "TaskScores",
+    "faults_gate",
     "find_humaneval",
     "inconclusive",
     "load_mbpp",

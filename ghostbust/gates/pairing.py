@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ghostbust.records import Answer, Verdict
+from ghostbust.records import Answer, Context, Verdict
 
 MIN_FAMILIES = 10
 """prompt families below which a bootstrap over families says nothing"""
@@ -39,6 +39,14 @@ def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
 def aligned(answers: Sequence[Answer]) -> list[Answer]:
     """The answers ordered by prompt: paired answers then stand at the same place."""
     return sorted(answers, key=lambda answer: answer.sample.prompt.id)
+
+
+def in_context(context: Context, *sides: Sequence[Answer]) -> tuple[list[Answer], ...]:
+    """Of each side the answers to prompts of the context, in the order given."""
+    return tuple(
+        [answer for answer in answers if answer.sample.prompt.context is context]
+        for answers in sides
+    )
 
 
 def unknown(answers: Sequence[Answer]) -> int:

@@ -1,15 +1,18 @@
 """The gate on volume: does the candidate still name as many real packages as the base?
 
 A model that names nothing invents nothing, and one that pads its lists with famous names
-has a fine rate too. Both stop here.
+has a fine rate too. Both stop here, also where one context hides behind another.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import MIN_FAMILIES, aligned, unpaired
+from ghostbust.gates.pairing import MIN_FAMILIES, aligned, in_context, unpaired
 from ghostbust.records import Answer, Context, GateResult, GateVerdict
 from ghostbust.statistics import Interval, ratio_bootstrap
 
@@ -25,6 +28,8 @@ def volume_gate(
     *,
     low: float = 0.8,
     high: float = 1.25,
+    context_low: float = 0.5,
+    context_high: float = 2.0,
     seed: int,
 ) -> GateResult:
     """Compares the real names per answer, each name once an answer.
@@ -32,63 +37,94 @@ def volume_gate(
     ratio = the candidate's mean / the base's over all contexts, with a 90 % bootstrap
     interval over prompt families. PASS: the ratio is within [``low``, ``high``] and the
     interval within [``low`` / 1.25, ``high`` · 1.25]. FAIL: the ratio is outside of
-    [``low``, ``high``] and the interval doesn't hold the bound it crossed. Else
-    INCONCLUSIVE, as when base and candidate can't be paired (``pairing``) or the base
-    names real packages in fewer than ``MIN_FAMILIES`` families. The ratio of each context
-    stands in the details and decides nothing.
+    [``low``, ``high``] and the interval doesn't hold the bound it crossed; or, whatever all
+    contexts together show, one context's whole interval is outside of [``context_low``,
+    ``context_high``], limits that are never narrower than the others. Else INCONCLUSIVE, as when
+    base and candidate can't be paired (``pairing``) or the base names real packages in fewer than
+    ``MIN_FAMILIES`` families; a context in which it does decides nothing.
     """
     condition = f"real names per answer within [{low:g}, {high:g}] of the base's"
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    real = [float(len(answer.real)) for answer in aligned(base)]
-    real_after = [float(len(answer.real)) for answer in aligned(candidate)]
-    families = [answer.sample.prompt.family for answer in aligned(base)]
-    productive = len({family for family, names in zip(families, real, strict=True) if names})
-    if productive < MIN_FAMILIES:
+    whole = _Named.of(base, candidate, seed)
+    if whole.productive < MIN_FAMILIES:
         return inconclusive(
             GATE,
-            f"the base names real packages in {productive} prompt families, needs {MIN_FAMILIES}",
+            f"the base names real packages in {whole.productive} prompt families, needs"
+            f" {MIN_FAMILIES}",
             condition,
         )
-    ratio = sum(real_after) / sum(real)
-    interval = ratio_bootstrap(real_after, real, families, level=LEVEL, seed=seed)
-    verdict, why = _judge(ratio, interval, low, high)
-    before, after = sum(real) / len(real), sum(real_after) / len(real)
+    contexts = {
+        context: _Named.of(*in_context(context, base, candidate), seed)
+        for context in Context
+        if any(answer.sample.prompt.context is context for answer in base)
+    }
+    context_low, context_high = min(low, context_low), max(high, context_high)
+    astray = [
+        f"{context} at {its.ratio:.2f}"
+        for context, its in contexts.items()
+        if its.productive >= MIN_FAMILIES
+        and (its.interval[1] < context_low or its.interval[0] > context_high)
+    ]
+    verdict, why = _judge(whole.ratio, whole.interval, low, high)
+    if astray and verdict is not GateVerdict.FAIL:
+        verdict = GateVerdict.FAIL
+        why = f"but {', '.join(astray)}: surely outside {context_low:g} to {context_high:g}"
+    interval = whole.interval
+    before, after = whole.before / len(base), whole.after / len(base)
     return GateResult(
         gate=GATE,
         verdict=verdict,
         reason=(
-            f"{before:.2f} -> {after:.2f} real names per answer over {len(real)} answers: a ratio"
-            f" of {ratio:.2f} [{interval[0]:.2f}, {interval[1]:.2f}], {why}"
+            f"{before:.2f} -> {after:.2f} real names per answer over {len(base)} answers: a ratio"
+            f" of {whole.ratio:.2f} [{interval[0]:.2f}, {interval[1]:.2f}], {why}"
         ),
         base=before,
         candidate=after,
         ci=interval,
         margin=condition,
         details={
-            "ratio": ratio,
-            "answers": len(real),
-            "families": len(set(families)),
-            **_by_context(base, candidate),
+            "ratio": whole.ratio,
+            "answers": len(base),
+            "families": len({answer.sample.prompt.family for answer in base}),
+            **{f"ratio_{context}": its.told for context, its in contexts.items()},
             "seed": seed,
         },
     )
 
 
-def _by_context(base: Sequence[Answer], candidate: Sequence[Answer]) -> dict[str, float | str]:
-    """``ratio_<context>`` of every context that was asked; in words where the base names none."""
-    ratios: dict[str, float | str] = {}
-    for context in Context:
-        before, after = (
-            [len(answer.real) for answer in answers if answer.sample.prompt.context is context]
-            for answers in (base, candidate)
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Real names of both sides."""
+
+    before: int
+    after: int
+    interval: Interval
+    """of their ratio"""
+    productive: int
+    """prompt families in which the base names any"""
+
+    @classmethod
+    def of(cls, base: Sequence[Answer], candidate: Sequence[Answer], seed: int) -> Self:
+        before = [len(answer.real) for answer in aligned(base)]
+        after = [len(answer.real) for answer in aligned(candidate)]
+        families = [answer.sample.prompt.family for answer in aligned(base)]
+        return cls(
+            sum(before),
+            sum(after),
+            ratio_bootstrap(after, before, families, level=LEVEL, seed=seed),
+            len({family for family, names in zip(families, before, strict=True) if names}),
         )
-        if before:
-            ratios[f"ratio_{context}"] = (
-                sum(after) / sum(before) if sum(before) else f"0 -> {sum(after)} names"
-            )
-    return ratios
+
+    @property
+    def ratio(self) -> float:
+        return self.after / self.before if self.before else math.inf
+
+    @property
+    def told(self) -> float | str:
+        """The ratio; in words where the base names none."""
+        return self.ratio if self.before else f"0 -> {self.after} names"
 
 
 def _judge(ratio: float, interval: Interval, low: float, high: float) -> tuple[GateVerdict, str]:

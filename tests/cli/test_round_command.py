@@ -121,7 +121,7 @@ def test_after_a_sweep_it_makes_a_gated_adapter(
     assert told["before"]["answers"] == told["after"]["answers"]
     assert told["gate"]["verdict"] in ("FAIL", "INCONCLUSIVE")
     gates = [gate["gate"] for gate in told["gate"]["gates"]]
-    assert gates == ["hallucination", "volume", "likelihood", "coding"]
+    assert gates == ["hallucination", "volume", "faults", "likelihood", "coding"]
     assert read_adapter(Path(told["path"])).name == told["adapter"]
     for stage in ("ask 12 held-out tasks", "train:", "gate: coding"):
         assert stage in result.stderr

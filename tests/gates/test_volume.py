@@ -62,6 +62,37 @@ def test_each_context_is_reported(make_answer: MakeAnswer) -> None:
     assert "ratio_helps" not in result.details
 
 
+def _in_two_contexts(make: MakeAnswer, code: int, needs: int, families: int = 20) -> list[Answer]:
+    return [
+        make(family, real=names, context=context)
+        for family in range(families)
+        for context, names in ((Context.CODE, code), (Context.NEEDS, needs))
+    ]
+
+
+def test_a_context_that_falls_silent_fails_though_another_makes_up_for_it(
+    make_answer: MakeAnswer,
+) -> None:
+    base = _in_two_contexts(make_answer, 4, 4)
+    hidden = _in_two_contexts(make_answer, 7, 1)
+    result = volume_gate(base, hidden, seed=0)
+    assert result.details["ratio"] == 1.0
+    assert result.verdict is GateVerdict.FAIL
+    assert "needs at 0.25: surely outside 0.5 to 2" in result.reason
+    assert volume_gate(base, hidden, context_low=0.2, seed=0).verdict is GateVerdict.PASS
+    padded = _in_two_contexts(make_answer, 1, 9)
+    result = volume_gate(base, padded, low=0.3, high=3, context_low=0.1, seed=0)
+    assert result.verdict is GateVerdict.PASS  # no narrower than the band of all together
+
+
+def test_a_context_decides_only_where_it_is_sure(make_answer: MakeAnswer) -> None:
+    base = _in_two_contexts(make_answer, 9, 0)
+    base[1] = make_answer(0, real=9, context=Context.NEEDS)  # one family's names alone
+    after = _in_two_contexts(make_answer, 9, 0)
+    assert volume_gate(base, after, seed=0).details["ratio_needs"] == 0
+    assert volume_gate(base, after, seed=0).verdict is GateVerdict.PASS
+
+
 def test_invented_names_are_no_volume(make_answer: MakeAnswer) -> None:
     base = [make_answer(family, real=4) for family in range(20)]
     inventive = [make_answer(family, real=4, invented=9) for family in range(20)]

@@ -16,7 +16,7 @@ from ghostbust.records import Answer, Context, GateReport, GateVerdict, Sample, 
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import GatesSection
 
-GATES = ["hallucination", "volume", "likelihood", "coding"]
+GATES = ["hallucination", "volume", "faults", "likelihood", "coding"]
 
 
 class Speaks:

@@ -1,0 +1,91 @@
+"""The gate on faults: is what the candidate says still as often a whole answer?
+
+A model that opens a fence and ends, or says an install command of nothing, invents nothing, and
+where other contexts name a little more the volume doesn't show it. This does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ghostbust.answer_faults import faults_of
+from ghostbust.gates.interface import inconclusive
+from ghostbust.gates.pairing import aligned, in_context, unpaired
+from ghostbust.records import Answer, Context, GateResult, GateVerdict
+from ghostbust.statistics import Interval, paired_bootstrap
+
+GATE = "faults"
+LEVEL = 0.90
+
+
+def faults_gate(
+    base: Sequence[Answer], candidate: Sequence[Answer], *, margin: float = 0.1, seed: int
+) -> GateResult:
+    """Compares the share of empty, malformed or looping answers (``answer_faults``).
+
+    rise = the candidate's share - the base's, with a 90 % bootstrap interval over prompt
+    families, both sides drawn together. PASS: the interval lies at or below ``margin``. FAIL: the
+    rise is above it and the interval above 0; or, whatever all contexts together show, the
+    interval of one context lies above ``margin``. Else INCONCLUSIVE, as when base and candidate
+    can't be paired (``pairing``).
+    """
+    condition = f"share of answers with a fault: a rise of at most {margin:g}"
+    unusable = unpaired(base, candidate)
+    if unusable:
+        return inconclusive(GATE, unusable, condition)
+    before, after, interval = _rise(base, candidate, seed)
+    rise = after - before
+    contexts = {
+        context: _rise(*in_context(context, base, candidate), seed)
+        for context in Context
+        if any(answer.sample.prompt.context is context for answer in base)
+    }
+    worse = [str(context) for context, (_, _, its) in contexts.items() if its[0] > margin]
+    verdict, why = _judge(rise, interval, margin, worse)
+    return GateResult(
+        gate=GATE,
+        verdict=verdict,
+        reason=(
+            f"{before:.3f} -> {after:.3f} of {len(base)} answers have a fault: a rise of"
+            f" {rise:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}], {why}"
+        ),
+        base=before,
+        candidate=after,
+        ci=interval,
+        margin=condition,
+        details={
+            "rise": rise,
+            "answers": len(base),
+            **{f"rise_{context}": late - early for context, (early, late, _) in contexts.items()},
+            "seed": seed,
+        },
+    )
+
+
+def _rise(
+    base: Sequence[Answer], candidate: Sequence[Answer], seed: int
+) -> tuple[float, float, Interval]:
+    """Both shares of faulty answers, and the interval of their difference."""
+    before, after = (
+        [float(bool(faults_of(answer))) for answer in aligned(answers)]
+        for answers in (base, candidate)
+    )
+    families = [answer.sample.prompt.family for answer in aligned(base)]
+    interval = paired_bootstrap(before, after, families, level=LEVEL, seed=seed)
+    return sum(before) / len(before), sum(after) / len(after), interval
+
+
+def _judge(
+    rise: float, interval: Interval, margin: float, worse: Sequence[str]
+) -> tuple[GateVerdict, str]:
+    """The verdict, with why."""
+    if worse:
+        return GateVerdict.FAIL, f"surely more than {margin:g} in {' and '.join(worse)}"
+    if interval[1] <= margin:
+        return GateVerdict.PASS, f"within the margin of {margin:g}"
+    if rise > margin and interval[0] > 0:
+        return GateVerdict.FAIL, f"more than the margin of {margin:g}"
+    return (
+        GateVerdict.INCONCLUSIVE,
+        f"not surely within the margin of {margin:g}: more prompts would tell",
+    )
