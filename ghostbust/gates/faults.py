@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ghostbust.answer_faults import faults_of
 from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import aligned, in_context, unpaired
-from ghostbust.records import Answer, Context, GateResult, GateVerdict
+from ghostbust.gates.pairing import aligned, by_context, unpaired
+from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import Interval, paired_bootstrap
 
 GATE = "faults"
@@ -36,9 +36,7 @@ def faults_gate(
     before, after, interval = _rise(base, candidate, seed)
     rise = after - before
     contexts = {
-        context: _rise(*in_context(context, base, candidate), seed)
-        for context in Context
-        if any(answer.sample.prompt.context is context for answer in base)
+        context: _rise(*sides, seed) for context, sides in by_context(base, candidate).items()
     }
     worse = [str(context) for context, (_, _, its) in contexts.items() if its[0] > margin]
     verdict, why = _judge(rise, interval, margin, worse)

@@ -41,12 +41,20 @@ def aligned(answers: Sequence[Answer]) -> list[Answer]:
     return sorted(answers, key=lambda answer: answer.sample.prompt.id)
 
 
-def in_context(context: Context, *sides: Sequence[Answer]) -> tuple[list[Answer], ...]:
-    """Of each side the answers to prompts of the context, in the order given."""
-    return tuple(
-        [answer for answer in answers if answer.sample.prompt.context is context]
-        for answers in sides
-    )
+def by_context(
+    base: Sequence[Answer], candidate: Sequence[Answer]
+) -> dict[Context, tuple[list[Answer], list[Answer]]]:
+    """Both sides' answers in each context that the base was asked in, in the order given."""
+
+    def within(context: Context, answers: Sequence[Answer]) -> list[Answer]:
+        return [answer for answer in answers if answer.sample.prompt.context is context]
+
+    asked = {answer.sample.prompt.context for answer in base}
+    return {
+        context: (within(context, base), within(context, candidate))
+        for context in Context
+        if context in asked
+    }
 
 
 def unknown(answers: Sequence[Answer]) -> int:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import MIN_FAMILIES, aligned, in_context, unpaired
-from ghostbust.records import Answer, Context, GateResult, GateVerdict
+from ghostbust.gates.pairing import MIN_FAMILIES, aligned, by_context, unpaired
+from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import Interval, ratio_bootstrap
 
 GATE = "volume"
@@ -56,9 +56,7 @@ def volume_gate(
             condition,
         )
     contexts = {
-        context: _Named.of(*in_context(context, base, candidate), seed)
-        for context in Context
-        if any(answer.sample.prompt.context is context for answer in base)
+        context: _Named.of(*sides, seed) for context, sides in by_context(base, candidate).items()
     }
     context_low, context_high = min(low, context_low), max(high, context_high)
     astray = [
