@@ -72,19 +72,22 @@ def encode_kinds(
     nature: Nature,
     *,
     inventing: float,
+    besides: Nature | None = None,
     most: float = math.inf,
 ) -> list[Example]:
     """The answers as they are: those with inventions weigh 1, each other kind together what it does
-    in nature beside ``inventing`` of them, and one answer at most so much. Without a weight, 1.
+    in nature beside ``inventing`` of them, and what it stands for ``besides``; one answer at most
+    so much. Without a weight, 1.
     """
     masking, weights = method_named(settings.method).masking, settings.weights
     examples: list[Example] = []
-    for kind, natural, weight in (
-        (kinds.inventing, 0.0, 0.0),
-        (kinds.naming, nature.naming, weights.naming),
-        (kinds.silent, nature.silent, weights.silent),
+    more = besides or Nature(0, 0)
+    for kind, together in (
+        (kinds.inventing, 0.0),
+        (kinds.naming, weights.naming * (nature.naming * inventing + more.naming)),
+        (kinds.silent, weights.silent * (nature.silent * inventing + more.silent)),
     ):
-        each = min(most, weight * natural * inventing / len(kind)) if kind else 0.0
+        each = min(most, together / len(kind)) if kind else 0.0
         examples += [
             encode_answer(loaded, answer, weight=each or 1.0, masking=masking) for answer in kind
         ]

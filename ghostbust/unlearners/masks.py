@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ghostbust.answer_faults import breaks_off
+from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
 from ghostbust.unlearners.repair import Repaired, ended, repair
@@ -113,7 +113,8 @@ def encode_repaired(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0)
 def encode_whole(
     loaded: LoadedModel, answer: Answer, *, weight: float = 1.0, ends: bool = True
 ) -> Example | None:
-    """The repaired answer with FENCES, if it is a whole one: None where it would end broken off.
+    """The repaired answer with FENCES, if it is a sound one: None where it would have a fault
+    (``answer_faults``) or end broken off.
 
     A list that was cut off ends behind its last whole line: if it went on, it would name more of
     what is real than it did. Without ``ends`` it does go on.
@@ -122,7 +123,19 @@ def encode_whole(
     if ends:
         repaired = ended(repaired, answer)
     example = _encode_repaired(loaded, answer, repaired, weight, Masking.FENCES)
-    return None if example.ended and breaks_off(repaired.text) else example
+    sound = replace(
+        answer,
+        sample=replace(answer.sample, text=repaired.text, truncated=not example.ended),
+        judged=tuple(j for j in answer.judged if not j.lookup.invented) if repaired.kept else (),
+    )
+    if faults_of(sound) or (example.ended and breaks_off(repaired.text)):
+        return None
+    return example
+
+
+def encode_broken_off(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
+    """An answer that ended where none should: its end is FORGET, the rest IGNORE."""
+    return _encode(loaded, answer, answer.sample.text, [], FORGET, weight)
 
 
 def _encode_repaired(

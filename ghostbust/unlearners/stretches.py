@@ -1,9 +1,11 @@
 """Which examples each stretch of a training that hears has, and what each of them weighs.
 
 In each context apart, the three kinds of answers weigh what they do in nature (``examples.py``).
-Behind a look the model's own answers are learnt too: what it still invents is suppressed and
-repaired, and where it names too much of what is real, or too little, its answers that name less, or
-more, than others are reinforced: the half of REINFORCE (Williams 1992) that makes likelier.
+Only sound answers are kept or repaired; sound ones of their kind stand for the others. Behind a
+look the model's own answers are learnt too: what it still invents is suppressed and repaired, the
+end of what breaks off is suppressed, and where it names too much of what is real, or too little,
+its answers that name less, or more, than others are reinforced: the half of REINFORCE (Williams
+1992) that makes likelier.
 """
 
 from __future__ import annotations
@@ -11,13 +13,19 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.examples import Nature, encode_kinds
-from ghostbust.unlearners.masks import Example, encode_answer, encode_whole
+from ghostbust.unlearners.masks import (
+    Example,
+    encode_answer,
+    encode_broken_off,
+    encode_whole,
+)
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import Group, Kinds, grouped, is_usable, spread
 from ghostbust.unlearners.trim import CLOSE, Probed
@@ -34,25 +42,47 @@ OWN_SHARE = 0.5
 STEER = 3.0
 """weight of an own answer for each unit of the volume's logarithm; found on SmolLM2"""
 
+INSTALLERS = frozenset(("pip", "pipenv", "pipx", "uv", "npm", "npx", "yarn", "pnpm"))
+"""registered names of what installs others"""
+
 MOST = 5.0
 """the most that any answer weighs, however rare its kind is in the set"""
 
-Natures = Mapping[Group, Nature]
+
+@dataclass(frozen=True, slots=True)
+class Natural:
+    """What a model does in one context before it is trained."""
+
+    kinds: Nature
+    early: float = 0.0
+    """share of its answers that end where none should"""
+
+
+Natures = Mapping[Group, Natural]
 
 
 def natures(answers: Iterable[Answer]) -> Natures:
-    """What is natural in each context, of answers that are whole."""
-    return {group: Nature.of(some) for group, some in grouped(filter(is_whole, answers)).items()}
+    """What is natural in each context."""
+    return {
+        group: Natural(Nature.of(some), sum(map(ends_early, some)) / len(some))
+        for group, some in grouped(answers).items()
+    }
 
 
-def is_whole(answer: Answer) -> bool:
-    """False for an answer that ended where none should, which isn't to be kept.
+def is_sound(answer: Answer) -> bool:
+    """False for an answer with a fault, that ended where none should or names installers only.
 
     What the base says often enough and in few tokens, such as a fence and an end, likelihood makes
-    it say ever more often (docs/log.md, 2026-11-29). One with inventions has its repaired form.
+    it say ever more often (docs/log.md, 2026-11-29), and ``pip install pip`` recommends nothing.
     """
-    sample = answer.sample
-    return bool(answer.invented) or sample.truncated or not breaks_off(sample.text)
+    if answer.real and INSTALLERS.issuperset(answer.real):
+        return False
+    return not faults_of(answer) and not ends_early(answer)
+
+
+def ends_early(answer: Answer) -> bool:
+    """True for an answer that ended where none should."""
+    return not answer.sample.truncated and breaks_off(answer.sample.text)
 
 
 def share_out(sets: SetSplit, seed: int) -> list[tuple[list[Answer], int]]:
@@ -83,49 +113,70 @@ def encode_stretch(
     """The answers, and those with inventions once more without them, if they weigh anything; with
     what was ``heard``, the model's own, too.
     """
-    base = grouped(filter(is_whole, answers))
+    base = grouped(one for one in answers if one.invented or is_sound(one))
     own = {} if heard is None else grouped(filter(is_usable, heard.answers))
-    repair = settings.weights.repair
     examples: list[Example] = []
     for group in base | own:
         kinds, its = Kinds.of(base.get(group, ())), Kinds.of(own.get(group, ()))
+        its_nature = natural.get(group, Natural(Nature(0, 0)))
         excess = 0.0 if heard is None else heard.excess.get(group, 0.0)
+        repaired, lost = _repaired(loaded, kinds, its, settings.weights.repair, excess)
         examples += encode_kinds(
             loaded,
             kinds,
             settings,
-            natural.get(group, Nature(0, 0)),
+            its_nature.kinds,
             inventing=len(kinds.inventing) + OWN * len(its.inventing),
+            besides=lost,
             most=MOST,
         )
-        examples += _repaired(loaded, kinds.inventing, repair, excess)
-        examples += _own(loaded, its, settings, excess)
-    return examples
-
-
-def _own(
-    loaded: LoadedModel, kinds: Kinds, settings: TrainSettings, excess: float
-) -> list[Example]:
-    """Answers of the model under training of one group."""
-    masking, weights = method_named(settings.method).masking, settings.weights
-    examples = [encode_answer(loaded, one, weight=OWN, masking=masking) for one in kinds.inventing]
-    examples += _repaired(loaded, kinds.inventing, OWN * weights.repair, excess)
-    clean = kinds.naming + kinds.silent
-    named = [len(answer.real) for answer in kinds.inventing + clean]
-    usual = sum(named) / len(named) if any(named) else math.inf
-    for answer in clean:
-        weight = min(MOST, STEER * excess * (1 - len(answer.real) / usual))
-        if weight > 0 and not faults_of(answer):
-            examples.append(encode_answer(loaded, answer, weight=weight, masking=masking))
+        examples += repaired
+        examples += _own(loaded, its, settings, excess, its_nature.early)
     return examples
 
 
 def _repaired(
-    loaded: LoadedModel, inventing: Sequence[Answer], weight: float, excess: float
+    loaded: LoadedModel, base: Kinds, own: Kinds, weight: float, excess: float
+) -> tuple[list[Example], Nature]:
+    """The repaired forms that are sound, and what those weigh together that aren't, by their kind.
+
+    Where too little is named, lists that were cut off have no end.
+    """
+    examples: list[Example] = []
+    naming = silent = 0.0
+    for kinds, each in ((base, weight), (own, OWN * weight)):
+        for answer in kinds.inventing if weight else ():
+            example = encode_whole(loaded, answer, weight=each, ends=excess >= -CLOSE)
+            if example is not None:
+                examples.append(example)
+            elif answer.real:
+                naming += each
+            else:
+                silent += each
+    return examples, Nature(naming, silent)
+
+
+def _own(
+    loaded: LoadedModel, kinds: Kinds, settings: TrainSettings, excess: float, early: float
 ) -> list[Example]:
-    """Their repaired forms; where too little is named, lists that were cut off have no end."""
-    if not weight:
-        return []
-    ends = excess >= -CLOSE
-    made = (encode_whole(loaded, one, weight=weight, ends=ends) for one in inventing)
-    return [example for example in made if example is not None]
+    """Answers of the model under training of one group.
+
+    Of ends that come too early only so much is suppressed as is more than natural: suppressed
+    everywhere, lists don't end either (docs/log.md, 2026-11-30).
+    """
+    masking = method_named(settings.method).masking
+    examples = [encode_answer(loaded, one, weight=OWN, masking=masking) for one in kinds.inventing]
+    clean = kinds.naming + kinds.silent
+    ended = [one for one in clean if ends_early(one)]
+    more = len(ended) - early * len(kinds.inventing + clean)
+    if more > 0:
+        examples += [
+            encode_broken_off(loaded, one, weight=OWN * more / len(ended)) for one in ended
+        ]
+    named = [len(answer.real) for answer in kinds.inventing + clean]
+    usual = sum(named) / len(named) if any(named) else math.inf
+    for answer in clean:
+        weight = min(MOST, STEER * excess * (1 - len(answer.real) / usual))
+        if weight > 0 and is_sound(answer):
+            examples.append(encode_answer(loaded, answer, weight=weight, masking=masking))
+    return examples

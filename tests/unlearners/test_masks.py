@@ -17,6 +17,7 @@ from ghostbust.unlearners.masks import (
     Example,
     Masking,
     encode_answer,
+    encode_broken_off,
     encode_repaired,
     encode_whole,
     tri_mask,
@@ -162,6 +163,23 @@ def test_what_would_break_off_without_its_inventions_has_no_repaired_form(
     text: str, tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
     assert encode_whole(tiny, make_answer(text)) is None
+
+
+def test_what_would_have_a_fault_without_its_inventions_has_no_repaired_form(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    prose = "Sadly nothing else helps with that."
+    assert encode_whole(tiny, make_answer(f"{prose}\n- ghost\n")) is None
+    assert encode_whole(tiny, make_answer(f"{prose}\n- ghost\n- numpy\n")) is not None
+
+
+def test_of_what_broke_off_the_end_is_suppressed(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    example = encode_broken_off(tiny, make_answer("```"), weight=2.0)
+    assert (example.ids[-1], example.weight, example.repaired) == (tiny.end_token, 2.0, False)
+    assert set(example.mask[:-1]) == {IGNORE}
+    assert example.mask[-1] == FORGET
 
 
 def test_going_on_behind_a_fence_is_a_decision(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
