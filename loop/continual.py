@@ -38,6 +38,7 @@ from ghostbust.store import RunKind
 from ghostbust.unlearners.combine import write_merged, write_stacked
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.former import Former
+from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
 
 
@@ -169,6 +170,7 @@ def _select(
         seed=training.seed,
         first=None if way.fresh else own,
         name_holdout=plan.session.config.prompts.name_holdout_share,
+        sound=method_named(training.method).sound_only,
     )
 
 

@@ -140,6 +140,7 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
         seed=plan.training.seed,
         first=start_name(plan),
         name_holdout=plan.session.config.prompts.name_holdout_share,
+        sound=method_named(plan.training.method).sound_only,
     )
 
 

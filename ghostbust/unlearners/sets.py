@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
 from ghostbust.records import Answer, Context, Ecosystem, Judged, Prompt, SetSplit, Side
@@ -18,6 +19,9 @@ from ghostbust.reserved import is_reserved
 
 LONGEST_LIST = 12
 """answers that name more distinct packages than this are loops or padding: left out"""
+
+INSTALLERS = frozenset(("pip", "pipenv", "pipx", "uv", "npm", "npx", "yarn", "pnpm"))
+"""registered names of what installs others"""
 
 FEWEST_PROBES = 30
 """with fewer prompts the volume is too uncertain to steer by"""
@@ -92,6 +96,22 @@ def is_usable(answer: Answer) -> bool:
     return short and bool(answer.sample.text.strip())
 
 
+def is_sound(answer: Answer) -> bool:
+    """False for an answer with a fault, that ended where none should or names installers only.
+
+    What the base says often enough and in few tokens, such as a fence and an end, likelihood makes
+    it say ever more often (docs/log.md, 2026-11-29), and ``pip install pip`` recommends nothing.
+    """
+    if answer.real and INSTALLERS.issuperset(answer.real):
+        return False
+    return not faults_of(answer) and not ends_early(answer)
+
+
+def ends_early(answer: Answer) -> bool:
+    """True for an answer that ended where none should."""
+    return not answer.sample.truncated and breaks_off(answer.sample.text)
+
+
 def select(
     answers: Iterable[Answer],
     holdout: Sequence[Prompt],
@@ -101,6 +121,7 @@ def select(
     seed: int,
     first: str | None = None,
     name_holdout: float = 0.0,
+    sound: bool = False,
 ) -> SetSplit:
     """At most ``most`` answers of the train side, up to half of them with inventions.
 
@@ -117,6 +138,8 @@ def select(
 
     ``name_holdout``: share of all names that must not be shown. An answer that invents one is in
     neither set: kept, it would be learnt.
+
+    ``sound``: of those without inventions only sound ones are chosen (``is_sound``).
 
     The choice is seeded and doesn't depend on the order of ``answers``.
 
@@ -139,7 +162,8 @@ def select(
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
         shown = not any(_is_held_out(judged, name_holdout) for judged in answer.judged)
-        if is_usable(answer) and shown and prompt.family not in apart:
+        fit = is_usable(answer) and (not sound or bool(answer.invented) or is_sound(answer))
+        if fit and shown and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]

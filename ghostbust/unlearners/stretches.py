@@ -15,7 +15,6 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
@@ -27,7 +26,15 @@ from ghostbust.unlearners.masks import (
     encode_whole,
 )
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.sets import Group, Kinds, grouped, is_usable, spread
+from ghostbust.unlearners.sets import (
+    Group,
+    Kinds,
+    ends_early,
+    grouped,
+    is_sound,
+    is_usable,
+    spread,
+)
 from ghostbust.unlearners.trim import CLOSE, Probed
 
 SHARES = (0.5, 0.25, 0.25)
@@ -41,9 +48,6 @@ OWN_SHARE = 0.5
 
 STEER = 3.0
 """weight of an own answer for each unit of the volume's logarithm; found on SmolLM2"""
-
-INSTALLERS = frozenset(("pip", "pipenv", "pipx", "uv", "npm", "npx", "yarn", "pnpm"))
-"""registered names of what installs others"""
 
 MOST = 5.0
 """the most that any answer weighs, however rare its kind is in the set"""
@@ -67,22 +71,6 @@ def natures(answers: Iterable[Answer]) -> Natures:
         group: Natural(Nature.of(some), sum(map(ends_early, some)) / len(some))
         for group, some in grouped(answers).items()
     }
-
-
-def is_sound(answer: Answer) -> bool:
-    """False for an answer with a fault, that ended where none should or names installers only.
-
-    What the base says often enough and in few tokens, such as a fence and an end, likelihood makes
-    it say ever more often (docs/log.md, 2026-11-29), and ``pip install pip`` recommends nothing.
-    """
-    if answer.real and INSTALLERS.issuperset(answer.real):
-        return False
-    return not faults_of(answer) and not ends_early(answer)
-
-
-def ends_early(answer: Answer) -> bool:
-    """True for an answer that ended where none should."""
-    return not answer.sample.truncated and breaks_off(answer.sample.text)
 
 
 def share_out(sets: SetSplit, seed: int) -> list[tuple[list[Answer], int]]:

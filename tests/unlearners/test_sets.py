@@ -12,7 +12,14 @@ from ghostbust import reserved
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side
-from ghostbust.unlearners.sets import FEWEST_PROBES, LONGEST_LIST, Kinds, select, spread
+from ghostbust.unlearners.sets import (
+    FEWEST_PROBES,
+    LONGEST_LIST,
+    Kinds,
+    is_sound,
+    select,
+    spread,
+)
 
 MakeAnswer = Callable[..., Answer]
 
@@ -224,3 +231,16 @@ def test_an_answer_that_invents_a_held_out_name_is_in_no_set(answers: list[Answe
     real = {name for answer in sets.retain for name in answer.real}
     assert real == {"rich", "flask"}, "names that are real are never held out"
     assert select(answers, [], most=200, probes=0, seed=1) != sets
+
+
+def test_where_only_sound_answers_are_kept_those_with_inventions_are_learnt_all_the_same(
+    make_answer: MakeAnswer,
+) -> None:
+    ghost, named, silent = make_answer("```\n- ghost"), make_answer("- rich"), make_answer("- json")
+    fence, installer, colon = make_answer("```"), make_answer("- pip"), make_answer("Take these:")
+    answers = [ghost, named, silent, fence, installer, colon]
+    assert [*filter(is_sound, answers)] == [named, silent]
+    chosen = select(answers, (), most=12, probes=0, seed=0, sound=True)
+    assert chosen.forget == (ghost,)
+    assert {*chosen.retain} == {named, silent}
+    assert {*select(answers, (), most=12, probes=0, seed=0).retain} == {*answers} - {ghost}

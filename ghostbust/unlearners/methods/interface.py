@@ -102,6 +102,11 @@ class Method:
     of any size, which takes less memory. False: whole answers"""
     steering: Steering = Steering.NONE
 
+    @property
+    def sound_only(self) -> bool:
+        """Whether of the answers without inventions it learns sound ones only."""
+        return self.steering is Steering.HEAR
+
     def reads_base(self, weights: Weights) -> bool:
         """Whether the loss with these weights needs ``base_logits``."""
         return self.reference or (self.anchored and weights.anchor > 0)
