@@ -39,7 +39,7 @@ SETTINGS = TrainSettings(
 @pytest.fixture
 def sets(make_answer: MakeAnswer) -> SetSplit:
     forget = [make_answer(f"- numpy\n- ghost-{n}", family=str(n)) for n in range(3)]
-    retain = [make_answer("- rich\n- flask"), make_answer("I can't say.")]
+    retain = [make_answer("- rich\n- flask"), make_answer("- json")]
     return SetSplit(tuple(forget), tuple(retain), ())
 
 
