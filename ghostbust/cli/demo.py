@@ -59,7 +59,7 @@ def demo(
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
         gates__max_new_tokens=64,
-        # on trial: of all methods it leaves fewest faults (docs/log.md, 2026-11-30)
+        # on trial: its answers have fewer faults than the default's (docs/log.md, 2026-11-30)
         training__method=None if "method" in chosen.training.model_fields_set else "au-heard",
         # what fits into minutes on two cores
         training__max_answers=150,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ghostbust.answer_faults import faults_of
 from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import aligned, by_context, unpaired
+from ghostbust.gates.pairing import Pair, by_context, paired, unpaired
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import Interval, paired_bootstrap
 
@@ -33,11 +33,10 @@ def faults_gate(
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    before, after, interval = _rise(base, candidate, seed)
+    pairs = paired(base, candidate, lambda answer: float(bool(faults_of(answer))))
+    before, after, interval = _rise(pairs, seed)
     rise = after - before
-    contexts = {
-        context: _rise(*sides, seed) for context, sides in by_context(base, candidate).items()
-    }
+    contexts = {context: _rise(part, seed) for context, part in by_context(pairs).items()}
     worse = [str(context) for context, (_, _, its) in contexts.items() if its[0] > margin]
     verdict, why = _judge(rise, interval, margin, worse)
     return GateResult(
@@ -60,17 +59,12 @@ def faults_gate(
     )
 
 
-def _rise(
-    base: Sequence[Answer], candidate: Sequence[Answer], seed: int
-) -> tuple[float, float, Interval]:
+def _rise(pairs: Sequence[Pair], seed: int) -> tuple[float, float, Interval]:
     """Both shares of faulty answers, and the interval of their difference."""
-    before, after = (
-        [float(bool(faults_of(answer))) for answer in aligned(answers)]
-        for answers in (base, candidate)
-    )
-    families = [answer.sample.prompt.family for answer in aligned(base)]
+    before, after = [pair.base for pair in pairs], [pair.candidate for pair in pairs]
+    families = [pair.prompt.family for pair in pairs]
     interval = paired_bootstrap(before, after, families, level=LEVEL, seed=seed)
-    return sum(before) / len(before), sum(after) / len(after), interval
+    return sum(before) / len(pairs), sum(after) / len(pairs), interval
 
 
 def _judge(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from ghostbust.records import Answer, Context, Verdict
+from ghostbust.records import Answer, Context, Prompt, Verdict
 
 MIN_FAMILIES = 10
 """prompt families below which a bootstrap over families says nothing"""
@@ -41,20 +42,31 @@ def aligned(answers: Sequence[Answer]) -> list[Answer]:
     return sorted(answers, key=lambda answer: answer.sample.prompt.id)
 
 
-def by_context(
-    base: Sequence[Answer], candidate: Sequence[Answer]
-) -> dict[Context, tuple[list[Answer], list[Answer]]]:
-    """Both sides' answers in each context that the base was asked in, in the order given."""
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A figure of two answers to one prompt."""
 
-    def within(context: Context, answers: Sequence[Answer]) -> list[Answer]:
-        return [answer for answer in answers if answer.sample.prompt.context is context]
+    prompt: Prompt
+    base: float
+    candidate: float
 
-    asked = {answer.sample.prompt.context for answer in base}
-    return {
-        context: (within(context, base), within(context, candidate))
-        for context in Context
-        if context in asked
+
+def paired(
+    base: Sequence[Answer], candidate: Sequence[Answer], figure: Callable[[Answer], float]
+) -> list[Pair]:
+    """The figure of each answer beside that of the other side's, in the order of ``aligned``."""
+    return [
+        Pair(one.sample.prompt, figure(one), figure(other))
+        for one, other in zip(aligned(base), aligned(candidate), strict=True)
+    ]
+
+
+def by_context(pairs: Sequence[Pair]) -> dict[Context, list[Pair]]:
+    """The pairs of each context that was asked."""
+    parts = {
+        context: [pair for pair in pairs if pair.prompt.context is context] for context in Context
     }
+    return {context: part for context, part in parts.items() if part}
 
 
 def unknown(answers: Sequence[Answer]) -> int:

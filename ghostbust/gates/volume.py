@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import MIN_FAMILIES, aligned, by_context, unpaired
+from ghostbust.gates.pairing import MIN_FAMILIES, Pair, by_context, paired, unpaired
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import Interval, ratio_bootstrap
 
@@ -47,7 +47,8 @@ def volume_gate(
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    whole = _Named.of(base, candidate, seed)
+    pairs = paired(base, candidate, lambda answer: float(len(answer.real)))
+    whole = _Named.of(pairs, seed)
     if whole.productive < MIN_FAMILIES:
         return inconclusive(
             GATE,
@@ -55,9 +56,7 @@ def volume_gate(
             f" {MIN_FAMILIES}",
             condition,
         )
-    contexts = {
-        context: _Named.of(*sides, seed) for context, sides in by_context(base, candidate).items()
-    }
+    contexts = {context: _Named.of(part, seed) for context, part in by_context(pairs).items()}
     context_low, context_high = min(low, context_low), max(high, context_high)
     astray = [
         f"{context} at {its.ratio:.2f}"
@@ -85,7 +84,7 @@ def volume_gate(
         details={
             "ratio": whole.ratio,
             "answers": len(base),
-            "families": len({answer.sample.prompt.family for answer in base}),
+            "families": len({pair.prompt.family for pair in pairs}),
             **{f"ratio_{context}": its.told for context, its in contexts.items()},
             "seed": seed,
         },
@@ -96,23 +95,22 @@ def volume_gate(
 class _Named:
     """Real names of both sides."""
 
-    before: int
-    after: int
+    before: float
+    after: float
     interval: Interval
     """of their ratio"""
     productive: int
     """prompt families in which the base names any"""
 
     @classmethod
-    def of(cls, base: Sequence[Answer], candidate: Sequence[Answer], seed: int) -> Self:
-        before = [len(answer.real) for answer in aligned(base)]
-        after = [len(answer.real) for answer in aligned(candidate)]
-        families = [answer.sample.prompt.family for answer in aligned(base)]
+    def of(cls, pairs: Sequence[Pair], seed: int) -> Self:
+        before, after = [pair.base for pair in pairs], [pair.candidate for pair in pairs]
+        families = [pair.prompt.family for pair in pairs]
         return cls(
             sum(before),
             sum(after),
             ratio_bootstrap(after, before, families, level=LEVEL, seed=seed),
-            len({family for family, names in zip(families, before, strict=True) if names}),
+            len({pair.prompt.family for pair in pairs if pair.base}),
         )
 
     @property
@@ -122,7 +120,7 @@ class _Named:
     @property
     def told(self) -> float | str:
         """The ratio; in words where the base names none."""
-        return self.ratio if self.before else f"0 -> {self.after} names"
+        return self.ratio if self.before else f"0 -> {self.after:g} names"
 
 
 def _judge(ratio: float, interval: Interval, low: float, high: float) -> tuple[GateVerdict, str]:

@@ -76,8 +76,8 @@ def encode_kinds(
     most: float = math.inf,
 ) -> list[Example]:
     """The answers as they are: those with inventions weigh 1, each other kind together what it does
-    in nature beside ``inventing`` of them, and what it stands for ``besides``; one answer at most
-    so much. Without a weight, 1.
+    in nature beside ``inventing`` of them, and what it stands for ``besides``, a weight of each
+    kind; one answer at most so much. Without a weight, 1.
     """
     masking, weights = method_named(settings.method).masking, settings.weights
     examples: list[Example] = []

@@ -54,7 +54,7 @@ MOST = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Natural:
+class Habit:
     """What a model does in one context before it is trained."""
 
     kinds: Nature
@@ -62,13 +62,13 @@ class Natural:
     """share of its answers that end where none should"""
 
 
-Natures = Mapping[Group, Natural]
+Habits = Mapping[Group, Habit]
 
 
-def natures(answers: Iterable[Answer]) -> Natures:
+def habits_of(answers: Iterable[Answer]) -> Habits:
     """What is natural in each context."""
     return {
-        group: Natural(Nature.of(some), sum(map(ends_early, some)) / len(some))
+        group: Habit(Nature.of(some), sum(map(ends_early, some)) / len(some))
         for group, some in grouped(answers).items()
     }
 
@@ -95,7 +95,7 @@ def encode_stretch(
     loaded: LoadedModel,
     answers: Sequence[Answer],
     settings: TrainSettings,
-    natural: Natures,
+    habits: Habits,
     heard: Probed | None = None,
 ) -> list[Example]:
     """The answers, and those with inventions once more without them, if they weigh anything; with
@@ -106,20 +106,20 @@ def encode_stretch(
     examples: list[Example] = []
     for group in base | own:
         kinds, its = Kinds.of(base.get(group, ())), Kinds.of(own.get(group, ()))
-        its_nature = natural.get(group, Natural(Nature(0, 0)))
+        habit = habits.get(group, Habit(Nature(0, 0)))
         excess = 0.0 if heard is None else heard.excess.get(group, 0.0)
         repaired, lost = _repaired(loaded, kinds, its, settings.weights.repair, excess)
         examples += encode_kinds(
             loaded,
             kinds,
             settings,
-            its_nature.kinds,
+            habit.kinds,
             inventing=len(kinds.inventing) + OWN * len(its.inventing),
             besides=lost,
             most=MOST,
         )
         examples += repaired
-        examples += _own(loaded, its, settings, excess, its_nature.early)
+        examples += _own(loaded, its, settings, excess, habit.early)
     return examples
 
 

@@ -21,7 +21,7 @@ MOST_AT_ONCE = 500
 """connections"""
 KEPT_ALIVE = 20
 """idle connections that are kept: httpcore looks at all connections for each idle one, which took
-a whole core at 500 (docs/log.md)"""
+three quarters of a core at 500 (docs/log.md)"""
 GRACE_S = 5.0
 """beyond the longest request, until nobody waits for the clients any more"""
 

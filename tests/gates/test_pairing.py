@@ -4,8 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from ghostbust.gates.pairing import MIN_FAMILIES, aligned, unknown, unpaired
-from ghostbust.records import Answer
+from ghostbust.gates.pairing import (
+    MIN_FAMILIES,
+    aligned,
+    by_context,
+    paired,
+    unknown,
+    unpaired,
+)
+from ghostbust.records import Answer, Context
 
 MakeAnswer = Callable[..., Answer]
 
@@ -47,3 +54,18 @@ def test_one_name_in_fifty_may_go_unanswered(make_answer: MakeAnswer) -> None:
     reached = [make_answer(family, real=5) for family in range(20)]
     mostly = [make_answer(0, real=3, unreachable=2), *reached[1:]]
     assert unpaired(reached, mostly) == ""
+
+
+def test_figures_are_paired_by_prompt_and_parted_by_context(make_answer: MakeAnswer) -> None:
+    def answers(*real: int) -> list[Answer]:
+        needs, code = real
+        return [
+            make_answer(1, real=needs, context=Context.NEEDS),
+            make_answer(2, real=code, context=Context.CODE),
+        ]
+
+    pairs = paired(answers(1, 2), answers(3, 4)[::-1], lambda answer: float(len(answer.real)))
+    assert sorted((pair.base, pair.candidate) for pair in pairs) == [(1, 3), (2, 4)]
+    parts = by_context(pairs)
+    assert [*parts] == [Context.CODE, Context.NEEDS]
+    assert [(pair.base, pair.candidate) for pair in parts[Context.NEEDS]] == [(1, 3)]

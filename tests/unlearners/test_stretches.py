@@ -17,9 +17,9 @@ from ghostbust.unlearners.stretches import (
     OWN,
     OWN_SHARE,
     STEER,
-    Natural,
+    Habit,
     encode_stretch,
-    natures,
+    habits_of,
     share_out,
 )
 from ghostbust.unlearners.trim import Probed
@@ -37,11 +37,11 @@ def ghosts(make_answer: MakeAnswer) -> list[Answer]:
     return [make_answer("- numpy\n- ghost"), make_answer("- ghost")]
 
 
-def test_each_context_has_its_nature(ghosts: list[Answer], make_answer: MakeAnswer) -> None:
+def test_each_context_has_its_habits(ghosts: list[Answer], make_answer: MakeAnswer) -> None:
     code = make_answer("```\nimport numpy\n```", listed=False)
-    assert natures([*ghosts, code, code, make_answer("- numpy")]) == {
-        HELPS: Natural(Nature(0.5, 0)),
-        CODE: Natural(Nature(2, 0)),
+    assert habits_of([*ghosts, code, code, make_answer("- numpy")]) == {
+        HELPS: Habit(Nature(0.5, 0)),
+        CODE: Habit(Nature(2, 0)),
     }
 
 
@@ -54,7 +54,7 @@ def test_what_is_not_sound_is_natural_and_not_kept(
     installer = make_answer("- pip")
     sound, more = make_answer(SILENT), make_answer("- pip\n- rich")
     answers = [*ghosts, fence, colon, prose, installer, sound, more]
-    assert natures(answers) == {HELPS: Natural(Nature(1, 2), early=2 / 8)}
+    assert habits_of(answers) == {HELPS: Habit(Nature(1, 2), early=2 / 8)}
     found = encode_stretch(tiny, answers, PLAIN, {})
     assert [e.ids for e in found if not e.forgets and not e.repaired] == [
         encode_answer(tiny, one).ids for one in (more, sound)
@@ -67,7 +67,7 @@ def test_sound_answers_stand_for_what_has_no_sound_repaired_form(
     emptied, broken = make_answer("- ghost"), make_answer("numpy, ghost\n```\n- ghost")
     named, silent = make_answer("- numpy"), make_answer(SILENT)
     settings = TrainSettings(method="au-heard", weights=Weights(repair=1, naming=1, silent=1))
-    nature = {HELPS: Natural(Nature(naming=0.5, silent=0.25))}
+    nature = {HELPS: Habit(Nature(naming=0.5, silent=0.25))}
     found = encode_stretch(tiny, [emptied, broken, named, silent], settings, nature)
     assert not any(e.repaired for e in found)
     # beside two with inventions, and one more of each kind for what they would have been
@@ -78,13 +78,13 @@ def test_kinds_weigh_what_is_asked_however_many_they_are(
     tiny: LoadedModel, ghosts: list[Answer], make_answer: MakeAnswer
 ) -> None:
     named, silent = make_answer("- numpy\n- rich"), make_answer(SILENT)
-    nature = {HELPS: Natural(Nature(naming=2.0, silent=3.0))}
+    nature = {HELPS: Habit(Nature(naming=2.0, silent=3.0))}
     weights = [e.weight for e in encode_stretch(tiny, [silent, *ghosts, named], WEIGHED, nature)]
     # the natural weight of two with inventions is 4 of the naming and 6 of the silent ones
     assert weights == [1.0, 1.0, 1.2 * 4, 0.5 * 6]
     weights = [e.weight for e in encode_stretch(tiny, [*ghosts, *[named] * 5], WEIGHED, nature)]
     assert weights == [1.0, 1.0, *[1.2 * 4 / 5] * 5]
-    rare = {HELPS: Natural(Nature(naming=2.0, silent=30.0))}
+    rare = {HELPS: Habit(Nature(naming=2.0, silent=30.0))}
     weights = [e.weight for e in encode_stretch(tiny, [silent, *ghosts, named], WEIGHED, rare)]
     assert weights[-1] == MOST, "one answer doesn't stand for all of its kind"
 
@@ -95,7 +95,7 @@ def test_without_a_weight_or_an_invention_every_answer_counts_the_same(
 ) -> None:
     answers = [make_answer("- numpy"), make_answer(SILENT)]
     assert [
-        e.weight for e in encode_stretch(tiny, answers, settings, {HELPS: Natural(Nature(2, 3))})
+        e.weight for e in encode_stretch(tiny, answers, settings, {HELPS: Habit(Nature(2, 3))})
     ] == [
         1.0,
         1.0,
@@ -103,8 +103,7 @@ def test_without_a_weight_or_an_invention_every_answer_counts_the_same(
     if settings is PLAIN:
         answers.append(make_answer("- ghost"))
         assert {
-            e.weight
-            for e in encode_stretch(tiny, answers, settings, {HELPS: Natural(Nature(2, 3))})
+            e.weight for e in encode_stretch(tiny, answers, settings, {HELPS: Habit(Nature(2, 3))})
         } == {1.0}
 
 
@@ -118,7 +117,7 @@ def test_what_the_model_itself_invents_is_suppressed_and_repaired(
     base, named = make_answer("- ghost-a\n- rich"), make_answer("- numpy\n- rich")
     whole, emptied = make_answer("- numpy\n- ghost"), make_answer("Take these:\n- ghost")
     padded = make_answer("\n".join(f"- ghost-{number}" for number in range(13)))
-    seen, nature = heard(0.0, whole, emptied, padded), {HELPS: Natural(Nature(1.0, 0.0))}
+    seen, nature = heard(0.0, whole, emptied, padded), {HELPS: Habit(Nature(1.0, 0.0))}
     settings = TrainSettings(method="au-heard", weights=Weights(repair=1.0, naming=1.0))
     assert encode_stretch(tiny, [base, named], settings, nature, seen) == [
         encode_answer(tiny, base),
@@ -137,9 +136,7 @@ def test_cut_off_lists_go_on_where_too_little_is_named(
 ) -> None:
     base = make_answer("- numpy\n- ghost\n- rich\n- fla", truncated=True)
     own = make_answer("- rich\n- ghost\n- numpy\n- fla", truncated=True)
-    examples = encode_stretch(
-        tiny, [base], PLAIN, {HELPS: Natural(Nature(1, 1))}, heard(excess, own)
-    )
+    examples = encode_stretch(tiny, [base], PLAIN, {HELPS: Habit(Nature(1, 1))}, heard(excess, own))
     assert [e for e in examples if e.repaired] == [
         encode_whole(tiny, base, ends=ends),
         encode_whole(tiny, own, weight=OWN, ends=ends),
@@ -157,7 +154,7 @@ def test_own_answers_that_name_less_or_more_are_reinforced_where_that_is_missing
     code = make_answer("```\nimport numpy\n```", listed=False)
     seen = heard(excess, few, many, inventing, refusal, code)
     base = make_answer("- flask")
-    found = encode_stretch(tiny, [base], WEIGHED, {HELPS: Natural(Nature(1, 1))}, seen)
+    found = encode_stretch(tiny, [base], WEIGHED, {HELPS: Habit(Nature(1, 1))}, seen)
     apart = encode_answer(tiny, base).ids, encode_answer(tiny, inventing).ids
     own = [e for e in found if e.ids not in apart and not e.repaired]
     # 6 names in 4 answers; of code there is one, which names no less than usual
@@ -189,14 +186,14 @@ def test_of_own_answers_that_break_off_more_than_natural_the_end_is_suppressed(
     fence, going_on = make_answer("```"), make_answer("```", truncated=True)
     named = make_answer("- numpy")
     seen = heard(0.0, fence, going_on, named, fence)
-    found = encode_stretch(tiny, [], PLAIN, {HELPS: Natural(Nature(1, 1), early)}, seen)
+    found = encode_stretch(tiny, [], PLAIN, {HELPS: Habit(Nature(1, 1), early)}, seen)
     assert found == ([encode_broken_off(tiny, fence, weight=weight)] * 2 if weight else [])
 
 
 def test_no_own_answer_weighs_without_bounds(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
     seen = heard(99, make_answer("- numpy"), make_answer("- numpy\n- rich"))
     found = encode_stretch(
-        tiny, [make_answer("- flask")], PLAIN, {HELPS: Natural(Nature(1, 1))}, seen
+        tiny, [make_answer("- flask")], PLAIN, {HELPS: Habit(Nature(1, 1))}, seen
     )
     assert [e.weight for e in found] == [1.0, MOST]
 
