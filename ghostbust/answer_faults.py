@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from tree_sitter import Language, Node, Parser
 
@@ -24,6 +24,8 @@ LONGEST_LOOP = 40
 """words of the longest part that is looked for"""
 SHORTEST_LOOP = 12
 """words that all repetitions together have at least"""
+LONGEST_MARKS, SHORTEST_MARKS = 4, 8
+"""the same of lines that hold no letter and no digit, such as fences and comment signs"""
 
 _INCOMPLETE = 0x4000  # PyCF_ALLOW_INCOMPLETE_INPUT, as codeop has it (CPython 3.11 to 3.14)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*([^\s`]*)")
@@ -54,12 +56,14 @@ def faults_of(answer: Answer) -> tuple[str, ...]:
     malformed
         a fence that is left open by an answer that the token limit did not cut off; or, where
         code was asked for, no block in the language, or one that doesn't parse; or, where a list
-        was asked for, no list item, no line of one word, and no package either. Without a fence
-        the whole answer is the code. A block that was cut off must parse as the beginning of
-        something, its last line left aside. Install commands among the code are passed over.
+        was asked for, no list item, no line of one word (a fence is neither), and no package.
+        Without a fence the whole answer is the code. A block that was cut off must parse as the
+        beginning of something, its last line left aside. Install commands among the code are
+        passed over.
     looping
         a sequence of up to 40 words comes 4 times or more without a gap, 12 words or more in
-        all, one of them with a letter; numbers and bullets of list items don't count as words.
+        all, one of them with a letter; numbers and bullets of list items don't count as words. Or
+        one of up to 4 lines without letter or digit, blank ones aside, 8 lines or more in all.
     """
     if not answer.sample.text.strip():
         return ("empty",)
@@ -88,18 +92,32 @@ def breaks_off(text: str) -> bool:
 
 
 def is_looping(text: str) -> bool:
-    """True where words repeat without end, as ``faults_of`` says."""
-    words = [word for line in text.splitlines() for word in _MARKER.sub("", line).split()]
-    for period in range(1, min(LONGEST_LOOP, len(words) // REPEATS) + 1):
-        needed = max(REPEATS * period, SHORTEST_LOOP) - period
+    """True where words or lines of mere marks repeat without end, as ``faults_of`` says."""
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    words = [word for line in lines for word in _MARKER.sub("", line).split()]
+    says = partial(_says, str.isalpha)
+    if any(any(map(says, part)) for part in _repeated(words, LONGEST_LOOP, SHORTEST_LOOP)):
+        return True
+    says = partial(_says, str.isalnum)
+    return any(not any(map(says, part)) for part in _repeated(lines, LONGEST_MARKS, SHORTEST_MARKS))
+
+
+def _says(what: Callable[[str], bool], word: str) -> bool:
+    return any(map(what, word))
+
+
+def _repeated(items: Sequence[str], longest: int, shortest: int) -> Iterator[Sequence[str]]:
+    """Each part of up to ``longest`` items that comes ``REPEATS`` times or more without a gap,
+    ``shortest`` items or more in all.
+    """
+    for period in range(1, min(longest, len(items) // REPEATS) + 1):
+        needed = max(REPEATS * period, shortest) - period
         run = 0
-        for place in range(len(words) - period):
-            run = run + 1 if words[place] == words[place + period] else 0
-            # The first words of a run that long are the whole part that repeats.
-            part = words[place + 1 - run : place + 1 - run + period]
-            if run >= needed and any(any(map(str.isalpha, word)) for word in part):
-                return True
-    return False
+        for place in range(len(items) - period):
+            run = run + 1 if items[place] == items[place + period] else 0
+            if run >= needed:
+                # The first items of a run that long are the whole part that repeats.
+                yield items[place + 1 - run : place + 1 - run + period]
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -189,4 +207,6 @@ def _is_command(line: str) -> bool:
 
 
 def _is_item(line: str) -> bool:
-    return bool(_MARKER.match(line)) or len(line.split()) == 1
+    """True for a list item or a line of one word; a fence is neither, nor are mere marks."""
+    one = bool(_MARKER.match(line)) or len(line.split()) == 1
+    return one and any(map(str.isalnum, line)) and not _FENCE.match(line)

@@ -152,7 +152,7 @@ class PromptsSection(Section):
 class TrainingSection(Section):
     """How a round trains its adapter."""
 
-    method: str = "au-repair"
+    method: str = "au-heard"
     """how it unlearns: a name of `ghostbust bench unlearners`"""
     start: Literal["base", "deployed"] = "base"
     """`base`: each round fits all that is logged anew; `deployed`: it trains what serves further"""

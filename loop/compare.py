@@ -1,4 +1,4 @@
-"""COMPARE: every unlearning method on the same answers of one model, and what came of each.
+"""COMPARE: every unlearning method on answers of one model, and what came of each.
 
 ::
 
@@ -30,6 +30,7 @@ from ghostbust.records import Candidate, SetSplit
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RunKind
 from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
 
 
@@ -74,12 +75,12 @@ def _train(plan: ComparePlan) -> Iterator[Trained]:
     base = LocalSampler.load(model.name, plan.session.cache_dir, device=model.device)
     for seed in plan.seeds:
         swept = _sweep(plan, base, seed)
-        try:
-            sets = _select(plan, swept, seed)
-        except TrainingError as exc:
-            yield from (Trained(method, seed, None, str(exc)) for method in plan.methods)
-            continue
         for method in plan.methods:
+            try:
+                sets = _select(plan, swept, seed, method)
+            except TrainingError as exc:
+                yield Trained(method, seed, None, str(exc))
+                continue
             plan.listener.begin(f"{method}, seed {seed}")
             training = _settings(plan.session.config, method, seed)
             if plan.equal_steps:
@@ -104,8 +105,9 @@ def _sweep(plan: ComparePlan, base: LocalSampler, seed: int) -> Watched:
     return known or watcher.tasks(tasks, RunKind.SWEEP)
 
 
-def _select(plan: ComparePlan, swept: Watched, seed: int) -> SetSplit:
-    """What every method learns from with this seed.
+def _select(plan: ComparePlan, swept: Watched, seed: int, method: str) -> SetSplit:
+    """What a method learns from with this seed: as many of the same answers as any other, but where
+    it learns sound ones only.
 
     All of these answers are of the training side, so there is nothing held out to keep away.
     """
@@ -117,6 +119,7 @@ def _select(plan: ComparePlan, swept: Watched, seed: int) -> SetSplit:
         probes=training.probes,
         seed=seed,
         name_holdout=plan.session.config.prompts.name_holdout_share,
+        sound=method_named(method).sound_only,
     )
 
 

@@ -51,16 +51,13 @@ def demo(
     output = Output(as_json=as_json, quiet=quiet)
     started = time.monotonic()
     place = Home.open(home or _own_home())
-    chosen = load_config(config, place)
     settings = override(
-        chosen,
+        load_config(config, place),
         model__name=model,
         registry__mode=registry or "snapshot",
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
         gates__max_new_tokens=64,
-        # on trial: its answers have fewer faults than the default's (docs/log.md, 2026-11-30)
-        training__method=None if "method" in chosen.training.model_fields_set else "au-heard",
         # what fits into minutes on two cores
         training__max_answers=150,
         training__answers_per_step=5,

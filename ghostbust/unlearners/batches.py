@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example
+from ghostbust.unlearners.masks import END, FORGET, FORK, IGNORE, RETAIN, Example
 
 
 def deal_steps(
@@ -45,18 +45,21 @@ class Totals:
     """What the shares of a step are shares of, each answer counted with its weight."""
 
     tokens: dict[int, float]
-    """by mask value"""
+    """by mask value; a FORK token is a share of the FORGET tokens, if those are more: it stands in
+    the place of one, and weighs as much"""
     forgetting: float
     """answers that hold FORGET tokens"""
 
     @classmethod
     def of(cls, step: Sequence[Example]) -> Totals:
         """The totals of all answers of a step."""
+        tokens = {
+            mark: sum(example.weight_of(mark) * example.mask.count(mark) for example in step)
+            for mark in (IGNORE, RETAIN, FORGET, END, FORK)
+        }
+        tokens[FORK] = max(tokens[FORK], tokens[FORGET])
         return cls(
-            {
-                mark: sum(example.weight * example.mask.count(mark) for example in step)
-                for mark in (IGNORE, RETAIN, FORGET, END)
-            },
+            tokens,
             sum(example.weight for example in step if example.forgets),
         )
 
@@ -99,7 +102,7 @@ def make_batch(
         ids[number, : len(example.ids)] = torch.tensor(example.ids)
         last = len(example.ids) - 1 if example.ended else -1
         tokens += [
-            (number, column, mark, example.weight / totals.tokens[mark], column == last)
+            (number, column, mark, example.weight_of(mark) / totals.tokens[mark], column == last)
             for column, mark in enumerate(example.mask, example.start)
             if mark in marks
         ]

@@ -17,7 +17,7 @@ from typing import Self
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
-from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
+from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired, standing_in
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import Kinds, is_usable, spread
 
@@ -76,20 +76,25 @@ def encode_kinds(
     most: float = math.inf,
 ) -> list[Example]:
     """The answers as they are: those with inventions weigh 1, each other kind together what it does
-    in nature beside ``inventing`` of them, and what it stands for ``besides``, a weight of each
+    in nature beside ``inventing`` of them, and what it stands in for ``besides``, a weight of each
     kind; one answer at most so much. Without a weight, 1.
     """
     masking, weights = method_named(settings.method).masking, settings.weights
     examples: list[Example] = []
     more = besides or Nature(0, 0)
-    for kind, together in (
-        (kinds.inventing, 0.0),
-        (kinds.naming, weights.naming * (nature.naming * inventing + more.naming)),
-        (kinds.silent, weights.silent * (nature.silent * inventing + more.silent)),
+    for kind, natural, besides_it, factor in (
+        (kinds.inventing, 0.0, 0.0, 1.0),
+        (kinds.naming, nature.naming * inventing, more.naming, weights.naming),
+        (kinds.silent, nature.silent * inventing, more.silent, weights.silent),
     ):
-        each = min(most, together / len(kind)) if kind else 0.0
+        count = max(1, len(kind))
+        each = min(most, factor * (natural + besides_it) / count)
         examples += [
-            encode_answer(loaded, answer, weight=each or 1.0, masking=masking) for answer in kind
+            standing_in(
+                encode_answer(loaded, answer, weight=each or 1.0, masking=masking),
+                min(most, besides_it / count),
+            )
+            for answer in kind
         ]
     return examples
 

@@ -18,6 +18,10 @@ IGNORE, RETAIN, FORGET = 0, 1, 2
 END = 3
 """in place of RETAIN at the end token of an answer, for methods that count ends apart"""
 
+FORK = 4
+"""in place of RETAIN where an answer to reinforce turns off from one to suppress: the token stands
+in the place of an invention, or of what led to it"""
+
 
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[^\n`]*\n?", re.MULTILINE)
 
@@ -56,6 +60,8 @@ class Example:
     """tri-mask of ``ids[start:]``: (T - start,)"""
     weight: float = 1.0
     """how much the answer counts among the others"""
+    fork: float | None = None
+    """how much its FORK tokens count, where not as much as the answer"""
     repaired: bool = False
     """True for an answer without the inventions that it had"""
     ended: bool = False
@@ -65,6 +71,10 @@ class Example:
     def forgets(self) -> bool:
         """True where any token is to be suppressed."""
         return FORGET in self.mask
+
+    def weight_of(self, mark: int) -> float:
+        """How much a token of this mask value counts."""
+        return self.weight if mark != FORK or self.fork is None else self.fork
 
 
 def encode_answer(
@@ -87,10 +97,7 @@ def encode_answer(
         end = FORGET if answer.invented else RETAIN
         spans = [(0, len(text), end)]
     else:
-        spans = [
-            (judged.ref.start, judged.ref.end, MARKS[judged.lookup.verdict])
-            for judged in answer.judged
-        ]
+        spans = _names(answer)
         end = RETAIN
         decisions = masking in (Masking.DECISIONS, Masking.FENCES)
         if decisions and answer.invented:
@@ -117,7 +124,8 @@ def encode_whole(
     (``answer_faults``) or end broken off.
 
     A list that was cut off ends behind its last whole line: if it went on, it would name more of
-    what is real than it did. Without ``ends`` it does go on.
+    what is real than it did. Without ``ends`` it does go on. Where it turns off from the answer is
+    FORK.
     """
     repaired = repair(answer)
     if ends:
@@ -133,6 +141,35 @@ def encode_whole(
     return example
 
 
+def encode_steered(
+    loaded: LoadedModel, answer: Answer, *, weight: float = 1.0, fork: float
+) -> Example:
+    """An answer without inventions that names as much as shall be named: where that is decided is
+    FORK, the rest of its names RETAIN.
+
+    It is decided where ``_decisions`` says, where a name begins and where the next line does.
+    """
+    text = answer.sample.text
+    named = [(judged.ref.start, judged.ref.end) for judged in answer.judged]
+    lines = [text.find("\n", end) + 1 or len(text) for _, end in named]
+    turns = [
+        (place, place + 1, FORK)
+        for place in (*(start for start, _ in named), *lines)
+        if place < len(text)
+    ]
+    turns += [(a, b, FORK) for a, b, _ in _decisions(text, named, Masking.FENCES)]
+    end = None if answer.sample.truncated else FORK
+    example = _encode(loaded, answer, text, [*_names(answer), *turns], end, weight)
+    return replace(example, fork=fork)
+
+
+def standing_in(example: Example, weight: float) -> Example:
+    """The answer in the place of repaired ones that weigh so much and aren't learnt: it turns off
+    from those that they come from with its first token, which is FORK.
+    """
+    return replace(example, mask=(FORK, *example.mask[1:]), fork=weight) if weight else example
+
+
 def encode_broken_off(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
     """An answer that ended where none should: its end is FORGET, the rest IGNORE."""
     return _encode(loaded, answer, answer.sample.text, [], FORGET, weight)
@@ -141,12 +178,20 @@ def encode_broken_off(loaded: LoadedModel, answer: Answer, *, weight: float = 1.
 def _encode_repaired(
     loaded: LoadedModel, answer: Answer, repaired: Repaired, weight: float, masking: Masking
 ) -> Example:
+    text, forks = repaired.text, repaired.forks if masking is Masking.FENCES else ()
     spans = [(edit, edit + 1, RETAIN) for edit in repaired.edits]
-    spans += _decisions(repaired.text, repaired.kept, masking)
-    cut_at_the_end = repaired.edits[-1:] == (len(repaired.text),)
-    end = RETAIN if cut_at_the_end or not answer.sample.truncated else None
-    example = _encode(loaded, answer, repaired.text, spans, end, weight)
+    spans += _decisions(text, repaired.kept, masking)
+    spans += [(fork, fork + 1, FORK) for fork in forks if fork < len(text)]
+    cut_at_the_end = repaired.edits[-1:] == (len(text),)
+    end = None
+    if cut_at_the_end or not answer.sample.truncated:
+        end = FORK if len(text) in forks else RETAIN
+    example = _encode(loaded, answer, text, spans, end, weight)
     return replace(example, repaired=True)
+
+
+def _names(answer: Answer) -> list[tuple[int, int, int]]:
+    return [(j.ref.start, j.ref.end, MARKS[j.lookup.verdict]) for j in answer.judged]
 
 
 def _decisions(

@@ -59,6 +59,9 @@ class Repaired:
     """offsets in ``text`` at which something was taken out, in code points, ascending"""
     kept: tuple[tuple[int, int], ...]
     """spans in ``text`` of the names that stayed"""
+    forks: tuple[int, ...] = ()
+    """offsets in ``text`` at which it goes on otherwise than the answer did, ascending: behind an
+    edit, as far as both say the same, such as the bullet of the next item"""
 
 
 @dataclass
@@ -72,6 +75,8 @@ class _Draft:
     """where the numbers of list items are; None where one was taken out"""
     edits: list[int]
     """where something was taken out"""
+    removed: dict[int, str]
+    """what that was; where it was more than one thing, the first of them"""
 
     def replace(self, start: int, end: int, new: str = "") -> None:
         """Put ``new`` where a span was that holds no kept name."""
@@ -79,17 +84,32 @@ class _Draft:
         shift = len(new) - (end - start)
         self.kept = [(a + shift, b + shift) if a >= end else (a, b) for a, b in self.kept]
         self.edits = [at + shift if at >= end else min(at, start) for at in self.edits]
+        self.removed = {
+            at + shift if at >= end else min(at, start): gone for at, gone in self.removed.items()
+        }
         self.numbers = [at + shift if at is not None and at >= end else at for at in self.numbers]
 
     def cut(self, start: int, end: int) -> None:
         """Take a span out and remember where."""
         self.numbers = [None if at is not None and start <= at < end else at for at in self.numbers]
+        gone = self.text[start:end]
         self.replace(start, end)
         self.edits.append(start)
+        self.removed[start] = gone
 
     def is_free(self, start: int, end: int) -> bool:
         """True where the span touches no kept name."""
         return all(a >= end or b <= start for a, b in self.kept)
+
+    def forks(self) -> tuple[int, ...]:
+        """Where the text goes on otherwise than before the cuts."""
+        places = set()
+        for at, gone in self.removed.items():
+            behind = self.text[at:]
+            pairs = enumerate(zip(gone + behind, behind, strict=False))
+            alike = next((number for number, (a, b) in pairs if a != b), len(behind))
+            places.add(at + alike)
+        return tuple(sorted(places))
 
 
 def repair(answer: Answer) -> Repaired:
@@ -100,7 +120,7 @@ def repair(answer: Answer) -> Repaired:
     )
     kept = [(j.ref.start, j.ref.end) for j in answer.judged if not j.lookup.invented]
     numbered = list(_NUMBER.finditer(answer.sample.text))
-    draft = _Draft(answer.sample.text, kept, [match.start(2) for match in numbered], [])
+    draft = _Draft(answer.sample.text, kept, [match.start(2) for match in numbered], [], {})
     while pending:  # the last one first: then the places of the others still hold
         start, end = _unit(draft, pending.pop())
         draft.cut(start, end)
@@ -110,7 +130,8 @@ def repair(answer: Answer) -> Repaired:
         if emptied and not fence[2].strip():
             draft.cut(*fence.span())
     _renumber(draft, numbered)
-    return Repaired(draft.text, tuple(sorted(set(draft.edits))), tuple(draft.kept))
+    edits = tuple(sorted(set(draft.edits)))
+    return Repaired(draft.text, edits, tuple(draft.kept), draft.forks())
 
 
 def ended(repaired: Repaired, answer: Answer) -> Repaired:
@@ -124,10 +145,14 @@ def ended(repaired: Repaired, answer: Answer) -> Repaired:
         return repaired
     text = text[: text.rindex("\n")].rstrip()
     kept = tuple(span for span in repaired.kept if span[1] <= len(text))
-    edits = tuple(edit for edit in repaired.edits if edit < len(text))
+    edits, forks = (
+        tuple(place for place in places if place < len(text))
+        for places in (repaired.edits, repaired.forks)
+    )
+    forks = (*forks, len(text))
     if any(not block.closed for block in blocks(text)):
         text += "\n```"
-    return Repaired(text, (*edits, len(text)), kept)
+    return Repaired(text, (*edits, len(text)), kept, forks)
 
 
 def _unit(draft: _Draft, ref: PackageRef) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from ghostbust.unlearners.masks import (
     Example,
     encode_answer,
     encode_broken_off,
+    encode_steered,
     encode_whole,
 )
 from ghostbust.unlearners.methods import method_named
@@ -37,7 +38,7 @@ from ghostbust.unlearners.sets import (
 )
 from ghostbust.unlearners.trim import CLOSE, Probed
 
-SHARES = (0.5, 0.25, 0.25)
+SHARES = (0.4, 0.2, 0.2, 0.2)
 """of the answers, learnt in each stretch; before each further one the model is looked at"""
 
 OWN = 1.5
@@ -46,8 +47,9 @@ OWN = 1.5
 OWN_SHARE = 0.5
 """about so many examples the model's own answers of a look make, for each prompt"""
 
-STEER = 3.0
-"""weight of an own answer for each unit of the volume's logarithm; found on SmolLM2"""
+STEER, TURN = 3.0, 0.3
+"""weight of an own answer for each unit of the volume's logarithm, and what the forks in it weigh
+beside that; found on SmolLM2"""
 
 MOST = 5.0
 """the most that any answer weighs, however rare its kind is in the set"""
@@ -166,5 +168,5 @@ def _own(
     for answer in clean:
         weight = min(MOST, STEER * excess * (1 - len(answer.real) / usual))
         if weight > 0 and is_sound(answer):
-            examples.append(encode_answer(loaded, answer, weight=weight, masking=masking))
+            examples.append(encode_steered(loaded, answer, weight=weight, fork=TURN * weight))
     return examples

@@ -77,7 +77,7 @@ def test_an_unknown_method_is_one_line_before_a_model_is_loaded(
     result = run(command, "--home", home, "--model", "no/such-model", "--registry", "snapshot")
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.fullmatch(
-        r"ghostbust: there is no unlearning method 'npos'; there are au-repair, .*\n",
+        r"ghostbust: there is no unlearning method 'npos'; there are au-heard, .*\n",
         result.stderr,
     )
 

@@ -110,6 +110,8 @@ def test_a_list_has_an_item_a_name_or_a_package(make_answer: MakeAnswer, context
     assert faults_of(make_answer(0, text=prose, context=context)) == ("malformed",)
     named = make_answer(0, "numpy", text="You want numpy here.", context=context)
     assert faults_of(named) == ()
+    for empty in (f"{FENCE}\n{FENCE}", f"{FENCE}python\n# nothing here\n{FENCE}", "#\n#", "- ..."):
+        assert faults_of(make_answer(0, text=empty, context=context)) == ("malformed",)
     open_fence = make_answer(0, text=fenced("numpy", closed=False), context=context)
     assert faults_of(open_fence) == ("malformed",)
 
@@ -124,6 +126,11 @@ def test_a_list_has_an_item_a_name_or_a_package(make_answer: MakeAnswer, context
         ("intro words here\n" + "the same sentence over again " * 4 + "end", True),
         (" ".join(f"word{n}" for n in range(60)), False),
         ("0 " * 50, False),  # a table of numbers
+        ("0\n" * 50, False),
+        (f"These:\n\n{FENCE}\n\n{FENCE}\n\n" + f"{FENCE}\n" * 6, True),  # 8 lines of marks
+        (f"These:\n{FENCE}\n" + f"\n{FENCE}\n" * 6, False),  # 7
+        ("#\n#\n# #\n" * 4, True),
+        ("{\n}\n[\n]\n;\n" * 8, False),  # too long a part
         ("x = f(x)\ny = g(y)\n" * 2, False),
         (
             " ".join(f"w{n}" for n in range(41)).join("  ") * 8,

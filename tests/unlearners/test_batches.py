@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
-from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
+from ghostbust.unlearners.masks import FORGET, FORK, IGNORE, RETAIN, Example
 
 CPU = torch.device("cpu")
 ALL = frozenset({IGNORE, RETAIN, FORGET})
@@ -56,6 +56,24 @@ def test_shares_are_of_the_whole_step() -> None:
     for mark in ALL:
         assert sum(float(b.share[b.mask == mark].sum()) for b in shares) == pytest.approx(1)
     assert sum(float(b.answer_share.sum()) for b in shares) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("marks", "fork", "share"),
+    [
+        ((FORK, FORGET, FORGET), None, 2 / 4),  # beside two tokens to forget
+        ((FORK, FORGET, FORGET), 0.5, 0.5 / 4),
+        ((FORK, FORGET, FORGET), 6.0, 6 / 6),
+        ((FORK, FORK, FORGET), None, 2 / 4),  # among two
+        ((FORK, RETAIN, RETAIN), None, 1),
+    ],
+)
+def test_a_fork_weighs_what_a_token_to_forget_does_at_most(
+    marks: tuple[int, ...], fork: float | None, share: float
+) -> None:
+    example = Example((1, 2, 3, 4), 1, marks, weight=2.0, fork=fork)
+    batch = make_batch([example], Totals.of([example]), ALL | {FORK}, CPU)
+    assert batch.share[0].item() == pytest.approx(share)
 
 
 def test_tokens_that_no_part_reads_are_left_out() -> None:

@@ -12,6 +12,7 @@ from ghostbust.records import Answer
 from ghostbust.unlearners.masks import (
     END,
     FORGET,
+    FORK,
     IGNORE,
     RETAIN,
     Example,
@@ -19,7 +20,9 @@ from ghostbust.unlearners.masks import (
     encode_answer,
     encode_broken_off,
     encode_repaired,
+    encode_steered,
     encode_whole,
+    standing_in,
     tri_mask,
     with_end_apart,
 )
@@ -152,7 +155,52 @@ def test_a_cut_off_list_ends_where_it_was_cut_off(
     example = encode_whole(tiny, make_answer("- numpy\n- ghost\n- rich\n- fla", truncated=True))
     assert example is not None
     assert tiny.decode(list(example.ids[example.start :])) == "- numpy\n- rich"
+    assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, FORK)
+
+
+def test_a_whole_repaired_answer_has_its_forks_apart(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    example = encode_whole(tiny, make_answer("1. numpy\n2. ghost\n3. rich"), weight=0.5)
+    assert example is not None
+    # The number comes behind the edit, and is what stood there before.
+    assert marked(tiny, example) == [
+        ("1", RETAIN),
+        (". numpy", IGNORE),
+        ("\n2", RETAIN),
+        (".", IGNORE),
+        (" rich", FORK),
+    ]
     assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
+    assert [example.weight_of(mark) for mark in (RETAIN, FORK)] == [0.5, 0.5]
+    last = encode_whole(tiny, make_answer("- numpy\n- ghost"))
+    assert last is not None
+    assert (last.ids[-1], last.mask[-1]) == (tiny.end_token, FORK)
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+def test_a_steered_answer_has_forks_where_it_decides_how_much_to_name(
+    truncated: bool, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    answer = make_answer("So:\n- numpy\n- rich\nDone.", truncated=truncated)
+    example = encode_steered(tiny, answer, weight=2.0, fork=0.25)
+    assert [text for text, mark in marked(tiny, example) if mark == FORK] == [
+        "S", " numpy\n- rich\nD",
+    ]  # fmt: skip
+    assert (example.mask[-1] == FORK) is not truncated
+    assert [example.weight_of(mark) for mark in (RETAIN, FORK)] == [2.0, 0.25]
+    plain = encode_answer(tiny, answer, weight=2.0)
+    assert (example.ids, example.ended) == (plain.ids, plain.ended)
+
+
+def test_an_answer_stands_in_with_its_first_token(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    plain = encode_answer(tiny, make_answer("- json"), weight=3.0)
+    assert standing_in(plain, 0.0) == plain
+    example = standing_in(plain, 2.0)
+    assert example.mask == (FORK, *plain.mask[1:])
+    assert [example.weight_of(mark) for mark in (RETAIN, FORK)] == [3.0, 2.0]
 
 
 @pytest.mark.parametrize(

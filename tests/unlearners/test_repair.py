@@ -90,6 +90,40 @@ def test_an_answer_without_inventions_comes_back_as_it_was(make_answer: MakeAnsw
     assert (repaired.text, repaired.edits) == (text, ())
 
 
+FORKS = [
+    ("- numpy\n- ghost\n- rich", "rich"),  # both go on with a bullet
+    ("1. numpy\n2. ghost\n3. rich", "rich"),  # renumbered: both with "2. "
+    ("- numpy\n- ghost\n\nThat's all.", "\nThat's all."),
+    ("- numpy\n- ghost", ""),
+    ("- numpy\n- ghost-a\n- ghost-b\n- rich", "rich"),
+    ("- ghost\n- gherkin", "erkin"),
+    ("You need: ghost, numpy and rich.", "numpy and rich."),
+]
+
+
+@pytest.mark.parametrize(("before", "behind"), FORKS)
+def test_a_fork_is_where_the_text_goes_on_otherwise(
+    before: str, behind: str, make_answer: MakeAnswer
+) -> None:
+    repaired = repair(make_answer(before, listed=True))
+    assert [repaired.text[at:] for at in repaired.forks] == [behind]
+
+
+def test_every_thing_taken_out_has_its_fork(make_answer: MakeAnswer) -> None:
+    repaired = repair(make_answer("- ghost-a\n- numpy\n- ghost-b\n- rich\n", listed=True))
+    assert [repaired.text[at:] for at in repaired.forks] == ["numpy\n- rich\n", "rich\n"]
+    assert repair(make_answer("- numpy\n- rich", listed=True)).forks == ()
+
+
+def test_a_list_that_is_ended_forks_where_it_ends(make_answer: MakeAnswer) -> None:
+    answer = make_answer("Here:\n```\nnumpy\nghost\nric", truncated=True)
+    left = ended(repair(answer), answer)
+    assert [left.text[at:] for at in left.forks] == ["\n```"]
+    answer = make_answer("- ghost\n- numpy\n- rich\n- fla", truncated=True)
+    left = ended(repair(answer), answer)
+    assert [left.text[at:] for at in left.forks] == ["numpy\n- rich", ""]
+
+
 def test_suspects_go_as_absent_names_do(make_answer: MakeAnswer) -> None:
     whole = make_answer("- numpy\n- ghost", listed=True)
     suspect = Lookup(Ecosystem.PYPI, "ghost", Verdict.SUSPECT, "decoy", "made up", "live", DAY)

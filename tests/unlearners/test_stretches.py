@@ -10,13 +10,20 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Context, Ecosystem, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.examples import Nature
-from ghostbust.unlearners.masks import encode_answer, encode_broken_off, encode_whole
+from ghostbust.unlearners.masks import (
+    FORK,
+    encode_answer,
+    encode_broken_off,
+    encode_steered,
+    encode_whole,
+)
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.stretches import (
     MOST,
     OWN,
     OWN_SHARE,
     STEER,
+    TURN,
     Habit,
     encode_stretch,
     habits_of,
@@ -71,7 +78,9 @@ def test_sound_answers_stand_for_what_has_no_sound_repaired_form(
     found = encode_stretch(tiny, [emptied, broken, named, silent], settings, nature)
     assert not any(e.repaired for e in found)
     # beside two with inventions, and one more of each kind for what they would have been
-    assert [e.weight for e in found if not e.forgets] == [2 * 0.5 + 1, 2 * 0.25 + 1]
+    clean = [e for e in found if not e.forgets]
+    assert [e.weight for e in clean] == [2 * 0.5 + 1, 2 * 0.25 + 1]
+    assert [(e.mask[0], e.fork) for e in clean] == [(FORK, 1.0), (FORK, 1.0)]
 
 
 def test_kinds_weigh_what_is_asked_however_many_they_are(
@@ -164,8 +173,9 @@ def test_own_answers_that_name_less_or_more_are_reinforced_where_that_is_missing
         return
     answer, off = expected[learnt]
     (example,) = own
-    assert example == encode_answer(tiny, answer, weight=example.weight)
-    assert example.weight == pytest.approx(STEER * 0.4 * off)
+    weight = example.weight
+    assert weight == pytest.approx(STEER * 0.4 * off)
+    assert example == encode_steered(tiny, answer, weight=weight, fork=TURN * weight)
 
 
 def test_own_answers_are_learnt_where_the_stretch_has_none_of_the_bases(
@@ -206,10 +216,10 @@ def test_each_stretch_has_a_part_of_each_kind(
     sets = SetSplit(tuple(ghosts * 5), tuple(clean), (), probe)
     shares = share_out(sets, seed=1)
     parts = [some for some, _ in shares]
-    assert [len([a for a in some if a.invented]) for some in parts] == [5, 3, 2]
-    assert [len([a for a in some if not a.invented]) for some in parts] == [5, 3, 2]
+    assert [len([a for a in some if a.invented]) for some in parts] == [4, 2, 2, 2]
+    assert [len([a for a in some if not a.invented]) for some in parts] == [4, 2, 2, 2]
     own = round(OWN_SHARE * 10)
-    assert [examples for _, examples in shares] == [15, 9 + own, 6 + own]
+    assert [examples for _, examples in shares] == [12, *[6 + own] * 3]
     assert sorted(a.sample.text for some in parts for a in some) == sorted(
         a.sample.text for a in sets.forget + sets.retain
     )

@@ -110,8 +110,8 @@ def test_repaired_answers_join_where_they_have_a_weight(
     [
         # 4 of 6 to forget, again repaired, and 6 of 8 others: 7 steps; then 2, 2 and 2: 3 steps
         ("au-repair", [(7, 0.0), (10, 1.0)], 10),
-        # 3 of 6 to forget, again repaired, and 4 of 8 others: 5 steps; then 1, 1, 2 and 2, 2, 2
-        ("au-heard", [(5, -1.0), (7, 0.0), (10, 1.0)], 10),
+        # 2 of 6 to forget, again repaired, and 3 of 8 others: 4 steps; then 2, 2, 2; 1, 1, 1; 1, 1, 2
+        ("au-heard", [(4, -2.0), (7, -1.0), (9, 0.0), (11, 1.0)], 11),
     ],
 )
 def test_where_the_volume_is_heard_the_rest_waits_for_it(
@@ -125,7 +125,7 @@ def test_where_the_volume_is_heard_the_rest_waits_for_it(
     more = replace(sets, forget=sets.forget * 2, retain=sets.retain * 4)
     weights = replace(SETTINGS.weights, repair=0.5)
     settings = replace(SETTINGS, method=method, epochs=1, weights=weights)
-    volumes = (1.5, 1.2, 1.0)[-len(looks) :]
+    volumes = (1.6, 1.5, 1.2, 1.0)[-len(looks) :]
     seen: list[bool] = []
 
     def probe(loaded: LoadedModel) -> Probed:

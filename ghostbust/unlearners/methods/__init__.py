@@ -15,11 +15,11 @@ from ghostbust.unlearners.methods import (
 )
 from ghostbust.unlearners.methods.interface import Method
 
-DEFAULT = au_repair.METHOD.name
+DEFAULT = au_heard.METHOD.name
 
 METHODS: tuple[Method, ...] = (
-    *au_repair.METHODS,
     au_heard.METHOD,
+    *au_repair.METHODS,
     au.METHOD,
     unlikelihood.METHOD,
     *ga.METHODS,

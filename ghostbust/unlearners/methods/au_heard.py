@@ -1,24 +1,47 @@
-"""The objective of ``au_repair.py``, steered by what the model under training says itself.
+"""The objective of ``au_repair.py`` and a term for what comes in the place of an invention.
 
-The loss is the same. Other are the examples (``unlearners/stretches.py``): training goes in
-stretches behind looks, and what the model says there is learnt with what the base said; lists that
-were cut off end in repaired form, what would break off has none, and what follows a fence is a
-decision. No kind of the base's answers weighs more or less than it does in nature; what the model's
-own weigh was found on SmolLM2 alone (docs/log.md, 2026-11-29).
+Of the classes R, F and O, and K (FORK), where a repaired answer turns off from the one that it
+comes from,
+
+    L = λ_r · mean_R(−log p)  +  λ_f · mean_F((1 − p_base) · −log(1 − p))
+      + λ_k · mean_O(KL(base ‖ model))  +  λ_t · Σ_K(−log p) / max(|F|, |K|)
+
+Unlikelihood takes an invention its probability and leaves it open who gets it. Where the base names
+five real packages and five invented ones in a list that the token limit cuts off, the real ones get
+it, and the volume doubles. The repaired answer says what shall come instead, one draw of what the
+base says behind its inventions: so that token gets a push of the same order as the one that the
+invention loses, where the mean over R gives it some fortieth. Then the volume moves little while
+training is still far from its end.
+
+The examples are steered by what the model under training says itself (``unlearners/stretches.py``).
+No kind of the base's answers weighs more or less than it does in nature; λ_t and what the model's
+own weigh were found on SmolLM2 alone (docs/log.md, 2026-11-29 and 2026-11-30).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ghostbust.unlearners.masks import Masking
+import torch
+
+from ghostbust.unlearners.masks import FORK, Masking
 from ghostbust.unlearners.methods import au_repair
-from ghostbust.unlearners.methods.interface import Steering, Weights
+from ghostbust.unlearners.methods.interface import Steering, Tokens, Weights
+from ghostbust.unlearners.methods.terms import log_likelihood, mean, of_class, total
+
+
+def heard_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
+    """The micro-batch's part of the step's objective, and its four parts before their λ."""
+    parts, forks = au_repair.au_parts(tokens, weights), of_class(tokens, FORK)
+    parts["fork"] = mean(-log_likelihood(tokens, forks), tokens, forks)
+    return total(parts, weights, tokens)
+
 
 METHOD = replace(
     au_repair.METHOD,
     name="au-heard",
-    weights=Weights(forget=4.0, repair=1.0, naming=1.0, silent=1.0),
+    loss=heard_loss,
+    weights=Weights(forget=4.0, fork=2.0, repair=1.0, naming=1.0, silent=1.0),
     masking=Masking.FENCES,
     steering=Steering.HEAR,
 )

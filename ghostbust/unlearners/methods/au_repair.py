@@ -37,10 +37,12 @@ from ghostbust.unlearners.methods.terms import (
 
 
 def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
-    """The micro-batch's part of the step's objective, and its three parts before their λ.
+    """The micro-batch's part of the step's objective, and its three parts before their λ."""
+    return total(au_parts(tokens, weights), weights, tokens)
 
-    A class that has no token contributes 0.
-    """
+
+def au_parts(tokens: Tokens, weights: Weights) -> dict[str, torch.Tensor]:
+    """The three parts, each (). A class that has no token contributes 0."""
     kept, invented = of_class(tokens, RETAIN), of_class(tokens, FORGET)
     unlikely = unlikelihood(at(tokens.logits, invented), tokens.targets[invented])  # (M,)
     open_to_base = -torch.expm1(base_log_likelihood(tokens, invented))  # (M,): 1 − p_base
@@ -51,7 +53,7 @@ def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, f
     if weights.anchor:
         others = of_class(tokens, IGNORE)
         parts["anchor"] = mean(kl_to_base(tokens, others), tokens, others)
-    return total(parts, weights, tokens)
+    return parts
 
 
 METHOD = Method(

@@ -20,6 +20,8 @@ class Weights:
     anchor: float = 1.0
     end: float = 0.0
     """of the end tokens of answers, where a method counts them apart"""
+    fork: float = 0.0
+    """of the tokens that come in the place of inventions, where a method counts them apart"""
     repair: float = 0.0
     """weight of a repaired answer beside an answer; 0: none. More of it, and the model names less;
     at 1 every decision to go on or to end weighs the same"""
@@ -52,10 +54,11 @@ class Tokens:
     targets: torch.Tensor
     """the tokens themselves: (N,)"""
     mask: torch.Tensor
-    """tri-mask: (N,); END at the end tokens to reinforce, where the method counts them apart"""
+    """tri-mask: (N,); END at the end tokens to reinforce and FORK at those in the place of
+    inventions, where the method counts them apart"""
     share: torch.Tensor
     """what each token weighs in the mean of its class: (N,); over all the micro-batches of a step,
-    the shares of a class add up to 1"""
+    the shares of a class add up to 1, those of FORK to 1 or less"""
     answer: torch.Tensor
     """which answer of the micro-batch each token belongs to, 0 to A - 1: (N,)"""
     answer_share: torch.Tensor
