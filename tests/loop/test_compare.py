@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,9 @@ from ghostbust.loop.listener import Silence
 from ghostbust.loop.scoring import kept_scores
 from ghostbust.loop.session import open_session
 from ghostbust.prompts import Task, split
+from ghostbust.records import SetSplit
 from ghostbust.store import RoundState, RunKind
+from ghostbust.unlearners.sets import select
 
 METHODS = ("au-repair", "ga")
 Done = tuple[ComparePlan, Contest]
@@ -127,6 +130,20 @@ def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(
     for round_ in session.store.rounds.recent():
         assert (round_.state, round_.reason, round_.verdict) == (RoundState.REJECTED, KEPT, None)
     assert not session.home.deployed.exists()
+
+
+def test_a_method_that_learns_sound_answers_only_chooses_them_itself(
+    done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, asked = done[0], list[bool]()
+
+    def noted(*args: Any, sound: bool, **how: Any) -> SetSplit:
+        asked.append(sound)
+        return select(*args, sound=sound, **how)
+
+    monkeypatch.setattr("ghostbust.loop.compare.select", noted)
+    again(replace(plan, methods=("au-heard", "ga")))
+    assert asked == [True, False]
 
 
 def test_what_is_there_is_not_made_again(done: Done) -> None:

@@ -110,7 +110,7 @@ def test_repaired_answers_join_where_they_have_a_weight(
     [
         # 4 of 6 to forget, again repaired, and 6 of 8 others: 7 steps; then 2, 2 and 2: 3 steps
         ("au-repair", [(7, 0.0), (10, 1.0)], 10),
-        # 2 of 6 to forget, again repaired, and 3 of 8 others: 4 steps; then 2, 2, 2; 1, 1, 1; 1, 1, 2
+        # 2 of 6 to forget, again repaired, and 3 of 8 others: 4 steps; then 2, 2, 2, 1, 1, 1 ...
         ("au-heard", [(4, -2.0), (7, -1.0), (9, 0.0), (11, 1.0)], 11),
     ],
 )
