@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from tree_sitter import Language, Node, Parser
 
@@ -95,15 +95,13 @@ def is_looping(text: str) -> bool:
     """True where words or lines of mere marks repeat without end, as ``faults_of`` says."""
     lines = [line for line in map(str.strip, text.splitlines()) if line]
     words = [word for line in lines for word in _MARKER.sub("", line).split()]
-    says = partial(_says, str.isalpha)
-    if any(any(map(says, part)) for part in _repeated(words, LONGEST_LOOP, SHORTEST_LOOP)):
-        return True
-    says = partial(_says, str.isalnum)
-    return any(not any(map(says, part)) for part in _repeated(lines, LONGEST_MARKS, SHORTEST_MARKS))
-
-
-def _says(what: Callable[[str], bool], word: str) -> bool:
-    return any(map(what, word))
+    return any(
+        any(map(str.isalpha, "".join(part)))
+        for part in _repeated(words, LONGEST_LOOP, SHORTEST_LOOP)
+    ) or any(
+        not any(map(str.isalnum, "".join(part)))
+        for part in _repeated(lines, LONGEST_MARKS, SHORTEST_MARKS)
+    )
 
 
 def _repeated(items: Sequence[str], longest: int, shortest: int) -> Iterator[Sequence[str]]:

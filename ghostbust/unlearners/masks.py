@@ -147,19 +147,17 @@ def encode_steered(
     """An answer without inventions that names as much as shall be named: where that is decided is
     FORK, the rest of its names RETAIN.
 
-    It is decided where ``_decisions`` says, where a name begins and where the next line does.
+    It is decided where ``_decisions`` says, where a name that is known to be real begins and where
+    the line behind one does.
     """
-    text = answer.sample.text
-    named = [(judged.ref.start, judged.ref.end) for judged in answer.judged]
-    lines = [text.find("\n", end) + 1 or len(text) for _, end in named]
-    turns = [
-        (place, place + 1, FORK)
-        for place in (*(start for start, _ in named), *lines)
-        if place < len(text)
-    ]
-    turns += [(a, b, FORK) for a, b, _ in _decisions(text, named, Masking.FENCES)]
+    text, names = answer.sample.text, _names(answer)
+    places = [start for start, _, mark in names if mark == RETAIN]
+    places += [text.find("\n", end) + 1 or len(text) for _, end, mark in names if mark == RETAIN]
+    turns = [(place, place + 1, FORK) for place in places if place < len(text)]
+    decided = _decisions(text, [(start, end) for start, end, _ in names], Masking.FENCES)
+    turns += [(start, end, FORK) for start, end, _ in decided]
     end = None if answer.sample.truncated else FORK
-    example = _encode(loaded, answer, text, [*_names(answer), *turns], end, weight)
+    example = _encode(loaded, answer, text, [*names, *turns], end, weight)
     return replace(example, fork=fork)
 
 

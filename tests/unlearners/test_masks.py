@@ -193,6 +193,13 @@ def test_a_steered_answer_has_forks_where_it_decides_how_much_to_name(
     assert (example.ids, example.ended) == (plain.ids, plain.ended)
 
 
+def test_of_a_steered_answer_no_unknown_name_is_reinforced(
+    tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    example = encode_steered(tiny, make_answer("So:\n- mist\nAnd so on."), fork=0.25)
+    assert [text for text, mark in marked(tiny, example) if mark != IGNORE] == ["S", "\n"]
+
+
 def test_an_answer_stands_in_with_its_first_token(
     tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
