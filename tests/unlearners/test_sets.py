@@ -244,3 +244,20 @@ def test_where_only_sound_answers_are_kept_those_with_inventions_are_learnt_all_
     assert chosen.forget == (ghost,)
     assert {*chosen.retain} == {named, silent}
     assert {*select(answers, (), most=12, probes=0, seed=0).retain} == {*answers} - {ghost}
+
+
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        ("Sadly nothing of that kind is there.", True),
+        ("Not for now.", False),  # hardly a sentence
+        ("1 + 2 - 3 = 0", False),
+        ("```\n```\nSadly nothing of that kind is there.\n```\n", False),  # open
+        ("the same words over again " * 6, False),  # a loop, too
+    ],
+)
+def test_sentences_in_place_of_a_list_are_sound(
+    text: str, sound: bool, make_answer: MakeAnswer
+) -> None:
+    assert is_sound(make_answer(text)) is sound
+    assert not is_sound(make_answer(text, listed=False)), "where code was asked for"

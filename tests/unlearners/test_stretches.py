@@ -56,7 +56,7 @@ def test_what_is_not_sound_is_natural_and_not_kept(
     tiny: LoadedModel, ghosts: list[Answer], make_answer: MakeAnswer
 ) -> None:
     fence, colon, prose = (
-        make_answer(text) for text in ("```", "These packages help:", "I would rather not say.")
+        make_answer(text) for text in ("```", "These packages help:", "Not at all.")
     )
     installer = make_answer("- pip")
     sound, more = make_answer(SILENT), make_answer("- pip\n- rich")
@@ -159,7 +159,7 @@ def test_own_answers_that_name_less_or_more_are_reinforced_where_that_is_missing
 ) -> None:
     few, many = make_answer("- numpy"), make_answer("- numpy\n- rich\n- httpx")
     inventing = make_answer("- numpy\n- rich\n- ghost")
-    refusal = make_answer("I would rather not say what helps there.")  # malformed: not learnt
+    refusal = make_answer("Not at all.")  # malformed: not learnt
     code = make_answer("```\nimport numpy\n```", listed=False)
     seen = heard(excess, few, many, inventing, refusal, code)
     base = make_answer("- flask")
