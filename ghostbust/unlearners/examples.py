@@ -82,17 +82,17 @@ def encode_kinds(
     masking, weights = method_named(settings.method).masking, settings.weights
     examples: list[Example] = []
     more = besides or Nature(0, 0)
-    for kind, natural, besides_it, factor in (
+    for kind, natural, lost, factor in (
         (kinds.inventing, 0.0, 0.0, 1.0),
         (kinds.naming, nature.naming * inventing, more.naming, weights.naming),
         (kinds.silent, nature.silent * inventing, more.silent, weights.silent),
     ):
         count = max(1, len(kind))
-        each = min(most, factor * (natural + besides_it) / count)
+        each = min(most, factor * (natural + lost) / count)
         examples += [
             standing_in(
                 encode_answer(loaded, answer, weight=each or 1.0, masking=masking),
-                min(most, besides_it / count),
+                min(most, lost / count),
             )
             for answer in kind
         ]

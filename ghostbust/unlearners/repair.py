@@ -73,17 +73,14 @@ class _Draft:
     """spans of the names that stay"""
     numbers: list[int | None]
     """where the numbers of list items are; None where one was taken out"""
-    edits: list[int]
-    """where something was taken out"""
     removed: dict[int, str]
-    """what that was; where it was more than one thing, the first of them"""
+    """where something was taken out, and what; where several things were, the first of them"""
 
     def replace(self, start: int, end: int, new: str = "") -> None:
         """Put ``new`` where a span was that holds no kept name."""
         self.text = self.text[:start] + new + self.text[end:]
         shift = len(new) - (end - start)
         self.kept = [(a + shift, b + shift) if a >= end else (a, b) for a, b in self.kept]
-        self.edits = [at + shift if at >= end else min(at, start) for at in self.edits]
         self.removed = {
             at + shift if at >= end else min(at, start): gone for at, gone in self.removed.items()
         }
@@ -94,7 +91,6 @@ class _Draft:
         self.numbers = [None if at is not None and start <= at < end else at for at in self.numbers]
         gone = self.text[start:end]
         self.replace(start, end)
-        self.edits.append(start)
         self.removed[start] = gone
 
     def is_free(self, start: int, end: int) -> bool:
@@ -120,17 +116,17 @@ def repair(answer: Answer) -> Repaired:
     )
     kept = [(j.ref.start, j.ref.end) for j in answer.judged if not j.lookup.invented]
     numbered = list(_NUMBER.finditer(answer.sample.text))
-    draft = _Draft(answer.sample.text, kept, [match.start(2) for match in numbered], [], {})
+    draft = _Draft(answer.sample.text, kept, [match.start(2) for match in numbered], {})
     while pending:  # the last one first: then the places of the others still hold
         start, end = _unit(draft, pending.pop())
         draft.cut(start, end)
         pending = [ref for ref in pending if ref.start < start]
     for fence in reversed(list(_FENCE.finditer(draft.text))):
-        emptied = any(fence.start() < edit < fence.end() for edit in draft.edits)
+        emptied = any(fence.start() < edit < fence.end() for edit in draft.removed)
         if emptied and not fence[2].strip():
             draft.cut(*fence.span())
     _renumber(draft, numbered)
-    edits = tuple(sorted(set(draft.edits)))
+    edits = tuple(sorted(draft.removed))
     return Repaired(draft.text, edits, tuple(draft.kept), draft.forks())
 
 

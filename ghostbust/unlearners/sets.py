@@ -101,23 +101,23 @@ def is_usable(answer: Answer) -> bool:
 
 def is_sound(answer: Answer) -> bool:
     """False for an answer with a fault, that ended where none should or names installers only.
-    Prose in place of a list is no fault here.
+    Sentences in place of a list are no fault here: half of what a base says without naming anything
+    may be that (docs/log.md, 2026-11-30).
 
     What the base says often enough and in few tokens, such as a fence and an end, likelihood makes
     it say ever more often (docs/log.md, 2026-11-29), and ``pip install pip`` recommends nothing.
     """
     if answer.real and INSTALLERS.issuperset(answer.real):
         return False
-    return not ends_early(answer) and (not faults_of(answer) or _is_prose(answer))
+    if ends_early(answer):
+        return False
+    faults = faults_of(answer)
+    return not faults or (faults == ("malformed",) and _is_prose(answer))
 
 
 def _is_prose(answer: Answer) -> bool:
-    """True for sentences where a list was asked for: malformed, and the base's way to name nothing.
-
-    Without it hardly half of what names nothing would be learnt, and the rest would go on to name.
-    """
-    named = answer.real or answer.invented
-    if answer.sample.prompt.context is Context.CODE or named or faults_of(answer) != ("malformed",):
+    """True for sentences without a package where a list was asked for."""
+    if answer.sample.prompt.context is Context.CODE or answer.real or answer.invented:
         return False
     lines = answer.sample.text.splitlines()
     return any(sum(any(map(str.isalpha, word)) for word in line.split()) >= PROSE for line in lines)

@@ -7,10 +7,10 @@ comes from,
       + λ_k · mean_O(KL(base ‖ model))  +  λ_t · Σ_K(−log p) / max(|F|, |K|)
 
 Unlikelihood takes an invention its probability and leaves it open who gets it. Where the base names
-five real packages and five invented ones in a list that the token limit cuts off, the real ones get
-it, and the volume doubles. The repaired answer says what shall come instead, one draw of what the
-base says behind its inventions: so that token gets a push of the same order as the one that the
-invention loses, where the mean over R gives it some fortieth. Then the volume moves little while
+five real packages and five invented ones in a list that the token limit cuts off, the real ones may
+get it, and the volume doubles. The repaired answer says what shall come instead, one draw of what
+the base says behind its inventions: so that token gets a push of the same order as the one that the
+invention loses, where a token of R has about a tenth of it. Then the volume moves less while
 training is still far from its end.
 
 The examples are steered by what the model under training says itself (``unlearners/stretches.py``).
