@@ -24,6 +24,8 @@ PASSES: Final = 8
 SURE: Final = 0.95
 """probability with which an operator that is dropped pays less than `LEAST_FACTOR`"""
 LEAST_FACTOR: Final = 0.5
+DOMAIN, OPERATOR, FORM = range(3)
+"""the parts of an arm"""
 
 
 class Arm(NamedTuple):
@@ -57,7 +59,7 @@ class Bandit:
         self._fit(evidence, max(dispersion, 1.0))
 
     def factor(self, part: int, level: str) -> float:
-        """The expected factor of a level of domain (0), operator (1) or form (2)."""
+        """The expected factor of a level of DOMAIN, OPERATOR or FORM."""
         known = self._parts[part].get(level, Evidence(0, 0))
         return (PRIOR + known.reward) / (PRIOR + known.cost)
 
@@ -73,7 +75,7 @@ class Bandit:
         """Those that surely don't pay: less than half of what others would in their place."""
         found = []
         for operator in operators:
-            known = self._parts[1].get(operator, Evidence(0, 0))
+            known = self._parts[OPERATOR].get(operator, Evidence(0, 0))
             most = gamma.ppf(SURE, PRIOR + known.reward, scale=1 / (PRIOR + known.cost))
             if most < LEAST_FACTOR:
                 found.append(operator)

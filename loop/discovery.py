@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ghostbust.config import Config
+from ghostbust.loop.bandit import FORM, Bandit
 from ghostbust.loop.following import Follower
+from ghostbust.loop.operators.forms import form_name
 from ghostbust.loop.pool import Pool, read_pool
 from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.records import ASKED, Ecosystem, Prompt
@@ -39,7 +41,7 @@ class Rules:
     budget: int
     """prompts"""
     explore_share: float = 0.3
-    """of the budget that doesn't follow the bandit"""
+    """of the budget that goes through all tasks, whatever they paid"""
     variants_per_prompt: int = 2
     """new prompts from one that paid, in one choice"""
     holdout_share: float = 0.25
@@ -89,6 +91,8 @@ def choose_prompts(
         holdout_share=rules.holdout_share,
         name_holdout=rules.name_holdout,
     )
+    if rules.blind:
+        pool = replace(pool, bandit=Bandit({}))
     rng = random.Random(seed)  # noqa: S311
     follower = Follower(
         store,
@@ -122,7 +126,11 @@ def _retired(pool: Pool, most: int) -> list[Prompt]:
 
 
 def _least_asked(train: Sequence[Task], pool: Pool, rng: random.Random) -> Iterable[Prompt]:
-    """CODE and HELPS of every task, those sampled least first, else in a drawn order."""
-    prompts = list(first_prompts(rng.sample(list(train), len(train))))
-    records = pool.records
-    return sorted(prompts, key=lambda p: records[p.id].samples if p.id in records else 0)
+    """CODE and HELPS of every task, those first that were sampled least for what their form is
+    believed to pay: in the long run each is asked in proportion to that, and none is left out."""
+    asked = {key: record.samples for key, record in pool.records.items()}
+    due = {}
+    for prompt in first_prompts(train):
+        pays = pool.bandit.factor(FORM, form_name(prompt))
+        due[prompt] = (asked.get(prompt.id, 0) + rng.random()) / pays
+    return sorted(due, key=due.__getitem__)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ghostbust.loop.bandit import Bandit
+from ghostbust.loop.bandit import DOMAIN, FORM, OPERATOR
 from ghostbust.loop.likeness import Known
 from ghostbust.loop.operators import AGAIN, OPERATORS, SEED
 from ghostbust.loop.operators.by_model import Written, rewrite
@@ -37,7 +37,6 @@ from ghostbust.store import Rewriting, Store
 TRIES: Final = 6
 """prompts of a domain that an operator is tried on before the next domain"""
 _FORMS: Final = {form.name: form for form in (*EVERY, FOLLOW_UP, BARE)}
-_DOMAIN, _OPERATOR, _FORM = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Follower:
         self.rewritings: list[Rewriting] = []
         self._store, self._pool, self._rewriter, self._rng = store, pool, rewriter, rng
         self._variants, self._ecosystems = variants, ecosystems
-        self._bandit = Bandit({}) if blind else pool.bandit
+        self._bandit = pool.bandit
         self._wishes: list[_Wish] = []
         self._taken: Counter[str] = Counter()
         """how many were made of a prompt, by its id"""
@@ -105,11 +104,11 @@ class Follower:
 
     def _choose_one(self, operators: Sequence[str]) -> bool:
         """One more, by the best operator, form and domain that can be had; False without any."""
-        by_operator = self._bandit.draw(_OPERATOR, operators, self._rng)
-        by_form = self._bandit.draw(_FORM, _FORMS, self._rng)
+        by_operator = self._bandit.draw(OPERATOR, operators, self._rng)
+        by_form = self._bandit.draw(FORM, _FORMS, self._rng)
         pairs = [(name, form) for name in operators for form in _forms_of(name)]
         pairs.sort(key=lambda pair: -by_operator[pair[0]] * by_form[pair[1].name])
-        by_domain = self._bandit.draw(_DOMAIN, {*self._tasks, *self._parents}, self._rng)
+        by_domain = self._bandit.draw(DOMAIN, {*self._tasks, *self._parents}, self._rng)
         domains = sorted(by_domain, key=lambda domain: (-by_domain[domain], domain))
         for name, form in pairs:
             for domain in domains:
