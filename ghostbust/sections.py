@@ -290,6 +290,17 @@ class RollbackSection(Section):
     """largest median time of a request, as a multiple"""
 
 
+class RewriterEntry(Section):
+    """A model at a server that rewrites tasks in the place of the one under watch."""
+
+    url: str
+    """base URL of an OpenAI-compatible server"""
+    model: str
+    """its name there"""
+    api_key_env: str = "OPENAI_API_KEY"
+    """name of the environment variable that holds the server's API key"""
+
+
 class DiscoverySection(Section):
     """How prompts that elicited inventions are followed up."""
 
@@ -297,6 +308,8 @@ class DiscoverySection(Section):
     """share of a watch's prompts that doesn't go by what paid"""
     variants_per_prompt: int = Field(default=2, ge=1)
     """new prompts made of one that paid, in one watch"""
+    rewriter: RewriterEntry | None = None
+    """another model that rewrites tasks; none: the model under watch does"""
     described_packages: int = Field(default=0, ge=0, le=100)
     """real packages whose descriptions the registry is asked for, as tasks of a watch; 0: none"""
     newest_packages: int = Field(default=0, ge=0, le=100)

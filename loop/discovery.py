@@ -76,18 +76,25 @@ class Chosen:
 
 
 def choose_prompts(
-    store: Store, tasks: Sequence[Task], rewriter: Sampler, rules: Rules, seed: int
+    store: Store,
+    tasks: Sequence[Task],
+    sampler: Sampler,
+    rules: Rules,
+    seed: int,
+    *,
+    rewriter: Sampler | None = None,
 ) -> Chosen:
     """At most ``budget`` distinct prompts of train-side families, the same for the same store.
 
+    ``sampler`` is the model under watch, which rewrites tasks unless another ``rewriter`` does.
     Where too few prompts paid to be followed up, more is explored. No prompts only where no task
-    is on the training side. Raises what ``rewriter`` raises.
+    is on the training side. Raises what ``sampler`` raises.
     """
     train, _ = split(tasks, rules.holdout_share)
     pool = read_pool(
         store,
         tasks,
-        adapter=rewriter.adapter,
+        adapter=sampler.adapter,
         holdout_share=rules.holdout_share,
         name_holdout=rules.name_holdout,
     )
@@ -98,12 +105,13 @@ def choose_prompts(
         store,
         pool,
         train,
-        rewriter,
+        sampler,
         rng,
         seed=seed,
         variants=rules.variants_per_prompt,
         ecosystems=rules.ecosystems,
         blind=rules.blind,
+        rewriter=rewriter,
     )
     follow = min(rules.budget, round(rules.budget * (1 - rules.explore_share)))
     for prompt in _retired(pool, round(CHECK_SHARE * (rules.budget - follow))):

@@ -56,6 +56,8 @@ class FindingPlan:
     rules: Rules
     """with the prompts of a wave as budget"""
     listener: Listener
+    rewriter: Sampler | None = None
+    """another model that rewrites tasks; None: the sampler does"""
 
 
 def compare_finding(plan: FindingPlan) -> Finding:
@@ -122,7 +124,7 @@ def _choose(plan: FindingPlan, store: Store, way: Look, seed: int, wave: int) ->
         chosen = random.Random(seed).sample(prompts, min(wave, len(prompts)))  # noqa: S311
         return Pending(seed, tuple(chosen))
     rules = replace(plan.rules, budget=wave, blind=way is Look.BLIND)
-    found = choose_prompts(store, plan.tasks, plan.sampler, rules, seed)
+    found = choose_prompts(store, plan.tasks, plan.sampler, rules, seed, rewriter=plan.rewriter)
     store.rewritings.add(found.rewritings)
     return Pending(seed, found.prompts)
 
@@ -155,6 +157,8 @@ def _home(plan: FindingPlan, way: Look, seed: int) -> Home:
         "version": ghostbust.__version__,
         **weights_of(session.config),
     }
+    if plan.rewriter is not None:
+        settings["rewriter"] = plan.rewriter.model
     tasks = content_id(*(part for task in plan.tasks for part in (task.id, task.text)))
     key = content_id(encode_json(settings), tasks)
     return Home.open(session.home.path / "discovery" / f"{way}-{seed}-{key}")

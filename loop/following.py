@@ -7,12 +7,14 @@ the next best is.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ghostbust.errors import EndpointError
 from ghostbust.loop.bandit import DOMAIN, FORM, OPERATOR
 from ghostbust.loop.likeness import Known
 from ghostbust.loop.operators import AGAIN, OPERATORS, SEED
@@ -33,6 +35,8 @@ from ghostbust.records import Ecosystem, Prompt, Sample
 from ghostbust.reserved import is_reserved
 from ghostbust.samplers.interface import Sampler
 from ghostbust.store import Rewriting, Store
+
+log = logging.getLogger(__name__)
 
 TRIES: Final = 6
 """prompts of a domain that an operator is tried on before the next domain"""
@@ -55,18 +59,21 @@ class Follower:
         store: Store,
         pool: Pool,
         train: Sequence[Task],
-        rewriter: Sampler,
+        sampler: Sampler,
         rng: random.Random,
         *,
         seed: int,
         variants: int,
         ecosystems: tuple[Ecosystem, ...],
         blind: bool,
+        rewriter: Sampler | None = None,
     ) -> None:
+        """``rewriter``: another model that writes tasks; None: the one under watch does."""
         self.chosen: dict[str, Prompt] = {}
         """by id, in the order chosen"""
         self.rewritings: list[Rewriting] = []
-        self._store, self._pool, self._rewriter, self._rng = store, pool, rewriter, rng
+        self._store, self._pool, self._sampler, self._rng = store, pool, sampler, rng
+        self._rewriter = rewriter or sampler
         self._variants, self._ecosystems = variants, ecosystems
         self._bandit = pool.bandit
         self._wishes: list[_Wish] = []
@@ -196,10 +203,20 @@ class Follower:
         return True
 
     def _write_wishes(self) -> None:
-        """Asks the model for all rewritings at once; the parent reworded where it wrote none."""
+        """Asks for all rewritings at once; the parent reworded where none was written, too where
+        another model can't be asked: that isn't noted, so it is asked another time."""
         wishes, self._wishes = self._wishes, []
         wanted = [(w.request.parent, w.operator.name, w.operator.question or "") for w in wishes]
-        for wish, written in zip(wishes, rewrite(self._rewriter, wanted, self._seed), strict=True):
+        try:
+            found = rewrite(self._rewriter, wanted, self._seed)
+        except EndpointError as exc:
+            if self._rewriter is self._sampler:
+                raise
+            log.warning("discovery.rewriter: %s; tasks are reworded by rule instead", exc)
+            for wish in wishes:
+                self._reword(wish.request.parent)
+            return
+        for wish, written in zip(wishes, found, strict=True):
             parent = wish.request.parent
             prompt = self._child(wish, written)
             self._note(wish.operator.name, parent.prompt, prompt, written.tokens)
@@ -228,8 +245,8 @@ class Follower:
                 parent.id,
                 None if child is None else child.id,
                 tokens,
-                self._rewriter.model,
-                self._rewriter.adapter,
+                self._sampler.model,
+                self._sampler.adapter,
                 self._seed,
             )
         )
@@ -247,7 +264,7 @@ class Follower:
     def _answer(self, parent: Parent) -> Sample | None:
         """A logged answer of the model to the prompt, whose text was kept."""
         found = self._store.answers.of_prompt(
-            parent.prompt.id, model=self._rewriter.model, adapter=self._rewriter.adapter
+            parent.prompt.id, model=self._sampler.model, adapter=self._sampler.adapter
         )
         return self._rng.choice(found) if found else None
 

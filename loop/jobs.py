@@ -65,6 +65,8 @@ class Workplace:
     child_grace_s: float = GRACE_S
     """how long a round has to end after SIGTERM, before it is killed"""
     clock: Clock = field(default_factory=SystemClock)
+    open_rewriter: Callable[[], Sampler | None] = lambda: None
+    """another model that rewrites tasks; None: the one under watch does"""
     discreet: Callable[[Sampler], Sampler] = lambda sampler: sampler
     """a sampler that asks through the given one, and has its prompts kept out of the log"""
 
@@ -110,13 +112,13 @@ def watch(place: Workplace) -> None:
             return
         allowance = Allowance(session.store, place.config, place.clock)
         served = place.open_sampler(adapter)
-        allowed = AllowedSampler(
-            place.discreet(served), allowance, asks_live=asks_live(place.config)
-        )
-        sampler = StoppableSampler(allowed, place.stopping)
+        sampler = _careful(place, served, allowance, asks_live=asks_live(place.config))
         asked = pending.find(place.home, session.store, place.tasks)
         if asked is None:
-            asked = _choose(place, session, sampler)
+            rewriter = place.open_rewriter()
+            if rewriter is not None:
+                rewriter = _careful(place, rewriter, allowance, asks_live=False)
+            asked = _choose(place, session, sampler, rewriter)
             if not asked.prompts:
                 log.warning("watch: no task is on the training side; add some to prompts.files")
                 return
@@ -141,6 +143,14 @@ def watch(place: Workplace) -> None:
         log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
 
 
+def _careful(
+    place: Workplace, sampler: Sampler, allowance: Allowance, *, asks_live: bool
+) -> StoppableSampler:
+    """The sampler, discreet, within the day's budgets, and until the daemon stops."""
+    allowed = AllowedSampler(place.discreet(sampler), allowance, asks_live=asks_live)
+    return StoppableSampler(allowed, place.stopping)
+
+
 def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
     """Why no new watch should begin; None where one should, or one is to be gone on with."""
     if place.home.watch.exists():
@@ -154,7 +164,9 @@ def _paused(place: Workplace, session: Session, adapter: str | None) -> str | No
     )
 
 
-def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pending:
+def _choose(
+    place: Workplace, session: Session, sampler: Sampler, rewriter: Sampler | None
+) -> pending.Pending:
     """What a new watch asks. Its seed is the number that its run will have."""
     config = place.config
     seed = 1 + max((run.id for run in session.store.runs.recent(1)), default=0)
@@ -166,7 +178,7 @@ def _choose(place: Workplace, session: Session, sampler: Sampler) -> pending.Pen
     )
     tasks = gathered([GivenTasks(place.tasks), described], seed)
     rules = rules_of(config, session.judge)
-    chosen = choose_prompts(session.store, tasks, sampler, rules, seed)
+    chosen = choose_prompts(session.store, tasks, sampler, rules, seed, rewriter=rewriter)
     session.store.rewritings.add(chosen.rewritings)
     return pending.Pending(seed, chosen.prompts)
 

@@ -135,6 +135,19 @@ def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
     )
 
 
+def make_rewriter(config: Config) -> EndpointSampler | None:
+    """The other model that rewrites tasks; None where the model under watch does. Asks nobody yet.
+
+    Raises UsageError for a URL that can't be used.
+    """
+    rewriter = config.discovery.rewriter
+    if rewriter is None:
+        return None
+    from ghostbust.samplers.endpoint import EndpointSampler
+
+    return EndpointSampler(rewriter.url, rewriter.model, api_key_env=rewriter.api_key_env)
+
+
 def need_model(adapter: tuple[str, Path], model: str) -> None:
     """Raises UsageError where the adapter, name and folder, was made for another model."""
     made_for = read_adapter(adapter[1]).model

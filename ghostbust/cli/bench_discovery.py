@@ -134,7 +134,7 @@ def _plan(
     from ghostbust.errors import UsageError
     from ghostbust.loop.discovery import rules_of
     from ghostbust.loop.finding import FindingPlan
-    from ghostbust.loop.parts import make_sampler, make_tasks
+    from ghostbust.loop.parts import make_rewriter, make_sampler, make_tasks
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem
 
@@ -145,7 +145,10 @@ def _plan(
     stages.begin(f"load {settings.model.name}")
     sampler = make_sampler(settings, session.cache_dir)
     rules = replace(rules_of(settings, session.judge), ecosystems=(asked,))
-    return FindingPlan(session, sampler, ways, seeds, tasks, answers, rules, stages)
+    rewriter = make_rewriter(settings)
+    if rewriter is not None:
+        rewriter.check()
+    return FindingPlan(session, sampler, ways, seeds, tasks, answers, rules, stages, rewriter)
 
 
 def _report(
@@ -157,6 +160,7 @@ def _report(
     output.document(
         {
             "model": session.config.model.name,
+            "rewriter": plan.rewriter and plan.rewriter.model,
             "ways": list(plan.ways),
             "seeds": list(plan.seeds),
             "answers": plan.answers,

@@ -113,7 +113,7 @@ def workplace(
     """What the jobs work with; ``settings`` tells those in force whenever a model is opened."""
     from ghostbust.home import cache_dir
     from ghostbust.loop.jobs import Workplace
-    from ghostbust.loop.parts import make_sampler, make_tasks
+    from ghostbust.loop.parts import make_rewriter, make_sampler, make_tasks
     from ghostbust.operations.redaction import DiscreetSampler
 
     return Workplace(
@@ -121,6 +121,7 @@ def workplace(
         config=settings(),
         tasks=make_tasks(settings()),
         open_sampler=lambda adapter: make_sampler(settings(), cache_dir(), adapter=adapter),
+        open_rewriter=lambda: make_rewriter(settings()),
         discreet=lambda sampler: DiscreetSampler(sampler, redactor),
         round_command=_round_command(place, config),
         stopping=stopping,
@@ -135,6 +136,8 @@ def redactor_of(settings: Config) -> Redactor:
     variables = {
         settings.model.api_key_env, settings.publish.api_key_env, settings.notify.secret_env, *named
     }  # fmt: skip
+    if settings.discovery.rewriter is not None:
+        variables.add(settings.discovery.rewriter.api_key_env)
     return Redactor(variables=(name for name in variables if name))
 
 

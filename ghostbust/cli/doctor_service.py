@@ -36,6 +36,8 @@ def service_checks(settings: Config, home: Home) -> Mapping[str, Check]:
     for number, server in enumerate(servers, start=1):
         name = f"server {number}" if len(servers) > 1 else "server"
         checks[name] = partial(check_server, name, settings, server.url)
+    if settings.discovery.rewriter is not None:
+        checks["rewriter"] = partial(check_rewriter, settings)
     checks |= publisher_checks(settings, home)
     for ecosystem in ASKED:
         checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings)
@@ -59,6 +61,21 @@ def check_server(name: str, settings: Config, url: str) -> Finding:
         ahead = None  # it has just answered its own API, which is what counts
     said = f"{where.host} lists {settings.model.served_as}"
     return _with_clock(Finding(name, Level.OK, said), ahead)
+
+
+def check_rewriter(settings: Config) -> Finding:
+    """Whether the server of ``discovery.rewriter`` answers and lists its model."""
+    from ghostbust.errors import EndpointError
+    from ghostbust.loop.parts import make_rewriter
+
+    rewriter = make_rewriter(settings)
+    assert rewriter is not None  # only asked where there is one
+    try:
+        rewriter.check()
+    except EndpointError as error:
+        todo = "until it answers, watches reword tasks by rule"
+        return Finding("rewriter", Level.WARN, str(error), todo)
+    return Finding("rewriter", Level.OK, f"its server lists {rewriter.model}")
 
 
 def publisher_checks(settings: Config, home: Home) -> Mapping[str, Check]:

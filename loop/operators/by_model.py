@@ -1,4 +1,4 @@
-"""Operators for which the model under watch writes the task, and what passes as one.
+"""Operators for which a model writes the task, the one under watch or another, and what passes.
 
 A small model often answers a rewriting with code, chatter or an echo, so most of what it says is
 turned down. Nothing here is logged as an answer of the model; its tokens are counted.

@@ -100,6 +100,17 @@ def test_every_server_has_a_line(place: Home, server: Server) -> None:
     ]  # fmt: skip
 
 
+def test_the_model_that_rewrites_has_a_line(place: Home, server: Server) -> None:
+    settings = config(discovery={"rewriter": {"url": server.url, "model": "coder"}})
+    (line,) = [check for name, check in checks.service_checks(settings, place).items()
+               if name == "rewriter"]  # fmt: skip
+    assert line().level is Level.OK
+    server.pages.clear()
+    gone = line()
+    assert gone.level is Level.WARN
+    assert "reword tasks by rule" in gone.todo
+
+
 def test_what_publishers_take(place: Home, server: Server) -> None:
     told = {
         "model": {"name": "coder", "endpoint": server.url},

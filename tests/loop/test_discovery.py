@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import Config
+from ghostbust.errors import EndpointError
 from ghostbust.home import Home
 from ghostbust.loop import discovery
 from ghostbust.loop.discovery import Chosen, Rules, choose_prompts, rules_of
@@ -177,6 +178,47 @@ def test_a_model_that_cannot_rewrite_costs_tokens_and_the_parent_is_reworded(
     assert all({(row.parent, "reword"), (row.parent, AGAIN)} & reworded for row in failed), (
         "something else is asked in its place"
     )
+
+
+def test_another_model_rewrites(
+    store: Store,
+    tasks: list[Task],
+    watcher: Watcher,
+    scripted: MakeSampler,
+    fluent: ScriptedSampler,
+) -> None:
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    rules, watched = replace(RULES, budget=80, explore_share=0), scripted(nothing, "round-0001")
+    chosen = choose_prompts(store, tasks, watched, rules, 5, rewriter=fluent)
+    written = {row.child for row in chosen.rewritings if row.operator in WRITTEN and row.child}
+    assert written <= {prompt.id for prompt in chosen.prompts}
+    assert len(written) >= 5
+    assert fluent.asked
+    assert not watched.asked
+    assert {(row.model, row.adapter) for row in chosen.rewritings} == {("made-up", "round-0001")}
+
+
+def test_where_another_model_gives_no_answer_tasks_are_reworded(
+    store: Store,
+    tasks: list[Task],
+    watcher: Watcher,
+    scripted: MakeSampler,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def out_of_reach(_: Prompt) -> str:
+        raise EndpointError("no answer of the server")
+
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    rules, down = replace(RULES, budget=40, explore_share=0), scripted(out_of_reach)
+    chosen = choose_prompts(store, tasks, scripted(nothing), rules, 5, rewriter=down)
+    assert len(chosen.prompts) == 40
+    assert not {row.operator for row in chosen.rewritings} & set(WRITTEN)
+    assert len(down.asked) == 1, "not again and again in one choice"
+    assert caplog.messages == [
+        "discovery.rewriter: no answer of the server; tasks are reworded by rule instead"
+    ]
+    with pytest.raises(EndpointError):
+        choose_prompts(store, tasks, down, rules, 5)
 
 
 def test_no_rewriting_is_asked_for_twice(

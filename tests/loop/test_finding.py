@@ -77,6 +77,18 @@ def test_every_way_spends_as_many_tokens_and_learning_finds_more(
     assert {side_of(family, 0.25) for family in asked} == {Side.TRAIN}
 
 
+def test_what_another_model_rewrites_is_a_run_of_its_own(
+    make: MakePlan, scripted: MakeSampler
+) -> None:
+    compare_finding(make(ways=[Look.ADAPTIVE]))
+    writer, again = scripted(lambda _: "no task"), scripted(say)
+    writer.model = "another"
+    found = compare_finding(make(again, ways=[Look.ADAPTIVE], rewriter=writer))
+    assert again.asked, "it doesn't go on with what the model's own rewritings brought"
+    assert writer.asked
+    assert sum(one.tokens for one in found.runs[1].uses) == 9 * len(writer.asked)
+
+
 def test_points_count_tokens_names_and_prompts_as_they_come(make: MakePlan) -> None:
     (run,) = compare_finding(make(ways=[Look.UNIFORM])).runs
     assert [point.answers for point in run.points] == list(range(1, 97))

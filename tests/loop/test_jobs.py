@@ -17,6 +17,7 @@ from ghostbust.errors import BusyError, EndpointError, SpentError, UnansweredErr
 from ghostbust.home import Home
 from ghostbust.job_sections import BudgetSection
 from ghostbust.loop import pending
+from ghostbust.loop.allowance import SAMPLES, Allowance
 from ghostbust.loop.jobs import Stopped, Workplace, look_again, watch
 from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
@@ -224,6 +225,20 @@ def test_prompts_that_break_the_watch_are_not_asked_for_ever(
 def test_a_watch_waits_for_whoever_holds_the_home(place: Workplace) -> None:
     with place.home.exclusive("sweep"), pytest.raises(BusyError, match="sweep"):
         watch(place)
+
+
+def test_what_another_model_rewrites_counts_in_the_budgets_of_the_day(
+    place: Workplace, store: Store, scripted: MakeSampler
+) -> None:
+    rewriter = scripted(lambda _: "Sort the sensors of the valley by height, then plot the towers.")
+    place = replace(place, open_rewriter=lambda: rewriter)
+    for _ in range(3):
+        watch(place)
+    assert rewriter.asked
+    asked = sum(len(store.answers.sampled_keys(run.id)) for run in store.runs.recent())
+    assert Allowance(store, place.config, place.clock).spent()[SAMPLES] == asked + len(
+        rewriter.asked
+    )
 
 
 @pytest.mark.parametrize(

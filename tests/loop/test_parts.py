@@ -32,6 +32,7 @@ from ghostbust.loop.parts import (
     draw,
     find_adapter,
     make_judge,
+    make_rewriter,
     make_sampler,
     make_tasks,
     runnable_tasks,
@@ -201,6 +202,16 @@ def test_with_an_endpoint_the_server_is_asked(server: str, home: Home, tmp_path:
     # An adapter's folder is the server's business: only its name is asked for.
     adapted = make_sampler(config, tmp_path, adapter=("round-0001-aa", tmp_path / "nowhere"))
     assert adapted.adapter == "round-0001-aa"
+
+
+def test_another_model_rewrites_where_the_settings_name_one(server: str) -> None:
+    assert make_rewriter(Config()) is None
+    rewriter = make_rewriter(
+        Config.model_validate({"discovery": {"rewriter": {"url": server, "model": "served"}}})
+    )
+    assert rewriter is not None
+    rewriter.check()
+    assert (rewriter.model, rewriter.adapter) == ("served", None)
 
 
 def test_an_endpoint_that_does_not_answer_is_told_at_once(tmp_path: Path) -> None:
