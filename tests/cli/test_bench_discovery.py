@@ -20,8 +20,8 @@ device = "cpu"
 max_new_tokens = 6
 """
 KEYS = {
-    "model", "ways", "seeds", "answers", "wave", "samples", "temperature", "registry", "tasks",
-    "tables", "home", "plots", "wall_s",
+    "model", "rewriter", "ways", "seeds", "answers", "wave", "samples", "temperature", "registry",
+    "tasks", "tables", "home", "plots", "wall_s",
 }  # fmt: skip
 
 
