@@ -305,7 +305,7 @@ class DiscoverySection(Section):
     """How prompts that elicited inventions are followed up."""
 
     explore_share: float = Field(default=0.3, ge=0, le=1)
-    """share of a watch's prompts that doesn't go by what paid"""
+    """share of a watch's prompts that goes through all tasks and retired prompts, paid or not"""
     variants_per_prompt: int = Field(default=2, ge=1)
     """new prompts made of one that paid, in one watch"""
     rewriter: RewriterEntry | None = None

@@ -41,7 +41,7 @@ class Rules:
     budget: int
     """prompts"""
     explore_share: float = 0.3
-    """of the budget that goes through all tasks, whatever they paid"""
+    """of the budget that goes through all tasks, whatever they paid, and retired prompts"""
     variants_per_prompt: int = 2
     """new prompts from one that paid, in one choice"""
     holdout_share: float = 0.25

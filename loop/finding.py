@@ -157,7 +157,7 @@ def _home(plan: FindingPlan, way: Look, seed: int) -> Home:
         "version": ghostbust.__version__,
         **weights_of(session.config),
     }
-    if plan.rewriter is not None:
+    if plan.rewriter is not None and way is not Look.UNIFORM:
         settings["rewriter"] = plan.rewriter.model
     tasks = content_id(*(part for task in plan.tasks for part in (task.id, task.text)))
     key = content_id(encode_json(settings), tasks)

@@ -203,8 +203,10 @@ class Follower:
         return True
 
     def _write_wishes(self) -> None:
-        """Asks for all rewritings at once; the parent reworded where none was written, too where
-        another model can't be asked: that isn't noted, so it is asked another time."""
+        """Asks for all rewritings at once; the parent is reworded where none was written.
+
+        So it is where another model can't be asked, but that isn't noted: it is asked another time.
+        """
         wishes, self._wishes = self._wishes, []
         wanted = [(w.request.parent, w.operator.name, w.operator.question or "") for w in wishes]
         try:

@@ -20,6 +20,7 @@ from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RunKind, Store
+from tests.loop.choosing import WRITTEN, one_ghost, things
 from tests.loop.package_index import PackageIndex
 from tests.loop.rounds import SAMPLING
 
@@ -146,3 +147,15 @@ def before(session: Session, sampler: LocalSampler, tasks: list[Task]) -> Watche
     _, holdout = split(tasks, session.config.prompts.holdout_share)
     settings = replace(SAMPLING, seed=2)
     return Watcher(session.store, sampler, session.judge, settings).tasks(holdout, RunKind.GATE)
+
+
+@pytest.fixture
+def fluent(scripted: MakeSampler) -> ScriptedSampler:
+    """Rewrites every task well, by each operator in other words."""
+    return scripted(lambda prompt: WRITTEN[str(prompt.operator)].format(it=things(prompt)))
+
+
+@pytest.fixture
+def watcher(store: Store, judge: Judge, scripted: MakeSampler) -> Watcher:
+    """Asks a model that invents a name in every answer."""
+    return Watcher(store, scripted(one_ghost), judge, SamplingSettings())

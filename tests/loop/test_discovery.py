@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ghostbust.config import Config
-from ghostbust.errors import EndpointError
 from ghostbust.home import Home
 from ghostbust.loop import discovery
-from ghostbust.loop.discovery import Chosen, Rules, choose_prompts, rules_of
-from ghostbust.loop.operators import AGAIN, OPERATORS, SEED
+from ghostbust.loop.discovery import Rules, rules_of
+from ghostbust.loop.operators import OPERATORS, SEED
 from ghostbust.loop.operators.forms import take_apart
 from ghostbust.loop.pool import PATIENCE
 from ghostbust.loop.watch import Watcher
@@ -25,56 +23,10 @@ from ghostbust.registries.judge import Judge
 from ghostbust.reserved import suite_family
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store import Rewriting, RunKind, Store
+from tests.loop.choosing import RULES, choose, nothing, one_ghost
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, Say, ScriptedSampler
-
-RULES = Rules(budget=20)
-
-
-def one_ghost(prompt: Prompt) -> str:
-    """Each prompt elicits one name that no registry has."""
-    return f"```bash\npip install zz-ghost-{prompt.id}\n```"
-
-
-def nothing(_: Prompt) -> str:
-    return "I can't say."
-
-
-WRITTEN = {
-    "paraphrase": "Draw a chart of what {it} measured and collect hourly means.",
-    "narrower": "Calibrate readings of {it} against a reference probe before midnight.",
-    "broader": "Build a dashboard around {it} with alarms, exports and long-term storage.",
-    "neighbour": "Summarise hourly blood pressure like {it} does for patients at home.",
-}
-
-
-def things(prompt: Prompt) -> str:
-    """What the family's task is about."""
-    n = prompt.family.removeprefix("task-")
-    return f"sensor{n} under mast{n} beside quay{n}"
-
-
-@pytest.fixture
-def fluent(scripted: MakeSampler) -> ScriptedSampler:
-    """Rewrites every task well, by each operator in other words."""
-    return scripted(lambda prompt: WRITTEN[str(prompt.operator)].format(it=things(prompt)))
-
-
-def choose(
-    store: Store,
-    tasks: Sequence[Task],
-    rewriter: ScriptedSampler,
-    rules: Rules = RULES,
-    seed: int = 5,
-) -> Chosen:
-    return choose_prompts(store, tasks, rewriter, rules, seed)
-
-
-@pytest.fixture
-def watcher(store: Store, judge: Judge, scripted: MakeSampler) -> Watcher:
-    """Asks a model that invents a name in every answer."""
-    return Watcher(store, scripted(one_ghost), judge, SamplingSettings())
 
 
 def saying(watcher: Watcher, scripted: MakeSampler, say: Say, seed: int = 0) -> Watcher:
@@ -162,112 +114,6 @@ def test_the_same_store_and_seed_give_the_same_prompts(
     first, again, other = (choose(store, tasks, fluent, seed=n) for n in (5, 5, 6))
     assert first == again
     assert first != other
-
-
-def test_a_model_that_cannot_rewrite_costs_tokens_and_the_parent_is_reworded(
-    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
-) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    rules = replace(RULES, budget=80, explore_share=0)
-    chosen = choose(store, tasks, scripted(nothing), rules)
-    failed = [row for row in chosen.rewritings if row.child is None]
-    assert failed
-    assert {row.tokens for row in failed} == {9}
-    assert {row.operator for row in failed} <= {"paraphrase", "narrower", "broader", "neighbour"}
-    reworded = {(row.parent, row.operator) for row in chosen.rewritings}
-    assert all({(row.parent, "reword"), (row.parent, AGAIN)} & reworded for row in failed), (
-        "something else is asked in its place"
-    )
-
-
-def test_another_model_rewrites(
-    store: Store,
-    tasks: list[Task],
-    watcher: Watcher,
-    scripted: MakeSampler,
-    fluent: ScriptedSampler,
-) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    rules, watched = replace(RULES, budget=80, explore_share=0), scripted(nothing, "round-0001")
-    chosen = choose_prompts(store, tasks, watched, rules, 5, rewriter=fluent)
-    written = {row.child for row in chosen.rewritings if row.operator in WRITTEN and row.child}
-    assert written <= {prompt.id for prompt in chosen.prompts}
-    assert len(written) >= 5
-    assert fluent.asked
-    assert not watched.asked
-    assert {(row.model, row.adapter) for row in chosen.rewritings} == {("made-up", "round-0001")}
-
-
-def test_where_another_model_gives_no_answer_tasks_are_reworded(
-    store: Store,
-    tasks: list[Task],
-    watcher: Watcher,
-    scripted: MakeSampler,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def out_of_reach(_: Prompt) -> str:
-        raise EndpointError("no answer of the server")
-
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    rules, down = replace(RULES, budget=40, explore_share=0), scripted(out_of_reach)
-    chosen = choose_prompts(store, tasks, scripted(nothing), rules, 5, rewriter=down)
-    assert len(chosen.prompts) == 40
-    assert not {row.operator for row in chosen.rewritings} & set(WRITTEN)
-    assert len(down.asked) == 1, "not again and again in one choice"
-    assert caplog.messages == [
-        "discovery.rewriter: no answer of the server; tasks are reworded by rule instead"
-    ]
-    with pytest.raises(EndpointError):
-        choose_prompts(store, tasks, down, rules, 5)
-
-
-def test_no_rewriting_is_asked_for_twice(
-    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
-) -> None:
-    watcher.prompts(list(first_prompts(tasks[:4])), RunKind.SWEEP)
-    rewriter = scripted(nothing)
-    rules = replace(RULES, budget=60, explore_share=0, variants_per_prompt=40)
-    for seed in (1, 2, 3):
-        chosen = choose(store, tasks[:4], rewriter, rules, seed)
-        store.rewritings.add(chosen.rewritings)
-    assert rewriter.asked
-    assert max(Counter(prompt.text for prompt in rewriter.asked).values()) == 1
-
-
-def test_near_duplicates_of_anything_known_are_never_asked(
-    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
-) -> None:
-    same = "Gather what sensors told in the valley and draw a chart of its readings."
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    rules = replace(RULES, budget=80, explore_share=0)
-    written = [
-        prompt
-        for seed in (1, 2)
-        for prompt in _asked(
-            store, watcher, choose(store, tasks, scripted(lambda _: same), rules, seed)
-        )
-        if prompt.operator in WRITTEN
-    ]
-    assert len(written) == 1
-
-
-def _asked(store: Store, watcher: Watcher, chosen: Chosen) -> tuple[Prompt, ...]:
-    store.rewritings.add(chosen.rewritings)
-    watcher.prompts(chosen.prompts, RunKind.WATCH)
-    return chosen.prompts
-
-
-def test_a_rewriting_is_never_a_held_out_task_in_disguise(
-    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
-) -> None:
-    secret = "Gather what sensors told in the valley and draw a chart of its readings."
-    family = next(f"f{n}" for n in range(99) if side_of(f"f{n}", 0.25) is Side.HOLDOUT)
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    rewriter = scripted(lambda _: secret)
-    rules = replace(RULES, budget=80, explore_share=0)
-    chosen = choose(store, [*tasks, Task(family, secret)], rewriter, rules)
-    assert rewriter.asked
-    assert not any(prompt.operator in WRITTEN for prompt in chosen.prompts)
 
 
 def test_a_retired_prompt_is_checked_and_comes_back_when_it_relapses(
