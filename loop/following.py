@@ -115,7 +115,7 @@ class Follower:
         by_form = self._bandit.draw(FORM, _FORMS, self._rng)
         pairs = [(name, form) for name in operators for form in _forms_of(name)]
         pairs.sort(key=lambda pair: -by_operator[pair[0]] * by_form[pair[1].name])
-        by_domain = self._bandit.draw(DOMAIN, {*self._tasks, *self._parents}, self._rng)
+        by_domain = self._bandit.draw(DOMAIN, sorted({*self._tasks, *self._parents}), self._rng)
         domains = sorted(by_domain, key=lambda domain: (-by_domain[domain], domain))
         for name, form in pairs:
             for domain in domains:

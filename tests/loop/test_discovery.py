@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +62,39 @@ def test_the_explored_share_asks_what_was_asked_least_in_both_forms(
     old = {answer.sample.prompt.id for answer in seen.answers}
     chosen = choose(store, tasks, scripted(nothing), replace(all_explored, budget=6)).prompts
     assert old.isdisjoint({prompt.id for prompt in chosen})
+
+
+CHOOSE = """
+import sys
+from pathlib import Path
+from ghostbust.prompts import Task
+from ghostbust.store import Store
+from tests.loop.choosing import choose, nothing
+from tests.loop.conftest import ScriptedSampler
+tasks = [Task(f"task-{n}", f"Plot what sensor{n} tells.", f"domain-{n % 5}") for n in range(40)]
+with Store.open(Path(sys.argv[1]), read_only=True) as store:
+    for prompt in choose(store, tasks, ScriptedSampler(nothing)).prompts:
+        print(prompt.id)
+"""
+"""prints a choice from the database of its argument"""
+
+
+def test_another_process_chooses_the_same(home: Home, store: Store, watcher: Watcher) -> None:
+    tasks = [Task(f"task-{n}", f"Plot what sensor{n} tells.", f"domain-{n % 5}") for n in range(40)]
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    chosen = [
+        subprocess.run(
+            [sys.executable, "-c", CHOOSE, str(home.database)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert len(chosen[0].split()) == RULES.budget
+    assert chosen[0] == chosen[1], "no order of a set decides"
 
 
 def test_what_paid_is_followed_up_in_its_family_by_many_operators(
