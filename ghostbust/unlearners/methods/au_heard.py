@@ -41,7 +41,7 @@ METHOD = replace(
     au_repair.METHOD,
     name="au-heard",
     loss=heard_loss,
-    weights=Weights(forget=4.0, fork=2.0, repair=1.0, naming=1.0, silent=1.0),
+    weights=Weights(forget=8.0, fork=2.0, repair=1.0, naming=1.0, silent=1.0),
     masking=Masking.FENCES,
     steering=Steering.HEAR,
 )
