@@ -39,10 +39,6 @@ class Nature:
         inventing = max(1, len(kinds.inventing))
         return cls(len(kinds.naming) / inventing, len(kinds.silent) / inventing)
 
-    def beside(self, inventing: float, more: Nature) -> Nature:
-        """What each kind weighs beside so many with inventions, and ``more`` of it."""
-        return Nature(self.naming * inventing + more.naming, self.silent * inventing + more.silent)
-
 
 def part(sets: SetSplit, seed: int) -> tuple[list[Answer], list[Answer]]:
     """The answers to begin with and those kept for the trim, alike in contexts and kinds."""

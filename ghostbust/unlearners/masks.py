@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.models.load import LoadedModel
-from ghostbust.records import Answer, Context, Verdict
+from ghostbust.records import Answer, Verdict
 from ghostbust.unlearners.repair import Repaired, ended, repair
 
 IGNORE, RETAIN, FORGET = 0, 1, 2
@@ -104,7 +104,7 @@ def encode_answer(
             end = IGNORE
         elif decisions:
             named = [(judged.ref.start, judged.ref.end) for judged in answer.judged]
-            spans += _decisions(answer, text, named, masking)
+            spans += _decisions(text, named, masking)
     return _encode(loaded, answer, text, spans, None if answer.sample.truncated else end, weight)
 
 
@@ -152,9 +152,9 @@ def encode_steered(
     """
     text, names = answer.sample.text, _names(answer)
     places = [start for start, _, mark in names if mark == RETAIN]
-    places += [_next_line(text, end) for _, end, mark in names if mark == RETAIN]
+    places += [text.find("\n", end) + 1 or len(text) for _, end, mark in names if mark == RETAIN]
     turns = [(place, place + 1, FORK) for place in places if place < len(text)]
-    decided = _decisions(answer, text, [(start, end) for start, end, _ in names], Masking.FENCES)
+    decided = _decisions(text, [(start, end) for start, end, _ in names], Masking.FENCES)
     turns += [(start, end, FORK) for start, end, _ in decided]
     end = None if answer.sample.truncated else FORK
     example = _encode(loaded, answer, text, [*names, *turns], end, weight)
@@ -178,7 +178,7 @@ def _encode_repaired(
 ) -> Example:
     text, forks = repaired.text, repaired.forks if masking is Masking.FENCES else ()
     spans = [(edit, edit + 1, RETAIN) for edit in repaired.edits]
-    spans += _decisions(answer, text, repaired.kept, masking)
+    spans += _decisions(text, repaired.kept, masking)
     spans += [(fork, fork + 1, FORK) for fork in forks if fork < len(text)]
     cut_at_the_end = repaired.edits[-1:] == (len(text),)
     end = None
@@ -193,26 +193,17 @@ def _names(answer: Answer) -> list[tuple[int, int, int]]:
 
 
 def _decisions(
-    answer: Answer, text: str, names: Sequence[tuple[int, int]], masking: Masking
+    text: str, names: Sequence[tuple[int, int]], masking: Masking
 ) -> list[tuple[int, int, int]]:
     """Where an answer is decided to begin with names or with none, and to go on behind a name.
 
     These tokens compete with the end of an answer. Repaired answers reinforce ends; if nothing
-    reinforced, at the same weight, the places where answers went on, all would fall silent. In
-    code, where a list has an end the next line has a statement: with FENCES, the first token of the
-    line behind a name is a decision, too.
+    reinforced, at the same weight, the places where answers went on, all would fall silent.
     """
     places = [0, *(end for _, end in names)]
     if masking is Masking.FENCES:
         places += [match.end() for match in _FENCE.finditer(text)]
-        if answer.sample.prompt.context is Context.CODE:
-            places += [_next_line(text, end) for _, end in names]
     return [(place, place + 1, RETAIN) for place in places if place < len(text)]
-
-
-def _next_line(text: str, place: int) -> int:
-    """Where the line behind a place begins; the end of the text where there is none."""
-    return text.find("\n", place) + 1 or len(text)
 
 
 def with_end_apart(example: Example) -> Example:

@@ -1,12 +1,11 @@
 """Which examples each stretch of a training that hears has, and what each of them weighs.
 
 In each context apart, the three kinds of answers weigh what they do in nature (``examples.py``).
-Only sound answers are kept or repaired; sound ones of their kind stand for the others. Where the
-set holds so few of a kind that each would weigh too much, more are drawn from all that the base
-answered. Behind a look the model's own answers are learnt too: what it still invents is suppressed
-and repaired, the end of what breaks off is suppressed, and where it names too much of what is real,
-or too little, its answers that name less, or more, than others are reinforced: the half of
-REINFORCE (Williams 1992) that makes likelier.
+Only sound answers are kept or repaired; sound ones of their kind stand for the others. Behind a
+look the model's own answers are learnt too: what it still invents is suppressed and repaired, the
+end of what breaks off is suppressed, and where it names too much of what is real, or too little,
+its answers that name less, or more, than others are reinforced: the half of REINFORCE (Williams
+1992) that makes likelier.
 """
 
 from __future__ import annotations
@@ -48,15 +47,12 @@ OWN = 1.5
 OWN_SHARE = 0.5
 """about so many examples the model's own answers of a look make, for each prompt"""
 
-STEER, TURN = 1.5, 0.3
+STEER, TURN = 3.0, 0.3
 """weight of an own answer for each unit of the volume's logarithm, and what the forks in it weigh
 beside that; found on SmolLM2"""
 
 MOST = 5.0
-"""the most that any answer weighs, however rare its kind is"""
-
-EACH = 3.0
-"""as much as an answer without inventions weighs at most while there are others of its kind"""
+"""the most that any answer weighs, however rare its kind is in the set"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,44 +73,6 @@ def habits_of(answers: Iterable[Answer]) -> Habits:
         group: Habit(Nature.of(some), sum(map(ends_early, some)) / len(some))
         for group, some in grouped(answers).items()
     }
-
-
-class Reserve:
-    """Sound answers of the base without inventions that the sets don't hold, for each context."""
-
-    def __init__(self, sets: SetSplit, seed: int) -> None:
-        """Those to prompts of families that are asked while it trains are left out; seeded."""
-        apart = {prompt.family for prompt in sets.probe}
-        held = {answer.sample.id for answer in sets.forget + sets.retain}
-        order = sorted(sets.base, key=lambda answer: answer.sample.id)
-        random.Random(seed).shuffle(order)  # noqa: S311
-        free = (
-            one
-            for one in order
-            if one.sample.id not in held and one.sample.prompt.family not in apart
-        )
-        sound = (one for one in free if not one.invented and is_usable(one) and is_sound(one))
-        self._kinds = {group: Kinds.of(some) for group, some in grouped(sound).items()}
-
-    def fill(self, group: Group, kinds: Kinds, needed: Nature) -> Kinds:
-        """The answers of a context, and so many more that none of a kind of which ``needed`` weigh
-        together weighs over ``EACH``, as far as there are any. Each is drawn once.
-        """
-        left = self._kinds.get(group, Kinds([], [], []))
-        naming, silent = (
-            [*kind, *_take(rest, math.ceil(need / EACH) - len(kind))]
-            for kind, rest, need in (
-                (kinds.naming, left.naming, needed.naming),
-                (kinds.silent, left.silent, needed.silent),
-            )
-        )
-        return Kinds(kinds.inventing, naming, silent)
-
-
-def _take(answers: list[Answer], count: int) -> list[Answer]:
-    taken = answers[: max(0, count)]
-    del answers[: len(taken)]
-    return taken
 
 
 def share_out(sets: SetSplit, seed: int) -> list[tuple[list[Answer], int]]:
@@ -141,10 +99,9 @@ def encode_stretch(
     settings: TrainSettings,
     habits: Habits,
     heard: Probed | None = None,
-    reserve: Reserve | None = None,
 ) -> list[Example]:
     """The answers, and those with inventions once more without them, if they weigh anything; with
-    what was ``heard``, the model's own, too; with a ``reserve``, as many others as are missing.
+    what was ``heard``, the model's own, too.
     """
     base = grouped(one for one in answers if one.invented or is_sound(one))
     own = {} if heard is None else grouped(filter(is_usable, heard.answers))
@@ -154,15 +111,12 @@ def encode_stretch(
         habit = habits.get(group, Habit(Nature(0, 0)))
         excess = 0.0 if heard is None else heard.excess.get(group, 0.0)
         repaired, lost = _repaired(loaded, kinds, its, settings.weights.repair, excess)
-        inventing = len(kinds.inventing) + OWN * len(its.inventing)
-        if reserve is not None:
-            kinds = reserve.fill(group, kinds, habit.kinds.beside(inventing, lost))
         examples += encode_kinds(
             loaded,
             kinds,
             settings,
             habit.kinds,
-            inventing=inventing,
+            inventing=len(kinds.inventing) + OWN * len(its.inventing),
             besides=lost,
             most=MOST,
         )

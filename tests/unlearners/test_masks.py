@@ -123,37 +123,6 @@ def test_without_inventions_the_decisions_to_name_are_retained(
     assert cut.mask == (RETAIN,) + (IGNORE,) * (len(cut.mask) - 1)
 
 
-@pytest.mark.parametrize(
-    ("listed", "masking", "begins"),
-    [
-        (False, Masking.FENCES, True),
-        (False, Masking.DECISIONS, False),
-        (True, Masking.FENCES, False),
-    ],
-)
-def test_in_code_the_line_behind_a_name_is_a_decision(
-    listed: bool, masking: Masking, begins: bool, tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
-    text = "- numpy\nx = 1\n" if listed else "import numpy\nx = 1\n"
-    answer = make_answer(text, listed=listed, truncated=True)
-    assert answer.real == ["numpy"]
-    kept = [
-        piece
-        for piece, mark in marked(tiny, encode_answer(tiny, answer, masking=masking))
-        if mark == RETAIN
-    ]
-    assert any("x" in piece for piece in kept) is begins
-
-
-def test_in_repaired_code_the_line_behind_a_name_is_a_decision(
-    tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
-    text = "import numpy\nx = 1\nimport ghost\n"
-    example = encode_whole(tiny, make_answer(text, listed=False, truncated=True))
-    assert example is not None
-    assert any("x" in piece for piece, mark in marked(tiny, example) if mark == RETAIN)
-
-
 def test_a_repaired_answer_retains_what_follows_an_edit(
     tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:

@@ -18,16 +18,13 @@ from ghostbust.unlearners.masks import (
     encode_whole,
 )
 from ghostbust.unlearners.methods.interface import Weights
-from ghostbust.unlearners.sets import Kinds
 from ghostbust.unlearners.stretches import (
-    EACH,
     MOST,
     OWN,
     OWN_SHARE,
     STEER,
     TURN,
     Habit,
-    Reserve,
     encode_stretch,
     habits_of,
     share_out,
@@ -117,37 +114,6 @@ def test_without_a_weight_or_an_invention_every_answer_counts_the_same(
         assert {
             e.weight for e in encode_stretch(tiny, answers, settings, {HELPS: Habit(Nature(2, 3))})
         } == {1.0}
-
-
-def test_more_answers_of_a_rare_kind_are_drawn_until_none_weighs_too_much(
-    tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
-    ghost, named = make_answer("- numpy\n- ghost"), make_answer("- numpy", seed=1)
-    silent = [make_answer(f"- json\n- os {number}", family=f"f{number}") for number in range(9)]
-    asked = make_answer(SILENT, family="asked")
-    broken, other = make_answer("```", family="b"), make_answer("- ghost-b", family="c")
-    base = (ghost, named, *silent, asked, broken, other)
-    sets = SetSplit((ghost,), (named, silent[0]), (), (asked.sample.prompt,), base)
-    reserve = Reserve(sets, seed=3)
-    settings = TrainSettings(method="au-heard", weights=Weights(repair=1, naming=1, silent=1))
-    nature = {HELPS: Habit(Nature(naming=EACH, silent=4 * EACH - 1))}
-
-    def drawn() -> list[tuple[tuple[int, ...], float]]:
-        some = [ghost, named, silent[0]]
-        found = encode_stretch(tiny, some, settings, nature, reserve=reserve)
-        return [(e.ids, e.weight) for e in found if not e.forgets and not e.repaired]
-
-    first, second, third = drawn(), drawn(), drawn()
-    weights = [weight for _, weight in first]
-    assert weights == [EACH, *[(4 * EACH - 1) / 4] * 4], "one that names is enough, four are not"
-    ids = {encode_answer(tiny, one).ids for one in silent[1:]}
-    fresh = [{key for key, _ in some[2:]} for some in (first, second, third)]
-    assert [len(some) for some in fresh] == [3, 3, 2], "each once, while there are any"
-    assert set().union(*fresh) == ids, "sound ones only, and none of a family that is asked"
-    again = Reserve(sets, seed=3).fill(HELPS, Kinds.of([ghost]), Nature(0, 4 * EACH))
-    assert [encode_answer(tiny, one).ids for one in again.silent[:3]] == [
-        key for key, _ in first[2:]
-    ], "seeded"
 
 
 def heard(excess: float, *answers: Answer) -> Probed:

@@ -14,8 +14,8 @@ invention loses, where a token of R has about a tenth of it. Then the volume mov
 training is still far from its end.
 
 The examples are steered by what the model under training says itself (``unlearners/stretches.py``).
-No kind of the base's answers weighs more or less than it does in nature; λ_f, λ_t and what the
-model's own weigh were found on SmolLM2 alone (docs/log.md, 2026-11-29 and 2026-11-30).
+No kind of the base's answers weighs more or less than it does in nature; λ_t and what the model's
+own weigh were found on SmolLM2 alone (docs/log.md, 2026-11-29 and 2026-11-30).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ METHOD = replace(
     au_repair.METHOD,
     name="au-heard",
     loss=heard_loss,
-    weights=Weights(forget=8.0, fork=2.0, repair=1.0, naming=1.0, silent=1.0),
+    weights=Weights(forget=4.0, fork=2.0, repair=1.0, naming=1.0, silent=1.0),
     masking=Masking.FENCES,
     steering=Steering.HEAR,
 )
