@@ -34,7 +34,7 @@ from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
-from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
+from ghostbust.unlearners.stretches import encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
 if TYPE_CHECKING:
@@ -178,10 +178,10 @@ def _train(
     steering, answers = method_named(settings.method).steering, sets.forget + sets.retain
     said = sets.base or answers
     if steering is Steering.HEAR:
-        habits, bare = habits_of(said), BareCode(said, sets.probe, settings.seed)
+        habits = habits_of(said)
 
         def examples(some: Sequence[Answer], seen: Probed | None) -> list[Example]:
-            return tally(encode_stretch(loaded, some, settings, habits, seen, bare))
+            return tally(encode_stretch(loaded, some, settings, habits, seen))
 
         if probe is None:
             trainer.run(examples(answers, None))
