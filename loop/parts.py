@@ -213,6 +213,7 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         learning_rate=training.lr,
         epochs=training.epochs,
         answers_per_step=training.answers_per_step,
+        members=training.members,
         weights=weights,
         seed=seed,
     )

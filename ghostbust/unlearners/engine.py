@@ -55,6 +55,8 @@ class TrainSettings:
     seed: int = 0
     rslora: bool = False
     """updates are scaled by alpha / √rank instead of alpha / rank"""
+    members: int = 1
+    """trainings of which the mean is taken, ``soup.py``"""
     checkpointing: bool = False
     """activations are computed again on the way back instead of kept: some 30 % slower, and memory
     hardly grows with the depth of the model"""
@@ -141,10 +143,10 @@ class Trainer:
         self._marks = frozenset({RETAIN, FORGET, END, FORK} | ({IGNORE} if anchored else set()))
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._before = self.weights()
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self._optimizer = self._new_optimizer()
+        self._seed = settings.seed
         self._losses: list[float] = []
+        self._begun = 0  # steps made before the training under way, by members before it
         self._processes = processes
         self._checkpoint = checkpoint
         self._past = Progress() if checkpoint is None else checkpoint.load()
@@ -155,6 +157,19 @@ class Trainer:
     def steps(self) -> int:
         """How many optimizer steps were made."""
         return len(self._losses)
+
+    def begin_anew(self, start: Sequence[torch.Tensor], member: int) -> None:
+        """Forget what was trained, but for the count of steps; examples come in another order."""
+        self.blend(start, start, 0.0)
+        self._optimizer = self._new_optimizer()
+        self._seed = member_seed(self._settings.seed, member)
+        self._begun = len(self._losses)
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        settings = self._settings
+        return torch.optim.AdamW(
+            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
 
     def run(self, examples: Sequence[Example], *, to_come: int = 0) -> None:
         """Train on the examples, every epoch in a new order; ``to_come`` more steps may follow.
@@ -172,13 +187,13 @@ class Trainer:
                 examples,
                 answers_per_step=settings.answers_per_step,
                 epochs=settings.epochs,
-                seed=settings.seed,
+                seed=self._seed,
             )
         )
         total = len(self._losses) + len(steps) + to_come
         steps = steps[self._resume(examples_id(examples)) :]
         if self._processes is not None:
-            self._processes.order(Stretch(self._snapshot(), steps, total))
+            self._processes.order(Stretch(self._snapshot(), steps, total, self._begun))
         for _ in self._make(steps, total):
             if self._on_step is not None:
                 self._on_step(len(self._losses), total, self._losses[-1])
@@ -194,6 +209,7 @@ class Trainer:
     def follow(self, stretch: Stretch) -> None:
         """Make the steps that rank 0 makes, from the state that it begins with."""
         self._restore(stretch.state)
+        self._begun = stretch.begun
         for _ in self._make(stretch.steps, stretch.total):
             pass
 
@@ -255,7 +271,8 @@ class Trainer:
 
     def _step(self, step: list[Example], total: int) -> None:
         settings, number = self._settings, len(self._losses) + 1
-        share = min(1.0, number / settings.warmup_steps) * (1 - len(self._losses) / total)
+        made, whole = len(self._losses) - self._begun, total - self._begun
+        share = min(1.0, (made + 1) / settings.warmup_steps) * (1 - made / whole)
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * share
         loss = self._backward(step)
@@ -284,6 +301,11 @@ class Trainer:
         if processes is not None:
             loss = processes.add_up(self._parameters, loss)
         return float(loss)
+
+
+def member_seed(seed: int, member: int) -> int:
+    """The seed of one of the trainings whose mean is taken; the first one's is the round's."""
+    return seed + 1_000_003 * member
 
 
 def count_steps(examples: int, settings: TrainSettings) -> int:

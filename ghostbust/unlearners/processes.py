@@ -59,6 +59,8 @@ class Stretch:
     """the answers of each step"""
     total: int
     """how many steps the whole training has, those made before and those to come included"""
+    begun: int = 0
+    """how many of them members before this one made"""
 
 
 Order = Begin | Stretch | None

@@ -62,6 +62,10 @@ class Goal:
         low, high = (math.log(limit) - log for limit in (self.volume_low, self.volume_high))
         return (VOLUME.cdf(high) - VOLUME.cdf(low)) * RATE.cdf(self.most_rate - rate)
 
+    def worth(self, volume: float, rate: float) -> float:
+        """How likely the volume is to be right, times what is gone of the rate."""
+        return self.chance(volume, 0.0) * (1 - rate)
+
 
 @dataclass(frozen=True, slots=True)
 class Probed:
@@ -84,7 +88,7 @@ class Look:
     steps: int
     share: float
     """how far on the line that the last stretch of training went: 0 its start, 1 its end; beyond 1
-    it is drawn on, below 0 were the stretches before it"""
+    it is drawn on, below 0 were the stretches before it. Of a mean: 1 is the mean"""
     volume: float
     rate: float
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from ghostbust.unlearners.engine import (
     TrainSettings,
     add_adapter,
     count_steps,
+    member_seed,
 )
 from ghostbust.unlearners.examples import Nature, encode, encode_rest, part
 from ghostbust.unlearners.former import Former, check_former
@@ -34,6 +35,7 @@ from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
+from ghostbust.unlearners.soup import soup
 from ghostbust.unlearners.stretches import encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
@@ -82,7 +84,13 @@ def unlearn(
     trainer = Trainer(adapted, settings, on_step, kept, processes)
     tally = _Tally()
     ask = None if probe is None else partial(probe, loaded)
-    looks = _train(trainer, loaded, sets, settings, tally, ask, goal or Goal())
+    goal = goal or Goal()
+
+    def train(member: int) -> tuple[Look, ...]:
+        seeded = replace(settings, seed=member_seed(settings.seed, member))
+        return _train(trainer, loaded, sets, seeded, tally, ask, goal)
+
+    looks = soup(trainer, train, settings.members, ask, goal)
     result = trainer.result()
     name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(

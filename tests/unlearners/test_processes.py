@@ -76,7 +76,7 @@ def test_two_processes_train_to_the_weights_of_one(
     retain = [make_answer(f"- rich\n- flask{'!' * n}") for n in range(5)]
     sets, settings = (
         SetSplit(tuple(forget), tuple(retain), ()),
-        replace(SETTINGS, checkpointing=sharded),
+        replace(SETTINGS, checkpointing=sharded, members=1 + sharded),
     )
     first = make(sets, settings, tmp_path / "first", tiny_model_dir, probed=False)
     # The others are told the weights that train on; what lies beneath them they read.

@@ -92,6 +92,29 @@ def test_the_manifest_says_what_made_it(
     check_servable(candidate.path, most_rank=8)
 
 
+def test_several_trainings_make_one_adapter(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    asked: list[LoadedModel] = []
+
+    def probe(loaded: LoadedModel) -> Probed:
+        asked.append(loaded)
+        return Probed(1.0, 0.2)
+
+    several = replace(SETTINGS, method="au", members=2)  # not looked at by itself
+    candidate = unlearn(
+        sets, several, model=str(tiny_model_dir), round_id=7, adapters=tmp_path,
+        cache_dir=tmp_path, device="cpu", probe=probe,
+    )  # fmt: skip
+    facts = read_adapter(candidate.path).facts
+    assert (candidate.steps, len(facts["losses"])) == (12, 12)
+    assert [(look["steps"], look["share"]) for look in facts["looks"]] == [
+        (12, 1.0), (12, 1.2), (12, 1.4),
+    ]  # fmt: skip
+    assert len(asked) == 3
+    assert facts["settings"]["members"] == 2
+
+
 def test_repaired_answers_join_where_they_have_a_weight(
     sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,54 @@
+"""SOUP: several trainings from the same start on the same answers, and the mean of their weights.
+
+Each training is steered by looks at a hundred prompts or two, learns the answers in another order,
+and ends where its volume and its rate happen to be; what they have in common is what the answers
+teach. So each is a member, and their mean is taken (a model soup: Wortsman et al. 2022,
+arXiv 2203.05482). All members begin with the same A of each layer, which hardly moves; the mean of
+their A and B is then, to some 5 %, the adapter whose change of the weights is the mean of theirs.
+
+A mean changes the model less than its members do. So on the line from the start through the mean,
+places beyond it are looked at too, and the adapter is taken from where rate and volume are best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ghostbust.unlearners.engine import Trainer
+from ghostbust.unlearners.trim import Goal, Look, Probed
+
+SHARES = (1.0, 1.2, 1.4)
+"""places that are looked at, from the start (0) through the mean (1)"""
+
+
+def soup(
+    trainer: Trainer,
+    train: Callable[[int], tuple[Look, ...]],
+    members: int,
+    probe: Callable[[], Probed] | None,
+    goal: Goal,
+) -> tuple[Look, ...]:
+    """Train so many times, each time from where the trainer stands now, and go to the best place
+    on the line of the mean. ``train`` gets the member's number. Says what was seen.
+    """
+    start = trainer.weights()
+    ends: list[list[torch.Tensor]] = []
+    looks: list[Look] = []
+    for number in range(members):
+        if number:
+            trainer.begin_anew(start, number)
+        looks += train(number)
+        ends.append(trainer.weights())
+    if members == 1:
+        return tuple(looks)
+    mean = [torch.stack(same).mean(0) for same in zip(*ends, strict=True)]
+    places: list[Look] = []
+    for share in SHARES if probe is not None else ():
+        trainer.blend(start, mean, share)
+        seen = probe()
+        places.append(Look(trainer.steps, share, seen.volume, seen.rate))
+    best = max(places, key=lambda place: goal.worth(place.volume, place.rate), default=None)
+    trainer.blend(start, mean, 1.0 if best is None else best.share)
+    return (*looks, *places)
