@@ -44,11 +44,14 @@ def soup(
     if members == 1:
         return tuple(looks)
     mean = [torch.stack(same).mean(0) for same in zip(*ends, strict=True)]
+    if probe is None:
+        trainer.blend(start, mean, 1.0)
+        return tuple(looks)
     places: list[Look] = []
-    for share in SHARES if probe is not None else ():
+    for share in SHARES:
         trainer.blend(start, mean, share)
         seen = probe()
         places.append(Look(trainer.steps, share, seen.volume, seen.rate))
-    best = max(places, key=lambda place: goal.worth(place.volume, place.rate), default=None)
-    trainer.blend(start, mean, 1.0 if best is None else best.share)
+    best = max(places, key=lambda place: goal.worth(place.volume, place.rate))
+    trainer.blend(start, mean, best.share)
     return (*looks, *places)
