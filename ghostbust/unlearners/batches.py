@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ghostbust.unlearners.masks import END, FORGET, FORK, IGNORE, RETAIN, Example
+from ghostbust.unlearners.masks import CLASSES, FORGET, FORK, Example
 
 
 def deal_steps(
@@ -18,17 +18,19 @@ def deal_steps(
     """The answers of each optimizer step: every epoch in a new seeded order.
 
     Answers to forget, repaired ones and each weight of the others are dealt evenly, so that every
-    step sees about as much of each: by chance alone some saw no invention at all.
+    step sees about as much of each: by chance alone some saw no invention at all. Bare code comes
+    on top of ``answers_per_step``.
     """
     rng = random.Random(seed)  # noqa: S311
     for _ in range(epochs):
-        order = list(examples)
+        order = [example for example in examples if not example.bare]
+        bare = [example for example in examples if example.bare]
         rng.shuffle(order)
         order.sort(key=lambda example: (example.forgets, example.repaired, example.weight))
         count = math.ceil(len(order) / answers_per_step)
         dealt = [order[first::count] for first in range(count)]
         rng.shuffle(dealt)
-        yield from dealt
+        yield from (step + bare[number::count] for number, step in enumerate(dealt))
 
 
 def micro_batches(step: Sequence[Example], most: int) -> Iterator[list[Example]]:
@@ -55,7 +57,7 @@ class Totals:
         """The totals of all answers of a step."""
         tokens = {
             mark: sum(example.weight_of(mark) * example.mask.count(mark) for example in step)
-            for mark in (IGNORE, RETAIN, FORGET, END, FORK)
+            for mark in CLASSES
         }
         tokens[FORK] = max(tokens[FORK], tokens[FORGET])
         return cls(

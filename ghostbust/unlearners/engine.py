@@ -22,7 +22,7 @@ from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, exam
 from ghostbust.unlearners.chunks import backward
 from ghostbust.unlearners.former import Former, lay_beneath, take_over
 from ghostbust.unlearners.lora import compute_in_place
-from ghostbust.unlearners.masks import END, FORGET, FORK, IGNORE, RETAIN, Example, with_end_apart
+from ghostbust.unlearners.masks import CLASSES, IGNORE, Example, with_end_apart
 from ghostbust.unlearners.methods import DEFAULT, method_named
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.processes import Processes, Stretch
@@ -140,7 +140,7 @@ class Trainer:
         self._method = method_named(settings.method)
         self._on_step = on_step
         anchored = self._method.anchored and settings.weights.anchor > 0
-        self._marks = frozenset({RETAIN, FORGET, END, FORK} | ({IGNORE} if anchored else set()))
+        self._marks = frozenset(CLASSES) - (frozenset() if anchored else {IGNORE})
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._before = self.weights()
         self._optimizer = self._new_optimizer()

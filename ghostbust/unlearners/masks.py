@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ghostbust.answer_faults import breaks_off, faults_of
+from ghostbust.extractors.markdown import BlockKind, split
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
 from ghostbust.unlearners.repair import Repaired, ended, repair
@@ -21,6 +22,13 @@ END = 3
 FORK = 4
 """in place of RETAIN where an answer to reinforce turns off from one to suppress: the token stands
 in the place of an invention, or of what led to it"""
+
+
+BARE = 5
+"""in place of IGNORE in code by itself, for methods that anchor it apart"""
+
+CLASSES = (IGNORE, RETAIN, FORGET, END, FORK, BARE)
+"""all mask values"""
 
 
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[^\n`]*\n?", re.MULTILINE)
@@ -71,6 +79,11 @@ class Example:
     def forgets(self) -> bool:
         """True where any token is to be suppressed."""
         return FORGET in self.mask
+
+    @property
+    def bare(self) -> bool:
+        """True for code by itself."""
+        return BARE in self.mask
 
     def weight_of(self, mark: int) -> float:
         """How much a token of this mask value counts."""
@@ -171,6 +184,17 @@ def standing_in(example: Example, weight: float) -> Example:
 def encode_broken_off(loaded: LoadedModel, answer: Answer, *, weight: float = 1.0) -> Example:
     """An answer that ended where none should: its end is FORGET, the rest IGNORE."""
     return _encode(loaded, answer, answer.sample.text, [], FORGET, weight)
+
+
+def encode_bare(loaded: LoadedModel, answer: Answer) -> Example | None:
+    """The code in an answer's first fence as text by itself, to be kept as the base has it: BARE.
+
+    None where it has no two tokens: the first one has nothing to be predicted from.
+    """
+    text = answer.sample.text
+    fence = next((block for block in split(text) if block.kind is BlockKind.FENCE), None)
+    ids = [] if fence is None else loaded.encode(text[fence.start : fence.end])
+    return Example(tuple(ids), 1, (BARE,) * (len(ids) - 1)) if len(ids) > 1 else None
 
 
 def _encode_repaired(

@@ -5,7 +5,7 @@ Only sound answers are kept or repaired; sound ones of their kind stand for the 
 look the model's own answers are learnt too: what it still invents is suppressed and repaired, the
 end of what breaks off is suppressed, and where it names too much of what is real, or too little,
 its answers that name less, or more, than others are reinforced: the half of REINFORCE (Williams
-1992) that makes likelier.
+1992) that makes likelier. Beside them all stands bare code of the base, to be kept as it is.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ghostbust.models.load import LoadedModel
-from ghostbust.records import Answer, SetSplit
+from ghostbust.records import Answer, Context, Prompt, SetSplit
 from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.examples import Nature, encode_kinds
 from ghostbust.unlearners.masks import (
     Example,
     encode_answer,
+    encode_bare,
     encode_broken_off,
     encode_steered,
     encode_whole,
@@ -51,6 +52,9 @@ STEER, TURN = 3.0, 0.3
 """weight of an own answer for each unit of the volume's logarithm, and what the forks in it weigh
 beside that; found on SmolLM2"""
 
+BARE_PER_STEP = 2
+"""pieces of bare code in each step"""
+
 MOST = 5.0
 """the most that any answer weighs, however rare its kind is in the set"""
 
@@ -73,6 +77,32 @@ def habits_of(answers: Iterable[Answer]) -> Habits:
         group: Habit(Nature.of(some), sum(map(ends_early, some)) / len(some))
         for group, some in grouped(answers).items()
     }
+
+
+class BareCode:
+    """Code of the base by itself, to be kept as it is: that of its answers without inventions."""
+
+    def __init__(self, answers: Iterable[Answer], prompts: Iterable[Prompt], seed: int) -> None:
+        """That of families of the ``prompts``, which are asked while it trains, is left out; in a
+        seeded order.
+        """
+        asked = {prompt.family for prompt in prompts}
+        self._left = [
+            answer
+            for answer in sorted(answers, key=lambda answer: answer.sample.id)
+            if answer.sample.prompt.context is Context.CODE
+            and answer.sample.prompt.family not in asked
+            and is_usable(answer)
+            and not answer.invented
+        ]
+        random.Random(seed).shuffle(self._left)  # noqa: S311
+
+    def draw(self, loaded: LoadedModel, steps: int) -> list[Example]:
+        """``BARE_PER_STEP`` for each of so many steps, as far as there are any, in turn."""
+        drawn = self._left[: BARE_PER_STEP * steps]
+        self._left = [*self._left[len(drawn) :], *drawn]
+        examples = (encode_bare(loaded, answer) for answer in drawn)
+        return [example for example in examples if example is not None]
 
 
 def share_out(sets: SetSplit, seed: int) -> list[tuple[list[Answer], int]]:
@@ -99,9 +129,11 @@ def encode_stretch(
     settings: TrainSettings,
     habits: Habits,
     heard: Probed | None = None,
+    bare: BareCode | None = None,
 ) -> list[Example]:
     """The answers, and those with inventions once more without them, if they weigh anything; with
-    what was ``heard``, the model's own, too.
+    what was ``heard``, the model's own, too; with ``bare`` code, if it weighs anything, some for
+    each step.
     """
     base = grouped(one for one in answers if one.invented or is_sound(one))
     own = {} if heard is None else grouped(filter(is_usable, heard.answers))
@@ -122,6 +154,8 @@ def encode_stretch(
         )
         examples += repaired
         examples += _own(loaded, its, settings, excess, habit.early)
+    if bare is not None and settings.weights.bare:
+        examples += bare.draw(loaded, math.ceil(len(examples) / settings.answers_per_step))
     return examples
 
 

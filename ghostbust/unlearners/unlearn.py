@@ -36,7 +36,7 @@ from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.soup import soup
-from ghostbust.unlearners.stretches import encode_stretch, habits_of, share_out
+from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
 if TYPE_CHECKING:
@@ -186,10 +186,10 @@ def _train(
     steering, answers = method_named(settings.method).steering, sets.forget + sets.retain
     said = sets.base or answers
     if steering is Steering.HEAR:
-        habits = habits_of(said)
+        habits, bare = habits_of(said), BareCode(said, sets.probe, settings.seed)
 
         def examples(some: Sequence[Answer], seen: Probed | None) -> list[Example]:
-            return tally(encode_stretch(loaded, some, settings, habits, seen))
+            return tally(encode_stretch(loaded, some, settings, habits, seen, bare))
 
         if probe is None:
             trainer.run(examples(answers, None))

@@ -240,7 +240,7 @@ def test_the_settings_reach_sampling_and_training() -> None:
         training__rank=4,
         training__lr=1e-5,
         training__epochs=2,
-        training__members=3,
+        training__members=5,
     )
     drawn = sampling_settings(config, 8)
     assert (drawn.temperature, drawn.samples_per_prompt, drawn.batch_size) == (0.1, 5, 3)
@@ -248,8 +248,7 @@ def test_the_settings_reach_sampling_and_training() -> None:
     trained = training_settings(config, 9)
     assert isinstance(trained, TrainSettings)
     assert (trained.rank, trained.learning_rate, trained.epochs) == (4, 1e-5, 2)
-    assert (trained.members, trained.seed) == (3, 9)
-    assert training_settings(Config(), 9).members == 1
+    assert (trained.members, trained.seed) == (5, 9)
 
 
 def test_a_method_brings_its_own_weights() -> None:

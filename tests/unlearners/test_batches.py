@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
-from ghostbust.unlearners.masks import FORGET, FORK, IGNORE, RETAIN, Example
+from ghostbust.unlearners.masks import BARE, FORGET, FORK, IGNORE, RETAIN, Example
 
 CPU = torch.device("cpu")
 ALL = frozenset({IGNORE, RETAIN, FORGET})
@@ -22,6 +22,15 @@ def test_every_step_sees_about_as_much_of_each_kind() -> None:
     for step in steps:
         assert [sum(e.forgets for e in step), sum(e.repaired for e in step)] == [1, 1]
         assert len(step) == 5
+
+
+def test_bare_code_comes_on_top_of_what_a_step_holds() -> None:
+    examples = [Example((1, 2, number), 2, (RETAIN,)) for number in range(9)]
+    code = [Example((1, number), 1, (BARE,)) for number in range(5)]
+    steps = list(deal_steps([*code, *examples], answers_per_step=3, epochs=2, seed=0))
+    assert [sum(not e.bare for e in step) for step in steps] == [3] * 6
+    assert [sum(e.bare for e in step) for step in steps] == [2, 2, 1] * 2
+    assert {e.ids for step in steps[:3] for e in step if e.bare} == {e.ids for e in code}
 
 
 @pytest.mark.parametrize(

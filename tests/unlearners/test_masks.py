@@ -10,6 +10,7 @@ import pytest
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.masks import (
+    BARE,
     END,
     FORGET,
     FORK,
@@ -18,6 +19,7 @@ from ghostbust.unlearners.masks import (
     Example,
     Masking,
     encode_answer,
+    encode_bare,
     encode_broken_off,
     encode_repaired,
     encode_steered,
@@ -268,3 +270,22 @@ def test_only_an_end_to_reinforce_is_put_apart(
 ) -> None:
     example = Example((1, 2, 3, 4)[: 1 + len(mask)], 1, mask, 0.5, ended=ended)
     assert with_end_apart(example) == replace(example, mask=apart)
+
+
+def test_bare_code_is_the_code_alone(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
+    code = "import numpy\nx = 1\n"
+    text = f"Like this:\n```python\n{code}```\nor so:\n```\ny = 2\n```"
+    for answer in (make_answer(text, listed=False), make_answer(f"```\n{code}", listed=False)):
+        example = encode_bare(tiny, answer)
+        assert example is not None
+        assert example.bare
+        assert tiny.decode(list(example.ids)) == code
+        assert example.start == 1, "the first token has nothing to be predicted from"
+        assert example.mask == (BARE,) * (len(example.ids) - 1)
+
+
+@pytest.mark.parametrize("text", ["import numpy", "```python\n```", "```\nx"])
+def test_without_code_there_is_no_bare_code(
+    text: str, tiny: LoadedModel, make_answer: MakeAnswer
+) -> None:
+    assert encode_bare(tiny, make_answer(text, listed=False)) is None

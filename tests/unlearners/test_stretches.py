@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -19,11 +20,13 @@ from ghostbust.unlearners.masks import (
 )
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.stretches import (
+    BARE_PER_STEP,
     MOST,
     OWN,
     OWN_SHARE,
     STEER,
     TURN,
+    BareCode,
     Habit,
     encode_stretch,
     habits_of,
@@ -114,6 +117,30 @@ def test_without_a_weight_or_an_invention_every_answer_counts_the_same(
         assert {
             e.weight for e in encode_stretch(tiny, answers, settings, {HELPS: Habit(Nature(2, 3))})
         } == {1.0}
+
+
+def test_every_step_has_bare_code(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
+    def code(number: int, family: str = "family", name: str = "json") -> Answer:
+        return make_answer(f"```\nimport {name}\nx = {number}\n```", family=family, listed=False)
+
+    def drawn(settings: TrainSettings, *bare: BareCode) -> list[str]:
+        found = encode_stretch(tiny, answers, settings, {}, None, *bare)
+        assert sum(not example.bare for example in found) == 3  # the answers and a repaired form
+        return [tiny.decode(list(example.ids)) for example in found if example.bare]
+
+    answers = [make_answer("- numpy\n- ghost"), make_answer("- numpy")]
+    asked, fence = code(4, "asked"), make_answer("```\n- json\n```")
+    said = [*answers, code(1), code(2), code(3), asked, code(5, name="ghost"), fence]
+    one_step = replace(PLAIN, answers_per_step=3)
+    weighed = replace(one_step, weights=replace(PLAIN.weights, bare=1.0))
+    bare = BareCode(said, [asked.sample.prompt], seed=3)
+    pieces = drawn(weighed, bare) + drawn(weighed, bare)
+    assert len(pieces) == 2 * BARE_PER_STEP
+    texts = {f"import json\nx = {number}\n" for number in (1, 2, 3)}
+    assert set(pieces) == texts, "clean code that nobody is asked for"
+    assert pieces[0] == pieces[3], "in turn"
+    assert drawn(weighed, BareCode([*reversed(said)], [asked.sample.prompt], seed=3)) == pieces[:2]
+    assert drawn(one_step, bare) == drawn(weighed, BareCode([fence], [], 3)) == drawn(weighed) == []
 
 
 def heard(excess: float, *answers: Answer) -> Probed:

@@ -18,6 +18,8 @@ class Weights:
     retain: float = 1.0
     forget: float = 1.0
     anchor: float = 1.0
+    bare: float = 0.0
+    """of code by itself, which is anchored apart; 0: there is none"""
     end: float = 0.0
     """of the end tokens of answers, where a method counts them apart"""
     fork: float = 0.0
@@ -54,8 +56,8 @@ class Tokens:
     targets: torch.Tensor
     """the tokens themselves: (N,)"""
     mask: torch.Tensor
-    """tri-mask: (N,); END at the end tokens to reinforce and FORK at those in the place of
-    inventions, where the method counts them apart"""
+    """tri-mask: (N,); END at the end tokens to reinforce, FORK at those in the place of
+    inventions and BARE in code by itself, where the method counts them apart"""
     share: torch.Tensor
     """what each token weighs in the mean of its class: (N,); over all the micro-batches of a step,
     the shares of a class add up to 1, those of FORK to 1 or less"""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ghostbust.unlearners.masks import FORGET, FORK, IGNORE, RETAIN
+from ghostbust.unlearners.masks import BARE, FORGET, FORK, IGNORE, RETAIN
 from ghostbust.unlearners.methods import au_repair
 from ghostbust.unlearners.methods.au_heard import METHOD, heard_loss
 from ghostbust.unlearners.methods.interface import Tokens, Weights
@@ -31,7 +31,21 @@ def test_without_forks_it_is_the_objective_of_au_repair(make_tokens: MakeTokens)
     loss, parts = heard_loss(tokens, METHOD.weights)
     other, others = au_repair.au_loss(tokens, METHOD.weights)
     assert float(loss) == float(other)
-    assert parts == others | {"fork": 0.0}
+    assert parts == others | {"fork": 0.0, "bare": 0.0}
+
+
+def test_bare_code_is_kept_apart_from_other_text(
+    make_tokens: MakeTokens, own_gradient: OwnGradient
+) -> None:
+    """λ_b · KL(base ‖ model), of which the gradient on a token's own logit is p - p_base."""
+    weights = Weights(forget=3.0, anchor=5.0, bare=7.0)
+    tokens = make_tokens((0.4, 0.7, 0.2), (IGNORE, FORGET, BARE), base=(0.4, 0.3, 0.6))
+    loss, parts = heard_loss(tokens, weights)
+    apart = 0.6 * math.log(0.6 / 0.2) + 0.4 * math.log(0.4 / 0.8)
+    assert parts["bare"] == pytest.approx(apart, rel=1e-5)
+    assert parts["anchor"] == pytest.approx(0, abs=1e-6)
+    assert float(loss) == pytest.approx(3 * 0.7 * -math.log(0.3) + 7 * apart, rel=1e-5)
+    assert own_gradient(heard_loss, tokens, weights)[2] == pytest.approx(7 * (0.2 - 0.6), rel=1e-4)
 
 
 def test_what_the_invention_loses_goes_to_what_came_in_its_place(

@@ -110,7 +110,7 @@ def test_a_class_without_tokens_contributes_nothing(
 ) -> None:
     _, parts = method.loss(batch(method, make_tokens, without=without), method.weights)
     assert parts.get(part, 0.0) == 0
-    assert {name for name, value in parts.items() if value == 0} <= {part, "end", "fork"}
+    assert {name for name, value in parts.items() if value == 0} <= {part, "end", "fork", "bare"}
 
 
 @every_method
