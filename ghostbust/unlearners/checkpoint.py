@@ -26,7 +26,7 @@ class Snapshot:
     weights: list[torch.Tensor]
     """of the adapter, in the order of the model's parameters"""
     optimizer: dict[str, Any]
-    """its state, as torch has it"""
+    """its state, as torch has it; empty where nothing is trained on from here"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -201,7 +201,8 @@ class Trainer:
                 now = Progress(tuple(self._ends), examples_id(examples), self._snapshot())
                 self._checkpoint.save(now)
         if self._checkpoint is not None:
-            self._ends.append(self._snapshot())
+            # Training goes on from the last end only; of those before it the weights are enough.
+            self._ends = [replace(end, optimizer={}) for end in self._ends] + [self._snapshot()]
             if steps:  # else the file has this already, and perhaps more
                 self._checkpoint.save(Progress(tuple(self._ends)))
         give_back()
@@ -245,7 +246,8 @@ class Trainer:
     def _restore(self, snapshot: Snapshot) -> None:
         self._losses = list(snapshot.losses)
         self.blend(snapshot.weights, snapshot.weights, 0.0)
-        self._optimizer.load_state_dict(snapshot.optimizer)
+        if snapshot.optimizer:
+            self._optimizer.load_state_dict(snapshot.optimizer)
 
     def weights(self) -> list[torch.Tensor]:
         """A copy of the adapter's weights."""
