@@ -53,7 +53,7 @@ _SETTINGS: Final = """
 model = {{name = "{model}", device = "cpu"}}
 registry = {{mode = "snapshot"}}
 sampling = {{max_new_tokens = 8, samples_per_prompt = 1}}
-training = {{rank = 2, alpha = 4, max_answers = 24, probes = 0}}
+training = {{rank = 2, alpha = 4, max_answers = 24, probes = 0, members = 1}}
 gates = {{humaneval_tasks = 0}}
 publish = {{kind = "directory", replicas = ["{replica}"]}}
 daemon = {{watch_prompts = {prompts}, round_min_new = 1}}

@@ -79,6 +79,7 @@ rank = {size.rank}
 alpha = {2 * size.rank}
 lr = {size.lr}
 max_answers = {size.train_answers}
+members = 1
 probes = 0
 
 [gates]

@@ -25,6 +25,7 @@ samples_per_prompt = 1
 
 [training]
 rank = 2
+members = 1
 max_answers = 16
 
 [gates]

@@ -39,6 +39,7 @@ samples_per_prompt = 1
 
 [training]
 rank = 2
+members = 1
 max_answers = 24
 
 [gates]

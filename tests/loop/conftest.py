@@ -116,6 +116,7 @@ def config(talking_model_dir: Path) -> Config:
         model__device="cpu",
         registry__mode="snapshot",
         training__rank=2,
+        training__members=1,
         training__alpha=4,
         training__max_answers=24,
         gates__max_new_tokens=8,

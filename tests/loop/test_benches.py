@@ -35,6 +35,7 @@ def session(
         model__device="cpu",
         registry__mode="snapshot",
         training__rank=2,
+        training__members=1,
         gates__humaneval_tasks=0,
     )
     with open_session(home, config, purpose="bench") as session:

@@ -55,6 +55,7 @@ def config(talking_model_dir: Path) -> Config:
         model__device="cpu",
         registry__mode="snapshot",
         training__rank=2,
+        training__members=1,
         training__max_answers=16,
         training__probes=0,
         gates__humaneval_tasks=2,

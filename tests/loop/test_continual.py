@@ -47,6 +47,7 @@ def opened(folder: Path, model: Path, *ways: Way) -> Iterator[ContinualPlan]:
         model__device="cpu",
         registry__mode="snapshot",
         training__rank=2,
+        training__members=1,
         training__max_answers=16,
         training__probes=0,
         gates__humaneval_tasks=2,

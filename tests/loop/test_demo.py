@@ -119,6 +119,7 @@ def test_the_embedded_model_goes_the_whole_way(embedded_model_dir: Path, tmp_pat
         model__device="cpu",
         sampling__max_new_tokens=32,
         training__max_answers=16,
+        training__members=1,
         gates__humaneval_tasks=2,
         gates__max_new_tokens=32,
     )
