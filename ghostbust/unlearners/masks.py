@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ghostbust.answer_faults import breaks_off, faults_of
-from ghostbust.extractors.markdown import BlockKind, split
+from ghostbust.answer_faults import blocks, breaks_off, faults_of
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Verdict
 from ghostbust.unlearners.repair import Repaired, ended, repair
@@ -192,8 +191,11 @@ def encode_bare(loaded: LoadedModel, answer: Answer) -> Example | None:
     None where it has no two tokens: the first one has nothing to be predicted from.
     """
     text = answer.sample.text
-    fence = next((block for block in split(text) if block.kind is BlockKind.FENCE), None)
-    ids = [] if fence is None else loaded.encode(text[fence.start : fence.end])
+    fence = next(blocks(text), None)
+    if fence is None or not fence.code:
+        return None
+    ends = fence.closed or text.endswith("\n")
+    ids = loaded.encode(fence.code + "\n" * ends)
     return Example(tuple(ids), 1, (BARE,) * (len(ids) - 1)) if len(ids) > 1 else None
 
 
