@@ -172,7 +172,7 @@ class TrainingSection(Section):
     """answers in the forget and retain sets together"""
     answers_per_step: int = Field(default=8, ge=1)
     """answers in an optimizer step, repaired ones included"""
-    members: int = Field(default=3, ge=1, le=16)
+    members: int = Field(default=2, ge=1, le=16)
     """trainings in other orders of which the adapter is the mean; each takes as long as one"""
     repair: float | None = Field(default=None, ge=0)
     """weight of repaired answers: more of it, and the model names less; none: the method's own"""

@@ -158,11 +158,14 @@ class Trainer:
         """How many optimizer steps were made."""
         return len(self._losses)
 
-    def begin_anew(self, start: Sequence[torch.Tensor], member: int) -> None:
-        """Forget what was trained, but for the count of steps; examples come in another order."""
+    def begin_anew(self, start: Sequence[torch.Tensor], seed: int) -> None:
+        """Train from other weights, with a new optimizer; the seed orders the examples.
+
+        The steps of before still count, but not for the learning rate.
+        """
         self.blend(start, start, 0.0)
         self._optimizer = self._new_optimizer()
-        self._seed = member_seed(self._settings.seed, member)
+        self._seed = seed
         self._begun = len(self._losses)
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
@@ -303,11 +306,6 @@ class Trainer:
         if processes is not None:
             loss = processes.add_up(self._parameters, loss)
         return float(loss)
-
-
-def member_seed(seed: int, member: int) -> int:
-    """The seed of one of the trainings whose mean is taken; the first one's is the round's."""
-    return seed + 1_000_003 * member
 
 
 def count_steps(examples: int, settings: TrainSettings) -> int:

@@ -3,7 +3,7 @@
 Each training is steered by looks at a hundred prompts or two, learns the answers in another order,
 and ends where its volume and its rate happen to be; what they have in common is what the answers
 teach. So each is a member, and their mean is taken (a model soup: Wortsman et al. 2022,
-arXiv 2203.05482). All members begin with the same A of each layer, which hardly moves; the mean of
+arXiv 2203.05482). All members begin with the same A of each layer, which moves little; the mean of
 their A and B is then, to some 5 %, the adapter whose change of the weights is the mean of theirs.
 
 A mean changes the model less than its members do. So on the line from the start through the mean,
@@ -12,7 +12,7 @@ places beyond it are looked at too, and the adapter is taken from where rate and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -22,26 +22,36 @@ from ghostbust.unlearners.trim import Goal, Look, Probed
 SHARES = (1.0, 1.2, 1.4)
 """places that are looked at, from the start (0) through the mean (1)"""
 
+STEP = 1_000_003
+"""from the seed of one member to that of the next"""
+
+
+def member_seeds(seed: int, members: int) -> range:
+    """The seeds of a round's trainings; the first one's is the round's."""
+    return range(seed, seed + STEP * members, STEP)
+
 
 def soup(
     trainer: Trainer,
     train: Callable[[int], tuple[Look, ...]],
-    members: int,
+    seeds: Sequence[int],
     probe: Callable[[], Probed] | None,
     goal: Goal,
 ) -> tuple[Look, ...]:
-    """Train so many times, each time from where the trainer stands now, and go to the best place
-    on the line of the mean. ``train`` gets the member's number. Says what was seen.
+    """Train once with each of the seeds, each time from where the trainer stands now, and go to the
+    best place on the line of the mean. ``train`` gets the seed. Says what was seen.
+
+    The trainer is made with the first seed. One training is left where it ends.
     """
     start = trainer.weights()
     ends: list[list[torch.Tensor]] = []
     looks: list[Look] = []
-    for number in range(members):
+    for number, seed in enumerate(seeds):
         if number:
-            trainer.begin_anew(start, number)
-        looks += train(number)
+            trainer.begin_anew(start, seed)
+        looks += train(seed)
         ends.append(trainer.weights())
-    if members == 1:
+    if len(ends) == 1:
         return tuple(looks)
     mean = [torch.stack(same).mean(0) for same in zip(*ends, strict=True)]
     if probe is None:

@@ -26,7 +26,6 @@ from ghostbust.unlearners.engine import (
     TrainSettings,
     add_adapter,
     count_steps,
-    member_seed,
 )
 from ghostbust.unlearners.examples import Nature, encode, encode_rest, part
 from ghostbust.unlearners.former import Former, check_former
@@ -35,7 +34,7 @@ from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
-from ghostbust.unlearners.soup import soup
+from ghostbust.unlearners.soup import member_seeds, soup
 from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
@@ -86,11 +85,10 @@ def unlearn(
     ask = None if probe is None else partial(probe, loaded)
     goal = goal or Goal()
 
-    def train(member: int) -> tuple[Look, ...]:
-        seeded = replace(settings, seed=member_seed(settings.seed, member))
-        return _train(trainer, loaded, sets, seeded, tally, ask, goal)
+    def train(seed: int) -> tuple[Look, ...]:
+        return _train(trainer, loaded, sets, replace(settings, seed=seed), tally, ask, goal)
 
-    looks = soup(trainer, train, settings.members, ask, goal)
+    looks = soup(trainer, train, member_seeds(settings.seed, settings.members), ask, goal)
     result = trainer.result()
     name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(

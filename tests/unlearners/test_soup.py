@@ -12,11 +12,12 @@ import torch
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
 from ghostbust.unlearners.checkpoint import Checkpoint
-from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter, member_seed
+from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer
-from ghostbust.unlearners.soup import SHARES, soup
+from ghostbust.unlearners.soup import SHARES, member_seeds, soup
 from ghostbust.unlearners.trim import Goal, Look, Probed
 
+SEEDS = member_seeds(0, 2)
 GOAL = Goal(0.8, 1.25, 0.5)
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=2)
 Weights = list[torch.Tensor]
@@ -57,7 +58,9 @@ def stirred(
         trainer.run(examples)
         return ()
 
-    return soup(trainer, train, members, None if seen is None else lambda: next(left), GOAL)
+    return soup(
+        trainer, train, member_seeds(0, members), None if seen is None else lambda: next(left), GOAL
+    )
 
 
 def alone(folder: Path, examples: list[Example], seed: int) -> tuple[Weights, Weights, list[float]]:
@@ -77,7 +80,7 @@ def test_the_mean_of_trainings_with_seeds_of_their_own(
     tiny_model_dir: Path, examples: list[Example]
 ) -> None:
     start, first, losses = alone(tiny_model_dir, examples, 0)
-    _, second, others = alone(tiny_model_dir, examples, member_seed(0, 1))
+    _, second, others = alone(tiny_model_dir, examples, SEEDS[1])
     assert any(not torch.equal(a, b) for a, b in zip(first, second, strict=True))
     trainer = a_trainer(tiny_model_dir)
     same(trainer.weights(), start)
@@ -106,7 +109,7 @@ def test_the_place_is_taken_where_rate_and_volume_are_best(
     tiny_model_dir: Path, examples: list[Example], seen: list[Probed], taken: int
 ) -> None:
     start, first, _ = alone(tiny_model_dir, examples, 0)
-    _, second, _ = alone(tiny_model_dir, examples, member_seed(0, 1))
+    _, second, _ = alone(tiny_model_dir, examples, SEEDS[1])
     trainer = a_trainer(tiny_model_dir)
     looks = stirred(trainer, examples, 2, seen)
     assert looks == tuple(
