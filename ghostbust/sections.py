@@ -169,11 +169,11 @@ class TrainingSection(Section):
     epochs: int = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
     max_answers: int = Field(default=600, ge=2)
-    """answers in the forget and retain sets together"""
+    """answers that a training learns from, those to unlearn and those to keep together"""
     answers_per_step: int = Field(default=8, ge=1)
     """answers in an optimizer step, repaired ones included"""
     members: int = Field(default=2, ge=1, le=16)
-    """trainings in other orders of which the adapter is the mean; each takes as long as one"""
+    """trainings of which the adapter is the mean, on other answers as far as the log has any"""
     repair: float | None = Field(default=None, ge=0)
     """weight of repaired answers: more of it, and the model names less; none: the method's own"""
     probes: int = Field(default=150, ge=0)

@@ -116,6 +116,7 @@ def _select(plan: ComparePlan, swept: Watched, seed: int, method: str) -> SetSpl
         swept.answers,
         (),
         most=training.max_answers,
+        members=training.members,
         probes=training.probes,
         seed=seed,
         name_holdout=plan.session.config.prompts.name_holdout_share,

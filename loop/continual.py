@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ghostbust.adapters import MANIFEST, read_adapter
 from ghostbust.errors import ModelError, TrainingError, UsageError
@@ -133,8 +133,10 @@ def _learn(
 ) -> _Made:
     """The round's training, and what serves then."""
     training = training_settings(plan.session.config, plan.seed + number - 1)
+    if way is Way.STATIC:
+        training = replace(training, max_answers=number * training.max_answers)
     try:
-        sets = _select(plan, way, number, serves, heard, training)
+        sets = _select(plan, way, serves, heard, training)
         former = _former(way, serves)
         trained = train_once(plan.session, sets, training, plan.listener, former)
         if trained.candidate is None:
@@ -148,7 +150,6 @@ def _learn(
 def _select(
     plan: ContinualPlan,
     way: Way,
-    number: int,
     serves: Chosen | None,
     heard: Sequence[Answer],
     training: TrainSettings,
@@ -161,12 +162,12 @@ def _select(
     own = None if serves is None else serves[0]
     if not way.fresh:
         heard = [answer for answer in heard if answer.sample.adapter in (None, own)]
-    config = plan.session.config.training
     return select(
         heard,
         (),
-        most=config.max_answers * (number if way is Way.STATIC else 1),
-        probes=config.probes,
+        most=training.max_answers,
+        members=training.members,
+        probes=plan.session.config.training.probes,
         seed=training.seed,
         first=None if way.fresh else own,
         name_holdout=plan.session.config.prompts.name_holdout_share,

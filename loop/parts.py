@@ -214,6 +214,7 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         epochs=training.epochs,
         answers_per_step=training.answers_per_step,
         members=training.members,
+        max_answers=training.max_answers,
         weights=weights,
         seed=seed,
     )

@@ -131,16 +131,17 @@ def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) 
     """
     plan.listener.begin("select what to unlearn and what to keep")
     answers = train_answers(plan.session, base.model, run_id=plan.train_run, former=plan.former)
-    training = plan.session.config.training
+    training = plan.training
     return select(
         answers,
         holdout,
         most=training.max_answers,
-        probes=training.probes,
-        seed=plan.training.seed,
+        members=training.members,
+        probes=plan.session.config.training.probes,
+        seed=training.seed,
         first=start_name(plan),
         name_holdout=plan.session.config.prompts.name_holdout_share,
-        sound=method_named(plan.training.method).sound_only,
+        sound=method_named(training.method).sound_only,
     )
 
 

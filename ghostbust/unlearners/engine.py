@@ -57,6 +57,8 @@ class TrainSettings:
     """updates are scaled by alpha / √rank instead of alpha / rank"""
     members: int = 1
     """trainings of which the mean is taken, ``soup.py``"""
+    max_answers: int = 600
+    """answers that each of them learns from, at most"""
     checkpointing: bool = False
     """activations are computed again on the way back instead of kept: some 30 % slower, and memory
     hardly grows with the depth of the model"""

@@ -7,8 +7,8 @@ answer that invents a name of the name-holdout.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 from ghostbust.answer_faults import breaks_off, faults_of
@@ -135,11 +135,13 @@ def select(
     most: int,
     probes: int,
     seed: int,
+    members: int = 1,
     first: str | None = None,
     name_holdout: float = 0.0,
     sound: bool = False,
 ) -> SetSplit:
-    """At most ``most`` answers of the train side, up to half of them with inventions.
+    """At most ``most`` answers of the train side, up to half of them with inventions; so many for
+    each of the ``members`` (``deal``).
 
     Those without name real packages or nothing, because a set in which every answer names packages
     teaches the model to name more (docs/log.md, 2026-11-24). Answers
@@ -185,18 +187,40 @@ def select(
     shuffled = [usable[key] for key in sorted(usable)]
     random.Random(seed).shuffle(shuffled)  # noqa: S311
     sooner = spread(answer for answer in shuffled if not later(answer))
-    forget, retain = _balance(sooner + spread(filter(later, shuffled)), most)
-    if not forget:
+    hands = _hands(sooner + spread(filter(later, shuffled)), members=members, most=most)
+    kinds = Kinds.of({answer.sample.id: answer for hand in hands for answer in hand}.values())
+    if not kinds.inventing:
         raise TrainingError("nothing to unlearn: no train-side answer names an invented package")
-    if not any(answer.real for answer in forget + retain):
+    if not any(answer.real for answer in kinds.inventing + kinds.naming):
         raise TrainingError("nothing to keep: no train-side answer names a real package")
     return SetSplit(
-        forget=tuple(forget),
-        retain=tuple(retain),
+        forget=tuple(kinds.inventing),
+        retain=tuple(kinds.naming + kinds.silent),
         holdout=tuple(holdout),
         probe=probe,
         base=tuple(base[key] for key in sorted(base)),
     )
+
+
+def deal(sets: SetSplit, *, members: int, most: int) -> list[SetSplit]:
+    """What each of several trainings learns from: at most ``most`` answers, and as few as can be
+    that another one has too.
+    """
+    hands = map(Kinds.of, _hands(sets.forget + sets.retain, members=members, most=most))
+    return [
+        replace(sets, forget=tuple(hand.inventing), retain=tuple(hand.naming + hand.silent))
+        for hand in hands
+    ]
+
+
+def _hands(answers: Iterable[Answer], *, members: int, most: int) -> Iterator[list[Answer]]:
+    """Of each kind the first ones that were drawn least often."""
+    left = list(answers)
+    for _ in range(members):
+        hand = _balance(Kinds.of(left), most)
+        drawn = {answer.sample.id for answer in hand}
+        left.sort(key=lambda answer: answer.sample.id in drawn)
+        yield hand
 
 
 def _is_held_out(judged: Judged, share: float) -> bool:
@@ -205,14 +229,13 @@ def _is_held_out(judged: Judged, share: float) -> bool:
     return lookup.invented and side is Side.HOLDOUT
 
 
-def _balance(answers: Sequence[Answer], most: int) -> tuple[list[Answer], list[Answer]]:
-    """At most so many, those with inventions and the others; the first ones of each kind."""
-    kinds = Kinds.of(answers)
+def _balance(kinds: Kinds, most: int) -> list[Answer]:
+    """At most so many, up to half of them with inventions; the first ones of each kind."""
     others = len(kinds.naming) + len(kinds.silent)
     forget = kinds.inventing[: max(most // 2, most - others)]
     room = most - len(forget)
     silent = kinds.silent[: max(round(SILENT_SHARE * room), room - len(kinds.naming))]
-    return forget, kinds.naming[: room - len(silent)] + silent
+    return forget + kinds.naming[: room - len(silent)] + silent
 
 
 def _probe(prompts: Iterable[Prompt], *, most: int, seed: int) -> tuple[Prompt, ...]:

@@ -1,8 +1,8 @@
-"""SOUP: several trainings from the same start on the same answers, and the mean of their weights.
+"""SOUP: several trainings from the same start, and the mean of their weights.
 
-Each training is steered by looks at a hundred prompts or two, learns the answers in another order,
-and ends where its volume and its rate happen to be; what they have in common is what the answers
-teach. So each is a member, and their mean is taken (a model soup: Wortsman et al. 2022,
+Each training is steered by looks at a hundred prompts or two, learns other answers as far as there
+are any (``sets.deal``), and ends where its volume and its rate happen to be; what they have in
+common is what such answers teach. So each is a member, and their mean is taken (a model soup: Wortsman et al. 2022,
 arXiv 2203.05482). All members begin with the same A of each layer, which moves little; the mean of
 their A and B is then, to some 5 %, the adapter whose change of the weights is the mean of theirs.
 

@@ -34,6 +34,7 @@ from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
+from ghostbust.unlearners.sets import deal
 from ghostbust.unlearners.soup import member_seeds, soup
 from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
@@ -85,10 +86,13 @@ def unlearn(
     ask = None if probe is None else partial(probe, loaded)
     goal = goal or Goal()
 
-    def train(seed: int) -> tuple[Look, ...]:
-        return _train(trainer, loaded, sets, replace(settings, seed=seed), tally, ask, goal)
+    members, seeds = settings.members, member_seeds(settings.seed, settings.members)
+    hands = dict(zip(seeds, deal(sets, members=members, most=settings.max_answers), strict=True))
 
-    looks = soup(trainer, train, member_seeds(settings.seed, settings.members), ask, goal)
+    def train(seed: int) -> tuple[Look, ...]:
+        return _train(trainer, loaded, hands[seed], replace(settings, seed=seed), tally, ask, goal)
+
+    looks = soup(trainer, train, seeds, ask, goal)
     result = trainer.result()
     name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(

@@ -16,6 +16,7 @@ from ghostbust.unlearners.sets import (
     FEWEST_PROBES,
     LONGEST_LIST,
     Kinds,
+    deal,
     is_sound,
     select,
     spread,
@@ -60,6 +61,29 @@ def test_at_most_half_of_a_full_set_invents(answers: list[Answer]) -> None:
     few_inventions = [a for a in answers if a.invented][:3] + [a for a in answers if not a.invented]
     sets = select(few_inventions, [], most=20, probes=0, seed=1)
     assert (len(sets.forget), len(sets.retain)) == (3, 17)
+
+
+def test_members_are_dealt_other_answers_as_far_as_there_are_any(answers: list[Answer]) -> None:
+    sets = select(answers, [], most=28, members=2, probes=0, seed=1)
+    first, second = deal(sets, members=2, most=28)
+    for hand in (first, second):
+        kinds = Kinds.of(hand.forget + hand.retain)
+        assert (len(hand.forget), len(kinds.naming), len(kinds.silent)) == (14, 10, 4)
+    assert not set(first.forget) & set(second.forget)
+    assert not set(first.retain) & set(second.retain)
+    dealt = first.forget + second.forget + first.retain + second.retain
+    assert set(sets.forget + sets.retain) == set(dealt), "the sets are what the members learn from"
+
+
+def test_members_share_what_there_is_too_little_of(answers: list[Answer]) -> None:
+    few = [a for a in answers if a.invented][:16] + [a for a in answers if not a.invented]
+    sets = select(few, [], most=28, members=2, probes=0, seed=1)
+    first, second = deal(sets, members=2, most=28)
+    assert (len(first.forget), len(second.forget)) == (14, 14)
+    assert len(set(first.forget) & set(second.forget)) == 12
+    assert not set(first.retain) & set(second.retain)
+    for hand in deal(sets, members=3, most=90):
+        assert set(hand.forget + hand.retain) == set(sets.forget + sets.retain), "none has more"
 
 
 def test_external_suites_never_get_in_held_out_or_not(

@@ -26,6 +26,7 @@ from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.masks import encode_answer, encode_repaired
 from ghostbust.unlearners.methods import DEFAULT
 from ghostbust.unlearners.methods.interface import Weights
+from ghostbust.unlearners.sets import deal
 from ghostbust.unlearners.trim import Probed
 from ghostbust.unlearners.unlearn import unlearn
 
@@ -113,6 +114,20 @@ def test_several_trainings_make_one_adapter(
     ]  # fmt: skip
     assert len(asked) == 3
     assert facts["settings"]["members"] == 2
+
+
+def test_each_training_learns_its_own_answers(
+    sets: SetSplit, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    several = replace(SETTINGS, method="au", members=2, max_answers=3)
+    candidate = made(sets, tiny_model_dir, tmp_path, several)
+    assert candidate.steps == 8  # two trainings, of two epochs of 3 answers, two a step
+    loaded = load_model(str(tiny_model_dir), tmp_path, device="cpu")
+    hands = [hand.forget + hand.retain for hand in deal(sets, members=2, most=3)]
+    assert set(hands[0]) != set(hands[1])
+    learnt = [encode_answer(loaded, answer) for hand in hands for answer in hand]
+    tokens = 2 * sum(len(example.mask) for example in learnt)
+    assert read_adapter(candidate.path).facts["tokens"] == tokens
 
 
 def test_repaired_answers_join_where_they_have_a_weight(
