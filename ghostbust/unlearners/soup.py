@@ -2,17 +2,22 @@
 
 Each training is steered by looks at a hundred prompts or two, learns other answers as far as there
 are any (``sets.deal``), and ends where its volume and its rate happen to be; what they have in
-common is what such answers teach. So each is a member, and their mean is taken (a model soup: Wortsman et al. 2022,
-arXiv 2203.05482). All members begin with the same A of each layer, which moves little; the mean of
-their A and B is then, to some 5 %, the adapter whose change of the weights is the mean of theirs.
+common is what such answers teach. So each is a member, and their mean is taken (a model soup:
+Wortsman et al. 2022, arXiv 2203.05482). All members begin with the same A of each layer, which
+moves little; the mean of their A and B is then, to some 5 %, the adapter whose change of the
+weights is the mean of theirs.
 
 A mean changes the model less than its members do. So on the line from the start through the mean,
-places beyond it are looked at too, and the adapter is taken from where rate and volume are best.
+places beyond it are looked at too, and the adapter is taken from where rate and volume are best. A
+look by itself says that too vaguely: what counts are straight lines through all of them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import linear_regression
 
 import torch
 
@@ -62,6 +67,23 @@ def soup(
         trainer.blend(start, mean, share)
         seen = probe()
         places.append(Look(trainer.steps, share, seen.volume, seen.rate))
-    best = max(places, key=lambda place: goal.worth(place.volume, place.rate))
+    best = max(_levelled(places), key=lambda place: goal.worth(place.volume, place.rate))
     trainer.blend(start, mean, best.share)
     return (*looks, *places)
+
+
+def _levelled(places: Sequence[Look]) -> list[Look]:
+    """The places with what the volume's logarithm and the rate are on straight lines through all
+    of them, by least squares.
+    """
+    shares = [place.share for place in places]
+    log = linear_regression(shares, [place.log for place in places])
+    rate = linear_regression(shares, [place.rate for place in places])
+    return [
+        replace(
+            place,
+            volume=math.exp(log.slope * place.share + log.intercept),
+            rate=rate.slope * place.share + rate.intercept,
+        )
+        for place in places
+    ]

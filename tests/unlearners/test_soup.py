@@ -101,8 +101,10 @@ def test_one_training_is_left_as_it_ends(tiny_model_dir: Path, examples: list[Ex
     ("seen", "taken"),
     [
         ([Probed(1.0, 0.3), Probed(1.0, 0.2), Probed(0.95, 0.1)], 2),
-        ([Probed(1.0, 0.3), Probed(0.95, 0.2), Probed(0.6, 0.1)], 1),
+        ([Probed(1.0, 0.3), Probed(0.95, 0.2), Probed(0.8, 0.1)], 1),
         ([Probed(0.9, 0.2), Probed(0.7, 0.15), Probed(0.5, 0.0)], 0),
+        # the first is the best look by itself, and the line has it above the others
+        ([Probed(1.07, 0.16), Probed(1.16, 0.26), Probed(0.88, 0.19)], 1),
     ],
 )
 def test_the_place_is_taken_where_rate_and_volume_are_best(
