@@ -24,8 +24,9 @@ import torch
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.trim import Goal, Look, Probed
 
-SHARES = (1.0, 1.2, 1.4)
-"""places that are looked at, from the start (0) through the mean (1)"""
+SHARES = (1.2, 1.4, 1.6)
+"""places that are looked at, from the start (0) through the mean (1): about where the change is as
+large as its members' are; found on SmolLM2"""
 
 STEP = 1_000_003
 """from the seed of one member to that of the next"""

@@ -110,7 +110,7 @@ def test_several_trainings_make_one_adapter(
     facts = read_adapter(candidate.path).facts
     assert (candidate.steps, len(facts["losses"])) == (12, 12)
     assert [(look["steps"], look["share"]) for look in facts["looks"]] == [
-        (12, 1.0), (12, 1.2), (12, 1.4),
+        (12, 1.2), (12, 1.4), (12, 1.6),
     ]  # fmt: skip
     assert len(asked) == 3
     assert facts["settings"]["members"] == 2
