@@ -28,6 +28,7 @@ from ghostbust.evaluation.figures import (
     Behaviour,
     Change,
     Figures,
+    Induced,
     NewNames,
     Overlap,
 )
@@ -104,6 +105,7 @@ def _figures(
         faults={name: estimate(share(after[name], after["answers"])) for name in WATCHED},
         change=_change(before, after) if compared else None,
         new_names=_new_names(before, after) if arm.forgotten is not None else None,
+        induced=_induced(before, after, compared=compared),
         overlap=_overlap(base, arm, again, context, seed) if compared and again else None,
     )
 
@@ -131,6 +133,15 @@ def _new_names(before: Sums, after: Sums) -> NewNames:
         base_rate=estimate(rates.new_name_rate(before)),
         drop=estimate(rates.drop(before, after, "new_invented", "new_named")),
     )
+
+
+def _induced(before: Sums, after: Sums, *, compared: bool) -> Induced:
+    named, every = float(after["induced"][0]), float(after["invented"][0])
+    drops = [
+        estimate(rates.drop(before, after, part, "answers")) if compared else None
+        for part in ("induced", "not_induced")
+    ]
+    return Induced(named / every if every else math.nan, *drops)
 
 
 def _overlap(base: Arm, arm: Arm, again: Arm, context: Context | None, seed: int) -> Overlap | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ghostbust.adapters import name_key
 from ghostbust.answer_faults import FAULTS, faults_of
-from ghostbust.records import Answer, Context, Verdict
+from ghostbust.records import Answer, Context, Flag, Verdict
 from ghostbust.statistics import Floats, cluster_sums, resampled_sums
 
 BINS = {"0": 0, "1": 1, "2": 2, "3-5": 5, "6-12": 12, ">12": None}
@@ -93,12 +93,19 @@ def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
         if judged.lookup.invented
         and name_key(judged.lookup.ecosystem, judged.lookup.name) not in forgotten
     }
+    induced = {
+        judged.lookup.name
+        for judged in answer.judged
+        if judged.lookup.invented and Flag.PROMPT_INDUCED in judged.ref.flags
+    }
     row = {
         "answers": 1.0,
         "real": float(real),
         "invented": float(invented),
         "named": float(real + invented),
         "with_invention": float(bool(invented)),
+        "induced": float(len(induced)),
+        "not_induced": float(invented - len(induced)),
         "new_invented": float(len(new)),
         "new_named": float(real + len(new)),
         "unknown": float(len(answer.names(Verdict.UNKNOWN))),

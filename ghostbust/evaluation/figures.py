@@ -49,6 +49,20 @@ class NewNames:
 
 
 @dataclass(frozen=True, slots=True)
+class Induced:
+    """Inventions that the prompt named first, such as the import that a question is about, and
+    those that it didn't.
+    """
+
+    share: float
+    """of the arm's inventions, those that the prompt named; NaN where it has none"""
+    drop: Estimate | None
+    """1 - such inventions per answer / the base's; None for the base itself"""
+    other_drop: Estimate | None
+    """the same of all the others"""
+
+
+@dataclass(frozen=True, slots=True)
 class Overlap:
     """What an arm's real names have in common with the base's."""
 
@@ -94,6 +108,7 @@ class Figures:
     """None for the base itself"""
     new_names: NewNames | None
     """None where it isn't known what the arm forgot, as for the base"""
+    induced: Induced
     overlap: Overlap | None
     """None for the base itself, and at temperature 0, where there is no yardstick"""
 

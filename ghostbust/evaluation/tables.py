@@ -15,7 +15,9 @@ SHOWN = {"truncated": "cut off"}
 
 
 def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
-    """The summary first, then rates, names that never trained, volume, overlap and faults."""
+    """The summary first, then rates, of new names and those of the prompt apart, volume, overlap
+    and faults.
+    """
     made = [
         _summary(found),
         _table(found, "rates", _rates, YARDSTICK, "A drop is 1 - rate / the base's."),
@@ -24,6 +26,12 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
             "new names",
             _new_names,
             "Without the names that the adapter was trained to forget, on either side.",
+        ),
+        _table(
+            found,
+            "names of the prompt",
+            _induced,
+            "Inventions that the prompt named first, and all others; drops are per answer.",
         ),
         _table(found, "volume", _volume, "Real names, each once an answer."),
         _table(
@@ -103,6 +111,14 @@ def _new_names(one: Figures) -> Row | None:
         "base's rate": new.base_rate,
         "rate": new.rate,
         "drop": new.drop,
+    }
+
+
+def _induced(one: Figures) -> Row:
+    return {
+        "share of the inventions": one.induced.share,
+        "drop": one.induced.drop,
+        "drop of the others": one.induced.other_drop,
     }
 
 

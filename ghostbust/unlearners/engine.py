@@ -143,7 +143,8 @@ class Trainer:
         self._on_step = on_step
         anchored = self._method.anchored and settings.weights.anchor > 0
         self._marks = frozenset(CLASSES) - (frozenset() if anchored else {IGNORE})
-        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self._names, self._parameters = [name for name, _ in trained], [p for _, p in trained]
         self._before = self.weights()
         self._optimizer = self._new_optimizer()
         self._seed = settings.seed
@@ -265,6 +266,19 @@ class Trainer:
         with torch.no_grad():
             for parameter, a, b in zip(self._parameters, first, last, strict=True):
                 parameter.copy_(torch.lerp(a, b, share))
+
+    def go_beyond(
+        self, first: Sequence[torch.Tensor], last: Sequence[torch.Tensor], share: float
+    ) -> None:
+        """Set A to that of ``last``, and B to a point on the line from ``first`` (0) through
+        ``last`` (1): from a fresh start, the change of the model's weights is ``share`` times that
+        of ``last``.
+        """
+        self.blend(first, last, share)
+        with torch.no_grad():
+            for name, parameter, a in zip(self._names, self._parameters, last, strict=True):
+                if "lora_A" in name:
+                    parameter.copy_(a)
 
     def result(self) -> TrainResult:
         """What the training did. Raises TrainingError where the adapter didn't move."""

@@ -88,7 +88,7 @@ class Look:
     steps: int
     share: float
     """how far on the line that the last stretch of training went: 0 its start, 1 its end; beyond 1
-    it is drawn on, below 0 were the stretches before it. Of a mean: 1 is the mean"""
+    it is drawn on, below 0 were the stretches before it"""
     volume: float
     rate: float
 

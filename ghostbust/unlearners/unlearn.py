@@ -92,7 +92,7 @@ def unlearn(
     def train(seed: int) -> tuple[Look, ...]:
         return _train(trainer, loaded, hands[seed], replace(settings, seed=seed), tally, ask, goal)
 
-    looks = soup(trainer, train, seeds, ask, goal)
+    looks = soup(trainer, train, seeds)
     result = trainer.result()
     name = f"round-{round_id:04d}-{made_of[:8]}"
     write_adapter(

@@ -10,7 +10,7 @@ import pytest
 
 from ghostbust.adapters import name_key
 from ghostbust.evaluation.behaviour import Arm, measure_behaviour
-from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures
+from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures, Induced
 from ghostbust.records import Answer, Context, Ecosystem
 
 MakeAnswer = Callable[..., Answer]
@@ -215,6 +215,20 @@ def test_figures_by_hand(make_answer: MakeAnswer) -> None:
     # ghost-0 was trained on, ghost-35 wasn't.
     assert (new.share, new.base_rate.value, new.rate.value) == (0, 0, 0.25)
     assert new.drop.value == -1
+
+
+def test_inventions_that_the_prompt_named_are_told_apart(judged_answer: MakeAnswer) -> None:
+    """The base repeats one and thinks of three; the other repeats it again and thinks of one."""
+    base = [judged_answer("- ghost-1\n- ghost-2\n- ghost-3\n- ghost-4", family="ghost-1")]
+    after = [judged_answer("- ghost-1\n- ghost-2\n- numpy", family="ghost-1")]
+    found = figures([Arm(BASE, base), Arm("a", after)])
+    assert found[BASE].induced == Induced(0.25, None, None)
+    one = found["a"].induced
+    assert one.share == 0.5
+    assert one.drop is not None
+    assert one.other_drop is not None
+    assert one.drop.value == 0
+    assert one.other_drop.value == pytest.approx(2 / 3)
 
 
 def test_each_context_has_figures_of_its_own(arm: MakeArm) -> None:

@@ -83,4 +83,4 @@ def test_the_summary_has_the_objections(tables: dict[str, Table]) -> None:
 def test_without_adapters_there_is_no_table_of_new_names(make_answer: MakeAnswer) -> None:
     alone = measure_behaviour({0.0: [Arm(BASE, [make_answer(0, "a")])]}, seed=0)
     titles = {table.title for table in behaviour_tables(alone)}
-    assert titles == {"summary", "rates", "volume", "list lengths", "faults"}
+    assert titles == {"summary", "rates", "names of the prompt", "volume", "list lengths", "faults"}

@@ -14,11 +14,10 @@ from ghostbust.records import Answer
 from ghostbust.unlearners.checkpoint import Checkpoint
 from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer
-from ghostbust.unlearners.soup import SHARES, member_seeds, soup
-from ghostbust.unlearners.trim import Goal, Look, Probed
+from ghostbust.unlearners.soup import FURTHER, lost, member_seeds, soup
+from ghostbust.unlearners.trim import Look
 
 SEEDS = member_seeds(0, 2)
-GOAL = Goal(0.8, 1.25, 0.5)
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=2)
 Weights = list[torch.Tensor]
 
@@ -48,19 +47,14 @@ def a_trainer(
     return Trainer(adapted, replace(SETTINGS, seed=seed), on_step, checkpoint)
 
 
-def stirred(
-    trainer: Trainer, examples: list[Example], members: int, seen: list[Probed] | None = None
-) -> tuple[Look, ...]:
-    """The looks of a soup whose members aren't looked at."""
-    left = iter(seen or ())
+def stirred(trainer: Trainer, examples: list[Example], members: int) -> tuple[Look, ...]:
+    """A soup whose members say which seed each of them had."""
 
-    def train(_: int) -> tuple[Look, ...]:
+    def train(seed: int) -> tuple[Look, ...]:
         trainer.run(examples)
-        return ()
+        return (Look(trainer.steps, seed, 1.0, 0.2),)
 
-    return soup(
-        trainer, train, member_seeds(0, members), None if seen is None else lambda: next(left), GOAL
-    )
+    return soup(trainer, train, member_seeds(0, members))
 
 
 def alone(folder: Path, examples: list[Example], seed: int) -> tuple[Weights, Weights, list[float]]:
@@ -76,7 +70,7 @@ def same(a: Weights, b: Weights) -> None:
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
-def test_the_mean_of_trainings_with_seeds_of_their_own(
+def test_the_mean_of_trainings_as_far_from_the_start_as_they_are_and_further(
     tiny_model_dir: Path, examples: list[Example]
 ) -> None:
     start, first, losses = alone(tiny_model_dir, examples, 0)
@@ -84,43 +78,56 @@ def test_the_mean_of_trainings_with_seeds_of_their_own(
     assert any(not torch.equal(a, b) for a, b in zip(first, second, strict=True))
     trainer = a_trainer(tiny_model_dir)
     same(trainer.weights(), start)
-    assert stirred(trainer, examples, 2) == ()
-    same(trainer.weights(), [(a + b) / 2 for a, b in zip(first, second, strict=True)])
+    looks = stirred(trainer, examples, 2)
+    assert [(look.steps, look.share) for look in looks] == [(3, 0), (6, SEEDS[1])]
+    mean = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
+    share = FURTHER * lost(start, [first, second], mean)
+    assert share > FURTHER
+    names = [name for name, p in trainer._model.named_parameters() if p.requires_grad]
+    places = [
+        m if "lora_A" in name else a + share * (m - a)
+        for name, a, m in zip(names, start, mean, strict=True)
+    ]
+    same(trainer.weights(), places)
     # each begins with the whole learning rate, so they come to what they would come to alone
     assert trainer.result().losses == pytest.approx([*losses, *others], abs=1e-6)
+
+
+def test_beyond_the_mean_the_change_of_the_model_goes_on_in_the_same_direction(
+    tiny_model_dir: Path, examples: list[Example]
+) -> None:
+    trainer = a_trainer(tiny_model_dir)
+    start = trainer.weights()
+    trainer.run(examples)
+    end = trainer.weights()
+
+    def change() -> list[torch.Tensor]:
+        """B·A of each layer."""
+        pairs = dict(trainer._model.named_parameters())
+        return [
+            pairs[name.replace("lora_A", "lora_B")].detach() @ a.detach()
+            for name, a in pairs.items()
+            if "lora_A" in name
+        ]
+
+    before = change()
+    trainer.go_beyond(start, end, 1.5)
+    same(change(), [1.5 * one for one in before])
+
+
+def test_what_a_mean_loses_is_what_its_members_have_not_in_common() -> None:
+    zero, east, north = [torch.zeros(2)], [torch.tensor([3.0, 0.0])], [torch.tensor([0.0, 3.0])]
+    halfway = [torch.tensor([1.5, 1.5])]
+    assert lost(zero, [east, east], east) == 1
+    assert lost(zero, [east, north], halfway) == pytest.approx(2**0.5)
+    assert lost(zero, [zero, zero], zero) == 1
 
 
 def test_one_training_is_left_as_it_ends(tiny_model_dir: Path, examples: list[Example]) -> None:
     _, end, _ = alone(tiny_model_dir, examples, 0)
     trainer = a_trainer(tiny_model_dir)
-    assert stirred(trainer, examples, 1, []) == ()  # it would fail if it asked
+    stirred(trainer, examples, 1)
     same(trainer.weights(), end)
-
-
-@pytest.mark.parametrize(
-    ("seen", "taken"),
-    [
-        ([Probed(1.0, 0.3), Probed(1.0, 0.2), Probed(0.95, 0.1)], 2),
-        ([Probed(1.0, 0.3), Probed(0.95, 0.2), Probed(0.8, 0.1)], 1),
-        ([Probed(0.9, 0.2), Probed(0.7, 0.15), Probed(0.5, 0.0)], 0),
-        # the first is the best look by itself, and the line has it above the others
-        ([Probed(1.07, 0.16), Probed(1.16, 0.26), Probed(0.88, 0.19)], 1),
-    ],
-)
-def test_the_place_is_taken_where_rate_and_volume_are_best(
-    tiny_model_dir: Path, examples: list[Example], seen: list[Probed], taken: int
-) -> None:
-    start, first, _ = alone(tiny_model_dir, examples, 0)
-    _, second, _ = alone(tiny_model_dir, examples, SEEDS[1])
-    trainer = a_trainer(tiny_model_dir)
-    looks = stirred(trainer, examples, 2, seen)
-    assert looks == tuple(
-        Look(6, share, one.volume, one.rate) for share, one in zip(SHARES, seen, strict=True)
-    )
-    places = [
-        a + SHARES[taken] * ((b + c) / 2 - a) for a, b, c in zip(start, first, second, strict=True)
-    ]
-    same(trainer.weights(), places)
 
 
 @pytest.mark.parametrize("cut_at", [2, 3, 4, 5])

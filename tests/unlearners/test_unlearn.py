@@ -109,10 +109,7 @@ def test_several_trainings_make_one_adapter(
     )  # fmt: skip
     facts = read_adapter(candidate.path).facts
     assert (candidate.steps, len(facts["losses"])) == (12, 12)
-    assert [(look["steps"], look["share"]) for look in facts["looks"]] == [
-        (12, 1.2), (12, 1.4), (12, 1.6),
-    ]  # fmt: skip
-    assert len(asked) == 3
+    assert (asked, facts["looks"]) == ([], [])
     assert facts["settings"]["members"] == 2
 
 
