@@ -8,8 +8,8 @@ moves little; the mean of their A and B is then near the adapter whose change of
 the mean of theirs: off by 17 % of its norm where they learnt other answers (docs/log.md).
 
 A mean is nearer to the start than its members are, since what they did differently cancels out. So
-its B goes on in the same direction until it is as far away as they are, and ``FURTHER``. Asking the
-model on the way didn't help: two hundred answers can't tell the places apart (docs/log.md).
+its B goes on in the same direction, by as much as they are farther away. Asking the model on the
+way didn't help: two hundred answers can't tell the places apart (docs/log.md).
 """
 
 from __future__ import annotations
@@ -21,10 +21,6 @@ import torch
 
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.trim import Look
-
-FURTHER = 1.1
-"""how far from the start the adapter is, as a multiple of how far its members are; found on
-SmolLM2"""
 
 STEP = 1_000_003
 """from the seed of one member to that of the next"""
@@ -53,7 +49,7 @@ def soup(
         ends.append(trainer.weights())
     if len(ends) > 1:
         mean = [torch.stack(same).mean(0) for same in zip(*ends, strict=True)]
-        trainer.go_beyond(start, mean, FURTHER * lost(start, ends, mean))
+        trainer.go_beyond(start, mean, lost(start, ends, mean))
     return tuple(looks)
 
 
