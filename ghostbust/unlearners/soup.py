@@ -59,10 +59,11 @@ def lost(
     mean: Sequence[torch.Tensor],
 ) -> float:
     """How much farther from the start the ends are than their mean, as a factor: 1 where they are
-    the same, √n for n that have nothing in common.
+    the same, √n for n that have nothing in common, and no more where they work against each other.
     """
-    reach = _distance(start, mean)
-    return sum(_distance(start, end) for end in ends) / len(ends) / reach if reach else 1.0
+    reach, most = _distance(start, mean), math.sqrt(len(ends))
+    far = sum(_distance(start, end) for end in ends) / len(ends)
+    return min(far / reach, most) if reach else 1.0
 
 
 def _distance(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:

@@ -62,10 +62,6 @@ class Goal:
         low, high = (math.log(limit) - log for limit in (self.volume_low, self.volume_high))
         return (VOLUME.cdf(high) - VOLUME.cdf(low)) * RATE.cdf(self.most_rate - rate)
 
-    def worth(self, volume: float, rate: float) -> float:
-        """How likely the volume is to be right, times what is gone of the rate."""
-        return self.chance(volume, 0.0) * (1 - rate)
-
 
 @dataclass(frozen=True, slots=True)
 class Probed:

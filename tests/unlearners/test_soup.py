@@ -120,6 +120,8 @@ def test_what_a_mean_loses_is_what_its_members_have_not_in_common() -> None:
     halfway = [torch.tensor([1.5, 1.5])]
     assert lost(zero, [east, east], east) == 1
     assert lost(zero, [east, north], halfway) == pytest.approx(2**0.5)
+    west = [torch.tensor([-2.9, 0.0])]
+    assert lost(zero, [east, west], [torch.tensor([0.05, 0.0])]) == 2**0.5
     assert lost(zero, [zero, zero], zero) == 1
 
 
