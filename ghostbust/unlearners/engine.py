@@ -118,6 +118,12 @@ def _checkpoint(loaded: LoadedModel) -> None:
     loaded.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
 
 
+def distance(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
+    """The Euclidean distance of two adapters' weights."""
+    changes = (one - other for one, other in zip(a, b, strict=True))
+    return math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
+
+
 class Trainer:
     """An adapter under training, stretch by stretch; the optimizer's state lives on between them.
 
@@ -282,8 +288,7 @@ class Trainer:
 
     def result(self) -> TrainResult:
         """What the training did. Raises TrainingError where the adapter didn't move."""
-        changes = (p - b for p, b in zip(self.weights(), self._before, strict=True))
-        moved = math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
+        moved = distance(self.weights(), self._before)
         if not moved > 0:
             raise TrainingError("training left the adapter as it was: no gradient reached it")
         return TrainResult(

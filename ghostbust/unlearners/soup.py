@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ghostbust.unlearners.engine import Trainer
+from ghostbust.unlearners.engine import Trainer, distance
 from ghostbust.unlearners.trim import Look
 
 STEP = 1_000_003
@@ -49,11 +49,11 @@ def soup(
         ends.append(trainer.weights())
     if len(ends) > 1:
         mean = [torch.stack(same).mean(0) for same in zip(*ends, strict=True)]
-        trainer.go_beyond(start, mean, lost(start, ends, mean))
+        trainer.go_beyond(start, mean, farther(start, ends, mean))
     return tuple(looks)
 
 
-def lost(
+def farther(
     start: Sequence[torch.Tensor],
     ends: Sequence[Sequence[torch.Tensor]],
     mean: Sequence[torch.Tensor],
@@ -61,11 +61,6 @@ def lost(
     """How much farther from the start the ends are than their mean, as a factor: 1 where they are
     the same, √n for n that have nothing in common, and no more where they work against each other.
     """
-    reach, most = _distance(start, mean), math.sqrt(len(ends))
-    far = sum(_distance(start, end) for end in ends) / len(ends)
+    reach, most = distance(start, mean), math.sqrt(len(ends))
+    far = sum(distance(start, end) for end in ends) / len(ends)
     return min(far / reach, most) if reach else 1.0
-
-
-def _distance(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
-    pairs = zip(a, b, strict=True)
-    return math.sqrt(sum(float((one - other).float().pow(2).sum()) for one, other in pairs))

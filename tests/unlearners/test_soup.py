@@ -14,7 +14,7 @@ from ghostbust.records import Answer
 from ghostbust.unlearners.checkpoint import Checkpoint
 from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer
-from ghostbust.unlearners.soup import lost, member_seeds, soup
+from ghostbust.unlearners.soup import farther, member_seeds, soup
 from ghostbust.unlearners.trim import Look
 
 SEEDS = member_seeds(0, 2)
@@ -81,7 +81,7 @@ def test_the_mean_of_trainings_as_far_from_the_start_as_they_are(
     looks = stirred(trainer, examples, 2)
     assert [(look.steps, look.share) for look in looks] == [(3, 0), (6, SEEDS[1])]
     mean = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
-    share = lost(start, [first, second], mean)
+    share = farther(start, [first, second], mean)
     assert share > 1
     names = [name for name, p in trainer._model.named_parameters() if p.requires_grad]
     places = [
@@ -115,14 +115,14 @@ def test_beyond_the_mean_the_change_of_the_model_goes_on_in_the_same_direction(
     same(change(), [1.5 * one for one in before])
 
 
-def test_what_a_mean_loses_is_what_its_members_have_not_in_common() -> None:
+def test_members_are_farther_by_what_they_have_not_in_common() -> None:
     zero, east, north = [torch.zeros(2)], [torch.tensor([3.0, 0.0])], [torch.tensor([0.0, 3.0])]
     halfway = [torch.tensor([1.5, 1.5])]
-    assert lost(zero, [east, east], east) == 1
-    assert lost(zero, [east, north], halfway) == pytest.approx(2**0.5)
+    assert farther(zero, [east, east], east) == 1
+    assert farther(zero, [east, north], halfway) == pytest.approx(2**0.5)
     west = [torch.tensor([-2.9, 0.0])]
-    assert lost(zero, [east, west], [torch.tensor([0.05, 0.0])]) == 2**0.5
-    assert lost(zero, [zero, zero], zero) == 1
+    assert farther(zero, [east, west], [torch.tensor([0.05, 0.0])]) == 2**0.5
+    assert farther(zero, [zero, zero], zero) == 1
 
 
 def test_one_training_is_left_as_it_ends(tiny_model_dir: Path, examples: list[Example]) -> None:
