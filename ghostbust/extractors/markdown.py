@@ -1,15 +1,16 @@
 """Splits an answer into fenced code, inline code and prose, each with its place in the answer.
 
-Fences follow CommonMark with three liberties that model answers need: a fence may be indented
+Fences follow CommonMark with four liberties that model answers need: a fence may be indented
 by any amount or stand behind a list marker or ``>``; a fence of the same length with an info
 string inside an open block starts a new block (the model forgot to close the first); an open
-block ends with the answer. A fence labelled as Markdown is an answer within the answer.
+block ends with the answer; one that an answer begins with may close the prompt's block and open
+none (``_closes_prompt``). A fence labelled as Markdown is an answer within the answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -77,7 +78,8 @@ def _split(text: str) -> list[Block]:
 def _fences(text: str) -> Iterator[tuple[int, Block]]:
     """Pairs of (offset of the opening line, fenced block)."""
     opening: re.Match[str] | None = None
-    for line in _FENCE.finditer(text):
+    lines = list(_FENCE.finditer(text))
+    for line in lines[_closes_prompt(text, lines) :]:
         marks, info = line["fence"], line["info"].strip()
         if opening is None:
             if not (marks[0] == "`" and "`" in info):
@@ -94,6 +96,19 @@ def _fences(text: str) -> Iterator[tuple[int, Block]]:
             opening = line
     if opening is not None:
         yield opening.start(), _fence(opening, len(text), closed=False)
+
+
+def _closes_prompt(text: str, fences: Sequence[re.Match[str]]) -> bool:
+    """True where the first fence closes a block of the prompt, which the answer goes on with.
+
+    It stands in front of all else, has no info string and a blank line behind it, and no partner:
+    the next one opens a block by its info string, or those behind it make pairs.
+    """
+    if not fences or fences[0]["info"].strip() or text[: fences[0].start()].strip():
+        return False
+    behind = text[fences[0].end() :].split("\n", 2)
+    is_apart = len(behind) == 3 and not behind[1].strip()
+    return is_apart and (len(fences) % 2 == 1 or bool(fences[1]["info"].strip()))
 
 
 def _fence(opening: re.Match[str], end: int, *, closed: bool) -> Block:
