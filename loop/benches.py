@@ -24,8 +24,8 @@ from ghostbust.loop.session import Session
 from ghostbust.prompts import Task
 from ghostbust.records import Candidate, SetSplit
 from ghostbust.store import RoundState, sets_id
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.former import Former
+from ghostbust.unlearners.settings import TrainSettings
 
 HELD_OUT_SEED = 0
 """of the held-out answers, whatever seeds train: so every run stands beside the same base"""

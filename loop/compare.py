@@ -29,9 +29,9 @@ from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Candidate, SetSplit
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RunKind
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
+from ghostbust.unlearners.settings import TrainSettings
 
 
 @dataclass(frozen=True)

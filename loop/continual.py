@@ -36,10 +36,10 @@ from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.store import RunKind
 from ghostbust.unlearners.combine import write_merged, write_stacked
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
+from ghostbust.unlearners.settings import TrainSettings
 
 
 @dataclass(frozen=True)

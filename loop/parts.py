@@ -28,7 +28,7 @@ from ghostbust.store import Store
 if TYPE_CHECKING:
     from ghostbust.gates import CodingTask
     from ghostbust.samplers.endpoint import EndpointSampler
-    from ghostbust.unlearners.engine import TrainSettings
+    from ghostbust.unlearners.settings import TrainSettings
     from ghostbust.unlearners.trim import Goal
 
 Item = TypeVar("Item")
@@ -197,8 +197,8 @@ def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | No
 
 def training_settings(config: Config, seed: int) -> TrainSettings:
     """How a round trains. Raises UsageError where there is no such method."""
-    from ghostbust.unlearners.engine import TrainSettings
     from ghostbust.unlearners.methods import method_named
+    from ghostbust.unlearners.settings import TrainSettings
 
     training = config.training
     weights = method_named(training.method).weights

@@ -18,7 +18,7 @@ from ghostbust.loop.publish import Publishing
 from ghostbust.models.load import LoadedModel
 from ghostbust.publishers.interface import Publisher
 from ghostbust.unlearners.blank import write_blank
-from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings
 
 PREFIX: Final = "rehearsal-"
 """the names of blank adapters; each is used once, as all names are"""

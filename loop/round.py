@@ -53,8 +53,8 @@ from ghostbust.records import (
 )
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import Round, RoundState, RunKind
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.processes import Processes
+from ghostbust.unlearners.settings import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,12 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, sets_id
 from ghostbust.unlearners.checkpoint import clear_checkpoint
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.unlearn import find_trained, unlearn
 
 

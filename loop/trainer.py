@@ -20,9 +20,9 @@ from ghostbust.loop.listener import Listener
 from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.session import Session
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.external import Metrics, check_left, read_metrics
 from ghostbust.unlearners.former import Former
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.unlearn import data_id
 
 METRICS = "metrics.json"

@@ -16,8 +16,8 @@ from ghostbust.loop.parts import deployed_adapter, training_settings
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched
 from ghostbust.store import Round, RoundState, Store
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.former import Former, check_former
+from ghostbust.unlearners.settings import TrainSettings
 
 MOST_ATTEMPTS: Final = 3
 """how often a step is begun before its round is given up: what kills it may do so for ever"""

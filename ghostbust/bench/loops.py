@@ -10,8 +10,9 @@ import torch
 
 from ghostbust.bench.engine import Size
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
-from ghostbust.unlearners.engine import TARGETS, Trainer, TrainSettings, add_adapter
+from ghostbust.unlearners.engine import TARGETS, Trainer, add_adapter
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
+from ghostbust.unlearners.settings import TrainSettings
 
 if TYPE_CHECKING:
     from peft import PeftModel

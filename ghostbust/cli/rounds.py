@@ -66,7 +66,8 @@ def round_(
     from ghostbust.loop.clock import SystemClock
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
-    from ghostbust.unlearners.processes import follow, together
+    from ghostbust.unlearners.follow import follow
+    from ghostbust.unlearners.processes import together
 
     output = Output(as_json=as_json, quiet=quiet)
     started = time.monotonic()

@@ -10,7 +10,8 @@ import torch
 
 from ghostbust.adapters import WEIGHTS, Manifest, check_servable, write_adapter
 from ghostbust.models.load import LoadedModel
-from ghostbust.unlearners.engine import TrainSettings, add_adapter
+from ghostbust.unlearners.engine import add_adapter
+from ghostbust.unlearners.settings import TrainSettings
 
 
 def write_blank(folder: Path, loaded: LoadedModel, settings: TrainSettings) -> Manifest:

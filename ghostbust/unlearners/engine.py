@@ -9,7 +9,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,45 +23,14 @@ from ghostbust.unlearners.chunks import backward
 from ghostbust.unlearners.former import Former, lay_beneath, take_over
 from ghostbust.unlearners.lora import compute_in_place
 from ghostbust.unlearners.masks import CLASSES, IGNORE, Example, with_end_apart
-from ghostbust.unlearners.methods import DEFAULT, method_named
-from ghostbust.unlearners.methods.interface import Weights
+from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Processes, Stretch
+from ghostbust.unlearners.settings import TrainSettings
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """How a round trains. Rates are per optimizer step."""
-
-    method: str = DEFAULT
-    """name of one of ``methods.METHODS``"""
-    rank: int = 16
-    alpha: int = 32
-    learning_rate: float = 8e-4
-    """its height behind the warm-up; it falls in a straight line to 0 over the training, which
-    scatters less than a constant one (docs/log.md, 2026-11-28)"""
-    warmup_steps: int = 5
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    epochs: int = 1
-    answers_per_step: int = 8
-    micro_batch: int = 4
-    """answers computed at once; twice as many need about twice the memory"""
-    weights: Weights = field(default_factory=lambda: method_named(DEFAULT).weights)
-    seed: int = 0
-    rslora: bool = False
-    """updates are scaled by alpha / √rank instead of alpha / rank"""
-    members: int = 1
-    """trainings of which the mean is taken, ``soup.py``"""
-    max_answers: int = 600
-    """answers that each of them learns from, at most"""
-    checkpointing: bool = False
-    """activations are computed again on the way back instead of kept: some 30 % slower, and memory
-    hardly grows with the depth of the model"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Self
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, SetSplit
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired, standing_in
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import Kinds, is_usable, spread
+from ghostbust.unlearners.settings import TrainSettings
 
 TRIM_SHARE = 0.3
 """share of the answers that is kept for trimming the volume, where it can be measured"""

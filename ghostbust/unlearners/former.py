@@ -18,7 +18,7 @@ from ghostbust.errors import ModelError, TrainingError
 if TYPE_CHECKING:
     from peft import PeftModel
 
-    from ghostbust.unlearners.engine import TrainSettings
+    from ghostbust.unlearners.settings import TrainSettings
 
 BENEATH = "former"
 """what peft calls the adapter that lies beneath the trained one, which is its ``default``"""

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
     from ghostbust.unlearners.checkpoint import Snapshot
-    from ghostbust.unlearners.engine import TrainSettings
     from ghostbust.unlearners.former import Former
     from ghostbust.unlearners.masks import Example
+    from ghostbust.unlearners.settings import TrainSettings
 
 PATIENCE = timedelta(days=7)
 """how long the others wait for an order: rank 0 may sample and run gates for hours"""
@@ -166,22 +166,3 @@ def together() -> Iterator[Processes | None]:
     if processes.main:
         processes.order(None)
     accelerator.end_training()
-
-
-def follow(processes: Processes) -> None:
-    """What every rank but 0 does: as it is told, until it is over."""
-    from ghostbust.models.load import load_model
-    from ghostbust.unlearners.engine import Trainer, add_adapter
-
-    trainer: Trainer | None = None
-    while (order := processes.hear()) is not None:
-        match order:
-            case Begin(model, cache_dir, settings, beneath):
-                # rank 0 may have had another device chosen; here it is the one of this rank
-                loaded = load_model(model, cache_dir, device="cpu" if processes.sharded else None)
-                adapted = add_adapter(loaded, settings, beneath)
-                if processes.sharded:
-                    processes.shard(adapted)
-                trainer = Trainer(adapted, settings, processes=processes)
-            case Stretch() as stretch if trainer is not None:
-                trainer.follow(stretch)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Context, Prompt, SetSplit
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.examples import Nature, encode_kinds
 from ghostbust.unlearners.masks import (
     Example,
@@ -37,6 +36,7 @@ from ghostbust.unlearners.sets import (
     is_usable,
     spread,
 )
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.trim import CLOSE, Probed
 
 SHARES = (0.4, 0.2, 0.2, 0.2)

@@ -23,7 +23,6 @@ from ghostbust.unlearners.checkpoint import Checkpoint
 from ghostbust.unlearners.engine import (
     Trainer,
     TrainResult,
-    TrainSettings,
     add_adapter,
     count_steps,
 )
@@ -35,6 +34,7 @@ from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.sets import deal
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.soup import member_seeds, soup
 from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim

@@ -46,8 +46,8 @@ from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.sections import ModelSection, PromptsSection, RegistrySection
 from ghostbust.store import Store
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.methods import method_named
+from ghostbust.unlearners.settings import TrainSettings
 
 
 class Hears(Silence):

@@ -17,7 +17,7 @@ from ghostbust.loop.rehearse import PREFIX, rehearse
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.store import Store
 from ghostbust.unlearners.blank import write_blank
-from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings
 
 RANK_4 = TrainSettings(rank=4)
 LOAD = {"vllm": ("POST", "/v1/load_lora_adapter"), "sglang": ("POST", "/load_lora_adapter")}

@@ -30,7 +30,7 @@ from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store import Store
-from ghostbust.unlearners.engine import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings
 from tests.servers.conftest import free_port, running
 
 pytestmark = [

@@ -13,7 +13,8 @@ from ghostbust.adapters import CONFIG, WEIGHTS, read_adapter
 from ghostbust.errors import HomeError, ModelError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.unlearners.blank import write_blank
-from ghostbust.unlearners.engine import TrainSettings, add_adapter
+from ghostbust.unlearners.engine import add_adapter
+from ghostbust.unlearners.settings import TrainSettings
 
 
 @pytest.mark.parametrize("settings", [TrainSettings(), TrainSettings(rank=4, rslora=True)])

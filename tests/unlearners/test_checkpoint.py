@@ -13,8 +13,9 @@ from ghostbust.errors import HomeError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
 from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
-from ghostbust.unlearners.engine import Trainer, TrainResult, TrainSettings, add_adapter
+from ghostbust.unlearners.engine import Trainer, TrainResult, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer
+from ghostbust.unlearners.settings import TrainSettings
 
 SETTINGS = TrainSettings(
     rank=4, learning_rate=0.02, warmup_steps=2, epochs=3, answers_per_step=2, micro_batch=2

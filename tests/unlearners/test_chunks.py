@@ -17,11 +17,12 @@ from ghostbust.records import Answer
 from ghostbust.unlearners import chunks as chunking
 from ghostbust.unlearners.batches import Batch, Totals, make_batch
 from ghostbust.unlearners.chunks import backward, chunks
-from ghostbust.unlearners.engine import TrainSettings, add_adapter
+from ghostbust.unlearners.engine import add_adapter
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, encode_answer
 from ghostbust.unlearners.methods.au_repair import METHOD
 from ghostbust.unlearners.methods.interface import Method, Tokens, Weights
 from ghostbust.unlearners.methods.terms import log_likelihood, of_class
+from ghostbust.unlearners.settings import TrainSettings
 
 ALL = frozenset({IGNORE, RETAIN, FORGET})
 WEIGHTS = Weights(retain=1.0, forget=0.5, anchor=2.0)

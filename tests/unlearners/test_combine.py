@@ -31,7 +31,8 @@ from ghostbust.unlearners.combine import (
     write_merged,
     write_stacked,
 )
-from ghostbust.unlearners.engine import TrainSettings, add_adapter
+from ghostbust.unlearners.engine import add_adapter
+from ghostbust.unlearners.settings import TrainSettings
 
 MakeAdapter = Callable[..., Path]
 SIZES = {"q": (12, 9), "v": (7, 12)}

@@ -19,7 +19,6 @@ from ghostbust.records import Answer
 from ghostbust.unlearners.engine import (
     Trainer,
     TrainResult,
-    TrainSettings,
     add_adapter,
     count_steps,
 )
@@ -33,6 +32,7 @@ from ghostbust.unlearners.masks import (
 )
 from ghostbust.unlearners.methods.au_repair import au_loss
 from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.settings import TrainSettings
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(

@@ -8,10 +8,10 @@ import pytest
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, SetSplit
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.examples import Nature, encode, encode_rest, part
 from ghostbust.unlearners.masks import encode_answer, encode_repaired
 from ghostbust.unlearners.methods.interface import Weights
+from ghostbust.unlearners.settings import TrainSettings
 
 MakeAnswer = Callable[..., Answer]
 PLAIN = TrainSettings(weights=Weights(repair=1.0))

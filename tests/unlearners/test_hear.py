@@ -9,9 +9,10 @@ import torch
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
-from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
+from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.hear import Stretch, hear
 from ghostbust.unlearners.masks import Example, encode_answer
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.trim import Goal, Look, Probed
 
 GOAL = Goal(0.8, 1.25, 0.5)

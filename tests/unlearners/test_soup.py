@@ -12,8 +12,9 @@ import torch
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
 from ghostbust.unlearners.checkpoint import Checkpoint
-from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
+from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.soup import farther, member_seeds, soup
 from ghostbust.unlearners.trim import Look
 

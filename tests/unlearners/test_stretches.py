@@ -9,7 +9,6 @@ import pytest
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Context, Ecosystem, SetSplit
-from ghostbust.unlearners.engine import TrainSettings
 from ghostbust.unlearners.examples import Nature
 from ghostbust.unlearners.masks import (
     FORK,
@@ -19,6 +18,7 @@ from ghostbust.unlearners.masks import (
     encode_whole,
 )
 from ghostbust.unlearners.methods.interface import Weights
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.stretches import (
     BARE_PER_STEP,
     MOST,

@@ -10,8 +10,9 @@ import torch
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
-from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
+from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
+from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.trim import FURTHEST, LOWER, MOST_LOOKS, Goal, Look, Probed, trim
 
 Weights = Sequence[torch.Tensor]

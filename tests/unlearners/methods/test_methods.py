@@ -14,10 +14,11 @@ import torch
 from ghostbust.errors import UsageError
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
-from ghostbust.unlearners.engine import Trainer, TrainSettings, add_adapter
+from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, encode_answer
 from ghostbust.unlearners.methods import DEFAULT, METHODS, method_named
 from ghostbust.unlearners.methods.interface import Method, Tokens
+from ghostbust.unlearners.settings import TrainSettings
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
