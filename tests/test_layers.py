@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,11 @@ def modules() -> Iterator[str]:
 MODULES = sorted(modules())
 
 
+def dotted(module: str) -> str:
+    """The name by which it is imported."""
+    return f"ghostbust.{module.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}"
+
+
 def tree_of(module: str) -> ast.Module:
     folder = module.partition("/")[0]
     place = ROOT if folder in ("loop", "registries") else ROOT / "ghostbust"
@@ -142,6 +148,34 @@ def test_imports_go_downward_only(module: str) -> None:
     targets = {name.split(".")[1] for name in imported(tree_of(module)) if "ghostbust." in name}
     above = targets - MAY_IMPORT[own] - {own, "__version__"}
     assert not above, f"{module} imports from {sorted(above)}, which is not below {own}"
+
+
+def circle_of(needs: dict[str, set[str]]) -> list[str]:
+    """Some modules that need each other, in a row; none where there is no circle."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as exc:
+        return list(exc.args[1])
+    return []
+
+
+def test_no_modules_know_each_other() -> None:
+    """Not for types either, nor in a function.
+
+    The package itself is left out: it holds the version, and the API that is loaded when asked for.
+    """
+    named = {dotted(module): module for module in MODULES if module != "__init__.py"}
+    needs = {
+        name: {
+            next((head for head in (target, target.rpartition(".")[0]) if head in named), "")
+            for target in imported(tree_of(module))
+        }
+        - {name, ""}
+        for name, module in named.items()
+    }
+    assert "ghostbust.loop.round_steps" in needs["ghostbust.loop.round"]
+    assert circle_of({"a": {"b"}, "b": {"a"}})
+    assert circle_of(needs) == []
 
 
 @pytest.mark.parametrize("module", MODULES)

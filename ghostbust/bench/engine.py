@@ -9,14 +9,10 @@ same answers, and their losses have to agree.
 from __future__ import annotations
 
 import json
-import re
-import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Literal
 
@@ -25,7 +21,7 @@ from ghostbust.errors import TrainingError
 Loop = Literal["plain", "engine"]
 CLOSE = 0.02
 """how far apart the two losses may be, relative: bf16 rounds them differently"""
-_CHILD = "from ghostbust.bench.engine import child; child()"
+_CHILD = "from ghostbust.bench.loops import child; child()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,38 +117,3 @@ def _in_a_process(size: Size, loop: Loop, steps: int) -> Run:
         why = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise TrainingError(f"the {loop} loop failed, for want of memory perhaps: {why}")
     return Run(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def child() -> None:
-    """What each process does: reads what from standard input, prints its `Run` as JSON."""
-    told = json.load(sys.stdin)
-    print(json.dumps(asdict(measure(Size(**told["size"]), told["loop"], told["steps"]))))
-
-
-def measure(size: Size, loop: Loop, steps: int) -> Run:
-    """Steps of one loop in this process, after one that isn't timed."""
-    from ghostbust.bench.loops import engine_loop, plain_loop
-
-    step = {"plain": plain_loop, "engine": engine_loop}[loop](size)
-    loaded_bytes, seconds = _peak_bytes(size.device), []
-    for _ in range(steps + 1):
-        begun = time.perf_counter()
-        loss = step()  # a float: the device is done
-        seconds.append(time.perf_counter() - begun)
-    return Run(loop, median(seconds[1:]), _peak_bytes(size.device), loaded_bytes, loss)
-
-
-def _peak_bytes(device: str) -> int:
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.max_memory_allocated(device)
-    # Not getrusage's figure where there is a better one: on Linux that begins with what the
-    # starting process held.
-    status = Path("/proc/self/status")
-    if status.is_file():
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.M)
-        if found:
-            return int(found[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

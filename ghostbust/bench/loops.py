@@ -1,14 +1,25 @@
-"""The two loops that ``bench engine`` compares, on the same random model and the same answers."""
+"""The two loops that ``bench engine`` compares, on the same random model and the same answers.
+
+Each is run by a process of its own, which does ``child``.
+"""
 
 from __future__ import annotations
 
+import json
 import random
+import re
+import resource
+import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from ghostbust.bench.engine import Size
+from ghostbust.bench.engine import Loop, Run, Size
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
 from ghostbust.unlearners.engine import TARGETS, Trainer, add_adapter
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
@@ -23,6 +34,23 @@ NAMED = 0.2
 
 TO_COME = 1_000_000
 """steps that are said to follow, so that the learning rate doesn't fall: both loops train alike"""
+
+
+def child() -> None:
+    """What each process does: reads what from standard input, prints its `Run` as JSON."""
+    told = json.load(sys.stdin)
+    print(json.dumps(asdict(measure(Size(**told["size"]), told["loop"], told["steps"]))))
+
+
+def measure(size: Size, loop: Loop, steps: int) -> Run:
+    """Steps of one loop in this process, after one that isn't timed."""
+    step = {"plain": plain_loop, "engine": engine_loop}[loop](size)
+    loaded_bytes, seconds = _peak_bytes(size.device), []
+    for _ in range(steps + 1):
+        begun = time.perf_counter()
+        loss = step()  # a float: the device is done
+        seconds.append(time.perf_counter() - begun)
+    return Run(loop, median(seconds[1:]), _peak_bytes(size.device), loaded_bytes, loss)
 
 
 def engine_loop(size: Size) -> Callable[[], float]:
@@ -95,6 +123,20 @@ def made_examples(size: Size) -> list[Example]:
         ids = tuple(rng.randrange(size.vocabulary) for _ in range(size.length))
         made.append(Example(ids, size.length - answered, tuple(mask)))
     return made
+
+
+def _peak_bytes(device: str) -> int:
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    # Not getrusage's figure where there is a better one: on Linux that begins with what the
+    # starting process held.
+    status = Path("/proc/self/status")
+    if status.is_file():
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.M)
+        if found:
+            return int(found[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _settings(size: Size) -> TrainSettings:

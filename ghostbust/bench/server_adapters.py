@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
+from ghostbust.bench.serving import Serving
 from ghostbust.errors import ModelError
-
-if TYPE_CHECKING:
-    from ghostbust.bench.model_server import ModelServer, Serving
 
 Answered = tuple[int, object]
 Routes = dict[tuple[str, str], Callable[[Any], Answered]]
@@ -25,7 +23,19 @@ _SGLANG_CLOSED: Final = "LoRA is not enabled. Please set `--enable-lora` to enab
 _VLLM_CLOSED: Final = "LoRA is not enabled. Use --enable-lora to enable LoRA."
 
 
-def routes_of(server: ModelServer) -> Routes:
+class Changeable(Protocol):
+    """The server, as far as these endpoints change it."""
+
+    serving: Serving
+
+    def load(self, name: str, folder: Path) -> None:
+        """Has the adapter; raises ModelError as the engine would."""
+
+    def unload(self, name: str) -> None:
+        """Drops the adapter."""
+
+
+def routes_of(server: Changeable) -> Routes:
     """The endpoints of the server's kind, by method and path."""
     serving = server.serving
     if serving.kind == "vllm" and serving.may_load:
@@ -62,7 +72,7 @@ def flat_error(status: int, message: str, kind: str = "BadRequest") -> Answered:
     return status, row
 
 
-def _vllm_load(server: ModelServer, asked: Mapping[str, str]) -> Answered:
+def _vllm_load(server: Changeable, asked: Mapping[str, str]) -> Answered:
     lacking = [f"body.{key}" for key in ("lora_name", "lora_path") if key not in asked]
     if lacking:
         return _lacks(lacking)
@@ -91,7 +101,7 @@ def _vllm_load(server: ModelServer, asked: Mapping[str, str]) -> Answered:
     return 200, f"Success: LoRA adapter '{name}' added successfully."
 
 
-def _vllm_unload(server: ModelServer, asked: Mapping[str, str]) -> Answered:
+def _vllm_unload(server: Changeable, asked: Mapping[str, str]) -> Answered:
     if "lora_name" not in asked:
         return _lacks(["body.lora_name"])
     name = asked["lora_name"]
@@ -118,7 +128,7 @@ def _lacks(fields: Sequence[str]) -> Answered:
     return error(400, said, "Bad Request", fields[0])
 
 
-def _sglang_load(server: ModelServer, asked: Mapping[str, str]) -> Answered:
+def _sglang_load(server: Changeable, asked: Mapping[str, str]) -> Answered:
     name, path = asked["lora_name"], Path(asked["lora_path"])
     serving = server.serving
     if not serving.may_load:
@@ -139,7 +149,7 @@ def _sglang_load(server: ModelServer, asked: Mapping[str, str]) -> Answered:
     return _updated("", serving.adapters)
 
 
-def _sglang_unload(server: ModelServer, asked: Mapping[str, str]) -> Answered:
+def _sglang_unload(server: Changeable, asked: Mapping[str, str]) -> Answered:
     name, adapters = asked["lora_name"], server.serving.adapters
     if not server.serving.may_load:
         return _updated(_SGLANG_CLOSED, None)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, serve
+from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.loop.allowance import Allowance

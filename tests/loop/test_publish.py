@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ghostbust.bench.model_server import Kind, ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, serve
+from ghostbust.bench.serving import Kind, Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import CanaryError, EndpointError, PublishError, UsageError
 from ghostbust.home import Home

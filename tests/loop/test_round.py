@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
-from ghostbust.bench.model_server import Serving, serve
+from ghostbust.bench.model_server import serve
+from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import (
     PublishError,

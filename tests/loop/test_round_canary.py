@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, serve
+from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.loop.aftermath import look_after
 from ghostbust.loop.allowance import Allowance

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import Kind, ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, serve
+from ghostbust.bench.serving import Kind, Serving
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import DirectoryPublisher
 from ghostbust.publishers.interface import Publisher

@@ -55,7 +55,8 @@ def test_the_real_models_canary(
     embedded_model_dir: Path, make_lora: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Random weights, small ones and large ones, in the place of a trained adapter's."""
-    from ghostbust.bench.model_server import Serving, serve
+    from ghostbust.bench.model_server import serve
+    from ghostbust.bench.serving import Serving
 
     home = Home.open(tmp_path / "home")
     sound = make_lora(home.adapters / "round-0001-aa", embedded_model_dir, size=0.005, rank=8)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, Serving, serve
+from ghostbust.bench.model_server import ModelServer, serve
+from ghostbust.bench.serving import Serving
 from ghostbust.loop.trial.clients import Clients
 
 
