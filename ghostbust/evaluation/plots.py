@@ -100,10 +100,14 @@ def frontier(points: Sequence[FrontierPoint]) -> str:
 
 
 def rate_by_round(lines: Mapping[str, Sequence[RoundPoint]]) -> str:
-    """Rate and volume of each round's model, a line for each key such as a temperature."""
+    """Rate and volume of each round's model, a line for each key such as a temperature.
+
+    The lines' points stand a little apart, lest their intervals cover each other.
+    """
     figure, (above, below) = _figures(2)
     for number, (name, points) in enumerate(lines.items()):
-        colour, places = COLOURS[number % len(COLOURS)], list(range(len(points)))
+        colour, shift = COLOURS[number % len(COLOURS)], 0.06 * (number - (len(lines) - 1) / 2)
+        places = [place + shift for place in range(len(points))]
         for axes, values in (
             (above, [point.rate for point in points]),
             (below, [point.volume for point in points]),
