@@ -1,4 +1,4 @@
-"""What the reference server serves, and how it is set to behave: a test's view of it too."""
+"""The settings of the reference server, and what tests see of its state."""
 
 from __future__ import annotations
 
