@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ghostbust.config import Config
 from ghostbust.dashboard.decisions import approve, reject, roll_back
 from ghostbust.errors import ModelError, StoreError, UsageError
 from ghostbust.home import Home
@@ -16,11 +18,15 @@ from ghostbust.store import RoundState
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler
 
+CONFIG = Config()
+
 
 def test_approving_lets_it_serve_with_the_reason_logged(home: Home, filler: Filler) -> None:
     name = filler.round(RoundState.WAITING)
 
-    assert approve(home, name, "looks good") == f"{name} serves now, before it the base"
+    assert (
+        approve(home, name, "looks good", config=CONFIG) == f"{name} serves now, before it the base"
+    )
     pointer = published(home.deployed)
     assert pointer is not None
     assert pointer[0] == name
@@ -38,7 +44,7 @@ def test_only_a_waiting_round_can_be_approved(
     name = filler.round(state)
 
     with pytest.raises(UsageError, match=f"its round is {state}"):
-        approve(home, name, "now")
+        approve(home, name, "now", config=CONFIG)
     assert published(home.deployed) is None
 
 
@@ -46,7 +52,7 @@ def test_a_waiting_round_without_a_pass_is_refused(home: Home, filler: Filler) -
     name = filler.round(RoundState.WAITING, GateVerdict.INCONCLUSIVE)
 
     with pytest.raises(UsageError, match="INCONCLUSIVE"):
-        approve(home, name, "now")
+        approve(home, name, "now", config=CONFIG)
     assert published(home.deployed) is None
 
 
@@ -55,17 +61,19 @@ def test_a_changed_adapter_is_refused(home: Home, filler: Filler) -> None:
     (home.adapters / name / "adapter_config.json").write_text("{1}", "utf-8")
 
     with pytest.raises(ModelError, match="changed after training"):
-        approve(home, name, "now")
+        approve(home, name, "now", config=CONFIG)
     with filler.store() as store:
         assert store.rounds.get(1).state is RoundState.WAITING
 
 
 def test_rolling_back_returns_to_what_served_before(home: Home, filler: Filler) -> None:
     first, second = filler.round(RoundState.WAITING), filler.round(RoundState.WAITING)
-    approve(home, first, "first")
-    approve(home, second, "second")
+    approve(home, first, "first", config=CONFIG)
+    approve(home, second, "second", config=CONFIG)
 
-    assert roll_back(home, second, "worse") == f"{first} serves now, before it {second}"
+    assert (
+        roll_back(home, second, "worse", config=CONFIG) == f"{first} serves now, before it {second}"
+    )
     with filler.store() as store:
         assert store.promotions.deployed() == first
 
@@ -74,11 +82,11 @@ def test_rolling_back_something_that_no_longer_serves_is_refused(
     home: Home, filler: Filler
 ) -> None:
     first, second = filler.round(RoundState.WAITING), filler.round(RoundState.WAITING)
-    approve(home, first, "first")
-    approve(home, second, "by another person")
+    approve(home, first, "first", config=CONFIG)
+    approve(home, second, "by another person", config=CONFIG)
 
     with pytest.raises(UsageError, match=f"{second} serves by now"):
-        roll_back(home, first, "worse")
+        roll_back(home, first, "worse", config=CONFIG)
     with filler.store() as store:
         assert store.promotions.deployed() == second
 
@@ -95,7 +103,7 @@ def test_rejecting_ends_the_wait(home: Home, filler: Filler) -> None:
 
 
 def test_a_decision_makes_no_database(home: Home) -> None:
-    for decide in (approve, reject, roll_back):
+    for decide in (partial(approve, config=CONFIG), reject, partial(roll_back, config=CONFIG)):
         with pytest.raises(StoreError, match="no database"):
             decide(home, "round-0001", "now")
     assert not home.database.exists()
