@@ -36,10 +36,10 @@ HOSTILE = "".join(
 ARGUMENTS = {
     "ingest": ["log.jsonl"],
     "adapters promote": ["round-0001-aa"],
-    "adapters unpublish": ["round-0001-aa"],
+    "adapters unpublish": ["round-0002-bb"],
     "adapters publish": ["round-0001-aa"],
-    "adapters rollback": [],
     "names lookup": ["zz-quux-sensorlib"],
+    "prompts prune": ["--never-asked"],
     "prompts show": ["0000"],
     "prompts add": ["tasks.jsonl"],
     "jobs run": ["watch"],
@@ -110,8 +110,9 @@ def test_settings_are_loaded_in_one_place() -> None:
         for path in CLI.glob("*.py")
         if re.search(r"\bload_config\b", path.read_text("utf-8"))
     }
-    # check passes ./ghostbust.toml over; the trial's daemon names its home's file
-    assert elsewhere == {"settings.py", "vouching.py", "trial_daemon.py"}
+    # check passes ./ghostbust.toml over; the daemon reads again, and says it in its log; the
+    # trial's daemon names its home's file
+    assert elsewhere == {"settings.py", "vouching.py", "daemon.py", "trial_daemon.py"}
 
 
 @pytest.mark.parametrize("command", [["doctor"], ["sweep", "--limit", "1"], ["adapters", "status"]])

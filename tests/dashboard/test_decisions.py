@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config
+from ghostbust.config import Config, load_config
+from ghostbust.dashboard.board import Dashboard
 from ghostbust.dashboard.decisions import approve, reject, roll_back
+from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.table import StoreTable
 from ghostbust.errors import ModelError, StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.publishers.directory import published
@@ -16,7 +20,7 @@ from ghostbust.records import GateVerdict
 from ghostbust.store import RoundState
 
 if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler
+    from tests.dashboard.conftest import Filler, Until
 
 CONFIG = Config()
 
@@ -100,6 +104,37 @@ def test_rejecting_ends_the_wait(home: Home, filler: Filler) -> None:
         assert store.rounds.get(1).reason == "too few tasks"
     with pytest.raises(UsageError, match="waits for approval"):
         reject(home, name, "again")
+
+
+async def test_the_dashboard_decides_by_the_settings_that_it_was_given(
+    home: Home, filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    """Neither the home's settings nor the current folder's count beside a file that was named."""
+    monkeypatch.chdir(tmp_path)
+    for file, folder in ((home.config, "homes"), (Path("ghostbust.toml"), "theirs")):
+        (tmp_path / folder).mkdir()
+        file.write_text(_publishing_to(tmp_path / folder), "utf-8")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given.toml").write_text(_publishing_to(tmp_path / "given"), "utf-8")
+    name = filler.round(RoundState.WAITING)
+    app = Dashboard(home, refresh_s=0.05, config=load_config(tmp_path / "given.toml", home))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: len(app.query_one("#adapters-table", StoreTable).lines) == 1)
+        await pilot.press("5", "a")
+        await until(pilot, lambda: isinstance(app.screen, ReasonDialog))
+        await pilot.press(*"good", "enter")
+        await until(pilot, lambda: bool(app._notifications))
+    (told,) = app._notifications
+    assert told.message == f"{name} serves now, before it the base"
+    assert any((tmp_path / "given").iterdir())
+    assert not [*(tmp_path / "homes").iterdir(), *(tmp_path / "theirs").iterdir()]
+
+
+def _publishing_to(folder: Path) -> str:
+    return (
+        f'[publish]\nkind = "directory"\nreplicas = ["{folder}"]\n'
+        "[canary]\nforget = 0\ngeneral = 0\n"
+    )
 
 
 def test_a_decision_makes_no_database(home: Home) -> None:
