@@ -218,9 +218,9 @@ def _sifted(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if not isinstance(table, dict):
             kept[section] = table
             continue
-        vouched_for = {key for key in known.keys() & table.keys() if not is_harmless(known[key])}
-        ignored += [f"{section}.{key}" for key in table if key in vouched_for]
-        kept[section] = {key: table[key] for key in table if key not in vouched_for}
+        sensitive = {key for key in known.keys() & table.keys() if not is_harmless(known[key])}
+        ignored += [f"{section}.{key}" for key in table if key in sensitive]
+        kept[section] = {key: table[key] for key in table if key not in sensitive}
     return kept, ignored
 
 
@@ -234,8 +234,9 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     laid = dict(below)
     for section, table in above.items():
         under = laid.get(section)
-        both = isinstance(under, dict) and isinstance(table, dict)
-        laid[section] = {**under, **table} if both else table
+        if isinstance(under, dict) and isinstance(table, dict):
+            table = {**under, **table}
+        laid[section] = table
     return laid
 
 
@@ -243,7 +244,9 @@ def _has(data: Mapping[str, Any], error: ErrorDetails) -> bool:
     """Whether what the error is about stands in these tables."""
     section, *keys = error["loc"]
     table = data.get(str(section))
-    return table is not None and (not isinstance(table, dict) or (keys or [None])[0] in table)
+    return table is not None and (
+        not isinstance(table, dict) or any(key in table for key in keys[:1])
+    )
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
