@@ -19,7 +19,7 @@ LINE = (
 PLANTED = "open(__file__ + '.ran', 'w').close()\n"
 
 
-@pytest.mark.parametrize("module", ["multiprocessing", "signal", "tempfile"])
+@pytest.mark.parametrize("module", ["multiprocessing", "signal"])
 def test_workers_of_a_command_import_nothing_from_a_checkout(tmp_path: Path, module: str) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
