@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -32,6 +31,7 @@ from ghostbust.job_sections import (
     RetentionSection,
     SelfcheckSection,
 )
+from ghostbust.parsing import parse_toml
 from ghostbust.sections import (
     AlarmSection,
     CanarySection,
@@ -151,10 +151,10 @@ def override(config: Config, **options: object) -> Config:
 def _read(file: Path) -> dict[str, Any]:
     """The file's tables, paths in it made relative to where it lies."""
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
+        data = parse_toml(file.read_text("utf-8"))
     except OSError as exc:
         raise ConfigError(f"can't read the settings file {file}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except ValueError as exc:
         raise ConfigError(f"{file} isn't valid TOML: {exc}") from exc
     for section, key in (("prompts", "files"), ("ingest", "paths")):
         table = data.get(section)

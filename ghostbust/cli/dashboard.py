@@ -35,8 +35,11 @@ def dashboard(
     """Watch rates, names, samples, rounds, adapters, prompts and jobs; review and decide."""
     from ghostbust.config import load_config
     from ghostbust.home import Home
+    from ghostbust.store.connection import need_database
 
-    place = Home.open(home)
+    place = Home.find(home)
+    if not place.path.is_dir():
+        need_database(place.database)  # a new home is a folder, so a mistyped one is said
     if web:
         options = ["--reveal"] if reveal else []
         options += [] if config is None else ["--config", str(config.absolute())]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,6 +10,7 @@ from ghostbust.errors import StoreError
 from ghostbust.records import Measurement
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import (
+    decode_json,
     decode_measurement,
     decode_optional_time,
     decode_time,
@@ -153,8 +153,8 @@ def _run(row: Row) -> Run:
             model=row["model"],
             adapter=row["adapter"],
             seed=row["seed"],
-            settings=json.loads(row["settings"]),
-            snapshots=json.loads(row["snapshots"]),
+            settings=decode_json(row["settings"]),
+            snapshots=decode_json(row["snapshots"]),
         ),
         version=row["version"],
         started=decode_time(row["started"]),
