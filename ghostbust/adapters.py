@@ -188,6 +188,9 @@ def _read_manifest(folder: Path) -> tuple[Manifest, bytes]:
     """The manifest, its files listed right but not hashed yet, and its bytes."""
     try:
         text = _bytes_of(folder / MANIFEST)
+    except ModelError as exc:
+        raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
+    try:
         row = parse_json(text)
         if row["format"] != FORMAT:
             raise ModelError(f"{folder} was written by another version of ghostbust")

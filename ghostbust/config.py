@@ -123,7 +123,7 @@ def load_config(path: Path | None, home: Home, *, trust_here: bool = True) -> Co
         return Config(**data)
     except ValidationError as exc:
         raise ConfigError(_explain(exc.errors()[0], file)) from exc
-    except SettingsError as exc:
+    except (SettingsError, RecursionError) as exc:  # a list that isn't JSON, or nested too deeply
         raise ConfigError(
             f"environment variable {' or '.join(_list_variables())}: should be a JSON list"
         ) from exc

@@ -43,6 +43,16 @@ class Runs:
         """The newest interrupted run of the same spec and code version; None without one."""
         return self._find(spec, RunStatus.INTERRUPTED)
 
+    def unfinished(self, spec: RunSpec) -> list[Run]:
+        """The interrupted runs of the same spec but for model and adapter, newest first."""
+        kind, _, _, *rest = _key(spec)
+        rows = self._connection.rows(
+            "SELECT * FROM runs WHERE kind = ? AND seed = ? AND settings = ? AND snapshots = ?"
+            " AND version = ? AND status = ? ORDER BY id DESC",
+            (kind, *rest, RunStatus.INTERRUPTED),
+        )
+        return [_run(row) for row in rows]
+
     def find_done(self, spec: RunSpec) -> int | None:
         """The newest finished run of the same spec and code version; None without one."""
         return self._find(spec, RunStatus.DONE)
@@ -113,12 +123,13 @@ class Runs:
             raise StoreError(f"there is no run {run_id}")
         return _run(row)
 
-    def rates(self, limit: int = 500) -> list[RatePoint]:
-        """The newest measured runs as a time series, oldest first."""
+    def rates(self, limit: int = 500, kind: RunKind | None = None) -> list[RatePoint]:
+        """The newest measured runs, of that kind only if one is given, oldest first."""
         rows = self._connection.rows(
             "SELECT id, kind, model, adapter, finished, measurement FROM runs"
-            " WHERE measurement IS NOT NULL AND status = ? ORDER BY id DESC LIMIT ?",
-            (RunStatus.DONE, limit),
+            " WHERE measurement IS NOT NULL AND status = ? AND kind = coalesce(?, kind)"
+            " ORDER BY id DESC LIMIT ?",
+            (RunStatus.DONE, kind, limit),
         )
         return [_rate_point(row) for row in reversed(rows)]
 
