@@ -16,8 +16,9 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import ghostbust
 from ghostbust.errors import HomeError, ModelError
@@ -127,10 +128,13 @@ def read_copy(folder: Path) -> Manifest:
     nothing else that peft would load. Raises ModelError, one line, for anything else.
     """
     manifest = _read_manifest(folder)[0]
+    try:
+        hashes = {name: _hash(folder / name) for name in manifest.files}
+    except OSError as exc:  # of a disk that fails
+        raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
     for name, digest in manifest.files.items():
-        with _opened(folder / name) as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                raise ModelError(f"{folder / name} was changed after training; don't serve it")
+        if hashes[name] != digest:
+            raise ModelError(f"{folder / name} was changed after training; don't serve it")
     check_config(folder / CONFIG)
     return manifest
 
@@ -240,7 +244,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[BufferedReader]:
     """A plain file, open to be read. Raises ModelError where there is none: links are none."""
     try:
         # Not blocking: nobody may ever write into a pipe that lies in a file's place.

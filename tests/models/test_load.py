@@ -145,14 +145,17 @@ def with_code(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config |= {
         "model_type": "acme",
-        "auto_map": {"AutoConfig": "c.C", "AutoModelForCausalLM": "c.M"},
+        "auto_map": {"AutoConfig": "c.C", "AutoModel": "c.M"},
     }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "c.py").write_text("open('ran', 'w')")
 
 
 def deep(name: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text('{"a":' * 100_000) and None
+    def spoil(folder: Path) -> None:
+        (folder / name).write_text('{"a":' * 100_000)
+
+    return spoil
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def read_only(tmp_path: Path) -> Iterator[Mount]:
             place.mkdir()
             if subprocess.run(["mount", "-t", "tmpfs", "none", place], check=False).returncode:
                 pytest.skip("a file system can't be mounted here")
-            stack.callback(subprocess.run, ["umount", "--lazy", place], check=True)
+            stack.callback(lambda: subprocess.run(["umount", "--lazy", place], check=True))
             for file in source.iterdir():
                 shutil.copy(file, place)
             subprocess.run(["mount", "-o", "remount,ro", place], check=True)
