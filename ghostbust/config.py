@@ -11,7 +11,6 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -35,6 +34,7 @@ from ghostbust.job_sections import (
     RetentionSection,
     SelfcheckSection,
 )
+from ghostbust.parsing import parse_toml
 from ghostbust.sections import (
     HARMLESS,
     AlarmSection,
@@ -146,7 +146,7 @@ def load_config(
     except ValidationError as exc:
         error = exc.errors()[0]
         raise ConfigError(_explain(error, here if _has(harmless, error) else file)) from exc
-    except SettingsError as exc:
+    except (SettingsError, RecursionError) as exc:  # a list that isn't JSON, or nested too deeply
         raise ConfigError(
             f"environment variable {' or '.join(_list_variables())}: should be a JSON list"
         ) from exc
@@ -174,13 +174,11 @@ def override(config: Config, **options: object) -> Config:
 def _read(file: Path) -> dict[str, Any]:
     """The file's tables, paths in it made relative to where it lies."""
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
+        data = parse_toml(file.read_text("utf-8"))
     except OSError as exc:
         raise ConfigError(f"can't read the settings file {file}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except ValueError as exc:
         raise ConfigError(f"{file} isn't valid TOML: {exc}") from exc
-    except RecursionError as exc:
-        raise ConfigError(f"{file} isn't valid TOML: nested too deeply") from exc
     # Here, since pydantic-settings takes such keys as ``_cli_parse_args`` for options of its own.
     for section in data:
         if section not in Config.model_fields:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ghostbust.adapters import CONFIG, WEIGHTS, name_key, write_adapter, write_forgotten
+from ghostbust.adapters import CONFIG, WEIGHTS, copy_plain, name_key, write_adapter, write_forgotten
 from ghostbust.errors import HomeError, TrainingError
 from ghostbust.loop.child import Child, sweep_children
 from ghostbust.loop.listener import Listener
@@ -64,7 +64,7 @@ def train_by_command(
         model=model,
         facts=_facts(session, round_id, sets, settings, metrics)
         | {"start": None if former is None else former.folder.name},
-        save=lambda aside: _save(left, aside, sets),
+        save=lambda aside: _save(left, aside, sets, session.config.training.rank),
     )
     shutil.rmtree(work, ignore_errors=True)
     return Candidate(
@@ -157,10 +157,11 @@ def _filled(argument: str, places: dict[str, str]) -> str:
     return argument
 
 
-def _save(left: Path, aside: Path, sets: SetSplit) -> None:
+def _save(left: Path, aside: Path, sets: SetSplit, most_rank: int) -> None:
     """Weights and config, and which names are forgotten."""
     for name in (CONFIG, WEIGHTS):
-        shutil.copyfile(left / name, aside / name)
+        copy_plain(left / name, aside / name)
+    check_left(aside, most_rank=most_rank)  # what was copied may not be what was checked
     write_forgotten(
         aside,
         (

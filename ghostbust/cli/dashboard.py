@@ -35,8 +35,11 @@ def dashboard(
 ) -> None:
     """Watch rates, names, samples, rounds, adapters, prompts and jobs; review and decide."""
     from ghostbust.home import Home
+    from ghostbust.store.connection import need_database
 
-    place = Home.open(home)
+    place = Home.find(home)
+    if not place.path.is_dir():
+        need_database(place.database)  # a new home is a folder, so a mistyped one is said
     settings = load_settings(config, place)
     if web:
         options = ["--reveal"] if reveal else []

@@ -16,6 +16,7 @@ from ghostbust.cli.finding import Check, Finding, Level
 from ghostbust.config import Config, override
 from ghostbust.errors import PublishError, UsageError
 from ghostbust.home import Home
+from ghostbust.parsing import parse_json
 from ghostbust.publishers.interface import Publisher
 from ghostbust.publishers.kinds import make_publishers
 from ghostbust.records import ASKED, Ecosystem, utc_now
@@ -160,7 +161,8 @@ def check_daemon(home: Home, settings: Config) -> Finding:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (asked, not bound)
     url = httpx.URL(scheme="http", host=host, port=port, path="/readyz")
     try:
-        told = httpx.get(url, timeout=LOOK_S, trust_env=False).json()
+        answer = httpx.get(url, timeout=LOOK_S, trust_env=False)
+        told = parse_json(answer.content)
         lacking = [f"{k}: {v['reason']}" for k, v in told["parts"].items() if not v["ready"]]
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
         todo = "restart it, if daemon.listen was changed since it began"

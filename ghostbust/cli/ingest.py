@@ -226,7 +226,8 @@ def _document(
         **measurement_document(measured),
         "by_context": {k: measurement_document(m) for k, m in measured.by_context.items()},
         "by_model": [
-            {"model": model, "adapter": adapter, **measurement_document(m)}
+            {"model": model, "adapter": adapter, "run": read.runs.get((model, adapter))}
+            | measurement_document(m)
             for (model, adapter), m in read.by_model.items()
         ],
         "invented": [

@@ -38,7 +38,7 @@ def list_(
     from ghostbust.loop.job_control import stand
 
     output = Output(as_json=as_json)
-    place = Home.open(home)
+    place = Home.find(home)
     found = stand(place, load_settings(config, place))
     shown = table("job", "state", "last run", "outcome", "due", "why")
     for row in found.rows:

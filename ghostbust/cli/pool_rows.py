@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ghostbust.loop.redacting import redacted_texts
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
+    from ghostbust.home import Home
     from ghostbust.records import Side
     from ghostbust.store import PoolPrompt, Store
 
@@ -21,16 +22,11 @@ _SHOWN_CHARACTERS = 70
 
 @contextmanager
 def pool_store(
-    path: Path | None, config: Path | None, *, keep_private: bool = False
+    opened: AbstractContextManager[tuple[Home, Store]], config: Path | None
 ) -> Iterator[tuple[Store, Config]]:
     """The store of the home folder, and the settings that tell the sides apart."""
-    from ghostbust.home import Home
-    from ghostbust.store import Store
-
-    home = Home.open(path)
-    settings = load_settings(config, home)
-    with Store.open(home.database, keep_private=keep_private) as store:
-        yield store, settings
+    with opened as (home, store):
+        yield store, load_settings(config, home)
 
 
 def side_of_row(row: PoolPrompt, settings: Config) -> Side:

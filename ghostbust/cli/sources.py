@@ -7,9 +7,7 @@ a package that isn't checked. Does not follow ``-r other.txt`` and does not read
 
 from __future__ import annotations
 
-import json
 import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -26,6 +24,7 @@ from ghostbust.extractors.package_json import GROUPS
 from ghostbust.extractors.package_names import is_placeholder, scan_name
 from ghostbust.extractors.pyproject import hidden_names
 from ghostbust.extractors.requirement_lines import requirement_lines
+from ghostbust.parsing import parse_json, parse_toml
 from ghostbust.records import Ecosystem, Flag, PackageRef
 from ghostbust.registries.names import canonical_name
 
@@ -148,7 +147,7 @@ def _check_syntax(source: str, label: str, text: str) -> None:
     text = text.removeprefix("\ufeff")
     try:
         if label in ("pyproject.toml", "pipfile"):
-            tomllib.loads(text)
+            parse_toml(text)
             for name in hidden_names(text):
                 raise _escaped(source, name)
         elif label == "package.json":
@@ -159,7 +158,7 @@ def _check_syntax(source: str, label: str, text: str) -> None:
 
 
 def _check_package_json(source: str, text: str) -> None:
-    manifest = json.loads(text)
+    manifest = parse_json(text)
     if not isinstance(manifest, dict):
         raise UsageError(f"{source}: isn't a JSON object")
     groups = [manifest.get(group, {}) for group in GROUPS]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ghostbust.extractors.markdown import Block, BlockKind
+from ghostbust.parsing import ParseError, parse_json
 
 _ENDINGS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
 _COMMENTS = ("//", "/*", "<!--")
@@ -55,8 +55,8 @@ def _names(body: str) -> Iterator[str]:
     if not body.lstrip().startswith("{") or not ('"name"' in body or '"paths"' in body):
         return
     try:
-        manifest = json.loads(body)
-    except (ValueError, RecursionError):
+        manifest = parse_json(body)
+    except ParseError:
         return
     if not isinstance(manifest, dict):
         return

@@ -14,6 +14,7 @@ from typer.main import get_command
 from ghostbust.cli.app import app
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.store import Store
 from tests.servers.webhook import Hook
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def test_no_secret_leaves_for_a_server_that_the_checkout_names(
     Home.open(home).config.write_text(
         '[model]\nname = "/nowhere/zz-no-model"\n[registry]\nmode = "snapshot"\n', "utf-8"
     )
+    Store.open(home / "ghostbust.db").close()
     hostile = (
         f'[model]\nendpoint = "{base}/v1"\napi_key_env = "CI_TOKEN"\n[publish]\nkind = "vllm"\n'
         f'replicas = ["{base}"]\napi_key_env = "CI_TOKEN"\nheaders = ["X-Stolen=CI_TOKEN"]\n'

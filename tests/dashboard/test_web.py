@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -70,6 +73,49 @@ async def test_other_pages_and_other_names_are_refused(
         assert response.status == 403
     with pytest.raises(aiohttp.WSServerHandshakeError):
         await browser.ws_connect(f"{server.public_url}/ws", origin="http://evil.example")
+
+
+async def test_every_answer_keeps_other_pages_out(
+    server: DashboardServer, browser: aiohttp.ClientSession
+) -> None:
+    refused = f"{server.public_url}/"
+    for address in (refused, server.address, f"{server.public_url}/static/js/textual.js"):
+        async with browser.get(address, allow_redirects=False) as response:
+            headers = response.headers
+        assert headers["X-Frame-Options"] == "DENY"
+        rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+        assert rules["frame-ancestors"] == rules["default-src"] == "'none'"
+        assert "unsafe" not in rules["script-src"]
+        assert rules["connect-src"] == f"'self' ws://{HOST}:{server.port}"
+
+
+async def test_the_pages_own_script_is_let_in(
+    server: DashboardServer, browser: aiohttp.ClientSession
+) -> None:
+    async with browser.get(server.address) as response:
+        rules = response.headers["Content-Security-Policy"]
+        page = await response.text()
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in rules
+
+
+async def test_a_cookie_is_its_ports_alone(filled: Filler, server: DashboardServer) -> None:
+    """A browser sends it to every port of this machine: it is not the address's secret."""
+    no_jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(cookie_jar=no_jar) as browser:
+        async with browser.get(server.address, allow_redirects=False) as response:
+            (name,) = response.cookies
+            cookie = response.cookies[name]
+        assert str(server.port) in name
+        assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+        assert cookie.value != server.secret
+        for given, status in ((cookie.value, 200), (server.secret, 403), ("", 403)):
+            headers = {"Cookie": f"{name}={given}"}
+            async with browser.get(f"{server.public_url}/", headers=headers) as response:
+                assert response.status == status
+        async with browser.get(f"{server.public_url}/?key={cookie.value}") as response:
+            assert response.status == 403
 
 
 async def test_the_screens_come_through(filled: Filler, browser: aiohttp.ClientSession) -> None:
