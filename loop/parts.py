@@ -70,6 +70,7 @@ def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = N
         data_dir=home.registry,
         as_of=as_of,
         cutoff=cutoff_of(config),
+        npm_project=home.path,
         meter=meter,
     )
 

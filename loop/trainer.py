@@ -20,6 +20,7 @@ from ghostbust.loop.listener import Listener
 from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.session import Session
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
+from ghostbust.safe_path import for_users_program
 from ghostbust.unlearners.external import Metrics, check_left, read_metrics
 from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.settings import TrainSettings
@@ -136,7 +137,10 @@ def _run(session: Session, places: dict[str, str], mark: str, listener: Listener
         command,
         mark,
         limit_s=section.timeout_s,
-        environment={f"GHOSTBUST_TRAINER_{key.upper()}": value for key, value in places.items()},
+        environment={
+            **{f"GHOSTBUST_TRAINER_{key.upper()}": value for key, value in places.items()},
+            **for_users_program(),
+        },
     )
     listener.begin(f"train by {command[0]}")
     ended = child.run(listener.begin, threading.Event())

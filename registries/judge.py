@@ -252,7 +252,7 @@ def default_judge(
     ``data_dir``: folder of snapshots that come before those shipped along. ``cache`` serves
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
     mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
-    their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: the working folder.
+    their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's.
     ``meter`` counts requests to live registries; what it forbids is UNKNOWN.
     Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another

@@ -15,6 +15,7 @@ import typer
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
 from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
@@ -145,10 +146,9 @@ def gate_table(report: GateReport) -> object:
 
 def _publishing(path: Path | None, home: Home, store: Store) -> Publishing:
     """Where adapters go, by the settings."""
-    from ghostbust.config import load_config
     from ghostbust.loop.publish import make_publishing
 
-    return make_publishing(load_config(path, home), home, store)
+    return make_publishing(load_settings(path, home), home, store)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
 from ghostbust.cli.options import AsOfOption, HomeOption, JsonOption, QuietOption, RegistryOption
 from ghostbust.cli.output import Output, cell, print_json, table
+from ghostbust.cli.settings import npmrc_ignored
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
 
@@ -106,14 +107,15 @@ def check(
     shape = "json" if as_json else shape or "table"
     from ghostbust.cli.findings import find
     from ghostbust.cli.judging import open_judge
-    from ghostbust.cli.vouching import npmrc_passed_over, passed_over, trusted_vouching
+    from ghostbust.cli.vouching import passed_over, trusted_vouching
+    from ghostbust.home import Home
     from ghostbust.registries.judge import Mode
 
     output = Output(as_json=shape != "table", quiet=quiet)
     vouching = trusted_vouching(config, home)
     if passed_over(config):
         output.note("./ghostbust.toml isn't heard here: what is checked can't vouch for itself")
-    if npmrc_passed_over():
+    if npmrc_ignored(Home.find(home)):
         output.note("./.npmrc isn't heard here: what is checked can't say who is asked about it")
     sources = _sources(names or [], files or [], command)
     if not any(source.refs for source in sources):

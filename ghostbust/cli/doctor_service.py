@@ -40,7 +40,7 @@ def service_checks(settings: Config, home: Home) -> Mapping[str, Check]:
         checks["rewriter"] = partial(check_rewriter, settings)
     checks |= publisher_checks(settings, home)
     for ecosystem in ASKED:
-        checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings)
+        checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings, home.path)
     checks["stored times"] = partial(check_stored_times, home)
     checks["daemon"] = partial(check_daemon, home, settings)
     checks["unit file"] = check_unit
@@ -108,7 +108,9 @@ def check_publisher(publisher: Publisher, settings: Config) -> Finding:
     return Finding(name, Level.OK, said)
 
 
-def check_registry(ecosystem: Ecosystem, settings: Config) -> Finding:
+def check_registry(
+    ecosystem: Ecosystem, settings: Config, npm_project: Path | None = None
+) -> Finding:
     """Whether the registry answers, asked for one name; not at all where only a snapshot is."""
     name = f"{ecosystem} registry"
     if settings.registry.mode == "snapshot" or settings.registry.as_of is not None:
@@ -117,7 +119,7 @@ def check_registry(ecosystem: Ecosystem, settings: Config) -> Finding:
     from ghostbust.registries.reach import reach
 
     try:
-        reached = reach(ecosystem)
+        reached = reach(ecosystem, npm_project)
     except RegistryError as error:
         tool = "pip" if ecosystem is Ecosystem.PYPI else "npm"
         todo = f"check {tool}'s configuration and the network; until then its names are UNKNOWN"

@@ -21,6 +21,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 from ghostbust.shown import came_back, redact
 from ghostbust.store import NameOrder
 
@@ -123,7 +124,7 @@ def repeat(
     Of each name, the prompt that elicited it most often is asked; prompts of which no text was kept
     can't be.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.repeating import Ask, ask_again
     from ghostbust.loop.session import open_session
@@ -131,7 +132,7 @@ def repeat(
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
     settings = override(
-        load_config(config, place),
+        load_settings(config, place),
         model__name=model,
         model__endpoint=endpoint,
         registry__mode=registry,

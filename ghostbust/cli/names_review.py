@@ -11,6 +11,7 @@ import typer
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, RevealOption
 from ghostbust.cli.output import Output
+from ghostbust.cli.settings import load_settings
 from ghostbust.shown import came_back, redact
 
 if TYPE_CHECKING:
@@ -76,14 +77,13 @@ def look_up(
 
     Exits with 1 if it is registered, with 3 if the registry gave no answer.
     """
-    from ghostbust.config import load_config
     from ghostbust.loop import reviewing
     from ghostbust.loop.recheck import is_registered
     from ghostbust.records import Verdict
 
     output = Output(as_json=as_json)
     with _store(home) as (place, store), reviewing.open_fresh_judge(place) as judge:
-        settings = load_config(config, place)
+        settings = load_settings(config, place)
         lookup = reviewing.look_up(store, judge, settings, *_name(name))
     output.line(f"{lookup.name} ({lookup.ecosystem}): {lookup.verdict}, {lookup.evidence}")
     output.document({"lookup": lookup, "registered": is_registered(lookup)})

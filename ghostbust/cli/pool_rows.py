@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.cli.output import cell, table
+from ghostbust.cli.settings import load_settings
 from ghostbust.loop.redacting import redacted_texts
 
 if TYPE_CHECKING:
@@ -23,12 +24,11 @@ def pool_store(
     path: Path | None, config: Path | None, *, keep_private: bool = False
 ) -> Iterator[tuple[Store, Config]]:
     """The store of the home folder, and the settings that tell the sides apart."""
-    from ghostbust.config import load_config
     from ghostbust.home import Home
     from ghostbust.store import Store
 
     home = Home.open(path)
-    settings = load_config(config, home)
+    settings = load_settings(config, home)
     with Store.open(home.database, keep_private=keep_private) as store:
         yield store, settings
 

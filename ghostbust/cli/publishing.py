@@ -10,6 +10,7 @@ import typer
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
 from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -119,9 +120,8 @@ def _say_canaries(output: Output, canaries: list[Canary]) -> None:
 
 
 def _settings(path: Path | None, home: Home) -> Config:
-    from ghostbust.config import load_config
 
-    return load_config(path, home)
+    return load_settings(path, home)
 
 
 def _open(path: Path | None) -> tuple[Home, Store]:

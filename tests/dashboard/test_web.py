@@ -14,8 +14,10 @@ import pytest
 from aiohttp import web
 
 from ghostbust.dashboard.web import HOST, DashboardServer
+from ghostbust.store import RoundState
 
 if TYPE_CHECKING:
+    from ghostbust.home import Home
     from tests.dashboard.conftest import Filler
 
 
@@ -94,6 +96,55 @@ async def test_the_screens_come_through(filled: Filler, browser: aiohttp.ClientS
     finally:
         process.terminate()
         await process.communicate()
+
+
+async def test_a_decision_in_the_browser_goes_by_the_given_settings(
+    home: Home, filler: Filler, tmp_path: Path, browser: aiohttp.ClientSession
+) -> None:
+    filler.round(RoundState.WAITING)
+    for file, folder in (
+        (home.config, "homes"), (tmp_path / "ghostbust.toml", "theirs"),
+        (tmp_path / "given.toml", "given"),
+    ):  # fmt: skip
+        (tmp_path / folder).mkdir()
+        file.write_text(
+            f'[publish]\nkind = "directory"\nreplicas = ["{tmp_path / folder}"]\n'
+            "[canary]\nforget = 0\ngeneral = 0\n",
+            "utf-8",
+        )
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("ghostbust"), "dashboard", "--web",
+        "--port", str(_free_port()), "--home", str(home.path), "--config", "given.toml",
+        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(90):
+            line = (await process.stdout.readline()).decode()
+            address = line.removeprefix("the dashboard is at ").strip()
+            await _open(browser, address)
+            own = address.partition("/?")[0]
+            async with browser.ws_connect(f"{own}/ws?width=120&height=40", origin=own) as screen:
+                await _read_until(screen, b"Overview")
+                for typed, seen in (("5", b"waiting"), ("a", b"serve?"), ("why\r", b"")):
+                    await screen.send_json(["stdin", typed])
+                    await _read_until(screen, seen)
+                while not any((tmp_path / "given").iterdir()):
+                    await asyncio.sleep(0.1)
+    finally:
+        process.terminate()
+        await process.communicate()
+    assert not [*(tmp_path / "homes").iterdir(), *(tmp_path / "theirs").iterdir()]
+
+
+async def _read_until(screen: aiohttp.ClientWebSocketResponse, wanted: bytes) -> None:
+    """Reads what is drawn until it holds the text."""
+    seen = b""
+    while wanted not in seen:
+        message = await screen.receive()
+        assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), message
+        data = message.data
+        seen += data if isinstance(data, bytes) else data.encode()
 
 
 async def _open(browser: aiohttp.ClientSession, address: str) -> None:
