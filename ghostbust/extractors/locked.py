@@ -1,0 +1,27 @@
+"""One entry of a lock file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ghostbust.extractors.placed import Placed
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A package that a lock file names."""
+
+    name: Placed
+    """as the registry knows it, where the entry has an alias"""
+    place: str = ""
+    """the index, or the place elsewhere, that the entry names; empty where it names none"""
+    is_elsewhere: bool = False
+    """True where it comes from a repository, a path or an address: from no index"""
+
+
+def checked(found: list[Locked]) -> list[Locked]:
+    """The entries. Raises ValueError for a name that isn't written in one piece."""
+    for one in found:
+        if one.name.span(0, len(one.name.value)) is None:
+            raise ValueError(f"it has escapes in the name {one.name.value!r}, which no tool writes")
+    return found
