@@ -34,7 +34,7 @@ class Walk:
     others: Counter[str] = field(default_factory=Counter)
     """files of kinds that aren't read, counted by their suffix, or name where they have none"""
     left_out: list[str] = field(default_factory=list)
-    """folders that weren't entered"""
+    """folders that weren't entered, links to folders among them"""
     skipped: list[Skipped] = field(default_factory=list)
     """files of kinds that are read, and folders, that can't be"""
 
@@ -54,8 +54,8 @@ def walk(root: str, exclude: Sequence[str] = ()) -> Walk:
         below = []
         for entry in entries:
             inner = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if _is_left_out(entry, inner, exclude):
+            if entry.is_dir():
+                if entry.is_symlink() or _is_left_out(entry, inner, exclude):
                     found.left_out.append(_shown(root, inner))
                 else:
                     below.append(inner)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ghostbust.cli.folders import counted, walk
+from ghostbust.cli.named_indexes import shown_address
 from ghostbust.cli.sources import (
     STDIN,
     NamedFile,
@@ -145,7 +146,9 @@ def _follow(gathered: Gathered, source: Source, depth: int) -> None:
     """Reads the requirements files that a source names, and those that they name."""
     for file in source.files:
         if "://" in file.path:
-            gathered.skipped.append(Skipped(file.path, f"{_named_by(source, file)}, not fetched"))
+            gathered.skipped.append(
+                Skipped(shown_address(file.path), f"{_named_by(source, file)}, not fetched")
+            )
             continue
         path = _place(source, file)
         if os.path.realpath(path) in gathered.seen:

@@ -38,7 +38,7 @@ def by_named_indexes(judge: Judge, ref: PackageRef, public: Lookup) -> Lookup:
         public = _asked_again(judge, public)
     if not foreign:
         return public
-    where = ", ".join(_shown(one.address) for one in foreign)
+    where = ", ".join(shown_address(one.address) for one in foreign)
     is_replaced = any(one.replaces for one in foreign)
     if not is_replaced or not public.invented or public.reason == "invalid-name":
         how = "is named instead of" if is_replaced else "is asked beside"
@@ -58,8 +58,8 @@ def _asked_again(judge: Judge, public: Lookup) -> Lookup:
     return public
 
 
-def _shown(address: str) -> str:
-    """An address without credentials, short enough for a line."""
+def shown_address(address: str) -> str:
+    """An address, or words with one, without credentials and short enough for a line."""
     from ghostbust.registries.known_indexes import without_credentials
 
     words = " ".join(without_credentials(word) for word in address.split())

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from ghostbust.cli.named_indexes import shown_address
 from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
@@ -163,7 +164,8 @@ def _commands(script: str, depth: int = 0) -> Iterator[list[Placed]]:
 def _passed_over(command: InstallCommand) -> Iterator[Skipped]:
     """What an install command takes besides packages of a registry."""
     for word in command.passed_over:
-        yield Skipped(f"{command.names} {word.value}", "no package of a registry")
+        shown = shown_address(word.value)
+        yield Skipped(f"{command.names} {shown}", "no package of a registry")
     if not (command.found or command.files or command.passed_over):
         yield Skipped(command.names, "it names no package")
     elif command.elsewhere:
@@ -207,10 +209,9 @@ def read_source(source: str, *, is_given: bool = True, is_requirements: bool = F
     text = read_text(source)
     if why := _why_unread(source, label, text, is_given=is_given):
         return Source([], "", source, (Skipped(source, why),))
-    if is_requirements or not is_given:
-        refs = _refs_by_label(source, label, text)
-    else:
-        refs = _refs(source, label, text)
+    if is_given and _may_be_list(source, label):
+        label = _label_of_open(source, text)
+    refs = _refs(source, label, text)
     return Source(refs, text, source, files=tuple(_named_files(label, text)))
 
 
@@ -225,22 +226,23 @@ def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
     return ""
 
 
+def _may_be_list(source: str, label: str) -> bool:
+    """True for standard input, and for a text whose name doesn't say what it holds."""
+    return source == STDIN or (Path(source).suffix in _LIST_SUFFIXES and label not in MANIFESTS)
+
+
+def _label_of_open(source: str, text: str) -> str:
+    """How to read such a text: as requirements if every line is a name, else by its content."""
+    if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        return "" if is_notebook(text) else "package.json"
+    try:
+        list(_requirements(source, text))
+    except UsageError:
+        return ""  # no list of names, so a text with names in it
+    return "requirements.txt"
+
+
 def _refs(source: str, label: str, text: str) -> list[PackageRef]:
-    """The refs in what the user gave; standard input and ``.txt`` may be a list of names."""
-    is_open = source == STDIN or Path(source).suffix in _LIST_SUFFIXES
-    if is_open and label != "requirements.txt":
-        label = "package.json" if text.lstrip("\ufeff \t\r\n").startswith("{") else ""
-        if not label:
-            try:
-                return list(_requirements(source, text))
-            except UsageError:
-                pass  # no list of names, so a text with names in it
-        elif is_notebook(text):
-            label = ""
-    return _refs_by_label(source, label, text)
-
-
-def _refs_by_label(source: str, label: str, text: str) -> list[PackageRef]:
     if label == "requirements.txt":
         return list(_requirements(source, text))
     _check_syntax(source, label, text)
@@ -260,7 +262,7 @@ def _named_files(label: str, text: str) -> Iterator[NamedFile]:
                 yield from (NamedFile(file.value, 0, False) for file in command.files)
         return
     else:
-        lines = requirement_lines(text) if label in ("requirements.txt", "") else ()
+        lines = requirement_lines(text) if label == "requirements.txt" else ()
     yield from (NamedFile(path, number, True) for number, path in files_of(lines))
 
 

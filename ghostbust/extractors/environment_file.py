@@ -27,11 +27,8 @@ class EnvironmentExtractor:
 def is_environment(text: str) -> bool:
     """True where a YAML text is such a file, or the part of one that lists pip's packages."""
     keys = {line.partition(":")[0].strip() for line in text.splitlines() if ":" in line}
-    return (
-        "dependencies" in keys
-        and ("channels" in keys or "- pip" in keys)
-        and any(environment_items(text))
-    )
+    is_named = "dependencies" in keys and ("channels" in keys or "- pip" in keys)
+    return is_named and any(environment_items(text))
 
 
 def environment_items(text: str) -> Iterator[tuple[Ecosystem, Placed]]:

@@ -33,6 +33,7 @@ from ghostbust.records import Ecosystem, NamedIndex, PackageRef, RefKind
 _FILE_OPTIONS = word_set(
     "-r --requirement --requirements --with-requirements -c --constraint --constraints"
 )
+_EDITABLE = word_set("-e --editable")
 _REDIRECTS = word_set("> >> < 1> 2> &> 2>> 1>> == >= <= ~= != === @ ^")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _OPENING = "`\"'(=>"
@@ -72,7 +73,7 @@ class InstallCommand:
     files: list[Placed] = field(default_factory=list)
     """requirements and constraints files that options of a Python installer name"""
     passed_over: list[Placed] = field(default_factory=list)
-    """arguments that name no package of a registry: paths, addresses, variables"""
+    """arguments in scripts that name no package of a registry: paths, addresses, variables"""
 
     @property
     def names(self) -> str:
@@ -214,7 +215,7 @@ def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -
         return True
     if command.cautious and name is not None and _is_doubtful(words[command.index], name, command):
         return True
-    if name is None and not prose and _is_argument(words[command.index].value):
+    if name is None and not prose and not _is_redirect(words[command.index].value):
         command.passed_over.append(words[command.index])
     command.positionals += 1
     wanted = not command.replaced and not (takes is Takes.BUT_FIRST and command.positionals == 1)
@@ -247,6 +248,8 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
         command.no_index |= option == "--no-index"
         if taken is not None and option in _FILE_OPTIONS and tool.ecosystem is Ecosystem.PYPI:
             command.files.append(taken)
+        if taken is not None and option in _EDITABLE and option in tool.values:
+            command.passed_over.append(taken)
         command.elsewhere |= option in tool.elsewhere
         command.replaced |= option in form.replacing
         if taken is not None and (option in form.replacing or option in form.adding):
@@ -319,6 +322,11 @@ def _unbalanced(lead: str, rest: str) -> bool:
 
 def _is_option(value: str) -> bool:
     return value.startswith("-") and value.lstrip("-")[:1].isalpha()
+
+
+def _is_redirect(value: str) -> bool:
+    """True for ``>log``, ``2>/dev/null`` and the like."""
+    return value.lstrip("012&")[:1] in ("<", ">")
 
 
 def _is_argument(value: str) -> bool:

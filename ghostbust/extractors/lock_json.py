@@ -39,7 +39,7 @@ def read_package_lock(text: str) -> list[Locked]:
     found = [one for package in packages if (one := _of_folder(package.key, package.said))]
     found += [_of_name(package.key, package.said) for package in nested]
     wanted = set(_folder_names(data.get("packages"))) | set(_nested_names(data))
-    return _compared(found, wanted)
+    return _compared(found, wanted, text)
 
 
 def _npm_packages(text: str) -> tuple[Iterable[_Package], Iterable[_Package]]:
@@ -124,7 +124,7 @@ def read_pipfile_lock(text: str) -> list[Locked]:
         found.append(Locked(package.key, place, bool(away)))
     wanted = {name for category, held in data.items() if category != "_meta"
               for name, _ in _items(held)}  # fmt: skip
-    return _compared(found, wanted)
+    return _compared(found, wanted, text)
 
 
 def _sources(data: Mapping[str, Any]) -> dict[str, str]:
@@ -150,8 +150,8 @@ def _items(held: object) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((key, said if isinstance(said, dict) else {}) for key, said in held.items())
 
 
-def _compared(found: list[Locked], wanted: set[str]) -> list[Locked]:
+def _compared(found: list[Locked], wanted: set[str], text: str) -> list[Locked]:
     """What was found. Raises ValueError where the JSON parser knows names that it lacks."""
     if missing := wanted - {one.name.value for one in found}:
         raise ValueError(f"it names {min(missing)!r} in a way that no tool writes")
-    return checked(found)
+    return checked(found, text)

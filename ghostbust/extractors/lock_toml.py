@@ -36,7 +36,7 @@ def read_toml_lock(text: str) -> list[Locked]:
             place, is_elsewhere = _origin(table)
             if place not in ("editable .", "virtual ."):
                 found.append(Locked(name, place, is_elsewhere))
-    return checked(found)
+    return checked(found, text)
 
 
 def _placed_names(text: str, key: str) -> list[Placed]:

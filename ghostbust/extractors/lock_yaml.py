@@ -42,7 +42,7 @@ def read_pnpm_lock(text: str) -> list[Locked]:
         raise ValueError("it has no lockfileVersion")
     is_old = version.partition(".")[0] in ("5", "4", "3")
     found = [_locked(package.key, package.said, is_old=is_old) for package in packages.values()]
-    return checked([one for one in found if one is not None])
+    return checked([one for one in found if one is not None], text)
 
 
 def _locked(key: Placed, said: Mapping[str, Placed], *, is_old: bool) -> Locked | None:

@@ -25,7 +25,7 @@ _ARCHIVE = "::__archiveUrl="
 def read_yarn_lock(text: str) -> list[Locked]:
     """The packages of the lock file. Raises ValueError."""
     is_yaml = re.search(r"^__metadata:", text, re.M) is not None
-    return checked(list(_of_yaml(text) if is_yaml else _of_yarn_1(text)))
+    return checked(list(_of_yaml(text) if is_yaml else _of_yarn_1(text)), text)
 
 
 @dataclass(slots=True)

@@ -19,9 +19,10 @@ class Locked:
     """True where it comes from a repository, a path or an address: from no index"""
 
 
-def checked(found: list[Locked]) -> list[Locked]:
-    """The entries. Raises ValueError for a name that isn't written in one piece."""
+def checked(found: list[Locked], text: str) -> list[Locked]:
+    """The entries. Raises ValueError for a name that ``text`` doesn't hold as it is."""
     for one in found:
-        if one.name.span(0, len(one.name.value)) is None:
+        span = one.name.span(0, len(one.name.value))
+        if span is None or text[slice(*span)] != one.name.value:
             raise ValueError(f"it has escapes in the name {one.name.value!r}, which no tool writes")
     return found
