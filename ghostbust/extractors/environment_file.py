@@ -53,7 +53,8 @@ def environment_items(text: str) -> Iterator[tuple[Ecosystem, Placed]]:
                 lead += 1
             end -= line[lead:end].endswith(("'", '"'))
             ecosystem = Ecosystem.PYPI if pip_indent >= 0 else Ecosystem.CONDA
-            if lead < end and ":" not in line[lead:end].replace("::", ""):
+            item = line[lead:end]
+            if item.startswith("-") or (item and ":" not in item.replace("::", "")):
                 yield ecosystem, plain(text, start + lead, start + end)
 
 

@@ -246,7 +246,9 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
         if named := index_of_option(tool.ecosystem, option, value, is_uv=is_uv):
             command.indexes.append(named)
         command.no_index |= option == "--no-index"
-        if taken is not None and option in _FILE_OPTIONS and tool.ecosystem is Ecosystem.PYPI:
+        if tool.ecosystem is Ecosystem.PYPI and option[:2] in _FILE_OPTIONS and option[2:]:
+            command.files.append(word.part(2, len(word.value)))  # -rbase.txt
+        elif tool.ecosystem is Ecosystem.PYPI and taken is not None and option in _FILE_OPTIONS:
             command.files.append(taken)
         if taken is not None and option in _EDITABLE and option in tool.values:
             command.passed_over.append(taken)

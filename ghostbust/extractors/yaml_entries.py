@@ -43,9 +43,9 @@ def yaml_entries(text: str) -> Iterator[YamlEntry]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     frames: list[_Frame] = []
-    text = text.removeprefix("\ufeff")
+    lead = len(text) - len(text.removeprefix("\ufeff"))
     try:
-        for event in yaml.parse(text, Loader=loader):
+        for event in yaml.parse(text[lead:], Loader=loader):
             if isinstance(event, yaml.AliasEvent):
                 raise ValueError("it has an alias, which no tool writes")
             if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None):
@@ -58,7 +58,7 @@ def yaml_entries(text: str) -> Iterator[YamlEntry]:
                 if frames:
                     frames[-1].key = None
             elif isinstance(event, yaml.ScalarEvent):
-                start, end = event.start_mark.index, event.end_mark.index
+                start, end = event.start_mark.index + lead, event.end_mark.index + lead
                 yield from _scalar(frames, _placed(text, event.value, start, end))
     except yaml.YAMLError as exc:
         raise ValueError(f"it isn't valid YAML ({' '.join(str(exc).split())[:120]})") from exc
