@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ghostbust.cli.named_indexes import by_named_indexes, to_be_judged
 from ghostbust.cli.places import Lines, Place
-from ghostbust.records import Ecosystem, Judged, Lookup, PackageRef, RefKind, Verdict
+from ghostbust.records import Ecosystem, Flag, Judged, Lookup, PackageRef, RefKind, Verdict
 
 if TYPE_CHECKING:
     from ghostbust.cli.sources import Source
     from ghostbust.cli.vouching import Vouching
     from ghostbust.registries.judge import Judge
 
-NOT_ASKED = ("unreachable", "not-in-snapshot")
-"""reasons of an UNKNOWN that another try, or another ``--registry``, may settle"""
+NOT_ASKED = ("unreachable", "not-in-snapshot", Flag.PRIVATE_INDEX)
+"""reasons of an UNKNOWN that another try, ``--registry`` or trusted setting may settle"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Finding:
     """None for what came as an argument"""
     nearest: Sequence[str] = field(default=(), compare=False)
     """for an absent name: popular names that look like it, likest first"""
+
+    @property
+    def unasked(self) -> bool:
+        """True for a package of an ecosystem that nobody looks up, such as conda's."""
+        return self.lookup.reason == "not-asked"
 
     @property
     def unanswered(self) -> bool:
@@ -63,13 +69,13 @@ class Summary:
 
 
 def find(judge: Judge, vouching: Vouching, sources: Sequence[Source]) -> list[Finding]:
-    """The verdict on each ref of each source, in their order."""
+    """The verdict on each ref of each source, in their order. Raises ConfigError."""
     pairs = [(source, ref) for source in sources for ref in source.refs]
     settled = [vouching.lookup(ref) for _, ref in pairs]
     asked = [ref for (_, ref), known in zip(pairs, settled, strict=True) if known is None]
-    answers = iter(judge.refs(asked))
+    answers = iter(judge.refs([to_be_judged(ref) for ref in asked]))
     judged = [
-        next(answers) if known is None else Judged(ref, known)
+        Judged(ref, known or by_named_indexes(judge, ref, next(answers).lookup))
         for (_, ref), known in zip(pairs, settled, strict=True)
     ]
     nearest = _nearest(judge, judged)
@@ -81,13 +87,23 @@ def find(judge: Judge, vouching: Vouching, sources: Sequence[Source]) -> list[Fi
 
 
 def distinct(findings: Iterable[Finding]) -> list[Finding]:
-    """Each name once, in order; a verdict comes before an UNKNOWN on the same name."""
+    """Each name once, in order, by the place that weighs most.
+
+    An invention comes before another verdict on the same name, then an UNKNOWN that another try
+    may settle, then any other.
+    """
     found: dict[tuple[str, str], Finding] = {}
     for one in findings:
         key = _key(one.lookup)
-        if key not in found or found[key].lookup.verdict is Verdict.UNKNOWN:
+        if key not in found or _weight(one) < _weight(found[key]):
             found[key] = one
     return list(found.values())
+
+
+def _weight(one: Finding) -> int:
+    if one.lookup.verdict is not Verdict.UNKNOWN:
+        return 0 if one.lookup.invented else 1
+    return 2 if one.unanswered else 3
 
 
 def summary(names: Sequence[Finding]) -> Summary:
