@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.text import Text
 from typer.core import TyperCommand
 
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, NOT_LOOKED_AT
@@ -16,6 +17,7 @@ from ghostbust.cli.output import Output, cell, print_json, table
 from ghostbust.cli.settings import npmrc_ignored
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
+from ghostbust.shown import visible
 
 if TYPE_CHECKING:
     from ghostbust.cli.findings import Finding, Summary
@@ -84,6 +86,17 @@ def check(
             help="Files and folders to leave out of a folder, by name or path; may be repeated.",
         ),
     ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Print every place in files, not only the problems.")
+    ] = False,
+    comments: Annotated[
+        bool,
+        typer.Option(
+            "--comments/--no-comments",
+            help="Whether a line's comment 'ghostbust: ignore[why]' counts; not where you don't"
+            " trust who wrote it.",
+        ),
+    ] = True,
     registry: RegistryOption = "auto",
     as_of: AsOfOption = None,
     shape: Annotated[
@@ -118,6 +131,7 @@ def check(
     from ghostbust.cli.findings import find
     from ghostbust.cli.gathering import gather
     from ghostbust.cli.judging import open_judge
+    from ghostbust.cli.own_code import OwnCode
     from ghostbust.cli.vouching import passed_over, trusted_vouching
     from ghostbust.home import Home
     from ghostbust.registries.judge import Mode
@@ -139,8 +153,9 @@ def check(
     # The default can't hold for a day that has passed: only a snapshot is of that day.
     registry = "snapshot" if day is not None and registry == "auto" else registry
     with open_judge(Mode(registry), home, day) as judge:
-        findings = find(judge, vouching, gathered.sources)
-    _report(output, shape, registry, findings, gathered.skipped)
+        own = OwnCode(gathered.folders, heed_comments=comments)
+        findings = find(judge, vouching, gathered.sources, own)
+    _report(output, shape, registry, findings, gathered.skipped, show_all=show_all)
     raise typer.Exit(_exit_code(findings, gathered.skipped))
 
 
@@ -162,16 +177,21 @@ def _report(
     mode: str,
     findings: Sequence[Finding],
     skipped: Sequence[Skipped],
+    *,
+    show_all: bool,
 ) -> None:
-    """Prints the findings: each name once for people and as JSON, else each place."""
+    """Prints the findings: for people the problems, as JSON each name once, else each place."""
     from ghostbust.cli.annotations import workflow_commands
     from ghostbust.cli.findings import distinct, summary
     from ghostbust.cli.sarif import sarif_log
 
     match shape:
         case "table":
-            _print_table(output, distinct(findings))
+            _print_names(output, [one for one in findings if one.place is None])
+            _print_places(output, findings, show_all=show_all)
             _print_skipped(output, skipped)
+            if findings:
+                output.line(_counted(summary(distinct(findings))))
         case "json":
             names = distinct(findings)
             print_json(_document(mode, names, summary(names), skipped), indent=2)
@@ -182,25 +202,40 @@ def _report(
             sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def _print_table(output: Output, names: Sequence[Finding]) -> None:
-    """The names, and a line that counts them."""
-    from ghostbust.cli.findings import summary
+def _print_names(output: Output, given: Sequence[Finding]) -> None:
+    """A table of the names that were given as such, whatever is said of them."""
+    from ghostbust.cli.findings import distinct
 
-    if not names:
+    if not given:
         return
     rows = table("name", "ecosystem", "verdict", "reason", "evidence")
-    for one in names:
+    for one in distinct(given):
         lookup = one.lookup
-        like = f"; nearest: {', '.join(one.nearest)}" if one.nearest else ""
         rows.add_row(
             cell(lookup.name),
             cell(lookup.ecosystem),
             cell(lookup.verdict, _STYLES[lookup.verdict]),
             cell(lookup.reason),
-            cell(lookup.evidence + like),
+            cell(lookup.evidence + _like(one)),
         )
     output.result.print(rows)
-    output.line(_counted(summary(names)))
+
+
+def _print_places(output: Output, findings: Sequence[Finding], *, show_all: bool) -> None:
+    """A line for each place in files that is a problem, or for every place, file by file."""
+    for one in findings:
+        if one.place is None or not (show_all or one.is_problem):
+            continue
+        place, lookup = one.place, one.lookup
+        line = Text(visible(f"{place.path}:{place.line}:{place.column}: "))
+        line.append(str(lookup.verdict), _STYLES[lookup.verdict])
+        about = f"{lookup.ecosystem}, {lookup.reason}"
+        line.append(visible(f" {lookup.name} ({about}): {lookup.evidence}{_like(one)}"))
+        output.result.print(line, soft_wrap=True)
+
+
+def _like(one: Finding) -> str:
+    return f"; nearest: {', '.join(one.nearest)}" if one.nearest else ""
 
 
 def _print_skipped(output: Output, skipped: Sequence[Skipped]) -> None:
@@ -219,6 +254,10 @@ def _counted(told: Summary) -> str:
     line = f"{told.names} {'name' if told.names == 1 else 'names'}: {', '.join(parts)}"
     if told.unmapped:
         line += f"; {told.unmapped} of {told.imports} imports can't be tied to a distribution"
+    if told.own:
+        line += f"; {told.own} the checkout's own"
+    if told.ignored:
+        line += f"; {told.ignored} ignored by comments (--no-comments judges them)"
     return line
 
 
@@ -235,6 +274,8 @@ def _document(
         "imports": told.imports,
         "unmapped": told.unmapped,
         "unmapped_share": told.unmapped_share,
+        "own": told.own,
+        "ignored": told.ignored,
         "not_looked_at": [{"what": one.what, "why": one.why} for one in skipped],
     }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ghostbust.cli.named_indexes import by_named_indexes, to_be_judged
+from ghostbust.cli.own_code import IGNORED, OwnCode
 from ghostbust.cli.places import Lines, Place
 from ghostbust.records import Ecosystem, Flag, Judged, Lookup, PackageRef, RefKind, Verdict
 
@@ -36,6 +37,11 @@ class Finding:
         return self.lookup.reason == "not-asked"
 
     @property
+    def is_problem(self) -> bool:
+        """True for an invention, and for what another try may settle or nobody looks up."""
+        return self.lookup.invented or self.unanswered or self.unasked
+
+    @property
     def unanswered(self) -> bool:
         """True for an UNKNOWN that another try may settle."""
         return self.lookup.reason in NOT_ASKED
@@ -51,6 +57,10 @@ class Summary:
     """distinct names that Python imports stand for"""
     unmapped: int
     """of these, the ones that couldn't be tied to a distribution"""
+    own: int
+    """distinct names that are the checkout's own code"""
+    ignored: int
+    """distinct names that a comment in their line keeps from being judged"""
 
     @property
     def invented(self) -> int:
@@ -68,16 +78,23 @@ class Summary:
         return self.unmapped / self.imports if self.imports else None
 
 
-def find(judge: Judge, vouching: Vouching, sources: Sequence[Source]) -> list[Finding]:
+def find(
+    judge: Judge, vouching: Vouching, sources: Sequence[Source], own: OwnCode | None = None
+) -> list[Finding]:
     """The verdict on each ref of each source, in their order. Raises ConfigError."""
+    own = own or OwnCode()
     pairs = [(source, ref) for source in sources for ref in source.refs]
-    settled = [vouching.lookup(ref) for _, ref in pairs]
+    settled = [vouching.lookup(ref) or own.before(source, ref) for source, ref in pairs]
     asked = [ref for (_, ref), known in zip(pairs, settled, strict=True) if known is None]
     answers = iter(judge.refs([to_be_judged(ref) for ref in asked]))
-    judged = [
-        Judged(ref, known or by_named_indexes(judge, ref, next(answers).lookup))
-        for (_, ref), known in zip(pairs, settled, strict=True)
-    ]
+
+    def judged_one(source: Source, ref: PackageRef, known: Lookup | None) -> Judged:
+        if known is None:
+            known = by_named_indexes(judge, ref, next(answers).lookup)
+            known = own.after(source, ref, known)
+        return Judged(ref, known)
+
+    judged = [judged_one(*pair, known) for pair, known in zip(pairs, settled, strict=True)]
     nearest = _nearest(judge, judged)
     places = _places(sources)
     return [
@@ -117,7 +134,9 @@ def summary(names: Sequence[Finding]) -> Summary:
         if one.ref.kind is RefKind.IMPORT and one.ref.ecosystem is Ecosystem.PYPI
     ]
     unmapped = sum(one.lookup.reason == "no-mapping" for one in imports)
-    return Summary(len(names), verdicts, len(imports), unmapped)
+    own = sum(one.lookup.reason == Flag.LOCAL_MODULE for one in names)
+    ignored = sum(one.lookup.reason == IGNORED for one in names)
+    return Summary(len(names), verdicts, len(imports), unmapped, own, ignored)
 
 
 def _key(lookup: Lookup) -> tuple[str, str]:

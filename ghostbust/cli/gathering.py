@@ -42,6 +42,8 @@ class Gathered:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """lines for the user that change no verdict"""
+    folders: list[str] = field(default_factory=list)
+    """as given"""
     seen: set[str] = field(default_factory=set)
     """real paths of what was read as a requirements file: by its name, or because one names it"""
 
@@ -100,6 +102,7 @@ def _is_plain(word: str) -> bool:
 def _add_path(gathered: Gathered, path: str, exclude: Sequence[str]) -> None:
     """A file or folder that the user named, and what it names."""
     if path != STDIN and Path(path).is_dir():
+        gathered.folders.append(path)
         _add_folder(gathered, path, exclude)
         return
     source = read_source(path)

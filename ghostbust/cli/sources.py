@@ -96,6 +96,11 @@ class Source:
     files: Sequence[NamedFile] = ()
     """what has to be read too"""
 
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from; None for an argument and for standard input."""
+        return None if self.path in (None, STDIN) else Path(self.path)
+
 
 def read_text(source: str) -> str:
     """The text of a file, or of standard input for ``-``; line ends stay as they are.

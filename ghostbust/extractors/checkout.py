@@ -3,8 +3,8 @@
 Two questions, since a registry may hold the same name:
 
 - ``shadows``: would the import load the checkout's own code, whatever is registered? Python looks
-  beside the script and beside its package; JavaScript's tools look in workspaces, and where
-  tsconfig.json says (``paths``, ``baseUrl``).
+  beside the script and beside its package, JavaScript's tools where tsconfig.json says (``paths``,
+  ``baseUrl``). A few folders are listed for that, not the whole checkout.
 - ``defines``: does the checkout define it anywhere? That excuses a name that no registry has, and
   says nothing of one that a registry has.
 
@@ -18,14 +18,12 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from packaging.utils import canonicalize_name
 
-from ghostbust.extractors.javascript_specifiers import read_specifier
 from ghostbust.extractors.literals import read_object
 from ghostbust.extractors.local_packages import ENDINGS
 from ghostbust.extractors.vocabulary import word_set
@@ -43,16 +41,17 @@ MOST_BYTES: Final = 1 << 20
 _SOURCE_FOLDERS: Final = ("src", "lib", "python")
 """below a folder: where its packages may lie instead"""
 _PYTHON: Final = (".py", ".pyx", ".pyi", ".so", ".pyd")
+_MANIFESTS: Final = ("package.json", "pyproject.toml")
 _TSCONFIGS: Final = ("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json", "jsconfig.json")
 
 
-@dataclass(frozen=True)
 class Checkout:
-    """The files below a folder, as `checkout_of` found them. Paths are relative to it."""
+    """The files below a folder, looked at when asked. Paths in results are relative to it."""
 
-    root: Path
-    folders: dict[PurePosixPath, frozenset[str]] = field(repr=False)
-    """each folder with what lies in it: names of files, and of folders"""
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._listed: dict[PurePosixPath, frozenset[str]] = {}
+        self._tsconfigs: dict[PurePosixPath, tuple[list[str], PurePosixPath | None]] = {}
 
     def shadows(self, ref: PackageRef, file: Path) -> str | None:
         """Where the import in ``file`` finds the checkout's own code first; None where it doesn't.
@@ -82,7 +81,7 @@ class Checkout:
 
     def _python_module(self, dotted: str, place: PurePosixPath) -> str | None:
         folder = place.parent
-        while "__init__.py" in self.folders.get(folder, ()) and folder != folder.parent:
+        while "__init__.py" in self._names(folder) and folder != folder.parent:
             folder = folder.parent  # code of a package is imported from beside the package
         for above in (folder, *folder.parents):
             for root in (above, *(above / name for name in _SOURCE_FOLDERS)):
@@ -97,22 +96,18 @@ class Checkout:
         A folder without ``__init__.py`` gives way to an installed package, so it counts only
         where the next part of the name is found in it.
         """
-        here, top = self.folders.get(folder, frozenset()), parts[0]
+        here, top = self._names(folder), parts[0]
         if file := next((top + end for end in _PYTHON if top + end in here), None):
             return folder / file
-        inside = self.folders.get(folder / top)
-        if inside is None:
+        if top not in here:
             return None
-        if "__init__.py" in inside:
+        if "__init__.py" in self._names(folder / top):
             return folder / top / "__init__.py"
         return self._python_in(folder / top, parts[1:]) if len(parts) > 1 else None
 
     def _javascript_module(self, specifier: str, place: PurePosixPath) -> str | None:
-        package = read_specifier(specifier)
-        if package is not None and (ours := self._projects.get((Ecosystem.NPM, package.name))):
-            return ours
         for folder in place.parents:
-            here = self.folders.get(folder, frozenset())
+            here = self._names(folder)
             for config in (folder / name for name in _TSCONFIGS if name in here):
                 aliases, base = self._tsconfig(config)
                 if any(_is_under(specifier, alias) for alias in aliases):
@@ -124,7 +119,7 @@ class Checkout:
     def _javascript_in(self, base: PurePosixPath, specifier: str) -> str | None:
         top = specifier.partition("/")[0]
         names = {top, *(top + end for end in ENDINGS)}
-        found = sorted(names & self.folders.get(base, frozenset()))
+        found = sorted(names & self._names(base))
         return str(base / found[0]) if found else None
 
     def _tsconfig(self, config: PurePosixPath) -> tuple[list[str], PurePosixPath | None]:
@@ -140,16 +135,36 @@ class Checkout:
             self._tsconfigs[config] = aliases, base
         return self._tsconfigs[config]
 
+    def _names(self, folder: PurePosixPath) -> frozenset[str]:
+        """What lies in a folder; nothing where it isn't one."""
+        if folder not in self._listed:
+            try:
+                self._listed[folder] = frozenset(
+                    entry.name for entry in (self.root / folder).iterdir()
+                )
+            except OSError:
+                self._listed[folder] = frozenset()
+        return self._listed[folder]
+
     @cached_property
-    def _tsconfigs(self) -> dict[PurePosixPath, tuple[list[str], PurePosixPath | None]]:
-        return {}
+    def _folders(self) -> dict[PurePosixPath, list[str]]:
+        """Every folder with its files' names, sorted, but for those that hold no source."""
+        found: dict[PurePosixPath, list[str]] = {}
+        count = 0
+        for folder, inside, files in os.walk(self.root):
+            inside[:] = sorted(name for name in inside if name[0] != "." and name not in LEFT_OUT)
+            count += len(files)
+            if count > MOST_FILES:
+                break
+            found[PurePosixPath(Path(folder).relative_to(self.root).as_posix())] = sorted(files)
+        return found
 
     @cached_property
     def _modules(self) -> dict[str, str]:
         """Each Python module and package of the checkout by its own name, with the first place."""
         found: dict[str, str] = {}
-        for folder, names in self.folders.items():
-            for name in sorted(names):
+        for folder, names in self._folders.items():
+            for name in names:
                 if name.endswith(_PYTHON):
                     found.setdefault(name.partition(".")[0], str(folder / name))
                     for part in (folder, *folder.parents):
@@ -160,33 +175,33 @@ class Checkout:
     def _projects(self) -> dict[tuple[Ecosystem, str], str]:
         """The projects whose manifests lie in the checkout, with the manifest's place."""
         found: dict[tuple[Ecosystem, str], str] = {}
-        for folder, names in self.folders.items():
-            for manifest in sorted(names & {"package.json", "pyproject.toml"}):
+        for folder, names in self._folders.items():
+            for manifest in names:
+                if manifest not in _MANIFESTS:
+                    continue
                 path = folder / manifest
                 for ecosystem, name in _projects_in(manifest, _read(self.root / path)):
                     found.setdefault((ecosystem, name), str(path))
         return found
 
 
-def checkout_of(path: Path) -> Checkout:
-    """The git checkout that a path lies in; without one, the folder itself, or the file's."""
-    start = path.resolve()
-    start = start if start.is_dir() else start.parent
-    root = next((one for one in (start, *start.parents) if (one / ".git").exists()), start)
-    return Checkout(root, _folders(root))
+class Checkouts:
+    """The checkouts that files lie in, each known once."""
 
+    def __init__(self, folders: Iterable[Path] = ()) -> None:
+        """``folders``: that count as checkouts where git marks none above a file."""
+        self._given = [folder.resolve() for folder in folders]
+        self._known: dict[Path, Checkout] = {}
 
-def _folders(root: Path) -> dict[PurePosixPath, frozenset[str]]:
-    found: dict[PurePosixPath, frozenset[str]] = {}
-    count = 0
-    for folder, inside, files in os.walk(root):
-        inside[:] = sorted(name for name in inside if name[0] != "." and name not in LEFT_OUT)
-        count += len(files)
-        if count > MOST_FILES:
-            break
-        place = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        found[place] = frozenset((*inside, *files))
-    return found
+    def of(self, file: Path) -> Checkout:
+        """What git marks, else the first given folder that holds the file, else its own."""
+        own = file.resolve().parent
+        above = (own, *own.parents)
+        root = next((one for one in above if (one / ".git").exists()), None)
+        root = root or next((one for one in self._given if one in above), own)
+        if root not in self._known:
+            self._known[root] = Checkout(root)
+        return self._known[root]
 
 
 def _projects_in(manifest: str, text: str) -> Iterator[tuple[Ecosystem, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.extractors import Language, extract
-from ghostbust.extractors.checkout import checkout_of
+from ghostbust.extractors.checkout import Checkouts
 from ghostbust.records import PackageRef
 
 
@@ -70,12 +70,13 @@ def test_python_finds_the_checkouts_own_code_first(
     tmp_path: Path, files: list[str], importer: str, statement: str, found: str | None
 ) -> None:
     root = tree(tmp_path, *files, importer)
-    assert checkout_of(root / importer).shadows(the_import(statement), root / importer) == found
+    file = root / importer
+    assert Checkouts().of(file).shadows(the_import(statement), file) == found
 
 
 def test_a_name_that_no_registry_has_may_be_defined_anywhere(tmp_path: Path) -> None:
     root = tree(tmp_path, "tools/deep/generate_contents.py", "apps/site/views.py")
-    checkout = checkout_of(root)
+    checkout = Checkouts().of(root / "any")
     assert checkout.defines(the_import("import generate_contents")) == (
         "tools/deep/generate_contents.py"
     )
@@ -86,7 +87,7 @@ def test_an_install_command_is_never_excused(tmp_path: Path) -> None:
     root = tree(tmp_path, "helper.py")
     write(root, "lib/pyproject.toml", '[project]\nname = "helper"\n')
     (install,) = extract("pip install helper", language=Language.SHELL)
-    checkout = checkout_of(root)
+    checkout = Checkouts().of(root / "any")
     assert checkout.shadows(install, root / "setup.sh") is None
     assert checkout.defines(install) is None
 
@@ -97,11 +98,9 @@ def test_members_of_a_workspace_are_known_by_their_manifests(tmp_path: Path) -> 
     write(root, "libs/one/pyproject.toml", '[project]\nname = "Acme.One"\n')
     write(root, "libs/two/pyproject.toml", '[tool.poetry]\nname = "acme-two"\n')
     write(root, "broken/package.json", "{" * 100_000)
-    checkout = checkout_of(root)
-    assert (
-        checkout.shadows(the_import("import '@acme/core/x'", Language.JAVASCRIPT), root / "x.js")
-        == "packages/core/package.json"
-    )
+    checkout = Checkouts().of(root / "any")
+    core = the_import("import '@acme/core/x'", Language.JAVASCRIPT)
+    assert checkout.defines(core) == "packages/core/package.json"
     (one, two) = extract("acme-one\nacme_two==1\n", filename="requirements.txt")
     assert checkout.defines(one) == "libs/one/pyproject.toml"
     assert checkout.defines(two) == "libs/two/pyproject.toml"
@@ -114,7 +113,7 @@ def test_aliases_and_base_folder_of_the_nearest_tsconfig(tmp_path: Path) -> None
         '{ // comments are allowed\n "compilerOptions": {"baseUrl": "./src",'
         ' "paths": {"kit/*": ["x/*"], "only": ["y"], "*": ["z/*"]}, }, }',
     )  # fmt: skip
-    checkout = checkout_of(root)
+    checkout = Checkouts().of(root / "any")
     for specifier, found in {
         "kit/a": "web/tsconfig.json",
         "only": "web/tsconfig.json",
@@ -128,13 +127,16 @@ def test_aliases_and_base_folder_of_the_nearest_tsconfig(tmp_path: Path) -> None
         assert checkout.shadows(ref, root / "server/main.ts") is None, specifier
 
 
-def test_without_git_only_the_folder_itself_is_known(tmp_path: Path) -> None:
+def test_without_git_only_the_given_folder_is_known_or_the_files_own(tmp_path: Path) -> None:
     write(tmp_path, "helper.py", "")
     write(tmp_path, "inner/main.py", "")
-    assert checkout_of(tmp_path / "inner" / "main.py").root == tmp_path / "inner"
+    file = tmp_path / "inner" / "main.py"
+    assert Checkouts().of(file).root == tmp_path / "inner"
+    assert Checkouts([tmp_path]).of(file).root == tmp_path
+    assert Checkouts([tmp_path / "other"]).of(file).root == tmp_path / "inner"
 
 
 def test_a_file_outside_of_the_checkout_is_nobodys(tmp_path: Path) -> None:
     root = tree(tmp_path / "one", "helper.py")
     ref = the_import("import helper")
-    assert checkout_of(root).shadows(ref, tmp_path / "main.py") is None
+    assert Checkouts().of(root / "x").shadows(ref, tmp_path / "main.py") is None
