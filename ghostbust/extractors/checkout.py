@@ -48,8 +48,9 @@ _TSCONFIGS: Final = ("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json",
 class Checkout:
     """The files below a folder, looked at when asked. Paths in results are relative to it."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, is_whole: bool = True) -> None:
+        """``is_whole``: what lies below belongs to it, too; not so where nothing says that."""
+        self.root, self._is_whole = root, is_whole
         self._listed: dict[PurePosixPath, frozenset[str]] = {}
         self._tsconfigs: dict[PurePosixPath, tuple[list[str], PurePosixPath | None]] = {}
 
@@ -148,11 +149,12 @@ class Checkout:
 
     @cached_property
     def _folders(self) -> dict[PurePosixPath, list[str]]:
-        """Every folder with its files' names, sorted, but for those that hold no source."""
+        """Each of its folders with its files' names, but for those that hold no source."""
         found: dict[PurePosixPath, list[str]] = {}
         count = 0
         for folder, inside, files in os.walk(self.root):
             inside[:] = sorted(name for name in inside if name[0] != "." and name not in LEFT_OUT)
+            inside[:] = inside if self._is_whole else []
             count += len(files)
             if count > MOST_FILES:
                 break
@@ -194,14 +196,17 @@ class Checkouts:
         self._known: dict[Path, Checkout] = {}
 
     def of(self, file: Path) -> Checkout:
-        """What git marks, else the first given folder that holds the file, else its own."""
+        """What git marks, else the first given folder that holds the file.
+
+        Else the file's own folder, without those below: it may be anything, such as a home folder.
+        """
         own = file.resolve().parent
         above = (own, *own.parents)
         root = next((one for one in above if (one / ".git").exists()), None)
-        root = root or next((one for one in self._given if one in above), own)
-        if root not in self._known:
-            self._known[root] = Checkout(root)
-        return self._known[root]
+        root = root or next((one for one in self._given if one in above), None)
+        if (root or own) not in self._known:
+            self._known[root or own] = Checkout(root or own, is_whole=root is not None)
+        return self._known[root or own]
 
 
 def _projects_in(manifest: str, text: str) -> Iterator[tuple[Ecosystem, str]]:

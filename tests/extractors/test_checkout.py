@@ -132,7 +132,9 @@ def test_without_git_only_the_given_folder_is_known_or_the_files_own(tmp_path: P
     write(tmp_path, "inner/main.py", "")
     file = tmp_path / "inner" / "main.py"
     assert Checkouts().of(file).root == tmp_path / "inner"
+    assert Checkouts().of(tmp_path / "x.py").defines(the_import("import main")) is None
     assert Checkouts([tmp_path]).of(file).root == tmp_path
+    assert Checkouts([tmp_path]).of(file).defines(the_import("import main")) == "inner/main.py"
     assert Checkouts([tmp_path / "other"]).of(file).root == tmp_path / "inner"
 
 
