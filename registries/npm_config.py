@@ -66,7 +66,7 @@ def npm_endpoints(
         for key, found in settings.items()
         if key.startswith("@") and key.endswith(":registry")
     }
-    return NpmEndpoints(at(*settings.get("registry", (_public(), "default"))), scopes)
+    return NpmEndpoints(at(*settings.get("registry", (public_npm(), "default"))), scopes)
 
 
 def npm_certificates(
@@ -120,7 +120,7 @@ def _told(settings: Mapping[str, tuple[str, str]], key: str) -> tuple[str, str]:
     return (value, origin) if value not in ("", "null", "false") else ("", "")
 
 
-def _public() -> str:
+def public_npm() -> str:
     """The public registry's address, as packageurl-python knows it."""
     url: str = purl2url.get_download_url(  # type: ignore[no-untyped-call]
         "pkg:npm/npm@1.0.0"
