@@ -14,9 +14,7 @@ excused: it asks the registry, not the checkout.
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -27,6 +25,7 @@ from packaging.utils import canonicalize_name
 from ghostbust.extractors.literals import read_object
 from ghostbust.extractors.local_packages import ENDINGS
 from ghostbust.extractors.vocabulary import word_set
+from ghostbust.parsing import ParseError, parse_json, parse_toml
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 LEFT_OUT: Final = word_set(
@@ -211,8 +210,8 @@ class Checkouts:
 
 def _projects_in(manifest: str, text: str) -> Iterator[tuple[Ecosystem, str]]:
     try:
-        data = json.loads(text) if manifest == "package.json" else tomllib.loads(text)
-    except (ValueError, RecursionError):
+        data = parse_json(text) if manifest == "package.json" else parse_toml(text)
+    except ParseError:
         return
     if not isinstance(data, dict):
         return
