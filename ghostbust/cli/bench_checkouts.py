@@ -12,7 +12,7 @@ from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:
-    from ghostbust.bench.checkouts import Scored
+    from ghostbust.cli.checkout_scores import Scored
     from ghostbust.cli.findings import Finding
 
 
@@ -30,7 +30,7 @@ def checkouts(
     A second reader (ast, json, packaging) says what imports and dependencies there are. Which
     accusations are wrong is for a person to say: --show lists them.
     """
-    from ghostbust.bench.checkouts import score_checkout
+    from ghostbust.cli.checkout_scores import score_checkout
     from ghostbust.registries.judge import Mode, default_judge
 
     if not folder.is_dir() or not (found := sorted(p for p in folder.iterdir() if p.is_dir())):
@@ -63,7 +63,7 @@ def _row(one: Scored) -> list[str]:
 
 
 def _sum(scored: list[Scored]) -> Scored:
-    from ghostbust.bench.checkouts import Scored
+    from ghostbust.cli.checkout_scores import Scored
 
     total = Scored("all")
     for one in scored:

@@ -42,10 +42,10 @@ class OwnCode:
 
     def after(self, source: Source, ref: PackageRef, lookup: Lookup) -> Lookup:
         """The registry's verdict, or that what it doesn't have is defined in the checkout."""
-        missing = lookup.invented or lookup.reason == "not-in-snapshot"
+        missing = lookup.invented or lookup.reason in ("not-in-snapshot", Flag.PRIVATE_INDEX)
         if source.file is None or not missing:
             return lookup
-        place = self._checkouts.of(source.file).defines(ref)
+        place = self._checkouts.of(source.file).defines(ref, source.file)
         if place is None:
             return lookup
         return _unknown(ref, Flag.LOCAL_MODULE, f"{place} is in the same checkout")

@@ -41,6 +41,8 @@ _SOURCE_FOLDERS: Final = ("src", "lib", "python")
 """below a folder: where its packages may lie instead"""
 _PYTHON: Final = (".py", ".pyx", ".pyi", ".so", ".pyd")
 _MANIFESTS: Final = ("package.json", "pyproject.toml")
+_FROM_HERE: Final = ("workspace ", "path ")
+"""what begins the place that a manifest's entry takes a package from"""
 _TSCONFIGS: Final = ("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json", "jsconfig.json")
 
 
@@ -64,13 +66,36 @@ class Checkout:
             return self._javascript_module(ref.import_name or ref.raw, place)
         return self._python_module(ref.import_name or ref.raw, place)
 
-    def defines(self, ref: PackageRef) -> str | None:
-        """Where the checkout defines what an import or a manifest names; None where it doesn't."""
+    def defines(self, ref: PackageRef, file: Path) -> str | None:
+        """Where the checkout defines what an import or a manifest names; None where it doesn't.
+
+        A manifest's entry only where its tool takes it from there: a member of npm's workspaces,
+        or what the entry itself takes from a workspace or a path. ``file`` says nothing of itself.
+        """
         if ref.kind is RefKind.IMPORT and ref.ecosystem is Ecosystem.PYPI:
             return self._modules.get((ref.import_name or ref.raw).partition(".")[0])
-        if ref.kind in (RefKind.IMPORT, RefKind.MANIFEST) and ref.name is not None:
-            return self._projects.get((ref.ecosystem, ref.name))
-        return None
+        if ref.kind not in (RefKind.IMPORT, RefKind.MANIFEST) or ref.name is None:
+            return None
+        own = self._place(file)
+        places = [p for p in self._projects.get((ref.ecosystem, ref.name), ()) if p != own]
+        if ref.kind is RefKind.MANIFEST:
+            is_taken = any(one.address.startswith(_FROM_HERE) for one in ref.indexes)
+            places = [place for place in places if is_taken or self._is_member(place)]
+        return str(places[0]) if places else None
+
+    def _is_member(self, manifest: PurePosixPath) -> bool:
+        """True for a package.json below a folder that has npm's or pnpm's workspaces."""
+        if manifest.name != "package.json":
+            return False
+        for folder in manifest.parent.parents:
+            here = self._names(folder)
+            if "pnpm-workspace.yaml" in here:
+                return True
+            if "package.json" in here and '"workspaces"' in _read(
+                self.root / folder / "package.json"
+            ):
+                return True
+        return False
 
     def _place(self, file: Path) -> PurePosixPath | None:
         """The file's path in the checkout; None where it lies elsewhere."""
@@ -173,16 +198,16 @@ class Checkout:
         return found
 
     @cached_property
-    def _projects(self) -> dict[tuple[Ecosystem, str], str]:
-        """The projects whose manifests lie in the checkout, with the manifest's place."""
-        found: dict[tuple[Ecosystem, str], str] = {}
+    def _projects(self) -> dict[tuple[Ecosystem, str], list[PurePosixPath]]:
+        """The projects of the checkout, with the places of their manifests."""
+        found: dict[tuple[Ecosystem, str], list[PurePosixPath]] = {}
         for folder, names in self._folders.items():
             for manifest in names:
                 if manifest not in _MANIFESTS:
                     continue
                 path = folder / manifest
                 for ecosystem, name in _projects_in(manifest, _read(self.root / path)):
-                    found.setdefault((ecosystem, name), str(path))
+                    found.setdefault((ecosystem, name), []).append(path)
         return found
 
 

@@ -77,10 +77,10 @@ def test_python_finds_the_checkouts_own_code_first(
 def test_a_name_that_no_registry_has_may_be_defined_anywhere(tmp_path: Path) -> None:
     root = tree(tmp_path, "tools/deep/generate_contents.py", "apps/site/views.py")
     checkout = Checkouts().of(root / "any")
-    assert checkout.defines(the_import("import generate_contents")) == (
+    assert checkout.defines(the_import("import generate_contents"), root / "x.py") == (
         "tools/deep/generate_contents.py"
     )
-    assert checkout.defines(the_import("from site_app import x")) is None
+    assert checkout.defines(the_import("from site_app import x"), root / "x.py") is None
 
 
 def test_an_install_command_is_never_excused(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_install_command_is_never_excused(tmp_path: Path) -> None:
     (install,) = extract("pip install helper", language=Language.SHELL)
     checkout = Checkouts().of(root / "any")
     assert checkout.shadows(install, root / "setup.sh") is None
-    assert checkout.defines(install) is None
+    assert checkout.defines(install, root / "setup.sh") is None
 
 
 def test_members_of_a_workspace_are_known_by_their_manifests(tmp_path: Path) -> None:
@@ -98,12 +98,36 @@ def test_members_of_a_workspace_are_known_by_their_manifests(tmp_path: Path) -> 
     write(root, "libs/one/pyproject.toml", '[project]\nname = "Acme.One"\n')
     write(root, "libs/two/pyproject.toml", '[tool.poetry]\nname = "acme-two"\n')
     write(root, "broken/package.json", "{" * 100_000)
-    checkout = Checkouts().of(root / "any")
+    checkout, file = Checkouts().of(root / "any"), root / "pyproject.toml"
     core = the_import("import '@acme/core/x'", Language.JAVASCRIPT)
-    assert checkout.defines(core) == "packages/core/package.json"
-    (one, two) = extract("acme-one\nacme_two==1\n", filename="requirements.txt")
-    assert checkout.defines(one) == "libs/one/pyproject.toml"
-    assert checkout.defines(two) == "libs/two/pyproject.toml"
+    assert checkout.defines(core, root / "x.js") == "packages/core/package.json"
+    (one, two, three) = extract(
+        '[project]\ndependencies = ["acme-one", "acme_two", "acme-three"]\n[tool.uv.sources]\n'
+        'acme-one = {workspace = true}\nacme-two = {path = "libs/two"}\n'
+        'acme-three = {path = "../three"}\n',
+        filename="pyproject.toml",
+    )
+    assert checkout.defines(one, file) == "libs/one/pyproject.toml"
+    assert checkout.defines(two, file) == "libs/two/pyproject.toml"
+    assert checkout.defines(three, file) is None
+    (asked,) = extract("acme-one\n", filename="requirements.txt")
+    assert checkout.defines(asked, root / "requirements.txt") is None, "pip asks the index"
+
+
+def test_a_dependency_on_a_package_json_counts_where_there_are_workspaces(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    write(root, "ui/package.json", '{"name": "acme-ui"}')
+    (ref,) = extract('{"dependencies": {"acme-ui": "^1"}}', filename="package.json")
+    for manifest, found in (
+        ('{"name": "x"}', None), ('{"workspaces": ["ui"]}', "ui/package.json"),
+    ):  # fmt: skip
+        write(root, "package.json", manifest)
+        assert Checkouts().of(root / "any").defines(ref, root / "package.json") == found
+    write(root, "package.json", '{"name": "x"}')
+    write(root, "pnpm-workspace.yaml", "")
+    checkout = Checkouts().of(root / "any")
+    assert checkout.defines(ref, root / "package.json") == "ui/package.json"
+    assert checkout.defines(ref, root / "ui/package.json") is None, "not by itself"
 
 
 def test_aliases_and_base_folder_of_the_nearest_tsconfig(tmp_path: Path) -> None:
@@ -132,9 +156,14 @@ def test_without_git_only_the_given_folder_is_known_or_the_files_own(tmp_path: P
     write(tmp_path, "inner/main.py", "")
     file = tmp_path / "inner" / "main.py"
     assert Checkouts().of(file).root == tmp_path / "inner"
-    assert Checkouts().of(tmp_path / "x.py").defines(the_import("import main")) is None
+    assert (
+        Checkouts().of(tmp_path / "x.py").defines(the_import("import main"), tmp_path / "x.py")
+        is None
+    )
     assert Checkouts([tmp_path]).of(file).root == tmp_path
-    assert Checkouts([tmp_path]).of(file).defines(the_import("import main")) == "inner/main.py"
+    assert (
+        Checkouts([tmp_path]).of(file).defines(the_import("import main"), file) == "inner/main.py"
+    )
     assert Checkouts([tmp_path / "other"]).of(file).root == tmp_path / "inner"
 
 
