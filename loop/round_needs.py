@@ -16,11 +16,11 @@ from ghostbust.loop.canary import GENERAL
 from ghostbust.loop.parts import asks_live, make_tasks
 from ghostbust.prompts import Task, split
 from ghostbust.records import Context
+from ghostbust.sections import TrainingSection
 from ghostbust.store import Round, RoundState, RunKind, RunStatus, Store
+from ghostbust.unlearners.sets import FEWEST_PROBES
+from ghostbust.unlearners.steering import most_looks
 
-LOOKS: Final = 4
-"""looks at a model under training, at most; as `ghostbust.unlearners.trim` has it, which this
-doesn't import: the daemon works without torch where the model is at servers"""
 SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
 """states of a round that has its gate report and only has to be published"""
 NEWEST_RUNS: Final = 50
@@ -118,12 +118,18 @@ def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tu
     most_tokens = config.sampling.max_new_tokens
     yield held_out * (ahead.base + ahead.candidate), most_tokens
     if ahead.training and not config.trainer.command:
-        yield LOOKS * config.training.probes, most_tokens
+        yield _looks(config.training), most_tokens
     if ahead.gates:
         gates = config.gates
         coding = gates.humaneval_tasks + (0 if gates.mbpp is None else gates.mbpp_tasks)
         yield 2 * coding, gates.max_new_tokens
     yield _canaries(config), most_tokens
+
+
+def _looks(training: TrainingSection) -> int:
+    """Answers of all looks at the models under training."""
+    looks = most_looks(training.method, training.members)
+    return looks * training.probes if training.probes >= FEWEST_PROBES else 0
 
 
 def _canaries(config: Config) -> int:

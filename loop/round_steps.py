@@ -35,10 +35,10 @@ from ghostbust.store import RoundState, RunKind, sets_id
 from ghostbust.unlearners.checkpoint import clear_checkpoint
 from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.steering import Steering, most_looks
 from ghostbust.unlearners.unlearn import find_trained, unlearn
 
 
@@ -156,6 +156,7 @@ def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -
         plan.listener,
         sampler=lambda loaded: noted(LocalSampler(loaded), plan.session.allowance),
         anew=method_named(plan.training.method).steering is Steering.HEAR,
+        most_looks=most_looks(plan.training.method, plan.training.members),
     )
     plan.listener.begin(f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep")
     if plan.session.config.trainer.command:

@@ -31,11 +31,11 @@ from ghostbust.unlearners.former import Former, check_former
 from ghostbust.unlearners.hear import Stretch, hear
 from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.sets import deal
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.soup import member_seeds, soup
+from ghostbust.unlearners.steering import Steering
 from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 

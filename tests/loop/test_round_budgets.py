@@ -27,6 +27,7 @@ from ghostbust.prompts import seed_tasks
 from ghostbust.records import Answer, Verdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, Store
+from ghostbust.unlearners.steering import most_looks
 from tests.loop.package_index import PackageIndex
 from tests.loop.rounds import BENCHMARK, SAMPLING
 
@@ -119,6 +120,28 @@ def test_a_round_notes_all_that_it_asks_and_no_more_than_was_reckoned(
     needs = most(session)
     assert spent[SAMPLES] <= needs[SAMPLES]
     assert spent[TOKENS] <= needs[TOKENS]
+
+
+@pytest.mark.parametrize("method", ["au-heard", "au-repair", "npo"])
+def test_a_training_that_looks_as_often_as_it_may_asks_what_was_reckoned(
+    budgeted: Session, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Every further look is worth it, in each of the members."""
+    monkeypatch.setattr("ghostbust.unlearners.trim.WORTH", -2.0)
+    config = override(budgeted.config, training__method=method, training__members=2)
+    session = replace(budgeted, config=config)
+    listener = Listens()
+    next_round(session, HOLDOUT, 3, listener)
+    looks = [what for what in listener.begun if what.startswith("measure the volume on")]
+    of = most_looks(method, 2)
+    assert [look.partition(": ")[2] for look in looks] == [
+        f"look {number} of at most {of}" for number in range(1, of + 1)
+    ]
+    asked = {int(look.split()[4]) for look in looks}
+    reckoned = most(session)[SAMPLES] - HELD_OUT
+    assert today(session.store).spent()[SAMPLES] - HELD_OUT == listener.looked
+    assert reckoned == of * 40
+    assert all(37 < prompts <= 40 for prompts in asked), "whole families of three, of 40 at most"
 
 
 @pytest.mark.parametrize("name", [SAMPLES, TOKENS])
