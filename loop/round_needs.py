@@ -70,6 +70,26 @@ def needs_of_round(config: Config, tasks: Sequence[Task], ahead: Ahead) -> dict[
     return needs | ({REQUESTS: 1} if asks_live(config) else {})
 
 
+def what_comes(
+    config: Config, tasks: Sequence[Task], ahead: Ahead, tokens_per_s: float | None
+) -> str:
+    """What a round still asks at most, in one line, and how long that takes at the base's pace.
+
+    ``tokens_per_s``: measured just now; None: no time is said. How long the steps of a training
+    take isn't known before they are made.
+    """
+    needs = needs_of_round(config, tasks, ahead)
+    line = f"to come: up to {needs[SAMPLES]:,.0f} answers with up to {needs[TOKENS]:,.0f} tokens"
+    if tokens_per_s:
+        line += f", {in_words(needs[TOKENS] / tokens_per_s)} at the base's {tokens_per_s:,.0f}/s"
+    return f"{line}; and the steps of the training" if ahead.training else line
+
+
+def in_words(seconds: float) -> str:
+    """A duration for people."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
 def lacking_for_round(
     store: Store, config: Config, allowance: Allowance, left: Round | None, most_holdout: int
 ) -> str | None:

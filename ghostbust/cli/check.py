@@ -11,14 +11,21 @@ import typer
 from typer.core import TyperCommand
 
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
-from ghostbust.cli.options import AsOfOption, HomeOption, JsonOption, QuietOption, RegistryOption
+from ghostbust.cli.options import (
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    QuietOption,
+    RegistryModeOption,
+)
 from ghostbust.cli.output import Output, cell, print_json, table
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
 
 if TYPE_CHECKING:
-    from ghostbust.cli.findings import Finding, Summary
+    from ghostbust.cli.findings import Finding
     from ghostbust.cli.sources import Source
+    from ghostbust.results import Summary
 
 Format = Literal["table", "json", "sarif", "github"]
 _FILE_OPTIONS = ("-f", "--file")
@@ -74,7 +81,7 @@ def check(
     command: Annotated[
         str | None, typer.Option("--command", help="Install command, such as 'pip install foo'.")
     ] = None,
-    registry: RegistryOption = "auto",
+    registry: RegistryModeOption = None,
     as_of: AsOfOption = None,
     shape: Annotated[
         Format | None,
@@ -89,7 +96,8 @@ def check(
         typer.Option(
             "--config",
             show_default="the home folder's",
-            help="Settings file with check.allow and check.private; never ./ghostbust.toml.",
+            help="Settings file with check.allow, check.private and registry.mode; never"
+            " ./ghostbust.toml.",
         ),
     ] = None,
     home: HomeOption = None,
@@ -107,6 +115,8 @@ def check(
     from ghostbust.cli.findings import find
     from ghostbust.cli.judging import open_judge
     from ghostbust.cli.vouching import npmrc_passed_over, passed_over, trusted_vouching
+    from ghostbust.home import Home
+    from ghostbust.registries.asked_of import asked_of
     from ghostbust.registries.judge import Mode
 
     output = Output(as_json=shape != "table", quiet=quiet)
@@ -118,12 +128,15 @@ def check(
     sources = _sources(names or [], files or [], command)
     if not any(source.refs for source in sources):
         output.note("no package is named there: nothing to check")
-    day = None if as_of is None else as_of.date()
-    # The default can't hold for a day that has passed: only a snapshot is of that day.
-    registry = "snapshot" if day is not None and registry == "auto" else registry
-    with open_judge(Mode(registry), home, day) as judge:
+    mode, day = asked_of(
+        None if registry is None else Mode(registry),
+        None if as_of is None else as_of.date(),
+        Home.find(home),
+        config,
+    )
+    with open_judge(mode, home, day) as judge:
         findings = find(judge, vouching, sources)
-    _report(output, shape, registry, findings)
+    _report(output, shape, mode, findings)
     raise typer.Exit(_exit_code(findings))
 
 
@@ -152,8 +165,9 @@ def _exit_code(findings: Sequence[Finding]) -> int:
 def _report(output: Output, shape: Format, mode: str, findings: Sequence[Finding]) -> None:
     """Prints the findings: each name once for people and as JSON, else each place."""
     from ghostbust.cli.annotations import workflow_commands
-    from ghostbust.cli.findings import distinct, summary
+    from ghostbust.cli.findings import distinct
     from ghostbust.cli.sarif import sarif_log
+    from ghostbust.results import summary
 
     match shape:
         case "table":
@@ -169,7 +183,7 @@ def _report(output: Output, shape: Format, mode: str, findings: Sequence[Finding
 
 def _print_table(output: Output, names: Sequence[Finding]) -> None:
     """The names, and a line that counts them."""
-    from ghostbust.cli.findings import summary
+    from ghostbust.results import summary
 
     if not names:
         return
@@ -204,30 +218,17 @@ def _document(mode: str, names: Sequence[Finding], told: Summary) -> dict[str, o
     return {
         "registry": mode,
         "results": [_result(one) for one in names],
-        "invented": told.invented,
-        "unknown": told.verdicts[Verdict.UNKNOWN],
-        "unknown_share": told.unknown_share,
-        "imports": told.imports,
-        "unmapped": told.unmapped,
-        "unmapped_share": told.unmapped_share,
+        **told.to_dict(),
     }
 
 
 def _result(one: Finding) -> dict[str, object]:
     """One entry of the JSON document."""
-    from ghostbust.cli.names import purl_of
+    from ghostbust.results import checked_document
 
-    lookup, place = one.lookup, one.place
+    place = one.place
     return {
-        "ecosystem": lookup.ecosystem,
-        "name": lookup.name,
-        "purl": purl_of(one.ref),
-        "verdict": lookup.verdict,
-        "reason": lookup.reason,
-        "evidence": lookup.evidence,
-        "source": lookup.source,
-        "looked_up_at": lookup.looked_up_at,
-        "nearest": list(one.nearest),
+        **checked_document(one.ref, one.lookup, one.nearest),
         "file": None if place is None else place.path,
         "line": None if place is None else place.line,
         "column": None if place is None else place.column,

@@ -20,8 +20,8 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
-from ghostbust.cli.rounds import report_round, round_document
-from ghostbust.cli.sweep import invented_names
+from ghostbust.cli.rounds import report_round
+from ghostbust.results import invented_names, round_document
 from ghostbust.shown import redact
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ghostbust.cli.places import Lines, Place
-from ghostbust.records import Ecosystem, Judged, Lookup, PackageRef, RefKind, Verdict
+from ghostbust.places import Lines, Place
+from ghostbust.records import Judged, Lookup, PackageRef, Verdict
+from ghostbust.results import key_of
 
 if TYPE_CHECKING:
     from ghostbust.cli.sources import Source
@@ -35,35 +36,10 @@ class Finding:
         return self.lookup.reason in NOT_ASKED
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Counts over distinct names."""
-
-    names: int
-    verdicts: Mapping[Verdict, int]
-    imports: int
-    """distinct names that Python imports stand for"""
-    unmapped: int
-    """of these, the ones that couldn't be tied to a distribution"""
-
-    @property
-    def invented(self) -> int:
-        """ABSENT and SUSPECT names."""
-        return self.verdicts[Verdict.ABSENT] + self.verdicts[Verdict.SUSPECT]
-
-    @property
-    def unknown_share(self) -> float | None:
-        """UNKNOWN names among all, in [0, 1]; None where nothing was named."""
-        return self.verdicts[Verdict.UNKNOWN] / self.names if self.names else None
-
-    @property
-    def unmapped_share(self) -> float | None:
-        """Unmapped imports among the imports, in [0, 1]; None without any."""
-        return self.unmapped / self.imports if self.imports else None
-
-
 def find(judge: Judge, vouching: Vouching, sources: Sequence[Source]) -> list[Finding]:
     """The verdict on each ref of each source, in their order."""
+    from ghostbust.registries.nearest import nearest_names
+
     pairs = [(source, ref) for source in sources for ref in source.refs]
     settled = [vouching.lookup(ref) for _, ref in pairs]
     asked = [ref for (_, ref), known in zip(pairs, settled, strict=True) if known is None]
@@ -72,10 +48,10 @@ def find(judge: Judge, vouching: Vouching, sources: Sequence[Source]) -> list[Fi
         next(answers) if known is None else Judged(ref, known)
         for (_, ref), known in zip(pairs, settled, strict=True)
     ]
-    nearest = _nearest(judge, judged)
+    nearest = nearest_names(judge.snapshots, [one.lookup for one in judged])
     places = _places(sources)
     return [
-        Finding(one.ref, one.lookup, place, nearest.get(_key(one.lookup), ()))
+        Finding(one.ref, one.lookup, place, nearest.get(key_of(one.lookup), ()))
         for one, place in zip(judged, places, strict=True)
     ]
 
@@ -84,28 +60,10 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
     """Each name once, in order; a verdict comes before an UNKNOWN on the same name."""
     found: dict[tuple[str, str], Finding] = {}
     for one in findings:
-        key = _key(one.lookup)
+        key = key_of(one.lookup)
         if key not in found or found[key].lookup.verdict is Verdict.UNKNOWN:
             found[key] = one
     return list(found.values())
-
-
-def summary(names: Sequence[Finding]) -> Summary:
-    """Counts over names that are `distinct`."""
-    verdicts = dict.fromkeys(Verdict, 0)
-    for one in names:
-        verdicts[one.lookup.verdict] += 1
-    imports = [
-        one
-        for one in names
-        if one.ref.kind is RefKind.IMPORT and one.ref.ecosystem is Ecosystem.PYPI
-    ]
-    unmapped = sum(one.lookup.reason == "no-mapping" for one in imports)
-    return Summary(len(names), verdicts, len(imports), unmapped)
-
-
-def _key(lookup: Lookup) -> tuple[str, str]:
-    return lookup.ecosystem, lookup.name
 
 
 def _places(sources: Iterable[Source]) -> Iterator[Place | None]:
@@ -113,22 +71,3 @@ def _places(sources: Iterable[Source]) -> Iterator[Place | None]:
         lines = Lines(source.path, source.text) if source.path is not None else None
         for ref in source.refs:
             yield lines.place(ref.start, ref.end) if lines else None
-
-
-def _nearest(judge: Judge, judged: Sequence[Judged]) -> dict[tuple[str, str], list[str]]:
-    """For each absent name the popular ones that look like it."""
-    from ghostbust.registries.nearest import NearestNames
-
-    absent = {
-        _key(one.lookup): one.lookup for one in judged if one.lookup.verdict is Verdict.ABSENT
-    }
-    known = {
-        ecosystem: NearestNames(judge.snapshots[ecosystem])
-        for ecosystem in {lookup.ecosystem for lookup in absent.values()}
-        if ecosystem in judge.snapshots
-    }
-    return {
-        key: known[lookup.ecosystem].of(lookup.name)
-        for key, lookup in absent.items()
-        if lookup.ecosystem in known
-    }

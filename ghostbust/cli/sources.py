@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
 from ghostbust.extractors.install_tools import INDEX_OPTIONS
@@ -28,6 +27,7 @@ from ghostbust.extractors.pyproject import hidden_names
 from ghostbust.extractors.requirement_lines import requirement_lines
 from ghostbust.records import Ecosystem, Flag, PackageRef
 from ghostbust.registries.names import canonical_name
+from ghostbust.registries.specs import ref_of
 
 STDIN = "-"
 _LIST_SUFFIXES = (".txt", ".in")

@@ -139,6 +139,17 @@ def find_trained(adapters: Path, round_id: int, sets: SetSplit) -> Candidate | N
     return None
 
 
+def about_steps(sets: SetSplit, settings: TrainSettings) -> int:
+    """About how many steps the training on the sets makes, all members together."""
+    hands = deal(sets, members=settings.members, most=settings.max_answers)
+    if method_named(settings.method).steering is Steering.HEAR:
+        parts = [part for hand in hands for part in share_out(hand, settings.seed)]
+        return sum(count_steps(expected, settings) for _, expected in parts)
+    repaired = 1 if settings.weights.repair else 0
+    examples = [len(hand.forget) * (1 + repaired) + len(hand.retain) for hand in hands]
+    return sum(count_steps(expected, settings) for expected in examples)
+
+
 def _load(
     model: str,
     cache_dir: Path,

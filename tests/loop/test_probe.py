@@ -55,7 +55,9 @@ def test_the_volume_is_of_the_names_that_the_base_names_to_such_prompts(
     logged += answers(code, 1, lambda *_: "```\nimport numpy, rich, flask\n```", judge)
     sampler = scripted(lambda _: "- flask\n- numpy\n- zzz-not-there\n- rich")
     heard = Heard()
-    probe = Probe(PROMPTS[:30], logged, judge, SETTINGS, heard, lambda _: sampler, most_looks=12, looks=2)
+    probe = Probe(
+        PROMPTS[:30], logged, judge, SETTINGS, heard, lambda _: sampler, most_looks=12, looks=2
+    )
     # the base: 40 answers with 1 name, 20 with 2 and an invented one, to prompts of that kind
     probed = probe(None)  # type: ignore[arg-type]
     assert probed.volume == pytest.approx(3 / (80 / 60))

@@ -98,7 +98,7 @@ def test_a_server_that_would_refuse_the_adapter_ends_a_round_before_it_begins(
 ) -> None:
     limited = override(session.config, publish__kind="directory", publish__replicas=("/nowhere",))
     with pytest.raises(PublishError, match="/nowhere isn't a folder"):
-        next_round(replace(session, config=limited), 4, 0, Silence())
+        next_round(replace(session, config=limited), 4, 0, Silence(), train_anyway=True)
     assert session.store.rounds.recent() == []
 
 
@@ -114,7 +114,7 @@ def test_a_limit_that_no_server_tells_ends_a_round_before_it_asks_anything(
             publish__replicas=(server.url,),
         )
         with pytest.raises(PublishError, match="LoRA rank 2 is greater than max_lora_rank 1"):
-            next_round(replace(session, config=told), 4, 0, Silence())
+            next_round(replace(session, config=told), 4, 0, Silence(), train_anyway=True)
     assert session.store.rounds.recent() == []
     assert session.store.runs.recent() == runs
     assert not list(session.home.adapters.iterdir())
@@ -190,7 +190,7 @@ def test_a_start_of_another_shape_is_told_before_anything_is_asked(
     asked = len(session.store.runs.recent())
     config = override(session.config, training__start="deployed", training__rank=4)
     with pytest.raises(TrainingError, match=r"has rank 2: set \[training\] to the same"):
-        next_round(replace(session, config=config), 10, 0, Silence())
+        next_round(replace(session, config=config), 10, 0, Silence(), train_anyway=True)
     assert len(session.store.runs.recent()) == asked
 
 
@@ -221,7 +221,7 @@ def test_an_interrupted_training_fails_the_round_and_leaves_no_folder(
 def test_the_next_round_says_at_once_that_nothing_is_logged(session: Session) -> None:
     nowhere = replace(session, config=override(session.config, model__name="no-such-model"))
     with pytest.raises(TrainingError, match="run `ghostbust sweep` first"):
-        next_round(nowhere, 10, 0, Silence())
+        next_round(nowhere, 10, 0, Silence(), train_anyway=True)
     assert session.store.rounds.recent() == []
     assert session.store.runs.recent() == []
 
@@ -229,7 +229,7 @@ def test_the_next_round_says_at_once_that_nothing_is_logged(session: Session) ->
 def test_held_out_inventions_are_nothing_to_learn_from(session: Session, before: Watched) -> None:
     assert before.measurement.absent
     with pytest.raises(TrainingError, match="run `ghostbust sweep` first"):
-        next_round(session, 10, 0, Silence())
+        next_round(session, 10, 0, Silence(), train_anyway=True)
 
 
 PROGRAM = """
@@ -252,7 +252,8 @@ config = override(
     sampling__max_new_tokens=8, sampling__samples_per_prompt=1,
 )
 with open_session(Home.open(Path(sys.argv[1])), config, purpose="round") as session:
-    before, outcome = next_round(session, 12, 0, Silence() if sys.argv[3] == "go" else Killed())
+    before, outcome = next_round(session, 12, 0, Silence() if sys.argv[3] == "go" else Killed(),
+                                 train_anyway=True)
     print(outcome.round_id, outcome.candidate.path, before.measurement.answers)
 """
 

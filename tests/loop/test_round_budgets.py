@@ -110,7 +110,7 @@ def test_a_round_notes_all_that_it_asks_and_no_more_than_was_reckoned(
     monkeypatch.setattr("ghostbust.loop.round.runnable_tasks", lambda *_: BENCHMARK)
     session = replace(budgeted, config=override(budgeted.config, gates__humaneval_tasks=1))
     listener = Listens()
-    next_round(session, HOLDOUT, 3, listener)
+    next_round(session, HOLDOUT, 3, listener, train_anyway=True)
     spent, answers = today(session.store).spent(), held_out(session.store)
     assert len(answers) == HELD_OUT
     assert listener.looked > 0
@@ -131,7 +131,7 @@ def test_a_training_that_looks_as_often_as_it_may_asks_what_was_reckoned(
     config = override(budgeted.config, training__method=method, training__members=2)
     session = replace(budgeted, config=config)
     listener = Listens()
-    next_round(session, HOLDOUT, 3, listener)
+    next_round(session, HOLDOUT, 3, listener, train_anyway=True)
     looks = [what for what in listener.begun if what.startswith("measure the volume on")]
     of = most_looks(method, 2)
     assert [look.partition(": ")[2] for look in looks] == [
@@ -149,7 +149,7 @@ def test_a_round_that_may_need_more_than_is_left_is_not_begun(budgeted: Session,
     need = int(most(budgeted)[name])
     short = limited(budgeted, **{name: need - 1})
     with pytest.raises(BudgetError, match=rf"the round needs up to {need:,} {name}, of which"):
-        next_round(short, HOLDOUT, 3, Silence())
+        next_round(short, HOLDOUT, 3, Silence(), train_anyway=True)
     assert budgeted.store.rounds.recent() == []
     assert held_out(budgeted.store) == []
     assert today(budgeted.store).spent()[SAMPLES] == 0
@@ -161,7 +161,7 @@ def test_a_round_that_has_begun_is_finished_and_noted(budgeted: Session) -> None
     assert session.allowance is not None
     other = {SAMPLES: session.allowance.limits[SAMPLES]}
     listener = Listens("train:", lambda: today(budgeted.store).note(other))
-    next_round(session, HOLDOUT, 3, listener)
+    next_round(session, HOLDOUT, 3, listener, train_anyway=True)
     assert budgeted.store.rounds.get(1).state is RoundState.REJECTED
     spent = today(budgeted.store).spent()[SAMPLES]
     assert spent == other[SAMPLES] + HELD_OUT + listener.looked
@@ -173,15 +173,21 @@ def test_an_interrupted_round_goes_on_with_what_is_left_or_waits(budgeted: Sessi
 
     need = int(most(budgeted)[SAMPLES])
     with pytest.raises(KeyboardInterrupt):
-        next_round(limited(budgeted, samples=need), HOLDOUT, 3, Listens("train:", interrupt))
+        next_round(
+            limited(budgeted, samples=need),
+            HOLDOUT,
+            3,
+            Listens("train:", interrupt),
+            train_anyway=True,
+        )
     half = HELD_OUT // 2
     assert today(budgeted.store).spent()[SAMPLES] == half, "of the base"
     with pytest.raises(BudgetError, match=f"needs up to {need - half} samples"):
-        next_round(limited(budgeted, samples=need - 1), HOLDOUT, 3, Silence())
+        next_round(limited(budgeted, samples=need - 1), HOLDOUT, 3, Silence(), train_anyway=True)
     left = budgeted.store.rounds.get(1)
     assert (left.state, left.attempts) == (RoundState.SELECTED, 0), "it wasn't tried"
     listener = Listens()
-    next_round(limited(budgeted, samples=need), HOLDOUT, 3, listener)
+    next_round(limited(budgeted, samples=need), HOLDOUT, 3, listener, train_anyway=True)
     assert today(budgeted.store).spent()[SAMPLES] == HELD_OUT + listener.looked
 
 
@@ -194,7 +200,7 @@ def test_requests_to_registries_stop_at_the_limit(
     monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
     live = override(config, registry__mode="live", budget__registry_requests=limit)
     with open_session(swept_home, live, purpose="test", clock=SystemClock()) as session:
-        next_round(session, HOLDOUT, 3, Silence())
+        next_round(session, HOLDOUT, 3, Silence(), train_anyway=True)
         spent = today(session.store).spent()[REQUESTS]
         assert session.store.rounds.get(1).state is RoundState.REJECTED
         answers = held_out(session.store)
@@ -234,7 +240,7 @@ class Killed(Silence):
 home = Home.open(Path(sys.argv[1]))
 config = load_config(home.config, home)
 with open_session(home, config, purpose="round", clock=SystemClock()) as session:
-    next_round(session, 12, 3, Killed())
+    next_round(session, 12, 3, Killed(), train_anyway=True)
 """
 
 SETTINGS = """
