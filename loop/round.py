@@ -182,13 +182,18 @@ def _check_gates(plan: RoundPlan, before: Watched | None) -> None:
     names: dict[str, list[str]] = {}
     for result in never:
         names.setdefault(result.reason, []).append(result.gate)
-    said = "; ".join(f"{' and '.join(gates)}: {reason}" for reason, gates in names.items())
+    said = "; ".join(f"{_listed(gates)}: {reason}" for reason, gates in names.items())
     todo = (
         "raise gates.humaneval_tasks or name gates.mbpp"
         if any(result.gate in ON_TASKS for result in never)
         else "more held-out tasks (--holdout, prompts.files) would tell more"
     )
     raise NotReadyError(f"no adapter could pass the gates, {said}; {todo}, or --train-anyway")
+
+
+def _listed(names: Sequence[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _rehearse(session: Session, base: LocalSampler, training: TrainSettings) -> None:

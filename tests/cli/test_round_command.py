@@ -136,8 +136,10 @@ def test_after_a_sweep_it_makes_a_gated_adapter(
     for stage in ("ask 12 held-out tasks", "train:", "gate: coding"):
         assert stage in result.stderr
     assert re.search(
-        r"^to come: up to \d+ answers with up to \d+ tokens, \d+ s at the base's [\d,]+/s; and the"
-        r" steps of the training\n(.*\n)*train: \d+ answers to unlearn, \d+ to keep, about \d+ steps$",
+        r"^to come: up to [\d,]+ answers with up to [\d,]+ tokens, "
+        r"\d+ s at the base's [\d,]+/s; and the"
+        r" steps of the training\n(.*\n)*train: \d+ answers to unlearn, \d+ to keep, about \d+"
+        r" steps$",
         result.stderr, re.MULTILINE,
     )  # fmt: skip
     with Store.open(home / "ghostbust.db") as store:

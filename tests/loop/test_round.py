@@ -16,6 +16,7 @@ from ghostbust.bench.model_server import serve
 from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import (
+    NotReadyError,
     PublishError,
     TrainingError,
 )
@@ -33,7 +34,7 @@ from ghostbust.records import GateVerdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, Store
 from ghostbust.unlearners.former import Former
-from tests.loop.rounds import SAMPLING, plan_of
+from tests.loop.rounds import BENCHMARK, SAMPLING, plan_of
 
 
 class Watches(Silence):
@@ -230,6 +231,29 @@ def test_held_out_inventions_are_nothing_to_learn_from(session: Session, before:
     assert before.measurement.absent
     with pytest.raises(TrainingError, match="run `ghostbust sweep` first"):
         next_round(session, 10, 0, Silence(), train_anyway=True)
+
+
+def test_what_cannot_pass_is_said_before_a_model_is_loaded(
+    session: Session, swept: Watched
+) -> None:
+    config = override(session.config, gates__humaneval_tasks=1)
+    with pytest.raises(NotReadyError, match="likelihood and coding: too few tasks: 1, needs 100"):
+        next_round(replace(session, config=config), 12, 0, Silence())
+    assert session.store.rounds.recent() == []
+    assert len(session.store.runs.recent()) == 1, "only the sweep"
+
+
+def test_what_the_bases_answers_rule_out_is_said_before_training_and_asked_once(
+    session: Session, swept: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon tries such a round again and again."""
+    many = tuple(replace(BENCHMARK[0], task_id=f"t/{n}") for n in range(100))
+    monkeypatch.setattr("ghostbust.loop.round.runnable_tasks", lambda *_: many)
+    for _ in range(2):
+        with pytest.raises(NotReadyError, match="hallucination, volume and faults: too few prompt"):
+            next_round(session, 9, 0, Silence())
+    assert session.store.rounds.recent() == []
+    assert [run.spec.kind for run in session.store.runs.recent()] == [RunKind.GATE, RunKind.SWEEP]
 
 
 PROGRAM = """
