@@ -7,68 +7,116 @@ runs and compares with what stands here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from ghostbust.extractors import extract
+from ghostbust.errors import UsageError
+from ghostbust.extractors import Language
+from ghostbust.extractors import extract as find_refs
+from ghostbust.places import Lines
 from ghostbust.prompts import MOST_HOLDOUT
-from ghostbust.records import Ecosystem, Lookup, PackageRef, RefKind
+from ghostbust.records import ASKED, Ecosystem, PackageRef
+from ghostbust.results import (
+    Checked,
+    CheckedList,
+    Found,
+    FoundList,
+    Swept,
+    Unlearned,
+    is_builtin_import,
+    key_of,
+)
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.evaluation.figures import Behaviour
     from ghostbust.home import Home
     from ghostbust.loop.listener import Listener
-    from ghostbust.loop.round import RoundOutcome
-    from ghostbust.loop.watch import Watched
 
 __all__ = ["Unlearned", "check", "evaluate", "extract", "sweep", "unlearn"]
 
+AskedEcosystem = Literal["pypi", "npm"]
+AskedLanguage = Literal["auto", "python", "javascript", "shell"]
 AskedRegistry = Literal["snapshot", "live", "auto"]
 AskedSide = Literal["all", "train", "holdout"]
+LEAST_HOLDOUT = 10
+"""held-out tasks, under which no gate can pass"""
 
 
-@dataclass(frozen=True, slots=True)
-class Unlearned:
-    """What `unlearn` did."""
+def extract(
+    text: str,
+    *,
+    language: Language | AskedLanguage = Language.AUTO,
+    expect_list: bool = False,
+    truncated: bool = False,
+    prompt_text: str = "",
+    ecosystem: Ecosystem | AskedEcosystem | None = None,
+    filename: str = "",
+    builtins: bool = False,
+) -> FoundList:
+    """Every place where a text names a package, in its order. Asks no registry.
 
-    before: Watched
-    """the base on the held-out prompts"""
-    outcome: RoundOutcome
-    """the adapter, its gates, ``after`` on the same prompts, and whether it serves now"""
+    ``builtins``: imports of what the language itself provides as well. Raises UsageError for a
+    language or an ecosystem that isn't known, and nothing because of the text.
+    """
+    if ecosystem is not None:
+        ecosystem = Ecosystem(_one_of("ecosystem", ecosystem, ASKED))
+    refs = find_refs(
+        text,
+        language=Language(_one_of("language", language, tuple(Language))),
+        expect_list=expect_list,
+        truncated=truncated,
+        prompt_text=prompt_text,
+        ecosystem=ecosystem,
+        filename=filename,
+    )
+    lines = Lines(filename, text)
+    return FoundList(Found.of(ref, lines) for ref in refs if builtins or not is_builtin_import(ref))
 
 
 def check(
-    *packages: str | PackageRef,
-    ecosystem: Ecosystem | Literal["pypi", "npm"] = Ecosystem.PYPI,
-    registry: AskedRegistry = "auto",
+    *packages: str | PackageRef | Iterable[str | PackageRef],
+    ecosystem: Ecosystem | AskedEcosystem = Ecosystem.PYPI,
+    registry: AskedRegistry | None = None,
     as_of: date | None = None,
     home: Path | None = None,
-) -> list[Lookup]:
+) -> CheckedList:
     """The verdict on each package, in the order given.
 
-    A package is a name of the ``ecosystem``, or a ref that `extract` found. ``registry`` says who
-    is asked, as ``ghostbust check --registry`` does; ``as_of`` judges by the newest snapshot that
-    isn't later, and asks nobody. Nothing is written, and no home folder made. A registry that
-    can't be asked gives UNKNOWN; raises SnapshotError where a snapshot is missing or broken.
+    A package is written as for ``ghostbust check`` (``requests>=2``, ``left-pad@npm``, a purl; a
+    name that doesn't say its ecosystem is of ``ecosystem``), or a ref that `extract` found; lists
+    of them are taken too. ``registry`` says who is asked; None: the ``registry.mode`` of the home
+    folder's settings or the environment. ``as_of`` judges by the newest snapshot that isn't later,
+    and asks nobody. Nothing is written, and no home folder made. A registry that can't be asked
+    gives UNKNOWN. Raises UsageError for what is no package, and SnapshotError where a snapshot is
+    missing or broken.
     """
     from ghostbust.home import Home
+    from ghostbust.registries.asked_of import asked_of
     from ghostbust.registries.judge import Mode, default_judge
+    from ghostbust.registries.nearest import nearest_names
 
-    mode = Mode(registry) if as_of is None else Mode.SNAPSHOT
-    own = Ecosystem(ecosystem)
-    refs = [_ref(own, one) if isinstance(one, str) else one for one in packages]
+    own = Ecosystem(_one_of("ecosystem", ecosystem, ASKED))
+    asked = None if registry is None else Mode(_one_of("registry", registry, tuple(Mode)))
+    refs = [_ref(one, own) for one in _flat(packages)]
     place = Home.find(home)
-    with default_judge(mode, data_dir=place.registry, as_of=as_of, npm_project=place.path) as judge:
-        return [judged.lookup for judged in judge.refs(refs)]
+    mode, day = asked_of(asked, as_of, place)
+    with default_judge(mode, data_dir=place.registry, as_of=day, npm_project=place.path) as judge:
+        judged = judge.refs(refs)
+        nearest = nearest_names(judge.snapshots, [one.lookup for one in judged])
+    return CheckedList(
+        (Checked.of(one.ref, one.lookup, nearest.get(key_of(one.lookup), ())) for one in judged),
+        str(mode),
+    )
 
 
 def sweep(
     model: str | None = None,
     *,
+    endpoint: str | None = None,
     limit: int | None = None,
     side: AskedSide = "all",
     adapter: str = "deployed",
@@ -76,27 +124,42 @@ def sweep(
     config: Config | None = None,
     home: Path | None = None,
     listener: Listener | None = None,
-) -> Watched:
+) -> Swept:
     """Sample the model, judge every package that it names, and log it: the answers and the rate.
 
-    ``model`` is ``smollm2``, a Hugging Face id or a folder; None, the settings' one. ``limit``: ask
-    so many tasks, drawn by the seed. ``adapter`` is a name, ``deployed`` or ``base``. Goes on with
-    the same sweep that was interrupted.
+    ``model`` is ``smollm2``, a Hugging Face id or a folder; None, the settings' one. ``endpoint``
+    is the base URL of an OpenAI-compatible server that is sampled instead. ``limit``: ask so many
+    tasks, drawn by the seed. ``adapter`` is a name, ``deployed`` or ``base``. Goes on with the same
+    sweep that was interrupted.
     """
     from ghostbust.loop.listener import Silence
     from ghostbust.loop.sweep import run_sweep
 
-    place, settings = _settings(model, config, home)
-    return run_sweep(
+    _one_of("side", side, get_args(AskedSide))
+    _at_least("limit", limit, 1)
+    place, settings = _settings(model, config, home, endpoint)
+    started = time.monotonic()
+    watched = run_sweep(
         place, settings, listener or Silence(),
         limit=limit, side=side, adapter=adapter, seed=seed,
     )  # fmt: skip
+    return Swept(
+        model=settings.model.name,
+        adapter=watched.answers[0].sample.adapter if watched.answers else adapter,
+        seed=seed,
+        registry=settings.registry.mode,
+        run_id=watched.run_id,
+        answers=watched.answers,
+        measurement=watched.measurement,
+        wall_s=time.monotonic() - started,
+    )
 
 
 def unlearn(
     model: str | None = None,
     *,
     holdout: int = MOST_HOLDOUT,
+    train_anyway: bool = False,
     seed: int = 0,
     config: Config | None = None,
     home: Path | None = None,
@@ -104,16 +167,22 @@ def unlearn(
 ) -> Unlearned:
     """Train an adapter on what is logged, gate it, and let it serve if every gate passes.
 
-    ``holdout``: held-out tasks that measure, at most. Raises TrainingError where nothing is logged
-    that could be learnt from.
+    ``holdout``: held-out tasks that measure, at most. ``train_anyway``: also where it is known
+    beforehand that a gate can't pass. Raises NotReadyError where it isn't asked for and that is so,
+    and where nothing is logged that could be learnt from.
     """
     from ghostbust.loop.listener import Silence
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
 
+    _at_least("holdout", holdout, LEAST_HOLDOUT)
     place, settings = _settings(model, config, home)
+    started = time.monotonic()
     with open_session(place, settings, purpose="round") as session:
-        return Unlearned(*next_round(session, holdout, seed, listener or Silence()))
+        before, outcome = next_round(
+            session, holdout, seed, listener or Silence(), train_anyway=train_anyway
+        )
+    return Unlearned(before, outcome, settings.model.name, seed, time.monotonic() - started)
 
 
 def evaluate(
@@ -132,7 +201,6 @@ def evaluate(
     held-out tasks, or ``limit`` of them, drawn by the seed. Raises UsageError where no task is held
     out, or there is no such adapter.
     """
-    from ghostbust.errors import UsageError
     from ghostbust.loop.eval_plan import EvalPlan, choose_adapters
     from ghostbust.loop.evaluate import evaluate_behaviour
     from ghostbust.loop.listener import Silence
@@ -140,6 +208,9 @@ def evaluate(
     from ghostbust.loop.session import open_session
     from ghostbust.prompts import split
 
+    _at_least("limit", limit, 1)
+    for temperature in temperatures:
+        _at_least("temperature", temperature, 0)
     place, settings = _settings(model, config, home)
     _, held_out = split(make_tasks(settings), settings.prompts.holdout_share)
     if not held_out:
@@ -151,17 +222,47 @@ def evaluate(
         return evaluate_behaviour(plan)
 
 
-def _ref(ecosystem: Ecosystem, name: str) -> PackageRef:
-    from ghostbust.registries.names import canonical_name
+def _ref(package: str | PackageRef, ecosystem: Ecosystem) -> PackageRef:
+    from ghostbust.registries.specs import ref_of
 
-    canonical = canonical_name(ecosystem, name)
-    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical)
+    if isinstance(package, PackageRef):
+        return package
+    ref = ref_of(package, ecosystem)
+    if ref is None:
+        raise UsageError(f"{package!r} comes from no registry, so none can be asked about it")
+    return ref
 
 
-def _settings(model: str | None, config: Config | None, home: Path | None) -> tuple[Home, Config]:
+def _flat(
+    packages: Iterable[str | PackageRef | Iterable[str | PackageRef]],
+) -> Iterator[str | PackageRef]:
+    for one in packages:
+        if isinstance(one, str | PackageRef):
+            yield one
+        else:
+            yield from one
+
+
+def _one_of(what: str, value: str, known: Sequence[str]) -> str:
+    """The value. Raises UsageError, with the choices, where it isn't one of them."""
+    if value not in known:
+        raise UsageError(f"{what}: should be one of {', '.join(known)}, not {value!r}")
+    return value
+
+
+def _at_least(what: str, value: float | None, least: int) -> None:
+    """Raises UsageError for a smaller value; None is none."""
+    if value is not None and value < least:
+        raise UsageError(f"{what}: should be at least {least}, not {value}")
+
+
+def _settings(
+    model: str | None, config: Config | None, home: Path | None, endpoint: str | None = None
+) -> tuple[Home, Config]:
     """The home folder, and the given settings or those that a command would read there."""
     from ghostbust.config import load_config, override
     from ghostbust.home import Home
 
     place = Home.open(home)
-    return place, override(config or load_config(None, place), model__name=model)
+    settings = config or load_config(None, place)
+    return place, override(settings, model__name=model, model__endpoint=endpoint)

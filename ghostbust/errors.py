@@ -22,6 +22,7 @@
     ├── PublishError             1  a server or a folder doesn't take an adapter
     │   └── CanaryError          1  … it took it, and the adapter isn't fit to serve there
     ├── TrainingError            1  a round's training broke an assertion (NaN, empty mask, …)
+    │   └── NotReadyError        2  … it wasn't begun: nothing to learn, or gates that can't pass
     └── SandboxError             1  the sandbox for model-written code can't be trusted
 
 Only the command line exits. It prints the message as one line, which says what
@@ -123,6 +124,12 @@ class CanaryError(PublishError):
 
 class TrainingError(GhostbustError):
     """A round's training broke one of its assertions: NaN, an empty mask, unmoved weights."""
+
+
+class NotReadyError(TrainingError):
+    """A round isn't begun: nothing to learn from, or a gate that can't pass whatever is trained."""
+
+    exit_code = 2
 
 
 class SandboxError(GhostbustError):

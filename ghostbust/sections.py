@@ -159,10 +159,17 @@ class PromptsSection(Section):
     """share of all names that no round is shown, so that what it does to others can be told"""
 
 
+MethodName = Literal[
+    "au-heard", "au-repair", "au", "unlikelihood", "ga", "ga-whole", "npo", "npo-whole",
+    "npo-ref-free", "simnpo", "simnpo-whole",
+]  # fmt: skip
+"""how a round can unlearn, as `ghostbust bench unlearners` lists it"""
+
+
 class TrainingSection(Section):
     """How a round trains its adapter."""
 
-    method: str = "au-heard"
+    method: MethodName = "au-heard"
     """how it unlearns: a name of `ghostbust bench unlearners`"""
     start: Harmless[Literal["base", "deployed"]] = "base"
     """`base`: each round fits all that is logged anew; `deployed`: it trains what serves further"""

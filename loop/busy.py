@@ -88,11 +88,13 @@ def _servers_busy(model: ModelSection, answer_s: float) -> str | None:
         try:
             answer = httpx.get(f"{url}/models", headers=headers, timeout=answer_s)
         except httpx.TimeoutException:
-            reasons.append(f"{url.host} needs more than {answer_s:g} s to list its models")
+            reasons.append(
+                f"{url.netloc.decode()} needs more than {answer_s:g} s to list its models"
+            )
         except httpx.HTTPError:
             return None
         else:
             if answer.status_code not in BUSY_STATUSES:
                 return None
-            reasons.append(f"{url.host} answers {answer.status_code}")
+            reasons.append(f"{url.netloc.decode()} answers {answer.status_code}")
     return "; ".join(reasons)

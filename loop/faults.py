@@ -163,7 +163,7 @@ class Faults:
             return
         with open_session(self.home, config, purpose="faults") as session:
             if job == "before":
-                next_round(session, HOLDOUT, 3, Silence(), gates=all_pass)
+                next_round(session, HOLDOUT, 3, Silence(), gates=all_pass, train_anyway=True)
             else:
                 publishing = make_publishing(config, session.home, session.store)
                 roll_back(session.store, session.home, "a trial", publishing)

@@ -9,16 +9,23 @@ from typing import Protocol
 from ghostbust.gates import (
     CodingGate,
     CodingTask,
+    Completer,
     LikelihoodGate,
     Look,
+    Scorer,
     Subject,
+    TaskResults,
+    TaskScores,
     faults_gate,
     rate_gate,
     volume_gate,
 )
 from ghostbust.loop.listener import Listener
-from ghostbust.records import Answer, GateReport, GateResult
+from ghostbust.records import Answer, GateReport, GateResult, GateVerdict, Score
 from ghostbust.sections import GatesSection
+
+ON_TASKS = ("likelihood", "coding")
+"""the gates on coding tasks; the others are on held-out answers"""
 
 
 class Gates(Protocol):
@@ -55,6 +62,50 @@ def run_gates(
     ``models`` and ``answers`` are the base's and the candidate's; ``seed`` draws the bootstraps;
     ``gated`` counts the earlier rounds that were compared with this base.
     """
+    gates = _gates(limits, benchmark, answers, models, models, seed=seed, gated=gated)
+    results = []
+    for name, gate in gates.items():
+        listener.begin(f"gate: {name}")
+        results.append(gate())
+    return GateReport(candidate, tuple(results))
+
+
+def never_passed(
+    limits: GatesSection,
+    benchmark: Sequence[CodingTask],
+    base: Sequence[Answer] | None,
+    *,
+    seed: int,
+    gated: int,
+) -> list[GateResult]:
+    """The gates that no candidate can pass, each with the reason; known before any training.
+
+    They are those that stay INCONCLUSIVE where the candidate answers just as the base does, and
+    both solve every coding task: they have too little to measure with. ``base``: its held-out
+    answers; None: not asked yet, so only the gates on coding tasks are tried.
+    """
+    solved = {task.task_id: True for task in benchmark}
+    scores = {task.task_id: Score(1.0, 1) for task in benchmark}
+    gates = _gates(
+        limits, benchmark, (base or (), base or ()), (solved, solved), (scores, scores),
+        seed=seed, gated=gated,
+    )  # fmt: skip
+    tried = ON_TASKS if base is None else tuple(gates)
+    results = [gates[name]() for name in tried]
+    return [result for result in results if result.verdict is GateVerdict.INCONCLUSIVE]
+
+
+def _gates(
+    limits: GatesSection,
+    benchmark: Sequence[CodingTask],
+    answers: tuple[Sequence[Answer], Sequence[Answer]],
+    solving: tuple[Completer | TaskResults, Completer | TaskResults],
+    scoring: tuple[Scorer | TaskScores, Scorer | TaskScores],
+    *,
+    seed: int,
+    gated: int,
+) -> dict[str, Callable[[], GateResult]]:
+    """The gates by name, in the order in which they are run. Each pair: base, candidate."""
     look = look_of(limits, gated)
     coding = CodingGate(
         benchmark,
@@ -71,18 +122,13 @@ def run_gates(
         context_low=limits.volume_context_low,
         context_high=limits.volume_context_high,
     )
-    gates: dict[str, Callable[[], GateResult]] = {
+    return {
         "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, seed=seed),
         "volume": lambda: volume(*answers, seed=seed),
         "faults": lambda: faults_gate(*answers, margin=limits.faults_margin, seed=seed),
-        "likelihood": lambda: likelihood.run(*models),
-        "coding": lambda: coding.run(*models),
+        "likelihood": lambda: likelihood.run(*scoring),
+        "coding": lambda: coding.run(*solving),
     }
-    results = []
-    for name, gate in gates.items():
-        listener.begin(f"gate: {name}")
-        results.append(gate())
-    return GateReport(candidate, tuple(results))
 
 
 def look_of(limits: GatesSection, gated: int) -> Look:

@@ -38,6 +38,8 @@ class Probe:
     sampler: Callable[[LoadedModel], Sampler] = LocalSampler
     anew: bool = False
     """each look draws other answers: for a training that learns from them"""
+    most_looks: int | None = None
+    """that all trainings together take at most; None: not known"""
     looks: int = 0
     """that were taken"""
 
@@ -48,10 +50,13 @@ class Probe:
 
     def __call__(self, loaded: LoadedModel) -> Probed:
         """What the model names to the prompts; not logged."""
-        self.listener.begin(f"measure the volume on {len(self.prompts)} train-side prompts")
-        samples: list[Sample] = []
         seed = self.settings.seed + LOOK_SEED * self.looks * self.anew
         self.looks += 1
+        of = "" if self.most_looks is None else f" of at most {self.most_looks}"
+        self.listener.begin(
+            f"measure the volume on {len(self.prompts)} train-side prompts: look {self.looks}{of}"
+        )
+        samples: list[Sample] = []
         once = replace(self.settings, samples_per_prompt=1, seed=seed)
         for sample in self.sampler(loaded).sample(self.prompts, once):
             samples.append(sample)

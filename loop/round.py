@@ -10,6 +10,7 @@ a process that is killed loses the step that it was at, and the next one goes on
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,9 +20,11 @@ from ghostbust.errors import (
     BudgetError,
     BusyError,
     GhostbustError,
+    NotReadyError,
     TrainingError,
 )
-from ghostbust.loop.gating import Gates, run_gates
+from ghostbust.loop.eval_plan import weights_of
+from ghostbust.loop.gating import ON_TASKS, Gates, never_passed, run_gates
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.noted_sampler import noted
 from ghostbust.loop.parts import (
@@ -33,7 +36,7 @@ from ghostbust.loop.parts import (
 )
 from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.rehearse import rehearse
-from ghostbust.loop.round_needs import SETTLED, lacking_for_round
+from ghostbust.loop.round_needs import SETTLED, ahead_of, lacking_for_round, what_comes
 from ghostbust.loop.round_steps import (
     RoundPlan,
     judge_candidate,
@@ -44,12 +47,13 @@ from ghostbust.loop.round_steps import (
 from ghostbust.loop.session import Session
 from ghostbust.loop.unfinished import Left, recalled, round_settings, round_start, take_up
 from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import HOLDOUT_SEED, prompts_of, split
+from ghostbust.prompts import HOLDOUT_SEED, first_prompts, prompts_of, split
 from ghostbust.records import (
     Candidate,
     GateReport,
     Promotion,
     Prompt,
+    utc_now,
 )
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import Round, RoundState, RunKind
@@ -77,16 +81,20 @@ def next_round(
     listener: Listener,
     processes: Processes | None = None,
     gates: Gates = run_gates,
+    *,
+    train_anyway: bool = False,
 ) -> tuple[Watched, RoundOutcome]:
     """The base on held-out prompts, then a round on everything that is logged.
 
     A round that was interrupted comes first: it is gone on with, with its own seed and prompts.
 
-    Raises UsageError at once for a method that there isn't, and TrainingError where nothing is
-    logged that a round could learn from, where it can't go on from the deployed adapter, or where
-    an interrupted round is given up; PublishError where a server wouldn't take the adapter,
-    EndpointError where one can't be asked; BudgetError where the session's budgets have less left
-    than the round may need.
+    ``train_anyway``: also where it is known beforehand that the gates can't pass.
+
+    Raises UsageError at once for a method that there isn't, and NotReadyError where nothing is
+    logged that a round could learn from, or where the gates can't pass; TrainingError where it
+    can't go on from the deployed adapter, or where an interrupted round is given up; PublishError
+    where a server wouldn't take the adapter, EndpointError where one can't be asked; BudgetError
+    where the session's budgets have less left than the round may need.
     """
     config, model = session.config, session.config.model
     training = training_settings(config, seed)
@@ -102,10 +110,17 @@ def next_round(
     try:
         plan = _prepare(session, left, training, listener)
         plan = replace(plan, processes=processes, most_holdout=most_holdout, gates=gates)
+        asked = left is None and not train_anyway
+        if asked:
+            _check_gates(plan, None)
         listener.begin(f"load {model.name}")
         base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
         _rehearse(session, base, training)
-        before = _measure_base(plan, left, base, most_holdout, seed)
+        before, pace = _measure_base(plan, left, base, most_holdout, seed)
+        if asked:
+            _check_gates(plan, before)
+        ahead = ahead_of(session.store, None if left is None else left.round, most_holdout)
+        listener.begin(what_comes(config, make_tasks(config), replace(ahead, base=False), pace))
     except BaseException:
         if left is not None:  # a server that is away, say, is no fault of the round
             session.store.rounds.put_down(left.round.id)
@@ -143,11 +158,42 @@ def _prepare(
     if left is None and not any(
         answer.invented for answer in train_answers(session, config.model.name, former=former)
     ):
-        raise TrainingError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
+        raise NotReadyError("nothing to unlearn is logged yet; run `ghostbust sweep` first")
     check_limits(make_publishing(config, session.home, session.store), training.rank, frozenset())
     benchmark = runnable_tasks(config, session.cache_dir, listener)
     sampling = sampling_settings(config, training.seed + HOLDOUT_SEED)
     return RoundPlan(session, sampling, training, benchmark, listener, former=former)
+
+
+def _check_gates(plan: RoundPlan, before: Watched | None) -> None:
+    """Raises NotReadyError where a gate can't pass, whatever is trained.
+
+    ``before``: the base on the held-out prompts; None: it wasn't asked yet.
+    """
+    never = never_passed(
+        plan.session.config.gates,
+        plan.benchmark,
+        None if before is None else before.answers,
+        seed=plan.training.seed,
+        gated=plan.session.store.rounds.gated(plan.session.config.model.name),
+    )
+    if not never:
+        return
+    names: dict[str, list[str]] = {}
+    for result in never:
+        names.setdefault(result.reason, []).append(result.gate)
+    said = "; ".join(f"{_listed(gates)}: {reason}" for reason, gates in names.items())
+    todo = (
+        "raise gates.humaneval_tasks or name gates.mbpp"
+        if any(result.gate in ON_TASKS for result in never)
+        else "more held-out tasks (--holdout, prompts.files) would tell more"
+    )
+    raise NotReadyError(f"no adapter could pass the gates, {said}; {todo}, or --train-anyway")
+
+
+def _listed(names: Sequence[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _rehearse(session: Session, base: LocalSampler, training: TrainSettings) -> None:
@@ -160,17 +206,36 @@ def _rehearse(session: Session, base: LocalSampler, training: TrainSettings) -> 
 
 def _measure_base(
     plan: RoundPlan, left: Left | None, base: LocalSampler, most_holdout: int, seed: int
-) -> Watched:
-    """The base on the held-out prompts; as noted, where a round that is left has it whole."""
+) -> tuple[Watched, float | None]:
+    """The base on the held-out prompts; as noted, where a round that is left has it whole.
+
+    And how many tokens a second that gave; None where not all were sampled now.
+    """
     if left is not None and left.whole:
-        return left.before
+        return left.before, None
     session = plan.session
     _, holdout = split(make_tasks(session.config), session.config.prompts.holdout_share)
     tasks = draw(holdout, most_holdout, seed)
     plan.listener.begin(f"ask {len(tasks)} held-out tasks")
     asked = noted(base, session.allowance)
-    watcher = Watcher(session.store, asked, session.judge, plan.sampling, plan.listener.advance)
-    return watcher.tasks(tasks, RunKind.GATE)
+    watcher = Watcher(
+        session.store,
+        asked,
+        session.judge,
+        plan.sampling,
+        plan.listener.advance,
+        made_by=weights_of(session.config),
+    )
+    # A daemon's round that wasn't begun for want of answers is tried again: not asked again.
+    known = watcher.known(list(first_prompts(tasks)), RunKind.GATE)
+    if known is not None:
+        return known, None
+    now, started = utc_now(), time.monotonic()
+    before = watcher.tasks(tasks, RunKind.GATE)
+    if session.store.runs.get(before.run_id).started < now:
+        return before, None
+    tokens = sum(answer.sample.tokens for answer in before.answers)
+    return before, tokens / (time.monotonic() - started)
 
 
 def run_round(

@@ -16,11 +16,11 @@ from ghostbust.loop.canary import GENERAL
 from ghostbust.loop.parts import asks_live, make_tasks
 from ghostbust.prompts import Task, split
 from ghostbust.records import Context
+from ghostbust.sections import TrainingSection
 from ghostbust.store import Round, RoundState, RunKind, RunStatus, Store
+from ghostbust.unlearners.sets import FEWEST_PROBES
+from ghostbust.unlearners.steering import most_looks
 
-LOOKS: Final = 4
-"""looks at a model under training, at most; as `ghostbust.unlearners.trim` has it, which this
-doesn't import: the daemon works without torch where the model is at servers"""
 SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
 """states of a round that has its gate report and only has to be published"""
 NEWEST_RUNS: Final = 50
@@ -68,6 +68,26 @@ def needs_of_round(config: Config, tasks: Sequence[Task], ahead: Ahead) -> dict[
         TOKENS: sum(count * most_tokens for count, most_tokens in asked),
     }
     return needs | ({REQUESTS: 1} if asks_live(config) else {})
+
+
+def what_comes(
+    config: Config, tasks: Sequence[Task], ahead: Ahead, tokens_per_s: float | None
+) -> str:
+    """What a round still asks at most, in one line, and how long that takes at the base's pace.
+
+    ``tokens_per_s``: measured just now; None: no time is said. How long the steps of a training
+    take isn't known before they are made.
+    """
+    needs = needs_of_round(config, tasks, ahead)
+    line = f"to come: up to {needs[SAMPLES]:,.0f} answers with up to {needs[TOKENS]:,.0f} tokens"
+    if tokens_per_s:
+        line += f", {in_words(needs[TOKENS] / tokens_per_s)} at the base's {tokens_per_s:,.0f}/s"
+    return f"{line}; and the steps of the training" if ahead.training else line
+
+
+def in_words(seconds: float) -> str:
+    """A duration for people."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def lacking_for_round(
@@ -118,12 +138,18 @@ def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tu
     most_tokens = config.sampling.max_new_tokens
     yield held_out * (ahead.base + ahead.candidate), most_tokens
     if ahead.training and not config.trainer.command:
-        yield LOOKS * config.training.probes, most_tokens
+        yield _looks(config.training), most_tokens
     if ahead.gates:
         gates = config.gates
         coding = gates.humaneval_tasks + (0 if gates.mbpp is None else gates.mbpp_tasks)
         yield 2 * coding, gates.max_new_tokens
     yield _canaries(config), most_tokens
+
+
+def _looks(training: TrainingSection) -> int:
+    """Answers of all looks at the models under training."""
+    looks = most_looks(training.method, training.members)
+    return looks * training.probes if training.probes >= FEWEST_PROBES else 0
 
 
 def _canaries(config: Config) -> int:

@@ -15,6 +15,7 @@ from ghostbust.loop.parts import training_goal
 from ghostbust.loop.probe import Probe
 from ghostbust.loop.promote import promote
 from ghostbust.loop.publish import make_publishing
+from ghostbust.loop.round_needs import in_words
 from ghostbust.loop.session import Session
 from ghostbust.loop.trainer import train_by_command
 from ghostbust.loop.watch import Watched, Watcher
@@ -35,11 +36,11 @@ from ghostbust.store import RoundState, RunKind, sets_id
 from ghostbust.unlearners.checkpoint import clear_checkpoint
 from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.unlearn import find_trained, unlearn
+from ghostbust.unlearners.steering import Steering, most_looks
+from ghostbust.unlearners.unlearn import about_steps, find_trained, unlearn
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,12 @@ def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -
         plan.listener,
         sampler=lambda loaded: noted(LocalSampler(loaded), plan.session.allowance),
         anew=method_named(plan.training.method).steering is Steering.HEAR,
+        most_looks=most_looks(plan.training.method, plan.training.members),
     )
-    plan.listener.begin(f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep")
+    plan.listener.begin(
+        f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep"
+        f"{_how_long(plan, model, sets)}"
+    )
     if plan.session.config.trainer.command:
         return train_by_command(
             plan.session, sets, plan.training, round_id, plan.listener, plan.former
@@ -177,6 +182,21 @@ def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -
         processes=plan.processes,
         former=plan.former,
     )
+
+
+def _how_long(plan: RoundPlan, model: str, sets: SetSplit) -> str:
+    """About how many steps the training has, and what the last one of this method took."""
+    if plan.session.config.trainer.command:
+        return ""
+    said = f", about {about_steps(sets, plan.training):,} steps"
+    rounds = plan.session.store.rounds
+    for one in rounds.recent():
+        same = (one.model, one.method) == (model, plan.training.method)
+        row = rounds.adapter(one.adapter) if one.adapter is not None and same else None
+        if row is not None and row.candidate.steps:
+            took = in_words(row.candidate.train_s)
+            return f"{said}; the last training took {took} for {row.candidate.steps:,} steps"
+    return said
 
 
 def judge_candidate(

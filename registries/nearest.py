@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from ghostbust.records import SuspectReason
+from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
 from ghostbust.registries.edits import within
 from ghostbust.registries.snapshot import Snapshot
 
@@ -82,6 +82,23 @@ class NearestNames:
                 yield other, 0.8 + _cost(more)
             elif not more and _letters(theirs) >= _SAID * _letters(words - _AFFIXES):
                 yield other, 0.8 + _cost(less)
+
+
+def nearest_names(
+    snapshots: Mapping[Ecosystem, Snapshot], lookups: Iterable[Lookup]
+) -> dict[tuple[str, str], list[str]]:
+    """By ecosystem and name, for each absent one, the popular names that look like it."""
+    absent = {(one.ecosystem, one.name): one for one in lookups if one.verdict is Verdict.ABSENT}
+    known = {
+        ecosystem: NearestNames(snapshots[ecosystem])
+        for ecosystem in {one.ecosystem for one in absent.values()}
+        if ecosystem in snapshots
+    }
+    return {
+        key: known[one.ecosystem].of(one.name)
+        for key, one in absent.items()
+        if one.ecosystem in known
+    }
 
 
 def _by_letters(bare: str, names: Sequence[str], limit: int) -> Iterator[tuple[str, float]]:

@@ -199,7 +199,7 @@ def _figures(heard: Heard) -> dict[str, float]:
 
 
 def _document(found: Unattended) -> dict[str, object]:
-    from ghostbust.cli.sweep import measurement_document
+    from ghostbust.results import measurement_document
 
     return {
         "stands": [

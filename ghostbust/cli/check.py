@@ -12,7 +12,13 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, NOT_LOOKED_AT
-from ghostbust.cli.options import AsOfOption, HomeOption, JsonOption, QuietOption, RegistryOption
+from ghostbust.cli.options import (
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    QuietOption,
+    RegistryModeOption,
+)
 from ghostbust.cli.output import Output, cell, print_json, table
 from ghostbust.cli.settings import npmrc_ignored
 from ghostbust.errors import UsageError
@@ -20,8 +26,9 @@ from ghostbust.records import Verdict
 from ghostbust.shown import visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.findings import Finding, Summary
+    from ghostbust.cli.findings import Finding
     from ghostbust.cli.sources import Skipped
+    from ghostbust.results import Summary
 
 Format = Literal["table", "json", "sarif", "github"]
 _MOST_LINES = 20
@@ -97,7 +104,7 @@ def check(
             " trust who wrote it.",
         ),
     ] = True,
-    registry: RegistryOption = "auto",
+    registry: RegistryModeOption = None,
     as_of: AsOfOption = None,
     shape: Annotated[
         Format | None,
@@ -112,7 +119,8 @@ def check(
         typer.Option(
             "--config",
             show_default="the home folder's",
-            help="Settings file with check.allow and check.private; never ./ghostbust.toml.",
+            help="Settings file with check.allow, check.private and registry.mode; never"
+            " ./ghostbust.toml.",
         ),
     ] = None,
     home: HomeOption = None,
@@ -134,6 +142,7 @@ def check(
     from ghostbust.cli.own_code import OwnCode
     from ghostbust.cli.vouching import passed_over, trusted_vouching
     from ghostbust.home import Home
+    from ghostbust.registries.asked_of import asked_of
     from ghostbust.registries.judge import Mode
 
     output = Output(as_json=shape != "table", quiet=quiet)
@@ -149,13 +158,16 @@ def check(
         output.note(line)
     if not any(source.refs for source in gathered.sources):
         output.note("no package is named there: nothing to check")
-    day = None if as_of is None else as_of.date()
-    # The default can't hold for a day that has passed: only a snapshot is of that day.
-    registry = "snapshot" if day is not None and registry == "auto" else registry
-    with open_judge(Mode(registry), home, day) as judge:
+    mode, day = asked_of(
+        None if registry is None else Mode(registry),
+        None if as_of is None else as_of.date(),
+        Home.find(home),
+        config,
+    )
+    with open_judge(mode, home, day) as judge:
         own = OwnCode(gathered.folders, heed_comments=comments)
         findings = find(judge, vouching, gathered.sources, own)
-    _report(output, shape, registry, findings, gathered.skipped, show_all=show_all)
+    _report(output, shape, mode, findings, gathered.skipped, show_all=show_all)
     raise typer.Exit(_exit_code(findings, gathered.skipped))
 
 
@@ -182,8 +194,9 @@ def _report(
 ) -> None:
     """Prints the findings: for people the problems, as JSON each name once, else each place."""
     from ghostbust.cli.annotations import workflow_commands
-    from ghostbust.cli.findings import distinct, summary
+    from ghostbust.cli.findings import distinct
     from ghostbust.cli.sarif import sarif_log
+    from ghostbust.results import summary
 
     match shape:
         case "table":
@@ -268,33 +281,18 @@ def _document(
     return {
         "registry": mode,
         "results": [_result(one) for one in names],
-        "invented": told.invented,
-        "unknown": told.verdicts[Verdict.UNKNOWN],
-        "unknown_share": told.unknown_share,
-        "imports": told.imports,
-        "unmapped": told.unmapped,
-        "unmapped_share": told.unmapped_share,
-        "own": told.own,
-        "ignored": told.ignored,
+        **told.to_dict(),
         "not_looked_at": [{"what": one.what, "why": one.why} for one in skipped],
     }
 
 
 def _result(one: Finding) -> dict[str, object]:
     """One entry of the JSON document."""
-    from ghostbust.cli.names import purl_of
+    from ghostbust.results import checked_document
 
-    lookup, place = one.lookup, one.place
+    place = one.place
     return {
-        "ecosystem": lookup.ecosystem,
-        "name": lookup.name,
-        "purl": purl_of(one.ref),
-        "verdict": lookup.verdict,
-        "reason": lookup.reason,
-        "evidence": lookup.evidence,
-        "source": lookup.source,
-        "looked_up_at": lookup.looked_up_at,
-        "nearest": list(one.nearest),
+        **checked_document(one.ref, one.lookup, one.nearest),
         "file": None if place is None else place.path,
         "line": None if place is None else place.line,
         "column": None if place is None else place.column,

@@ -20,9 +20,9 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
-from ghostbust.cli.rounds import report_round, round_document
+from ghostbust.cli.rounds import report_round
 from ghostbust.cli.settings import load_settings
-from ghostbust.cli.sweep import invented_names
+from ghostbust.results import invented_names, round_document
 from ghostbust.shown import redact
 
 if TYPE_CHECKING:

@@ -192,7 +192,7 @@ def check_model(settings: Config, cache: Path) -> Finding:
     """Whether the configured model is at hand, or its server answers; nothing is fetched."""
     from ghostbust.models.convert import is_complete
     from ghostbust.models.embedded import FOLDER
-    from ghostbust.models.load import EMBEDDED
+    from ghostbust.models.load import EMBEDDED, check_model_name, meant
     from ghostbust.models.wheels import SMOLLM2_GGUF
 
     told = settings.model
@@ -210,8 +210,11 @@ def check_model(settings: Config, cache: Path) -> Finding:
         )
         return Finding("model", Level.OK, f"{said} {told.served_as}")
     if told.name != EMBEDDED:
+        check_model_name(told.name)
         kind = "a folder" if Path(told.name).is_dir() else "a Hugging Face id, loaded when used"
-        return Finding("model", Level.OK, f"{told.name}: {kind}")
+        hint = "" if Path(told.name).is_dir() else meant(told.name).strip()
+        level = Level.WARN if hint else Level.OK
+        return Finding("model", level, f"{told.name}: {kind}", hint)
     folder = cache / "models" / FOLDER
     if is_complete(folder, SMOLLM2_GGUF.sha256):
         return Finding("model", Level.OK, f"{EMBEDDED}, converted, at {folder}")

@@ -60,7 +60,7 @@ def check_server(name: str, settings: Config, url: str) -> Finding:
         ahead = ahead_of_us(asked)
     except httpx.HTTPError:
         ahead = None  # it has just answered its own API, which is what counts
-    said = f"{where.host} lists {settings.model.served_as}"
+    said = f"{where.netloc.decode()} lists {settings.model.served_as}"
     return _with_clock(Finding(name, Level.OK, said), ahead)
 
 

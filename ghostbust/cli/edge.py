@@ -88,6 +88,10 @@ def _run(group: EdgeGroup, args: list[str]) -> int:
         return _flushed(ended.exit_code)
     except BrokenPipeError:
         return _reader_left()
+    except SystemExit as ended:  # rich's answer to a broken pipe, in typer's help texts
+        if isinstance(ended.__context__, BrokenPipeError):
+            return _reader_left()
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (this is the edge)
         if debug:
             traceback.print_exc()

@@ -9,7 +9,7 @@ import typer
 
 from ghostbust.cli.options import AskedEcosystem, QuietOption
 from ghostbust.cli.output import Output, cell, print_json, table
-from ghostbust.records import Ecosystem, PackageRef, RefKind
+from ghostbust.records import Ecosystem, PackageRef
 
 CodeLanguage = Literal["auto", "python", "javascript", "shell"]
 """the values of ``ghostbust.extractors.Language``, which is too slow to import for a help text"""
@@ -45,6 +45,7 @@ def extract(
     from ghostbust.cli.sources import read_text
     from ghostbust.extractors import Language
     from ghostbust.extractors import extract as find
+    from ghostbust.results import is_builtin_import, ref_document
 
     text = read_text(file)
     found = find(
@@ -54,37 +55,16 @@ def extract(
         ecosystem=Ecosystem(ecosystem) if ecosystem else None,
         filename=file,
     )
-    refs = [ref for ref in found if everything or not _is_builtin_import(ref)]
+    refs = [ref for ref in found if everything or not is_builtin_import(ref)]
     if as_json:
         for ref in refs:
-            print_json(_entry(ref))
+            print_json(ref_document(ref))
         return
     output = Output(quiet=quiet)
     if refs:
         _print_table(output, text, refs)
     else:
         output.note("no package is named there")
-
-
-def _is_builtin_import(ref: PackageRef) -> bool:
-    """True for what needs no package; a built-in name in a list is a mistake to be shown."""
-    return ref.builtin and ref.kind is RefKind.IMPORT
-
-
-def _entry(ref: PackageRef) -> dict[str, object]:
-    """One line of the JSON output."""
-    from ghostbust.cli.names import purl_of
-
-    return {
-        "ecosystem": ref.ecosystem,
-        "kind": ref.kind,
-        "name": ref.name,
-        "import_name": ref.import_name,
-        "purl": purl_of(ref),
-        "start": ref.start,
-        "end": ref.end,
-        "flags": ref.flags,
-    }
 
 
 def _print_table(output: Output, text: str, refs: Iterable[PackageRef]) -> None:

@@ -25,7 +25,8 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
 from ghostbust.cli.settings import load_settings
-from ghostbust.cli.sweep import measurement_document, measurement_table
+from ghostbust.cli.sweep import measurement_table
+from ghostbust.results import measurement_document
 from ghostbust.shown import redact
 
 if TYPE_CHECKING:

@@ -150,8 +150,8 @@ def _decide(decision: str, name: str, reason: str, home: Path | None, *, as_json
 
 
 def _name(text: str) -> tuple[Ecosystem, str]:
-    from ghostbust.cli.names import ref_of
     from ghostbust.errors import UsageError
+    from ghostbust.registries.specs import ref_of
 
     ref = ref_of(text)
     if ref is None or ref.name is None:

@@ -36,15 +36,6 @@ JsonOption = Annotated[
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no notes on standard error.")
 ]
-RegistryOption = Annotated[
-    RegistryMode,
-    typer.Option(
-        "--registry",
-        help="Who is asked: the snapshot (no network), the live registries, or the snapshot "
-        "first and the registries for what it doesn't know.",
-    ),
-]
-"""for commands that take a name alone; the others read the settings"""
 RegistryModeOption = Annotated[
     RegistryMode | None,
     typer.Option(

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ghostbust.extractors.checkout import Checkouts
 from ghostbust.records import Flag, Lookup, PackageRef, Verdict, utc_now
+from ghostbust.results import IGNORED
 
 if TYPE_CHECKING:
     from ghostbust.cli.sources import Source
 
-IGNORED: Final = "ignored"
 _COMMENT = re.compile(r"ghostbust: ?ignore\[([^\]\n]{1,200})\]")
 
 

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, RevealOption
-from ghostbust.cli.output import Output, json_text
+from ghostbust.cli.output import Output
 from ghostbust.cli.pool_rows import document, pool_store, pool_table, shown_texts
 from ghostbust.cli.stores import open_to_change, open_to_read
+from ghostbust.documents import json_text
 from ghostbust.errors import UsageError
 
 _LISTED = 20

@@ -9,9 +9,10 @@ import typer
 from ghostbust.cli.options import AsOfOption, ConfigOption, HomeOption, JsonOption, RevealOption
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.settings import load_settings
-from ghostbust.cli.sweep import measurement_document, measurement_table
+from ghostbust.cli.sweep import measurement_table
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
+from ghostbust.results import measurement_document
 from ghostbust.shown import redact
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ghostbust.cli.options import HomeOption, QuietOption, RevealOption
-from ghostbust.cli.output import Output, plain
+from ghostbust.cli.output import Output
+from ghostbust.documents import plain
 from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:

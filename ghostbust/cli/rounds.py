@@ -21,8 +21,9 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
 from ghostbust.cli.settings import load_settings
-from ghostbust.cli.sweep import measurement_document, measurement_table
+from ghostbust.cli.sweep import measurement_table
 from ghostbust.prompts import MOST_HOLDOUT
+from ghostbust.results import round_document
 
 if TYPE_CHECKING:
     from ghostbust.loop.round import RoundOutcome
@@ -51,6 +52,13 @@ def round_(
             help="Keep to the day's budgets of the settings, and note in them what it asks.",
         ),
     ] = False,
+    train_anyway: Annotated[
+        bool,
+        typer.Option(
+            "--train-anyway",
+            help="Train also where it is known beforehand that the gates can't pass.",
+        ),
+    ] = False,
     home: HomeOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -59,7 +67,8 @@ def round_(
     """Train an adapter on what sweeps and watches logged, gate it, and promote it if it passes.
 
     A round that was interrupted is gone on with first, with its own seed. Exits with 0 when the
-    round came to its end, whatever the gates said. Under `accelerate launch` all processes train
+    round came to its end, whatever the gates said, and with 2 before it trains where they can't
+    pass. Under `accelerate launch` all processes train
     together, and the first one does the rest.
     """
     from ghostbust.config import override
@@ -91,7 +100,9 @@ def round_(
                 place, settings, purpose="round", clock=SystemClock() if budgeted else None
             ) as session,
         ):
-            before, outcome = next_round(session, holdout, seed, stages, processes)
+            before, outcome = next_round(
+                session, holdout, seed, stages, processes, train_anyway=train_anyway
+            )
     report_round(output, before, outcome)
     output.document(
         round_document(before, outcome)
@@ -116,16 +127,3 @@ def report_round(output: Output, before: Watched, outcome: RoundOutcome) -> None
     elif outcome.report.verdict == "PASS":
         came_of_it = f"waits for `ghostbust adapters promote {outcome.candidate.name}`"
     output.line(f"gates: {outcome.report.verdict}; {came_of_it}")
-
-
-def round_document(before: Watched, outcome: RoundOutcome) -> dict[str, object]:
-    """The round as JSON."""
-    return {
-        "round": outcome.round_id,
-        "adapter": outcome.candidate.name,
-        "path": outcome.candidate.path,
-        "before": measurement_document(before.measurement),
-        "after": measurement_document(outcome.after.measurement),
-        "gate": {"verdict": outcome.report.verdict, "gates": list(outcome.report.results)},
-        "promoted": outcome.promotion is not None,
-    }

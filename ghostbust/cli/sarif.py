@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 import ghostbust
 from ghostbust.cli.findings import Finding
-from ghostbust.cli.names import purl_of
-from ghostbust.cli.places import Place
 from ghostbust.cli.rules import RULES, Rule, message, rule_of
+from ghostbust.places import Place
 from ghostbust.records import content_id
+from ghostbust.registries.specs import purl_of
 from ghostbust.shown import visible
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from itertools import groupby
 from pathlib import Path
 
 from ghostbust.cli.named_indexes import shown_address
-from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
 from ghostbust.extractors.environment_file import environment_items
@@ -42,6 +41,7 @@ from ghostbust.extractors.vocabulary import word_set
 from ghostbust.parsing import parse_json, parse_toml
 from ghostbust.records import Ecosystem, PackageRef
 from ghostbust.registries.names import canonical_name
+from ghostbust.registries.specs import ref_of
 
 STDIN = "-"
 _LIST_SUFFIXES = (".txt", ".in")

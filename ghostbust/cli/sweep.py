@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -27,13 +25,12 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
 from ghostbust.cli.settings import load_settings
-from ghostbust.shown import redact
+from ghostbust.results import FIGURES, figures
 from ghostbust.unseen import unseen_of
 
 if TYPE_CHECKING:
-    from ghostbust.config import Config
-    from ghostbust.loop.watch import Watched
-    from ghostbust.records import Answer, Measurement
+    from ghostbust.records import Measurement
+    from ghostbust.results import Swept
 
 
 def sweep(
@@ -75,9 +72,9 @@ def sweep(
     Exits with 0, or with 1 if the rate is over --fail-over, and with 3 if there is no rate to
     compare with it.
     """
+    from ghostbust import api
     from ghostbust.config import override
     from ghostbust.home import Home
-    from ghostbust.loop.sweep import run_sweep
 
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
@@ -91,17 +88,17 @@ def sweep(
         registry__mode=registry,
         registry__as_of=None if as_of is None else as_of.date(),
     )
-    started = time.monotonic()
     with (
         on_interrupt("what was sampled is kept; the same command goes on from there"),
         Stages(output) as stages,
     ):
-        watched = run_sweep(
-            place, settings, stages, limit=limit, side=side, adapter=adapter, seed=seed
-        )
-    _report(output, settings, watched, adapter, seed, reveal, time.monotonic() - started)
+        swept = api.sweep(
+            limit=limit, side=side, adapter=adapter, seed=seed,
+            config=settings, home=place.path, listener=stages,
+        )  # fmt: skip
+    _report(output, swept, reveal)
     if fail_over is not None:
-        _hold_to(fail_over, watched.measurement.rate, output)
+        _hold_to(fail_over, swept.measurement.rate, output)
 
 
 def _hold_to(most: float, rate: float, output: Output) -> None:
@@ -114,87 +111,22 @@ def _hold_to(most: float, rate: float, output: Output) -> None:
         raise typer.Exit(FINDINGS)
 
 
-def _report(
-    output: Output,
-    settings: Config,
-    watched: Watched,
-    adapter: str,
-    seed: int,
-    reveal: bool,
-    wall_s: float,
-) -> None:
-    measured = watched.measurement
-    names = invented_names(watched.answers, reveal=reveal)
+def _report(output: Output, swept: Swept, reveal: bool) -> None:
+    measured = swept.measurement
     output.result.print(measurement_table({"all": measured} | measured.by_context))
+    names = swept.invented(reveal=reveal)
     if names:
         rows = table("invented", "verdict", "reason", "answers", title="named most often")
         for name, verdict, reason, count in names[:15]:
             rows.add_row(cell(name), cell(verdict), cell(reason), cell(count))
         output.result.print(rows)
-    left = unseen_of(watched.answers)
-    output.line(str(left))
-    output.document(
-        {
-            "model": settings.model.name,
-            "adapter": watched.answers[0].sample.adapter if watched.answers else adapter,
-            "seed": seed,
-            "registry": settings.registry.mode,
-            "run": watched.run_id,
-            **measurement_document(measured),
-            "by_context": {k: measurement_document(m) for k, m in measured.by_context.items()},
-            "invented": [
-                {"name": name, "verdict": verdict, "reason": reason, "answers": count}
-                for name, verdict, reason, count in names
-            ],
-            "unseen": left,
-            "wall_s": round(wall_s, 1),
-        }
-    )
-
-
-def measurement_document(measured: Measurement) -> dict[str, object]:
-    """A rate as JSON, never without its interval and volume."""
-    return {
-        "rate": measured.rate,
-        "ci95": list(measured.ci95),
-        "refs": measured.refs,
-        "real": measured.real,
-        "absent": measured.absent,
-        "suspect": measured.suspect,
-        "unknown": measured.unknown,
-        "answers": measured.answers,
-        "volume": measured.volume,
-    }
+    output.line(str(unseen_of(swept.answers)))
+    output.document(swept.to_dict(reveal=reveal))
 
 
 def measurement_table(rows: dict[str, Measurement]) -> object:
     """Rates with intervals, volumes and counts, a row each."""
-    made = table("", "rate", "95 % interval", "volume", "real", "invented", "unknown", "answers")
-    for name, m in rows.items():
-        made.add_row(
-            cell(name),
-            cell(f"{m.rate:.3f}"),
-            cell(f"{m.ci95[0]:.3f} to {m.ci95[1]:.3f}"),
-            cell(f"{m.volume:.2f}"),
-            cell(m.real),
-            cell(m.absent + m.suspect),
-            cell(m.unknown),
-            cell(m.answers),
-        )
+    made = table("", *FIGURES)
+    for name, measured in rows.items():
+        made.add_row(cell(name), *map(cell, figures(measured)))
     return made
-
-
-def invented_names(answers: Sequence[Answer], *, reveal: bool) -> list[tuple[str, str, str, int]]:
-    """(name, verdict, reason, answers that name it), most frequent first, redacted unless asked."""
-    counts: dict[str, tuple[str, str, set[str]]] = {}
-    for answer in answers:
-        for judged in answer.judged:
-            lookup = judged.lookup
-            if lookup.invented:
-                _, _, seen = counts.setdefault(lookup.name, (lookup.verdict, lookup.reason, set()))
-                seen.add(answer.sample.id)
-    rows = [
-        (name if reveal else redact(name), verdict, reason, len(seen))
-        for name, (verdict, reason, seen) in sorted(counts.items())
-    ]
-    return sorted(rows, key=lambda row: -row[3])

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from ghostbust.cli.names import ref_of
 from ghostbust.errors import ConfigError, StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, PackageRef, Verdict, utc_now
 from ghostbust.registries.names import canonical_name, is_valid_name
+from ghostbust.registries.specs import ref_of
 
 ALLOWED = "allowed"
 PRIVATE_SCOPE = "private-scope"

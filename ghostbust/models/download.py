@@ -40,7 +40,7 @@ def download(
     Raises FetchError when the server can't be reached or refuses (``part`` stays, so the next
     call goes on), HomeError when the disk is full (``part`` is removed) or can't be written.
     """
-    with mapped_fetch_errors(url.host), mapped_disk_errors(part.parent, part):
+    with mapped_fetch_errors(url.netloc.decode()), mapped_disk_errors(part.parent, part):
         for attempt in stamina.retry_context(
             on=_BROKEN_OFF, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
         ):

@@ -5,6 +5,8 @@ torch, transformers and peft are imported when a model is loaded, not before.
 
 from __future__ import annotations
 
+import difflib
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 EMBEDDED = "smollm2"
 """the model name that needs no hub; see ``embedded.py``"""
 _IS_ADAPTER = "it is an adapter; name its base, and the adapter with --adapter"
+MODEL_NAMES = f"--model takes {EMBEDDED!r}, a folder, or a Hugging Face id such as OWNER/NAME"
+_HUB_ID = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 _MARK = "ghostbust"
 """an answer's text in a template, by which its end is found"""
 
@@ -108,10 +112,32 @@ class LoadedModel:
 
 
 def resolve_model(name: str, cache_dir: Path) -> str:
-    """The folder or hub id that a model name stands for; fetches the embedded model if needed."""
+    """The folder or hub id that a model name stands for; fetches the embedded model if needed.
+
+    Raises ModelError for what can be neither.
+    """
     if name == EMBEDDED:
         return str(embedded_model(cache_dir))
+    check_model_name(name)
     return name
+
+
+def check_model_name(name: str) -> None:
+    """Returns for a folder and for what a hub id looks like. Raises ModelError for all else."""
+    path = Path(name)
+    if path.is_dir():
+        return
+    if path.is_file():
+        raise ModelError(f"can't load the model {name!r}: it is a file; {MODEL_NAMES}")
+    if not _HUB_ID.fullmatch(name):
+        raise ModelError(f"can't load the model {name!r}: there is no such folder; {MODEL_NAMES}")
+
+
+def meant(name: str) -> str:
+    """A hint for a name that looks like that of the embedded model; empty for others."""
+    written = name.lower()
+    near = written.startswith(EMBEDDED) or difflib.get_close_matches(written, [EMBEDDED], 1, 0.75)
+    return f"did you mean {EMBEDDED!r}? " if near and name != EMBEDDED else ""
 
 
 def load_model(
@@ -142,8 +168,7 @@ def load_model(
         )
     except Exception as exc:  # a folder may hold anything, and the libraries raise everything
         raise ModelError(
-            f"can't load the model {name!r}: {_first_line(exc)} "
-            f"(give --model a Hugging Face id, a local folder, or {EMBEDDED!r})"
+            f"can't load the model {name!r}: {_first_line(exc)} ({meant(name)}{MODEL_NAMES})"
         ) from exc
     if getattr(model, "_hf_peft_config_loaded", False):
         raise ModelError(f"can't load the model {name!r}: {_IS_ADAPTER}")

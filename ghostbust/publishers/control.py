@@ -69,7 +69,7 @@ class Control:
         ``headers``: ``NAME=VARIABLE`` each. Raises UsageError for a URL that can't be used.
         """
         self._root = _root(url)
-        self.where = f"{self._root.host}:{self._root.port}" if self._root.port else self._root.host
+        self.where = self._root.netloc.decode()
         self.api_url = str(self._root.copy_with(path=f"{self._root.path.rstrip('/')}/v1"))
         """base URL of its OpenAI-compatible API"""
         self._api_key_env = api_key_env

@@ -189,8 +189,9 @@ class EndpointSampler:
             names = [entry.id for entry in models.data]
             if not self.lists(names):
                 known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+                where = place.client.base_url.netloc.decode()
                 raise EndpointError(
-                    f"the server at {place.client.base_url.host} has no model {self._served!r};"
+                    f"the server at {where} has no model {self._served!r};"
                     f" it lists {known or 'none'}"
                 )
         except EndpointError as exc:

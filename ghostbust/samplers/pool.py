@@ -145,7 +145,9 @@ class Pool:
         """Raises EndpointError where a server that was out doesn't list the model."""
         models = await request_json(place.client, "GET", "/models", None, Models, attempts=1)
         if not self.lists([listed.id for listed in models.data]):
-            raise EndpointError(f"{place.client.base_url.host} doesn't list the model any more")
+            raise EndpointError(
+                f"{place.client.base_url.netloc.decode()} doesn't list the model any more"
+            )
 
     @asynccontextmanager
     async def _turn(self, tried: set[int]) -> AsyncIterator[Place]:

@@ -45,7 +45,7 @@ async def request_json(
     up, and at once for any other status and for a reply that isn't what was asked for:
     RefusedError where another server wouldn't answer it either.
     """
-    where = f"{client.base_url.host}{client.base_url.path.rstrip('/')}{path}"
+    where = f"{client.base_url.netloc.decode()}{client.base_url.path.rstrip('/')}{path}"
     try:
         async for attempt in stamina.retry_context(
             on=_again, attempts=attempts, timeout=None, wait_initial=0.5, wait_max=20

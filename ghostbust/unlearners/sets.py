@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from ghostbust.answer_faults import breaks_off, faults_of
-from ghostbust.errors import TrainingError
+from ghostbust.errors import NotReadyError
 from ghostbust.prompts import name_side
 from ghostbust.records import Answer, Context, Ecosystem, Judged, Prompt, SetSplit, Side
 from ghostbust.reserved import is_reserved
@@ -161,7 +161,7 @@ def select(
 
     The choice is seeded and doesn't depend on the order of ``answers``.
 
-    Raises TrainingError where it holds no invented, or no real name to learn from.
+    Raises NotReadyError where it holds no invented, or no real name to learn from.
     """
     held_out = {prompt.family for prompt in holdout}
     train_side = [
@@ -190,9 +190,9 @@ def select(
     hands = _hands(sooner + spread(filter(later, shuffled)), members=members, most=most)
     kinds = Kinds.of({answer.sample.id: answer for hand in hands for answer in hand}.values())
     if not kinds.inventing:
-        raise TrainingError("nothing to unlearn: no train-side answer names an invented package")
+        raise NotReadyError("nothing to unlearn: no train-side answer names an invented package")
     if not any(answer.real for answer in kinds.inventing + kinds.naming):
-        raise TrainingError("nothing to keep: no train-side answer names a real package")
+        raise NotReadyError("nothing to keep: no train-side answer names a real package")
     return SetSplit(
         forget=tuple(kinds.inventing),
         retain=tuple(kinds.naming + kinds.silent),

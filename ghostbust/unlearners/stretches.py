@@ -37,10 +37,8 @@ from ghostbust.unlearners.sets import (
     spread,
 )
 from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.steering import SHARES
 from ghostbust.unlearners.trim import CLOSE, Probed
-
-SHARES = (0.4, 0.2, 0.2, 0.2)
-"""of the answers, learnt in each stretch; before each further one the model is looked at"""
 
 OWN = 1.5
 """weight of what the model under training invents, beside what the base does; found on SmolLM2"""

@@ -22,6 +22,7 @@ from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.sets import Group
+from ghostbust.unlearners.steering import MOST_LOOKS
 
 if TYPE_CHECKING:
     import torch
@@ -38,8 +39,6 @@ runs in docs/log.md: of the volume's logarithm, and of the rate as a multiple of
 
 FURTHEST = 1.5
 """how far on the line between the two states it is followed: 1 is its end"""
-
-MOST_LOOKS = 4
 
 WORTH = 0.05
 """a look is taken where it promises so much more of a chance"""

@@ -31,11 +31,11 @@ from ghostbust.unlearners.former import Former, check_former
 from ghostbust.unlearners.hear import Stretch, hear
 from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.sets import deal
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.soup import member_seeds, soup
+from ghostbust.unlearners.steering import Steering
 from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
 from ghostbust.unlearners.trim import Goal, Look, Probed, trim
 
@@ -140,6 +140,17 @@ def find_trained(adapters: Path, round_id: int, sets: SetSplit) -> Candidate | N
         except (KeyError, TypeError, IndexError) as exc:
             raise ModelError(f"{folder} doesn't say what it was trained on: {exc!r}") from exc
     return None
+
+
+def about_steps(sets: SetSplit, settings: TrainSettings) -> int:
+    """About how many steps the training on the sets makes, all members together."""
+    hands = deal(sets, members=settings.members, most=settings.max_answers)
+    if method_named(settings.method).steering is Steering.HEAR:
+        parts = [part for hand in hands for part in share_out(hand, settings.seed)]
+        return sum(count_steps(expected, settings) for _, expected in parts)
+    repaired = 1 if settings.weights.repair else 0
+    examples = [len(hand.forget) * (1 + repaired) + len(hand.retain) for hand in hands]
+    return sum(count_steps(expected, settings) for expected in examples)
 
 
 def _load(

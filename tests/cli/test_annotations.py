@@ -6,9 +6,9 @@ import pytest
 
 from ghostbust.cli.annotations import workflow_commands
 from ghostbust.cli.findings import Finding
-from ghostbust.cli.names import manifest_ref
-from ghostbust.cli.places import Place
+from ghostbust.places import Place
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.registries.specs import manifest_ref
 
 
 def finding(

@@ -148,7 +148,7 @@ def test_own_tasks_and_another_share(bench: Bench, home: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--method", "npos"), "there is no unlearning method 'npos'; there are au-heard"),
+        (("--method", "npos"), "--method: should be 'au-heard', 'au-repair'"),
         (("--model", "no/such-model"), "can't load the model 'no/such-model'"),
         (("--prompts", "gone.jsonl"), "can't read the prompts in"),
         (("--holdout-share", 1.5), "--holdout-share"),

@@ -10,7 +10,7 @@ import pytest
 from ghostbust.cli import doctor_checks as checks
 from ghostbust.cli.finding import Level
 from ghostbust.config import Config
-from ghostbust.errors import EndpointError, SnapshotError
+from ghostbust.errors import EndpointError, ModelError, SnapshotError
 from ghostbust.gates import layers
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
@@ -137,6 +137,22 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
     assert "a folder" in folder.said
     name = checks.check_model(Config(model=ModelSection(name="some/model")), tmp_path)
     assert "Hugging Face id" in name.said
+
+
+def test_a_model_that_cannot_be_one_or_is_misspelt(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such folder"):
+        checks.check_model(Config(model=ModelSection(name="./nosuchfolder")), tmp_path)
+    found = checks.check_model(Config(model=ModelSection(name="smollm3")), tmp_path)
+    assert (found.level, found.todo) == (Level.WARN, "did you mean 'smollm2'?")
+
+
+def test_a_method_that_there_is_not_is_no_valid_setting(tmp_path: Path) -> None:
+    file = tmp_path / "ghostbust.toml"
+    file.write_text('[training]\nmethod = "nope"\n', "utf-8")
+    (settings,) = (one for one in checks.examine(tmp_path, file) if one.check == "settings")
+    assert settings.level is Level.FAIL
+    assert "training.method: should be 'au-heard', " in settings.said
+    assert settings.said.endswith("not 'nope'")
 
 
 def test_a_model_server_that_is_not_there(tmp_path: Path) -> None:

@@ -115,6 +115,19 @@ def test_help_that_is_asked_for_is_no_error() -> None:
     assert (result.exit_code, "Usage" in result.stdout) == (0, True)
 
 
+@pytest.mark.parametrize("args", [("--help",), ("check", "--help"), ("adapters",)])
+def test_a_reader_that_leaves_a_help_text_is_no_error(args: tuple[str, ...]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "ghostbust", *args],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == b""
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     code = "for n in range(20000): print(f'import package{n}')"
     text = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.output import Output, cell, plain, print_json, table
+from ghostbust.cli.output import Output, cell, print_json, table
+from ghostbust.documents import plain
 from ghostbust.records import Ecosystem, Flag
 from ghostbust.shown import visible
 

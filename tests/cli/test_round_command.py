@@ -13,7 +13,7 @@ from typer.testing import Result
 
 from ghostbust.adapters import read_adapter
 from ghostbust.cli.output import Output
-from ghostbust.cli.rounds import report_round, round_document
+from ghostbust.cli.rounds import report_round
 from ghostbust.loop.round import RoundOutcome
 from ghostbust.loop.watch import Watched
 from ghostbust.measure import measure
@@ -25,6 +25,7 @@ from ghostbust.records import (
     Promotion,
     utc_now,
 )
+from ghostbust.results import round_document
 from ghostbust.store import RoundState, Store
 
 Run = Callable[..., Result]
@@ -63,7 +64,7 @@ def prepared(run: Run, home: Path, talking_model_dir: Path) -> Run:
 
 def test_with_nothing_logged_it_is_one_line(prepared: Run) -> None:
     result = prepared("round")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "ghostbust: nothing to unlearn is logged yet; run `ghostbust sweep` first\n"
     )
@@ -78,7 +79,7 @@ def test_an_unknown_method_is_one_line_before_a_model_is_loaded(
     result = run(command, "--home", home, "--model", "no/such-model", "--registry", "snapshot")
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.fullmatch(
-        r"ghostbust: there is no unlearning method 'npos'; there are au-heard, .*\n",
+        r"ghostbust: .*ghostbust\.toml: training\.method: should be 'au-heard', .* not 'npos'\n",
         result.stderr,
     )
 
@@ -86,7 +87,7 @@ def test_an_unknown_method_is_one_line_before_a_model_is_loaded(
 def test_a_round_unlearns_by_the_method_that_is_asked_for(prepared: Run, home: Path) -> None:
     assert prepared("round", "--method", "npos").exit_code == 2
     assert prepared("sweep", "--limit", 16).exit_code == 0
-    result = prepared("round", "--json", "--holdout", 12, "--method", "npo")
+    result = prepared("round", "--json", "--holdout", 12, "--method", "npo", "--train-anyway")
     assert result.exit_code == 0, result.stderr
     with Store.open(home / "ghostbust.db") as store:
         assert store.spending.of(utc_now().date()) == {}, "a person's round is in no budget"
@@ -108,7 +109,15 @@ def test_after_a_sweep_it_makes_a_gated_adapter(
     assert refused.stderr.endswith("left and never more than 100: raise budget.samples\n")
     text = (home / "ghostbust.toml").read_text("utf-8")
     (home / "ghostbust.toml").write_text(text.replace("100", "1000"), "utf-8")
-    result = prepared("round", "--json", "--holdout", 12, "--seed", 3, "--budgeted")
+    refused = prepared("round", "--holdout", 12)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "ghostbust: no adapter could pass the gates, likelihood and coding: too few tasks: 1, needs"
+        " 100; raise gates.humaneval_tasks or name gates.mbpp, or --train-anyway\n"
+    )
+    result = prepared(
+        "round", "--json", "--holdout", 12, "--seed", 3, "--budgeted", "--train-anyway"
+    )
     assert result.exit_code == 0, result.stderr
     with Store.open(home / "ghostbust.db") as store:
         assert store.spending.of(utc_now().date())["samples"] >= 72
@@ -126,6 +135,13 @@ def test_after_a_sweep_it_makes_a_gated_adapter(
     assert read_adapter(Path(told["path"])).name == told["adapter"]
     for stage in ("ask 12 held-out tasks", "train:", "gate: coding"):
         assert stage in result.stderr
+    assert re.search(
+        r"^to come: up to [\d,]+ answers with up to [\d,]+ tokens, "
+        r"\d+ s at the base's [\d,]+/s; and the"
+        r" steps of the training\n(.*\n)*train: \d+ answers to unlearn, \d+ to keep, about \d+"
+        r" steps$",
+        result.stderr, re.MULTILINE,
+    )  # fmt: skip
     with Store.open(home / "ghostbust.db") as store:
         assert store.rounds.get(1).state is RoundState.REJECTED
     listed = run("adapters", "list")

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Schema
 
 from ghostbust.cli.findings import Finding
-from ghostbust.cli.names import manifest_ref
-from ghostbust.cli.output import plain
-from ghostbust.cli.places import Place
 from ghostbust.cli.sarif import FINGERPRINT, sarif_log
+from ghostbust.documents import plain
+from ghostbust.places import Place
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.registries.specs import manifest_ref
 
 
 def finding(

@@ -18,7 +18,6 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.bench.talking import make_talking_model
-from ghostbust.cli.sweep import invented_names, measurement_document
 from ghostbust.measure import measure
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import (
@@ -34,6 +33,7 @@ from ghostbust.records import (
     Side,
     Verdict,
 )
+from ghostbust.results import invented_names, measurement_document
 from ghostbust.store import RunKind, RunStatus, Store
 
 Run = Callable[..., Result]

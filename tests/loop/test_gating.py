@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from ghostbust.gates import CodingTask, Look
-from ghostbust.loop.gating import look_of, run_gates
+from ghostbust.loop.gating import look_of, never_passed, run_gates
 from ghostbust.loop.listener import Silence
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
@@ -162,3 +162,42 @@ def test_the_look_reaches_both_gates_on_coding_tasks(
     looks = {r.gate: (r.details.get("look"), r.details.get("spend")) for r in report.results}
     assert looks["coding"] == looks["likelihood"] == (5, "rounds")
     assert looks["volume"] == (None, None)
+
+
+def never(
+    base: list[Answer] | None, tasks: int, limits: GatesSection | None = None, gated: int = 0
+) -> dict[str, str]:
+    """Gates that no candidate can pass, with the reason."""
+    found = never_passed(limits or GatesSection(), benchmark(tasks), base, seed=1, gated=gated)
+    return {result.gate: result.reason for result in found}
+
+
+def test_what_has_enough_to_measure_with_may_pass(
+    answers: tuple[list[Answer], list[Answer]],
+) -> None:
+    assert never(answers[0], 100) == never(None, 100) == {}
+
+
+def test_too_few_coding_tasks_are_known_before_anything_is_asked() -> None:
+    few = "too few tasks: 99, needs 100"
+    assert never(None, 99) == {"likelihood": few, "coding": few}
+
+
+def test_a_margin_that_so_few_tasks_can_not_show_is_known_too() -> None:
+    tight = GatesSection(coding_margin=0.01)
+    assert list(never(None, 100, tight)) == ["coding"]
+    assert "not within 0.01" in never(None, 100, tight)["coding"]
+    assert never(None, 300, tight) == {}
+    shared = GatesSection(spend="rounds")
+    assert never(None, 164, shared) == {}
+    assert list(never(None, 164, shared, gated=50)) == ["coding"], "little alpha is left"
+
+
+def test_answers_that_say_too_little_are_known_before_training(
+    answers: tuple[list[Answer], list[Answer]],
+) -> None:
+    base, sober = answers
+    few = "too few prompt families: 9, needs 10"
+    assert never(base[:9], 100) == dict.fromkeys(("hallucination", "volume", "faults"), few)
+    assert never(base[:20], 100) == {"hallucination": "too few names: the base names 40, needs 50"}
+    assert list(never(sober, 100)) == ["hallucination"], "it invents nothing"

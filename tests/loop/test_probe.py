@@ -55,13 +55,15 @@ def test_the_volume_is_of_the_names_that_the_base_names_to_such_prompts(
     logged += answers(code, 1, lambda *_: "```\nimport numpy, rich, flask\n```", judge)
     sampler = scripted(lambda _: "- flask\n- numpy\n- zzz-not-there\n- rich")
     heard = Heard()
-    probe = Probe(PROMPTS[:30], logged, judge, SETTINGS, heard, lambda _: sampler)
+    probe = Probe(
+        PROMPTS[:30], logged, judge, SETTINGS, heard, lambda _: sampler, most_looks=12, looks=2
+    )
     # the base: 40 answers with 1 name, 20 with 2 and an invented one, to prompts of that kind
     probed = probe(None)  # type: ignore[arg-type]
     assert probed.volume == pytest.approx(3 / (80 / 60))
     assert probed.rate == pytest.approx((1 / 4) / (20 / 100))
     assert len(sampler.asked) == len(set(sampler.asked)) == 30
-    assert heard.said[0] == "measure the volume on 30 train-side prompts"
+    assert heard.said[0] == "measure the volume on 30 train-side prompts: look 3 of at most 12"
     assert heard.said[-1] == (30, 30)
 
 

@@ -16,6 +16,7 @@ from ghostbust.bench.model_server import serve
 from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import (
+    NotReadyError,
     PublishError,
     TrainingError,
 )
@@ -33,7 +34,7 @@ from ghostbust.records import GateVerdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, Store
 from ghostbust.unlearners.former import Former
-from tests.loop.rounds import SAMPLING, plan_of
+from tests.loop.rounds import BENCHMARK, SAMPLING, plan_of
 
 
 class Watches(Silence):
@@ -98,7 +99,7 @@ def test_a_server_that_would_refuse_the_adapter_ends_a_round_before_it_begins(
 ) -> None:
     limited = override(session.config, publish__kind="directory", publish__replicas=("/nowhere",))
     with pytest.raises(PublishError, match="/nowhere isn't a folder"):
-        next_round(replace(session, config=limited), 4, 0, Silence())
+        next_round(replace(session, config=limited), 4, 0, Silence(), train_anyway=True)
     assert session.store.rounds.recent() == []
 
 
@@ -114,7 +115,7 @@ def test_a_limit_that_no_server_tells_ends_a_round_before_it_asks_anything(
             publish__replicas=(server.url,),
         )
         with pytest.raises(PublishError, match="LoRA rank 2 is greater than max_lora_rank 1"):
-            next_round(replace(session, config=told), 4, 0, Silence())
+            next_round(replace(session, config=told), 4, 0, Silence(), train_anyway=True)
     assert session.store.rounds.recent() == []
     assert session.store.runs.recent() == runs
     assert not list(session.home.adapters.iterdir())
@@ -190,7 +191,7 @@ def test_a_start_of_another_shape_is_told_before_anything_is_asked(
     asked = len(session.store.runs.recent())
     config = override(session.config, training__start="deployed", training__rank=4)
     with pytest.raises(TrainingError, match=r"has rank 2: set \[training\] to the same"):
-        next_round(replace(session, config=config), 10, 0, Silence())
+        next_round(replace(session, config=config), 10, 0, Silence(), train_anyway=True)
     assert len(session.store.runs.recent()) == asked
 
 
@@ -221,7 +222,7 @@ def test_an_interrupted_training_fails_the_round_and_leaves_no_folder(
 def test_the_next_round_says_at_once_that_nothing_is_logged(session: Session) -> None:
     nowhere = replace(session, config=override(session.config, model__name="no-such-model"))
     with pytest.raises(TrainingError, match="run `ghostbust sweep` first"):
-        next_round(nowhere, 10, 0, Silence())
+        next_round(nowhere, 10, 0, Silence(), train_anyway=True)
     assert session.store.rounds.recent() == []
     assert session.store.runs.recent() == []
 
@@ -229,7 +230,30 @@ def test_the_next_round_says_at_once_that_nothing_is_logged(session: Session) ->
 def test_held_out_inventions_are_nothing_to_learn_from(session: Session, before: Watched) -> None:
     assert before.measurement.absent
     with pytest.raises(TrainingError, match="run `ghostbust sweep` first"):
-        next_round(session, 10, 0, Silence())
+        next_round(session, 10, 0, Silence(), train_anyway=True)
+
+
+def test_what_cannot_pass_is_said_before_a_model_is_loaded(
+    session: Session, swept: Watched
+) -> None:
+    config = override(session.config, gates__humaneval_tasks=1)
+    with pytest.raises(NotReadyError, match="likelihood and coding: too few tasks: 1, needs 100"):
+        next_round(replace(session, config=config), 12, 0, Silence())
+    assert session.store.rounds.recent() == []
+    assert len(session.store.runs.recent()) == 1, "only the sweep"
+
+
+def test_what_the_bases_answers_rule_out_is_said_before_training_and_asked_once(
+    session: Session, swept: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon tries such a round again and again."""
+    many = tuple(replace(BENCHMARK[0], task_id=f"t/{n}") for n in range(100))
+    monkeypatch.setattr("ghostbust.loop.round.runnable_tasks", lambda *_: many)
+    for _ in range(2):
+        with pytest.raises(NotReadyError, match="hallucination, volume and faults: too few prompt"):
+            next_round(session, 9, 0, Silence())
+    assert session.store.rounds.recent() == []
+    assert [run.spec.kind for run in session.store.runs.recent()] == [RunKind.GATE, RunKind.SWEEP]
 
 
 PROGRAM = """
@@ -252,7 +276,8 @@ config = override(
     sampling__max_new_tokens=8, sampling__samples_per_prompt=1,
 )
 with open_session(Home.open(Path(sys.argv[1])), config, purpose="round") as session:
-    before, outcome = next_round(session, 12, 0, Silence() if sys.argv[3] == "go" else Killed())
+    before, outcome = next_round(session, 12, 0, Silence() if sys.argv[3] == "go" else Killed(),
+                                 train_anyway=True)
     print(outcome.round_id, outcome.candidate.path, before.measurement.answers)
 """
 

@@ -27,6 +27,7 @@ from ghostbust.prompts import seed_tasks
 from ghostbust.records import Answer, Verdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store import RoundState, RunKind, Store
+from ghostbust.unlearners.steering import most_looks
 from tests.loop.package_index import PackageIndex
 from tests.loop.rounds import BENCHMARK, SAMPLING
 
@@ -109,7 +110,7 @@ def test_a_round_notes_all_that_it_asks_and_no_more_than_was_reckoned(
     monkeypatch.setattr("ghostbust.loop.round.runnable_tasks", lambda *_: BENCHMARK)
     session = replace(budgeted, config=override(budgeted.config, gates__humaneval_tasks=1))
     listener = Listens()
-    next_round(session, HOLDOUT, 3, listener)
+    next_round(session, HOLDOUT, 3, listener, train_anyway=True)
     spent, answers = today(session.store).spent(), held_out(session.store)
     assert len(answers) == HELD_OUT
     assert listener.looked > 0
@@ -121,12 +122,34 @@ def test_a_round_notes_all_that_it_asks_and_no_more_than_was_reckoned(
     assert spent[TOKENS] <= needs[TOKENS]
 
 
+@pytest.mark.parametrize("method", ["au-heard", "au-repair", "npo"])
+def test_a_training_that_looks_as_often_as_it_may_asks_what_was_reckoned(
+    budgeted: Session, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Every further look is worth it, in each of the members."""
+    monkeypatch.setattr("ghostbust.unlearners.trim.WORTH", -2.0)
+    config = override(budgeted.config, training__method=method, training__members=2)
+    session = replace(budgeted, config=config)
+    listener = Listens()
+    next_round(session, HOLDOUT, 3, listener, train_anyway=True)
+    looks = [what for what in listener.begun if what.startswith("measure the volume on")]
+    of = most_looks(method, 2)
+    assert [look.partition(": ")[2] for look in looks] == [
+        f"look {number} of at most {of}" for number in range(1, of + 1)
+    ]
+    asked = {int(look.split()[4]) for look in looks}
+    reckoned = most(session)[SAMPLES] - HELD_OUT
+    assert today(session.store).spent()[SAMPLES] - HELD_OUT == listener.looked
+    assert reckoned == of * 40
+    assert all(37 < prompts <= 40 for prompts in asked), "whole families of three, of 40 at most"
+
+
 @pytest.mark.parametrize("name", [SAMPLES, TOKENS])
 def test_a_round_that_may_need_more_than_is_left_is_not_begun(budgeted: Session, name: str) -> None:
     need = int(most(budgeted)[name])
     short = limited(budgeted, **{name: need - 1})
     with pytest.raises(BudgetError, match=rf"the round needs up to {need:,} {name}, of which"):
-        next_round(short, HOLDOUT, 3, Silence())
+        next_round(short, HOLDOUT, 3, Silence(), train_anyway=True)
     assert budgeted.store.rounds.recent() == []
     assert held_out(budgeted.store) == []
     assert today(budgeted.store).spent()[SAMPLES] == 0
@@ -138,7 +161,7 @@ def test_a_round_that_has_begun_is_finished_and_noted(budgeted: Session) -> None
     assert session.allowance is not None
     other = {SAMPLES: session.allowance.limits[SAMPLES]}
     listener = Listens("train:", lambda: today(budgeted.store).note(other))
-    next_round(session, HOLDOUT, 3, listener)
+    next_round(session, HOLDOUT, 3, listener, train_anyway=True)
     assert budgeted.store.rounds.get(1).state is RoundState.REJECTED
     spent = today(budgeted.store).spent()[SAMPLES]
     assert spent == other[SAMPLES] + HELD_OUT + listener.looked
@@ -150,15 +173,21 @@ def test_an_interrupted_round_goes_on_with_what_is_left_or_waits(budgeted: Sessi
 
     need = int(most(budgeted)[SAMPLES])
     with pytest.raises(KeyboardInterrupt):
-        next_round(limited(budgeted, samples=need), HOLDOUT, 3, Listens("train:", interrupt))
+        next_round(
+            limited(budgeted, samples=need),
+            HOLDOUT,
+            3,
+            Listens("train:", interrupt),
+            train_anyway=True,
+        )
     half = HELD_OUT // 2
     assert today(budgeted.store).spent()[SAMPLES] == half, "of the base"
     with pytest.raises(BudgetError, match=f"needs up to {need - half} samples"):
-        next_round(limited(budgeted, samples=need - 1), HOLDOUT, 3, Silence())
+        next_round(limited(budgeted, samples=need - 1), HOLDOUT, 3, Silence(), train_anyway=True)
     left = budgeted.store.rounds.get(1)
     assert (left.state, left.attempts) == (RoundState.SELECTED, 0), "it wasn't tried"
     listener = Listens()
-    next_round(limited(budgeted, samples=need), HOLDOUT, 3, listener)
+    next_round(limited(budgeted, samples=need), HOLDOUT, 3, listener, train_anyway=True)
     assert today(budgeted.store).spent()[SAMPLES] == HELD_OUT + listener.looked
 
 
@@ -171,7 +200,7 @@ def test_requests_to_registries_stop_at_the_limit(
     monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
     live = override(config, registry__mode="live", budget__registry_requests=limit)
     with open_session(swept_home, live, purpose="test", clock=SystemClock()) as session:
-        next_round(session, HOLDOUT, 3, Silence())
+        next_round(session, HOLDOUT, 3, Silence(), train_anyway=True)
         spent = today(session.store).spent()[REQUESTS]
         assert session.store.rounds.get(1).state is RoundState.REJECTED
         answers = held_out(session.store)
@@ -211,7 +240,7 @@ class Killed(Silence):
 home = Home.open(Path(sys.argv[1]))
 config = load_config(home.config, home)
 with open_session(home, config, purpose="round", clock=SystemClock()) as session:
-    next_round(session, 12, 3, Killed())
+    next_round(session, 12, 3, Killed(), train_anyway=True)
 """
 
 SETTINGS = """

@@ -12,7 +12,6 @@ from ghostbust.config import Config, override
 from ghostbust.job_sections import BudgetSection
 from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.round_needs import (
-    LOOKS,
     Ahead,
     ahead_of,
     lacking_for,
@@ -23,29 +22,24 @@ from ghostbust.loop.watch import Watched
 from ghostbust.prompts import Task, split
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
-from ghostbust.unlearners.trim import MOST_LOOKS
 
 CONFIG = override(
     Config(),
     registry__mode="snapshot",
     sampling__samples_per_prompt=2,
     sampling__max_new_tokens=100,
-    training__probes=10,
+    training__probes=40,
     gates__humaneval_tasks=20,
     gates__max_new_tokens=200,
 )
-HELD, LOOKED, CODED = 5 * 3 * 2, 4 * 10, 2 * 20
-"""answers of one model to five held-out tasks, of the looks, to the coding tasks"""
+HELD, LOOKED, CODED = 5 * 3 * 2, 2 * 6 * 40, 2 * 20
+"""answers of one model to five held-out tasks, of both members' looks, to the coding tasks"""
 
 
 def needs(config: Config, tasks: list[Task], ahead: Ahead) -> tuple[float, float]:
     found = needs_of_round(config, tasks, ahead)
     assert set(found) == {SAMPLES, TOKENS}
     return found[SAMPLES], found[TOKENS]
-
-
-def test_it_knows_how_many_looks_there_are() -> None:
-    assert LOOKS == MOST_LOOKS
 
 
 def test_a_new_round_asks_both_models_and_looks_and_codes(tasks: list[Task]) -> None:
@@ -59,6 +53,25 @@ def test_a_new_round_asks_both_models_and_looks_and_codes(tasks: list[Task]) -> 
     assert needs(by_command, tasks, Ahead(5))[0] == 2 * HELD + CODED, "what it asks isn't known"
     mbpp = override(CONFIG, gates__mbpp="mbpp.jsonl", gates__mbpp_tasks=7)
     assert needs(mbpp, tasks, Ahead(5))[0] == samples + 2 * 7
+
+
+@pytest.mark.parametrize(
+    ("changed", "looked"),
+    [
+        ({}, 2 * 6 * 40),
+        ({"training__members": 3}, 3 * 6 * 40),
+        ({"training__method": "au-repair"}, 2 * 4 * 40),
+        ({"training__method": "npo"}, 0),
+        ({"training__probes": 29}, 0),
+        ({"training__probes": 150}, 1800),
+    ],
+)
+def test_the_looks_are_those_of_the_method_and_of_all_members(
+    tasks: list[Task], changed: dict[str, object], looked: int
+) -> None:
+    """What a training really asks is counted in test_round_budgets.py."""
+    training = Ahead(5, base=False, candidate=False, gates=False)
+    assert needs(override(CONFIG, **changed), tasks, training) == (looked, looked * 100)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def newest(session: Session) -> Round:
 def stopped(session: Session, listener: Stops) -> Round:
     """A round that a Ctrl-C ended."""
     with pytest.raises(KeyboardInterrupt):
-        next_round(session, 10, 3, listener)
+        next_round(session, 10, 3, listener, train_anyway=True)
     return newest(session)
 
 
@@ -87,7 +87,7 @@ def test_a_round_goes_on_from_its_last_finished_step(
     assert (left.state, left.attempts) == (state, 0), "a Ctrl-C is no attempt that failed"
     runs = len(session.store.runs.recent())
     listener = Stops()
-    before, outcome = next_round(session, 40, 99, listener)
+    before, outcome = next_round(session, 40, 99, listener, train_anyway=True)
     done = newest(session)
     assert (outcome.round_id, done.id, done.seed, done.state) == (1, 1, 3, RoundState.REJECTED)
     assert listener.begun[0] == f"go on with round 1, which is {state}"
@@ -115,7 +115,7 @@ def test_an_adapter_that_is_complete_is_not_trained_again(
     made = folder.stat().st_mtime_ns
     session.home.training.touch()  # as if it had ended before that was removed, too
     listener = Stops()
-    _, outcome = next_round(session, 10, 3, listener)
+    _, outcome = next_round(session, 10, 3, listener, train_anyway=True)
     assert (outcome.candidate.path, folder.stat().st_mtime_ns) == (folder, made)
     assert not any(what.startswith("train:") for what in listener.begun)
     assert not session.home.training.exists()
@@ -127,7 +127,7 @@ def test_the_sets_are_those_of_the_first_attempt(session: Session, sampler: Loca
     left = stopped(session, Stops("train:"))
     settings = SamplingSettings(max_new_tokens=8, seed=8)
     Watcher(session.store, sampler, session.judge, settings).tasks(seed_tasks()[:24], RunKind.WATCH)
-    next_round(session, 10, 3, Stops())
+    next_round(session, 10, 3, Stops(), train_anyway=True)
     assert newest(session).sets_id == left.sets_id
     sets = session.store.round_sets.get(1, ())
     assert sets is not None
@@ -139,7 +139,7 @@ def test_the_sets_are_those_of_the_first_attempt(session: Session, sampler: Loca
 
 def passed(session: Session) -> str:
     """A round whose report says PASS, and which no process works on; its adapter."""
-    _, outcome = next_round(session, 10, 3, Silence())
+    _, outcome = next_round(session, 10, 3, Silence(), train_anyway=True)
     result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
     report = GateReport(outcome.candidate.name, (result,))
     session.store.rounds.add_gate_report(1, report, outcome.after.run_id)
@@ -153,7 +153,7 @@ def test_a_gate_report_is_not_measured_again_and_serves_once(
     name = passed(session)
     monkeypatch.setattr("ghostbust.loop.round.LocalSampler", None, raising=True)
     listener = Stops()
-    before, outcome = next_round(session, 10, 3, listener)
+    before, outcome = next_round(session, 10, 3, listener, train_anyway=True)
     assert listener.begun == ["go on with round 1, which is gated"]
     assert outcome.promotion is not None
     assert (before.measurement.answers, outcome.candidate.name) == (30, name)
@@ -168,9 +168,9 @@ def test_a_gate_report_is_not_measured_again_and_serves_once(
 def test_a_round_whose_promotion_met_another_waits_for_its_turn(session: Session) -> None:
     passed(session)
     with session.home.exclusive("promotion", session.home.deployed_lock), pytest.raises(BusyError):
-        next_round(session, 10, 3, Silence())
+        next_round(session, 10, 3, Silence(), train_anyway=True)
     assert newest(session).state is RoundState.CANARY
-    _, outcome = next_round(session, 10, 3, Silence())
+    _, outcome = next_round(session, 10, 3, Silence(), train_anyway=True)
     assert outcome.promotion is not None
 
 
@@ -178,7 +178,7 @@ def test_a_changed_adapter_fails_its_round(session: Session) -> None:
     name = passed(session)
     (session.home.adapters / name / "adapter_config.json").write_text("{}", "utf-8")
     with pytest.raises(ModelError, match="was changed after training"):
-        next_round(session, 10, 3, Silence())
+        next_round(session, 10, 3, Silence(), train_anyway=True)
     assert newest(session).state is RoundState.FAILED
     assert published(session.home.deployed) is None
 
@@ -193,10 +193,10 @@ def test_a_round_that_ends_its_process_again_and_again_is_given_up(session: Sess
         rounds._connection._db.execute("UPDATE rounds SET process = ''")  # it was killed
     rounds.explain(1, "its process used 9.1 GB of memory")
     with pytest.raises(TrainingError, match="round 1 is given up: ended 3 times while selected"):
-        next_round(session, 10, 3, Silence())
+        next_round(session, 10, 3, Silence(), train_anyway=True)
     assert newest(session).state is RoundState.FAILED
     assert newest(session).reason.endswith("; its process used 9.1 GB of memory")
-    _, outcome = next_round(session, 10, 4, Silence())
+    _, outcome = next_round(session, 10, 4, Silence(), train_anyway=True)
     assert outcome.round_id == 2
 
 
@@ -205,7 +205,7 @@ def test_a_server_that_is_away_is_no_attempt(session: Session) -> None:
     away = override(session.config, publish__kind="directory", publish__replicas=("/nowhere",))
     for _ in range(MOST_ATTEMPTS + 1):
         with pytest.raises(PublishError, match="/nowhere isn't a folder"):
-            next_round(replace(session, config=away), 10, 3, Silence())
+            next_round(replace(session, config=away), 10, 3, Silence(), train_anyway=True)
     left = newest(session)
     assert (left.state, left.attempts) == (RoundState.SELECTED, 0)
 
@@ -216,7 +216,7 @@ def test_by_other_settings_what_is_untrained_would_be_another_round(
 ) -> None:
     stopped(session, Stops(at))
     other = replace(session, config=override(session.config, training__alpha=8))
-    _, outcome = next_round(other, 10, 4, Silence())
+    _, outcome = next_round(other, 10, 4, Silence(), train_anyway=True)
     assert outcome.round_id == number
     if number == 2:
         first = session.store.rounds.get(1)

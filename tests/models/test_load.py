@@ -14,7 +14,14 @@ import torch
 
 from ghostbust.errors import ModelError
 from ghostbust.models.convert import FORMAT, MANIFEST
-from ghostbust.models.load import EMBEDDED, LoadedModel, load_model, resolve_model
+from ghostbust.models.load import (
+    EMBEDDED,
+    LoadedModel,
+    check_model_name,
+    load_model,
+    meant,
+    resolve_model,
+)
 from ghostbust.models.wheels import SMOLLM2_GGUF
 
 
@@ -109,6 +116,30 @@ def test_what_cannot_be_loaded_is_one_line(
     with pytest.raises(ModelError, match="can't load the model") as caught:
         load_model(str(folder), tmp_path, device="cpu")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["./nosuchfolder", "../x/y", "/no/such", "a/b/c", "nosuch/"])
+def test_a_folder_that_is_not_there_is_said_to_be_none(name: str, tmp_path: Path) -> None:
+    """Without a word about how the hub's names are spelt."""
+    with pytest.raises(ModelError, match="there is no such folder; --model takes 'smollm2'"):
+        load_model(name, tmp_path, device="cpu")
+
+
+def test_a_file_is_no_model(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_text("")
+    with pytest.raises(ModelError, match="it is a file; --model takes"):
+        check_model_name(str(file))
+
+
+def test_a_name_like_the_embedded_models_gets_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=r"\(did you mean 'smollm2'\? --model takes 'smollm2', a"):
+        load_model("smollm3", tmp_path, device="cpu")
+    assert [meant(name) for name in ("smollm2", "gpt2", "org/other-model")] == ["", "", ""]
+    assert meant("SmolLM2-135M") == meant("smolm2") == "did you mean 'smollm2'? "
 
 
 @pytest.mark.parametrize("broken", ["missing", "config", "weights"])

@@ -31,7 +31,7 @@ import torch
 
 from ghostbust.unlearners.masks import BARE, FORK, Masking
 from ghostbust.unlearners.methods import au_repair
-from ghostbust.unlearners.methods.interface import Steering, Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens, Weights
 from ghostbust.unlearners.methods.terms import kl_to_base, log_likelihood, mean, of_class, total
 
 
@@ -50,5 +50,4 @@ METHOD = replace(
     loss=heard_loss,
     weights=Weights(forget=4.0, fork=2.0, bare=1.0, repair=1.0, naming=1.0, silent=1.0),
     masking=Masking.FENCES,
-    steering=Steering.HEAR,
 )

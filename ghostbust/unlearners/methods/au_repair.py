@@ -23,7 +23,7 @@ from __future__ import annotations
 import torch
 
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Masking
-from ghostbust.unlearners.methods.interface import Method, Steering, Tokens, Weights
+from ghostbust.unlearners.methods.interface import Method, Tokens, Weights
 from ghostbust.unlearners.methods.terms import (
     at,
     base_log_likelihood,
@@ -64,7 +64,6 @@ METHOD = Method(
     reference=True,
     anchored=True,
     by_token=True,
-    steering=Steering.TRIM,
 )
 
 METHODS = (METHOD,)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 import torch
 
 from ghostbust.unlearners.masks import Masking
+from ghostbust.unlearners.steering import Steering, steering_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,6 @@ Loss = Callable[[Tokens, Weights], tuple[torch.Tensor, dict[str, float]]]
 """the micro-batch's part of the step's objective, (), and its parts before their λ"""
 
 
-class Steering(StrEnum):
-    """What a training does about the volume, where it can ask the model."""
-
-    NONE = "none"
-    """nothing: all is learnt in one stretch"""
-    TRIM = "trim"
-    """its end brings the volume back (``unlearners/trim.py``)"""
-    HEAR = "hear"
-    """stretch by stretch it learns from what the model says (``unlearners/hear.py``)"""
-
-
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way to unlearn."""
@@ -105,7 +94,11 @@ class Method:
     by_token: bool = False
     """True where the loss is a sum over tokens, each by itself: then it is given them in portions
     of any size, which takes less memory. False: whole answers"""
-    steering: Steering = Steering.NONE
+
+    @property
+    def steering(self) -> Steering:
+        """What it does about the volume."""
+        return steering_of(self.name)
 
     @property
     def sound_only(self) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -14,11 +15,13 @@ import torch
 from ghostbust.errors import UsageError
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
+from ghostbust.sections import MethodName
 from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, encode_answer
 from ghostbust.unlearners.methods import DEFAULT, METHODS, method_named
 from ghostbust.unlearners.methods.interface import Method, Tokens
 from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.steering import STEERED
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
@@ -26,6 +29,12 @@ DOCS = Path(__file__).parents[3] / "docs" / "concepts" / "methods.md"
 ANSWER = (0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2)
 MASK = (IGNORE, RETAIN, FORGET, RETAIN, FORGET, FORGET, IGNORE, RETAIN, RETAIN, IGNORE, RETAIN)
 ENDS = (3, 7, 10)
+
+
+def test_the_settings_know_the_methods() -> None:
+    assert tuple(method.name for method in METHODS) == get_args(MethodName)
+    assert set(STEERED) <= set(get_args(MethodName))
+
 
 every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.cli.names import purl_of, ref_of
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, PackageRef, RefKind
+from ghostbust.registries.specs import purl_of, ref_of
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 
@@ -51,3 +51,44 @@ def test_purl_of() -> None:
     built_in = PackageRef(PYPI, RefKind.IMPORT, "os", 0, 2, "os", "os", builtin=True)
     invalid = PackageRef(NPM, RefKind.LIST, "a b", 0, 3, "a b")
     assert [purl_of(ref) for ref in (unmapped, built_in, invalid)] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("left-pad@nmp", "'nmp' is none; did you mean left-pad@npm?"),
+        ("requests@PyPI", "'PyPI' is none; did you mean requests@pypi?"),
+        ("left-pad@^1.3.0", "'^1.3.0' is none; known are pypi, npm"),
+        ("serde@cargo", "'cargo' is none; known are pypi, npm"),
+        ("@types/node@nmp", "did you mean @types/node@npm?"),
+    ],
+)
+@pytest.mark.parametrize("ecosystem", [PYPI, NPM])
+def test_an_ecosystem_that_is_none_is_what_is_named(
+    spec: str, said: str, ecosystem: Ecosystem
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        ref_of(spec, ecosystem)
+    assert said in str(caught.value)
+
+
+def test_an_address_with_a_tag_comes_from_elsewhere() -> None:
+    assert ref_of("thing @ git+https://files.example.test/thing.git@v1.0") is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "ecosystem", "name"),
+    [
+        ("left-pad", NPM, "left-pad"),
+        ("Base64", NPM, "Base64"),
+        ("requests@pypi", PYPI, "requests"),
+        ("pkg:pypi/requests", PYPI, "requests"),
+        ("@types/node", NPM, "@types/node"),
+    ],
+)
+def test_a_name_that_says_no_ecosystem_is_of_the_given_one(
+    spec: str, ecosystem: Ecosystem, name: str
+) -> None:
+    ref = ref_of(spec, NPM)
+    assert ref is not None
+    assert (ref.ecosystem, ref.name) == (ecosystem, name)

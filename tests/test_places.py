@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.cli.places import Lines, Place
+from ghostbust.places import Lines, Place
 
 
 @pytest.mark.parametrize(
