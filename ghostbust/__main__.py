@@ -5,10 +5,12 @@ import logging
 import sys
 
 from ghostbust.cli.app import app
+from ghostbust.safe_path import keep_folder_out
 
 
 def main() -> None:
     """Runs the command of ``sys.argv`` and exits with its code; see ``ghostbust.cli.edge``."""
+    keep_folder_out()
     # What libraries log, such as each retry, isn't for whoever reads a command's output.
     logging.getLogger().addHandler(logging.NullHandler())
     if isinstance(sys.stdout, io.TextIOWrapper):

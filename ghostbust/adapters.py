@@ -6,16 +6,23 @@ weights are kept; the manifest holds the hash of every file, and reading checks 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import re
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import ghostbust
 from ghostbust.errors import HomeError, ModelError
+from ghostbust.parsing import parse_json
 from ghostbust.records import Ecosystem, content_id
 
 MANIFEST = "ghostbust.json"
@@ -25,6 +32,27 @@ FORMAT = 1
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MOST_RANK = 512
 """the highest ``--max-lora-rank`` of vLLM; its default is 16"""
+_KINDS: Final = (".safetensors", ".json")
+_MOST_BYTES: Final = 64 * 1024 * 1024
+"""of a JSON file; the losses of a million steps take some 20 MB"""
+_CHUNK: Final = 1 << 20
+_LOADERS: Final = (
+    "megatron_config",
+    "loftq_config",
+    "corda_config",
+    "eva_config",
+    "lora_ga_config",
+)
+"""keys of a config by which peft 0.21 imports a module, or reads or makes other files"""
+_STARTS: Final = (True, False, "gaussian", "orthogonal")
+"""``init_lora_weights`` that leave the base's weights as they are"""
+_PATTERNS: Final = (
+    "target_modules", "exclude_modules", "modules_to_save", "layers_pattern", "rank_pattern",
+    "alpha_pattern",
+)  # fmt: skip
+"""keys whose texts peft takes for regular expressions, some of them"""
+_PLAIN_PATTERN: Final = re.compile(r"[\w.^$-]{1,200}")
+"""no repetition: an expression with two of them can take for ever"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +86,7 @@ def write_adapter(
         aside.mkdir(parents=True, mode=0o700)
         save(aside)
         files = {
-            path.name: _hash(path)
-            for path in sorted(aside.iterdir())
-            if path.suffix in (".safetensors", ".json")
+            path.name: _hash(path) for path in sorted(aside.iterdir()) if path.suffix in _KINDS
         }
         for path in aside.iterdir():
             if path.name not in files:
@@ -85,21 +111,151 @@ def clear_unfinished(adapters: Path) -> None:
 
 
 def read_adapter(folder: Path) -> Manifest:
-    """The manifest of a complete adapter, every file checked against its hash.
+    """The manifest of a complete adapter that lies in the folder of its name.
 
-    Raises ModelError where the folder is incomplete, changed or not ghostbust's.
+    Raises ModelError as `read_copy` does, and where the folder has another name.
     """
+    manifest = read_copy(folder)
+    _check_name(folder, manifest)
+    return manifest
+
+
+def read_copy(folder: Path) -> Manifest:
+    """The manifest of a complete adapter, in a folder of whatever name, such as an export's.
+
+    Complete means: the files that it lists are those that are there, plain files of the kinds that
+    `write_adapter` keeps, weights and config among them, each with its hash; and the config names
+    nothing else that peft would load. Raises ModelError, one line, for anything else.
+    """
+    manifest = _read_manifest(folder)[0]
     try:
-        row = json.loads((folder / MANIFEST).read_text("utf-8"))
+        hashes = {name: _hash(folder / name) for name in manifest.files}
+    except OSError as exc:  # of a disk that fails
+        raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
+    for name, digest in manifest.files.items():
+        if hashes[name] != digest:
+            raise ModelError(f"{folder / name} was changed after training; don't serve it")
+    check_config(folder / CONFIG)
+    return manifest
+
+
+def copy_adapter(folder: Path, into: Path) -> Manifest:
+    """Copies a complete adapter into an empty folder; what is copied is what was hashed.
+
+    Raises ModelError as `read_adapter` does, and OSError where ``into`` can't be written.
+    """
+    manifest, text = _read_manifest(folder)
+    for name, digest in manifest.files.items():
+        if copy_plain(folder / name, into / name) != digest:
+            raise ModelError(f"{folder / name} was changed after training; don't serve it")
+    (into / MANIFEST).write_bytes(text)
+    _check_name(folder, manifest)
+    return read_copy(into)
+
+
+def copy_plain(source: Path, target: Path) -> str:
+    """Copies a plain file, and returns the hash of the bytes that were written.
+
+    Raises ModelError for anything that is no plain file, such as a link, and OSError where
+    ``target`` can't be written.
+    """
+    digest = hashlib.sha256()
+    with _opened(source) as file, target.open("xb") as copy:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+    return digest.hexdigest()
+
+
+def check_loadable(folder: Path) -> None:
+    """Raises ModelError where peft would load anything but a LoRA from safetensors.
+
+    For folders that ghostbust didn't make, too, such as the hub client's, whose files are links.
+    """
+    if (folder / MANIFEST).exists():
+        read_copy(folder)
+    elif (folder / CONFIG).is_file() and not (folder / WEIGHTS).is_file():
+        pickled = any(folder.glob("*.bin"))
+        why = "are a pickle (.bin), which can run code; save them as" if pickled else "aren't"
+        raise ModelError(f"its weights {why} {WEIGHTS}")
+    else:
+        check_config((folder / CONFIG).resolve())
+
+
+def _check_name(folder: Path, manifest: Manifest) -> None:
+    name = Path(os.path.abspath(folder)).name  # noqa: PTH100 (a link's own name, not its target's)
+    if manifest.name != name:
+        raise ModelError(f"{folder} holds the adapter {manifest.name!r}, not {name!r}")
+
+
+def _read_manifest(folder: Path) -> tuple[Manifest, bytes]:
+    """The manifest, its files listed right but not hashed yet, and its bytes."""
+    try:
+        text = _bytes_of(folder / MANIFEST)
+    except ModelError as exc:
+        raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
+    try:
+        row = parse_json(text)
         if row["format"] != FORMAT:
             raise ModelError(f"{folder} was written by another version of ghostbust")
         manifest = Manifest(row["name"], row["model"], row["facts"], row["version"], row["files"])
-        for name, digest in manifest.files.items():
-            if _hash(folder / name) != digest:
-                raise ModelError(f"{folder / name} was changed after training; don't serve it")
+        faults = [said for said, broken in _listing_faults(folder, manifest) if broken]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
-    return manifest
+    if faults:
+        raise ModelError(f"{folder} is not a complete ghostbust adapter: {faults[0]}")
+    return manifest, text
+
+
+def _listing_faults(folder: Path, manifest: Manifest) -> Iterator[tuple[str, bool]]:
+    """What could be wrong with a manifest beside the files, and whether it is."""
+    texts = (manifest.name, manifest.model, manifest.version, *manifest.files.values())
+    yield "its manifest holds no text where one should be", not all(map(_is_text, texts))
+    yield "its facts are no object", not isinstance(manifest.facts, dict)
+    yield f"its name {manifest.name!r} is no name of a folder", not _is_plain(manifest.name)
+    listed = set(manifest.files)
+    lacking = sorted({CONFIG, WEIGHTS} - listed)
+    yield f"its manifest doesn't list {', '.join(lacking)}", bool(lacking)
+    odd = sorted(name for name in listed if Path(name).suffix not in _KINDS or not _is_plain(name))
+    yield f"its manifest lists {odd[:1]}, which is no name of a file of an adapter", bool(odd)
+    there = {path.name for path in folder.iterdir()} - {MANIFEST}
+    unlisted = sorted(there - listed)
+    yield f"it holds {unlisted[:1]}, which its manifest doesn't list", bool(unlisted)
+    gone = sorted(listed - there)
+    yield f"it lacks {gone[:1]}, which its manifest lists", bool(gone)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it is the name of one file or folder, that can be shown as it is."""
+    return Path(name).name == name and name.isprintable()
+
+
+def _bytes_of(path: Path) -> bytes:
+    """What a plain file holds. Raises ModelError where it isn't plain, or far too long."""
+    with _opened(path) as file:
+        found = file.read(_MOST_BYTES + 1)
+    if len(found) > _MOST_BYTES:
+        raise ModelError(f"{path} has more than {_MOST_BYTES:,} bytes")
+    return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
+    """A plain file, open to be read. Raises ModelError where there is none: links are none."""
+    try:
+        # Not blocking: nobody may ever write into a pipe that lies in a file's place.
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as exc:
+        why = "it is a link" if exc.errno == errno.ELOOP else exc.strerror
+        raise ModelError(f"can't read {path}: {why}") from exc
+    with os.fdopen(number, "rb") as file:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise ModelError(f"{path} is no plain file")
+        yield file
 
 
 def name_key(ecosystem: Ecosystem, name: str) -> str:
@@ -122,14 +278,49 @@ def read_forgotten(folder: Path) -> frozenset[str] | None:
     Raises ModelError where the note can't be read.
     """
     try:
-        keys = json.loads((folder / FORGOTTEN).read_text("utf-8"))
-    except FileNotFoundError:
-        return None
+        if not (folder / FORGOTTEN).exists():
+            return None
+        keys = parse_json(_bytes_of(folder / FORGOTTEN))
     except (OSError, ValueError) as exc:
         raise ModelError(f"can't read {folder / FORGOTTEN}: {exc}") from exc
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise ModelError(f"{folder / FORGOTTEN} isn't a list of keys")
     return frozenset(keys)
+
+
+def check_config(file: Path) -> Mapping[str, Any]:
+    """An adapter's config, which names nothing that peft would load, import or search for long.
+
+    Raises ModelError, one line, for anything else; a key that is missing is peft's default.
+    """
+    try:
+        config = parse_json(_bytes_of(file))
+        if not isinstance(config, dict):
+            raise ModelError(f"{file} is no JSON object")
+        faults = [said for said, broken in _config_faults(config) if broken]
+    except (OSError, ValueError, TypeError) as exc:
+        raise ModelError(f"{file} can't be read: {exc}") from exc
+    if faults:
+        raise ModelError(f"{file}: {faults[0]}")
+    return config
+
+
+def _config_faults(config: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """What a config could make peft do besides loading a LoRA, and whether it does."""
+    kind, rank = config.get("peft_type", "LORA"), config.get("r", 1)
+    yield f"it is {kind}, not LORA", kind != "LORA"
+    yield f"its rank is {rank!r}", not (isinstance(rank, int) and rank > 0)
+    yield f"its rank {rank} is over {MOST_RANK}", isinstance(rank, int) and rank > MOST_RANK
+    for key in _LOADERS:
+        yield f"its {key} would load more than the adapter", bool(config.get(key))
+    yield "it repeats layers of the base", bool(config.get("layer_replication"))
+    start = config.get("init_lora_weights", True)
+    yield f"its init_lora_weights {start!r} changes the base", start not in _STARTS
+    for key in _PATTERNS:
+        value = config.get(key)
+        texts = [value] if isinstance(value, str) else list(value or ())
+        odd = [text for text in texts if not _PLAIN_PATTERN.fullmatch(str(text))]
+        yield f"its {key} holds {odd[:1]}, which is no name of a layer", bool(odd)
 
 
 def check_servable(folder: Path, *, most_rank: int = MOST_RANK, rslora: bool = True) -> None:
@@ -145,13 +336,13 @@ def check_servable(folder: Path, *, most_rank: int = MOST_RANK, rslora: bool = T
     from safetensors import SafetensorError, safe_open
 
     try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        config = check_config(folder / CONFIG)
         with safe_open(folder / WEIGHTS, framework="numpy") as weights:
             tensors = list(weights.keys())
         faults = [said for said, broken in _faults(config, tensors, most_rank) if broken]
         if config.get("use_rslora") and not rslora:
             faults.append("it is rank-stabilised, and would be served with alpha / rank")
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
+    except (ModelError, OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
         raise ModelError(f"{folder} holds no LoRA adapter that can be read: {exc}") from exc
     if faults:
         raise ModelError(f"{folder.name} can't be served: {'; '.join(faults)}")
@@ -187,5 +378,5 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 
 
 def _hash(path: Path) -> str:
-    with path.open("rb") as file:
+    with _opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

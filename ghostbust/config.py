@@ -1,15 +1,17 @@
 """The settings: from a TOML file and the environment, checked, and never changed afterwards.
 
 An environment variable ``GHOSTBUST_SECTION__KEY`` comes before the file, the file before the
-default. The keys are in ``sections.py``.
+default. The file is the one that the user names, else the home folder's with what is harmless of
+``./ghostbust.toml`` over it: whoever wrote the current folder may have written that. The keys are
+in ``sections.py``.
 """
 
 from __future__ import annotations
 
 import difflib
+import logging
 import os
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -32,7 +34,9 @@ from ghostbust.job_sections import (
     RetentionSection,
     SelfcheckSection,
 )
+from ghostbust.parsing import parse_toml
 from ghostbust.sections import (
+    HARMLESS,
     AlarmSection,
     CanarySection,
     CheckSection,
@@ -51,6 +55,8 @@ from ghostbust.sections import (
     TrainerSection,
     TrainingSection,
 )
+
+log = logging.getLogger(__name__)
 
 FILE_NAME: Final = "ghostbust.toml"
 PREFIX: Final = "GHOSTBUST_"
@@ -107,23 +113,40 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
-def load_config(path: Path | None, home: Home, *, trust_here: bool = True) -> Config:
-    """The settings from ``path``, else ./ghostbust.toml, else the home folder's, else defaults.
+def load_config(
+    path: Path | None,
+    home: Home,
+    *,
+    trust_here: bool = True,
+    note: Callable[[str], None] = log.warning,
+) -> Config:
+    """The settings from ``path``, else the home folder's and, over them, the current folder's.
 
-    ``trust_here``: False passes over ./ghostbust.toml, which whoever wrote the current folder
-    may have written. The environment comes before the file. Raises ConfigError, one line, for a
-    ``path`` that isn't there, broken TOML, an unknown key, or a value of the wrong type or out of
-    range.
+    Of ./ghostbust.toml, which whoever wrote the current folder may have written, only keys count
+    that are marked as harmless; ``note`` gets a line that names the others. ``trust_here``: False
+    doesn't read it at all. The environment comes before the files. Raises ConfigError, one line,
+    for a ``path`` that isn't there, broken TOML, an unknown key, or a value of the wrong type or
+    out of range.
     """
-    places = (Path(FILE_NAME), home.config) if trust_here else (home.config,)
-    file = path or next((place for place in places if place.is_file()), None)
+    file = path or (home.config if home.config.is_file() else None)
     data = {} if file is None else _read(file)
+    here = Path(FILE_NAME)
+    if path is None and trust_here and here.is_file() and not (file and here.samefile(file)):
+        harmless, ignored = _sifted(_read(here))
+        if ignored:
+            note(
+                f"./{here} isn't trusted: ignored {', '.join(ignored)}; trust it with"
+                f" --config ./{here}, or put what you want of it into {home.config}"
+            )
+    else:
+        harmless = {}
     _check_variables(os.environ)
     try:
-        return Config(**data)
+        return Config(**_laid_over(data, harmless))
     except ValidationError as exc:
-        raise ConfigError(_explain(exc.errors()[0], file)) from exc
-    except SettingsError as exc:
+        error = exc.errors()[0]
+        raise ConfigError(_explain(error, here if _has(harmless, error) else file)) from exc
+    except (SettingsError, RecursionError) as exc:  # a list that isn't JSON, or nested too deeply
         raise ConfigError(
             f"environment variable {' or '.join(_list_variables())}: should be a JSON list"
         ) from exc
@@ -151,11 +174,17 @@ def override(config: Config, **options: object) -> Config:
 def _read(file: Path) -> dict[str, Any]:
     """The file's tables, paths in it made relative to where it lies."""
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
+        data = parse_toml(file.read_text("utf-8"))
     except OSError as exc:
         raise ConfigError(f"can't read the settings file {file}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except ValueError as exc:
         raise ConfigError(f"{file} isn't valid TOML: {exc}") from exc
+    # Here, since pydantic-settings takes such keys as ``_cli_parse_args`` for options of its own.
+    for section in data:
+        if section not in Config.model_fields:
+            raise ConfigError(
+                f"{file}: unknown key {section}{_nearest(section, Config.model_fields)}"
+            )
     for section, key in (("prompts", "files"), ("ingest", "paths")):
         table = data.get(section)
         if isinstance(table, dict) and isinstance(table.get(key), list):
@@ -173,6 +202,49 @@ def _read(file: Path) -> dict[str, Any]:
     if isinstance(publish, dict) and isinstance(publish.get("pointer"), str):
         publish["pointer"] = file.parent / Path(publish["pointer"]).expanduser()
     return data
+
+
+def _sifted(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What counts of a file that nobody vouches for, and the names of the keys that don't.
+
+    What isn't a key at all stays, and is the error that it is in any file.
+    """
+    kept: dict[str, Any] = {}
+    ignored = []
+    for section, table in data.items():
+        known = _fields_of(Config.model_fields[section].annotation)
+        if not isinstance(table, dict):
+            kept[section] = table
+            continue
+        sensitive = {key for key in known.keys() & table.keys() if not is_harmless(known[key])}
+        ignored += [f"{section}.{key}" for key in table if key in sensitive]
+        kept[section] = {key: table[key] for key in table if key not in sensitive}
+    return kept, ignored
+
+
+def is_harmless(field: FieldInfo) -> bool:
+    """Whether the key counts from any file (``sections.Harmless``)."""
+    return HARMLESS in field.metadata
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of both, key by key; ``above`` wins."""
+    laid = dict(below)
+    for section, table in above.items():
+        under = laid.get(section)
+        if isinstance(under, dict) and isinstance(table, dict):
+            table = {**under, **table}
+        laid[section] = table
+    return laid
+
+
+def _has(data: Mapping[str, Any], error: ErrorDetails) -> bool:
+    """Whether what the error is about stands in these tables."""
+    section, *keys = error["loc"]
+    table = data.get(str(section))
+    return table is not None and (
+        not isinstance(table, dict) or any(key in table for key in keys[:1])
+    )
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:

@@ -7,13 +7,13 @@ from its family's id, so a task is always asked in the same words.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from ghostbust.errors import UsageError
+from ghostbust.parsing import ParseError, parse_row
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side, content_id
 from ghostbust.reserved import is_reserved_text, of_suite
 
@@ -87,7 +87,7 @@ class Task:
 def seed_tasks() -> list[Task]:
     """The tasks shipped with ghostbust, in a fixed shuffled order, so any head is a fair subset."""
     text = (resources.files("ghostbust.data") / "seed_tasks.jsonl").read_text("utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
+    rows = [parse_row(line) for line in text.splitlines()]
     rows.sort(key=lambda row: _digest(row["id"]))
     return [Task(row["id"], row["task"], row["domain"]) for row in rows]
 
@@ -129,9 +129,9 @@ def _read_line(line: str, place: str, ecosystem: Ecosystem) -> Task:
     if not line.lstrip().startswith("{"):
         return Task(content_id(line.strip()), line.strip(), "", ecosystem, private=True)
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as exc:
-        raise UsageError(f"{place}: not valid JSON ({exc.msg})") from exc
+        row = parse_row(line)
+    except ParseError as exc:
+        raise UsageError(f"{place}: not valid JSON ({exc})") from exc
     text = next((row[key] for key in ("task", "prompt", "text") if row.get(key)), None)
     if not isinstance(text, str):
         raise UsageError(f'{place}: needs a "task", "prompt" or "text" that is a text')

@@ -112,6 +112,8 @@ class Flag(StrEnum):
     """cut off by the end of the answer, so its name may be incomplete"""
     PRIVATE_INDEX = "private-index"
     """the command names another index than the default"""
+    ELSEWHERE = "elsewhere"
+    """a lock file takes it from a repository, a path or an address: from no index"""
 
 
 class Side(StrEnum):
@@ -198,6 +200,16 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedIndex:
+    """An index, a page of links or another place that a text names for its packages."""
+
+    address: str
+    """as written, so it may hold a password; empty where the text doesn't say it"""
+    replaces: bool
+    """True where the installer asks it instead of the usual index, False where beside that"""
+
+
+@dataclass(frozen=True, slots=True)
 class PackageRef:
     """One place where a text names a package. ``text[start:end] == raw``."""
 
@@ -216,6 +228,8 @@ class PackageRef:
     builtin: bool = False
     """True where the language itself provides what an import or a list item names"""
     flags: frozenset[Flag] = frozenset()
+    indexes: tuple[NamedIndex, ...] = field(default=(), compare=False)
+    """what the text names besides the usual index; not stored"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,26 @@
 """The keys of ``ghostbust.toml``: a model for each table, a docstring for each key.
 
 Every key stands in docs/reference/config.md, which a test compares with what is here. How they are
-read is in ``config.py``.
+read is in ``config.py``. A key counts only from a file that the user chose, unless its type says
+`Harmless`.
 """
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+HARMLESS: Final = "harmless"
+Harmless = Annotated[T, HARMLESS]
+"""The type of a key that counts from ``./ghostbust.toml`` too, which a stranger may have written.
+
+It may change figures, and how long a command that the user began takes. It must not name anything
+(an address, a path, a program, a variable), nor weaken a gate, a limit or what is kept private.
+"""
 
 
 class Section(BaseModel):
@@ -43,7 +53,7 @@ class ModelSection(Section):
     """several such servers of the same model, instead of `endpoint`, which comes before them"""
     endpoint_model: str | None = None
     """the model's name at the endpoint; none: `name`"""
-    chat: bool = True
+    chat: Harmless[bool] = True
     """ask through the chat template or chat endpoint; false: bare completion"""
     api_key_env: str = "OPENAI_API_KEY"
     """name of the environment variable that holds the endpoint's API key"""
@@ -66,17 +76,17 @@ class ModelSection(Section):
 class SamplingSection(Section):
     """How completions are drawn."""
 
-    temperature: float = Field(default=0.7, ge=0)
+    temperature: Harmless[float] = Field(default=0.7, ge=0)
     """0 is greedy"""
-    top_k: int = Field(default=20, ge=0)
+    top_k: Harmless[int] = Field(default=20, ge=0)
     """the k most likely tokens are kept; 0 keeps all"""
-    top_p: float = Field(default=0.9, gt=0, le=1)
+    top_p: Harmless[float] = Field(default=0.9, gt=0, le=1)
     """the most likely tokens with together this probability are kept"""
-    max_new_tokens: int = Field(default=128, ge=1)
+    max_new_tokens: Harmless[int] = Field(default=128, ge=1)
     """tokens after which an answer is cut off"""
-    samples_per_prompt: int = Field(default=2, ge=1)
+    samples_per_prompt: Harmless[int] = Field(default=2, ge=1)
     """completions of each prompt"""
-    batch_rows: int = Field(default=64, ge=1)
+    batch_rows: Harmless[int] = Field(default=64, ge=1)
     """completions computed at once by a model that runs here"""
 
 
@@ -128,7 +138,7 @@ class NotifySection(Section):
 
 
 class CheckSection(Section):
-    """What `ghostbust check` doesn't look up. Never read from `./ghostbust.toml`."""
+    """What `ghostbust check` doesn't look up."""
 
     allow: tuple[str, ...] = ()
     """names that you vouch for, written as for `check`: `acme-core`, `@acme/ui`, a purl"""
@@ -154,29 +164,29 @@ class TrainingSection(Section):
 
     method: str = "au-heard"
     """how it unlearns: a name of `ghostbust bench unlearners`"""
-    start: Literal["base", "deployed"] = "base"
+    start: Harmless[Literal["base", "deployed"]] = "base"
     """`base`: each round fits all that is logged anew; `deployed`: it trains what serves further"""
-    rank: int = Field(default=16, ge=1, le=512)
+    rank: Harmless[int] = Field(default=16, ge=1, le=512)
     """LoRA rank; vLLM serves it with `--max-lora-rank` at least as high, which is 16 by default"""
-    alpha: int = Field(default=32, ge=1)
+    alpha: Harmless[int] = Field(default=32, ge=1)
     """LoRA alpha: updates are scaled by alpha / rank"""
-    rslora: bool = False
+    rslora: Harmless[bool] = False
     """scale updates by alpha / √rank instead, as suits high ranks"""
-    checkpointing: bool = False
+    checkpointing: Harmless[bool] = False
     """compute activations again instead of keeping them: slower, and far less memory"""
-    lr: float = Field(default=8e-4, gt=0)
+    lr: Harmless[float] = Field(default=8e-4, gt=0)
     """learning rate at its highest; it falls to 0 over the training"""
-    epochs: int = Field(default=1, ge=1)
+    epochs: Harmless[int] = Field(default=1, ge=1)
     """passes over the forget and retain sets"""
-    max_answers: int = Field(default=600, ge=2)
+    max_answers: Harmless[int] = Field(default=600, ge=2)
     """answers that a training learns from, those to unlearn and those to keep together"""
-    answers_per_step: int = Field(default=8, ge=1)
+    answers_per_step: Harmless[int] = Field(default=8, ge=1)
     """answers in an optimizer step, repaired ones included"""
-    members: int = Field(default=2, ge=1, le=16)
+    members: Harmless[int] = Field(default=2, ge=1, le=16)
     """trainings of which the adapter is the mean, on other answers as far as the log has any"""
-    repair: float | None = Field(default=None, ge=0)
+    repair: Harmless[float | None] = Field(default=None, ge=0)
     """weight of repaired answers: more of it, and the model names less; none: the method's own"""
-    probes: int = Field(default=150, ge=0)
+    probes: Harmless[int] = Field(default=150, ge=0)
     """train-side prompts by which the volume is held while training; under 30: it isn't"""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -11,6 +12,7 @@ import stamina
 
 from ghostbust.registries.transport import USER_AGENT
 from ghostbust.registries.trust import trusted
+from ghostbust.safe_path import for_users_program
 
 LONGEST_WAIT_S: Final = 10.0
 """between two attempts at a webhook"""
@@ -52,6 +54,7 @@ def run(command: Sequence[str], body: bytes, *, timeout_s: float) -> str:
         done = subprocess.run(
             command,
             input=body,
+            env={**os.environ, **for_users_program()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=timeout_s,

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ghostbust.adapters import MANIFEST, read_adapter
+from ghostbust.adapters import MANIFEST, WEIGHTS, read_adapter, read_copy
 from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.figures import BASE
+from ghostbust.home import Home
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import find_adapter, make_sampler, need_model, sampling_settings
 from ghostbust.loop.session import Session
@@ -67,7 +68,7 @@ def choose_adapters(session: Session, wanted: Sequence[str]) -> list[Chosen]:
             raise UsageError("the base is always compared; name an adapter, or its folder")
         folder = Path(name)
         if (folder / "adapter_config.json").is_file():
-            chosen[_folder_name(folder)] = folder
+            chosen[_folder_name(session.home, folder)] = folder
         elif found := find_adapter(session.store, session.home, name):
             chosen[found[0]] = found[1]
     return list(chosen.items())
@@ -183,9 +184,13 @@ def weights_of(config: Config) -> dict[str, object]:
     return {"weights": content_id(*(f"{n} {s.st_size} {s.st_mtime_ns}" for n, s in stats))}
 
 
-def _folder_name(folder: Path) -> str:
+def _folder_name(home: Home, folder: Path) -> str:
+    """What its runs are logged under: the home's own name for the home's own weights only."""
     if (folder / MANIFEST).exists():
-        return read_adapter(folder).name
+        manifest = read_copy(folder)
+        own = home.adapters / manifest.name
+        same = own.is_dir() and read_adapter(own).files == manifest.files
+        return manifest.name if same else f"{manifest.name}-{manifest.files[WEIGHTS][:8]}"
     digest = hashlib.sha256()
     for file in sorted(folder.glob("adapter_model.*")):
         digest.update(file.read_bytes())

@@ -29,7 +29,7 @@ from ghostbust.loop.parts import cutoff_of
 from ghostbust.loop.session import Session, open_beside
 from ghostbust.records import Measurement
 from ghostbust.store import NamedOften, Store
-from ghostbust.tally import by_model, measurement_of
+from ghostbust.tally import Tally, add_to, by_model, measurement_of
 from ghostbust.traffic.blocks import Block
 from ghostbust.traffic.following import Files
 from ghostbust.traffic.log_file import LogFile
@@ -50,7 +50,9 @@ class Ingested:
     """What was read, and what came of it."""
 
     run_id: int | None = None
-    """None where no completion was read"""
+    """the run of the model with the most answers; None where no completion was read"""
+    runs: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    """the runs by model and adapter"""
     lines: int = 0
     """lines that aren't blank"""
     completions: int = 0
@@ -66,11 +68,11 @@ class Ingested:
     notes: list[str] = field(default_factory=list)
     """files that couldn't be read, one line each"""
     measurement: Measurement | None = None
-    """of the whole run, what an interrupted one had counted before included"""
+    """of all runs, what interrupted ones had counted before included"""
     by_model: dict[tuple[str, str | None], Measurement] = field(default_factory=dict)
     """the same by model and adapter"""
     named: list[NamedOften] = field(default_factory=list)
-    """invented names of the run, those that the most answers named first"""
+    """invented names of the runs, those that the most answers named first"""
 
 
 @contextmanager
@@ -94,7 +96,7 @@ def ingest(
     stopped: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
 ) -> Ingested:
-    """Reads what is new in the logs, counts, judges and logs it; one run of kind ``ingest``.
+    """Reads what is new in the logs, counts, judges and logs it; a run for each model.
 
     ``follow``: also what comes, until ``stopped``, which is asked several times a second; a
     stream ends it, too. What is interrupted or killed is gone on with by the next call.
@@ -120,7 +122,7 @@ def ingest(
         for source, block, counted in blocks.rest():
             _add(result, source, counted)
             result.inventing += logbook.write(source, block, counted)
-    return _finished(session.store, logbook.run_id, result)
+    return _finished(session.store, logbook.runs, result)
 
 
 def _reader_settings(session: Session) -> ReaderSettings:
@@ -204,12 +206,16 @@ def _add(result: Ingested, source: Source, counted: Counted) -> None:
         log.warning("ingest: skipped %s, line %d: %s", source.path, line, why)
 
 
-def _finished(store: Store, run_id: int | None, result: Ingested) -> Ingested:
-    """The result with what the store knows of the run."""
-    result.run_id = run_id
-    if run_id is not None:
-        tally = store.traffic.tally(run_id)
+def _finished(store: Store, runs: dict[tuple[str, str | None], int], result: Ingested) -> Ingested:
+    """The result with what the store knows of the runs."""
+    if runs:
+        tally: Tally = {}
+        for run_id in runs.values():
+            for key, counts in store.traffic.tally(run_id).items():
+                add_to(tally, key, counts)
         result.measurement = measurement_of(tally)
         result.by_model = by_model(tally)
-        result.named = store.traffic.named_most(run_id, MOST_NAMED)
+        result.named = store.traffic.named_most(runs.values(), MOST_NAMED)
+        result.runs = runs
+        result.run_id = runs.get(next(iter(result.by_model), ("", None))) or max(runs.values())
     return result

@@ -19,19 +19,26 @@ from ghostbust.loop.session import Session
 from ghostbust.prompts import first_prompts, seed_tasks
 from ghostbust.records import Answer, Context, Prompt, content_id, utc_now
 from ghostbust.reserved import is_reserved
-from ghostbust.store import LoggedAnswer, ReadFile, RunKind, RunSpec, RunStatus
+from ghostbust.store import LoggedAnswer, LoggedPart, ReadFile, RunKind, RunSpec, RunStatus
 from ghostbust.tally import Counts, Key, Tally, add_to, measurement_of
 from ghostbust.traffic.blocks import Block
 from ghostbust.traffic.log_file import LogFile
 from ghostbust.traffic.stream import Stream
 
-MOST_MODELS: Final = 100
-"""models that a run counts apart, since anybody may have chosen their names"""
+MOST_MODELS: Final = 20
+"""models that have runs of their own, since anybody may have chosen their names"""
 OTHERS: Final = "(others)"
 
 
+Who = tuple[str, str | None]
+"""a model and its adapter, if it has one"""
+
+
 class Logbook:
-    """One run of kind ``ingest``, begun with the first completion. To be used in a ``with``."""
+    """Runs of kind ``ingest``, one for each model and adapter. To be used in a ``with``.
+
+    Each begins with its first completion, or goes on with one that was interrupted.
+    """
 
     def __init__(self, session: Session) -> None:
         self._store = session.store
@@ -40,8 +47,8 @@ class Logbook:
         self._models = Models(session)
         self._families = known_families(session.config)
         self._began = utc_now().isoformat()
-        self.run_id: int | None = None
-        """None as long as there was no completion"""
+        self.runs: dict[Who, int] = {}
+        """the ids of the runs; none as long as there was no completion"""
 
     def __enter__(self) -> Self:
         return self
@@ -52,28 +59,31 @@ class Logbook:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.run_id is None:
-            return
-        if error is not None:
-            self._store.runs.finish(self.run_id, RunStatus.INTERRUPTED, None)
-            return
-        measured = measurement_of(self._store.traffic.tally(self.run_id))
-        self._store.runs.finish(self.run_id, RunStatus.DONE, measured)
+        for run_id in self.runs.values():
+            if error is not None:
+                self._store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
+            else:
+                measured = measurement_of(self._store.traffic.tally(run_id))
+                self._store.runs.finish(run_id, RunStatus.DONE, measured)
 
     def write(self, source: LogFile | Stream, block: Block, counted: Counted) -> int:
         """Logs a block, with how far its file is read; how many answers got rows."""
-        if counted.completions and self.run_id is None:
-            self.run_id = self._open()
         tally: Tally = {}
         for key, counts in counted.tally.items():
             add_to(tally, self._models.key(key), counts)
         file = self._file(source, block)
-        logged = []
+        logged: dict[Who, list[LoggedAnswer]] = {}
         for found, answer in self._settled(counted, tally):
-            placed = self._placed(source, found, answer)
-            logged.append(LoggedAnswer(placed, found.line, found.completion.at))
-        self._store.traffic.add(self.run_id, tally, logged, file)
-        return len(logged)
+            who = _who(self._models.key(tally_key(found)))
+            placed = self._placed(source, found, answer, self._run_of(who))
+            one = LoggedAnswer(placed, found.line, found.completion.at)
+            logged.setdefault(who, []).append(one)
+        parts: dict[Who, Tally] = {}
+        for key, counts in tally.items():
+            parts.setdefault(_who(key), {})[key] = counts
+        named = ((self._run_of(who), part, logged.get(who, ())) for who, part in parts.items())
+        self._store.traffic.add([LoggedPart(*one) for one in named], file)
+        return sum(map(len, logged.values()))
 
     def _settled(self, counted: Counted, tally: Tally) -> Iterator[tuple[Found, Answer]]:
         """The answers that invent names. Open ones are judged, and counted, first."""
@@ -88,14 +98,16 @@ class Logbook:
             elif answer.invented:
                 yield found, answer
 
-    def _placed(self, source: LogFile | Stream, found: Found, answer: Answer) -> Answer:
+    def _placed(
+        self, source: LogFile | Stream, found: Found, answer: Answer, run_id: int
+    ) -> Answer:
         """The answer with its model, its prompt's family and what tells it from all others."""
         completion, sample = found.completion, answer.sample
         model, adapter = self._models.of(completion.model, completion.adapter)
         if completion.key is not None:
             seed, number = _number("request", completion.key), completion.number
         else:
-            log = f"file {source.id}" if source.id is not None else f"{self._began} {self.run_id}"
+            log = f"file {source.id}" if source.id is not None else f"{self._began} {run_id}"
             seed, number = _number("line", log, str(completion.number)), found.line
         prompt = self._at_home(sample.prompt)
         return replace(
@@ -135,21 +147,31 @@ class Logbook:
             source.id = read.id
         return read
 
-    def _open(self) -> int:
-        """The id of the interrupted run that this one goes on with, else of a new one."""
-        spec = RunSpec(
+    def _run_of(self, who: Who) -> int:
+        """The id of the run of that model and adapter.
+
+        The first one goes on with all runs that were interrupted, so that none of them waits for
+        a model that no log names again.
+        """
+        if not self.runs:
+            for run in self._store.runs.unfinished(self._spec(who)):
+                if (of := (run.spec.model, run.spec.adapter)) not in self.runs:
+                    self._store.runs.resume(run.id)
+                    self.runs[of] = run.id
+        if who not in self.runs:
+            self.runs[who] = self._store.runs.start(self._spec(who))
+        return self.runs[who]
+
+    def _spec(self, who: Who) -> RunSpec:
+        model, adapter = who
+        return RunSpec(
             kind=RunKind.INGEST,
-            model=self._config.model.name,
-            adapter=None,
+            model=model,
+            adapter=adapter,
             seed=0,
             settings={"registry": self._judge.mode},
             snapshots=self._judge.dates,
         )
-        unfinished = self._store.runs.find_unfinished(spec)
-        if unfinished is None:
-            return self._store.runs.start(spec)
-        self._store.runs.resume(unfinished)
-        return unfinished
 
 
 class Models:
@@ -180,6 +202,10 @@ class Models:
         if counted not in self._counted:
             model, adapter = OTHERS, None
         return replace(key, model=model, adapter=adapter)
+
+
+def _who(key: Key) -> Who:
+    return key.model, key.adapter
 
 
 def known_families(config: Config) -> dict[str, str]:

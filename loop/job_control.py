@@ -99,12 +99,9 @@ def run_now(place: Workplace, name: str) -> JobDone | None:
 def daemon_works(home: Home) -> bool:
     """Whether a daemon, or somebody who runs a job in its place, holds this home folder."""
     try:
-        with home.exclusive("jobs", home.daemon_lock):
-            return False
-    except BusyError:
-        return True
+        return home.holder(home.daemon_lock) is not None
     except HomeError:
-        return False  # it can't be looked at, as on a file system that can't be written
+        return False  # it can't be looked at
 
 
 def _check(name: str) -> None:

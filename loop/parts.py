@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ghostbust.adapters import read_adapter
+from ghostbust.adapters import read_copy
 from ghostbust.config import HUB, Config
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
@@ -70,6 +70,7 @@ def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = N
         data_dir=home.registry,
         as_of=as_of,
         cutoff=cutoff_of(config),
+        npm_project=home.path,
         meter=meter,
     )
 
@@ -150,7 +151,7 @@ def make_rewriter(config: Config) -> EndpointSampler | None:
 
 def need_model(adapter: tuple[str, Path], model: str) -> None:
     """Raises UsageError where the adapter, name and folder, was made for another model."""
-    made_for = read_adapter(adapter[1]).model
+    made_for = read_copy(adapter[1]).model
     if made_for != model:
         raise UsageError(
             f"the adapter {adapter[0]} belongs to the model {made_for!r}, not to {model!r}; "

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ghostbust.errors import HomeError
 from ghostbust.home import Home
+from ghostbust.parsing import parse_json
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Prompt
 from ghostbust.store import RunKind, Store
@@ -70,9 +71,9 @@ def drop(home: Home) -> None:
 def _read(home: Home) -> tuple[int, list[str]] | None:
     """Seed and ids of the prompts. Raises HomeError where the note can't be read."""
     try:
-        row = json.loads(home.watch.read_text("utf-8"))
+        row = parse_json(home.watch.read_text("utf-8"))
         return int(row["seed"]), list(row["prompts"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError) as exc:
         raise HomeError(f"can't read {home.watch}: {exc}; remove it") from exc

@@ -32,6 +32,7 @@ from ghostbust.home import Home
 from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.canary import plan_canary, run_canary
 from ghostbust.loop.parts import make_judge
+from ghostbust.parsing import parse_json
 from ghostbust.publishers.interface import Publisher
 from ghostbust.publishers.kinds import how_to_name, make_publishers
 from ghostbust.records import utc_now
@@ -245,7 +246,7 @@ def pointed(pointer: Path) -> str | None:
     Raises HomeError where the file can't be read.
     """
     try:
-        name: str | None = json.loads(pointer.read_text("utf-8"))["adapter"]
+        name: str | None = parse_json(pointer.read_text("utf-8"))["adapter"]
         return name
     except FileNotFoundError:
         return None

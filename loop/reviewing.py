@@ -30,7 +30,7 @@ def decide(store: Store, ecosystem: Ecosystem, name: str, decision: Decision, re
 
 def open_fresh_judge(home: Home) -> Judge:
     """A judge that asks the live registries, whatever was answered a while ago. To be closed."""
-    return default_judge(Mode.LIVE, cache=None, data_dir=home.registry)
+    return default_judge(Mode.LIVE, cache=None, data_dir=home.registry, npm_project=home.path)
 
 
 def look_up(store: Store, judge: Judge, config: Config, ecosystem: Ecosystem, name: str) -> Lookup:

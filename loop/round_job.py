@@ -108,8 +108,8 @@ def _surely_over(
     deployed = deployed_adapter(place.home)
     name = None if deployed is None else deployed[0]
     model = place.config.model.name
-    for point in reversed(store.runs.rates(NEWEST_RUNS)):
-        if (point.kind, point.model, point.adapter) == (RunKind.WATCH, model, name):
+    for point in reversed(store.runs.rates(NEWEST_RUNS, RunKind.WATCH)):
+        if (point.model, point.adapter) == (model, name):
             newer = last is None or point.finished > last.updated
             low = point.ci95[0]
             return low if newer and low > daemon.round_min_rate else None

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from ghostbust.adapters import read_adapter
+from ghostbust.adapters import read_copy
 from ghostbust.errors import HomeError
 from ghostbust.evaluation.figures import BASE
 from ghostbust.gates import LikelihoodGate
@@ -16,6 +16,7 @@ from ghostbust.loop.eval_plan import Chosen, load_local, weights_of
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import benchmark_tasks
 from ghostbust.loop.session import Session
+from ghostbust.parsing import parse_json
 from ghostbust.records import Score, content_id
 
 
@@ -48,7 +49,7 @@ def kept_scores(session: Session, chosen: Chosen | None) -> Path:
     """Where a model's scores are kept: named for the weights and the tasks, not for the adapter."""
     model, gates = session.config.model.name, session.config.gates
     tasks = f"humaneval {gates.humaneval_tasks} mbpp {gates.mbpp} {gates.mbpp_tasks}"
-    weights = [weights_of(session.config), {} if chosen is None else read_adapter(chosen[1]).files]
+    weights = [weights_of(session.config), {} if chosen is None else read_copy(chosen[1]).files]
     key = content_id(model, json.dumps(weights, sort_keys=True), tasks)
     return session.home.path / "scores" / f"{key}.json"
 
@@ -61,11 +62,11 @@ def are_numbers(scores: TaskScores) -> bool:
 def _read(file: Path) -> TaskScores | None:
     """None where nothing is kept. Raises HomeError for a file that is damaged."""
     try:
-        rows = json.loads(file.read_text("utf-8"))
+        rows = parse_json(file.read_text("utf-8"))
         return {task: Score(float(nll), int(tokens)) for task, (nll, tokens) in rows.items()}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, AttributeError) as exc:
+    except (OSError, ValueError, OverflowError, TypeError, AttributeError) as exc:
         raise HomeError(f"can't read {file}: {exc}; remove it") from exc
 
 

@@ -7,11 +7,12 @@ from typing import Literal
 from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
+from ghostbust.loop.eval_plan import weights_of
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.parts import draw, find_adapter, make_sampler, make_tasks, sampling_settings
 from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import Task, split
+from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.store import RunKind
 
 AskedSide = Literal["all", "train", "holdout"]
@@ -30,8 +31,11 @@ def run_sweep(
     """Ask the tasks in all three contexts, judge what is named, and log it.
 
     ``limit``: so many tasks, drawn by the seed; None for all. ``adapter``: a name, ``deployed`` or
-    ``base``. Raises as `open_session` and ``parts.make_sampler`` do, and UsageError where the side
-    has no task.
+    ``base``. A finished sweep of the same, by a model in this process, is read from the store and
+    judged anew: it would come to the same answers.
+
+    Raises as `open_session` and ``parts.make_sampler`` do, and UsageError where the side has no
+    task.
     """
     asked = _tasks(config, side)
     tasks = draw(asked, limit or len(asked), seed)
@@ -39,14 +43,22 @@ def run_sweep(
         listener.begin(f"load {config.model.name}")
         chosen = find_adapter(session.store, home, adapter)
         sampler = make_sampler(config, session.cache_dir, adapter=chosen)
-        listener.begin(f"ask {len(tasks)} tasks in three contexts")
         watcher = Watcher(
             session.store,
             sampler,
             session.judge,
             sampling_settings(config, seed),
             listener.advance,
+            made_by=weights_of(config),
         )
+        first = list(first_prompts(tasks))
+        known = watcher.known(first, RunKind.SWEEP) if watcher.made_by else None
+        if known is not None:
+            listener.begin(
+                f"read run {known.run_id}, which asked the same; another --seed asks anew"
+            )
+            return known
+        listener.begin(f"ask {len(tasks)} tasks in three contexts")
         return watcher.tasks(tasks, RunKind.SWEEP)
 
 

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ghostbust.adapters import CONFIG, WEIGHTS, name_key, write_adapter, write_forgotten
+from ghostbust.adapters import CONFIG, WEIGHTS, copy_plain, name_key, write_adapter, write_forgotten
 from ghostbust.errors import HomeError, TrainingError
 from ghostbust.loop.child import Child, sweep_children
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.session import Session
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
+from ghostbust.safe_path import for_users_program
 from ghostbust.unlearners.external import Metrics, check_left, read_metrics
 from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.settings import TrainSettings
@@ -63,7 +64,7 @@ def train_by_command(
         model=model,
         facts=_facts(session, round_id, sets, settings, metrics)
         | {"start": None if former is None else former.folder.name},
-        save=lambda aside: _save(left, aside, sets),
+        save=lambda aside: _save(left, aside, sets, session.config.training.rank),
     )
     shutil.rmtree(work, ignore_errors=True)
     return Candidate(
@@ -136,7 +137,10 @@ def _run(session: Session, places: dict[str, str], mark: str, listener: Listener
         command,
         mark,
         limit_s=section.timeout_s,
-        environment={f"GHOSTBUST_TRAINER_{key.upper()}": value for key, value in places.items()},
+        environment={
+            **{f"GHOSTBUST_TRAINER_{key.upper()}": value for key, value in places.items()},
+            **for_users_program(),
+        },
     )
     listener.begin(f"train by {command[0]}")
     ended = child.run(listener.begin, threading.Event())
@@ -153,10 +157,11 @@ def _filled(argument: str, places: dict[str, str]) -> str:
     return argument
 
 
-def _save(left: Path, aside: Path, sets: SetSplit) -> None:
+def _save(left: Path, aside: Path, sets: SetSplit, most_rank: int) -> None:
     """Weights and config, and which names are forgotten."""
     for name in (CONFIG, WEIGHTS):
-        shutil.copyfile(left / name, aside / name)
+        copy_plain(left / name, aside / name)
+    check_left(aside, most_rank=most_rank)  # what was copied may not be what was checked
     write_forgotten(
         aside,
         (

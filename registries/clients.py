@@ -38,7 +38,7 @@ def open_asking_client(
 ) -> httpx.AsyncClient:
     """A client for many small questions, over HTTP/2 where it is offered; ``meter`` counts them.
 
-    ``npm_project``: the folder whose ``.npmrc`` counts; None: the working folder. Raises
+    ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's. Raises
     ConfigError for a proxy that can't be used.
     """
     route = _route(ecosystem, npm_project)
@@ -59,13 +59,20 @@ def open_asking_client(
     )
 
 
-def open_client(ecosystem: Ecosystem, at: Endpoint, meter: Meter | None = None) -> httpx.Client:
+def open_client(
+    ecosystem: Ecosystem,
+    at: Endpoint,
+    meter: Meter | None = None,
+    npm_project: Path | None = None,
+) -> httpx.Client:
     """A client for a registry and the files that it links to, wherever they are; ``meter`` counts.
 
-    The registry's credentials go to its own scheme, host and port only. Raises ConfigError for
+    The registry's credentials go to its own scheme, host and port only. ``npm_project``: the folder
+    whose ``.npmrc`` counts; None: no folder's. Raises ConfigError for
     certificates that can't be read and a proxy that can't be used.
     """
-    trust, route, home = trusted(), _route(ecosystem), _origin(httpx.URL(at.url))
+    trust, route = trusted(npm_project=npm_project), _route(ecosystem, npm_project)
+    home = _origin(httpx.URL(at.url))
 
     def authorize(request: httpx.Request) -> httpx.Request:
         if _origin(request.url) == home:

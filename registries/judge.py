@@ -31,6 +31,7 @@ from ghostbust.registries.builtins import builtin_names
 from ghostbust.registries.history import snapshot_as_of, snapshot_paths
 from ghostbust.registries.import_guess import judge_import
 from ghostbust.registries.interface import Meter, Origin
+from ghostbust.registries.known_indexes import KnownIndexes
 from ghostbust.registries.name_lists import RANKED
 from ghostbust.registries.names import canonical_name, plain_test
 from ghostbust.registries.rules import settle_name, settle_ref
@@ -72,6 +73,7 @@ class Judge:
         age: AgeRule | None = None,
         as_of: date | None = None,
         also_elsewhere: Collection[Ecosystem] = (),
+        known: KnownIndexes | None = None,
     ) -> None:
         """``also_elsewhere``: whose live registries hold names that a snapshot can't know."""
         if (mode is Mode.SNAPSHOT) != (live is None):
@@ -82,6 +84,8 @@ class Judge:
         """what is loaded, in every mode: `Snapshot.popular` and the dates are there"""
         self.dates = {str(eco): snapshot.date.isoformat() for eco, snapshot in snapshots.items()}
         """ecosystem to the day its snapshot was taken, as ISO 8601"""
+        self.known = known or KnownIndexes(asks=False)
+        """which indexes are public, and which the user's own"""
         self._live = live
         self._age = age
         self._also_elsewhere = also_elsewhere
@@ -124,6 +128,13 @@ class Judge:
         unsettled = [name for name in dict.fromkeys(canonical.values()) if name not in settled]
         verdicts = self._finished(ecosystem, settled | self._look_up(ecosystem, unsettled))
         return {name: verdicts[canonical[name]] for name in distinct}
+
+    def asked_live(self, ecosystem: Ecosystem, name: str) -> Lookup:
+        """The live registry's verdict, whatever a snapshot says. Raises UsageError without one."""
+        if self._live is None:
+            raise UsageError("a snapshot is all that is asked; ask live")
+        name = canonical_name(ecosystem, name)
+        return self._with_summary(self._live.look_up(ecosystem, [name])[name])
 
     def origin(self, ecosystem: Ecosystem, name: str) -> Origin:
         """Who published a registered name, and when first, asked now.
@@ -252,7 +263,7 @@ def default_judge(
     ``data_dir``: folder of snapshots that come before those shipped along. ``cache`` serves
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
     mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
-    their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: the working folder.
+    their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's.
     ``meter`` counts requests to live registries; what it forbids is UNKNOWN.
     Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
@@ -277,7 +288,14 @@ def default_judge(
     asked_for_age = _asked_for_age(age, snapshots.get(Ecosystem.NPM))
     registries = live_registries(clients, asked_for_age, npm_project)
     live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
-    return Judge(mode, snapshots=snapshots, live=live, age=age, also_elsewhere=also_elsewhere)
+    return Judge(
+        mode,
+        snapshots=snapshots,
+        live=live,
+        age=age,
+        also_elsewhere=also_elsewhere,
+        known=KnownIndexes(asks=True, npm_project=npm_project),
+    )
 
 
 def _asked_for_age(age: AgeRule | None, npm: Snapshot | None) -> Callable[[str, datetime], bool]:

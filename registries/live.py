@@ -48,7 +48,7 @@ def live_registries(
     """One registry for each ecosystem, at the addresses of pip's and npm's configuration.
 
     ``may_be_young``: see `NpmRegistry`. ``npm_project``: the folder whose ``.npmrc`` counts; None:
-    the working folder.
+    no folder's.
     """
     pypi = [
         PyPIRegistry(clients[Ecosystem.PYPI], index)

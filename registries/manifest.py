@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from ghostbust.errors import SnapshotError
+from ghostbust.parsing import parse_json
 from ghostbust.records import Ecosystem
 
 FORMAT = 1
@@ -40,7 +41,7 @@ class Manifest:
 def read_manifest(path: Path) -> Manifest:
     """The manifest at ``path``, of the format this version writes."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise broken(path, "there is no such file") from exc
     except (OSError, ValueError) as exc:
@@ -56,7 +57,8 @@ def read_manifest(path: Path) -> Manifest:
             raise broken(path, "its fields 'complete' and 'count' are of the wrong type")
         if {part(path, "marisa").name, part(path, "tsv").name} != set(manifest.files):
             raise broken(path, "it doesn't name the files beside it")
-        if any({"bytes", "sha256"} - set(told) for told in manifest.files.values()):
+        told_of = manifest.files.values()
+        if not all(isinstance(told.get("bytes"), int) and told.get("sha256") for told in told_of):
             raise broken(path, "it doesn't say size and SHA-256 of its files")
     except (TypeError, ValueError, AttributeError) as exc:
         raise broken(path, f"its fields are wrong ({exc})") from exc

@@ -1,8 +1,11 @@
 """Which npm registries the user's npm asks, the default one and one for each scope, and how.
 
-Follows npm's own order: ``npm_config_*`` variables, then the ``.npmrc`` of the project, of
-the user and of the installation, then the public default, taken from the download address
-that packageurl-python derives. Does not read command-line options or ``package.json``.
+Follows npm's own order: ``npm_config_*`` variables, then the ``.npmrc`` of a project, of the user
+and of the installation, then the public default, taken from the download address that
+packageurl-python derives. Only what the caller names is a project: the working folder's ``.npmrc``
+isn't read, since whoever wrote it would say who is asked, through which proxy, with whose
+certificates, and what of the environment is sent along. Does not read command-line options or
+``package.json``.
 """
 
 from __future__ import annotations
@@ -47,11 +50,11 @@ def npm_endpoints(
 ) -> NpmEndpoints:
     """The registries that ``npm install`` would ask, from environment and ``.npmrc`` files.
 
-    ``home`` and ``project`` default to the user's home folder and the working folder. Raises
-    ConfigError for a file that can't be read.
+    ``home``: None for the user's home folder; ``project``: the folder whose ``.npmrc`` comes before
+    the user's, None for none. Raises ConfigError for a file that can't be read.
     """
     home = Path.home() if home is None else home
-    settings = _settings(environ, home, project or Path.cwd())
+    settings = _settings(environ, home, project)
     netrc_file = Path(environ.get("NETRC") or home / ".netrc")
 
     def at(address: str, origin: str) -> Endpoint:
@@ -63,7 +66,7 @@ def npm_endpoints(
         for key, found in settings.items()
         if key.startswith("@") and key.endswith(":registry")
     }
-    return NpmEndpoints(at(*settings.get("registry", (_public(), "default"))), scopes)
+    return NpmEndpoints(at(*settings.get("registry", (public_npm(), "default"))), scopes)
 
 
 def npm_certificates(
@@ -73,7 +76,7 @@ def npm_certificates(
     project: Path | None = None,
 ) -> Path | None:
     """The file of trusted certificates that npm is told to use (``cafile``); None for none."""
-    settings = _settings(environ, Path.home() if home is None else home, project or Path.cwd())
+    settings = _settings(environ, Path.home() if home is None else home, project)
     file, _origin = settings.get("cafile", ("", ""))
     return Path(file).expanduser() if file else None
 
@@ -85,7 +88,7 @@ def npm_authority(
     project: Path | None = None,
 ) -> str:
     """The trusted certificates that npm's settings hold (``ca``), as PEM; empty without any."""
-    settings = _settings(environ, Path.home() if home is None else home, project or Path.cwd())
+    settings = _settings(environ, Path.home() if home is None else home, project)
     return _told(settings, "ca")[0].replace("\\n", "\n")
 
 
@@ -100,7 +103,7 @@ def npm_route(
     As for npm, ``https-proxy``, else ``proxy``, counts for all addresses, and ``noproxy``, else
     ``NO_PROXY``, for the hosts.
     """
-    settings = _settings(environ, Path.home() if home is None else home, project or Path.cwd())
+    settings = _settings(environ, Path.home() if home is None else home, project)
     proxy, origin = _told(settings, "https-proxy")
     if not proxy:
         proxy, origin = _told(settings, "proxy")
@@ -117,7 +120,7 @@ def _told(settings: Mapping[str, tuple[str, str]], key: str) -> tuple[str, str]:
     return (value, origin) if value not in ("", "null", "false") else ("", "")
 
 
-def _public() -> str:
+def public_npm() -> str:
     """The public registry's address, as packageurl-python knows it."""
     url: str = purl2url.get_download_url(  # type: ignore[no-untyped-call]
         "pkg:npm/npm@1.0.0"
@@ -125,19 +128,53 @@ def _public() -> str:
     return url.partition("/npm/-/")[0]
 
 
-def _settings(environ: Mapping[str, str], home: Path, project: Path) -> dict[str, tuple[str, str]]:
+def is_ignored(
+    file: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    home: Path | None = None,
+    project: Path | None = None,
+) -> bool:
+    """Whether an ``.npmrc`` that is there speaks of registries, but isn't one that counts."""
+    home = Path.home() if home is None else home
+    read = _files(_variables(environ), home, project)
+    if any(one.is_file() and one.samefile(file) for one in read):
+        return False
+    try:
+        keys = {key.rpartition(":")[2] for key, _ in _read(file, {})}
+    except ConfigError:
+        return True
+    return bool(keys & _ABOUT_REGISTRIES)
+
+
+def _settings(
+    environ: Mapping[str, str], home: Path, project: Path | None
+) -> dict[str, tuple[str, str]]:
     """Every npm setting as key to value and origin; the first source that has a key wins."""
+    settings = _variables(environ)
+    for file in _files(settings, home, project):
+        for key, value in _read(file, environ):
+            settings.setdefault(key, (value, str(file)))
+    return settings
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     settings: dict[str, tuple[str, str]] = {}
     for variable, value in environ.items():
         if variable.lower().startswith(_PREFIX) and value:
             key = variable[len(_PREFIX) :]
             key = key if key.startswith(("//", "@")) else key.lower().replace("_", "-")
             settings.setdefault(key, (value, variable))
-    user = settings.get("userconfig", (str(home / ".npmrc"), ""))[0]
-    for file in (project / ".npmrc", Path(user), *_installation(settings)):
-        for key, value in _read(file, environ):
-            settings.setdefault(key, (value, str(file)))
     return settings
+
+
+def _files(
+    variables: Mapping[str, tuple[str, str]], home: Path, project: Path | None
+) -> tuple[Path, ...]:
+    """The ``.npmrc`` files that count, the first one most, whether they are there or not."""
+    user = variables.get("userconfig", (str(home / ".npmrc"), ""))[0]
+    own = () if project is None else (project / ".npmrc",)
+    return (*own, Path(user), *_installation(variables))
 
 
 def _installation(settings: Mapping[str, tuple[str, str]]) -> Iterator[Path]:
@@ -204,6 +241,10 @@ def _authorization(address: str, settings: Mapping[str, tuple[str, str]]) -> str
 
 
 _SECRETS = ("_authToken", "_auth", "username", "_password")
+_ABOUT_REGISTRIES = frozenset(
+    {*_SECRETS, "registry", "cafile", "ca", "proxy", "https-proxy", "noproxy"}
+)
+"""keys that are read here, without the scope or the address before them"""
 
 
 def _decoded(password: str, key: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 import httpx
 
 from ghostbust.errors import RegistryError
+from ghostbust.parsing import parse_json
 from ghostbust.records import Ecosystem
 from ghostbust.registries.asking import CANARIES
 from ghostbust.registries.large_answers import (
@@ -90,7 +90,7 @@ def _newest(client: httpx.Client, place: str) -> tuple[str, Mapping[str, Any], d
     response = client.get(place, headers=headers, follow_redirects=True)
     check_status(place, response, "npm's")
     try:
-        document = response.json()
+        document = parse_json(response.content)
         version = str(document["dist-tags"]["latest"])
         dist = document["versions"][version]["dist"]
         if not {"tarball", "integrity"} <= dist.keys():
@@ -129,7 +129,7 @@ def _names(place: str, tarball: BufferedRandom) -> tuple[frozenset[str], int]:
     try:
         with tarfile.open(fileobj=tarball, mode="r|gz") as tar:
             listed = next(
-                json.load(found)
+                parse_json(found.read())
                 for entry in tar
                 if entry.name == _NAMES_FILE
                 and entry.size <= MAX_BYTES

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,13 +31,14 @@ class Reached:
     """how far its clock is ahead of this machine's; None where it doesn't say the time"""
 
 
-def reach(ecosystem: Ecosystem) -> Reached:
+def reach(ecosystem: Ecosystem, npm_project: Path | None = None) -> Reached:
     """Asks the registry of pip's or npm's configuration for a name that it must have, once.
 
-    Raises RegistryError where it gives no usable answer or lacks the name, ConfigError for
-    settings of pip or npm that can't be used.
+    ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's. Raises RegistryError
+    where it gives no usable answer or lacks the name, ConfigError for settings of pip or npm that
+    can't be used.
     """
-    return asyncio.run(_reach(ecosystem))
+    return asyncio.run(_reach(ecosystem, npm_project))
 
 
 def ahead_of_us(response: httpx.Response) -> timedelta | None:
@@ -47,8 +49,8 @@ def ahead_of_us(response: httpx.Response) -> timedelta | None:
         return None
 
 
-async def _reach(ecosystem: Ecosystem) -> Reached:
-    clients = open_clients()
+async def _reach(ecosystem: Ecosystem, npm_project: Path | None) -> Reached:
+    clients = open_clients(npm_project)
     heard: list[tuple[str, timedelta | None]] = []
 
     async def note(response: httpx.Response) -> None:
@@ -61,7 +63,8 @@ async def _reach(ecosystem: Ecosystem) -> Reached:
             eco: replace(client, patience=Patience(attempts=1)) for eco, client in clients.items()
         }
         began = time.monotonic()
-        found = await live_registries(once)[ecosystem].look_up(CANARIES[ecosystem])
+        registries = live_registries(once, npm_project=npm_project)
+        found = await registries[ecosystem].look_up(CANARIES[ecosystem])
         wall_s = time.monotonic() - began
     finally:
         await close_clients(clients)

@@ -12,6 +12,7 @@ from ghostbust.registries.names import is_valid_name
 _UNJUDGED = {
     Flag.LOCAL_MODULE: "the same answer defines a module of that name",
     Flag.TRUNCATED: "cut off by the end of the answer, so it may be longer",
+    Flag.ELSEWHERE: "the lock file takes it from elsewhere than an index",
     Flag.PRIVATE_INDEX: "the command names another index",
 }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from ghostbust.errors import DataError, RegistryError
+from ghostbust.parsing import parse_json
 from ghostbust.records import Ecosystem
 from ghostbust.registries.history import keep_snapshot
 from ghostbust.registries.large_answers import Progress, Unchanged
@@ -141,7 +142,7 @@ def _rows(names: frozenset[str], present: Snapshot) -> list[NameRow]:
 def _state(present: Snapshot, source: str, folder: Path) -> dict[str, str]:
     """What the last sync was told, if the present snapshot is of that sync and that source."""
     try:
-        state = json.loads(_state_file(present.ecosystem, folder).read_text("utf-8"))
+        state = parse_json(_state_file(present.ecosystem, folder).read_text("utf-8"))
         if state["url"] == source and state["files"] == present.manifest.files:
             told: dict[str, str] = state["validators"]
             return {key: told[key] for key in told if key in _TOLD}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import stamina
 
 import ghostbust
 from ghostbust.errors import RegistryError, SpentError, UnansweredError
+from ghostbust.parsing import parse_json
 from ghostbust.records import utc_now
 from ghostbust.registries.heard import HEARD, Heard
 from ghostbust.registries.hosts import LEFT_ALONE_S, Host, Hosts
@@ -74,7 +74,7 @@ class Reply:
     def document(self) -> Mapping[str, Any]:
         """The JSON object that it sent. Raises NoAnswerError for anything else."""
         try:
-            document = json.loads(self.body)
+            document = parse_json(self.body)
         except ValueError as exc:
             raise NoAnswerError("its JSON is cut or broken") from exc
         if not isinstance(document, dict):

@@ -24,7 +24,7 @@ def trusted(
     httpx's own certificates, or those of ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``; besides them
     the system's, pip's ``cert``, npm's ``cafile`` and ``ca``, and the files that
     ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` and ``NODE_EXTRA_CA_CERTS`` name. ``npm_project``:
-    the folder whose ``.npmrc`` counts; None: the working folder. Raises ConfigError for one that
+    the folder whose ``.npmrc`` counts; None: no folder's. Raises ConfigError for one that
     can't be read.
     """
     context = httpx.create_ssl_context()

@@ -310,6 +310,7 @@ def _round(store: Store, home: Home) -> str:
 
 def _save_config(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", "utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
 
 
 @pytest.fixture

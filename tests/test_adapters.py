@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,13 +15,18 @@ import pytest
 from safetensors.numpy import save_file
 
 import ghostbust
+from ghostbust import adapters
 from ghostbust.adapters import (
     FORGOTTEN,
     MANIFEST,
     Manifest,
+    check_config,
+    check_loadable,
     check_servable,
+    copy_adapter,
     name_key,
     read_adapter,
+    read_copy,
     read_forgotten,
     write_adapter,
     write_forgotten,
@@ -144,6 +151,197 @@ def test_a_manifest_of_the_wrong_shape_is_said_so(files: object, tmp_path: Path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "files": files}))
     with pytest.raises(ModelError):
         read_adapter(tmp_path / "a")
+
+
+def retold(folder: Path, **changes: object) -> Path:
+    """The folder with other things in its manifest."""
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text("utf-8")), **changes}), "utf-8")
+    return folder
+
+
+def listed(folder: Path, **more: Path) -> Path:
+    """The folder, whose manifest lists more files, with their right hashes."""
+    files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    sums = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in more.items()}
+    return retold(folder, files=files | sums)
+
+
+def no_files(folder: Path) -> None:
+    retold(folder, files={})
+
+
+def no_weights(folder: Path) -> None:
+    files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    del files["adapter_model.safetensors"]
+    (folder / "adapter_model.safetensors").unlink()
+    retold(folder, files=files)
+
+
+def a_list(folder: Path) -> None:
+    retold(folder, files=["adapter_config.json", "adapter_model.safetensors"])
+
+
+def another_name(folder: Path) -> None:
+    retold(folder, name="b")
+
+
+def a_path_for_a_name(folder: Path) -> None:
+    retold(folder, name="../a")
+
+
+def a_pickle_beside(folder: Path) -> None:
+    (folder / "adapter_model.bin").write_bytes(b"\x80\x04N.")
+
+
+def a_pickle_listed(folder: Path) -> None:
+    a_pickle_beside(folder)
+    listed(folder, **{"adapter_model.bin": folder / "adapter_model.bin"})
+
+
+def a_folder_beside(folder: Path) -> None:
+    (folder / "checkpoint").mkdir()
+
+
+def above(folder: Path) -> None:
+    (folder.parent / "x.json").write_text("{}", "utf-8")
+    listed(folder, **{"../x.json": folder.parent / "x.json"})
+
+
+def absolute(folder: Path) -> None:
+    (folder.parent / "x.json").write_text("{}", "utf-8")
+    listed(folder, **{str(folder.parent / "x.json"): folder.parent / "x.json"})
+
+
+def a_link(folder: Path) -> None:
+    (folder.parent / "secret").write_bytes((folder / "adapter_model.safetensors").read_bytes())
+    (folder / "adapter_model.safetensors").unlink()
+    (folder / "adapter_model.safetensors").symlink_to(folder.parent / "secret")
+
+
+def a_linked_manifest(folder: Path) -> None:
+    (folder / MANIFEST).rename(folder.parent / "elsewhere.json")
+    (folder / MANIFEST).symlink_to(folder.parent / "elsewhere.json")
+
+
+def a_pipe(folder: Path) -> None:
+    (folder / "adapter_model.safetensors").unlink()
+    os.mkfifo(folder / "adapter_model.safetensors")
+
+
+def deep(folder: Path) -> None:
+    (folder / MANIFEST).write_text("[" * 100_000 + "]" * 100_000, "utf-8")
+
+
+def a_number_for_a_hash(folder: Path) -> None:
+    retold(folder, files={"adapter_config.json": 1, "adapter_model.safetensors": 2})
+
+
+def no_facts(folder: Path) -> None:
+    retold(folder, facts=None)
+
+
+SPOILT = [
+    no_files, no_weights, a_list, another_name, a_path_for_a_name, a_pickle_beside,
+    a_pickle_listed, a_folder_beside, above, absolute, a_link, a_linked_manifest, a_pipe, deep,
+    a_number_for_a_hash, no_facts,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_a_folder_that_is_not_what_was_written_is_one_line(
+    spoil: Callable[[Path], None], tmp_path: Path
+) -> None:
+    written(tmp_path / "a")
+    spoil(tmp_path / "a")
+    with pytest.raises(ModelError) as caught:
+        read_adapter(tmp_path / "a")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_what_is_spoilt_is_not_copied(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    written(tmp_path / "a")
+    spoil(tmp_path / "a")
+    (tmp_path / "out" / "copy").mkdir(parents=True)
+    with pytest.raises(ModelError):
+        copy_adapter(tmp_path / "a", tmp_path / "out" / "copy")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["copy"]
+
+
+def test_a_copy_is_read_under_another_name_and_an_adapter_is_not(tmp_path: Path) -> None:
+    manifest = written(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    assert copy_adapter(tmp_path / "a", tmp_path / "b") == manifest == read_copy(tmp_path / "b")
+    with pytest.raises(ModelError, match="holds the adapter 'a', not 'b'"):
+        read_adapter(tmp_path / "b")
+
+
+def test_what_is_copied_is_what_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program changes the weights between their check and their copy."""
+    written(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    read = adapters.check_config
+
+    def changing(file: Path) -> Mapping[str, object]:
+        (tmp_path / "a" / "adapter_model.safetensors").write_bytes(b"others")
+        return read(file)
+
+    monkeypatch.setattr(adapters, "check_config", changing)
+    read_copy(tmp_path / "a")
+    with pytest.raises(ModelError, match="changed after training"):
+        copy_adapter(tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"peft_type": "PROMPT_TUNING", "tokenizer_name_or_path": "/elsewhere"},
+        {"peft_type": "XLORA", "adapters": {"a": "/elsewhere"}},
+        {"megatron_config": {"a": 1}, "megatron_core": "this"},
+        {"loftq_config": {"loftq_bits": 4}},
+        {"corda_config": {"cache_file": "/elsewhere"}},
+        {"layer_replication": [[0, 9000]]},
+        {"init_lora_weights": "pissa"},
+        {"target_modules": "(a+)+$"},
+        {"target_modules": ["(.*.*.*)*x"]},
+        {"rank_pattern": {"(a*)*b": 2}},
+        {"r": 0},
+        {"r": "16"},
+        {"r": 10**9},
+    ],
+)
+def test_a_config_by_which_peft_would_do_more_is_refused(
+    config: dict[str, object], tmp_path: Path
+) -> None:
+    folder = lora(tmp_path / "a", config)
+    with pytest.raises(ModelError, match=r"adapter_config\.json"):
+        check_config(folder / "adapter_config.json")
+    with pytest.raises(ModelError):
+        check_loadable(folder)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"r": ' + "1" * 5000 + "}", "\xff"])
+def test_a_config_that_is_no_json_object_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(text, "latin-1")
+    with pytest.raises(ModelError, match=r"adapter_config\.json"):
+        check_config(tmp_path / "adapter_config.json")
+
+
+def test_pickled_weights_are_refused_by_name(tmp_path: Path) -> None:
+    folder = lora(tmp_path / "a")
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    with pytest.raises(ModelError, match="are a pickle"):
+        check_loadable(folder)
+
+
+def test_another_programs_adapter_may_be_made_of_links(tmp_path: Path) -> None:
+    """As in the hub client's cache."""
+    folder = lora(tmp_path / "blobs")
+    (tmp_path / "snapshot").mkdir()
+    for file in folder.iterdir():
+        (tmp_path / "snapshot" / file.name).symlink_to(file)
+    check_loadable(tmp_path / "snapshot")
 
 
 def test_forgotten_names_are_kept_as_keys_and_guarded_as_the_weights_are(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
-from ghostbust.config import Config, load_config
+from ghostbust.config import Config, is_harmless, load_config
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
 from ghostbust.sections import Section
@@ -48,6 +51,104 @@ def test_without_a_file_there_are_the_defaults(home: Home) -> None:
     assert config == Config()
 
 
+SIMPLE = (int, float, bool, type(None))
+
+
+def kinds(annotation: object) -> Iterator[object]:
+    """The types that a value can have, those in lists and the words of a Literal included."""
+    if get_origin(annotation) is Literal:
+        yield "word"
+    elif parts := get_args(annotation):
+        for part in parts:
+            yield from kinds(part)
+    else:
+        yield annotation
+
+
+KEYS = [
+    (section, key, field)
+    for section, model in sections().items()
+    for key, field in model.model_fields.items()
+]
+
+
+@pytest.mark.parametrize(("section", "key", "field"), KEYS, ids=lambda part: str(part)[:40])
+def test_a_key_counts_from_the_current_folder_only_if_it_says_so(
+    home: Home, caplog: pytest.LogCaptureFixture, section: str, key: str, field: FieldInfo
+) -> None:
+    """`{ zz = 1 }` fits no key: whoever takes it for a value says so."""
+    Path("ghostbust.toml").write_text(f"[{section}]\n{key} = {{ zz = 1 }}\n")
+    if is_harmless(field):
+        with pytest.raises(ConfigError, match=rf"^ghostbust\.toml: {section}\.{key}: should be"):
+            load_config(None, home)
+        return
+    assert load_config(None, home) == Config()
+    assert caplog.messages == [
+        f"./ghostbust.toml isn't trusted: ignored {section}.{key}; trust it with"
+        f" --config ./ghostbust.toml, or put what you want of it into {home.config}"
+    ]
+    with pytest.raises(ConfigError, match=rf"{section}\.{key}"):
+        load_config(Path("ghostbust.toml"), home)
+
+
+@pytest.mark.parametrize(("section", "key", "field"), KEYS, ids=lambda part: str(part)[:40])
+def test_what_can_name_something_is_not_harmless(section: str, key: str, field: FieldInfo) -> None:
+    """An address, a path, a program and a variable are texts. A number may still be a limit."""
+    if is_harmless(field):
+        assert all(kind == "word" or kind in SIMPLE for kind in kinds(field.annotation))
+        assert section in {"model", "sampling", "training"}, "elsewhere numbers are limits"
+
+
+def test_the_reference_names_the_harmless_keys() -> None:
+    told = REFERENCE.read_text("utf-8").partition("### Which file counts")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"`(\w+\.\w+)`", told.partition("Harmless:")[2].partition("\n\n")[0]))
+    assert listed == {f"{section}.{key}" for section, key, field in KEYS if is_harmless(field)}
+
+
+def test_a_strangers_file_leaves_the_homes_in_force(home: Home) -> None:
+    home.config.write_text(
+        '[gates]\nsandbox_layers = ["few system calls"]\n[registry]\nmode = "snapshot"\n'
+        "[sampling]\ntop_k = 3\ntop_p = 0.5\n"
+    )
+    Path("ghostbust.toml").write_text("[gates]\nsandbox_layers = []\n[sampling]\ntop_k = 5\n")
+    config = load_config(None, home)
+    assert config.gates.sandbox_layers == ("few system calls",)
+    assert config.registry.mode == "snapshot"
+    assert (config.sampling.top_k, config.sampling.top_p) == (5, 0.5)
+
+
+def test_the_homes_own_file_is_trusted_where_one_stands_in_the_home(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.config.write_text('[model]\nname = "mine"')
+    monkeypatch.chdir(home.path)
+    assert load_config(None, home).model.name == "mine"
+    assert not caplog.messages
+
+
+def test_a_fault_is_laid_at_the_file_that_has_it(home: Home) -> None:
+    here = Path("ghostbust.toml")
+    home.config.write_text("[sampling]\ntop_p = 3")
+    here.write_text("[sampling]\ntop_k = 5")
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(home.config))}: sampling.top_p: "):
+        load_config(None, home)
+    for wrong in ("[sampling]\ntop_p = 3", "[sampling]\ntop_x = 3", "sampling = 3", "[smpling]"):
+        here.write_text(wrong)
+        home.config.write_text("[sampling]\ntop_k = 5")
+        with pytest.raises(ConfigError, match=r"^ghostbust\.toml: "):
+            load_config(None, home)
+
+
+@pytest.mark.parametrize(
+    "option", ['_cli_parse_args = ["--model.name", "x"]', '_env_prefix = "X"', "_zz = 1"]
+)
+def test_no_file_sets_options_of_what_reads_it(home: Home, file: Path, option: str) -> None:
+    for where, given in ((Path("ghostbust.toml"), None), (file, file)):
+        where.write_text(option)
+        with pytest.raises(ConfigError, match=r"unknown key _\w+; "):
+            load_config(given, home)
+
+
 def test_the_nearest_file_counts(home: Home, file: Path) -> None:
     home.config.write_text("[training]\nrank = 1")
     assert load_config(None, home).training.rank == 1
@@ -55,7 +156,7 @@ def test_the_nearest_file_counts(home: Home, file: Path) -> None:
     assert load_config(None, home).training.rank == 2
     file.write_text("[training]\nalpha = 5")
     config = load_config(file, home)
-    assert (config.training.rank, config.training.alpha) == (16, 5), "one file only"
+    assert (config.training.rank, config.training.alpha) == (16, 5), "it stands alone"
 
 
 def test_the_environment_comes_before_the_file(
@@ -143,7 +244,7 @@ def test_a_wrong_file_is_named_with_key_and_expectation(
     assert str(caught.value) == f"{file}: {message}"
 
 
-@pytest.mark.parametrize("content", [b"x y", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"x y", b"\xff\xfe", b"x = " + b"[" * 9999])
 def test_broken_toml_is_one_line(home: Home, file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=f"^{re.escape(str(file))} isn't valid TOML: [^\n]+$"):

@@ -14,8 +14,8 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "shown", "home", "config", "sections", "adapters", "prompts", "measure",
-    "job_sections", "quiet_hours", "reserved", "log_ids",
-    "answer_faults", "statistics", "tally", "unseen",
+    "job_sections", "quiet_hours", "reserved", "log_ids", "safe_path",
+    "answer_faults", "parsing", "statistics", "tally", "unseen",
 }  # fmt: skip
 """what every part may import; among themselves they may not go in a circle (Python sees to it)"""
 PARTS = {
@@ -45,7 +45,7 @@ MAY_IMPORT = {
     | {"models", "loop", "dashboard", "operations", "bench", "evaluation", "reports", "exports"},
     # What `import ghostbust` offers; a sibling of the command line.
     "api": NOUNS | PARTS | {"models", "loop", "evaluation"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "safe_path"},
     "__init__": {"api"},
 }
 HEAVY = {"torch", "transformers", "peft"}

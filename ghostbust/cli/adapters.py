@@ -15,6 +15,8 @@ import typer
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
 from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.settings import load_settings
+from ghostbust.cli.stores import open_to_change, open_to_read
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
@@ -38,7 +40,7 @@ def group(context: typer.Context) -> None:
 def list_adapters(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the adapters, newest first; the deployed one is marked."""
     output = Output(as_json=as_json)
-    with _store(home) as (_, store):
+    with open_to_read(home) as (_, store):
         deployed = store.promotions.deployed()
         rows = table("", "adapter", "round", "model", "gates", "made")
         documents = []
@@ -62,7 +64,7 @@ def list_adapters(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Show an adapter: where it is, what made it, and what each gate said."""
     output = Output(as_json=as_json)
-    with _store(home) as (_, store):
+    with open_to_read(home) as (_, store):
         row = _row(store, name)
         report = store.rounds.gate_report(row.round_id)
         deployed = store.promotions.deployed()
@@ -107,7 +109,7 @@ def reject(
     from ghostbust.loop.promote import reject as turn_down
 
     output = Output(as_json=as_json)
-    with _store(home) as (_, store):
+    with open_to_change(home) as (_, store):
         turn_down(store, name, reason)
     output.line(f"{name} is rejected")
     output.document({"rejected": name, "reason": reason})
@@ -145,20 +147,9 @@ def gate_table(report: GateReport) -> object:
 
 def _publishing(path: Path | None, home: Home, store: Store) -> Publishing:
     """Where adapters go, by the settings."""
-    from ghostbust.config import load_config
     from ghostbust.loop.publish import make_publishing
 
-    return make_publishing(load_config(path, home), home, store)
-
-
-@contextmanager
-def _store(path: Path | None) -> Iterator[tuple[Home, Store]]:
-    from ghostbust.home import Home
-    from ghostbust.store import Store
-
-    home = Home.open(path)
-    with Store.open(home.database) as store:
-        yield home, store
+    return make_publishing(load_settings(path, home), home, store)
 
 
 @contextmanager
@@ -167,7 +158,7 @@ def _settled(path: Path | None) -> Iterator[tuple[Home, Store]]:
     from ghostbust.errors import HomeError
     from ghostbust.loop.promote import settle
 
-    with _store(path) as (home, store):
+    with open_to_change(path) as (home, store):
         with suppress(HomeError):  # a pointer that can't be read is about to be replaced
             settle(store, home)
         yield home, store

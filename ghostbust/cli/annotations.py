@@ -7,16 +7,25 @@ characters are shown as escapes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ghostbust.cli.findings import Finding
 from ghostbust.cli.rules import message, rule_of
 from ghostbust.shown import visible
 
+if TYPE_CHECKING:
+    from ghostbust.cli.sources import Skipped
+
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def workflow_commands(findings: Iterable[Finding]) -> Iterator[str]:
-    """One line for each place that names what isn't to be trusted, or couldn't be asked for."""
+def workflow_commands(
+    findings: Iterable[Finding], skipped: Iterable[Skipped] = ()
+) -> Iterator[str]:
+    """One line for each place that names what isn't to be trusted, or couldn't be asked for.
+
+    Then one for each thing that wasn't looked at.
+    """
     for one in findings:
         if rule := rule_of(one.lookup):
             told = {"title": rule.title}
@@ -30,6 +39,8 @@ def workflow_commands(findings: Iterable[Finding]) -> Iterator[str]:
                 }
             properties = ",".join(f"{key}={_property(value)}" for key, value in told.items())
             yield f"::{_COMMANDS[rule.level]} {properties}::{_data(message(one))}"
+    for thing in skipped:
+        yield f"::warning title=Not looked at::{_data(f'{thing.what}: {thing.why}')}"
 
 
 def _data(text: str) -> str:

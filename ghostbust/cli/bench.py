@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.bench_audit import audit
+from ghostbust.cli.bench_checkouts import checkouts
 from ghostbust.cli.bench_continual import continual
 from ghostbust.cli.bench_daemon import daemon
 from ghostbust.cli.bench_dashboard import dashboard
@@ -37,6 +38,7 @@ def _group(context: typer.Context) -> None:
 
 bench.command()(audit)
 bench.command()(truth)
+bench.command()(checkouts)
 bench.command()(unlearners)
 bench.command()(continual)
 bench.command()(discovery)

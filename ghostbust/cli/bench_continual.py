@@ -33,6 +33,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 from ghostbust.evaluation.ways import Way
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ def continual(
     In each round the model as it is answers fresh tasks, and learns. Works in HOME/bench, where
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
-    from ghostbust.config import load_config
     from ghostbust.evaluation.continual import continual_tables, draw_continual
     from ghostbust.evaluation.report import Section
     from ghostbust.home import Home
@@ -94,7 +94,7 @@ def continual(
     check_plot(plot)
     place = Home.open(home)
     settings = settings_of(
-        load_config(config, place),
+        load_settings(config, place),
         model=model,
         prompts=prompts,
         keep_prompts=keep_prompts,

@@ -33,6 +33,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 from ghostbust.evaluation.ways import Look
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def discovery(
     Tokens of rewriting count. Asks the base on training tasks, in HOME/bench. Exits with 0 when it
     came to its end.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.evaluation.finding import draw_finding, finding_tables
     from ghostbust.evaluation.report import Section
     from ghostbust.home import Home
@@ -99,7 +100,7 @@ def discovery(
     check_plot(plot)
     place = Home.open(home)
     settings = settings_of(
-        load_config(config, place),
+        load_settings(config, place),
         model=model,
         prompts=prompts,
         keep_prompts=keep_prompts,

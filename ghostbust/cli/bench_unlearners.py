@@ -33,6 +33,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from ghostbust.evaluation.report import Section
@@ -88,7 +89,6 @@ def unlearners(
     Tasks are split by family; held out is the settings' prompts.holdout_share. Works in
     HOME/bench, where nothing serves. Exits with 0 when it came to its end, whatever it found.
     """
-    from ghostbust.config import load_config
     from ghostbust.evaluation.contest import contest_tables, draw_contest
     from ghostbust.evaluation.report import Section
     from ghostbust.home import Home
@@ -100,7 +100,7 @@ def unlearners(
     check_plot(plot)
     place = Home.open(home)
     settings = settings_of(
-        load_config(config, place),
+        load_settings(config, place),
         model=model,
         prompts=prompts,
         keep_prompts=keep_prompts,

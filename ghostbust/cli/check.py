@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.text import Text
 from typer.core import TyperCommand
 
-from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
+from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, NOT_LOOKED_AT
 from ghostbust.cli.options import AsOfOption, HomeOption, JsonOption, QuietOption, RegistryOption
 from ghostbust.cli.output import Output, cell, print_json, table
+from ghostbust.cli.settings import npmrc_ignored
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
+from ghostbust.shown import visible
 
 if TYPE_CHECKING:
     from ghostbust.cli.findings import Finding, Summary
-    from ghostbust.cli.sources import Source
+    from ghostbust.cli.sources import Skipped
 
 Format = Literal["table", "json", "sarif", "github"]
+_MOST_LINES = 20
 _FILE_OPTIONS = ("-f", "--file")
 _STYLES = {
     Verdict.REAL: "green",
@@ -58,7 +62,8 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="requests, left-pad@npm, @scope/name@npm or a purl; - reads standard input.",
+            help="requests, left-pad@npm, @scope/name@npm or a purl; a path (./x, package.json, .)"
+            " is read like -f; - reads standard input.",
             show_default=False,
         ),
     ] = None,
@@ -67,13 +72,31 @@ def check(
         typer.Option(
             "--file",
             "-f",
-            help="Dependency file, code, notebook, or a text to extract from. Every word up to"
-            " the next option is a file; may be repeated.",
+            help="Dependency or lock file, code, notebook, a text to extract from, or a folder."
+            " Every word up to the next option is one; may be repeated.",
         ),
     ] = None,
     command: Annotated[
         str | None, typer.Option("--command", help="Install command, such as 'pip install foo'.")
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Files and folders to leave out of a folder, by name or path; may be repeated.",
+        ),
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Print every place in files, not only the problems.")
+    ] = False,
+    comments: Annotated[
+        bool,
+        typer.Option(
+            "--comments/--no-comments",
+            help="Whether a line's comment 'ghostbust: ignore[why]' counts; not where you don't"
+            " trust who wrote it.",
+        ),
+    ] = True,
     registry: RegistryOption = "auto",
     as_of: AsOfOption = None,
     shape: Annotated[
@@ -98,94 +121,129 @@ def check(
 ) -> None:
     """Say of each package whether it is real.
 
-    Exits with 0 if nothing speaks against any of them, with 1 if one is absent or suspect, and
-    with 3 if none is but one could not be asked for.
+    Exits with 0 if nothing speaks against any of them, with 1 if one is absent or suspect, with 3
+    if none is but one could not be asked for, and with 4 if all that is left is that something
+    wasn't looked at.
     """
     if as_json and shape not in (None, "json"):
         raise UsageError(f"--json and --format {shape} exclude each other")
     shape = "json" if as_json else shape or "table"
     from ghostbust.cli.findings import find
+    from ghostbust.cli.gathering import gather
     from ghostbust.cli.judging import open_judge
-    from ghostbust.cli.vouching import npmrc_passed_over, passed_over, trusted_vouching
+    from ghostbust.cli.own_code import OwnCode
+    from ghostbust.cli.vouching import passed_over, trusted_vouching
+    from ghostbust.home import Home
     from ghostbust.registries.judge import Mode
 
     output = Output(as_json=shape != "table", quiet=quiet)
     vouching = trusted_vouching(config, home)
     if passed_over(config):
         output.note("./ghostbust.toml isn't heard here: what is checked can't vouch for itself")
-    if npmrc_passed_over():
+    if npmrc_ignored(Home.find(home)):
         output.note("./.npmrc isn't heard here: what is checked can't say who is asked about it")
-    sources = _sources(names or [], files or [], command)
-    if not any(source.refs for source in sources):
+    if not names and not files and command is None:
+        raise UsageError("nothing to check: give names, --file FILE, --command or - (see --help)")
+    gathered = gather(names or [], [str(file) for file in files or []], command, exclude or [])
+    for line in gathered.notes:
+        output.note(line)
+    if not any(source.refs for source in gathered.sources):
         output.note("no package is named there: nothing to check")
     day = None if as_of is None else as_of.date()
     # The default can't hold for a day that has passed: only a snapshot is of that day.
     registry = "snapshot" if day is not None and registry == "auto" else registry
     with open_judge(Mode(registry), home, day) as judge:
-        findings = find(judge, vouching, sources)
-    _report(output, shape, registry, findings)
-    raise typer.Exit(_exit_code(findings))
+        own = OwnCode(gathered.folders, heed_comments=comments)
+        findings = find(judge, vouching, gathered.sources, own)
+    _report(output, shape, registry, findings, gathered.skipped, show_all=show_all)
+    raise typer.Exit(_exit_code(findings, gathered.skipped))
 
 
-def _sources(names: Sequence[str], files: Sequence[Path], command: str | None) -> list[Source]:
-    """Everything that is to be checked, in the order given. Raises UsageError."""
-    from ghostbust.cli.sources import STDIN, read_source, source_of_command, source_of_name
-
-    if not names and not files and command is None:
-        raise UsageError("nothing to check: give names, --file FILE, --command or - (see --help)")
-    sources = [read_source(name) if name == STDIN else source_of_name(name) for name in names]
-    sources += [read_source(str(file)) for file in files]
-    if command is not None:
-        sources.append(source_of_command(command))
-    return sources
-
-
-def _exit_code(findings: Sequence[Finding]) -> int:
-    """1 for a finding, else 3 for what nobody could say, else 0."""
+def _exit_code(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> int:
+    """1 for a finding, else 3 for what nobody could say, 4 for what nobody looked at, 0."""
     if any(one.lookup.invented for one in findings):
         return FINDINGS
     from ghostbust.cli.findings import distinct
 
-    return COULD_NOT_ASK if any(one.unanswered for one in distinct(findings)) else 0
+    names = distinct(findings)
+    if any(one.unanswered for one in names):
+        return COULD_NOT_ASK
+    return NOT_LOOKED_AT if skipped or any(one.unasked for one in names) else 0
 
 
-def _report(output: Output, shape: Format, mode: str, findings: Sequence[Finding]) -> None:
-    """Prints the findings: each name once for people and as JSON, else each place."""
+def _report(
+    output: Output,
+    shape: Format,
+    mode: str,
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],
+    *,
+    show_all: bool,
+) -> None:
+    """Prints the findings: for people the problems, as JSON each name once, else each place."""
     from ghostbust.cli.annotations import workflow_commands
     from ghostbust.cli.findings import distinct, summary
     from ghostbust.cli.sarif import sarif_log
 
     match shape:
         case "table":
-            _print_table(output, distinct(findings))
+            _print_names(output, [one for one in findings if one.place is None])
+            _print_places(output, findings, show_all=show_all)
+            _print_skipped(output, skipped)
+            if findings:
+                output.line(_counted(summary(distinct(findings))))
         case "json":
             names = distinct(findings)
-            print_json(_document(mode, names, summary(names)), indent=2)
+            print_json(_document(mode, names, summary(names), skipped), indent=2)
         case "sarif":
-            print_json(sarif_log(findings), indent=2)
+            print_json(sarif_log(findings, skipped), indent=2)
         case "github":
-            sys.stdout.writelines(f"{line}\n" for line in workflow_commands(findings))
+            lines = workflow_commands(findings, skipped)
+            sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def _print_table(output: Output, names: Sequence[Finding]) -> None:
-    """The names, and a line that counts them."""
-    from ghostbust.cli.findings import summary
+def _print_names(output: Output, given: Sequence[Finding]) -> None:
+    """A table of the names that were given as such, whatever is said of them."""
+    from ghostbust.cli.findings import distinct
 
-    if not names:
+    if not given:
         return
     rows = table("name", "ecosystem", "verdict", "reason", "evidence")
-    for one in names:
+    for one in distinct(given):
         lookup = one.lookup
-        like = f"; nearest: {', '.join(one.nearest)}" if one.nearest else ""
         rows.add_row(
             cell(lookup.name),
             cell(lookup.ecosystem),
             cell(lookup.verdict, _STYLES[lookup.verdict]),
             cell(lookup.reason),
-            cell(lookup.evidence + like),
+            cell(lookup.evidence + _like(one)),
         )
     output.result.print(rows)
-    output.line(_counted(summary(names)))
+
+
+def _print_places(output: Output, findings: Sequence[Finding], *, show_all: bool) -> None:
+    """A line for each place in files that is a problem, or for every place, file by file."""
+    for one in findings:
+        if one.place is None or not (show_all or one.is_problem):
+            continue
+        place, lookup = one.place, one.lookup
+        line = Text(visible(f"{place.path}:{place.line}:{place.column}: "))
+        line.append(str(lookup.verdict), _STYLES[lookup.verdict])
+        about = f"{lookup.ecosystem}, {lookup.reason}"
+        line.append(visible(f" {lookup.name} ({about}): {lookup.evidence}{_like(one)}"))
+        output.result.print(line, soft_wrap=True)
+
+
+def _like(one: Finding) -> str:
+    return f"; nearest: {', '.join(one.nearest)}" if one.nearest else ""
+
+
+def _print_skipped(output: Output, skipped: Sequence[Skipped]) -> None:
+    """A line for each thing that wasn't looked at, up to twenty, and one that counts the others."""
+    for one in skipped[:_MOST_LINES]:
+        output.line(f"not looked at: {one.what}: {one.why}", "yellow")
+    if len(skipped) > _MOST_LINES:
+        output.line(f"not looked at: {len(skipped) - _MOST_LINES} more", "yellow")
 
 
 def _counted(told: Summary) -> str:
@@ -196,10 +254,16 @@ def _counted(told: Summary) -> str:
     line = f"{told.names} {'name' if told.names == 1 else 'names'}: {', '.join(parts)}"
     if told.unmapped:
         line += f"; {told.unmapped} of {told.imports} imports can't be tied to a distribution"
+    if told.own:
+        line += f"; {told.own} the checkout's own"
+    if told.ignored:
+        line += f"; {told.ignored} ignored by comments (--no-comments judges them)"
     return line
 
 
-def _document(mode: str, names: Sequence[Finding], told: Summary) -> dict[str, object]:
+def _document(
+    mode: str, names: Sequence[Finding], told: Summary, skipped: Sequence[Skipped]
+) -> dict[str, object]:
     """The JSON document that docs/reference/cli.md shows."""
     return {
         "registry": mode,
@@ -210,6 +274,9 @@ def _document(mode: str, names: Sequence[Finding], told: Summary) -> dict[str, o
         "imports": told.imports,
         "unmapped": told.unmapped,
         "unmapped_share": told.unmapped_share,
+        "own": told.own,
+        "ignored": told.ignored,
+        "not_looked_at": [{"what": one.what, "why": one.why} for one in skipped],
     }
 
 

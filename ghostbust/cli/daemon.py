@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ghostbust.cli.options import ConfigOption, HomeOption
+from ghostbust.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -40,7 +41,6 @@ def daemon(
     exit code 0; what it was doing goes on at the next start. SIGHUP has it read its settings
     again. One daemon for a home folder.
     """
-    from ghostbust.config import load_config
     from ghostbust.home import Home
     from ghostbust.operations.log_lines import log_to_stderr
 
@@ -48,7 +48,7 @@ def daemon(
         _print_unit(home, config)
         return
     place = Home.open(home)
-    settings = load_config(config, place)
+    settings = load_settings(config, place)
     redactor = redactor_of(settings)
     log_to_stderr(log_format, redactor)
     serve(assemble(place, config, settings, redactor))

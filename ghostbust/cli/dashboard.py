@@ -12,6 +12,7 @@ import typer
 from ghostbust.cli.edge import BUG
 from ghostbust.cli.options import ConfigOption, HomeOption, RevealOption
 from ghostbust.cli.output import Output
+from ghostbust.cli.settings import load_settings
 from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,23 +34,25 @@ def dashboard(
     reveal: RevealOption = False,
 ) -> None:
     """Watch rates, names, samples, rounds, adapters, prompts and jobs; review and decide."""
-    from ghostbust.config import load_config
     from ghostbust.home import Home
+    from ghostbust.store.connection import need_database
 
-    place = Home.open(home)
+    place = Home.find(home)
+    if not place.path.is_dir():
+        need_database(place.database)  # a new home is a folder, so a mistyped one is said
+    settings = load_settings(config, place)
     if web:
         options = ["--reveal"] if reveal else []
         options += [] if config is None else ["--config", str(config.absolute())]
         _serve(place, port, options)
         return
-    settings = load_config(config, place)
-    limits, zone = settings.daemon, ZoneInfo(settings.jobs.time_zone)
     if plain:
         from ghostbust.dashboard.overview import overview
         from ghostbust.dashboard.reading import Query, Reader
 
+        zone = ZoneInfo(settings.jobs.time_zone)
         snapshot = Reader(place.database, place, zone).read(Query(reveal=reveal))
-        Output().result.print(overview(snapshot, limits))
+        Output().result.print(overview(snapshot, settings.daemon))
         return
     # Textual reads the keys from standard input and draws on standard error. Where it is served
     # to a browser, whoever serves it has named another driver, which needs no terminal.
@@ -58,7 +61,7 @@ def dashboard(
         raise UsageError("the dashboard needs a terminal; --plain prints the overview as text")
     from ghostbust.dashboard.board import Dashboard
 
-    board = Dashboard(place, reveal=reveal, limits=limits, zone=zone)
+    board = Dashboard(place, reveal=reveal, config=settings)
     board.run()
     if board.return_code:
         raise typer.Exit(BUG)  # Textual has printed the traceback

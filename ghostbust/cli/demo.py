@@ -21,6 +21,7 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
 from ghostbust.cli.rounds import report_round, round_document
+from ghostbust.cli.settings import load_settings
 from ghostbust.cli.sweep import invented_names
 from ghostbust.shown import redact
 
@@ -43,7 +44,7 @@ def demo(
     Exits with 0 when it came to its end, also where the gates turned the adapter down. Judges by
     the snapshot unless --registry says otherwise.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.demo import run_demo
     from ghostbust.loop.session import open_session
@@ -52,7 +53,7 @@ def demo(
     started = time.monotonic()
     place = Home.open(home or _own_home())
     settings = override(
-        load_config(config, place),
+        load_settings(config, place),
         model__name=model,
         registry__mode=registry or "snapshot",
         sampling__max_new_tokens=64,

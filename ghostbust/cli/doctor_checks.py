@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 
 from ghostbust.cli.doctor_service import service_checks
 from ghostbust.cli.finding import Check, Finding, Level
-from ghostbust.config import Config, load_config
+from ghostbust.cli.settings import load_settings
+from ghostbust.config import Config
 from ghostbust.errors import GhostbustError
 from ghostbust.home import Home, cache_dir
 from ghostbust.records import ASKED, Ecosystem
@@ -53,7 +54,7 @@ def examine(home: Path | None, config: Path | None) -> Iterator[Finding]:
         }
     )
     try:
-        settings = load_config(config, place)
+        settings = load_settings(config, place)
     except GhostbustError as error:
         yield Finding("settings", Level.FAIL, str(error))
         return

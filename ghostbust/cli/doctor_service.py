@@ -16,6 +16,7 @@ from ghostbust.cli.finding import Check, Finding, Level
 from ghostbust.config import Config, override
 from ghostbust.errors import PublishError, UsageError
 from ghostbust.home import Home
+from ghostbust.parsing import parse_json
 from ghostbust.publishers.interface import Publisher
 from ghostbust.publishers.kinds import make_publishers
 from ghostbust.records import ASKED, Ecosystem, utc_now
@@ -40,7 +41,7 @@ def service_checks(settings: Config, home: Home) -> Mapping[str, Check]:
         checks["rewriter"] = partial(check_rewriter, settings)
     checks |= publisher_checks(settings, home)
     for ecosystem in ASKED:
-        checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings)
+        checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings, home.path)
     checks["stored times"] = partial(check_stored_times, home)
     checks["daemon"] = partial(check_daemon, home, settings)
     checks["unit file"] = check_unit
@@ -108,7 +109,9 @@ def check_publisher(publisher: Publisher, settings: Config) -> Finding:
     return Finding(name, Level.OK, said)
 
 
-def check_registry(ecosystem: Ecosystem, settings: Config) -> Finding:
+def check_registry(
+    ecosystem: Ecosystem, settings: Config, npm_project: Path | None = None
+) -> Finding:
     """Whether the registry answers, asked for one name; not at all where only a snapshot is."""
     name = f"{ecosystem} registry"
     if settings.registry.mode == "snapshot" or settings.registry.as_of is not None:
@@ -117,7 +120,7 @@ def check_registry(ecosystem: Ecosystem, settings: Config) -> Finding:
     from ghostbust.registries.reach import reach
 
     try:
-        reached = reach(ecosystem)
+        reached = reach(ecosystem, npm_project)
     except RegistryError as error:
         tool = "pip" if ecosystem is Ecosystem.PYPI else "npm"
         todo = f"check {tool}'s configuration and the network; until then its names are UNKNOWN"
@@ -158,7 +161,8 @@ def check_daemon(home: Home, settings: Config) -> Finding:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (asked, not bound)
     url = httpx.URL(scheme="http", host=host, port=port, path="/readyz")
     try:
-        told = httpx.get(url, timeout=LOOK_S, trust_env=False).json()
+        answer = httpx.get(url, timeout=LOOK_S, trust_env=False)
+        told = parse_json(answer.content)
         lacking = [f"{k}: {v['reason']}" for k, v in told["parts"].items() if not v["ready"]]
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
         todo = "restart it, if daemon.listen was changed since it began"

@@ -30,6 +30,8 @@ from ghostbust.shown import visible
 FINDINGS = 1
 """exit code: something was found, over the limit where there is one"""
 COULD_NOT_ASK = 3
+NOT_LOOKED_AT = 4
+"""exit code of ``check``: nothing speaks against what was looked at, but not all of it was"""
 BUG = 70
 INTERRUPTED = 130
 READER_LEFT = 141

@@ -29,6 +29,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -105,7 +106,7 @@ def eval_(
     Exits with 0 when it came to its end, whatever it found.
     """
     from ghostbust.cli import eval_sections as sections
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.eval_plan import EvalPlan, choose_adapters
     from ghostbust.loop.session import open_session
@@ -117,7 +118,7 @@ def eval_(
         need_matplotlib()
     place = Home.open(home)
     settings = override(
-        load_config(config, place),
+        load_settings(config, place),
         model__name=model,
         model__endpoint=endpoint,
         prompts__files=tuple(prompts) if prompts else None,

@@ -24,6 +24,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 from ghostbust.cli.sweep import measurement_document, measurement_table
 from ghostbust.shown import redact
 
@@ -88,13 +89,13 @@ def ingest(
     Nothing is sampled. Lines that were read before are passed over. Exits with 0, or with 2 if
     there were lines and none could be read, or if a file couldn't.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
 
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
     settings = override(
-        load_config(config, place),
+        load_settings(config, place),
         model__name=model,
         prompts__keep=keep_prompts or None,
         ingest__workers=workers,
@@ -227,7 +228,8 @@ def _document(
         **measurement_document(measured),
         "by_context": {k: measurement_document(m) for k, m in measured.by_context.items()},
         "by_model": [
-            {"model": model, "adapter": adapter, **measurement_document(m)}
+            {"model": model, "adapter": adapter, "run": read.runs.get((model, adapter))}
+            | measurement_document(m)
             for (model, adapter), m in read.by_model.items()
         ],
         "invented": [

@@ -12,6 +12,7 @@ import typer
 from ghostbust.cli.edge import FINDINGS, help_if_bare
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
 from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
@@ -33,13 +34,12 @@ def list_(
     home: HomeOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show each job's last run, what came of it and when it is due, and the day's budgets."""
-    from ghostbust.config import load_config
     from ghostbust.home import Home
     from ghostbust.loop.job_control import stand
 
     output = Output(as_json=as_json)
-    place = Home.open(home)
-    found = stand(place, load_config(config, place))
+    place = Home.find(home)
+    found = stand(place, load_settings(config, place))
     shown = table("job", "state", "last run", "outcome", "due", "why")
     for row in found.rows:
         shown.add_row(
@@ -67,14 +67,13 @@ def list_(
 def run(name: NameArgument, home: HomeOption = None, config: ConfigOption = None) -> None:
     """Run a job now: here, or by the daemon where one works. Exits with 1 where it didn't work."""
     from ghostbust.cli.daemon import redactor_of, workplace
-    from ghostbust.config import load_config
     from ghostbust.home import Home
     from ghostbust.loop.job_control import run_now
     from ghostbust.operations.log_lines import log_to_stderr
 
     output = Output()
     place = Home.open(home)
-    settings = load_config(config, place)
+    settings = load_settings(config, place)
     redactor = redactor_of(settings)
     work = workplace(place, config, lambda: settings, threading.Event(), redactor)
     log_to_stderr("text", redactor)

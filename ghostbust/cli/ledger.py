@@ -21,6 +21,8 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
+from ghostbust.cli.stores import open_to_read
 from ghostbust.shown import came_back, redact
 from ghostbust.store import NameOrder
 
@@ -74,13 +76,10 @@ def list_names(
     "8 of 10" means: of 10 samples of prompts that had elicited the name, drawn since they first
     did, 8 named it again.
     """
-    from ghostbust.home import Home
     from ghostbust.loop.parts import find_adapter
-    from ghostbust.store import Store
 
     output = Output(as_json=as_json)
-    place = Home.open(home)
-    with Store.open(place.database) as store:
+    with open_to_read(home) as (place, store):
         chosen = find_adapter(store, place, adapter)
         whose = None if chosen is None else chosen[0]
         page = store.name_pages.page(
@@ -123,7 +122,7 @@ def repeat(
     Of each name, the prompt that elicited it most often is asked; prompts of which no text was kept
     can't be.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.repeating import Ask, ask_again
     from ghostbust.loop.session import open_session
@@ -131,7 +130,7 @@ def repeat(
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
     settings = override(
-        load_config(config, place),
+        load_settings(config, place),
         model__name=model,
         model__endpoint=endpoint,
         registry__mode=registry,

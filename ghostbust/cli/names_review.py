@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,14 +9,14 @@ import typer
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, RevealOption
 from ghostbust.cli.output import Output
+from ghostbust.cli.settings import load_settings
+from ghostbust.cli.stores import open_to_change, open_to_read
 from ghostbust.shown import came_back, redact
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ghostbust.home import Home
     from ghostbust.records import Ecosystem
-    from ghostbust.store import Store
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A name of the ledger: acme-core, @acme/ui, a purl.")
@@ -76,14 +74,13 @@ def look_up(
 
     Exits with 1 if it is registered, with 3 if the registry gave no answer.
     """
-    from ghostbust.config import load_config
     from ghostbust.loop import reviewing
     from ghostbust.loop.recheck import is_registered
     from ghostbust.records import Verdict
 
     output = Output(as_json=as_json)
-    with _store(home) as (place, store), reviewing.open_fresh_judge(place) as judge:
-        settings = load_config(config, place)
+    with open_to_change(home) as (place, store), reviewing.open_fresh_judge(place) as judge:
+        settings = load_settings(config, place)
         lookup = reviewing.look_up(store, judge, settings, *_name(name))
     output.line(f"{lookup.name} ({lookup.ecosystem}): {lookup.verdict}, {lookup.evidence}")
     output.document({"lookup": lookup, "registered": is_registered(lookup)})
@@ -104,7 +101,7 @@ def show(
 
     ecosystem, wanted = _name(name)
     output = Output(as_json=as_json)
-    with _store(home) as (_, store):
+    with open_to_read(home) as (_, store):
         known = store.name_pages.known(ecosystem, wanted, adapter=store.promotions.deployed())
     if known is None:
         raise UsageError(f"the ledger has no name {wanted!r} of {ecosystem}")
@@ -145,7 +142,7 @@ def _decide(decision: str, name: str, reason: str, home: Path | None, *, as_json
     from ghostbust.store import Decision
 
     ecosystem, wanted = _name(name)
-    with _store(home) as (_, store):
+    with open_to_change(home) as (_, store):
         said = decide(store, ecosystem, wanted, Decision(decision), reason)
     output = Output(as_json=as_json)
     output.line(f"{redact(wanted)}: {said}")
@@ -160,13 +157,3 @@ def _name(text: str) -> tuple[Ecosystem, str]:
     if ref is None or ref.name is None:
         raise UsageError(f"{text!r} is no name in a registry")
     return ref.ecosystem, ref.name
-
-
-@contextmanager
-def _store(path: Path | None) -> Iterator[tuple[Home, Store]]:
-    from ghostbust.home import Home
-    from ghostbust.store import Store
-
-    home = Home.open(path)
-    with Store.open(home.database) as store:
-        yield home, store

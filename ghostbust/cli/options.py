@@ -24,7 +24,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        show_default="./ghostbust.toml, else the home folder's",
+        show_default="the home folder's, and what is harmless of ./ghostbust.toml",
         help="Settings file.",
     ),
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.cli.output import cell, table
+from ghostbust.cli.settings import load_settings
 from ghostbust.loop.redacting import redacted_texts
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
+    from ghostbust.home import Home
     from ghostbust.records import Side
     from ghostbust.store import PoolPrompt, Store
 
@@ -20,17 +22,11 @@ _SHOWN_CHARACTERS = 70
 
 @contextmanager
 def pool_store(
-    path: Path | None, config: Path | None, *, keep_private: bool = False
+    opened: AbstractContextManager[tuple[Home, Store]], config: Path | None
 ) -> Iterator[tuple[Store, Config]]:
     """The store of the home folder, and the settings that tell the sides apart."""
-    from ghostbust.config import load_config
-    from ghostbust.home import Home
-    from ghostbust.store import Store
-
-    home = Home.open(path)
-    settings = load_config(config, home)
-    with Store.open(home.database, keep_private=keep_private) as store:
-        yield store, settings
+    with opened as (home, store):
+        yield store, load_settings(config, home)
 
 
 def side_of_row(row: PoolPrompt, settings: Config) -> Side:

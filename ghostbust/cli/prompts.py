@@ -27,6 +27,7 @@ from ghostbust.cli.pool_rows import (
     side_of_row,
 )
 from ghostbust.cli.prompts_prune import export, prune
+from ghostbust.cli.stores import open_or_make, open_to_read
 from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def list_prompts(
 ) -> None:
     """List the prompts with their side, lineage and what each paid."""
     output = Output(as_json=as_json)
-    with pool_store(home, config) as (store, settings):
+    with pool_store(open_to_read(home), config) as (store, settings):
         found = [
             row
             for row in sorted(store.prompt_pool.read(), key=_ORDERS[order])
@@ -105,7 +106,7 @@ def show(
 ) -> None:
     """Show a prompt: its text, what it descends from, and what descends from it."""
     output = Output(as_json=as_json)
-    with pool_store(home, config) as (store, settings):
+    with pool_store(open_to_read(home), config) as (store, settings):
         pool = {row.prompt_id: row for row in store.prompt_pool.read()}
         chosen = _find(pool, prompt)
         above = _ancestors(pool, chosen)
@@ -170,7 +171,7 @@ def add(
     if not found:
         raise UsageError("nothing to add; give a task, --file FILE, or --file - to read them")
     output = Output(as_json=as_json)
-    with pool_store(home, config, keep_private=True) as (store, settings):
+    with pool_store(open_or_make(home, keep_private=True), config) as (store, settings):
         added, new = add_tasks(store, found)
         ids = dict.fromkeys(prompt.id for prompt in added)
         pool = {row.prompt_id: row for row in store.prompt_pool.read()}

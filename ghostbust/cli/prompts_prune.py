@@ -11,6 +11,7 @@ import typer
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, RevealOption
 from ghostbust.cli.output import Output, json_text
 from ghostbust.cli.pool_rows import document, pool_store, pool_table, shown_texts
+from ghostbust.cli.stores import open_to_change, open_to_read
 from ghostbust.errors import UsageError
 
 _LISTED = 20
@@ -54,7 +55,7 @@ def prune(
     if criteria.empty:
         raise UsageError("say which prompts, such as --never-asked, --retired or --paid-nothing 20")
     output = Output(as_json=as_json)
-    with pool_store(home, config) as (store, settings):
+    with pool_store((open_to_change if yes else open_to_read)(home), config) as (store, settings):
         now = utc_now()
         found = [row for row in store.prompt_pool.read() if curating.meets(row, criteria, now)]
         texts = shown_texts(store, found, reveal=False)
@@ -81,7 +82,7 @@ def export(
 
     Invented names in texts are shortened, and private texts left out, unless --reveal.
     """
-    with pool_store(home, config) as (store, settings):
+    with pool_store(open_to_read(home), config) as (store, settings):
         rows = store.prompt_pool.read()
         texts = shown_texts(store, rows, reveal=reveal)
     documents = [document(row, texts, settings) for row in rows]

@@ -10,12 +10,14 @@ import typer
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
 from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.settings import load_settings
+from ghostbust.cli.stores import open_to_change, open_to_read
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.home import Home
     from ghostbust.loop.publish import Stand
-    from ghostbust.store import Canary, Store
+    from ghostbust.store import Canary
 
 
 def publish(
@@ -32,8 +34,7 @@ def publish(
     from ghostbust.loop.publish import bring_up, make_publishing, restore
 
     output = Output(as_json=as_json)
-    place, store = _open(home)
-    with store:
+    with open_to_change(home) as (place, store):
         publishing = make_publishing(_settings(config, place), place, store)
         if name is not None:
             found = find_adapter(store, place, name)
@@ -66,8 +67,7 @@ def unpublish(
     from ghostbust.loop.publish import make_publishing, unpublish
 
     output = Output(as_json=as_json)
-    place, store = _open(home)
-    with store:
+    with open_to_change(home) as (place, store):
         if store.promotions.deployed() == name:
             raise UsageError(f"{name} serves; roll back, or promote another one, first")
         publishing = make_publishing(_settings(config, place), place, store)
@@ -83,8 +83,7 @@ def status(
     from ghostbust.loop.publish import make_publishing, stands
 
     output = Output(as_json=as_json)
-    place, store = _open(home)
-    with store:
+    with open_to_read(home) as (place, store):
         publishing = make_publishing(_settings(config, place), place, store)
         deployed = store.promotions.deployed()
         canaries = {row.replica: row for row in reversed(store.published.canaries(deployed))}
@@ -119,14 +118,5 @@ def _say_canaries(output: Output, canaries: list[Canary]) -> None:
 
 
 def _settings(path: Path | None, home: Home) -> Config:
-    from ghostbust.config import load_config
 
-    return load_config(path, home)
-
-
-def _open(path: Path | None) -> tuple[Home, Store]:
-    from ghostbust.home import Home
-    from ghostbust.store import Store
-
-    home = Home.open(path)
-    return home, Store.open(home.database)
+    return load_settings(path, home)

@@ -13,10 +13,12 @@ import typer
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import AskedEcosystem, HomeOption, JsonOption, QuietOption
 from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.settings import note_npmrc
 from ghostbust.errors import SnapshotError, UsageError
 from ghostbust.records import ASKED, Ecosystem
 
 if TYPE_CHECKING:
+    from ghostbust.home import Home
     from ghostbust.registries.endpoints import Endpoint
     from ghostbust.registries.large_answers import Progress
     from ghostbust.registries.sync import Synced
@@ -41,7 +43,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """
     output = Output(as_json=as_json)
     snapshots = [_snapshot_row(ecosystem, home) for ecosystem in ASKED]
-    endpoints = list(_endpoint_rows())
+    endpoints = list(_endpoint_rows(_noted_home(home).path))
     output.document({"snapshots": snapshots, "endpoints": endpoints})
     shown = table("snapshot", "date", "names", "complete", "bytes", "verified", "path")
     for row in snapshots:
@@ -139,8 +141,12 @@ def sync(
     output = Output(as_json=as_json, quiet=quiet)
     folder, today = _home_folder(home), datetime.now(UTC).date()
     package = names_package or NAMES_PACKAGE
-    at = pip_index() if pypi else npm_endpoints().of(package)
-    with open_client(Ecosystem(ecosystem), at) as client, _progress(output) as progress:
+    project = _noted_home(home).path
+    at = pip_index() if pypi else npm_endpoints(project=project).of(package)
+    with (
+        open_client(Ecosystem(ecosystem), at, npm_project=project) as client,
+        _progress(output) as progress,
+    ):
         if pypi:
             done = sync_pypi(client, at.url, folder, today=today, progress=progress)
         else:
@@ -203,14 +209,23 @@ def _described(
     }
 
 
-def _endpoint_rows() -> Iterator[dict[str, object]]:
+def _noted_home(home: Path | None) -> Home:
+    """The home folder, whose ``.npmrc`` counts; the current folder's is only told of."""
+    from ghostbust.home import Home
+
+    place = Home.find(home)
+    note_npmrc(place)
+    return place
+
+
+def _endpoint_rows(npm_project: Path) -> Iterator[dict[str, object]]:
     """Where each ecosystem is asked; credentials only as whether there are any."""
     from ghostbust.registries.npm_config import npm_endpoints
     from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
 
     for index in (pip_index(), *pip_extra_indexes()):
         yield _endpoint_row(Ecosystem.PYPI, None, index)
-    npm = npm_endpoints()
+    npm = npm_endpoints(project=npm_project)
     yield _endpoint_row(Ecosystem.NPM, None, npm.default)
     for scope, endpoint in npm.scopes.items():
         yield _endpoint_row(Ecosystem.NPM, scope, endpoint)

@@ -10,6 +10,7 @@ import typer
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, QuietOption
 from ghostbust.cli.output import Output
+from ghostbust.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from ghostbust.loop.recheck import Rechecked
@@ -30,7 +31,7 @@ def recheck(
     Exits with 1 if a name was claimed, else with 3 if one could not be asked for. Names that
     were asked for in the last hours aren't due yet.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.recheck import recheck_due
     from ghostbust.loop.session import open_beside
@@ -39,7 +40,7 @@ def recheck(
 
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
-    settings = override(load_config(config, place), registry__mode="live")
+    settings = override(load_settings(config, place), registry__mode="live")
     with open_beside(place, settings, purpose="recheck", lock=place.recheck_lock) as session:
         # An older answer isn't taken from the cache, a younger one would be.
         before = utc_now() - NEGATIVE_TTL - timedelta(seconds=1)

@@ -8,6 +8,7 @@ import typer
 
 from ghostbust.cli.options import AsOfOption, ConfigOption, HomeOption, JsonOption, RevealOption
 from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.settings import load_settings
 from ghostbust.cli.sweep import measurement_document, measurement_table
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
@@ -33,7 +34,6 @@ def rescore(
 
     Asks nobody. Shows rate and volume as judged then and now, and the verdicts that changed.
     """
-    from ghostbust.config import load_config
     from ghostbust.home import Home
     from ghostbust.loop.rescoring import rescore as score
     from ghostbust.models.cutoffs import known_cutoff
@@ -46,7 +46,7 @@ def rescore(
         raise UsageError(f"{place.database}: there is no database, so there are no runs")
     with Store.open(place.database, read_only=True) as store:
         found = store.runs.get(run)
-        cutoff = load_config(config, place).model.cutoff or known_cutoff(found.spec.model)
+        cutoff = load_settings(config, place).model.cutoff or known_cutoff(found.spec.model)
         with default_judge(
             Mode.SNAPSHOT,
             data_dir=place.registry,

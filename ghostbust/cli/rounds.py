@@ -20,6 +20,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 from ghostbust.cli.sweep import measurement_document, measurement_table
 from ghostbust.prompts import MOST_HOLDOUT
 
@@ -61,7 +62,7 @@ def round_(
     round came to its end, whatever the gates said. Under `accelerate launch` all processes train
     together, and the first one does the rest.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.clock import SystemClock
     from ghostbust.loop.round import next_round
@@ -77,7 +78,7 @@ def round_(
             return
         place = Home.open(home)
         settings = override(
-            load_config(config, place),
+            load_settings(config, place),
             model__name=model,
             registry__mode=registry,
             training__method=method,

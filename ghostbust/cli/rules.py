@@ -73,6 +73,14 @@ RULES: tuple[Rule, ...] = (
         "The snapshot isn't complete and doesn't have this name. Ask with --registry auto.",
         "warning",
     ),
+    Rule(
+        Verdict.UNKNOWN,
+        "private-index",
+        "Index that nobody trusts",
+        "The public registry lacks this name, and the index that the text names instead wasn't"
+        " asked. Set it in your own pip or npm configuration, or vouch for the name.",
+        "warning",
+    ),
 )
 _BY_VERDICT = {(rule.verdict, rule.reason): rule for rule in RULES}
 

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import ghostbust
@@ -18,14 +19,18 @@ from ghostbust.cli.names import purl_of
 from ghostbust.cli.places import Place
 from ghostbust.cli.rules import RULES, Rule, message, rule_of
 from ghostbust.records import content_id
+from ghostbust.shown import visible
+
+if TYPE_CHECKING:
+    from ghostbust.cli.sources import Skipped
 
 VERSION = "2.1.0"
 FINGERPRINT = "ghostbustName/v1"
 """names the way the fingerprint is made; changes with it"""
 
 
-def sarif_log(findings: Sequence[Finding]) -> dict[str, object]:
-    """The log as a JSON document."""
+def sarif_log(findings: Sequence[Finding], skipped: Sequence[Skipped] = ()) -> dict[str, object]:
+    """The log as a JSON document; ``skipped``: what wasn't looked at."""
     reported = [(one, rule) for one in findings if (rule := rule_of(one.lookup))]
     used = [rule for rule in RULES if any(rule is other for _, other in reported)]
     seen: Counter[tuple[str, ...]] = Counter()
@@ -42,7 +47,7 @@ def sarif_log(findings: Sequence[Finding]) -> dict[str, object]:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(findings)],
+        "invocations": [_invocation(findings, skipped)],
         "results": results,
     }
     return {"version": VERSION, "runs": [run]}
@@ -92,13 +97,19 @@ def _location(place: Place) -> dict[str, object]:
     }
 
 
-def _invocation(findings: Iterable[Finding]) -> dict[str, object]:
-    """Says, beside the results, whether everything could be asked for."""
+def _invocation(findings: Iterable[Finding], skipped: Iterable[Skipped]) -> dict[str, object]:
+    """Says, beside the results, whether everything could be asked for and was looked at."""
     unanswered = sum(one.unanswered for one in findings)
-    told: dict[str, object] = {"executionSuccessful": unanswered == 0}
+    notes = [("warning", f"not looked at: {one.what}: {one.why}") for one in skipped]
     if unanswered:
         text = f"{unanswered} of the places name a package that nobody could be asked for"
-        told["toolExecutionNotifications"] = [{"level": "error", "message": {"text": text}}]
+        notes.insert(0, ("error", text))
+    told: dict[str, object] = {"executionSuccessful": unanswered == 0}
+    if notes:
+        told["toolExecutionNotifications"] = [
+            {"level": level, "message": {"text": plain_text(visible(text))}}
+            for level, text in notes
+        ]
     return told
 
 

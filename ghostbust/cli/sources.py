@@ -2,36 +2,84 @@
 
 A file is read by what its name says (``extractors.manifests``), else as a list of names, else as
 a text to extract from. A dependency file must be sound: here a part that can't be read would be
-a package that isn't checked. Does not follow ``-r other.txt`` and does not read lock files.
+a package that isn't checked. What isn't looked at is said (`Skipped`), never passed over.
 """
 
 from __future__ import annotations
 
-import json
+import codecs
 import sys
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from ghostbust.cli.named_indexes import shown_address
 from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
 from ghostbust.extractors import Language, extract
-from ghostbust.extractors.install_tools import INDEX_OPTIONS
+from ghostbust.extractors.environment_file import environment_items
+from ghostbust.extractors.install_commands import InstallCommand, read_commands
+from ghostbust.extractors.labels import JAVASCRIPT_LABELS, SHELL_LABELS, is_python
 from ghostbust.extractors.literals import Entry, read_object
+from ghostbust.extractors.lock_files import LOCKS
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file
+from ghostbust.extractors.named_indexes import with_indexes
 from ghostbust.extractors.notebook import is_notebook
+from ghostbust.extractors.other_installers import not_looked_up
 from ghostbust.extractors.package_json import GROUPS
 from ghostbust.extractors.package_names import is_placeholder, scan_name
+from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.pyproject import hidden_names
-from ghostbust.extractors.requirement_lines import requirement_lines
-from ghostbust.records import Ecosystem, Flag, PackageRef
+from ghostbust.extractors.requirement_lines import (
+    RequirementLine,
+    files_of,
+    indexes_of,
+    requirement_lines,
+)
+from ghostbust.extractors.shell_words import read_script
+from ghostbust.extractors.vocabulary import word_set
+from ghostbust.parsing import parse_json, parse_toml
+from ghostbust.records import Ecosystem, PackageRef
 from ghostbust.registries.names import canonical_name
 
 STDIN = "-"
 _LIST_SUFFIXES = (".txt", ".in")
+_TEXT_SUFFIXES = (*_LIST_SUFFIXES, ".md", ".markdown", ".rst", ".ini")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
+_OTHER_MANIFESTS = word_set(
+    "cargo.toml cargo.lock go.mod go.sum gemfile composer.json pom.xml build.gradle "
+    "build.gradle.kts mix.exs pubspec.yaml podfile package.swift project.clj vcpkg.json "
+    "conanfile.txt conanfile.py packages.config deno.json"
+)
+_OTHER_CODE = word_set(
+    "rs go rb java kt php c cc cpp h hpp cs swift scala ex exs erl hs ml r jl lua pl dart zig clj"
+)
+_DEEPEST_QUOTES = 3
+_MANGLED = 10
+"""one character in so many that isn't UTF-8 makes a file no text"""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What was given, or is named by what was given, and wasn't looked at."""
+
+    what: str
+    """a file, a command, an address"""
+    why: str
+    """in a few words"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A requirements or constraints file that a text names."""
+
+    path: str
+    """as written: relative to the file that names it, or an address"""
+    line: int
+    """of the text; 0 where that says nothing"""
+    is_certain: bool
+    """False where the text may speak of another machine, as a Dockerfile does"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +91,14 @@ class Source:
     text: str
     path: str | None = None
     """as the user gave it, ``-`` for standard input; None for what came as an argument"""
+    skipped: Sequence[Skipped] = ()
+    files: Sequence[NamedFile] = ()
+    """what has to be read too"""
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from; None for an argument and for standard input."""
+        return None if self.path in (None, STDIN) else Path(self.path)
 
 
 def read_text(source: str) -> str:
@@ -51,32 +107,73 @@ def read_text(source: str) -> str:
     What isn't UTF-8 becomes U+FFFD. Raises UsageError for a file that can't be read.
     """
     if source == STDIN:
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
+        return _decoded(sys.stdin.buffer.read())
     try:
-        return Path(source).read_bytes().decode("utf-8", "replace")
+        return _decoded(Path(source).read_bytes())
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
         raise UsageError(f"{source}: can't be read ({why})") from exc
 
 
+def _decoded(content: bytes) -> str:
+    """As pip reads requirements: by a byte order mark, else as UTF-8."""
+    marks = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+             "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}  # fmt: skip
+    encoding = next((name for name, mark in marks.items() if content.startswith(mark)), "utf-8")
+    return content.decode(encoding, "replace")
+
+
 def source_of_name(spec: str) -> Source:
     """A single name, as `ref_of` reads it. Raises UsageError."""
     ref = ref_of(spec)
-    return Source([] if ref is None else [ref], spec)
+    if ref is None:
+        return Source([], spec, skipped=(Skipped(spec, "it comes from no registry"),))
+    return Source([ref], spec)
 
 
 def source_of_command(command: str) -> Source:
-    """A shell command, and the packages that it would install.
+    """A shell command, the packages that it would install, and what of it isn't looked at.
 
     Names such as ``foo`` are no placeholders here: somebody asks about this very command.
     """
-    found = extract(_without_placeholders(command), language=Language.SHELL)
+    script = _without_placeholders(command)
     refs = []
-    for ref in found:
+    for ref in extract(script, language=Language.SHELL):
         raw = command[ref.start : ref.end]
         name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
         refs.append(replace(ref, raw=raw, name=name))
-    return Source(refs, command)
+    files: list[NamedFile] = []
+    skipped: list[Skipped] = []
+    for words in _commands(script):
+        found = list(read_commands(words))
+        if not found and (unseen := not_looked_up(words)):
+            skipped.append(Skipped(*unseen))
+        for one in found:
+            files += [NamedFile(file.value, 0, True) for file in one.files]
+            skipped += _passed_over(one)
+    if not (refs or files or skipped):
+        skipped.append(Skipped(command.strip() or "the command", "it names no package"))
+    return Source(refs, command, skipped=skipped, files=files)
+
+
+def _commands(script: str, depth: int = 0) -> Iterator[list[Placed]]:
+    """The simple commands of a script, and of those in its quotes."""
+    for words in read_script(script).commands:
+        yield words
+        for word in words if depth < _DEEPEST_QUOTES else ():
+            if " " in word.value:
+                yield from _commands(word.value, depth + 1)
+
+
+def _passed_over(command: InstallCommand) -> Iterator[Skipped]:
+    """What an install command takes besides packages of a registry."""
+    for word in command.passed_over:
+        shown = shown_address(word.value)
+        yield Skipped(f"{command.names} {shown}", "no package of a registry")
+    if not (command.found or command.files or command.passed_over):
+        yield Skipped(command.names, "it names no package")
+    elif command.elsewhere:
+        yield Skipped(command.names, "its packages come from no registry")
 
 
 def _without_placeholders(command: str) -> str:
@@ -89,44 +186,94 @@ def _without_placeholders(command: str) -> str:
     return "".join(words)
 
 
-def read_source(source: str) -> Source:
+def is_read(path: str) -> bool:
+    """True for a file that is looked into when its folder is checked, by its name."""
+    label, suffix = label_of_file(path), Path(path).suffix.lower()
+    if label in MANIFESTS or label in LOCKS:
+        return True
+    if Path(path).name.lower() in _OTHER_MANIFESTS:
+        return False
+    return is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES
+
+
+def read_source(source: str, *, is_given: bool = True, is_requirements: bool = False) -> Source:
     """A file, or standard input for ``-``, with the packages that it names.
 
-    Raises UsageError for a file that can't be read, or not as what its name says.
+    ``is_given``: the user named the file, so one that is empty is said to be so, and a text may be
+    a list of names. ``is_requirements``: whatever its name, it is a requirements file. Raises
+    UsageError for a file that can't be read, or not as what its name says.
     """
-    label = label_of_file(source)
+    label = "requirements.txt" if is_requirements else label_of_file(source)
     suffix = Path(source).suffix
-    if suffix in _UNREAD_SUFFIXES and label not in MANIFESTS:
+    if suffix in _UNREAD_SUFFIXES and label not in MANIFESTS and label not in LOCKS:
         raise UsageError(
             f"{source}: such {suffix} files aren't read; give a requirements file, a"
-            " pyproject.toml, a package.json or a text"
+            " pyproject.toml, a package.json, a lock file or a text"
         )
     text = read_text(source)
-    return Source(_refs(source, label, text), text, source)
+    if why := _why_unread(source, label, text, is_given=is_given):
+        return Source([], "", source, (Skipped(source, why),))
+    if is_given and _may_be_list(source, label):
+        label = _label_of_open(source, text)
+    refs = _refs(source, label, text)
+    return Source(refs, text, source, files=tuple(_named_files(label, text)))
+
+
+def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
+    """Why a text isn't looked at; empty where it is."""
+    if not text.strip("\ufeff \t\r\n"):
+        return "it is empty" if is_given else ""
+    if "\0" in text or text.count("\ufffd") * _MANGLED > len(text):
+        return "it isn't text in UTF-8"
+    if Path(source).name.lower() in _OTHER_MANIFESTS or label in _OTHER_CODE:
+        return "packages of its language aren't looked up"
+    return ""
+
+
+def _may_be_list(source: str, label: str) -> bool:
+    """True for standard input, and for a text whose name doesn't say what it holds."""
+    return source == STDIN or (Path(source).suffix in _LIST_SUFFIXES and label not in MANIFESTS)
+
+
+def _label_of_open(source: str, text: str) -> str:
+    """How to read such a text: as requirements if every line is a name, else by its content."""
+    if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        return "" if is_notebook(text) else "package.json"
+    try:
+        list(_requirements(source, text))
+    except UsageError:
+        return ""  # no list of names, so a text with names in it
+    return "requirements.txt"
 
 
 def _refs(source: str, label: str, text: str) -> list[PackageRef]:
     if label == "requirements.txt":
         return list(_requirements(source, text))
-    if source == STDIN or Path(source).suffix in _LIST_SUFFIXES:
-        label = "package.json" if text.lstrip("\ufeff \t\r\n").startswith("{") else ""
-        if not label:
-            try:
-                return list(_requirements(source, text))
-            except UsageError:
-                pass  # no list of names, so a text with names in it
-        elif is_notebook(text):
-            label = ""
     _check_syntax(source, label, text)
-    name = label if label in MANIFESTS else source
+    name = label if label in MANIFESTS or label in LOCKS else source
     return [ref for ref in extract(text, filename=name) if not ref.builtin]
+
+
+def _named_files(label: str, text: str) -> Iterator[NamedFile]:
+    """The requirements files that a dependency file or a script names."""
+    if label == "environment.yml":
+        lines: Iterable[RequirementLine] = (
+            RequirementLine(0, item) for _, item in environment_items(text)
+        )
+    elif label in SHELL_LABELS:
+        for words in read_script(text).commands:
+            for command in read_commands(words):
+                yield from (NamedFile(file.value, 0, False) for file in command.files)
+        return
+    else:
+        lines = requirement_lines(text) if label == "requirements.txt" else ()
+    yield from (NamedFile(path, number, True) for number, path in files_of(lines))
 
 
 def _requirements(source: str, text: str) -> Iterator[PackageRef]:
     """The names in lines as pip reads them; ``name@npm`` too. Raises UsageError."""
     lines = list(requirement_lines(text))
-    private = any(line.option in INDEX_OPTIONS[Ecosystem.PYPI] for line in lines)
-    flags = frozenset({Flag.PRIVATE_INDEX} if private else ())
+    indexes = indexes_of(lines)
     for line in lines:
         if line.option or line.is_elsewhere:
             continue
@@ -140,7 +287,8 @@ def _requirements(source: str, text: str) -> Iterator[PackageRef]:
             span = words.span(at, at + len(ref.raw)) if at >= 0 else None
             # a purl, or a name on two lines, is written in another way: all of it, then
             start, end = span or (words.at[0], words.at[-1] + 1)
-            yield replace(ref, raw=text[start:end], start=start, end=end, flags=flags)
+            ref = replace(ref, raw=text[start:end], start=start, end=end)
+            yield with_indexes(ref, indexes if ref.ecosystem is Ecosystem.PYPI else ())
 
 
 def _check_syntax(source: str, label: str, text: str) -> None:
@@ -148,18 +296,27 @@ def _check_syntax(source: str, label: str, text: str) -> None:
     text = text.removeprefix("\ufeff")
     try:
         if label in ("pyproject.toml", "pipfile"):
-            tomllib.loads(text)
+            parse_toml(text)
             for name in hidden_names(text):
                 raise _escaped(source, name)
         elif label == "package.json":
             _check_package_json(source, text)
+        elif label in LOCKS:
+            _check_lock(source, label, text)
     except (ValueError, RecursionError) as exc:
         kind = "JSON" if label == "package.json" else "TOML"
         raise UsageError(f"{source}: isn't valid {kind} ({exc})") from exc
 
 
+def _check_lock(source: str, label: str, text: str) -> None:
+    try:
+        LOCKS[label].read(text)
+    except ValueError as exc:
+        raise UsageError(f"{source}: can't be read as a {label} ({exc})") from exc
+
+
 def _check_package_json(source: str, text: str) -> None:
-    manifest = json.loads(text)
+    manifest = parse_json(text)
     if not isinstance(manifest, dict):
         raise UsageError(f"{source}: isn't a JSON object")
     groups = [manifest.get(group, {}) for group in GROUPS]

@@ -26,6 +26,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
+from ghostbust.cli.settings import load_settings
 from ghostbust.shown import redact
 from ghostbust.unseen import unseen_of
 
@@ -74,14 +75,14 @@ def sweep(
     Exits with 0, or with 1 if the rate is over --fail-over, and with 3 if there is no rate to
     compare with it.
     """
-    from ghostbust.config import load_config, override
+    from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.sweep import run_sweep
 
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
     settings = override(
-        load_config(config, place),
+        load_settings(config, place),
         model__name=model,
         model__endpoint=endpoint,
         prompts__files=tuple(prompts) if prompts else None,

@@ -82,16 +82,6 @@ def _reviewed(home: Home) -> frozenset[tuple[Ecosystem, str]]:
         return frozenset()  # one of an older version has none, and checking needs no database
 
 
-def npmrc_passed_over() -> bool:
-    """True where the current folder says whom npm asks, which isn't heard (`open_judge`).
-
-    It is where ``npm_config_userconfig`` names it: then the user trusts it.
-    """
-    here = Path(".npmrc")
-    told = [os.environ[key] for key in os.environ if key.lower() == "npm_config_userconfig"]
-    return here.is_file() and not any(Path(t).is_file() and here.samefile(t) for t in told)
-
-
 def passed_over(config: Path | None) -> bool:
     """True where the current folder's settings try to vouch and aren't heard."""
     try:

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from ghostbust.config import Config
 from ghostbust.dashboard import decisions
 from ghostbust.dashboard.deciding import DecidingPane
 from ghostbust.dashboard.reading import AdapterView, Snapshot
@@ -36,9 +37,9 @@ class AdaptersPane(DecidingPane):
         Binding("r", "roll_back", "Roll back"),
     ]
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, config: Config) -> None:
         super().__init__()
-        self._home = home
+        self._home, self._config = home, config
         self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
@@ -74,7 +75,8 @@ class AdaptersPane(DecidingPane):
         """Asks why, then lets the adapter under the cursor serve."""
         name = self._selected_name()
         if name is not None:
-            self.decide(f"Let {name} serve?", partial(decisions.approve, self._home, name))
+            approve = partial(decisions.approve, self._home, name, config=self._config)
+            self.decide(f"Let {name} serve?", approve)
 
     def action_reject(self) -> None:
         """Asks why, then turns the adapter under the cursor down."""
@@ -90,7 +92,7 @@ class AdaptersPane(DecidingPane):
             return
         self.decide(
             f"Roll back {snapshot.deployed} to {snapshot.previous or 'the base'}?",
-            partial(decisions.roll_back, self._home, snapshot.deployed),
+            partial(decisions.roll_back, self._home, snapshot.deployed, config=self._config),
         )
 
     def _selected_name(self) -> str | None:

@@ -7,9 +7,9 @@ import gc
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from textual import events, work
 from textual.app import App, ComposeResult
@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
+from ghostbust.config import Config
 from ghostbust.dashboard.adapters_pane import AdaptersPane
 from ghostbust.dashboard.deciding import Asked, Pane
 from ghostbust.dashboard.help import KeysDialog
@@ -30,7 +31,6 @@ from ghostbust.dashboard.samples_pane import SamplesPane
 from ghostbust.dashboard.text import cell
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
-from ghostbust.sections import DaemonSection
 
 REFRESH_S: Final = 1.0
 """pause between two readings"""
@@ -75,19 +75,15 @@ class Dashboard(App[None]):
         *,
         refresh_s: float = REFRESH_S,
         reveal: bool = False,
-        limits: DaemonSection | None = None,
-        zone: tzinfo = UTC,
+        config: Config | None = None,
     ) -> None:
-        """``limits``: what the settings let a watch spend; None where that isn't known.
-
-        ``zone``: of the settings (``jobs.time_zone``), in which the day of the budgets is one.
-        """
+        """``config``: the settings, by which decisions are made too; None: the defaults."""
         super().__init__()
         self.animation_level = "none"  # over a slow line, motion costs more than it shows
         self._home = home
         self._refresh_s = refresh_s
-        self._limits = limits
-        self._reader = Reader(home.database, home, zone)
+        self._config = Config() if config is None else config
+        self._reader = Reader(home.database, home, ZoneInfo(self._config.jobs.time_zone))
         self._query = Query(reveal=reveal)
         self._wake = asyncio.Event()
         self._seen: tuple[object, ...] = ()
@@ -102,13 +98,13 @@ class Dashboard(App[None]):
             with TabPane("1 Overview", id="overview"), VerticalScroll(id="overview-scroll"):
                 yield Static(id="overview-text")
             with TabPane("2 Names", id="names"):
-                yield NamesPane(self._home)
+                yield NamesPane(self._home, self._config)
             with TabPane("3 Samples", id="samples"):
                 yield SamplesPane()
             with TabPane("4 Rounds", id="rounds"):
                 yield RoundsPane()
             with TabPane("5 Adapters", id="adapters"):
-                yield AdaptersPane(self._home)
+                yield AdaptersPane(self._home, self._config)
             with TabPane("6 Prompts", id="prompts"):
                 yield PromptsPane()
             with TabPane("7 Jobs", id="jobs"):
@@ -226,7 +222,7 @@ class Dashboard(App[None]):
                 cell(f"{self._home.path}  read {snapshot.at:%H:%M:%S} UTC", "dim")
             )
             if snapshot.query.tab == "overview":
-                text = overview(snapshot, self._limits)
+                text = overview(snapshot, self._config.daemon)
                 self.query_one("#overview-text", Static).update(text)
             for pane in PANES.values():
                 self.query_one(pane).show(snapshot)

@@ -1,23 +1,24 @@
 """A person's decisions on adapters and names: the dashboard's only writes.
 
 Each opens the store for as long as it takes, and returns one line on what came of it. Raises
-GhostbustError, one line, where it can't be done; then nothing has changed.
+GhostbustError, one line, where it can't be done; then nothing has changed. ``config`` is what the
+dashboard was started with: no settings are read here.
 """
 
 from __future__ import annotations
 
-from ghostbust.config import load_config
+from ghostbust.config import Config
 from ghostbust.errors import StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop import promote, reviewing
-from ghostbust.loop.publish import Publishing, make_publishing
+from ghostbust.loop.publish import make_publishing
 from ghostbust.loop.reviewing import decide, open_fresh_judge
 from ghostbust.records import Ecosystem
 from ghostbust.shown import redact
 from ghostbust.store import Decision, RoundState, Store
 
 
-def approve(home: Home, name: str, reason: str) -> str:
+def approve(home: Home, name: str, reason: str, *, config: Config) -> str:
     """Let an adapter serve that waits for approval. Raises UsageError where it doesn't wait."""
     with _store(home) as store:
         row = store.rounds.adapter(name)
@@ -25,11 +26,12 @@ def approve(home: Home, name: str, reason: str) -> str:
         if row is None or state is not RoundState.WAITING:
             raise UsageError(f"{name} doesn't wait for approval: its round is {state or 'gone'}")
         report = store.rounds.gate_report(row.round_id)
-        promotion = promote.promote(store, home, name, report, reason, _publishing(home, store))
+        publishing = make_publishing(config, home, store)
+        promotion = promote.promote(store, home, name, report, reason, publishing)
     return f"{name} serves now, before it {promotion.previous or 'the base'}"
 
 
-def roll_back(home: Home, deployed: str, reason: str) -> str:
+def roll_back(home: Home, deployed: str, reason: str, *, config: Config) -> str:
     """Let serve what served before ``deployed``, which the person saw serving.
 
     Raises UsageError where another one serves by now.
@@ -38,7 +40,7 @@ def roll_back(home: Home, deployed: str, reason: str) -> str:
         serving = store.promotions.deployed()
         if serving != deployed:
             raise UsageError(f"{serving or 'the base'} serves by now; look again")
-        promotion = promote.roll_back(store, home, reason, _publishing(home, store))
+        promotion = promote.roll_back(store, home, reason, make_publishing(config, home, store))
     return f"{promotion.adapter or 'the base'} serves now, before it {deployed}"
 
 
@@ -55,17 +57,11 @@ def review(home: Home, ecosystem: Ecosystem, name: str, decision: Decision, reas
         return f"{redact(name)}: {decide(store, ecosystem, name, decision, reason)}"
 
 
-def look_up(home: Home, ecosystem: Ecosystem, name: str) -> str:
+def look_up(home: Home, ecosystem: Ecosystem, name: str, *, config: Config) -> str:
     """Ask the live registry for the name now; a name that is registered is an alarm."""
     with _store(home) as store, open_fresh_judge(home) as judge:
-        config = load_config(None, home)
         lookup = reviewing.look_up(store, judge, config, ecosystem, name)
     return f"{redact(name)}: {lookup.verdict}, {lookup.reason}"
-
-
-def _publishing(home: Home, store: Store) -> Publishing:
-    """Where adapters go, by the settings that the daemon reads without ``--config``."""
-    return make_publishing(load_config(None, home), home, store)
 
 
 def _store(home: Home) -> Store:

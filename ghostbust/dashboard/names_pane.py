@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
+from ghostbust.config import Config
 from ghostbust.dashboard import decisions
 from ghostbust.dashboard.deciding import Asked, DecidingPane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
@@ -46,9 +47,9 @@ class NamesPane(DecidingPane):
         Binding("enter", "samples", "Samples", show=False),
     ]
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, config: Config) -> None:
         super().__init__()
-        self._home = home
+        self._home, self._config = home, config
         self._query = Query()
         self._snapshot: Snapshot | None = None
         self._shown: tuple[object, ...] = ()
@@ -130,7 +131,7 @@ class NamesPane(DecidingPane):
         chosen = self._selected()
         if chosen is not None:
             self.notify("asking the registry", timeout=2)
-            self.act(partial(decisions.look_up, self._home, *chosen))
+            self.act(partial(decisions.look_up, self._home, *chosen, config=self._config))
 
     def action_samples(self) -> None:
         """Goes to the answers that named the name under the cursor."""

@@ -16,7 +16,7 @@ from ghostbust.dashboard.reading import Snapshot
 from ghostbust.dashboard.text import cell, clipped, interval, percent, when
 from ghostbust.sections import DaemonSection
 from ghostbust.shown import redact
-from ghostbust.store import RatePoint, RoundState, Run
+from ghostbust.store import RatePoint, RoundState, Run, curve_names
 
 CHART_ROWS: Final = 7
 MOST_POINTS: Final = 200
@@ -44,29 +44,31 @@ def overview(snapshot: Snapshot, limits: DaemonSection | None = None) -> Rendera
 
 
 def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
-    """The rate of each run with its interval, oldest left; a letter for each adapter."""
+    """The rate of each run with its interval, oldest left; a letter for each model or adapter."""
     known = [point for point in points if not math.isnan(point.rate)][-MOST_POINTS:]
     if not known:
         return Text("no finished run has a rate yet")
     letters = _letters(known)
     marks = [
-        Mark(n, point.rate, *point.ci95, letters[point.adapter], _style(point))
+        Mark(n, point.rate, *point.ci95, letters[point.model, point.adapter], _style(point))
         for n, point in enumerate(known)
     ]
     title = Text.assemble(("rate over time ", "bold"), f"{len(known)} runs, with 95 % intervals; ")
-    told = [f"{letter} {adapter or 'base'}" for adapter, letter in letters.items()]
+    names = curve_names(known)
+    told = [f"{letter} {names[who]}" for who, letter in letters.items()]
     title.append_text(cell(", ".join(told[:LEGEND])))
     if len(told) > LEGEND:
-        title.append(f" and {len(told) - LEGEND} older adapters")
+        title.append(f" and {len(told) - LEGEND} older ones")
     first, last = when(known[0].finished), when(known[-1].finished)
     return Group(title, Plot(marks, CHART_ROWS, percent, first, last))
 
 
-def _letters(points: Sequence[RatePoint]) -> dict[str | None, str]:
-    """A letter for each adapter, newest first; b is the base's, o that of adapters beyond them."""
-    newest = dict.fromkeys(point.adapter for point in reversed(points))
-    free = iter("ACDEFGHIJKLMNPQRSTUVWXYZ")
-    return {None: "b"} | {one: next(free, "o") for one in newest if one is not None}
+def _letters(points: Sequence[RatePoint]) -> dict[tuple[str, str | None], str]:
+    """A letter for each model and adapter: a base's small, newest first; o for what is beyond."""
+    newest = list(dict.fromkeys((point.model, point.adapter) for point in reversed(points)))
+    small, large = iter("bacdefghijklmnpqrstuvwxyz"), iter("ACDEFGHIJKLMNPQRSTUVWXYZ")
+    bases = {who: next(small, "o") for who in newest if who[1] is None}
+    return bases | {who: next(large, "o") for who in newest if who[1] is not None}
 
 
 def _style(point: RatePoint) -> str:

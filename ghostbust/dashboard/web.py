@@ -2,12 +2,20 @@
 
 What textual-serve leaves open is closed here: its page takes a font from elsewhere, and its socket
 hears any page that is open in the same browser. So the page is our own, and whoever asks must
-have the address with its secret, by this machine's name, and from no other page.
+have the address with its secret, by this machine's name, and from no other page. What is answered
+says that no page may frame it, and that nothing may be loaded or run that this server doesn't send.
+
+Cookies don't tell ports apart: a browser sends this one to every server on 127.0.0.1 that it opens.
+So its name has the port, and its value is no secret of the address: it opens this port alone, and
+until the server ends.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
+import re
 import secrets
 import shlex
 import sys
@@ -43,6 +51,9 @@ class DashboardServer(Server):
             templates_path=str(_PAGES),
         )
         self.secret = secrets.token_urlsafe(16)
+        port_of = hmac.new(self.secret.encode(), str(port).encode(), hashlib.sha256)
+        self._token = port_of.hexdigest()
+        self._headers = _headers(self.public_url)
 
     @property
     def address(self) -> str:
@@ -57,25 +68,62 @@ class DashboardServer(Server):
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
         app.middlewares.append(self._guard)
+        app.on_response_prepare.append(self._protect)
         return app
+
+    async def _protect(self, request: web.Request, answer: web.StreamResponse) -> None:  # noqa: ARG002
+        """Adds what keeps other pages out to every answer, refusals and the socket's too."""
+        answer.headers.update(self._headers)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handle) -> web.StreamResponse:
         """Refuses whoever hasn't the secret, comes by another name, or from another page."""
         own = f"{self.host}:{self.port}"
         origin = request.headers.get("Origin", self.public_url)
-        given = request.query.get(KEY) or request.cookies.get(self._cookie, "")
-        known = hmac.compare_digest(given.encode(), self.secret.encode())
+        key, token = request.query.get(KEY), request.cookies.get(self._cookie, "")
+        given, wanted = (token, self._token) if key is None else (key, self.secret)
+        known = hmac.compare_digest(given.encode(), wanted.encode())
         if request.host != own or origin != self.public_url or not known:
             raise web.HTTPForbidden(text="open the address that `ghostbust dashboard --web` prints")
         if KEY in request.query:
             # Out of the address, so that it stays out of the history and of what others see.
             moved = web.HTTPFound("/")
-            moved.set_cookie(self._cookie, self.secret, httponly=True, samesite="Strict")
+            moved.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
             raise moved
         return await handler(request)
 
     @property
     def _cookie(self) -> str:
-        """Cookies don't tell ports apart, so this one's name does."""
+        """By its name, two dashboards in one browser keep theirs apart."""
         return f"ghostbust-{self.port}"
+
+
+def _headers(own: str) -> dict[str, str]:
+    """What every answer of the server at that address says.
+
+    The terminal makes style elements, so styles in the page are let in; of scripts in it, only the
+    one that the page is written with.
+    """
+    page = (_PAGES / "app_index.html").read_text("utf-8")
+    script = "".join(re.findall(r"<script>(.*?)</script>", page, re.DOTALL))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    rules = (
+        "default-src 'none'",
+        f"script-src 'self' 'sha256-{digest}'",
+        "style-src 'self' 'unsafe-inline'",
+        "font-src 'self'",
+        "img-src 'self' data:",
+        f"connect-src 'self' {own.replace('http', 'ws', 1)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(rules),
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }

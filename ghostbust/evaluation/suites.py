@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Final
 
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.variants import Row, compare
+from ghostbust.parsing import ParseError, parse_row
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, content_id
 from ghostbust.reserved import suite_family
 
@@ -171,9 +171,9 @@ def _json_lines(file: Path) -> list[tuple[str, object]]:
         place = f"{file}, line {number}"
         try:
             if line.strip():
-                found.append((place, json.loads(line)))
-        except json.JSONDecodeError as exc:
-            raise UsageError(f"{place}: not valid JSON ({exc.msg})") from exc
+                found.append((place, parse_row(line)))
+        except ParseError as exc:
+            raise UsageError(f"{place}: not valid JSON ({exc})") from exc
     return found
 
 

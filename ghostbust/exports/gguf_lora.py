@@ -113,8 +113,10 @@ def _config(model: str, cache_dir: Path) -> PretrainedConfig:
     from transformers import AutoConfig
 
     try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(resolve_model(model, cache_dir))
-    except (OSError, ValueError) as exc:
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            resolve_model(model, cache_dir), trust_remote_code=False
+        )
+    except Exception as exc:  # a folder may hold anything, and the library raises everything
         raise ModelError(f"can't read the config of the model {model!r}: {exc}") from exc
     return config
 

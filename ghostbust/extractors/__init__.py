@@ -34,6 +34,7 @@ from ghostbust.extractors.labels import (
 )
 from ghostbust.extractors.list_ecosystem import listed_ecosystem
 from ghostbust.extractors.lists import ListExtractor
+from ghostbust.extractors.lock_files import LOCKS
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
 from ghostbust.extractors.markdown import Block, BlockKind, split
 from ghostbust.extractors.marks import marked
@@ -75,7 +76,7 @@ SCRIPT_HEADER, SETUP_PY = ScriptHeaderExtractor(), SetupPyExtractor()
 LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
 EXTRACTORS: tuple[Extractor, ...] = (
     PYTHON, SHELL, PROSE, COMMAND_LISTS, JAVASCRIPT, JAVASCRIPT_LINES, IMPORT_LINES, SCRIPT_HEADER,
-    SETUP_PY, *MANIFESTS.values(), *LISTS.values(),
+    SETUP_PY, *MANIFESTS.values(), *LOCKS.values(), *LISTS.values(),
 )  # fmt: skip
 _PYTHON_READERS: tuple[Extractor, ...] = (PYTHON, SCRIPT_HEADER, SETUP_PY)
 
@@ -110,7 +111,8 @@ def extract(
     answer. ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name
     of the file that ``text`` is, which says how to read it if ``language`` is AUTO.
     """
-    if is_notebook(text) and language is Language.AUTO:
+    is_dependencies = label_of_file(filename) in (*MANIFESTS, *LOCKS)
+    if is_notebook(text) and language is Language.AUTO and not is_dependencies:
         return _of_notebook(text, prompt_text)
     source = unescaped(text)
     text = source.value if source else text
@@ -224,6 +226,9 @@ def _readers(
     """The back-ends that read a block."""
     if block.kind is BlockKind.FENCE:
         label = label_of(block.info)
+        if label in LOCKS:
+            yield LOCKS[label]
+            return
         if lists and (lists.is_array(body) or lists.is_marked_list(body)):
             yield lists
             return

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ghostbust.extractors.install_tools import INDEX_OPTIONS
 from ghostbust.extractors.placed import Placed, plain
-from ghostbust.extractors.requirement_lines import manifest_ref
+from ghostbust.extractors.requirement_lines import RequirementLine, indexes_of, manifest_ref
 from ghostbust.records import Ecosystem, PackageRef
 
 
@@ -18,24 +17,21 @@ class EnvironmentExtractor:
 
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
         """MANIFEST refs; see ``Extractor.find``."""
-        items = list(_items(text))
-        private = any(
-            item.value.replace("=", " ").split()[0] in INDEX_OPTIONS[Ecosystem.PYPI]
-            for _, item in items
-        )
+        items = list(environment_items(text))
+        indexes = indexes_of(RequirementLine(0, item) for _, item in items)
         for ecosystem, item in items:
-            yield from manifest_ref(
-                item, ecosystem, offset, private=private and ecosystem is Ecosystem.PYPI
-            )
+            named = indexes if ecosystem is Ecosystem.PYPI else ()
+            yield from manifest_ref(item, ecosystem, offset, indexes=named)
 
 
 def is_environment(text: str) -> bool:
     """True where a YAML text is such a file, or the part of one that lists pip's packages."""
     keys = {line.partition(":")[0].strip() for line in text.splitlines() if ":" in line}
-    return "dependencies" in keys and ("channels" in keys or "- pip" in keys) and any(_items(text))
+    is_named = "dependencies" in keys and ("channels" in keys or "- pip" in keys)
+    return is_named and any(environment_items(text))
 
 
-def _items(text: str) -> Iterator[tuple[Ecosystem, Placed]]:
+def environment_items(text: str) -> Iterator[tuple[Ecosystem, Placed]]:
     """The items of the lists, without their dashes, comments and quotes."""
     within, pip_indent, position = False, -1, 0
     for line in text.splitlines(keepends=True):
@@ -57,7 +53,8 @@ def _items(text: str) -> Iterator[tuple[Ecosystem, Placed]]:
                 lead += 1
             end -= line[lead:end].endswith(("'", '"'))
             ecosystem = Ecosystem.PYPI if pip_indent >= 0 else Ecosystem.CONDA
-            if lead < end and ":" not in line[lead:end].replace("::", ""):
+            item = line[lead:end]
+            if item.startswith("-") or (item and ":" not in item.replace("::", "")):
                 yield ecosystem, plain(text, start + lead, start + end)
 
 

@@ -9,7 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ghostbust.extractors.install_tools import INDEX_OPTIONS, PROGRAMS, Form, Takes, Tool
+from ghostbust.extractors.install_tools import PROGRAMS, Form, Takes, Tool
+from ghostbust.extractors.named_indexes import (
+    IndexSetting,
+    few,
+    index_of_option,
+    latest,
+    setting_of_variable,
+    with_indexes,
+    without_usual,
+)
 from ghostbust.extractors.package_names import canonical, is_placeholder, read_requirement
 from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.sentences import (
@@ -19,13 +28,12 @@ from ghostbust.extractors.sentences import (
     may_be_a_word,
 )
 from ghostbust.extractors.vocabulary import TOOL_WORDS, word_set
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.records import Ecosystem, NamedIndex, PackageRef, RefKind
 
-_INDEX_VARIABLES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_", "YARN_")
-_INDEX_SETTINGS = (
-    "INDEX_URL", "DEFAULT_INDEX", "UV_INDEX", "FIND_LINKS", "REGISTRY", "registry",
-    "REGISTRY_SERVER",
-)  # fmt: skip
+_FILE_OPTIONS = word_set(
+    "-r --requirement --requirements --with-requirements -c --constraint --constraints"
+)
+_EDITABLE = word_set("-e --editable")
 _REDIRECTS = word_set("> >> < 1> 2> &> 2>> 1>> == >= <= ~= != === @ ^")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _OPENING = "`\"'(=>"
@@ -40,15 +48,19 @@ _TRUTHS = ("true", "false")
 
 
 @dataclass(slots=True)
-class _Command:
+class InstallCommand:
     """An install command that is being read."""
 
     tool: Tool
     form: Form
     index: int
     """of the next word to read"""
-    private: bool
-    """an option or variable names an index"""
+    settings: Sequence[IndexSetting] = ()
+    """what is set in front of it"""
+    indexes: list[NamedIndex] = field(default_factory=list)
+    """what its options name"""
+    no_index: bool = False
+    """an option says that the usual index isn't asked"""
     cautious: bool = False
     """it stands in a sentence whose words the vocabulary may lack"""
     replaced: bool = False
@@ -58,57 +70,74 @@ class _Command:
     positionals: int = 0
     found: list[tuple[int, int, str]] = field(default_factory=list)
     """names as (start, end, raw)"""
+    files: list[Placed] = field(default_factory=list)
+    """requirements and constraints files that options of a Python installer name"""
+    passed_over: list[Placed] = field(default_factory=list)
+    """arguments in scripts that name no package of a registry: paths, addresses, variables"""
+
+    @property
+    def names(self) -> str:
+        """Its program and verb, such as ``pip install``."""
+        return " ".join((self.tool.programs[0], *self.form.verb))
+
+    def refs(self) -> Iterator[PackageRef]:
+        """What it installs from an index."""
+        if self.elsewhere:
+            return
+        ecosystem = self.tool.ecosystem
+        own = few(without_usual(self.indexes) if self.no_index else self.indexes)
+        for start, end, raw in self.found:
+            name = canonical(ecosystem, raw)
+            ref = PackageRef(ecosystem, RefKind.INSTALL, raw, start, end, name)
+            said = [one.index for one in self.settings if one.is_for(ecosystem, name)]
+            yield with_indexes(ref, (*own, *said))
 
 
 def installs(
-    words: Sequence[Placed], *, prose: bool, indexed: bool = False
+    words: Sequence[Placed], *, prose: bool, settings: Sequence[IndexSetting] = ()
 ) -> Iterator[PackageRef]:
     """The packages that install commands anywhere in ``words`` name, spans as the words have them.
 
     A command takes in a script all words up to the operator, in prose those up to the first
-    that belongs to the sentence, or to the punctuation behind one. ``indexed``: something in
-    front of the words has named an index.
+    that belongs to the sentence, or to the punctuation behind one. ``settings``: the indexes
+    that something in front of the words has set.
     """
-    indexed_from = len(words)
-    for place, word in enumerate(words):
-        if "=" in word.value and names_index(word.value):
-            indexed_from = place
-            break
+    for command in read_commands(words, prose=prose, settings=settings):
+        yield from command.refs()
+
+
+def read_commands(
+    words: Sequence[Placed], *, prose: bool = False, settings: Sequence[IndexSetting] = ()
+) -> Iterator[InstallCommand]:
+    """The install commands anywhere in ``words``; see `installs`."""
+    inline = [
+        (place, setting)
+        for place, word in enumerate(words)
+        if "=" in word.value and (setting := setting_of_variable(word.value))
+    ]
     foreign: bool | None = None  # told once for a line, which may hold many commands
     index = 0
     while index < len(words):
-        command = _head(words, index, indexed=indexed or indexed_from < index)
+        command = _head(words, index)
         if command is None:
             index += 1
             continue
+        said = (setting for place, setting in inline if place < index)
+        command.settings = latest((*settings, *said)) if inline else settings
         if prose and not is_set_apart(words, index):
             foreign = is_foreign(words) if foreign is None else foreign
             command.cautious = foreign
         _read(words, command, prose=prose)
         index = max(command.index, index + 1)
-        if command.elsewhere:
-            continue
-        flags = frozenset({Flag.PRIVATE_INDEX}) if command.private else frozenset()
-        ecosystem = command.tool.ecosystem
-        for start, end, raw in command.found:
-            name = canonical(ecosystem, raw)
-            yield PackageRef(ecosystem, RefKind.INSTALL, raw, start, end, name, flags=flags)
+        yield command
 
 
-def names_index(assignment: str) -> bool:
-    """True for an environment setting such as ``PIP_INDEX_URL=…``."""
-    variable, is_set, _ = assignment.removeprefix("$env:").partition("=")
-    return bool(
-        is_set and variable.startswith(_INDEX_VARIABLES) and variable.endswith(_INDEX_SETTINGS)
-    )
-
-
-def _head(words: Sequence[Placed], index: int, *, indexed: bool) -> _Command | None:
+def _head(words: Sequence[Placed], index: int) -> InstallCommand | None:
     """The install command that starts at ``words[index]``, or None."""
     tool = _tool(words[index].value)
     if tool is None:
         return None
-    command = _Command(tool, tool.forms[0], index + 1, private=indexed)
+    command = InstallCommand(tool, tool.forms[0], index + 1)
     if () not in (form.verb for form in tool.forms):
         _skip_options(words, command)
     for form in tool.forms:
@@ -151,7 +180,7 @@ def _program(word: str) -> str:
     return word
 
 
-def _read(words: Sequence[Placed], command: _Command, *, prose: bool) -> None:
+def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> None:
     """Reads the words behind the verb, as far as they belong to the command."""
     while command.index < len(words):
         value = words[command.index].value
@@ -175,7 +204,7 @@ def _read(words: Sequence[Placed], command: _Command, *, prose: bool) -> None:
             return
 
 
-def _is_over(words: Sequence[Placed], command: _Command, *, prose: bool) -> bool:
+def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> bool:
     """Reads one positional word; True where the command ends with it or in front of it."""
     takes = command.form.takes
     if takes is Takes.FIRST and command.replaced:
@@ -186,6 +215,8 @@ def _is_over(words: Sequence[Placed], command: _Command, *, prose: bool) -> bool
         return True
     if command.cautious and name is not None and _is_doubtful(words[command.index], name, command):
         return True
+    if name is None and not prose and not _is_redirect(words[command.index].value):
+        command.passed_over.append(words[command.index])
     command.positionals += 1
     wanted = not command.replaced and not (takes is Takes.BUT_FIRST and command.positionals == 1)
     if name is not None and wanted:
@@ -196,7 +227,7 @@ def _is_over(words: Sequence[Placed], command: _Command, *, prose: bool) -> bool
     return prose and ends
 
 
-def _skip_options(words: Sequence[Placed], command: _Command) -> None:
+def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
     """Reads options and their values, up to the first word that is none."""
     tool, form = command.tool, command.form
     while command.index < len(words) and _is_option(words[command.index].value):
@@ -211,8 +242,16 @@ def _skip_options(words: Sequence[Placed], command: _Command) -> None:
             value = taken.value if taken else ""
         elif not joined and behind and tool.ecosystem is Ecosystem.NPM:
             command.index += behind.value in _TRUTHS  # `--unsafe-perm true`
-        if option in INDEX_OPTIONS[tool.ecosystem]:
-            command.private |= option != "--pip-args" or "index" in value
+        is_uv = "--default-index" in tool.values
+        if named := index_of_option(tool.ecosystem, option, value, is_uv=is_uv):
+            command.indexes.append(named)
+        command.no_index |= option == "--no-index"
+        if tool.ecosystem is Ecosystem.PYPI and option[:2] in _FILE_OPTIONS and option[2:]:
+            command.files.append(word.part(2, len(word.value)))  # -rbase.txt
+        elif tool.ecosystem is Ecosystem.PYPI and taken is not None and option in _FILE_OPTIONS:
+            command.files.append(taken)
+        if taken is not None and option in _EDITABLE and option in tool.values:
+            command.passed_over.append(taken)
         command.elsewhere |= option in tool.elsewhere
         command.replaced |= option in form.replacing
         if taken is not None and (option in form.replacing or option in form.adding):
@@ -265,7 +304,7 @@ def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int,
     return ((*span, requirement.name) if span else None), ends
 
 
-def _is_doubtful(word: Placed, name: tuple[int, int, str], command: _Command) -> bool:
+def _is_doubtful(word: Placed, name: tuple[int, int, str], command: InstallCommand) -> bool:
     """True for a word that a sentence in another language may go on with."""
     raw = name[2]
     is_further = command.positionals > 0 or len(raw) == 1
@@ -285,6 +324,11 @@ def _unbalanced(lead: str, rest: str) -> bool:
 
 def _is_option(value: str) -> bool:
     return value.startswith("-") and value.lstrip("-")[:1].isalpha()
+
+
+def _is_redirect(value: str) -> bool:
+    """True for ``>log``, ``2>/dev/null`` and the like."""
+    return value.lstrip("012&")[:1] in ("<", ">")
 
 
 def _is_argument(value: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ghostbust.extractors.markdown import Block, BlockKind
+from ghostbust.parsing import ParseError, parse_json
 
-_ENDINGS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
+ENDINGS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
+"""of files that an import may name without them"""
 _COMMENTS = ("//", "/*", "<!--")
 _AROUND = " \t\r*/<!->`'\"():{}"
 
@@ -55,8 +56,8 @@ def _names(body: str) -> Iterator[str]:
     if not body.lstrip().startswith("{") or not ('"name"' in body or '"paths"' in body):
         return
     try:
-        manifest = json.loads(body)
-    except (ValueError, RecursionError):
+        manifest = parse_json(body)
+    except ParseError:
         return
     if not isinstance(manifest, dict):
         return
@@ -79,12 +80,12 @@ def _paths(info: str, body: str) -> Iterator[str]:
         named = []
     for word in [*info.replace("=", " ").replace(":", " ").split(), *named]:
         path = word.strip(_AROUND)
-        if path.endswith(_ENDINGS) and not path.startswith("."):
+        if path.endswith(ENDINGS) and not path.startswith("."):
             yield path
 
 
 def _stem(path: str) -> str:
     """A path without its ending, ``src/`` in front and ``/index`` behind."""
-    for ending in _ENDINGS:
+    for ending in ENDINGS:
         path = path.removesuffix(ending)
     return path.removeprefix("src/").removesuffix("/index")

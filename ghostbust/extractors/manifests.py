@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ghostbust.extractors.environment_file import EnvironmentExtractor, is_environment
 from ghostbust.extractors.interface import Extractor
+from ghostbust.extractors.lock_files import lock_of
 from ghostbust.extractors.package_json import PackageJsonExtractor, is_package_json
 from ghostbust.extractors.pyproject import PyprojectExtractor, is_pyproject
 from ghostbust.extractors.requirement_lines import RequirementsExtractor, looks_like_requirements
@@ -41,10 +42,12 @@ _CODE = word_set("bash sh shell zsh fish console shell-session terminal cmd bat 
 
 
 def label_of_file(path: str) -> str:
-    """The label that a file's name calls for: a key of ``MANIFESTS``, or a language.
+    """The label that a file's name calls for: a key of ``MANIFESTS`` or ``LOCKS``, or a language.
 
     Empty where the name doesn't say what the file holds.
     """
+    if lock := lock_of(path):
+        return lock
     folder, _, name = path.replace("\\", "/").lower().rpartition("/")
     stem, dot, extension = name.rpartition(".")
     if extension in ("txt", "in") and dot and stem:

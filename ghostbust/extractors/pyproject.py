@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
 
 from ghostbust.extractors.literals import Entry
+from ghostbust.extractors.named_indexes import few, with_indexes
 from ghostbust.extractors.package_names import canonical, scan_name
 from ghostbust.extractors.placed import Placed, plain
 from ghostbust.extractors.requirement_lines import manifest_ref
 from ghostbust.extractors.toml_entries import toml_entries
 from ghostbust.extractors.vocabulary import word_set
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef, RefKind
 
 _ANY = "*"
 # Paths of lists of requirements: PEP 621, 735, 518; PEP 723 and quoted parts of files; tools.
@@ -39,9 +40,8 @@ _TABLES = tuple(
 )  # fmt: skip
 _SOURCES = (("tool", "uv", "index"), ("tool", "poetry", "source"), ("tool", "pdm", "source"),
             ("source",))  # fmt: skip
-_ELSEWHERE = word_set("git path url file workspace develop ref editable")
+_ELSEWHERE = word_set("git hg svn bzr path url file workspace")
 _INDEX = word_set("index source")
-_FOREIGN = "elsewhere"
 _SIGNS = word_set("project build-system dependency-groups packages dev-packages")
 
 
@@ -61,27 +61,42 @@ class _Package:
 class PyprojectExtractor:
     """The requirements in TOML, spans as they are written, also in cut-off and broken files.
 
-    The project's own name is none, nor what ``[tool.uv.sources]`` or the entry itself takes from
-    a repository, a path or an address. Tables of other tools are not read.
+    The project's own name is none, nor what its own entry takes from a repository, a path or an
+    address, whatever reads the file. What ``[tool.uv.sources]`` or a table of poetry does so for a
+    name in another list is for that tool only, so such a name is marked (`NamedIndex`): pip asks
+    the index for it. Tables of other tools are not read.
     """
 
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
         """MANIFEST refs; see ``Extractor.find``."""
         entries = [(tuple(part.value for part in e.path), e) for e in toml_entries(text)]
-        own = {canonicalize_name(value) for path, value in _strings(entries)
-               if path in (("project", "name"), ("tool", "poetry", "name"))}  # fmt: skip
-        sources = _packages(entries, (("tool", "uv", "sources"),))
-        taken = {str(canonicalize_name(p.key.value)): _place(p) for p in sources}
-        private = _has_private_index(entries)
-        refs = [ref for path, entry in entries if _matches(path, _LISTS)
-                for ref in _of_string(entry, offset)]  # fmt: skip
-        refs += [ref for package in _packages(entries, _TABLES)
-                 for ref in _of_key(package, offset)]  # fmt: skip
-        for ref in refs:
-            place = taken.get(str(ref.name))
-            if ref.name not in own and place != _FOREIGN:
-                flags = {Flag.PRIVATE_INDEX} if private or place else set[Flag]()
-                yield replace(ref, flags=ref.flags | flags)
+        own = _own_names(entries)
+        packages = _packages(entries, _TABLES)
+        redirected = {
+            str(canonicalize_name(package.key.value)): places
+            for package in (*packages, *_packages(entries, (("tool", "uv", "sources"),)))
+            if (places := _places(package))
+        }
+        indexes = _file_indexes(entries)
+        for ref in _refs(entries, packages, offset):
+            if ref.name not in own:
+                yield with_indexes(ref, (*redirected.get(str(ref.name), ()), *indexes))
+
+
+def _refs(entries: _Entries, packages: Iterable[_Package], offset: int) -> Iterator[PackageRef]:
+    """The refs of lists and tables, not marked."""
+    for path, entry in entries:
+        if _matches(path, _LISTS):
+            yield from _of_string(entry, offset)
+    for package in packages:
+        yield from _of_key(package, offset)
+
+
+def _own_names(entries: _Entries) -> set[str]:
+    """The project's own name; poetry's only where the file has no other."""
+    names = dict(_strings(entries))
+    own = names.get(("project", "name")) or names.get(("tool", "poetry", "name"))
+    return {canonicalize_name(own)} if own else set()
 
 
 def hidden_names(text: str) -> list[str]:
@@ -143,27 +158,65 @@ def _packages(entries: _Entries, tables: tuple[tuple[str, ...], ...]) -> list[_P
     return list(found.values())
 
 
-def _place(package: _Package) -> str:
-    """Where a package comes from: elsewhere, another index, or empty for the usual place."""
-    if not _ELSEWHERE.isdisjoint(package.said):
-        return _FOREIGN
-    others = [package.said[word] for word in _INDEX if word in package.said]
-    return Flag.PRIVATE_INDEX if any(other.lower() != "pypi" for other in others) else ""
+def _places(package: _Package) -> tuple[NamedIndex, ...]:
+    """Where its entry takes a package from, instead of the usual index."""
+    places = [f"{word} {said}" for word, said in package.said.items() if _is_place(word, said)]
+    others = [package.said[word] for word in sorted(_INDEX) if word in package.said]
+    places += [other for other in others if other.lower() != "pypi"]
+    return tuple(NamedIndex(place, replaces=True) for place in places)
 
 
-def _has_private_index(entries: _Entries) -> bool:
-    """True where the file names an index besides PyPI that isn't for chosen packages only."""
-    indexes: dict[int, dict[str, str]] = {}
+def _is_place(word: str, said: str) -> bool:
+    return word in _ELSEWHERE and said != "false"
+
+
+def _is_foreign(package: _Package) -> bool:
+    """True where the entry names no version, so that nobody takes it from an index."""
+    return "version" not in package.said and any(_is_place(*one) for one in package.said.items())
+
+
+def _file_indexes(entries: _Entries) -> tuple[NamedIndex, ...]:
+    """The indexes that the file names besides PyPI, without those for chosen packages only."""
+    tables: dict[int, tuple[tuple[str, ...], dict[str, str]]] = {}
     for path, entry in entries:
         if path[:-1] in _SOURCES:
-            said = indexes.setdefault(entry.holder, {})
+            _, said = tables.setdefault(entry.holder, (path[:-1], {}))
             said[path[-1]] = entry.value.placed().value if entry.value else entry.scalar
-    return any(
-        said.get("name", "").lower() != "pypi"
-        and said.get("explicit") != "true"
-        and said.get("priority") != "explicit"
-        for said in indexes.values()
-    )
+    names_pypi = {path for path, said in tables.values() if _is_pypi(said)}
+    found: list[NamedIndex] = []
+    seen: set[tuple[str, ...]] = set()
+    for path, said in tables.values():
+        is_explicit = said.get("explicit") == "true" or said.get("priority") == "explicit"
+        if not _is_pypi(said) and not is_explicit:
+            replaces = _replaces(
+                path, said, is_first=path not in seen, beside_pypi=path in names_pypi
+            )
+            found.append(NamedIndex(said.get("url") or said.get("name", ""), replaces))
+        seen.add(path)
+    return few(found)
+
+
+def _is_pypi(source: Mapping[str, str]) -> bool:
+    return source.get("name", "").lower() == "pypi"
+
+
+def _replaces(
+    path: tuple[str, ...], said: Mapping[str, str], *, is_first: bool, beside_pypi: bool
+) -> bool:
+    """True where the tool asks an index instead of PyPI, by the table that names it.
+
+    uv asks PyPI for what its indexes lack, unless one is the default; pdm asks both. Poetry asks
+    PyPI no more once there is a primary source, and pipenv only the first one that the file has.
+    """
+    match path:
+        case ("tool", "uv", "index"):
+            return said.get("default") == "true"
+        case ("tool", "poetry", "source"):
+            is_beside = said.get("priority") in ("supplemental", "secondary")
+            return not (is_beside or said.get("secondary") == "true" or beside_pypi)
+        case ("source",):
+            return is_first
+    return False
 
 
 def _of_string(entry: Entry, offset: int) -> Iterator[PackageRef]:
@@ -175,13 +228,11 @@ def _of_string(entry: Entry, offset: int) -> Iterator[PackageRef]:
 def _of_key(package: _Package, offset: int) -> Iterator[PackageRef]:
     """The ref of a key; none for ``python`` itself and what comes from elsewhere."""
     name = package.key.value
-    place = _place(package)
     span = package.key.span(0, len(name))
     is_name = scan_name(name, Ecosystem.PYPI) == len(name) > 0
-    if span is None or not is_name or name == "python" or place == _FOREIGN:
+    if span is None or not is_name or name == "python" or _is_foreign(package):
         return
-    flags = {Flag.PRIVATE_INDEX} if place else set()
-    flags |= set() if package.key_closed else {Flag.TRUNCATED}
+    flags = set() if package.key_closed else {Flag.TRUNCATED}
     yield PackageRef(
         Ecosystem.PYPI, RefKind.MANIFEST, name, span[0] + offset, span[1] + offset,
         canonical(Ecosystem.PYPI, name), flags=frozenset(flags),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from ghostbust.extractors.install_tools import INDEX_OPTIONS
+from ghostbust.extractors.named_indexes import few, index_of_option, with_indexes, without_usual
 from ghostbust.extractors.package_names import canonical, read_requirement
 from ghostbust.extractors.placed import Placed
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.extractors.vocabulary import word_set
+from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef, RefKind
 
 _PYPI = Ecosystem.PYPI
+_FILE_OPTIONS = word_set("-r --requirement -c --constraint")
 _LONGEST = 2_000
 """characters of a requirement that ``packaging`` is asked about"""
 
@@ -30,6 +32,22 @@ class RequirementLine:
         """The option that the line begins with; empty for a requirement."""
         value = self.words.value
         return value.replace("=", " ").split()[0] if value.startswith("-") else ""
+
+    def options(self) -> Iterator[tuple[str, Placed]]:
+        """The options of a line that begins with one, each with its value, empty for none.
+
+        As pip reads them: ``-r x``, ``-rx``, ``--requirement x``, ``--requirement=x``, and several.
+        """
+        words = _words(self.words) if self.option else []
+        for word, behind in zip(words, [*words[1:], self.words.part(0, 0)], strict=False):
+            name, joined, _ = word.value.partition("=")
+            if joined:
+                yield name, _unquoted(word.part(len(name) + 1, len(word.value)))
+            elif name.startswith("-") and not name.startswith("--") and len(name) > 2:
+                yield name[:2], _unquoted(word.part(2, len(name)))
+            elif name.startswith("-"):
+                is_value = not behind.value.startswith("-")
+                yield name, _unquoted(behind) if is_value else behind.part(0, 0)
 
     @property
     def is_elsewhere(self) -> bool:
@@ -58,10 +76,29 @@ class RequirementsExtractor:
     def find(self, text: str, offset: int) -> Iterable[PackageRef]:
         """MANIFEST refs; see ``Extractor.find``."""
         lines = list(requirement_lines(text))
-        private = any(line.option in INDEX_OPTIONS[_PYPI] for line in lines)
+        indexes = indexes_of(lines)
         for line in lines:
             if not line.option:
-                yield from manifest_ref(line.words, _PYPI, offset, private=private)
+                yield from manifest_ref(line.words, _PYPI, offset, indexes=indexes)
+
+
+def indexes_of(lines: Iterable[RequirementLine]) -> tuple[NamedIndex, ...]:
+    """The indexes that the lines' options name, for the whole file."""
+    options = [option for line in lines for option in line.options()]
+    found = [index_of_option(_PYPI, name, value.value) for name, value in options]
+    indexes = few(index for index in found if index is not None)
+    return without_usual(indexes) if any(name == "--no-index" for name, _ in options) else indexes
+
+
+def files_of(lines: Iterable[RequirementLine]) -> Iterator[tuple[int, str]]:
+    """(line, path or address) of each requirements or constraints file that the lines name.
+
+    Long options may be cut short, as pip allows: ``--requirem``, ``--cons``.
+    """
+    for line in lines:
+        for name, value in line.options():
+            if value.value and (name in _FILE_OPTIONS or _is_cut_short(name)):
+                yield line.number, value.value
 
 
 def looks_like_requirements(text: str, *, named: bool) -> bool:
@@ -81,7 +118,12 @@ def looks_like_requirements(text: str, *, named: bool) -> bool:
 
 
 def manifest_ref(
-    spec: Placed, ecosystem: Ecosystem, offset: int, *, private: bool = False, cut: bool = False
+    spec: Placed,
+    ecosystem: Ecosystem,
+    offset: int,
+    *,
+    indexes: Sequence[NamedIndex] = (),
+    cut: bool = False,
 ) -> Iterator[PackageRef]:
     """The ref of a requirement that stands in a file; none for a path, an address or no name.
 
@@ -94,19 +136,46 @@ def manifest_ref(
     span = spec.span(lead + found.start, lead + found.end)
     if span is None:
         return
-    flags = {Flag.PRIVATE_INDEX} if private else set()
-    flags |= {Flag.TRUNCATED} if cut and lead + found.end == len(spec.value) else set()
+    flags = {Flag.TRUNCATED} if cut and lead + found.end == len(spec.value) else set()
     start, end = span[0] + offset, span[1] + offset
     name = canonical(ecosystem, found.name)
-    yield PackageRef(
+    ref = PackageRef(
         ecosystem, RefKind.MANIFEST, found.name, start, end, name, flags=frozenset(flags)
     )
+    yield with_indexes(ref, indexes)
 
 
 def _requirement(spec: str) -> str:
     """The part of a line that is the requirement: no options, no old ``(>=1)`` brackets."""
     spec = spec.partition(" --")[0].partition(";")[0].rstrip()
     return spec.partition("(")[0].rstrip() if spec.endswith(")") else spec
+
+
+def _is_cut_short(name: str) -> bool:
+    """True for the beginning of ``--requirement`` or ``--constraint`` that no other option has."""
+    return ("--requirement".startswith(name) and len(name) > len("--require")) or (
+        "--constraint".startswith(name) and len(name) > len("--co")
+    )
+
+
+def _words(line: Placed) -> list[Placed]:
+    """The words of a line between white space; quotes hold one together."""
+    words: list[Placed] = []
+    start, mark = -1, ""
+    for at, char in enumerate(line.value):
+        if char.isspace() and not mark:
+            words += [line.part(start, at)] if start >= 0 else []
+            start = -1
+            continue
+        start = at if start < 0 else start
+        mark = (char if char in "\"'" else "") if not mark else ("" if char == mark else mark)
+    return words + ([line.part(start, len(line.value))] if start >= 0 else [])
+
+
+def _unquoted(word: Placed) -> Placed:
+    value = word.value
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return word.part(1, len(value) - 1) if is_quoted else word
 
 
 def requirement_lines(text: str) -> Iterator[RequirementLine]:

@@ -6,10 +6,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ghostbust.extractors.install_commands import installs, names_index
+from ghostbust.extractors.install_commands import installs
 from ghostbust.extractors.install_tools import PROGRAMS
 from ghostbust.extractors.interface import Extractor
 from ghostbust.extractors.literals import Entry, read_literal
+from ghostbust.extractors.named_indexes import (
+    IndexSetting,
+    latest,
+    setting_of_command,
+    setting_of_variable,
+)
 from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.shell_words import Document, prose_words, read_script
 from ghostbust.extractors.vocabulary import word_set
@@ -45,10 +51,10 @@ class ShellExtractor:
 
     def _script(self, text: str) -> Iterator[PackageRef]:
         script = read_script(text)
-        indexed = False
+        settings: tuple[IndexSetting, ...] = ()
         for command in script.commands:
-            yield from installs(command, prose=False, indexed=indexed)
-            indexed |= _sets_index(command)
+            yield from installs(command, prose=False, settings=settings)
+            settings = latest((*settings, *_index_settings(command)))
             yield from self._quoted(text, command)
         for words in _exec_forms(text):
             yield from installs(words, prose=False)
@@ -165,14 +171,16 @@ def _calls(line: str) -> bool:
     return line.removeprefix("$ ").partition(" ")[0] in PROGRAMS
 
 
-def _sets_index(words: Sequence[Placed]) -> bool:
-    """True for a command after which the installers ask another index."""
+def _index_settings(words: Sequence[Placed]) -> Iterator[IndexSetting]:
+    """The indexes that the installers ask after a command."""
     values = [word.value for word in words[:8]]
-    if values[:1] and values[0] in _SETTING:
-        return any(names_index(value) or names_index(f"{value}=") for value in values)
-    if "config" in values and "set" in values:
-        return any(v.split("=")[0].endswith(("index-url", "registry")) for v in values)
-    return bool(values) and values[0].startswith("$env:") and names_index("".join(values))
+    said: list[IndexSetting | None] = [setting_of_command(values)]
+    if values and values[0] in _SETTING:
+        for value, behind in zip(values[1:], [*values[2:], ""], strict=False):
+            said.append(setting_of_variable(value if "=" in value else f"{value}={behind}"))
+    elif values and values[0].startswith("$env:"):
+        said.append(setting_of_variable("".join(values)))
+    yield from (setting for setting in said if setting is not None)
 
 
 def _target(words: Sequence[Placed]) -> str:

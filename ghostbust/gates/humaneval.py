@@ -7,13 +7,13 @@ Its code is never imported: it would run model-written code unguarded. Source: C
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from ghostbust.errors import DataError
 from ghostbust.gates.tasks import CodingTask, stripped_prompt
+from ghostbust.parsing import parse_row
 
 KEYS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
 
@@ -39,7 +39,7 @@ def load_tasks(path: Path) -> tuple[CodingTask, ...]:
     """
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines if line.strip()]
+            rows = [parse_row(line) for line in lines if line.strip()]
         tasks = tuple(_task(*(str(row[key]) for key in KEYS)) for row in rows)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise DataError(

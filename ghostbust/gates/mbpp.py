@@ -31,13 +31,13 @@ Python version.
 from __future__ import annotations
 
 import ast
-import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from ghostbust.errors import UsageError
 from ghostbust.gates.tasks import CodingTask
+from ghostbust.parsing import ParseError, parse_row
 
 NAME = "MBPP"
 INDENT = " " * 4
@@ -55,8 +55,8 @@ def load_mbpp(path: Path) -> tuple[CodingTask, ...]:
         raise UsageError(f"can't read the MBPP tasks in {path}: {exc}") from exc
     try:
         rows = _rows(text)
-    except json.JSONDecodeError as exc:
-        raise UsageError(f"{path} holds no MBPP tasks: not valid JSON ({exc.msg})") from exc
+    except ParseError as exc:
+        raise UsageError(f"{path} holds no MBPP tasks: not valid JSON ({exc})") from exc
     tasks: dict[str, CodingTask] = {}
     for number, row in enumerate(rows, start=1):
         place = f"{path}, task {number}"
@@ -93,10 +93,10 @@ def mbpp_task(task_id: str, text: str, code: str, tests: list[str], setup: str) 
 def _rows(text: str) -> list[object]:
     """The rows of a JSON list, or of JSON lines."""
     if text.lstrip().startswith("["):
-        rows: list[object] = json.loads(text)
+        rows: list[object] = parse_row(text)
         return rows
     # not splitlines: JSON texts may hold U+2028 and other ends of lines that end no line here
-    return [json.loads(line) for line in text.split("\n") if line.strip()]
+    return [parse_row(line) for line in text.split("\n") if line.strip()]
 
 
 def _read_row(row: object, place: str) -> CodingTask:
@@ -116,7 +116,7 @@ def _read_row(row: object, place: str) -> CodingTask:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes such as \d in strings that aren't raw
             return mbpp_task(f"{NAME}/{row['task_id']}", text, code, tests, joined)
-    except (SyntaxError, ValueError) as exc:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
         raise UsageError(f"{place}: {exc}") from exc
 
 

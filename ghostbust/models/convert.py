@@ -17,6 +17,7 @@ from typing import Final
 
 from ghostbust.errors import HomeError, ModelError
 from ghostbust.models.download import mapped_disk_errors
+from ghostbust.parsing import parse_json
 
 MANIFEST: Final = "ghostbust.json"
 FORMAT: Final = 1
@@ -27,7 +28,7 @@ _SCRIPT: Final = Path(__file__).with_name("dequantize.py")
 def is_complete(folder: Path, gguf_sha256: str) -> bool:
     """True if ``folder`` is a finished conversion of the GGUF file with this SHA-256."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
         return bool(manifest == _manifest(folder, gguf_sha256))
     except (OSError, ValueError):
         return False

@@ -13,9 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ghostbust.adapters import CONFIG, check_loadable
 from ghostbust.errors import ModelError
 from ghostbust.models.embedded import embedded_model
 from ghostbust.models.precision import compute_dtype
+from ghostbust.parsing import parse_json
 from ghostbust.records import chat_messages
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = "smollm2"
 """the model name that needs no hub; see ``embedded.py``"""
+_IS_ADAPTER = "it is an adapter; name its base, and the adapter with --adapter"
 _MARK = "ghostbust"
 """an answer's text in a template, by which its end is found"""
 
@@ -123,21 +126,27 @@ def load_model(
     ``device`` None picks CUDA where there is one. Raises ModelError in one line.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = resolve_model(name, cache_dir)
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    _check_folder(name, Path(folder))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as exc:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, padding_side="left", trust_remote_code=False
+        )
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.bfloat16, use_safetensors=True, trust_remote_code=False
+        )
+    except Exception as exc:  # a folder may hold anything, and the libraries raise everything
         raise ModelError(
             f"can't load the model {name!r}: {_first_line(exc)} "
             f"(give --model a Hugging Face id, a local folder, or {EMBEDDED!r})"
         ) from exc
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise ModelError(f"can't load the model {name!r}: {_IS_ADAPTER}")
     if adapter is not None:
         model = attach(model, adapter).merge_and_unload()
     model.requires_grad_(False)
@@ -149,12 +158,12 @@ def load_model(
 def attach(model: PreTrainedModel, adapter: Path) -> PeftModel:
     """The model with the adapter of a folder beside its weights. Raises ModelError in one line."""
     from peft import PeftModel
-    from safetensors import SafetensorError
 
     try:
+        check_loadable(adapter)
         with peft_warnings_silenced():
             return PeftModel.from_pretrained(model, str(adapter))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as exc:
+    except Exception as exc:  # as above: whatever the files hold, it is one line
         raise ModelError(f"can't load the adapter in {adapter}: {_first_line(exc)}") from exc
 
 
@@ -164,6 +173,34 @@ def peft_warnings_silenced() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         yield
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    """Raises ModelError for a folder from which transformers would load something else.
+
+    That is a pickle, or, where the folder is an adapter's, the base that its config names.
+    """
+    if not folder.is_dir():
+        return  # a hub id; what it holds is seen when it is loaded
+    shards = folder.glob("*.safetensors.index.json")
+    if (folder / CONFIG).exists():
+        why = _IS_ADAPTER
+    elif any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors")):
+        why = "its weights are a pickle (.bin), which can run code; save them as safetensors"
+    elif not all(map(_names_safetensors, shards)):
+        why = "its list of weights names files that aren't safetensors in the same folder"
+    else:
+        return
+    raise ModelError(f"can't load the model {name!r}: {why}")
+
+
+def _names_safetensors(index: Path) -> bool:
+    """Whether a list of shards names safetensors beside it, and nothing else."""
+    try:
+        named = set(parse_json(index.read_bytes())["weight_map"].values())
+        return all(Path(n).name == n and n.endswith(".safetensors") for n in named)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _first_line(exc: Exception) -> str:

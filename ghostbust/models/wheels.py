@@ -24,6 +24,7 @@ from ghostbust.models.download import (
     mapped_fetch_errors,
     silent,
 )
+from ghostbust.parsing import parse_json
 
 if TYPE_CHECKING:
     from pypi_simple import ProjectPage
@@ -167,7 +168,7 @@ def _parse_page(project: str, response: httpx.Response) -> ProjectPage:
     from pypi_simple import ProjectPage
 
     if "json" in response.headers.get("Content-Type", ""):
-        return ProjectPage.from_json_data(response.json(), str(response.url))
+        return ProjectPage.from_json_data(parse_json(response.content), str(response.url))
     return ProjectPage.from_html(project, response.content, str(response.url))
 
 

@@ -131,8 +131,9 @@ class HomeCollector(Collector):
         yield _counter("tokens", "Tokens of those answers.", self._tokens)
         yield _counter("refs", "Packages named in those answers.", self._refs, "verdict")
         yield _counter("inventions", "Invented names never seen before.", self._inventions)
-        size = self._home.database.stat().st_size
-        yield _gauge("database_bytes", "Size of the database, without what isn't merged.", size)
+        log = self._home.database.with_name(f"{self._home.database.name}-wal")
+        size = sum(file.stat().st_size for file in (self._home.database, log) if file.exists())
+        yield _gauge("database_bytes", "Size of the database and its write-ahead log.", size)
 
     def _add(self, grown: Grown) -> None:
         self._samples += grown.samples
@@ -164,7 +165,7 @@ def _standing(store: Store) -> Iterator[Metric]:
     for kind, name in MOVES.items():
         yield _counter(name, f"Moves of the deployed pointer: {kind}.", moves.get(kind, 0))
     yield _counter("claimed_names", "Invented names found registered.", store.growth.claimed())
-    watches = last_watches(store.runs.rates(WATCHED_RUNS))
+    watches = last_watches(store.runs.rates(WATCHED_RUNS, RunKind.WATCH))
     rates = {adapter: point.rate for adapter, point in watches.items()}
     yield _gauge("watch_rate", "Hallucination rate of the last watch.", rates, "adapter")
     volumes = {adapter: point.volume for adapter, point in watches.items()}
@@ -189,8 +190,8 @@ def _budgets(store: Store, config: Config) -> Iterator[Metric]:
 
 
 def last_watches(points: list[RatePoint]) -> dict[str, RatePoint]:
-    """Each adapter's last watch, ``base`` for none; ``points`` come oldest first."""
-    return {point.adapter or "base": point for point in points if point.kind is RunKind.WATCH}
+    """Each adapter's last watch, ``base`` for none; ``points`` are watches, oldest first."""
+    return {point.adapter or "base": point for point in points}
 
 
 def _age_s(since: datetime | None, now: datetime) -> float:

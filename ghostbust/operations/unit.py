@@ -15,6 +15,10 @@ FOLDERS: Final = (
     Path("/usr/lib/systemd/system"), Path("~/.config/systemd/user"),
 )  # fmt: skip
 """where a unit may be installed, the first one counts"""
+_HOMES: Final = ("/home", "/root", "/run/user")
+"""where ``ProtectHome=yes`` shows empty folders"""
+_TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108 (compared with, not written to)
+"""where ``PrivateTmp=yes`` shows empty folders"""
 
 
 def shipped_unit() -> str:
@@ -38,8 +42,14 @@ def unit_for(home: Path | None, config: Path | None, program: Path | None = None
             f"Environment={_quoted(f'GHOSTBUST_HOME={home}')}",
             f"ReadWritePaths={_quoted(str(home))}",
         ]
-    if any(_in_a_home(path) for path in (started, home, config) if path is not None):
+    needed = [path for path in (started, home, config) if path is not None]
+    if program is None:  # what runs it may lie elsewhere: an interpreter, a checkout
+        needed += map(Path, (sys.prefix, sys.base_prefix, __file__))
+    needed += [path.resolve() for path in needed]
+    if any(_is_below(path, _HOMES) for path in needed):
         changed["ProtectHome"] = ["ProtectHome=read-only"]
+    if any(_is_below(path, _TEMPORARY) for path in needed):
+        changed["PrivateTmp"] = ["PrivateTmp=no"]
     lines = []
     for line in shipped_unit().splitlines():
         key = line.rpartition("=")[0] if line.startswith("Env") else line.partition("=")[0]
@@ -71,9 +81,8 @@ def program_of(text: str) -> str | None:
     return words[0] if words else None
 
 
-def _in_a_home(path: Path) -> bool:
-    """Whether it lies where ``ProtectHome=yes`` shows an empty folder."""
-    return any(path.is_relative_to(place) for place in ("/home", "/root", "/run/user"))
+def _is_below(path: Path, places: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(place) for place in places)
 
 
 def _words(words: list[str]) -> str:

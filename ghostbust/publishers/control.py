@@ -15,6 +15,7 @@ import httpx
 
 from ghostbust import __version__
 from ghostbust.errors import EndpointError, PublishError, UsageError
+from ghostbust.parsing import ParseError, parse_json
 
 QUOTED_CHARACTERS: Final = 200
 """how much of a server's own message is passed on"""
@@ -150,8 +151,8 @@ def _printable(value: str, variable: str) -> str:
 
 def _body(response: httpx.Response) -> Any:
     try:
-        return response.json()
-    except ValueError:
+        return parse_json(response.content)
+    except ParseError:
         return response.text
 
 

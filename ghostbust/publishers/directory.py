@@ -12,8 +12,9 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from ghostbust.adapters import MANIFEST, read_adapter
+from ghostbust.adapters import MANIFEST, copy_adapter, read_adapter
 from ghostbust.errors import HomeError, ModelError, PublishError
+from ghostbust.parsing import parse_json
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.interface import Asking
 from ghostbust.publishers.vllm import UNLOAD
@@ -44,7 +45,7 @@ def published(pointer: Path) -> tuple[str, Path] | None:
     Raises HomeError where the pointer can't be read or understood.
     """
     try:
-        row = json.loads(pointer.read_text("utf-8"))
+        row = parse_json(pointer.read_text("utf-8"))
         return None if row["adapter"] is None else (row["adapter"], Path(row["path"]))
     except FileNotFoundError:
         return None
@@ -74,7 +75,6 @@ class DirectoryPublisher:
 
         The copy is readable by whom the umask lets, since servers run as other users.
         """
-        files = read_adapter(folder).files
         self.check(0, frozenset())
         place, aside = self._folder / name, self._folder / f".{name}.part"
         if place.exists():
@@ -83,9 +83,7 @@ class DirectoryPublisher:
         try:
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir()
-            for file in (*files, MANIFEST):
-                shutil.copyfile(folder / file, aside / file)
-            read_adapter(aside)
+            copy_adapter(folder, aside)
             aside.replace(place)
         except OSError as exc:
             raise PublishError(f"can't write {place}: {exc.strerror or exc}") from exc

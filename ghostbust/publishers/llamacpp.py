@@ -95,7 +95,7 @@ class LlamaCppPublisher:
                 PurePath(row["path"]).stem: (int(row["id"]), float(row["scale"]))
                 for row in reply.body
             }
-        except (TypeError, KeyError, ValueError) as exc:
+        except (TypeError, KeyError, ValueError, OverflowError) as exc:
             raise EndpointError(
                 f"{self.where}{ADAPTERS}: unexpected answer {reply.said}; is it llama.cpp's server?"
             ) from exc

@@ -10,8 +10,8 @@ from itertools import pairwise
 from ghostbust.adapters import Manifest
 from ghostbust.evaluation.report import Estimate, Table
 from ghostbust.reports.records import Chart, Line, Part, Point
-from ghostbust.reports.tables import BASE, history_table, when
-from ghostbust.store import RatePoint
+from ghostbust.reports.tables import history_table, when
+from ghostbust.store import RatePoint, curve_names
 
 MOST_LINES = 8
 """so many adapters and kinds are drawn, the newest; the table has all"""
@@ -82,8 +82,9 @@ def _over_time(
     value: Callable[[RatePoint], Estimate],
 ) -> Chart:
     lines: dict[str, list[Point]] = {}
+    names = curve_names(points)
     for point in points:
-        name = f"{point.adapter or BASE}, {point.kind}"
+        name = f"{names[point.model, point.adapter]}, {point.kind}"
         lines.setdefault(name, []).append(Point(point.finished.timestamp(), value(point)))
     newest = sorted(lines, key=lambda name: -lines[name][-1].x)[:MOST_LINES]
     kept = [name for name in lines if name in newest]

@@ -62,10 +62,12 @@ from ghostbust.store.rows import (
     RunKind,
     RunSpec,
     RunStatus,
+    curve_names,
 )
 from ghostbust.store.sample_pages import SampleLine
 from ghostbust.store.store import Store
 from ghostbust.store.tallies import NameTally, RegisteredTally, SampleTally
+from ghostbust.store.traffic import LoggedPart
 
 __all__ = [
     "AdapterRow",
@@ -81,6 +83,7 @@ __all__ = [
     "KnownName",
     "Loaded",
     "LoggedAnswer",
+    "LoggedPart",
     "Marks",
     "NameLine",
     "NameOrder",
@@ -111,5 +114,6 @@ __all__ = [
     "SampleTally",
     "Store",
     "Waiting",
+    "curve_names",
     "sets_id",
 ]

@@ -69,8 +69,8 @@ def open_database(path: Path, *, read_only: bool) -> Connection:
     A new file has mode 0600. Raises StoreError where it can't be opened, isn't ghostbust's, is
     damaged or newer than this code; read-only also where it is missing or older.
     """
-    if read_only and not path.is_file():
-        raise StoreError(f"there is no database at {path} yet: nothing was run here")
+    if read_only:
+        need_database(path)
     with mapped_errors(path):
         if not read_only:
             # Never one that is there: closing any handle of a file gives up all the locks that
@@ -80,26 +80,57 @@ def open_database(path: Path, *, read_only: bool) -> Connection:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        mode = "ro" if read_only else "rw"
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-        )
-        try:
-            # No plugins: what a user installed for sqlite-utils has no business in here.
-            db = Database(connection, execute_plugins=False)
-            db.execute("PRAGMA foreign_keys = on")
-            _check_owner(db, path)
-            if read_only:
-                _check_current(db, path)
-            else:
-                _make_current(db)
-        except BaseException:
-            connection.close()
+        if read_only:
+            return _open_to_read(path)
+        return Connection(_opened(path, "mode=rw"), path)
+
+
+def need_database(path: Path) -> None:
+    """Raises StoreError where there is no database yet."""
+    if not path.is_file():
+        raise StoreError(f"there is no database at {path} yet: nothing was run here")
+
+
+def _open_to_read(path: Path) -> Connection:
+    """The database, of which nothing is changed, and beside which nothing is made if need be.
+
+    SQLite can't share a database with write-ahead log in a folder where it can't make that log's
+    index. There the database is read alone: the log with it where one was left, without locks. So
+    whoever mounts a home read-only should do so while nobody writes into it elsewhere.
+    """
+    try:
+        return Connection(_opened(path, "mode=ro"), path)
+    except sqlite3.OperationalError:
+        if os.access(path.parent, os.W_OK):
             raise
-    return Connection(db, path)
+    log = path.with_name(f"{path.name}-wal")
+    alone = "vfs=unix-none" if log.exists() and log.stat().st_size else "immutable=1"
+    return Connection(_opened(path, f"mode=ro&{alone}"), path)
+
+
+def _opened(path: Path, options: str) -> Database:
+    """The database as those options of a URI open it: checked, and current."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+    )
+    try:
+        # No plugins: what a user installed for sqlite-utils has no business in here.
+        db = Database(connection, execute_plugins=False)
+        if "unix-none" in options:
+            db.execute("PRAGMA locking_mode = exclusive")  # the log's index in memory, not a file
+        db.execute("PRAGMA foreign_keys = on")
+        _check_owner(db, path)
+        if "mode=rw" in options:
+            _make_current(db)
+        else:
+            _check_current(db, path)
+    except BaseException:
+        connection.close()
+        raise
+    return db
 
 
 @contextmanager

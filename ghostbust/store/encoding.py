@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ghostbust.errors import StoreError
+from ghostbust.parsing import ParseError, parse_json
 from ghostbust.records import Measurement
 
 
@@ -36,6 +38,14 @@ def encode_json(values: Mapping[str, object]) -> str:
     return json.dumps(values, sort_keys=True, allow_nan=False, ensure_ascii=False)
 
 
+def decode_json(text: str) -> Any:
+    """What `encode_json` wrote. Raises StoreError for what it can't have written."""
+    try:
+        return parse_json(text)
+    except ParseError as exc:
+        raise StoreError(f"the database is damaged: a value is no JSON ({exc})") from exc
+
+
 def encode_texts(texts: Sequence[str]) -> str:
     """The texts as a JSON list."""
     return json.dumps(list(texts), ensure_ascii=False)
@@ -43,7 +53,7 @@ def encode_texts(texts: Sequence[str]) -> str:
 
 def decode_texts(text: str | None) -> tuple[str, ...]:
     """What `encode_texts` wrote; empty for NULL."""
-    return () if text is None else tuple(json.loads(text))
+    return () if text is None else tuple(decode_json(text))
 
 
 def encode_measurement(measurement: Measurement) -> str:
@@ -53,7 +63,7 @@ def encode_measurement(measurement: Measurement) -> str:
 
 def decode_measurement(text: str) -> Measurement:
     """What `encode_measurement` wrote."""
-    return _measurement(json.loads(text))
+    return _measurement(decode_json(text))
 
 
 def _plain(measurement: Measurement) -> dict[str, object]:

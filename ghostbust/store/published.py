@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import Any
 
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import (
+    decode_json,
     decode_optional_time,
     decode_time,
     encode_json,
@@ -106,6 +106,6 @@ def _plain(figures: Figures) -> str:
 
 
 def _figures(text: str) -> Figures:
-    told: dict[str, Any] = json.loads(text)
+    told: dict[str, Any] = decode_json(text)
     missing: Any = math.nan
     return Figures(**{key: missing if value is None else value for key, value in told.items()})

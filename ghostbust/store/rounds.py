@@ -20,7 +20,7 @@ from ghostbust.records import (
     content_id,
 )
 from ghostbust.store.connection import Connection, Row
-from ghostbust.store.encoding import decode_time, encode_json, encode_time
+from ghostbust.store.encoding import decode_json, decode_time, encode_json, encode_time
 from ghostbust.store.processes import NOBODY, is_alive, this_process
 from ghostbust.store.round_rows import AdapterRow, Round, RoundState
 
@@ -284,7 +284,7 @@ def _gate_result(row: Row) -> GateResult:
         candidate=row["candidate_value"],
         ci=None if row["ci_low"] is None else (row["ci_low"], row["ci_high"]),
         margin=row["margin"],
-        details=json.loads(row["details"]),
+        details=decode_json(row["details"]),
     )
 
 
@@ -294,7 +294,7 @@ def _round(row: Row) -> Round:
         model=row["model"],
         method=row["method"],
         seed=row["seed"],
-        settings=json.loads(row["settings"]),
+        settings=decode_json(row["settings"]),
         version=row["version"],
         state=RoundState(row["state"]),
         reason=row["reason"],
@@ -306,7 +306,7 @@ def _round(row: Row) -> Round:
         sets_id=row["sets_id"],
         adapter=row["adapter"],
         verdict=None if row["verdict"] is None else GateVerdict(row["verdict"]),
-        plan=None if row["plan"] is None else json.loads(row["plan"]),
+        plan=None if row["plan"] is None else decode_json(row["plan"]),
         attempts=row["attempts"],
         before_run=row["before_run"],
         after_run=row["after_run"],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -131,6 +132,16 @@ class RatePoint:
     answers: int
 
 
+def curve_names(points: Iterable[RatePoint]) -> dict[tuple[str, str | None], str]:
+    """What to call each model with its adapter, by both, where the rates of all are drawn.
+
+    An adapter's name, or ``base``; with the model's name where two would be called the same.
+    """
+    plain = {(one.model, one.adapter): one.adapter or "base" for one in points}
+    often = Counter(plain.values())
+    return {who: name if often[name] == 1 else f"{name} of {who[0]}" for who, name in plain.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """An invented name that was found registered: a likely slopsquat."""
@@ -187,7 +198,7 @@ class LoggedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class NamedOften:
-    """An invented name with how many answers of a run named it."""
+    """An invented name with how many answers of some runs named it."""
 
     name: str
     verdict: Verdict

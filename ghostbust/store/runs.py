@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,6 +10,7 @@ from ghostbust.errors import StoreError
 from ghostbust.records import Measurement
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import (
+    decode_json,
     decode_measurement,
     decode_optional_time,
     decode_time,
@@ -42,6 +42,16 @@ class Runs:
     def find_unfinished(self, spec: RunSpec) -> int | None:
         """The newest interrupted run of the same spec and code version; None without one."""
         return self._find(spec, RunStatus.INTERRUPTED)
+
+    def unfinished(self, spec: RunSpec) -> list[Run]:
+        """The interrupted runs of the same spec but for model and adapter, newest first."""
+        kind, _, _, *rest = _key(spec)
+        rows = self._connection.rows(
+            "SELECT * FROM runs WHERE kind = ? AND seed = ? AND settings = ? AND snapshots = ?"
+            " AND version = ? AND status = ? ORDER BY id DESC",
+            (kind, *rest, RunStatus.INTERRUPTED),
+        )
+        return [_run(row) for row in rows]
 
     def find_done(self, spec: RunSpec) -> int | None:
         """The newest finished run of the same spec and code version; None without one."""
@@ -113,12 +123,13 @@ class Runs:
             raise StoreError(f"there is no run {run_id}")
         return _run(row)
 
-    def rates(self, limit: int = 500) -> list[RatePoint]:
-        """The newest measured runs as a time series, oldest first."""
+    def rates(self, limit: int = 500, kind: RunKind | None = None) -> list[RatePoint]:
+        """The newest measured runs, of that kind only if one is given, oldest first."""
         rows = self._connection.rows(
             "SELECT id, kind, model, adapter, finished, measurement FROM runs"
-            " WHERE measurement IS NOT NULL AND status = ? ORDER BY id DESC LIMIT ?",
-            (RunStatus.DONE, limit),
+            " WHERE measurement IS NOT NULL AND status = ? AND kind = coalesce(?, kind)"
+            " ORDER BY id DESC LIMIT ?",
+            (RunStatus.DONE, kind, limit),
         )
         return [_rate_point(row) for row in reversed(rows)]
 
@@ -153,8 +164,8 @@ def _run(row: Row) -> Run:
             model=row["model"],
             adapter=row["adapter"],
             seed=row["seed"],
-            settings=json.loads(row["settings"]),
-            snapshots=json.loads(row["snapshots"]),
+            settings=decode_json(row["settings"]),
+            snapshots=decode_json(row["snapshots"]),
         ),
         version=row["version"],
         started=decode_time(row["started"]),

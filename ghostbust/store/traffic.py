@@ -6,9 +6,10 @@ answers there were and what they named, in a number of rows that doesn't grow wi
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ghostbust.records import Verdict
@@ -21,6 +22,17 @@ from ghostbust.tally import Counts, Key, Tally
 _COUNTS = ("answers", "real", "absent", "suspect", "unknown")
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedPart:
+    """What a block of a log holds of one run: of one model with or without an adapter."""
+
+    run_id: int
+    counted: Tally
+    """all answers"""
+    answers: Sequence[LoggedAnswer] = ()
+    """those that invent names, which ``counted`` has, too"""
+
+
 class Traffic:
     """The tables ``ingest_files``, ``ingest_counts`` and ``ingest_lines``."""
 
@@ -31,45 +43,43 @@ class Traffic:
         self._now = now
         self._keep_private = keep_private
 
-    def add(
-        self,
-        run_id: int | None,
-        counted: Mapping[Key, Counts],
-        answers: Iterable[LoggedAnswer],
-        file: ReadFile | None,
-    ) -> None:
-        """What some lines came to, and that ``file`` was read so far: all of it, or nothing.
+    def add(self, parts: Iterable[LoggedPart], file: ReadFile | None) -> None:
+        """Keeps a block: what it counted for each run, answers that invent names, and the place.
 
-        ``answers`` are those that invent a name; ``counted`` has them, too. ``file`` is one that
-        `number` gave its number; None for a stream, of which no place is remembered. ``run_id``
-        may be None where nothing was counted.
+        All of it, or none. ``file`` is one that `number` gave its number; None for a stream, of
+        which no place is remembered.
         """
-        batch = list(answers)
+        parts = list(parts)
         with self._connection.write() as connection:
             at = self._now()
             if file is not None:
                 _update_file(connection, file, at)
-            connection.executemany(
-                "INSERT INTO ingest_counts (run_id, model, adapter, context, family_group, answers,"
-                " real, absent, suspect, unknown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET answers = answers + excluded.answers,"
-                " real = real + excluded.real, absent = absent + excluded.absent,"
-                " suspect = suspect + excluded.suspect, unknown = unknown + excluded.unknown",
-                [_count_values(run_id, key, counts) for key, counts in counted.items()],
+            for part in parts:
+                self._add(connection, part, None if file is None else file.id, at)
+
+    def _add(
+        self, connection: sqlite3.Connection, part: LoggedPart, file_id: int | None, at: datetime
+    ) -> None:
+        connection.executemany(
+            "INSERT INTO ingest_counts (run_id, model, adapter, context, family_group, answers,"
+            " real, absent, suspect, unknown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET answers = answers + excluded.answers,"
+            " real = real + excluded.real, absent = absent + excluded.absent,"
+            " suspect = suspect + excluded.suspect, unknown = unknown + excluded.unknown",
+            [_count_values(part.run_id, key, counts) for key, counts in part.counted.items()],
+        )
+        for one in part.answers:
+            insert_answer(connection, part.run_id, one.answer, at, keep_private=self._keep_private)
+            connection.execute(
+                "INSERT INTO ingest_lines (sample_id, file_id, line, logged)"
+                " VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    one.answer.sample.id,
+                    file_id,
+                    one.line,
+                    one.logged and encode_time(one.logged),
+                ),
             )
-            for one in batch:
-                assert run_id is not None
-                insert_answer(connection, run_id, one.answer, at, keep_private=self._keep_private)
-                connection.execute(
-                    "INSERT INTO ingest_lines (sample_id, file_id, line, logged)"
-                    " VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    (
-                        one.answer.sample.id,
-                        None if file is None else file.id,
-                        one.line,
-                        one.logged and encode_time(one.logged),
-                    ),
-                )
 
     def number(self, file: ReadFile) -> ReadFile:
         """The file with a number of its own, as one of which nothing was read yet."""
@@ -110,16 +120,16 @@ class Traffic:
             for row in rows
         }
 
-    def named_most(self, run_id: int, limit: int) -> list[NamedOften]:
-        """The invented names of the run, those that the most answers named first."""
+    def named_most(self, run_ids: Iterable[int], limit: int) -> list[NamedOften]:
+        """The invented names of the runs, those that the most answers named first."""
         rows = self._connection.rows(
             "SELECT v.name, max(v.verdict) AS verdict, max(v.reason) AS reason,"
             " count(DISTINCT r.sample_id) AS answers FROM run_samples s"
             " JOIN refs r ON r.sample_id = s.sample_id AND r.judgement = s.judgement"
             " JOIN verdicts v ON v.id = r.verdict_id"
-            " WHERE s.run_id = ? AND v.verdict IN (?, ?)"
+            " WHERE s.run_id IN (SELECT value FROM json_each(?)) AND v.verdict IN (?, ?)"
             " GROUP BY v.ecosystem, v.name ORDER BY answers DESC, v.name LIMIT ?",
-            (run_id, Verdict.ABSENT, Verdict.SUSPECT, limit),
+            (json.dumps(sorted(run_ids)), Verdict.ABSENT, Verdict.SUSPECT, limit),
         )
         return [
             NamedOften(row["name"], Verdict(row["verdict"]), row["reason"], row["answers"])
@@ -138,7 +148,7 @@ def _update_file(connection: sqlite3.Connection, file: ReadFile, at: datetime) -
     )  # fmt: skip
 
 
-def _count_values(run_id: int | None, key: Key, counts: Counts) -> tuple[str | int | None, ...]:
+def _count_values(run_id: int, key: Key, counts: Counts) -> tuple[str | int, ...]:
     return (
         run_id, key.model, key.adapter or "", key.context, key.group, counts.answers, counts.real,
         counts.absent, counts.suspect, counts.unknown,

@@ -10,8 +10,7 @@ them, from its first line or from where it was left), ``blocks`` (whole lines, n
 
 from __future__ import annotations
 
-import json
-
+from ghostbust.parsing import parse_json
 from ghostbust.traffic.conversation import Conversation
 from ghostbust.traffic.interface import Completion, Format, MalformedError, UnknownFormatError
 from ghostbust.traffic.openai_batch import BatchOutput
@@ -37,8 +36,8 @@ def read_line(line: bytes) -> list[Completion]:
     and UnknownFormatError where no format takes it.
     """
     try:
-        record = json.loads(line.decode())
-    except (ValueError, RecursionError) as exc:
+        record = parse_json(line.decode())
+    except ValueError as exc:
         raise MalformedError("no JSON in UTF-8") from exc
     if not isinstance(record, dict):
         raise MalformedError("no JSON object")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ghostbust.parsing import ParseError, parse_json
 from ghostbust.traffic.fields import text_of
 from ghostbust.traffic.interface import MalformedError, Record
 
@@ -88,8 +88,8 @@ def answer_of(message: Record) -> str:
 def _argument_texts(arguments: Any) -> Iterator[str]:
     """The texts with a blank in them of a tool call's arguments, which are JSON in a text."""
     try:
-        value = json.loads(arguments) if isinstance(arguments, str) else arguments
-    except (ValueError, RecursionError):
+        value = parse_json(arguments) if isinstance(arguments, str) else arguments
+    except ParseError:
         return  # cut off by the token limit: what is left of it is no JSON
     yield from _texts_in(value, _DEEPEST)
 

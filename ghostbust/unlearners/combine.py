@@ -33,6 +33,7 @@ from ghostbust.adapters import (
     write_forgotten,
 )
 from ghostbust.errors import ModelError
+from ghostbust.parsing import parse_json
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 """A (R, I) and B (O, R)"""
@@ -127,7 +128,7 @@ def read_lora(folder: Path) -> Lora:
 
     read_adapter(folder)
     check_servable(folder)
-    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    config = parse_json((folder / CONFIG).read_text("utf-8"))
     tensors = load_file(folder / WEIGHTS)
     names = sorted({name.rpartition(".lora_")[0] for name in tensors})
     try:
@@ -207,7 +208,7 @@ def _save(lora: Lora, shape: Mapping[str, Any], adapters: Sequence[Path], folder
         tensors[f"{name}.lora_A.weight"] = a.contiguous()
         tensors[f"{name}.lora_B.weight"] = b.contiguous()
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    config = json.loads((adapters[0] / CONFIG).read_text("utf-8"))
+    config = parse_json((adapters[0] / CONFIG).read_text("utf-8"))
     (folder / CONFIG).write_text(json.dumps(config | dict(shape), indent=2, sort_keys=True))
     forgotten = [read_forgotten(adapter) for adapter in adapters]
     known = [keys for keys in forgotten if keys is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 
 from ghostbust.adapters import CONFIG, WEIGHTS, check_servable
 from ghostbust.errors import ModelError, TrainingError
+from ghostbust.parsing import parse_json
 
 _HARMLESS = frozenset({".json", ".md", ".txt", ".safetensors"})
 """what else may lie beside the weights; it isn't taken along"""
@@ -53,18 +53,18 @@ def check_left(folder: Path, *, most_rank: int) -> Shape:
         raise ModelError("the trainer's adapter holds numbers that aren't finite")
     if not any(bool(weight.any()) for name, weight in weights.items() if "lora_B" in name):
         raise ModelError("the trainer's adapter changes nothing: all its second matrices are 0")
-    config: Mapping[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
+    config: Mapping[str, Any] = parse_json((folder / CONFIG).read_text("utf-8"))
     return Shape(int(config["r"]), frozenset(map(str, config["target_modules"])))
 
 
 def read_metrics(file: Path) -> Metrics:
     """What the program says of its training. Raises TrainingError where it doesn't say it."""
     try:
-        row = json.loads(file.read_text("utf-8"))
+        row = parse_json(file.read_text("utf-8"))
         found = Metrics(
             int(row["steps"]), tuple(float(loss) for loss in row["losses"]), float(row["train_s"])
         )
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError) as exc:
         raise TrainingError(
             f"the trainer left no {file.name} with steps, losses and train_s: {exc}"
         ) from exc

@@ -7,13 +7,13 @@ with all adapters switched off, which is the base, whatever the training began w
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ghostbust.adapters import CONFIG, WEIGHTS, check_servable, read_adapter
 from ghostbust.errors import ModelError, TrainingError
+from ghostbust.parsing import parse_json
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -45,7 +45,7 @@ def check_former(former: Former, settings: TrainSettings, model: str) -> str:
     if manifest.model != model:
         raise ModelError(f"{manifest.name} belongs to the model {manifest.model!r}, not {model!r}")
     check_servable(former.folder)
-    config = json.loads((former.folder / CONFIG).read_text("utf-8"))
+    config = parse_json((former.folder / CONFIG).read_text("utf-8"))
     has = {
         "rank": config["r"],
         "alpha": config["lora_alpha"],

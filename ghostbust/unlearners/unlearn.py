@@ -16,7 +16,7 @@ from ghostbust.adapters import (
     write_adapter,
     write_forgotten,
 )
-from ghostbust.errors import TrainingError
+from ghostbust.errors import ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.unlearners.checkpoint import Checkpoint
@@ -119,23 +119,26 @@ def unlearn(
 def find_trained(adapters: Path, round_id: int, sets: SetSplit) -> Candidate | None:
     """What the round trained on these sets in a process that could not say so any more.
 
-    None where there is none. Raises ModelError where its folder was changed.
+    None where there is none. Raises ModelError where its folder was changed, or doesn't say it.
     """
     made_of = data_id(sets.forget + sets.retain)
     for folder in sorted(adapters.glob(f"round-{round_id:04d}-*")):
         manifest = read_adapter(folder)
         facts = manifest.facts
-        if facts["answers"]["id"] == made_of:
-            return Candidate(
-                name=folder.name,
-                path=folder,
-                model=manifest.model,
-                method=facts["method"],
-                seed=facts["settings"]["seed"],
-                steps=facts["steps"],
-                final_loss=facts["losses"][-1],
-                train_s=facts["train_s"],
-            )
+        try:
+            if facts["answers"]["id"] == made_of:
+                return Candidate(
+                    name=folder.name,
+                    path=folder,
+                    model=manifest.model,
+                    method=facts["method"],
+                    seed=facts["settings"]["seed"],
+                    steps=facts["steps"],
+                    final_loss=facts["losses"][-1],
+                    train_s=facts["train_s"],
+                )
+        except (KeyError, TypeError, IndexError) as exc:
+            raise ModelError(f"{folder} doesn't say what it was trained on: {exc!r}") from exc
     return None
 
 

@@ -44,6 +44,7 @@ def made(home: Path) -> Make:
 
 def save(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", "utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
 
 
 def serving(home: Path) -> str | None:
@@ -51,7 +52,8 @@ def serving(home: Path) -> str | None:
     return None if found is None else found[0]
 
 
-def test_an_empty_list_says_that_the_base_serves(run: Run) -> None:
+def test_an_empty_list_says_that_the_base_serves(run: Run, home: Path) -> None:
+    Store.open(Home.open(home).database).close()
     result = run("adapters", "list")
     assert result.exit_code == 0
     assert "serves: the base" in result.stdout
@@ -94,7 +96,8 @@ def test_show_says_where_it_is_what_made_it_and_what_the_gates_said(
 
 
 @pytest.mark.parametrize("command", ["show", "promote"])
-def test_an_unknown_name_is_one_line(run: Run, command: str) -> None:
+def test_an_unknown_name_is_one_line(run: Run, command: str, home: Path) -> None:
+    Store.open(Home.open(home).database).close()
     result = run("adapters", command, "nobody")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (

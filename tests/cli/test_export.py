@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from ghostbust.adapters import read_adapter
+from ghostbust.adapters import read_copy
 from ghostbust.home import Home
 
 Run = Callable[..., Result]
@@ -25,7 +25,7 @@ def adapter(home: Path, fill_home: Callable[[Home], str]) -> str:
 def test_an_adapter_is_copied_by_name(run: Run, adapter: str, tmp_path: Path) -> None:
     done = run("export", "adapter", adapter, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    assert read_adapter(tmp_path / "out").name == adapter
+    assert read_copy(tmp_path / "out").name == adapter
     again = run("export", "adapter", adapter, "--out", tmp_path / "out")
     assert again.exit_code == 2
     assert "is there already" in again.stderr

@@ -53,6 +53,28 @@ def test_the_report(ingest: Callable[..., Any], tmp_path: Path) -> None:
     )
 
 
+def test_reports_and_the_dashboard_file_it_under_who_answered(
+    ingest: Callable[..., Any], run: Run, tmp_path: Path
+) -> None:
+    log = write(tmp_path / "a.log", {**INVENTED, "model": "acme-1"}, {**CLEAN, "model": "acme-2"})
+    told = json.loads(ingest(log, "--model", "configured", "--json").stdout)
+    ids = {one["model"]: one["run"] for one in told["by_model"]}
+    assert set(ids) == {"acme-1", "acme-2"}
+    shown = [
+        run("report", "--home", tmp_path / "home").stdout,
+        run("report", "--format", "html", "--home", tmp_path / "home").stdout,
+        run("dashboard", "--plain", "--home", tmp_path / "home").stdout,
+    ]
+    for text in shown:
+        assert "acme-1" in text
+        assert "acme-2" in text
+        assert "configured" not in text
+    assert "base of acme-1, ingest" in shown[1], "a line of the plot"
+    one = run("report", "run", ids["acme-1"], "--home", tmp_path / "home").stdout
+    assert one.startswith(f"# Run {ids['acme-1']}: base on acme-1")
+    assert "acme-2" not in one
+
+
 def test_json(ingest: Callable[..., Any], tmp_path: Path) -> None:
     result = ingest(write(tmp_path / "a.log", INVENTED, CLEAN, "no json"), "--json", "--reveal")
     document = json.loads(result.stdout)

@@ -26,7 +26,8 @@ def told(result: Result) -> Any:
     return json.loads(result.stdout)
 
 
-def test_an_empty_ledger(run: Run) -> None:
+def test_an_empty_ledger(run: Run, home: Path) -> None:
+    Store.open(Home.open(home).database).close()
     assert told(run("names", "list", "--json")) == {"adapter": None, "names": [], "total": 0}
 
 
@@ -45,7 +46,8 @@ def test_names_are_redacted_searched_and_limited(run: Run, log_run: LogRun) -> N
     assert row["repeats"] == []
 
 
-def test_an_unknown_adapter_is_one_line(run: Run) -> None:
+def test_an_unknown_adapter_is_one_line(run: Run, home: Path) -> None:
+    Store.open(Home.open(home).database).close()
     result = run("names", "list", "--adapter", "round-9")
     assert result.exit_code == 2
     assert "no adapter 'round-9'" in result.stderr

@@ -42,7 +42,8 @@ def told(result: Result) -> Any:
     return json.loads(result.stdout)
 
 
-def test_an_empty_pool_is_an_empty_list(run: Run) -> None:
+def test_an_empty_pool_is_an_empty_list(run: Run, home: Path) -> None:
+    Store.open(Home.open(home).database).close()
     assert told(run("prompts", "list", "--json")) == {"prompts": [], "found": 0}
 
 

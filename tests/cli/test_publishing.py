@@ -74,7 +74,8 @@ def made(home: Path, make_lora: Callable[..., Path], tiny_model_dir: Path) -> Ca
     return make
 
 
-def test_without_servers_there_is_only_the_home(run: Run) -> None:
+def test_without_servers_there_is_only_the_home(run: Run, home: Path) -> None:
+    Store.open(Home.open(home).database).close()
     assert run("adapters", "publish").stdout == "the base serves at 1 of 1\n"
     told = json.loads(run("adapters", "status", "--json").stdout)
     assert [row["ready"] for row in told["servers"]] == [True]

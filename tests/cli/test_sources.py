@@ -238,7 +238,7 @@ def test_an_answer_without_its_built_in_imports(tmp_path: Path) -> None:
     assert named(read_source(str(file))) == [(PYPI, "numpy")]
 
 
-@pytest.mark.parametrize("name", ["Cargo.toml", "poetry.lock", "tox.cfg"])
+@pytest.mark.parametrize("name", ["Cargo.toml", "Gemfile.lock", "tox.cfg"])
 def test_a_manifest_that_is_not_read_is_not_passed_over(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("")
     with pytest.raises(UsageError, match="aren't read"):

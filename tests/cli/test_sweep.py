@@ -118,6 +118,26 @@ def test_people_get_a_table_and_shortened_names(sweep: Sweep) -> None:
     assert sweep("--quiet").stderr == ""
 
 
+def test_a_finished_sweep_shows_its_names_without_sampling_again(
+    sweep: Sweep, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redacted = document(sweep("--json"))
+
+    def sampled(*_: object) -> None:
+        pytest.fail("it samples again")
+
+    monkeypatch.setattr("ghostbust.samplers.local.LocalSampler.sample", sampled)
+    shown = document(sweep("--json", "--reveal"))
+    names = [one.pop("name") for one in shown["invented"]]
+    assert names
+    assert not any("…" in name for name in names)
+    for one in redacted["invented"]:
+        one.pop("name")
+    assert {**shown, "wall_s": 0} == {**redacted, "wall_s": 0}
+    with Store.open(home / "ghostbust.db", read_only=True) as store:
+        assert [run.id for run in store.runs.recent()] == [shown["run"]]
+
+
 def test_the_same_seed_gives_the_same_figures(sweep: Sweep) -> None:
     first, second, other = (document(sweep("--json", "--seed", n)) for n in (1, 1, 2))
     for told in (first, second, other):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ghostbust.config import Config, load_config
+from ghostbust.dashboard.board import Dashboard
 from ghostbust.dashboard.decisions import approve, reject, roll_back
+from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.table import StoreTable
 from ghostbust.errors import ModelError, StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.publishers.directory import published
@@ -14,13 +20,17 @@ from ghostbust.records import GateVerdict
 from ghostbust.store import RoundState
 
 if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler
+    from tests.dashboard.conftest import Filler, Until
+
+CONFIG = Config()
 
 
 def test_approving_lets_it_serve_with_the_reason_logged(home: Home, filler: Filler) -> None:
     name = filler.round(RoundState.WAITING)
 
-    assert approve(home, name, "looks good") == f"{name} serves now, before it the base"
+    assert (
+        approve(home, name, "looks good", config=CONFIG) == f"{name} serves now, before it the base"
+    )
     pointer = published(home.deployed)
     assert pointer is not None
     assert pointer[0] == name
@@ -38,7 +48,7 @@ def test_only_a_waiting_round_can_be_approved(
     name = filler.round(state)
 
     with pytest.raises(UsageError, match=f"its round is {state}"):
-        approve(home, name, "now")
+        approve(home, name, "now", config=CONFIG)
     assert published(home.deployed) is None
 
 
@@ -46,7 +56,7 @@ def test_a_waiting_round_without_a_pass_is_refused(home: Home, filler: Filler) -
     name = filler.round(RoundState.WAITING, GateVerdict.INCONCLUSIVE)
 
     with pytest.raises(UsageError, match="INCONCLUSIVE"):
-        approve(home, name, "now")
+        approve(home, name, "now", config=CONFIG)
     assert published(home.deployed) is None
 
 
@@ -55,17 +65,19 @@ def test_a_changed_adapter_is_refused(home: Home, filler: Filler) -> None:
     (home.adapters / name / "adapter_config.json").write_text("{1}", "utf-8")
 
     with pytest.raises(ModelError, match="changed after training"):
-        approve(home, name, "now")
+        approve(home, name, "now", config=CONFIG)
     with filler.store() as store:
         assert store.rounds.get(1).state is RoundState.WAITING
 
 
 def test_rolling_back_returns_to_what_served_before(home: Home, filler: Filler) -> None:
     first, second = filler.round(RoundState.WAITING), filler.round(RoundState.WAITING)
-    approve(home, first, "first")
-    approve(home, second, "second")
+    approve(home, first, "first", config=CONFIG)
+    approve(home, second, "second", config=CONFIG)
 
-    assert roll_back(home, second, "worse") == f"{first} serves now, before it {second}"
+    assert (
+        roll_back(home, second, "worse", config=CONFIG) == f"{first} serves now, before it {second}"
+    )
     with filler.store() as store:
         assert store.promotions.deployed() == first
 
@@ -74,11 +86,11 @@ def test_rolling_back_something_that_no_longer_serves_is_refused(
     home: Home, filler: Filler
 ) -> None:
     first, second = filler.round(RoundState.WAITING), filler.round(RoundState.WAITING)
-    approve(home, first, "first")
-    approve(home, second, "by another person")
+    approve(home, first, "first", config=CONFIG)
+    approve(home, second, "by another person", config=CONFIG)
 
     with pytest.raises(UsageError, match=f"{second} serves by now"):
-        roll_back(home, first, "worse")
+        roll_back(home, first, "worse", config=CONFIG)
     with filler.store() as store:
         assert store.promotions.deployed() == second
 
@@ -94,8 +106,39 @@ def test_rejecting_ends_the_wait(home: Home, filler: Filler) -> None:
         reject(home, name, "again")
 
 
+async def test_the_dashboard_decides_by_the_settings_that_it_was_given(
+    home: Home, filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    """Neither the home's settings nor the current folder's count beside a file that was named."""
+    monkeypatch.chdir(tmp_path)
+    for file, folder in ((home.config, "homes"), (Path("ghostbust.toml"), "theirs")):
+        (tmp_path / folder).mkdir()
+        file.write_text(_publishing_to(tmp_path / folder), "utf-8")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given.toml").write_text(_publishing_to(tmp_path / "given"), "utf-8")
+    name = filler.round(RoundState.WAITING)
+    app = Dashboard(home, refresh_s=0.05, config=load_config(tmp_path / "given.toml", home))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: len(app.query_one("#adapters-table", StoreTable).lines) == 1)
+        await pilot.press("5", "a")
+        await until(pilot, lambda: isinstance(app.screen, ReasonDialog))
+        await pilot.press(*"good", "enter")
+        await until(pilot, lambda: bool(app._notifications))
+    (told,) = app._notifications
+    assert told.message == f"{name} serves now, before it the base"
+    assert any((tmp_path / "given").iterdir())
+    assert not [*(tmp_path / "homes").iterdir(), *(tmp_path / "theirs").iterdir()]
+
+
+def _publishing_to(folder: Path) -> str:
+    return (
+        f'[publish]\nkind = "directory"\nreplicas = ["{folder}"]\n'
+        "[canary]\nforget = 0\ngeneral = 0\n"
+    )
+
+
 def test_a_decision_makes_no_database(home: Home) -> None:
-    for decide in (approve, reject, roll_back):
+    for decide in (partial(approve, config=CONFIG), reject, partial(roll_back, config=CONFIG)):
         with pytest.raises(StoreError, match="no database"):
             decide(home, "round-0001", "now")
     assert not home.database.exists()

@@ -8,6 +8,7 @@ import pytest
 from textual import events
 from textual.widgets import Input, Static
 
+from ghostbust.config import Config
 from ghostbust.dashboard import decisions
 from ghostbust.dashboard.board import Dashboard
 from ghostbust.dashboard.dialog import ReasonDialog
@@ -15,6 +16,7 @@ from ghostbust.dashboard.names_pane import LONGEST_NAME
 from ghostbust.dashboard.table import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
+from ghostbust.sections import RegistrySection
 from ghostbust.shown import visible
 from ghostbust.store import Decision
 
@@ -198,21 +200,22 @@ async def test_a_look_at_the_registry_that_finds_the_name_is_an_alarm(
 ) -> None:
     asked = []
 
-    def look_up(place: Home, ecosystem: Ecosystem, name: str) -> str:
-        asked.append((place, ecosystem, name))
+    def look_up(place: Home, ecosystem: Ecosystem, name: str, *, config: Config) -> str:
+        asked.append((place, ecosystem, name, config))
         with filled.store() as store:
             store.ledger.mark_claimed(ecosystem, name, filled.clock())
         return "REAL"
 
     monkeypatch.setattr(decisions, "look_up", look_up)
-    app = Dashboard(home, refresh_s=0.05)
+    config = Config(registry=RegistrySection(mode="live"))
+    app = Dashboard(home, refresh_s=0.05, config=config)
     async with app.run_test() as pilot:
         await pilot.press("2")
         await until(pilot, lambda: len(table(app).lines) == 67)
         await pilot.press("u")
         await until(pilot, lambda: "CLAIMED" in details(app))
 
-    assert asked == [(home, Ecosystem.PYPI, "ghost-007")]
+    assert asked == [(home, Ecosystem.PYPI, "ghost-007", config)]
 
 
 async def test_the_details_follow_the_cursor(home: Home, filled: Filler, until: Until) -> None:

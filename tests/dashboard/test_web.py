@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -14,8 +17,10 @@ import pytest
 from aiohttp import web
 
 from ghostbust.dashboard.web import HOST, DashboardServer
+from ghostbust.store import RoundState
 
 if TYPE_CHECKING:
+    from ghostbust.home import Home
     from tests.dashboard.conftest import Filler
 
 
@@ -70,6 +75,49 @@ async def test_other_pages_and_other_names_are_refused(
         await browser.ws_connect(f"{server.public_url}/ws", origin="http://evil.example")
 
 
+async def test_every_answer_keeps_other_pages_out(
+    server: DashboardServer, browser: aiohttp.ClientSession
+) -> None:
+    refused = f"{server.public_url}/"
+    for address in (refused, server.address, f"{server.public_url}/static/js/textual.js"):
+        async with browser.get(address, allow_redirects=False) as response:
+            headers = response.headers
+        assert headers["X-Frame-Options"] == "DENY"
+        rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+        assert rules["frame-ancestors"] == rules["default-src"] == "'none'"
+        assert "unsafe" not in rules["script-src"]
+        assert rules["connect-src"] == f"'self' ws://{HOST}:{server.port}"
+
+
+async def test_the_pages_own_script_is_let_in(
+    server: DashboardServer, browser: aiohttp.ClientSession
+) -> None:
+    async with browser.get(server.address) as response:
+        rules = response.headers["Content-Security-Policy"]
+        page = await response.text()
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in rules
+
+
+async def test_a_cookie_is_its_ports_alone(filled: Filler, server: DashboardServer) -> None:
+    """A browser sends it to every port of this machine: it is not the address's secret."""
+    no_jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(cookie_jar=no_jar) as browser:
+        async with browser.get(server.address, allow_redirects=False) as response:
+            (name,) = response.cookies
+            cookie = response.cookies[name]
+        assert str(server.port) in name
+        assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+        assert cookie.value != server.secret
+        for given, status in ((cookie.value, 200), (server.secret, 403), ("", 403)):
+            headers = {"Cookie": f"{name}={given}"}
+            async with browser.get(f"{server.public_url}/", headers=headers) as response:
+                assert response.status == status
+        async with browser.get(f"{server.public_url}/?key={cookie.value}") as response:
+            assert response.status == 403
+
+
 async def test_the_screens_come_through(filled: Filler, browser: aiohttp.ClientSession) -> None:
     """As the command serves them, in processes of their own."""
     command = ["dashboard", "--web", "--port", str(_free_port()), "--home", str(filled.home.path)]
@@ -94,6 +142,55 @@ async def test_the_screens_come_through(filled: Filler, browser: aiohttp.ClientS
     finally:
         process.terminate()
         await process.communicate()
+
+
+async def test_a_decision_in_the_browser_goes_by_the_given_settings(
+    home: Home, filler: Filler, tmp_path: Path, browser: aiohttp.ClientSession
+) -> None:
+    filler.round(RoundState.WAITING)
+    for file, folder in (
+        (home.config, "homes"), (tmp_path / "ghostbust.toml", "theirs"),
+        (tmp_path / "given.toml", "given"),
+    ):  # fmt: skip
+        (tmp_path / folder).mkdir()
+        file.write_text(
+            f'[publish]\nkind = "directory"\nreplicas = ["{tmp_path / folder}"]\n'
+            "[canary]\nforget = 0\ngeneral = 0\n",
+            "utf-8",
+        )
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("ghostbust"), "dashboard", "--web",
+        "--port", str(_free_port()), "--home", str(home.path), "--config", "given.toml",
+        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(90):
+            line = (await process.stdout.readline()).decode()
+            address = line.removeprefix("the dashboard is at ").strip()
+            await _open(browser, address)
+            own = address.partition("/?")[0]
+            async with browser.ws_connect(f"{own}/ws?width=120&height=40", origin=own) as screen:
+                await _read_until(screen, b"Overview")
+                for typed, seen in (("5", b"waiting"), ("a", b"serve?"), ("why\r", b"")):
+                    await screen.send_json(["stdin", typed])
+                    await _read_until(screen, seen)
+                while not any((tmp_path / "given").iterdir()):
+                    await asyncio.sleep(0.1)
+    finally:
+        process.terminate()
+        await process.communicate()
+    assert not [*(tmp_path / "homes").iterdir(), *(tmp_path / "theirs").iterdir()]
+
+
+async def _read_until(screen: aiohttp.ClientWebSocketResponse, wanted: bytes) -> None:
+    """Reads what is drawn until it holds the text."""
+    seen = b""
+    while wanted not in seen:
+        message = await screen.receive()
+        assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), message
+        data = message.data
+        seen += data if isinstance(data, bytes) else data.encode()
 
 
 async def _open(browser: aiohttp.ClientSession, address: str) -> None:

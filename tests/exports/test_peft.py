@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.adapters import read_adapter
+from ghostbust.adapters import read_adapter, read_copy
 from ghostbust.errors import ModelError, UsageError
 from ghostbust.exports.peft import export_peft
 
@@ -16,10 +16,18 @@ MakeLora = Callable[..., Path]
 
 def test_the_copy_is_a_complete_adapter(make_lora: MakeLora, tmp_path: Path) -> None:
     adapter = make_lora(rslora=False)
-    (adapter / "left-behind.txt").write_text("not of the manifest", "utf-8")
     export_peft(adapter, tmp_path / "out")
-    assert read_adapter(tmp_path / "out") == read_adapter(adapter)
-    assert not (tmp_path / "out" / "left-behind.txt").exists()
+    assert read_copy(tmp_path / "out") == read_adapter(adapter)
+
+
+def test_a_file_that_the_manifest_does_not_list_is_refused(
+    make_lora: MakeLora, tmp_path: Path
+) -> None:
+    adapter = make_lora(rslora=False)
+    (adapter / "left-behind.txt").write_text("not of the manifest", "utf-8")
+    with pytest.raises(ModelError, match=r"holds \['left-behind.txt'\], which its manifest"):
+        export_peft(adapter, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_changed_adapter_is_refused_and_nothing_is_left(

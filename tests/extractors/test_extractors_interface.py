@@ -19,6 +19,11 @@ TEXTS = (
     "setup(install_requires=['rich'])",
     '["pip", "install", "rich"]',
     '# /// script\n# dependencies = ["rich"]\n# ///\n',
+    '{"packages": {"node_modules/rich": {"version": "1"}}}',
+    '{"default": {"rich": {"version": "1"}}}',
+    '[[package]]\nname = "rich"\n',
+    "lockfileVersion: '9.0'\npackages:\n  rich@1.0.0: {}\n",
+    'rich@^1:\n  version "1"\n',
     "",
     "\x00\ud800\u2028'\"`([{\\",
 )

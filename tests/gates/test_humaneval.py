@@ -56,7 +56,13 @@ def test_tasks_of_another_format_are_refused(
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"not gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"]
+    "content",
+    [
+        None,
+        b"not gzip",
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+        gzip.compress(b"[" * 100_000),
+    ],
 )
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "tasks.jsonl.gz"

@@ -138,6 +138,7 @@ def test_rows_that_are_no_tasks_are_refused(
         (b"\xff\xfe", "can't read the MBPP tasks in"),
         (b"{", "not valid JSON"),
         (b"[{", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON .it is nested too deeply"),
     ],
 )
 def test_files_that_are_none_are_refused(tmp_path: Path, content: bytes | None, why: str) -> None:

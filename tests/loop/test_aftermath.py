@@ -104,6 +104,7 @@ def watched(
 
 def save(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", "utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
 
 
 def promoted(home: Home, store: Store, clock: Clock) -> str:

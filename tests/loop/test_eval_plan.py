@@ -34,6 +34,7 @@ MakeSampler = Callable[..., Sampler]
 
 def save(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", "utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
 
 
 @pytest.fixture

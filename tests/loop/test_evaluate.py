@@ -63,6 +63,7 @@ def session(home: Home) -> Iterator[Session]:
 
 def save(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}", "utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
     write_forgotten(folder, [name_key(Ecosystem.PYPI, INVENTED)])
 
 

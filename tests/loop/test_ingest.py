@@ -162,6 +162,40 @@ def test_models_are_told_apart_and_adapters_known(read: Read, tmp_path: Path, st
     }  # fmt: skip
 
 
+def test_what_a_model_answered_is_a_run_of_that_model(
+    read: Read, tmp_path: Path, store: Store
+) -> None:
+    lines = [
+        {"completion": INVENTED, "prompt": "Read.", "model": "acme-1"},
+        {"completion": CLEAN, "model": "acme-1", "adapter": "round-1"},
+        {"completion": CLEAN, "model": "acme-2"},
+    ]
+    log = write(tmp_path / "a.log", *lines)
+    result = read(log, model__name="configured", prompts__keep=True)
+    runs = {(run.spec.model, run.spec.adapter): run for run in store.runs.recent()}
+    assert set(runs) == {("acme-1", None), ("acme-1", "round-1"), ("acme-2", None)}
+    assert {who: run.id for who, run in runs.items()} == result.runs
+    assert {who: run.measurement for who, run in runs.items()} == result.by_model
+    assert {(p.model, p.adapter): p.rate for p in store.runs.rates()} == {
+        ("acme-1", None): 0.5, ("acme-1", "round-1"): 0.0, ("acme-2", None): 0.0,
+    }  # fmt: skip
+    [answer] = store.answers.read(run_id=result.runs["acme-1", None])
+    assert (answer.sample.model, answer.sample.adapter) == ("acme-1", None)
+
+
+def test_an_interrupted_run_is_ended_though_its_model_never_comes_again(
+    read: Read, tmp_path: Path, store: Store, config: Config
+) -> None:
+    read(write(tmp_path / "a.log", {"completion": CLEAN, "model": "gone"}))
+    with store._connection.write() as connection:
+        connection.execute("UPDATE runs SET status = 'interrupted', measurement = NULL")
+    result = read(write(tmp_path / "b.log", {"completion": CLEAN, "model": "here"}))
+    assert [run.status for run in store.runs.recent()] == [RunStatus.DONE] * 2
+    assert {who: m.answers for who, m in result.by_model.items()} == {
+        ("gone", None): 1, ("here", None): 1,
+    }  # fmt: skip
+
+
 def test_models_beyond_the_limit_are_one(
     read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

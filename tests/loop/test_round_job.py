@@ -38,7 +38,7 @@ from ghostbust.records import (
     utc_now,
 )
 from ghostbust.sections import DaemonSection, ModelSection, RegistrySection, SamplingSection
-from ghostbust.store import LoggedAnswer, RoundState, RunKind, RunSpec, Store
+from ghostbust.store import LoggedAnswer, LoggedPart, RoundState, RunKind, RunSpec, Store
 from ghostbust.tally import Counts, Key
 
 if TYPE_CHECKING:
@@ -247,7 +247,8 @@ def test_names_of_logs_count(place: Workplace, store: Store) -> None:
         )
         answer = Answer(sample, (Judged(ref, lookup),))
         counted = {Key("made-up", None, Context.CODE, number): Counts(answers=1, absent=1)}
-        store.traffic.add(run_id, counted, [LoggedAnswer(answer, number, None)], None)
+        part = LoggedPart(run_id, counted, [LoggedAnswer(answer, number, None)])
+        store.traffic.add([part], None)
     due = round_due(store, place)
     assert (due.begins, due.why) == (True, "1 begins on 5 new inventions")
 

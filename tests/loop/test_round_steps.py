@@ -87,6 +87,7 @@ def candidate(session: Session) -> tuple[int, Candidate]:
 
     def save(folder: Path) -> None:
         (folder / "adapter_config.json").write_text("{}", "utf-8")
+        (folder / "adapter_model.safetensors").write_bytes(b"weights")
 
     write_adapter(path, model="m", facts={}, save=save)
     made = Candidate(path.name, path, "m", "au", 0, 1, 0.1, 1.0)

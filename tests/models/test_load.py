@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,83 @@ def test_a_broken_adapter_is_one_line(broken: str, tiny_model_dir: Path, tmp_pat
     with pytest.raises(ModelError, match="can't load the adapter") as caught:
         load_model(str(tiny_model_dir), tmp_path, adapter=folder, device="cpu")
     assert "\n" not in str(caught.value)
+
+
+def pickled(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def pickled_shard(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "a.bin")
+    (folder / "b.safetensors").touch()
+    index = {"metadata": {}, "weight_map": {"lm_head.weight": "a.bin"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def an_adapters(folder: Path) -> None:
+    """transformers would load the base that it names, and lay the adapter upon it."""
+    config = {"peft_type": "LORA", "base_model_name_or_path": "/elsewhere"}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+
+
+def with_code(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "acme",
+        "auto_map": {"AutoConfig": "c.C", "AutoModel": "c.M"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "c.py").write_text("open('ran', 'w')")
+
+
+def deep(name: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        (folder / name).write_text('{"a":' * 100_000)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (pickled, "its weights are a pickle"),
+        (pickled_shard, "files that aren't safetensors"),
+        (an_adapters, "it is an adapter"),
+        (with_code, "can't load the model"),
+        (deep("config.json"), "can't load the model"),
+        (deep("tokenizer.json"), "can't load the model"),
+        (deep("tokenizer_config.json"), "can't load the model"),
+        (deep("model.safetensors.index.json"), "files that aren't safetensors"),
+    ],
+)
+def test_a_folder_that_holds_more_than_a_model_is_one_line(
+    spoil: Callable[[Path], None],
+    said: str,
+    tiny_model_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    spoil(folder)
+    with pytest.raises(ModelError, match=said) as caught:
+        load_model(str(folder), tmp_path, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("config", [{"megatron_config": {"a": 1}}, {"target_modules": "(a+)+$"}])
+def test_an_adapter_that_would_do_more_is_refused_before_peft_reads_it(
+    config: dict[str, object], tiny_model_dir: Path, tmp_path: Path, make_lora: Callable[..., Path]
+) -> None:
+    made, folder = make_lora(tmp_path / "a", tiny_model_dir), tmp_path / "b"
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns("ghostbust.json"))
+    load_model(str(tiny_model_dir), tmp_path, adapter=folder, device="cpu")
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | config))
+    with pytest.raises(ModelError, match=r"can't load the adapter .*adapter_config\.json"):
+        load_model(str(tiny_model_dir), tmp_path, adapter=folder, device="cpu")
 
 
 def test_names_resolve_to_folders(tmp_path: Path) -> None:

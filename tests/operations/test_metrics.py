@@ -82,6 +82,17 @@ def test_counters_begin_with_the_daemon_and_count_what_any_process_adds(
         assert told["process_resident_memory_bytes"] > 1e6
 
 
+def test_the_size_is_with_what_isnt_merged_yet(home: Home) -> None:
+    with Store.open(home.database) as store:
+        for n in range(50):
+            store.jobs.pause(f"job-{n}-{'x' * 4000}")
+        log = home.database.with_name("ghostbust.db-wal")
+        assert log.stat().st_size > 100_000
+        told = figures(make_registry(home, Heard(), Config)[0])
+        whole = home.database.stat().st_size + log.stat().st_size
+        assert told["ghostbust_database_bytes"] == whole
+
+
 def test_the_last_watch_of_each_adapter(home: Home, fill_home: FillHome) -> None:
     fill_home(home)
     measured = log_watch(home)

@@ -61,6 +61,31 @@ def test_a_home_and_settings_elsewhere() -> None:
     assert keys(text)["ProtectHome"] == "read-only", "else the program isn't there"
 
 
+@pytest.mark.parametrize("place", ["/tmp/try", "/var/tmp/try"])
+def test_what_lies_in_a_temporary_folder_is_seen_by_the_service(place: str) -> None:
+    """`PrivateTmp=yes` would show it an empty one, and the unit would fail to start."""
+    program, elsewhere = Path("/opt/x/bin/ghostbust"), Path("/srv/x")
+    for text in (
+        unit_for(Path(place), None, program),
+        unit_for(elsewhere, Path(f"{place}.toml"), program),
+        unit_for(None, None, Path(place) / "bin/ghostbust"),
+    ):
+        assert keys(text)["PrivateTmp"] == "no"
+    assert keys(unit_for(elsewhere, None, program))["PrivateTmp"] == "yes"
+
+
+def test_what_a_link_leads_to_is_seen_by_the_service(tmp_path: Path) -> None:
+    place = tmp_path / "home"
+    place.symlink_to("/root")
+    assert keys(unit_for(place, None, Path("/opt/x/bin/ghostbust")))["ProtectHome"] == "read-only"
+
+
+def test_the_interpreter_is_seen_by_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual environment's own program is a link to one that may lie in somebody's home."""
+    monkeypatch.setattr("sys.base_prefix", "/root/pythons/3.11")
+    assert keys(unit_for(None, None))["ProtectHome"] == "read-only"
+
+
 def test_which_unit_is_installed(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     second.mkdir()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def save(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}", "utf-8")
     (folder / "adapter_model.safetensors").write_bytes(b"weights")
 
 

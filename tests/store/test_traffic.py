@@ -12,6 +12,7 @@ from ghostbust.errors import StoreError
 from ghostbust.records import Answer
 from ghostbust.store import (
     LoggedAnswer,
+    LoggedPart,
     NamedOften,
     ReadFile,
     RunKind,
@@ -44,8 +45,9 @@ def count(store: Store, table: str) -> int:
 
 def test_counts_add_up_and_come_back(store: Store, run_id: int) -> None:
     other = Key("made-up-model", "round-1", "helps", 3)
-    store.traffic.add(run_id, {KEY: Counts(5, 4, 1, 0, 2)}, [], None)
-    store.traffic.add(run_id, {KEY: Counts(1, 1, 0, 1, 0), other: Counts(1)}, [], None)
+    store.traffic.add([LoggedPart(run_id, {KEY: Counts(5, 4, 1, 0, 2)}, [])], None)
+    more = LoggedPart(run_id, {KEY: Counts(1, 1, 0, 1, 0), other: Counts(1)})
+    store.traffic.add([more], None)
     assert store.traffic.tally(run_id) == {KEY: Counts(6, 5, 1, 1, 2), other: Counts(1)}
     assert count(store, "samples") == 0
 
@@ -54,13 +56,13 @@ def test_a_file_is_found_by_its_head(store: Store, run_id: int, clock: Clock) ->
     file = store.traffic.number(FILE)
     assert store.traffic.find(10, "head") == []
     assert store.traffic.last_read(FILE.path) is None
-    store.traffic.add(None, {}, [], file)
+    store.traffic.add([], file)
     assert store.traffic.find(10, "head") == [file]
     assert store.traffic.find(11, "head") == []
     assert store.traffic.head_sizes() == [10]
     assert store.traffic.last_read(FILE.path) == clock()
     moved = replace(file, path="/logs/a.log.1", inode=9, offset=20, head_bytes=20, head="more")
-    store.traffic.add(None, {}, [], moved)
+    store.traffic.add([], moved)
     assert store.traffic.find(20, "more") == [moved]
     assert store.traffic.find(10, "head") == []
 
@@ -72,25 +74,26 @@ def test_inventions_have_rows_that_say_where_they_stand(
     answers = [make_answer(number=n, absent=("zz", "yy")[: n + 1], private=True) for n in range(2)]
     batch = [logged(answer, 7 + n) for n, answer in enumerate(answers)]
     for _ in range(2):
-        store.traffic.add(run_id, {KEY: Counts(2, 0, 3)}, batch, file)
+        store.traffic.add([LoggedPart(run_id, {KEY: Counts(2, 0, 3)}, batch)], file)
     rows = store._connection.rows("SELECT * FROM ingest_lines ORDER BY line")
     assert [(row["sample_id"], row["file_id"], row["line"]) for row in rows] == [
         (answer.sample.id, file.id, 7 + n) for n, answer in enumerate(answers)
     ]
     assert [(h.name, h.times_seen) for h in store.ledger.hallucinations()] == [("zz", 2), ("yy", 1)]
-    assert [(n.name, n.answers) for n in store.traffic.named_most(run_id, 9)] == [
+    assert [(n.name, n.answers) for n in store.traffic.named_most([run_id], 9)] == [
         ("zz", 2), ("yy", 1),
     ]  # fmt: skip
-    assert store.traffic.named_most(run_id, 1)[0].__class__ is NamedOften
+    assert store.traffic.named_most([run_id], 1)[0].__class__ is NamedOften
 
 
 def test_all_or_nothing(store: Store, run_id: int, make_answer: MakeAnswer) -> None:
     file = store.traffic.number(FILE)
     broken = replace(file, offset=99, tail=None)  # type: ignore[arg-type]
+    part = LoggedPart(run_id, {KEY: Counts(1)}, [logged(make_answer(absent=("zz",)))])
     with pytest.raises(StoreError):
-        store.traffic.add(run_id, {KEY: Counts(1)}, [logged(make_answer(absent=("zz",)))], broken)
+        store.traffic.add([part], broken)
     with pytest.raises(StoreError):
-        store.traffic.add(77, {KEY: Counts(1)}, [logged(make_answer(absent=("zz",)))], file)
+        store.traffic.add([part, replace(part, run_id=77)], file)
     assert store.traffic.find(10, "head") == []
     assert store.traffic.tally(run_id) == {}
     assert count(store, "samples") == count(store, "names") == 0
@@ -102,7 +105,7 @@ def test_what_was_ingested_never_trains(path: Path, spec: RunSpec, make_answer: 
         sweep = store.runs.start(spec)
         drawn, read = make_answer(number=1, absent=("zz",)), make_answer(number=2, absent=("zz",))
         store.answers.add(sweep, [drawn])
-        store.traffic.add(ingest, {}, [logged(read)], None)
+        store.traffic.add([LoggedPart(ingest, {}, [logged(read)])], None)
         assert list(store.answers.read()) == [drawn]
         assert list(store.answers.read(run_id=ingest)) == [read]
 
@@ -115,7 +118,7 @@ def test_a_prompt_that_nobody_knows_has_no_text(
         answer = make_answer(absent=("zz",), private=True)
         prompt = replace(answer.sample.prompt, text="")
         nameless = replace(answer, sample=replace(answer.sample, prompt=prompt))
-        store.traffic.add(run_id, {}, [logged(nameless)], None)
+        store.traffic.add([LoggedPart(run_id, {}, [logged(nameless)])], None)
         assert store.prompts.get(prompt.id) is None
         assert store.prompts.families([prompt.id, "other"]) == {prompt.id: prompt.family}
 

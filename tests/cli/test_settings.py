@@ -1,0 +1,206 @@
+"""A checkout that isn't trusted: its settings and its .npmrc change nothing, and a line says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.main import get_command
+
+from ghostbust.cli.app import app
+from ghostbust.home import Home
+from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.store import Store
+from tests.servers.webhook import Hook
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import FakeIndex, LogRun, Run
+
+CLI = Path(__file__).parents[2] / "ghostbust" / "cli"
+WRONG = "{ zz = 1 }"
+"""fits no key: whoever reads it as a value says so"""
+SENSITIVE = (
+    "model.endpoint", "model.api_key_env", "trainer.command", "alarm.command", "notify.webhook",
+    "publish.headers", "gates.sandbox_layers", "budget.samples", "discovery.rewriter",
+    "ingest.paths", "daemon.listen",
+)  # fmt: skip
+HOSTILE = "".join(
+    f"[{section}]\n{key} = {WRONG}\n"
+    if number == 0 or SENSITIVE[number - 1].partition(".")[0] != section
+    else f"{key} = {WRONG}\n"
+    for number, (section, _, key) in enumerate(one.partition(".") for one in SENSITIVE)
+)
+ARGUMENTS = {
+    "ingest": ["log.jsonl"],
+    "adapters promote": ["round-0001-aa"],
+    "adapters unpublish": ["round-0002-bb"],
+    "adapters publish": ["round-0001-aa"],
+    "names lookup": ["zz-quux-sensorlib"],
+    "prompts prune": ["--never-asked"],
+    "prompts show": ["0000"],
+    "prompts add": ["tasks.jsonl"],
+    "jobs run": ["watch"],
+    "registry rescore": ["1"],
+    "dashboard": ["--plain"],
+}
+"""of the commands that need some, or would wait for somebody"""
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with its name."""
+    inner = getattr(command, "commands", {})
+    for name, one in inner.items():
+        yield from leaves(one, (*path, name))
+    if not inner:
+        yield " ".join(path), command
+
+
+READERS = [
+    name
+    for name, command in leaves(get_command(app))
+    if any("--config" in parameter.opts for parameter in command.params) and name != "check"
+]
+"""the commands that read settings; `check` has tests of its own"""
+
+
+@pytest.fixture
+def checkout(run: Run, home: Path) -> Iterator[Path]:
+    """A stranger's folder, which is the current one; a home whose settings name no model there is.
+
+    Nobody else can work in the home: what would run for long ends at once.
+    """
+    place = Home.open(home)
+    place.config.write_text(
+        '[model]\nname = "/nowhere/zz-no-model"\n[registry]\nmode = "snapshot"\n', "utf-8"
+    )
+    here = Path.cwd()
+    (here / "ghostbust.toml").write_text(HOSTILE, "utf-8")
+    (here / "log.jsonl").write_text("{}\n", "utf-8")
+    (here / "tasks.jsonl").write_text('{"task": "read a file"}\n', "utf-8")
+    with ExitStack() as held:
+        for lock in (place.daemon_lock, place.lock, place.ingest_lock):
+            held.enter_context(place.exclusive("test", lock))
+        yield here
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_command_reads_what_a_strangers_file_may_not_set(
+    run: Run, checkout: Path, home: Path, fill_home: Callable[[Home], str], name: str
+) -> None:
+    fill_home(Home.open(home))
+    where = [] if name != "demo" else ["--home", home]
+    done = run(*name.split(), *ARGUMENTS.get(name, ()), *where)
+    assert "should" not in done.stderr, "it was read as a value"
+    (line,) = [line for line in done.stderr.splitlines() if "isn't trusted" in line]
+    assert line == (
+        f"ghostbust: ./ghostbust.toml isn't trusted: ignored {', '.join(SENSITIVE)}; trust it with"
+        f" --config ./ghostbust.toml, or put what you want of it into {home / 'ghostbust.toml'}"
+    )
+    done = run(*name.split(), *ARGUMENTS.get(name, ()), *where, "--config", "ghostbust.toml")
+    assert "isn't trusted" not in done.stderr
+    assert "model.endpoint: should be" in done.output, "trusted, it counts"
+
+
+def test_settings_are_loaded_in_one_place() -> None:
+    elsewhere = {
+        path.name
+        for path in CLI.glob("*.py")
+        if re.search(r"\bload_config\b", path.read_text("utf-8"))
+    }
+    # check passes ./ghostbust.toml over; the daemon reads again, and says it in its log; the
+    # trial's daemon names its home's file
+    assert elsewhere == {"settings.py", "vouching.py", "daemon.py", "trial_daemon.py"}
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["sweep", "--limit", "1"], ["adapters", "status"]])
+def test_no_secret_leaves_for_a_server_that_the_checkout_names(
+    run: Run, home: Path, hook: Hook, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _record(hook)
+    monkeypatch.setenv("CI_TOKEN", "very-secret")
+    base = hook.url.partition("/hook")[0]
+    Home.open(home).config.write_text(
+        '[model]\nname = "/nowhere/zz-no-model"\n[registry]\nmode = "snapshot"\n', "utf-8"
+    )
+    Store.open(home / "ghostbust.db").close()
+    hostile = (
+        f'[model]\nendpoint = "{base}/v1"\napi_key_env = "CI_TOKEN"\n[publish]\nkind = "vllm"\n'
+        f'replicas = ["{base}"]\napi_key_env = "CI_TOKEN"\nheaders = ["X-Stolen=CI_TOKEN"]\n'
+        f'[discovery]\nrewriter = {{ url = "{base}/v1", model = "m", api_key_env = "CI_TOKEN" }}\n'
+    )
+    Path("ghostbust.toml").write_text(hostile, "utf-8")
+    done = run(*command)
+    assert asked == [], "nobody asked that server for anything"
+    assert "ignored model.endpoint, model.api_key_env, publish.kind" in done.stderr
+    run(*command, "--config", "ghostbust.toml")
+    assert "very-secret" in str(asked), "the same file, trusted: it is the file that did it"
+
+
+def _record(hook: Hook) -> list[dict[str, str]]:
+    """The headers of everything that is asked there from now on."""
+    asked: list[dict[str, str]] = []
+    handler: Any = hook.server.RequestHandlerClass
+
+    def do_GET(self: Any) -> None:  # noqa: N802
+        asked.append(dict(self.headers))
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    handler.do_GET = do_GET
+    return asked
+
+
+def test_a_strangers_npmrc_names_no_registry_and_gets_no_token(
+    run: Run, home: Path, index: FakeIndex, other_index: FakeIndex, log_run: LogRun,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    name = "@acme/zz-none"
+    log_run(Lookup(Ecosystem.NPM, name, Verdict.ABSENT, "", "", "live", utc_now()))
+    theirs = other_index.url.removeprefix("http:")
+    mine = index.url.removeprefix("http:")
+    monkeypatch.delenv("npm_config_registry")
+    monkeypatch.setenv("npm_config_userconfig", str(tmp_path / "npmrc"))
+    monkeypatch.setenv("CI_TOKEN", "very-secret")
+    (tmp_path / "npmrc").write_text(f"registry={index.url}\n{mine}/:_authToken=my-own\n", "utf-8")
+    Path(".npmrc").write_text(
+        f"registry={other_index.url}\n@acme:registry={other_index.url}\n"
+        f"{theirs}/:_authToken=${{CI_TOKEN}}\nproxy={other_index.url}\n",
+        "utf-8",
+    )
+    for command in (
+        ["names", "lookup", f"{name}@npm"], ["registry", "status"], ["doctor"],
+        ["registry", "sync", "--ecosystem", "npm"],
+    ):  # fmt: skip
+        done = run(*command)
+        assert "./.npmrc isn't trusted: ignored" in done.stderr, command
+        assert other_index.url not in done.stdout
+    assert other_index.asked == []
+    assert index.asked, "the user's own registry is asked"
+    assert "very-secret" not in str(index.asked)
+
+    (home / ".npmrc").write_text(Path(".npmrc").read_text("utf-8"), "utf-8")
+    run("names", "lookup", f"{name}@npm")
+    assert "very-secret" in str(other_index.asked), "in the home folder the same file counts"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [("save-exact=true\n", False), ("; registry=x\n", False), ("@acme:registry=http://x\n", True),
+     ("//x/:_authToken=${A}\n", True), ("ca[]=x\n", True), ("\udcff", True)],
+)  # fmt: skip
+def test_only_an_npmrc_about_registries_is_told_of(run: Run, lines: str, told: bool) -> None:
+    Path(".npmrc").write_text(lines, "utf-8", errors="surrogateescape")
+    done = run("registry", "status")
+    # The current folder is the user's home here: what lies there is the user's own.
+    assert "isn't trusted" not in done.stderr
+    Path("deeper").mkdir()
+    Path(".npmrc").rename("deeper/.npmrc")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir("deeper")
+        done = run("registry", "status")
+    assert ("./.npmrc isn't trusted" in done.stderr) is told

@@ -1,0 +1,99 @@
+"""What options and settings say of indexes: instead of the usual one, or beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ghostbust.extractors import extract
+from ghostbust.extractors.install_tools import INDEX_OPTIONS
+from ghostbust.extractors.named_indexes import (
+    IndexSetting,
+    few,
+    index_of_option,
+    latest,
+    setting_of_command,
+    setting_of_variable,
+)
+from ghostbust.records import Ecosystem, Flag, NamedIndex
+
+PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
+URL = "https://index.example.test/simple"
+
+
+@pytest.mark.parametrize(
+    ("command", "replaces"),
+    [
+        (f"pip install -i {URL} zz", True),
+        (f"pip install zz --index-url={URL}", True),
+        (f"pip install --extra-index-url {URL} zz", False),
+        (f"pip install -f {URL} zz", False),
+        (f"pip install --no-index --find-links {URL} zz", True),
+        (f"uv pip install --index {URL} zz", False),
+        (f"uv add --default-index {URL} zz", True),
+        (f"pipenv install --index {URL} zz", True),
+        (f"poetry add --source {URL} zz", True),
+        (f'pipx install --pip-args="--index-url {URL}" zz', True),
+        (f'pipx install --pip-args="--extra-index-url {URL}" zz', False),
+        (f"PIP_INDEX_URL={URL} pip install zz", True),
+        (f"PIP_EXTRA_INDEX_URL={URL} pip install zz", False),
+        (f"UV_INDEX={URL} uv pip install zz", False),
+        (f"UV_DEFAULT_INDEX={URL} uv pip install zz", True),
+        (f"export PIP_FIND_LINKS={URL}\npip install zz", False),
+        (f"ENV PIP_INDEX_URL {URL}\npip install zz", True),
+        (f"pip config set global.index-url {URL}\npip install zz", True),
+        (f"pip config set global.extra-index-url {URL}\npip install zz", False),
+        (f"npm i --registry {URL} zz", True),
+        (f"npm config set registry {URL} && npm i zz", True),
+        (f"npm config set @zz:registry={URL} && npm i @zz/a", True),
+        (f"NPM_CONFIG_REGISTRY={URL} npm i zz", True),
+    ],
+)
+def test_the_index_of_a_command(command: str, replaces: bool) -> None:
+    (ref,) = extract(f"```sh\n{command}\n```\n")
+    assert ref.indexes == (NamedIndex(URL, replaces),)
+    assert Flag.PRIVATE_INDEX in ref.flags
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"npm config set registry {URL}\npip install zz",
+        f"ENV NPM_CONFIG_REGISTRY={URL}\npip install zz",
+        f"export PIP_INDEX_URL={URL}\nnpm i zz",
+        f"npm config set @ours:registry {URL}\nnpm i zz",
+        f"pip install -i {URL} aa && pip install zz",
+        "export PIP_RETRIES=1\npip install zz",
+    ],
+)
+def test_an_index_counts_for_its_own_installer_and_scope_only(command: str) -> None:
+    ref = extract(f"```sh\n{command}\n```\n")[-1]
+    assert (ref.name, ref.indexes, ref.flags) == ("zz", (), frozenset())
+
+
+def test_every_option_says_something_of_an_index() -> None:
+    for ecosystem, options in INDEX_OPTIONS.items():
+        for option in options - {"--pip-args"}:
+            assert index_of_option(ecosystem, option, "x") is not None
+    assert index_of_option(PYPI, "--pip-args", "--quiet") is None
+    assert index_of_option(PYPI, "--upgrade", "x") is None
+
+
+def test_settings() -> None:
+    assert setting_of_variable("PIP_INDEX_URL=x") == IndexSetting(PYPI, NamedIndex("x", True))
+    assert setting_of_variable("PATH=x") is None
+    assert setting_of_command(["npm", "config", "get", "registry"]) is None
+    assert setting_of_command(["git", "config", "set", "user.name", "x"]) is None
+
+
+def test_the_last_setting_of_a_kind_counts_and_their_number_is_limited() -> None:
+    settings = [IndexSetting(PYPI, NamedIndex(str(n), True)) for n in range(9)]
+    assert latest(settings) == (settings[-1],)
+    scopes = [IndexSetting(NPM, NamedIndex("x", True), f"@{n}/") for n in range(900)]
+    assert len(latest(scopes)) == 64
+
+
+def test_one_replacing_index_and_a_few_others_are_kept() -> None:
+    indexes = [NamedIndex(str(n), n % 2 == 0) for n in range(90)]
+    kept = few(indexes)
+    assert kept[0] == NamedIndex("88", True)
+    assert len(kept) == 16
