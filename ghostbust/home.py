@@ -132,6 +132,11 @@ class Home:
         return self.path / "ingest.lock"
 
     @property
+    def recheck_lock(self) -> Path:
+        """The file that is held while invented names are looked up again, so that none is twice."""
+        return self.path / "recheck.lock"
+
+    @property
     def deployed_lock(self) -> Path:
         """The file that is held while the deployed pointer moves, and no longer."""
         return self.path / "deployed.lock"
@@ -139,7 +144,9 @@ class Home:
     @property
     def locks(self) -> tuple[Path, ...]:
         """All of them, the one that is held longest first."""
-        return (self.daemon_lock, self.lock, self.ingest_lock, self.deployed_lock)
+        return (
+            self.daemon_lock, self.lock, self.ingest_lock, self.recheck_lock, self.deployed_lock,
+        )  # fmt: skip
 
     def open_bench(self) -> Self:
         """The home folder ``bench/`` inside of this one, ready for use.
@@ -160,9 +167,9 @@ class Home:
         """Holds the home folder for this process; ``purpose`` is one word for whoever meets it.
 
         ``lock`` is `daemon_lock` for the right to be the daemon, `ingest_lock` for that to read
-        logs, or `deployed_lock` for that to move the pointer. They hold nothing else: the daemon's
-        jobs, and the rounds that it starts as programs, take the home one by one, and a rollback
-        waits for none of them.
+        logs, `recheck_lock` for that to recheck, or `deployed_lock` for that to move the pointer.
+        They hold nothing else: watches, and the rounds that the daemon starts as programs, take the
+        home one by one, and reading logs, a recheck or a rollback waits for none of them.
 
         Raises BusyError, after ``LOOK_S``, naming the holder where there is one: also where it is
         this very process. The kernel lets go when the process dies, however it dies. Forked

@@ -70,6 +70,8 @@ class JobsSection(Section):
     """none: every 5 minutes, where `ingest.paths` names logs"""
     round: JobEntry | None = None
     """a look whether one is due; none: every `daemon.round_every_s`"""
+    rollback: JobEntry | None = None
+    """none: every 10 minutes, unless `rollback.auto` is off"""
     recheck: JobEntry | None = None
     """none: every `daemon.recheck_every_s`"""
     sync: JobEntry | None = None

@@ -1,8 +1,10 @@
-"""The daemon: the jobs on their schedule, one at a time, until it is told to stop.
+"""The daemon: the jobs on their schedule, each queue's one at a time, until it has to stop.
 
-One worker thread does every job, so no two of them sample, or write, at once. A job that comes
-due while another works waits its turn; one that fails is one line in the log, and is tried again
-when it is next due. A process that is killed leaves nothing that the next start can't go on with.
+Jobs that take the home folder share a queue, so no two of them sample or train at once. Reading
+logs has a queue of its own, and so have alarms, roll-back and selfcheck, which wait for neither. A
+job that comes due while another of its queue works waits its turn; one that fails is one line in
+the log, and is tried again when it is next due. A process that is killed leaves nothing that the
+next start can't go on with.
 """
 
 from __future__ import annotations
@@ -22,9 +24,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from ghostbust.config import Config
 from ghostbust.loop.companions import Companion, JobDone
 from ghostbust.loop.job_runner import JobRunner
-from ghostbust.loop.job_table import JOBS, Job
+from ghostbust.loop.job_table import JOBS, QUEUES, Job
 from ghostbust.loop.jobs import Workplace
-from ghostbust.loop.timetable import POLL_S, SETTINGS, WORK, Timetable
+from ghostbust.loop.timetable import POLL_S, SETTINGS, Timetable
 from ghostbust.store import Store
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,9 @@ class Daemon:
         self._companions = companions
         # Not an Event: setting one inside a signal handler can meet its own lock.
         self._told: SimpleQueue[str] = SimpleQueue()
-        self._scheduler = BackgroundScheduler(executors={WORK: ThreadPoolExecutor(1)}, **SETTINGS)
+        self._scheduler = BackgroundScheduler(
+            executors={queue: ThreadPoolExecutor(1) for queue in QUEUES}, **SETTINGS
+        )
         runner = JobRunner(place, jobs=jobs, tell=self._tell)
         self._poll_s = poll_s
         self._timetable = Timetable(place, runner, self._scheduler)
@@ -67,7 +71,7 @@ class Daemon:
         self._told.put(why)
 
     def run(self) -> bool:
-        """Works until SIGTERM, SIGINT or `stop`; True where the job at work ended in time.
+        """Works until SIGTERM, SIGINT or `stop`; True where the jobs at work ended in time.
 
         Where it is False, a job is stuck in a computation or a download: end the process, as
         waiting for its thread could take long. The store is then as after a kill: consistent.

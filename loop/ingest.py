@@ -11,6 +11,7 @@ inventions and the place in the log are kept together or not at all, so no line 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,15 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ghostbust.config import Config
-from ghostbust.home import Home, cache_dir
-from ghostbust.loop.allowance import Allowance
+from ghostbust.home import Home
 from ghostbust.loop.clock import Clock
 from ghostbust.loop.ingest_logging import Logbook
 from ghostbust.loop.ingest_pool import InOrder, ReaderSettings, open_pool
 from ghostbust.loop.ingest_reading import Counted, Skipped
 from ghostbust.loop.listener import Listener, Silence
-from ghostbust.loop.parts import cutoff_of, make_judge
-from ghostbust.loop.session import Session
+from ghostbust.loop.parts import cutoff_of
+from ghostbust.loop.session import Session, open_beside
 from ghostbust.records import Measurement
 from ghostbust.store import NamedOften, Store
 from ghostbust.tally import Tally, add_to, by_model, measurement_of
@@ -35,6 +35,8 @@ from ghostbust.traffic.following import Files
 from ghostbust.traffic.log_file import LogFile
 from ghostbust.traffic.sources import check_paths, files_of, is_stream
 from ghostbust.traffic.stream import Stream
+
+log = logging.getLogger(__name__)
 
 MOST_NAMED = 1000
 """names in a result, those that the most answers named"""
@@ -81,14 +83,9 @@ def open_logs(home: Home, config: Config, clock: Clock | None = None) -> Iterato
 
     Raises BusyError where another process reads logs into it, StoreError, SnapshotError.
     """
-    with (
-        home.exclusive("ingest", home.ingest_lock),
-        Store.open(home.database, keep_private=config.prompts.keep) as store,
-    ):
-        store.runs.mark_interrupted(ingest=True)
-        meter = None if clock is None else Allowance(store, config, clock)
-        with make_judge(config, home, store, meter) as judge:
-            yield Session(home, config, store, judge, cache_dir())
+    with open_beside(home, config, purpose="ingest", lock=home.ingest_lock, clock=clock) as session:
+        session.store.runs.mark_interrupted(ingest=True)
+        yield session
 
 
 def ingest(
@@ -104,7 +101,8 @@ def ingest(
     ``follow``: also what comes, until ``stopped``, which is asked several times a second; a
     stream ends it, too. What is interrupted or killed is gone on with by the next call.
 
-    Raises UsageError for a path that isn't there, StoreError, and DataError where a worker died.
+    Raises UsageError for a path that isn't there, StoreError, and DataError where no worker can
+    begin.
     """
     check_paths(paths)
     result = Ingested()
@@ -114,7 +112,7 @@ def ingest(
     reads = _reads(session, paths, result, follow=follow, stopped=stopped)
     heard = _heard(listener or Silence(), paths, follow=follow)
     with logbook, open_pool(_reader_settings(session), workers) as submit:
-        blocks: InOrder[Source] = InOrder(submit, most=2 * workers + 1)
+        blocks: InOrder[Source] = InOrder(submit, 2 * workers + 1, lambda: heard(0))
         for read in reads:
             done = blocks.rest() if read is None else blocks.give(*read)
             for source, block, counted in done:
@@ -201,13 +199,11 @@ def _add(result: Ingested, source: Source, counted: Counted) -> None:
     result.lines += counted.lines
     result.completions += counted.completions
     result.reserved += counted.reserved
-    into, more = result.skipped, counted.skipped
-    into.malformed += more.malformed
-    into.unknown += more.unknown
-    into.too_long += more.too_long
-    into.without += more.without
-    if into.first is None and more.first is not None:
-        into.first, result.first_skipped_in = more.first, str(source.path)
+    if result.skipped.first is None and counted.skipped.first is not None:
+        result.first_skipped_in = str(source.path)
+    result.skipped.add(counted.skipped)
+    for line, why in counted.skipped.failed:
+        log.warning("ingest: skipped %s, line %d: %s", source.path, line, why)
 
 
 def _finished(store: Store, runs: dict[tuple[str, str | None], int], result: Ingested) -> Ingested:

@@ -61,18 +61,29 @@ class Skipped:
     too_long: int = 0
     without: int = 0
     """records of a known format without an answer, such as failed requests"""
+    failed: list[tuple[int, str]] = field(default_factory=list)
+    """the lines that a worker process didn't get through: number, and why"""
     first: tuple[int, str] | None = None
-    """number of the first line that was malformed, unknown or too long, and what is wrong"""
+    """number of the first line that could not be read, and what is wrong"""
 
     @property
     def faulty(self) -> int:
         """Lines that could not be read."""
-        return self.malformed + self.unknown + self.too_long
+        return self.malformed + self.unknown + self.too_long + len(self.failed)
 
     def note(self, line: int, why: str) -> None:
         """Remembers a line if it is the first."""
         if self.first is None:
             self.first = (line, why)
+
+    def add(self, more: Skipped) -> None:
+        """Counts what was skipped elsewhere too."""
+        self.malformed += more.malformed
+        self.unknown += more.unknown
+        self.too_long += more.too_long
+        self.without += more.without
+        self.failed += more.failed
+        self.first = self.first or more.first
 
 
 @dataclass(slots=True)
@@ -89,6 +100,16 @@ class Counted:
     """answers that invent a name, in order, and those that are open"""
     reserved: int = 0
     """answers to prompts of an external suite that invent a name: counted, and nothing else"""
+
+    def add(self, more: Counted) -> None:
+        """Counts what comes behind it."""
+        self.lines += more.lines
+        self.completions += more.completions
+        self.skipped.add(more.skipped)
+        for key, counts in more.tally.items():
+            add_to(self.tally, key, counts)
+        self.found += more.found
+        self.reserved += more.reserved
 
 
 class BlockReader:

@@ -36,7 +36,10 @@ class Ran:
 
 
 class JobRunner:
-    """Runs jobs one after the other, in one thread. `count` may be called from another."""
+    """Runs jobs, those of each queue in a thread of their own. `count` may be called from another.
+
+    Jobs that run a model are all of one queue.
+    """
 
     def __init__(
         self,
@@ -48,13 +51,14 @@ class JobRunner:
     ) -> None:
         """``tell`` hears of every run; ``busy`` is as for `Holds`."""
         self.jobs = {job.name: job for job in jobs}
-        self.works: str | None = None
-        """the job that works now"""
+        self.works: set[str] = set()
+        """the jobs that work now"""
         self._place, self._busy, self._tell = place, busy, tell
         self._holds = Holds(place, busy)
         self._said: dict[str, str] = {}
         """why each job waits, as far as it was logged"""
         self._unsaved: dict[str, JobDone] = {}
+        self._saving = threading.Lock()
         self._meter = _Meter(place)
 
     def reconfigure(self, place: Workplace) -> None:
@@ -99,7 +103,7 @@ class JobRunner:
         clock = self._place.clock
         began = clock.monotonic()
         meter = self._meter
-        self.works = job.name
+        self.works.add(job.name)
         if job.runs_model(self._place.config):
             meter.begin()
         done = JobDone(job.name, "ok", 0.0, "")
@@ -119,8 +123,9 @@ class JobRunner:
             done = replace(done, state="failed", reason=reason)
             raise
         finally:
-            self.works = None
-            meter.end()
+            self.works.discard(job.name)
+            if job.runs_model(self._place.config):
+                meter.end()
             done = replace(done, seconds=clock.monotonic() - began)
             self._note(done)
         return Ran(done, self._again(done, row.failures + 1))
@@ -165,9 +170,10 @@ class JobRunner:
         self._tell(done)
 
     def _save(self, store: Store) -> None:
-        for name, done in list(self._unsaved.items()):
-            store.jobs.finish(name, done.state, done.reason)
-            del self._unsaved[name]
+        with self._saving:
+            for name, done in list(self._unsaved.items()):
+                store.jobs.finish(name, done.state, done.reason)
+                del self._unsaved[name]
 
     def _store(self) -> Store:
         return Store.open(self._place.home.database, now=self._place.clock.now)

@@ -13,7 +13,7 @@ from ghostbust.config import Config
 from ghostbust.job_sections import JobEntry, seconds_of
 from ghostbust.loop.allowance import MINUTES, REQUESTS, SAMPLES, TOKENS
 from ghostbust.loop.ingest_job import read_logs
-from ghostbust.loop.jobs import Workplace, look_again, watch
+from ghostbust.loop.jobs import Workplace, look_again, take_back_if_worse, watch
 from ghostbust.loop.parts import asks_live
 from ghostbust.loop.retention import forget_old
 from ghostbust.loop.round_job import round_if_due
@@ -21,7 +21,15 @@ from ghostbust.loop.selfcheck import check_house
 from ghostbust.loop.sync_job import sync_names
 from ghostbust.loop.times import Cron, Every
 
+WORK: Final = "work"
+"""of jobs that take the home folder for themselves, and may take hours"""
+LOGS: Final = "logs"
+"""of reading logs, which anybody may have written"""
+SOON: Final = "soon"
+"""of jobs that mustn't wait for any of these: alarms, roll-back, selfcheck"""
+QUEUES: Final = (WORK, LOGS, SOON)
 INGEST_S: Final = 300.0
+ROLLBACK_S: Final = 600.0
 SELFCHECK_S: Final = 6 * 3600.0
 RETENTION_S: Final = 24 * 3600.0
 
@@ -42,6 +50,8 @@ class Job:
     """whether it asks the deployed model, here or at its servers"""
     needs_room: bool = True
     """False for what may run on a full disk"""
+    queue: str = WORK
+    """jobs of one queue work one after the other; those of others don't wait for them"""
 
     def trigger(self, config: Config) -> BaseTrigger | None:
         """When it is due by the settings; None where it never is by itself."""
@@ -75,7 +85,20 @@ def _of_asking(config: Config) -> dict[str, float]:
 
 JOBS: Final = (
     Job("watch", watch, lambda c: c.daemon.watch_every_s, _of_a_watch, _runs_here, asks_model=True),
-    Job("ingest", read_logs, lambda c: INGEST_S if c.ingest.paths else None, _of_asking),
+    Job(
+        "ingest",
+        read_logs,
+        lambda c: INGEST_S if c.ingest.paths else None,
+        _of_asking,
+        queue=LOGS,
+    ),
+    Job(
+        "rollback",
+        take_back_if_worse,
+        lambda c: ROLLBACK_S if c.rollback.auto else None,
+        needs_room=False,
+        queue=SOON,
+    ),
     Job(
         "round",
         round_if_due,
@@ -83,7 +106,7 @@ JOBS: Final = (
         lambda _: {MINUTES: 0},
         lambda _: True,
     ),
-    Job("recheck", look_again, lambda c: c.daemon.recheck_every_s, _of_asking),
+    Job("recheck", look_again, lambda c: c.daemon.recheck_every_s, _of_asking, queue=SOON),
     Job("sync", sync_names, lambda _: None, lambda _: {REQUESTS: 1}),
     Job(
         "retention",
@@ -91,6 +114,6 @@ JOBS: Final = (
         lambda c: RETENTION_S if c.retention.answers_days or c.retention.lookups_days else None,
         needs_room=False,
     ),
-    Job("selfcheck", check_house, lambda _: SELFCHECK_S, needs_room=False),
+    Job("selfcheck", check_house, lambda _: SELFCHECK_S, needs_room=False, queue=SOON),
 )
-"""in the order in which they work where several are due at once"""
+"""in the order in which those of a queue work where several are due at once"""

@@ -1,6 +1,6 @@
-"""The daemon's jobs: watch, recheck; `round_job.py` has the round.
+"""The daemon's jobs: watch, recheck, roll-back; `round_job.py` has the round.
 
-Each holds the home folder only while it works.
+A watch holds the home folder while it works; the others work beside whoever does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ghostbust.errors import UnansweredError, UnreachableError
 from ghostbust.home import Home
 from ghostbust.log_ids import log_ids
 from ghostbust.loop import pending
-from ghostbust.loop.aftermath import note_requests
+from ghostbust.loop.aftermath import look_after, note_requests
 from ghostbust.loop.allowance import REQUESTS, Allowance
 from ghostbust.loop.allowed_sampler import AllowedSampler
 from ghostbust.loop.budget import budgeted
@@ -29,14 +29,14 @@ from ghostbust.loop.discovery import choose_prompts, rules_of
 from ghostbust.loop.parts import asks_live, deployed_adapter, sampling_settings
 from ghostbust.loop.recheck import recheck_due
 from ghostbust.loop.seeds import DescribedPackages, GivenTasks, gathered
-from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.session import Session, open_beside, open_session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task
 from ghostbust.records import Prompt, Sample, utc_now
 from ghostbust.registries.asking import NEGATIVE_TTL
 from ghostbust.registries.names import purl
 from ghostbust.samplers.interface import Sampler, SamplingSettings, reading
-from ghostbust.store import RunKind
+from ghostbust.store import RunKind, Store
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +223,8 @@ def look_again(place: Workplace) -> None:
     live = override(place.config, registry__mode="live")
     # A live "no" is believed for some hours, whatever the settings say.
     age = max(timedelta(seconds=place.config.daemon.recheck_every_s), NEGATIVE_TTL)
-    with open_session(place.home, live, purpose="recheck", clock=place.clock) as session:
+    lock = place.home.recheck_lock
+    with open_beside(place.home, live, purpose="recheck", lock=lock, clock=place.clock) as session:
         done = recheck_due(
             session, before=utc_now() - age, at_portion=lambda: _stop_if_asked(place)
         )
@@ -239,6 +240,15 @@ def look_again(place: Workplace) -> None:
     )
     if done.unknown and not spent:
         raise UnansweredError(f"the registries gave no answer for {len(done.unknown)} names")
+
+
+def take_back_if_worse(place: Workplace) -> None:
+    """Takes back what serves if it does worse than what served before, by the figures of watches.
+
+    Holds the pointer only while it moves.
+    """
+    with Store.open(place.home.database) as store:
+        look_after(store, place.home, place.config, Allowance(store, place.config, place.clock))
 
 
 def _stop_if_asked(place: Workplace) -> None:

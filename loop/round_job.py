@@ -10,7 +10,6 @@ import logging
 from dataclasses import dataclass
 
 from ghostbust.log_ids import log_ids
-from ghostbust.loop.aftermath import look_after
 from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.child import Child, sweep_children
 from ghostbust.loop.jobs import Stopped, Waits, Workplace
@@ -39,17 +38,15 @@ class Due:
 def round_if_due(place: Workplace) -> None:
     """One round in a process of its own, if one was cut off or there is enough to begin one.
 
-    Before that, what serves is taken back if it does worse than what served before. Its
-    memory, and a crash of it, stay outside. It takes the home folder itself; where another process
-    works there it ends at once, and the next look tries again. Raises Waits where the day's
-    budgets have less left than it may need.
+    Its memory, and a crash of it, stay outside. It takes the home folder itself; where another
+    process works there it ends at once, and the next look tries again. Raises Waits where the
+    day's budgets have less left than it may need.
     """
     mark = f"{place.home.path}:round"
     if left := sweep_children(mark):
         log.warning("round: ended %d processes that a killed daemon had left", left)
     with Store.open(place.home.database) as store:
         allowance = Allowance(store, place.config, place.clock)
-        look_after(store, place.home, place.config, allowance)
         due = round_due(store, place)
         log.info("round: %s", due.why)
         if not due.begins:

@@ -33,6 +33,24 @@ class Session:
 
 
 @contextmanager
+def open_beside(
+    home: Home, config: Config, *, purpose: str, lock: Path, clock: Clock | None = None
+) -> Iterator[Session]:
+    """The home folder for one purpose, beside whoever works there; puts nothing in order.
+
+    ``lock``: of the purpose. ``clock``: as for `open_session`. Raises BusyError where another
+    process holds the lock, StoreError, SnapshotError or HomeError.
+    """
+    with (
+        home.exclusive(purpose, lock),
+        Store.open(home.database, keep_private=config.prompts.keep) as store,
+    ):
+        meter = None if clock is None else Allowance(store, config, clock)
+        with make_judge(config, home, store, meter) as judge:
+            yield Session(home, config, store, judge, cache_dir(), meter)
+
+
+@contextmanager
 def open_session(
     home: Home, config: Config, *, purpose: str, clock: Clock | None = None
 ) -> Iterator[Session]:

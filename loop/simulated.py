@@ -14,7 +14,8 @@ from typing import Any, Final
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.schedulers.base import BaseScheduler
 
-from ghostbust.loop.timetable import SETTINGS, WORK
+from ghostbust.loop.job_table import QUEUES
+from ghostbust.loop.timetable import SETTINGS
 
 _SHORTEST: Final = timedelta(microseconds=1)
 
@@ -50,7 +51,7 @@ class HandScheduler(BaseScheduler):  # type: ignore[misc]
     def __init__(self, clock: SimulatedClock) -> None:
         self._clock = clock
         self._queue: deque[tuple[_HandExecutor, Any, list[datetime]]] = deque()
-        executors = {WORK: _HandExecutor(self._queue)}
+        executors = {queue: _HandExecutor(self._queue) for queue in QUEUES}
         super().__init__(executors=executors, **SETTINGS | {"timezone": _ClockZone(clock)})
 
     def wakeup(self) -> None:

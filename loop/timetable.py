@@ -1,14 +1,16 @@
 """When which job runs: the settings' schedule on APScheduler, what people ask for, and jumps of
 the clock.
 
-The scheduler has one thread that works, job after job. Beside it, somebody has to call `look` every
-few seconds: not the scheduler, which would wait for hours where the clock was set back.
+The scheduler has a thread for each queue, which works job after job. Beside them, somebody has to
+call `look` every few seconds: not the scheduler, which would wait for hours where the clock was
+set back.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from apscheduler.triggers.date import DateTrigger
 
 from ghostbust.errors import HomeError, StoreError
 from ghostbust.loop.job_runner import JobRunner, Ran
+from ghostbust.loop.job_table import QUEUES
 from ghostbust.loop.jobs import Workplace
 from ghostbust.loop.times import Every
 from ghostbust.store import JobRow, Store
@@ -33,17 +36,16 @@ JUMP: Final = timedelta(seconds=60)
 """a smaller difference between two clocks is no jump"""
 SET_RIGHT: Final = timedelta(days=1)
 """a clock that goes back further was wrong before, and cron's times are looked for anew"""
-WORK: Final = "work"
 SETTINGS: Final[dict[str, Any]] = {
     "timezone": UTC,
     # Lateness is no reason to skip: what waited for a long round has its turn then.
     "job_defaults": {"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
 }
-"""how APScheduler is set up for a timetable, but for its executor"""
+"""how APScheduler is set up for a timetable, but for its executors"""
 
 
 class Timetable:
-    """The jobs on a scheduler that has `SETTINGS`, and an executor `WORK`."""
+    """The jobs on a scheduler that has `SETTINGS`, and an executor for each of `QUEUES`."""
 
     def __init__(self, place: Workplace, runner: JobRunner, scheduler: BaseScheduler) -> None:
         self._place, self._runner, self._scheduler = place, runner, scheduler
@@ -53,7 +55,7 @@ class Timetable:
         self._called: set[str] = set()
         """jobs that were asked for, and wait for their turn"""
         self._trouble = ""
-        self._working = threading.Lock()
+        self._working = {queue: threading.Lock() for queue in QUEUES}
         scheduler.add_listener(self._explain, EVENT_JOB_ERROR)
 
     def fill(self, place: Workplace) -> None:
@@ -84,21 +86,24 @@ class Timetable:
         return None if job is None else job.next_run_time
 
     def ended(self, timeout_s: float) -> bool:
-        """Waits until the job at work has ended; False where it takes longer."""
-        ended = self._working.acquire(timeout=timeout_s)
-        if ended:
-            self._working.release()  # for jobs that waited their turn, to see that it is over
-        return ended
+        """Waits until the jobs at work have ended; False where one takes longer."""
+        deadline = time.monotonic() + timeout_s
+        for working in self._working.values():
+            if not working.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                return False
+            working.release()  # for jobs that waited their turn, to see that it is over
+        return True
 
     def _add(self, name: str, trigger: BaseTrigger, due: datetime) -> None:
+        queue = self._runner.jobs[name].queue
         self._scheduler.add_job(
-            self._fire, trigger, args=[name], id=name, executor=WORK, next_run_time=due
+            self._fire, trigger, args=[name], id=name, executor=queue, next_run_time=due
         )
 
     def _fire(self, name: str) -> None:
-        """Runs a job in the thread that works; a stopped daemon begins nothing."""
+        """Runs a job in its queue's thread; a stopped daemon begins nothing."""
         self._called.discard(name)
-        with self._working:
+        with self._working[self._runner.jobs[name].queue]:
             if self._place.stopping.is_set():
                 return
             ran = None
@@ -148,7 +153,7 @@ class Timetable:
 
     def _call(self, name: str) -> None:
         """Has a job that was asked for run next."""
-        if name in self._called or self._runner.works == name:
+        if name in self._called or name in self._runner.works:
             return
         self._called.add(name)
         now = self._clock.now()

@@ -193,6 +193,7 @@ def _skipped(skipped: Skipped, file: str) -> str:
         "malformed": skipped.malformed,
         "of an unknown format": skipped.unknown,
         "too long": skipped.too_long,
+        "given up": len(skipped.failed),
     }
     told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
     line, why = skipped.first or (0, "")
@@ -220,6 +221,7 @@ def _document(
             "malformed": skipped.malformed,
             "unknown": skipped.unknown,
             "too_long": skipped.too_long,
+            "failed": len(skipped.failed),
             "first_file": read.first_skipped_in or None,
             "first_line": skipped.first and skipped.first[0],
         },

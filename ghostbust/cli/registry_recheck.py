@@ -34,14 +34,14 @@ def recheck(
     from ghostbust.config import override
     from ghostbust.home import Home
     from ghostbust.loop.recheck import recheck_due
-    from ghostbust.loop.session import open_session
+    from ghostbust.loop.session import open_beside
     from ghostbust.records import utc_now
     from ghostbust.registries.asking import NEGATIVE_TTL
 
     output = Output(as_json=as_json, quiet=quiet)
     place = Home.open(home)
     settings = override(load_settings(config, place), registry__mode="live")
-    with open_session(place, settings, purpose="recheck") as session:
+    with open_beside(place, settings, purpose="recheck", lock=place.recheck_lock) as session:
         # An older answer isn't taken from the cache, a younger one would be.
         before = utc_now() - NEGATIVE_TTL - timedelta(seconds=1)
         done = recheck_due(session, before=before, most=limit)

@@ -1,4 +1,4 @@
-"""The schedule: one job at a time, no failure ends it, and it stops when told."""
+"""The schedule: one job of a queue at a time, no failure ends it, and it stops when told."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from ghostbust.errors import BusyError, EndpointError, HomeError
 from ghostbust.home import Home
 from ghostbust.loop.companions import JobDone
 from ghostbust.loop.daemon import Daemon
-from ghostbust.loop.jobs import Workplace
+from ghostbust.loop.job_table import JOBS
+from ghostbust.loop.jobs import Workplace, look_again
 from ghostbust.prompts import Task
 from ghostbust.records import Prompt
 from ghostbust.sections import DaemonSection, RegistrySection, SamplingSection
@@ -133,6 +134,44 @@ def test_failing_jobs_are_one_line_each_and_tried_again(
         "watch: unexpected RuntimeError: out of memory; tried again when it is next due",
     ]
     assert RunStatus.DONE in {run.status for run in store.runs.recent()}
+
+
+@pytest.mark.parametrize("stuck", ["watch", "ingest"])
+def test_alarms_roll_back_and_selfcheck_wait_for_no_other_job(
+    place: Workplace, soon: When, stuck: str
+) -> None:
+    begun, worked = threading.Event(), set[str]()
+
+    def work(name: str) -> Callable[[Workplace], None]:
+        def stall(at: Workplace) -> None:
+            worked.add(name)
+            if name == stuck:
+                begun.set()
+                at.stopping.wait()
+
+        return stall
+
+    jobs = [replace(job, work=work(job.name), every_s=lambda _: 0.1) for job in JOBS]
+    urgent = {"recheck", "rollback", "selfcheck"}
+
+    def all_did() -> bool:
+        return begun.is_set() and urgent < worked
+
+    daemon = Daemon(place, jobs=jobs)
+    soon(all_did, lambda: daemon.stop("enough"))
+    assert daemon.run()
+    assert urgent < worked
+    others = {"watch": "round", "ingest": "watch"}
+    assert (others[stuck] in worked) is (stuck == "ingest"), "those of its queue do"
+
+
+def test_a_recheck_works_while_another_process_holds_the_home(
+    place: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = place.config.model_copy(update={"registry": RegistrySection(mode="auto")})
+    with place.home.exclusive("round"):
+        look_again(replace(place, config=live))
+    assert "recheck: 0 names, 0 claimed" in caplog.text
 
 
 def test_there_is_one_daemon_for_a_home(place: Workplace) -> None:

@@ -96,7 +96,9 @@ def quiet_scheduler(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ghostbust")
 
 
-OFF = dict.fromkeys(("watch", "ingest", "round", "recheck", "selfcheck", "retention"), every("off"))
+OFF = dict.fromkeys(
+    ("watch", "ingest", "round", "rollback", "recheck", "selfcheck", "retention"), every("off")
+)
 MakeHouse = Callable[..., House]
 
 

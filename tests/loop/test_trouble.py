@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler
 
 DAY = datetime(2026, 11, 28, tzinfo=UTC)
-OFF = dict.fromkeys(("ingest", "round", "recheck", "selfcheck", "retention"), JobEntry(every="off"))
+OFF = dict.fromkeys(
+    ("ingest", "round", "rollback", "recheck", "selfcheck", "retention"), JobEntry(every="off")
+)
 
 
 class Daemon:
