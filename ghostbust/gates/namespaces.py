@@ -58,11 +58,15 @@ class Namespaces:
     name: str
     """empty where there are none"""
     command: tuple[str, ...]
-    """``{folder}`` stands for the private folder"""
+    """``{folder}`` stands for the private folder, ``{room}`` for the size of its file system"""
+    mounts: bool = False
+    """whether the judge may mount a file system over the private folder before it gives up its
+    privileges, in a mount namespace of its own"""
 
-    def around(self, folder: str) -> list[str]:
+    def around(self, folder: str, room_bytes: int = 16 << 20) -> list[str]:
         """The command for a program whose private folder is ``folder``."""
-        return [part.replace("{folder}", folder) for part in self.command]
+        values = {"{folder}": folder, "{room}": str(room_bytes)}
+        return [values.get(part, part) for part in self.command]
 
 
 def _shown(*paths: str) -> tuple[str, ...]:
@@ -70,20 +74,31 @@ def _shown(*paths: str) -> tuple[str, ...]:
     return tuple(part for path in paths for part in ("--ro-bind-try", path, path))
 
 
-BUBBLEWRAP = Namespaces(
-    "bubblewrap",
-    (
-        "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-        *_shown(*(path for path in READABLE if not path.startswith("/dev"))),
-        *_shown(BASE_PYTHON, str(LAUNCHER)),
-        "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
-        "--bind", "{folder}", "{folder}", "--remount-ro", "/", "--chdir", "{folder}", "--",
-    ),
-)  # fmt: skip
+def _bubblewrap(*folder: str) -> Namespaces:
+    """bubblewrap with these options for the private folder."""
+    return Namespaces(
+        "bubblewrap",
+        (
+            "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+            *_shown(*(path for path in READABLE if not path.startswith("/dev"))),
+            *_shown(BASE_PYTHON, str(LAUNCHER)),
+            "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
+            *folder, "--remount-ro", "/", "--chdir", "{folder}", "--",
+        ),
+    )  # fmt: skip
+
+
+BUBBLEWRAP = _bubblewrap("--perms", "0700", "--size", "{room}", "--tmpfs", "{folder}")
+OLD_BUBBLEWRAP = _bubblewrap("--bind", "{folder}", "{folder}")
+"""for versions before 0.7 (2022), which can't limit the size of a file system"""
 UNSHARE = Namespaces(
     "unshare",
-    ("unshare", "--map-root-user", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--"),
-)
+    (
+        "unshare", "--map-root-user", "--net", "--ipc", "--mount", "--pid", "--fork", "--kill-child",
+        "--",
+    ),
+    mounts=True,
+)  # fmt: skip
 NONE = Namespaces("", ())
 """where nothing better works"""
 
@@ -94,7 +109,7 @@ def find_namespaces(path: str | None = None) -> Namespaces:
 
     Commands are looked for in the folders of ``path``; None for those of PATH.
     """
-    for candidate in (BUBBLEWRAP, UNSHARE):
+    for candidate in (BUBBLEWRAP, OLD_BUBBLEWRAP, UNSHARE):
         # The full path of the command, since the sandbox's environment has no PATH.
         command = shutil.which(candidate.command[0], path=path)
         if command is not None:

@@ -61,6 +61,7 @@ def test_what_is_found_has_a_full_path_and_isolates(tmp_path: Path) -> None:
 
 
 def test_the_private_folder_is_put_into_the_command() -> None:
-    command = BUBBLEWRAP.around("/private")
-    assert command.count("/private") == 3
-    assert not any("{folder}" in part for part in command)
+    command = BUBBLEWRAP.around("/private", 4096)
+    assert command.count("/private") == 2
+    assert command[command.index("--size") + 1] == "4096"
+    assert not any("{" in part for part in command)

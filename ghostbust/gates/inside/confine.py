@@ -16,6 +16,7 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 SECCOMP_MODE_FILTER = 2
+MS_NOSUID, MS_NODEV = 2, 4
 CAPABILITY_VERSION = 0x20080522
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446  # the same on every machine
 RULE_PATH_BENEATH = 1
@@ -57,12 +58,16 @@ def lower(kind: int, soft: int, hard: int) -> None:
     resource.setrlimit(kind, (min(soft, most), min(hard, most)))
 
 
+def hide() -> None:
+    """No other process of this user may look inside: neither at memory nor at what is open."""
+    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def give_up_privileges() -> None:
-    """No capabilities, none to be won by exec, and no other process may look inside."""
+    """No capabilities, and none to be won by exec."""
     header = struct.pack("<Ii", CAPABILITY_VERSION, 0)
     _libc.capset(header, bytes(24))
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:
@@ -70,6 +75,17 @@ def die_with_parent(parent: int) -> None:
     _libc.prctl(PR_SET_PDEATHSIG, int(_signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def bound_folder(folder: str, most_bytes: int, most_files: int) -> None:
+    """Puts a file system in memory over ``folder``, which is twice as large as the limits.
+
+    Only for a process in a mount namespace of its own. Twice, so that one look shows that a
+    program went over its limits, and not only that it met the end of the file system.
+    """
+    options = f"size={2 * most_bytes},nr_inodes={2 * most_files + 2},mode=0700"
+    _libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", MS_NOSUID | MS_NODEV, options.encode())
+    os.chdir(folder)  # the folder that was there before is below it now
 
 
 def landlock_version() -> int:

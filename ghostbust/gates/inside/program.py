@@ -61,8 +61,13 @@ def serve(solution: str, requests: int, answers: int) -> None:
         exec(compile(solution, "<solution>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         return [(name, callable(value)) for name, value in module.__dict__.items()]
 
+    def build(described: wire.Instance) -> object:
+        made = object.__new__(module.__dict__[described.name])
+        vars(made).update(described.attributes)
+        return made
+
     def fulfil() -> object:
-        match wire.decode(wire.receive(requests), kept.__getitem__):
+        match wire.decode(wire.receive(requests), kept.__getitem__, build):
             case ("get", str(name)):
                 return module.__dict__[name]
             case ("call", str(name), tuple(args), dict(kwargs)):
@@ -75,6 +80,7 @@ def serve(solution: str, requests: int, answers: int) -> None:
                 setattr(owner, name, value)
         return None
 
+    wire.receive(requests)  # the judge has read its job, and nobody else can any more
     answer(run)
     while True:
         answer(fulfil)
