@@ -79,10 +79,11 @@ def _bubblewrap(*folder: str) -> Namespaces:
     return Namespaces(
         "bubblewrap",
         (
-            "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+            "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1",
+            "--cap-drop", "ALL",
             *_shown(*(path for path in READABLE if not path.startswith("/dev"))),
             *_shown(BASE_PYTHON, str(LAUNCHER)),
-            "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
+            "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
             *folder, "--remount-ro", "/", "--chdir", "{folder}", "--",
         ),
     )  # fmt: skip
