@@ -95,8 +95,8 @@ OLD_BUBBLEWRAP = _bubblewrap("--bind", "{folder}", "{folder}")
 UNSHARE = Namespaces(
     "unshare",
     (
-        "unshare", "--map-root-user", "--net", "--ipc", "--mount", "--pid", "--fork", "--kill-child",
-        "--",
+        "unshare", "--map-root-user", "--net", "--ipc", "--mount", "--pid", "--fork",
+        "--kill-child", "--",
     ),
     mounts=True,
 )  # fmt: skip

@@ -73,7 +73,7 @@ class SandboxLimits:
     file_bytes: int = 1 << 20
     """of any one file it writes"""
     folder_bytes: int = 8 << 20
-    """of all files it writes; looked at 200 times a second, so that it may exceed it for a while,
+    """of all files it writes; looked at 100 times a second, so that it may exceed it for a while,
     and where there are namespaces held by a file system of twice this size"""
     folder_files: int = 64
     """files it makes; held as that is"""

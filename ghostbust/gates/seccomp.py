@@ -3,8 +3,8 @@
 A list of what is allowed, since calls are added to Linux faster than anyone lists what is
 dangerous: what a Python program needs that computes, allocates, keeps time and reads and
 writes files. Not on it, among others: sockets, processes and threads, signals to anybody,
-exec, mounts, namespaces, ptrace, keyrings, io_uring, userfaultfd, memfd, shared memory,
-message queues, inotify, changing limits, priorities, owners and modes, making links and
+exec, mounts, namespaces, ptrace, keyrings, io_uring, userfaultfd, memfd, files without a name,
+shared memory, message queues, inotify, changing limits, priorities, owners and modes, making links and
 folders, deleting. Those fail with EPERM; calls newer than ``FIRST_NEW``, which a C library
 tries before it falls back on older ones, with ENOSYS.
 
@@ -24,7 +24,8 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "newfstatat": (262, 79), "stat": (4, None), "lstat": (6, None), "statx": (332, 291),
     "lseek": (8, 62), "pread64": (17, 67), "pwrite64": (18, 68), "readv": (19, 65),
     "writev": (20, 66), "access": (21, None), "faccessat": (269, 48),
-    "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24), "ftruncate": (77, 46), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
+    "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24), "ftruncate": (77, 46),
+    "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
     "readlink": (89, None), "readlinkat": (267, 78), "statfs": (137, 43), "fstatfs": (138, 44),
     "fadvise64": (221, 223), "umask": (95, 166), "select": (23, None), "pselect6": (270, 72),
     "poll": (7, None), "ppoll": (271, 73),

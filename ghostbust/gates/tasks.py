@@ -41,7 +41,7 @@ class CodingTask:
         """The completed function, with its test run on it."""
         call = f"\n\ncheck({self.entry_point})\n" if self.entry_point else ""
         tested = tuple(name for name in (self.entry_point, self.function) if name)
-        own = code_beside(self.prompt, tested)
+        own = code_beside(self.prompt, tested) if tested else ""
         return Program(self.prompt + completion, self.test + call, tested, own)
 
 

@@ -39,7 +39,7 @@ in bytes of the solution, the tested names, the readable paths, the judge's filt
 filter, the task's own code, and the check"""
 FAILED, DENIED, MEMORY, PROCESSOR, FILES = "failed", "denied", "memory", "processor", "files"
 """what a report begins with if it isn't the token"""
-LOOK_EVERY_S = 0.005
+LOOK_EVERY_S = 0.01
 """between two looks at the private folder, the clock and the gate, whatever the program does"""
 END_S = 0.2
 """given to a program that closed its pipes to end by itself"""
