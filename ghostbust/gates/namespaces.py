@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import site
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 BASE_PYTHON = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
 """the interpreter itself, not a virtual environment's link to it: without site-packages they are
 the same, and fewer folders have to be shown to the program"""
 LAUNCHER = Path(__file__).with_name("launcher.py")
-READABLE = tuple(
+SHOWN = tuple(
     dict.fromkeys(
         (
             "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/nix/store",
@@ -32,7 +34,31 @@ READABLE = tuple(
         )
     )
 )  # fmt: skip
-"""what a program may read beside its own folder: Python, and shared libraries"""
+"""Python and shared libraries: what a program may read beside its own folder, but for ``PACKAGES``"""
+PACKAGES = tuple(
+    path
+    for path in map(os.path.realpath, site.getsitepackages([sys.base_prefix, sys.base_exec_prefix]))
+    if Path(path).is_dir()
+)
+"""what is installed beside Python, which no program may read: a benchmark with its solutions may be
+among it, and ghostbust itself"""
+
+
+def _readable(path: str) -> list[str]:
+    """What Landlock is to allow of ``path``: all of it, or, since no rule can take back a part,
+    what lies in it beside ``PACKAGES``, and to list it."""
+    if not any(f"{packages}/".startswith(f"{path}/") for packages in PACKAGES):
+        return [path]
+    if path in PACKAGES:
+        return []
+    inner = [_readable(os.path.join(path, name)) for name in sorted(os.listdir(path))]
+    return [f"{path}/", *chain.from_iterable(inner)]
+
+
+READABLE = tuple(
+    dict.fromkeys(chain.from_iterable(_readable(os.path.realpath(path)) for path in SHOWN))
+)
+"""``SHOWN`` without ``PACKAGES``; of a path that ends in a slash only the names in it"""
 # -I would ignore PYTHONHASHSEED, and with it the order of sets would differ from run to run;
 # with this environment -s -P is the rest of what -I means.
 INTERPRETER = (BASE_PYTHON, "-s", "-P", "-S", "-B", "-X", "utf8")
@@ -81,7 +107,8 @@ def _bubblewrap(*folder: str) -> Namespaces:
         (
             "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1",
             "--cap-drop", "ALL",
-            *_shown(*(path for path in READABLE if not path.startswith("/dev"))),
+            *_shown(*(path for path in SHOWN if not path.startswith("/dev"))),
+            *(part for path in PACKAGES for part in ("--tmpfs", path)),
             *_shown(BASE_PYTHON, str(LAUNCHER)),
             "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
             *folder, "--remount-ro", "/", "--chdir", "{folder}", "--",

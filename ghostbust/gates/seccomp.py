@@ -4,8 +4,8 @@ A list of what is allowed, since calls are added to Linux faster than anyone lis
 dangerous: what a Python program needs that computes, allocates, keeps time and reads and
 writes files. Not on it, among others: sockets, processes and threads, signals to anybody,
 exec, mounts, namespaces, ptrace, keyrings, io_uring, userfaultfd, memfd, files without a name,
-shared memory, message queues, inotify, changing limits, priorities, owners and modes, making links and
-folders, deleting. Those fail with EPERM; calls newer than ``FIRST_NEW``, which a C library
+shared memory, message queues, inotify, changing limits, priorities, owners and modes, making links
+and folders, deleting. Those fail with EPERM; calls newer than ``FIRST_NEW``, which a C library
 tries before it falls back on older ones, with ENOSYS.
 
 Source of the numbers: asm/unistd_64.h (x86-64), asm-generic/unistd.h (arm64); of the form:

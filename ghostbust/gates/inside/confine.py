@@ -96,7 +96,8 @@ def landlock_version() -> int:
 def allow_files(readable: list[str], folder: str) -> None:
     """From now on only ``readable`` can be read, and files be made and written in ``folder``.
 
-    Nothing is done if ``readable`` is empty.
+    Of a path that ends in a slash only names can be read, there and below. Nothing is done if
+    ``readable`` is empty.
 
     Beside files, what Landlock holds depends on the kernel's version: TCP (6.7), signals to
     other processes and abstract sockets (6.12), looking into other processes (always).
@@ -114,7 +115,7 @@ def allow_files(readable: list[str], folder: str) -> None:
     reading = 1 << READ_FILE | 1 << READ_DIR
     writing = 1 << WRITE_FILE | 1 << REMOVE_FILE | 1 << MAKE_REG | 1 << TRUNCATE
     for path in readable:
-        _allow(ruleset, path, reading & rights)
+        _allow(ruleset, path, (1 << READ_DIR if path.endswith("/") else reading) & rights)
     _allow(ruleset, folder, (reading | writing) & rights)
     _allow(ruleset, os.devnull, (1 << READ_FILE | 1 << WRITE_FILE) & rights)
     _libc.syscall(LANDLOCK_RESTRICT, ruleset, 0)

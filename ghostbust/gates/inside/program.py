@@ -117,8 +117,9 @@ def lock_up(judge: int, processes: int, readable: list[str], folder: str, calls:
     """Takes from this process what the program must not have, beside what the judge gave up."""
     confine.die_with_parent(judge)
     confine.lower(resource.RLIMIT_NPROC, processes, processes)
-    # A second domain of Landlock, inside the judge's: the program can't look into the judge.
-    confine.allow_files(readable, folder)
+    # A second domain of Landlock, inside the judge's: the program can't look into the judge. What
+    # it allows is allowed by both only.
+    confine.allow_files(["/"] if readable else [], "/")
     confine.filter_calls(calls)
     for name in [name for name in sys.modules if name.partition(".")[0] == "ghostbust"]:
         del sys.modules[name]
