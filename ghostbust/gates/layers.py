@@ -89,24 +89,25 @@ TODO = {
     "few system calls": "run on x86-64 or arm64, on a kernel with seccomp",
 }
 """layer -> what to do where it is missing"""
+VERDICT = ("judge apart", "no looking into the gate", "no foreign files", "no writing elsewhere")
+"""what a verdict rests on: else a program could read its check, or change what judges it"""
 PROMISES: dict[str, tuple[str, ...]] = {
-    "a wrong program doesn't pass": (
-        "judge apart", "no looking into the gate", "no foreign files", "no writing elsewhere",
-    ),
+    "a wrong program doesn't pass": VERDICT,
     "nothing is sent": ("no network",),
-    "your files and secrets aren't read": (
+    "files and secrets of yours aren't read": (
         "empty environment", "no foreign files", "no looking into the gate",
     ),
-    "nothing outside its folder is changed": ("no writing elsewhere",),
-    "no other process is ended or disturbed": ("no signals",),
-    "nothing runs on, even if the gate is killed": (
-        "own session", "wall time", "no processes",
+    "nothing outside its folder is changed": ("audit hook", "no writing elsewhere"),
+    "it starts nothing": ("no processes",),
+    "it ends, and so does what it started, even if the gate is killed": (
+        "own session", "wall time", "own process tree",
     ),
-    "the machine isn't used up": ("resource limits", "wall time", "no processes"),
-    "no file of it is left behind": ("private folder", "no writing elsewhere"),
+    "other processes aren't ended": ("no signals",),
+    "time, memory and disk aren't used up": ("resource limits", "wall time", "few system calls"),
+    "its files are removed": ("private folder", "no writing elsewhere"),
     "little of the kernel can be reached": ("few system calls",),
 }  # fmt: skip
-"""promise -> the layers that it needs, all of them; the threat model has this table"""
+"""promise -> the layers that it takes, all of them; docs/concepts/threat-model.md has this table"""
 
 
 @cache
@@ -132,6 +133,12 @@ def sandbox_layers() -> tuple[str, ...]:
         *(name if holds else f"missing: {name}" for name, holds in held.items()),
         f"by {', '.join(_means())}",
     )
+
+
+def unkept_promises() -> tuple[str, ...]:
+    """Those of ``PROMISES`` that don't hold here. Raises SandboxError as ``find_layers``."""
+    held = {name for name, holds in find_layers().items() if holds}.union(ALWAYS)
+    return tuple(said for said, layers in PROMISES.items() if not held.issuperset(layers))
 
 
 def missing_layers(required: Iterable[str]) -> str:

@@ -34,24 +34,28 @@ SHOWN = tuple(
         )
     )
 )  # fmt: skip
-"""Python and shared libraries: what a program may read beside its own folder, but for ``PACKAGES``"""
+"""Python and shared libraries: what a program may read beside its own folder, without ``PACKAGES``
+"""
+PREFIXES = [sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix]
 PACKAGES = tuple(
-    path
-    for path in map(os.path.realpath, site.getsitepackages([sys.base_prefix, sys.base_exec_prefix]))
-    if Path(path).is_dir()
+    dict.fromkeys(
+        os.path.realpath(path) for path in site.getsitepackages(PREFIXES) if Path(path).is_dir()
+    )
 )
-"""what is installed beside Python, which no program may read: a benchmark with its solutions may be
-among it, and ghostbust itself"""
+"""where packages are installed, which no program may read: a benchmark with its solutions may be
+among them, and ghostbust itself"""
 
 
 def _readable(path: str) -> list[str]:
     """What Landlock is to allow of ``path``: all of it, or, since no rule can take back a part,
-    what lies in it beside ``PACKAGES``, and to list it."""
+    what lies in it beside ``PACKAGES``, and to list it. A rule for a link would be one for what it
+    leads to, wherever that is."""
     if not any(f"{packages}/".startswith(f"{path}/") for packages in PACKAGES):
         return [path]
     if path in PACKAGES:
         return []
-    inner = [_readable(os.path.join(path, name)) for name in sorted(os.listdir(path))]
+    entries = sorted(entry for entry in Path(path).iterdir() if not entry.is_symlink())
+    inner = [_readable(str(entry)) for entry in entries]
     return [f"{path}/", *chain.from_iterable(inner)]
 
 
@@ -100,6 +104,12 @@ def _shown(*paths: str) -> tuple[str, ...]:
     return tuple(part for path in paths for part in ("--ro-bind-try", path, path))
 
 
+def _among(paths: tuple[str, ...]) -> list[str]:
+    """Those of ``paths`` that lie in ``SHOWN``."""
+    shown = tuple(f"{os.path.realpath(path)}/" for path in SHOWN)
+    return [path for path in paths if path.startswith(shown)]
+
+
 def _bubblewrap(*folder: str) -> Namespaces:
     """bubblewrap with these options for the private folder."""
     return Namespaces(
@@ -108,8 +118,8 @@ def _bubblewrap(*folder: str) -> Namespaces:
             "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1",
             "--cap-drop", "ALL",
             *_shown(*(path for path in SHOWN if not path.startswith("/dev"))),
-            *(part for path in PACKAGES for part in ("--tmpfs", path)),
-            *_shown(BASE_PYTHON, str(LAUNCHER)),
+            *(part for path in _among(PACKAGES) for part in ("--tmpfs", path)),
+            *_shown(BASE_PYTHON, str(LAUNCHER)),  # which may lie in one of them
             "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
             *folder, "--remount-ro", "/", "--chdir", "{folder}", "--",
         ),
