@@ -55,7 +55,7 @@ COMMANDS: dict[str, tuple[tuple[int, int], tuple[int, ...]]] = {
 }
 """calls whose second argument must be one of these: nothing that signals another process, or
 types into a terminal"""
-OPEN: dict[str, tuple[tuple[int | None, int], int]] = {
+OPEN: dict[str, tuple[tuple[int | None, int | None], int]] = {
     "open": ((2, None), 1), "openat": ((257, 56), 2),
 }  # fmt: skip
 """calls that open a file, and which argument has the flags"""
@@ -96,10 +96,10 @@ def call_filter(*, judge: bool = False, machine: str | None = None) -> bytes:
             code += [_op(EQUAL, number, 0, 1), _op(RETURN, ALLOW)]
     for numbers, values in COMMANDS.values():
         code += _if_call(numbers[column], _one_of(1, values))
-    for (x86_64, arm64), flags in OPEN.values():
-        opens = (x86_64, arm64)[column]
-        if opens is not None:
-            code += _if_call(opens, _below(flags, NAMELESS))
+    for numbers, flags in OPEN.values():
+        number = numbers[column]
+        if number is not None:
+            code += _if_call(number, _below(flags, NAMELESS))
     code += _if_call(PRLIMIT64[column], _is_null(2))
     code += [_op(AT_LEAST, FIRST_NEW, 0, 1), _op(RETURN, ERRNO | errno.ENOSYS)]
     code.append(_op(RETURN, ERRNO | errno.EPERM))

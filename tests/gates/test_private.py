@@ -63,9 +63,9 @@ def test_stale_folders_are_removed_and_those_in_use_are_not(place: Path) -> None
         folder.mkdir()
         (folder / "file").write_text("x")
     locked.chmod(0)
-    with private_folder() as folder:
+    with private_folder() as used:
         remove_stale_folders()
-        assert list(place.iterdir()) == [Path(folder)]
+        assert list(place.iterdir()) == [Path(used)]
 
 
 def test_what_is_no_folder_of_a_program_stays(
