@@ -24,10 +24,12 @@ BASE_PYTHON = os.path.realpath(getattr(sys, "_base_executable", "") or sys.execu
 """the interpreter itself, not a virtual environment's link to it: without site-packages they are
 the same, and fewer folders have to be shown to the program"""
 LAUNCHER = Path(__file__).with_name("launcher.py")
+NIX = "/nix/store"
+"""where Nix has everything, in thousands of folders: too many for a rule for each"""
 SHOWN = tuple(
     dict.fromkeys(
         (
-            "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/nix/store",
+            "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", NIX,
             "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom", "/dev/zero",
             sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"),
             sysconfig.get_config_var("LIBDIR") or "/usr/lib", str(Path(sys.base_prefix, "lib")),
@@ -50,7 +52,7 @@ def _readable(path: str) -> list[str]:
     """What Landlock is to allow of ``path``: all of it, or, since no rule can take back a part,
     what lies in it beside ``PACKAGES``, and to list it. A rule for a link would be one for what it
     leads to, wherever that is."""
-    if not any(f"{packages}/".startswith(f"{path}/") for packages in PACKAGES):
+    if path == NIX or not any(f"{one}/".startswith(f"{path}/") for one in PACKAGES):
         return [path]
     if path in PACKAGES:
         return []

@@ -282,15 +282,15 @@ def _judge(calls: Calls, own: str, check: str, tested: list[str]) -> str:
         code = compile(check, "<check>", "exec", dont_inherit=True)
         _bring(calls, own, _used_names(code), tested)
         exec(code, calls.own)  # noqa: S102
-    except Ended:  # which ``finish`` knows
-        pass
+    except Ended as ended:
+        said = f"{ended.word} {ended.reason}"
     except Raised as raised:
         said = f"{FAILED} {raised.name}"
     except BaseException as error:  # noqa: BLE001 - whatever ended the check, it failed
         words: dict[type, str] = {PermissionError: DENIED, MemoryError: MEMORY}
         said = f"{words.get(type(error), FAILED)} {type(error).__name__}"
-    ended = calls.finish()
-    return said if ended is None else f"{ended.word} {ended.reason}"
+    end = calls.finish()
+    return said if end is None else f"{end.word} {end.reason}"
 
 
 def _bring(calls: Calls, own: str, used: set[str], tested: list[str]) -> None:
