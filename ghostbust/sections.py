@@ -207,8 +207,8 @@ class TrainerSection(Section):
 
 
 LayerName = Literal[
-    "no network", "no processes", "no signals", "no foreign files", "no writing elsewhere",
-    "own process tree", "few system calls",
+    "no network", "no looking into the gate", "no processes", "no signals", "no foreign files",
+    "no writing elsewhere", "own process tree", "few system calls",
 ]  # fmt: skip
 """what the sandbox can hold, as `ghostbust doctor` shows it"""
 
@@ -244,7 +244,9 @@ class GatesSection(Section):
     """error probability of the tests and one-sided bounds of `coding` and `likelihood`"""
     spend: Literal["auto", "rounds", "none"] = "auto"
     """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: `rounds` if MBPP is run"""
-    sandbox_layers: tuple[LayerName, ...] = ("no network",)
+    sandbox_layers: tuple[LayerName, ...] = (
+        "no network", "no looking into the gate", "no foreign files", "no writing elsewhere",
+    )  # fmt: skip
     """layers of the sandbox without which no model-written code is run"""
 
 

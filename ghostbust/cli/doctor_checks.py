@@ -132,16 +132,18 @@ def check_accelerator() -> Finding:
 
 def check_sandbox(required: Sequence[str]) -> Finding:
     """Which layers there are around model-written code, and whether they are those ``required``."""
-    from ghostbust.gates import missing_layers, sandbox_layers
+    from ghostbust.gates import VERDICT, missing_layers, sandbox_layers, unkept_promises
 
     layers = "; ".join(sandbox_layers())
+    said = f"{layers}; a verdict rests on {', '.join(VERDICT)}"
     missing = missing_layers(required)
     if missing:
-        return Finding("sandbox", Level.FAIL, layers, missing)
+        return Finding("sandbox", Level.FAIL, said, missing)
     if "missing: " in layers:
-        todo = "nothing must be done: gates.sandbox_layers doesn't ask for what is missing"
-        return Finding("sandbox", Level.WARN, layers, todo)
-    return Finding("sandbox", Level.OK, layers)
+        todo = "nothing must be done: gates.sandbox_layers doesn't ask for what is missing; without"
+        todo += f" it this isn't promised: {'; '.join(unkept_promises())}"
+        return Finding("sandbox", Level.WARN, said, todo)
+    return Finding("sandbox", Level.OK, said)
 
 
 def check_humaneval(cache: Path) -> Finding:

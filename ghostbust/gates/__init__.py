@@ -23,7 +23,13 @@ from ghostbust.gates.faults import faults_gate
 from ghostbust.gates.hallucination import rate_gate
 from ghostbust.gates.humaneval import find_humaneval, load_tasks
 from ghostbust.gates.interface import Completer, Scorer, Subject, inconclusive
-from ghostbust.gates.layers import missing_layers, require_layers, sandbox_layers
+from ghostbust.gates.layers import (
+    VERDICT,
+    missing_layers,
+    require_layers,
+    sandbox_layers,
+    unkept_promises,
+)
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.gates.looks import Look, spent_alpha
 from ghostbust.gates.mbpp import load_mbpp
@@ -32,6 +38,7 @@ from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.volume import volume_gate
 
 __all__ = [
+    "VERDICT",
     "CodingGate",
     "CodingTask",
     "Completer",
@@ -52,5 +59,6 @@ __all__ = [
     "require_layers",
     "sandbox_layers",
     "spent_alpha",
+    "unkept_promises",
     "volume_gate",
 ]

@@ -3,12 +3,11 @@
 For every program an interpreter is started (``launcher``), which forks: one process judges,
 one runs the program, and only plain data passes between them (``inside``). Around both are
 the layers of ``confinement``; ``layers`` says which of them hold here, by trying. Results
-come from the judge, through a nameless file that the program's process doesn't have open.
+come from the judge, through a pipe that the program's process doesn't have open.
 
 What it doesn't do. It is no virtual machine: a hole in the kernel is a hole in it. And a
-verdict says that the program's answers satisfy the check, no more: a check that itself calls
-functions of the program (one of HumanEval's tests a root with the ``poly`` that its prompt
-defines) can be answered to its liking. docs/reference/sandbox.md has the threat model.
+verdict says that the program's answers satisfy the check, no more.
+docs/reference/sandbox.md has the threat model.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -30,9 +29,10 @@ from typing import IO
 from ghostbust.errors import SandboxError
 from ghostbust.gates.bundle import bundle
 from ghostbust.gates.confinement import Confinement, find_confinement
+from ghostbust.gates.hidden import hidden
 from ghostbust.gates.inside import judge
 from ghostbust.gates.namespaces import ENVIRONMENT, INTERPRETER, LAUNCHER
-from ghostbust.gates.private import private_folder
+from ghostbust.gates.private import private_folder, remove_stale_folders
 
 REPORT_BYTES = 256
 CANARY_WALL_S = 0.5
@@ -73,12 +73,18 @@ class SandboxLimits:
     file_bytes: int = 1 << 20
     """of any one file it writes"""
     folder_bytes: int = 8 << 20
-    """of all files it writes; looked at 20 times a second, so that it may exceed it for a while"""
+    """of all files it writes; looked at 100 times a second, so that it may exceed it for a while,
+    and where there are namespaces held by a file system of twice this size"""
     folder_files: int = 64
-    """files it makes; looked at as often"""
+    """files it makes; held as that is"""
     processes: int = 1
     """processes and threads of this user at the same time, for what starts more; root is exempt
     from it, and where system calls are filtered there is no second process or thread at all"""
+
+    @property
+    def wall_ms(self) -> int:
+        """``wall_s`` in whole milliseconds."""
+        return int(self.wall_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,11 @@ class Program:
     solution: str
     check: str
     tested: tuple[str, ...] = ()
-    """functions of the solution that the check means even where a builtin has their name"""
+    """what the check takes of the solution, even where a builtin has its name; where nothing is
+    named, whatever the check uses and neither it, ``own`` nor Python has"""
+    own: str = ""
+    """the task's own code, which stands in the solution, too: where the check uses it, it is run
+    beside the check, and not as the solution may have changed it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,14 @@ class ProgramResult:
 
 
 CANARIES = (
-    (Program("def f(x):\n    return x + 1\n", "assert f(1) == 2\n"), Outcome.PASSED),
+    (
+        Program(
+            "with open('f', 'w') as file:\n    file.write('x' * 4096)\n\n"
+            "def f(x):\n    return x + 1\n",
+            "assert f(1) == 2\n",
+        ),
+        Outcome.PASSED,
+    ),
     (Program("def f(x):\n    return x - 1\n", "assert f(1) == 2\n"), Outcome.FAILED),
     (Program("import os\nos._exit(0)\n", "assert True\n"), Outcome.FAILED),
     (Program("while True:\n    pass\n", "assert True\n"), Outcome.TIMED_OUT),
@@ -137,8 +154,13 @@ def run_programs(
     ]
     jobs += [(program, limits) for program in programs]
     try:
-        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-            results = list(pool.map(lambda job: _run(job[0], job[1], around), jobs))
+        remove_stale_folders()
+        with (
+            hidden(),
+            _this_process() as gate,
+            ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+        ):
+            results = list(pool.map(lambda job: _run(job[0], job[1], around, gate), jobs))
     except OSError as error:
         raise SandboxError(
             f"the gate is broken, not the model: its sandbox can't start programs ({error}); is"
@@ -148,34 +170,49 @@ def run_programs(
     return results[len(CANARIES) :]
 
 
-def _run(program: Program, limits: SandboxLimits, around: Confinement) -> ProgramResult:
+@contextlib.contextmanager
+def _this_process() -> Iterator[int]:
+    """A descriptor of this process, which can be read once it has ended, in any namespace."""
+    descriptor = os.pidfd_open(os.getpid())
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _run(program: Program, limits: SandboxLimits, around: Confinement, gate: int) -> ProgramResult:
     """Runs one program and says how it ended.
 
-    Input and output are nameless files, not pipes: nothing can block on them, and their
-    size is limited. subprocess starts the child by vfork, so that it costs the same from a
-    process that holds gigabytes of weights, and no code of this process runs in it.
+    Input is a nameless file, which the judge empties once it has read it. The report is shorter
+    than any pipe, so that neither side blocks. Standard error tells the judge when the ``gate``
+    ends, since then nobody else would end the program. subprocess starts the child by vfork, so
+    that it costs the same from a process that holds gigabytes of weights, and no code of this
+    process runs in it.
     """
     token = secrets.token_hex(16)
     with (
         private_folder() as folder,
         tempfile.TemporaryFile() as job,
-        tempfile.TemporaryFile() as report,
+        _pipe() as (report, theirs),
     ):
         _write_job(job, program, limits, around, token)
         started = time.monotonic()
         process = subprocess.Popen(
-            [*around.namespaces.around(folder), *INTERPRETER, str(LAUNCHER)],
+            [
+                *around.namespaces.around(folder, 2 * limits.folder_bytes),
+                *INTERPRETER,
+                str(LAUNCHER),
+            ],
             stdin=job,
-            stdout=report,
-            stderr=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=gate,
             cwd=folder,
             env=ENVIRONMENT,
             start_new_session=True,
         )
         in_time = _wait(process, limits.wall_s)
         wall_s = time.monotonic() - started
-        report.seek(0)
-        said = report.read(REPORT_BYTES)
+        said = _said(report)
     if not in_time:
         return ProgramResult(Outcome.TIMED_OUT, f"wall time over {limits.wall_s:g} s", wall_s)
     if secrets.compare_digest(said, token.encode()):
@@ -185,6 +222,26 @@ def _run(program: Program, limits: SandboxLimits, around: Confinement) -> Progra
         reason = f"processor time over {limits.cpu_s} s"
     ended = f"ended before its check, with status {process.returncode}"
     return ProgramResult(OUTCOMES.get(word, Outcome.FAILED), reason or ended, wall_s)
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe that never blocks who reads it."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    try:
+        yield reading, writing
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _said(report: int) -> bytes:
+    """What the judge wrote; empty where it ended before it wrote."""
+    try:
+        return os.read(report, REPORT_BYTES)
+    except BlockingIOError:
+        return b""
 
 
 def _write_job(
@@ -198,9 +255,11 @@ def _write_job(
         "\n".join(around.readable).encode(),
         around.judge_calls,
         around.program_calls,
+        program.own.encode(errors="replace"),
         program.check.encode(errors="replace"),
     ]
-    header = [getattr(limits, name) for name in judge.HEADER] + [len(part) for part in parts]
+    header = [getattr(limits, name) for name in judge.LIMITS]
+    header += [int(around.namespaces.mounts), *(len(part) for part in parts)]
     job.write(bundle())
     job.write(b" ".join(b"%d" % number for number in header) + b"\n")
     job.write(b"".join(parts) + token.encode())

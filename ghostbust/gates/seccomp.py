@@ -3,9 +3,9 @@
 A list of what is allowed, since calls are added to Linux faster than anyone lists what is
 dangerous: what a Python program needs that computes, allocates, keeps time and reads and
 writes files. Not on it, among others: sockets, processes and threads, signals to anybody,
-exec, mounts, namespaces, ptrace, keyrings, io_uring, userfaultfd, memfd, shared memory,
-message queues, inotify, changing limits, priorities, owners and modes, making links and
-folders, deleting. Those fail with EPERM; calls newer than ``FIRST_NEW``, which a C library
+exec, mounts, namespaces, ptrace, keyrings, io_uring, userfaultfd, memfd, files without a name,
+shared memory, message queues, inotify, changing limits, priorities, owners and modes, making links
+and folders, deleting. Those fail with EPERM; calls newer than ``FIRST_NEW``, which a C library
 tries before it falls back on older ones, with ENOSYS.
 
 Source of the numbers: asm/unistd_64.h (x86-64), asm-generic/unistd.h (arm64); of the form:
@@ -23,9 +23,9 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "read": (0, 63), "write": (1, 64), "close": (3, 57), "fstat": (5, 80),
     "newfstatat": (262, 79), "stat": (4, None), "lstat": (6, None), "statx": (332, 291),
     "lseek": (8, 62), "pread64": (17, 67), "pwrite64": (18, 68), "readv": (19, 65),
-    "writev": (20, 66), "access": (21, None), "faccessat": (269, 48), "open": (2, None),
-    "openat": (257, 56), "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24),
-    "ftruncate": (77, 46), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
+    "writev": (20, 66), "access": (21, None), "faccessat": (269, 48),
+    "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24), "ftruncate": (77, 46),
+    "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
     "readlink": (89, None), "readlinkat": (267, 78), "statfs": (137, 43), "fstatfs": (138, 44),
     "fadvise64": (221, 223), "umask": (95, 166), "select": (23, None), "pselect6": (270, 72),
     "poll": (7, None), "ppoll": (271, 73),
@@ -55,9 +55,19 @@ COMMANDS: dict[str, tuple[tuple[int, int], tuple[int, ...]]] = {
 }
 """calls whose second argument must be one of these: nothing that signals another process, or
 types into a terminal"""
+OPEN: dict[str, tuple[tuple[int | None, int | None], int]] = {
+    "open": ((2, None), 1), "openat": ((257, 56), 2),
+}  # fmt: skip
+"""calls that open a file, and which argument has the flags"""
+NAMELESS = 0o20000000
+"""O_TMPFILE without O_DIRECTORY, the highest of all flags, on either machine. Refused, since a file
+without a name is found in no folder, so that no limit on files would see it"""
 PRLIMIT64 = (302, 261)
 """allowed to read a limit: with no new one, which is its third argument"""
-FOR_THE_JUDGE = {"kill": (62, 129), "wait4": (61, 260), "unlink": (87, None), "unlinkat": (263, 35)}
+FOR_THE_JUDGE = {
+    "kill": (62, 129), "wait4": (61, 260), "waitid": (247, 95), "unlink": (87, None),
+    "unlinkat": (263, 35),
+}  # fmt: skip
 FIRST_NEW = 424
 """from here on all machines number system calls alike (Linux 5.1)"""
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -86,6 +96,10 @@ def call_filter(*, judge: bool = False, machine: str | None = None) -> bytes:
             code += [_op(EQUAL, number, 0, 1), _op(RETURN, ALLOW)]
     for numbers, values in COMMANDS.values():
         code += _if_call(numbers[column], _one_of(1, values))
+    for numbers, flags in OPEN.values():
+        number = numbers[column]
+        if number is not None:
+            code += _if_call(number, _below(flags, NAMELESS))
     code += _if_call(PRLIMIT64[column], _is_null(2))
     code += [_op(AT_LEAST, FIRST_NEW, 0, 1), _op(RETURN, ERRNO | errno.ENOSYS)]
     code.append(_op(RETURN, ERRNO | errno.EPERM))
@@ -108,6 +122,14 @@ def _one_of(argument: int, values: tuple[int, ...]) -> list[bytes]:
     for value in values:
         code += [_op(EQUAL, value, 0, 1), _op(RETURN, ALLOW)]
     return [*code, _op(RETURN, ERRNO | errno.EPERM)]
+
+
+def _below(argument: int, value: int) -> list[bytes]:
+    """Allows if the lower half of an argument is less than ``value``."""
+    return [
+        _op(LOAD, ARGUMENTS + 8 * argument),
+        _op(AT_LEAST, value, 0, 1), _op(RETURN, ERRNO | errno.EPERM), _op(RETURN, ALLOW),
+    ]  # fmt: skip
 
 
 def _is_null(argument: int) -> list[bytes]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ghostbust.gates.sandbox import Program
@@ -40,7 +41,27 @@ class CodingTask:
         """The completed function, with its test run on it."""
         call = f"\n\ncheck({self.entry_point})\n" if self.entry_point else ""
         tested = tuple(name for name in (self.entry_point, self.function) if name)
-        return Program(self.prompt + completion, self.test + call, tested)
+        own = code_beside(self.prompt, tested) if tested else ""
+        return Program(self.prompt + completion, self.test + call, tested, own)
+
+
+def code_beside(prompt: str, functions: Collection[str]) -> str:
+    """What a prompt defines beside the ``functions`` that it begins: imports, helpers, classes.
+
+    Empty where the prompt is no Python, with or without a body put behind it: a test that needs
+    what it defines then fails, since nothing else of the completed program is taken for it.
+    """
+    for body in ("", " pass", "\n    pass"):
+        try:
+            module = ast.parse(prompt + body)
+        except (SyntaxError, ValueError):
+            continue
+        return "\n".join(
+            ast.unparse(node)
+            for node in module.body
+            if not (isinstance(node, ast.FunctionDef) and node.name in functions)
+        )
+    return ""
 
 
 def stripped_prompt(prompt: str, solution: str) -> tuple[str, str]:

@@ -65,6 +65,7 @@ def test_clock() -> None:
 def test_sandbox_names_its_layers() -> None:
     finding = checks.check_sandbox(())
     assert "judge apart" in finding.said
+    assert "a verdict rests on judge apart, no looking into the gate, " in finding.said
     assert finding.level is (Level.WARN if "missing: " in finding.said else Level.OK)
 
 
@@ -73,6 +74,9 @@ def test_sandbox_with_fewer_layers_than_asked_for(monkeypatch: pytest.MonkeyPatc
     finding = checks.check_sandbox(("no network",))
     assert finding.level is Level.FAIL
     assert "install bubblewrap" in finding.todo
+    unasked = checks.check_sandbox(())
+    assert unasked.level is Level.WARN
+    assert "isn't promised: a wrong program doesn't pass; nothing is sent; " in unasked.todo
 
 
 @pytest.mark.parametrize("fast", [True, False])

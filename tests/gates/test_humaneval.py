@@ -91,3 +91,31 @@ def test_every_canonical_solution_passes_and_no_empty_one_does(
     failed = {t.task_id: r for t, r in zip(humaneval, results, strict=False) if not r.passed}
     assert failed == {}
     assert not any(result.passed for result in results[164:])
+
+
+HELPERS = {
+    "HumanEval/32": "\n    return 0.5\n\ndef poly(xs, x):\n    return 0\n",
+    "HumanEval/38": "\n    return s\n\ndef encode_cyclic(s):\n    return s\n",
+    "HumanEval/50": "\n    return s\n\ndef encode_shift(s):\n    return s\n",
+}
+"""task -> a wrong solution that answers for the helper which its check calls, too"""
+
+
+def test_a_solution_cannot_answer_for_the_helpers_of_its_prompt(
+    humaneval: tuple[CodingTask, ...],
+) -> None:
+    tasks = [task for task in humaneval if task.task_id in HELPERS]
+    wrong = [task.program(HELPERS[task.task_id]) for task in tasks]
+    right = [task.program(task.canonical_solution) for task in tasks]
+    results = run_programs(wrong + right, limits=PATIENT)
+    assert [result.passed for result in results] == [False] * 3 + [True] * 3
+
+
+def test_of_no_solution_anything_is_taken_but_its_function(
+    humaneval: tuple[CodingTask, ...],
+) -> None:
+    assert {task.program("").tested for task in humaneval} == {
+        (task.entry_point,) for task in humaneval
+    }
+    helpers = {task.task_id for task in humaneval if "def " in task.program("").own}
+    assert set(HELPERS) < helpers

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from itertools import takewhile
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -10,13 +15,16 @@ from ghostbust.gates.confinement import BARE, find_confinement
 from ghostbust.gates.layers import (
     ALWAYS,
     PROBES,
+    PROMISES,
     TODO,
+    VERDICT,
     find_layers,
     missing_layers,
     require_layers,
     sandbox_layers,
+    unkept_promises,
 )
-from ghostbust.sections import LayerName
+from ghostbust.sections import GatesSection, LayerName
 
 
 def test_every_layer_can_be_asked_for_and_has_something_to_do() -> None:
@@ -61,3 +69,61 @@ def test_what_is_missing_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPa
 def test_nothing_asked_for_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(layers, "find_layers")
     require_layers(())
+
+
+THREAT_MODEL = Path(__file__).parents[2] / "docs" / "concepts" / "threat-model.md"
+
+
+def test_the_threat_model_has_the_table_of_promises() -> None:
+    lines = THREAT_MODEL.read_text("utf-8").splitlines()
+    first = lines.index("| what is promised of a program | on which layers |") + 2
+    rows = takewhile(lambda line: line.startswith("|"), lines[first:])
+    said = {promise.strip(): layers for _, promise, layers, _ in (row.split("|") for row in rows)}
+    table = {promise: tuple(re.findall("`([^`]+)`", layers)) for promise, layers in said.items()}
+    assert table == PROMISES
+
+
+def test_promises_are_made_on_layers_that_there_are_and_on_all_of_them() -> None:
+    named = {layer for layers in PROMISES.values() for layer in layers}
+    assert named == {*ALWAYS, *PROBES}
+
+
+def test_what_a_verdict_rests_on_is_asked_for_by_default() -> None:
+    assert {*VERDICT} - {*ALWAYS} < {*GatesSection().sandbox_layers}
+
+
+@pytest.mark.parametrize("missing", PROBES)
+def test_without_a_layer_some_promise_is_not_kept(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = dict.fromkeys(PROBES, True)
+    monkeypatch.setattr(layers, "find_layers", lambda: held)
+    assert unkept_promises() == ()
+    monkeypatch.setattr(layers, "find_layers", lambda: held | {missing: False})
+    assert unkept_promises() == tuple(said for said in PROMISES if missing in PROMISES[said]) != ()
+
+
+def test_a_gate_that_can_be_looked_into_is_seen() -> None:
+    """By the probe, run by one who may look: without ``hidden``, and seccomp alone."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOOKED_INTO], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\nFalse\n", "")
+
+
+LOOKED_INTO = """\
+import contextlib, ctypes
+from ghostbust.gates import sandbox
+from ghostbust.gates.confinement import Confinement
+from ghostbust.gates.inside import confine
+from ghostbust.gates.layers import find_layers
+from ghostbust.gates.namespaces import NONE
+from ghostbust.gates.seccomp import call_filter
+confine.give_up_privileges()  # root's would keep the program away
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+around = Confinement(NONE, (), call_filter(judge=True), call_filter())
+print(find_layers(around)["no looking into the gate"])
+find_layers.cache_clear()
+sandbox.hidden = contextlib.nullcontext
+print(find_layers(around)["no looking into the gate"])
+"""

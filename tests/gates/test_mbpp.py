@@ -156,6 +156,16 @@ def test_a_careless_escape_is_no_warning(tmp_path: Path) -> None:
     assert solved(task, task.canonical_solution)
 
 
+def test_a_solution_cannot_answer_for_the_code_around_its_function() -> None:
+    code = "import sys\ndef size(x):\n  return sys.getsizeof(x)\ndef big(x):\n  return size(x) > 9"
+    tests = ["assert size(3) == sys.getsizeof(3)", "assert big(3) == (size(3) > 9)"]
+    task = mbpp_task("MBPP/1", "Is it big?", code, [tests[1], tests[0]], "")
+    assert solved(task, task.canonical_solution)
+    lies = "\n    return 7\n\ndef size(x):\n    return X()\n\nclass X:\n"
+    lies += "    def __gt__(self, other): return 7\n    getsizeof = size\nsys = X()\n"
+    assert not solved(task, lies)
+
+
 @pytest.mark.slow
 def test_mbpps_own_solutions_pass_and_empty_ones_do_not() -> None:
     named = os.environ.get("GHOSTBUST_TEST_MBPP")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from ghostbust.gates.namespaces import (
     ENVIRONMENT,
     INTERPRETER,
     NONE,
+    PACKAGES,
+    READABLE,
     UNSHARE,
     find_namespaces,
 )
@@ -60,7 +63,16 @@ def test_what_is_found_has_a_full_path_and_isolates(tmp_path: Path) -> None:
     assert "unreachable" in done.stderr
 
 
+def test_what_is_readable_leaves_installed_packages_out() -> None:
+    names = {path for path in READABLE if path.endswith("/")}
+    whole = [Path(path) for path in READABLE if path not in names]
+    assert not any(Path(one).is_relative_to(path) for one in PACKAGES for path in whole)
+    assert not any(path.is_relative_to(one) for one in PACKAGES for path in whole)
+    assert any(Path(os.__file__).resolve().is_relative_to(path) for path in whole)
+
+
 def test_the_private_folder_is_put_into_the_command() -> None:
-    command = BUBBLEWRAP.around("/private")
-    assert command.count("/private") == 3
-    assert not any("{folder}" in part for part in command)
+    command = BUBBLEWRAP.around("/private", 4096)
+    assert command.count("/private") == 2
+    assert command[command.index("--size") + 1] == "4096"
+    assert not any("{" in part for part in command)

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,9 +56,12 @@ def test_what_compares_equal_to_everything_does_not_pass() -> None:
     assert _run(solution, "assert f() == 1\n").reason == "AssertionError"
 
 
-def test_a_check_that_asks_the_program_can_be_answered_as_the_docstring_admits() -> None:
+def test_of_the_program_nothing_is_taken_but_what_is_named() -> None:
     solution = "def poly(x): return 0\n\ndef zero(): return 5\n"
-    assert _run(solution, "assert abs(poly(zero())) < 1e-4\n").passed
+    program = Program(solution, "assert abs(poly(zero())) < 1e-4\n", ("zero",))
+    own = replace(program, own="def poly(x): return x - 1\n")
+    results = run_programs([program, own], limits=GENEROUS, confinement=BARE)
+    assert [result.reason for result in results] == ["NameError", "AssertionError"]
 
 
 def test_an_endless_loop_ends_by_its_processor_time(confinement: Confinement) -> None:
@@ -138,6 +144,114 @@ def test_no_room_for_private_folders_breaks_the_gate(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(SandboxError, match="the gate is broken, not the model"):
         run_programs([], limits=GENEROUS, confinement=BARE)
+
+
+FULL = """\
+import ctypes, sys, tempfile
+from ghostbust.errors import SandboxError
+from ghostbust.gates.confinement import BARE
+from ghostbust.gates.sandbox import SandboxLimits, run_programs
+place, room = sys.argv[1:]
+libc = ctypes.CDLL(None)
+assert libc.mount(b"tmpfs", place.encode(), b"tmpfs", 0, b"size=4m") == 0
+tempfile.tempdir = place
+with open(place + "/other", "wb", buffering=0) as file:
+    file.write(bytes((4 << 20) - int(room)))
+try:
+    run_programs([], limits=SandboxLimits(wall_s=60), confinement=BARE)
+except SandboxError as error:
+    print(error)
+"""
+"""run with little room in the folder for temporary files"""
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [(0, "is there room in"), (2 << 20, "")],
+    ids=["none", "enough"],
+)
+def test_a_full_disk_breaks_the_gate_with_one_line(tmp_path: Path, room: int, said: str) -> None:
+    apart = ["unshare", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*apart, "true"], check=False).returncode:
+        pytest.skip("no mount namespaces here")
+    done = subprocess.run(
+        [*apart, sys.executable, "-c", FULL, str(tmp_path), str(room)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert said in done.stdout
+    assert done.stdout.count("\n") == (1 if said else 0)
+    if said:
+        assert done.stdout.startswith("the gate is broken, not the model: ")
+
+
+SLEEPERS = """\
+import sys, tempfile
+from dataclasses import replace
+from ghostbust.gates.confinement import BARE, find_confinement
+from ghostbust.gates.namespaces import NONE
+from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
+place, around = sys.argv[1:]
+found = find_confinement()
+tempfile.tempdir = place
+run_programs(
+    [Program("import time\\ntime.sleep(1000)\\n", "")] * 3,
+    limits=SandboxLimits(wall_s=600),
+    workers=7,
+    confinement={
+        "bare": BARE, "strongest": found, "no namespaces": replace(found, namespaces=NONE),
+    }[around],
+)
+"""
+
+
+def _below(pid: int) -> set[str]:
+    """Processes that ``pid`` started, and those that they started: number and time of start."""
+    children: dict[int, list[tuple[int, str]]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            about = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if about[0] != "Z":
+            started = f"{folder.name} {about[19]}"
+            children.setdefault(int(about[1]), []).append((int(folder.name), started))
+    found: set[str] = set()
+    todo = [pid]
+    while todo:
+        for child, started in children.get(todo.pop(), []):
+            found.add(started)
+            todo.append(child)
+    return found
+
+
+def _alive(processes: set[str]) -> set[str]:
+    return processes & {started for one in (1, 2) for started in _below(one)}
+
+
+@pytest.mark.parametrize("around", ["bare", "no namespaces", "strongest"])
+def test_programs_end_with_a_gate_that_is_killed_and_the_next_one_tidies_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str
+) -> None:
+    gate = subprocess.Popen([sys.executable, "-c", SLEEPERS, str(tmp_path), around])
+    try:
+        # the canaries have ended, and of each sleeper there are the judge and the program
+        while len(list(tmp_path.iterdir())) != 3 or len(_below(gate.pid)) < 6:
+            assert gate.poll() is None
+            time.sleep(0.05)
+        processes = _below(gate.pid)
+        assert _alive(processes) == processes
+    finally:
+        gate.kill()
+        gate.wait()
+    deadline = time.monotonic() + 60  # a busy machine; the programs themselves would run for 600
+    while _alive(processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _alive(processes) == set()
+    assert len(list(tmp_path.iterdir())) == 3
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run_programs([], limits=GENEROUS, confinement=BARE)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sets_have_the_same_order_in_every_run() -> None:

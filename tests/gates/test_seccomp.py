@@ -36,6 +36,10 @@ def _verdict(program: bytes, number: int, machine: str, *arguments: int) -> int:
     [
         ("x86_64", 0, (), ALLOW),  # read
         ("x86_64", 257, (), ALLOW),  # openat
+        ("x86_64", 257, (0, 0, 0o2000102), ALLOW),  # openat, to make a file
+        ("x86_64", 257, (0, 0, 0o20200002), DENIED),  # openat(O_TMPFILE)
+        ("x86_64", 2, (0, 0o102), ALLOW),  # open, to make a file
+        ("x86_64", 2, (0, 0o20200002), DENIED),  # open(O_TMPFILE)
         ("x86_64", 41, (), DENIED),  # socket
         ("x86_64", 57, (), DENIED),  # fork
         ("x86_64", 62, (), DENIED),  # kill
@@ -50,6 +54,8 @@ def _verdict(program: bytes, number: int, machine: str, *arguments: int) -> int:
         ("x86_64", 302, (0, 9, 1), DENIED),  # prlimit64, setting
         ("x86_64", 302, (0, 9, 1 << 32), DENIED),
         ("aarch64", 63, (), ALLOW),  # read
+        ("aarch64", 56, (0, 0, 0o102), ALLOW),  # openat, to make a file
+        ("aarch64", 56, (0, 0, 0o20040002), DENIED),  # openat(O_TMPFILE)
         ("aarch64", 0, (), DENIED),  # io_setup
         ("aarch64", 198, (), DENIED),  # socket
         ("aarch64", 220, (), DENIED),  # clone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ghostbust.gates.sandbox import SandboxLimits, run_programs
-from ghostbust.gates.tasks import CodingTask, per_benchmark, stripped_prompt
+from ghostbust.gates.tasks import CodingTask, code_beside, per_benchmark, stripped_prompt
 
 CHECKED = CodingTask(
     "Made/1",
@@ -35,3 +35,53 @@ def test_the_white_space_between_is_the_solutions(prompt: str) -> None:
     stem, solution = stripped_prompt(prompt, "    return 1")
     assert stem == "def f():"
     assert stem + solution == prompt + "    return 1"
+
+
+HELPED = CodingTask(
+    "Made/3",
+    "from math import floor\n\ndef double(x):\n    return 2 * floor(x)\n\n"
+    "class Pair:\n    def __init__(self, a, b): self.a, self.b = a, b\n\n"
+    'def half(x):\n    """Half of x."""',
+    "\n    return x / 2 if isinstance(x, int) else Pair(half(x.a), half(x.b))\n",
+    "assert double(half(6)) == 6\npair = half(Pair(2, Pair(4, 8)))\n"
+    "assert (pair.a, pair.b.a, pair.b.b) == (1, 2, 4)\nassert floor(1.5) == 1",
+    "",
+    "half",
+)
+WRONG = "\n    return 7\n\n"
+
+
+@pytest.mark.parametrize(
+    ("completion", "passes"),
+    [
+        (HELPED.canonical_solution, True),
+        (WRONG, False),
+        (WRONG + "def double(x):\n    return 6\n", False),
+        (WRONG + "def floor(x):\n    return 3\n", False),
+        (WRONG + "class Pair:\n    def __init__(self, a, b): self.a, self.b = 1, 2\n", False),
+        (HELPED.canonical_solution + "def double(x):\n    return 0\n", True),
+    ],
+)
+def test_helpers_of_the_prompt_are_the_prompts(completion: str, passes: bool) -> None:
+    (result,) = run_programs([HELPED.program(completion)], limits=SandboxLimits(wall_s=60))
+    assert result.passed is passes
+
+
+@pytest.mark.parametrize(
+    ("prompt", "beside"),
+    [
+        ("def f():", ""),
+        ("def f():\n    # only a comment", ""),
+        ("import math\ndef g(): return 1\ndef f():", "import math\ndef g():\n    return 1"),
+        ("x = 1\nclass f:", "x = 1\nclass f:\n    pass"),
+        ("no python at all", ""),
+    ],
+)
+def test_what_a_prompt_defines_beside_its_function(prompt: str, beside: str) -> None:
+    assert code_beside(prompt, ["f"]) == beside
+
+
+def test_a_prompt_that_is_no_python_takes_nothing_of_the_program() -> None:
+    task = CodingTask("Made/4", "?", "", "assert g() == 1", "", "f")
+    (result,) = run_programs([task.program("\n")], limits=SandboxLimits(wall_s=60))
+    assert not result.passed

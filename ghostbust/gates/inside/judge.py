@@ -5,9 +5,13 @@ the program, the call goes over a pipe, and what comes back is plain data: numbe
 collections of this interpreter's own types. So a program can't touch the check, what it
 compares with, or the token that says that it returned; it can only answer.
 
+Names that the check uses are its own, builtins, the task's own code (which runs here, too),
+or modules of the standard library, imported here. Only what the task asks for is the program's.
+
 Standard input: a line of integers, the ``HEADER`` below, then the texts whose lengths it
-ends with; behind them, up to the end, the token. Standard output: the token if the check
-returned, else a word for what happened and, behind a blank, the reason.
+ends with; behind them, up to the end, the token. It is emptied before the program starts.
+Standard output: the token if the check returned, else a word for what happened and, behind a
+blank, the reason. Standard error: a descriptor that can be read once the gate has ended.
 """
 
 from __future__ import annotations
@@ -26,19 +30,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
-HEADER = ("memory_bytes", "cpu_s", "file_bytes", "processes", "folder_bytes", "folder_files")
-"""the limits, in this order; behind them the lengths in bytes of the solution, the tested names,
-the readable paths, the judge's filter, the program's filter, and the check"""
+LIMITS = (
+    "memory_bytes", "cpu_s", "wall_ms", "file_bytes", "processes", "folder_bytes", "folder_files",
+)  # fmt: skip
+HEADER = (*LIMITS, "mounts")
+"""the limits, in this order, and 1 in a mount namespace of its own, else 0; behind them the lengths
+in bytes of the solution, the tested names, the readable paths, the judge's filter, the program's
+filter, the task's own code, and the check"""
 FAILED, DENIED, MEMORY, PROCESSOR, FILES = "failed", "denied", "memory", "processor", "files"
 """what a report begins with if it isn't the token"""
-LOOK_EVERY_MS = 50
-"""between two looks at the private folder while the program is busy"""
+LOOK_EVERY_S = 0.01
+"""between two looks at the private folder, the clock and the gate, whatever the program does"""
 END_S = 0.2
 """given to a program that closed its pipes to end by itself"""
+LATE_S = 2.0
+"""after the wall time, for a gate that should have ended both processes by then and didn't"""
+ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
+"""asks whether a process ended, and leaves it to be reaped"""
+SOLUTION = "solution"
+"""the module of the program, and of the check and the task's own code"""
 
 
-class Ended(Exception):  # noqa: N818 - no error: a way to end
-    """The program's process is gone; how it ended, as a report has it."""
+class Ended(BaseException):
+    """The program's process is gone; how it ended, as a report has it.
+
+    No Exception, since a check may catch those. Where one catches this, too, it doesn't pass:
+    ``Calls.ended`` has it.
+    """
 
     def __init__(self, word: str, reason: str) -> None:
         super().__init__(reason)
@@ -82,29 +100,63 @@ class Calls:
 
     def __init__(self, pid: int, requests: int, answers: int, limits: dict[str, int]) -> None:
         self.pid, self.requests, self.answers, self.limits = pid, requests, answers, limits
-        self.poll = select.poll()
-        self.poll.register(answers, select.POLLIN)
         self.remotes: dict[int, Remote] = {}
+        self.own: dict[str, object] = {}
+        """the namespace of the check, whose classes the program has, too"""
+        self.ended: Ended | None = None
+        """how the program ended; None as long as nobody asked it after its end"""
+        self.reaped = False
+        self.over = False
+        """whether its files took more than they may"""
+
+    def watch(self, gate: int) -> None:
+        """From now on ends the program by the clock: its files, its time, or the gate's end.
+
+        ``gate`` is a descriptor that can be read once the gate has ended.
+        """
+        deadline = time.monotonic() + self.limits["wall_ms"] / 1000 + LATE_S
+
+        def look(_number: int, _frame: object) -> None:
+            if select.select([gate], [], [], 0)[0] or time.monotonic() > deadline:
+                self._kill()
+                os._exit(1)
+            try:
+                if not self.over and not self._fits():
+                    self.over = True
+                    self._kill()  # what waits for its answer finds that it ended
+            finally:
+                _signal.setitimer(_signal.ITIMER_REAL, LOOK_EVERY_S)  # anew: no two overlap
+
+        _signal.signal(_signal.SIGALRM, look)
+        _signal.setitimer(_signal.ITIMER_REAL, LOOK_EVERY_S)
+
+    def begin(self) -> None:
+        """Lets the program start, which waits for it."""
+        wire.send(self.requests, b"")
 
     def answer(self) -> object:
         """The value of the next answer. Raises what the program raised, or Ended."""
         try:
-            data = wire.receive(self.answers, self._wait)
+            answer = wire.decode(wire.receive(self.answers), self._remote)
         except EOFError:
-            raise self._ended() from None
-        match wire.decode(data, self._remote):
+            raise self.end() from None
+        except wire.WireError:
+            raise self.end("WireError") from None
+        match answer:
             case (True, value):
                 return value
             case (False, str(name), list(said)):
                 raise _exception(name, wire.names_of(said))
-        raise wire.WireError("no answer")
+        raise self.end("WireError")
 
     def ask(self, *request: object) -> object:
         """The answer to a request, one of those that ``program.serve`` fulfils."""
+        if self.ended is not None:
+            raise self.ended
         try:
-            wire.send(self.requests, wire.encode(request))
+            wire.send(self.requests, wire.encode(request, self._instance))
         except BrokenPipeError:
-            raise self._ended() from None
+            raise self.end() from None
         return self.answer()
 
     def function(self, name: str) -> Callable[..., object]:
@@ -116,25 +168,52 @@ class Calls:
         call.__name__ = call.__qualname__ = name
         return call
 
+    def finish(self) -> Ended | None:
+        """How the program ended before its check did; None if it didn't, and kept its limits."""
+        self.over = self.over or not self._fits()
+        if self.over or self._has_ended():
+            return self.end()
+        return self.ended
+
+    def end(self, why: str = "") -> Ended:
+        """Kills the program, and keeps how it ended: by itself, or here because of ``why``."""
+        if self.ended is None:
+            ended = Ended(FAILED, why) if why else self._status()
+            self._kill()
+            self.ended = ended
+        return self.ended
+
     def _remote(self, number: int) -> Remote:
         return self.remotes.setdefault(number, Remote(number, self.ask))
 
-    def _wait(self) -> None:
-        while not self.poll.poll(LOOK_EVERY_MS):
-            if not _fits(self.limits["folder_bytes"], self.limits["folder_files"]):
-                os.kill(self.pid, _signal.SIGKILL)
-                raise Ended(FILES, "its files took more room than it has")
+    def _instance(self, value: object) -> wire.Instance | None:
+        """An object of one of the task's own classes as the program can make it anew."""
+        kind = type(value)
+        if kind.__module__ != SOLUTION or self.own.get(kind.__name__) is not kind:
+            return None
+        return wire.Instance(kind.__name__, vars(value))
 
-    def _ended(self) -> Ended:
-        """How the program ended; one that only closed its pipes is killed."""
-        deadline = time.monotonic() + END_S
-        found, status, usage = os.wait4(self.pid, os.WNOHANG)
-        while not found and time.monotonic() < deadline:
-            time.sleep(0.002)
-            found, status, usage = os.wait4(self.pid, os.WNOHANG)
-        if not found:
+    def _kill(self) -> None:
+        if not self.reaped:  # else another process may have its number by now
             os.kill(self.pid, _signal.SIGKILL)
-            return Ended(FAILED, "stopped to answer its check")
+
+    def _has_ended(self) -> bool:
+        return self.reaped or os.waitid(os.P_PID, self.pid, ENDED) is not None
+
+    def _fits(self) -> bool:
+        return _fits(self.limits["folder_bytes"], self.limits["folder_files"])
+
+    def _status(self) -> Ended:
+        """How the program ended by itself, or that it only closed its pipes."""
+        deadline = time.monotonic() + END_S
+        while not self._has_ended() and not self.over:
+            if time.monotonic() > deadline:
+                return Ended(FAILED, "stopped to answer its check")
+            time.sleep(0.002)
+        if self.over:
+            return Ended(FILES, "its files took more room than it has")
+        self.reaped = True
+        _pid, status, usage = os.wait4(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         if -code == _signal.SIGXCPU or usage.ru_utime + usage.ru_stime >= self.limits["cpu_s"]:
             return Ended(PROCESSOR, "")
@@ -145,22 +224,32 @@ class Calls:
 
 def main() -> None:
     """Judges the program on standard input, reports on standard output, ends the process."""
-    job, report = os.dup(0), os.dup(1)
+    confine.hide()
+    job, report, gate = os.dup(0), os.dup(1), os.dup(2)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
     numbers = list(map(int, _read_line(job).split()))
     limits, lengths = dict(zip(HEADER, numbers, strict=False)), numbers[len(HEADER) :]
-    solution, names, paths, *filters = (_read(job, size) for size in lengths[:-1])
-    readable = paths.decode().splitlines()
+    solution, names, paths, *filters = (_read(job, size) for size in lengths[:-2])
+    readable, folder = paths.decode().splitlines(), os.getcwd()  # noqa: PTH109
+    if limits["mounts"]:
+        confine.bound_folder(folder, limits["folder_bytes"], limits["folder_files"])
     confine.limit(limits["cpu_s"], limits["memory_bytes"], limits["file_bytes"])
     confine.give_up_privileges()
-    confine.allow_files(readable, os.getcwd())  # noqa: PTH109
+    confine.allow_files(readable, folder)
     calls = _start(limits, solution.decode(), readable, filters[1])
+    own, check = (_read(job, size).decode() for size in lengths[-2:])
+    token = _read(job, None)
+    # Whoever else has the job open, or could open it, finds nothing there from now on.
+    os.ftruncate(job, 0)
+    os.close(job)
     confine.filter_calls(filters[0])
     _signal.signal(_signal.SIGXCPU, lambda _number, _frame: _leave(report, PROCESSOR.encode()))
-    said = _judge(calls, _read(job, lengths[-1]).decode(), names.decode().split())
-    _leave(report, said.encode(errors="replace") if said else _read(job, None))
+    calls.watch(gate)
+    calls.begin()
+    said = _judge(calls, own, check, names.decode().split())
+    _leave(report, said.encode(errors="replace") or token)
 
 
 def _start(limits: dict[str, int], solution: str, readable: list[str], filtered: bytes) -> Calls:
@@ -183,51 +272,54 @@ def _start(limits: dict[str, int], solution: str, readable: list[str], filtered:
         os._exit(1)  # no exit code or thread of the program runs on
 
 
-def _judge(calls: Calls, check: str, tested: list[str]) -> str:
-    """Empty if the check returned, else the report."""
+def _judge(calls: Calls, own: str, check: str, tested: list[str]) -> str:
+    """The report; empty if the check returned, the program is still there and kept its limits."""
+    said = ""
     try:
-        namespace: dict[str, object] = {"__name__": "solution"}
+        module = type(sys)(SOLUTION)
+        sys.modules[SOLUTION] = module  # dataclasses look their module up by name
+        calls.own = module.__dict__
         code = compile(check, "<check>", "exec", dont_inherit=True)
-        _bring(namespace, calls, _used_names(code), tested)
-        exec(code, namespace)  # noqa: S102
+        _bring(calls, own, _used_names(code), tested)
+        exec(code, calls.own)  # noqa: S102
     except Ended as ended:
-        return f"{ended.word} {ended.reason}"
+        said = f"{ended.word} {ended.reason}"
     except Raised as raised:
-        return f"{FAILED} {raised.name}"
+        said = f"{FAILED} {raised.name}"
     except BaseException as error:  # noqa: BLE001 - whatever ended the check, it failed
         words: dict[type, str] = {PermissionError: DENIED, MemoryError: MEMORY}
-        word = words.get(type(error), FAILED)
-        return f"{word} {type(error).__name__}"
-    return ""
+        said = f"{words.get(type(error), FAILED)} {type(error).__name__}"
+    end = calls.finish()
+    return said if end is None else f"{end.word} {end.reason}"
 
 
-def _bring(namespace: dict[str, object], calls: Calls, used: set[str], tested: list[str]) -> None:
-    """Puts what the check uses of the program into ``namespace``.
+def _bring(calls: Calls, own: str, used: set[str], tested: list[str]) -> None:
+    """Puts what the check uses and doesn't make itself into its namespace.
 
-    A program can't replace a builtin that the check uses, but for the functions it is asked
-    to write: one of MBPP's is called ``sum``.
+    That is the task's ``own`` code, where it is used; modules of the standard library that the
+    program imported; and of the program the ``tested`` names, or, where there are none, all
+    that is left. A program can't replace a builtin that the check uses, but for the functions
+    it is asked to write: one of MBPP's is called ``sum``.
     """
     defined = calls.answer()
     if not isinstance(defined, list):
-        raise wire.WireError("no list of names")
+        raise calls.end("WireError")
+    code = compile(own, "<task>", "exec", dont_inherit=True)
+    if not used.isdisjoint(code.co_names):
+        exec(code, calls.own)  # noqa: S102
     for entry in defined:
         match entry:
-            case (str(name), bool(is_callable)) if name in used and (
-                name in tested or not hasattr(builtins, name)
-            ):
-                if is_callable:
-                    namespace[name] = calls.function(name)
-                    continue
-                value = calls.ask("get", name)
-                if isinstance(value, wire.ModuleName):
-                    value = _module(value.name)
-                namespace[name] = value
-
-
-def _module(name: str) -> object:
-    if name not in sys.stdlib_module_names:
-        raise wire.WireError("a module that isn't Python's")
-    return __import__(name)
+            case (str(name), bool(is_callable)) if name in used:
+                if name not in tested:
+                    if name in calls.own or hasattr(builtins, name):
+                        continue
+                    if name in sys.stdlib_module_names:
+                        calls.own[name] = __import__(name)
+                        continue
+                    if tested:
+                        continue
+                found = calls.function(name) if is_callable else calls.ask("get", name)
+                calls.own[name] = found
 
 
 def _used_names(code: CodeType) -> set[str]:
@@ -256,17 +348,33 @@ def _fits(most_bytes: int, most_files: int) -> bool:
     folders = ["."]
     try:
         while folders:
-            with os.scandir(folders.pop()) as entries:
-                for entry in entries:
-                    files += 1
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if files > most_files or size > most_bytes:
-                        return False
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
+            for entry in _entries(folders.pop()):
+                files += 1
+                try:
+                    about = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+                size += max(about.st_blocks * 512, about.st_size)
+                if files > most_files or size > most_bytes:
+                    return False
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
     except OSError:  # a path too long, a folder it closed: nothing that a right program does
         return False
     return True
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, even if it was locked."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:  # removed meanwhile
+        return []
+    except PermissionError:
+        os.chmod(folder, 0o700)  # noqa: PTH101 - pathlib isn't imported here
+        with os.scandir(folder) as entries:
+            return list(entries)
 
 
 def _read_line(descriptor: int) -> bytes:

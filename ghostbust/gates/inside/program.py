@@ -61,8 +61,13 @@ def serve(solution: str, requests: int, answers: int) -> None:
         exec(compile(solution, "<solution>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         return [(name, callable(value)) for name, value in module.__dict__.items()]
 
+    def build(described: wire.Instance) -> object:
+        made = object.__new__(module.__dict__[described.name])
+        vars(made).update(described.attributes)
+        return made
+
     def fulfil() -> object:
-        match wire.decode(wire.receive(requests), kept.__getitem__):
+        match wire.decode(wire.receive(requests), kept.__getitem__, build):
             case ("get", str(name)):
                 return module.__dict__[name]
             case ("call", str(name), tuple(args), dict(kwargs)):
@@ -75,6 +80,7 @@ def serve(solution: str, requests: int, answers: int) -> None:
                 setattr(owner, name, value)
         return None
 
+    wire.receive(requests)  # the judge has read its job, and nobody else can any more
     answer(run)
     while True:
         answer(fulfil)
@@ -111,8 +117,9 @@ def lock_up(judge: int, processes: int, readable: list[str], folder: str, calls:
     """Takes from this process what the program must not have, beside what the judge gave up."""
     confine.die_with_parent(judge)
     confine.lower(resource.RLIMIT_NPROC, processes, processes)
-    # A second domain of Landlock, inside the judge's: the program can't look into the judge.
-    confine.allow_files(readable, folder)
+    # A second domain of Landlock, inside the judge's: the program can't look into the judge. What
+    # it allows is allowed by both only.
+    confine.allow_files(["/"] if readable else [], "/")
     confine.filter_calls(calls)
     for name in [name for name in sys.modules if name.partition(".")[0] == "ghostbust"]:
         del sys.modules[name]

@@ -5,7 +5,8 @@ Every value is a letter for its type, then its parts; texts, integers and floats
 length in front, collections their count. Types are kept (True isn't 1, a tuple no list),
 and values of other types are refused, but for those a program's side may send: an iterator
 arrives as one over the same values, a module and a builtin type as its name, any other
-object as a number that only its own process can look up.
+object as a number that only its own process can look up. The judge's side may send instances
+of a task's own classes, as their class's name and attributes.
 """
 
 from __future__ import annotations
@@ -51,17 +52,24 @@ class Remote:
 
 
 class ModuleName:
-    """A module that the program imported; the judge imports its own of that name."""
+    """A module that the program imported, by its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
+class Instance:
+    """An object of a class that both processes have: the class's name, and the attributes."""
+
+    def __init__(self, name: str, attributes: dict[str, object]) -> None:
+        self.name, self.attributes = name, attributes
+
+
 def encode(value: object, other: Callable[[object], object] | None = None) -> bytes:
     """``value`` as bytes. Raises WireError for what isn't plain data, or too much of it.
 
-    ``other`` turns an object of another type into a list (for an iterator), a ModuleName or
-    a Remote.
+    ``other`` turns an object of another type into a list (for an iterator), a ModuleName, an
+    Instance or a Remote.
     """
     parts: list[bytes] = []
     _encode(value, other, parts.append, 0)
@@ -112,6 +120,8 @@ def _encode(
     found = other(value) if other is not None else None
     if isinstance(found, list):
         return _encode_all(ITERATOR, found, other, write, depth)
+    if isinstance(found, Instance):
+        return _encode_all("k", [found.name, found.attributes], other, write, depth)
     if found is None:
         raise WireError(f"{type(value).__name__} is no plain data")
     return _encode(found, None, write, depth)
@@ -133,12 +143,17 @@ def _sized(letter: str, body: bytes, count: int | None = None) -> bytes:
     return b"%s%d:%s" % (letter.encode(), len(body) if count is None else count, body)
 
 
-def decode(data: bytes, remote: Callable[[int], object] = Remote) -> object:
+def decode(
+    data: bytes,
+    remote: Callable[[int], object] = Remote,
+    build: Callable[[Instance], object] | None = None,
+) -> object:
     """The value in ``data``. Raises WireError for bytes that ``encode`` doesn't write.
 
-    ``remote`` makes what stands for an object of the other process.
+    ``remote`` makes what stands for an object of the other process, ``build`` the object that
+    an Instance describes; without it they are refused.
     """
-    reader = _Reader(data, remote)
+    reader = _Reader(data, remote, build)
     try:
         value = reader.value(0)
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
@@ -151,8 +166,13 @@ def decode(data: bytes, remote: Callable[[int], object] = Remote) -> object:
 class _Reader:
     """Reads one value after the other out of bytes."""
 
-    def __init__(self, data: bytes, remote: Callable[[int], object]) -> None:
-        self.data, self.remote, self.place = data, remote, 0
+    def __init__(
+        self,
+        data: bytes,
+        remote: Callable[[int], object],
+        build: Callable[[Instance], object] | None,
+    ) -> None:
+        self.data, self.remote, self.build, self.place = data, remote, build, 0
 
     def value(self, depth: int) -> object:
         if depth > MOST_DEPTH:
@@ -171,6 +191,11 @@ class _Reader:
         if letter == "m":
             values = iter(self._values(2 * size, depth))
             return dict(zip(values, values, strict=True))
+        if letter == "k" and self.build is not None:
+            name, attributes = self._values(size, depth)
+            if not (isinstance(name, str) and isinstance(attributes, dict)):
+                raise WireError("no name and attributes")
+            return self.build(Instance(name, attributes))
         if letter == "g":
             start, stop, step = self._values(size, depth)
             if not (type(start) is type(stop) is type(step) is int):
@@ -229,22 +254,17 @@ def send(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def receive(descriptor: int, wait: Callable[[], None] | None = None) -> bytes:
-    """The next frame. Raises WireError for one that is too long, EOFError at the end.
-
-    ``wait`` is called before each read and returns when there is something to read.
-    """
-    size = int.from_bytes(_read(descriptor, HEADER, wait), "little")
+def receive(descriptor: int) -> bytes:
+    """The next frame. Raises WireError for one that is too long, EOFError at the end."""
+    size = int.from_bytes(_read(descriptor, HEADER), "little")
     if size > MOST_BYTES:
         raise WireError(f"more than {MOST_BYTES >> 20} MiB at once")
-    return _read(descriptor, size, wait)
+    return _read(descriptor, size)
 
 
-def _read(descriptor: int, size: int, wait: Callable[[], None] | None) -> bytes:
+def _read(descriptor: int, size: int) -> bytes:
     parts: list[bytes] = []
     while size:
-        if wait is not None:
-            wait()
         part = os.read(descriptor, min(size, 1 << 16))
         if not part:
             raise EOFError

@@ -74,6 +74,37 @@ def test_landlock_allows_what_it_is_told_and_no_more(tmp_path: Path) -> None:
     }
 
 
+NAMES = """\
+import json, os, sys
+from ghostbust.gates.inside import confine
+place, folder = sys.argv[1:]
+confine.give_up_privileges()
+confine.allow_files([place + "/"], folder)
+said = {"names": os.listdir(place), "size": os.stat(place + "/file").st_size}
+said["size elsewhere"] = os.stat("/etc/passwd").st_size > 0
+try:
+    said["reads"] = open(place + "/file").read()
+except PermissionError:
+    said["reads"] = None
+print(json.dumps(said))
+"""
+
+
+def test_of_a_path_with_a_slash_only_names_and_of_all_others_what_stat_says(
+    tmp_path: Path,
+) -> None:
+    place, folder = tmp_path / "place", tmp_path / "folder"
+    place.mkdir()
+    folder.mkdir()
+    (place / "file").write_text("x")
+    assert _run(NAMES, str(place), str(folder)) == {
+        "names": ["file"],
+        "size": 1,
+        "size elsewhere": True,
+        "reads": None if confine.landlock_version() else "x",
+    }
+
+
 def test_nothing_readable_means_no_landlock(tmp_path: Path) -> None:
     code = "from ghostbust.gates.inside import confine\nconfine.allow_files([], '.')\n"
     code += "print('{\"read\": %s}' % str(bool(open('/etc/passwd').read())).lower())\n"

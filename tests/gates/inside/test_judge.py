@@ -103,6 +103,48 @@ def test_reports_what_ended_it_otherwise(
     assert _judge(tmp_path, solution, check) == report
 
 
+@pytest.mark.parametrize("catches", ["except Exception", "except BaseException", "except"])
+@pytest.mark.parametrize(
+    ("solution", "report"),
+    [
+        ("import os\ndef f(): os._exit(3)\n", f"{ENDED} 3"),
+        ("import os\ndef f():\n    os.closerange(0, 99)\n    while True: pass\n", STOPPED),
+        ("import os\ndef f(): os.write(4, b'\\1' + b'\\0' * 7 + b'x')\n", "failed WireError"),
+    ],
+)
+def test_a_check_that_catches_everything_does_not_catch_the_end(
+    tmp_path: Path, solution: str, report: str, catches: str
+) -> None:
+    check = f"try:\n    f()\n{catches}:\n    pass\n"
+    assert _judge(tmp_path, solution, check) == report
+    again = check + check.replace("f()", "f()\n    assert False")
+    assert _judge(tmp_path, solution, again) == report
+
+
+def test_a_program_that_ends_behind_its_answers_does_not_pass(tmp_path: Path) -> None:
+    solution = (
+        "import os, signal\ndef f():\n"
+        "    signal.signal(signal.SIGALRM, lambda *_: os._exit(3))\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0.001)\n    return 1\n"
+    )
+    check = "import time\nassert f() == 1\ntime.sleep(0.5)\n"
+    assert _judge(tmp_path, solution, check) == f"{ENDED} 3"
+
+
+def test_the_job_is_empty_before_the_program_starts(tmp_path: Path) -> None:
+    """Else whoever could open a descriptor of any process that has it would read the check."""
+    solution = f"x = open({str(tmp_path / 'job')!r}, 'rb').read()\n"
+    assert _judge(tmp_path, solution, "assert x == b''\n") == "t0ken"
+
+
+def test_a_module_of_the_program_does_not_answer_for_pythons(tmp_path: Path) -> None:
+    solution = (
+        "class math:\n    @staticmethod\n    def isclose(a, b): return True\n"
+        "one = math()\nmath = one\ndef f(): return 2\n"
+    )
+    assert _judge(tmp_path, solution, "assert math.isclose(f(), 1)\n") == "failed AssertionError"
+
+
 def test_a_function_as_an_argument_is_no_plain_data(tmp_path: Path) -> None:
     check = "assert f(lambda: 1) == 1\n"
     assert _judge(tmp_path, "def f(g): return g()\n", check) == "failed WireError"
