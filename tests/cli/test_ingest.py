@@ -79,7 +79,7 @@ def test_json(ingest: Callable[..., Any], tmp_path: Path) -> None:
     result = ingest(write(tmp_path / "a.log", INVENTED, CLEAN, "no json"), "--json", "--reveal")
     document = json.loads(result.stdout)
     assert document["skipped"] == {
-        "malformed": 1, "unknown": 0, "too_long": 0,
+        "malformed": 1, "unknown": 0, "too_long": 0, "failed": 0,
         "first_file": str(tmp_path / "a.log"), "first_line": 3,
     }  # fmt: skip
     assert (document["answers"], document["volume"], document["absent"]) == (2, 1.0, 1)
