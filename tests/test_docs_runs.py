@@ -38,6 +38,7 @@ SMALLER = {"sweep": ["--model", "{model}", "--limit", "2", "--samples", "1"]}
 PASSED = "round-0001-2a651655"
 """the tutorial's adapter that passed, which waits for a person there"""
 EXIT_CODES = {
+    r"check --command \$command": {4},  # which a shell would replace
     r"check .*": {0, 1, 3},  # findings, and names that the snapshot of npm lacks
     r"sweep .*--fail-over .*": {0, 1, 3},
     rf"adapters promote (?!{PASSED})round-0001-.*": {2},  # what `ASKED` stands for

@@ -6,6 +6,7 @@
     wrong usage           what, and where help is             2
     Ctrl-C                how to go on                      130
     a reader that left    nothing                           141
+    check, unseen parts   a line for each of them             4
     anything else         a bug: how to see more             70
 
 With ``--debug``, or GHOSTBUST_DEBUG=1, the traceback comes before the line.

@@ -80,11 +80,17 @@ def _of_name(key: Placed, said: Mapping[str, Placed]) -> Locked:
     """The package of an entry of version 1, where the version may be an alias or an address."""
     version = said.get("version")
     if version is not None and version.value.startswith("npm:"):
-        end = version.value.rfind("@")
-        key = version.part(len("npm:"), end if end > len("npm:") else len(version.value))
+        name = _unversioned(version.value.removeprefix("npm:"))
+        key = version.part(len("npm:"), len("npm:") + len(name))
     elif version is not None and (version.value.startswith(_ELSEWHERE) or "/" in version.value):
         return Locked(key, version.value, is_elsewhere=True)
     return Locked(key, said["resolved"].value if "resolved" in said else "")
+
+
+def _unversioned(spec: str) -> str:
+    """The name of ``name@1.0.0``, which may have a scope."""
+    end = spec.find("@", 1)
+    return spec if end < 0 else spec[:end]
 
 
 def _folder_names(packages: object) -> Iterator[str]:
@@ -100,9 +106,9 @@ def _nested_names(data: Mapping[str, Any]) -> Iterator[str]:
     waiting = [data]
     while waiting:
         for key, said in _items(waiting.pop().get("dependencies")):
-            version = said.get("version")
-            is_alias = isinstance(version, str) and version.startswith("npm:")
-            yield version[len("npm:") :].rpartition("@")[0] if is_alias else key
+            version = str(said.get("version", ""))
+            is_alias = version.startswith("npm:")
+            yield _unversioned(version.removeprefix("npm:")) if is_alias else key
             waiting.append(said)
 
 

@@ -72,12 +72,14 @@ class PyprojectExtractor:
         entries = [(tuple(part.value for part in e.path), e) for e in toml_entries(text)]
         own = _own_names(entries)
         packages = _packages(entries, _TABLES)
+        sources = _source_tables(entries)
+        urls = {said["name"]: said["url"] for _, said in sources if {"name", "url"} <= said.keys()}
         redirected = {
             str(canonicalize_name(package.key.value)): places
             for package in (*packages, *_packages(entries, (("tool", "uv", "sources"),)))
-            if (places := _places(package))
+            if (places := _places(package, urls))
         }
-        indexes = _file_indexes(entries)
+        indexes = _file_indexes(sources)
         for ref in _refs(entries, packages, offset):
             if ref.name not in own:
                 yield with_indexes(ref, (*redirected.get(str(ref.name), ()), *indexes))
@@ -158,11 +160,14 @@ def _packages(entries: _Entries, tables: tuple[tuple[str, ...], ...]) -> list[_P
     return list(found.values())
 
 
-def _places(package: _Package) -> tuple[NamedIndex, ...]:
-    """Where its entry takes a package from, instead of the usual index."""
+def _places(package: _Package, urls: Mapping[str, str]) -> tuple[NamedIndex, ...]:
+    """Where its entry takes a package from, instead of the usual index.
+
+    ``urls``: the addresses of the indexes that the file defines, by their names.
+    """
     places = [f"{word} {said}" for word, said in package.said.items() if _is_place(word, said)]
     others = [package.said[word] for word in sorted(_INDEX) if word in package.said]
-    places += [other for other in others if other.lower() != "pypi"]
+    places += [urls.get(other, other) for other in others if other.lower() != "pypi"]
     return tuple(NamedIndex(place, replaces=True) for place in places)
 
 
@@ -175,17 +180,24 @@ def _is_foreign(package: _Package) -> bool:
     return "version" not in package.said and any(_is_place(*one) for one in package.said.items())
 
 
-def _file_indexes(entries: _Entries) -> tuple[NamedIndex, ...]:
-    """The indexes that the file names besides PyPI, without those for chosen packages only."""
+def _source_tables(entries: _Entries) -> list[tuple[tuple[str, ...], dict[str, str]]]:
+    """(path, what it says) of each table that defines an index."""
     tables: dict[int, tuple[tuple[str, ...], dict[str, str]]] = {}
     for path, entry in entries:
         if path[:-1] in _SOURCES:
             _, said = tables.setdefault(entry.holder, (path[:-1], {}))
             said[path[-1]] = entry.value.placed().value if entry.value else entry.scalar
-    names_pypi = {path for path, said in tables.values() if _is_pypi(said)}
+    return list(tables.values())
+
+
+def _file_indexes(
+    tables: Sequence[tuple[tuple[str, ...], Mapping[str, str]]],
+) -> tuple[NamedIndex, ...]:
+    """The indexes that the file names besides PyPI, without those for chosen packages only."""
+    names_pypi = {path for path, said in tables if _is_pypi(said)}
     found: list[NamedIndex] = []
     seen: set[tuple[str, ...]] = set()
-    for path, said in tables.values():
+    for path, said in tables:
         is_explicit = said.get("explicit") == "true" or said.get("priority") == "explicit"
         if not _is_pypi(said) and not is_explicit:
             replaces = _replaces(

@@ -58,7 +58,8 @@ def yaml_entries(text: str) -> Iterator[YamlEntry]:
                 if frames:
                     frames[-1].key = None
             elif isinstance(event, yaml.ScalarEvent):
-                start, end = event.start_mark.index + lead, event.end_mark.index + lead
+                marks = (event.start_mark, event.end_mark)
+                start, end = (mark.index + lead if mark else 0 for mark in marks)
                 yield from _scalar(frames, _placed(text, event.value, start, end))
     except yaml.YAMLError as exc:
         raise ValueError(f"it isn't valid YAML ({' '.join(str(exc).split())[:120]})") from exc

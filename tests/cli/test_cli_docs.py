@@ -55,6 +55,12 @@ def test_every_exit_code_is_there() -> None:
     def codes(kind: type[GhostbustError]) -> set[int]:
         return {kind.exit_code}.union(*(codes(child) for child in kind.__subclasses__()))
 
-    there = codes(GhostbustError) | {0, edge.BUG, edge.INTERRUPTED, edge.READER_LEFT}
+    there = codes(GhostbustError) | {
+        0,
+        edge.NOT_LOOKED_AT,
+        edge.BUG,
+        edge.INTERRUPTED,
+        edge.READER_LEFT,
+    }
     table = TEXT.partition("## Exit codes")[2].partition("\n## ")[0]
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.M)} == there

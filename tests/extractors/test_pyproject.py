@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ghostbust.extractors.pyproject import PyprojectExtractor, hidden_names, is_pyproject
-from ghostbust.records import Flag, PackageRef
+from ghostbust.records import Flag, NamedIndex, PackageRef
 
 FILE = """\
 [project]
@@ -92,6 +92,28 @@ def test_every_prefix_of_a_file_gives_what_is_there() -> None:
 def test_another_index(source: str, is_private: bool) -> None:
     (ref,) = found(f'[project]\ndependencies = ["a1"]\n{source}\n')
     assert (Flag.PRIVATE_INDEX in ref.flags) is is_private
+
+
+@pytest.mark.parametrize(
+    ("source", "address", "replaces"),
+    [
+        ('[[tool.uv.index]]\nname = "x"\nurl = "y"', "y", False),
+        ('[[tool.uv.index]]\nname = "x"\nurl = "y"\ndefault = true', "y", True),
+        ('[[tool.uv.index]]\nname = "x"\nurl = "y"\nexplicit = true\n[tool.uv.sources]\n'
+         'a1 = {index = "x"}', "y", True),
+        ('[tool.uv.sources]\na1 = {git = "y"}', "git y", True),
+        ('[tool.poetry.dependencies]\nA_1 = "1"\na1 = {path = "y"}', "path y", True),
+        ('[[tool.poetry.source]]\nname = "x"\nurl = "y"', "y", True),
+        ('[[tool.poetry.source]]\nname = "x"\nurl = "y"\n[[tool.poetry.source]]\nname = "PyPI"',
+         "y", False),
+        ('[[tool.pdm.source]]\nname = "x"\nurl = "y"', "y", False),
+    ],
+)  # fmt: skip
+def test_the_address_and_what_it_is_to_the_usual_one(
+    source: str, address: str, replaces: bool
+) -> None:
+    ref = next(ref for ref in found(f'[project]\ndependencies = ["a1"]\n{source}\n'))
+    assert ref.indexes == (NamedIndex(address, replaces),)
 
 
 def test_pipfile() -> None:

@@ -22,7 +22,8 @@ def test_every_verdict_reason_and_mode_is_there(word: str) -> None:
 @pytest.mark.parametrize(
     "reason",
     ["registered", "not-registered", "invalid-name", "builtin", "not-in-snapshot", "unreachable",
-     "no-mapping", "not-asked", Flag.LOCAL_MODULE, Flag.TRUNCATED, Flag.PRIVATE_INDEX],
+     "no-mapping", "not-asked", Flag.LOCAL_MODULE, Flag.TRUNCATED, Flag.ELSEWHERE,
+     Flag.PRIVATE_INDEX],
 )  # fmt: skip
 def test_every_other_reason_is_there(reason: str) -> None:
     assert f"`{reason}`" in TEXT

@@ -68,7 +68,9 @@ def test_builtin_refs() -> None:
     assert (lookup.name, lookup.verdict) == ("os", Verdict.BUILTIN)
 
 
-@pytest.mark.parametrize("flag", [Flag.LOCAL_MODULE, Flag.TRUNCATED, Flag.PRIVATE_INDEX])
+@pytest.mark.parametrize(
+    "flag", [Flag.LOCAL_MODULE, Flag.TRUNCATED, Flag.ELSEWHERE, Flag.PRIVATE_INDEX]
+)
 def test_flags_that_make_a_ref_unknown(flag: Flag) -> None:
     lookup = settle_ref(ref(flags=frozenset({flag})), NOW)
     assert isinstance(lookup, Lookup)
