@@ -347,8 +347,7 @@ class IngestSection(Section):
     paths: tuple[Path, ...] = ()
     """logs that the daemon reads, files or folders; relative to the settings file"""
     workers: int | None = Field(default=None, ge=0, le=256)
-    """processes that extract and judge; none: one for each core; 0: the main one does it, and a line
-    that stalls it stalls all"""
+    """processes that extract and judge; none: one for each core; 0: the main one, without limits"""
     line_bytes: int = Field(default=4_194_304, ge=1024)
     """bytes of a line; a longer one is skipped and counted, and never in memory as a whole"""
     poll_s: float = Field(default=0.5, gt=0, le=60)
