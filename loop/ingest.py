@@ -55,6 +55,8 @@ class Ingested:
     skipped: Skipped = field(default_factory=Skipped)
     first_skipped_in: str = ""
     """the file of ``skipped.first``"""
+    first_unread_in: str = ""
+    """the file of ``skipped.first_unread``"""
     inventing: int = 0
     """answers that were logged for a name they invent"""
     reserved: int = 0
@@ -204,8 +206,11 @@ def _add(result: Ingested, source: Source, counted: Counted) -> None:
     into.unknown += more.unknown
     into.too_long += more.too_long
     into.without += more.without
+    into.unread += more.unread
     if into.first is None and more.first is not None:
         into.first, result.first_skipped_in = more.first, str(source.path)
+    if into.first_unread is None and more.first_unread is not None:
+        into.first_unread, result.first_unread_in = more.first_unread, str(source.path)
 
 
 def _finished(store: Store, run_id: int | None, result: Ingested) -> Ingested:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ghostbust.extractors import extract
+from ghostbust.extractors import examine
 from ghostbust.records import (
     Answer,
     Context,
@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(slots=True)
 class Skipped:
-    """Lines that gave no completion, and why."""
+    """Lines that gave no completion, answers that were read in part only, and why."""
 
     malformed: int = 0
     """no JSON object, or values of wrong types"""
@@ -63,6 +63,10 @@ class Skipped:
     """records of a known format without an answer, such as failed requests"""
     first: tuple[int, str] | None = None
     """number of the first line that was malformed, unknown or too long, and what is wrong"""
+    unread: int = 0
+    """answers that count, but of which something takes a parser too much to be read"""
+    first_unread: tuple[int, str] | None = None
+    """number of the first line with such an answer, and what wasn't read"""
 
     @property
     def faulty(self) -> int:
@@ -73,6 +77,12 @@ class Skipped:
         """Remembers a line if it is the first."""
         if self.first is None:
             self.first = (line, why)
+
+    def note_unread(self, line: int, why: str) -> None:
+        """Counts an answer that was read in part only."""
+        self.unread += 1
+        if self.first_unread is None:
+            self.first_unread = (line, why)
 
 
 @dataclass(slots=True)
@@ -122,12 +132,15 @@ class BlockReader:
 
     def _read_one(self, completion: Completion, line: int, counted: Counted) -> None:
         prompt = prompt_of(completion)
-        refs = extract(
+        extraction = examine(
             completion.text,
             expect_list=prompt.expects_list,
             truncated=completion.truncated,
             prompt_text="\n".join((completion.system, *completion.turns, completion.prompt or "")),
         )
+        refs = extraction.refs
+        if extraction.unread:
+            counted.skipped.note_unread(line, extraction.unread[0].reason)
         judged = None if self._mode is Mode.LIVE and refs else self._judged(refs)
         if judged is not None and self._mode is Mode.AUTO and _is_open(judged):
             judged = None

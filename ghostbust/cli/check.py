@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -99,7 +99,7 @@ def check(
     """Say of each package whether it is real.
 
     Exits with 0 if nothing speaks against any of them, with 1 if one is absent or suspect, and
-    with 3 if none is but one could not be asked for.
+    with 3 if none is but one could not be asked for, or a part of a text could not be read.
     """
     if as_json and shape not in (None, "json"):
         raise UsageError(f"--json and --format {shape} exclude each other")
@@ -116,6 +116,10 @@ def check(
     if npmrc_passed_over():
         output.note("./.npmrc isn't heard here: what is checked can't say who is asked about it")
     sources = _sources(names or [], files or [], command)
+    unread = _unread(sources)
+    for part in unread:
+        where = f"{part['file'] or 'the command'}, line {part['line']}"
+        output.note(f"{where}: not read in whole: {part['reason']}")
     if not any(source.refs for source in sources):
         output.note("no package is named there: nothing to check")
     day = None if as_of is None else as_of.date()
@@ -123,8 +127,8 @@ def check(
     registry = "snapshot" if day is not None and registry == "auto" else registry
     with open_judge(Mode(registry), home, day) as judge:
         findings = find(judge, vouching, sources)
-    _report(output, shape, registry, findings)
-    raise typer.Exit(_exit_code(findings))
+    _report(output, shape, registry, findings, unread)
+    raise typer.Exit(_exit_code(findings, unread))
 
 
 def _sources(names: Sequence[str], files: Sequence[Path], command: str | None) -> list[Source]:
@@ -140,16 +144,36 @@ def _sources(names: Sequence[str], files: Sequence[Path], command: str | None) -
     return sources
 
 
-def _exit_code(findings: Sequence[Finding]) -> int:
-    """1 for a finding, else 3 for what nobody could say, else 0."""
+def _unread(sources: Sequence[Source]) -> list[dict[str, object]]:
+    """The parts of the texts that could not be read: file (null for an argument), line, reason."""
+    return [
+        {
+            "file": source.path,
+            "line": source.text.count("\n", 0, part.start) + 1,
+            "reason": part.reason,
+        }
+        for source in sources
+        for part in source.unread
+    ]
+
+
+def _exit_code(findings: Sequence[Finding], unread: Sequence[Mapping[str, object]]) -> int:
+    """1 for a finding, else 3 for what nobody could say or read, else 0."""
     if any(one.lookup.invented for one in findings):
         return FINDINGS
     from ghostbust.cli.findings import distinct
 
-    return COULD_NOT_ASK if any(one.unanswered for one in distinct(findings)) else 0
+    is_open = unread or any(one.unanswered for one in distinct(findings))
+    return COULD_NOT_ASK if is_open else 0
 
 
-def _report(output: Output, shape: Format, mode: str, findings: Sequence[Finding]) -> None:
+def _report(
+    output: Output,
+    shape: Format,
+    mode: str,
+    findings: Sequence[Finding],
+    unread: Sequence[Mapping[str, object]],
+) -> None:
     """Prints the findings: each name once for people and as JSON, else each place."""
     from ghostbust.cli.annotations import workflow_commands
     from ghostbust.cli.findings import distinct, summary
@@ -160,9 +184,9 @@ def _report(output: Output, shape: Format, mode: str, findings: Sequence[Finding
             _print_table(output, distinct(findings))
         case "json":
             names = distinct(findings)
-            print_json(_document(mode, names, summary(names)), indent=2)
+            print_json(_document(mode, names, summary(names), unread), indent=2)
         case "sarif":
-            print_json(sarif_log(findings), indent=2)
+            print_json(sarif_log(findings, unread=len(unread)), indent=2)
         case "github":
             sys.stdout.writelines(f"{line}\n" for line in workflow_commands(findings))
 
@@ -199,7 +223,9 @@ def _counted(told: Summary) -> str:
     return line
 
 
-def _document(mode: str, names: Sequence[Finding], told: Summary) -> dict[str, object]:
+def _document(
+    mode: str, names: Sequence[Finding], told: Summary, unread: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
     """The JSON document that docs/reference/cli.md shows."""
     return {
         "registry": mode,
@@ -210,6 +236,7 @@ def _document(mode: str, names: Sequence[Finding], told: Summary) -> dict[str, o
         "imports": told.imports,
         "unmapped": told.unmapped,
         "unmapped_share": told.unmapped_share,
+        "unread": unread,
     }
 
 

@@ -24,8 +24,8 @@ FINGERPRINT = "ghostbustName/v1"
 """names the way the fingerprint is made; changes with it"""
 
 
-def sarif_log(findings: Sequence[Finding]) -> dict[str, object]:
-    """The log as a JSON document."""
+def sarif_log(findings: Sequence[Finding], *, unread: int = 0) -> dict[str, object]:
+    """The log as a JSON document. ``unread``: parts of the texts that could not be read."""
     reported = [(one, rule) for one in findings if (rule := rule_of(one.lookup))]
     used = [rule for rule in RULES if any(rule is other for _, other in reported)]
     seen: Counter[tuple[str, ...]] = Counter()
@@ -42,7 +42,7 @@ def sarif_log(findings: Sequence[Finding]) -> dict[str, object]:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(findings)],
+        "invocations": [_invocation(findings, unread)],
         "results": results,
     }
     return {"version": VERSION, "runs": [run]}
@@ -92,13 +92,19 @@ def _location(place: Place) -> dict[str, object]:
     }
 
 
-def _invocation(findings: Iterable[Finding]) -> dict[str, object]:
-    """Says, beside the results, whether everything could be asked for."""
+def _invocation(findings: Iterable[Finding], unread: int) -> dict[str, object]:
+    """Says, beside the results, whether everything could be read and asked for."""
     unanswered = sum(one.unanswered for one in findings)
-    told: dict[str, object] = {"executionSuccessful": unanswered == 0}
+    told: dict[str, object] = {"executionSuccessful": not (unanswered or unread)}
+    texts = []
     if unanswered:
-        text = f"{unanswered} of the places name a package that nobody could be asked for"
-        told["toolExecutionNotifications"] = [{"level": "error", "message": {"text": text}}]
+        texts.append(f"{unanswered} of the places name a package that nobody could be asked for")
+    if unread:
+        texts.append(f"{unread} parts of the texts take too much to be read in whole")
+    if texts:
+        told["toolExecutionNotifications"] = [
+            {"level": "error", "message": {"text": text}} for text in texts
+        ]
     return told
 
 

@@ -11,13 +11,13 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
 from ghostbust.cli.names import ref_of
 from ghostbust.errors import UsageError
-from ghostbust.extractors import Language, extract
+from ghostbust.extractors import Extraction, Language, Unread, examine
 from ghostbust.extractors.install_tools import INDEX_OPTIONS
 from ghostbust.extractors.literals import Entry, read_object
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file
@@ -30,6 +30,8 @@ from ghostbust.records import Ecosystem, Flag, PackageRef
 from ghostbust.registries.names import canonical_name
 
 STDIN = "-"
+MOST_BYTES = 8_388_608
+"""bytes of a file that is read; reading them takes minutes, and some 50 times as much memory"""
 _LIST_SUFFIXES = (".txt", ".in")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
 
@@ -43,20 +45,32 @@ class Source:
     text: str
     path: str | None = None
     """as the user gave it, ``-`` for standard input; None for what came as an argument"""
+    unread: list[Unread] = field(default_factory=list)
+    """parts that take too much to be read, so that what they name isn't among the refs"""
 
 
 def read_text(source: str) -> str:
     """The text of a file, or of standard input for ``-``; line ends stay as they are.
 
-    What isn't UTF-8 becomes U+FFFD. Raises UsageError for a file that can't be read.
+    What isn't UTF-8 becomes U+FFFD. Raises UsageError for a file that can't be read, or is longer
+    than ``MOST_BYTES``: no more is read, not even of a pipe or a device.
     """
-    if source == STDIN:
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
     try:
-        return Path(source).read_bytes().decode("utf-8", "replace")
+        data = _bytes_of(source)
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
         raise UsageError(f"{source}: can't be read ({why})") from exc
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"{source}: has more than {MOST_BYTES:,} bytes; split it, or give a part")
+    return data.decode("utf-8", "replace")
+
+
+def _bytes_of(source: str) -> bytes:
+    """The first bytes of a file or of standard input, one more than may be."""
+    if source == STDIN:
+        return sys.stdin.buffer.read(MOST_BYTES + 1)
+    with Path(source).open("rb") as file:
+        return file.read(MOST_BYTES + 1)
 
 
 def source_of_name(spec: str) -> Source:
@@ -70,13 +84,13 @@ def source_of_command(command: str) -> Source:
 
     Names such as ``foo`` are no placeholders here: somebody asks about this very command.
     """
-    found = extract(_without_placeholders(command), language=Language.SHELL)
+    found = examine(_without_placeholders(command), language=Language.SHELL)
     refs = []
-    for ref in found:
+    for ref in found.refs:
         raw = command[ref.start : ref.end]
         name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
         refs.append(replace(ref, raw=raw, name=name))
-    return Source(refs, command)
+    return Source(refs, command, unread=found.unread)
 
 
 def _without_placeholders(command: str) -> str:
@@ -102,24 +116,26 @@ def read_source(source: str) -> Source:
             " pyproject.toml, a package.json or a text"
         )
     text = read_text(source)
-    return Source(_refs(source, label, text), text, source)
+    found = _examined(source, label, text)
+    return Source(found.refs, text, source, found.unread)
 
 
-def _refs(source: str, label: str, text: str) -> list[PackageRef]:
+def _examined(source: str, label: str, text: str) -> Extraction:
     if label == "requirements.txt":
-        return list(_requirements(source, text))
+        return Extraction(list(_requirements(source, text)))
     if source == STDIN or Path(source).suffix in _LIST_SUFFIXES:
         label = "package.json" if text.lstrip("\ufeff \t\r\n").startswith("{") else ""
         if not label:
             try:
-                return list(_requirements(source, text))
+                return Extraction(list(_requirements(source, text)))
             except UsageError:
                 pass  # no list of names, so a text with names in it
         elif is_notebook(text):
             label = ""
     _check_syntax(source, label, text)
     name = label if label in MANIFESTS else source
-    return [ref for ref in extract(text, filename=name) if not ref.builtin]
+    found = examine(text, filename=name)
+    return Extraction([ref for ref in found.refs if not ref.builtin], found.unread)
 
 
 def _requirements(source: str, text: str) -> Iterator[PackageRef]:
