@@ -31,7 +31,7 @@ _FREE_BYTES, _READS = 16_384, 8
 _FREE_S, _S_A_BYTE = 0.05, 4e-6
 """processor time that any parse may take, and for each byte; valid code takes some 0.4 us a byte"""
 _STEPS_A_LOOK = 16
-"""steps between two looks at the clock"""
+"""steps between two looks at the limits and the clock"""
 
 
 class Grammar(StrEnum):
@@ -53,35 +53,43 @@ def parse(data: bytes, grammar: Grammar) -> Tree | None:
         return None
     budget = _Budget(_without_open_comments(data))
     try:
-        tree = Parser(_language(grammar)).parse(budget.read, progress_callback=budget.is_spent)
+        tree = Parser(_language(grammar)).parse(budget.read, progress_callback=budget.step)
     except ValueError:  # the callback has ended it
         return None
-    return None if budget.is_spent() else tree
+    return None if budget.spent else tree
 
 
 class _Budget:
     """What one parse may take. Gives the text to the lexer, which is how its work is counted."""
 
+    __slots__ = ("_bytes", "_data", "_end_s", "_steps", "spent")
+
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._steps = _FREE_STEPS + len(data) // _BYTES_A_STEP
+        self._steps = 0
         self._bytes = _FREE_BYTES + len(data) * _READS
-        self._end_s = time.thread_time() + _FREE_S + len(data) * _S_A_BYTE
+        self._end_s = 0.0
+        self.spent = False
+        """True once the parse has to end"""
 
     def read(self, offset: int, _point: Point) -> bytes:
         """The next piece of the text; the end of it once the budget is spent."""
-        if self._bytes < 0:
-            return b""
         piece = self._data[offset : offset + _PIECE]
         self._bytes -= len(piece)
+        if self._bytes < 0:
+            self.spent = True
+            return b""
         return piece
 
-    def is_spent(self, _offset: int = 0, _has_error: bool = False) -> bool:
-        """True where the parse has to end. The parser calls this after each step."""
-        self._steps -= 1
-        if self._steps % _STEPS_A_LOOK == 0 and time.thread_time() > self._end_s:
-            self._steps = -1
-        return self._steps < 0 or self._bytes < 0
+    def step(self, _offset: int, _has_error: bool) -> bool:
+        """Counts a step of the parser; True where it has to end."""
+        self._steps += 1
+        if self._steps % _STEPS_A_LOOK == 0:
+            now = time.thread_time()
+            self._end_s = self._end_s or now + _FREE_S + len(self._data) * _S_A_BYTE
+            most = _FREE_STEPS + len(self._data) // _BYTES_A_STEP
+            self.spent |= self._steps > most or now > self._end_s
+        return self.spent
 
 
 def _without_open_comments(data: bytes) -> bytes:
