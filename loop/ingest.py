@@ -59,6 +59,8 @@ class Ingested:
     skipped: Skipped = field(default_factory=Skipped)
     first_skipped_in: str = ""
     """the file of ``skipped.first``"""
+    first_unread_in: str = ""
+    """the file of ``skipped.first_unread``"""
     inventing: int = 0
     """answers that were logged for a name they invent"""
     reserved: int = 0
@@ -199,10 +201,13 @@ def _add(result: Ingested, source: Source, counted: Counted) -> None:
     result.lines += counted.lines
     result.completions += counted.completions
     result.reserved += counted.reserved
-    if result.skipped.first is None and counted.skipped.first is not None:
+    skipped, more = result.skipped, counted.skipped
+    if skipped.first is None and more.first is not None:
         result.first_skipped_in = str(source.path)
-    result.skipped.add(counted.skipped)
-    for line, why in counted.skipped.failed:
+    if skipped.first_unread is None and more.first_unread is not None:
+        result.first_unread_in = str(source.path)
+    skipped.add(more)
+    for line, why in more.failed:
         log.warning("ingest: skipped %s, line %d: %s", source.path, line, why)
 
 

@@ -41,9 +41,11 @@ def read_logs(place: Workplace) -> None:
     for note in read.notes:
         log.warning("ingest: %s", note)
     log.info(
-        "ingest: %d completions in %d new lines, %d of them invent a name, %d lines skipped",
+        "ingest: %d completions in %d new lines, %d of them invent a name, %d lines skipped, "
+        "%d answers read in part only",
         read.completions,
         read.lines,
         read.inventing,
         read.skipped.faulty,
+        read.skipped.unread,
     )

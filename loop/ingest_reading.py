@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ghostbust.extractors import extract
+from ghostbust.extractors import examine
 from ghostbust.records import (
     Answer,
     Context,
@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(slots=True)
 class Skipped:
-    """Lines that gave no completion, and why."""
+    """Lines that gave no completion, answers that were read in part only, and why."""
 
     malformed: int = 0
     """no JSON object, or values of wrong types"""
@@ -65,6 +65,10 @@ class Skipped:
     """the lines that a worker process didn't get through: number, and why"""
     first: tuple[int, str] | None = None
     """number of the first line that could not be read, and what is wrong"""
+    unread: int = 0
+    """answers that count, but of which something takes a parser too much to be read"""
+    first_unread: tuple[int, str] | None = None
+    """number of the first line with such an answer, and what wasn't read"""
 
     @property
     def faulty(self) -> int:
@@ -76,6 +80,11 @@ class Skipped:
         if self.first is None:
             self.first = (line, why)
 
+    def note_unread(self, line: int, why: str) -> None:
+        """Counts an answer that was read in part only."""
+        self.unread += 1
+        self.first_unread = self.first_unread or (line, why)
+
     def add(self, more: Skipped) -> None:
         """Counts what was skipped elsewhere too."""
         self.malformed += more.malformed
@@ -84,6 +93,8 @@ class Skipped:
         self.without += more.without
         self.failed += more.failed
         self.first = self.first or more.first
+        self.unread += more.unread
+        self.first_unread = self.first_unread or more.first_unread
 
 
 @dataclass(slots=True)
@@ -143,12 +154,15 @@ class BlockReader:
 
     def _read_one(self, completion: Completion, line: int, counted: Counted) -> None:
         prompt = prompt_of(completion)
-        refs = extract(
+        extraction = examine(
             completion.text,
             expect_list=prompt.expects_list,
             truncated=completion.truncated,
             prompt_text="\n".join((completion.system, *completion.turns, completion.prompt or "")),
         )
+        refs = extraction.refs
+        if extraction.unread:
+            counted.skipped.note_unread(line, extraction.unread[0].reason)
         judged = None if self._mode is Mode.LIVE and refs else self._judged(refs)
         if judged is not None and self._mode is Mode.AUTO and _is_open(judged):
             judged = None

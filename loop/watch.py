@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
-from ghostbust.extractors import extract
+from ghostbust.extractors import examine
 from ghostbust.log_ids import log_ids
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts
@@ -19,6 +20,8 @@ from ghostbust.records import Answer, Context, Measurement, Prompt, Sample, cont
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+
+log = logging.getLogger(__name__)
 
 LOG_EVERY = 16
 """answers logged in one transaction"""
@@ -148,18 +151,26 @@ class Watcher:
 
 
 def judge_samples(samples: Iterable[Sample], judge: Judge) -> list[Answer]:
-    """Each sample with every package that it names, judged."""
+    """Each sample with every package that it names, judged.
+
+    What of an answer takes a parser too much to be read is said in the log.
+    """
     answers = []
     for sample in samples:
         prompt = sample.prompt
-        refs = extract(
+        found = examine(
             sample.text,
             expect_list=prompt.expects_list,
             truncated=sample.truncated,
             prompt_text="\n".join((*prompt.turns, prompt.text)),
             ecosystem=prompt.ecosystem,
         )
-        answers.append(Answer(sample, tuple(judge.refs(refs))))
+        if found.unread:
+            why = found.unread[0].reason
+            log.warning(
+                "answer %d to prompt %s: read in part only: %s", sample.number, prompt.id, why
+            )
+        answers.append(Answer(sample, tuple(judge.refs(found.refs))))
     return answers
 
 

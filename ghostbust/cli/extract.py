@@ -43,24 +43,28 @@ def extract(
     A file's name says how to read it: package.json, Dockerfile, answer.md, …
     """
     from ghostbust.cli.sources import read_text
-    from ghostbust.extractors import Language
-    from ghostbust.extractors import extract as find
+    from ghostbust.extractors import Language, examine
     from ghostbust.results import is_builtin_import, ref_document
 
     text = read_text(file)
-    found = find(
+    found = examine(
         text,
         language=Language(language),
         expect_list=expect_list,
         ecosystem=Ecosystem(ecosystem) if ecosystem else None,
         filename=file,
     )
-    refs = [ref for ref in found if everything or not is_builtin_import(ref)]
+    refs = [ref for ref in found.refs if everything or not is_builtin_import(ref)]
+    output = Output(quiet=quiet)
+    for part in found.unread:
+        line = text.count("\n", 0, part.start) + 1
+        output.note(f"{file}, line {line}: not read in whole: {part.reason}")
     if as_json:
         for ref in refs:
             print_json(ref_document(ref))
+        for part in found.unread:
+            print_json({"unread": part.reason, "start": part.start, "end": part.end})
         return
-    output = Output(quiet=quiet)
     if refs:
         _print_table(output, text, refs)
     else:

@@ -166,6 +166,10 @@ def _report(output: Output, settings: Config, read: Ingested, reveal: bool, wall
         output.note(note)
     if read.skipped.faulty:
         output.note(_skipped(read.skipped, read.first_skipped_in))
+    if read.skipped.first_unread is not None:
+        line, why = read.skipped.first_unread
+        first = f"first {read.first_unread_in}, line {line}: {why}"
+        output.note(f"read {read.skipped.unread:,} answers in part only, {first}")
     output.document(_document(settings, read, names, wall_s))
 
 
@@ -224,6 +228,12 @@ def _document(
             "failed": len(skipped.failed),
             "first_file": read.first_skipped_in or None,
             "first_line": skipped.first and skipped.first[0],
+        },
+        "unread": {
+            "answers": skipped.unread,
+            "first_file": read.first_unread_in or None,
+            "first_line": skipped.first_unread and skipped.first_unread[0],
+            "reason": skipped.first_unread and skipped.first_unread[1],
         },
         "unreadable": read.notes,
         **measurement_document(measured),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ghostbust.cli.named_indexes import shown_address
 from ghostbust.errors import UsageError
-from ghostbust.extractors import Language, extract
+from ghostbust.extractors import Extraction, Language, examine
 from ghostbust.extractors.environment_file import environment_items
 from ghostbust.extractors.install_commands import InstallCommand, read_commands
 from ghostbust.extractors.labels import JAVASCRIPT_LABELS, SHELL_LABELS, is_python
@@ -44,6 +44,8 @@ from ghostbust.registries.names import canonical_name
 from ghostbust.registries.specs import ref_of
 
 STDIN = "-"
+MOST_BYTES = 8_388_608
+"""bytes of a file that is read; reading them takes minutes, and some 50 times as much memory"""
 _LIST_SUFFIXES = (".txt", ".in")
 _TEXT_SUFFIXES = (*_LIST_SUFFIXES, ".md", ".markdown", ".rst", ".ini")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
@@ -104,15 +106,25 @@ class Source:
 def read_text(source: str) -> str:
     """The text of a file, or of standard input for ``-``; line ends stay as they are.
 
-    What isn't UTF-8 becomes U+FFFD. Raises UsageError for a file that can't be read.
+    What isn't UTF-8 becomes U+FFFD. Raises UsageError for a file that can't be read, or is longer
+    than ``MOST_BYTES``: no more is read, not even of a pipe or a device.
     """
-    if source == STDIN:
-        return _decoded(sys.stdin.buffer.read())
     try:
-        return _decoded(Path(source).read_bytes())
+        data = _bytes_of(source)
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
         raise UsageError(f"{source}: can't be read ({why})") from exc
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"{source}: has more than {MOST_BYTES:,} bytes; split it, or give a part")
+    return _decoded(data)
+
+
+def _bytes_of(source: str) -> bytes:
+    """The first bytes of a file or of standard input, one more than may be."""
+    if source == STDIN:
+        return sys.stdin.buffer.read(MOST_BYTES + 1)
+    with Path(source).open("rb") as file:
+        return file.read(MOST_BYTES + 1)
 
 
 def _decoded(content: bytes) -> str:
@@ -138,17 +150,18 @@ def source_of_command(command: str) -> Source:
     """
     script = _without_placeholders(command)
     refs = []
-    for ref in extract(script, language=Language.SHELL):
+    found = examine(script, language=Language.SHELL)
+    for ref in found.refs:
         raw = command[ref.start : ref.end]
         name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
         refs.append(replace(ref, raw=raw, name=name))
     files: list[NamedFile] = []
-    skipped: list[Skipped] = []
+    skipped = list(_unread(found, command, "the command"))
     for words in _commands(script):
-        found = list(read_commands(words))
-        if not found and (unseen := not_looked_up(words)):
+        installs = list(read_commands(words))
+        if not installs and (unseen := not_looked_up(words)):
             skipped.append(Skipped(*unseen))
-        for one in found:
+        for one in installs:
             files += [NamedFile(file.value, 0, True) for file in one.files]
             skipped += _passed_over(one)
     if not (refs or files or skipped):
@@ -215,8 +228,16 @@ def read_source(source: str, *, is_given: bool = True, is_requirements: bool = F
         return Source([], "", source, (Skipped(source, why),))
     if is_given and _may_be_list(source, label):
         label = _label_of_open(source, text)
-    refs = _refs(source, label, text)
-    return Source(refs, text, source, files=tuple(_named_files(label, text)))
+    found = _examined(source, label, text)
+    skipped = tuple(_unread(found, text, source))
+    return Source(found.refs, text, source, skipped, tuple(_named_files(label, text)))
+
+
+def _unread(found: Extraction, text: str, what: str) -> Iterator[Skipped]:
+    """The parts that take too much to be read, so that what they name isn't among the refs."""
+    for part in found.unread:
+        line = text.count("\n", 0, part.start) + 1
+        yield Skipped(f"{what}, line {line}", part.reason)
 
 
 def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
@@ -246,12 +267,13 @@ def _label_of_open(source: str, text: str) -> str:
     return "requirements.txt"
 
 
-def _refs(source: str, label: str, text: str) -> list[PackageRef]:
+def _examined(source: str, label: str, text: str) -> Extraction:
     if label == "requirements.txt":
-        return list(_requirements(source, text))
+        return Extraction(list(_requirements(source, text)))
     _check_syntax(source, label, text)
     name = label if label in MANIFESTS or label in LOCKS else source
-    return [ref for ref in extract(text, filename=name) if not ref.builtin]
+    found = examine(text, filename=name)
+    return Extraction([ref for ref in found.refs if not ref.builtin], found.unread)
 
 
 def _named_files(label: str, text: str) -> Iterator[NamedFile]:

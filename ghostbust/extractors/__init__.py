@@ -1,14 +1,15 @@
 """Finds every place where an answer names a package.
 
-``extract`` is the entry: it splits the answer into blocks, lets the back-ends for each block
-read it, and adds the flags that need the whole answer. To add a language, write a back-end
+``examine`` is the entry: it splits the answer into blocks, lets the back-ends for each block
+read it, adds the flags that need the whole answer, and says what took too much to be read.
+``extract`` is its refs alone. To add a language, write a back-end
 (``interface.Extractor``), add it to ``EXTRACTORS``, and say in ``_readers`` which blocks it reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from ghostbust.extractors.code_lines import plain_code, without_tracebacks
 from ghostbust.extractors.diffs import with_diffs_split
@@ -49,10 +50,14 @@ from ghostbust.extractors.sessions import entered
 from ghostbust.extractors.setup_files import SetupPyExtractor
 from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor, moved
 from ghostbust.extractors.stdlib import is_stdlib
+from ghostbust.extractors.unread import Unread, noted
 from ghostbust.extractors.yaml_scalars import folded
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
-__all__ = ["EXTRACTORS", "Extractor", "Language", "distribution_of", "extract", "is_stdlib"]
+__all__ = [
+    "EXTRACTORS", "Extraction", "Extractor", "Language", "Unread", "distribution_of", "examine",
+    "extract", "is_stdlib",
+]  # fmt: skip
 
 
 def _document_readers(name: str) -> Iterator[Extractor]:
@@ -87,6 +92,16 @@ _READERS: dict[Language, Extractor] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a text names, and which parts of it were not read."""
+
+    refs: list[PackageRef] = field(default_factory=list)
+    """sorted by start, no span twice"""
+    unread: list[Unread] = field(default_factory=list)
+    """the blocks in which a parser gave up, sorted by start: what they name may be missing"""
+
+
 def extract(
     text: str,
     *,
@@ -97,7 +112,29 @@ def extract(
     ecosystem: Ecosystem | None = None,
     filename: str = "",
 ) -> list[PackageRef]:
-    """All package refs in ``text``, sorted by start, no span twice. Never raises.
+    """The refs that ``examine`` finds, where what it couldn't read doesn't matter."""
+    return examine(
+        text,
+        language=language,
+        expect_list=expect_list,
+        truncated=truncated,
+        prompt_text=prompt_text,
+        ecosystem=ecosystem,
+        filename=filename,
+    ).refs
+
+
+def examine(
+    text: str,
+    *,
+    language: Language = Language.AUTO,
+    expect_list: bool = False,
+    truncated: bool = False,
+    prompt_text: str = "",
+    ecosystem: Ecosystem | None = None,
+    filename: str = "",
+) -> Extraction:
+    """All package refs in ``text`` and what of it wasn't read. Never raises; linear in length.
 
     A placeholder (``foo``) is none, but where all of ``text`` is a dependency file: what stands
     there is installed, whatever its name.
@@ -116,18 +153,23 @@ def extract(
         return _of_notebook(text, prompt_text)
     source = unescaped(text)
     text = source.value if source else text
-    blocks = _blocks(text, language, filename, expect_list=expect_list)
+    with noted() as reasons:
+        blocks = _blocks(text, language, filename, expect_list=expect_list)
+    unread = [Unread(0, len(text), reason) for reason in reasons]
     blocks = with_diffs_split(text, blocks)
     lists = _lists(text, language, ecosystem) if expect_list else None
     by_span: dict[tuple[int, int], PackageRef] = {}
     is_file = [(b.kind, b.start, b.end) for b in blocks] == [(BlockKind.FENCE, 0, len(text))]
     for block in blocks:
-        for ref in _refs_in(text, block, language, lists):
+        found = _examined(text, block, language, lists)
+        unread += found.unread
+        for ref in found.refs:
             if is_file or ref.kind is not RefKind.MANIFEST or not is_placeholder(ref.raw):
                 by_span.setdefault((ref.start, ref.end), ref)
     refs = [by_span[span] for span in sorted(by_span)]
     refs = marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
-    return list(_placed_back(refs, source)) if source else refs
+    found = Extraction(refs, sorted(set(unread), key=lambda part: (part.start, part.reason)))
+    return _placed_back(found, source) if source else found
 
 
 def _lists(text: str, language: Language, ecosystem: Ecosystem | None) -> ListExtractor:
@@ -139,14 +181,29 @@ def _lists(text: str, language: Language, ecosystem: Ecosystem | None) -> ListEx
     return LISTS[ecosystem]
 
 
-def _refs_in(
+def _examined(
     text: str, block: Block, language: Language, lists: ListExtractor | None
-) -> Iterator[PackageRef]:
-    """The refs in one block, the best reading of a span first, without the flags of ``marked``."""
+) -> Extraction:
+    """What one block holds, the best reading of a span first, without the flags of ``marked``."""
     body = _body(text, block)
     if block.kind is BlockKind.FENCE and is_notebook(body):
-        yield from (moved(ref, block.start) for ref in _of_notebook(body, ""))
-        return
+        found = _of_notebook(body, "")
+        return Extraction(
+            [moved(ref, block.start) for ref in found.refs],
+            [
+                replace(part, start=part.start + block.start, end=part.end + block.start)
+                for part in found.unread
+            ],
+        )
+    with noted() as reasons:
+        refs = list(_refs_in(text, block, body, language, lists))
+    return Extraction(refs, [Unread(block.start, block.end, reason) for reason in reasons])
+
+
+def _refs_in(
+    text: str, block: Block, body: str, language: Language, lists: ListExtractor | None
+) -> Iterator[PackageRef]:
+    """The refs in one block that is no notebook."""
     if session := _session(block, body):
         for reader in _PYTHON_READERS:
             yield from reader.find(session, block.start)
@@ -154,21 +211,26 @@ def _refs_in(
         yield from reader.find(body, block.start)
 
 
-def _of_notebook(text: str, prompt_text: str) -> list[PackageRef]:
-    """The refs in a notebook's cells, with spans in its JSON."""
-    found: list[PackageRef] = []
+def _of_notebook(text: str, prompt_text: str) -> Extraction:
+    """What a notebook's cells hold, with spans in its JSON."""
+    refs: list[PackageRef] = []
+    unread: list[Unread] = []
     for cell in cells(text):
-        refs = extract(cell.source.value, language=cell.language, prompt_text=prompt_text)
-        found += _placed_back(refs, cell.source)
-    return sorted(found, key=lambda ref: ref.start)
+        found = examine(cell.source.value, language=cell.language, prompt_text=prompt_text)
+        found = _placed_back(found, cell.source)
+        refs += found.refs
+        unread += found.unread
+    return Extraction(sorted(refs, key=lambda ref: ref.start), unread)
 
 
-def _placed_back(refs: Iterable[PackageRef], source: Placed) -> Iterator[PackageRef]:
-    """The refs in ``source`` with spans in the text that it was read from."""
-    for ref in refs:
-        span = source.span(ref.start, ref.end)
-        if span is not None:
-            yield replace(ref, start=span[0], end=span[1])
+def _placed_back(found: Extraction, source: Placed) -> Extraction:
+    """What was found in ``source``, with spans in the text that it was read from."""
+    spans = ((ref, source.span(ref.start, ref.end)) for ref in found.refs)
+    at = source.at
+    return Extraction(
+        [replace(ref, start=span[0], end=span[1]) for ref, span in spans if span is not None],
+        [replace(part, start=at[part.start], end=at[part.end - 1] + 1) for part in found.unread],
+    )
 
 
 def _line_before(text: str, block: Block) -> str:

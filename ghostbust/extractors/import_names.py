@@ -30,9 +30,9 @@ def is_namespace(dotted_import: str) -> bool:
 
 
 def _entry(dotted: str) -> str | None:
-    parts = dotted.split(".")
+    parts = dotted.split(".", _deepest())
     table = known_modules()
-    for count in range(len(parts), 0, -1):
+    for count in range(min(len(parts), _deepest()), 0, -1):
         found = table.get(".".join(parts[:count]))
         if found is not None:
             return found
@@ -48,3 +48,9 @@ def known_modules() -> Mapping[str, str]:
         rows = (line.split("\t") for line in text.splitlines() if line and line[0] != "#")
         found |= {row[0]: row[1] for row in rows}
     return MappingProxyType(found)
+
+
+@cache
+def _deepest() -> int:
+    """Parts of the longest name in the table: no longer prefix can stand there."""
+    return max(name.count(".") for name in known_modules()) + 1

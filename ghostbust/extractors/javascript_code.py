@@ -160,7 +160,7 @@ def _imports_in(text: str, piece: Piece, *, valid_only: bool) -> Iterator[tuple[
     if not _is_faulty(syntax, source):
         return
     is_last = piece.end >= len(text)
-    if is_last and (cut := _cut_import(places.data, valid_only=valid_only)):
+    if is_last and not syntax.given_up and (cut := _cut_import(places.data, valid_only=valid_only)):
         yield cut
         return
     known = {found.source.start for found in syntax.imports} if not valid_only else set[int]()

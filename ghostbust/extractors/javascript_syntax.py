@@ -1,23 +1,28 @@
 """Reads one piece of JavaScript or TypeScript: what it imports, and where nothing is code.
 
 Places are bytes of the piece in UTF-8. The tree is walked by a cursor, since trees can be deep,
-and queries take time that is quadratic in their depth.
+and queries take time that is quadratic in their depth. Where a grammar takes more than its budget,
+the syntax is empty and says so.
 """
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ghostbust.extractors.javascript_grammars import Grammar, parse
+from ghostbust.extractors.javascript_grammars import LONGEST, Grammar, parse
+from ghostbust.extractors.unread import give_up
 from ghostbust.extractors.vocabulary import word_set
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
 _LONGEST_FOR_MORE_GRAMMARS = 200_000
+_TOO_LONG = f"JavaScript of more than {LONGEST:,} bytes"
+_TOO_MUCH = "JavaScript that takes the parser too much work"
 _LOADERS = {
     "require": word_set("module window globalThis global self remote"),
     "resolve": word_set("require import.meta"),
@@ -75,6 +80,7 @@ class Ranges:
 class Syntax:
     """What a piece of code holds that matters for packages."""
 
+    data: bytes
     imports: list[Import] = field(default_factory=list)
     lists: list[list[Literal | None]] = field(default_factory=list)
     """rows of texts as in an argument list; None for an element that isn't a plain literal"""
@@ -91,25 +97,34 @@ class Syntax:
     broken: int = 0
     """bytes that the grammar couldn't place, at least 1 where it has errors; 0 for valid code"""
 
+    @property
+    def given_up(self) -> bool:
+        """True where the grammar took more than its budget, so that nothing was found."""
+        return self.broken == sys.maxsize
+
 
 def read(data: bytes) -> Syntax:
     """The syntax of code by the grammar that understands most of it. Linear in its length.
 
     A long text that isn't valid TSX is read by that grammar all the same, since each further
-    one takes as long again.
+    one takes as long again. It is noted as unread where no grammar gets through.
     """
     best = read_as(data, Grammar.TSX)
     if best.broken and len(data) <= _LONGEST_FOR_MORE_GRAMMARS:
         for grammar in (Grammar.JAVASCRIPT, Grammar.TYPESCRIPT):
             other = read_as(data, grammar)
             best = other if other.broken < best.broken else best
+    if best.given_up:
+        give_up(_TOO_LONG if len(data) > LONGEST else _TOO_MUCH)
     return best
 
 
 def read_as(data: bytes, grammar: Grammar) -> Syntax:
     """The syntax of code by one grammar."""
     tree = parse(data, grammar)
-    syntax = Syntax()
+    if tree is None:
+        return Syntax(data, broken=sys.maxsize)
+    syntax = Syntax(data)
     for node in _nodes(tree):
         kind = node.type
         if kind == "call_expression":
@@ -154,7 +169,7 @@ def _add_statement(syntax: Syntax, node: Node) -> None:
     source = (clauses[0] if clauses else node).child_by_field_name("source")
     literal = _literal(source)
     if literal is not None:
-        if source is not None and _is_of_two(node, source):
+        if source is not None and _is_of_two(syntax, node, source):
             return
         bare = node.children[1:2] == [source]
         syntax.imports.append(Import(literal, _is_of_types(node), optional=False, bare=bare))
@@ -162,7 +177,7 @@ def _add_statement(syntax: Syntax, node: Node) -> None:
 
 def _await_source(syntax: Syntax, alias: Node) -> None:
     """Notes ``export import x = require``, which the grammar cuts off from its ``("x")``."""
-    if any(_text(part) == "require" for part in alias.named_children[-1:]):
+    if any(_text(syntax, part) == "require" for part in alias.named_children[-1:]):
         syntax.awaited = alias.end_byte
 
 
@@ -173,7 +188,7 @@ def _add_awaited(syntax: Syntax, brackets: Node) -> None:
         syntax.imports.append(Import(literal, types_only=False, optional=False, bare=False))
 
 
-def _is_of_two(statement: Node, source: Node) -> bool:
+def _is_of_two(syntax: Syntax, statement: Node, source: Node) -> bool:
     """True where the parser took a text from further down for the source.
 
     ``import pandas as pd`` is none of JavaScript's, whatever the next line quotes.
@@ -183,7 +198,8 @@ def _is_of_two(statement: Node, source: Node) -> bool:
     parts = statement.children
     faults = [part for part in parts if part.type == "ERROR"]
     lasts = [part.children[-1] for part in faults[-1:] if part.children]
-    is_from = any(part.type == "from" for part in parts) or any(_text(e) == "from" for e in lasts)
+    is_from = any(part.type == "from" for part in parts)
+    is_from |= any(_text(syntax, last) == "from" for last in lasts)
     return bool(faults) and not is_from
 
 
@@ -197,7 +213,7 @@ def _add_call(syntax: Syntax, node: Node) -> None:
         return
     if function.type == "member_expression":
         _note_catch(syntax, function)
-    if not _loads(function) or any(child.type == "ERROR" for child in node.children):
+    if not _loads(syntax, function) or any(child.type == "ERROR" for child in node.children):
         return
     first = (child for child in arguments.named_children if child.type != "comment")
     literal = _literal(next(first, None))
@@ -207,25 +223,25 @@ def _add_call(syntax: Syntax, node: Node) -> None:
         syntax.imports.append(Import(literal, start in syntax.types, optional, bare=True))
 
 
-def _loads(function: Node) -> bool:
+def _loads(syntax: Syntax, function: Node) -> bool:
     """True for a function that loads the module which its first argument names."""
     if function.type != "member_expression":
         return function.type == "import" or (
-            function.type == "identifier" and _text(function) == "require"
+            function.type == "identifier" and _text(syntax, function) == "require"
         )
     receiver = function.child_by_field_name("object")
     method = function.child_by_field_name("property")
     if receiver is None or method is None:
         return False
     is_plain = receiver.type in ("identifier", "meta_property")
-    return is_plain and _text(receiver) in _LOADERS.get(_text(method), ())
+    return is_plain and _text(syntax, receiver) in _LOADERS.get(_text(syntax, method), ())
 
 
 def _note_catch(syntax: Syntax, function: Node) -> None:
     """Notes the call of ``import`` in ``import("x").catch`` or ``import("x").then(…).catch``."""
     method = function.child_by_field_name("property")
     call = function.child_by_field_name("object")
-    if method is None or call is None or _text(method) != "catch":
+    if method is None or call is None or _text(syntax, method) != "catch":
         return
     inner = call.child_by_field_name("function")
     if inner is not None and inner.type == "member_expression":
@@ -268,8 +284,8 @@ def _literal(node: Node | None) -> Literal | None:
     return Literal(parts[0].start_byte, parts[0].end_byte)
 
 
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "ignore")
+def _text(syntax: Syntax, node: Node) -> str:
+    return syntax.data[node.start_byte : node.end_byte].decode("utf-8", "ignore")
 
 
 def _begins_as_type(name: Node) -> bool:

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from ghostbust.extractors.byte_offsets import ByteOffsets
 from ghostbust.extractors.import_names import distribution_of, is_namespace
 from ghostbust.extractors.install_commands import installs
 from ghostbust.extractors.package_names import canonical
@@ -22,6 +23,10 @@ from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError"})
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".svg", ".bmp", ".tiff", ".webp", ".xwd")
 _NO_FLAGS: frozenset[Flag] = frozenset()
+_BETWEEN = tuple("\\\r\n\t\f ")
+"""what may stand between ``from`` and the module"""
+_LONGEST_MODULE = 1000
+"""characters of a dotted module that is looked up together with each name imported from it"""
 
 
 class PythonExtractor:
@@ -150,8 +155,10 @@ class _Reader:
     offset: int
     """where ``source`` stands in the answer"""
     line_starts: list[int] = field(default_factory=list)
+    places: ByteOffsets = field(init=False)
 
     def __post_init__(self) -> None:
+        self.places = ByteOffsets(self.source)
         self.line_starts = [0]
         for index, char in enumerate(self.source):
             if char == "\n" or (char == "\r" and self.source[index + 1 : index + 2] != "\n"):
@@ -184,9 +191,10 @@ class _Reader:
     ) -> Iterator[PackageRef]:
         """A ref at the module, and one at each further name that another distribution provides."""
         start = self._index(node) + len("from")
-        start += len(self.source[start:]) - len(self.source[start:].lstrip("\\\r\n\t\f "))
+        while self.source[start : start + 1] in _BETWEEN:
+            start += 1
         seen: set[str | None] = set()
-        for alias in node.names:
+        for alias in node.names if len(module) <= _LONGEST_MODULE else node.names[:1]:
             dotted = f"{module}.{alias.name}"
             owner = distribution_of(dotted)
             is_longer = owner != distribution_of(module)
@@ -234,17 +242,16 @@ class _Reader:
     def _index(self, node: ast.stmt | ast.expr | ast.alias) -> int:
         """Offset of a node in the source, in code points."""
         start = self.line_starts[min(node.lineno, len(self.line_starts)) - 1]
-        line = self.source[start : start + node.col_offset].encode("utf-8", "surrogatepass")
-        return start + len(line[: node.col_offset].decode("utf-8", "ignore"))
+        return self.places.code_point(self.places.byte(start) + node.col_offset)
 
 
 def _children(node: ast.AST, flags: frozenset[Flag]) -> Iterator[tuple[ast.AST, frozenset[Flag]]]:
     """The nodes below one, each with the flags that hold there."""
     if isinstance(node, ast.Try) and any(_catches_import_error(h.type) for h in node.handlers):
         flags |= {Flag.OPTIONAL}
-    guarded: list[ast.stmt] = []
+    guarded: set[ast.AST] = set()
     if isinstance(node, ast.If) and _name_of(node.test) == "TYPE_CHECKING":
-        guarded = node.body
+        guarded.update(node.body)
     for child in ast.iter_child_nodes(node):
         yield child, flags | {Flag.TYPE_CHECKING} if child in guarded else flags
 

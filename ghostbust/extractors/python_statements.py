@@ -9,12 +9,19 @@ which can't stand inside an open bracket.
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ghostbust.extractors.unread import give_up
+
 _OPENING, _CLOSING = "([{", ")]}"
+LONGEST = 1_048_576
+"""characters of a text that is parsed; the tree takes some 100 times as much memory"""
+_MOST_PARTS = 1000
+_DOTTED = re.compile(r"\w+(?:[\s\\]*\.[\s\\]*\w+)*")
 _CALLS = ("import_module(", "__import__(")
 
 
@@ -41,13 +48,31 @@ class ParsedPiece:
 
 
 def parse(source: str) -> ast.Module | None:
-    """The syntax tree of ``source``, or None where it isn't valid Python. Never warns."""
+    """The syntax tree of ``source``, or None where it isn't valid Python. Never warns.
+
+    None, which is noted as unread, for what is longer than ``LONGEST``, and for a dotted name of
+    so many parts that Python, which joins them one by one, takes quadratic time.
+    """
+    if why := _too_much(source):
+        give_up(why)
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _too_much(source: str) -> str:
+    """Why the parser isn't given a text; empty where it is."""
+    if len(source) > LONGEST:
+        return f"Python of more than {LONGEST:,} characters"
+    if source.count(".") > _MOST_PARTS and any(
+        name[0].count(".") > _MOST_PARTS for name in _DOTTED.finditer(source)
+    ):
+        return f"Python with a name of more than {_MOST_PARTS:,} parts"
+    return ""
 
 
 def parsed_pieces(text: str) -> Iterator[ParsedPiece]:
