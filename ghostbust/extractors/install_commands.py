@@ -26,7 +26,7 @@ _INDEX_SETTINGS = (
     "INDEX_URL", "DEFAULT_INDEX", "UV_INDEX", "FIND_LINKS", "REGISTRY", "registry",
     "REGISTRY_SERVER",
 )  # fmt: skip
-_REDIRECTS = word_set("> >> < 1> 2> &> 2>> 1>> == >= <= ~= != === @ ^")
+_REDIRECTS = word_set("> >> < 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _OPENING = "`\"'(=>"
 _LEADING = "`\"'*_(“”„‘’‚«»‹›「『（【"
@@ -279,7 +279,12 @@ def _is_no_package(name: str, tool: Tool) -> bool:
 
 
 def _unbalanced(lead: str, rest: str) -> bool:
-    """True where a quote closes behind the word that opened in front of the command."""
+    """True where a quote closes behind the word that opened in front of the command.
+
+    The star of ``==5.*`` closes nothing.
+    """
+    if rest.startswith(("==", "!=")):
+        rest = rest.replace(".*", "")
     return any(rest.count(mark) > lead.count(mark) for mark in "\"'`*")
 
 
