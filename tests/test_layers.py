@@ -15,7 +15,7 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 NOUNS = {
     "records", "errors", "shown", "home", "config", "sections", "adapters", "prompts", "measure",
     "job_sections", "quiet_hours", "reserved", "log_ids",
-    "answer_faults", "statistics", "tally", "unseen",
+    "answer_faults", "counts", "known_modules", "statistics", "tally", "unseen",
 }  # fmt: skip
 """what every part may import; among themselves they may not go in a circle (Python sees to it)"""
 PARTS = {
