@@ -26,6 +26,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
+from ghostbust.counts import said_unknown
 from ghostbust.shown import redact
 from ghostbust.unseen import unseen_of
 
@@ -161,14 +162,23 @@ def measurement_document(measured: Measurement) -> dict[str, object]:
         "absent": measured.absent,
         "suspect": measured.suspect,
         "unknown": measured.unknown,
+        "local": measured.local,
+        "unmapped": measured.unmapped,
+        "induced": measured.induced,
+        "induced_real": measured.induced_real,
         "answers": measured.answers,
         "volume": measured.volume,
     }
 
 
 def measurement_table(rows: dict[str, Measurement]) -> object:
-    """Rates with intervals, volumes and counts, a row each."""
-    made = table("", "rate", "95 % interval", "volume", "real", "invented", "unknown", "answers")
+    """Rates with intervals, volumes and counts, a row each.
+
+    ``induced``: inventions that the prompt named first, in no rate.
+    """
+    made = table(
+        "", "rate", "95 % interval", "volume", "real", "invented", "induced", "unknown", "answers"
+    )
     for name, m in rows.items():
         made.add_row(
             cell(name),
@@ -177,7 +187,8 @@ def measurement_table(rows: dict[str, Measurement]) -> object:
             cell(f"{m.volume:.2f}"),
             cell(m.real),
             cell(m.absent + m.suspect),
-            cell(m.unknown),
+            cell(m.induced),
+            cell(said_unknown(m.unknown, m.local, m.unmapped)),
             cell(m.answers),
         )
     return made

@@ -129,6 +129,8 @@ class RatePoint:
     volume: float
     """real names per answer"""
     answers: int
+    unknown: str
+    """how many names could not be judged, by cause (`said_unknown`)"""
 
 
 @dataclass(frozen=True, slots=True)

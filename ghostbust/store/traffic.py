@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from datetime import datetime
 
+from ghostbust.counts import Counts
 from ghostbust.records import Verdict
 from ghostbust.store.answers import insert_answer
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import decode_time, encode_time
 from ghostbust.store.rows import LoggedAnswer, NamedOften, ReadFile
-from ghostbust.tally import Counts, Key, Tally
+from ghostbust.tally import Key, Tally
 
-_COUNTS = ("answers", "real", "absent", "suspect", "unknown")
+_COUNTS = tuple(column.name for column in fields(Counts))
+_COLUMNS = ", ".join(("run_id", "model", "adapter", "context", "family_group", *_COUNTS))
+_ADDED = ", ".join(f"{column} = {column} + excluded.{column}" for column in _COUNTS)
+_INSERT = (
+    f"INSERT INTO ingest_counts ({_COLUMNS})"  # noqa: S608
+    f" VALUES (?, ?, ?, ?, ?{', ?' * len(_COUNTS)}) ON CONFLICT DO UPDATE SET {_ADDED}"
+)
 
 
 class Traffic:
@@ -50,11 +57,7 @@ class Traffic:
             if file is not None:
                 _update_file(connection, file, at)
             connection.executemany(
-                "INSERT INTO ingest_counts (run_id, model, adapter, context, family_group, answers,"
-                " real, absent, suspect, unknown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET answers = answers + excluded.answers,"
-                " real = real + excluded.real, absent = absent + excluded.absent,"
-                " suspect = suspect + excluded.suspect, unknown = unknown + excluded.unknown",
+                _INSERT,
                 [_count_values(run_id, key, counts) for key, counts in counted.items()],
             )
             for one in batch:
@@ -139,10 +142,7 @@ def _update_file(connection: sqlite3.Connection, file: ReadFile, at: datetime) -
 
 
 def _count_values(run_id: int | None, key: Key, counts: Counts) -> tuple[str | int | None, ...]:
-    return (
-        run_id, key.model, key.adapter or "", key.context, key.group, counts.answers, counts.real,
-        counts.absent, counts.suspect, counts.unknown,
-    )  # fmt: skip
+    return run_id, key.model, key.adapter or "", key.context, key.group, *astuple(counts)
 
 
 def _file(row: Row) -> ReadFile:
