@@ -1,68 +1,81 @@
 """Hallucination rate and volume of a set of answers. A rate is never computed without the volume.
 
-Names count once per answer, so an answer that loops over one name weighs no more than one that
-says it once. UNKNOWN and BUILTIN names are in neither figure. Intervals resample prompt families,
-since answers to rewritings of one task are not independent.
+What counts is in ``counts``: names once an answer, so that one that loops over a name weighs no
+more than one that says it once; UNKNOWN and BUILTIN names, and those of the prompt, are in neither
+figure. Intervals resample prompt families, since answers to rewritings of one task are not
+independent.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 
-from ghostbust.records import Answer, Context, Measurement, Verdict
+from ghostbust.counts import Counts
+from ghostbust.records import Answer, Context, Measurement
 
 RESAMPLES = 2000
+FEW_CLUSTERS = 10
+"""with fewer, a bootstrap over clusters says too little: the gates' limit, too"""
+_Z2 = NormalDist().inv_cdf(0.975) ** 2
 
 
 def measure(answers: Sequence[Answer], *, seed: int = 0) -> Measurement:
     """The pooled rate, its interval and the volume, overall and in each context that occurs."""
-    contexts = [c for c in Context if any(a.sample.prompt.context is c for a in answers)]
-    return _measure(
-        answers,
+    counted = [(answer.sample.prompt, Counts.of_answer(answer)) for answer in answers]
+    contexts = [c for c in Context if any(prompt.context is c for prompt, _ in counted)]
+    return measured(
+        [(prompt.family, counts) for prompt, counts in counted],
         seed,
         {
-            c.value: _measure([a for a in answers if a.sample.prompt.context is c], seed, {})
-            for c in contexts
+            context.value: measured(
+                [(prompt.family, c) for prompt, c in counted if prompt.context is context], seed
+            )
+            for context in contexts
         },
     )
 
 
-def _measure(
-    answers: Sequence[Answer], seed: int, by_context: dict[str, Measurement]
+def measured(
+    counted: Sequence[tuple[str | int, Counts]],
+    seed: int,
+    by_context: Mapping[str, Measurement] | None = None,
 ) -> Measurement:
-    real = sum(len(a.real) for a in answers)
-    absent = sum(len(a.names(Verdict.ABSENT)) for a in answers)
-    suspect = sum(len(a.names(Verdict.SUSPECT)) for a in answers)
-    refs = real + absent + suspect
+    """The same of counts, each with the family, or the group of families, that it is of."""
+    total = Counts.total(counts for _, counts in counted)
+    families: dict[str | int, Counts] = defaultdict(Counts)
+    for family, counts in counted:
+        families[family].add(counts)
+    table = [(family.invented, family.named) for family in families.values()]
     return Measurement(
-        rate=(absent + suspect) / refs if refs else float("nan"),
-        ci95=rate_interval(answers, seed=seed),
-        refs=refs,
-        real=real,
-        absent=absent,
-        suspect=suspect,
-        unknown=sum(len(a.names(Verdict.UNKNOWN)) for a in answers),
-        answers=len(answers),
-        volume=real / len(answers) if answers else 0.0,
-        by_context=by_context,
+        rate=total.invented / total.named if total.named else float("nan"),
+        ci95=interval_of(np.array(table, dtype=float).reshape(-1, 2), seed=seed),
+        refs=total.named,
+        real=total.real,
+        absent=total.absent,
+        suspect=total.suspect,
+        unknown=total.unknown,
+        answers=total.answers,
+        volume=total.real / total.answers if total.answers else 0.0,
+        by_context=dict(by_context or {}),
+        local=total.local,
+        unmapped=total.unmapped,
+        induced=total.induced,
+        induced_real=total.induced_real,
     )
 
 
-def rate_interval(answers: Sequence[Answer], *, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap over prompt families; (nan, nan) where nothing was named."""
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for answer in answers:
-        family = counts[answer.sample.prompt.family]
-        family[0] += len(answer.invented)
-        family[1] += len(answer.invented) + len(answer.real)
-    return interval_of(np.array(list(counts.values()), dtype=float), seed=seed)
-
-
 def interval_of(table: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
-    """The same over the rows of ``table`` (F, 2): invented names, and names, of each family."""
+    """The 95 % interval of a rate: a percentile bootstrap over the rows of ``table`` (F, 2).
+
+    A row has the invented names, and the names, of one family. Few families, or none that differs
+    from the others, say less than a bootstrap can show: `widened_for_few`. (nan, nan) where nothing
+    was named.
+    """
     if not len(table) or not table[:, 1].sum():
         return (float("nan"), float("nan"))
     rng = np.random.default_rng(seed)
@@ -70,4 +83,25 @@ def interval_of(table: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
     sums = table[picks].sum(axis=1)  # (R, 2)
     rates = sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1]
     low, high = np.percentile(rates, [2.5, 97.5])
-    return (float(low), float(high))
+    rate = float(table[:, 0].sum() / table[:, 1].sum())
+    return widened_for_few((float(low), float(high)), rate, int((table[:, 1] > 0).sum()))
+
+
+def widened_for_few(
+    interval: tuple[float, float], share: float, clusters: int
+) -> tuple[float, float]:
+    """A 95 % bootstrap interval of a ``share``, no narrower than so few ``clusters`` allow.
+
+    Of fewer than ``FEW_CLUSTERS``, and where the resamples don't differ (every name invented, or
+    none), it is widened to Wilson's interval for ``clusters`` draws, as if each cluster were one:
+    what varies together inside a cluster may be no more than that. Source: Wilson (1927), JASA 22,
+    209-212; where nothing is invented its upper end is near the rule of three.
+    """
+    low, high = interval
+    if not clusters or (clusters >= FEW_CLUSTERS and low < high):
+        return interval
+    centre = (share + _Z2 / (2 * clusters)) / (1 + _Z2 / clusters)
+    spread = math.sqrt(_Z2 * (share * (1 - share) + _Z2 / (4 * clusters)) / clusters)
+    half = spread / (1 + _Z2 / clusters)
+    # At 0 and 1 the share is an end itself, but for rounding.
+    return max(0.0, min(low, share, centre - half)), min(1.0, max(high, share, centre + half))

@@ -325,7 +325,7 @@ class Measurement:
     rate: float
     """invented / (invented + real), pooled over answers; NaN where nothing was named"""
     ci95: tuple[float, float]
-    """bootstrap interval over prompt families"""
+    """bootstrap interval over prompt families, widened where these are few (`interval_of`)"""
     refs: int
     """invented + real names, distinct within each answer"""
     real: int
@@ -338,6 +338,14 @@ class Measurement:
     """real names per answer"""
     by_context: dict[str, Measurement] = field(default_factory=dict)
     """the same for each context; empty inside a context"""
+    local: int = 0
+    """of the unknown ones, imports that may mean a module which the answer shows"""
+    unmapped: int = 0
+    """of the unknown ones, imports that no table ties to a distribution"""
+    induced: int = 0
+    """invented names that the prompt had named: in no rate"""
+    induced_real: int = 0
+    """real names that the prompt had named: in no rate, and in no volume"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from ghostbust.counts import said_unknown
 from ghostbust.documents import plain
 from ghostbust.places import Lines
 from ghostbust.records import (
@@ -336,8 +337,10 @@ class Unlearned:
         return _table(("gate", "verdict", "why"), ((r.gate, r.verdict, r.reason) for r in results))
 
 
-FIGURES = ("rate", "95 % interval", "volume", "real", "invented", "unknown", "answers")
-"""the columns of a table of measurements"""
+FIGURES = (
+    "rate", "95 % interval", "volume", "real", "invented", "induced", "unknown", "answers",
+)  # fmt: skip
+"""the columns of a table of measurements; ``induced``: inventions that the prompt named first"""
 
 
 def figures(m: Measurement) -> tuple[str, ...]:
@@ -348,7 +351,8 @@ def figures(m: Measurement) -> tuple[str, ...]:
         f"{m.volume:.2f}",
         str(m.real),
         str(m.absent + m.suspect),
-        str(m.unknown),
+        str(m.induced),
+        said_unknown(m.unknown, m.local, m.unmapped),
         str(m.answers),
     )
 
@@ -371,6 +375,10 @@ def measurement_document(measured: Measurement) -> dict[str, object]:
         "absent": measured.absent,
         "suspect": measured.suspect,
         "unknown": measured.unknown,
+        "local": measured.local,
+        "unmapped": measured.unmapped,
+        "induced": measured.induced,
+        "induced_real": measured.induced_real,
         "answers": measured.answers,
         "volume": measured.volume,
     }

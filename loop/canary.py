@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from ghostbust.config import Config
+from ghostbust.counts import Counts
 from ghostbust.errors import EndpointError
 from ghostbust.loop.allowance import Allowance
 from ghostbust.loop.noted_sampler import Advance
@@ -185,6 +186,7 @@ def _figures(
 ) -> Figures:
     """``base``: its general answers, which this side's are compared with."""
     answers = judge_samples((p.sample for p in forget if p.sample is not None), plan.judge)
+    named = Counts.total(Counts.of_answer(answer) for answer in answers)
     probes = [*forget, *general]
     times = [probe.wall_s for probe in probes if probe.sample is not None]
     overlaps = [word_overlap(_text(a), _text(b)) for a, b in zip(general, base, strict=True)]
@@ -192,8 +194,8 @@ def _figures(
         asked=len(probes),
         failed=sum(probe.sample is None for probe in probes),
         empty=sum(probe.sample is not None and not _text(probe).strip() for probe in probes),
-        invented=sum(len(answer.invented) for answer in answers),
-        real=sum(len(answer.real) for answer in answers),
+        invented=named.invented,
+        real=named.real,
         median_s=median(times) if times else math.nan,
         overlap=sum(overlaps) / len(overlaps) if overlaps else 1.0,
     )

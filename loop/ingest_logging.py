@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from ghostbust.config import Config
+from ghostbust.counts import Counts
 from ghostbust.loop.ingest_reading import Counted, Found, found_answer, tally_key
 from ghostbust.loop.parts import make_tasks
 from ghostbust.loop.session import Session
@@ -20,7 +21,7 @@ from ghostbust.prompts import first_prompts, seed_tasks
 from ghostbust.records import Answer, Context, Prompt, content_id, utc_now
 from ghostbust.reserved import is_reserved
 from ghostbust.store import LoggedAnswer, LoggedPart, ReadFile, RunKind, RunSpec, RunStatus
-from ghostbust.tally import Counts, Key, Tally, add_to, measurement_of
+from ghostbust.tally import Key, Tally, add_to, measurement_of
 from ghostbust.traffic.blocks import Block
 from ghostbust.traffic.log_file import LogFile
 from ghostbust.traffic.stream import Stream
@@ -92,7 +93,7 @@ class Logbook:
                 yield found, found_answer(found, found.judged)
                 continue
             answer = found_answer(found, tuple(self._judge.refs(found.refs)))
-            add_to(tally, self._models.key(tally_key(found)), Counts.of(answer.judged))
+            add_to(tally, self._models.key(tally_key(found)), Counts.of_answer(answer))
             if answer.invented and is_reserved(answer.sample.prompt):
                 counted.reserved += 1
             elif answer.invented:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from ghostbust.counts import Counts
 from ghostbust.extractors import examine
 from ghostbust.records import (
     Answer,
@@ -24,7 +25,7 @@ from ghostbust.records import (
 )
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.reserved import is_reserved
-from ghostbust.tally import Counts, Key, Tally, add_to, group_of
+from ghostbust.tally import Key, Tally, add_to, group_of
 from ghostbust.traffic import Completion, MalformedError, UnknownFormatError, read_line
 from ghostbust.traffic.blocks import Block
 from ghostbust.traffic.list_request import asks_for_list
@@ -170,11 +171,11 @@ class BlockReader:
         if judged is None:
             counted.found.append(found)
             return
-        counts = Counts.of(judged)
-        add_to(counted.tally, tally_key(found), counts)
-        if counts.invented and is_reserved(prompt):
+        add_to(counted.tally, tally_key(found), Counts.of(judged, prompt.context))
+        invents = any(one.lookup.invented for one in judged)
+        if invents and is_reserved(prompt):
             counted.reserved += 1
-        elif counts.invented:
+        elif invents:
             counted.found.append(found)
 
     def _judged(self, refs: Iterable[PackageRef]) -> tuple[Judged, ...]:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ghostbust.config import Config, override
+from ghostbust.counts import said_unknown
 from ghostbust.errors import UnansweredError, UnreachableError
 from ghostbust.home import Home
 from ghostbust.log_ids import log_ids
@@ -211,7 +212,9 @@ def _told(watched: Watched, new: int, wall_s: float) -> str:
     return (
         f"done: {told.answers} answers in {wall_s:.0f} s,"
         f" {rate if told.refs else 'no package named'},"
-        f" {told.volume:.2f} real names an answer, {new} inventions never seen before"
+        f" {told.volume:.2f} real names an answer,"
+        f" unknown {said_unknown(told.unknown, told.local, told.unmapped)},"
+        f" {new} inventions never seen before"
     )
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ghostbust.counts import Counts
 from ghostbust.loop.listener import Listener
 from ghostbust.loop.watch import judge_samples
 from ghostbust.measure import measure
@@ -80,17 +81,18 @@ class Probe:
         for group, some in grouped(answers).items():
             real, _ = self._expected([answer.sample.prompt for answer in some])
             if real:
-                volumes[group] = sum(len(answer.real) for answer in some) / real
+                volumes[group] = sum(Counts.of_answer(answer).real for answer in some) / real
         return volumes
 
     def _expected(self, prompts: Sequence[Prompt]) -> tuple[float, float]:
         """Real and invented names of the base in one answer to each prompt, on average."""
         named: dict[tuple[Ecosystem, Context], list[tuple[int, int]]] = defaultdict(list)
         for answer in self.base:
-            named[group_of(answer.sample.prompt)].append((len(answer.real), len(answer.invented)))
+            counts = Counts.of_answer(answer)
+            named[group_of(answer.sample.prompt)].append((counts.real, counts.invented))
         real = invented = 0.0
         for prompt in prompts:
-            if counts := named[group_of(prompt)]:
-                real += sum(one for one, _ in counts) / len(counts)
-                invented += sum(one for _, one in counts) / len(counts)
+            if pairs := named[group_of(prompt)]:
+                real += sum(one for one, _ in pairs) / len(pairs)
+                invented += sum(one for _, one in pairs) / len(pairs)
         return real, invented

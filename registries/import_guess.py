@@ -19,6 +19,8 @@ from ghostbust.registries.snapshot import Snapshot
 POPULAR = 15_000
 """how many of the most downloaded names are searched for a module's words"""
 
+_GENERATED = ("_pb2", "_pb2_grpc")
+"""ends of the modules that protoc writes for a project's own messages"""
 _BESIDE = ("_cli", "_data", "_ext", "_launcher", "_plugin", "_scripts", "_tests", "_version")
 """what a distribution puts beside its module, with the module's name in front"""
 
@@ -28,9 +30,9 @@ def judge_import(ref: PackageRef, lookup: Lookup, snapshot: Snapshot | None) -> 
 
     Changes it for guessed Python imports only, and only to UNKNOWN, reason ``no-mapping``:
     where the name is absent but a usual variant of it is registered, or a popular package has
-    all its words in its name; where the name is a decoy for another package; and where no
-    distribution could be called so. Both are looked for in the snapshot; without one, none is
-    found.
+    all its words in its name (both are looked for in the snapshot; without one, none is found);
+    where it is absent and such as protoc gives to modules; where it is a decoy for another
+    package; and where no distribution could be called so.
     """
     if not _guessed(ref):
         return lookup
@@ -39,6 +41,8 @@ def judge_import(ref: PackageRef, lookup: Lookup, snapshot: Snapshot | None) -> 
         return _unmapped(lookup, f"import {top}: no distribution can have that name")
     if lookup.reason == SuspectReason.DECOY:
         return _unmapped(lookup, f"import {top}: {lookup.evidence}")
+    if lookup.verdict is Verdict.ABSENT and top.endswith(_GENERATED):
+        return _unmapped(lookup, f"import {top}: a module that protoc generates has such a name")
     if lookup.verdict is Verdict.ABSENT and snapshot is not None:
         for variant in variants(top):
             if variant in snapshot and snapshot.look_up(variant).verdict is Verdict.REAL:

@@ -21,6 +21,7 @@ from ghostbust.records import (
     Judged,
     Lookup,
     PackageRef,
+    RefKind,
     SuspectReason,
     Verdict,
     utc_now,
@@ -32,6 +33,7 @@ from ghostbust.registries.history import snapshot_as_of, snapshot_paths
 from ghostbust.registries.import_guess import judge_import
 from ghostbust.registries.interface import Meter, Origin
 from ghostbust.registries.known_indexes import KnownIndexes
+from ghostbust.registries.misnomers import explained, written_as_module
 from ghostbust.registries.name_lists import RANKED
 from ghostbust.registries.names import canonical_name, plain_test
 from ghostbust.registries.rules import settle_name, settle_ref
@@ -176,12 +178,17 @@ class Judge:
         return [
             Judged(
                 ref,
-                judge_import(ref, found[ref.ecosystem][s], self.snapshots.get(ref.ecosystem))
-                if isinstance(s, str)
-                else s,
+                self._of_ref(ref, found[ref.ecosystem][s]) if isinstance(s, str) else s,
             )
             for ref, s in pairs
         ]
+
+    def _of_ref(self, ref: PackageRef, lookup: Lookup) -> Lookup:
+        """The verdict on a ref by that on its name."""
+        snapshot = self.snapshots.get(ref.ecosystem)
+        if ref.kind is RefKind.IMPORT:
+            return judge_import(ref, lookup, snapshot)
+        return written_as_module(lookup, ref.raw, snapshot)
 
     def _look_up(self, ecosystem: Ecosystem, names: Sequence[str]) -> dict[str, Lookup]:
         """The verdict on each canonical name that isn't built in, by the mode's sources."""
@@ -210,7 +217,8 @@ class Judge:
         return {name: known[name] for name in names}
 
     def _finished(self, ecosystem: Ecosystem, verdicts: dict[str, Lookup]) -> dict[str, Lookup]:
-        """The verdicts by what else is known; at no cost where nothing is."""
+        """The verdicts by what else is known; at little cost where nothing is."""
+        verdicts = {name: explained(lookup, self.snapshots) for name, lookup in verdicts.items()}
         if self._age is None and (
             ecosystem is not Ecosystem.NPM or all(map(str.islower, verdicts))
         ):

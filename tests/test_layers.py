@@ -14,7 +14,7 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "shown", "home", "config", "sections", "adapters", "prompts", "measure",
-    "job_sections", "quiet_hours", "reserved", "log_ids", "safe_path",
+    "job_sections", "quiet_hours", "reserved", "log_ids", "safe_path", "counts", "known_modules",
     "answer_faults", "parsing", "statistics", "tally", "unseen", "documents", "places",
 }  # fmt: skip
 """what every part may import; among themselves they may not go in a circle (Python sees to it)"""

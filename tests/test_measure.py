@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.measure import measure, rate_interval
+from ghostbust.measure import measure, widened_for_few
 from ghostbust.records import (
     Answer,
     Context,
@@ -92,16 +92,36 @@ def test_the_interval_contains_the_rate_and_is_seeded(seed: int) -> None:
 def test_families_are_resampled_and_not_answers() -> None:
     """Forty copies of a family's answer say no more than one of them."""
     few = [answer("r1 a1", "f0"), answer("r1 r2 r3", "f1"), answer("a1 a2 r1", "f2")]
-    assert rate_interval(few * 40) == pytest.approx(rate_interval(few))
+    assert measure(few * 40).ci95 == pytest.approx(measure(few).ci95)
     apart = [answer(each.sample.text, f"g{n}") for n, each in enumerate(few * 40)]
-    narrow, wide = rate_interval(apart), rate_interval(few * 40)
+    narrow, wide = measure(apart).ci95, measure(few * 40).ci95
     assert narrow[1] - narrow[0] < (wide[1] - wide[0]) / 2
 
 
-def test_one_family_has_an_interval_of_no_width() -> None:
-    assert rate_interval([answer("r1 a1")]) == (0.5, 0.5)
+@pytest.mark.parametrize(
+    ("names", "low", "high"),
+    [("a1", 0.207, 1.0), ("r1", 0.0, 0.793), ("r1 a1", 0.055, 0.945)],
+)
+def test_one_family_has_wilsons_interval_of_one_draw(names: str, low: float, high: float) -> None:
+    found = measure([answer(names)] * 40)
+    assert found.ci95 == pytest.approx((low, high), abs=0.001)
+
+
+def test_where_no_family_invents_the_upper_end_is_near_the_rule_of_three() -> None:
+    for families in (12, 100):
+        low, high = measure([answer("r1 r2", f"f{n}") for n in range(families)]).ci95
+        assert low == 0
+        assert 2.9 / families < high < 4 / families
+
+
+def test_few_families_have_no_narrower_interval_than_so_many_draws() -> None:
+    few = [answer("r1 a1", f"f{n}") for n in range(9)]
+    low, high = measure(few).ci95
+    assert (low, high) == pytest.approx((0.22, 0.78), abs=0.05)
+    assert widened_for_few((0.4, 0.6), 0.5, 10) == (0.4, 0.6)
+    assert widened_for_few((0.1, 0.95), 0.5, 9) == (0.1, 0.95)
 
 
 def test_families_that_name_nothing_do_not_break_the_interval() -> None:
     answers = [answer("", f"e{n}") for n in range(30)] + [answer("r1 a1", "f")]
-    assert rate_interval(answers) == (0.5, 0.5)
+    assert measure(answers).ci95 == measure([answer("r1 a1", "f")]).ci95

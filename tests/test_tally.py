@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from ghostbust.counts import Counts
 from ghostbust.measure import measure
 from ghostbust.records import (
     Answer,
@@ -24,7 +25,6 @@ from ghostbust.records import (
 )
 from ghostbust.tally import (
     GROUPS,
-    Counts,
     Key,
     Tally,
     add_to,
@@ -52,7 +52,7 @@ def tally(answers: list[Answer]) -> Tally:
     made: Tally = {}
     for one in answers:
         prompt = one.sample.prompt
-        add_to(made, Key("m", None, prompt.context, group_of(prompt.family)), Counts.of(one.judged))
+        add_to(made, Key("m", None, prompt.context, group_of(prompt.family)), Counts.of_answer(one))
     return made
 
 

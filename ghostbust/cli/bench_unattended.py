@@ -18,6 +18,7 @@ from ghostbust.cli.edge import FINDINGS, ended_like_ctrl_c
 from ghostbust.cli.options import JsonOption, QuietOption
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.cli.progress import Stages
+from ghostbust.counts import said_unknown
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
@@ -182,7 +183,8 @@ def _rate(measured: Measurement | None) -> str:
     if measured is None:
         return "no watch"
     low, high = measured.ci95
-    return f"{measured.rate:.3f} ({low:.3f} to {high:.3f})"
+    unknown = said_unknown(measured.unknown, measured.local, measured.unmapped)
+    return f"{measured.rate:.3f} ({low:.3f} to {high:.3f}), unknown {unknown}"
 
 
 def _figures(heard: Heard) -> dict[str, float]:

@@ -67,7 +67,9 @@ def flips(base: Sequence[SampleTally], candidate: Sequence[SampleTally]) -> Flip
     """What changed, of the answers that both have: the same prompt, the same number."""
     after = {(tally.prompt_id, tally.number): tally for tally in candidate}
     pairs = [(one, after[key]) for one in base if (key := (one.prompt_id, one.number)) in after]
-    did = [(old.prompt_id, bool(old.invented), bool(new.invented)) for old, new in pairs]
+    did = [
+        (old.prompt_id, bool(old.counts.invented), bool(new.counts.invented)) for old, new in pairs
+    ]
     return Flips(
         cured=tuple(prompt for prompt, old, new in did if old and not new),
         broken=tuple(prompt for prompt, old, new in did if new and not old),

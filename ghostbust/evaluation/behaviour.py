@@ -17,6 +17,7 @@ from ghostbust.evaluation import overlap, rates, volume
 from ghostbust.evaluation.counting import (
     Counted,
     Sums,
+    clusters_of,
     count_answers,
     count_faults,
     draw_together,
@@ -32,7 +33,7 @@ from ghostbust.evaluation.figures import (
     NewNames,
     Overlap,
 )
-from ghostbust.evaluation.report import estimate
+from ghostbust.evaluation.report import estimate, share_estimate
 from ghostbust.records import Answer, Context
 from ghostbust.statistics import RESAMPLES
 
@@ -90,19 +91,24 @@ def _figures(
     counted = [one.counted(known, context) for one in (base, arm)]
     before, after = draw_together(counted, seed=seed, resamples=RESAMPLES)
     compared = arm is not base
+    families = len(set(counted[0].families))
     return Figures(
         arm=arm.name,
         temperature=temperature,
         context=context or ALL,
-        families=len(set(counted[0].families)),
+        families=families,
         answers=int(after["answers"][0]),
         names=int(after["named"][0]),
         unknown=int(after["unknown"][0]),
-        rate=estimate(rates.rate(after)),
-        answer_rate=estimate(rates.answer_rate(after)),
+        local=int(after["local"][0]),
+        unmapped=int(after["unmapped"][0]),
+        rate=share_estimate(rates.rate(after), clusters_of(counted[1], "named")),
+        answer_rate=share_estimate(rates.answer_rate(after), families),
         volume=estimate(volume.volume(after)),
         lengths=tuple(volume.lengths(after)[0].tolist()),
-        faults={name: estimate(share(after[name], after["answers"])) for name in WATCHED},
+        faults={
+            name: share_estimate(share(after[name], after["answers"]), families) for name in WATCHED
+        },
         change=_change(before, after) if compared else None,
         new_names=_new_names(before, after) if arm.forgotten is not None else None,
         induced=_induced(before, after, compared=compared),
@@ -136,7 +142,8 @@ def _new_names(before: Sums, after: Sums) -> NewNames:
 
 
 def _induced(before: Sums, after: Sums, *, compared: bool) -> Induced:
-    named, every = float(after["induced"][0]), float(after["invented"][0])
+    named = float(after["induced"][0])
+    every = named + float(after["not_induced"][0])
     drops = [
         estimate(rates.drop(before, after, part, "answers")) if compared else None
         for part in ("induced", "not_induced")

@@ -13,7 +13,8 @@ import numpy as np
 
 from ghostbust.adapters import name_key
 from ghostbust.answer_faults import FAULTS, faults_of
-from ghostbust.records import Answer, Context, Flag, Verdict
+from ghostbust.counts import Counts
+from ghostbust.records import Answer, Context, Flag
 from ghostbust.statistics import Floats, cluster_sums, resampled_sums
 
 BINS = {"0": 0, "1": 1, "2": 2, "3-5": 5, "6-12": 12, ">12": None}
@@ -60,6 +61,12 @@ def count_answers(
     return Counted(families, {name: [row[name] for row in rows] for name in names})
 
 
+def clusters_of(counted: Counted, column: str) -> int:
+    """How many families have any of what the column counts."""
+    pairs = zip(counted.families, counted.columns.get(column, ()), strict=False)
+    return len({family for family, count in pairs if count})
+
+
 def draw_together(counted: Sequence[Counted], *, seed: int, resamples: int) -> list[Sums]:
     """The sums of each, families resampled for all of them together.
 
@@ -86,13 +93,16 @@ def share(part: Floats, whole: Floats) -> Floats:
 
 
 def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
-    real, invented = len(answer.real), len(answer.invented)
-    new = {
-        judged.lookup.name
-        for judged in answer.judged
-        if judged.lookup.invented
-        and name_key(judged.lookup.ecosystem, judged.lookup.name) not in forgotten
-    }
+    counts = Counts.of_answer(answer)
+    new = Counts.of(
+        (
+            one
+            for one in answer.judged
+            if not one.lookup.invented
+            or name_key(one.lookup.ecosystem, one.lookup.name) not in forgotten
+        ),
+        answer.sample.prompt.context,
+    )
     induced = {
         judged.lookup.name
         for judged in answer.judged
@@ -100,16 +110,18 @@ def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
     }
     row = {
         "answers": 1.0,
-        "real": float(real),
-        "invented": float(invented),
-        "named": float(real + invented),
-        "with_invention": float(bool(invented)),
+        "real": float(counts.real),
+        "invented": float(counts.invented),
+        "named": float(counts.named),
+        "with_invention": float(bool(counts.invented)),
         "induced": float(len(induced)),
-        "not_induced": float(invented - len(induced)),
-        "new_invented": float(len(new)),
-        "new_named": float(real + len(new)),
-        "unknown": float(len(answer.names(Verdict.UNKNOWN))),
+        "not_induced": float(len(set(answer.invented) - induced)),
+        "new_invented": float(new.invented),
+        "new_named": float(new.named),
+        "unknown": float(counts.unknown),
+        "local": float(counts.local),
+        "unmapped": float(counts.unmapped),
         "truncated": float(answer.sample.truncated),
     }
-    own = next(label for label, most in BINS.items() if most is None or real <= most)
+    own = next(label for label, most in BINS.items() if most is None or counts.real <= most)
     return row | {f"length {label}": float(label == own) for label in BINS}

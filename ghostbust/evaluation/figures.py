@@ -94,6 +94,10 @@ class Figures:
     """invented and real ones, distinct within each answer"""
     unknown: int
     """names that could not be judged: in no figure"""
+    local: int
+    """of these, imports that may mean a module which the answer shows"""
+    unmapped: int
+    """of these, imports that no table ties to a distribution"""
     rate: Estimate
     """invented / (invented + real)"""
     answer_rate: Estimate

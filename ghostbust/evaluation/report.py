@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ghostbust.measure import widened_for_few
 from ghostbust.statistics import Floats, Interval, percentile_interval
 
 LEVEL = 0.95
@@ -24,7 +25,8 @@ class Estimate:
     """NaN where it isn't defined, such as a rate where nothing was named"""
     low: float
     high: float
-    """ends of the 95 % bootstrap interval, if the table notes no other; NaN where there is none"""
+    """ends of the 95 % bootstrap interval, if the table notes no other, widened for shares of few
+    families (`share_estimate`); NaN where there is none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,12 @@ class Section:
     tables: tuple[Table, ...]
     draw: Callable[[], Mapping[str, str]] = dict
     """file names to SVG; asked only where plots are wanted, which takes matplotlib"""
+
+
+def share_estimate(values: Floats, clusters: int) -> Estimate:
+    """`estimate` of a share of counts in so many ``clusters``, widened where these are few."""
+    found = estimate(values)
+    return Estimate(found.value, *widened_for_few((found.low, found.high), found.value, clusters))
 
 
 def estimate(values: Floats, level: float = LEVEL) -> Estimate:

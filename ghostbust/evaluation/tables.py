@@ -11,6 +11,10 @@ from ghostbust.evaluation.report import Table
 Row = dict[str, object]
 
 YARDSTICK = f"'{AGAIN}' is the base with another seed: what chance alone does."
+UNKNOWN = (
+    "Unknown names are in no rate; local: an import of a module that the answer shows; unmapped: of"
+    " one that no distribution is known for."
+)
 SHOWN = {"truncated": "cut off"}
 
 
@@ -20,7 +24,7 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
     """
     made = [
         _summary(found),
-        _table(found, "rates", _rates, YARDSTICK, "A drop is 1 - rate / the base's."),
+        _table(found, "rates", _rates, YARDSTICK, "A drop is 1 - rate / the base's.", UNKNOWN),
         _table(
             found,
             "new names",
@@ -98,6 +102,8 @@ def _rates(one: Figures) -> Row:
         "drop per answer": one.change and one.change.answer_drop,
         "names": one.names,
         "unknown": one.unknown,
+        "local": one.local,
+        "unmapped": one.unmapped,
         "answers": one.answers,
     }
 

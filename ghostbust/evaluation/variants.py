@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ghostbust.counts import Counts
 from ghostbust.measure import measure
 from ghostbust.records import Answer, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
@@ -70,7 +71,7 @@ def _drop_interval(
     counts = np.zeros((len(families), 4))  # invented, named; of the base, of the adapted model
     for number, answer in enumerate((*base, *adapted)):
         column = 0 if number < len(base) else 2
-        invented = len(answer.invented)
-        counts[number, column : column + 2] = invented, invented + len(answer.real)
+        named = Counts.of_answer(answer)
+        counts[number, column : column + 2] = named.invented, named.named
     sums = cluster_sums(families, *counts.T.tolist())  # (families, 4)
     return percentile_interval(relative_drop(resampled_sums(sums, seed=seed)), LEVEL)

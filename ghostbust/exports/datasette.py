@@ -121,7 +121,8 @@ _ALARMS: Final = {
 _RUNS: Final = {
     "id": int, "kind": str, "status": str, "model": str, "adapter": str, "seed": int,
     "started": str, "finished": str, "rate": float, "rate_low": float, "rate_high": float,
-    "volume": float, "real": int, "absent": int, "suspect": int, "unknown": int, "answers": int,
+    "volume": float, "real": int, "absent": int, "suspect": int, "unknown": int, "local": int,
+    "unmapped": int, "induced": int, "answers": int,
     "snapshots": str, "settings": str, "version": str,
 }  # fmt: skip
 
@@ -170,12 +171,13 @@ def _measured(one: Measurement | None) -> dict[str, object]:
     if one is None:
         return dict.fromkeys(
             ("rate", "rate_low", "rate_high", "volume", "real", "absent", "suspect", "unknown",
-             "answers")
+             "local", "unmapped", "induced", "answers")
         )  # fmt: skip
     low, high = one.ci95
     return {
         "rate": one.rate, "rate_low": low, "rate_high": high, "volume": one.volume,
         "real": one.real, "absent": one.absent, "suspect": one.suspect, "unknown": one.unknown,
+        "local": one.local, "unmapped": one.unmapped, "induced": one.induced,
         "answers": one.answers,
     }  # fmt: skip
 

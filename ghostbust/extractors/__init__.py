@@ -37,7 +37,7 @@ from ghostbust.extractors.list_ecosystem import listed_ecosystem
 from ghostbust.extractors.lists import ListExtractor
 from ghostbust.extractors.lock_files import LOCKS
 from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
-from ghostbust.extractors.markdown import Block, BlockKind, split
+from ghostbust.extractors.markdown import Block, BlockKind, line_before, split
 from ghostbust.extractors.marks import marked
 from ghostbust.extractors.mislabelled import ImportLineExtractor
 from ghostbust.extractors.notebook import cells, is_notebook
@@ -207,7 +207,7 @@ def _refs_in(
     if session := _session(block, body):
         for reader in _PYTHON_READERS:
             yield from reader.find(session, block.start)
-    for reader in _readers(block, body, language, lists, _line_before(text, block)):
+    for reader in _readers(block, body, language, lists, line_before(text, block)):
         yield from reader.find(body, block.start)
 
 
@@ -231,14 +231,6 @@ def _placed_back(found: Extraction, source: Placed) -> Extraction:
         [replace(ref, start=span[0], end=span[1]) for ref, span in spans if span is not None],
         [replace(part, start=at[part.start], end=at[part.end - 1] + 1) for part in found.unread],
     )
-
-
-def _line_before(text: str, block: Block) -> str:
-    """The line in front of a fence that isn't blank; empty for other blocks."""
-    if block.kind is not BlockKind.FENCE or not block.start:
-        return ""
-    before = text[max(block.start - 600, 0) : block.start - 1].rpartition("\n")[0]
-    return before.rstrip().rpartition("\n")[2]
 
 
 def _blocks(text: str, language: Language, filename: str, *, expect_list: bool) -> list[Block]:

@@ -23,18 +23,20 @@ from ghostbust.extractors.package_names import canonical, is_placeholder, read_r
 from ghostbust.extractors.placed import Placed
 from ghostbust.extractors.sentences import (
     is_foreign,
+    is_of_command,
     is_of_sentence,
     is_set_apart,
+    is_spoken_of,
     may_be_a_word,
 )
-from ghostbust.extractors.vocabulary import TOOL_WORDS, word_set
+from ghostbust.extractors.vocabulary import SENTENCE_SIGNS, TOOL_WORDS, word_set
 from ghostbust.records import Ecosystem, NamedIndex, PackageRef, RefKind
 
 _FILE_OPTIONS = word_set(
     "-r --requirement --requirements --with-requirements -c --constraint --constraints"
 )
 _EDITABLE = word_set("-e --editable")
-_REDIRECTS = word_set("> >> < 1> 2> &> 2>> 1>> == >= <= ~= != === @ ^")
+_REDIRECTS = word_set("> >> < 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _OPENING = "`\"'(=>"
 _LEADING = "`\"'*_(“”„‘’‚«»‹›「『（【"
@@ -63,6 +65,10 @@ class InstallCommand:
     """an option says that the usual index isn't asked"""
     cautious: bool = False
     """it stands in a sentence whose words the vocabulary may lack"""
+    spoken_of: bool = False
+    """it is what a sentence speaks of, not what it says to run: ``the pip install process``"""
+    apart: bool = False
+    """a sentence has it at its start, or behind a colon, quote or bracket"""
     replaced: bool = False
     """an option has said which packages it takes, so that positional words are none"""
     elsewhere: bool = False
@@ -124,10 +130,13 @@ def read_commands(
             continue
         said = (setting for place, setting in inline if place < index)
         command.settings = latest((*settings, *said)) if inline else settings
-        if prose and not is_set_apart(words, index):
+        command.apart = is_set_apart(words, index)
+        if prose and not command.apart:
             foreign = is_foreign(words) if foreign is None else foreign
             command.cautious = foreign
-        _read(words, command, prose=prose)
+            command.spoken_of = is_spoken_of(words[index - 1].value, command.form.verb)
+        behind = (word.value for word in words[command.index :])
+        _read(words, command, prose=prose or not SENTENCE_SIGNS.isdisjoint(behind))
         index = max(command.index, index + 1)
         yield command
 
@@ -208,6 +217,8 @@ def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -
     """Reads one positional word; True where the command ends with it or in front of it."""
     takes = command.form.takes
     if takes is Takes.FIRST and command.replaced:
+        return True
+    if prose and is_of_command(words, command.index, apart=command.apart, noun=command.spoken_of):
         return True
     name, ends = _argument(words[command.index], command.tool, prose=prose)
     is_noun = takes is Takes.FIRST and words[command.index].value.lower() in TOOL_WORDS
@@ -318,7 +329,12 @@ def _is_no_package(name: str, tool: Tool) -> bool:
 
 
 def _unbalanced(lead: str, rest: str) -> bool:
-    """True where a quote closes behind the word that opened in front of the command."""
+    """True where a quote closes behind the word that opened in front of the command.
+
+    The star of ``==5.*`` closes nothing.
+    """
+    if rest.startswith(("==", "!=")):
+        rest = rest.replace(".*", "")
     return any(rest.count(mark) > lead.count(mark) for mark in "\"'`*")
 
 

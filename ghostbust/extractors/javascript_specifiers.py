@@ -26,7 +26,6 @@ _ALIAS_SCOPES = _ALIAS_FOLDERS | word_set(
     "interfaces ui db server client test tests std jsr repo domain infrastructure infra "
     "middleware packages"
 )
-_PLACEHOLDER_SCOPES = word_set("scope org company example myorg mycompany yourorg yourcompany")
 _FILE_ENDINGS = tuple(
     word_set(
         ".css .scss .sass .less .styl .json .svg .png .jpg .jpeg .gif .webp .html .txt .md .wasm "
@@ -92,8 +91,7 @@ def _package(path: str) -> str:
         if not (slash and inner and _is_segment(scope)):
             return ""
         name = f"@{scope}/{inner}"
-        is_stand_in = scope in _PLACEHOLDER_SCOPES or scope.startswith(("my-", "your-"))
-        return "" if is_stand_in or len(name) > _LONGEST else name
+        return "" if is_placeholder(name) or len(name) > _LONGEST else name
     name = _segment(path)
     if not name or len(name) > _LONGEST or is_placeholder(name):
         return ""

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ghostbust.extractors.markdown import Block, BlockKind
+from ghostbust.extractors.package_json import GROUPS
+from ghostbust.extractors.vocabulary import word_set
 from ghostbust.parsing import ParseError, parse_json
 
 ENDINGS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
 """of files that an import may name without them"""
 _COMMENTS = ("//", "/*", "<!--")
+_OF_PACKAGE = GROUPS | word_set("version scripts main module exports types bin private workspaces")
+"""keys that only a package.json has: any JSON text may have a ``name``"""
 _AROUND = " \t\r*/<!->`'\"():{}"
 
 
@@ -62,7 +66,7 @@ def _names(body: str) -> Iterator[str]:
     if not isinstance(manifest, dict):
         return
     name = manifest.get("name")
-    if isinstance(name, str) and name:
+    if isinstance(name, str) and name and not _OF_PACKAGE.isdisjoint(manifest):
         yield name
     options = manifest.get("compilerOptions")
     paths = options.get("paths") if isinstance(options, dict) else None

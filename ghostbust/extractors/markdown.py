@@ -55,6 +55,14 @@ def split(text: str) -> list[Block]:
     return [inner for block in _split(text) for inner in _opened(text, block)]
 
 
+def line_before(text: str, block: Block) -> str:
+    """The line in front of a fence that isn't blank; empty for other blocks."""
+    if block.kind is not BlockKind.FENCE or not block.start:
+        return ""
+    before = text[max(block.start - 600, 0) : block.start - 1].rpartition("\n")[0]
+    return before.rstrip().rpartition("\n")[2]
+
+
 def _opened(text: str, block: Block) -> list[Block]:
     """The blocks in a fence that holds Markdown; any other block itself."""
     if block.kind is not BlockKind.FENCE or not _MARKDOWN.match(block.info):

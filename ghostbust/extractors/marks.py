@@ -7,21 +7,17 @@ from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 
-from ghostbust.extractors.javascript_specifiers import read_specifier
+from ghostbust.extractors.local_modules import LocalModules, local_modules
 from ghostbust.extractors.local_packages import LocalPackages, local_packages
-from ghostbust.extractors.markdown import Block, BlockKind
-from ghostbust.extractors.vocabulary import word_set
+from ghostbust.extractors.markdown import Block
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
-_AROUND = "`\"'*()[]{}<>,;:!?=#"
-_TO_BLANKS = str.maketrans(dict.fromkeys(_AROUND, " "))
+_TO_BLANKS = str.maketrans(dict.fromkeys("`\"'*", " ") | dict.fromkeys("()[]{}<>,;:!?=#", "\0"))
+"""marks around a word, and those that set it apart from the next one"""
 _NO_MARKS = str.maketrans("", "", "-_.")
+_NOTHING = str.maketrans("", "", "-_. \t\r\n`\"'*()[]{}<>,;:!?=#")
 _MOST_PARTS = 16
-"""dotted parts of a word that may be a name; all prefixes of a longer one would be quadratic"""
-_CREATING = word_set(
-    "create creates created creating save saved file files named name called call script write "
-    "put add define defined filename module contents"
-)
+"""parts of a word that may end a name"""
 
 
 def marked(
@@ -31,7 +27,7 @@ def marked(
     refs = list(refs)
     if not refs:
         return []
-    prompted = _names_in(prompt) if _may_name(prompt, refs) else frozenset()
+    said = _Said(prompt) if _may_name(prompt, refs) else None
     blocks = list(blocks)
     modules, packages = local_modules(text, blocks), local_packages(text, blocks)
     result = []
@@ -39,7 +35,7 @@ def marked(
         flags = set(ref.flags)
         if truncated and _is_cut(ref, text):
             flags.add(Flag.TRUNCATED)
-        if not prompted.isdisjoint({canonicalize_name(ref.raw), ref.name}):
+        if said and any(said.holds(name) for name in {ref.raw, ref.name} if name):
             flags.add(Flag.PROMPT_INDUCED)
         if ref.kind is RefKind.IMPORT and not ref.builtin and _is_local(ref, modules, packages):
             flags.add(Flag.LOCAL_MODULE)
@@ -47,12 +43,12 @@ def marked(
     return result
 
 
-def _is_local(ref: PackageRef, modules: frozenset[str], packages: LocalPackages) -> bool:
+def _is_local(ref: PackageRef, modules: LocalModules, packages: LocalPackages) -> bool:
     """True where an import may mean what the answer itself defines."""
     if ref.ecosystem is Ecosystem.NPM:
         return packages.hold(ref.import_name or ref.raw, ref.start)
     is_its_name = ref.name == canonicalize_name(f"{ref.raw}.py")  # discord.py, web.py
-    return ref.raw in modules and not is_its_name
+    return not is_its_name and modules.hold(ref.raw, ref.start)
 
 
 def _is_cut(ref: PackageRef, text: str) -> bool:
@@ -65,65 +61,64 @@ def _is_cut(ref: PackageRef, text: str) -> bool:
 def _may_name(prompt: str, refs: Iterable[PackageRef]) -> bool:
     """False where the prompt can't hold any of the names, however they are written in it.
 
-    Told at once, where a prompt of many pages takes `_names_in` some milliseconds.
+    Told at once, where `_Said` takes some milliseconds to read a prompt of many pages.
     """
-    said = prompt.lower().translate(_NO_MARKS)
+    said = prompt.lower().translate(_NOTHING)
     names = {name for ref in refs for name in (ref.raw, ref.name) if name}
-    return any(not name.isascii() or name.lower().translate(_NO_MARKS) in said for name in names)
+    return any(_plain(name).removesuffix("s") in said for name in names)
 
 
-def _names_in(prompt: str) -> frozenset[str]:
-    """Canonical forms of all words of a prompt, and of the dotted prefixes of each."""
-    names: set[str] = set()
-    for word in _words(prompt):
-        parts = word.split(".")
-        most = min(len(parts), _MOST_PARTS)
-        names.update(canonicalize_name(".".join(parts[:n])) for n in range(1, most + 1))
-        names.add(word)
-        if "/" in word and (package := read_specifier(word)) is not None:
-            names.add(package.name)
-    return frozenset(names)
+class _Said:
+    """The words of a prompt, in which names are looked for as people and models write them.
 
-
-def _words(text: str) -> list[str]:
-    """Words of a text with the marks around them and between them cut off."""
-    return [word.strip("._-") for word in text.translate(_TO_BLANKS).split()]
-
-
-def local_modules(text: str, blocks: Iterable[Block]) -> frozenset[str]:
-    """Top-level names of the Python files that an answer says it creates.
-
-    Said by a fence's info string, by a comment that is just a file name, by a heading, or by a
-    line of prose that speaks of creating or naming a file.
+    ``third_party_packages`` stands in "third-party packages", and ``tiny-lib`` in ``Tiny_Lib.sub``
+    and ``tinylib/sub``, but not in ``tiny-lib-extra``, nor in "tiny, lib".
     """
-    paths: set[str] = set()
-    for block in blocks:
-        body = text[block.start : block.end]
-        if block.kind is BlockKind.FENCE:
-            paths.update(_files_in(block.info.replace("python:", " ").replace("py:", " ")))
-            for line in body.splitlines():
-                files = _files_in(line) if line.lstrip().startswith("#") else []
-                if files and len(_words(line)) <= 2:
-                    paths.update(files)
-        elif block.kind is BlockKind.PROSE:
-            for line in body.splitlines():
-                if ".py" not in line:
-                    continue
-                said = _CREATING.intersection(word.lower() for word in _words(line))
-                is_title = line.startswith("#") or line.strip(_AROUND + " .") in _files_in(line)
-                if said or is_title:
-                    paths.update(_files_in(line))
-    return frozenset(name for path in paths for name in _module_names(path))
+
+    def __init__(self, prompt: str) -> None:
+        self.starts: set[int] = set()
+        self.ends: set[int] = set()
+        parts: list[str] = []
+        place = 0
+        for line in prompt.lower().translate(_TO_BLANKS).split("\0"):
+            for word in line.split():
+                joined = _plain(word)
+                self._bounds(word, place)
+                parts.append(joined)
+                place += len(joined)
+                if word.endswith("."):
+                    parts.append("\n")
+                    place += 1
+            parts.append("\n")
+            place += 1
+        self.text = "".join(parts)
+
+    def _bounds(self, word: str, place: int) -> None:
+        """Notes where a name may begin and end in a word: around it, at dots and at slashes."""
+        self.starts.add(place)
+        for part in word.split("/")[:_MOST_PARTS]:
+            if not word.startswith("@"):
+                self.starts.add(place)
+            for piece in part.split(".")[:_MOST_PARTS]:
+                place += len(_plain(piece))
+                self.ends.add(place)
+            place += 1  # the slash
+
+    def holds(self, name: str) -> bool:
+        """True where words that follow each other are the name; its last one may be a plural."""
+        form = _plain(name)
+        forms = {form} if name.isalnum() else {form, f"{form}s", form.removesuffix("s")}
+        return any(self._has(form) for form in forms if form)
+
+    def _has(self, form: str) -> bool:
+        place = self.text.find(form)
+        while place >= 0:
+            if place in self.starts and place + len(form) in self.ends:
+                return True
+            place = self.text.find(form, place + 1)
+        return False
 
 
-def _files_in(line: str) -> list[str]:
-    """Words of a line that are Python file names."""
-    if ".py" not in line:
-        return []
-    return [word for word in _words(line) if word.endswith(".py") and len(word) > len(".py")]
-
-
-def _module_names(path: str) -> set[str]:
-    """What an import of a file starts with: its first folder, or its own name."""
-    parts = path.removesuffix(".py").replace("\\", "/").strip("./").split("/")
-    return {parts[0], parts[-1]} - {"__init__", "__main__", "setup"}
+def _plain(name: str) -> str:
+    """A name as it is compared: in lower case, without what may stand between its words."""
+    return name.lower().translate(_NO_MARKS)

@@ -23,17 +23,17 @@ _FILES = tuple(
     )
 )
 _POSSESSIVE = word_set("your my some the any another other this that example a an")
+_RUN_TOGETHER = ("your", "my", "some", "another", "example")
+"""what stands in front of a noun without anything between: ``SomePackage``"""
 _NOUNS = word_set(
     "package packages packagename pkg pkgs library libraries lib libs module modules name names "
-    "project app dependency dependencies"
+    "project app dependency dependencies plugin plugins"
 )
+_METASYNTACTIC = word_set("foo bar baz foobar qux quux xxx yyy zzz")
 _PLACEHOLDERS = word_set(
-    "foo bar baz foobar qux xxx yyy zzz package1 package2 package3 package4 package-1 package-2 "
-    "package-3 package-a package-b package-c packagea packageb package-name package-names "
-    "packagename1 packagename2 library-name lib-name module-name name-of-package "
-    "name-of-the-package project-name app-name pkg-name pkg1 pkg2 lib1 lib2 library1 library2 "
-    "module1 module2 setup-py"
+    "package-1 package-2 package-3 package-a package-b package-c packagea packageb setup-py"
 )
+_SCOPES = word_set("scope org company example myorg mycompany yourorg yourcompany")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,24 @@ def canonical(ecosystem: Ecosystem, name: str) -> str:
 
 
 def is_placeholder(name: str) -> bool:
-    """True where a name stands for "put the real one here" (``your-package``, ``package_name``)."""
+    """True where a name stands for "put the real one here" (``your-package``, ``SomePackage``)."""
+    if name.startswith("@"):
+        scope = name[1:].partition("/")[0]
+        return scope in _SCOPES or scope.startswith(("my-", "your-"))
     words = canonicalize_name(name).split("-")
-    if words[0] == "your" or "-".join(words) in _PLACEHOLDERS:
+    if words[0] == "your" or "-".join(words) in _PLACEHOLDERS or words[:2] == ["name", "of"]:
+        return True
+    if _METASYNTACTIC.issuperset(words) or (len(words) == 1 and _is_stand_in(words[0])):
         return True
     return words[-1] in _NOUNS and all(word in _POSSESSIVE | _NOUNS for word in words[:-1])
+
+
+def _is_stand_in(word: str) -> bool:
+    """True for a noun with a word in front or a count behind it: ``mypackage``, ``lib2``."""
+    lead = next((lead for lead in _RUN_TOGETHER if word.startswith(lead)), "")
+    noun = word[len(lead) :].rstrip("0123456789")
+    counted = lead != "" or noun != word
+    return (noun in _NOUNS and counted) or noun.removesuffix("name") in _NOUNS - {noun}
 
 
 def scan_name(word: str, ecosystem: Ecosystem) -> int:

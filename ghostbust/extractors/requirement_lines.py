@@ -15,6 +15,7 @@ from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef, RefKind
 
 _PYPI = Ecosystem.PYPI
 _FILE_OPTIONS = word_set("-r --requirement -c --constraint")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _LONGEST = 2_000
 """characters of a requirement that ``packaging`` is asked about"""
 
@@ -31,7 +32,8 @@ class RequirementLine:
     def option(self) -> str:
         """The option that the line begins with; empty for a requirement."""
         value = self.words.value
-        return value.replace("=", " ").split()[0] if value.startswith("-") else ""
+        is_option = value.startswith("-") and value.lstrip("-")[:1].isalpha()
+        return value.replace("=", " ").split()[0] if is_option else ""
 
     def options(self) -> Iterator[tuple[str, Placed]]:
         """The options of a line that begins with one, each with its value, empty for none.
@@ -61,10 +63,10 @@ class RequirementLine:
         """True where ``packaging`` takes the line for a requirement."""
         spec = self.words.value[:_LONGEST].partition(" --")[0]
         try:
-            Requirement(spec)
+            address = Requirement(spec).url
         except InvalidRequirement:
             return False
-        return True
+        return address is None or "/" in address or ":" in address  # not somebody@example.test
 
 
 class RequirementsExtractor:
@@ -112,7 +114,7 @@ def looks_like_requirements(text: str, *, named: bool) -> bool:
         is_requirement = not line.option and line.is_requirement
         if not (line.option or is_requirement or line.is_elsewhere):
             return False
-        says_more |= is_requirement and not line.words.value.replace("-", "_").isidentifier()
+        says_more |= is_requirement and not _NAME.issuperset(line.words.value)
         empty = False
     return says_more and not empty
 

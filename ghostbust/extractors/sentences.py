@@ -11,12 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ghostbust.extractors.placed import Placed
-from ghostbust.extractors.vocabulary import FOREIGN_WORDS, PROSE_WORDS
+from ghostbust.extractors.vocabulary import (
+    COMMAND_NOUNS,
+    DEMANDING,
+    DETERMINERS,
+    FOREIGN_WORDS,
+    PROSE_WORDS,
+    SENTENCE_WORDS,
+)
 from ghostbust.records import Ecosystem
 
 _ACCENTED = frozenset(map(chr, range(0x80, 0x250)))
 """Latin letters beyond ASCII, and marks; other scripts have no words that look like names"""
 _VERSIONS = ("@", "==", ">=", "~=")
+_MARKS = ".,;:!?()\"'`*_"
 _OPENING = "`\"'“‘„«‹「『（(【:："
 
 
@@ -41,6 +49,41 @@ def is_set_apart(words: Sequence[Placed], index: int) -> bool:
     return before[-1:] in _OPENING or words[index].value[:1] in _OPENING
 
 
+def is_spoken_of(before: str, verb: Sequence[str]) -> bool:
+    """True where the word ``before`` a command makes a noun of it, or asks nobody to run it.
+
+    Only of a program without a ``verb`` can be said that nobody is asked: ``npx``, ``easy_install``
+    are names by themselves.
+    """
+    word = before.lower()
+    return word in DETERMINERS or (not verb and word.isalpha() and word not in DEMANDING)
+
+
+def is_of_command(words: Sequence[Placed], index: int, *, apart: bool, noun: bool) -> bool:
+    """True for a word that a command's name stands in front of like an adjective.
+
+    ``the pip install process``, ``easy_install usage``: a noun of the vocabulary, unless a line is
+    nothing but the command (``apart``), and any word behind a command that is a ``noun``, unless
+    it is called one (``the pip install rich command``).
+    """
+    value = words[index].value
+    word = value.strip(_MARKS).lower()
+    if word in COMMAND_NOUNS:
+        return not (apart and _is_bare(words, index))
+    if not noun or not may_be_a_word(word, value.lstrip(_MARKS)[len(word) :]):
+        return False
+    behind = (other.value.strip(_MARKS).lower() for other in words[index + 1 : index + 6])
+    ending = next((one for one in behind if one in PROSE_WORDS or one in COMMAND_NOUNS), "")
+    return ending not in ("command", "commands", "line", "call")
+
+
+def _is_bare(words: Sequence[Placed], index: int) -> bool:
+    """True where nothing from ``index`` on is a word or a mark of a sentence."""
+    rest = [word.value for word in words[index:]]
+    said = any(value.strip(_MARKS).lower() in SENTENCE_WORDS for value in rest[1:])
+    return not said and not rest[-1].endswith((".", ":", "!", "?"))
+
+
 def may_be_a_word(name: str, rest: str) -> bool:
     """True where a name might be a word of some language: letters only, and no version."""
     return name.isalpha() and not rest.startswith((*_VERSIONS, "["))
@@ -49,4 +92,4 @@ def may_be_a_word(name: str, rest: str) -> bool:
 def _is_foreign(word: str) -> bool:
     if any(char in _ACCENTED and char.isalpha() for char in word):
         return True
-    return word.strip(".,;:!?()\"'`*_").lower() in FOREIGN_WORDS
+    return word.strip(_MARKS).lower() in FOREIGN_WORDS

@@ -13,6 +13,7 @@ can only be a tool's output are passed over.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,12 @@ from ghostbust.extractors.placed import Placed, plain
 
 _OPERATORS = frozenset(";&|()\n")
 _CONTINUATIONS = "\\^`"
+_TEMPLATE = r"\{\{[^{}\n]{0,200}\}\}"
+"""``{{ … }}`` of workflows and templates; the bound keeps a row of open ones linear"""
+_FILLED_IN = re.compile(rf"{_TEMPLATE}|\$\{{[^{{}}\n]{{0,200}}\}}")
+_PIECE = re.compile(rf"(?:{_TEMPLATE}|\S)+")
+_OPENING = "`$<>@({"
+_SUBSTITUTES = ("$(", "<(", ">(", "@(")
 _OUTPUT = (
     "WARNING: ", "[notice]", "npm notice", "npm WARN", "npm warn", "npm ERR!", "npm error",
     "ERROR: ", "Error: ", "error: ", "hint: ", "Collecting ", "Requirement ",
@@ -60,18 +67,28 @@ def prose_words(text: str, start: int, end: int) -> list[Placed]:
     A word begins behind Chinese, Japanese or Korean too, which sets no blanks: ``运行pip``.
     """
     words = []
-    position = start
-    for piece in text[start:end].split():
-        position = text.index(piece, position)
-        cut = position
-        if not piece.isascii():
-            for place in range(position + 1, position + len(piece)):
+    for piece in _PIECE.finditer(text, start, end):
+        cut = piece.start()
+        if not piece[0].isascii():
+            for place in range(cut + 1, piece.end()):
                 if text[place].isascii() and east_asian_width(text[place - 1]) in "WF":
                     words.append(plain(text, cut, place))
                     cut = place
-        position += len(piece)
-        words.append(plain(text, cut, position))
+        words.append(plain(text, cut, piece.end()))
     return words
+
+
+@dataclass(slots=True)
+class _Outer:
+    """What was read of a command when a bracket within it opened."""
+
+    opening: str
+    """``$(`` and the like, a grave accent, or ``(`` of a subshell, which is no part of a word"""
+    start: int
+    command: list[Placed]
+    value: list[str]
+    at: list[int]
+    quoted: bool
 
 
 class _Reader:
@@ -89,21 +106,36 @@ class _Reader:
         """True where a line without indentation has gone on with the command"""
         self.awaited: list[tuple[str, list[Placed]]] = []
         """end marks of the here-documents that begin behind this line, with their commands"""
+        self.outer: list[_Outer] = []
+        """the brackets that are open, the innermost last"""
+        self.accented = False
+        """True where one of them is a grave accent"""
 
     def read(self) -> Script:
         self._skip_output()
         while self.position < len(self.text):
             self._step(self.text[self.position])
         self._end_command()
+        while self.outer:
+            self._close()
+        self._end_command()
         return self.script
 
     def _step(self, char: str) -> None:
         if char in _CONTINUATIONS and (behind := self._behind_continuation(char)):
             self.position = behind
-        elif char in _OPERATORS:
+        elif char == "`" and self.accented:
+            self._close_accents()
+            self.position += 1
+        elif char in _OPENING and self._opens(char):
+            pass
+        elif char in _OPERATORS and not self._redirects(char):
             self._end_command()
             self.position += 1
+            if char == ")" and self.outer and self.outer[-1].opening != "`":
+                self._close()
             if char == "\n":
+                self._close_accents()
                 self._read_documents()
                 self._skip_output()
         elif char.isspace():
@@ -123,6 +155,68 @@ class _Reader:
         else:
             self._take(self.position)
             self.position += 1
+
+    def _opens(self, char: str) -> bool:
+        """Begins what is put into a word, or a subshell; False where the sign opens nothing."""
+        opening = self.text[self.position : self.position + 2]
+        if char == "`":
+            if not self._accent_closes():
+                return False
+            opening, self.accented = char, True
+        elif char == "(":
+            self._end_command()
+            opening = char
+        elif opening not in _SUBSTITUTES:
+            return self._fills_in()
+        self.outer.append(
+            _Outer(opening, self.position, self.command, self.value, self.at, self.quoted)
+        )
+        self.command, self.value, self.at, self.quoted = [], [], [], False
+        self.position += len(opening)
+        return True
+
+    def _accent_closes(self) -> bool:
+        """True for a grave accent that another one on its line closes, none being open."""
+        closing = self.text.find("`", self.position + 1)
+        return closing > 0 and "\n" not in self.text[self.position : closing]
+
+    def _close(self) -> None:
+        """Goes on with the command around the innermost bracket, which is now closed."""
+        self._end_command()
+        outer = self.outer.pop()
+        if outer.opening == "`":
+            self.accented = False
+        if outer.opening == "(":
+            return
+        self.command, self.value, self.at = outer.command, outer.value, outer.at
+        self.quoted = outer.quoted
+        self.value += "$()"
+        self.at += [outer.start] * len("$()")
+
+    def _close_accents(self) -> None:
+        """Ends the text between grave accents, if one is open, and all that is open in it."""
+        while self.accented:
+            self._close()
+
+    def _fills_in(self) -> bool:
+        """Takes ``{{ … }}`` and ``${…}`` into the word, what stands in it left out."""
+        filled = _FILLED_IN.match(self.text, self.position)
+        if filled is None:
+            return False
+        self._take(filled.start())
+        self._take(filled.start() + 1)
+        self._take(filled.end() - 1)
+        self.position = filled.end()
+        return True
+
+    def _redirects(self, char: str) -> bool:
+        """True for the ``&`` of ``2>&1`` and ``&>``, which ends no command; takes it."""
+        around = self.text[max(self.position - 1, 0) : self.position + 2]
+        if char != "&" or ">" not in (around[:1], around[-1:]):
+            return False
+        self._take(self.position)
+        self.position += 1
+        return True
 
     def _take(self, index: int) -> None:
         self.value.append(self.text[index])

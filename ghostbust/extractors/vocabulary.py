@@ -46,7 +46,8 @@ _ABOUT_COMMANDS = word_set(
     saves skips slows spits stalls starts succeeded succeeds terminates times triggers updates
     updated verifies broke hurts matters reported seems
     eats blocks followed completely daily entirely ever faster nightly occasionally often
-    partially quickly rarely regularly silently slower slowly sometimes weekly
+    anymore beforehand nowadays partially quickly rarely regularly silently slower slowly sometimes
+    today tomorrow weekly yesterday
     """
 )
 """verbs and adverbs that a sentence about a command goes on with: ``if npm install hangs``"""
@@ -106,6 +107,29 @@ _EUROPEAN = word_set(
 """function words of languages that answers come in, and verbs that follow a command in them;
 not those under which much-used packages stand: ``del``, ``ora``"""
 _ALSO_ENGLISH = word_set("am come den die door dove du he man me per plus son van was")
+COMMAND_NOUNS = word_set(
+    """
+    approach attempt attempts behavior behaviour bug bugs command commands docs documentation
+    environment environments error errors failure failures flow functionality instruction
+    instructions issue issues log logs operation operations option options output phase problem
+    problems process recipe recipes result results stage step steps support syntax target targets
+    task tasks time times usage workflow workflows entry line lines logic script scripts
+    """
+)
+"""words that a command's name stands in front of as an adjective: ``the pip install process``"""
+DETERMINERS = word_set(
+    "the a an this that these those each every any some no another your our my its their failed "
+    "failing successful whole entire"
+)
+"""words that make a command behind them a noun"""
+DEMANDING = word_set(
+    "use uses using used run runs running ran try tried trying with via by call calls calling type "
+    "execute executing enter do doing to and then or please just simply can could should must "
+    "may might will i you we"
+)
+"""words behind which a sentence runs a program that has no verb: ``use npx serve``"""
+SENTENCE_SIGNS = word_set("the to of and you your this that is are")
+"""words that no command has among its arguments: where one stands, a sentence does"""
 FOREIGN_WORDS = frozenset(
     word
     for word in _EUROPEAN - SENTENCE_WORDS - _ABOUT_COMMANDS

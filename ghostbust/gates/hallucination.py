@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ghostbust.counts import Counts
 from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import aligned, unknown, unpaired
+from ghostbust.gates.pairing import aligned, unpaired
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import (
     Floats,
@@ -70,8 +71,8 @@ def rate_gate(
             "drop": drop,
             "answers": len(base),
             "families": len(sums),
-            "base_unknown": unknown(base),
-            "candidate_unknown": unknown(candidate),
+            **_apart("base", base),
+            **_apart("candidate", candidate),
             "seed": seed,
         },
     )
@@ -81,10 +82,21 @@ def _family_sums(base: Sequence[Answer], candidate: Sequence[Answer]) -> Floats:
     """Per family: invented and all names of the base, then of the candidate: (C, 4)."""
     columns: list[list[float]] = []
     for answers in (base, candidate):
-        invented = [len(answer.invented) for answer in answers]
-        columns.append([float(count) for count in invented])
-        columns.append([n + len(a.real) for n, a in zip(invented, answers, strict=True)])
+        counted = [Counts.of_answer(answer) for answer in answers]
+        columns.append([float(counts.invented) for counts in counted])
+        columns.append([float(counts.named) for counts in counted])
     return cluster_sums([answer.sample.prompt.family for answer in base], *columns)
+
+
+def _apart(side: str, answers: Sequence[Answer]) -> dict[str, int]:
+    """The names that are in no rate, by why."""
+    counts = Counts.total(Counts.of_answer(answer) for answer in answers)
+    return {
+        f"{side}_unknown": counts.unknown,
+        f"{side}_local": counts.local,
+        f"{side}_unmapped": counts.unmapped,
+        f"{side}_induced": counts.induced,
+    }
 
 
 def _judge(drop: float, low: float, high: float, min_drop: float) -> tuple[GateVerdict, str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ghostbust.records import Answer, Context, Prompt, Verdict
+from ghostbust.records import Answer, Context, Prompt
 
 MIN_FAMILIES = 10
 """prompt families below which a bootstrap over families says nothing"""
@@ -67,11 +67,6 @@ def by_context(pairs: Sequence[Pair]) -> dict[Context, list[Pair]]:
         context: [pair for pair in pairs if pair.prompt.context is context] for context in Context
     }
     return {context: part for context, part in parts.items() if part}
-
-
-def unknown(answers: Sequence[Answer]) -> int:
-    """How many names, distinct within each answer, could not be judged."""
-    return sum(len(answer.names(Verdict.UNKNOWN)) for answer in answers)
 
 
 def _prompts(answers: Sequence[Answer]) -> Counter[str]:

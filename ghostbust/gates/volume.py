@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from ghostbust.counts import Counts
 from ghostbust.gates.interface import inconclusive
 from ghostbust.gates.pairing import MIN_FAMILIES, Pair, by_context, paired, unpaired
 from ghostbust.records import Answer, GateResult, GateVerdict
@@ -47,7 +48,7 @@ def volume_gate(
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    pairs = paired(base, candidate, lambda answer: float(len(answer.real)))
+    pairs = paired(base, candidate, lambda answer: float(Counts.of_answer(answer).real))
     whole = _Named.of(pairs, seed)
     if whole.productive < MIN_FAMILIES:
         return inconclusive(

@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ghostbust.counts import Counts
 from ghostbust.evaluation import rates, volume
-from ghostbust.evaluation.counting import Counted, Sums, draw_together
-from ghostbust.evaluation.report import Estimate, estimate
+from ghostbust.evaluation.counting import Counted, Sums, clusters_of, draw_together
+from ghostbust.evaluation.report import Estimate, estimate, share_estimate
 from ghostbust.records import Context, Measurement
 from ghostbust.statistics import RESAMPLES
 from ghostbust.store import SampleTally
@@ -33,12 +34,8 @@ class Rates:
     """answers with at least one invention / answers"""
     volume: Estimate
     """real names per answer"""
-    real: int
-    absent: int
-    suspect: int
-    unknown: int
-    """names that could not be judged: in no figure"""
-    answers: int
+    counts: Counts
+    """what was counted"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +97,17 @@ def _stored(measurement: Measurement | None, context: str) -> Measurement | None
 def _rates(
     tallies: Sequence[SampleTally], context: str, seed: int, stored: Measurement | None
 ) -> Rates:
-    (sums,) = draw_together([_counted(tallies)], seed=seed, resamples=RESAMPLES)
-    rate = estimate(rates.rate(sums))
+    counted = _counted(tallies)
+    (sums,) = draw_together([counted], seed=seed, resamples=RESAMPLES)
+    rate = share_estimate(rates.rate(sums), clusters_of(counted, "named"))
     if stored is not None:
         rate = Estimate(stored.rate, *stored.ci95)
     return Rates(
         context=context,
         rate=rate,
-        answer_rate=estimate(rates.answer_rate(sums)),
+        answer_rate=share_estimate(rates.answer_rate(sums), clusters_of(counted, "answers")),
         volume=estimate(volume.volume(sums)),
-        real=sum(tally.real for tally in tallies),
-        absent=sum(tally.absent for tally in tallies),
-        suspect=sum(tally.suspect for tally in tallies),
-        unknown=sum(tally.unknown for tally in tallies),
-        answers=len(tallies),
+        counts=Counts.total(tally.counts for tally in tallies),
     )
 
 
@@ -145,9 +139,9 @@ def _drop(before: Sums, after: Sums) -> Estimate:
 def _counted(tallies: Sequence[SampleTally]) -> Counted:
     columns = {
         "answers": [1.0] * len(tallies),
-        "real": [float(tally.real) for tally in tallies],
-        "invented": [float(tally.invented) for tally in tallies],
-        "named": [float(tally.invented + tally.real) for tally in tallies],
-        "with_invention": [float(bool(tally.invented)) for tally in tallies],
+        "real": [float(tally.counts.real) for tally in tallies],
+        "invented": [float(tally.counts.invented) for tally in tallies],
+        "named": [float(tally.counts.named) for tally in tallies],
+        "with_invention": [float(bool(tally.counts.invented)) for tally in tallies],
     }
     return Counted([tally.family for tally in tallies], columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import ghostbust
+from ghostbust.counts import said_unknown
 from ghostbust.errors import StoreError, UsageError
 from ghostbust.evaluation.wording import shown
 from ghostbust.reports.figures import Rates, rates_of
@@ -54,12 +55,13 @@ def said_of(figures: list[Rates]) -> tuple[str, ...]:
     """The figures of all contexts together, in a sentence."""
     if not figures:
         return ("No answer is logged.",)
-    whole = figures[0]
-    invented, named = whole.absent + whole.suspect, whole.absent + whole.suspect + whole.real
+    whole, counts = figures[0], figures[0].counts
+    unknown = said_unknown(counts.unknown, counts.local, counts.unmapped)
     return (
-        f"Of {named} package names in {whole.answers} answers, {invented} are invented: a rate of"
-        f" {shown(whole.rate)} at a volume of {shown(whole.volume)} real names per answer."
-        f" {whole.unknown} more could not be judged.",
+        f"Of {counts.named} package names in {counts.answers} answers, {counts.invented} are"
+        f" invented: a rate of {shown(whole.rate)} at a volume of {shown(whole.volume)} real names"
+        f" per answer. Not in the rate: {counts.induced} inventions and {counts.induced_real} real"
+        f" names that the prompt had named, and names that could not be judged ({unknown}).",
     )
 
 

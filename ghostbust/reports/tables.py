@@ -50,11 +50,14 @@ def rates_table(title: str, models: Mapping[str, Sequence[Rates]]) -> Table:
             "rate": one.rate,
             "volume": one.volume,
             "answers with an invention": one.answer_rate,
-            "real": one.real,
-            "absent": one.absent,
-            "suspect": one.suspect,
-            "unknown": one.unknown,
-            "answers": one.answers,
+            "real": one.counts.real,
+            "absent": one.counts.absent,
+            "suspect": one.counts.suspect,
+            "induced": one.counts.induced,
+            "unknown": one.counts.unknown,
+            "local": one.counts.local,
+            "unmapped": one.counts.unmapped,
+            "answers": one.counts.answers,
         }
         for name, several in models.items()
         for one in several
@@ -163,6 +166,7 @@ def history_table(title: str, points: Sequence[RatePoint]) -> Table:
             "finished": when(point.finished),
             "rate": Estimate(point.rate, *point.ci95),
             "volume": point.volume,
+            "unknown": point.unknown,
             "answers": point.answers,
         }
         for point in points

@@ -77,6 +77,10 @@ def _plain(measurement: Measurement) -> dict[str, object]:
         "unknown": measurement.unknown,
         "answers": measurement.answers,
         "volume": _number(measurement.volume),
+        "local": measurement.local,
+        "unmapped": measurement.unmapped,
+        "induced": measurement.induced,
+        "induced_real": measurement.induced_real,
         "by_context": {name: _plain(part) for name, part in measurement.by_context.items()},
     }
 
@@ -94,6 +98,8 @@ def _measurement(plain: dict[str, Any]) -> Measurement:
         answers=plain["answers"],
         volume=_rate(plain["volume"]),
         by_context={name: _measurement(part) for name, part in plain["by_context"].items()},
+        # an older version didn't tell these apart
+        **{key: plain.get(key, 0) for key in ("local", "unmapped", "induced", "induced_real")},
     )
 
 

@@ -445,6 +445,18 @@ def m010_review(db: Database) -> None:
     db.executescript(_REVIEW)
 
 
+# 0 in what an older version counted: it didn't tell these apart.
+_CAUSES: Final = "".join(
+    f"ALTER TABLE ingest_counts ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0;"
+    for column in ("local", "unmapped", "induced", "induced_real")
+)
+
+
+def m011_causes(db: Database) -> None:
+    """Adds to what was counted in logs why names are unknown, and which the prompt had named."""
+    db.executescript(_CAUSES)
+
+
 STEPS: Final = (
     m001_line,
     m002_age_and_alarms,
@@ -455,6 +467,7 @@ STEPS: Final = (
     m007_round_steps,
     m008_jobs,
     m010_review,
+    m011_causes,
 )
 """every step there is, in order; a database that has others is newer than this code"""
 

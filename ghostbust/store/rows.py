@@ -130,6 +130,8 @@ class RatePoint:
     volume: float
     """real names per answer"""
     answers: int
+    unknown: str
+    """how many names could not be judged, by cause (`said_unknown`)"""
 
 
 def curve_names(points: Iterable[RatePoint]) -> dict[tuple[str, str | None], str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import ghostbust
+from ghostbust.counts import said_unknown
 from ghostbust.errors import StoreError
 from ghostbust.records import Measurement
 from ghostbust.store.connection import Connection, Row
@@ -187,4 +188,5 @@ def _rate_point(row: Row) -> RatePoint:
         ci95=measurement.ci95,
         volume=measurement.volume,
         answers=measurement.answers,
+        unknown=said_unknown(measurement.unknown, measurement.local, measurement.unmapped),
     )

@@ -7,19 +7,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
-from ghostbust.records import Context, Ecosystem, Verdict
+from ghostbust.counts import LOCAL, UNMAPPED, Counts
+from ghostbust.records import Context, Ecosystem, Flag, Verdict
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import decode_optional_time
 
-_COUNT: Final = "count(DISTINCT CASE WHEN v.verdict = '{0}' THEN v.name END) AS {1}"
-_COUNTS: Final = ", ".join(
-    _COUNT.format(verdict, verdict.lower())
-    for verdict in (Verdict.REAL, Verdict.ABSENT, Verdict.SUSPECT, Verdict.UNKNOWN)
-)
+_COUNT: Final = "count(DISTINCT CASE WHEN {0} THEN v.name END)"
+_PROMPTED: Final = f"instr(f.flags, '{Flag.PROMPT_INDUCED}') AND p.context <> '{Context.NEEDS}'"
+
+
+def _counts() -> str:
+    """The columns of `ghostbust.counts.Counts`, but for ``answers``; it says what they are."""
+    made: list[str] = []
+    prompted: dict[Verdict, str] = {}
+    for verdict in (Verdict.REAL, Verdict.ABSENT, Verdict.SUSPECT):
+        prompted[verdict] = _COUNT.format(f"v.verdict = '{verdict}' AND {_PROMPTED}")
+        every = _COUNT.format(f"v.verdict = '{verdict}'")
+        made.append(f"{every} - {prompted[verdict]} AS {verdict.lower()}")
+    made.append(f"{prompted[Verdict.REAL]} AS induced_real")
+    made.append(f"{prompted[Verdict.ABSENT]} + {prompted[Verdict.SUSPECT]} AS induced")
+    unknown = f"v.verdict = '{Verdict.UNKNOWN}'"
+    made.append(f"{_COUNT.format(unknown)} AS unknown")
+    for column, reason in (("local", LOCAL), ("unmapped", UNMAPPED)):
+        cause = _COUNT.format(f"{unknown} AND v.reason = '{reason}'")
+        made.append(f"{cause} AS {column}")
+    return ", ".join(made)
+
+
+_COUNTS: Final = _counts()
+_COLUMNS: Final = tuple(one.name for one in fields(Counts) if one.name != "answers")
 _JUDGED: Final = (
     " JOIN refs f ON f.sample_id = r.sample_id AND f.judgement = r.judgement"
     " JOIN verdicts v ON v.id = f.verdict_id"
@@ -29,22 +49,15 @@ _INVENTED: Final = "v.verdict IN ('ABSENT', 'SUSPECT')"
 
 @dataclass(frozen=True, slots=True)
 class SampleTally:
-    """What one sample named: distinct names by verdict."""
+    """What one sample named."""
 
     prompt_id: str
     number: int
     """0-based number of the completion among those of its prompt"""
     family: str
     context: Context
-    real: int
-    absent: int
-    suspect: int
-    unknown: int
-
-    @property
-    def invented(self) -> int:
-        """ABSENT and SUSPECT names."""
-        return self.absent + self.suspect
+    counts: Counts
+    """of one answer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +168,7 @@ class Tallies:
 def _tally(row: Row) -> SampleTally:
     return SampleTally(
         row["prompt_id"], row["number"], row["family"], Context(row["context"]),
-        row["real"], row["absent"], row["suspect"], row["unknown"],
+        Counts(answers=1, **{column: row[column] for column in _COLUMNS}),
     )  # fmt: skip
 
 

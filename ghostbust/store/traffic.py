@@ -9,17 +9,24 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 
+from ghostbust.counts import Counts
 from ghostbust.records import Verdict
 from ghostbust.store.answers import insert_answer
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import decode_time, encode_time
 from ghostbust.store.rows import LoggedAnswer, NamedOften, ReadFile
-from ghostbust.tally import Counts, Key, Tally
+from ghostbust.tally import Key, Tally
 
-_COUNTS = ("answers", "real", "absent", "suspect", "unknown")
+_COUNTS = tuple(column.name for column in fields(Counts))
+_COLUMNS = ", ".join(("run_id", "model", "adapter", "context", "family_group", *_COUNTS))
+_ADDED = ", ".join(f"{column} = {column} + excluded.{column}" for column in _COUNTS)
+_INSERT = (
+    f"INSERT INTO ingest_counts ({_COLUMNS})"  # noqa: S608
+    f" VALUES (?, ?, ?, ?, ?{', ?' * len(_COUNTS)}) ON CONFLICT DO UPDATE SET {_ADDED}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +68,7 @@ class Traffic:
         self, connection: sqlite3.Connection, part: LoggedPart, file_id: int | None, at: datetime
     ) -> None:
         connection.executemany(
-            "INSERT INTO ingest_counts (run_id, model, adapter, context, family_group, answers,"
-            " real, absent, suspect, unknown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET answers = answers + excluded.answers,"
-            " real = real + excluded.real, absent = absent + excluded.absent,"
-            " suspect = suspect + excluded.suspect, unknown = unknown + excluded.unknown",
+            _INSERT,
             [_count_values(part.run_id, key, counts) for key, counts in part.counted.items()],
         )
         for one in part.answers:
@@ -149,10 +152,7 @@ def _update_file(connection: sqlite3.Connection, file: ReadFile, at: datetime) -
 
 
 def _count_values(run_id: int, key: Key, counts: Counts) -> tuple[str | int, ...]:
-    return (
-        run_id, key.model, key.adapter or "", key.context, key.group, counts.answers, counts.real,
-        counts.absent, counts.suspect, counts.unknown,
-    )  # fmt: skip
+    return run_id, key.model, key.adapter or "", key.context, key.group, *astuple(counts)
 
 
 def _file(row: Row) -> ReadFile:

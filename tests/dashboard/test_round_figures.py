@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ghostbust.counts import Counts
 from ghostbust.dashboard.round_figures import Flips, flips, read_figures
 from ghostbust.home import Home
 from ghostbust.records import Context, Verdict
@@ -16,7 +17,7 @@ A, R = Verdict.ABSENT, Verdict.REAL
 
 
 def tally(prompt: str, invented: int, number: int = 0) -> SampleTally:
-    return SampleTally(prompt, number, "family", Context.CODE, 1, invented, 0, 0)
+    return SampleTally(prompt, number, "family", Context.CODE, Counts(1, 1, invented))
 
 
 def test_flips_compare_the_same_prompt_and_number_only() -> None:

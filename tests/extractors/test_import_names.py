@@ -7,7 +7,8 @@ from importlib.resources import files
 import pytest
 from packaging.utils import canonicalize_name
 
-from ghostbust.extractors.import_names import distribution_of, is_namespace, known_modules
+from ghostbust.extractors.import_names import distribution_of, is_namespace
+from ghostbust.known_modules import known_modules
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ from ghostbust.extractors.import_names import distribution_of, is_namespace, kno
         ("google.protobuf", "protobuf"),
         ("google.cloud", None),
         ("google.cloud.invented", None),
+        ("kaggle_secrets", None),
         ("requests", None),
         ("pil", None),
         ("", None),
@@ -48,6 +50,7 @@ def test_distribution_of(module: str, distribution: str | None) -> None:
 
 def test_namespaces_are_known_but_nobodys() -> None:
     assert is_namespace("google.cloud.invented")
+    assert is_namespace("kaggle_secrets")
     assert not is_namespace("google.cloud.storage")
     assert not is_namespace("requests")
 

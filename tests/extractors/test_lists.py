@@ -262,10 +262,10 @@ def test_a_long_line_is_read_in_linear_time(mark: str) -> None:
 
 
 def test_npm_names() -> None:
-    text = "- @scope/name: it\n- lodash\n1. JSONStream"
+    text = "- @types/node: it\n- lodash\n1. JSONStream"
     refs = list(ListExtractor(Ecosystem.NPM).find(text, 0))
     assert [(ref.raw, ref.name) for ref in refs] == [
-        ("@scope/name", "@scope/name"),
+        ("@types/node", "@types/node"),
         ("lodash", "lodash"),
         ("JSONStream", "JSONStream"),
     ]

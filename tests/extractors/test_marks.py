@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ghostbust.extractors import extract
-from ghostbust.extractors.markdown import split
-from ghostbust.extractors.marks import _names_in, local_modules
+from ghostbust.extractors.marks import _Said
 from ghostbust.records import Flag
 
 
@@ -52,52 +51,11 @@ def test_prompt_induced_by_distribution_name() -> None:
     assert Flag.PROMPT_INDUCED in ref.flags
 
 
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("```python title=\"mine.py\"\nx\n```", {"mine"}),
-        ("```python:app/mine.py\nx\n```", {"app", "mine"}),
-        ("```mine.py\nx\n```", {"mine"}),
-        ("```python\n# mine.py\nx\n```", {"mine"}),
-        ("```python\n# file: app/mine.py\nx\n```", {"app", "mine"}),
-        ("```python\n# this uses mine.py to do things\n```", set()),
-        ("Create a file named `mine.py`:", {"mine"}),
-        ("Save this as mine.py.", {"mine"}),
-        ("**mine.py**", {"mine"}),
-        ("The mine.py project is well known.", set()),
-        ("No file here", set()),
-    ],
-)  # fmt: skip
-def test_local_modules(text: str, names: set[str]) -> None:
-    assert local_modules(text, split(text)) == names
-
-
-def test_local_module_flag_is_for_imports_of_it_only() -> None:
-    text = (
-        "Create `mine.py` and `json.py`:\n```python\nx = 1\n```\nThen\n"
-        "```python\nimport mine, other, json\n```\nand `pip install mine`."
-    )
-    flagged = [(ref.raw, Flag.LOCAL_MODULE in ref.flags) for ref in extract(text)]
-    assert flagged == [("mine", True), ("other", False), ("json", False), ("mine", False)]
-
-
 def test_javascript_imports_are_marked_too() -> None:
     text = "```js\nimport a from 'tiny-lib/sub'\nimport b from '@x1/y"
     induced, cut = extract(text, truncated=True, prompt_text="import z from 'tiny-lib/z'")
     assert induced.flags == {Flag.PROMPT_INDUCED}
     assert cut.flags == {Flag.TRUNCATED}
-
-
-def test_package_whose_name_ends_in_py_is_no_local_module() -> None:
-    text = "Create a bot with the discord.py library:\n```python\nimport discord\n```"
-    (ref,) = extract(text)
-    assert ref.flags == frozenset()
-
-
-@pytest.mark.parametrize("line", ["## 2. `auth.py`", "### Step 3: `auth.py`", "`auth.py`:"])
-def test_a_heading_names_a_file(line: str) -> None:
-    text = f"{line}\n\n```python\nx = 1\n```\n\n```python\nfrom auth import x\n```"
-    assert Flag.LOCAL_MODULE in extract(text)[0].flags
 
 
 def test_a_prompts_name_is_known_in_any_spelling_and_a_mere_part_of_it_is_none() -> None:
@@ -106,5 +64,42 @@ def test_a_prompts_name_is_known_in_any_spelling_and_a_mere_part_of_it_is_none()
         assert (Flag.PROMPT_INDUCED in ref.flags) is induced
 
 
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("Import the third-party packages that it needs.", "third_party_packages"),
+        ("Import the Third Party Packages.", "third-party-packages"),
+        ("the third-party\npackages", "thirdpartypackages"),
+        ("Use third_party_packages", "third-party-packages"),
+        ("the `third-party` **packages**", "third_party_packages"),
+        ("third-party packages", "third_party_package"),
+        ("one third-party package", "third-party-packages"),
+        ("numpy/pandas", "pandas"),
+        ("google.cloud.x", "google-cloud"),
+    ],
+)
+def test_words_that_follow_each_other_in_the_prompt_are_a_name(prompt: str, name: str) -> None:
+    [ref] = extract(f"```\npip install {name}\n```", prompt_text=prompt)
+    assert Flag.PROMPT_INDUCED in ref.flags
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("a third party, packages", "third-party-packages"),
+        ("The third. Party packages", "third-party-packages"),
+        ("non-third-party packages", "third-party-packages"),
+        ("third-party packages", "party-packages"),
+        ("third-party packagesets", "third-party-packages"),
+        ("an HTTP request", "requests"),
+        ("@acme/tiny-lib", "tiny-lib"),
+        ("packages of third parties", "third-party-packages"),
+    ],
+)
+def test_parts_of_words_and_words_apart_are_none(prompt: str, name: str) -> None:
+    [ref] = extract(f"```\npip install {name}\n```", prompt_text=prompt)
+    assert Flag.PROMPT_INDUCED not in ref.flags
+
+
 def test_a_prompt_of_endless_dots_is_read_in_its_length() -> None:
-    assert len(_names_in("a." * 50_000)) < 20
+    assert len(_Said("a." * 50_000).ends) < 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from ghostbust.extractors.shell_words import prose_words, read_script
@@ -54,7 +56,7 @@ def test_span_is_none_across_quotes() -> None:
         ("a \\\n # c\n  # d\n b", [["a", "b"]]),
         ("a \\\n# c", [["a"]]),
         ("a `\nb", [["a", "b"]]),
-        ("x=`a`\nb", [["x=`a`"], ["b"]]),
+        ("x=`a`\nb", [["a"], ["x=$()"], ["b"]]),
         ("a \\", [["a", "\\"]]),
     ],
 )
@@ -92,3 +94,41 @@ def test_here_documents(script: str, bodies: list[str], commands: list[list[str]
 
 def test_prose_words_keep_repeated_words_apart() -> None:
     assert [word.at[0] for word in prose_words("xx a a", 3, 6)] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("script", "commands"),
+    [
+        ("a $(b c) d", [["b", "c"], ["a", "$()", "d"]]),
+        ("a x==$(b `c`) d", [["c"], ["b", "$()"], ["a", "x==$()", "d"]]),
+        ("a <(b) >(c) @(d) e", [["b"], ["c"], ["d"], ["a", "$()", "$()", "$()", "e"]]),
+        ("x=$(a \\\n b)\nc", [["a", "b"], ["x=$()"], ["c"]]),
+        ("(a; b) && c", [["a"], ["b"], ["c"]]),
+        ("a `b", [["a", "`b"]]),
+        ("a $(b", [["b"], ["a", "$()"]]),
+        ("a) b", [["a"], ["b"]]),
+        ("a ${{ m.x }} b", [["a", "${{}", "b"]]),
+        ("a x=={{ m }}.0 b", [["a", "x=={{}.0", "b"]]),
+        ("a ${X:-1 2}/c b", [["a", "${}/c", "b"]]),
+        ("a {{ b", [["a", "{{", "b"]]),
+        ("a 2>&1 b &> c & d", [["a", "2>&1", "b", "&>", "c"], ["d"]]),
+    ],
+)
+def test_what_is_filled_in_stays_in_its_word(script: str, commands: list[list[str]]) -> None:
+    assert [[word.value for word in row] for row in read_script(script).commands] == commands
+
+
+@pytest.mark.parametrize("text", ["$(" * 20_000, "(" * 20_000 + "`" * 20_000, "{{" * 20_000])
+def test_open_brackets_are_read_in_their_length(text: str) -> None:
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(count)
+    try:
+        read_script(text)
+    finally:
+        sys.setprofile(None)
+    assert steps < 60 * len(text)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ghostbust.counts import Counts
 from ghostbust.loop.ingest_reading import (
     MOST_TEXT,
     BlockReader,
@@ -16,7 +17,6 @@ from ghostbust.loop.ingest_reading import (
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Context, Ecosystem, content_id
 from ghostbust.registries.judge import Judge, Mode
-from ghostbust.tally import Counts
 from ghostbust.traffic import Completion
 from ghostbust.traffic.blocks import Block, Cutter
 

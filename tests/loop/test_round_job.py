@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import Config
+from ghostbust.counts import Counts
 from ghostbust.home import Home
 from ghostbust.job_sections import BudgetSection
 from ghostbust.loop.allowance import Allowance
@@ -39,7 +40,7 @@ from ghostbust.records import (
 )
 from ghostbust.sections import DaemonSection, ModelSection, RegistrySection, SamplingSection
 from ghostbust.store import LoggedAnswer, LoggedPart, RoundState, RunKind, RunSpec, Store
-from ghostbust.tally import Counts, Key
+from ghostbust.tally import Key
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

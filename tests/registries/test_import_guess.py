@@ -48,6 +48,8 @@ def imported(module: str, name: str, kind: RefKind = RefKind.IMPORT) -> PackageR
         ("foo_bar", "foo-bar", Verdict.UNKNOWN, "no-mapping"),
         ("bs4", "bs4", Verdict.UNKNOWN, "no-mapping"),
         ("nothing_like_it", "nothing-like-it", Verdict.ABSENT, "not-registered"),
+        ("quux_pb2", "quux-pb2", Verdict.UNKNOWN, "no-mapping"),
+        ("quux_pb2_grpc", "quux-pb2-grpc", Verdict.UNKNOWN, "no-mapping"),
         ("crispy_forms", "crispy-forms", Verdict.UNKNOWN, "no-mapping"),
         ("pythonjsonlogger", "pythonjsonlogger", Verdict.UNKNOWN, "no-mapping"),
         ("forms_forms", "forms-forms", Verdict.ABSENT, "not-registered"),

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from ghostbust.counts import Counts
 from ghostbust.records import Context, Measurement
 from ghostbust.reports.figures import compare, rates_of
 from ghostbust.store import SampleTally
@@ -14,8 +15,8 @@ from ghostbust.store import SampleTally
 def tallies(invented: int, real: int = 1) -> list[SampleTally]:
     """Twelve families of two contexts; the even ones invent."""
     return [
-        SampleTally(f"p{n}", 0, f"family-{n // 2}", (Context.CODE, Context.HELPS)[n % 2], real,
-              invented * (n // 2 % 2 == 0), 0, 0)
+        SampleTally(f"p{n}", 0, f"family-{n // 2}", (Context.CODE, Context.HELPS)[n % 2],
+              Counts(1, real, invented * (n // 2 % 2 == 0)))
         for n in range(24)
     ]  # fmt: skip
 
@@ -27,7 +28,7 @@ def test_the_rate_is_pooled_and_never_without_volume() -> None:
     assert whole.rate.value == pytest.approx(12 / 36)
     assert whole.rate.low < 12 / 36 < whole.rate.high
     assert (whole.volume.value, whole.volume.low) == (1, 1)
-    assert (whole.answers, code.answers) == (24, 12)
+    assert (whole.counts.answers, code.counts.answers) == (24, 12)
 
 
 def test_a_stored_measurement_comes_before_what_is_counted_anew() -> None:

@@ -155,6 +155,6 @@ def test_rates_are_the_measured_runs_oldest_first(
     points = store.runs.rates()
     assert [point.run_id for point in points] == [ids[0], ids[2]]
     assert points[1] == RatePoint(
-        ids[2], RunKind.WATCH, "made-up-model", "round-1", at, 0.25, (0.2, 0.3), 1.5, 4
+        ids[2], RunKind.WATCH, "made-up-model", "round-1", at, 0.25, (0.2, 0.3), 1.5, 4, "2"
     )
     assert store.runs.rates(limit=1) == points[1:]

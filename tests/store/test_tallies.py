@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
+
+from ghostbust.counts import Counts
 from ghostbust.measure import measure
-from ghostbust.records import Answer, Ecosystem, Verdict
+from ghostbust.records import Answer, Context, Ecosystem, Flag, Verdict
 from ghostbust.store import RunSpec, RunStatus, Store
 
 MakeAnswer = Callable[..., Answer]
@@ -25,9 +29,9 @@ def test_a_runs_tallies_sum_to_its_measurement(
     store.runs.finish(run_id, RunStatus.DONE, None)
     tallies, measured = store.tallies.of_run(run_id), measure(answers)
     assert len(tallies) == measured.answers == 4  # the private one, whose text isn't kept, too
-    assert sum(one.real for one in tallies) == measured.real == 3
-    assert sum(one.absent for one in tallies) == measured.absent == 3
-    assert [one.invented for one in tallies if one.family == "family-b"] == [1]
+    assert sum(one.counts.real for one in tallies) == measured.real == 3
+    assert sum(one.counts.absent for one in tallies) == measured.absent == 3
+    assert [one.counts.invented for one in tallies if one.family == "family-b"] == [1]
 
 
 def test_a_name_that_an_answer_repeats_counts_once(
@@ -38,7 +42,35 @@ def test_a_name_that_an_answer_repeats_counts_once(
     run_id = store.runs.start(spec)
     store.answers.add(run_id, [twice])
     (tally,) = store.tallies.of_run(run_id)
-    assert (tally.real, tally.absent) == (1, 1)
+    assert (tally.counts.real, tally.counts.absent) == (1, 1)
+
+
+@pytest.mark.parametrize("context", [Context.CODE, Context.NEEDS])
+def test_tallies_count_as_rates_do(
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, context: Context
+) -> None:
+    made = make_answer(absent=("x", "y"), real=("requests", "numpy", "u", "v", "w"))
+    reasons = {"u": "local-module", "v": "no-mapping", "w": "unreachable"}
+    judged = tuple(
+        replace(
+            one,
+            ref=replace(one.ref, flags=frozenset({Flag.PROMPT_INDUCED}))
+            if one.lookup.name in ("x", "numpy")
+            else one.ref,
+            lookup=replace(one.lookup, verdict=Verdict.UNKNOWN, reason=reasons[one.lookup.name])
+            if one.lookup.name in reasons
+            else one.lookup,
+        )
+        for one in made.judged
+    )
+    prompt = replace(made.sample.prompt, context=context)
+    answer = Answer(replace(made.sample, prompt=prompt), judged + judged[:1])
+    run_id = store.runs.start(spec)
+    store.answers.add(run_id, [answer])
+    (tally,) = store.tallies.of_run(run_id)
+    assert tally.counts == Counts.of_answer(answer)
+    assert (tally.counts.unknown, tally.counts.local, tally.counts.unmapped) == (3, 1, 1)
+    assert tally.counts.induced == (1 if context is Context.CODE else 0)
 
 
 def test_invented_names_are_those_of_the_runs_that_are_asked_for(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ghostbust.counts import Counts
 from ghostbust.errors import StoreError
 from ghostbust.records import Answer
 from ghostbust.store import (
@@ -20,7 +21,7 @@ from ghostbust.store import (
     RunStatus,
     Store,
 )
-from ghostbust.tally import Counts, Key
+from ghostbust.tally import Key
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer
