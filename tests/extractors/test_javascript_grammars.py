@@ -21,7 +21,9 @@ from ghostbust.extractors.javascript_grammars import Grammar, parse
     ],
 )
 def test_grammars(grammar: Grammar, code: str, is_valid: bool) -> None:
-    assert parse(code.encode(), grammar).root_node.has_error is not is_valid
+    tree = parse(code.encode(), grammar)
+    assert tree is not None
+    assert tree.root_node.has_error is not is_valid
 
 
 def test_no_grammar_is_loaded_before_there_is_code_to_read() -> None:
@@ -39,5 +41,6 @@ def test_no_grammar_is_loaded_before_there_is_code_to_read() -> None:
 def test_many_comments_that_nothing_closes_take_no_long() -> None:
     code = "import a from 'x' /* y */\n" + "/* " * 100_000
     tree = parse(code.encode(), Grammar.TSX)
+    assert tree is not None
     assert tree.root_node.end_byte < 100
     assert not tree.root_node.has_error
