@@ -80,8 +80,9 @@ def look_after(
         log.info("rollback: not now, the canary of %s says otherwise: %s", last.adapter, worse)
         return None
     try:
-        move = roll_back(store, home, f"rolled back by itself: {worse}", publishing)
-    except UsageError:  # a person was quicker
+        reason = f"rolled back by itself: {worse}"
+        move = roll_back(store, home, reason, publishing, only=last.adapter)
+    except UsageError:  # a person was quicker, or a round that promoted another one
         return None
     log.warning(
         "rollback: %s is taken back, %s serves: %s", last.adapter, move.adapter or "the base", worse

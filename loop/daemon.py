@@ -1,10 +1,10 @@
 """The daemon: the jobs on their schedule, each queue's one at a time, until it has to stop.
 
 Jobs that take the home folder share a queue, so no two of them sample or train at once. Reading
-logs has a queue of its own, and so have alarms, roll-back and selfcheck, which wait for neither. A
-job that comes due while another of its queue works waits its turn; one that fails is one line in
-the log, and is tried again when it is next due. A process that is killed leaves nothing that the
-next start can't go on with.
+logs, alarms, roll-back and selfcheck have queues of their own: they wait for no other job. A job
+that comes due while another of its queue works waits its turn; one that fails is one line in the
+log, and is tried again when it is next due. A process that is killed leaves nothing that the next
+start can't go on with.
 """
 
 from __future__ import annotations

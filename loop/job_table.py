@@ -23,11 +23,6 @@ from ghostbust.loop.times import Cron, Every
 
 WORK: Final = "work"
 """of jobs that take the home folder for themselves, and may take hours"""
-LOGS: Final = "logs"
-"""of reading logs, which anybody may have written"""
-SOON: Final = "soon"
-"""of jobs that mustn't wait for any of these: alarms, roll-back, selfcheck"""
-QUEUES: Final = (WORK, LOGS, SOON)
 INGEST_S: Final = 300.0
 ROLLBACK_S: Final = 600.0
 SELFCHECK_S: Final = 6 * 3600.0
@@ -90,14 +85,14 @@ JOBS: Final = (
         read_logs,
         lambda c: INGEST_S if c.ingest.paths else None,
         _of_asking,
-        queue=LOGS,
+        queue="ingest",
     ),
     Job(
         "rollback",
         take_back_if_worse,
         lambda c: ROLLBACK_S if c.rollback.auto else None,
         needs_room=False,
-        queue=SOON,
+        queue="rollback",
     ),
     Job(
         "round",
@@ -106,7 +101,7 @@ JOBS: Final = (
         lambda _: {MINUTES: 0},
         lambda _: True,
     ),
-    Job("recheck", look_again, lambda c: c.daemon.recheck_every_s, _of_asking, queue=SOON),
+    Job("recheck", look_again, lambda c: c.daemon.recheck_every_s, _of_asking, queue="recheck"),
     Job("sync", sync_names, lambda _: None, lambda _: {REQUESTS: 1}),
     Job(
         "retention",
@@ -114,6 +109,8 @@ JOBS: Final = (
         lambda c: RETENTION_S if c.retention.answers_days or c.retention.lookups_days else None,
         needs_room=False,
     ),
-    Job("selfcheck", check_house, lambda _: SELFCHECK_S, needs_room=False, queue=SOON),
+    Job("selfcheck", check_house, lambda _: SELFCHECK_S, needs_room=False, queue="selfcheck"),
 )
 """in the order in which those of a queue work where several are due at once"""
+QUEUES: Final = tuple(dict.fromkeys(job.queue for job in JOBS))
+"""reading logs, which anybody may have written, and what mustn't wait have one each"""

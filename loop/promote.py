@@ -51,18 +51,26 @@ def promote(
 
 
 def roll_back(
-    store: Store, home: Home, reason: str, publishing: Publishing | None = None
+    store: Store,
+    home: Home,
+    reason: str,
+    publishing: Publishing | None = None,
+    *,
+    only: str | None = None,
 ) -> Promotion:
     """Let serve what served before the deployed adapter: the one before it, or the bare base.
 
     One whose folder is incomplete or changed by now, or that a replica no longer takes, is passed
     over, and the reason says so. So it does of a replica that can't be asked, which stops nothing.
-    Raises UsageError where the base serves already.
+    ``only``: the adapter to take back; None: whichever serves. Raises UsageError where the base
+    serves already, or another adapter than the one to take back.
     """
     with _moving(home):
         *earlier, deployed = _served(store)
         if deployed is None:
             raise UsageError("the base serves already: there is nothing to roll back")
+        if only not in (None, deployed):
+            raise UsageError(f"{deployed} serves by now, not {only}")
         while (name := earlier.pop()) is not None:
             try:
                 reason = _back_up(store, name, reason, publishing)

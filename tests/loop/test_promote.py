@@ -123,6 +123,18 @@ def test_rolling_back_goes_step_by_step_to_the_base(home: Home, store: Store, pa
         roll_back(store, home, "once more")
 
 
+def test_only_the_adapter_that_is_meant_is_rolled_back(
+    home: Home, store: Store, passed: Make
+) -> None:
+    first, second = passed(), passed()
+    let(store, home, first)
+    let(store, home, second)
+    with pytest.raises(UsageError, match=f"{second} serves by now, not {first}"):
+        roll_back(store, home, "the first was bad", only=first)
+    assert serving(home) == second
+    assert roll_back(store, home, "the second was bad", only=second).adapter == first
+
+
 def test_what_is_promoted_twice_is_rolled_back_once(home: Home, store: Store, passed: Make) -> None:
     name = passed()
     let(store, home, name)
