@@ -9,6 +9,7 @@ from typing import Final
 import httpx
 
 from ghostbust.config import Config
+from ghostbust.http import ask
 from ghostbust.samplers.endpoint import base_url_of
 from ghostbust.sections import ModelSection
 
@@ -86,7 +87,7 @@ def _servers_busy(model: ModelSection, answer_s: float) -> str | None:
     for server in model.servers:
         url = base_url_of(server.url)
         try:
-            answer = httpx.get(f"{url}/models", headers=headers, timeout=answer_s)
+            answer = ask("GET", f"{url}/models", headers=headers, total_s=answer_s, max_bytes=None)
         except httpx.TimeoutException:
             reasons.append(
                 f"{url.netloc.decode()} needs more than {answer_s:g} s to list its models"

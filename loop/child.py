@@ -4,7 +4,7 @@ A round may run out of memory or meet a fault of a driver: it is a process of it
 whoever started it goes on and can say why it ended. The limit is watched, not set: RLIMIT_AS counts
 what CUDA and torch only reserve, which is a multiple of what they use.
 
-Nothing is left behind: the kernel kills the program when its parent dies (PR_SET_PDEATHSIG), it has
+Nothing is left behind: the kernel kills the program when its parent dies (`leash.py`), it has
 a session of its own, which is ended as a whole, and all that it starts bears a mark by which
 `sweep_children` finds what is left after all.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from typing import IO, Final
 
 import psutil
 
+from ghostbust.loop.leash import leashed
 from ghostbust.store.processes import is_alive, this_process
 
 GRACE_S: Final = 10.0
@@ -34,26 +34,6 @@ POLL_S: Final = 0.5
 """from one look at its memory to the next"""
 MARK: Final = "GHOSTBUST_CHILD"
 """the environment variable by which what a program starts is known: mark, and who started it"""
-
-# Becomes the program: dies with its parent, and before it where the machine runs out of memory.
-_LEASH: Final = """
-import ctypes, os, signal, sys
-try:
-    ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)
-except (OSError, AttributeError):
-    pass
-if os.getppid() != int(sys.argv[1]):
-    os.kill(os.getpid(), signal.SIGKILL)
-try:
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("500")
-except OSError:
-    pass
-try:
-    os.execvp(sys.argv[2], sys.argv[2:])
-except OSError as exc:
-    sys.exit(f"can't run {sys.argv[2]}: {exc.strerror}")
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +89,7 @@ class Child:
         """
         before = _kernel_kills()
         program = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *self.command],
+            leashed([*self.command]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

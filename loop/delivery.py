@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -10,6 +12,8 @@ from typing import Final
 import httpx
 import stamina
 
+from ghostbust.http import ask
+from ghostbust.loop.leash import leashed
 from ghostbust.registries.transport import USER_AGENT
 from ghostbust.registries.trust import trusted
 from ghostbust.safe_path import for_users_program
@@ -31,7 +35,8 @@ def post(
     """Posts the document; what went wrong, without the address, which may hold a secret, or empty.
 
     Asks again, so many times in all, where that may help; ``wait_s`` is before the second attempt,
-    doubled each time. Raises ConfigError for certificates that can't be used.
+    doubled each time. ``timeout_s`` is for an attempt as a whole, up to the answer's status: what
+    else the webhook says isn't read. Raises ConfigError for certificates that can't be used.
     """
     sent = {"Content-Type": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
     try:
@@ -39,8 +44,12 @@ def post(
             on=_again, attempts=attempts, timeout=None,
             wait_initial=wait_s, wait_max=LONGEST_WAIT_S, wait_jitter=wait_s,
         ):  # fmt: skip
-            with attempt, httpx.Client(timeout=timeout_s, verify=trusted()) as client:
-                client.post(url, content=body, headers=sent).raise_for_status()
+            with attempt:
+                answer = ask(
+                    "POST", url, content=body, headers=sent, total_s=timeout_s, max_bytes=None,
+                    verify=trusted(),
+                )  # fmt: skip
+                answer.raise_for_status()
     except httpx.HTTPStatusError as exc:
         return f"the webhook answered HTTP {exc.response.status_code}"
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
@@ -49,20 +58,32 @@ def post(
 
 
 def run(command: Sequence[str], body: bytes, *, timeout_s: float) -> str:
-    """Gives the document to the program; what went wrong, else empty. No shell is involved."""
+    """Gives the document to the program; what went wrong, else empty. No shell is involved.
+
+    It doesn't outlive this process, nor its time: then all that is left of its process group ends.
+    """
+    if shutil.which(command[0]) is None:
+        return f"the program {command[0]} failed (FileNotFoundError)"
     try:
-        done = subprocess.run(
-            command,
-            input=body,
+        program = subprocess.Popen(
+            leashed([*command]),
+            stdin=subprocess.PIPE,
             env={**os.environ, **for_users_program()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=timeout_s,
-            check=False,
+            start_new_session=True,
         )
-    except (OSError, subprocess.TimeoutExpired) as exc:
+    except OSError as exc:
         return f"the program {command[0]} failed ({type(exc).__name__})"
-    return f"the program {command[0]} ended with {done.returncode}" if done.returncode else ""
+    with program:
+        try:
+            program.communicate(body, timeout_s)
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            return f"the program {command[0]} failed ({type(exc).__name__})"
+        finally:
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)
+    return f"the program {command[0]} ended with {program.returncode}" if program.returncode else ""
 
 
 def _again(exc: Exception) -> bool:

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 from ghostbust.errors import DataError, GhostbustError
-from ghostbust.gates.inside.confine import die_with_parent, lower
 from ghostbust.loop.ingest_reading import BlockReader, Counted, Skipped
+from ghostbust.loop.leash import end_with
 from ghostbust.registries.judge import Mode, default_judge
 from ghostbust.traffic.blocks import Block
 
@@ -258,9 +258,11 @@ def _done(counted: Counted) -> Future[Counted]:
 
 def _work(pipe: Connection, settings: MakesReader, parent: int) -> None:
     """A worker: reads what comes through the pipe. Ctrl-C is the main process's."""
-    die_with_parent(parent)
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lower(resource.RLIMIT_AS, MEMORY_BYTES, MEMORY_BYTES)
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    least = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
+    resource.setrlimit(resource.RLIMIT_AS, (least, least))
     try:
         reader = settings.reader()
     except GhostbustError as exc:

@@ -14,6 +14,7 @@ import stamina
 
 import ghostbust
 from ghostbust.errors import RegistryError, SpentError, UnansweredError
+from ghostbust.http import TooLargeError, read_body
 from ghostbust.parsing import parse_json
 from ghostbust.records import utc_now
 from ghostbust.registries.heard import HEARD, Heard
@@ -110,7 +111,9 @@ class Client:
         RegistryError at once for any other status, such as 401 and 403; SpentError where the
         HTTP client's meter forbids the request.
         """
-        wanted = {"Accept": accept, "User-Agent": USER_AGENT, **headers}
+        wanted = {
+            "Accept": accept, "Accept-Encoding": "gzip", "User-Agent": USER_AGENT, **headers
+        }  # fmt: skip
         if etag := _etag(validator):
             wanted["If-None-Match"] = etag
         host = self.hosts.of(url)
@@ -240,13 +243,10 @@ def _check_status(url: str, response: httpx.Response, *, conditional: bool) -> N
 
 async def _body(url: str, response: httpx.Response) -> bytes:
     """The whole body, unpacked. Raises RegistryError where it is too large to be an answer."""
-    chunks, size = [], 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > MAX_BYTES:
-            raise RegistryError(f"{url}: its answer is larger than {MAX_BYTES:,} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    try:
+        return await read_body(response, MAX_BYTES)
+    except TooLargeError as exc:
+        raise RegistryError(f"{url}: {exc}") from exc
 
 
 def _validator(response: httpx.Response) -> str:

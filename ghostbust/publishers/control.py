@@ -15,6 +15,7 @@ import httpx
 
 from ghostbust import __version__
 from ghostbust.errors import EndpointError, PublishError, UsageError
+from ghostbust.http import TooLargeError, ask
 from ghostbust.parsing import ParseError, parse_json
 
 QUOTED_CHARACTERS: Final = 200
@@ -62,11 +63,12 @@ class Control:
         api_key_env: str = "OPENAI_API_KEY",
         headers: Sequence[str] = (),
         timeout_s: float = 60,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Connects to nothing yet.
 
-        ``headers``: ``NAME=VARIABLE`` each. Raises UsageError for a URL that can't be used.
+        ``headers``: ``NAME=VARIABLE`` each. ``timeout_s``: for an answer as a whole. Raises
+        UsageError for a URL that can't be used.
         """
         self._root = _root(url)
         self.where = self._root.netloc.decode()
@@ -106,15 +108,18 @@ class Control:
     def _ask(self, method: str, path: str, body: object) -> Reply:
         place = f"{self.where}{path}"
         try:
-            with httpx.Client(
+            response = ask(
+                method,
+                self._root.copy_with(path=self._root.path.rstrip("/") + path),
                 headers=self._secrets(),
-                timeout=httpx.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
+                total_s=self._timeout_s,
                 transport=self._transport,
-            ) as client:
-                url = self._root.copy_with(path=self._root.path.rstrip("/") + path)
-                response = client.request(method, url, json=body)
+                json=body,
+            )
         except httpx.TimeoutException as exc:
             raise EndpointError(f"{place} didn't answer in {self._timeout_s:g} s") from exc
+        except TooLargeError as exc:
+            raise EndpointError(f"{place}: {exc}") from exc
         except httpx.HTTPError as exc:
             raise EndpointError(
                 f"can't reach {place} ({type(exc).__name__}); does it run?"

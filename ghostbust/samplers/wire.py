@@ -13,6 +13,7 @@ import stamina
 from pydantic import BaseModel, ValidationError
 
 from ghostbust.errors import EndpointError, RefusedError
+from ghostbust.http import TooLargeError, ask_by
 from ghostbust.records import utc_now
 
 ATTEMPTS: Final = 5
@@ -41,7 +42,8 @@ async def request_json(
     """The server's reply, checked to have the fields of ``answer``.
 
     Asks again, after a jittered and growing wait or what Retry-After says, on 408, 409, 425,
-    429, 5xx, time-outs and lost connections. Raises EndpointError when the attempts are used
+    429, 5xx, time-outs and lost connections. The client's time-out for a read is the limit for a
+    whole reply. Raises EndpointError when the attempts are used
     up, and at once for any other status and for a reply that isn't what was asked for:
     RefusedError where another server wouldn't answer it either.
     """
@@ -51,7 +53,9 @@ async def request_json(
             on=_again, attempts=attempts, timeout=None, wait_initial=0.5, wait_max=20
         ):
             with attempt:
-                response = await client.request(method, path, json=body)
+                response = await ask_by(
+                    client, method, path, json=body, total_s=client.timeout.read
+                )
                 response.raise_for_status()
         return answer.model_validate_json(response.content)
     except httpx.HTTPStatusError as exc:
@@ -59,6 +63,8 @@ async def request_json(
         raise kind(_refusal(where, exc.response)) from None
     except httpx.TimeoutException as exc:
         raise EndpointError(f"{where} didn't answer in time; is the server overloaded?") from exc
+    except TooLargeError as exc:
+        raise EndpointError(f"{where}: {exc}; is it an OpenAI-compatible server?") from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise EndpointError(f"can't reach {where} ({type(exc).__name__}); does it run?") from exc
     except ValidationError as exc:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,3 +56,19 @@ def test_a_webhook_that_cant_be_reached(url: str) -> None:
 )
 def test_a_program(command: tuple[str, ...], wrong: str) -> None:
     assert run(command, b"{}", timeout_s=2) == wrong
+
+
+def test_a_program_that_takes_too_long_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    script = (
+        "import pathlib, subprocess, sys, time;"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        f"pathlib.Path({str(noted)!r}).write_text(str(child.pid)); time.sleep(60)"
+    )
+    assert "TimeoutExpired" in run((PYTHON, "-c", script), b"{}", timeout_s=3)
+    stat = Path(f"/proc/{noted.read_text()}/stat")
+    for _ in range(100):
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] in "ZX":
+            return
+        time.sleep(0.05)
+    pytest.fail("what the program had started runs on")
