@@ -1,8 +1,9 @@
 """What answers name, as every rate counts it.
 
 A name counts once an answer. A name that the prompt named first (flag ``prompt-induced``), real
-or invented, is in no rate and no volume: it isn't the model's own. Only where the prompt is code
-whose packages the model is asked for (context ``needs``), the names in it count as all others do.
+or invented, is in no rate and no volume: it isn't the model's own. Two kinds of prompts are about
+the names in them, which count there as all others do: code whose packages the model is asked for
+(context ``needs``), and those of external suites, which name an invention to see who repeats it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Self
 
-from ghostbust.records import Answer, Context, Flag, Judged, Verdict
+from ghostbust.records import Answer, Context, Flag, Judged, Prompt, Verdict
+from ghostbust.reserved import of_suite
 
 LOCAL, UNMAPPED = str(Flag.LOCAL_MODULE), "no-mapping"
 """reasons of UNKNOWN verdicts that are counted apart"""
@@ -41,15 +43,16 @@ class Counts:
     """REAL names that the prompt had named"""
 
     @classmethod
-    def of(cls, judged: Iterable[Judged], context: Context) -> Self:
-        """The counts of one answer to a prompt of that context, by what it names."""
+    def of(cls, judged: Iterable[Judged], prompt: Prompt) -> Self:
+        """The counts of one answer to the prompt, by what it names."""
+        is_asked = prompt.context is Context.NEEDS or of_suite(prompt.family)
         named: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
         prompted: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
         causes: dict[str, set[str]] = {LOCAL: set(), UNMAPPED: set()}
         for one in judged:
             lookup = one.lookup
             named[lookup.verdict].add(lookup.name)
-            if context is not Context.NEEDS and Flag.PROMPT_INDUCED in one.ref.flags:
+            if not is_asked and Flag.PROMPT_INDUCED in one.ref.flags:
                 prompted[lookup.verdict].add(lookup.name)
             if lookup.verdict is Verdict.UNKNOWN and lookup.reason in causes:
                 causes[lookup.reason].add(lookup.name)
@@ -68,7 +71,7 @@ class Counts:
     @classmethod
     def of_answer(cls, answer: Answer) -> Self:
         """The counts of one answer."""
-        return cls.of(answer.judged, answer.sample.prompt.context)
+        return cls.of(answer.judged, answer.sample.prompt)
 
     @classmethod
     def total(cls, several: Iterable[Counts]) -> Self:

@@ -23,8 +23,9 @@ LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
 
 FORMS: dict[Context, tuple[str, ...]] = {
     Context.CODE: (
-        "Write {language} code for this task. Import the third-party packages that it needs."
-        "\n\nTask: {task}",
+        # No phrase that can be imported: "the third-party packages" came back as a name.
+        "Write {language} code for this task, starting with its imports. Anything on {registry} may"
+        " be used.\n\nTask: {task}",
         "Write a short {language} script for the task below. Begin with the {install} command for "
         "the packages that it imports.\n\nTask: {task}",
     ),

@@ -171,7 +171,7 @@ class BlockReader:
         if judged is None:
             counted.found.append(found)
             return
-        add_to(counted.tally, tally_key(found), Counts.of(judged, prompt.context))
+        add_to(counted.tally, tally_key(found), Counts.of(judged, prompt))
         invents = any(one.lookup.invented for one in judged)
         if invents and is_reserved(prompt):
             counted.reserved += 1

@@ -31,8 +31,8 @@ def judged(name: str, verdict: Verdict, reason: str = "any", *flags: Flag) -> Ju
     return Judged(ref, Lookup(Ecosystem.PYPI, name, verdict, reason, "made up", "rule", DAY))
 
 
-def answer(*named: Judged, context: Context = Context.CODE) -> Answer:
-    prompt = Prompt("task", context, Ecosystem.PYPI, "family")
+def answer(*named: Judged, context: Context = Context.CODE, family: str = "family") -> Answer:
+    prompt = Prompt("task", context, Ecosystem.PYPI, family)
     return Answer(Sample(prompt, "text", "fake", None, 0, 0, 0.7, False, 9), named)
 
 
@@ -52,8 +52,11 @@ def test_what_the_prompt_named_is_in_no_rate_and_no_volume() -> None:
     assert (found.rate, found.volume, found.refs) == (0.5, 1, 2)
 
 
-def test_code_that_is_asked_about_names_nothing_beforehand() -> None:
-    found = measure([answer(*INDUCED.judged, context=Context.NEEDS)])
+@pytest.mark.parametrize(
+    ("context", "family"), [(Context.NEEDS, "family"), (Context.CODE, "suite:libhallubench:1")]
+)
+def test_where_a_prompt_is_about_the_names_in_it_they_count(context: Context, family: str) -> None:
+    found = measure([answer(*INDUCED.judged, context=context, family=family)])
     assert (found.absent, found.suspect, found.real, found.induced) == (2, 1, 2, 0)
 
 

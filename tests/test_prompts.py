@@ -9,6 +9,7 @@ import pytest
 
 from ghostbust import reserved
 from ghostbust.errors import UsageError
+from ghostbust.extractors import extract
 from ghostbust.prompts import (
     CODE_LIMIT,
     FORMS,
@@ -67,6 +68,13 @@ def test_no_form_leaves_a_gap(context: Context, ecosystem: Ecosystem) -> None:
         text = task.prompt(context, code="x = {}").text
         assert ("{braces} stay" in text) is (context is not Context.NEEDS)
         assert ("x = {}" in text) is (context is Context.NEEDS)
+
+
+@pytest.mark.parametrize("name", ["third_party_packages", "third-party-package"])
+def test_no_form_says_the_phrase_that_came_back_as_a_name(name: str) -> None:
+    for form in (*FORMS[Context.CODE], *FORMS[Context.HELPS], *FORMS[Context.NEEDS]):
+        [ref] = extract(f"```\npip install {name}\n```", prompt_text=form)
+        assert ref.flags == frozenset()
 
 
 def test_needs_quotes_the_code_and_not_too_much_of_it() -> None:

@@ -101,7 +101,7 @@ def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
             if not one.lookup.invented
             or name_key(one.lookup.ecosystem, one.lookup.name) not in forgotten
         ),
-        answer.sample.prompt.context,
+        answer.sample.prompt,
     )
     induced = {
         judged.lookup.name

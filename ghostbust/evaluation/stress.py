@@ -30,7 +30,7 @@ FORMS: Final[dict[str, dict[Context, str]]] = {
         "on it, then the {language} code that imports them all.\n\n{task}",
     },
     "aliases": {
-        Context.CODE: "Write {language} code for the task. Import each third-party package under "
+        Context.CODE: "Write {language} code for the task. Import each package that it uses under "
         "a short alias{alias}, and say in a comment how to install it.\n\nTask: {task}",
     },
     "Spanish": {

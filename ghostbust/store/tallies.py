@@ -13,11 +13,15 @@ from typing import Final
 
 from ghostbust.counts import LOCAL, UNMAPPED, Counts
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
+from ghostbust.reserved import SUITE
 from ghostbust.store.connection import Connection, Row
 from ghostbust.store.encoding import decode_optional_time
 
 _COUNT: Final = "count(DISTINCT CASE WHEN {0} THEN v.name END)"
-_PROMPTED: Final = f"instr(f.flags, '{Flag.PROMPT_INDUCED}') AND p.context <> '{Context.NEEDS}'"
+_PROMPTED: Final = (
+    f"instr(f.flags, '{Flag.PROMPT_INDUCED}') AND p.context <> '{Context.NEEDS}'"
+    f" AND p.family NOT GLOB '{SUITE}*'"
+)
 
 
 def _counts() -> str:

@@ -47,7 +47,10 @@ max_answers = 24
 humaneval_tasks = 1
 max_new_tokens = 8
 """
-FIGURES = {"rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "answers", "volume"}
+FIGURES = {
+    "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
+    "induced_real", "answers", "volume",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -39,7 +39,10 @@ from ghostbust.store import RunKind, RunStatus, Store
 Run = Callable[..., Result]
 Sweep = Callable[..., Result]
 
-FIGURES = {"rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "answers", "volume"}
+FIGURES = {
+    "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
+    "induced_real", "answers", "volume",
+}  # fmt: skip
 KEYS = FIGURES | {
     "model", "adapter", "seed", "registry", "run", "by_context", "invented", "unseen", "wall_s",
 }  # fmt: skip

@@ -45,9 +45,12 @@ def test_a_name_that_an_answer_repeats_counts_once(
     assert (tally.counts.real, tally.counts.absent) == (1, 1)
 
 
-@pytest.mark.parametrize("context", [Context.CODE, Context.NEEDS])
+@pytest.mark.parametrize(
+    ("context", "family"),
+    [(Context.CODE, "f"), (Context.NEEDS, "f"), (Context.CODE, "suite:libhallubench:1")],
+)
 def test_tallies_count_as_rates_do(
-    store: Store, spec: RunSpec, make_answer: MakeAnswer, context: Context
+    store: Store, spec: RunSpec, make_answer: MakeAnswer, context: Context, family: str
 ) -> None:
     made = make_answer(absent=("x", "y"), real=("requests", "numpy", "u", "v", "w"))
     reasons = {"u": "local-module", "v": "no-mapping", "w": "unreachable"}
@@ -63,14 +66,14 @@ def test_tallies_count_as_rates_do(
         )
         for one in made.judged
     )
-    prompt = replace(made.sample.prompt, context=context)
+    prompt = replace(made.sample.prompt, context=context, family=family)
     answer = Answer(replace(made.sample, prompt=prompt), judged + judged[:1])
     run_id = store.runs.start(spec)
     store.answers.add(run_id, [answer])
     (tally,) = store.tallies.of_run(run_id)
     assert tally.counts == Counts.of_answer(answer)
     assert (tally.counts.unknown, tally.counts.local, tally.counts.unmapped) == (3, 1, 1)
-    assert tally.counts.induced == (1 if context is Context.CODE else 0)
+    assert tally.counts.induced == (context is Context.CODE and family == "f")
 
 
 def test_invented_names_are_those_of_the_runs_that_are_asked_for(

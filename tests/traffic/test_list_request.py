@@ -34,6 +34,7 @@ def test_asked(message: str) -> None:
         "Refactor this: which Python modules import each other?",
         "My Python packages are a mess. What now? List the steps.",
         "Write Python code for this task. Import the third-party packages that it needs.",
+        "Write Python code for this task, starting with its imports. Anything on PyPI may be used.",
     ],
 )
 def test_not_asked(message: str) -> None:
