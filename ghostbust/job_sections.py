@@ -72,6 +72,8 @@ class JobsSection(Section):
     """a look whether one is due; none: every `daemon.round_every_s`"""
     rollback: JobEntry | None = None
     """none: every 10 minutes, unless `rollback.auto` is off"""
+    alarms: JobEntry | None = None
+    """another try to tell of claimed names; none: every 5 minutes, if `alarm` names anybody"""
     recheck: JobEntry | None = None
     """none: every `daemon.recheck_every_s`"""
     sync: JobEntry | None = None

@@ -1,13 +1,15 @@
 """Telling of claimed names: the webhook and the program of the settings.
 
 The alarm is in the store before anybody is told, and stays untold there until it reached one of
-them, so that a webhook that was down hears of it at the next recheck.
+them, so that a webhook that was down gets it later: the daemon tries every few minutes.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import threading
+from typing import Final
 
 from ghostbust.loop.delivery import post, run
 from ghostbust.registries.names import purl
@@ -15,6 +17,9 @@ from ghostbust.sections import AlarmSection
 from ghostbust.store import Alarm, Store
 
 log = logging.getLogger(__name__)
+
+_TELLING: Final = threading.Lock()
+"""held by the thread of this process that tells, so that no alarm is told twice"""
 
 
 def tell_alarms(store: Store, settings: AlarmSection) -> int:
@@ -26,10 +31,11 @@ def tell_alarms(store: Store, settings: AlarmSection) -> int:
     if settings.webhook is None and not settings.command:
         return 0
     reached = 0
-    for alarm in store.alarms.untold():
-        if told := _tell(alarm, settings):
-            store.alarms.mark_told(alarm.id, told)
-            reached += 1
+    with _TELLING:
+        for alarm in store.alarms.untold():
+            if told := _tell(alarm, settings):
+                store.alarms.mark_told(alarm.id, told)
+                reached += 1
     return reached
 
 

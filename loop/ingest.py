@@ -22,7 +22,7 @@ from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.clock import Clock
 from ghostbust.loop.ingest_logging import Logbook
-from ghostbust.loop.ingest_pool import InOrder, ReaderSettings, open_pool
+from ghostbust.loop.ingest_pool import InOrder, OpenPool, ReaderSettings, open_pool
 from ghostbust.loop.ingest_reading import Counted, Skipped
 from ghostbust.loop.listener import Listener, Silence
 from ghostbust.loop.parts import cutoff_of
@@ -97,11 +97,13 @@ def ingest(
     follow: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
+    open_readers: OpenPool = open_pool,
 ) -> Ingested:
     """Reads what is new in the logs, counts, judges and logs it; a run for each model.
 
     ``follow``: also what comes, until ``stopped``, which is asked several times a second; a
-    stream ends it, too. What is interrupted or killed is gone on with by the next call.
+    stream ends it, too. ``open_readers``: `open_pool`, or what stands for it. What is interrupted
+    or killed is gone on with by the next call.
 
     Raises UsageError for a path that isn't there, StoreError, and DataError where no worker can
     begin.
@@ -113,7 +115,7 @@ def ingest(
     workers = len(os.sched_getaffinity(0)) if workers is None else workers
     reads = _reads(session, paths, result, follow=follow, stopped=stopped)
     heard = _heard(listener or Silence(), paths, follow=follow)
-    with logbook, open_pool(_reader_settings(session), workers) as submit:
+    with logbook, open_readers(_reader_settings(session), workers) as submit:
         blocks: InOrder[Source] = InOrder(submit, 2 * workers + 1, lambda: heard(0))
         for read in reads:
             done = blocks.rest() if read is None else blocks.give(*read)

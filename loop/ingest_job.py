@@ -6,6 +6,7 @@ import logging
 import threading
 
 from ghostbust.loop.ingest import ingest, open_logs
+from ghostbust.loop.ingest_pool import OpenPool, open_pool
 from ghostbust.loop.jobs import Stopped, Workplace
 from ghostbust.loop.listener import Silence
 
@@ -28,16 +29,22 @@ class _Stoppable(Silence):
         self.begin("")
 
 
-def read_logs(place: Workplace) -> None:
+def read_logs(place: Workplace, open_readers: OpenPool = open_pool) -> None:
     """Reads what is new in the logs of the settings, as ``ghostbust ingest`` does.
 
+    ``open_readers`` is as for `ingest`.
     Raises UsageError for a path that isn't there, BusyError where somebody follows logs already.
     """
     if not place.config.ingest.paths:
         log.info("ingest: ingest.paths names no logs")
         return
     with open_logs(place.home, place.config, place.clock) as session:
-        read = ingest(session, place.config.ingest.paths, listener=_Stoppable(place.stopping))
+        read = ingest(
+            session,
+            place.config.ingest.paths,
+            listener=_Stoppable(place.stopping),
+            open_readers=open_readers,
+        )
     for note in read.notes:
         log.warning("ingest: %s", note)
     log.info(

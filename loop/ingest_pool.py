@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from multiprocessing.connection import Connection
@@ -30,7 +30,7 @@ from ghostbust.loop.leash import end_with
 from ghostbust.registries.judge import Mode, default_judge
 from ghostbust.traffic.blocks import Block
 
-BLOCK_S: Final = 60.0
+BLOCK_S: Final = 30.0
 """for a block, which takes a second or two: a busy machine must not look like a poisoned line"""
 LINE_S: Final = 10.0
 """for a line of a block that a worker didn't get through"""
@@ -78,6 +78,9 @@ class ReaderSettings:
             Mode.SNAPSHOT, data_dir=self.data_dir, as_of=self.as_of, cutoff=self.cutoff
         )
         return BlockReader(judge, self.mode, self.line_limit)
+
+
+OpenPool = Callable[[ReaderSettings, int], AbstractContextManager[Submit]]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ghostbust.config import Config
 from ghostbust.job_sections import JobEntry, seconds_of
 from ghostbust.loop.allowance import MINUTES, REQUESTS, SAMPLES, TOKENS
 from ghostbust.loop.ingest_job import read_logs
-from ghostbust.loop.jobs import Workplace, look_again, take_back_if_worse, watch
+from ghostbust.loop.jobs import Workplace, look_again, take_back_if_worse, tell, watch
 from ghostbust.loop.parts import asks_live
 from ghostbust.loop.retention import forget_old
 from ghostbust.loop.round_job import round_if_due
@@ -25,6 +25,7 @@ WORK: Final = "work"
 """of jobs that take the home folder for themselves, and may take hours"""
 INGEST_S: Final = 300.0
 ROLLBACK_S: Final = 600.0
+ALARMS_S: Final = 300.0
 SELFCHECK_S: Final = 6 * 3600.0
 RETENTION_S: Final = 24 * 3600.0
 
@@ -100,6 +101,12 @@ JOBS: Final = (
         lambda c: c.daemon.round_every_s,
         lambda _: {MINUTES: 0},
         lambda _: True,
+    ),
+    Job(
+        "alarms",
+        tell,
+        lambda c: ALARMS_S if c.alarm.webhook or c.alarm.command else None,
+        queue="alarms",
     ),
     Job("recheck", look_again, lambda c: c.daemon.recheck_every_s, _of_asking, queue="recheck"),
     Job("sync", sync_names, lambda _: None, lambda _: {REQUESTS: 1}),

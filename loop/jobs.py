@@ -20,6 +20,7 @@ from ghostbust.home import Home
 from ghostbust.log_ids import log_ids
 from ghostbust.loop import pending
 from ghostbust.loop.aftermath import look_after, note_requests
+from ghostbust.loop.alarms import tell_alarms
 from ghostbust.loop.allowance import REQUESTS, Allowance
 from ghostbust.loop.allowed_sampler import AllowedSampler
 from ghostbust.loop.budget import budgeted
@@ -252,6 +253,13 @@ def take_back_if_worse(place: Workplace) -> None:
     """
     with Store.open(place.home.database) as store:
         look_after(store, place.home, place.config, Allowance(store, place.config, place.clock))
+
+
+def tell(place: Workplace) -> None:
+    """Tells of claimed names that reached nobody yet, such as while a webhook was down."""
+    with Store.open(place.home.database) as store:
+        if told := tell_alarms(store, place.config.alarm):
+            log.info("alarms: %d reached somebody", told)
 
 
 def _stop_if_asked(place: Workplace) -> None:

