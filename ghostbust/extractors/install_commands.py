@@ -28,14 +28,15 @@ _INDEX_SETTINGS = (
     "INDEX_URL", "DEFAULT_INDEX", "UV_INDEX", "FIND_LINKS", "REGISTRY", "registry",
     "REGISTRY_SERVER",
 )  # fmt: skip
-_REDIRECTS = word_set("> >> < 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
-_BRACKETS = {"<": ">", "[": "]", "{": "}"}
+_REDIRECTS = word_set("> >> < <<< 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
+_BRACKETS = {"<": ">", "[": "]", "{": "}", "$": ")"}
+_OPEN_BRACKETS = ("<", "[", "{", "$(")
 _OPENING = "`\"'(=>"
 _LEADING = "`\"'*_(“”„‘’‚«»‹›「『（【"
 _CLOSING = "`\"'*.,;:)“”‘’«»‹›」』）】"
 _UNCLOSED = "\"'"
 """quotes that are still there where a script has been cut into words: nothing closes them"""
-_PROMPTS = "!%$>@"
+_PROMPTS = "!%$>@^"
 _SHORT = 40
 """characters of a word that is remembered: most words of a text have been seen before"""
 _TRUTHS = ("true", "false")
@@ -175,7 +176,7 @@ def _read(words: Sequence[Placed], command: _Command, *, prose: bool) -> None:
             command.index += 2
             if value == "@" and command.found:
                 command.found.pop()
-        elif value[:1] in _BRACKETS:
+        elif value.startswith(_OPEN_BRACKETS):
             command.index = _behind_brackets(words, command.index)
             command.positionals += 1
             if command.form.takes is Takes.FIRST:
@@ -292,11 +293,12 @@ def _is_no_package(name: str, tool: Tool) -> bool:
 def _unbalanced(lead: str, rest: str) -> bool:
     """True where a quote closes behind the word that opened in front of the command.
 
-    The star of ``==5.*`` closes nothing.
+    The star of ``==5.*`` closes nothing, nor do the quotes around a marker's value.
     """
     if rest.startswith(("==", "!=")):
         rest = rest.replace(".*", "")
-    return any(rest.count(mark) > lead.count(mark) for mark in "\"'`*")
+    closed = {mark: rest.count(mark) - lead.count(mark) for mark in "\"'`*"}
+    return any(count > 0 and (count % 2 or mark in "`*") for mark, count in closed.items())
 
 
 def _is_option(value: str) -> bool:
