@@ -36,14 +36,15 @@ _FILE_OPTIONS = word_set(
     "-r --requirement --requirements --with-requirements -c --constraint --constraints"
 )
 _EDITABLE = word_set("-e --editable")
-_REDIRECTS = word_set("> >> < 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
-_BRACKETS = {"<": ">", "[": "]", "{": "}"}
+_REDIRECTS = word_set("> >> < <<< 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
+_BRACKETS = {"<": ">", "[": "]", "{": "}", "$": ")"}
+_OPEN_BRACKETS = ("<", "[", "{", "$(")
 _OPENING = "`\"'(=>"
 _LEADING = "`\"'*_(“”„‘’‚«»‹›「『（【"
 _CLOSING = "`\"'*.,;:)“”‘’«»‹›」』）】"
 _UNCLOSED = "\"'"
 """quotes that are still there where a script has been cut into words: nothing closes them"""
-_PROMPTS = "!%$>@"
+_PROMPTS = "!%$>@^"
 _SHORT = 40
 """characters of a word that is remembered: most words of a text have been seen before"""
 _TRUTHS = ("true", "false")
@@ -204,7 +205,7 @@ def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> N
             command.index += 2
             if value == "@" and command.found:
                 command.found.pop()
-        elif value[:1] in _BRACKETS:
+        elif value.startswith(_OPEN_BRACKETS):
             command.index = _behind_brackets(words, command.index)
             command.positionals += 1
             if command.form.takes is Takes.FIRST:
@@ -331,11 +332,12 @@ def _is_no_package(name: str, tool: Tool) -> bool:
 def _unbalanced(lead: str, rest: str) -> bool:
     """True where a quote closes behind the word that opened in front of the command.
 
-    The star of ``==5.*`` closes nothing.
+    The star of ``==5.*`` closes nothing, nor do the quotes around a marker's value.
     """
     if rest.startswith(("==", "!=")):
         rest = rest.replace(".*", "")
-    return any(rest.count(mark) > lead.count(mark) for mark in "\"'`*")
+    closed = {mark: rest.count(mark) - lead.count(mark) for mark in "\"'`*"}
+    return any(count > 0 and (count % 2 or mark in "`*") for mark, count in closed.items())
 
 
 def _is_option(value: str) -> bool:

@@ -12,7 +12,8 @@ from ghostbust.extractors.vocabulary import word_set
 
 _AROUND = "`\"'*()[]{}<>,;:!?=#"
 _TO_BLANKS = str.maketrans(dict.fromkeys(_AROUND, " "))
-_FILE = word_set("file filename path")
+_FILE = word_set("file filename path in new updated")
+"""words that may stand beside a file's name in a comment that is nothing else"""
 _CREATING = word_set(
     "create creates created creating save saved file files named name called call script write "
     "put add define defined filename module contents"
@@ -105,14 +106,15 @@ def _titled(line: str) -> list[str]:
     words = {word.lower().replace("’", "'") for word in _words(line)}
     if len(files) != 1 or not _DENYING.isdisjoint(words):
         return []
-    is_title = line.lstrip().startswith("#") or line.strip(_AROUND + " .") in files
+    is_title = line.lstrip().startswith("#") or line.strip(_AROUND + " .-0123456789") in files
     leads_in = line.rstrip(" *_`").endswith((":", "：")) or not _CREATING.isdisjoint(words)
     return list(files) if is_title or leads_in else []
 
 
 def _words(text: str) -> list[str]:
     """Words of a text with the marks around them cut off."""
-    return [word.strip("._-") for word in text.translate(_TO_BLANKS).split()]
+    words = (word.strip("._-") for word in text.translate(_TO_BLANKS).split())
+    return [word for word in words if word]
 
 
 def _files_in(line: str) -> list[str]:

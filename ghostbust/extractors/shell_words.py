@@ -27,7 +27,11 @@ _CONTINUATIONS = "\\^`"
 _TEMPLATE = r"\{\{[^{}\n]{0,200}\}\}"
 """``{{ … }}`` of workflows and templates; the bound keeps a row of open ones linear"""
 _FILLED_IN = re.compile(rf"{_TEMPLATE}|\$\{{[^{{}}\n]{{0,200}}\}}")
-_PIECE = re.compile(rf"(?:{_TEMPLATE}|\S)+")
+_PIECE = re.compile(
+    rf"(?:{_TEMPLATE}"
+    r"|(?<!\S)([\"'])[^\s\"';]{1,100};(?:(?!\1)[^\n]){0,200}\1|\S)+"
+)
+"""a word of prose: with blanks in it only in a template, or behind ``"name;``"""
 _OPENING = "`$<>@({"
 _SUBSTITUTES = ("$(", "<(", ">(", "@(")
 _OUTPUT = (
@@ -287,6 +291,9 @@ class _Reader:
         """Notes a here-document that its end mark, on a line of its own, closes further down."""
         index = self.position + 2
         if self.text.startswith("<", index):  # <<<: a here-string, its text follows as a word
+            self._end_word()
+            for place in range(self.position, index + 1):
+                self._take(place)
             self._end_word()
             self.position = index + 1
             return

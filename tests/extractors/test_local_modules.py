@@ -37,6 +37,9 @@ def shown(text: str) -> set[str]:
         (f"## 2. `mine.py`\n\n{CODE}", {"mine"}),
         (f"### Step 3: `mine.py`\n\n{CODE}", {"mine"}),
         (f"`mine.py`:\n\n{CODE}", {"mine"}),
+        (f"- `mine.py`\n{CODE}", {"mine"}),
+        ("```python\n# --- mine.py ---\nx\n```", {"mine"}),
+        ("```python\n# In app/mine.py (new)\nx\n```", {"app", "mine"}),
         (f"First the settings, in `mine.py`:\n{CODE}", {"mine"}),
     ],
 )  # fmt: skip

@@ -84,7 +84,9 @@ def test_punctuation_ends_the_sentence(word: str, ends: bool) -> None:
 @pytest.mark.parametrize(
     "name",
     ["your-package", "YOUR_PACKAGE_NAME", "your-tool", "package", "package_name", "my-package",
-     "some.library", "package1", "name-of-package", "foo", "the-library-name"],
+     "some.library", "package1", "name-of-package", "foo", "the-library-name", "SomePackage",
+     "someproject", "mypackage", "yourplugin", "pkgname", "name-of-the-plugin", "foo-bar",
+     "some-plugin", "lib2", "@scope/name", "@your-org/ui", "@my-scope/core"],
 )  # fmt: skip
 def test_placeholders(name: str) -> None:
     assert is_placeholder(name)
@@ -92,7 +94,8 @@ def test_placeholders(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["requests", "mypy", "my-tool", "packaging", "python-package", "namex", "foolbox", "example"],
+    ["requests", "mypy", "my-tool", "mylar", "lib2to3", "pluggy", "foobarbaz", "@types/node",
+     "exampleware", "packaging", "python-package", "namex", "foolbox", "example"],
 )
 def test_no_placeholders(name: str) -> None:
     assert not is_placeholder(name)

@@ -72,6 +72,10 @@ def test_lines_have_numbers_and_join_what_continues() -> None:
         ("a1==1\nrun it now", False, False),
         ("x = 1", True, False),
         ("", True, False),
+        ("docs.zz-quux.dev", False, False),
+        ("one@zz-quux.dev\ntwo@zz-quux.dev", False, False),
+        ("- a1==1\n- b1", False, False),
+        ("a1 @ https://files.example.test/a1.whl\nb1==1", False, True),
     ],
 )
 def test_what_looks_like_one(text: str, named: bool, is_one: bool) -> None:

@@ -64,3 +64,29 @@ def test_may_be_a_word() -> None:
     assert may_be_a_word("ajoute", "")
     assert not may_be_a_word("flask-cors", "")
     assert not may_be_a_word("vue", "@3")
+
+
+@pytest.mark.parametrize(
+    ("prose", "names"),
+    [
+        ("You should not use easy_install anymore.", []),
+        ("During the pip install process it is built.", []),
+        ("See the npm install output, or the npm install logs.", []),
+        ("Remove easy_install usage, and fix the easy_install bug.", []),
+        ("pip install options differ: see below.", []),
+        ("Every npm install attempt failed", []),
+        ("The pip install rich command", ["rich"]),
+        ("A pip install tables run", []),
+        ("pip install process", ["process"]),
+        ("Use easy_install rich to get it", ["rich"]),
+        ("I ran pip install numpy pandas yesterday", ["numpy", "pandas"]),
+        ("First pip install rich", ["rich"]),
+        ("Use pip install plotly==5.* bokeh altair.", ["plotly", "bokeh", "altair"]),
+        ("*pip install plotly==5.** and go", ["plotly"]),
+        ("pip install ${{ matrix.x }} $(cat base.txt) rich", ["rich"]),
+        ("pip install \"tomli; python_version < '3.11'\" rich", ["tomli", "rich"]),
+        ('say "pip install rich; then go" twice', ["rich"]),
+    ],
+)
+def test_a_command_that_is_spoken_of_names_nothing(prose: str, names: list[str]) -> None:
+    assert [ref.raw for ref in ProseExtractor().find(prose, 0)] == names

@@ -83,7 +83,7 @@ def test_output_and_comments_of_cmd_are_passed_over(line: str) -> None:
         ("cat <<-EOF\n\ta\n\tEOF\nb", ["\ta\n"], [["cat"], ["b"]]),
         ("cat <<A <<B\n1\nA\n2\nB\n", ["1\n", "2\n"], [["cat"]]),
         ("cat <<EOF\na", [], [["cat", "<<EOF"], ["a"]]),
-        ("cat <<< x", [], [["cat", "x"]]),
+        ("cat <<< x", [], [["cat", "<<<", "x"]]),
     ],
 )
 def test_here_documents(script: str, bodies: list[str], commands: list[list[str]]) -> None:
