@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ghostbust.extractors import Language, extract
-from ghostbust.extractors.import_names import known_modules
+from ghostbust.known_modules import known_modules
 from ghostbust.records import Ecosystem, Judged, PackageRef, RefKind, Verdict
 from ghostbust.registries.import_facts import facts_of_installed
 from ghostbust.registries.judge import Judge
