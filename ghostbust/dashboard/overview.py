@@ -147,7 +147,9 @@ def _rates(points: Sequence[RatePoint]) -> RenderableType:
     """The latest rate of each adapter, never without its interval and volume."""
     if not points:
         return Text("no finished run has a rate yet")
-    table = _table("model or adapter", "runs", "rate", "95 %", "volume", "answers", "finished")
+    table = _table(
+        "model or adapter", "runs", "rate", "95 %", "volume", "unknown", "answers", "finished"
+    )
     for point in points:
         table.add_row(
             cell(_label(point.model, point.adapter), _style(point)),
@@ -155,6 +157,7 @@ def _rates(points: Sequence[RatePoint]) -> RenderableType:
             cell(percent(point.rate), "bold"),
             cell(interval(point.ci95)),
             cell(f"{point.volume:.2f}"),
+            cell(point.unknown),
             cell(point.answers),
             cell(point.finished.strftime("%m-%d %H:%M")),
         )

@@ -28,6 +28,7 @@ from ghostbust.extractors.sentences import (
     is_set_apart,
     is_spoken_of,
     may_be_a_word,
+    sentence_end,
 )
 from ghostbust.extractors.vocabulary import SENTENCE_SIGNS, TOOL_WORDS, word_set
 from ghostbust.records import Ecosystem, NamedIndex, PackageRef, RefKind
@@ -68,8 +69,8 @@ class InstallCommand:
     """it stands in a sentence whose words the vocabulary may lack"""
     spoken_of: bool = False
     """it is what a sentence speaks of, not what it says to run: ``the pip install process``"""
-    apart: bool = False
-    """a sentence has it at its start, or behind a colon, quote or bracket"""
+    alone: bool = False
+    """it is all that a line has, or that follows a colon, quote or bracket"""
     replaced: bool = False
     """an option has said which packages it takes, so that positional words are none"""
     elsewhere: bool = False
@@ -122,7 +123,10 @@ def read_commands(
         for place, word in enumerate(words)
         if "=" in word.value and (setting := setting_of_variable(word.value))
     ]
-    foreign: bool | None = None  # told once for a line, which may hold many commands
+    # told once for a line, which may hold many commands
+    foreign: bool | None = None
+    said_until: int | None = None
+    last_sign = max((n for n, w in enumerate(words) if w.value in SENTENCE_SIGNS), default=-1)
     index = 0
     while index < len(words):
         command = _head(words, index)
@@ -131,13 +135,15 @@ def read_commands(
             continue
         said = (setting for place, setting in inline if place < index)
         command.settings = latest((*settings, *said)) if inline else settings
-        command.apart = is_set_apart(words, index)
-        if prose and not command.apart:
+        apart = is_set_apart(words, index)
+        if prose and apart:
+            said_until = sentence_end(words) if said_until is None else said_until
+            command.alone = command.index > said_until
+        elif prose:
             foreign = is_foreign(words) if foreign is None else foreign
             command.cautious = foreign
             command.spoken_of = is_spoken_of(words[index - 1].value, command.form.verb)
-        behind = (word.value for word in words[command.index :])
-        _read(words, command, prose=prose or not SENTENCE_SIGNS.isdisjoint(behind))
+        _read(words, command, prose=prose or command.index <= last_sign)
         index = max(command.index, index + 1)
         yield command
 
@@ -219,7 +225,7 @@ def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -
     takes = command.form.takes
     if takes is Takes.FIRST and command.replaced:
         return True
-    if prose and is_of_command(words, command.index, apart=command.apart, noun=command.spoken_of):
+    if prose and is_of_command(words, command.index, alone=command.alone, noun=command.spoken_of):
         return True
     name, ends = _argument(words[command.index], command.tool, prose=prose)
     is_noun = takes is Takes.FIRST and words[command.index].value.lower() in TOOL_WORDS

@@ -59,17 +59,17 @@ def is_spoken_of(before: str, verb: Sequence[str]) -> bool:
     return word in DETERMINERS or (not verb and word.isalpha() and word not in DEMANDING)
 
 
-def is_of_command(words: Sequence[Placed], index: int, *, apart: bool, noun: bool) -> bool:
+def is_of_command(words: Sequence[Placed], index: int, *, alone: bool, noun: bool) -> bool:
     """True for a word that a command's name stands in front of like an adjective.
 
     ``the pip install process``, ``easy_install usage``: a noun of the vocabulary, unless a line is
-    nothing but the command (``apart``), and any word behind a command that is a ``noun``, unless
+    nothing but the command (``alone``), and any word behind a command that is a ``noun``, unless
     it is called one (``the pip install rich command``).
     """
     value = words[index].value
     word = value.strip(_MARKS).lower()
     if word in COMMAND_NOUNS:
-        return not (apart and _is_bare(words, index))
+        return not alone
     if not noun or not may_be_a_word(word, value.lstrip(_MARKS)[len(word) :]):
         return False
     behind = (other.value.strip(_MARKS).lower() for other in words[index + 1 : index + 6])
@@ -77,11 +77,12 @@ def is_of_command(words: Sequence[Placed], index: int, *, apart: bool, noun: boo
     return ending not in ("command", "commands", "line", "call")
 
 
-def _is_bare(words: Sequence[Placed], index: int) -> bool:
-    """True where nothing from ``index`` on is a word or a mark of a sentence."""
-    rest = [word.value for word in words[index:]]
-    said = any(value.strip(_MARKS).lower() in SENTENCE_WORDS for value in rest[1:])
-    return not said and not rest[-1].endswith((".", ":", "!", "?"))
+def sentence_end(words: Sequence[Placed]) -> int:
+    """Index of the last word that only a sentence has; of the last one where a mark ends it."""
+    if words and words[-1].value.endswith((".", ":", "!", "?")):
+        return len(words)
+    said = (n for n, word in enumerate(words) if word.value.strip(_MARKS).lower() in SENTENCE_WORDS)
+    return max(said, default=-1)
 
 
 def may_be_a_word(name: str, rest: str) -> bool:

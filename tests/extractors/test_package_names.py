@@ -94,8 +94,22 @@ def test_placeholders(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["requests", "mypy", "my-tool", "mylar", "lib2to3", "pluggy", "foobarbaz", "@types/node",
-     "exampleware", "packaging", "python-package", "namex", "foolbox", "example"],
+    [
+        "requests",
+        "mypy",
+        "my-tool",
+        "mylar",
+        "lib2to3",
+        "pluggy",
+        "foobarbaz",
+        "@types/node",
+        "exampleware",
+        "packaging",
+        "python-package",
+        "namex",
+        "foolbox",
+        "example",
+    ],
 )
 def test_no_placeholders(name: str) -> None:
     assert not is_placeholder(name)

@@ -70,7 +70,7 @@ def test_the_store_has_every_step_before_the_next_begins(
     states = {what.partition(":")[0]: state for what, state in listener.begun}
     assert states == {
         "select what to unlearn and what to keep": RoundState.STARTED,
-        "measure the volume on 44 train-side prompts": RoundState.SELECTED,
+        "measure the volume on 45 train-side prompts": RoundState.SELECTED,
         "train": RoundState.SELECTED,
         "ask the candidate the held-out prompts": RoundState.TRAINED,
         "gate": RoundState.TRAINED,
@@ -170,9 +170,9 @@ def test_a_round_can_go_on_from_what_serves(
         Watcher(session.store, one, session.judge, SAMPLING).tasks(tasks, RunKind.WATCH)
     plan = replace(plan_of(session), former=former)
     sets = select_sets(plan, sampler, [])
-    unlearnt, kept = ({a.sample.adapter for a in some} for some in (sets.forget, sets.retain))
-    assert unlearnt == {deployed.name}, "what it still invents"
-    assert kept == {None}, "what the base says"
+    unlearnt, kept = ([a.sample.adapter for a in some] for some in (sets.forget, sets.retain))
+    assert set(unlearnt) == {deployed.name}, "what it still invents"
+    assert kept.count(None) > len(kept) / 2, "what the base says, others only where there is room"
     assert {answer.sample.adapter for answer in sets.base} == {None}
     outcome = go(plan, sampler, before)
     facts = read_adapter(outcome.candidate.path).facts
