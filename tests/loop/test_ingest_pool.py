@@ -28,6 +28,12 @@ def block(line: int, data: bytes = b'{"text": "pip install zz-quux-sensorlib"}\n
     return Block(data, 0, line, None, Place(1, line, 0, "", ""))
 
 
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a worker import this module, whose readers it gets."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_results_come_in_order(workers: int) -> None:
     with open_pool(SETTINGS, workers) as submit:
