@@ -80,7 +80,7 @@ def test_a_server_that_is_away_and_one_of_several(home: Home, server: ModelServe
     one.look()
     part = one.parts()["model"]
     assert not part.ready
-    assert "can't reach 127.0.0.1/v1/models" in part.reason
+    assert "can't reach 127.0.0.1:N/v1/models" in part.reason
     several = Readiness(home, lambda: config(server.url, gone), Heard())
     several.look()
     part = several.parts()["model"]
