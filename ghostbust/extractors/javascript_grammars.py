@@ -9,6 +9,7 @@ is a limit of processor time, many times what valid code takes.
 
 from __future__ import annotations
 
+import re
 import time
 from enum import StrEnum
 from functools import cache
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 LONGEST = 1_048_576
 """bytes of a text that is parsed; the tree takes some 240 times as much memory"""
 _MOST_OPEN = 100
+_MOST_NESTED = 200
+"""assignments and arrows between two of the marks that end an expression or a part of it"""
+_ASSIGNING, _ENDING = re.compile(rb"=>?(?=[\s\w$(\[])"), re.compile(rb"[;,)}\]]")
 _PIECE = 1024
 """bytes that the lexer is given at once"""
 _FREE_STEPS, _BYTES_A_STEP = 32, 24
@@ -45,11 +49,11 @@ class Grammar(StrEnum):
 def parse(data: bytes, grammar: Grammar) -> Tree | None:
     """The syntax tree of UTF-8 text; a tree with errors in it where the text isn't valid.
 
-    None for a text that is longer than ``LONGEST`` or takes more than its budget.
+    None for a text that is longer than ``LONGEST``, nests too deeply or takes more than its budget.
     """
     from tree_sitter import Parser
 
-    if len(data) > LONGEST:
+    if len(data) > LONGEST or _is_deep(data):
         return None
     budget = _Budget(_without_open_comments(data))
     try:
@@ -57,6 +61,15 @@ def parse(data: bytes, grammar: Grammar) -> Tree | None:
     except ValueError:  # the callback has ended it
         return None
     return None if budget.spent else tree
+
+
+def _is_deep(data: bytes) -> bool:
+    """True for a text with very many assignments or arrows in a row that nothing ends.
+
+    Each is nested in the one before; at the end of the text the parser recovers from all of them
+    in a single step, which takes the square of their number.
+    """
+    return any(len(_ASSIGNING.findall(run)) > _MOST_NESTED for run in _ENDING.split(data))
 
 
 class _Budget:

@@ -38,6 +38,8 @@ KNOWN = [
     (Pattern("", "import a;"), Entry(filename="a.py")),
     (Pattern("é;", "import a;"), Entry(filename="a.py")),
     (Pattern("", "lambda a:"), Entry(label="tsx")),
+    (Pattern("", "a = \n  > "), Entry(label="vue")),
+    (Pattern("", "a => "), Entry(label="ts")),
 ]
 
 
