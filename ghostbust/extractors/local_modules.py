@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,7 +31,7 @@ class LocalModules:
     """What an import in the answer may mean instead of a package from the registry."""
 
     places: Mapping[str, list[tuple[int, int]]]
-    """where the code of each module stands, by the first name of an import of it"""
+    """where the code of each module stands, in order, by the first name of an import of it"""
 
     def hold(self, module: str, place: int) -> bool:
         """True where an import of ``module`` at ``place`` of the answer means one of them.
@@ -38,7 +39,8 @@ class LocalModules:
         A file isn't its own module: ``# polars.py`` above an import of ``polars`` says nothing.
         """
         places = self.places.get(module, ())
-        return bool(places) and not any(start <= place < end for start, end in places)
+        before = bisect_right(places, place, key=lambda span: span[0])
+        return bool(places) and not (before and place < places[before - 1][1])
 
 
 def local_modules(text: str, blocks: Iterable[Block]) -> LocalModules:
@@ -62,7 +64,7 @@ def local_modules(text: str, blocks: Iterable[Block]) -> LocalModules:
                 places.setdefault(folder, []).append((0, 0))
             if name:
                 places.setdefault(name, []).append((start, end))
-    return LocalModules(places)
+    return LocalModules({module: sorted(spans) for module, spans in places.items()})
 
 
 def _files_of(text: str, block: Block) -> Iterator[tuple[str, int]]:
@@ -85,7 +87,7 @@ def _named_by(line: str) -> list[str]:
     """The file whose code stands below a line of a fence, which says nothing else."""
     if ".py" not in line:
         return []
-    first, *others = line.split()
+    first = line.split()[0]
     if first == "%%writefile" or "<<" in line:
         words = line.replace(">", " > ").split()
         return [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from packaging.utils import canonicalize_name
@@ -16,8 +17,10 @@ _TO_BLANKS = str.maketrans(dict.fromkeys("`\"'*", " ") | dict.fromkeys("()[]{}<>
 """marks around a word, and those that set it apart from the next one"""
 _NO_MARKS = str.maketrans("", "", "-_.")
 _NOTHING = str.maketrans("", "", "-_. \t\r\n`\"'*()[]{}<>,;:!?=#")
-_MOST_PARTS = 16
-"""parts of a word that may end a name"""
+_MOST_PARTS = 8
+"""parts of a word, and of a name, that are looked at"""
+_LONGEST = 100
+"""characters of a name without the marks between its words"""
 
 
 def marked(
@@ -76,47 +79,48 @@ class _Said:
     """
 
     def __init__(self, prompt: str) -> None:
-        self.starts: set[int] = set()
-        self.ends: set[int] = set()
+        starts: list[int] = []
+        ends: list[int] = []
         parts: list[str] = []
         place = 0
         for line in prompt.lower().translate(_TO_BLANKS).split("\0"):
             for word in line.split():
-                joined = _plain(word)
-                self._bounds(word, place)
-                parts.append(joined)
-                place += len(joined)
-                if word.endswith("."):
-                    parts.append("\n")
-                    place += 1
+                _note_bounds(word, place, starts, ends)
+                parts.append(_plain(word) + "\n" * word.endswith("."))
+                place += len(parts[-1])
             parts.append("\n")
             place += 1
-        self.text = "".join(parts)
-
-    def _bounds(self, word: str, place: int) -> None:
-        """Notes where a name may begin and end in a word: around it, at dots and at slashes."""
-        self.starts.add(place)
-        for part in word.split("/")[:_MOST_PARTS]:
-            if not word.startswith("@"):
-                self.starts.add(place)
-            for piece in part.split(".")[:_MOST_PARTS]:
-                place += len(_plain(piece))
-                self.ends.add(place)
-            place += 1  # the slash
+        self.names = frozenset(_runs("".join(parts), starts, ends))
+        """all that may be a name, in plain form"""
 
     def holds(self, name: str) -> bool:
         """True where words that follow each other are the name; its last one may be a plural."""
         form = _plain(name)
         forms = {form} if name.isalnum() else {form, f"{form}s", form.removesuffix("s")}
-        return any(self._has(form) for form in forms if form)
+        return not self.names.isdisjoint(forms - {""})
 
-    def _has(self, form: str) -> bool:
-        place = self.text.find(form)
-        while place >= 0:
-            if place in self.starts and place + len(form) in self.ends:
-                return True
-            place = self.text.find(form, place + 1)
-        return False
+
+def _note_bounds(word: str, place: int, starts: list[int], ends: list[int]) -> None:
+    """Adds where a name may begin and end in a word: around it, at dots and at slashes."""
+    starts.append(place)
+    for part in word.split("/")[:_MOST_PARTS]:
+        if starts[-1] < place and not word.startswith("@"):
+            starts.append(place)
+        for piece in part.split(".")[:_MOST_PARTS]:
+            place += len(_plain(piece))
+            ends.append(place)
+        place += 1  # the slash
+
+
+def _runs(text: str, starts: Iterable[int], ends: Sequence[int]) -> Iterator[str]:
+    """What stands between a start and each of the next few ends, up to a line's end."""
+    for start in starts:
+        first = bisect_right(ends, start)
+        for end in ends[first : first + _MOST_PARTS]:
+            run = text[start : min(end, start + _LONGEST)]
+            if end - start > _LONGEST or "\n" in run:
+                break
+            yield run
 
 
 def _plain(name: str) -> str:

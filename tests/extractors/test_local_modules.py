@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from ghostbust.extractors import extract
@@ -100,3 +102,20 @@ def test_package_whose_name_ends_in_py_is_no_local_module() -> None:
     text = "```python\n# discord.py\nx = 1\n```\n```python\nimport discord\n```"
     (ref,) = extract(text)
     assert ref.flags == frozenset()
+
+
+def test_many_files_of_one_name_are_looked_up_without_passing_over_all() -> None:
+    text = "```python\n" + "# mine.py\nimport mine\n" * 2_000
+    found = local_modules(text, split(text))
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(count)
+    try:
+        assert not found.hold("mine", len(text) - 2)
+    finally:
+        sys.setprofile(None)
+    assert steps < 100

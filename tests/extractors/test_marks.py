@@ -102,4 +102,4 @@ def test_parts_of_words_and_words_apart_are_none(prompt: str, name: str) -> None
 
 
 def test_a_prompt_of_endless_dots_is_read_in_its_length() -> None:
-    assert len(_Said("a." * 50_000).ends) < 20
+    assert len(_Said("a." * 50_000).names) < 20
