@@ -19,7 +19,7 @@ from ghostbust.store import Alarm, Store
 log = logging.getLogger(__name__)
 
 _TELLING: Final = threading.Lock()
-"""held by the thread of this process that tells, so that no alarm is told twice"""
+"""held by the thread of this process that sends, so that no alarm is sent twice"""
 
 
 def tell_alarms(store: Store, settings: AlarmSection) -> int:

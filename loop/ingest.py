@@ -102,8 +102,8 @@ def ingest(
     """Reads what is new in the logs, counts, judges and logs it; a run for each model.
 
     ``follow``: also what comes, until ``stopped``, which is asked several times a second; a
-    stream ends it, too. ``open_readers``: `open_pool`, or what stands for it. What is interrupted
-    or killed is gone on with by the next call.
+    stream ends it, too. ``open_readers``: `open_pool`, or what stands for it. The next call
+    continues what was interrupted or killed.
 
     Raises UsageError for a path that isn't there, StoreError, and DataError where no worker can
     begin.

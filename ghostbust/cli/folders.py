@@ -16,13 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ghostbust.cli.sources import Skipped, is_read
-
-LEFT_OUT = (
-    ".git", ".hg", ".svn", "node_modules", "bower_components", "site-packages", "__pycache__",
-    ".venv", "venv", ".tox", ".nox", ".eggs", "*.egg-info", ".mypy_cache", ".pytest_cache",
-    ".ruff_cache", "build", "dist", "target", ".next", ".nuxt", ".yarn", ".pnpm-store",
-)  # fmt: skip
-"""patterns of names of folders; one that holds a ``pyvenv.cfg`` is left out, too"""
+from ghostbust.extractors.checkout import is_filled
 
 
 @dataclass(slots=True)
@@ -55,7 +49,7 @@ def walk(root: str, exclude: Sequence[str] = ()) -> Walk:
         for entry in entries:
             inner = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir():
-                if entry.is_symlink() or _is_left_out(entry, inner, exclude):
+                if entry.is_symlink() or _matches(inner, exclude) or is_filled(Path(entry.path)):
                     found.left_out.append(_shown(root, inner))
                 else:
                     below.append(inner)
@@ -82,10 +76,6 @@ def _note(found: Walk, shown: str, entry: os.DirEntry[str], base: Path) -> None:
         found.files.append(shown)
     elif not target.is_dir():
         found.skipped.append(Skipped(shown, "no regular file"))
-
-
-def _is_left_out(entry: os.DirEntry[str], inner: str, exclude: Sequence[str]) -> bool:
-    return _matches(inner, (*LEFT_OUT, *exclude)) or (Path(entry.path) / "pyvenv.cfg").is_file()
 
 
 def _matches(inner: str, patterns: Sequence[str]) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def load_settings(config: Path | None, home: Home) -> Config:
     """`load_config`, with a line on standard error for each file that isn't trusted.
 
-    Under ``--quiet`` too: whoever wrote that file is told why it changes nothing.
+    Under ``--quiet`` too: its author has to see why the file changes nothing.
     """
     from ghostbust.config import load_config
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -24,15 +25,15 @@ from packaging.utils import canonicalize_name
 
 from ghostbust.extractors.literals import read_object
 from ghostbust.extractors.local_packages import ENDINGS
-from ghostbust.extractors.vocabulary import word_set
 from ghostbust.parsing import ParseError, parse_json, parse_toml
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
-LEFT_OUT: Final = word_set(
-    "node_modules bower_components site-packages __pycache__ __pypackages__ venv env virtualenv "
-    "build dist target htmlcov"
-)
-"""folders that hold no source of the checkout, beside all that begin with a dot"""
+LEFT_OUT: Final = (
+    ".git", ".hg", ".svn", "node_modules", "bower_components", "site-packages", "__pycache__",
+    ".venv", "venv", ".tox", ".nox", ".eggs", "*.egg-info", ".mypy_cache", ".pytest_cache",
+    ".ruff_cache", "build", "dist", "target", ".next", ".nuxt", ".yarn", ".pnpm-store",
+)  # fmt: skip
+"""patterns of names of folders that tools fill; so is one that holds a ``pyvenv.cfg``"""
 MOST_FILES: Final = 200_000
 """files whose names are read; a larger checkout is known in part"""
 MOST_BYTES: Final = 1 << 20
@@ -177,7 +178,7 @@ class Checkout:
         found: dict[PurePosixPath, list[str]] = {}
         count = 0
         for folder, inside, files in os.walk(self.root):
-            inside[:] = sorted(name for name in inside if name[0] != "." and name not in LEFT_OUT)
+            inside[:] = sorted(name for name in inside if not is_filled(Path(folder) / name))
             inside[:] = inside if self._is_whole else []
             count += len(files)
             if count > MOST_FILES:
@@ -231,6 +232,12 @@ class Checkouts:
         if (root or own) not in self._known:
             self._known[root or own] = Checkout(root or own, is_whole=root is not None)
         return self._known[root or own]
+
+
+def is_filled(folder: Path) -> bool:
+    """True for a folder that tools fill, whatever lies in it: no source of the checkout."""
+    is_named = any(fnmatchcase(folder.name, pattern) for pattern in LEFT_OUT)
+    return is_named or (folder / "pyvenv.cfg").is_file()
 
 
 def _projects_in(manifest: str, text: str) -> Iterator[tuple[Ecosystem, str]]:

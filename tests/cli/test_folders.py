@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.folders import LEFT_OUT, counted, walk
+from ghostbust.cli.folders import counted, walk
 from ghostbust.cli.sources import is_read
+from ghostbust.extractors.checkout import LEFT_OUT
 
 
 @pytest.fixture
