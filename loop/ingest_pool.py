@@ -36,8 +36,8 @@ LINE_S: Final = 10.0
 """for a line of a block that a worker didn't get through"""
 START_S: Final = 120.0
 """for a worker to be ready"""
-MEMORY_BYTES: Final = 3 << 30
-"""address space of a worker, which needs a tenth of it"""
+MEMORY_BYTES: Final = 1 << 30
+"""address space of a worker; the largest answers need a quarter of it"""
 POLL_S: Final = 0.5
 """from one look whether to stop to the next, while a block is waited for"""
 READY: Final = "ready"
