@@ -55,6 +55,7 @@ class Checkout:
         self.root, self._is_whole = root, is_whole
         self._listed: dict[PurePosixPath, frozenset[str]] = {}
         self._tsconfigs: dict[PurePosixPath, tuple[list[str], PurePosixPath | None]] = {}
+        self._uv_sources: dict[PurePosixPath, frozenset[str]] = {}
 
     def shadows(self, ref: PackageRef, file: Path) -> str | None:
         """Where the import in ``file`` finds the checkout's own code first; None where it doesn't.
@@ -71,7 +72,8 @@ class Checkout:
         """Where the checkout defines what an import or a manifest names; None where it doesn't.
 
         A manifest's entry only where its tool takes it from there: a member of npm's workspaces,
-        or what the entry itself takes from a workspace or a path. ``file`` says nothing of itself.
+        or what the entry itself, or a pyproject.toml above, takes from a workspace or a path.
+        ``file`` says nothing of itself.
         """
         if ref.kind is RefKind.IMPORT and ref.ecosystem is Ecosystem.PYPI:
             return self._modules.get((ref.import_name or ref.raw).partition(".")[0])
@@ -81,8 +83,27 @@ class Checkout:
         places = [p for p in self._projects.get((ref.ecosystem, ref.name), ()) if p != own]
         if ref.kind is RefKind.MANIFEST:
             is_taken = any(one.address.startswith(_FROM_HERE) for one in ref.indexes)
+            is_taken = is_taken or (own is not None and self._is_taken_above(ref, own))
             places = [place for place in places if is_taken or self._is_member(place)]
         return str(places[0]) if places else None
+
+    def _is_taken_above(self, ref: PackageRef, manifest: PurePosixPath) -> bool:
+        """True where ``[tool.uv.sources]`` of a workspace above takes the name from here.
+
+        Members of a workspace inherit its root's sources (uv's documentation, 2026).
+        """
+        if manifest.name != "pyproject.toml":
+            return False
+        above = (folder / "pyproject.toml" for folder in manifest.parent.parents)
+        return any(ref.name in self._sources(place) for place in above)
+
+    def _sources(self, pyproject: PurePosixPath) -> frozenset[str]:
+        """The names that a uv workspace's root takes from its members or from paths."""
+        if pyproject.name not in self._names(pyproject.parent):
+            return frozenset()
+        if pyproject not in self._uv_sources:
+            self._uv_sources[pyproject] = frozenset(_uv_sources(_read(self.root / pyproject)))
+        return self._uv_sources[pyproject]
 
     def _is_member(self, manifest: PurePosixPath) -> bool:
         """True for a package.json below a folder that has npm's or pnpm's workspaces."""
@@ -254,6 +275,17 @@ def _projects_in(manifest: str, text: str) -> Iterator[tuple[Ecosystem, str]]:
     poetry = tool.get("poetry") if isinstance(tool, dict) else None
     for name in _names([data.get("project"), poetry]):
         yield Ecosystem.PYPI, canonicalize_name(name)
+
+
+def _uv_sources(text: str) -> Iterator[str]:
+    try:
+        uv = parse_toml(text).get("tool", {}).get("uv", {})
+        sources = uv["sources"].items() if "workspace" in uv else ()
+    except (ParseError, AttributeError, KeyError):
+        return
+    for name, source in sources:
+        if isinstance(source, dict) and (source.get("workspace") is True or "path" in source):
+            yield canonicalize_name(name)
 
 
 def _names(tables: Iterable[object]) -> Iterator[str]:

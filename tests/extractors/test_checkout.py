@@ -114,6 +114,22 @@ def test_members_of_a_workspace_are_known_by_their_manifests(tmp_path: Path) -> 
     assert checkout.defines(asked, root / "requirements.txt") is None, "pip asks the index"
 
 
+def test_members_of_a_uv_workspace_inherit_its_roots_sources(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    write(root, "libs/utils/pyproject.toml", '[project]\nname = "acme-utils"\n')
+    (ref,) = extract('[dependency-groups]\ndev = ["acme_utils"]\n', filename="pyproject.toml")
+    member = root / "libs/core/pyproject.toml"
+    sources = "[tool.uv.sources]\nacme-utils = {workspace = true}\n"
+    for text, found in (
+        ("[tool.uv.workspace]\n" + sources, "libs/utils/pyproject.toml"),
+        (sources, None),
+        ("[tool.uv.workspace]\n", None),
+        ("tool = 1\n", None),
+    ):
+        write(root, "pyproject.toml", text)
+        assert Checkouts().of(root / "any").defines(ref, member) == found
+
+
 def test_a_dependency_on_a_package_json_counts_where_there_are_workspaces(tmp_path: Path) -> None:
     root = tree(tmp_path)
     write(root, "ui/package.json", '{"name": "acme-ui"}')
