@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import ghostbust
+from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError, ModelError
-from ghostbust.parsing import parse_json
 from ghostbust.records import Ecosystem, content_id
 
 MANIFEST = "ghostbust.json"

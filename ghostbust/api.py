@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ghostbust.errors import UsageError
-from ghostbust.extractors import Language
-from ghostbust.extractors import extract as find_refs
-from ghostbust.places import Lines
+from ghostbust.extractors.extract import extract as find_refs
+from ghostbust.extractors.interface import Language
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.records import ASKED, Ecosystem, PackageRef
 from ghostbust.results import (
@@ -29,12 +28,13 @@ from ghostbust.results import (
     is_builtin_import,
     key_of,
 )
+from ghostbust.text import Lines
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.evaluation.figures import Behaviour
     from ghostbust.home import Home
-    from ghostbust.loop.listener import Listener
+    from ghostbust.loop.signals import Listener
 
 __all__ = ["Unlearned", "check", "evaluate", "extract", "sweep", "unlearn"]
 
@@ -95,8 +95,7 @@ def check(
     missing or broken.
     """
     from ghostbust.home import Home
-    from ghostbust.registries.asked_of import asked_of
-    from ghostbust.registries.judge import Mode, default_judge
+    from ghostbust.registries.judge import Mode, asked_of, default_judge
     from ghostbust.registries.nearest import nearest_names
 
     own = Ecosystem(_one_of("ecosystem", ecosystem, ASKED))
@@ -132,7 +131,7 @@ def sweep(
     tasks, drawn by the seed. ``adapter`` is a name, ``deployed`` or ``base``. Goes on with the same
     sweep that was interrupted.
     """
-    from ghostbust.loop.listener import Silence
+    from ghostbust.loop.signals import Silence
     from ghostbust.loop.sweep import run_sweep
 
     _one_of("side", side, get_args(AskedSide))
@@ -171,9 +170,9 @@ def unlearn(
     beforehand that a gate can't pass. Raises NotReadyError where it isn't asked for and that is so,
     and where nothing is logged that could be learnt from.
     """
-    from ghostbust.loop.listener import Silence
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
+    from ghostbust.loop.signals import Silence
 
     _at_least("holdout", holdout, LEAST_HOLDOUT)
     place, settings = _settings(model, config, home)
@@ -201,11 +200,10 @@ def evaluate(
     held-out tasks, or ``limit`` of them, drawn by the seed. Raises UsageError where no task is held
     out, or there is no such adapter.
     """
-    from ghostbust.loop.eval_plan import EvalPlan, choose_adapters
-    from ghostbust.loop.evaluate import evaluate_behaviour
-    from ghostbust.loop.listener import Silence
-    from ghostbust.loop.parts import draw, make_tasks
+    from ghostbust.loop.build import draw, make_tasks
+    from ghostbust.loop.evaluate import EvalPlan, choose_adapters, evaluate_behaviour
     from ghostbust.loop.session import open_session
+    from ghostbust.loop.signals import Silence
     from ghostbust.prompts import split
 
     _at_least("limit", limit, 1)
@@ -223,7 +221,7 @@ def evaluate(
 
 
 def _ref(package: str | PackageRef, ecosystem: Ecosystem) -> PackageRef:
-    from ghostbust.registries.specs import ref_of
+    from ghostbust.registries.names import ref_of
 
     if isinstance(package, PackageRef):
         return package

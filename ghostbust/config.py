@@ -25,33 +25,31 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from ghostbust.documents import parse_toml
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
-from ghostbust.job_sections import (
-    BudgetSection,
-    BusySection,
-    JobsSection,
-    RetentionSection,
-    SelfcheckSection,
-)
-from ghostbust.parsing import parse_toml
 from ghostbust.sections import (
     HARMLESS,
     AlarmSection,
+    BudgetSection,
+    BusySection,
     CanarySection,
     CheckSection,
     DaemonSection,
     DiscoverySection,
     GatesSection,
     IngestSection,
+    JobsSection,
     ModelSection,
     NotifySection,
     PromptsSection,
     PublishSection,
     RegistrySection,
+    RetentionSection,
     RollbackSection,
     SamplingSection,
     Section,
+    SelfcheckSection,
     TrainerSection,
     TrainingSection,
 )

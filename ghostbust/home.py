@@ -11,7 +11,7 @@
     HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
     HOME/training.pt       what a round whose training was cut off goes on from
     HOME/trainer/          what a program of the settings trains on (ghostbust.loop.trainer)
-    HOME/watch.json        what the watch under way asks (ghostbust.loop.pending)
+    HOME/watch.json        what the watch under way asks (ghostbust.loop.daemon.jobs)
     HOME/lock              held by the process that works here
     HOME/daemon.lock       held by the daemon, also while it waits
     HOME/ingest.lock       held by the process that reads logs of production

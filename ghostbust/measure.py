@@ -8,15 +8,134 @@ independent.
 
 from __future__ import annotations
 
+import ast
 import math
+import re
+import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
 from statistics import NormalDist
+from typing import Final, Self
 
 import numpy as np
+from tree_sitter import Language, Node, Parser
 
-from ghostbust.counts import Counts
-from ghostbust.records import Answer, Context, Measurement
+from ghostbust.prompts import of_suite
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Flag,
+    Judged,
+    Measurement,
+    Prompt,
+    Verdict,
+    content_id,
+)
+
+# --- counts
+# What answers name, as every rate counts it.
+#
+# A name counts once an answer. A name that the prompt named first (flag ``prompt-induced``), real
+# or invented, is in no rate and no volume: it isn't the model's own. Two kinds of prompts are
+# about
+# the names in them, which count there as all others do: code whose packages the model is asked for
+# (context ``needs``), and those of external suites, which name an invention to see who repeats it.
+
+LOCAL, UNMAPPED = str(Flag.LOCAL_MODULE), "no-mapping"
+"""reasons of UNKNOWN verdicts that are counted apart"""
+_INVENTED = (Verdict.ABSENT, Verdict.SUSPECT)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What some answers named, distinct within each."""
+
+    answers: int = 0
+    real: int = 0
+    """REAL names that the prompt hadn't named"""
+    absent: int = 0
+    """ABSENT ones"""
+    suspect: int = 0
+    """SUSPECT ones"""
+    unknown: int = 0
+    """names that could not be judged, for whatever reason"""
+    local: int = 0
+    """of these, imports that may mean a module which the answer shows"""
+    unmapped: int = 0
+    """of these, imports that no table ties to a distribution"""
+    induced: int = 0
+    """ABSENT and SUSPECT names that the prompt had named"""
+    induced_real: int = 0
+    """REAL names that the prompt had named"""
+
+    @classmethod
+    def of(cls, judged: Iterable[Judged], prompt: Prompt) -> Self:
+        """The counts of one answer to the prompt, by what it names."""
+        is_asked = prompt.context is Context.NEEDS or of_suite(prompt.family)
+        named: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
+        prompted: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
+        causes: dict[str, set[str]] = {LOCAL: set(), UNMAPPED: set()}
+        for one in judged:
+            lookup = one.lookup
+            named[lookup.verdict].add(lookup.name)
+            if not is_asked and Flag.PROMPT_INDUCED in one.ref.flags:
+                prompted[lookup.verdict].add(lookup.name)
+            if lookup.verdict is Verdict.UNKNOWN and lookup.reason in causes:
+                causes[lookup.reason].add(lookup.name)
+        return cls(
+            answers=1,
+            real=len(named[Verdict.REAL] - prompted[Verdict.REAL]),
+            absent=len(named[Verdict.ABSENT] - prompted[Verdict.ABSENT]),
+            suspect=len(named[Verdict.SUSPECT] - prompted[Verdict.SUSPECT]),
+            unknown=len(named[Verdict.UNKNOWN]),
+            local=len(causes[LOCAL]),
+            unmapped=len(causes[UNMAPPED]),
+            induced=sum(len(prompted[verdict]) for verdict in _INVENTED),
+            induced_real=len(prompted[Verdict.REAL]),
+        )
+
+    @classmethod
+    def of_answer(cls, answer: Answer) -> Self:
+        """The counts of one answer."""
+        return cls.of(answer.judged, answer.sample.prompt)
+
+    @classmethod
+    def total(cls, several: Iterable[Counts]) -> Self:
+        """The sums of several counts."""
+        made = cls()
+        for one in several:
+            made.add(one)
+        return made
+
+    def add(self, other: Counts) -> None:
+        """Adds the counts of other answers to these."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    @property
+    def invented(self) -> int:
+        """Absent and suspect names: what a rate calls invented."""
+        return self.absent + self.suspect
+
+    @property
+    def named(self) -> int:
+        """Invented and real names: what a rate divides by."""
+        return self.invented + self.real
+
+
+def said_unknown(unknown: int, local: int, unmapped: int) -> str:
+    """How many names could not be judged, with the causes: ``7: 4 local, 2 unmapped, 1 other``.
+
+    Without them where none is of the first two, as in what an older version counted.
+    """
+    if not local + unmapped:
+        return f"{unknown}"
+    parts = {"local": local, "unmapped": unmapped, "other": unknown - local - unmapped}
+    return f"{unknown}: " + ", ".join(f"{n} {cause}" for cause, n in parts.items() if n > 0)
+
 
 RESAMPLES = 2000
 FEW_CLUSTERS = 10
@@ -105,3 +224,263 @@ def widened_for_few(
     half = spread / (1 + _Z2 / clusters)
     # At 0 and 1 the share is an end itself, but for rounding.
     return max(0.0, min(low, share, centre - half)), min(1.0, max(high, share, centre + half))
+
+
+# --- tally
+# Counts of any number of answers, in a memory that doesn't grow with them.
+#
+# What `ghostbust.measure` computes from answers, this computes from counts: the same rate and the
+# same volume. For the interval, prompt families are put into a fixed number of groups by their id,
+# and whole groups are resampled. Groups of families are as independent as families, so the
+# interval
+# stays honest; with few families, hardly any share a group, and it is the same one.
+
+GROUPS: Final = 256
+"""groups of families; the interval's width is known to about 1 part in √(2 × 255) then"""
+
+
+def group_of(family: str) -> int:
+    """The group that a family belongs to, in [0, `GROUPS`)."""
+    return int(content_id("group", family)[:8], 16) % GROUPS
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What answers are counted apart by."""
+
+    model: str
+    adapter: str | None
+    context: str
+    group: int
+
+
+Tally = dict[Key, Counts]
+"""counts of answers, at most `GROUPS` for each model, adapter and context"""
+
+
+def add_to(tally: Tally, key: Key, counts: Counts) -> None:
+    """Adds counts under a key."""
+    tally.setdefault(key, Counts()).add(counts)
+
+
+def measurement_of(tally: Mapping[Key, Counts], *, seed: int = 0) -> Measurement:
+    """Rate, interval and volume of all that was counted, whole and by context."""
+    contexts = sorted({key.context for key in tally})
+    counted = sorted(((k.context, k.group, counts) for k, counts in tally.items()), key=_by_group)
+    parts = {
+        context: measured([(group, c) for own, group, c in counted if own == context], seed)
+        for context in contexts
+    }
+    return measured([(group, counts) for _, group, counts in counted], seed, parts)
+
+
+def _by_group(counted: tuple[str, int, Counts]) -> int:
+    return counted[1]
+
+
+def by_model(tally: Mapping[Key, Counts]) -> dict[tuple[str, str | None], Measurement]:
+    """The same for each model with each adapter, the most answers first."""
+    parts: dict[tuple[str, str | None], Tally] = {}
+    for key, counts in tally.items():
+        parts.setdefault((key.model, key.adapter), {})[key] = counts
+    found = {who: measurement_of(part) for who, part in parts.items()}
+    return dict(sorted(found.items(), key=lambda item: -item[1].answers))
+
+
+# --- answer_faults
+# What is wrong with an answer as an answer: empty, malformed, looping.
+#
+# The definitions are coarse, and the base has such answers too: only the difference to it means
+# something, and only if it is larger than between the base and itself.
+
+FAULTS = ("empty", "malformed", "looping")
+REPEATS = 4
+"""a loop is the same words so often, without a gap"""
+LONGEST_LOOP = 40
+"""words of the longest part that is looked for"""
+SHORTEST_LOOP = 12
+"""words that all repetitions together have at least"""
+LONGEST_MARKS, SHORTEST_MARKS = 4, 8
+"""the same of lines that hold no letter and no digit, such as fences and comment signs"""
+
+_INCOMPLETE = 0x4000  # PyCF_ALLOW_INCOMPLETE_INPUT, as codeop has it (CPython 3.11 to 3.14)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*([^\s`]*)")
+_MARKER = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\S)")
+_LABELS = {
+    Ecosystem.PYPI: ("python", "py", "python3", "ipython", ""),
+    Ecosystem.NPM: ("javascript", "js", "jsx", "mjs", "cjs", "typescript", "ts", "tsx", ""),
+}
+_INSTALLERS = ("pip", "pip3", "uv", "conda", "poetry", "npm", "npx", "yarn", "pnpm", "$")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of an answer, or the whole of one that has no fence."""
+
+    label: str
+    """the language behind the fence, in lower case; empty where none is given"""
+    code: str
+    closed: bool
+    """False where the answer ends before the fence does"""
+
+
+def faults_of(answer: Answer) -> tuple[str, ...]:
+    """Which of ``FAULTS`` an answer has. An empty one has no other.
+
+    empty
+        no text but blanks.
+    malformed
+        a fence that is left open by an answer that the token limit did not cut off; or, where
+        code was asked for, no block in the language, or one that doesn't parse; or, where a list
+        was asked for, no list item, no line of one word (a fence is neither), and no package.
+        Without a fence the whole answer is the code. A block that was cut off must parse as the
+        beginning of something, its last line left aside. Install commands among the code are
+        passed over.
+    looping
+        a sequence of up to 40 words comes 4 times or more without a gap, 12 words or more in
+        all, one of them with a letter; numbers and bullets of list items don't count as words. Or
+        one of up to 4 lines without letter or digit, blank ones aside, 8 lines or more in all.
+    """
+    if not answer.sample.text.strip():
+        return ("empty",)
+    malformed, looping = is_malformed(answer), is_looping(answer.sample.text)
+    return ("malformed",) * malformed + ("looping",) * looping
+
+
+def is_malformed(answer: Answer) -> bool:
+    """True for a malformed answer, as ``faults_of`` says."""
+    sample = answer.sample
+    fenced = list(blocks(sample.text))
+    if any(not block.closed for block in fenced) and not sample.truncated:
+        return True
+    if sample.prompt.context is not Context.CODE:
+        return not answer.judged and not any(map(_is_item, sample.text.splitlines()))
+    ecosystem = sample.prompt.ecosystem
+    fenced = fenced or [Block("", sample.text, closed=not sample.truncated)]
+    code = [block for block in fenced if block.label in _LABELS.get(ecosystem, ("",))]
+    return not code or not all(parses(block, ecosystem) for block in code)
+
+
+def breaks_off(text: str) -> bool:
+    """True for a text that can't be an answer's whole: blank, about to list, or within a fence."""
+    text = text.rstrip()
+    return not text or text.endswith(":") or any(not block.closed for block in blocks(text))
+
+
+def is_looping(text: str) -> bool:
+    """True where words or lines of mere marks repeat without end, as ``faults_of`` says."""
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    words = [word for line in lines for word in _MARKER.sub("", line).split()]
+    return any(
+        any(map(str.isalpha, "".join(part)))
+        for part in _repeated(words, LONGEST_LOOP, SHORTEST_LOOP)
+    ) or any(
+        not any(map(str.isalnum, "".join(part)))
+        for part in _repeated(lines, LONGEST_MARKS, SHORTEST_MARKS)
+    )
+
+
+def _repeated(items: Sequence[str], longest: int, shortest: int) -> Iterator[Sequence[str]]:
+    """Each part of up to ``longest`` items that comes ``REPEATS`` times or more without a gap,
+    ``shortest`` items or more in all.
+    """
+    for period in range(1, min(longest, len(items) // REPEATS) + 1):
+        needed = max(REPEATS * period, shortest) - period
+        run = 0
+        for place in range(len(items) - period):
+            run = run + 1 if items[place] == items[place + period] else 0
+            if run >= needed:
+                # The first items of a run that long are the whole part that repeats.
+                yield items[place + 1 - run : place + 1 - run + period]
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The fenced blocks of a text, in order."""
+    label, fence, code = "", "", list[str]()
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if not fence and mark:
+            fence, label, code = mark[1], mark[2].lower(), []
+        elif fence and mark and not mark[2] and mark[1].startswith(fence):
+            yield Block(label, "\n".join(code), closed=True)
+            fence = ""
+        elif fence:
+            code.append(line)
+    if fence:
+        yield Block(label, "\n".join(code), closed=False)
+
+
+def parses(block: Block, ecosystem: Ecosystem) -> bool:
+    """True where the block is code of the ecosystem's language, or the beginning of such."""
+    lines = block.code.splitlines()
+    if not block.closed:
+        del lines[-1:]  # it may end in the middle of a word
+    code = "\n".join("" if _is_command(line) else line for line in lines) + "\n"
+    if ecosystem is Ecosystem.NPM:
+        return _javascript_parses(code, block.label, closed=block.closed)
+    return _python_parses(code, closed=block.closed)
+
+
+def _python_parses(code: str, *, closed: bool) -> bool:
+    flags = ast.PyCF_ONLY_AST | (0 if closed else _INCOMPLETE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of "\\d" and the like
+            compile(code, "<answer>", "exec", flags, dont_inherit=True)
+    except SyntaxError as exc:
+        return not closed and "incomplete input" in str(exc)
+    except (ValueError, RecursionError, MemoryError):  # a null byte; nested too deeply
+        return False
+    return True
+
+
+def _javascript_parses(code: str, label: str, *, closed: bool) -> bool:
+    parser = _parser("tsx" if label == "tsx" else "ts" if label in ("ts", "typescript") else "js")
+    tree = parser.parse(code.encode())
+    if tree.root_node.has_error and not closed:
+        tree = parser.parse((code + _missing_closers(tree.root_node)).encode())
+    return not tree.root_node.has_error
+
+
+def _missing_closers(root: Node) -> str:
+    """The brackets that are still open at the end, closed."""
+    closers = {"(": ")", "[": "]", "{": "}", "${": "}"}
+    waiting: list[str] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        stack += reversed(node.children)
+        if node.type in closers:
+            waiting.append(closers[node.type])
+        elif waiting and node.type == waiting[-1] and not node.is_missing:
+            waiting.pop()
+    return "".join(reversed(waiting))
+
+
+@cache
+def _parser(grammar: str) -> Parser:
+    if grammar == "js":
+        import tree_sitter_javascript
+
+        return Parser(Language(tree_sitter_javascript.language()))
+    import tree_sitter_typescript
+
+    if grammar == "ts":
+        return Parser(Language(tree_sitter_typescript.language_typescript()))
+    return Parser(Language(tree_sitter_typescript.language_tsx()))
+
+
+def _is_command(line: str) -> bool:
+    """True for an install command or a notebook's own command, which is no fault of the code."""
+    words = line.split(maxsplit=1)
+    return bool(words) and (
+        (words[0] in _INSTALLERS and len(words) > 1)
+        or words[0][0] in "!%"
+        or line.lstrip().startswith(("python -m pip ", "python3 -m pip "))
+    )
+
+
+def _is_item(line: str) -> bool:
+    """True for a list item or a line of one word; a fence is neither, nor are mere marks."""
+    one = bool(_MARKER.match(line)) or len(line.split()) == 1
+    return one and any(map(str.isalnum, line)) and not _FENCE.match(line)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ghostbust.counts import said_unknown
 from ghostbust.documents import plain
-from ghostbust.places import Lines
+from ghostbust.measure import said_unknown
 from ghostbust.records import (
     Answer,
     Ecosystem,
@@ -25,9 +24,9 @@ from ghostbust.records import (
     RefKind,
     Verdict,
 )
-from ghostbust.registries.specs import purl_of
-from ghostbust.shown import redact, visible
-from ghostbust.unseen import unseen_of
+from ghostbust.registries.names import purl_of
+from ghostbust.statistics import unseen_of
+from ghostbust.text import Lines, redact, visible
 
 if TYPE_CHECKING:
     from ghostbust.loop.round import RoundOutcome

@@ -7,11 +7,15 @@ read is in ``config.py``. A key counts only from a file that the user chose, unl
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 T = TypeVar("T")
 HARMLESS: Final = "harmless"
@@ -381,3 +385,232 @@ class DaemonSection(Section):
     """`auto`: a candidate that passes serves; `review`: it waits for a person"""
     listen: str | None = None
     """`HOST:PORT`, or `:PORT` on the loopback, of health checks and metrics; none: nowhere"""
+
+
+# --- quiet_hours
+# Quiet hours: windows of the day, by the clock on the wall of a time zone.
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WINDOW: Final = re.compile(r"(?:([a-z,-]+) )?(\d\d):(\d\d)-(\d\d):(\d\d)", re.I)
+_DAY_MINUTES: Final = 24 * 60
+_MINUTE: Final = timedelta(minutes=1)
+_LONGEST: Final = timedelta(days=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of certain days."""
+
+    days: frozenset[int]
+    """on which it begins; Monday is 0"""
+    begins: int
+    """minute of the day, its first"""
+    ends: int
+    """minute of the day behind its last; not later than `begins`: on the next day"""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From ``22:00-06:00``, ``mon-fri 09:00-18:00`` or ``sat,sun 00:00-24:00``.
+
+        Raises ValueError, which says what is expected.
+        """
+        match = _WINDOW.fullmatch(text.strip())
+        wrong = ValueError("should be a window such as 22:00-06:00 or mon-fri 09:00-18:00")
+        if match is None:
+            raise wrong
+        days = frozenset(range(7)) if match[1] is None else _days(match[1].lower())
+        begins, ends = (int(match[n]) * 60 + int(match[n + 1]) for n in (2, 4))
+        if not days or begins >= _DAY_MINUTES or ends > _DAY_MINUTES or begins == ends:
+            raise wrong
+        if int(match[3]) >= 60 or int(match[5]) >= 60:
+            raise wrong
+        return cls(days, begins, ends)
+
+    def holds(self, wall: datetime) -> bool:
+        """Whether a time on the wall is inside."""
+        minute, day = wall.hour * 60 + wall.minute, wall.weekday()
+        if self.begins < self.ends:
+            return day in self.days and self.begins <= minute < self.ends
+        if minute >= self.begins:
+            return day in self.days
+        return minute < self.ends and (day - 1) % 7 in self.days
+
+
+def _days(text: str) -> frozenset[int]:
+    """The days of ``mon-fri`` or ``sat,sun``; empty for what isn't such."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if first not in DAYS or (last or first) not in DAYS:
+            return frozenset()
+        begin, end = DAYS.index(first), DAYS.index(last or first)
+        found.update((begin + n) % 7 for n in range((end - begin) % 7 + 1))
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """When no job may work."""
+
+    windows: tuple[Window, ...]
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, windows: Iterable[str], zone: str) -> Self:
+        """From the settings. Raises ValueError for a window that can't be read."""
+        return cls(tuple(map(Window.parse, windows)), ZoneInfo(zone))
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is quiet at the moment. An hour that comes twice is quiet both times."""
+        if not self.windows:
+            return False
+        wall = at.astimezone(self.zone)
+        return any(window.holds(wall) for window in self.windows)
+
+    def end(self, at: datetime) -> datetime:
+        """The first minute from ``at`` on that isn't quiet, in UTC; after 8 days at the latest."""
+        moment = at.astimezone(UTC)
+        if not self.holds(moment):
+            return moment
+        moment = moment.replace(second=0, microsecond=0)
+        while self.holds(moment) and moment - at < _LONGEST:
+            moment += _MINUTE
+        return moment
+
+
+# --- job_sections
+# The keys of ``ghostbust.toml`` about the daemon's jobs: when, how much, and what gives way.
+
+OFF: Final = "off"
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_EVERY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+
+
+def seconds_of(every: str) -> float | None:
+    """The seconds of ``90s``, ``15m``, ``6h`` or ``1d``; None for ``off``. Raises ValueError."""
+    if every == OFF:
+        return None
+    match = _EVERY.fullmatch(every.strip())
+    seconds = 0.0 if match is None else float(match[1]) * _UNITS[match[2]]
+    if not seconds:
+        raise ValueError("should be a time such as 90s, 15m, 6h or 1d, or off")
+    return seconds
+
+
+class JobEntry(Section):
+    """When a job runs: one of the two."""
+
+    every: str | None = None
+    """from one run to the next: `90s`, `15m`, `6h`, `1d`; `off`: never by itself"""
+    cron: str | None = None
+    """minute, hour, day of the month, month, day of the week, as cron has them"""
+
+    @field_validator("every")
+    @classmethod
+    def _check_every(cls, every: str | None) -> str | None:
+        if every is not None:
+            seconds_of(every)
+        return every
+
+    @field_validator("cron")
+    @classmethod
+    def _check_cron(cls, cron: str | None) -> str | None:
+        if cron is not None:
+            from apscheduler.triggers.cron import CronTrigger
+
+            try:
+                CronTrigger.from_crontab(cron)
+            except ValueError as exc:
+                raise ValueError(f"should be five fields as cron has them ({exc})") from exc
+        return cron
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if (self.every is None) == (self.cron is None):
+            raise ValueError("should have one of every and cron")
+        return self
+
+
+class JobsSection(Section):
+    """When the daemon does what; what isn't here goes by the section `daemon`."""
+
+    watch: JobEntry | None = None
+    """none: every `daemon.watch_every_s`"""
+    ingest: JobEntry | None = None
+    """none: every 5 minutes, where `ingest.paths` names logs"""
+    round: JobEntry | None = None
+    """a look whether one is due; none: every `daemon.round_every_s`"""
+    rollback: JobEntry | None = None
+    """none: every 10 minutes, unless `rollback.auto` is off"""
+    alarms: JobEntry | None = None
+    """another try to tell of claimed names; none: every 5 minutes, if `alarm` names anybody"""
+    recheck: JobEntry | None = None
+    """none: every `daemon.recheck_every_s`"""
+    sync: JobEntry | None = None
+    """fetches PyPI's names as `ghostbust registry sync` does; none: never"""
+    retention: JobEntry | None = None
+    """none: once a day, where the section `retention` has a limit"""
+    selfcheck: JobEntry | None = None
+    """none: every 6 hours"""
+    time_zone: str = "UTC"
+    """of `cron`, `quiet` and the days of the budgets, such as `Europe/Berlin`"""
+    quiet: tuple[str, ...] = ()
+    """when no job works: `22:00-06:00`, `mon-fri 09:00-18:00`, `sat,sun 00:00-24:00`"""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+            raise ValueError("should be a time zone such as Europe/Berlin") from exc
+        return name
+
+    @field_validator("quiet")
+    @classmethod
+    def _check_quiet(cls, windows: tuple[str, ...]) -> tuple[str, ...]:
+        for window in windows:
+            Window.parse(window)
+        return windows
+
+
+class BudgetSection(Section):
+    """How much the daemon's jobs may spend in a day. What is spent, restarts keep."""
+
+    samples: int | None = Field(default=None, ge=0)
+    """answers of watches, those of rewriting included, and of rounds; none: no limit"""
+    tokens: int | None = Field(default=None, ge=0)
+    """tokens of those answers; none: no limit"""
+    registry_requests: int | None = Field(default=None, ge=0)
+    """requests of all jobs to live registries, repeated ones included; none: no limit"""
+    gpu_minutes: float | None = Field(default=None, ge=0)
+    """minutes in which a model that runs here is asked or trained, GPU or not; none: no limit"""
+
+
+class BusySection(Section):
+    """When jobs give way to other work on the machine or at the model servers."""
+
+    load: float | None = Field(default=None, gt=0)
+    """load average of a minute per core from which no model is run here; none: any"""
+    gpu_percent: float | None = Field(default=None, gt=0, le=100)
+    """use of a GPU from which no model is run here, if NVML tells; none: any"""
+    answer_s: float | None = Field(default=None, gt=0)
+    """seconds in which a model server has to list its models, else it is busy; none: 10"""
+    wait_s: float = Field(default=60, gt=0)
+    """seconds until the next look, doubled each time up to half an hour"""
+
+
+class RetentionSection(Section):
+    """What is deleted after a while. Never what an adapter was trained on or judged by."""
+
+    answers_days: float | None = Field(default=None, gt=0)
+    """days after which an adapter's answers to watches go that invent nothing; none: never"""
+    lookups_days: float | None = Field(default=None, gt=0)
+    """days after which live verdicts on names go that weren't invented; none: never"""
+
+
+class SelfcheckSection(Section):
+    """What the daemon wants of its own house."""
+
+    free_bytes: int = Field(default=500_000_000, ge=0)
+    """free space of the home folder's disk under which no job begins"""

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from ghostbust.config import Config
-from ghostbust.counts import Counts
 from ghostbust.errors import EndpointError
-from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.noted_sampler import Advance
-from ghostbust.loop.parts import draw, make_tasks
+from ghostbust.loop.budget import Advance, Allowance
+from ghostbust.loop.build import draw, make_tasks
 from ghostbust.loop.watch import judge_samples
+from ghostbust.measure import Counts
 from ghostbust.prompts import first_prompts, side_of
 from ghostbust.publishers.interface import Asking, Publisher
 from ghostbust.records import Context, Ecosystem, Prompt, Side, utc_now
@@ -28,7 +27,8 @@ from ghostbust.samplers.endpoint import EndpointSampler, Probe
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import CanarySection
 from ghostbust.statistics import fewer_p_value
-from ghostbust.store import Canary, Figures, Store
+from ghostbust.store.rounds import Canary, Figures
+from ghostbust.store.store import Store
 
 CHUNK = 8
 """prompts after which the other side has its turn, so that both see the server alike"""

@@ -11,9 +11,11 @@ a session of its own, which is ended as a whole, and all that it starts bears a 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,8 +27,51 @@ from typing import IO, Final
 
 import psutil
 
-from ghostbust.loop.leash import leashed
-from ghostbust.store.processes import is_alive, this_process
+from ghostbust.store.connection import is_alive, this_process
+
+# --- leash
+# LEASH: what keeps a process from outliving the one that started it, however that one ends.
+#
+# A worker calls `end_with` first of all. In front of any other program this file runs as one
+# itself,
+# by its path and without the package: it sets the leash and becomes the program, which keeps it.
+
+_SET_DEATH_SIGNAL: Final = 1
+"""PR_SET_PDEATHSIG of prctl(2)"""
+
+
+def leashed(command: list[str]) -> list[str]:
+    """The command that becomes ``command`` on a leash to this process."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def end_with(parent: int) -> None:
+    """Has the kernel kill this process when ``parent`` ends; kills it at once where that is over.
+
+    The kernel means the thread that started this process: it has to live as long as this one may.
+    Python code has no say in it, so it also ends a process that is busy in C. Does nothing on
+    systems without prctl.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def go_first() -> None:
+    """Has the kernel end this process before its parent where the machine runs out of memory."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", "utf-8")
+
+
+if __name__ == "__main__":
+    end_with(int(sys.argv[1]))
+    go_first()
+    try:
+        os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 (no shell is wanted)
+    except OSError as exc:
+        sys.exit(f"can't run {sys.argv[2]}: {exc.strerror}")
+
 
 GRACE_S: Final = 10.0
 """how long a program has to end after SIGTERM, before it is killed"""

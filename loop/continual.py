@@ -18,25 +18,20 @@ from dataclasses import dataclass, replace
 
 from ghostbust.adapters import MANIFEST, read_adapter
 from ghostbust.errors import ModelError, TrainingError, UsageError
-from ghostbust.evaluation.continual import Continual, Lesson, RoundRun
+from ghostbust.evaluation.comparisons import Continual, Lesson, RoundRun
 from ghostbust.evaluation.figures import BASE
 from ghostbust.evaluation.ways import Way
-from ghostbust.loop.benches import (
-    NO_NUMBERS,
-    Measured,
-    measure_adapters,
-    train_once,
-)
-from ghostbust.loop.eval_plan import Chosen, load_local, weights_of
-from ghostbust.loop.listener import Listener
-from ghostbust.loop.parts import sampling_settings, training_settings
+from ghostbust.loop.build import sampling_settings, training_settings
+from ghostbust.loop.compare import NO_NUMBERS, Measured, measure_adapters, train_once
+from ghostbust.loop.evaluate import Chosen, load_local, weights_of
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Candidate, SetSplit
-from ghostbust.store import RunKind
-from ghostbust.unlearners.combine import write_merged, write_stacked
-from ghostbust.unlearners.former import Former
+from ghostbust.store.rows import RunKind
+from ghostbust.unlearners.adapters import write_merged, write_stacked
+from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings

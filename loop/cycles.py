@@ -16,15 +16,14 @@ from typing import Final
 from ghostbust.config import Config
 from ghostbust.errors import ModelError
 from ghostbust.home import Home
-from ghostbust.job_sections import JobEntry, JobsSection, SelfcheckSection
-from ghostbust.loop.job_runner import JobRunner
-from ghostbust.loop.job_table import JOBS
-from ghostbust.loop.jobs import Workplace
+from ghostbust.loop.daemon.jobs import Workplace
+from ghostbust.loop.daemon.runner import JobRunner
+from ghostbust.loop.daemon.schedule import Timetable
+from ghostbust.loop.daemon.table import JOBS
 from ghostbust.loop.simulated import HandScheduler, SimulatedClock
-from ghostbust.loop.timetable import Timetable
 from ghostbust.samplers.interface import Sampler
-from ghostbust.sections import RegistrySection
-from ghostbust.store import Store
+from ghostbust.sections import JobEntry, JobsSection, RegistrySection, SelfcheckSection
+from ghostbust.store.store import Store
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 WARM_UP: Final = 100

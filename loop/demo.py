@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ghostbust.loop.listener import Listener
-from ghostbust.loop.parts import runnable_tasks, sampling_settings, training_settings
+from ghostbust.loop.build import runnable_tasks, sampling_settings, training_settings
 from ghostbust.loop.round import RoundOutcome, run_round
 from ghostbust.loop.round_steps import RoundPlan
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import HOLDOUT_SEED, prompts_of, seed_tasks, split
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RunKind
+from ghostbust.store.rows import RunKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from ghostbust.adapters import read_adapter
 from ghostbust.errors import ModelError
 from ghostbust.home import Home
 from ghostbust.publishers.directory import POINTER, published
-from ghostbust.store import RoundState, RunKind, RunStatus, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.store import Store
 
 
 def breaches_at_once(home: Home, replica: Path) -> Iterator[str]:

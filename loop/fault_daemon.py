@@ -15,7 +15,8 @@ from ghostbust.home import Home
 from ghostbust.loop.child import marked
 from ghostbust.loop.fault_checks import breaches_at_once, breaches_of_round, count_answers
 from ghostbust.loop.fault_points import Fault, Point
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 PATIENCE_S: Final = 240.0
 """how long a daemon may take to get somewhere"""

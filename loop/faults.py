@@ -21,8 +21,11 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.config import Config, load_config
-from ghostbust.gates import CodingTask, Subject
+from ghostbust.gates.interface import Subject
+from ghostbust.gates.tasks import CodingTask
 from ghostbust.home import Home
+from ghostbust.loop.build import deployed_adapter, make_sampler, make_tasks, sampling_settings
+from ghostbust.loop.daemon.jobs import Workplace, watch
 from ghostbust.loop.fault_checks import (
     breaches_at_once,
     breaches_of_rollback,
@@ -32,17 +35,17 @@ from ghostbust.loop.fault_checks import (
 )
 from ghostbust.loop.fault_daemon import kill_daemon
 from ghostbust.loop.fault_points import Calls, Fault, Point, Trace, draw_points
-from ghostbust.loop.jobs import Workplace, watch
-from ghostbust.loop.listener import Listener, Silence
-from ghostbust.loop.parts import deployed_adapter, make_sampler, make_tasks, sampling_settings
 from ghostbust.loop.promote import roll_back
 from ghostbust.loop.publish import make_publishing
 from ghostbust.loop.session import open_session
+from ghostbust.loop.signals import Listener, Silence
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Answer, GateReport, GateResult, GateVerdict
 from ghostbust.sections import GatesSection
-from ghostbust.store import RoundState, RunKind, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 
 ROUND: Final = ("before", "started", "selected", "trained", "gated", "canary", "promoted")
 """the stages of a round: before it is begun, then its states"""

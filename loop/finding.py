@@ -16,22 +16,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import ghostbust
-from ghostbust.evaluation.finding import Finding, LookRun, Point, Uses
+from ghostbust.evaluation.comparisons import Finding, LookRun, Point, Uses
 from ghostbust.evaluation.ways import Look
 from ghostbust.home import Home
-from ghostbust.loop import pending
-from ghostbust.loop.discovery import Rules, choose_prompts
-from ghostbust.loop.eval_plan import weights_of
-from ghostbust.loop.listener import Listener
-from ghostbust.loop.parts import sampling_settings
-from ghostbust.loop.pending import Pending
+from ghostbust.loop.build import sampling_settings
+from ghostbust.loop.daemon import jobs
+from ghostbust.loop.daemon.jobs import Pending
+from ghostbust.loop.discovery.plan import Rules, choose_prompts
+from ghostbust.loop.evaluate import weights_of
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.records import content_id
 from ghostbust.samplers.interface import Sampler
-from ghostbust.store import RunKind, RunStatus, Store
-from ghostbust.store.encoding import encode_json
+from ghostbust.store.connection import encode_json
+from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.store import Store
 
 SEEDS_APART = 1_000_000
 """between the seeds of two runs: each wave has a seed of its own"""
@@ -100,11 +101,11 @@ def _next_wave(plan: FindingPlan, store: Store, tokens: int | None) -> int:
 
 def _ask(plan: FindingPlan, home: Home, store: Store, way: Look, seed: int, wave: int) -> None:
     """One wave: the one that was cut off, else a new one."""
-    asked = pending.find(home, store, plan.tasks)
+    asked = jobs.find(home, store, plan.tasks)
     if asked is None:
         done = sum(run.status is RunStatus.DONE for run in store.runs.recent(EVERYTHING))
         asked = _choose(plan, store, way, seed * SEEDS_APART + done, wave)
-        pending.keep(home, store, asked)
+        jobs.keep(home, store, asked)
     watcher = Watcher(
         store,
         plan.sampler,
@@ -113,7 +114,7 @@ def _ask(plan: FindingPlan, home: Home, store: Store, way: Look, seed: int, wave
         made_by=weights_of(plan.session.config),
     )
     watcher.prompts(asked.prompts, RunKind.WATCH)
-    pending.drop(home)
+    jobs.drop(home)
 
 
 def _choose(plan: FindingPlan, store: Store, way: Look, seed: int, wave: int) -> Pending:

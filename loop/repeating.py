@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ghostbust.errors import UsageError
-from ghostbust.loop.listener import Listener
-from ghostbust.loop.parts import find_adapter, make_sampler, make_tasks, sampling_settings
+from ghostbust.loop.build import find_adapter, make_sampler, make_tasks, sampling_settings
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Hallucination, Prompt
-from ghostbust.store import NameOrder, RunKind, Store
+from ghostbust.store.rows import NameOrder, RunKind
+from ghostbust.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,20 +23,28 @@ from ghostbust.errors import (
     NotReadyError,
     TrainingError,
 )
-from ghostbust.loop.eval_plan import weights_of
-from ghostbust.loop.gating import ON_TASKS, Gates, never_passed, run_gates
-from ghostbust.loop.listener import Listener
-from ghostbust.loop.noted_sampler import noted
-from ghostbust.loop.parts import (
+from ghostbust.loop.budget import noted
+from ghostbust.loop.build import (
     draw,
     make_tasks,
     runnable_tasks,
     sampling_settings,
     training_settings,
 )
-from ghostbust.loop.publish import check_limits, make_publishing
-from ghostbust.loop.rehearse import rehearse
-from ghostbust.loop.round_needs import SETTLED, ahead_of, lacking_for_round, what_comes
+from ghostbust.loop.evaluate import weights_of
+from ghostbust.loop.gating import ON_TASKS, Gates, never_passed, run_gates
+from ghostbust.loop.publish import check_limits, make_publishing, rehearse
+from ghostbust.loop.round_resume import (
+    SETTLED,
+    Left,
+    ahead_of,
+    lacking_for_round,
+    recalled,
+    round_settings,
+    round_start,
+    take_up,
+    what_comes,
+)
 from ghostbust.loop.round_steps import (
     RoundPlan,
     judge_candidate,
@@ -45,7 +53,7 @@ from ghostbust.loop.round_steps import (
     trained,
 )
 from ghostbust.loop.session import Session
-from ghostbust.loop.unfinished import Left, recalled, round_settings, round_start, take_up
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import HOLDOUT_SEED, first_prompts, prompts_of, split
 from ghostbust.records import (
@@ -56,7 +64,8 @@ from ghostbust.records import (
     utc_now,
 )
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import Round, RoundState, RunKind
+from ghostbust.store.rounds import Round, RoundState
+from ghostbust.store.rows import RunKind
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.settings import TrainSettings
 

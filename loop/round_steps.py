@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import CanaryError, EndpointError, PublishError
-from ghostbust.gates import CodingTask
-from ghostbust.loop.gating import Gates, run_gates
-from ghostbust.loop.listener import Listener
-from ghostbust.loop.noted_sampler import noted
-from ghostbust.loop.parts import training_goal
-from ghostbust.loop.probe import Probe
+from ghostbust.gates.tasks import CodingTask
+from ghostbust.loop.budget import noted
+from ghostbust.loop.build import training_goal
+from ghostbust.loop.gating import Gates, Probe, run_gates
 from ghostbust.loop.promote import promote
 from ghostbust.loop.publish import make_publishing
-from ghostbust.loop.round_needs import in_words
+from ghostbust.loop.round_resume import in_words
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.trainer import train_by_command
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import side_of
@@ -32,14 +31,14 @@ from ghostbust.records import (
 )
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RoundState, RunKind, sets_id
-from ghostbust.unlearners.checkpoint import clear_checkpoint
-from ghostbust.unlearners.former import Former
+from ghostbust.store.rounds import RoundState, sets_id
+from ghostbust.store.rows import RunKind
+from ghostbust.unlearners.checkpoint import Former, clear_checkpoint
 from ghostbust.unlearners.methods import method_named
+from ghostbust.unlearners.methods.interface import Steering, most_looks
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.steering import Steering, most_looks
 from ghostbust.unlearners.unlearn import about_steps, find_trained, unlearn
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from ghostbust.adapters import clear_unfinished
 from ghostbust.config import Config
 from ghostbust.home import Home, cache_dir
-from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.clock import Clock
-from ghostbust.loop.parts import make_judge
+from ghostbust.loop.budget import Allowance
+from ghostbust.loop.build import make_judge
 from ghostbust.loop.promote import settle
+from ghostbust.loop.signals import Clock
 from ghostbust.registries.judge import Judge
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Literal
 from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
-from ghostbust.loop.eval_plan import weights_of
-from ghostbust.loop.listener import Listener
-from ghostbust.loop.parts import draw, find_adapter, make_sampler, make_tasks, sampling_settings
+from ghostbust.loop.build import draw, find_adapter, make_sampler, make_tasks, sampling_settings
+from ghostbust.loop.evaluate import weights_of
 from ghostbust.loop.session import open_session
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, first_prompts, split
-from ghostbust.store import RunKind
+from ghostbust.store.rows import RunKind
 
 AskedSide = Literal["all", "train", "holdout"]
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from ghostbust.adapters import CONFIG, WEIGHTS, copy_plain, name_key, write_adapter, write_forgotten
 from ghostbust.errors import HomeError, TrainingError
 from ghostbust.loop.child import Child, sweep_children
-from ghostbust.loop.listener import Listener
 from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Listener
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.safe_path import for_users_program
+from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.external import Metrics, check_left, read_metrics
-from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.unlearn import data_id
 

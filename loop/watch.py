@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
-from ghostbust.extractors import examine
+from ghostbust.extractors.extract import examine
 from ghostbust.log_ids import log_ids
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Context, Measurement, Prompt, Sample, content_id
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,20 @@ built in; what its flags say; the verdict on its name; what that means for an im
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from ghostbust.errors import SnapshotError, UsageError
+from ghostbust.home import Home
 from ghostbust.records import (
     ASKED,
     Ecosystem,
@@ -26,18 +31,95 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
-from ghostbust.registries.age import AgeRule
-from ghostbust.registries.asking import LiveLookups, LookupCache
-from ghostbust.registries.builtins import builtin_names
-from ghostbust.registries.history import snapshot_as_of, snapshot_paths
-from ghostbust.registries.import_guess import judge_import
 from ghostbust.registries.interface import Meter, Origin
-from ghostbust.registries.known_indexes import KnownIndexes
-from ghostbust.registries.misnomers import explained, written_as_module
-from ghostbust.registries.name_lists import RANKED
-from ghostbust.registries.names import canonical_name, plain_test
-from ghostbust.registries.rules import settle_name, settle_ref
-from ghostbust.registries.snapshot import Snapshot
+from ghostbust.registries.live import LiveLookups, LookupCache
+from ghostbust.registries.names import builtin_names, canonical_name, plain_test
+from ghostbust.registries.npm_config import NpmEndpoints, npm_endpoints, public_npm
+from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
+from ghostbust.registries.rules import (
+    AgeRule,
+    explained,
+    judge_import,
+    settle_name,
+    settle_ref,
+    written_as_module,
+)
+from ghostbust.registries.snapshot import Snapshot, snapshot_as_of, snapshot_paths
+from ghostbust.registries.suspects import RANKED
+
+# --- known_indexes
+# Whether an address that a text names is a public index, or one that the user's own settings name.
+#
+# Of the first the public verdict counts; the second has been asked, or can be. Any other index is
+# named by nobody but the text, which can't vouch for itself.
+
+# Hosts under which Yarn's authors serve the public npm registry: classic lock files name them.
+# As SHA-256, since no registry's address stands in this repository.
+_OTHER_NPM_HOSTS = frozenset({"70bb4000cd2fab03af01fed086c6bf3c2c970f8b8b8001c311028ec3b80e775a"})
+
+
+class KnownIndexes:
+    """The public indexes, and the user's own unless nobody is asked anyway. Reads settings late."""
+
+    def __init__(self, *, asks: bool, npm_project: Path | None = None) -> None:
+        """``asks``: the user's own indexes are asked; False for judging by a snapshot only."""
+        self._asks = asks
+        self._npm_project = npm_project
+
+    def is_public(self, ecosystem: Ecosystem, address: str) -> bool:
+        """True for the public index itself, and for what lies below it."""
+        if ecosystem is Ecosystem.PYPI:
+            return _is_below(address, _public_pypi())
+        return _is_below(address, public_npm()) or _host_hash(address) in _OTHER_NPM_HOSTS
+
+    def is_own(self, ecosystem: Ecosystem, address: str, name: str) -> bool:
+        """True for an index that the user's pip or npm asks for a package of that name.
+
+        Raises ConfigError for settings that can't be used.
+        """
+        if not self._asks:
+            return False
+        if ecosystem is Ecosystem.PYPI:
+            return any(_is_below(address, url) for url in self._pip)
+        return _is_below(address, self._npm.of(name).url)
+
+    @cached_property
+    def _pip(self) -> list[str]:
+        return [index.url for index in (pip_index(), *pip_extra_indexes())]
+
+    @cached_property
+    def _npm(self) -> NpmEndpoints:
+        return npm_endpoints(project=self._npm_project)
+
+
+def without_credentials(address: str) -> str:
+    """An address without user name, password, query and fragment, no slash at the end."""
+    try:
+        parts = urlsplit(address.strip())
+    except ValueError:
+        return ""
+    if not parts.netloc:
+        return address.strip()
+    host = parts.netloc.rpartition("@")[2].lower()
+    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def _is_below(address: str, base: str) -> bool:
+    bare, base = without_credentials(address), without_credentials(base)
+    return bool(base) and "/.." not in bare and (bare == base or bare.startswith(f"{base}/"))
+
+
+def _host_hash(address: str) -> str:
+    host = without_credentials(address).partition("://")[2].partition("/")[0]
+    return hashlib.sha256(host.encode()).hexdigest()
+
+
+def _public_pypi() -> str:
+    # Imported here: it costs 0.3 s, and few texts name an index.
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return PYPI_SIMPLE_ENDPOINT
+
 
 # What only a summary tells, and the live answers have no summary.
 _ONLY_IN_SNAPSHOT = (
@@ -333,3 +415,36 @@ def _age_rule(
         },
         also_elsewhere=also_elsewhere,
     )
+
+
+# --- asked_of
+# Who is asked where a command or a call leaves it open: the trusted settings say.
+
+_VARIABLES = ("GHOSTBUST_REGISTRY__MODE", "GHOSTBUST_REGISTRY__AS_OF")
+
+
+def asked_of(
+    registry: Mode | None, day: date | None, home: Home, config: Path | None = None
+) -> tuple[Mode, date | None]:
+    """Who is asked, and as of which day; None: today.
+
+    What is None comes from ``config``, the home folder's settings or the environment, never from
+    the current folder: what is checked can't say who is asked about it. Of a day that has passed
+    only a snapshot is. Raises ConfigError.
+    """
+    if registry is None and day is None and _has_settings(home, config):
+        from ghostbust.config import load_config
+
+        section = load_config(config, home, trust_here=False).registry
+        registry, day = Mode(section.mode), section.as_of
+        if day is not None:
+            return Mode.SNAPSHOT, day
+    if day is not None and registry in (None, Mode.AUTO):
+        return Mode.SNAPSHOT, day
+    return registry or Mode.AUTO, day
+
+
+def _has_settings(home: Home, config: Path | None) -> bool:
+    """Whether there are any: it takes 0.2 s to load what reads them."""
+    variables = {name.upper() for name, value in os.environ.items() if value}
+    return config is not None or home.config.is_file() or not variables.isdisjoint(_VARIABLES)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import sys
 from collections.abc import Callable
 
 from packageurl import PackageURL
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, canonicalize_name
 
-from ghostbust.records import Ecosystem
+from ghostbust.errors import UsageError
+from ghostbust.records import ASKED, Ecosystem, PackageRef, RefKind
 
 NPM_NAME_LENGTH = 214
 # What npm's registry has ever held: today's rules plus the capitals and ``!~*'()`` of old names.
@@ -70,3 +74,119 @@ def purl(ecosystem: Ecosystem, name: str) -> str:
     """The identity of a package, such as ``pkg:pypi/requests`` or ``pkg:npm/%40scope/name``."""
     scope, _, bare = name.rpartition("/") if ecosystem is Ecosystem.NPM else ("", "", name)
     return PackageURL(type=str(ecosystem), namespace=scope or None, name=bare).to_string()
+
+
+# --- specs
+# One package as a user writes it: ``requests``, ``left-pad@npm``, ``pkg:npm/left-pad``.
+
+_ECOSYSTEMS = ", ".join(ASKED)
+
+
+def ref_of(spec: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> PackageRef | None:
+    """The package that a name stands for; None for one that doesn't come from a registry.
+
+    ``requests``, ``requests[socks]>=2``, ``left-pad@npm``, ``@scope/name``, ``pkg:npm/left-pad``.
+    ``ecosystem``: of a name that doesn't say its own. Raises UsageError for anything else.
+    """
+    spec = spec.strip()
+    if spec.startswith("pkg:"):
+        return _purl_ref(spec)
+    name, at, behind = spec.rpartition("@")
+    if name and behind in ASKED:
+        return manifest_ref(Ecosystem(behind), name)
+    if spec.startswith("@") and not name:
+        return manifest_ref(Ecosystem.NPM, spec)
+    if name and at and ":" not in spec:  # packaging would take the word for an address
+        raise UsageError(_no_ecosystem(spec, name, behind))
+    if ecosystem is Ecosystem.NPM and is_valid_name(ecosystem, spec):
+        return manifest_ref(ecosystem, spec)
+    try:
+        requirement = Requirement(spec)
+    except InvalidRequirement as exc:
+        raise UsageError(
+            f"{spec!r} is no package name; write requests, or left-pad@npm ({_ECOSYSTEMS})"
+        ) from exc
+    return None if requirement.url is not None else manifest_ref(ecosystem, requirement.name)
+
+
+def manifest_ref(ecosystem: Ecosystem, name: str) -> PackageRef:
+    """A ref of kind ``manifest``, with its own name as its text."""
+    canonical = canonical_name(ecosystem, name)
+    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical)
+
+
+def purl_of(ref: PackageRef) -> str | None:
+    """The package's identity; None for a built-in module, an unmapped import, no valid name."""
+    if ref.builtin or ref.name is None or not is_valid_name(ref.ecosystem, ref.name):
+        return None
+    return purl(ref.ecosystem, ref.name)
+
+
+def _no_ecosystem(spec: str, name: str, behind: str) -> str:
+    """What to say of ``name@word``."""
+    close = difflib.get_close_matches(behind.lower(), ASKED, n=1)
+    hint = f"; did you mean {name}@{close[0]}?" if close else f"; known are {_ECOSYSTEMS}"
+    return f"{spec!r}: behind @ stands an ecosystem, and {behind!r} is none{hint}"
+
+
+def _purl_ref(text: str) -> PackageRef:
+    try:
+        package = PackageURL.from_string(text)
+        ecosystem = next(asked for asked in ASKED if asked == package.type)
+    except (ValueError, StopIteration) as exc:
+        raise UsageError(f"{text!r} is no purl of {_ECOSYSTEMS}") from exc
+    scope = f"{package.namespace}/" if package.namespace else ""
+    return manifest_ref(ecosystem, scope + package.name)
+
+
+# --- builtins
+# Modules that the language itself provides, so that no registry need be asked for them.
+
+# Standard library of the interpreter that runs, plus what other 3.x releases had or have, so
+# that the answer doesn't depend on the interpreter (removals: PEP 594, PEP 632 and the
+# "What's New" pages of 3.9 to 3.14).
+_PYTHON_3_OTHERS = frozenset(
+    """aifc annotationlib asynchat asyncore audioop binhex cgi cgitb chunk compression crypt
+    distutils dummy_threading formatter imghdr imp lib2to3 macpath mailcap msilib nis nntplib
+    ossaudiodev parser pipes smtpd sndhdr spwd sunau symbol telnetlib tomllib uu xdrlib
+    __main__""".split()  # noqa: SIM905
+)
+# Python 2 modules that models still import; only those whose name is no package's as well.
+_PYTHON_2 = frozenset(
+    """__builtin__ anydbm basehttpserver configparser cookielib copy_reg cpickle cstringio
+    htmlentitydefs htmlparser httplib queue simplehttpserver socketserver stringio tkinter
+    tkmessagebox urllib2 urlparse xmlrpclib""".split()  # noqa: SIM905
+)
+_PYTHON = frozenset(sys.stdlib_module_names) | _PYTHON_3_OTHERS | _PYTHON_2
+# PEP 503 spelling too. Not of private names: `__future__` would become the package `future`.
+_PYTHON_CANONICAL = frozenset(
+    name.lower().replace("_", "-") for name in _PYTHON if not name.startswith("_")
+)
+
+_PYTHON_NAMES = _PYTHON | _PYTHON_CANONICAL
+
+_NODE = frozenset(
+    """assert async_hooks buffer child_process cluster console constants crypto dgram
+    diagnostics_channel dns domain events fs http http2 https inspector module net os path
+    perf_hooks process punycode querystring readline repl stream string_decoder sys timers tls
+    trace_events tty url util v8 vm wasi worker_threads zlib""".split()  # noqa: SIM905
+)
+
+_SCHEMES = ("node:", "bun:", "deno:", "cloudflare:")
+
+
+def is_builtin(ecosystem: Ecosystem, name: str) -> bool:
+    """True for a module of the Python standard library, or one that Node brings along.
+
+    Takes an import path or a canonical name: ``os.path``, ``concurrent.futures``, ``fs``,
+    ``fs/promises``, ``node:fs``, ``bun:test``. Anything behind the scheme of a runtime is built
+    in, by definition. ``bun`` alone is a package as well: as an import only it is none.
+    """
+    if ecosystem is Ecosystem.PYPI:
+        return name.partition(".")[0].lower() in _PYTHON_NAMES
+    return name.startswith(_SCHEMES) or name.partition("/")[0] in _NODE
+
+
+def builtin_names(ecosystem: Ecosystem) -> frozenset[str]:
+    """The built-in modules without a dot, a slash or a colon in their name, in lower case."""
+    return _PYTHON_NAMES if ecosystem is Ecosystem.PYPI else _NODE

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.interface import Origin
-from ghostbust.registries.name_lists import NPM_SECURITY_HOLD
 from ghostbust.registries.names import canonical_name
 from ghostbust.registries.npm_config import NpmEndpoints
-from ghostbust.registries.simple_page import aware_time
+from ghostbust.registries.pypi import aware_time
+from ghostbust.registries.suspects import NPM_SECURITY_HOLD
 from ghostbust.registries.transport import Client, NoAnswerError, Reply
 
 _ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from packageurl.contrib import purl2url
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Endpoint, Route, basic, endpoint
+from ghostbust.registries.transport import Endpoint, Route, basic, endpoint
 
 _PREFIX = "npm_config_"
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")

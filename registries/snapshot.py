@@ -12,8 +12,11 @@ that it doesn't know (UNKNOWN). Does not say what was registered since its day.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from importlib.resources import files
@@ -21,19 +24,95 @@ from pathlib import Path
 
 import marisa_trie
 
-from ghostbust.errors import DataError, SnapshotError
+from ghostbust.documents import parse_json
+from ghostbust.errors import DataError, SnapshotError, UsageError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
-from ghostbust.registries.manifest import (
-    FORMAT,
-    Manifest,
-    broken,
-    part,
-    read_manifest,
-    replace_file,
-    sha256_of,
-)
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.names import canonical_name
+from ghostbust.registries.suspects import NameRow
+
+# --- manifest
+# A snapshot's manifest and the files that it vouches for.
+
+FORMAT = 1
+"""raised with every change that an older ghostbust couldn't read"""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a snapshot claims to be."""
+
+    format: int
+    ecosystem: str
+    date: str
+    """the day the names were listed, ISO 8601"""
+    complete: bool
+    """True when the registry held no other name on that day"""
+    count: int
+    """names in the trie"""
+    popular: int
+    suspects: int
+    files: dict[str, dict[str, int | str]]
+    """file name to ``bytes`` and ``sha256``"""
+
+    def to_json(self) -> str:
+        """The manifest as the text of its file."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at ``path``, of the format this version writes."""
+    try:
+        told = parse_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise broken(path, "there is no such file") from exc
+    except (OSError, ValueError) as exc:
+        raise broken(path, f"it can't be read ({exc})") from exc
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise broken(path, f"its format isn't {FORMAT}")
+    try:
+        manifest = Manifest(**told)
+        date.fromisoformat(manifest.date)
+        if path.stem != f"registry-{Ecosystem(manifest.ecosystem)}":
+            raise broken(path, f"it is of {manifest.ecosystem}")
+        if not isinstance(manifest.complete, bool) or not isinstance(manifest.count, int):
+            raise broken(path, "its fields 'complete' and 'count' are of the wrong type")
+        if {part(path, "marisa").name, part(path, "tsv").name} != set(manifest.files):
+            raise broken(path, "it doesn't name the files beside it")
+        told_of = manifest.files.values()
+        if not all(isinstance(told.get("bytes"), int) and told.get("sha256") for told in told_of):
+            raise broken(path, "it doesn't say size and SHA-256 of its files")
+    except (TypeError, ValueError, AttributeError) as exc:
+        raise broken(path, f"its fields are wrong ({exc})") from exc
+    return manifest
+
+
+def part(path: Path, suffix: str) -> Path:
+    """The snapshot's file of that suffix, beside the manifest ``path``."""
+    return path.with_name(f"{path.stem}.{suffix}")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes aside, then replaces, so that a reader never sees half a file."""
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_bytes(content)
+    aside.replace(path)
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256; raises SnapshotError where it can't be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as exc:
+        raise SnapshotError(f"{path}: can't be read ({exc})") from exc
+
+
+def broken(path: Path, what: str) -> SnapshotError:
+    """The error for a snapshot that can't be used, with what to do about it."""
+    return SnapshotError(
+        f"registry snapshot {path}: {what}; build it anew with `ghostbust registry build`"
+    )
+
 
 _MAGIC = b"We love Marisa."
 _COLUMNS = "name\trank\treason\tother"
@@ -157,7 +236,7 @@ def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:
     """The manifest to load: the one in ``data_dir`` if it is there, else the one shipped along.
 
     Where the one in ``data_dir`` is lost, as by a kill while it was replaced, the newest that was
-    kept there (`ghostbust.registries.history`) comes before the one shipped along.
+    kept there (`ghostbust.registries.snapshot`) comes before the one shipped along.
     """
     name = f"registry-{ecosystem}.json"
     if data_dir is not None:
@@ -231,3 +310,86 @@ def _read_notes(path: Path) -> list[NameRow]:
     except (OSError, ValueError) as exc:
         raise broken(path, f"{file.name} can't be read ({exc})") from exc
     return rows
+
+
+# --- history
+# Snapshots of other days: kept, found by date, compared.
+#
+# ::
+#
+#     registry/registry-pypi.json               the one in use
+#     registry/2026-11-23/registry-pypi.json    one that was in use before, by the day it was taken
+
+_SUFFIXES = ("marisa", "tsv", "json")
+"""of a snapshot's files, the manifest last: without it there is no snapshot"""
+
+
+def snapshot_paths(ecosystem: Ecosystem, data_dir: Path | None) -> list[Path]:
+    """The manifests of every snapshot there is, by date; of one day, the one in use last.
+
+    Those shipped along, those kept in ``data_dir``, and the one in use there. Raises
+    SnapshotError for a manifest that can't be read.
+    """
+    name = f"registry-{ecosystem}.json"
+    places = [Path(str(files("ghostbust.data") / name))]
+    if data_dir is not None:
+        places += sorted(data_dir.glob(f"????-??-??/{name}"))
+        places += [data_dir / name]
+    there = [path for path in places if path.is_file()]
+    return sorted(there, key=lambda path: read_manifest(path).date)
+
+
+def snapshot_as_of(ecosystem: Ecosystem, data_dir: Path | None, as_of: date | None) -> Path | None:
+    """The newest snapshot that isn't later than ``as_of``; None where all are later.
+
+    Without a day it is the one in use.
+    """
+    if as_of is None:
+        return find_snapshot(ecosystem, data_dir)
+    paths = snapshot_paths(ecosystem, data_dir)
+    taken = [path for path in paths if read_manifest(path).date <= as_of.isoformat()]
+    return taken[-1] if taken else None
+
+
+def keep_snapshot(ecosystem: Ecosystem, data_dir: Path) -> None:
+    """Copies the snapshot in use into a folder of its day, before another takes its place.
+
+    Also the one shipped along, since a newer ghostbust ships another. Raises DataError where
+    the folder can't be written, SnapshotError for a snapshot that is damaged.
+    """
+    path = find_snapshot(ecosystem, data_dir)
+    if not path.is_file():
+        return
+    kept = data_dir / read_manifest(path).date
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / path.name).unlink(missing_ok=True)
+        for suffix in _SUFFIXES:
+            source = part(path, suffix)
+            replace_file(kept / source.name, source.read_bytes())
+    except OSError as exc:
+        raise DataError(f"{kept}: can't keep the {ecosystem} snapshot ({exc.strerror})") from exc
+
+
+def named_snapshot(named: str, ecosystem: Ecosystem, data_dir: Path | None) -> Snapshot:
+    """The snapshot of a day (YYYY-MM-DD), or whose manifest or folder is at that path.
+
+    Raises UsageError where there is neither, SnapshotError for one that can't be used.
+    """
+    place = Path(named).expanduser()
+    if place.is_dir():
+        place = place / f"registry-{ecosystem}.json"
+    if place.is_file():
+        return Snapshot.load(place)
+    paths = {read_manifest(path).date: path for path in snapshot_paths(ecosystem, data_dir)}
+    if named not in paths:
+        raise UsageError(
+            f"{named}: no path, and no day of an {ecosystem} snapshot; there are those of"
+            f" {', '.join(paths)}"
+        )
+    return Snapshot.load(paths[named])
+
+
+def appeared(old: Snapshot, new: Snapshot) -> Iterator[str]:
+    """The names of ``new`` that ``old`` doesn't hold; the other way round, those that vanished."""
+    return (name for name in new if name not in old)

@@ -34,7 +34,9 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 from tests.servers.webhook import Hook, open_hook
 
 REAL_NAMES = ("requests", "numpy", "flask", "pandas", "click", "rich", "httpx", "boto3")
@@ -196,7 +198,7 @@ def embedded_model_dir() -> Path:
     """The folder of the real SmolLM2; skips where it can neither be found nor fetched."""
     from ghostbust.errors import FetchError
     from ghostbust.home import cache_dir
-    from ghostbust.models.embedded import embedded_model
+    from ghostbust.models.fetch import embedded_model
 
     try:
         return embedded_model(cache_dir())
@@ -325,4 +327,4 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
 @pytest.fixture
 def bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are loaded in bf16, also on a CPU that has no instructions for it."""
-    monkeypatch.setattr("ghostbust.models.precision.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("ghostbust.models.load.multiplies_bfloat16", lambda: True)

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.counts import Counts, said_unknown
-from ghostbust.extractors import extract
-from ghostbust.measure import measure
+from ghostbust.extractors.extract import extract
+from ghostbust.measure import Counts, measure, said_unknown
 from ghostbust.records import (
     Answer,
     Context,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.store import RoundState
+from ghostbust.store.rounds import RoundState
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -14,7 +14,8 @@ from ghostbust.cli.app import app
 from ghostbust.home import Home
 from ghostbust.loop.promote import promote
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 from tests.command_lines import COMMANDS, ROOT, Command
 
 NOT_RUN = {

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 
 from ghostbust.errors import EndpointError
 from ghostbust.http import TooLargeError, ask
-from ghostbust.loop.delivery import post
+from ghostbust.loop.recheck import post
 from ghostbust.publishers.control import Control
-from ghostbust.samplers.wire import request_json
+from ghostbust.samplers.servers import request_json
 
 if TYPE_CHECKING:
     Answer = Callable[[BaseHTTPRequestHandler], None]

@@ -56,12 +56,12 @@ HEAVY = {"torch", "transformers", "peft"}
 HEAVY_AT_THE_TOP = {
     "samplers/local.py",
     "samplers/decode.py",
-    "samplers/cache.py",
-    "models/heads.py",
+    "samplers/decode.py",
+    "models/pair.py",
     "evaluation/locality.py",
     "evaluation/persistence.py",
-    "evaluation/quantise.py",
-    "evaluation/side_by_side.py",
+    "evaluation/persistence.py",
+    "evaluation/locality.py",
     "bench/loops.py",
 }
 HEAVY_FOLDERS = {"unlearners", "gates"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.parsing import ParseError, parse_json, parse_row, parse_toml
+from ghostbust.documents import ParseError, parse_json, parse_row, parse_toml
 
 DEEP = 100_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.places import Lines, Place
+from ghostbust.text import Lines, Place
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust import reserved
+from ghostbust import prompts
 from ghostbust.errors import UsageError
-from ghostbust.extractors import extract
+from ghostbust.extractors.extract import extract
 from ghostbust.prompts import (
     CODE_LIMIT,
     FORMS,
@@ -193,7 +193,7 @@ def test_the_prompts_of_answers_come_once_in_order() -> None:
 
 
 def test_external_suites_are_held_out_whatever_the_share() -> None:
-    families = [reserved.suite_family("garak", str(number)) for number in range(50)]
+    families = [prompts.suite_family("garak", str(number)) for number in range(50)]
     assert {side_of(family, 0.0) for family in families} == {Side.HOLDOUT}
     assert side_of("garak", 0.0) is Side.TRAIN
 
@@ -202,7 +202,7 @@ def test_a_file_with_texts_that_are_for_evaluation_only_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = "one two three four five six seven eight"
-    monkeypatch.setattr(reserved, "_known", lambda: frozenset(reserved.fingerprints(words)))
+    monkeypatch.setattr(prompts, "_known", lambda: frozenset(prompts.fingerprints(words)))
     path = tmp_path / "prompts.jsonl"
     path.write_text(json.dumps({"prompt": f"Use it.\n{words}"}) + "\nSort a list.\n")
     with pytest.raises(UsageError, match=r"1 of 2 prompts hold tasks .*'Use it. one two") as caught:
@@ -229,5 +229,5 @@ def test_what_descends_from_two_is_held_out_where_one_of_them_is() -> None:
             family = family_of_both(one.id, other.id)
             assert family == family_of_both(other.id, one.id)
             assert side_of(family, share) is (Side.TRAIN if both == {Side.TRAIN} else Side.HOLDOUT)
-    suite = reserved.suite_family("garak", "x")
+    suite = prompts.suite_family("garak", "x")
     assert family_of_both(TASKS[0].id, suite) == suite

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust import reserved
-from ghostbust.prompts import seed_tasks
-from ghostbust.records import Context, Ecosystem, Prompt
-from ghostbust.reserved import (
+from ghostbust import prompts
+from ghostbust.prompts import (
     WINDOW,
     fingerprints,
     is_reserved,
     is_reserved_text,
     of_suite,
+    seed_tasks,
     suite_family,
 )
+from ghostbust.records import Context, Ecosystem, Prompt
 
 OWN = (
     "Read the log of a lift that stops at every floor twice and say which floor is the slowest of "
@@ -30,7 +30,7 @@ OWN = (
 @pytest.fixture
 def own_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of our own takes the place of the suite's."""
-    monkeypatch.setattr(reserved, "_known", lambda: frozenset(fingerprints(OWN)))
+    monkeypatch.setattr(prompts, "_known", lambda: frozenset(fingerprints(OWN)))
 
 
 @pytest.mark.usefixtures("own_reserved")

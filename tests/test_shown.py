@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ghostbust.records import Ecosystem, Hallucination, Verdict
-from ghostbust.shown import came_back, no_formula, redact
+from ghostbust.text import came_back, no_formula, redact
 
 
 @pytest.mark.parametrize(

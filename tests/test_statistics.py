@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, multinomial, norm
 
-from ghostbust.gates.looks import spent_alpha
+from ghostbust.gates.interface import spent_alpha
 from ghostbust.statistics import (
     LEAST_TAIL,
     cluster_sums,

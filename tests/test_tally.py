@@ -8,8 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from ghostbust.counts import Counts
-from ghostbust.measure import measure
+from ghostbust.measure import (
+    GROUPS,
+    Counts,
+    Key,
+    Tally,
+    add_to,
+    by_model,
+    group_of,
+    measure,
+    measurement_of,
+)
 from ghostbust.records import (
     Answer,
     Context,
@@ -22,15 +31,6 @@ from ghostbust.records import (
     Sample,
     Verdict,
     utc_now,
-)
-from ghostbust.tally import (
-    GROUPS,
-    Key,
-    Tally,
-    add_to,
-    by_model,
-    group_of,
-    measurement_of,
 )
 
 

@@ -20,7 +20,7 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.unseen import Incidence, unseen, unseen_of, wilson_interval
+from ghostbust.statistics import Incidence, unseen, unseen_of, wilson_interval
 
 
 def seen(text: str) -> list[Incidence]:

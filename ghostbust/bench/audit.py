@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ghostbust.extractors import Language, extract
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
 from ghostbust.known_modules import known_modules
 from ghostbust.records import Ecosystem, Judged, PackageRef, RefKind, Verdict
-from ghostbust.registries.import_facts import facts_of_installed
+from ghostbust.registries.import_names import facts_of_installed
 from ghostbust.registries.judge import Judge
 from ghostbust.registries.names import canonical_name
 

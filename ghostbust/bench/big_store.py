@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.records import Measurement
-from ghostbust.store import Store
-from ghostbust.store.encoding import encode_measurement, encode_time
+from ghostbust.store.connection import encode_measurement, encode_time
+from ghostbust.store.store import Store
 
 REFS_PER_SAMPLE: Final = 4
 SAMPLES_PER_PROMPT: Final = 10

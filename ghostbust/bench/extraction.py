@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ghostbust.bench.corpus import Expected, Snippet
-from ghostbust.extractors import Language, extract
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 Find = Callable[[Snippet], Iterable[PackageRef]]

@@ -20,9 +20,8 @@ from typing import IO, Final
 
 from ghostbust.bench.traffic_log import write_log
 from ghostbust.errors import GhostbustError
-from ghostbust.extractors import extract
-from ghostbust.traffic import read_line
-from ghostbust.traffic.list_request import asks_for_list
+from ghostbust.extractors.extract import extract
+from ghostbust.loop.ingest.formats import asks_for_list, read_line
 
 BASELINE: Final = 4000
 """lines that extraction alone is timed on, at most"""

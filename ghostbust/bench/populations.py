@@ -1,4 +1,4 @@
-"""Whether the estimates of `ghostbust.unseen` hold, on simulated samples whose truth is known.
+"""Whether the estimates of `ghostbust.statistics` hold, on simulated samples whose truth is known.
 
 A population is names with probabilities. A prompt family draws a few of them for itself, by those
 probabilities, and its answers name these again and again, the first ones most: so inventions of one
@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ghostbust.unseen import PER_ANSWERS, Incidence, Interval, Unseen, unseen
+from ghostbust.statistics import PER_ANSWERS, Incidence, Interval, Unseen, unseen
 
 FURTHER: Final = 3000
 """families that tell the truth of a run"""

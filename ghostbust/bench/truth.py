@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ghostbust.extractors import extract
+from ghostbust.extractors.extract import extract
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge
 

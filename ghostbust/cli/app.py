@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 import ghostbust
-from ghostbust.cli.adapters import adapters
+from ghostbust.cli.adapters import adapters, publish, status, unpublish
 from ghostbust.cli.bench import bench
 from ghostbust.cli.check import CheckCommand, check
-from ghostbust.cli.daemon import daemon
+from ghostbust.cli.daemon import daemon, jobs
 from ghostbust.cli.dashboard import dashboard
 from ghostbust.cli.demo import demo
 from ghostbust.cli.doctor import doctor
@@ -19,15 +19,9 @@ from ghostbust.cli.eval import eval_
 from ghostbust.cli.export import export
 from ghostbust.cli.extract import extract
 from ghostbust.cli.ingest import ingest
-from ghostbust.cli.jobs import jobs
-from ghostbust.cli.ledger import names
+from ghostbust.cli.names import names
 from ghostbust.cli.prompts import prompts
-from ghostbust.cli.publishing import publish, status, unpublish
-from ghostbust.cli.registry import registry
-from ghostbust.cli.registry_diff import diff
-from ghostbust.cli.registry_imports import imports
-from ghostbust.cli.registry_recheck import recheck
-from ghostbust.cli.registry_rescore import rescore
+from ghostbust.cli.registry import diff, imports, recheck, registry, rescore
 from ghostbust.cli.report import report
 from ghostbust.cli.rounds import round_
 from ghostbust.cli.sweep import sweep

@@ -51,7 +51,7 @@ def audit(
     Import names of the mapping table and of what is installed are always among them. Exits with 1
     if a real name comes out ABSENT, a fake one not SUSPECT, or one is not found at all.
     """
-    from ghostbust.cli.judging import open_judge
+    from ghostbust.cli.context import open_judge
     from ghostbust.registries.judge import Mode
 
     output = Output(as_json=as_json)
@@ -97,7 +97,7 @@ def _import_outcomes(judge: Judge, site: Sequence[Path]) -> Iterator[Outcome]:
 
 def _most_downloaded(path: Path, ecosystem: Ecosystem, top: int) -> list[str]:
     """The names of a list by rank. Raises UsageError where it has no ranks."""
-    from ghostbust.registries.name_lists import read_names
+    from ghostbust.registries.suspects import read_names
 
     ranked = [row for row in read_names(path, ecosystem) if row.rank is not None]
     if not ranked:
@@ -108,7 +108,7 @@ def _most_downloaded(path: Path, ecosystem: Ecosystem, top: int) -> list[str]:
 
 def _fakes(path: Path) -> list[str]:
     """The research squats and security holds of a list of summaries."""
-    from ghostbust.registries.name_lists import read_fakes
+    from ghostbust.registries.suspects import read_fakes
 
     names = read_fakes(path, Ecosystem.PYPI)
     if not names:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import os
+import re
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
+from ghostbust.cli.findings import Finding, find
+from ghostbust.cli.gathering import OwnCode, Vouching, gather
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
+from ghostbust.records import Ecosystem, RefKind
+from ghostbust.registries.judge import Judge
 
 if TYPE_CHECKING:
-    from ghostbust.cli.checkout_scores import Scored
     from ghostbust.cli.findings import Finding
 
 
@@ -30,7 +45,6 @@ def checkouts(
     A second reader (ast, json, packaging) says what imports and dependencies there are. Which
     accusations are wrong is for a person to say: --show lists them.
     """
-    from ghostbust.cli.checkout_scores import score_checkout
     from ghostbust.registries.judge import Mode, default_judge
 
     if not folder.is_dir() or not (found := sorted(p for p in folder.iterdir() if p.is_dir())):
@@ -63,7 +77,6 @@ def _row(one: Scored) -> list[str]:
 
 
 def _sum(scored: list[Scored]) -> Scored:
-    from ghostbust.cli.checkout_scores import Scored
 
     total = Scored("all")
     for one in scored:
@@ -94,3 +107,129 @@ def _accusation(one: Finding) -> str:
     lookup, place = one.lookup, one.place
     where = f"{place.path}:{place.line}:{place.column}"
     return f"{where}: {lookup.verdict} {lookup.name} ({lookup.reason})"
+
+
+# --- checkout_scores
+# Scores `ghostbust check` on checkouts: what it accuses, and what a second reader finds beside it.
+#
+# The second reader shares no code with the extractors: Python's own ``ast``, ``json`` and
+# ``packaging``. It reads less (no texts, no commands), so it says something of recall only.
+# Whether an accusation is right only a person can say: they are listed for that.
+
+_GROUPS = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Spot:
+    """One name in one line of a file."""
+
+    path: str
+    line: int
+    """from 1; 0 where the second reader can't tell"""
+    name: str
+    """the import's first part, or the canonical name of a dependency"""
+
+
+@dataclass(slots=True)
+class Scored:
+    """The figures of one checkout."""
+
+    name: str
+    files: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    """places, by verdict"""
+    accused: list[Finding] = field(default_factory=list)
+    """places called ABSENT or SUSPECT"""
+    expected: int = 0
+    """what the second reader finds in the files that were read"""
+    missed: list[Spot] = field(default_factory=list)
+    """of these, what isn't found here"""
+    cpu_s: float = 0.0
+
+    @property
+    def places(self) -> int:
+        """All places that name a package."""
+        return self.verdicts.total()
+
+
+def score_checkout(folder: Path, judge: Judge) -> Scored:
+    """Checks a folder as ``ghostbust check FOLDER`` does, and compares. Raises UsageError."""
+    began = time.process_time()
+    gathered = gather([], [str(folder)])
+    findings = find(judge, Vouching(), gathered.sources, OwnCode(gathered.folders))
+    scored = Scored(folder.name, len(gathered.sources), cpu_s=time.process_time() - began)
+    scored.verdicts.update(str(one.lookup.verdict) for one in findings)
+    scored.accused = [one for one in findings if one.lookup.invented]
+    found = {spot for one in findings for spot in _spots_of(one)}
+    for source in gathered.sources:
+        for spot in second_reading(source.path or "", source.text):
+            scored.expected += 1
+            if spot not in found:
+                scored.missed.append(spot)
+    return scored
+
+
+def _spots_of(one: Finding) -> Iterator[Spot]:
+    """A place as the second reader would name it, with its line and without."""
+    assert one.place is not None
+    name = one.ref.name or one.ref.raw
+    if one.ref.kind is RefKind.IMPORT:
+        name = (one.ref.import_name or one.ref.raw).partition(".")[0]
+    elif one.ref.ecosystem is Ecosystem.NPM:
+        name = one.ref.raw
+    yield Spot(one.place.path, one.place.line, name)
+    yield Spot(one.place.path, 0, name)
+
+
+def second_reading(path: str, text: str) -> Iterator[Spot]:
+    """Imports of Python code, dependencies of a package.json, names of a requirements file."""
+    name = os.path.basename(path)  # noqa: PTH119
+    if name.endswith(".py"):
+        yield from _imports(path, text)
+    elif name == "package.json":
+        yield from _dependencies(path, text)
+    elif re.fullmatch(r"requirements[\w.-]*\.txt", name):
+        yield from _requirements(path, text)
+
+
+def _imports(path: str, text: str) -> Iterator[Spot]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.removeprefix("\ufeff"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named = [(alias.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            named = [(node.lineno, node.module)]
+        else:
+            continue
+        for line, module in named:
+            top = module.partition(".")[0]
+            if top not in sys.stdlib_module_names:
+                yield Spot(path, line, top)
+
+
+def _dependencies(path: str, text: str) -> Iterator[Spot]:
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    groups = [manifest.get(group) for group in _GROUPS] if isinstance(manifest, dict) else []
+    for group in groups:
+        for name, wanted in group.items() if isinstance(group, dict) else ():
+            if isinstance(wanted, str) and not re.match(r"[a-z+]+:|[\w.-]+/", wanted):
+                yield Spot(path, 0, name)
+
+
+def _requirements(path: str, text: str) -> Iterator[Spot]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        plain = re.sub(r"(^|\s)#.*| --.*|\\$", "", line).strip()
+        try:
+            wanted = Requirement(plain)
+        except InvalidRequirement:
+            continue
+        if wanted.url is None:
+            yield Spot(path, number, canonicalize_name(wanted.name))

@@ -18,8 +18,9 @@ from ghostbust.cli.bench_tasks import (
     settings_of,
     sides,
 )
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval_tables import print_tables
+from ghostbust.cli.eval import print_tables
 from ghostbust.cli.options import (
     ConfigOption,
     EcosystemOption,
@@ -31,13 +32,11 @@ from ghostbust.cli.options import (
     QuietOption,
     RegistryModeOption,
 )
-from ghostbust.cli.output import Output
-from ghostbust.cli.progress import Stages
-from ghostbust.cli.settings import load_settings
+from ghostbust.cli.output import Output, Stages
 from ghostbust.evaluation.ways import Way
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.report import Section
+    from ghostbust.evaluation.figures import Section
     from ghostbust.loop.continual import ContinualPlan
 
 
@@ -84,8 +83,8 @@ def continual(
     In each round the model as it is answers fresh tasks, and learns. Works in HOME/bench, where
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
-    from ghostbust.evaluation.continual import continual_tables, draw_continual
-    from ghostbust.evaluation.report import Section
+    from ghostbust.evaluation.comparisons import continual_tables, draw_continual
+    from ghostbust.evaluation.figures import Section
     from ghostbust.home import Home
     from ghostbust.loop.continual import ContinualPlan, compare_ways
     from ghostbust.loop.session import open_session

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from ghostbust.cli.options import JsonOption, QuietOption
-from ghostbust.cli.output import Output, cell, table
-from ghostbust.cli.progress import Stages
+from ghostbust.cli.output import Output, Stages, cell, table
 
 
 def daemon(

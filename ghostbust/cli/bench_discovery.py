@@ -16,8 +16,9 @@ from ghostbust.cli.bench_tasks import (
     report_plots,
     settings_of,
 )
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval_tables import print_tables
+from ghostbust.cli.eval import print_tables
 from ghostbust.cli.options import (
     AskedEcosystem,
     ConfigOption,
@@ -31,13 +32,11 @@ from ghostbust.cli.options import (
     QuietOption,
     RegistryModeOption,
 )
-from ghostbust.cli.output import Output
-from ghostbust.cli.progress import Stages
-from ghostbust.cli.settings import load_settings
+from ghostbust.cli.output import Output, Stages
 from ghostbust.evaluation.ways import Look
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.report import Section
+    from ghostbust.evaluation.figures import Section
     from ghostbust.loop.finding import FindingPlan
     from ghostbust.loop.session import Session
 
@@ -90,8 +89,8 @@ def discovery(
     came to its end.
     """
     from ghostbust.config import override
-    from ghostbust.evaluation.finding import draw_finding, finding_tables
-    from ghostbust.evaluation.report import Section
+    from ghostbust.evaluation.comparisons import draw_finding, finding_tables
+    from ghostbust.evaluation.figures import Section
     from ghostbust.home import Home
     from ghostbust.loop.finding import compare_finding
     from ghostbust.loop.session import open_session
@@ -133,9 +132,9 @@ def _plan(
 ) -> FindingPlan:
     """The plan, its model loaded; only the chosen ecosystem's packages are asked for."""
     from ghostbust.errors import UsageError
-    from ghostbust.loop.discovery import rules_of
+    from ghostbust.loop.build import make_rewriter, make_sampler, make_tasks
+    from ghostbust.loop.discovery.plan import rules_of
     from ghostbust.loop.finding import FindingPlan
-    from ghostbust.loop.parts import make_rewriter, make_sampler, make_tasks
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem
 

@@ -14,7 +14,7 @@ from ghostbust.cli.output import Output
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
-    from ghostbust.evaluation.report import Section
+    from ghostbust.evaluation.figures import Section
     from ghostbust.prompts import Task
 
 HoldoutShareOption = Annotated[
@@ -82,8 +82,8 @@ def sides(
 ) -> tuple[list[Task], list[Task]]:
     """The training tasks, and so many held-out ones as `ghostbust eval --limit` takes."""
     from ghostbust.errors import UsageError
-    from ghostbust.loop.benches import HELD_OUT_SEED
-    from ghostbust.loop.parts import draw, make_tasks
+    from ghostbust.loop.build import draw, make_tasks
+    from ghostbust.loop.compare import HELD_OUT_SEED
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem
 

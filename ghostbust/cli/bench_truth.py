@@ -42,7 +42,7 @@ def truth(
     Rates are by processor time, the best of five runs. A ratio is ghostbust's rate by the peer's.
     """
     from ghostbust.bench.truth import memory_bytes
-    from ghostbust.cli.judging import open_judge
+    from ghostbust.cli.context import open_judge
     from ghostbust.registries.judge import Mode
 
     output = Output(as_json=as_json)
@@ -81,7 +81,7 @@ def _rates(judge: Judge, count: int, peers: Path | None) -> Iterator[Rate]:
     """Every rate, ghostbust's before its peers'."""
     from ghostbust.bench import truth as line
     from ghostbust.bench.peers import PEERS
-    from ghostbust.extractors.requirement_lines import RequirementsExtractor
+    from ghostbust.extractors.requirements import RequirementsExtractor
 
     answers, names = line.made_answers(judge, count), line.made_names(judge)
     lines = [f"{name}>=1.0  # wanted" for name in names]

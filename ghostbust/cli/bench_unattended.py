@@ -16,9 +16,8 @@ import typer
 
 from ghostbust.cli.edge import FINDINGS, ended_like_ctrl_c
 from ghostbust.cli.options import JsonOption, QuietOption
-from ghostbust.cli.output import Output, cell, table
-from ghostbust.cli.progress import Stages
-from ghostbust.counts import said_unknown
+from ghostbust.cli.output import Output, Stages, cell, table
+from ghostbust.measure import said_unknown
 
 if TYPE_CHECKING:
     from ghostbust.home import Home

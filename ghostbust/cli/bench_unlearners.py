@@ -18,8 +18,9 @@ from ghostbust.cli.bench_tasks import (
     settings_of,
     sides,
 )
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval_tables import print_tables
+from ghostbust.cli.eval import print_tables
 from ghostbust.cli.options import (
     ConfigOption,
     EcosystemOption,
@@ -31,12 +32,10 @@ from ghostbust.cli.options import (
     QuietOption,
     RegistryModeOption,
 )
-from ghostbust.cli.output import Output
-from ghostbust.cli.progress import Stages
-from ghostbust.cli.settings import load_settings
+from ghostbust.cli.output import Output, Stages
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.report import Section
+    from ghostbust.evaluation.figures import Section
     from ghostbust.loop.compare import ComparePlan
 
 
@@ -89,8 +88,8 @@ def unlearners(
     Tasks are split by family; held out is the settings' prompts.holdout_share. Works in
     HOME/bench, where nothing serves. Exits with 0 when it came to its end, whatever it found.
     """
-    from ghostbust.evaluation.contest import contest_tables, draw_contest
-    from ghostbust.evaluation.report import Section
+    from ghostbust.evaluation.comparisons import contest_tables, draw_contest
+    from ghostbust.evaluation.figures import Section
     from ghostbust.home import Home
     from ghostbust.loop.compare import ComparePlan, compare_methods
     from ghostbust.loop.session import open_session

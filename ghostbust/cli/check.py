@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 from typer.core import TyperCommand
 
+from ghostbust.cli.context import npmrc_ignored
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, NOT_LOOKED_AT
 from ghostbust.cli.options import (
     AsOfOption,
@@ -20,10 +21,9 @@ from ghostbust.cli.options import (
     RegistryModeOption,
 )
 from ghostbust.cli.output import Output, cell, print_json, table
-from ghostbust.cli.settings import npmrc_ignored
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
-from ghostbust.shown import visible
+from ghostbust.text import visible
 
 if TYPE_CHECKING:
     from ghostbust.cli.findings import Finding
@@ -136,14 +136,11 @@ def check(
     if as_json and shape not in (None, "json"):
         raise UsageError(f"--json and --format {shape} exclude each other")
     shape = "json" if as_json else shape or "table"
+    from ghostbust.cli.context import open_judge
     from ghostbust.cli.findings import find
-    from ghostbust.cli.gathering import gather
-    from ghostbust.cli.judging import open_judge
-    from ghostbust.cli.own_code import OwnCode
-    from ghostbust.cli.vouching import passed_over, trusted_vouching
+    from ghostbust.cli.gathering import OwnCode, gather, passed_over, trusted_vouching
     from ghostbust.home import Home
-    from ghostbust.registries.asked_of import asked_of
-    from ghostbust.registries.judge import Mode
+    from ghostbust.registries.judge import Mode, asked_of
 
     output = Output(as_json=shape != "table", quiet=quiet)
     vouching = trusted_vouching(config, home)
@@ -193,9 +190,8 @@ def _report(
     show_all: bool,
 ) -> None:
     """Prints the findings: for people the problems, as JSON each name once, else each place."""
-    from ghostbust.cli.annotations import workflow_commands
     from ghostbust.cli.findings import distinct
-    from ghostbust.cli.sarif import sarif_log
+    from ghostbust.cli.sarif import sarif_log, workflow_commands
     from ghostbust.results import summary
 
     match shape:

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import BUG
 from ghostbust.cli.options import ConfigOption, HomeOption, RevealOption
 from ghostbust.cli.output import Output
-from ghostbust.cli.settings import load_settings
 from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def dashboard(
     served = "TEXTUAL_DRIVER" in os.environ
     if not served and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("the dashboard needs a terminal; --plain prints the overview as text")
-    from ghostbust.dashboard.board import Dashboard
+    from ghostbust.dashboard.app import Dashboard
 
     board = Dashboard(place, reveal=reveal, config=settings)
     board.run()

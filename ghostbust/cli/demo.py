@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.options import (
     ConfigOption,
@@ -18,12 +19,10 @@ from ghostbust.cli.options import (
     RevealOption,
     SeedOption,
 )
-from ghostbust.cli.output import Output, cell, table
-from ghostbust.cli.progress import Stages
+from ghostbust.cli.output import Output, Stages, cell, table
 from ghostbust.cli.rounds import report_round
-from ghostbust.cli.settings import load_settings
 from ghostbust.results import invented_names, round_document
-from ghostbust.shown import redact
+from ghostbust.text import redact
 
 if TYPE_CHECKING:
     from ghostbust.loop.demo import DemoOutcome

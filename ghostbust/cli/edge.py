@@ -26,7 +26,7 @@ import typer
 from typer.core import TyperGroup
 
 from ghostbust.errors import GhostbustError
-from ghostbust.shown import visible
+from ghostbust.text import visible
 
 FINDINGS = 1
 """exit code: something was found, over the limit where there is one"""

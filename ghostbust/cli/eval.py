@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import rich.table
 import typer
 
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval_sections import SectionName
-from ghostbust.cli.eval_tables import print_tables
 from ghostbust.cli.options import (
     AskedEcosystem,
     AsOfOption,
@@ -27,15 +29,275 @@ from ghostbust.cli.options import (
     RegistryModeOption,
     SeedOption,
 )
-from ghostbust.cli.output import Output
-from ghostbust.cli.progress import Stages
-from ghostbust.cli.settings import load_settings
+from ghostbust.cli.output import Output, Stages, cell, table
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
-    from ghostbust.evaluation.report import Section
-    from ghostbust.loop.eval_plan import EvalPlan
+    from ghostbust.evaluation.figures import Section, Table
+    from ghostbust.evaluation.utility import UtilityResult
+    from ghostbust.gates.tasks import CodingTask
+    from ghostbust.loop.evaluate import EvalPlan
+    from ghostbust.loop.session import Session
+    from ghostbust.loop.signals import Listener
     from ghostbust.prompts import Task
+    from ghostbust.records import Prompt
+
+
+# --- eval_sections
+# The sections of ``ghostbust eval``: what each needs, what it measures, and its tables.
+
+PERSISTENCE_TASKS = 24
+"""asked where ``--limit`` doesn't say: each is asked some 60 times, of one adapter"""
+SUITE_PROMPTS = 200
+"""asked of each suite where ``--limit`` doesn't say: LibHalluBench has 4,173"""
+
+
+class SectionName(StrEnum):
+    """What can be measured."""
+
+    BEHAVIOUR = "behaviour"
+    UTILITY = "utility"
+    LOCALITY = "locality"
+    PERSISTENCE = "persistence"
+    SUITES = "suites"
+
+
+NEED_WEIGHTS = {
+    SectionName.UTILITY: "how likely the model finds a text",
+    SectionName.LOCALITY: "what the model predicts",
+    SectionName.PERSISTENCE: "the model's weights",
+}
+"""sections for which a model server won't do, and what it doesn't tell"""
+NEED_ADAPTERS = (SectionName.LOCALITY, SectionName.PERSISTENCE)
+"""sections that say nothing of the base alone"""
+
+
+def choose_sections(
+    asked: Sequence[SectionName] | None, suites: Sequence[str] | None, endpoint: str | None
+) -> tuple[SectionName, ...]:
+    """The sections, each once. ``--suite`` alone asks for its own.
+
+    Raises UsageError for one that can't be measured with these options.
+    """
+    from ghostbust.errors import UsageError
+
+    names = tuple(dict.fromkeys(asked or [_DEFAULT[bool(suites)]]))
+    if bool(suites) != (SectionName.SUITES in names):
+        raise UsageError("--section suites and --suite NAME go together; give both")
+    for name, what in NEED_WEIGHTS.items():
+        if name in names and endpoint is not None:
+            raise UsageError(
+                f"--section {name} needs {what}, which a model server doesn't tell; run it without"
+                " an endpoint"
+            )
+    return names
+
+
+def need_subjects(
+    names: Collection[SectionName], adapters: Sequence[object], few: Sequence[object]
+) -> None:
+    """Raises UsageError where a section has no adapter to compare, or no task to ask."""
+    from ghostbust.errors import UsageError
+
+    if SectionName.PERSISTENCE in names and not few:
+        raise UsageError("--section persistence asks held-out tasks only, and there are none")
+    for name in NEED_ADAPTERS:
+        if name in names and not adapters:
+            raise UsageError(
+                f"--section {name} compares adapters with the base, but none serves and none was"
+                " named; give --adapter"
+            )
+
+
+def read_suites(
+    asked: Sequence[str] | None, limit: int | None, seed: int
+) -> dict[str, list[Prompt]]:
+    """The prompts of each suite, ``NAME`` or ``NAME=PATH``, as it was asked for.
+
+    Raises UsageError as ``read_suite`` does.
+    """
+    from ghostbust.evaluation.suites import read_suite
+    from ghostbust.loop.build import draw
+
+    found = {}
+    for one in dict.fromkeys(asked or ()):
+        name, _, path = one.partition("=")
+        prompts = read_suite(name, Path(path).expanduser() if path else None)
+        found[one] = draw(prompts, limit or SUITE_PROMPTS, seed)
+    return found
+
+
+def coding_tasks(
+    names: Collection[SectionName],
+    session: Session,
+    limit: int | None,
+    seed: int,
+    listener: Listener,
+) -> list[CodingTask]:
+    """HumanEval's and MBPP's tasks, as the settings' gates have them, or so many of them.
+
+    None where utility isn't measured. Raises UsageError where it is, and there are none, and
+    SandboxError where their answers may not be run.
+    """
+    from ghostbust.errors import UsageError
+    from ghostbust.loop.build import draw, runnable_tasks
+
+    if SectionName.UTILITY not in names:
+        return []
+    tasks = runnable_tasks(session.config, session.cache_dir, listener)
+    if not tasks:
+        raise UsageError(
+            "there are no coding tasks for --section utility: HumanEval can't be fetched, or "
+            "gates.humaneval_tasks is 0 and gates.mbpp isn't set"
+        )
+    return draw(tasks, limit or len(tasks), seed)
+
+
+def run_sections(names: Sequence[SectionName], plan: EvalPlan) -> list[Section]:
+    """Each section's tables, in the order of the names.
+
+    Utility is measured first: the frontier says what it found.
+    """
+    from ghostbust.loop.evaluate import evaluate_utility
+
+    solved = evaluate_utility(plan) if SectionName.UTILITY in names else []
+    return [_run(name, plan, solved) for name in names]
+
+
+def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> Section:
+    """One section. Each gets a case of its own here, and its name in ``SectionName``."""
+    from ghostbust.evaluation import tables
+    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.plots import locality
+    from ghostbust.loop import evaluate
+
+    match name:
+        case SectionName.BEHAVIOUR:
+            from ghostbust.evaluation.plots import draw_behaviour
+            from ghostbust.evaluation.tables import behaviour_tables
+
+            found = evaluate.evaluate_behaviour(plan)
+            changes = {one.candidate: one.pooled.change_percent for one in solved}
+            return Section(name, behaviour_tables(found), lambda: draw_behaviour(found, changes))
+        case SectionName.UTILITY:
+            return Section(name, tables.utility_tables(solved))
+        case SectionName.LOCALITY:
+            from ghostbust.evaluation.locality import drawn
+
+            shifts = evaluate.evaluate_locality(plan)
+            parts = {adapter: drawn(moved) for adapter, moved in shifts.items()}
+            return Section(
+                name,
+                (tables.locality_table(shifts),),
+                lambda: {"locality.svg": locality(parts)},
+            )
+        case SectionName.PERSISTENCE:
+            left = evaluate.evaluate_persistence(plan)
+            return Section(name, (tables.variant_table("what is left", left),))
+        case SectionName.SUITES:
+            asked = evaluate.evaluate_suites(plan)
+            made = [tables.variant_table(suite, rows) for suite, rows in asked.items()]
+            return Section(name, tuple(made))
+
+
+_DEFAULT = {True: SectionName.SUITES, False: SectionName.BEHAVIOUR}
+
+
+# --- eval_tables
+# Tables of an evaluation for people: figures with their intervals, as wide as the terminal.
+
+KEYS = (
+    "model", "temperature", "context", "variant", "benchmark", "tokens", "gate", "method", "seed",
+    "way", "round",
+)  # fmt: skip
+"""columns that say what a row's figures are of"""
+GAP = 2
+TEXT = 24
+"""characters that a column of longer texts, or of longer words, must have"""
+
+
+def print_tables(output: Output, tables: Sequence[Table]) -> None:
+    """A section's tables and their notes, as wide as the terminal."""
+    for one in tables:
+        for shown in shown_tables(one, output.result.width):
+            output.result.print(shown)
+        for note in one.notes:
+            output.line(note, "dim")
+
+
+def shown_tables(one: Table, width: int) -> list[rich.table.Table]:
+    """A section's table, below each other as many as it takes for ``width`` characters.
+
+    Each begins with the keys. What doesn't exist is a dash, and a first key isn't repeated.
+    """
+    from ghostbust.evaluation.figures import shown
+
+    texts = {
+        column: [shown(row.get(column)) for row in one.rows]
+        for column in dict.fromkeys(column for row in one.rows for column in row)
+    }
+    made = []
+    for number, columns in enumerate(_blocks(texts, width)):
+        block = table(title=None if number else one.title)
+        block.padding = (0, GAP - 1, 0, 0)
+        for column, room in zip(columns, _widths(texts, columns, width), strict=True):
+            block.add_column(column, width=room, overflow="fold")
+        for row in range(len(one.rows)):
+            told = [texts[column][row] for column in columns]
+            if row and told[0] == texts[columns[0]][row - 1]:
+                told[0] = ""
+            block.add_row(*map(cell, told))
+        made.append(block)
+    return made
+
+
+Texts = dict[str, list[str]]
+"""the cells of each column"""
+
+
+def _blocks(texts: Texts, width: int) -> list[list[str]]:
+    """The columns of each table: the leading keys, and as many others as there is room for."""
+    columns = list(texts)
+    keys = list(takewhile(KEYS.__contains__, columns))
+    blocks = [list(keys)] if columns else []
+    for column in columns[len(keys) :]:
+        wanted = [*blocks[-1], column]
+        too_wide = sum(_least(texts, name) for name in wanted) > _room(len(wanted), width)
+        if too_wide and len(wanted) > len(keys) + 1:
+            blocks.append([*keys, column])
+        else:
+            blocks[-1].append(column)
+    return blocks
+
+
+def _widths(texts: Texts, columns: Sequence[str], width: int) -> list[int]:
+    """What each column needs, and then, from the left, what it would have without breaking."""
+    least = [_least(texts, column) for column in columns]
+    spare = _room(len(columns), width) - sum(least)
+    for number, column in enumerate(columns):
+        more = max(0, min(spare, _whole(texts, column) - least[number]))
+        least[number] += more
+        spare -= more
+    return least
+
+
+def _room(columns: int, width: int) -> int:
+    """Characters for the cells: without the gaps, and the blank at each edge."""
+    return width - GAP * columns - 2
+
+
+def _least(texts: Texts, column: str) -> int:
+    words = max(len(word) for text in (column, *texts[column]) for word in text.split() or [""])
+    return min(TEXT, max(words, _whole(texts, column) if _is_text(texts[column]) else 0))
+
+
+def _whole(texts: Texts, column: str) -> int:
+    return max(len(column), *(len(text) for text in texts[column]))
+
+
+def _is_text(cells: Sequence[str]) -> bool:
+    """Whether the column's cells hold sentences rather than figures."""
+    return any(len(text.split()) > 2 for text in cells)
 
 
 def eval_(
@@ -105,10 +367,9 @@ def eval_(
 
     Exits with 0 when it came to its end, whatever it found.
     """
-    from ghostbust.cli import eval_sections as sections
     from ghostbust.config import override
     from ghostbust.home import Home
-    from ghostbust.loop.eval_plan import EvalPlan, choose_adapters
+    from ghostbust.loop.evaluate import EvalPlan, choose_adapters
     from ghostbust.loop.session import open_session
 
     output = Output(as_json=as_json, quiet=quiet)
@@ -128,8 +389,8 @@ def eval_(
         registry__as_of=None if as_of is None else as_of.date(),
     )
     url = next((server.url for server in settings.model.servers), None)
-    names = sections.choose_sections(section, suite, url)
-    suites = sections.read_suites(suite, limit, seed)
+    names = choose_sections(section, suite, url)
+    suites = read_suites(suite, limit, seed)
     tasks, few = _tasks(settings, ecosystem, everything=everything, limit=limit, seed=seed)
     temperatures = tuple(dict.fromkeys(temperature or (0.0, 0.7)))
     started = time.monotonic()
@@ -139,13 +400,13 @@ def eval_(
         open_session(place, settings, purpose="eval") as session,
     ):
         adapters = choose_adapters(session, adapter or ["deployed"])
-        sections.need_subjects(names, adapters, few)
-        coding = sections.coding_tasks(names, session, limit, seed, stages)
+        need_subjects(names, adapters, few)
+        coding = coding_tasks(names, session, limit, seed, stages)
         plan = EvalPlan(
             session, tasks, adapters, temperatures, seed, stages,
             few=few, coding=coding, suites=suites,
         )  # fmt: skip
-        found = sections.run_sections(names, plan)
+        found = run_sections(names, plan)
     if not adapters:
         output.note("no adapter serves and none was named: the base alone")
     plots = [] if plot is None else draw_sections(found, plot)
@@ -156,9 +417,8 @@ def _tasks(
     settings: Config, ecosystem: AskedEcosystem, *, everything: bool, limit: int | None, seed: int
 ) -> tuple[list[Task], list[Task]]:
     """The held-out tasks, or all, so many of them; and the few held-out ones for persistence."""
-    from ghostbust.cli.eval_sections import PERSISTENCE_TASKS
     from ghostbust.errors import UsageError
-    from ghostbust.loop.parts import draw, make_tasks
+    from ghostbust.loop.build import draw, make_tasks
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem
 

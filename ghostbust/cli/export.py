@@ -40,8 +40,8 @@ def export_adapter(
     """Write an adapter as other programs load it."""
     from ghostbust.errors import UsageError
     from ghostbust.home import Home, cache_dir
-    from ghostbust.loop.parts import find_adapter
-    from ghostbust.store import Store
+    from ghostbust.loop.build import find_adapter
+    from ghostbust.store.store import Store
 
     place = Home.find(home)
     with Store.open(place.database, read_only=True) as store:
@@ -51,11 +51,11 @@ def export_adapter(
     with on_interrupt("nothing was written; run the same command again"):
         match shape:
             case "peft":
-                from ghostbust.exports.peft import export_peft
+                from ghostbust.exports.adapters import export_peft
 
                 export_peft(found[1], out)
             case "merged":
-                from ghostbust.exports.merged import export_merged
+                from ghostbust.exports.adapters import export_merged
 
                 export_merged(found[1], out, cache_dir())
             case "gguf-lora":
@@ -74,9 +74,9 @@ def export_ledger(
     quiet: QuietOption = False,
 ) -> None:
     """Write the invented names, or what is registered of the recommended ones (cyclonedx)."""
-    from ghostbust.cli.writing import whole_file, write_text
+    from ghostbust.cli.context import whole_file, write_text
     from ghostbust.home import Home
-    from ghostbust.store import Store
+    from ghostbust.store.store import Store
 
     output = Output(quiet=quiet)
     with Store.open(Home.find(home).database, read_only=True) as store, whole_file(out) as aside:

@@ -43,7 +43,8 @@ def extract(
     A file's name says how to read it: package.json, Dockerfile, answer.md, …
     """
     from ghostbust.cli.sources import read_text
-    from ghostbust.extractors import Language, examine
+    from ghostbust.extractors.extract import examine
+    from ghostbust.extractors.interface import Language
     from ghostbust.results import is_builtin_import, ref_document
 
     text = read_text(file)

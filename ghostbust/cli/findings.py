@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ghostbust.cli.named_indexes import by_named_indexes, to_be_judged
-from ghostbust.cli.own_code import OwnCode
-from ghostbust.places import Lines, Place
+from ghostbust.cli.gathering import OwnCode
+from ghostbust.cli.sources import by_named_indexes, to_be_judged
 from ghostbust.records import Flag, Judged, Lookup, PackageRef, Verdict
 from ghostbust.results import key_of
+from ghostbust.text import Lines, Place
 
 if TYPE_CHECKING:
+    from ghostbust.cli.gathering import Vouching
     from ghostbust.cli.sources import Source
-    from ghostbust.cli.vouching import Vouching
     from ghostbust.registries.judge import Judge
 
 NOT_ASKED = ("unreachable", "not-in-snapshot", Flag.PRIVATE_INDEX)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.options import (
     AsOfOption,
@@ -22,18 +23,16 @@ from ghostbust.cli.options import (
     RegistryModeOption,
     RevealOption,
 )
-from ghostbust.cli.output import Output, cell, table
-from ghostbust.cli.progress import Stages
-from ghostbust.cli.settings import load_settings
+from ghostbust.cli.output import Output, Stages, cell, table
 from ghostbust.cli.sweep import measurement_table
 from ghostbust.results import measurement_document
-from ghostbust.shown import redact
+from ghostbust.text import redact
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.home import Home
-    from ghostbust.loop.ingest import Ingested
-    from ghostbust.loop.ingest_reading import Skipped
+    from ghostbust.loop.ingest.reading import Skipped
+    from ghostbust.loop.ingest.run import Ingested
 
 SHOWN = 15
 """names in the table"""
@@ -114,8 +113,8 @@ def ingest(
 def _read(
     home: Home, settings: Config, output: Output, paths: list[Path], *, follow: bool
 ) -> Ingested:
-    from ghostbust.loop.ingest import ingest as read_logs
-    from ghostbust.loop.ingest import open_logs
+    from ghostbust.loop.ingest.run import ingest as read_logs
+    from ghostbust.loop.ingest.run import open_logs
 
     with (
         Stages(output) as stages,
@@ -208,7 +207,7 @@ def _document(
     settings: Config, read: Ingested, names: Sequence[tuple[str, str, str, int]], wall_s: float
 ) -> dict[str, object]:
     """The JSON document that docs/reference/cli.md shows."""
-    from ghostbust.tally import measurement_of
+    from ghostbust.measure import measurement_of
 
     measured = read.measurement or measurement_of({})
     skipped = read.skipped

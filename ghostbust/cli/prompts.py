@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ghostbust.cli.context import load_settings, open_or_make, open_to_change, open_to_read
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import (
     ConfigOption,
@@ -17,21 +19,180 @@ from ghostbust.cli.options import (
     JsonOption,
     RevealOption,
 )
-from ghostbust.cli.output import Output
-from ghostbust.cli.pool_rows import (
-    document,
-    pool_store,
-    pool_table,
-    said,
-    shown_texts,
-    side_of_row,
-)
-from ghostbust.cli.prompts_prune import export, prune
-from ghostbust.cli.stores import open_or_make, open_to_read
+from ghostbust.cli.output import Output, cell, table
+from ghostbust.documents import json_text
 from ghostbust.errors import UsageError
+from ghostbust.loop.recheck import redacted_texts
 
 if TYPE_CHECKING:
-    from ghostbust.store import PoolPrompt
+    from ghostbust.config import Config
+    from ghostbust.home import Home
+    from ghostbust.records import Side
+    from ghostbust.store.rows import PoolPrompt
+    from ghostbust.store.store import Store
+
+
+# --- pool_rows
+# Prompts of the pool as commands print them: a table, or JSON.
+
+_SHOWN_CHARACTERS = 70
+
+
+@contextmanager
+def pool_store(
+    opened: AbstractContextManager[tuple[Home, Store]], config: Path | None
+) -> Iterator[tuple[Store, Config]]:
+    """The store of the home folder, and the settings that tell the sides apart."""
+    with opened as (home, store):
+        yield store, load_settings(config, home)
+
+
+def side_of_row(row: PoolPrompt, settings: Config) -> Side:
+    """The side of the split that the prompt is on."""
+    from ghostbust.prompts import side_of
+
+    return side_of(row.family, settings.prompts.holdout_share)
+
+
+def shown_texts(store: Store, rows: Sequence[PoolPrompt], *, reveal: bool) -> Mapping[str, str]:
+    """The texts that may be printed, by id: unless revealed, no private ones and no invented names.
+
+    A private prompt is its hash, the id.
+    """
+    if reveal:
+        return {row.prompt_id: row.text for row in rows if row.text is not None}
+    return redacted_texts(store, [row for row in rows if not row.private])
+
+
+def pool_table(rows: Sequence[PoolPrompt], texts: Mapping[str, str], settings: Config) -> object:
+    """Prompts, a row each."""
+    made = table("prompt", "side", "context", "by", "parent", "names", "samples", "text")
+    for row in rows:
+        text = " ".join(said(row, texts).split())
+        cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+        made.add_row(
+            cell(row.prompt_id), cell(side_of_row(row, settings)), cell(row.context),
+            cell(row.operator or ""), cell(" × ".join(row.parents)), cell(row.invented_names),
+            cell(row.samples), cell(cut),
+        )  # fmt: skip
+    return made
+
+
+def said(row: PoolPrompt, texts: Mapping[str, str]) -> str:
+    """The text, or why there is none, for people."""
+    why = "(not kept)" if row.text is None else "(private; --reveal shows it)"
+    return texts.get(row.prompt_id, why)
+
+
+def document(row: PoolPrompt, texts: Mapping[str, str], settings: Config) -> dict[str, object]:
+    """A prompt as JSON; its text is null where it isn't shown."""
+    return {
+        "id": row.prompt_id,
+        "text": texts.get(row.prompt_id),
+        "context": row.context,
+        "ecosystem": row.ecosystem,
+        "family": row.family,
+        "domain": row.domain,
+        "side": side_of_row(row, settings),
+        "parent": row.parent,
+        "other_parent": row.other_parent,
+        "operator": row.operator,
+        "private": row.private,
+        "added": row.added,
+        "samples": row.samples,
+        "invented_names": row.invented_names,
+        "quiet": row.quiet,
+        "last_sampled": row.last_sampled,
+        "pruned": row.pruned,
+    }
+
+
+# --- prompts_prune
+# ``ghostbust prompts prune`` and ``export``: out of the pool, and out of the house.
+
+_LISTED = 20
+"""prompts that the table of a dry run lists"""
+
+
+def prune(
+    never_asked: Annotated[
+        bool, typer.Option("--never-asked", help="Prompts that no sample was drawn from.")
+    ] = False,
+    retired: Annotated[
+        bool, typer.Option("--retired", help="That paid once, and not in their last 4 samples.")
+    ] = False,
+    paid_nothing: Annotated[
+        int | None,
+        typer.Option("--paid-nothing", min=1, metavar="N", help="Nothing invented in N samples."),
+    ] = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option("--older-than", min=0, metavar="DAYS", help="Only those added before that."),
+    ] = None,
+    operator: Annotated[
+        str | None, typer.Option("--operator", help="Only those made by this rewriting.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without it, only what would go is listed.")
+    ] = False,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take prompts out of the pool: those that meet one of the first three, and all of the others.
+
+    A prompt that nothing refers to is deleted. One that was sampled, or that others descend from,
+    is marked and never chosen again: past runs and their figures stay as they are.
+    """
+    from ghostbust.loop.discovery import pool
+    from ghostbust.records import utc_now
+
+    criteria = pool.Criteria(never_asked, retired, paid_nothing, older_than, operator)
+    if criteria.empty:
+        raise UsageError("say which prompts, such as --never-asked, --retired or --paid-nothing 20")
+    output = Output(as_json=as_json)
+    with pool_store((open_to_change if yes else open_to_read)(home), config) as (store, settings):
+        now = utc_now()
+        found = [row for row in store.prompt_pool.read() if pool.meets(row, criteria, now)]
+        texts = shown_texts(store, found, reveal=False)
+        deleted, marked = pool.prune(store, found) if yes else (None, None)
+    if yes:
+        output.line(f"{len(found)} prompts: {deleted} deleted, {marked} marked")
+    else:
+        output.result.print(pool_table(found[:_LISTED], texts, settings))
+        output.line(f"{len(found)} prompts would go; --yes takes them out")
+    documents = [document(row, texts, settings) for row in found]
+    output.document({"done": yes, "deleted": deleted, "marked": marked, "prompts": documents})
+
+
+def export(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File to write; else standard output.", show_default=False),
+    ] = None,
+    reveal: RevealOption = False,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write the pool as JSON lines, pruned prompts too; texts only of those that were kept.
+
+    Invented names in texts are shortened, and private texts left out, unless --reveal.
+    """
+    with pool_store(open_to_read(home), config) as (store, settings):
+        rows = store.prompt_pool.read()
+        texts = shown_texts(store, rows, reveal=reveal)
+    documents = [document(row, texts, settings) for row in rows]
+    lines = "".join(f"{json_text(one)}\n" for one in documents)
+    if out is None:
+        sys.stdout.write(lines)
+        return
+    aside = out.with_name(f".{out.name}.part")
+    try:
+        aside.write_text(lines, "ascii")
+        aside.replace(out)
+    except OSError as exc:
+        raise UsageError(f"can't write {out}: {exc.strerror or exc}") from exc
+
 
 prompts = typer.Typer(name="prompts", help="The pool of prompts: list, add, show, prune, export.")
 
@@ -156,7 +317,7 @@ def add(
 
     What is private otherwise stays so: answers to them are kept only where `prompts.keep` says so.
     """
-    from ghostbust.loop.curating import add_tasks
+    from ghostbust.loop.discovery.pool import add_tasks
     from ghostbust.prompts import read_tasks, tasks_in
     from ghostbust.records import Ecosystem
 

@@ -17,8 +17,8 @@ from ghostbust.documents import plain
 from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:
-    from ghostbust.reports.records import Report
-    from ghostbust.store import Store
+    from ghostbust.reports.figures import Report
+    from ghostbust.store.store import Store
 
 Format = Literal["md", "html", "json", "csv", "sarif"]
 SUBJECTS = "write `run N`, `round N`, `adapters A B`, or nothing for a period"
@@ -56,7 +56,7 @@ def report(
 ) -> None:
     """Report on a run, a round, a period or two adapters, from what is stored. Samples nothing."""
     from ghostbust.home import Home
-    from ghostbust.store import Store
+    from ghostbust.store.store import Store
 
     with Store.open(Home.find(home).database, read_only=True) as store:
         made = _made(store, subject or [], _day(since), _day(until), reveal=reveal)
@@ -64,7 +64,7 @@ def report(
     if out is None:
         sys.stdout.write(text)
         return
-    from ghostbust.cli.writing import write_text
+    from ghostbust.cli.context import write_text
 
     write_text(out, text)
     Output(quiet=quiet).note(f"report: {out}")
@@ -81,8 +81,7 @@ def _made(
     from ghostbust.records import utc_now
     from ghostbust.reports.comparison import comparison_report
     from ghostbust.reports.period import period_report
-    from ghostbust.reports.round import round_report
-    from ghostbust.reports.run import run_report
+    from ghostbust.reports.round import round_report, run_report
 
     if subject and (since or until):
         raise UsageError("--since and --until are for a period; leave the subject out")
@@ -111,19 +110,19 @@ def _number(text: str) -> int:
 def _written(made: Report, shape: Format) -> str:
     match shape:
         case "md":
-            from ghostbust.reports.markdown import as_markdown
+            from ghostbust.reports.writers import as_markdown
 
             return as_markdown(made)
         case "html":
-            from ghostbust.reports.html import as_html
+            from ghostbust.reports.writers import as_html
 
             return as_html(made)
         case "csv":
-            from ghostbust.reports.tidy_csv import as_csv
+            from ghostbust.reports.writers import as_csv
 
             return as_csv(made)
         case "sarif":
-            from ghostbust.cli.report_sarif import report_log
+            from ghostbust.cli.sarif import report_log
 
             return _json(report_log(made))
     return _json(made)

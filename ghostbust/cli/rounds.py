@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.adapters import gate_table
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import ended_like_ctrl_c, on_interrupt
 from ghostbust.cli.options import (
     ConfigOption,
@@ -18,9 +19,7 @@ from ghostbust.cli.options import (
     RegistryModeOption,
     SeedOption,
 )
-from ghostbust.cli.output import Output
-from ghostbust.cli.progress import Stages
-from ghostbust.cli.settings import load_settings
+from ghostbust.cli.output import Output, Stages
 from ghostbust.cli.sweep import measurement_table
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.results import round_document
@@ -73,9 +72,9 @@ def round_(
     """
     from ghostbust.config import override
     from ghostbust.home import Home
-    from ghostbust.loop.clock import SystemClock
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
+    from ghostbust.loop.signals import SystemClock
     from ghostbust.unlearners.follow import follow
     from ghostbust.unlearners.processes import together
 

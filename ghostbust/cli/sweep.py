@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ghostbust.cli.context import load_settings
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, on_interrupt
 from ghostbust.cli.options import (
     AsOfOption,
@@ -22,11 +23,9 @@ from ghostbust.cli.options import (
     RevealOption,
     SeedOption,
 )
-from ghostbust.cli.output import Output, cell, table
-from ghostbust.cli.progress import Stages
-from ghostbust.cli.settings import load_settings
+from ghostbust.cli.output import Output, Stages, cell, table
 from ghostbust.results import FIGURES, figures
-from ghostbust.unseen import unseen_of
+from ghostbust.statistics import unseen_of
 
 if TYPE_CHECKING:
     from ghostbust.records import Measurement

@@ -14,7 +14,7 @@ def main() -> None:
     from ghostbust.cli.daemon import assemble, redactor_of, serve
     from ghostbust.config import load_config
     from ghostbust.home import Home
-    from ghostbust.operations.log_lines import log_to_stderr
+    from ghostbust.operations.logs import log_to_stderr
 
     place, holdout = Home.open(Path(sys.argv[1])), sys.argv[2]
     settings = load_config(place.config, place)

@@ -12,5 +12,5 @@
     timing       how long it takes on a big store
 
 Names and texts in the store come from models and registries: all of them pass through
-`ghostbust.dashboard.text` on their way to the screen.
+`ghostbust.dashboard.widgets` on their way to the screen.
 """

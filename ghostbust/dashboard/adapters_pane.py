@@ -15,14 +15,13 @@ from textual.widgets import Static
 
 from ghostbust.config import Config
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.deciding import DecidingPane
+from ghostbust.dashboard.decisions import DecidingPane
 from ghostbust.dashboard.reading import AdapterView, Snapshot
 from ghostbust.dashboard.rounds_pane import STYLES
-from ghostbust.dashboard.table import Line, StoreTable
-from ghostbust.dashboard.text import amount, cell, figure, when
+from ghostbust.dashboard.widgets import Line, StoreTable, amount, cell, figure, when
 from ghostbust.home import Home
 from ghostbust.records import Promotion
-from ghostbust.store import RoundState
+from ghostbust.store.rounds import RoundState
 
 MOVES: Final = 50
 """moves of the deployed pointer that are listed, the newest"""

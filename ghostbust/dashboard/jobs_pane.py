@@ -10,11 +10,9 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from ghostbust.dashboard.activity import Activity, Event, job_state
-from ghostbust.dashboard.deciding import Pane
-from ghostbust.dashboard.reading import Snapshot
-from ghostbust.dashboard.table import Line, StoreTable
-from ghostbust.dashboard.text import cell, clipped, when
+from ghostbust.dashboard.decisions import Pane
+from ghostbust.dashboard.reading import Activity, Event, Snapshot, job_state
+from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, when
 
 STYLES = {
     "alarm": "bold red", "round": "magenta", "promote": "green", "rollback": "yellow",

@@ -14,14 +14,14 @@ from textual.widgets import Input, Static
 
 from ghostbust.config import Config
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.deciding import Asked, DecidingPane
+from ghostbust.dashboard.decisions import Asked, DecidingPane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
-from ghostbust.dashboard.table import Line, StoreTable
-from ghostbust.dashboard.text import cell, clipped, day, figure, when
+from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, day, figure, when
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.shown import came_back, redact
-from ghostbust.store import Decision, KnownName, NameLine, NameOrder
+from ghostbust.store.rows import Decision, NameOrder
+from ghostbust.store.views import KnownName, NameLine
+from ghostbust.text import came_back, redact
 
 LONGEST_NAME: Final = 60
 """characters of a name in the table"""

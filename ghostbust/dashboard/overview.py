@@ -10,13 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ghostbust.dashboard.activity import job_state
-from ghostbust.dashboard.plot import Mark, Plot
-from ghostbust.dashboard.reading import Snapshot
-from ghostbust.dashboard.text import cell, clipped, interval, percent, when
+from ghostbust.dashboard.reading import Snapshot, job_state
+from ghostbust.dashboard.widgets import Mark, Plot, cell, clipped, interval, percent, when
 from ghostbust.sections import DaemonSection
-from ghostbust.shown import redact
-from ghostbust.store import RatePoint, RoundState, Run, curve_names
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RatePoint, Run, curve_names
+from ghostbust.text import redact
 
 CHART_ROWS: Final = 7
 MOST_POINTS: Final = 200

@@ -12,11 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from ghostbust.dashboard.deciding import Asked, DetailsPane
+from ghostbust.dashboard.decisions import Asked, DetailsPane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
-from ghostbust.dashboard.table import Line, StoreTable
-from ghostbust.dashboard.text import cell, clipped, day, figure, visible_lines
-from ghostbust.store import PromptLine, PromptOrder, Relative
+from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, day, figure, visible_lines
+from ghostbust.store.prompts import PromptLine, PromptOrder, Relative
 
 LONGEST_TEXT = 60
 """characters of a prompt's text in the table"""

@@ -10,13 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from ghostbust.dashboard.answers import answer_text
-from ghostbust.dashboard.deciding import Asked, DetailsPane
+from ghostbust.dashboard.decisions import Asked, DetailsPane
+from ghostbust.dashboard.details import answer_text
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
-from ghostbust.dashboard.table import Line, StoreTable
-from ghostbust.dashboard.text import cell, clipped, figure, when
-from ghostbust.shown import redact
-from ghostbust.store import SampleLine
+from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, figure, when
+from ghostbust.store.views import SampleLine
+from ghostbust.text import redact
 
 
 class SamplesPane(DetailsPane):

@@ -20,11 +20,11 @@ from typing import Final
 
 from textual.widgets import Input
 
-from ghostbust.dashboard.board import FOCUS, Dashboard
+from ghostbust.dashboard.app import FOCUS, Dashboard
 from ghostbust.dashboard.reading import Query, Snapshot
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
-from ghostbust.store import NameOrder
+from ghostbust.store.rows import NameOrder
 
 SIZE: Final = (200, 50)
 SEARCHED: Final = "777"

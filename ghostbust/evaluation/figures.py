@@ -2,10 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ghostbust.evaluation.report import Estimate
+import numpy as np
+
+from ghostbust.measure import widened_for_few
+from ghostbust.statistics import Floats, Interval, percentile_interval
+
+# --- report
+# What every section of an evaluation hands back: figures with intervals, in tables.
+#
+# The command line prints any table and writes any as JSON, so that a section needs nothing else.
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval."""
+
+    value: float
+    """NaN where it isn't defined, such as a rate where nothing was named"""
+    low: float
+    high: float
+    """ends of the 95 % bootstrap interval, if the table notes no other, widened for shares of few
+    families (`share_estimate`); NaN where there is none"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over several runs, such as those of several seeds."""
+
+    mean: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures of one kind, a row for each thing that was measured."""
+
+    title: str
+    """a few words that no other table of its section has"""
+    rows: tuple[dict[str, object], ...]
+    """column to an ``Estimate``, a ``Spread``, a number, a text, or None where it doesn't apply"""
+    notes: tuple[str, ...] = ()
+    """what a reader has to know to read the figures right, a sentence each"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one section of ``ghostbust eval`` found."""
+
+    name: str
+    """as ``--section`` has it"""
+    tables: tuple[Table, ...]
+    draw: Callable[[], Mapping[str, str]] = dict
+    """file names to SVG; asked only where plots are wanted, which takes matplotlib"""
+
+
+def share_estimate(values: Floats, clusters: int) -> Estimate:
+    """`estimate` of a share of counts in so many ``clusters``, widened where these are few."""
+    found = estimate(values)
+    return Estimate(found.value, *widened_for_few((found.low, found.high), found.value, clusters))
+
+
+def estimate(values: Floats, level: float = LEVEL) -> Estimate:
+    """The figure and its interval of (1 + R,) values: as measured, then of each resample.
+
+    Resamples in which it isn't defined are left out.
+    """
+    known = values[1:][~np.isnan(values[1:])]
+    interval: Interval = (math.nan, math.nan)
+    if len(known) and not math.isnan(values[0]):
+        interval = percentile_interval(known, level)
+    return Estimate(float(values[0]), *interval)
+
 
 BASE, AGAIN = "base", "base again"
 ALL = "all"
@@ -199,3 +273,36 @@ def _memorised(one: Figures) -> list[str]:
         return []
     shown_only = one.new_names.drop.high < one.change.drop.value / 2
     return ["forgets little but the names that it was shown"] if shown_only else []
+
+
+# --- wording
+# Figures as text: with their interval or spread, in as many decimals as tell something.
+
+MOST_DECIMALS = 6
+
+
+def shown(value: object) -> str:
+    """A cell's text: a figure with its interval or spread, a number, or as it is."""
+    match value:
+        case Estimate():
+            return _figure(value.value, value.low, value.high)
+        case Spread():
+            return _figure(value.mean, value.least, value.most)
+        case None:
+            return "–"
+        case float():
+            return "–" if math.isnan(value) else f"{value:.3g}"
+    return str(value)
+
+
+def _figure(*numbers: float) -> str:
+    """Value, low and high in three decimals, or as many as tell two digits of the largest.
+
+    Without a blank in the interval, so that a narrow column breaks the line before it.
+    """
+    if math.isnan(numbers[0]):
+        return "–"
+    largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0)
+    decimals = max(3, 1 - math.floor(math.log10(largest))) if largest else 3
+    value, low, high = (f"{x:.{min(decimals, MOST_DECIMALS)}f}" for x in numbers)
+    return value if math.isnan(numbers[1]) else f"{value} ({low}..{high})"

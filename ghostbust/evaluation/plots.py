@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.report import Estimate
+from ghostbust.evaluation.behaviour import BINS
+from ghostbust.evaluation.figures import AGAIN, Behaviour, Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
 GREY = "#8c959f"
@@ -209,3 +212,39 @@ def _svg(figure: Figure, labelled: Axes) -> str:
     with mpl.rc_context({"svg.hashsalt": "ghostbust", "svg.fonttype": "none"}):
         figure.savefig(written, format="svg", metadata={"Date": None})
     return written.getvalue()
+
+
+# --- behaviour_plots
+# The figures of behaviour, drawn: the frontier, list lengths, and rate by round.
+
+NOTHING: Mapping[str, float] = MappingProxyType({})
+
+
+def draw_behaviour(found: Behaviour, likelihood: Mapping[str, float] = NOTHING) -> dict[str, str]:
+    """File names to SVG: a frontier and the list lengths at each temperature, and the rounds.
+
+    The adapters are taken for rounds in the order given. ``likelihood``: by how many percent the
+    log-likelihood of right solutions changed, of those models of which it is known.
+    """
+    made: dict[str, str] = {}
+    rounds: dict[str, list[RoundPoint]] = {}
+    for temperature in found.temperatures:
+        arms = found.of(temperature)
+        points = [
+            FrontierPoint(
+                name,
+                one.change.drop,
+                one.change.volume_ratio,
+                name == AGAIN,
+                likelihood.get(name),
+            )
+            for name, one in arms.items()
+            if one.change is not None
+        ]
+        lengths = {name: one.lengths for name, one in arms.items()}
+        made[f"frontier-{temperature:g}.svg"] = frontier(points)
+        made[f"list-lengths-{temperature:g}.svg"] = list_lengths(list(BINS), lengths)
+        rounds[f"temperature {temperature:g}"] = [
+            RoundPoint(name, one.rate, one.volume) for name, one in arms.items() if name != AGAIN
+        ]
+    return made | {"rounds.svg": rate_by_round(rounds)}

@@ -12,11 +12,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ghostbust.gates import CodingGate, CodingTask, LikelihoodGate, SandboxLimits, Subject
-from ghostbust.gates.coding import TaskResults, changed, of_benchmark
-from ghostbust.gates.likelihood import TaskScores, nats_per_token
-from ghostbust.gates.looks import Look
-from ghostbust.gates.tasks import per_benchmark
+from ghostbust.gates.coding import CodingGate, TaskResults, changed, of_benchmark
+from ghostbust.gates.interface import Look, Subject
+from ghostbust.gates.likelihood import LikelihoodGate, TaskScores, nats_per_token
+from ghostbust.gates.sandbox import SandboxLimits
+from ghostbust.gates.tasks import CodingTask, per_benchmark
 from ghostbust.records import GateResult, Score
 from ghostbust.statistics import (
     Interval,

@@ -18,8 +18,8 @@ import ghostbust
 from ghostbust.adapters import name_key
 from ghostbust.exports.ledger import ledger_rows
 from ghostbust.records import Measurement, utc_now
-from ghostbust.shown import redact
-from ghostbust.store import Store
+from ghostbust.store.store import Store
+from ghostbust.text import redact
 
 VIEWS: Final = {
     "claimed": (

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import ModelError
-from ghostbust.exports.folders import note_origin, whole_folder
+from ghostbust.exports.adapters import note_origin, whole_folder
 from ghostbust.models.load import resolve_model
-from ghostbust.unlearners.combine import Lora, read_lora
+from ghostbust.unlearners.adapters import Lora, read_lora
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

@@ -11,8 +11,8 @@ from pathlib import Path
 from ghostbust.adapters import name_key
 from ghostbust.records import Hallucination
 from ghostbust.registries.names import is_valid_name, purl
-from ghostbust.shown import no_formula, redact
-from ghostbust.store import Store
+from ghostbust.store.store import Store
+from ghostbust.text import no_formula, redact
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
+from ghostbust.documents import ParseError, parse_json, parse_toml
 from ghostbust.extractors.literals import read_object
-from ghostbust.extractors.local_packages import ENDINGS
-from ghostbust.parsing import ParseError, parse_json, parse_toml
+from ghostbust.extractors.marks import ENDINGS
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 LEFT_OUT: Final = (

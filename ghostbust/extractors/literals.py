@@ -9,9 +9,10 @@ may be missing. Reads in one pass, without recursion, and never raises.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from ghostbust.extractors.placed import Placed, plain
+from ghostbust.extractors.interface import Placed, plain
 
 _DEEPEST = 24
 """keys in a path; what is nested deeper is read, but its path isn't told"""
@@ -290,3 +291,171 @@ def _code(text: str, index: int, end: int) -> tuple[int, int]:
         return int(digits, 16), behind
     except ValueError:
         return -1, index + 2
+
+
+# --- toml_entries
+# Reads TOML line by line into entries with their places, broken and cut-off files included.
+
+_BARE_KEY = re.compile(r"[\w-]+")
+_SPACE = re.compile(r"[ \t]*")
+
+
+def toml_entries(text: str) -> Iterator[Entry]:
+    """Every scalar of a TOML text; the path begins with the names of its table.
+
+    The ``holder`` of an entry outside of braces is the offset of its table's header, so that
+    the tables of an array (``[[name]]``) can be told apart. A line that is no TOML is passed
+    over. Never raises.
+    """
+    table: tuple[Placed, ...] = ()
+    holder = -1
+    position = 0
+    while position < len(text):
+        position = _behind_blanks(text, position)
+        line_end = text.find("\n", position)
+        line_end = len(text) if line_end < 0 else line_end
+        if text.startswith("[", position):
+            opening = 2 if text.startswith("[[", position) else 1
+            found, behind = _keys(text, position + opening)
+            if found and (text.startswith("]", behind) or behind >= line_end):
+                table, holder = found, position
+            position = line_end
+            continue
+        keys, behind = _keys(text, position)
+        if keys and text.startswith("=", behind):
+            entries, position = read_literal(text, behind + 1, (*table, *keys), toml=True)
+            for entry in entries:
+                held = entry.holder if entry.holder >= 0 else holder
+                yield Entry(entry.path, entry.value, entry.scalar, held, entry.key_closed)
+            line_end = text.find("\n", position)
+        elif keys and behind >= len(text):
+            yield Entry((*table, *keys), None, "", holder, key_closed=False)
+        position = len(text) if line_end < 0 else line_end
+
+
+def _behind_blanks(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n\ufeff":
+        position += 1
+    return position
+
+
+def _keys(text: str, position: int) -> tuple[tuple[Placed, ...], int]:
+    """(the parts of a dotted key, offset of what follows it); no parts where there is no key."""
+    parts: list[Placed] = []
+    while True:
+        position = _behind_space(text, position)
+        mark = text[position : position + 1]
+        if mark in ('"', "'") and mark:
+            end = text.find(mark, position + 1, position + 200)
+            if end < 0 or "\n" in text[position:end]:
+                return (), position
+            parts.append(Quoted(text, position + 1, end, mark == '"').placed())
+            position = end + 1
+        elif bare := _BARE_KEY.match(text, position):
+            parts.append(plain(text, position, bare.end()))
+            position = bare.end()
+        else:
+            return (), position
+        position = _behind_space(text, position)
+        if not text.startswith(".", position) or len(parts) > 24:
+            return tuple(parts), position
+        position += 1
+
+
+def _behind_space(text: str, position: int) -> int:
+    space = _SPACE.match(text, position)
+    return space.end() if space else position
+
+
+# --- yaml_entries
+# Reads YAML by PyYAML's parser into scalars with the keys that lead to them, and their places.
+#
+# Works on the parser's events, so nothing is built or run, and an alias is never followed: it is
+# refused, as are merge keys, tags and keys that are no scalars. None of them is in what programs
+# write for programs.
+
+_DEEPEST_YAML = 40
+"""collections within each other; what is nested deeper is refused"""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlEntry:
+    """One scalar."""
+
+    path: tuple[Placed, ...]
+    """the keys that lead to it, outermost first; positions in lists aren't told"""
+    value: Placed
+    """without places where it isn't written in one piece"""
+
+
+@dataclass(slots=True)
+class _YamlFrame:
+    is_mapping: bool
+    path: tuple[Placed, ...]
+    key: Placed | None = field(default=None)
+
+
+def yaml_entries(text: str) -> Iterator[YamlEntry]:
+    """Every scalar of all documents. Raises ValueError for what is no YAML, or refused.
+
+    A key that holds an empty collection gives an entry with an empty value.
+    """
+    # Imported here: few texts are YAML that has to be parsed.
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    frames: list[_YamlFrame] = []
+    lead = len(text) - len(text.removeprefix("\ufeff"))
+    try:
+        for event in yaml.parse(text[lead:], Loader=loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError("it has an alias, which no tool writes")
+            if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None):
+                raise ValueError("it has a tag, which no tool writes")
+            if isinstance(event, yaml.CollectionStartEvent):
+                frames.append(_opened(frames, isinstance(event, yaml.MappingStartEvent)))
+                yield YamlEntry(frames[-1].path, plain("", 0, 0))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                frames.pop()
+                if frames:
+                    frames[-1].key = None
+            elif isinstance(event, yaml.ScalarEvent):
+                marks = (event.start_mark, event.end_mark)
+                start, end = (mark.index + lead if mark else 0 for mark in marks)
+                yield from _scalar(frames, _placed(text, event.value, start, end))
+    except yaml.YAMLError as exc:
+        raise ValueError(f"it isn't valid YAML ({' '.join(str(exc).split())[:120]})") from exc
+
+
+def _opened(frames: list[_YamlFrame], is_mapping: bool) -> _YamlFrame:
+    """The frame of a collection that begins."""
+    if len(frames) >= _DEEPEST_YAML:
+        raise ValueError("it is nested too deeply")
+    path: tuple[Placed, ...] = ()
+    if frames:
+        outer = frames[-1]
+        if outer.is_mapping and outer.key is None:
+            raise ValueError("it has a key that is no text")
+        path = (*outer.path, outer.key) if outer.key is not None else outer.path
+    return _YamlFrame(is_mapping, path)
+
+
+def _scalar(frames: list[_YamlFrame], value: Placed) -> Iterator[YamlEntry]:
+    frame = frames[-1] if frames else _YamlFrame(False, ())
+    if not frame.is_mapping:
+        yield YamlEntry(frame.path, value)
+    elif frame.key is None:
+        if value.value == "<<":
+            raise ValueError("it has a merge key, which no tool writes")
+        frame.key = value
+    else:
+        yield YamlEntry((*frame.path, frame.key), value)
+        frame.key = None
+
+
+def _placed(text: str, value: str, start: int, end: int) -> Placed:
+    """The scalar between two marks; its places are made up where escapes or line ends are in it."""
+    for margin in (0, 1):  # plain, or between quotes
+        if text[start + margin : end - margin] == value:
+            return plain(text, start + margin, end - margin)
+    return Placed(value, tuple(range(0, 2 * len(value), 2)))

@@ -9,10 +9,16 @@ none (``_closes_prompt``). A fence labelled as Markdown is an answer within the 
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from bisect import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum, auto
+from itertools import pairwise
+
+from ghostbust.extractors.interface import Language, Placed, word_set
+from ghostbust.extractors.literals import Entry, Quoted, read_object
 
 _FENCE = re.compile(
     r"^(?P<lead>[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]*)?)(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)$",
@@ -148,3 +154,366 @@ def _prose(text: str, start: int, end: int) -> list[Block]:
                 position = closing.end()
                 break
     return blocks
+
+
+# --- entities
+# Undoes the escapes of HTML in an answer that went through a page: ``&lt;``, ``&#39;``.
+
+_ENTITY = re.compile(r"&(?:lt|gt|quot|apos|amp|#39|#x27|#34|#x22|#60|#62);", re.I)
+_AMPERSAND = re.compile(rf"&(?!{_ENTITY.pattern[1:]})", re.I)
+
+
+def unescaped(text: str) -> Placed | None:
+    """The text with each entity as the character it stands for; None where nothing is escaped.
+
+    A character that stands there as itself, too, was escaped by nobody: its entities are what the
+    code is about (``text.replace("<", "&lt;")``), and stay.
+    """
+    entities = list(_ENTITY.finditer(text)) if "&" in text else []
+    escaped = {char for char in {html.unescape(e[0]) for e in entities} if char not in text}
+    if entities and not _AMPERSAND.search(text):
+        escaped.add("&")
+    if escaped <= {"&"}:
+        return None
+    value: list[str] = []
+    at: list[int] = []
+    position = 0
+    for entity in entities:
+        char = html.unescape(entity[0])
+        if char in escaped:
+            value += (text[position : entity.start()], char)
+            at += range(position, entity.start() + 1)
+            position = entity.end()
+    value.append(text[position:])
+    at += range(position, len(text))
+    return Placed("".join(value), at)
+
+
+# --- code_lines
+# The code of a block without what stands around it: quote marks, diff signs, line numbers.
+#
+# What is left out is overwritten by spaces, so that every character keeps its place. Lines that a
+# diff removes are left out whole, as is the code that a Python traceback quotes.
+
+DIFF_INFOS = ("diff", "patch", "udiff")
+DIFF_SIGNS = ("+", "-", " ", "@@", "\\ No newline", "diff --git", "index ")
+_FILE_HEADERS = ("+++ ", "--- ", "@@", "\\ No newline", "diff --git", "index ")
+
+
+def plain_code(body: str, info: str, quotes: int) -> str:
+    """The code of a fenced block, as long as ``body``; ``quotes`` counts the ``>`` in front."""
+    if quotes:
+        body = _each_line(body, lambda line: _unquoted(line, quotes))
+    label = info.partition(" ")[0].strip("{}.").lower()
+    if label in DIFF_INFOS or _is_diff(body):
+        body = _each_line(body, _applied)
+    elif _is_numbered(body):
+        body = _each_line(body, lambda line: _blank(line, _number_end(line)))
+    return without_tracebacks(body)
+
+
+def without_tracebacks(body: str) -> str:
+    """The text without the lines of code that a traceback quotes below ``File "…", line 3``."""
+    if '", line ' not in body:
+        return body
+    lines = body.splitlines(keepends=True)
+    quoted = {
+        number + 1
+        for number, line in enumerate(lines)
+        if line.lstrip().startswith('File "') and '", line ' in line
+    }
+    return "".join(
+        _blank(line, len(line)) if number in quoted else line for number, line in enumerate(lines)
+    )
+
+
+def _each_line(text: str, change: Callable[[str], str]) -> str:
+    return "".join(change(line) for line in text.splitlines(keepends=True))
+
+
+def _blank(line: str, end: int, start: int = 0) -> str:
+    """The line with all but white space overwritten from ``start`` to ``end``."""
+    blanked = "".join(char if char.isspace() else " " for char in line[start:end])
+    return line[:start] + blanked + line[end:]
+
+
+def _unquoted(line: str, quotes: int) -> str:
+    """A line without its first ``quotes`` quote marks, if nothing but these stands in front."""
+    end = 0
+    while quotes and end < len(line) and line[end] in " \t>":
+        quotes -= line[end] == ">"
+        end += 1
+    return _blank(line, end)
+
+
+def _is_diff(body: str) -> bool:
+    """True where every line has a sign and some are added, some removed."""
+    lines = [line for line in body.splitlines() if line.strip()]
+    signs = {line[0] for line in lines}
+    return {"+", "-"} <= signs and all(line.startswith(DIFF_SIGNS) for line in lines)
+
+
+def _applied(line: str) -> str:
+    """A line of a diff as the file has it afterwards: blank where it is removed."""
+    removed = line.startswith(("-", *_FILE_HEADERS))
+    return _blank(line, len(line) if removed else min(len(line), line.startswith("+")))
+
+
+def _is_numbered(body: str) -> bool:
+    """True where lines are numbered one after the other, as editors show them."""
+    lines = [line for line in body.splitlines() if line.strip()]
+    if len(lines) < 2 or not all(_number_end(line) for line in lines):
+        return False
+    numbers = [int(line[: _number_end(line)]) for line in lines]
+    return all(later - earlier == 1 for earlier, later in pairwise(numbers))
+
+
+def _number_end(line: str) -> int:
+    """Offset behind the number that a line starts with; 0 where none stands there by itself."""
+    number = line.split(None, 1)[0] if line.strip() else ""
+    if not (number.isascii() and number.isdigit() and len(number) < 7):
+        return 0
+    return line.index(number) + len(number)
+
+
+# --- diffs
+# Splits a diff into the files that it changes, so that each is read as what its name says.
+#
+# The name is that behind ``+++``. A diff stands in a fence, or between prose from a line
+# ``diff --git`` up to the first line that no diff has.
+
+_OPEN = word_set("text txt plaintext plain none code") | frozenset({*DIFF_INFOS, ""})
+_GIT = "diff --git "
+_HEADS = (
+    *DIFF_SIGNS, "new file mode ", "deleted file mode ", "old mode ", "new mode ", "similarity ",
+    "dissimilarity ", "rename ", "copy ", "Binary files ",
+)  # fmt: skip
+
+
+def with_diffs_split(text: str, blocks: list[Block]) -> list[Block]:
+    """The blocks, with one for each changed file of a diff instead of the block that holds it."""
+    split = [part for block in blocks for part in _parts(text, block)]
+    ends = {part.start: part.end for part in split if part.is_diff}
+    starts = sorted(ends)
+
+    def is_inside(part: Block) -> bool:
+        number = bisect(starts, part.start) - 1
+        return number >= 0 and part.start < ends[starts[number]]
+
+    return [part for part in split if part.kind is not BlockKind.INLINE or not is_inside(part)]
+
+
+def _parts(text: str, block: Block) -> Iterator[Block]:
+    """The files of a diff in a block and the prose around it; else the block itself."""
+    body = text[block.start : block.end]
+    label = (block.info.strip("{}.").lower().split() or [""])[0]
+    if block.kind is BlockKind.INLINE or "+++ " not in body:
+        yield block
+    elif block.kind is BlockKind.PROSE:
+        yield from _in_prose(text, block) if _GIT in body else [block]
+    elif label in _OPEN and not block.quotes:
+        yield from _files(text, block) or [block]
+    else:
+        yield block
+
+
+def _in_prose(text: str, block: Block) -> Iterator[Block]:
+    """Prose and the diffs in it, in turn."""
+    prose = start = block.start
+    diff: int | None = None
+    for line in [*text[block.start : block.end].splitlines(keepends=True), "end"]:
+        if diff is None and line.startswith(_GIT):
+            diff = start
+            yield from _unless_blank(text, replace(block, start=prose, end=start))
+        elif diff is not None and line.strip() and not line.startswith(_HEADS):
+            yield from _files(text, replace(block, start=diff, end=start))
+            diff, prose = None, start
+        start += len(line)
+    yield from _unless_blank(text, replace(block, start=min(prose, block.end), end=block.end))
+
+
+def _unless_blank(text: str, block: Block) -> Iterator[Block]:
+    if text[block.start : block.end].strip():
+        yield block
+
+
+def _files(text: str, block: Block) -> list[Block]:
+    """One block for each ``+++`` line: what follows it up to the head of the next file."""
+    files: list[Block] = []
+    name, body = "", -1
+    start = block.start
+    previous = ""
+    for line in [*text[block.start : block.end].splitlines(keepends=True), _GIT]:
+        if line.startswith(_GIT) or (line.startswith("+++ ") and previous.startswith("--- ")):
+            end = start - (len(previous) if line.startswith("+") else 0)
+            if body >= 0 and name:
+                files.append(Block(BlockKind.FENCE, body, min(end, block.end), name, is_diff=True))
+            body = start + len(line) if line.startswith("+") else -1
+            name = _name(line)
+        start, previous = start + len(line), line
+    return files
+
+
+def _name(line: str) -> str:
+    """The file behind ``+++``; empty where there is none, as for one that is deleted."""
+    path = line[len("+++ ") :].partition("\t")[0].strip().strip('"')
+    return "" if path == "/dev/null" else path.removeprefix("b/")
+
+
+# --- sessions
+# What was entered in a session of Python's or IPython's console that a text quotes.
+
+_PROMPT = re.compile(r"[ \t]*(?:> )?[ \t]*(?:>>>(?!>)|In ?\[[ \d*]*\]:)")
+_MORE = re.compile(r"[ \t]*(?:> )?[ \t]*\.\.\.(?::|(?=\s|$))")
+_LONG_QUOTES = ('"""', "'''")
+
+
+def entered(text: str) -> str:
+    """The code behind the prompts (``>>>``, ``In [1]:``), as long as ``text``; empty for none.
+
+    All else, answers included, is overwritten by spaces, so that each character keeps its place.
+    What a docstring quotes was entered by nobody.
+    """
+    if ">>>" not in text and "In[" not in text and "In [" not in text:
+        return ""
+    lines = []
+    is_session = continues = in_docstring = False
+    for line in text.splitlines(keepends=True):
+        prompt = None if in_docstring else _PROMPT.match(line)
+        prompt = prompt or (_MORE.match(line) if continues else None)
+        continues = prompt is not None
+        is_session |= continues
+        if not continues:
+            in_docstring ^= sum(line.count(mark) for mark in _LONG_QUOTES) % 2 == 1
+        lines.append(_blanked_out(line, prompt.end() if prompt else len(line)))
+    return "".join(lines) if is_session else ""
+
+
+def _blanked_out(line: str, end: int) -> str:
+    return "".join(char if char.isspace() else " " for char in line[:end]) + line[end:]
+
+
+# --- notebook
+# The cells of a Jupyter notebook, as texts that know where they stand in its JSON.
+
+_LANGUAGES = {
+    "": Language.PYTHON, "python": Language.PYTHON, "ipython": Language.PYTHON,
+    "javascript": Language.JAVASCRIPT, "typescript": Language.JAVASCRIPT,
+    "bash": Language.SHELL,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell that is read: code, or Markdown."""
+
+    source: Placed
+    """its text, escapes resolved; ``at`` are offsets in the notebook's file"""
+    language: Language
+    """AUTO for Markdown, and for a kernel of another language"""
+
+
+@dataclass(slots=True)
+class _Raw:
+    kind: str = "code"
+    parts: list[Quoted] = field(default_factory=list)
+
+
+def is_notebook(text: str) -> bool:
+    """True where a text can only be a notebook's JSON, perhaps cut off."""
+    return text.lstrip("\ufeff \t\r\n").startswith("{") and '"cell_type"' in text
+
+
+def cells(text: str) -> Iterator[Cell]:
+    """The code and Markdown cells in order. Outputs and raw cells aren't read. Never raises."""
+    found: dict[int, _Raw] = {}
+    kernel = ""
+    for entry in read_object(text):
+        path = tuple(part.value for part in entry.path)
+        if entry.value is None:
+            continue
+        if path[-2:-1] == ("cells",):
+            cell = found.setdefault(entry.holder, _Raw())
+            if path[-1] in ("source", "input"):
+                cell.parts.append(entry.value)
+            elif path[-1] == "cell_type":
+                cell.kind = _text(entry)
+        elif path in (
+            ("metadata", "kernelspec", "language"),
+            ("metadata", "language_info", "name"),
+        ):
+            kernel = _text(entry).lower()
+    code = _LANGUAGES.get(kernel, Language.AUTO)
+    for cell in found.values():
+        if cell.parts and cell.kind in ("code", "markdown"):
+            yield Cell(_joined(cell.parts), code if cell.kind == "code" else Language.AUTO)
+
+
+def _text(entry: Entry) -> str:
+    return entry.value.placed().value if entry.value else ""
+
+
+def _joined(parts: list[Quoted]) -> Placed:
+    pieces = [part.placed() for part in parts]
+    at = [index for piece in pieces for index in piece.at]
+    return Placed("".join(piece.value for piece in pieces), tuple(at))
+
+
+# --- yaml_scalars
+# Joins the lines of commands that YAML spreads over several: ``run: >`` and plain scalars.
+#
+# Blocks behind ``|`` stay as they are, since there each line is a command of its own.
+
+_ITEM = re.compile(r"(?P<lead>[ \t]*)(?:- +)*(?:[\w.\"'-]+[ \t]*:[ \t]+|(?<=- ))(?P<value>\S)")
+_BLOCK = re.compile(r"[|>][-+\d]*[ \t]*(?:#.*)?$")
+_OTHERWISE = frozenset("|>&*[{\"'#!%@`")
+_NEXT = re.compile(r"[ \t]*(?:- |-$|#|[\w.\"'-]+[ \t]*:(?:\s|$))")
+
+
+class _Scalar(Enum):
+    """What the lines below a key are, as long as they are indented more."""
+
+    NONE = auto()
+    PLAIN = auto()
+    FOLDED = auto()
+    KEPT = auto()
+
+
+def folded(text: str) -> str:
+    """``text`` with spaces for the line breaks that YAML reads as such; of the same length.
+
+    In a block a line that is indented more than the first one keeps its breaks, as in YAML.
+    """
+    lines = text.splitlines(keepends=True)
+    scalar, outer, inner, before = _Scalar.NONE, 0, 0, -1
+    for number, line in enumerate(lines):
+        bare = line.rstrip()
+        indent = len(line) - len(line.lstrip())
+        if not bare:
+            before = -1
+            continue
+        is_within = scalar is not _Scalar.NONE and indent > outer
+        if not is_within or (scalar is _Scalar.PLAIN and _NEXT.match(bare)):
+            scalar, outer = _scalar_at(bare), indent
+            inner, before = 0, indent if scalar is _Scalar.PLAIN else -1
+            continue
+        inner = inner or indent
+        is_joined = scalar is _Scalar.PLAIN or (
+            scalar is _Scalar.FOLDED and before == indent == inner
+        )
+        if is_joined and before >= 0:
+            kept = lines[number - 1].rstrip("\r\n")
+            lines[number - 1] = kept + " " * (len(lines[number - 1]) - len(kept))
+        before = indent
+    return "".join(lines)
+
+
+def _scalar_at(line: str) -> _Scalar:
+    """The scalar that a line with a key or a dash begins."""
+    item = _ITEM.match(line)
+    if item is None:
+        return _Scalar.NONE
+    value = line[item.start("value") :]
+    if _BLOCK.match(value):
+        return _Scalar.FOLDED if value[0] == ">" else _Scalar.KEPT
+    return _Scalar.NONE if value[0] in _OTHERWISE else _Scalar.PLAIN

@@ -1,7 +1,7 @@
-"""Cuts shell scripts and prose into words that know where each of their characters stands.
+r"""Cuts shell scripts and prose into words that know where each of their characters stands.
 
 ``shlex`` gives no offsets, and tree-sitter's Bash grammar wants valid Bash, which answers seldom
-are: prompts (``$``, ``PS C:\\>``), output, Dockerfile and YAML keywords, ``pkg>=2`` without
+are: prompts (``$``, ``PS C:\>``), output, Dockerfile and YAML keywords, ``pkg>=2`` without
 quotes. Hence this one. It follows POSIX quoting, comments, operators, line continuation and
 here-documents, with these liberties: a quote that isn't closed on its line (or on a line it
 continues to) is an ordinary character, since in broken scripts it would swallow the rest; a
@@ -15,15 +15,70 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from unicodedata import east_asian_width
 
-from ghostbust.extractors.continued_lines import goes_on
-from ghostbust.extractors.placed import Placed, plain
+from ghostbust.extractors.installers import PROGRAMS
+from ghostbust.extractors.interface import (
+    COMMAND_NOUNS,
+    DEMANDING,
+    DETERMINERS,
+    FOREIGN_WORDS,
+    PROSE_WORDS,
+    SENTENCE_WORDS,
+    Placed,
+    plain,
+    word_set,
+)
+from ghostbust.records import Ecosystem
+
+# --- continued_lines
+# Whether a line behind a comment goes on with the command that a backslash has continued.
+#
+# ``pip install a \``, ``  # why``, ``  b``: a shell ends the command with the comment. Yet models
+# write comments between arguments, as a Dockerfile may, and people who run it mend that.
+
+_CONTINUATIONS = word_set("\\ ^ `")
+_PROMPTS = ("$", "%", ">", "PS ")
+_NO_COMMAND = ("-", "&&", "|", ";", '"', "'")
+_VERSIONS = ("==", ">=", "<=", "~=", "[")
+_VERBS = word_set("install add i")
+_CALLED = word_set(
+    "pip3 python python3 py node cd export source echo sudo git docker make apt apt-get brew mkdir "
+    "cp mv rm set curl wget chmod cat sh bash exit if for while"
+) | set(PROGRAMS)
+
+
+def goes_on(line: str, command: Sequence[str], *, indent: int, loose: bool) -> bool:
+    """True where ``line`` holds further arguments of ``command``: its first and last word.
+
+    So it does in a Dockerfile, behind a bare verb, and where it begins as no command can, is
+    indented more than the command (``indent`` columns), is continued itself, or is one word and
+    an earlier line without indentation went on (``loose``). Not where it calls a program.
+    """
+    words = line.split()
+    if not words or not command or line.lstrip().startswith(_PROMPTS):
+        return False
+    if command[0] == "RUN" or words[0].startswith(_NO_COMMAND):
+        return True
+    if _call_a_program(words):
+        return False
+    is_argument = any(mark in words[0] for mark in _VERSIONS) or command[-1] in _VERBS
+    is_deeper = len(line) - len(line.lstrip()) > indent
+    is_continued = words[-1] in _CONTINUATIONS
+    return is_argument or is_deeper or is_continued or (loose and len(words) == 1)
+
+
+def _call_a_program(words: Sequence[str]) -> bool:
+    """True for words that call a program, rather than naming a package such as ``pip``."""
+    program = words[0].rpartition("/")[2]
+    return program in _CALLED and len(words) > 1 and words[1] not in _CONTINUATIONS
+
 
 _OPERATORS = frozenset(";&|()\n")
-_CONTINUATIONS = "\\^`"
+_CONTINUING = "\\^`"
 _TEMPLATE = r"\{\{[^{}\n]{0,200}\}\}"
 """``{{ … }}`` of workflows and templates; the bound keeps a row of open ones linear"""
 _FILLED_IN = re.compile(rf"{_TEMPLATE}|\$\{{[^{{}}\n]{{0,200}}\}}")
@@ -126,7 +181,7 @@ class _Reader:
         return self.script
 
     def _step(self, char: str) -> None:
-        if char in _CONTINUATIONS and (behind := self._behind_continuation(char)):
+        if char in _CONTINUING and (behind := self._behind_continuation(char)):
             self.position = behind
         elif char == "`" and self.accented:
             self._close_accents()
@@ -381,3 +436,88 @@ def _behind_blanks(text: str, start: int) -> int:
     while start < len(text) and text[start] in " \t\r":
         start += 1
     return start
+
+
+# --- sentences
+# Tells the words of a sentence from the arguments of a command that stands in it without quotes.
+#
+# No list holds all words, so there are two rules. A word of the vocabulary ends a command, in any
+# language. In a sentence that isn't English, where the vocabulary has little but function words,
+# so
+# does every further word that might be one: ``npm install axios directamente desde …`` names
+# axios. Further names count there if no word is written so: ``flask-cors``, ``socket.io``,
+# ``vue@3``.
+
+_ACCENTED = frozenset(map(chr, range(0x80, 0x250)))
+"""Latin letters beyond ASCII, and marks; other scripts have no words that look like names"""
+_PINS = ("@", "==", ">=", "~=")
+_MARKS = ".,;:!?()\"'`*_"
+_OPENING_MARKS = "`\"'“‘„«‹「『（(【:："
+
+
+def is_of_sentence(name: str, rest: str, ecosystem: Ecosystem) -> bool:
+    """True for a word that goes on with the sentence; not with a version, nor for Next.js.
+
+    ``rest`` is what stands behind the name in the same word.
+    """
+    if rest.startswith(_PINS) or (ecosystem, name) == (Ecosystem.NPM, "next"):
+        return False
+    return name.lower() in PROSE_WORDS
+
+
+def is_foreign(words: Iterable[Placed]) -> bool:
+    """True where one of the words shows that a sentence isn't English."""
+    return any(_is_foreign(word.value) for word in words)
+
+
+def is_set_apart(words: Sequence[Placed], index: int) -> bool:
+    """True for a word at the start of a line, or with a colon, quote or bracket in front of it."""
+    before = words[index - 1].value if index else ":"
+    return before[-1:] in _OPENING_MARKS or words[index].value[:1] in _OPENING_MARKS
+
+
+def is_spoken_of(before: str, verb: Sequence[str]) -> bool:
+    """True where the word ``before`` a command makes a noun of it, or asks nobody to run it.
+
+    Only of a program without a ``verb`` can be said that nobody is asked: ``npx``, ``easy_install``
+    are names by themselves.
+    """
+    word = before.lower()
+    return word in DETERMINERS or (not verb and word.isalpha() and word not in DEMANDING)
+
+
+def is_of_command(words: Sequence[Placed], index: int, *, alone: bool, noun: bool) -> bool:
+    """True for a word that a command's name stands in front of like an adjective.
+
+    ``the pip install process``, ``easy_install usage``: a noun of the vocabulary, unless a line is
+    nothing but the command (``alone``), and any word behind a command that is a ``noun``, unless
+    it is called one (``the pip install rich command``).
+    """
+    value = words[index].value
+    word = value.strip(_MARKS).lower()
+    if word in COMMAND_NOUNS:
+        return not alone
+    if not noun or not may_be_a_word(word, value.lstrip(_MARKS)[len(word) :]):
+        return False
+    behind = (other.value.strip(_MARKS).lower() for other in words[index + 1 : index + 6])
+    ending = next((one for one in behind if one in PROSE_WORDS or one in COMMAND_NOUNS), "")
+    return ending not in ("command", "commands", "line", "call")
+
+
+def sentence_end(words: Sequence[Placed]) -> int:
+    """Index of the last word that only a sentence has; of the last one where a mark ends it."""
+    if words and words[-1].value.endswith((".", ":", "!", "?")):
+        return len(words)
+    said = (n for n, word in enumerate(words) if word.value.strip(_MARKS).lower() in SENTENCE_WORDS)
+    return max(said, default=-1)
+
+
+def may_be_a_word(name: str, rest: str) -> bool:
+    """True where a name might be a word of some language: letters only, and no version."""
+    return name.isalpha() and not rest.startswith((*_PINS, "["))
+
+
+def _is_foreign(word: str) -> bool:
+    if any(char in _ACCENTED and char.isalpha() for char in word):
+        return True
+    return word.strip(_MARKS).lower() in FOREIGN_WORDS

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ghostbust.errors import SandboxError, UnreachableError
-from ghostbust.gates.interface import Completer, inconclusive
+from ghostbust.gates.interface import Completer, Look, inconclusive
 from ghostbust.gates.layers import require_layers, sandbox_layers
-from ghostbust.gates.looks import Look
 from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
 from ghostbust.gates.tasks import STOP, CodingTask, benchmark_of, per_benchmark
 from ghostbust.records import GateResult, GateVerdict

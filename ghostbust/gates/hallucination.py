@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ghostbust.counts import Counts
-from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import aligned, unpaired
+from ghostbust.gates.interface import aligned, inconclusive, unpaired
+from ghostbust.measure import Counts
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import (
     Floats,

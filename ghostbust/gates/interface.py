@@ -6,10 +6,13 @@ and a fake of three lines both fit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from ghostbust.records import GateResult, GateVerdict, Score
+from ghostbust.records import Answer, Context, GateResult, GateVerdict, Prompt, Score
 
 
 class Completer(Protocol):
@@ -51,3 +54,129 @@ def inconclusive(gate: str, reason: str, margin: str) -> GateResult:
         ci=None,
         margin=margin,
     )
+
+
+# --- looks
+# How wrong one look may be, where a model's rounds are repeated looks at the same base.
+#
+# A gate that errs with probability α at each of many rounds errs sooner or later. Spending
+# shares one α out over all of them: look k gets α·6 / (π²·k²), whose sum over every k is α.
+# The sum bounds the chance that any look ever errs, however many there will be and however
+# they depend on each other (Bonferroni's inequality).
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One comparison with the base, among those that came before and will come."""
+
+    total: float = 0.05
+    """error probability: of all looks together if they share it, else of each"""
+    number: int = 1
+    """which look at this base it is, from 1"""
+    spends: bool = False
+    """the looks share ``total``"""
+
+    def __post_init__(self) -> None:
+        if not (0 < self.total < 0.5 and self.number >= 1):
+            raise ValueError("a look needs an error probability below 0.5 and a number from 1")
+
+    @property
+    def alpha(self) -> float:
+        """The error probability of this look's tests and one-sided bounds."""
+        return spent_alpha(self.total, self.number) if self.spends else self.total
+
+    @property
+    def confidence(self) -> str:
+        """1 - alpha in percent, with as many digits as tell it from 100."""
+        digits = max(0, 1 - math.floor(math.log10(100 * self.alpha)))
+        text = f"{100 - 100 * self.alpha:.{digits}f}"
+        return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
+
+    @property
+    def details(self) -> dict[str, float | int | str]:
+        """What a gate's result says of it."""
+        shared = {"alpha_total": self.total} if self.spends else {}
+        spending = "rounds" if self.spends else "none"
+        return {"alpha": self.alpha, **shared, "look": self.number, "spend": spending}
+
+
+def spent_alpha(total: float, look: int) -> float:
+    """The part of ``total`` that the ``look``-th look gets: total·6 / (π²·look²).
+
+    They sum to ``total`` over all looks without end: Σ 1/k² = π²/6.
+    """
+    return total * 6 / (math.pi * look) ** 2
+
+
+# --- pairing
+# Lines up the base's answers with the candidate's, or says why they can't be compared.
+
+MIN_FAMILIES = 10
+"""prompt families below which a bootstrap over families says nothing"""
+MAX_UNREACHABLE = 0.02
+"""largest share of names, on either side, that the registry could not be asked about"""
+
+
+def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
+    """Why the two sets of answers can't be compared; empty if they can.
+
+    They can if they answer the same prompts, each as often, of at least ``MIN_FAMILIES``
+    families, and the registry was reachable for all but ``MAX_UNREACHABLE`` of the names.
+    """
+    if not base or not candidate:
+        return f"not run: {len(base)} answers of the base, {len(candidate)} of the candidate"
+    if _prompts(base) != _prompts(candidate):
+        return (
+            f"base ({len(base)} answers) and candidate ({len(candidate)} answers) didn't answer"
+            " the same prompts equally often"
+        )
+    families = len({answer.sample.prompt.family for answer in base})
+    if families < MIN_FAMILIES:
+        return f"too few prompt families: {families}, needs {MIN_FAMILIES}"
+    for side, answers in (("base", base), ("candidate", candidate)):
+        share = _unreachable_share(answers)
+        if share > MAX_UNREACHABLE:
+            return f"the registry could not be asked about {share:.0%} of the {side}'s names"
+    return ""
+
+
+def aligned(answers: Sequence[Answer]) -> list[Answer]:
+    """The answers ordered by prompt: paired answers then stand at the same place."""
+    return sorted(answers, key=lambda answer: answer.sample.prompt.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A figure of two answers to one prompt."""
+
+    prompt: Prompt
+    base: float
+    candidate: float
+
+
+def paired(
+    base: Sequence[Answer], candidate: Sequence[Answer], figure: Callable[[Answer], float]
+) -> list[Pair]:
+    """The figure of each answer beside that of the other side's, in the order of ``aligned``."""
+    return [
+        Pair(one.sample.prompt, figure(one), figure(other))
+        for one, other in zip(aligned(base), aligned(candidate), strict=True)
+    ]
+
+
+def by_context(pairs: Sequence[Pair]) -> dict[Context, list[Pair]]:
+    """The pairs of each context that was asked."""
+    parts = {
+        context: [pair for pair in pairs if pair.prompt.context is context] for context in Context
+    }
+    return {context: part for context, part in parts.items() if part}
+
+
+def _prompts(answers: Sequence[Answer]) -> Counter[str]:
+    return Counter(answer.sample.prompt.id for answer in answers)
+
+
+def _unreachable_share(answers: Sequence[Answer]) -> float:
+    """Refs that failed for want of an answer, of all refs; 0 where nothing was named."""
+    reasons = [judged.lookup.reason for answer in answers for judged in answer.judged]
+    return reasons.count("unreachable") / len(reasons) if reasons else 0.0

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ghostbust.errors import UnreachableError
-from ghostbust.gates.interface import Scorer, inconclusive
-from ghostbust.gates.looks import Look
+from ghostbust.gates.interface import Look, Scorer, inconclusive
 from ghostbust.gates.tasks import CodingTask, benchmark_of, per_benchmark
 from ghostbust.records import GateResult, GateVerdict, Score
 from ghostbust.statistics import paired_bootstrap

@@ -13,26 +13,194 @@ docs/reference/sandbox.md has the threat model.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fcntl
+import marshal
 import os
 import secrets
 import select
+import shutil
 import signal
+import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
+from itertools import count
+from pathlib import Path
 from typing import IO
 
 from ghostbust.errors import SandboxError
-from ghostbust.gates.bundle import bundle
-from ghostbust.gates.confinement import Confinement, find_confinement
-from ghostbust.gates.hidden import hidden
+from ghostbust.gates.confinement import (
+    ENVIRONMENT,
+    INTERPRETER,
+    LAUNCHER,
+    Confinement,
+    find_confinement,
+)
 from ghostbust.gates.inside import judge
-from ghostbust.gates.namespaces import ENVIRONMENT, INTERPRETER, LAUNCHER
-from ghostbust.gates.private import private_folder, remove_stale_folders
+
+# --- bundle
+# The modules of ``inside``, compiled, as ``launcher`` takes them.
+
+INSIDE = Path(__file__).with_name("inside")
+EMPTY = ("ghostbust", "ghostbust.gates", "ghostbust.gates.inside")
+"""packages that hold nothing else there, so that no more of ghostbust is loaded"""
+MODULES = ("wire", "confine", "program", "judge")
+"""each after those it imports"""
+
+
+@cache
+def bundle() -> bytes:
+    """Names and code of the modules, packages first, behind their length in 8 bytes.
+
+    For the interpreter that runs this, which is the one that ``launcher`` is started in.
+    """
+    sources = dict.fromkeys(EMPTY, "")
+    for name in MODULES:
+        sources[f"{EMPTY[-1]}.{name}"] = (INSIDE / f"{name}.py").read_text("utf-8")
+    code = [
+        (name, compile(source, name, "exec", dont_inherit=True)) for name, source in sources.items()
+    ]
+    data = marshal.dumps(code)
+    return len(data).to_bytes(8, "little") + data
+
+
+# --- private
+# The private folder of one program: made empty, and removed whatever the program left there.
+#
+# Its owner holds a lock on it, which the kernel gives back however the owner ends. So the folder
+# of a gate that was killed is one that can be locked, and the next batch removes it.
+
+PREFIX = "ghostbust-run-"
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[str]:
+    """The path of a new folder that only this user can enter; it is removed afterwards.
+
+    What can't be removed stays, as a temporary file may: it is no reason to lose a result.
+    """
+    path, lock = _locked_folder()
+    try:
+        yield path
+    finally:
+        _remove(Path(path))
+        os.close(lock)
+
+
+def remove_stale_folders() -> None:
+    """Removes the private folders of this user whose owner has ended."""
+    with os.scandir(tempfile.gettempdir()) as entries:
+        found = [Path(entry.path) for entry in entries if entry.name.startswith(PREFIX)]
+    for folder in found:
+        with contextlib.suppress(OSError):  # in use, or removed by another gate meanwhile
+            about = folder.lstat()
+            if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid():
+                continue
+            folder.chmod(0o700)  # else one that its program locked couldn't be opened
+            lock = _lock_folder(folder, fcntl.LOCK_NB)
+            try:
+                _remove(folder)
+            finally:
+                os.close(lock)
+
+
+def _locked_folder() -> tuple[str, int]:
+    """A new folder, and the descriptor that holds its lock."""
+    while True:
+        path = tempfile.mkdtemp(prefix=PREFIX)  # mode 0700
+        # Before it was locked another gate may have taken it for a stale one.
+        with contextlib.suppress(FileNotFoundError):
+            lock = _lock_folder(Path(path))
+            if Path(path).exists():
+                return path, lock
+            os.close(lock)
+
+
+def _lock_folder(folder: Path, flags: int = 0) -> int:
+    """A descriptor that holds the folder's lock. Raises OSError where it can't be had."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | flags)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except (OSError, RecursionError):
+        _remove_resisting(folder)
+
+
+def _remove_resisting(folder: Path) -> None:
+    """Removes a folder that resists: without permissions, or deeper than Python recurses.
+
+    Folders within folders are moved up before they are looked at, so that no path gets long.
+    """
+    numbers = count()
+    with contextlib.suppress(OSError):
+        while folders := _empty(folder):
+            for inner in folders:
+                for deeper in _empty(inner):
+                    deeper.rename(folder / f"{PREFIX}{next(numbers)}")
+                inner.rmdir()
+        folder.rmdir()
+
+
+def _empty(folder: Path) -> list[Path]:
+    """Removes all that is no folder from ``folder``; returns the folders in it."""
+    folder.chmod(0o700)
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+            else:
+                Path(entry.path).unlink()
+    return folders
+
+
+# --- hidden
+# Hides this process while model-written programs run.
+#
+# A program runs as the same user, and where neither Landlock nor namespaces keep it from it the
+# kernel lets one process of a user read the memory and the open files of another: the checks of
+# all programs, and what they compare with.
+
+PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
+
+_libc = ctypes.CDLL(None)
+_lock = threading.Lock()
+_hiding: list[int] = []
+"""what each batch that is running found; the first one's is what is put back"""
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+    """No other process of this user can look into this one meanwhile, nor can a debugger.
+
+    Batches may overlap, in threads: the last one puts back what was before the first.
+    """
+    with _lock:
+        _hiding.append(_libc.prctl(PR_GET_DUMPABLE, 0, 0, 0, 0))
+        _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    try:
+        yield
+    finally:
+        with _lock:
+            before = _hiding.pop(0) if len(_hiding) == 1 else _hiding.pop()
+            if not _hiding:
+                _libc.prctl(PR_SET_DUMPABLE, before, 0, 0, 0)
+
 
 REPORT_BYTES = 256
 CANARY_WALL_S = 0.5

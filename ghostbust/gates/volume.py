@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from ghostbust.counts import Counts
-from ghostbust.gates.interface import inconclusive
-from ghostbust.gates.pairing import MIN_FAMILIES, Pair, by_context, paired, unpaired
+from ghostbust.gates.interface import MIN_FAMILIES, Pair, by_context, inconclusive, paired, unpaired
+from ghostbust.measure import Counts
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import Interval, ratio_bootstrap
 

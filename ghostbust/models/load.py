@@ -5,27 +5,68 @@ torch, transformers and peft are imported when a model is loaded, not before.
 
 from __future__ import annotations
 
+import ctypes
 import difflib
+import os
 import re
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ghostbust.adapters import CONFIG, check_loadable
-from ghostbust.errors import ModelError
-from ghostbust.models.embedded import embedded_model
-from ghostbust.models.precision import compute_dtype
-from ghostbust.parsing import parse_json
+from ghostbust.config import HUB
+from ghostbust.documents import parse_json
+from ghostbust.errors import FetchError, ModelError, UsageError
+from ghostbust.models.fetch import embedded_model
 from ghostbust.records import chat_messages
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+# --- precision
+# In which precision a model computes on this machine. Its weights are bf16 values either way.
+#
+# A CPU without instructions for bf16 widens every factor first: on one with AVX2 alone, products
+# of
+# SmolLM2's matrices took seven times as long in bf16 as in fp32 (docs/log.md, 2026-11-28). There
+# weights that find room are widened once, when they are loaded.
+
+MOST = 0.25
+"""share of the machine's memory that weights in fp32 may take; larger ones stay bf16 and slow"""
+
+
+def compute_dtype(model: PreTrainedModel, device: torch.device) -> torch.dtype:
+    """bf16, or fp32 on a CPU that is slow with bf16 and has the memory."""
+    import torch
+
+    slow = device.type == "cpu" and not multiplies_bfloat16()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return torch.float32 if slow and 4 * weights <= MOST * _memory() else torch.bfloat16
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions that multiply bf16; False where torch can't tell."""
+    import torch
+
+    # Among the names are avx512_bf16, amx_bf16, bf16 and sve_bf16; older torch can't tell.
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(name.endswith("bf16") and has for name, has in capabilities.items())
+
+
+def _memory() -> int:
+    """Bytes of memory that the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
 
 EMBEDDED = "smollm2"
 """the model name that needs no hub; see ``embedded.py``"""
@@ -147,7 +188,7 @@ def load_model(
 
     Merging makes sampling as fast as the base; it rounds the sum to bf16 once, so figures can
     differ in the last digit from a server that keeps the adapter apart. What is computed with the
-    weights is bf16 too, or fp32 where that is faster (``models/precision.py``).
+    weights is bf16 too, or fp32 where that is faster (``models/load.py``).
 
     ``device`` None picks CUDA where there is one. Raises ModelError in one line.
     """
@@ -231,3 +272,95 @@ def _names_safetensors(index: Path) -> bool:
 def _first_line(exc: Exception) -> str:
     """What an error says, without the rest of its advice."""
     return next(iter(str(exc).strip().splitlines()), type(exc).__name__)
+
+
+# --- cutoffs
+# Of which last day a well-known model can know: from a table with the source of each.
+
+
+def known_cutoff(model: str) -> date | None:
+    """The last day of which the model can know; None for one that isn't in the table.
+
+    ``model`` is the embedded model's name or a full Hugging Face id, in any case; ids in the
+    table that end in ``*`` stand for all that begin so, and the longest counts. A fine-tuned
+    model under another id may know more, so it isn't found.
+    """
+    asked = model.lower()
+    best: tuple[int, date] | None = None
+    for known, day in _table().items():
+        begins = known.endswith("*") and asked.startswith(known[:-1])
+        if (begins or asked == known) and (best is None or len(known) > best[0]):
+            best = (len(known), day)
+    return None if best is None else best[1]
+
+
+def _table() -> dict[str, date]:
+    """Id or beginning of ids, in lower case, to the day."""
+    text = (files("ghostbust.data") / "model_cutoffs.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in text.splitlines()[1:])
+    return {model.lower(): date.fromisoformat(day) for model, day, _basis, _source in rows}
+
+
+# --- heap
+# Giving freed memory back to the system.
+#
+# glibc keeps what is freed on its heap, and blocks of changing size leave holes that the next ones
+# don't fit: batches of a shrinking and growing number of rows made a process of 0.7 GB one of 7 GB
+# (2026-11-28, torch 2.13 on the CPU; docs/log.md).
+
+
+def give_back() -> None:
+    """Returns the heap's unused pages to the system. Does nothing where the C library can't."""
+    if sys.platform != "linux":
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own; musl has none
+    if trim is not None:
+        trim(0)
+
+
+# --- hub
+# One file of a dataset on the model hub, fetched once and kept in the hub client's own cache.
+
+
+def hub_file(named: str, *, endpoint: str | None = None, cache_dir: Path | None = None) -> Path:
+    """The local copy of ``hub:OWNER/NAME/FILE``, FILE being a path inside the dataset.
+
+    ``endpoint`` and ``cache_dir`` None: what the hub client's own environment says. A copy
+    that is there already serves where the hub can't be reached. Raises UsageError for
+    another form, and for what the hub doesn't have or doesn't give to this user; FetchError
+    where it can't be asked and there is no copy.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+
+    owner, _, rest = named.removeprefix(HUB).partition("/")
+    name, _, file = rest.partition("/")
+    if not (named.startswith(HUB) and owner and name and file):
+        raise UsageError(f"{named!r} should be {HUB}OWNER/NAME/FILE, a file of a dataset")
+    disable_progress_bars()
+    try:
+        kept = hf_hub_download(
+            f"{owner}/{name}", file, repo_type="dataset", endpoint=endpoint, cache_dir=cache_dir
+        )
+    except LocalEntryNotFoundError as exc:
+        raise FetchError(
+            f"can't reach the hub for {named}, and no copy of it is kept; check the network,"
+            " or name a file on this machine"
+        ) from exc
+    except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as exc:
+        raise UsageError(
+            f"the hub has no {named}, or only for those who log in; is {file} a file of the"
+            f" dataset {owner}/{name}?"
+        ) from exc
+    except HFValidationError as exc:
+        raise UsageError(f"{named}: {owner}/{name} can't be the name of a dataset") from exc
+    except OSError as exc:
+        raise FetchError(f"the hub didn't give {named} ({type(exc).__name__})") from exc
+    return Path(kept)

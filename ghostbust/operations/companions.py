@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
+from types import FrameType
+from typing import Any, Final
 
 from ghostbust.config import Config
+from ghostbust.errors import GhostbustError
 from ghostbust.home import Home
-from ghostbust.loop.companions import Companion
-from ghostbust.operations.endpoint import Endpoint, read_listen
+from ghostbust.loop.signals import Companion, JobDone
+from ghostbust.operations.health import Endpoint, Readiness, read_listen
 from ghostbust.operations.metrics import make_registry
-from ghostbust.operations.news import News
-from ghostbust.operations.notices import Notices
-from ghostbust.operations.pulse import Pulse
-from ghostbust.operations.readiness import Readiness
-from ghostbust.operations.service_manager import ServiceManager
-from ghostbust.registries.heard import HEARD
+from ghostbust.operations.notify import News, Notices
+from ghostbust.operations.systemd import Pulse, ServiceManager
+from ghostbust.registries.transport import HEARD
+from ghostbust.sections import Section
 
 
 @dataclass(frozen=True)
@@ -53,3 +58,94 @@ def companions(beside: Beside) -> list[Companion]:
     )
     collector.begin()
     return [counts, news, readiness, endpoint, pulse]
+
+
+# --- reload
+# SIGHUP: the settings are read again. Bad ones change nothing and are one line in the log.
+
+log = logging.getLogger(__name__)
+
+AT_START: Final = frozenset({"daemon.listen", "prompts.files"})
+"""keys that are read when the daemon starts, and not again"""
+
+
+class Reload:
+    """A companion that reads the settings again on SIGHUP. Starts in the main thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        read: Callable[[], Config],
+        apply: Callable[[Config], None],
+        manager: ServiceManager,
+    ) -> None:
+        """``config``: the settings at the start. ``read`` reads them; ``apply`` puts new ones to
+        use, and may turn them down with a GhostbustError.
+        """
+        self.config = config
+        """the settings in force; replaced whole, so any thread may read it"""
+        self._read, self._apply, self._manager = read, apply, manager
+        # A signal handler may interrupt whoever holds a lock, so it only puts something here.
+        self._wanted: SimpleQueue[bool] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="reload", daemon=True)
+        self._before: Callable[[int, FrameType | None], Any] | int | None = None
+
+    def start(self) -> None:
+        """Listens to the signal."""
+        self._thread.start()
+        self._before = signal.signal(signal.SIGHUP, lambda *_: self._wanted.put(True))
+
+    def stop(self) -> None:
+        """Listens no more."""
+        signal.signal(signal.SIGHUP, self._before)
+        self._wanted.put(False)
+        self._thread.join()
+
+    def job_done(self, done: JobDone) -> None:
+        """Nothing."""
+
+    def reload(self) -> bool:
+        """Reads the settings and puts them to use; False where the old ones stay."""
+        try:
+            new = self._read()
+            changed = [key for key, _, _ in differences(self.config, new)]
+            if not changed:
+                log.info("reload: nothing has changed")
+                return True
+            self._apply(new)
+        except GhostbustError as exc:
+            log.error("reload: %s; the settings in force stay", exc)
+            return False
+        log.info("reload: %s", "; ".join(described(self.config, new)))
+        for key in changed:
+            if key in AT_START:
+                log.warning("reload: %s is read at the start only: restart the daemon", key)
+        self.config = new
+        return True
+
+    def _work(self) -> None:
+        while self._wanted.get():
+            self._manager.reloading()
+            try:
+                self.reload()
+            except Exception as exc:
+                log.error("reload: %s: %s; the settings in force stay", type(exc).__name__, exc)
+                log.debug("reload", exc_info=True)
+            self._manager.ready()
+
+
+def differences(old: Config, new: Config) -> Iterator[tuple[str, object, object]]:
+    """Each ``section.key`` that differs, with both values, in the order of the settings."""
+    for section in Config.model_fields:
+        before: Section = getattr(old, section)
+        after: Section = getattr(new, section)
+        for key in type(before).model_fields:
+            if getattr(before, key) != getattr(after, key):
+                yield f"{section}.{key}", getattr(before, key), getattr(after, key)
+
+
+def described(old: Config, new: Config) -> Iterator[str]:
+    """Each difference for people: numbers and switches with their values, texts without."""
+    for key, before, after in differences(old, new):
+        plain = isinstance(before, bool | int | float) and isinstance(after, bool | int | float)
+        yield f"{key} was {before}, is {after}" if plain else f"{key} changed"

@@ -20,12 +20,14 @@ from ghostbust import __version__
 from ghostbust.config import Config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
-from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.companions import JobDone
+from ghostbust.loop.budget import Allowance
+from ghostbust.loop.signals import JobDone, SystemClock
 from ghostbust.records import Verdict, utc_now
-from ghostbust.registries.heard import Heard
-from ghostbust.store import Grown, Marks, RatePoint, RoundState, RunKind, Store
+from ghostbust.registries.transport import Heard
+from ghostbust.store.daemon import Grown, Marks
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RatePoint, RunKind
+from ghostbust.store.store import Store
 
 SECONDS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
 """upper ends of the buckets of a job's duration"""

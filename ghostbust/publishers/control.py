@@ -14,9 +14,9 @@ from typing import Any, Final
 import httpx
 
 from ghostbust import __version__
+from ghostbust.documents import ParseError, parse_json
 from ghostbust.errors import EndpointError, PublishError, UsageError
 from ghostbust.http import TooLargeError, ask
-from ghostbust.parsing import ParseError, parse_json
 
 QUOTED_CHARACTERS: Final = 200
 """how much of a server's own message is passed on"""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.adapters import MANIFEST, copy_adapter, read_adapter
+from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError, ModelError, PublishError
-from ghostbust.parsing import parse_json
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.interface import Asking
 from ghostbust.publishers.vllm import UNLOAD

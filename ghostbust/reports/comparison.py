@@ -8,13 +8,10 @@ from itertools import combinations
 
 import ghostbust
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.report import Table
-from ghostbust.evaluation.wording import shown
+from ghostbust.evaluation.figures import Table, shown
 from ghostbust.records import GateReport
-from ghostbust.reports.figures import Paired, compare
-from ghostbust.reports.history import history_part
-from ghostbust.reports.pairs import newest_together
-from ghostbust.reports.records import Part, Report, shown_name
+from ghostbust.reports.figures import Paired, Part, Report, compare, newest_together, shown_name
+from ghostbust.reports.period import history_part
 from ghostbust.reports.round import figures_of
 from ghostbust.reports.tables import (
     BASE,
@@ -29,7 +26,10 @@ from ghostbust.reports.tables import (
     round_facts,
     run_facts,
 )
-from ghostbust.store import AdapterRow, NameTally, Run, Store
+from ghostbust.store.rounds import AdapterRow
+from ghostbust.store.rows import Run
+from ghostbust.store.store import Store
+from ghostbust.store.views import NameTally
 
 
 def comparison_report(

@@ -8,11 +8,10 @@ from datetime import datetime
 import ghostbust
 from ghostbust.adapters import Manifest, read_adapter
 from ghostbust.errors import ModelError, StoreError, UsageError
-from ghostbust.evaluation.wording import shown
-from ghostbust.reports.figures import Paired, Rates, compare, rates_of
-from ghostbust.reports.history import history_part, loss_part
-from ghostbust.reports.pairs import before_of
-from ghostbust.reports.records import Part, Report
+from ghostbust.evaluation.figures import shown
+from ghostbust.measure import said_unknown
+from ghostbust.reports.figures import Paired, Part, Rates, Report, before_of, compare, rates_of
+from ghostbust.reports.period import history_part, loss_part
 from ghostbust.reports.tables import (
     BASE,
     facts_table,
@@ -25,7 +24,9 @@ from ghostbust.reports.tables import (
     round_facts,
     run_facts,
 )
-from ghostbust.store import AdapterRow, Round, Run, RunKind, Store
+from ghostbust.store.rounds import AdapterRow, Round
+from ghostbust.store.rows import Run, RunKind, RunStatus
+from ghostbust.store.store import Store
 
 NO_MEASUREMENT = "The store has no run of the base and the candidate on the same prompts."
 HELD_OUT = "Both answered the same held-out prompts, which never train."
@@ -153,3 +154,55 @@ def _provenance(one: Round, runs: Mapping[str, Run], row: AdapterRow | None) -> 
     tables = [facts_table("the round", facts)]
     tables += [facts_table(f"run {run.id}", run_facts(run)) for run in runs.values()]
     return Part("provenance", "Provenance", (), tuple(tables))
+
+
+# --- run
+# A report of one run.
+
+
+def run_report(store: Store, run_id: int, *, reveal: bool, now: datetime) -> Report:
+    """What the run found, and what made it. Raises UsageError where there is no such run."""
+    try:
+        run = store.runs.get(run_id)
+    except StoreError as exc:
+        raise UsageError(f"{exc}; `ghostbust report` without a subject lists them") from exc
+    figures = rates_of(store.tallies.of_run(run_id), seed=run.spec.seed, stored=run.measurement)
+    names = store.tallies.invented([run_id])
+    model = run.spec.adapter or BASE
+    others = [point for point in store.runs.rates() if point.model == run.spec.model]
+    return Report(
+        title=f"Run {run_id}: {model} on {run.spec.model}",
+        lead=(*said_of(figures), *_unfinished(run)),
+        parts=(
+            Part("rates", "Rates", (), (rates_table("by context", {model: figures}),)),
+            Part("names", "Invented names", (), (names_table("names", names, reveal=reveal),)),
+            history_part(others),
+            method_part(),
+            Part("provenance", "Provenance", (), (facts_table("the run", run_facts(run)),)),
+        ),
+        names=names_of(names, reveal=reveal),
+        gates=(),
+        made=now,
+        version=ghostbust.__version__,
+        revealed=reveal,
+    )
+
+
+def said_of(figures: list[Rates]) -> tuple[str, ...]:
+    """The figures of all contexts together, in a sentence."""
+    if not figures:
+        return ("No answer is logged.",)
+    whole, counts = figures[0], figures[0].counts
+    unknown = said_unknown(counts.unknown, counts.local, counts.unmapped)
+    return (
+        f"Of {counts.named} package names in {counts.answers} answers, {counts.invented} are"
+        f" invented: a rate of {shown(whole.rate)} at a volume of {shown(whole.volume)} real names"
+        f" per answer. Not in the rate: {counts.induced} inventions and {counts.induced_real} real"
+        f" names that the prompt had named, and names that could not be judged ({unknown}).",
+    )
+
+
+def _unfinished(run: Run) -> tuple[str, ...]:
+    if run.status is RunStatus.DONE:
+        return ()
+    return (f"The run is {run.status}, so these figures are of what it had logged.",)

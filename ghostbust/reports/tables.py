@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ghostbust.adapters import name_key
-from ghostbust.evaluation.report import Estimate, Table
+from ghostbust.evaluation.figures import Estimate, Table
 from ghostbust.records import GateReport, GateResult
-from ghostbust.reports.figures import Paired, Rates
-from ghostbust.reports.records import NamedIn, Part, Quoted, shown_name
-from ghostbust.store import NameTally, RatePoint, Round, Run
+from ghostbust.reports.figures import NamedIn, Paired, Part, Quoted, Rates, shown_name
+from ghostbust.store.rounds import Round
+from ghostbust.store.rows import RatePoint, Run
+from ghostbust.store.views import NameTally
 
 BASE = "base"
 MOST_NAMES = 100

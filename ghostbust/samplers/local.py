@@ -7,9 +7,8 @@ from pathlib import Path
 
 import torch
 
-from ghostbust.models.heads import logits_at
-from ghostbust.models.heap import give_back
-from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.models.load import LoadedModel, give_back, load_model
+from ghostbust.models.pair import logits_at
 from ghostbust.records import Prompt, Sample, Score, content_id
 from ghostbust.samplers.decode import Request, Sampling, chunks, decode, tokens_at_once
 from ghostbust.samplers.interface import SamplingSettings

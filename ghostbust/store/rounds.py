@@ -5,24 +5,193 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import ghostbust
 from ghostbust.errors import StoreError
 from ghostbust.records import (
+    Answer,
     Candidate,
     GateReport,
     GateResult,
     GateVerdict,
+    Prompt,
     SetSplit,
     content_id,
 )
-from ghostbust.store.connection import Connection, Row
-from ghostbust.store.encoding import decode_json, decode_time, encode_json, encode_time
-from ghostbust.store.processes import NOBODY, is_alive, this_process
-from ghostbust.store.round_rows import AdapterRow, Round, RoundState
+from ghostbust.store.answers import Answers, judgement_of
+from ghostbust.store.connection import (
+    NOBODY,
+    Connection,
+    Row,
+    decode_json,
+    decode_time,
+    encode_json,
+    encode_time,
+    is_alive,
+    this_process,
+)
+from ghostbust.store.prompts import Prompts
+
+# --- round_rows
+# Rows of rounds and their adapters: how far each got, and how it fares at the servers.
+
+
+class RoundState(StrEnum):
+    """How far a round got."""
+
+    STARTED = "started"
+    SELECTED = "selected"
+    TRAINED = "trained"
+    GATED = "gated"
+    CANARY = "canary"
+    """passed its gates and is being tried at the servers, then let serve"""
+    WAITING = "waiting"
+    """passed its gates and waits for a person to promote it"""
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    """a gate didn't pass, a canary failed, or a person said no"""
+    ROLLED_BACK = "rolled-back"
+    """served, and was taken back"""
+    FAILED = "failed"
+    """ended by an error, or given up"""
+
+    @property
+    def is_open(self) -> bool:
+        """True where a process works on the round, or has to go on with it; a person isn't one."""
+        return self in (self.STARTED, self.SELECTED, self.TRAINED, self.GATED, self.CANARY)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One pass from select to promote."""
+
+    id: int
+    """the round's number, from 1"""
+    model: str
+    method: str
+    seed: int
+    settings: Mapping[str, object]
+    version: str
+    """of ghostbust, when the round began"""
+    state: RoundState
+    reason: str
+    """why it is in this state, in one line; empty where the state says it all"""
+    started: datetime
+    updated: datetime
+    """when its state last changed"""
+    forget: int | None
+    """answers to unlearn; None before the sets are selected, as for the next three"""
+    retain: int | None
+    """answers to keep"""
+    holdout: int | None
+    """held-out prompts"""
+    sets_id: str | None
+    """content id of the sets: the same for the same samples and prompts"""
+    adapter: str | None
+    """its candidate; None before training"""
+    verdict: GateVerdict | None
+    """of its gate report; None before the gates"""
+    plan: Mapping[str, object] | None = None
+    """what it takes to go on with it, JSON values; None where nobody can"""
+    attempts: int = 1
+    """how often the step after its state was begun"""
+    before_run: int | None = None
+    """the run that measured the base; None where it isn't noted"""
+    after_run: int | None = None
+    """the run that measured the candidate; None before the gates"""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What a run's requests to model servers came to."""
+
+    answered: int
+    failed: int
+    """that no server gave a usable answer to, each try counted"""
+    median_s: float | None
+    """time of an answered one; None where none was"""
+
+    @property
+    def made(self) -> int:
+        """All of them."""
+        return self.answered + self.failed
+
+    @property
+    def error_rate(self) -> float:
+        """The share that failed; 0 where nothing was asked."""
+        return self.failed / self.made if self.made else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRow:
+    """A candidate with where it comes from and what its gates said."""
+
+    candidate: Candidate
+    round_id: int
+    version: str
+    """of ghostbust, when it was trained"""
+    created: datetime
+    verdict: GateVerdict | None
+    """of its round's gate report; None where it has none yet"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An adapter at one replica."""
+
+    replica: str
+    """the replica's address"""
+    adapter: str
+    loaded: datetime
+    """when it was last loaded there"""
+    unloaded: datetime | None
+    """when it was unloaded; None as long as it wasn't"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one side of a canary, the base or the adapter, answered."""
+
+    asked: int
+    failed: int
+    """requests without a usable answer"""
+    empty: int
+    """answers without a visible character"""
+    invented: int
+    """invented names in the answers to the forget set's prompts, distinct in each"""
+    real: int
+    """real ones"""
+    median_s: float
+    """median time of an answer, in seconds; NaN where there is none"""
+    overlap: float
+    """share of words that its general answers have in common with the base's; 1 for the base"""
+
+    @property
+    def rate(self) -> float:
+        """invented / (invented + real), in [0, 1]; NaN where nothing was named."""
+        named = self.invented + self.real
+        return self.invented / named if named else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """What an adapter showed at one replica, before clients got it."""
+
+    replica: str
+    adapter: str
+    passed: bool
+    reason: str
+    """every limit that was broken, in one line; the figures where none was"""
+    base: Figures
+    figures: Figures
+    """the adapter's"""
+    at: datetime
+
 
 _ROUNDS: Final = (
     "SELECT r.*, a.name AS adapter FROM rounds r LEFT JOIN adapters a ON a.round_id = r.id"
@@ -330,3 +499,67 @@ def _adapter(row: Row) -> AdapterRow:
         created=decode_time(row["created"]),
         verdict=None if row["verdict"] is None else GateVerdict(row["verdict"]),
     )
+
+
+# --- round_sets
+# What a round's sets hold, so that a round that was cut off trains on the same ones.
+
+
+class RoundSets:
+    """The table ``round_sets``."""
+
+    def __init__(self, connection: Connection, answers: Answers, prompts: Prompts) -> None:
+        self._connection = connection
+        self._answers = answers
+        self._prompts = prompts
+
+    def keep(self, round_id: int, sets: SetSplit) -> None:
+        """Notes the sets, in place of earlier ones; without the held-out prompts.
+
+        Their answers and prompts are in the store already: they come from it.
+        """
+        rows = [
+            (round_id, part, position, *item)
+            for part, items in (
+                ("forget", map(_key, sets.forget)),
+                ("retain", map(_key, sets.retain)),
+                ("base", map(_key, sets.base)),
+                ("probe", ((prompt.id, None) for prompt in sets.probe)),
+            )
+            for position, item in enumerate(items)
+        ]
+        with self._connection.write() as connection:
+            connection.execute("DELETE FROM round_sets WHERE round_id = ?", (round_id,))
+            connection.executemany(
+                "INSERT INTO round_sets (round_id, part, position, item, judgement)"
+                " VALUES (?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    def get(self, round_id: int, holdout: tuple[Prompt, ...]) -> SetSplit | None:
+        """The round's sets with these held-out prompts; None where something isn't there any more.
+
+        None as well where nothing was noted.
+        """
+        rows = self._connection.rows(
+            "SELECT part, item, judgement FROM round_sets WHERE round_id = ?"
+            " ORDER BY part, position",
+            (round_id,),
+        )
+        parts = {
+            part: [(row["item"], row["judgement"]) for row in rows if row["part"] == part]
+            for part in ("forget", "retain", "base", "probe")
+        }
+        answers = {
+            part: tuple(self._answers.get(parts[part])) for part in ("forget", "retain", "base")
+        }
+        found = [self._prompts.get(key) for key, _ in parts["probe"]]
+        probe = tuple(prompt for prompt in found if prompt is not None)
+        whole = all(len(answers[part]) == len(parts[part]) for part in answers)
+        if not rows or not whole or len(probe) != len(found):
+            return None
+        return SetSplit(answers["forget"], answers["retain"], holdout, probe, answers["base"])
+
+
+def _key(answer: Answer) -> tuple[str, str]:
+    return answer.sample.id, judgement_of(answer)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 import ghostbust
-from ghostbust.counts import said_unknown
 from ghostbust.errors import StoreError
+from ghostbust.measure import said_unknown
 from ghostbust.records import Measurement
-from ghostbust.store.connection import Connection, Row
-from ghostbust.store.encoding import (
+from ghostbust.store.connection import (
+    Connection,
+    Row,
     decode_json,
     decode_measurement,
     decode_optional_time,
@@ -18,8 +19,10 @@ from ghostbust.store.encoding import (
     encode_json,
     encode_measurement,
     encode_time,
+    is_alive,
+    this_process,
 )
-from ghostbust.store.processes import is_alive, this_process
+from ghostbust.store.rounds import Requests
 from ghostbust.store.rows import RatePoint, Run, RunKind, RunSpec, RunStatus
 
 
@@ -190,3 +193,32 @@ def _rate_point(row: Row) -> RatePoint:
         answers=measurement.answers,
         unknown=said_unknown(measurement.unknown, measurement.local, measurement.unmapped),
     )
+
+
+# --- requests
+# How the requests of a run fared at the model servers.
+
+
+class RequestLog:
+    """The table ``requests``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, run_id: int, requests: Requests) -> None:
+        """Adds what a run's requests came to; of a run that goes on, the newest part's median."""
+        with self._connection.write() as connection:
+            connection.execute(
+                "INSERT INTO requests (run_id, answered, failed, median_s) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET answered = answered + excluded.answered,"
+                " failed = failed + excluded.failed,"
+                " median_s = coalesce(excluded.median_s, median_s)",
+                (run_id, requests.answered, requests.failed, requests.median_s),
+            )
+
+    def get(self, run_id: int) -> Requests | None:
+        """What the run's requests came to; None where none were noted, as of a local model."""
+        row = self._connection.first("SELECT * FROM requests WHERE run_id = ?", (run_id,))
+        if row is None:
+            return None
+        return Requests(row["answered"], row["failed"], row["median_s"])

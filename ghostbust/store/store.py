@@ -9,31 +9,16 @@ from types import TracebackType
 from typing import Self
 
 from ghostbust.records import utc_now
-from ghostbust.store.alarms import Alarms
-from ghostbust.store.answers import Answers
+from ghostbust.store.adapters import Promotions, Published
+from ghostbust.store.answers import Answers, Lookups
 from ghostbust.store.connection import Connection, open_database
-from ghostbust.store.growth import Growth
-from ghostbust.store.jobs import Jobs
-from ghostbust.store.ledger import Ledger
-from ghostbust.store.lookups import Lookups
-from ghostbust.store.name_pages import NamePages
-from ghostbust.store.promotions import Promotions
-from ghostbust.store.prompt_pages import PromptPages
-from ghostbust.store.prompt_pool import PromptPool
-from ghostbust.store.prompts import Prompts
-from ghostbust.store.published import Published
-from ghostbust.store.repeats import Repeatability
-from ghostbust.store.requests import RequestLog
-from ghostbust.store.retention import Retention
-from ghostbust.store.reviews import Reviews
-from ghostbust.store.rewritings import Rewritings
-from ghostbust.store.round_sets import RoundSets
-from ghostbust.store.rounds import Rounds
-from ghostbust.store.runs import Runs
-from ghostbust.store.sample_pages import SamplePages
-from ghostbust.store.spending import Spending
-from ghostbust.store.tallies import Tallies
+from ghostbust.store.daemon import Growth, Jobs, Retention, Spending
+from ghostbust.store.names import Alarms, Ledger, Repeatability, Reviews
+from ghostbust.store.prompts import PromptPages, PromptPool, Prompts, Rewritings
+from ghostbust.store.rounds import Rounds, RoundSets
+from ghostbust.store.runs import RequestLog, Runs
 from ghostbust.store.traffic import Traffic
+from ghostbust.store.views import NamePages, SamplePages, Tallies
 
 
 class Store:

@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 
-from ghostbust.counts import Counts
+from ghostbust.measure import Counts, Key, Tally
 from ghostbust.records import Verdict
 from ghostbust.store.answers import insert_answer
-from ghostbust.store.connection import Connection, Row
-from ghostbust.store.encoding import decode_time, encode_time
+from ghostbust.store.connection import Connection, Row, decode_time, encode_time
 from ghostbust.store.rows import LoggedAnswer, NamedOften, ReadFile
-from ghostbust.tally import Key, Tally
 
 _COUNTS = tuple(column.name for column in fields(Counts))
 _COLUMNS = ", ".join(("run_id", "model", "adapter", "context", "family_group", *_COUNTS))

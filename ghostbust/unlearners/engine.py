@@ -15,13 +15,24 @@ from typing import TYPE_CHECKING
 import torch
 
 from ghostbust.errors import TrainingError
-from ghostbust.models.heap import give_back
-from ghostbust.models.load import LoadedModel, peft_warnings_silenced
-from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
-from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
-from ghostbust.unlearners.chunks import backward
-from ghostbust.unlearners.former import Former, lay_beneath, take_over
-from ghostbust.unlearners.lora import compute_in_place
+from ghostbust.models.load import LoadedModel, give_back, peft_warnings_silenced
+from ghostbust.unlearners.checkpoint import (
+    Checkpoint,
+    Former,
+    Progress,
+    Snapshot,
+    examples_id,
+    lay_beneath,
+    take_over,
+)
+from ghostbust.unlearners.data import (
+    Totals,
+    backward,
+    compute_in_place,
+    deal_steps,
+    make_batch,
+    micro_batches,
+)
 from ghostbust.unlearners.masks import CLASSES, IGNORE, Example, with_end_apart
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Processes, Stretch

@@ -11,8 +11,8 @@ from typing import Any
 from safetensors.torch import load_file
 
 from ghostbust.adapters import CONFIG, WEIGHTS, check_servable
+from ghostbust.documents import parse_json
 from ghostbust.errors import ModelError, TrainingError
-from ghostbust.parsing import parse_json
 
 _HARMLESS = frozenset({".json", ".md", ".txt", ".safetensors"})
 """what else may lie beside the weights; it isn't taken along"""

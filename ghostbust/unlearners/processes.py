@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from peft import PeftModel
 
-    from ghostbust.unlearners.checkpoint import Snapshot
-    from ghostbust.unlearners.former import Former
+    from ghostbust.unlearners.checkpoint import Former, Snapshot
     from ghostbust.unlearners.masks import Example
     from ghostbust.unlearners.settings import TrainSettings
 

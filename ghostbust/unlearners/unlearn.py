@@ -19,25 +19,34 @@ from ghostbust.adapters import (
 from ghostbust.errors import ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
-from ghostbust.unlearners.checkpoint import Checkpoint
+from ghostbust.unlearners.checkpoint import Checkpoint, Former, check_former
+from ghostbust.unlearners.data import Nature, encode, encode_rest, part
 from ghostbust.unlearners.engine import (
     Trainer,
     TrainResult,
     add_adapter,
     count_steps,
 )
-from ghostbust.unlearners.examples import Nature, encode, encode_rest, part
-from ghostbust.unlearners.former import Former, check_former
-from ghostbust.unlearners.hear import Stretch, hear
 from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
+from ghostbust.unlearners.methods.interface import Steering
 from ghostbust.unlearners.processes import Begin, Processes
 from ghostbust.unlearners.sets import deal
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.soup import member_seeds, soup
-from ghostbust.unlearners.steering import Steering
-from ghostbust.unlearners.stretches import BareCode, encode_stretch, habits_of, share_out
-from ghostbust.unlearners.trim import Goal, Look, Probed, trim
+from ghostbust.unlearners.steer import (
+    BareCode,
+    Goal,
+    Look,
+    Probed,
+    Stretch,
+    encode_stretch,
+    habits_of,
+    hear,
+    member_seeds,
+    share_out,
+    soup,
+    trim,
+)
 
 if TYPE_CHECKING:
     from peft import PeftModel

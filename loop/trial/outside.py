@@ -6,13 +6,14 @@ from pathlib import Path
 
 from ghostbust.config import Config
 from ghostbust.home import Home
-from ghostbust.loop.parts import make_endpoint, make_judge, make_tasks, sampling_settings
+from ghostbust.loop.build import make_endpoint, make_judge, make_tasks, sampling_settings
 from ghostbust.loop.trial.settings import Size
 from ghostbust.loop.watch import judge_samples
 from ghostbust.measure import measure
 from ghostbust.prompts import first_prompts, split
 from ghostbust.records import Measurement
-from ghostbust.store import RunKind, Store
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 
 OUTSIDE_SEED = 771_000
 """no watch, round or gate draws with it"""

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from ghostbust.config import load_config
 from ghostbust.errors import GhostbustError
-from ghostbust.gates import CodingTask, Subject, rate_gate, volume_gate
+from ghostbust.gates.hallucination import rate_gate
+from ghostbust.gates.interface import Subject
+from ghostbust.gates.tasks import CodingTask
+from ghostbust.gates.volume import volume_gate
 from ghostbust.home import Home
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.listener import Listener, Silence
 from ghostbust.loop.round import next_round
 from ghostbust.loop.session import open_session
+from ghostbust.loop.signals import Listener, Silence, SystemClock
 from ghostbust.records import Answer, GateReport
 from ghostbust.sections import GatesSection
 

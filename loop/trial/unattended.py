@@ -27,14 +27,15 @@ from typing import Final
 from ghostbust.config import Config, load_config
 from ghostbust.errors import BusyError, EndpointError, GhostbustError
 from ghostbust.home import Home
-from ghostbust.loop.listener import Listener
 from ghostbust.loop.publish import pointed
+from ghostbust.loop.signals import Listener
 from ghostbust.loop.trial.bad_adapters import leave_for_daemon, let_serve_without_canary
 from ghostbust.loop.trial.clients import Clients, Heard
 from ghostbust.loop.trial.outside import measure_outside, measure_watches
 from ghostbust.loop.trial.settings import Size, settings_text, write_tasks
 from ghostbust.records import Measurement, Promotion
-from ghostbust.store import Round, RoundState, Store
+from ghostbust.store.rounds import Round, RoundState
+from ghostbust.store.store import Store
 
 BASE: Final = "base"
 """the base's name at the server"""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ghostbust.bench.traffic_log import write_log
-from ghostbust.extractors import extract
+from ghostbust.extractors.extract import extract
+from ghostbust.loop.ingest.formats import read_line
 from ghostbust.records import Ecosystem
-from ghostbust.traffic import read_line
 
 
 def made(path: Path, **other: int) -> list[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.bench import truth
-from ghostbust.extractors import extract
+from ghostbust.extractors.extract import extract
 from ghostbust.records import Ecosystem, Verdict
 from ghostbust.registries.judge import Judge, Mode, default_judge
 

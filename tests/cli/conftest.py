@@ -26,9 +26,10 @@ from ghostbust.records import (
     RefKind,
     Sample,
 )
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+from ghostbust.registries.suspects import NameRow
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 Run = Callable[..., Result]

@@ -13,7 +13,8 @@ from ghostbust.adapters import write_adapter
 from ghostbust.home import Home
 from ghostbust.publishers.directory import publish, published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 Make = Callable[..., str]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.cli.annotations import workflow_commands
 from ghostbust.cli.findings import Finding
-from ghostbust.places import Place
+from ghostbust.cli.sarif import workflow_commands
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
-from ghostbust.registries.specs import manifest_ref
+from ghostbust.registries.names import manifest_ref
+from ghostbust.text import Place
 
 
 def finding(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.bench.big_store import fill
-from ghostbust.store import NameOrder, Store
+from ghostbust.store.rows import NameOrder
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.home import Home
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 

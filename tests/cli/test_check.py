@@ -15,7 +15,7 @@ from typer.testing import Result
 from ghostbust.cli.options import RegistryMode
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Mode
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import FakeIndex

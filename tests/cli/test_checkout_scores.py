@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.checkout_scores import Spot, score_checkout, second_reading
+from ghostbust.cli.bench_checkouts import Spot, score_checkout, second_reading
 from ghostbust.registries.judge import Mode, default_judge
 
 

@@ -21,10 +21,11 @@ from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
-from ghostbust.loop import pending
-from ghostbust.operations.redaction import Redactor
+from ghostbust.loop.daemon import jobs
+from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import seed_tasks
-from ghostbust.store import Run, RunStatus, Store
+from ghostbust.store.rows import Run, RunStatus
+from ghostbust.store.store import Store
 
 SETTINGS = """
 [model]
@@ -133,7 +134,7 @@ def test_it_watches_survives_a_kill_and_ends_on_sigterm(home: Home, start: Start
     last = runs(home)[0]
     assert last.status is not RunStatus.RUNNING
     with Store.open(home.database) as store:
-        rest = pending.find(home, store, seed_tasks())
+        rest = jobs.find(home, store, seed_tasks())
         assert (rest is not None) == (last.status is RunStatus.INTERRUPTED)
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from ghostbust.cli.dashboard import dashboard
 from ghostbust.errors import StoreError, UsageError
 from ghostbust.home import Home
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli import doctor_checks as checks
-from ghostbust.cli.finding import Level
+from ghostbust.cli import doctor as checks
+from ghostbust.cli.doctor import Level
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, ModelError, SnapshotError
 from ghostbust.gates import layers
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import build_snapshot
+from ghostbust.registries.suspects import NameRow
 from ghostbust.sections import ModelSection
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_sandbox_with_fewer_layers_than_asked_for(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("fast", [True, False])
 def test_accelerator(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("ghostbust.models.precision.multiplies_bfloat16", lambda: fast)
+    monkeypatch.setattr("ghostbust.models.load.multiplies_bfloat16", lambda: fast)
     found = checks.check_accelerator()
     assert found.level is Level.OK
     assert ("no instructions for bf16" in found.said) is not fast

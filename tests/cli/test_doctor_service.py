@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ghostbust.cli import doctor_service as checks
-from ghostbust.cli.finding import Level
+from ghostbust.cli import doctor as checks
+from ghostbust.cli.doctor import Level
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError
 from ghostbust.home import Home
-from ghostbust.operations.unit import unit_for
+from ghostbust.operations.systemd import unit_for
 from ghostbust.records import Ecosystem, Promotion, utc_now
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import FakeIndex, Run

@@ -12,7 +12,8 @@ from typer.testing import Result
 
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import Side
-from ghostbust.store import RunKind, Store
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 Eval = Callable[..., Result]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.eval_sections import (
+from ghostbust.cli.eval import (
     NEED_ADAPTERS,
     NEED_WEIGHTS,
     SUITE_PROMPTS,

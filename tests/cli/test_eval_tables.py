@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from ghostbust.cli.eval_tables import shown_tables
-from ghostbust.evaluation.report import Estimate, Table
+from ghostbust.cli.eval import shown_tables
+from ghostbust.evaluation.figures import Estimate, Table
 
 
 def printed(one: Table, width: int) -> list[list[str]]:

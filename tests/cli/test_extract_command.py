@@ -10,7 +10,7 @@ from typing import Any, get_args
 from typer.testing import Result
 
 from ghostbust.cli.extract import CodeLanguage
-from ghostbust.extractors import Language
+from ghostbust.extractors.interface import Language
 
 Run = Callable[..., Result]
 

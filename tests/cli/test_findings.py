@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ghostbust.cli.findings import Finding, distinct, find
+from ghostbust.cli.gathering import Vouching
 from ghostbust.cli.sources import Source, source_of_command, source_of_name
-from ghostbust.cli.vouching import Vouching
-from ghostbust.extractors import extract
-from ghostbust.places import Place
+from ghostbust.extractors.extract import extract
 from ghostbust.records import Verdict
 from ghostbust.registries.judge import Mode, default_judge
 from ghostbust.results import summary
+from ghostbust.text import Place
 
 ABSENT = "zz-no-such-name-9z"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.folders import counted, walk
+from ghostbust.cli.gathering import counted, walk
 from ghostbust.cli.sources import is_read
 from ghostbust.extractors.checkout import LEFT_OUT
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.home import Home
-from ghostbust.loop.allowance import SAMPLES
-from ghostbust.store import Store
+from ghostbust.loop.budget import SAMPLES
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 
@@ -35,8 +35,8 @@ def states(run: Run) -> dict[str, str]:
 
 def test_the_list_tells_of_every_job_and_budget(place: Home, run: Run) -> None:
     from ghostbust.config import load_config
-    from ghostbust.loop.allowance import Allowance
-    from ghostbust.loop.clock import SystemClock
+    from ghostbust.loop.budget import Allowance
+    from ghostbust.loop.signals import SystemClock
 
     with Store.open(place.database) as store:
         Allowance(store, load_config(None, place), SystemClock()).take({SAMPLES: 4})

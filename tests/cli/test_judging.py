@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.judging import ForgivingCache, open_judge
+from ghostbust.cli.context import ForgivingCache, open_judge
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
 from ghostbust.registries.judge import Mode
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import build_snapshot
+from ghostbust.registries.suspects import NameRow
 
 LOOKUP = Lookup(Ecosystem.PYPI, "a", Verdict.REAL, "registered", "", "live", utc_now())
 

@@ -11,7 +11,7 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from typer.testing import Result
 
-from ghostbust.cli.named_indexes import shown_address
+from ghostbust.cli.sources import shown_address
 
 if TYPE_CHECKING:
     from tests.cli.conftest import FakeIndex

@@ -12,7 +12,8 @@ from typer.testing import Result
 
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.store import RunKind, Store
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import LogRun, Run

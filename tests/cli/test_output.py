@@ -13,7 +13,7 @@ import pytest
 from ghostbust.cli.output import Output, cell, print_json, table
 from ghostbust.documents import plain
 from ghostbust.records import Ecosystem, Flag
-from ghostbust.shown import visible
+from ghostbust.text import visible
 
 
 @pytest.mark.parametrize(

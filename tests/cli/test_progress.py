@@ -7,9 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from ghostbust.cli.output import Output
-from ghostbust.cli.progress import Stages
-from ghostbust.loop.listener import Listener
+from ghostbust.cli.output import Output, Stages
+from ghostbust.loop.signals import Listener
 
 
 def terminal(output: Output) -> io.StringIO:

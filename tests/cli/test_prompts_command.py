@@ -14,7 +14,7 @@ from typer.testing import Result
 from ghostbust.home import Home
 from ghostbust.prompts import side_of
 from ghostbust.records import Context, Ecosystem, Lookup, Prompt, Verdict
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import LogRun, Run

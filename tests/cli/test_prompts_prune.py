@@ -12,7 +12,7 @@ import pytest
 
 from ghostbust.home import Home
 from ghostbust.records import Context, Ecosystem, Lookup, Prompt, Verdict
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import LogRun, Run

@@ -13,7 +13,8 @@ from ghostbust.bench.model_server import ModelServer, serve
 from ghostbust.bench.serving import Serving
 from ghostbust.home import Home
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import build_snapshot
-from ghostbust.store import Store
+from ghostbust.registries.suspects import NameRow
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 LogRun = Callable[..., int]

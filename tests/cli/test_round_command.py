@@ -26,7 +26,8 @@ from ghostbust.records import (
     utc_now,
 )
 from ghostbust.results import round_document
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 

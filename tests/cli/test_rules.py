@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ghostbust.cli.findings import NOT_ASKED, Finding
-from ghostbust.cli.rules import RULES, message, rule_of
+from ghostbust.cli.sarif import RULES, message, rule_of
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
-from ghostbust.registries.specs import manifest_ref
+from ghostbust.registries.names import manifest_ref
 
 
 def lookup(verdict: Verdict, reason: str, name: str = "x") -> Lookup:

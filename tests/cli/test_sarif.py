@@ -13,9 +13,9 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from ghostbust.cli.findings import Finding
 from ghostbust.cli.sarif import FINGERPRINT, sarif_log
 from ghostbust.documents import plain
-from ghostbust.places import Place
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
-from ghostbust.registries.specs import manifest_ref
+from ghostbust.registries.names import manifest_ref
+from ghostbust.text import Place
 
 
 def finding(

@@ -14,7 +14,7 @@ from typer.main import get_command
 from ghostbust.cli.app import app
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 from tests.servers.webhook import Hook
 
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.results import invented_names, measurement_document
-from ghostbust.store import RunKind, RunStatus, Store
+from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.store import Store
 
 Run = Callable[..., Result]
 Sweep = Callable[..., Result]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.vouching import Vouching, passed_over, trusted_vouching
+from ghostbust.cli.gathering import Vouching, passed_over, trusted_vouching
 from ghostbust.errors import ConfigError
 from ghostbust.records import Ecosystem, PackageRef, RefKind, Verdict
-from ghostbust.registries.specs import manifest_ref
+from ghostbust.registries.names import manifest_ref
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 VOUCHING = Vouching.of(

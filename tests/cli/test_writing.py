@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.writing import whole_file, write_text
+from ghostbust.cli.context import whole_file, write_text
 from ghostbust.errors import UsageError
 
 

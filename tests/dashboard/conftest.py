@@ -32,7 +32,9 @@ from ghostbust.records import (
     SetSplit,
     Verdict,
 )
-from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 HOSTILE = (
     "[red]danger[/red]",

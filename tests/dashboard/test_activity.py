@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ghostbust.dashboard.activity import EVENTS, Event, job_state, read_activity
+from ghostbust.dashboard.reading import EVENTS, Event, job_state, read_activity
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, utc_now
-from ghostbust.store import Decision, JobRow
-from ghostbust.store.processes import this_process
+from ghostbust.store.connection import this_process
+from ghostbust.store.daemon import JobRow
+from ghostbust.store.rows import Decision
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Static
 
-from ghostbust.dashboard.board import Dashboard
-from ghostbust.dashboard.dialog import ReasonDialog
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.app import Dashboard
+from ghostbust.dashboard.decisions import ReasonDialog
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.publishers.directory import published
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ghostbust.dashboard.answers import (
+from ghostbust.dashboard.details import (
     MASK_STYLES,
     STYLES,
     AnswerView,

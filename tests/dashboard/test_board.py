@@ -8,11 +8,11 @@ import pytest
 from textual import events
 from textual.widgets import Input, Static, TabbedContent
 
-from ghostbust.dashboard.board import FOCUS, Dashboard
-from ghostbust.dashboard.dialog import ReasonDialog
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.app import FOCUS, Dashboard
+from ghostbust.dashboard.decisions import ReasonDialog
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

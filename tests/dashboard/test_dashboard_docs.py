@@ -9,14 +9,14 @@ from textual.binding import Binding, BindingType
 from textual.widgets import TabPane
 
 from ghostbust.dashboard.adapters_pane import AdaptersPane
-from ghostbust.dashboard.board import Dashboard
+from ghostbust.dashboard.app import Dashboard
 from ghostbust.dashboard.names_pane import NamesPane
 from ghostbust.dashboard.prompts_pane import PromptsPane
 from ghostbust.dashboard.reading import ALARMS, NAMES, ROUNDS, RUNS
 from ghostbust.dashboard.rounds_pane import RoundsPane
 from ghostbust.dashboard.samples_pane import SamplesPane
 from ghostbust.home import Home
-from ghostbust.store import NameOrder
+from ghostbust.store.rows import NameOrder
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/dashboard.md").read_text("utf-8")
 BINDINGS = [

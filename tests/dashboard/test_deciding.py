@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
 
-from ghostbust.dashboard.deciding import DecidingPane
-from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.decisions import DecidingPane, ReasonDialog
 from ghostbust.dashboard.reading import Snapshot
 from ghostbust.errors import StoreError
 

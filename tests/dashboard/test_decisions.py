@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import Config, load_config
-from ghostbust.dashboard.board import Dashboard
-from ghostbust.dashboard.decisions import approve, reject, roll_back
-from ghostbust.dashboard.dialog import ReasonDialog
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.app import Dashboard
+from ghostbust.dashboard.decisions import ReasonDialog, approve, reject, roll_back
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.errors import ModelError, StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.publishers.directory import published
 from ghostbust.records import GateVerdict
-from ghostbust.store import RoundState
+from ghostbust.store.rounds import RoundState
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from ghostbust.dashboard.details import Details
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.store import PromptOrder, RoundState
+from ghostbust.store.prompts import PromptOrder
+from ghostbust.store.rounds import RoundState
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App
 from textual.widgets import Static
 
-from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.decisions import ReasonDialog
 
 UNANSWERED = "nothing yet"
 

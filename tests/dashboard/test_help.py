@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from ghostbust.dashboard.help import MOVES, _table
+from ghostbust.dashboard.app import MOVES, _table
 from ghostbust.dashboard.jobs_pane import JobsPane
 from ghostbust.dashboard.names_pane import NamesPane
 

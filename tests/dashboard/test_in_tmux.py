@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.dashboard.board import FOCUS
+from ghostbust.dashboard.app import FOCUS
 from tests.terminal import Terminal, open_terminal
 
 if TYPE_CHECKING:

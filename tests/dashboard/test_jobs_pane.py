@@ -7,9 +7,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from ghostbust.dashboard.activity import Activity, Event
 from ghostbust.dashboard.jobs_pane import _numbered, jobs_text
-from ghostbust.store import JobRow
+from ghostbust.dashboard.reading import Activity, Event
+from ghostbust.store.daemon import JobRow
 
 AT = datetime(2026, 12, 1, 8, tzinfo=UTC)
 

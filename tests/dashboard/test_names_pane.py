@@ -10,15 +10,15 @@ from textual.widgets import Input, Static
 
 from ghostbust.config import Config
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.board import Dashboard
-from ghostbust.dashboard.dialog import ReasonDialog
+from ghostbust.dashboard.app import Dashboard
+from ghostbust.dashboard.decisions import ReasonDialog
 from ghostbust.dashboard.names_pane import LONGEST_NAME
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
 from ghostbust.sections import RegistrySection
-from ghostbust.shown import visible
-from ghostbust.store import Decision
+from ghostbust.store.rows import Decision
+from ghostbust.text import visible
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

@@ -7,7 +7,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from ghostbust.dashboard.plot import LABEL, Mark, Plot, thinned
+from ghostbust.dashboard.widgets import LABEL, Mark, Plot, thinned
 
 
 def drawn(plot: Plot, width: int = LABEL + 11) -> list[str]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from ghostbust.dashboard.board import Dashboard
+from ghostbust.dashboard.app import Dashboard
 from ghostbust.dashboard.prompts_pane import SHOWN, details
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Context, Ecosystem, Prompt
-from ghostbust.store import PromptLine, Relative
+from ghostbust.store.prompts import PromptLine, Relative
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

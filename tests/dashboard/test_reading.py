@@ -12,7 +12,8 @@ from ghostbust.dashboard.reading import NAMES, Query, Reader
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Promotion
-from ghostbust.store import NameOrder, RoundState, RunKind
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import NameOrder, RunKind
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ghostbust.counts import Counts
-from ghostbust.dashboard.round_figures import Flips, flips, read_figures
+from ghostbust.dashboard.details import Flips, flips, read_figures
 from ghostbust.home import Home
+from ghostbust.measure import Counts
 from ghostbust.records import Context, Verdict
-from ghostbust.store import RoundState, SampleTally
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.views import SampleTally
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
+from ghostbust.dashboard.details import Flips, RoundFigures
 from ghostbust.dashboard.reading import Query, Reader
-from ghostbust.dashboard.round_figures import Flips, RoundFigures
-from ghostbust.dashboard.round_plots import LISTED, MOST_STEPS, figures_text, frontier
+from ghostbust.dashboard.rounds_pane import FLIPS_LISTED, MOST_STEPS, figures_text, frontier
 from ghostbust.home import Home
 from ghostbust.records import Verdict
-from ghostbust.store import RoundState
+from ghostbust.store.rounds import RoundState
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler
@@ -39,12 +39,15 @@ def test_what_is_not_there_is_said() -> None:
 
 
 def test_flips_are_counted_and_each_prompt_listed_once() -> None:
-    cured = ("p-1", "p-1", *(f"q-{n}" for n in range(LISTED + 3)))
+    cured = ("p-1", "p-1", *(f"q-{n}" for n in range(FLIPS_LISTED + 3)))
     lines = printed(figures_text(figures(flipped=Flips(cured, (), 4, 5)))).splitlines()
 
     assert f"{len(cured)} cured, 0 broken, 4 invent in both, 5 in neither" in "\n".join(lines)
     (listed,) = [line for line in lines if line.startswith("cured: ")]
-    assert listed.split(": ")[1].split(", ") == ["p-1", *(f"q-{n}" for n in range(LISTED - 1))]
+    assert listed.split(": ")[1].split(", ") == [
+        "p-1",
+        *(f"q-{n}" for n in range(FLIPS_LISTED - 1)),
+    ]
     assert not any(line.startswith("broken: ") for line in lines)
 
 

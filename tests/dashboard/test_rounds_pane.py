@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from textual.widgets import Static
 
-from ghostbust.dashboard.board import Dashboard
+from ghostbust.dashboard.app import Dashboard
 from ghostbust.dashboard.reading import Query, Reader
 from ghostbust.dashboard.rounds_pane import details
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
-from ghostbust.store import RoundState
+from ghostbust.store.rounds import RoundState
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

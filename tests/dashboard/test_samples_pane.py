@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Static
 
-from ghostbust.dashboard.board import Dashboard
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.app import Dashboard
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Verdict
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Static
 
-from ghostbust.dashboard.board import FOCUS, Dashboard
-from ghostbust.dashboard.help import KeysDialog
+from ghostbust.dashboard.app import FOCUS, Dashboard, KeysDialog
 from ghostbust.dashboard.reading import NAMES
-from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Verdict
-from ghostbust.shown import visible
-from ghostbust.store import RunKind
+from ghostbust.store.rows import RunKind
+from ghostbust.text import visible
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Static
 
-from ghostbust.dashboard.board import FOCUS, Dashboard
+from ghostbust.dashboard.app import FOCUS, Dashboard
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, GateVerdict, Verdict
-from ghostbust.store import Decision, RoundState, RunKind, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import Decision, RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until

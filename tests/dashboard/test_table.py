@@ -8,8 +8,7 @@ import pytest
 from rich.text import Text
 from textual.app import App, ComposeResult
 
-from ghostbust.dashboard.table import Line, StoreTable
-from ghostbust.dashboard.text import cell, figure
+from ghostbust.dashboard.widgets import Line, StoreTable, cell, figure
 
 
 class Shown(App[None]):

@@ -7,17 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.dashboard.text import (
-    amount,
-    cell,
-    clipped,
-    day,
-    figure,
-    interval,
-    percent,
-    when,
-)
-from ghostbust.shown import visible
+from ghostbust.dashboard.widgets import amount, cell, clipped, day, figure, interval, percent, when
+from ghostbust.text import visible
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from ghostbust.dashboard.web import HOST, DashboardServer
-from ghostbust.store import RoundState
+from ghostbust.store.rounds import RoundState
 
 if TYPE_CHECKING:
     from ghostbust.home import Home

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.evaluation.variants import Ask
-from ghostbust.extractors import extract
+from ghostbust.evaluation.behaviour import Ask
+from ghostbust.extractors.extract import extract
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import (
     Answer,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ghostbust.answer_faults import blocks, faults_of, is_looping
+from ghostbust.measure import blocks, faults_of, is_looping
 from ghostbust.records import Answer, Context, Ecosystem
 
 MakeAnswer = Callable[..., Answer]

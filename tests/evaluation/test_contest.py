@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ghostbust.evaluation.behaviour import Arm, measure_behaviour
-from ghostbust.evaluation.contest import (
+from ghostbust.evaluation.comparisons import (
     SPREAD,
     Contest,
     Cost,
@@ -18,8 +18,7 @@ from ghostbust.evaluation.contest import (
     draw_contest,
     known_code,
 )
-from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
-from ghostbust.evaluation.report import Estimate, Spread, Table
+from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Estimate, Spread, Table
 from ghostbust.records import Answer, Score
 
 MakeAnswer = Callable[..., Answer]

@@ -8,16 +8,15 @@ from xml.etree import ElementTree
 import pytest
 
 from ghostbust.evaluation.behaviour import Arm, measure_behaviour
-from ghostbust.evaluation.contest import KnownCode
-from ghostbust.evaluation.continual import (
+from ghostbust.evaluation.comparisons import (
     Continual,
+    KnownCode,
     Lesson,
     RoundRun,
     continual_tables,
     draw_continual,
 )
-from ghostbust.evaluation.figures import AGAIN, BASE
-from ghostbust.evaluation.report import Estimate
+from ghostbust.evaluation.figures import AGAIN, BASE, Estimate
 from ghostbust.evaluation.ways import Way
 from ghostbust.records import Answer
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ghostbust.adapters import name_key
-from ghostbust.evaluation.counting import (
+from ghostbust.evaluation.behaviour import (
     BINS,
     Counted,
     count_answers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.evaluation.finding import (
+from ghostbust.evaluation.comparisons import (
     Finding,
     LookRun,
     Point,
@@ -12,7 +12,7 @@ from ghostbust.evaluation.finding import (
     draw_finding,
     finding_tables,
 )
-from ghostbust.evaluation.report import Spread
+from ghostbust.evaluation.figures import Spread
 from ghostbust.evaluation.ways import Look
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from ghostbust.evaluation.figures import Estimate
 from ghostbust.evaluation.locality import (
     GENERAL,
     Group,
+    Passage,
     drawn,
     general_texts,
     locality,
@@ -19,11 +21,9 @@ from ghostbust.evaluation.locality import (
     token_kl,
 )
 from ghostbust.evaluation.plots import PARTS
-from ghostbust.evaluation.report import Estimate
-from ghostbust.evaluation.side_by_side import Passage
-from ghostbust.extractors import extract
-from ghostbust.models.apart import Side, load_apart
+from ghostbust.extractors.extract import extract
 from ghostbust.models.load import LoadedModel
+from ghostbust.models.pair import Side, load_apart
 from ghostbust.records import Answer
 
 JudgedAnswer = Callable[..., Answer]

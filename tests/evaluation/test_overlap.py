@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ghostbust.evaluation.counting import draw_together
-from ghostbust.evaluation.overlap import (
+from ghostbust.evaluation.behaviour import (
     across,
     common_share,
     dice,
     dice_ratio,
+    draw_together,
     name_shares,
     within,
 )

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ghostbust.errors import TrainingError, UsageError
+from ghostbust.evaluation.behaviour import Ask
 from ghostbust.evaluation.persistence import (
     FineTuning,
     changes,
@@ -17,9 +18,8 @@ from ghostbust.evaluation.persistence import (
     merge_difference,
     persistence,
 )
-from ghostbust.evaluation.variants import Ask
-from ghostbust.models.apart import load_apart
 from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.models.pair import load_apart
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context
 from ghostbust.samplers.interface import Sampler

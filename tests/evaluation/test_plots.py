@@ -12,19 +12,18 @@ import pytest
 
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.behaviour import Arm, measure_behaviour
-from ghostbust.evaluation.behaviour_plots import draw_behaviour
-from ghostbust.evaluation.figures import AGAIN, BASE
+from ghostbust.evaluation.figures import AGAIN, BASE, Estimate
 from ghostbust.evaluation.plots import (
     PARTS,
     FrontierPoint,
     RoundPoint,
+    draw_behaviour,
     frontier,
     list_lengths,
     locality,
     need_matplotlib,
     rate_by_round,
 )
-from ghostbust.evaluation.report import Estimate
 from ghostbust.records import Answer
 
 MakeAnswer = Callable[..., Answer]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ghostbust.errors import ModelError
-from ghostbust.evaluation.quantise import SCHEMES, Scheme, quantise, rounded
+from ghostbust.evaluation.persistence import SCHEMES, Scheme, quantise, rounded
 from ghostbust.models.load import LoadedModel
 
 INT8, INT4, INT4_64 = SCHEMES

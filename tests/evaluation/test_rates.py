@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ghostbust.evaluation.rates import answer_rate, drop, new_name_rate, rate
+from ghostbust.evaluation.behaviour import answer_rate, drop, new_name_rate, rate
 
 BASE = {
     "invented": np.array([10.0]),

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ghostbust.evaluation.report import estimate
+from ghostbust.evaluation.figures import estimate
 
 
 def test_the_first_value_is_the_figure_and_the_rest_its_interval() -> None:

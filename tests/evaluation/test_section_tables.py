@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from ghostbust.evaluation.figures import BASE
+from ghostbust.evaluation.behaviour import Row, compare
+from ghostbust.evaluation.figures import BASE, Estimate
 from ghostbust.evaluation.locality import Group, Shift
-from ghostbust.evaluation.report import Estimate
-from ghostbust.evaluation.section_tables import locality_table, utility_tables, variant_table
+from ghostbust.evaluation.tables import locality_table, utility_tables, variant_table
 from ghostbust.evaluation.utility import ALL, MeasuredTasks, UtilitySettings, compare_utility
-from ghostbust.evaluation.variants import Row, compare
-from ghostbust.gates import CodingTask, Look
+from ghostbust.gates.interface import Look
+from ghostbust.gates.tasks import CodingTask
 from ghostbust.records import Answer, Score
 
 JudgedAnswer = Callable[..., Answer]

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ghostbust.evaluation import side_by_side as module
-from ghostbust.evaluation.side_by_side import answer_passage, side_by_side, text_passage
-from ghostbust.models.apart import Side
+from ghostbust.evaluation import locality as module
+from ghostbust.evaluation.locality import answer_passage, side_by_side, text_passage
 from ghostbust.models.load import LoadedModel
+from ghostbust.models.pair import Side
 from ghostbust.records import Answer
 
 JudgedAnswer = Callable[..., Answer]

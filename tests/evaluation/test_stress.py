@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.evaluation.stress import (
-    FORMS,
-    SECOND_STEP,
-    second_steps,
-    stress,
-    stress_prompts,
-)
-from ghostbust.evaluation.variants import Ask
-from ghostbust.extractors import extract
+from ghostbust.evaluation.behaviour import Ask
+from ghostbust.evaluation.suites import FORMS, SECOND_STEP, second_steps, stress, stress_prompts
+from ghostbust.extractors.extract import extract
 from ghostbust.models.load import load_model
 from ghostbust.prompts import FORMS as ORDINARY
 from ghostbust.prompts import Task

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust import reserved
 from ghostbust.errors import UsageError
+from ghostbust.evaluation.behaviour import Ask
 from ghostbust.evaluation.suites import READERS, compare_suite, read_suite
-from ghostbust.evaluation.variants import Ask
 from ghostbust.models.load import load_model
 from ghostbust.prompts import read_tasks, side_of
 from ghostbust.records import Context, Ecosystem, Side
@@ -66,7 +65,7 @@ def test_no_suite_can_train(name: str, suites: dict[str, Path]) -> None:
     for prompt in prompts:
         assert prompt.family.startswith(f"suite:{name}:")
         assert side_of(prompt.family, holdout_share=0.0) is Side.HOLDOUT
-        assert reserved.is_reserved(prompt)
+        assert prompts.is_reserved(prompt)
     assert read_suite(name, suites[name]) == prompts  # the same families each time
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from ghostbust.evaluation.behaviour import Arm, measure_behaviour
-from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
-from ghostbust.evaluation.report import Estimate, Table
+from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Estimate, Table
 from ghostbust.evaluation.tables import behaviour_tables
 from ghostbust.records import Answer
 

@@ -18,7 +18,9 @@ from ghostbust.evaluation.utility import (
     measure_model,
     measure_reordered,
 )
-from ghostbust.gates import CodingTask, Look, SandboxLimits, Subject
+from ghostbust.gates.interface import Look, Subject
+from ghostbust.gates.sandbox import SandboxLimits
+from ghostbust.gates.tasks import CodingTask
 from ghostbust.records import GateVerdict, Score
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.statistics import mcnemar_one_sided, mcnemar_two_sided, tango_upper_bound

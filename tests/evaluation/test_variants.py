@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ghostbust.evaluation.variants import compare
+from ghostbust.evaluation.behaviour import compare
 from ghostbust.records import Answer
 
 JudgedAnswer = Callable[..., Answer]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ghostbust.evaluation.counting import BINS
-from ghostbust.evaluation.volume import length_distance, lengths, volume, volume_ratio
+from ghostbust.evaluation.behaviour import BINS, length_distance, lengths, volume, volume_ratio
 
 
 def sums(real: float, *by_bin: float) -> dict[str, np.ndarray]:

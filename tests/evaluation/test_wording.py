@@ -6,8 +6,7 @@ from math import inf, nan
 
 import pytest
 
-from ghostbust.evaluation.report import Estimate, Spread
-from ghostbust.evaluation.wording import shown
+from ghostbust.evaluation.figures import Estimate, Spread, shown
 
 
 @pytest.mark.parametrize(

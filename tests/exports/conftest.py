@@ -10,7 +10,7 @@ import pytest
 from ghostbust.adapters import write_adapter
 from ghostbust.home import Home
 from ghostbust.models.load import peft_warnings_silenced
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 MakeLora = Callable[..., Path]
 

@@ -11,7 +11,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from ghostbust.exports.cyclonedx import bom, write_cyclonedx
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.store import RegisteredTally, Store
+from ghostbust.store.store import Store
+from ghostbust.store.views import RegisteredTally
 
 
 def problem(text: str) -> object:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.exports.datasette import TABLES, VIEWS, metadata, write_sqlite
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 
 @pytest.fixture(params=[False, True], ids=["redacted", "revealed"])

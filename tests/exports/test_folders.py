@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.exports.folders import whole_folder
+from ghostbust.exports.adapters import whole_folder
 
 
 def test_it_appears_when_all_is_written(tmp_path: Path) -> None:

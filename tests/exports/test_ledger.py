@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.exports.ledger import LedgerRow, write_csv, write_jsonl
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 
 @pytest.mark.parametrize("reveal", [False, True])

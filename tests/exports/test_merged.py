@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ghostbust.exports.merged import export_merged
-from ghostbust.models.apart import load_apart
+from ghostbust.exports.adapters import export_merged
 from ghostbust.models.load import load_model
+from ghostbust.models.pair import load_apart
 
 MakeLora = Callable[..., Path]
 IDS = torch.tensor([[5, 80, 81, 97, 40, 41, 260, 261]])

@@ -9,7 +9,7 @@ import pytest
 
 from ghostbust.adapters import read_adapter, read_copy
 from ghostbust.errors import ModelError, UsageError
-from ghostbust.exports.peft import export_peft
+from ghostbust.exports.adapters import export_peft
 
 MakeLora = Callable[..., Path]
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ghostbust.extractors import Extraction, Language, examine
+from ghostbust.extractors.extract import Extraction, examine
+from ghostbust.extractors.interface import Language
 
 _ASSET = Path(__file__).parents[1] / "assets" / "fragments.json"
 _BY_GRAMMAR: dict[str, list[str]] = json.loads(_ASSET.read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostbust.extractors.byte_offsets import ByteOffsets
+from ghostbust.extractors.javascript_syntax import ByteOffsets
 
 
 def test_ascii_is_the_same() -> None:

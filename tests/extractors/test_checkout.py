@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.extractors import Language, extract
 from ghostbust.extractors.checkout import Checkouts
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
 from ghostbust.records import PackageRef
 
 

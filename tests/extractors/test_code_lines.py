@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import Language, extract
-from ghostbust.extractors.code_lines import plain_code, without_tracebacks
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
+from ghostbust.extractors.markdown import plain_code, without_tracebacks
 
 CASES = [
     ("> a\n> > b\n", "", 1, "  a\n  > b\n"),

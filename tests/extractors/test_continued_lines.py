@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.continued_lines import goes_on
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.shell_words import goes_on
 
 PIP = ["pip", "a1"]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.diffs import with_diffs_split
-from ghostbust.extractors.markdown import split
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.markdown import split, with_diffs_split
 from ghostbust.records import RefKind
 
 REQUIREMENTS = """diff --git a/requirements.txt b/requirements.txt

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.entities import unescaped
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.markdown import unescaped
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.environment_file import EnvironmentExtractor, is_environment
+from ghostbust.extractors.requirements import EnvironmentExtractor, is_environment
 from ghostbust.records import Ecosystem, Flag
 
 FILE = """\

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from ghostbust.extractors import Language, extract
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
 from ghostbust.records import Ecosystem, RefKind
 
 INSTALL, IMPORT, LIST = RefKind.INSTALL, RefKind.IMPORT, RefKind.LIST

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import EXTRACTORS, Extractor
+from ghostbust.extractors.extract import EXTRACTORS
+from ghostbust.extractors.interface import Extractor
 
 TEXTS = (
     "import rich\n!pip install httpx\n",

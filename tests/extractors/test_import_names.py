@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 from packaging.utils import canonicalize_name
 
-from ghostbust.extractors.import_names import distribution_of, is_namespace
+from ghostbust.extractors.python import distribution_of, is_namespace
 from ghostbust.known_modules import known_modules
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.install_commands import installs
-from ghostbust.extractors.install_tools import TOOLS, Takes, Tool
-from ghostbust.extractors.placed import Placed
+from ghostbust.extractors.installers import TOOLS, Takes, Tool
+from ghostbust.extractors.interface import Placed
+from ghostbust.extractors.shell import installs
 from ghostbust.extractors.shell_words import prose_words
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ghostbust.extractors.install_tools import INDEX_OPTIONS, PROGRAMS, TOOLS
+from ghostbust.extractors.installers import INDEX_OPTIONS, PROGRAMS, TOOLS
 from ghostbust.records import Ecosystem
 
 

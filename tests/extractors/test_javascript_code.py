@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostbust.extractors.javascript_code import (
+from ghostbust.extractors.javascript import (
     JavaScriptExtractor,
     JavaScriptLineExtractor,
     has_javascript_imports,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import Language, extract
-from ghostbust.extractors.javascript_faults import loose_imports
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
+from ghostbust.extractors.javascript_syntax import loose_imports
 
 FAULTY = [
     "import { a from 'x';", "import a, b } from 'x';", "import a 'x';", "import { a } 'x'",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ghostbust.extractors.javascript_grammars import Grammar, parse
+from ghostbust.extractors.javascript_syntax import Grammar, parse
 
 
 @pytest.mark.parametrize(

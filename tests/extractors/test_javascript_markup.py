@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.javascript_markup import is_markup, scripts
+from ghostbust.extractors.javascript import is_markup, scripts
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostbust.extractors.javascript_specifiers import read_specifier
+from ghostbust.extractors.javascript import read_specifier
 
 
 @pytest.mark.parametrize(

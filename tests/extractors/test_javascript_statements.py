@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostbust.extractors.javascript_statements import pieces
+from ghostbust.extractors.javascript_syntax import pieces
 
 
 @pytest.mark.parametrize(

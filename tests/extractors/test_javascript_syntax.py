@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.javascript_grammars import Grammar
-from ghostbust.extractors.javascript_syntax import Ranges, read, read_as
+from ghostbust.extractors.javascript_syntax import Grammar, Ranges, read, read_as
 
 
 def sources(code: str) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.list_arrays import array_items
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.list_lines import array_items
 from ghostbust.records import Ecosystem, RefKind
 
 LISTS = [

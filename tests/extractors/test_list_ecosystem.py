@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.list_ecosystem import listed_ecosystem
+from ghostbust.extractors.lists import listed_ecosystem
 from ghostbust.records import Ecosystem
 
 

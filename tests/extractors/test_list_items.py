@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.list_items import Item, read_item
+from ghostbust.extractors.list_lines import Item, read_item
 from ghostbust.records import Ecosystem
 
 

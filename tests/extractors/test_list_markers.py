@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostbust.extractors.list_markers import marker_of, without_tags
+from ghostbust.extractors.list_lines import marker_of, without_tags
 
 
 @pytest.mark.parametrize(

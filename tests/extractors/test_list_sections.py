@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ghostbust.extractors.list_sections import lines_of
+from ghostbust.extractors.list_lines import lines_of
 
 MARKER = re.compile(r"[ ]*[-\d][.]? ")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.list_sentences import coded_runs, is_listing, spoken_starts
+from ghostbust.extractors.lists import coded_runs, is_listing, spoken_starts
 
 
 @pytest.mark.parametrize(

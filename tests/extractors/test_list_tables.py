@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.list_tables import name_cells
+from ghostbust.extractors.list_lines import name_cells
 
 
 @pytest.mark.parametrize(

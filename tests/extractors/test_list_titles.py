@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.list_markers import marker_of
-from ghostbust.extractors.list_titles import has_phrase, headed_groups
+from ghostbust.extractors.list_lines import has_phrase, headed_groups, marker_of
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.list_words import (
+from ghostbust.extractors.list_lines import (
     CATEGORIES,
     LABELS,
     NEVER,

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.local_modules import local_modules
+from ghostbust.extractors.extract import extract
 from ghostbust.extractors.markdown import split
+from ghostbust.extractors.marks import local_modules
 from ghostbust.records import Flag
 
 CODE = "```python\nx = 1\n```"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.local_packages import local_packages
+from ghostbust.extractors.extract import extract
 from ghostbust.extractors.markdown import split
+from ghostbust.extractors.marks import local_packages
 from ghostbust.records import Flag
 
 TSCONFIG = '```json\n{"compilerOptions": {"paths": {"@db1/*": ["./x"], "*": []}}}\n```'

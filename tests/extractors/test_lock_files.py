@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.lock_files import LOCKS, lock_of
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.locks import LOCKS, lock_of
 from ghostbust.records import Flag, PackageRef
 
 NPM_1 = """{

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from ghostbust.extractors import Language, extract
-from ghostbust.extractors.manifests import MANIFESTS, label_of_file, manifest_of
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
+from ghostbust.extractors.labels import MANIFESTS, label_of_file, manifest_of
 from ghostbust.records import PackageRef, RefKind
 
 

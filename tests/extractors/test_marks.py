@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
+from ghostbust.extractors.extract import extract
 from ghostbust.extractors.marks import _Said
 from ghostbust.records import Flag
 

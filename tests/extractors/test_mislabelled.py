@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ghostbust.extractors.interface import Language
-from ghostbust.extractors.mislabelled import ImportLineExtractor, language_of_script
+from ghostbust.extractors.labels import ImportLineExtractor, language_of_script
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.install_tools import INDEX_OPTIONS
-from ghostbust.extractors.named_indexes import (
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.installers import (
+    INDEX_OPTIONS,
     IndexSetting,
     few,
     index_of_option,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import node_builtins
-from ghostbust.extractors.node_builtins import is_node_builtin, is_runtime_scheme
+from ghostbust.extractors import javascript
+from ghostbust.extractors.javascript import is_node_builtin, is_runtime_scheme
 from ghostbust.records import Ecosystem
-from ghostbust.registries.builtins import is_builtin
+from ghostbust.registries.names import is_builtin
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_schemes(scheme: str) -> None:
 
 def test_the_registries_list_says_the_same() -> None:
     """Layers keep the two lists apart; an install of a built-in name is judged by the other."""
-    from ghostbust.registries import builtins
+    from ghostbust.registries import names
 
-    tops = {path.partition("/")[0] for path in node_builtins._MODULES if not path.startswith("_")}
+    tops = {path.partition("/")[0] for path in javascript._MODULES if not path.startswith("_")}
     assert all(is_builtin(Ecosystem.NPM, path) for path in tops)
-    assert tops >= builtins._NODE
-    assert {f"{scheme}:" for scheme in node_builtins._SCHEMES} == set(builtins._SCHEMES)
+    assert tops >= names._NODE
+    assert {f"{scheme}:" for scheme in javascript._SCHEMES} == set(names._SCHEMES)

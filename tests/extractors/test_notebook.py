@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from ghostbust.extractors import Language, extract
-from ghostbust.extractors.notebook import cells, is_notebook
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.interface import Language
+from ghostbust.extractors.markdown import cells, is_notebook
 
 CODE = '!pip install "httpx[http2]" lxml\nimport numpy as np\nx = "é\\n😀"; import rich\n'
 NOTEBOOK: dict[str, object] = {

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ghostbust.extractors.package_json import GROUPS, PackageJsonExtractor, is_package_json
+from ghostbust.extractors.requirements import GROUPS, PackageJsonExtractor, is_package_json
 from ghostbust.records import Ecosystem, Flag, PackageRef
 
 FILE = """\

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.package_names import (
-    canonical,
-    is_placeholder,
-    read_requirement,
-    scan_name,
-)
+from ghostbust.extractors.names import canonical, is_placeholder, read_requirement, scan_name
 from ghostbust.records import Ecosystem
 
 PYPI, NPM, CONDA = Ecosystem.PYPI, Ecosystem.NPM, Ecosystem.CONDA

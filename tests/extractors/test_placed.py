@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ghostbust.extractors.placed import Placed, plain
+from ghostbust.extractors.interface import Placed, plain
 
 
 def test_a_plain_piece_stands_where_it_was_cut_from() -> None:

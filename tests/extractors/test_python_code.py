@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.python_code import PythonExtractor, has_imports
+from ghostbust.extractors.python import PythonExtractor, has_imports
 from ghostbust.records import Flag, PackageRef, RefKind
 
 

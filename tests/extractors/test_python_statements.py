@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from ghostbust.extractors.python_statements import parse, parsed_pieces, statements_of, texts_in
+from ghostbust.extractors.python import parse, parsed_pieces, statements_of, texts_in
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.requirement_lines import (
+from ghostbust.extractors.requirements import (
     RequirementsExtractor,
     looks_like_requirements,
     requirement_lines,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.script_header import ScriptHeaderExtractor, has_header
+from ghostbust.extractors.pyproject import ScriptHeaderExtractor, has_header
 from ghostbust.records import Flag
 
 SCRIPT = """\

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.sentences import (
+from ghostbust.extractors.shell import ProseExtractor
+from ghostbust.extractors.shell_words import (
     is_foreign,
     is_of_sentence,
     is_set_apart,
     may_be_a_word,
+    prose_words,
 )
-from ghostbust.extractors.shell import ProseExtractor
-from ghostbust.extractors.shell_words import prose_words
 from ghostbust.records import Ecosystem
 
 PROSE = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.sessions import entered
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.markdown import entered
 
 CASES = [
     (">>> a\n1\n>>> b(\n...   c)\n...\n2\n", "    a\n \n    b(\n      c)\n   \n \n"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.setup_files import SetupCfgExtractor, SetupPyExtractor, is_setup_cfg
+from ghostbust.extractors.requirements import SetupCfgExtractor, SetupPyExtractor, is_setup_cfg
 
 
 @pytest.mark.parametrize(

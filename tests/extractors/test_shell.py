@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
+from ghostbust.extractors.extract import extract
 from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 

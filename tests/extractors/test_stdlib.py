@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.stdlib import is_stdlib
+from ghostbust.extractors.python import is_stdlib
 
 
 @pytest.mark.parametrize(

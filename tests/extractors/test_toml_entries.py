@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.toml_entries import toml_entries
+from ghostbust.extractors.literals import toml_entries
 
 
 def told(text: str) -> list[tuple[str, str]]:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from ghostbust.extractors.vocabulary import (
-    FOREIGN_WORDS,
-    PROSE_WORDS,
-    SENTENCE_WORDS,
-    word_set,
-)
+from ghostbust.extractors.interface import FOREIGN_WORDS, PROSE_WORDS, SENTENCE_WORDS, word_set
 
 
 def test_word_set_splits_at_white_space() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.yaml_entries import yaml_entries
+from ghostbust.extractors.literals import yaml_entries
 
 
 def read(text: str) -> list[tuple[str, str]]:

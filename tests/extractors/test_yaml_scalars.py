@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors import extract
-from ghostbust.extractors.yaml_scalars import folded
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.markdown import folded
 
 CASES = [
     ("run: >\n  pip install\n  a\n  b\nx: 1\n", "run: >\n  pip install   a   b\nx: 1\n"),

@@ -7,7 +7,7 @@ import pytest
 
 from ghostbust.errors import EndpointError
 from ghostbust.gates.coding import CodingGate
-from ghostbust.gates.looks import Look
+from ghostbust.gates.interface import Look
 from ghostbust.gates.sandbox import SandboxLimits
 from ghostbust.gates.tasks import STOP, CodingTask
 from ghostbust.records import GateVerdict

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-from ghostbust.gates.confinement import BARE, find_confinement
-from ghostbust.gates.namespaces import NONE, READABLE, find_namespaces
-from ghostbust.gates.seccomp import call_filter
+from ghostbust.gates.confinement import (
+    BARE,
+    NONE,
+    READABLE,
+    call_filter,
+    find_confinement,
+    find_namespaces,
+)
 
 
 def test_the_strongest_has_all_there_is() -> None:

@@ -12,16 +12,16 @@ import threading
 
 import pytest
 
-from ghostbust.gates.hidden import PR_GET_DUMPABLE, PR_SET_DUMPABLE, hidden
+from ghostbust.gates.sandbox import PR_GET_DUMPABLE, PR_SET_DUMPABLE, hidden
 
 LIBC = ctypes.CDLL(None)
 GATE = '''\
 import ctypes, os, secrets
 from ghostbust.gates.confinement import Confinement
 from ghostbust.gates.inside import confine
-from ghostbust.gates.namespaces import NONE
+from ghostbust.gates.confinement import NONE
 from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
-from ghostbust.gates.seccomp import call_filter
+from ghostbust.gates.confinement import call_filter
 
 confine.give_up_privileges()
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # others can look into it, as into any process

@@ -20,9 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.gates.confinement import BARE, Confinement, find_confinement
+from ghostbust.gates.confinement import BARE, NONE, Confinement, find_confinement
 from ghostbust.gates.layers import LIBC, PROBES, find_layers
-from ghostbust.gates.namespaces import NONE
 from ghostbust.gates.sandbox import (
     Outcome,
     Program,

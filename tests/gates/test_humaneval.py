@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import DataError
-from ghostbust.gates.humaneval import find_humaneval, load_tasks
 from ghostbust.gates.sandbox import SandboxLimits, run_programs
-from ghostbust.gates.tasks import CodingTask
+from ghostbust.gates.tasks import CodingTask, find_humaneval, load_tasks
 
 PATIENT = SandboxLimits(wall_s=60)
 

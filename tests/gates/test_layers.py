@@ -117,8 +117,8 @@ from ghostbust.gates import sandbox
 from ghostbust.gates.confinement import Confinement
 from ghostbust.gates.inside import confine
 from ghostbust.gates.layers import find_layers
-from ghostbust.gates.namespaces import NONE
-from ghostbust.gates.seccomp import call_filter
+from ghostbust.gates.confinement import NONE
+from ghostbust.gates.confinement import call_filter
 confine.give_up_privileges()  # root's would keep the program away
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
 around = Confinement(NONE, (), call_filter(judge=True), call_filter())

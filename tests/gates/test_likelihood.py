@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from ghostbust.errors import EndpointError
+from ghostbust.gates.interface import Look
 from ghostbust.gates.likelihood import LikelihoodGate
-from ghostbust.gates.looks import Look
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.records import GateVerdict, Score
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ghostbust.gates.looks import Look, spent_alpha
+from ghostbust.gates.interface import Look, spent_alpha
 
 
 def test_all_looks_together_spend_what_there_is() -> None:

@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.gates.mbpp import load_mbpp, mbpp_task
 from ghostbust.gates.sandbox import SandboxLimits, run_programs
-from ghostbust.gates.tasks import CodingTask
+from ghostbust.gates.tasks import CodingTask, load_mbpp, mbpp_task
 
 PATIENT = SandboxLimits(wall_s=60)
 CODE = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.gates.namespaces import (
+from ghostbust.gates.confinement import (
     BUBBLEWRAP,
     ENVIRONMENT,
     INTERPRETER,

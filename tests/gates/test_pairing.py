@@ -4,13 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ghostbust.gates.pairing import (
-    MIN_FAMILIES,
-    aligned,
-    by_context,
-    paired,
-    unpaired,
-)
+from ghostbust.gates.interface import MIN_FAMILIES, aligned, by_context, paired, unpaired
 from ghostbust.records import Answer, Context
 
 MakeAnswer = Callable[..., Answer]

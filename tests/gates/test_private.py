@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.gates.private import PREFIX, private_folder, remove_stale_folders
+from ghostbust.gates.sandbox import PREFIX, private_folder, remove_stale_folders
 
 
 @pytest.fixture(autouse=True)

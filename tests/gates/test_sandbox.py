@@ -13,9 +13,14 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import SandboxError
-from ghostbust.gates.confinement import BARE, Confinement, find_confinement
+from ghostbust.gates.confinement import (
+    BARE,
+    ENVIRONMENT,
+    INTERPRETER,
+    Confinement,
+    find_confinement,
+)
 from ghostbust.gates.layers import find_layers
-from ghostbust.gates.namespaces import ENVIRONMENT, INTERPRETER
 from ghostbust.gates.sandbox import (
     Outcome,
     Program,
@@ -189,7 +194,7 @@ SLEEPERS = """\
 import sys, tempfile
 from dataclasses import replace
 from ghostbust.gates.confinement import BARE, find_confinement
-from ghostbust.gates.namespaces import NONE
+from ghostbust.gates.confinement import NONE
 from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
 place, around = sys.argv[1:]
 found = find_confinement()

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from ghostbust.gates.seccomp import ALLOW, ERRNO, KILL, MACHINES, call_filter
+from ghostbust.gates.confinement import ALLOW, ERRNO, KILL, MACHINES, call_filter
 
 DENIED = ERRNO | errno.EPERM
 

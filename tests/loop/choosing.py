@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ghostbust.loop.discovery import Chosen, Rules, choose_prompts
+from ghostbust.loop.discovery.plan import Chosen, Rules, choose_prompts
 from ghostbust.prompts import Task
 from ghostbust.records import Prompt
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import ScriptedSampler

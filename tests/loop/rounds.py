@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ghostbust.gates import CodingTask
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.parts import training_settings
+from ghostbust.gates.tasks import CodingTask
+from ghostbust.loop.build import training_settings
 from ghostbust.loop.round_steps import RoundPlan
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Silence
 from ghostbust.samplers.interface import SamplingSettings
 
 SAMPLING = SamplingSettings(max_new_tokens=8, seed=1)

@@ -17,15 +17,14 @@ from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.home import Home
-from ghostbust.loop.aftermath import look_after, note_requests, request_figures
-from ghostbust.loop.jobs import watch
-from ghostbust.loop.promote import promote
+from ghostbust.loop.daemon.jobs import watch
+from ghostbust.loop.promote import look_after, note_requests, promote, request_figures
 from ghostbust.loop.publish import Publishing
 from ghostbust.measure import measure
-from ghostbust.operations.redaction import DiscreetSampler, Redactor
+from ghostbust.operations.logs import DiscreetSampler, Redactor
 from ghostbust.prompts import Task
 from ghostbust.publishers.directory import published
-from ghostbust.publishers.none import NoPublisher
+from ghostbust.publishers.kinds import NoPublisher
 from ghostbust.records import (
     Answer,
     Candidate,
@@ -44,16 +43,9 @@ from ghostbust.records import (
 )
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import (
-    Canary,
-    Figures,
-    Requests,
-    RoundState,
-    RunKind,
-    RunSpec,
-    RunStatus,
-    Store,
-)
+from ghostbust.store.rounds import Canary, Figures, Requests, RoundState
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 CONFIG = override(Config(), model__name="made-up")
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -230,7 +222,7 @@ def test_a_canary_has_to_say_the_same_of_requests(
         return found
 
     publishing = Publishing((NoPublisher(home.adapters),), None, str, 2, trial)
-    monkeypatch.setattr("ghostbust.loop.aftermath.make_publishing", lambda *_: publishing)
+    monkeypatch.setattr("ghostbust.loop.promote.make_publishing", lambda *_: publishing)
     watched(store, clock, deployed, 20, Requests(100, 100, 0.5))
     move = look_after(store, home, CONFIG)
     blamed = found is None or (isinstance(found, Canary) and not found.passed)
@@ -289,7 +281,7 @@ def test_a_daemons_watch_notes_its_requests_though_its_prompts_are_kept_out_of_t
 
 def test_the_daemon_opens_samplers_as_they_are(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = sampler(lambda _: httpx.Response(501))
-    monkeypatch.setattr("ghostbust.loop.parts.make_sampler", lambda *_, **__: plain)
+    monkeypatch.setattr("ghostbust.loop.build.make_sampler", lambda *_, **__: plain)
     place = workplace(home, None, lambda: CONFIG, threading.Event(), Redactor({}))
     assert place.open_sampler(None) is plain, "so that it tells how its requests fared"
     assert isinstance(place.discreet(plain), DiscreetSampler)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.loop.alarms import tell_alarms
+from ghostbust.loop.recheck import tell_alarms
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import AlarmSection
-from ghostbust.store import RunKind, Store
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

@@ -11,13 +11,12 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, SpentError
-from ghostbust.job_sections import BudgetSection, JobsSection
-from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
-from ghostbust.loop.allowed_sampler import AllowedSampler
+from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance, AllowedSampler
 from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Store
+from ghostbust.sections import BudgetSection, JobsSection
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from ghostbust.loop.bandit import Arm, Bandit, Evidence, dispersion
+from ghostbust.loop.discovery.pool import Arm, Bandit, Evidence, dispersion
 
 DOMAINS, OPERATORS, FORMS = ("maps", "audio"), ("rarer", "pin", "agent"), ("list", "code")
 TRUE = {"maps": 1.0, "audio": 1.0, "rarer": 2.0, "pin": 0.5, "agent": 0.1, "list": 1.5, "code": 0.5}

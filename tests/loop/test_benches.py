@@ -10,17 +10,18 @@ import pytest
 from ghostbust.config import Config, override
 from ghostbust.errors import TrainingError
 from ghostbust.home import Home
-from ghostbust.loop.benches import KEPT, Measured, measure_adapters, train_once
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.parts import training_settings
+from ghostbust.loop.build import training_settings
+from ghostbust.loop.compare import KEPT, Measured, measure_adapters, train_once
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, split
 from ghostbust.records import SetSplit
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RoundState, RunKind
-from ghostbust.unlearners.former import Former
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind
+from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.sets import select
 
 

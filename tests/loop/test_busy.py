@@ -11,9 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from ghostbust.config import Config
-from ghostbust.job_sections import BusySection
-from ghostbust.loop.busy import busy_reason, load_per_core, machine_busy, use_of_gpu
-from ghostbust.sections import EndpointEntry, ModelSection
+from ghostbust.loop.daemon.table import busy_reason, load_per_core, machine_busy, use_of_gpu
+from ghostbust.sections import BusySection, EndpointEntry, ModelSection
 
 
 class _Server(BaseHTTPRequestHandler):

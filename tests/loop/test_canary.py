@@ -12,12 +12,12 @@ from ghostbust.bench.model_server import ModelServer, serve
 from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
-from ghostbust.loop.allowance import Allowance
+from ghostbust.loop.budget import Allowance
 from ghostbust.loop.canary import CanaryPlan, broken_limits, plan_canary, run_canary, word_overlap
-from ghostbust.loop.clock import SystemClock
+from ghostbust.loop.signals import SystemClock
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.interface import Asking
-from ghostbust.publishers.none import NoPublisher
+from ghostbust.publishers.kinds import NoPublisher
 from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import (
     Answer,
@@ -31,7 +31,9 @@ from ghostbust.records import (
 )
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import CanarySection
-from ghostbust.store import Canary, Figures, RunKind, RunSpec, RunStatus, Store
+from ghostbust.store.rounds import Canary, Figures
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
 

@@ -14,16 +14,16 @@ import pytest
 from ghostbust.adapters import read_adapter
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.contest import Contest, Cost
+from ghostbust.evaluation.comparisons import Contest, Cost
 from ghostbust.home import Home
-from ghostbust.loop.benches import KEPT
-from ghostbust.loop.compare import ComparePlan, compare_methods
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.scoring import kept_scores
+from ghostbust.loop.compare import KEPT, ComparePlan, compare_methods
+from ghostbust.loop.gating import kept_scores
 from ghostbust.loop.session import open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, split
 from ghostbust.records import SetSplit
-from ghostbust.store import RoundState, RunKind
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind
 from ghostbust.unlearners.sets import select
 
 METHODS = ("au-repair", "ga")

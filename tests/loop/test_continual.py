@@ -12,15 +12,15 @@ import pytest
 from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.continual import Continual, RoundRun
+from ghostbust.evaluation.comparisons import Continual, RoundRun
 from ghostbust.evaluation.ways import Way
 from ghostbust.home import Home
 from ghostbust.loop.continual import ContinualPlan, compare_ways
-from ghostbust.loop.listener import Silence
 from ghostbust.loop.session import open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, split
 from ghostbust.publishers.directory import published
-from ghostbust.store import RunKind
+from ghostbust.store.rows import RunKind
 
 Done = tuple[ContinualPlan, Continual]
 

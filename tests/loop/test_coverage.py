@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop import coverage
-from ghostbust.loop.coverage import pause_reason
+from ghostbust.loop.discovery import plan
+from ghostbust.loop.discovery.plan import pause_reason
 from ghostbust.measure import measure
 from ghostbust.prompts import Task
 from ghostbust.records import (
@@ -23,7 +23,8 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.sections import DiscoverySection
-from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 DAY = datetime(2026, 12, 1, tzinfo=UTC)
 SETTINGS = DiscoverySection(stop_below=50, look_again_days=7)
@@ -32,7 +33,7 @@ SETTINGS = DiscoverySection(stop_below=50, look_again_days=7)
 @pytest.fixture(autouse=True)
 def few_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """40 answers are enough to judge by, so that a test needs no thousand."""
-    monkeypatch.setattr(coverage, "LEAST_ANSWERS", 40)
+    monkeypatch.setattr(plan, "LEAST_ANSWERS", 40)
 
 
 def watched(

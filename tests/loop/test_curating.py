@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.curating import Criteria, add_tasks, meets, prune
-from ghostbust.loop.pool import PATIENCE
+from ghostbust.loop.discovery.pool import PATIENCE, Criteria, add_tasks, meets, prune
 from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem
-from ghostbust.store import PoolPrompt, Store
+from ghostbust.store.rows import PoolPrompt
+from ghostbust.store.store import Store
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 FRESH = PoolPrompt(

@@ -16,14 +16,15 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import BusyError, EndpointError, HomeError
 from ghostbust.home import Home
-from ghostbust.loop.companions import JobDone
-from ghostbust.loop.daemon import Daemon
-from ghostbust.loop.job_table import JOBS
-from ghostbust.loop.jobs import Workplace, look_again
+from ghostbust.loop.daemon.jobs import Workplace, look_again
+from ghostbust.loop.daemon.run import Daemon
+from ghostbust.loop.daemon.table import JOBS
+from ghostbust.loop.signals import JobDone
 from ghostbust.prompts import Task
 from ghostbust.records import Prompt
 from ghostbust.sections import DaemonSection, RegistrySection, SamplingSection
-from ghostbust.store import RunStatus, Store
+from ghostbust.store.rows import RunStatus
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

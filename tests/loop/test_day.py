@@ -15,18 +15,25 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError
 from ghostbust.home import Home
-from ghostbust.job_sections import BudgetSection, JobEntry, JobsSection, SelfcheckSection
-from ghostbust.loop.allowance import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance
-from ghostbust.loop.allowed_sampler import AllowedSampler
-from ghostbust.loop.job_runner import JobRunner
-from ghostbust.loop.job_table import JOBS, Job
-from ghostbust.loop.jobs import Stopped, Workplace
+from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance, AllowedSampler
+from ghostbust.loop.daemon.jobs import Stopped, Workplace
+from ghostbust.loop.daemon.runner import JobRunner
+from ghostbust.loop.daemon.schedule import Timetable
+from ghostbust.loop.daemon.table import JOBS, Job
 from ghostbust.loop.simulated import HandScheduler, SimulatedClock
-from ghostbust.loop.timetable import Timetable
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.sections import ModelSection, RegistrySection, SamplingSection
-from ghostbust.store import JobRow, Store
+from ghostbust.sections import (
+    BudgetSection,
+    JobEntry,
+    JobsSection,
+    ModelSection,
+    RegistrySection,
+    SamplingSection,
+    SelfcheckSection,
+)
+from ghostbust.store.daemon import JobRow
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

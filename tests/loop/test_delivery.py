@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.loop.delivery import post, run
+from ghostbust.loop.recheck import post, run
 
 if TYPE_CHECKING:
     from tests.servers.webhook import Hook

@@ -11,11 +11,13 @@ from ghostbust.adapters import read_adapter
 from ghostbust.config import Config, override
 from ghostbust.home import Home
 from ghostbust.loop.demo import FULL, DemoOutcome, DemoSize, run_demo
-from ghostbust.loop.listener import Silence
 from ghostbust.loop.session import open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.prompts import prompts_of, seed_tasks, side_of, split
 from ghostbust.records import Context, GateVerdict, Side
-from ghostbust.store import RoundState, RunKind, RunStatus, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.store import Store
 
 SIZE = DemoSize(train_tasks=14, train_samples=1, holdout_tasks=11, holdout_samples=2)
 

@@ -15,18 +15,18 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.home import Home
-from ghostbust.loop import discovery
-from ghostbust.loop.discovery import Rules, rules_of
-from ghostbust.loop.operators import OPERATORS, SEED
-from ghostbust.loop.operators.forms import take_apart
-from ghostbust.loop.pool import PATIENCE
+from ghostbust.loop.discovery import plan
+from ghostbust.loop.discovery.forms import SEED, take_apart
+from ghostbust.loop.discovery.operators import OPERATORS
+from ghostbust.loop.discovery.plan import Rules, rules_of
+from ghostbust.loop.discovery.pool import PATIENCE
 from ghostbust.loop.watch import Watcher
-from ghostbust.prompts import Task, first_prompts, name_side, side_of
+from ghostbust.prompts import Task, first_prompts, name_side, side_of, suite_family
 from ghostbust.records import Context, Ecosystem, Prompt, Side
 from ghostbust.registries.judge import Judge
-from ghostbust.reserved import suite_family
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Rewriting, RunKind, Store
+from ghostbust.store.rows import Rewriting, RunKind
+from ghostbust.store.store import Store
 from tests.loop.choosing import RULES, choose, nothing, one_ghost
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def test_a_dropped_operator_is_tried_again_rarely(
     watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
     parent = next(p for p in first_prompts(tasks) if side_of(p.family, 0.25) is Side.TRAIN)
     store.rewritings.add([Rewriting("rarer", parent.id, None, 4000, "made-up", None, 1)])
-    monkeypatch.setattr(discovery, "RETRY_CHANCE", chance)
+    monkeypatch.setattr(plan, "RETRY_CHANCE", chance)
     chosen = choose(store, tasks, scripted(nothing), replace(RULES, budget=60))
     assert Counter(row.operator for row in chosen.rewritings)["rarer"] == uses
 

@@ -12,7 +12,7 @@ from ghostbust.adapters import write_adapter
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
-from ghostbust.loop.eval_plan import (
+from ghostbust.loop.evaluate import (
     Chosen,
     EvalPlan,
     ask_again,
@@ -22,8 +22,8 @@ from ghostbust.loop.eval_plan import (
     load_local,
     load_sampler,
 )
-from ghostbust.loop.listener import Silence
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.prompts import EVAL_SEEDS, Task, first_prompts
 from ghostbust.publishers.directory import publish
 from ghostbust.records import Candidate, Prompt, SetSplit

@@ -12,25 +12,26 @@ from ghostbust.adapters import name_key, write_adapter, write_forgotten
 from ghostbust.config import Config, override
 from ghostbust.evaluation.figures import AGAIN, BASE
 from ghostbust.evaluation.plots import PARTS
-from ghostbust.evaluation.stress import FORMS, SECOND_STEP
-from ghostbust.gates import CodingTask
+from ghostbust.evaluation.suites import FORMS, SECOND_STEP
+from ghostbust.gates.tasks import CodingTask
 from ghostbust.home import Home
-from ghostbust.loop.eval_plan import Chosen, EvalPlan
 from ghostbust.loop.evaluate import (
     REORDERED,
+    Chosen,
+    EvalPlan,
     evaluate_behaviour,
     evaluate_locality,
     evaluate_persistence,
     evaluate_suites,
     evaluate_utility,
 )
-from ghostbust.loop.listener import Silence
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.prompts import EVAL_SEEDS, Task
 from ghostbust.records import Candidate, Context, Ecosystem, Prompt, SetSplit
 from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import ModelSection, PromptsSection, SamplingSection
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 MakeSampler = Callable[..., Sampler]
 INVENTED = "zz-quux-sensorlib"

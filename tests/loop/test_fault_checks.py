@@ -20,7 +20,9 @@ from ghostbust.loop.fault_checks import (
 from ghostbust.loop.promote import promote, roll_back
 from ghostbust.publishers.directory import POINTER, publish
 from ghostbust.records import GateReport, GateResult, GateVerdict
-from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 from tests.conftest import FillHome
 
 

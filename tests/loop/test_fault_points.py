@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from ghostbust.loop.fault_points import Trace, draw_points
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 CALLS = {"before": {"a.py:f": 3, "b.py:g": 1}, "watch": {"a.py:f": 900}}
 

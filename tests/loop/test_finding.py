@@ -12,14 +12,14 @@ from ghostbust.config import Config
 from ghostbust.errors import EndpointError
 from ghostbust.evaluation.ways import Look
 from ghostbust.home import Home
-from ghostbust.loop.discovery import Rules
+from ghostbust.loop.discovery.plan import Rules
 from ghostbust.loop.finding import FindingPlan, compare_finding
-from ghostbust.loop.listener import Silence
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, side_of
 from ghostbust.records import Prompt, Side
 from ghostbust.sections import RegistrySection, SamplingSection
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, ScriptedSampler

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.loop.following import Follower
-from ghostbust.loop.operators import AGAIN
-from ghostbust.loop.operators.forms import EVERY
-from ghostbust.loop.pool import read_pool
+from ghostbust.loop.discovery.follow_up import Follower
+from ghostbust.loop.discovery.forms import AGAIN, EVERY
+from ghostbust.loop.discovery.pool import read_pool
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import RunKind, Store
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

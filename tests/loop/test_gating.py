@@ -7,9 +7,10 @@ from typing import Literal
 
 import pytest
 
-from ghostbust.gates import CodingTask, Look
+from ghostbust.gates.interface import Look
+from ghostbust.gates.tasks import CodingTask
 from ghostbust.loop.gating import look_of, never_passed, run_gates
-from ghostbust.loop.listener import Silence
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, GateReport, GateVerdict, Sample, Score

@@ -14,7 +14,7 @@ import pytest
 from ghostbust.config import Config, load_config, override
 from ghostbust.errors import BusyError, UsageError
 from ghostbust.home import Home
-from ghostbust.loop.ingest import Ingested, ingest, open_logs
+from ghostbust.loop.ingest.run import Ingested, ingest, open_logs
 from ghostbust.prompts import seed_tasks, side_of
 from ghostbust.records import (
     Context,
@@ -25,7 +25,8 @@ from ghostbust.records import (
     Verdict,
     content_id,
 )
-from ghostbust.store import RunKind, RunStatus, Store
+from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.store import Store
 
 INVENTED = "pip install zz-quux-sensorlib requests"
 CLEAN = "pip install requests numpy"
@@ -199,7 +200,7 @@ def test_an_interrupted_run_is_ended_though_its_model_never_comes_again(
 def test_models_beyond_the_limit_are_one(
     read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ghostbust.loop.ingest_logging.MOST_MODELS", 2)
+    monkeypatch.setattr("ghostbust.loop.ingest.logging.MOST_MODELS", 2)
     lines = [{"completion": CLEAN, "model": f"m{n}"} for n in range(9)]
     result = read(write(tmp_path / "a.log", *lines))
     assert sorted(m.answers for m in result.by_model.values()) == [1, 1, 7]

@@ -13,10 +13,9 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
-from ghostbust.loop.ingest_job import read_logs
-from ghostbust.loop.jobs import Stopped, Workplace
+from ghostbust.loop.daemon.jobs import Stopped, Workplace, read_logs
 from ghostbust.sections import IngestSection, RegistrySection
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ghostbust.config import load_config, override
 from ghostbust.home import Home
-from ghostbust.loop.ingest import open_logs
-from ghostbust.loop.ingest_logging import Models, known_families
+from ghostbust.loop.ingest.logging import Models, known_families
+from ghostbust.loop.ingest.run import open_logs
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Candidate, Context
 

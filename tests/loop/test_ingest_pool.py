@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import DataError
-from ghostbust.loop.ingest_pool import MEMORY_BYTES, InOrder, ReaderSettings, open_pool
-from ghostbust.loop.ingest_reading import Counted
+from ghostbust.loop.ingest.files import Block, Place
+from ghostbust.loop.ingest.reading import Counted
+from ghostbust.loop.ingest.workers import MEMORY_BYTES, InOrder, ReaderSettings, open_pool
 from ghostbust.registries.judge import Mode
-from ghostbust.traffic.blocks import Block, Place
 
 SETTINGS = ReaderSettings(Mode.SNAPSHOT, Path("nowhere"), None, None, 1 << 20)
 
@@ -130,7 +130,7 @@ def test_what_a_reader_raises_comes_out() -> None:
 SCRIPT = """
 import sys, time
 from tests.loop.test_ingest_pool import Poisoned, block
-from ghostbust.loop.ingest_pool import open_pool
+from ghostbust.loop.ingest.workers import open_pool
 if __name__ == "__main__":
     with open_pool(Poisoned(), 1) as submit:
         submit(block(1)).result()

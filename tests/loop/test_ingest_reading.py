@@ -6,19 +6,13 @@ import json
 
 import pytest
 
-from ghostbust.counts import Counts
-from ghostbust.loop.ingest_reading import (
-    MOST_TEXT,
-    BlockReader,
-    Counted,
-    found_answer,
-    prompt_of,
-)
+from ghostbust.loop.ingest.files import Block, Cutter
+from ghostbust.loop.ingest.formats import Completion
+from ghostbust.loop.ingest.reading import MOST_TEXT, BlockReader, Counted, found_answer, prompt_of
+from ghostbust.measure import Counts
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Context, Ecosystem, content_id
 from ghostbust.registries.judge import Judge, Mode
-from ghostbust.traffic import Completion
-from ghostbust.traffic.blocks import Block, Cutter
 
 INVENTED = "pip install zz-quux-sensorlib requests"
 
@@ -128,7 +122,7 @@ def test_suite_prompts_are_counted_and_not_kept(
     judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     windows = "one two three four five six seven eight"
-    monkeypatch.setattr("ghostbust.reserved._known", lambda: {content_id(windows)})
+    monkeypatch.setattr("ghostbust.prompts._known", lambda: {content_id(windows)})
     counted = read(judge, {"text": INVENTED, "prompt": f"Please, {windows}!"}, {"text": INVENTED})
     assert (counted.reserved, len(counted.found)) == (1, 1)
     assert totals(counted).absent == 2

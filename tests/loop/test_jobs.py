@@ -15,17 +15,16 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import BusyError, EndpointError, SpentError, UnansweredError
 from ghostbust.home import Home
-from ghostbust.job_sections import BudgetSection
-from ghostbust.loop import pending
-from ghostbust.loop.allowance import SAMPLES, Allowance
-from ghostbust.loop.jobs import Stopped, Workplace, look_again, watch
+from ghostbust.loop.budget import SAMPLES, Allowance
+from ghostbust.loop.daemon import jobs
+from ghostbust.loop.daemon.jobs import Stopped, Workplace, look_again, sync_names, watch
 from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
-from ghostbust.loop.sync_job import sync_names
 from ghostbust.loop.watch import LOG_EVERY
 from ghostbust.prompts import Task, name_side, side_of
 from ghostbust.records import Ecosystem, Prompt, Side, utc_now
 from ghostbust.sections import (
+    BudgetSection,
     DaemonSection,
     DiscoverySection,
     ModelSection,
@@ -33,7 +32,8 @@ from ghostbust.sections import (
     RegistrySection,
     SamplingSection,
 )
-from ghostbust.store import RunKind, RunStatus, Store
+from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.store import Store
 from ghostbust.unlearners.sets import select
 from tests.loop.package_index import PackageIndex
 
@@ -108,7 +108,7 @@ def test_watches_pause_where_they_find_nothing_new(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("ghostbust.loop.coverage.LEAST_ANSWERS", 40)
+    monkeypatch.setattr("ghostbust.loop.discovery.plan.LEAST_ANSWERS", 40)
     settings = {
         "model": ModelSection(name="made-up"),
         "discovery": DiscoverySection(stop_below=5),
@@ -185,7 +185,7 @@ def test_a_watch_that_was_killed_behind_its_end_is_not_done_again(
         raise SystemExit("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(pending, "drop", lambda home: die())
+        patched.setattr(jobs, "drop", lambda home: die())
         with pytest.raises(SystemExit):
             watch(running(place, scripted(one_ghost)))
     assert [run.status for run in store.runs.recent()] == [RunStatus.DONE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from ghostbust.loop.likeness import Known, alike, words
+from ghostbust.loop.discovery.operators import Known, alike, words
 
 
 def test_alike_is_a_matter_of_the_words_shared() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.loop.listener import Listener, Silence
+from ghostbust.loop.signals import Listener, Silence
 
 
 def test_silence_hears_everything_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,14 +14,13 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.home import Home
-from ghostbust.job_sections import BudgetSection
-from ghostbust.loop.allowance import SAMPLES, TOKENS, Allowance
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.noted_sampler import Advance, NotedSampler, noted
+from ghostbust.loop.budget import SAMPLES, TOKENS, Advance, Allowance, NotedSampler, noted
+from ghostbust.loop.signals import SystemClock
 from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.records import Context, Ecosystem, Prompt, Score
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Store
+from ghostbust.sections import BudgetSection
+from ghostbust.store.store import Store
 from tests.loop.conftest import ScriptedSampler
 
 PROMPTS = [Prompt(f"Plot it {n}.", Context.CODE, Ecosystem.PYPI, f"f{n}") for n in range(20)]
@@ -114,9 +113,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from ghostbust.config import Config
-from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.noted_sampler import NotedSampler
+from ghostbust.loop.budget import Allowance
+from ghostbust.loop.signals import SystemClock
+from ghostbust.loop.budget import NotedSampler
 from ghostbust.store import Store
 from tests.loop.test_noted_sampler import PROMPTS, SETTINGS, ScriptedModel
 

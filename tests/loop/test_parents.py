@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from ghostbust.loop.bandit import Bandit
-from ghostbust.loop.parents import by_domain, parents_of, rewritten_tasks
-from ghostbust.loop.pool import PATIENCE, Pool, Record
+from ghostbust.loop.discovery.follow_up import by_domain, parents_of, rewritten_tasks
+from ghostbust.loop.discovery.pool import PATIENCE, Bandit, Pool, Record
 from ghostbust.prompts import Task
 from ghostbust.records import Context, Prompt
 

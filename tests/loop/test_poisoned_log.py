@@ -20,11 +20,11 @@ import psutil
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.ingest_pool import ReaderSettings, Submit, open_pool
-from ghostbust.loop.ingest_reading import BlockReader, Counted
+from ghostbust.loop.ingest.files import Block
+from ghostbust.loop.ingest.reading import BlockReader, Counted
+from ghostbust.loop.ingest.workers import ReaderSettings, Submit, open_pool
 from ghostbust.records import Ecosystem
-from ghostbust.store import Store
-from ghostbust.traffic.blocks import Block
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.servers.webhook import Hook
@@ -40,10 +40,10 @@ if __name__ == "__main__":  # and nothing above it, which every worker would do 
     from ghostbust.cli.daemon import serve
     from ghostbust.config import load_config
     from ghostbust.home import Home
-    from ghostbust.loop.daemon import Daemon
-    from ghostbust.loop.ingest_job import read_logs
-    from ghostbust.loop.job_table import JOBS
-    from ghostbust.loop.jobs import Workplace
+    from ghostbust.loop.daemon.run import Daemon
+    from ghostbust.loop.daemon.jobs import read_logs
+    from ghostbust.loop.daemon.table import JOBS
+    from ghostbust.loop.daemon.jobs import Workplace
     from tests.loop.test_poisoned_log import harmed
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.operators import AGAIN, SEED
-from ghostbust.loop.pool import OTHER_ADAPTER, PATIENCE, REPEAT, Pool, Record, read_pool
+from ghostbust.loop.discovery.forms import AGAIN, SEED
+from ghostbust.loop.discovery.pool import OTHER_ADAPTER, PATIENCE, REPEAT, Pool, Record, read_pool
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts, side_of
 from ghostbust.records import Context, Prompt, Side
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Rewriting, RunKind, Store
+from ghostbust.store.rows import Rewriting, RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, Say

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.probe import Probe
+from ghostbust.loop.gating import Probe
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.unlearners.trim import LEAST
+from ghostbust.unlearners.steer import LEAST
 
 SETTINGS = SamplingSettings(samples_per_prompt=3, seed=5)
 PROMPTS = [Task(f"task-{n}", f"Plot what sensor{n} says.").prompt(Context.HELPS) for n in range(40)]

@@ -14,7 +14,8 @@ from ghostbust.home import Home
 from ghostbust.loop.promote import promote, reject, roll_back, settle
 from ghostbust.publishers.directory import publish, published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 Make = Callable[..., str]
 

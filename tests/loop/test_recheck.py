@@ -16,11 +16,12 @@ from ghostbust.loop.recheck import is_registered, recheck, recheck_due
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Answer, Context, Ecosystem, Lookup, Prompt, Verdict, utc_now
-from ghostbust.registries.asking import LiveLookups
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode
+from ghostbust.registries.live import LiveLookups
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import NameOrder, RunKind, Store
+from ghostbust.store.rows import NameOrder, RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.loop.redacting import redacted_text, redacted_texts
+from ghostbust.loop.recheck import redacted_text, redacted_texts
 from ghostbust.records import (
     Answer,
     Context,
@@ -19,7 +19,8 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.store import PoolPrompt, RunKind, RunSpec, Store
+from ghostbust.store.rows import PoolPrompt, RunKind, RunSpec
+from ghostbust.store.store import Store
 
 DAY = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -13,11 +13,10 @@ from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError, PublishError
 from ghostbust.home import Home
-from ghostbust.loop.publish import Publishing, make_publishing
-from ghostbust.loop.rehearse import PREFIX, rehearse
+from ghostbust.loop.publish import PREFIX, Publishing, make_publishing, rehearse
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.store import Store
-from ghostbust.unlearners.blank import write_blank
+from ghostbust.store.store import Store
+from ghostbust.unlearners.adapters import write_blank
 from ghostbust.unlearners.settings import TrainSettings
 
 RANK_4 = TrainSettings(rank=4)

@@ -11,16 +11,18 @@ from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
 from ghostbust.loop import repeating
-from ghostbust.loop.listener import Silence
 from ghostbust.loop.repeating import Ask, ask_again, choose_again
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import RegistrySection, SamplingSection
-from ghostbust.store import NameOrder, Repeats, RunKind, Store
+from ghostbust.store.names import Repeats
+from ghostbust.store.rows import NameOrder, RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, Say

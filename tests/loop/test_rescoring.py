@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.errors import StoreError
-from ghostbust.loop.rescoring import rescore
+from ghostbust.loop.recheck import rescore
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge, Mode
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.registries.suspects import NameRow
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import RunKind, Store
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

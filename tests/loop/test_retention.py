@@ -10,14 +10,12 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.home import Home
-from ghostbust.job_sections import RetentionSection
-from ghostbust.loop.jobs import Stopped, Workplace, watch
-from ghostbust.loop.retention import forget_old
+from ghostbust.loop.daemon.jobs import Stopped, Workplace, forget_old, watch
 from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.prompts import Task
 from ghostbust.records import Ecosystem, Lookup, Prompt, Verdict
-from ghostbust.sections import DaemonSection, RegistrySection, SamplingSection
-from ghostbust.store import Store
+from ghostbust.sections import DaemonSection, RegistrySection, RetentionSection, SamplingSection
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

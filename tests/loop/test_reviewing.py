@@ -9,14 +9,15 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.errors import StoreError, UsageError
-from ghostbust.loop.reviewing import decide, look_up
+from ghostbust.loop.recheck import decide, look_up
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Context, Ecosystem, Lookup, Prompt, Verdict, utc_now
-from ghostbust.registries.asking import LiveLookups
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode
+from ghostbust.registries.live import LiveLookups
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Decision, RunKind, Store
+from ghostbust.store.rows import Decision, RunKind
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

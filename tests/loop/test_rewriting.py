@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.errors import EndpointError
-from ghostbust.loop.discovery import Chosen, choose_prompts
-from ghostbust.loop.operators import AGAIN
+from ghostbust.loop.discovery.forms import AGAIN
+from ghostbust.loop.discovery.plan import Chosen, choose_prompts
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts, side_of
 from ghostbust.records import Prompt, Side
-from ghostbust.store import RunKind, Store
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
 from tests.loop.choosing import RULES, WRITTEN, choose, nothing
 
 if TYPE_CHECKING:

@@ -21,19 +21,21 @@ from ghostbust.errors import (
     TrainingError,
 )
 from ghostbust.home import Home
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.parts import training_settings
+from ghostbust.loop.build import training_settings
 from ghostbust.loop.round import RoundOutcome, next_round, run_round
+from ghostbust.loop.round_resume import round_start
 from ghostbust.loop.round_steps import RoundPlan, select_sets
 from ghostbust.loop.session import Session, open_session
-from ghostbust.loop.unfinished import round_start
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, prompts_of
 from ghostbust.publishers.directory import publish, published
 from ghostbust.records import GateVerdict
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RoundState, RunKind, Store
-from ghostbust.unlearners.former import Former
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
+from ghostbust.unlearners.checkpoint import Former
 from tests.loop.rounds import BENCHMARK, SAMPLING, plan_of
 
 
@@ -261,7 +263,7 @@ import os, signal, sys
 from pathlib import Path
 from ghostbust.config import Config, override
 from ghostbust.home import Home
-from ghostbust.loop.listener import Silence
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.round import next_round
 from ghostbust.loop.session import open_session
 

@@ -15,19 +15,20 @@ import pytest
 from ghostbust.config import Config, override
 from ghostbust.errors import BudgetError
 from ghostbust.home import Home
-from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.parts import make_tasks
+from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance
+from ghostbust.loop.build import make_tasks
 from ghostbust.loop.round import next_round
-from ghostbust.loop.round_needs import Ahead, needs_of_round
+from ghostbust.loop.round_resume import Ahead, needs_of_round
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Silence, SystemClock
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Answer, Verdict
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RoundState, RunKind, Store
-from ghostbust.unlearners.steering import most_looks
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind
+from ghostbust.store.store import Store
+from ghostbust.unlearners.methods.interface import most_looks
 from tests.loop.package_index import PackageIndex
 from tests.loop.rounds import BENCHMARK, SAMPLING
 
@@ -127,7 +128,7 @@ def test_a_training_that_looks_as_often_as_it_may_asks_what_was_reckoned(
     budgeted: Session, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """Every further look is worth it, in each of the members."""
-    monkeypatch.setattr("ghostbust.unlearners.trim.WORTH", -2.0)
+    monkeypatch.setattr("ghostbust.unlearners.steer.WORTH", -2.0)
     config = override(budgeted.config, training__method=method, training__members=2)
     session = replace(budgeted, config=config)
     listener = Listens()
@@ -219,8 +220,8 @@ import os, signal, sys
 from pathlib import Path
 from ghostbust.config import load_config
 from ghostbust.home import Home
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.listener import Silence
+from ghostbust.loop.signals import SystemClock
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.round import next_round
 from ghostbust.loop.session import open_session
 

@@ -14,17 +14,17 @@ import pytest
 from ghostbust.bench.model_server import ModelServer, serve
 from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
-from ghostbust.loop.aftermath import look_after
-from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.listener import Silence
+from ghostbust.loop.budget import Allowance
+from ghostbust.loop.promote import look_after
 from ghostbust.loop.publish import pointed
 from ghostbust.loop.round import RoundOutcome, next_round
 from ghostbust.loop.session import Session
+from ghostbust.loop.signals import Silence, SystemClock
 from ghostbust.measure import measure
 from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
-from ghostbust.store import Requests, RoundState, RunKind, RunSpec, RunStatus
+from ghostbust.store.rounds import Requests, RoundState
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
 
 
 @pytest.fixture(scope="module")

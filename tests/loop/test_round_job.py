@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import Config
-from ghostbust.counts import Counts
 from ghostbust.home import Home
-from ghostbust.job_sections import BudgetSection
-from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.job_runner import JobRunner
-from ghostbust.loop.jobs import Stopped, Workplace, watch
-from ghostbust.loop.parts import make_tasks
-from ghostbust.loop.round_job import round_due, round_if_due
-from ghostbust.loop.round_needs import Ahead, needs_of_round
+from ghostbust.loop.budget import Allowance
+from ghostbust.loop.build import make_tasks
+from ghostbust.loop.daemon.jobs import Stopped, Workplace, round_due, round_if_due, watch
+from ghostbust.loop.daemon.runner import JobRunner
+from ghostbust.loop.round_resume import Ahead, needs_of_round
 from ghostbust.loop.simulated import SimulatedClock
+from ghostbust.measure import Counts, Key
 from ghostbust.prompts import Task
 from ghostbust.records import (
     Answer,
@@ -38,9 +36,17 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
-from ghostbust.sections import DaemonSection, ModelSection, RegistrySection, SamplingSection
-from ghostbust.store import LoggedAnswer, LoggedPart, RoundState, RunKind, RunSpec, Store
-from ghostbust.tally import Key
+from ghostbust.sections import (
+    BudgetSection,
+    DaemonSection,
+    ModelSection,
+    RegistrySection,
+    SamplingSection,
+)
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import LoggedAnswer, RunKind, RunSpec
+from ghostbust.store.store import Store
+from ghostbust.store.traffic import LoggedPart
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

@@ -9,19 +9,16 @@ from pathlib import Path
 import pytest
 
 from ghostbust.config import Config, override
-from ghostbust.job_sections import BudgetSection
-from ghostbust.loop.allowance import REQUESTS, SAMPLES, TOKENS, Allowance
-from ghostbust.loop.round_needs import (
-    Ahead,
-    ahead_of,
-    lacking_for,
-    needs_of_round,
-)
+from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance
+from ghostbust.loop.round_resume import Ahead, ahead_of, lacking_for, needs_of_round
 from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.loop.watch import Watched
 from ghostbust.prompts import Task, split
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
-from ghostbust.store import RoundState, RunKind, RunSpec, RunStatus, Store
+from ghostbust.sections import BudgetSection
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 CONFIG = override(
     Config(),

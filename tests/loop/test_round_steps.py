@@ -18,12 +18,12 @@ from ghostbust.errors import (
 from ghostbust.loop.round_steps import select_sets, settle_round, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import Task, side_of, split
+from ghostbust.prompts import Task, side_of, split, suite_family
 from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Side
-from ghostbust.reserved import suite_family
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import RoundState, RunKind
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunKind
 from tests.loop.rounds import SAMPLING, plan_of
 
 

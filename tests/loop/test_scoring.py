@@ -10,13 +10,13 @@ import pytest
 
 from ghostbust.config import Config, override
 from ghostbust.errors import HomeError
-from ghostbust.gates import load_tasks
+from ghostbust.gates.tasks import load_tasks
 from ghostbust.home import Home
-from ghostbust.loop.eval_plan import load_local
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.scoring import are_numbers, score_known_code
+from ghostbust.loop.evaluate import load_local
+from ghostbust.loop.gating import are_numbers, score_known_code
 from ghostbust.loop.session import Session, open_session
-from ghostbust.models.embedded import humaneval_tasks
+from ghostbust.loop.signals import Silence
+from ghostbust.models.fetch import humaneval_tasks
 from ghostbust.records import Score
 
 

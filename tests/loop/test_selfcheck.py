@@ -12,11 +12,10 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import DataError
 from ghostbust.home import Home
-from ghostbust.job_sections import SelfcheckSection
-from ghostbust.loop.jobs import Workplace
-from ghostbust.loop.selfcheck import check_house
+from ghostbust.loop.daemon.jobs import Workplace, check_house
 from ghostbust.records import Candidate
-from ghostbust.store import Store
+from ghostbust.sections import SelfcheckSection
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

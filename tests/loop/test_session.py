@@ -13,7 +13,9 @@ from ghostbust.errors import BusyError, HomeError, SnapshotError
 from ghostbust.home import Home
 from ghostbust.loop.session import open_session
 from ghostbust.sections import RegistrySection
-from ghostbust.store import RoundState, RunStatus, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.rows import RunStatus
+from ghostbust.store.store import Store
 
 CONFIG = Config(registry=RegistrySection(mode="snapshot"))
 

@@ -6,10 +6,9 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from ghostbust.loop.clock import SystemClock
+from ghostbust.loop.signals import StopSign, SystemClock
 from ghostbust.loop.simulated import SimulatedClock
-from ghostbust.loop.stop_sign import StopSign
-from ghostbust.quiet_hours import QuietHours
+from ghostbust.sections import QuietHours
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
-from ghostbust.loop.listener import Silence
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.sweep import run_sweep
 from ghostbust.prompts import side_of
 from ghostbust.records import Side

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ghostbust.loop.times import Cron, Every
+from ghostbust.loop.daemon.table import Cron, Every
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

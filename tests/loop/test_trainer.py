@@ -14,9 +14,9 @@ from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
 from ghostbust.errors import GhostbustError, ModelError, PublishError, TrainingError
 from ghostbust.home import Home
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.parts import training_settings
+from ghostbust.loop.build import training_settings
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.trainer import train_by_command
 from ghostbust.records import (
     Answer,

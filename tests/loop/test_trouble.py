@@ -17,16 +17,15 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import StoreError, UnansweredError
 from ghostbust.home import Home
-from ghostbust.job_sections import JobEntry, JobsSection, SelfcheckSection
-from ghostbust.loop.job_control import stand
-from ghostbust.loop.job_runner import JobRunner
-from ghostbust.loop.job_table import JOBS, Job
-from ghostbust.loop.jobs import Workplace
+from ghostbust.loop.daemon.jobs import Workplace
+from ghostbust.loop.daemon.runner import JobRunner, stand
+from ghostbust.loop.daemon.schedule import Timetable
+from ghostbust.loop.daemon.table import JOBS, Job
 from ghostbust.loop.simulated import HandScheduler, SimulatedClock
-from ghostbust.loop.timetable import Timetable
-from ghostbust.sections import RegistrySection
-from ghostbust.store import Store, connection
+from ghostbust.sections import JobEntry, JobsSection, RegistrySection, SelfcheckSection
+from ghostbust.store import connection
 from ghostbust.store.connection import Connection
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

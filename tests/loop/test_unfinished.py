@@ -11,17 +11,18 @@ import pytest
 from ghostbust.config import Config, override
 from ghostbust.errors import BusyError, ModelError, PublishError, TrainingError
 from ghostbust.home import Home
-from ghostbust.loop.listener import Silence
 from ghostbust.loop.round import next_round
+from ghostbust.loop.round_resume import MOST_ATTEMPTS, take_up
 from ghostbust.loop.session import Session, open_session
-from ghostbust.loop.unfinished import MOST_ATTEMPTS, take_up
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import seed_tasks
 from ghostbust.publishers.directory import published
 from ghostbust.records import GateReport, GateResult, GateVerdict
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store import Round, RoundState, RunKind
+from ghostbust.store.rounds import Round, RoundState
+from ghostbust.store.rows import RunKind
 from ghostbust.unlearners.unlearn import find_trained
 
 

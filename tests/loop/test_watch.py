@@ -19,7 +19,8 @@ from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Context, Flag, Prompt, Sample, Verdict
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.store import RunKind, RunStatus, Store
+from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     Say = Callable[[Prompt], str]

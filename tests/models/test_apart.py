@@ -9,9 +9,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from ghostbust.errors import ModelError
-from ghostbust.models.apart import Side, load_apart
-from ghostbust.models.heads import logits_at
 from ghostbust.models.load import attach, load_model, peft_warnings_silenced
+from ghostbust.models.pair import Side, load_apart, logits_at
 
 
 @pytest.fixture

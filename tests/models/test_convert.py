@@ -14,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from ghostbust.errors import HomeError, ModelError
-from ghostbust.models.convert import MANIFEST, convert, is_complete
+from ghostbust.models.fetch import MANIFEST, convert, is_complete
 
 WIDTH, HEADS, LAYERS, VOCABULARY = 32, 2, 1, 300
 

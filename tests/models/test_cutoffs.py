@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from ghostbust.models.cutoffs import known_cutoff
+from ghostbust.models.load import known_cutoff
 
 
 @pytest.mark.parametrize(

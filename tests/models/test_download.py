@@ -12,7 +12,7 @@ import pytest
 import stamina
 
 from ghostbust.errors import FetchError, HomeError
-from ghostbust.models.download import ATTEMPTS, download, mapped_disk_errors
+from ghostbust.models.fetch import ATTEMPTS, download, mapped_disk_errors
 
 BODY = bytes(range(256)) * 8
 URL = httpx.URL("https://index.example.test/files/thing.whl")

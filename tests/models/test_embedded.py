@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.errors import FetchError, HomeError, ModelError
-from ghostbust.models.convert import FORMAT, MANIFEST
-from ghostbust.models.embedded import FOLDER, embedded_model, humaneval_tasks
-from ghostbust.models.wheels import PinnedMember
-from ghostbust.registries.endpoints import Endpoint
+from ghostbust.models.fetch import (
+    FOLDER,
+    FORMAT,
+    MANIFEST,
+    PinnedMember,
+    embedded_model,
+    humaneval_tasks,
+)
+from ghostbust.registries.transport import Endpoint
 
 if TYPE_CHECKING:
     from tests.models.conftest import Index

@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from ghostbust.models.heads import logits_at
+from ghostbust.models.pair import logits_at
 
 SIZES: dict[str, Any] = {
     "vocab_size": 120,

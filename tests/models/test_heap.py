@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ghostbust.models.heap import give_back
+from ghostbust.models.load import give_back
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's heap is Linux's")

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from ghostbust.errors import FetchError, UsageError
-from ghostbust.models.hub import hub_file
+from ghostbust.models.load import hub_file
 
 CONTENT = b'{"task_id": 1}\n'
 PATH = "/datasets/someone/tasks/resolve/main/data/all.jsonl"

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ghostbust.errors import ModelError
-from ghostbust.models.convert import FORMAT, MANIFEST
+from ghostbust.models.fetch import FORMAT, MANIFEST, SMOLLM2_GGUF
 from ghostbust.models.load import (
     EMBEDDED,
     LoadedModel,
@@ -22,7 +22,6 @@ from ghostbust.models.load import (
     meant,
     resolve_model,
 )
-from ghostbust.models.wheels import SMOLLM2_GGUF
 
 
 @pytest.fixture

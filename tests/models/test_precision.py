@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from ghostbust.models import precision
-from ghostbust.models.precision import compute_dtype, multiplies_bfloat16
+from ghostbust.models import load
+from ghostbust.models.load import compute_dtype, multiplies_bfloat16
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -40,16 +40,16 @@ def test_the_cpus_own_names_tell(
 def test_a_slow_cpu_computes_in_fp32_where_there_is_room(
     model: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(load, "multiplies_bfloat16", lambda: False)
     assert compute_dtype(model, CPU) is torch.float32
     assert compute_dtype(model, GPU) is torch.bfloat16
     weights = sum(parameter.numel() for parameter in model.parameters())
-    monkeypatch.setattr(precision, "_memory", lambda: 4 * weights / precision.MOST - 1)
+    monkeypatch.setattr(load, "_memory", lambda: 4 * weights / load.MOST - 1)
     assert compute_dtype(model, CPU) is torch.bfloat16
 
 
 def test_a_fast_cpu_computes_in_bf16(
     model: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(load, "multiplies_bfloat16", lambda: True)
     assert compute_dtype(model, CPU) is torch.bfloat16

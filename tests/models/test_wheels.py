@@ -13,8 +13,8 @@ import pytest
 import stamina
 
 from ghostbust.errors import FetchError, HomeError
-from ghostbust.models import wheels
-from ghostbust.models.wheels import PinnedMember, fetch_member, installed_member
+from ghostbust.models import fetch
+from ghostbust.models.fetch import PinnedMember, fetch_member, installed_member
 
 if TYPE_CHECKING:
     from tests.models.conftest import Index
@@ -205,7 +205,7 @@ def test_a_distribution_that_is_not_installed(pinned: PinnedMember) -> None:
 
 
 def test_the_pins_are_whole() -> None:
-    for member in (wheels.SMOLLM2_GGUF, wheels.HUMANEVAL_JSONL):
+    for member in (fetch.SMOLLM2_GGUF, fetch.HUMANEVAL_JSONL):
         wheel = member.wheel
         assert len(bytes.fromhex(wheel.sha256)) == len(bytes.fromhex(member.sha256)) == 32
         assert wheel.filename.startswith(f"{wheel.project.replace('-', '_')}-{wheel.version}-")

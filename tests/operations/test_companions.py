@@ -10,8 +10,8 @@ from ghostbust.config import Config
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
 from ghostbust.operations.companions import Beside, companions
-from ghostbust.operations.endpoint import Endpoint
-from ghostbust.operations.service_manager import ServiceManager
+from ghostbust.operations.health import Endpoint
+from ghostbust.operations.systemd import ServiceManager
 from ghostbust.sections import DaemonSection
 
 

@@ -12,11 +12,10 @@ from prometheus_client import CollectorRegistry, Counter
 from ghostbust.config import Config
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
-from ghostbust.operations.endpoint import Endpoint, is_loopback, read_listen
-from ghostbust.operations.readiness import Readiness
-from ghostbust.registries.heard import Heard
+from ghostbust.operations.health import Endpoint, Readiness, is_loopback, read_listen
+from ghostbust.registries.transport import Heard
 from ghostbust.sections import RegistrySection
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 Alive = list[bool]
 

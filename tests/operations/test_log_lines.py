@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from ghostbust.log_ids import log_ids
-from ghostbust.operations.log_lines import JsonLines, TextLines, log_to_stderr
-from ghostbust.operations.redaction import Redactor
+from ghostbust.operations.logs import JsonLines, Redactor, TextLines, log_to_stderr
 
 EVIL = [
     "line\nbreak\r\n2026-01-01 00:00:00,000 INFO forged",

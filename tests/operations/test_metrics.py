@@ -12,14 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ghostbust.config import Config
 from ghostbust.home import Home
-from ghostbust.job_sections import BudgetSection
-from ghostbust.loop.allowance import Allowance
-from ghostbust.loop.clock import SystemClock
-from ghostbust.loop.companions import JobDone
+from ghostbust.loop.budget import Allowance
+from ghostbust.loop.signals import JobDone, SystemClock
 from ghostbust.operations.metrics import JobMetrics, make_registry
 from ghostbust.records import Measurement
-from ghostbust.registries.heard import Heard, Outcome
-from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+from ghostbust.registries.transport import Heard, Outcome
+from ghostbust.sections import BudgetSection
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.conftest import FillHome

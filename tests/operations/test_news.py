@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.companions import JobDone
-from ghostbust.operations.news import News
-from ghostbust.operations.notices import Notice, Notices
+from ghostbust.loop.signals import JobDone
+from ghostbust.operations.notify import News, Notice, Notices
 from ghostbust.records import Ecosystem, Promotion
 from ghostbust.sections import NotifySection
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.conftest import FillHome

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.errors import ConfigError
-from ghostbust.operations.notices import ATTEMPTS, WAITING, Notice, Notices, post, run, secret_of
+from ghostbust.operations.notify import ATTEMPTS, WAITING, Notice, Notices, post, run, secret_of
 from ghostbust.sections import NotifySection
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_what_fails_is_logged_and_the_next_is_sent(
     notices.stop()
     assert [got["event"] for got in hook.got] == ["promotion", "low-disk"]
     assert counts == ["failed", "failed", "sent", "failed"]
-    assert [r.getMessage() for r in caplog.records if r.name == "ghostbust.operations.notices"] == [
+    assert [r.getMessage() for r in caplog.records if r.name == "ghostbust.operations.notify"] == [
         "notify: promotion wasn't told: the webhook answered HTTP 404",
         "notify: promotion wasn't told: the program /no/such/program failed (FileNotFoundError)",
         "notify: low-disk wasn't told: the program /no/such/program failed (FileNotFoundError)",

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ghostbust.loop.companions import JobDone
-from ghostbust.operations.pulse import Pulse
-from ghostbust.operations.service_manager import ServiceManager
+from ghostbust.loop.signals import JobDone
+from ghostbust.operations.systemd import Pulse, ServiceManager
 
 
 class Heard(ServiceManager):

@@ -11,11 +11,11 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.home import Home
-from ghostbust.loop.companions import JobDone
-from ghostbust.operations.readiness import Readiness
-from ghostbust.registries.heard import Heard, Outcome
+from ghostbust.loop.signals import JobDone
+from ghostbust.operations.health import Readiness
+from ghostbust.registries.transport import Heard, Outcome
 from ghostbust.sections import EndpointEntry, ModelSection, RegistrySection
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 
 class ModelServer:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ghostbust.operations.redaction import LONGEST, DiscreetSampler, Redactor
+from ghostbust.operations.logs import LONGEST, DiscreetSampler, Redactor
 from ghostbust.records import Context, Ecosystem, Prompt, Sample
 from ghostbust.samplers.interface import SamplingSettings
 

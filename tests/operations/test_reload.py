@@ -13,8 +13,8 @@ import pytest
 from ghostbust.config import Config, load_config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
-from ghostbust.operations.reload import Reload, described, differences
-from ghostbust.operations.service_manager import ServiceManager
+from ghostbust.operations.companions import Reload, described, differences
+from ghostbust.operations.systemd import ServiceManager
 
 
 class Heard(ServiceManager):
@@ -56,7 +56,7 @@ def make(home: Home, file: Path) -> Make:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.name == "ghostbust.operations.reload"]
+    return [r.getMessage() for r in caplog.records if r.name == "ghostbust.operations.companions"]
 
 
 def test_what_changed_is_put_to_use_and_told(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.operations.service_manager import LONGEST_STATUS, ServiceManager
+from ghostbust.operations.systemd import LONGEST_STATUS, ServiceManager
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.operations.unit import (
+from ghostbust.operations.systemd import (
     NAME,
     entries,
     installed_unit,

@@ -14,9 +14,8 @@ from ghostbust.bench.serving import Kind, Serving
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import DirectoryPublisher
 from ghostbust.publishers.interface import Publisher
-from ghostbust.publishers.kinds import KINDS
+from ghostbust.publishers.kinds import KINDS, NoPublisher
 from ghostbust.publishers.llamacpp import LlamaCppPublisher
-from ghostbust.publishers.none import NoPublisher
 from ghostbust.publishers.sglang import SglangPublisher
 from ghostbust.publishers.vllm import VllmPublisher
 

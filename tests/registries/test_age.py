@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.registries.age import AgeRule
 from ghostbust.registries.judge import Mode, default_judge
-from ghostbust.registries.name_lists import NameRow
+from ghostbust.registries.rules import AgeRule
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.registries.suspects import NameRow
 
 CUTOFF = date(2025, 6, 15)
 

@@ -9,8 +9,7 @@ import pytest
 
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
-from ghostbust.registries.asked_of import asked_of
-from ghostbust.registries.judge import Mode
+from ghostbust.registries.judge import Mode, asked_of
 
 DAY = date(2026, 11, 23)
 

@@ -10,14 +10,8 @@ import pytest
 
 from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
-from ghostbust.registries.asking import (
-    CANARIES,
-    NEGATIVE_TTL,
-    PASSES,
-    POSITIVE_TTL,
-    LiveLookups,
-)
 from ghostbust.registries.interface import Origin
+from ghostbust.registries.live import CANARIES, NEGATIVE_TTL, PASSES, POSITIVE_TTL, LiveLookups
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

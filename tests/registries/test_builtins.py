@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ghostbust.records import Ecosystem
-from ghostbust.registries.builtins import is_builtin
+from ghostbust.registries.names import is_builtin
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ import pytest
 
 from ghostbust.errors import ConfigError
 from ghostbust.records import ASKED, Ecosystem
-from ghostbust.registries.clients import open_asking_client, open_client
-from ghostbust.registries.endpoints import endpoint
-from ghostbust.registries.trust import trusted
+from ghostbust.registries.clients import open_asking_client, open_client, trusted
+from ghostbust.registries.transport import endpoint
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 AT = endpoint("http://index.example.test/simple", "test")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ghostbust.registries.edits import within
+from ghostbust.registries.nearest import within
 
 
 def edits(one: str, other: str) -> int:

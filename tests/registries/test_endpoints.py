@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import basic, endpoint
+from ghostbust.registries.transport import basic, endpoint
 
 SECRET = "s3cret"
 

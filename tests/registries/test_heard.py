@@ -6,8 +6,7 @@ import httpx
 import pytest
 
 from ghostbust.errors import RegistryError, UnansweredError
-from ghostbust.registries.heard import Heard, Outcome
-from ghostbust.registries.transport import Client, Patience, Reply
+from ghostbust.registries.transport import Client, Heard, Outcome, Patience, Reply
 
 
 async def ask(heard: Heard, *statuses: int) -> None:

@@ -9,15 +9,17 @@ import pytest
 
 from ghostbust.errors import DataError, UsageError
 from ghostbust.records import Ecosystem
-from ghostbust.registries.history import (
+from ghostbust.registries.snapshot import (
+    Snapshot,
     appeared,
+    build_snapshot,
+    find_snapshot,
     keep_snapshot,
     named_snapshot,
     snapshot_as_of,
     snapshot_paths,
 )
-from ghostbust.registries.name_lists import NameRow
-from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot
+from ghostbust.registries.suspects import NameRow
 
 SHIPPED = find_snapshot(Ecosystem.PYPI)
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ghostbust.registries.hosts import (
+from ghostbust.registries.transport import (
     LEFT_ALONE_S,
     LONGEST_LEFT_ALONE_S,
     Breaker,

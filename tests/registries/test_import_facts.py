@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.registries.import_facts import ImportFact, facts_of_installed, facts_of_wheel
+from ghostbust.registries.import_names import ImportFact, facts_of_installed, facts_of_wheel
 
 SHARED_INIT = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 

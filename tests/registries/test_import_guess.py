@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ghostbust.records import Ecosystem, PackageRef, RefKind, SuspectReason, Verdict
-from ghostbust.registries.import_guess import judge_import, namesake, variants
-from ghostbust.registries.name_lists import NameRow
+from ghostbust.registries.rules import judge_import, namesake, variants
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.registries.suspects import NameRow
 
 
 @pytest.fixture

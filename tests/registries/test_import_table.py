@@ -9,16 +9,16 @@ import pytest
 
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, SuspectReason
-from ghostbust.registries.import_facts import ImportFact
-from ghostbust.registries.import_table import (
+from ghostbust.registries.import_names import (
+    ImportFact,
     ImportRow,
     ImportTable,
     extended,
     read_table,
     table_text,
 )
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.registries.suspects import NameRow
 
 DAY = date(2026, 1, 2)
 

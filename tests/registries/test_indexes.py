@@ -8,8 +8,8 @@ import pytest
 
 from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.registries.indexes import Indexes
 from ghostbust.registries.interface import Origin
+from ghostbust.registries.pypi import Indexes
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

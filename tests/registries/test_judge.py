@@ -18,16 +18,15 @@ import pytest
 
 from ghostbust.errors import SnapshotError, UsageError
 from ghostbust.records import ASKED, Ecosystem, Flag, Lookup, PackageRef, RefKind, SuspectReason
-from ghostbust.registries.asking import LiveLookups
-from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.interface import Registry
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.name_lists import NameRow
+from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.transport import Client, Patience
+from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.transport import Client, Patience, endpoint
 
 HASTE = Patience(attempts=3, initial_s=0, floor_s=0, jitter_s=0)
 SIMPLE = "application/vnd.pypi.simple.v1+json"

@@ -9,8 +9,8 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from ghostbust.records import Ecosystem
-from ghostbust.registries import known_indexes
-from ghostbust.registries.known_indexes import KnownIndexes, without_credentials
+from ghostbust.registries import judge
+from ghostbust.registries.judge import KnownIndexes, without_credentials
 from ghostbust.registries.npm_config import public_npm
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
@@ -50,7 +50,7 @@ def test_the_public_index(ecosystem: Ecosystem, address: str, is_public: bool) -
 def test_another_host_of_the_public_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     known = frozenset({hashlib.sha256(b"yarn.example.test").hexdigest()})
     assert not KnownIndexes(asks=False).is_public(NPM, "https://yarn.example.test/x.tgz")
-    monkeypatch.setattr(known_indexes, "_OTHER_NPM_HOSTS", known)
+    monkeypatch.setattr(judge, "_OTHER_NPM_HOSTS", known)
     assert KnownIndexes(asks=False).is_public(NPM, "https://yarn.example.test/x.tgz")
     assert not KnownIndexes(asks=False).is_public(PYPI, "https://yarn.example.test/x.tgz")
 

@@ -9,14 +9,14 @@ import httpx
 import pytest
 
 from ghostbust.errors import DataError, RegistryError
-from ghostbust.registries.large_answers import (
+from ghostbust.registries.transport import (
+    Patience,
     TryAgainError,
     attempts,
     check_status,
     passing_file,
     save,
 )
-from ghostbust.registries.transport import Patience
 
 URL = "https://index.example.test/all"
 HASTE = Patience(attempts=3, initial_s=0, longest_s=0, jitter_s=0)

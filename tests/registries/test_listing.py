@@ -11,9 +11,8 @@ import httpx
 import pytest
 
 from ghostbust.errors import DataError, RegistryError
-from ghostbust.registries.large_answers import MAX_BYTES, Progress, Unchanged
-from ghostbust.registries.listing import Listing, Validators, fetch_listing
-from ghostbust.registries.transport import Patience
+from ghostbust.registries.sync import Listing, Validators, fetch_listing
+from ghostbust.registries.transport import MAX_FILE_BYTES, Patience, Progress, Unchanged
 
 URL = "https://index.example.test/simple"
 TYPE = "application/vnd.pypi.simple.v1+json"
@@ -40,7 +39,7 @@ def fetch(
     *,
     known: Validators | None = None,
     progress: Progress = silent,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_FILE_BYTES,
 ) -> Listing | Unchanged:
     send = answer if callable(answer) else lambda _request: answer
     with httpx.Client(transport=httpx.MockTransport(send)) as client:

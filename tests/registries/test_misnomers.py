@@ -9,8 +9,8 @@ import pytest
 
 from ghostbust.records import ASKED, Ecosystem, PackageRef, RefKind, Verdict
 from ghostbust.registries.judge import Judge, Mode
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
+from ghostbust.registries.suspects import NameRow
 
 NAMES = {Ecosystem.PYPI: ("matplotlib", "scikit-learn"), Ecosystem.NPM: ("d3", "three")}
 

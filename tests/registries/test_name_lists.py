@@ -9,7 +9,7 @@ import pytest
 
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, SuspectReason
-from ghostbust.registries.name_lists import NameRow, read_fakes, read_names
+from ghostbust.registries.suspects import NameRow, read_fakes, read_names
 
 
 def write(folder: Path, name: str, text: str) -> Path:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ghostbust.records import Ecosystem, SuspectReason
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.nearest import NearestNames
 from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot
+from ghostbust.registries.suspects import NameRow
 
 
 def nearest(folder: Path, *names: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> NearestNames:

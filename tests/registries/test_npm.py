@@ -12,10 +12,9 @@ import pytest
 
 from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
-from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
-from ghostbust.registries.transport import Client, Patience
+from ghostbust.registries.transport import Client, Patience, endpoint
 
 HASTE = Patience(attempts=2, initial_s=0, floor_s=0, jitter_s=0)
 ENDPOINTS = NpmEndpoints(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Route, basic
 from ghostbust.registries.npm_config import NpmEndpoints, npm_authority, npm_endpoints, npm_route
+from ghostbust.registries.transport import Route, basic
 
 
 class Machine:

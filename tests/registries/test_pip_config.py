@@ -9,7 +9,6 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.endpoints import Endpoint, Route, basic
 from ghostbust.registries.pip_config import (
     PipPlaces,
     pip_certificates,
@@ -17,6 +16,7 @@ from ghostbust.registries.pip_config import (
     pip_index,
     pip_route,
 )
+from ghostbust.registries.transport import Endpoint, Route, basic
 
 
 class Machine:

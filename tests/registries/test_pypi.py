@@ -13,9 +13,8 @@ import pytest
 
 from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
-from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.transport import Client, Patience
+from ghostbust.registries.transport import Client, Patience, endpoint
 
 KIND = "application/vnd.pypi.simple.v1+json"
 HASTE = Patience(attempts=2, initial_s=0, floor_s=0, jitter_s=0)

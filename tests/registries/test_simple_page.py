@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.registries.simple_page import (
+from ghostbust.registries.pypi import (
     HTML_TYPES,
     JSON_TYPES,
     ProjectPage,

@@ -6,7 +6,7 @@ import pytest
 
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, PackageRef, RefKind
-from ghostbust.registries.specs import purl_of, ref_of
+from ghostbust.registries.names import purl_of, ref_of
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 

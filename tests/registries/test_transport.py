@@ -14,11 +14,12 @@ import pytest
 
 from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import utc_now
-from ghostbust.registries.hosts import Hosts, Manners
 from ghostbust.registries.transport import (
     MAX_BYTES,
     USER_AGENT,
     Client,
+    Hosts,
+    Manners,
     NoAnswerError,
     Patience,
     Reply,

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.trust import trusted
+from ghostbust.registries.clients import trusted
 
 VARIABLES = ("PIP_CERT", "npm_config_cafile", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
              "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")  # fmt: skip

@@ -10,11 +10,10 @@ import pytest
 
 from ghostbust.home import Home
 from ghostbust.reports.comparison import comparison_report
+from ghostbust.reports.figures import Report
 from ghostbust.reports.period import period_report
-from ghostbust.reports.records import Report
-from ghostbust.reports.round import round_report
-from ghostbust.reports.run import run_report
-from ghostbust.store import Store
+from ghostbust.reports.round import round_report, run_report
+from ghostbust.store.store import Store
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 

@@ -10,8 +10,9 @@ import pytest
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
 from ghostbust.reports.comparison import comparison_report
-from ghostbust.reports.records import Report
-from ghostbust.store import RunKind, RunSpec, RunStatus, Store
+from ghostbust.reports.figures import Report
+from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 MakeReport = Callable[..., Report]
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)

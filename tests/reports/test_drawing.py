@@ -6,7 +6,7 @@ from math import nan
 
 import pytest
 
-from ghostbust.evaluation.report import Estimate
+from ghostbust.evaluation.figures import Estimate
 from ghostbust.reports.drawing import (
     BOTTOM,
     HEIGHT,
@@ -19,7 +19,7 @@ from ghostbust.reports.drawing import (
     legend,
     nice_steps,
 )  # fmt: skip
-from ghostbust.reports.records import Chart, Line, Point
+from ghostbust.reports.figures import Chart, Line, Point
 
 
 def chart(*ys: Estimate, from_zero: bool = True) -> Chart:

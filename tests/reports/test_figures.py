@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from ghostbust.counts import Counts
+from ghostbust.measure import Counts
 from ghostbust.records import Context, Measurement
 from ghostbust.reports.figures import compare, rates_of
-from ghostbust.store import SampleTally
+from ghostbust.store.views import SampleTally
 
 
 def tallies(invented: int, real: int = 1) -> list[SampleTally]:

@@ -11,10 +11,8 @@ from io import StringIO
 import pytest
 from markdown_it import MarkdownIt
 
-from ghostbust.reports.html import as_html
-from ghostbust.reports.markdown import as_markdown
-from ghostbust.reports.records import Report
-from ghostbust.reports.tidy_csv import as_csv
+from ghostbust.reports.figures import Report
+from ghostbust.reports.writers import as_csv, as_html, as_markdown
 
 SUBJECTS = ("run", "round", "adapters", "period")
 MakeReport = Callable[..., Report]

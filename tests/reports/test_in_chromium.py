@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 
-from ghostbust.reports.history import history_part
-from ghostbust.reports.html import as_html
-from ghostbust.reports.records import Report
-from ghostbust.store import Store
+from ghostbust.reports.figures import Report
+from ghostbust.reports.period import history_part
+from ghostbust.reports.writers import as_html
+from ghostbust.store.store import Store
 from tests.browser import open_browser, open_page
 
 if TYPE_CHECKING:

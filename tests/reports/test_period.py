@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
+from ghostbust.reports.figures import Report
 from ghostbust.reports.period import period_report
-from ghostbust.reports.records import Report
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 MakeReport = Callable[..., Report]
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)

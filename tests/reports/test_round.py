@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.report import Estimate, Table
+from ghostbust.evaluation.figures import Estimate, Table
 from ghostbust.home import Home
-from ghostbust.reports.records import Part, Report
+from ghostbust.reports.figures import Part, Report
 from ghostbust.reports.round import NO_MEASUREMENT, round_report
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 MakeReport = Callable[..., Report]
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)

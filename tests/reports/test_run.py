@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.report import Estimate
-from ghostbust.reports.run import run_report
-from ghostbust.store import RunKind, RunSpec, Store
+from ghostbust.evaluation.figures import Estimate
+from ghostbust.reports.round import run_report
+from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.store import Store
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import torch
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, MistralConfig, PreTrainedModel
 from transformers import MistralForCausalLM as Mistral
 
-from ghostbust.samplers.cache import (
+from ghostbust.samplers.decode import (
     CPU_CACHE_BYTES,
     RoomyLayer,
     attention_for_decoding,

@@ -18,13 +18,13 @@ from transformers import (
 )
 
 from ghostbust.models.load import LoadedModel
-from ghostbust.samplers.cache import cache_option
 from ghostbust.samplers.decode import (
     SORTED_FIRST,
     Completion,
     Decoder,
     Request,
     Sampling,
+    cache_option,
     choose,
     decode,
     tokens_at_once,

@@ -17,7 +17,7 @@ from ghostbust.errors import EndpointError, RefusedError
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.samplers.pool import LONGEST_OUT_S, OUT_S, Endpoint, Health, at_once
+from ghostbust.samplers.servers import LONGEST_OUT_S, OUT_S, Endpoint, Health, at_once
 
 ONCE = SamplingSettings()
 

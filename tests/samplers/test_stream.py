@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from ghostbust.samplers.stream import each, stream
+from ghostbust.samplers.endpoint import each, stream
 
 
 def threads() -> list[str]:

@@ -13,7 +13,7 @@ import stamina
 from pydantic import BaseModel
 
 from ghostbust.errors import EndpointError
-from ghostbust.samplers import wire
+from ghostbust.samplers import servers
 
 KEY = "sk-made-up-key"
 
@@ -40,7 +40,7 @@ def ask(answer: Callable[[httpx.Request], httpx.Response]) -> Reply:
             transport=httpx.MockTransport(answer),
             headers={"Authorization": f"Bearer {KEY}"},
         ) as client:
-            return await wire.request_json(client, "POST", "/completions", {}, Reply)
+            return await servers.request_json(client, "POST", "/completions", {}, Reply)
 
     return asyncio.run(main())
 
@@ -120,29 +120,29 @@ def test_an_answer_that_quotes_the_key_is_redacted() -> None:
 @pytest.mark.parametrize(
     ("told", "least_s", "most_s"),
     [
-        ("0", wire.WAIT_FLOOR_S, 2 * wire.WAIT_FLOOR_S),
-        ("7", 7, 7 + wire.WAIT_FLOOR_S),
+        ("0", servers.WAIT_FLOOR_S, 2 * servers.WAIT_FLOOR_S),
+        ("7", 7, 7 + servers.WAIT_FLOOR_S),
     ],
 )
 def test_retry_after_is_honoured(told: str, least_s: float, most_s: float) -> None:
-    wait_s = wire._again(_status_error({"Retry-After": told}))
+    wait_s = servers._again(_status_error({"Retry-After": told}))
     assert not isinstance(wait_s, bool)
     assert least_s <= wait_s <= most_s
 
 
 def test_retry_after_may_be_a_date() -> None:
     then = datetime.now(UTC) + timedelta(seconds=30)
-    wait_s = wire._again(_status_error({"Retry-After": format_datetime(then, usegmt=True)}))
-    assert 20 <= wait_s <= 31 + wire.WAIT_FLOOR_S
+    wait_s = servers._again(_status_error({"Retry-After": format_datetime(then, usegmt=True)}))
+    assert 20 <= wait_s <= 31 + servers.WAIT_FLOOR_S
 
 
 def test_a_very_long_retry_after_is_not_waited_for() -> None:
-    assert wire._again(_status_error({"Retry-After": "3600"})) is False
+    assert servers._again(_status_error({"Retry-After": "3600"})) is False
 
 
 def test_an_unreadable_retry_after_means_the_usual_wait() -> None:
-    assert wire._again(_status_error({"Retry-After": "soon"})) is True
-    assert wire._again(_status_error({})) is True
+    assert servers._again(_status_error({"Retry-After": "soon"})) is True
+    assert servers._again(_status_error({})) is True
 
 
 def _status_error(headers: dict[str, str]) -> httpx.HTTPStatusError:

@@ -10,12 +10,10 @@ import httpx
 import pytest
 
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.registries.asking import LiveLookups
-from ghostbust.registries.endpoints import endpoint
-from ghostbust.registries.indexes import Indexes
 from ghostbust.registries.judge import Mode, default_judge
-from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.transport import Client, Patience
+from ghostbust.registries.live import LiveLookups
+from ghostbust.registries.pypi import Indexes, PyPIRegistry
+from ghostbust.registries.transport import Client, Patience, endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,13 +22,13 @@ from ghostbust.config import Config, override
 from ghostbust.errors import PublishError
 from ghostbust.exports.gguf_lora import export_gguf_lora
 from ghostbust.home import Home
-from ghostbust.loop.parts import make_endpoint
+from ghostbust.loop.build import make_endpoint
 from ghostbust.loop.publish import bring_up, flip, make_publishing, stands
-from ghostbust.models.wheels import SMOLLM2_GGUF, installed_member
+from ghostbust.models.fetch import SMOLLM2_GGUF, installed_member
 from ghostbust.publishers.interface import Publisher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 from tests.servers.conftest import free_port, running
 
 pytestmark = [

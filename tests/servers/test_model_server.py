@@ -14,7 +14,7 @@ from ghostbust.config import Config, override
 from ghostbust.errors import CanaryError
 from ghostbust.home import Home
 from ghostbust.loop.publish import bring_up, make_publishing
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 ROOT = Path(__file__).parents[2]
 

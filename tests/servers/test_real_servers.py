@@ -11,15 +11,14 @@ import httpx
 import pytest
 
 from ghostbust.records import Ecosystem, Verdict, utc_now
-from ghostbust.registries.age import AgeRule
-from ghostbust.registries.asking import LiveLookups
-from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.interface import Registry
 from ghostbust.registries.judge import Judge, Mode
+from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints, npm_endpoints
 from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.transport import Client, Patience
+from ghostbust.registries.rules import AgeRule
+from ghostbust.registries.transport import Client, Patience, endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

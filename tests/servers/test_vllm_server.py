@@ -21,15 +21,22 @@ import pytest
 from ghostbust.config import Config, override
 from ghostbust.errors import CanaryError, EndpointError, ModelError, PublishError
 from ghostbust.home import Home
-from ghostbust.loop.parts import make_endpoint
-from ghostbust.loop.publish import bring_up, flip, make_publishing, restore, stands, unpublish
-from ghostbust.loop.rehearse import rehearse
+from ghostbust.loop.build import make_endpoint
+from ghostbust.loop.publish import (
+    bring_up,
+    flip,
+    make_publishing,
+    rehearse,
+    restore,
+    stands,
+    unpublish,
+)
 from ghostbust.models.load import load_model
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 from ghostbust.unlearners.settings import TrainSettings
 from tests.servers.conftest import free_port, running
 

@@ -22,7 +22,8 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.store import RunKind, RunSpec, Store
+from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.store import Store
 
 SNAPSHOT_DAY = datetime(2026, 11, 23, tzinfo=UTC)
 

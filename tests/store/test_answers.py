@@ -15,8 +15,9 @@ import pytest
 
 from ghostbust.errors import StoreError
 from ghostbust.records import Answer, Ecosystem, Judged, Lookup, PackageRef, RefKind, Verdict
-from ghostbust.store import RunSpec, Store
 from ghostbust.store.answers import PAGE_ROWS
+from ghostbust.store.rows import RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

@@ -18,9 +18,10 @@ import pytest
 from sqlite_utils import Database
 
 from ghostbust.errors import StoreError
-from ghostbust.store import RunSpec, RunStatus, Store
 from ghostbust.store.connection import BUSY_TIMEOUT_S
 from ghostbust.store.migrations import MIGRATIONS, STEPS
+from ghostbust.store.rows import RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import MakeAnswer

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ghostbust.store.encoding import decode_time, encode_json, encode_time
+from ghostbust.store.connection import decode_time, encode_json, encode_time
 
 
 def test_times_come_back_in_utc() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Promotion, utc_now
-from ghostbust.store import Marks, RoundState, Store
+from ghostbust.store.daemon import Marks
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.store import JobRow, Store
+from ghostbust.store.daemon import JobRow
+from ghostbust.store.store import Store
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.records import Ecosystem, Hallucination, Lookup, SuspectReason, Verdict
-from ghostbust.store import NameOrder, RunSpec, Store
+from ghostbust.store.rows import NameOrder, RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.registries.asking import LookupCache
-from ghostbust.store import RunSpec, Store
+from ghostbust.registries.live import LookupCache
+from ghostbust.store.rows import RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.records import Ecosystem
-from ghostbust.store import Decision, NameOrder, RunSpec, Store, name_pages
+from ghostbust.store import views
+from ghostbust.store.rows import Decision, NameOrder, RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import MakeAnswer
@@ -48,7 +50,7 @@ def test_a_search_that_finds_many_is_paged_like_one_that_finds_few(
 ) -> None:
     store.reviews.add(PYPI, names[20], Decision.IGNORE, "noise")
     few = [store.name_pages.page(search="t-", order=o, limit=7, offset=7) for o in NameOrder]
-    monkeypatch.setattr(name_pages, "FEW", 3)
+    monkeypatch.setattr(views, "FEW", 3)
     many = [store.name_pages.page(search="t-", order=o, limit=7, offset=7) for o in NameOrder]
 
     assert many == few
@@ -70,7 +72,7 @@ def test_what_is_ignored_is_listed_only_if_asked_for(store: Store, names: list[s
 
 def test_orders_need_no_sorting(store: Store, names: list[str]) -> None:
     """Each count's and time's order is that of an index, so a page reads no other names."""
-    from ghostbust.store.ledger import NAMES, ORDER_BY
+    from ghostbust.store.names import NAMES, ORDER_BY
 
     for order in NameOrder:
         if order is NameOrder.REPEATS:

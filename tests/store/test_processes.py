@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 
-from ghostbust.store.processes import is_alive, this_process
+from ghostbust.store.connection import is_alive, this_process
 
-PRINT_OWN = "from ghostbust.store.processes import this_process; print(this_process(), flush=True)"
+PRINT_OWN = "from ghostbust.store.connection import this_process; print(this_process(), flush=True)"
 
 
 def test_this_process_is_alive() -> None:

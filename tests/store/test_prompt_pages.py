@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.records import Prompt
-from ghostbust.store import PromptOrder, RunSpec, Store
+from ghostbust.store.prompts import PromptOrder
+from ghostbust.store.rows import RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

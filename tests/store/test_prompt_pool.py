@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ghostbust.measure import measure
 from ghostbust.records import Context, Ecosystem, Prompt
-from ghostbust.store import PoolPrompt, RunSpec, RunStatus, Store
+from ghostbust.store.rows import PoolPrompt, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

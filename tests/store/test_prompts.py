@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ghostbust.records import Context, Ecosystem, Prompt
-from ghostbust.store import PromptStats, RunSpec, Store
+from ghostbust.store.rows import PromptStats, RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

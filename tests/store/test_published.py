@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ghostbust.store import Canary, Figures, Loaded, Store
+from ghostbust.store.rounds import Canary, Figures, Loaded
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock

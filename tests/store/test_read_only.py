@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import StoreError
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 Mount = Callable[[Path], Path]
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ghostbust.records import Answer, Ecosystem
-from ghostbust.store import NameOrder, Repeats, RunSpec, Store
+from ghostbust.store.names import Repeats
+from ghostbust.store.rows import NameOrder, RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

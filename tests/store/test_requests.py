@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.store import Requests, RunKind, RunSpec, Store
+from ghostbust.store.rounds import Requests
+from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.store import Store
 
 
 def test_the_parts_of_a_run_add_up(store: Store) -> None:

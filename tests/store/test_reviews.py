@@ -8,7 +8,8 @@ import pytest
 
 from ghostbust.errors import StoreError
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.store import Decision, RunKind, RunSpec, Store
+from ghostbust.store.rows import Decision, RunKind, RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ghostbust.records import Context, Ecosystem, Flag, Prompt
-from ghostbust.store import Draw, DrawnName, OperatorCount, Rewriting, RunSpec, Store
+from ghostbust.store.rows import Draw, DrawnName, OperatorCount, Rewriting, RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import MakeAnswer

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.records import SetSplit
-from ghostbust.store import RunKind, RunSpec, Store, sets_id
+from ghostbust.store.rounds import sets_id
+from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import MakeAnswer

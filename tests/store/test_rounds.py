@@ -13,7 +13,8 @@ import pytest
 import ghostbust
 from ghostbust.errors import StoreError
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit
-from ghostbust.store import AdapterRow, Round, RoundState, Store
+from ghostbust.store.rounds import AdapterRow, Round, RoundState
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

@@ -14,7 +14,8 @@ import pytest
 import ghostbust
 from ghostbust.errors import StoreError
 from ghostbust.records import Measurement
-from ghostbust.store import RatePoint, Run, RunKind, RunSpec, RunStatus, Store
+from ghostbust.store.rows import RatePoint, Run, RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock

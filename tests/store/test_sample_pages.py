@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ghostbust.records import Ecosystem
-from ghostbust.store import RunSpec, Store
+from ghostbust.store.rows import RunSpec
+from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from tests.store.conftest import MakeAnswer

@@ -6,7 +6,7 @@ import threading
 from datetime import date
 from pathlib import Path
 
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 
 DAY, NEXT = date(2026, 11, 28), date(2026, 11, 29)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from ghostbust.counts import Counts
-from ghostbust.measure import measure
+from ghostbust.measure import Counts, measure
 from ghostbust.records import Answer, Context, Ecosystem, Flag, Verdict
-from ghostbust.store import RunSpec, RunStatus, Store
+from ghostbust.store.rows import RunSpec, RunStatus
+from ghostbust.store.store import Store
 
 MakeAnswer = Callable[..., Answer]
 

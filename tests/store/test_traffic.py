@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.counts import Counts
 from ghostbust.errors import StoreError
+from ghostbust.measure import Counts, Key
 from ghostbust.records import Answer
-from ghostbust.store import (
-    LoggedAnswer,
-    LoggedPart,
-    NamedOften,
-    ReadFile,
-    RunKind,
-    RunSpec,
-    RunStatus,
-    Store,
-)
-from ghostbust.tally import Key
+from ghostbust.store.rows import LoggedAnswer, NamedOften, ReadFile, RunKind, RunSpec, RunStatus
+from ghostbust.store.store import Store
+from ghostbust.store.traffic import LoggedPart
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, MakeAnswer

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.traffic.blocks import Block
-from ghostbust.traffic.following import Files
-from ghostbust.traffic.log_file import LogFile
+from ghostbust.loop.ingest.files import Block, Files, LogFile
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostbust.traffic.blocks import HEAD, TAIL, Block, Cutter, Place, digest
+from ghostbust.loop.ingest.files import HEAD, TAIL, Block, Cutter, Place, digest
 
 LIMIT = 40
 

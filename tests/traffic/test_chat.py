@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from ghostbust.traffic.chat import Asked, answer_of, asked_in
-from ghostbust.traffic.interface import MalformedError
+from ghostbust.loop.ingest.formats import Asked, MalformedError, answer_of, asked_in
 
 
 def test_the_last_message_is_the_prompt_and_the_earlier_ones_are_turns() -> None:

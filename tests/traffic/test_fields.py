@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.traffic.fields import MOST_LABEL, label, time_of
+from ghostbust.loop.ingest.formats import MOST_LABEL, label, time_of
 
 NINE = datetime(2026, 11, 28, 9, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.traffic import following
-from ghostbust.traffic.following import Files
+from ghostbust.loop.ingest import files
+from ghostbust.loop.ingest.files import Files
 from tests.traffic.conftest import FakeMemory, Reader
 
 
@@ -173,8 +173,8 @@ def test_two_copies_of_what_is_new_are_read_once_in_one_go(log: Path, read_new: 
 def test_more_files_than_may_be_open(
     tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "MOST_OPEN", 3)
-    monkeypatch.setattr(following, "QUIET_S", -1.0)
+    monkeypatch.setattr(files, "MOST_OPEN", 3)
+    monkeypatch.setattr(files, "QUIET_S", -1.0)
     for n in range(20):
         append(tmp_path / f"{n}.log", f"line{n}")
     new = follow(tmp_path)
@@ -211,7 +211,7 @@ def test_files_that_appear_in_a_folder(tmp_path: Path, follow: Follow) -> None:
 def test_a_quiet_file_is_closed_and_goes_on_when_it_grows(
     log: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "QUIET_S", -1.0)
+    monkeypatch.setattr(files, "QUIET_S", -1.0)
     new = follow(log)
     assert new() == ["1", "2"]
     assert not new._files._open

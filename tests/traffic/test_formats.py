@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostbust.traffic import (
+from ghostbust.loop.ingest.formats import (
     FORMATS,
     Completion,
     MalformedError,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from ghostbust.loop.ingest.formats import asks_for_list
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Context, Ecosystem
-from ghostbust.traffic.list_request import asks_for_list
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.traffic.log_file import LogFile
+from ghostbust.loop.ingest.files import LogFile
 from tests.traffic.conftest import FakeMemory, Reader
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.traffic.sources import check_paths, files_of, is_stream, rotated
+from ghostbust.loop.ingest.files import check_paths, files_of, is_stream, rotated
 
 
 def test_a_folder_means_its_files_the_oldest_first(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.traffic.stream import Stream
+from ghostbust.loop.ingest.files import Stream
 
 
 def test_lines_come_as_they_are_written() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.extractors import extract
+from ghostbust.extractors.extract import extract
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import (
     Answer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ghostbust.unlearners.batches import Totals, deal_steps, make_batch, micro_batches
+from ghostbust.unlearners.data import Totals, deal_steps, make_batch, micro_batches
 from ghostbust.unlearners.masks import BARE, FORGET, FORK, IGNORE, RETAIN, Example
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from ghostbust.adapters import CONFIG, WEIGHTS, read_adapter
 from ghostbust.errors import HomeError, ModelError
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.unlearners.blank import write_blank
+from ghostbust.unlearners.adapters import write_blank
 from ghostbust.unlearners.engine import add_adapter
 from ghostbust.unlearners.settings import TrainSettings
 

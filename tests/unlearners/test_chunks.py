@@ -11,12 +11,11 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 
-from ghostbust.models.heads import logits_at
 from ghostbust.models.load import LoadedModel
+from ghostbust.models.pair import logits_at
 from ghostbust.records import Answer
-from ghostbust.unlearners import chunks as chunking
-from ghostbust.unlearners.batches import Batch, Totals, make_batch
-from ghostbust.unlearners.chunks import backward, chunks
+from ghostbust.unlearners import data as chunking
+from ghostbust.unlearners.data import Batch, Totals, backward, chunks, make_batch
 from ghostbust.unlearners.engine import add_adapter
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, encode_answer
 from ghostbust.unlearners.methods.au_repair import METHOD

@@ -20,9 +20,9 @@ from ghostbust.adapters import (
     write_forgotten,
 )
 from ghostbust.errors import ModelError
-from ghostbust.models.apart import load_apart
 from ghostbust.models.load import load_model
-from ghostbust.unlearners.combine import (
+from ghostbust.models.pair import load_apart
+from ghostbust.unlearners.adapters import (
     Lora,
     merge,
     read_lora,

@@ -8,7 +8,7 @@ import pytest
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, SetSplit
-from ghostbust.unlearners.examples import Nature, encode, encode_rest, part
+from ghostbust.unlearners.data import Nature, encode, encode_rest, part
 from ghostbust.unlearners.masks import encode_answer, encode_repaired
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.settings import TrainSettings

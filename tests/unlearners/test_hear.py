@@ -10,10 +10,9 @@ import torch
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer, add_adapter
-from ghostbust.unlearners.hear import Stretch, hear
 from ghostbust.unlearners.masks import Example, encode_answer
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.trim import Goal, Look, Probed
+from ghostbust.unlearners.steer import Goal, Look, Probed, Stretch, hear
 
 GOAL = Goal(0.8, 1.25, 0.5)
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=4)

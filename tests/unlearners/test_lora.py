@@ -10,8 +10,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
 from ghostbust.models.load import LoadedModel, load_model, peft_warnings_silenced
+from ghostbust.unlearners.data import compute_in_place
 from ghostbust.unlearners.engine import add_adapter
-from ghostbust.unlearners.lora import compute_in_place
 from ghostbust.unlearners.settings import TrainSettings
 
 IDS = torch.tensor([[40, 41, 42, 43], [50, 51, 52, 53]])

@@ -17,12 +17,12 @@ from safetensors.torch import load_file
 from ghostbust.adapters import read_adapter
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Candidate, SetSplit
+from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.follow import follow
-from ghostbust.unlearners.former import Former
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.processes import Processes, together
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.trim import Probed
+from ghostbust.unlearners.steer import Probed
 from ghostbust.unlearners.unlearn import unlearn
 
 SETTINGS = TrainSettings(

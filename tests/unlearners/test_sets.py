@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ghostbust import reserved
+from ghostbust import prompts
 from ghostbust.errors import TrainingError
 from ghostbust.prompts import name_side
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side
@@ -91,9 +91,9 @@ def test_external_suites_never_get_in_held_out_or_not(
 ) -> None:
     """Neither by their family, nor by words that are a suite's under another family."""
     words = "one two three four five six seven eight"
-    monkeypatch.setattr(reserved, "_known", lambda: frozenset(reserved.fingerprints(words)))
+    monkeypatch.setattr(prompts, "_known", lambda: frozenset(prompts.fingerprints(words)))
     others = [
-        make_answer("- numpy\n- ghost-a", family=reserved.suite_family("garak", "1")),
+        make_answer("- numpy\n- ghost-a", family=prompts.suite_family("garak", "1")),
         make_answer("- numpy\n- ghost-b", family="own", prompt=f"Code for: {words}, please."),
         make_answer("- numpy\n- ghost-c", family="own", prompt="Code for: one two three four."),
     ]

@@ -15,8 +15,7 @@ from ghostbust.unlearners.checkpoint import Checkpoint
 from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.soup import farther, member_seeds, soup
-from ghostbust.unlearners.trim import Look
+from ghostbust.unlearners.steer import Look, farther, member_seeds, soup
 
 SEEDS = member_seeds(0, 2)
 SETTINGS = TrainSettings(rank=4, learning_rate=0.02, warmup_steps=1, answers_per_step=2)

@@ -9,7 +9,7 @@ import pytest
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Context, Ecosystem, SetSplit
-from ghostbust.unlearners.examples import Nature
+from ghostbust.unlearners.data import Nature
 from ghostbust.unlearners.masks import (
     FORK,
     encode_answer,
@@ -19,7 +19,7 @@ from ghostbust.unlearners.masks import (
 )
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.stretches import (
+from ghostbust.unlearners.steer import (
     BARE_PER_STEP,
     MOST,
     OWN,
@@ -28,11 +28,11 @@ from ghostbust.unlearners.stretches import (
     TURN,
     BareCode,
     Habit,
+    Probed,
     encode_stretch,
     habits_of,
     share_out,
 )
-from ghostbust.unlearners.trim import Probed
 
 MakeAnswer = Callable[..., Answer]
 PLAIN = TrainSettings(method="au-heard", weights=Weights(repair=1.0))

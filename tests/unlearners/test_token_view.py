@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from ghostbust.models.embedded import FOLDER
+from ghostbust.models.fetch import FOLDER
 from ghostbust.records import (
     Answer,
     Context,
@@ -23,7 +23,7 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.unlearners.token_view import FILE, token_marks
+from ghostbust.unlearners.masks import FILE, token_marks
 
 TEXT = "pip install ghost requests"
 

@@ -12,9 +12,9 @@ from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
+from ghostbust.unlearners.methods.interface import MOST_LOOKS
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.steering import MOST_LOOKS
-from ghostbust.unlearners.trim import FURTHEST, LOWER, Goal, Look, Probed, trim
+from ghostbust.unlearners.steer import FURTHEST, LOWER, Goal, Look, Probed, trim
 
 Weights = Sequence[torch.Tensor]
 GOAL = Goal(0.8, 1.25, 0.5)

@@ -18,7 +18,7 @@ training is still far from its end.
 What is unlearnt in answers spreads to code without a prompt, where nothing of a chat tells the
 two apart; there B holds the model where the base is.
 
-The examples are steered by what the model under training says itself (``unlearners/stretches.py``).
+The examples are steered by what the model under training says itself (``unlearners/steer.py``).
 No kind of the base's answers weighs more or less than it does in nature; λ_t and what the
 model's own weigh were found on SmolLM2 alone (docs/log.md, 2026-11-29 and 2026-11-30).
 """

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.gates.bundle import bundle
-from ghostbust.gates.confinement import BARE
-from ghostbust.gates.namespaces import ENVIRONMENT, INTERPRETER, LAUNCHER
-from ghostbust.gates.sandbox import Program, SandboxLimits, _write_job
+from ghostbust.gates.confinement import BARE, ENVIRONMENT, INTERPRETER, LAUNCHER
+from ghostbust.gates.sandbox import Program, SandboxLimits, _write_job, bundle
 
 ENDED = "failed ended before its check, with status"
 STOPPED = "failed stopped to answer its check"

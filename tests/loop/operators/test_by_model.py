@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.loop.operators.by_model import BY_MODEL, Written, clean, rewrite
-from ghostbust.loop.operators.forms import Parent, take_apart
+from ghostbust.loop.discovery.forms import Parent, take_apart
+from ghostbust.loop.discovery.operators import BY_MODEL, Written, clean, rewrite
 from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem, Prompt, Sample
 

@@ -6,10 +6,18 @@ import random
 
 import pytest
 
-from ghostbust.loop.operators import OPERATORS
-from ghostbust.loop.operators.by_rule import FIELDS
-from ghostbust.loop.operators.forms import AGENT, EVERY, PIN, PLAIN, Form, Parent, take_apart
-from ghostbust.loop.operators.interface import MOST_CHARACTERS, Request
+from ghostbust.loop.discovery.forms import (
+    AGENT,
+    EVERY,
+    MOST_CHARACTERS,
+    PIN,
+    PLAIN,
+    Form,
+    Parent,
+    Request,
+    take_apart,
+)
+from ghostbust.loop.discovery.operators import FIELDS, OPERATORS
 from ghostbust.records import Ecosystem, Prompt
 
 TASK = "Plot the readings of a weather station."

@@ -6,9 +6,16 @@ import random
 from dataclasses import replace
 from itertools import pairwise
 
-from ghostbust.loop.operators import OPERATORS
-from ghostbust.loop.operators.forms import AGENT, FOLLOW_UP, PLAIN, Parent, take_apart
-from ghostbust.loop.operators.interface import MOST_CHARACTERS, Request
+from ghostbust.loop.discovery.forms import (
+    AGENT,
+    FOLLOW_UP,
+    MOST_CHARACTERS,
+    PLAIN,
+    Parent,
+    Request,
+    take_apart,
+)
+from ghostbust.loop.discovery.operators import OPERATORS
 from ghostbust.prompts import side_of
 from ghostbust.records import Ecosystem, Prompt, Sample, Side
 

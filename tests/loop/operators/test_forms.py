@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ghostbust.loop.operators.forms import BARE, EVERY, LONGEST_BARE, Form, form_name, take_apart
+from ghostbust.loop.discovery.forms import BARE, EVERY, LONGEST_BARE, Form, form_name, take_apart
 from ghostbust.prompts import FORMS, LANGUAGES, Task, first_prompts
 from ghostbust.records import Context, Ecosystem, Prompt
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.loop.seeds import DescribedPackages
-from ghostbust.loop.seeds.described import describe, hide
+from ghostbust.loop.discovery.seeds import DescribedPackages, describe, hide
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.name_lists import NameRow
 from ghostbust.registries.snapshot import build_snapshot
+from ghostbust.registries.suspects import NameRow
 
 
 class DescribingIndex:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ghostbust.loop.seeds import GivenTasks, gathered
+from ghostbust.loop.discovery.seeds import GivenTasks, gathered
 from ghostbust.prompts import Task
 
 

@@ -17,8 +17,8 @@ from ghostbust.adapters import WEIGHTS, read_adapter
 from ghostbust.config import load_config
 from ghostbust.errors import BusyError
 from ghostbust.home import Home
-from ghostbust.loop.listener import Silence
-from ghostbust.loop.parts import make_tasks
+from ghostbust.loop.build import make_tasks
+from ghostbust.loop.signals import Silence
 from ghostbust.loop.trial.bad_adapters import TURN, leave_for_daemon, let_serve_without_canary
 from ghostbust.loop.trial.round import gate_behaviour
 from ghostbust.loop.trial.settings import Size, settings_text, write_tasks
@@ -28,7 +28,8 @@ from ghostbust.prompts import split
 from ghostbust.publishers.directory import published
 from ghostbust.records import Answer, GateVerdict
 from ghostbust.sections import GatesSection
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 
 SIZE = Size(tasks=40)
 

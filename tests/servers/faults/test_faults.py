@@ -13,13 +13,11 @@ import httpx
 import pytest
 
 from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict
-from ghostbust.registries.asking import LiveLookups
-from ghostbust.registries.endpoints import endpoint
-from ghostbust.registries.hosts import Hosts, Manners
+from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.transport import Client, Patience
+from ghostbust.registries.transport import Client, Hosts, Manners, Patience, endpoint
 
 if TYPE_CHECKING:
     from tests.servers.conftest import NpmServer, PyPIServer

@@ -9,8 +9,7 @@ import pytest
 
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN
 from ghostbust.unlearners.methods.au import METHOD, au_loss
-from ghostbust.unlearners.methods.interface import Tokens, Weights
-from ghostbust.unlearners.steering import Steering
+from ghostbust.unlearners.methods.interface import Steering, Tokens, Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]

@@ -19,9 +19,8 @@ from ghostbust.sections import MethodName
 from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, encode_answer
 from ghostbust.unlearners.methods import DEFAULT, METHODS, method_named
-from ghostbust.unlearners.methods.interface import Method, Tokens
+from ghostbust.unlearners.methods.interface import STEERED, Method, Tokens
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.steering import STEERED
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]

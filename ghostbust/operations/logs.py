@@ -1,0 +1,209 @@
+"""What no log line, status or notification shows: secrets, and the prompts that are being asked.
+
+Secrets are known by value (what the environment holds under a name that says so) or by form (a
+bearer token, a URL's credentials, a well-known prefix). A prompt gets into a message where a model
+server quotes the request that it turned down; whatever part of it stands there is taken out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from ghostbust.log_ids import current_ids
+from ghostbust.records import Prompt, Sample
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.text import visible
+
+# --- log_lines
+# Log records as lines: for people, or one JSON object each. Neither can hold what it shouldn't.
+#
+# A record's text may hold what a model, a server or a file said. Whatever it is, it becomes one
+# line, no character of it moves a terminal, and secrets and prompts are taken out.
+
+Format = Literal["text", "json"]
+IDS: Final = ("job", "run", "round")
+"""what a record may belong to, in the order in which a JSON line has it"""
+
+
+class TextLines(logging.Formatter):
+    """``2026-11-24 08:00:12,000 INFO watch: …``: time, level, message."""
+
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        """``shown`` takes out what mustn't be seen."""
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._shown = shown
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, also of a record with a traceback."""
+        return visible(self._shown(super().format(record)))
+
+
+class JsonLines(logging.Formatter):
+    """One object a line: time (UTC), level, job, run, round, message; plain ASCII.
+
+    ``job``, ``run`` and ``round`` are null outside of one; a ``traceback`` is there where the
+    record has one. Control characters are spelt out before they are put into JSON, so that they
+    stay harmless in what a program unpacks and prints.
+    """
+
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        """``shown`` takes out what mustn't be seen."""
+        super().__init__()
+        self._shown = shown
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One JSON object without a line break."""
+        ids = current_ids()
+        at = datetime.fromtimestamp(record.created, UTC)
+        line: dict[str, object] = {
+            "time": at.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            **{key: ids.get(key) for key in IDS},
+            "message": visible(self._shown(record.getMessage())),
+        }
+        if record.exc_info:
+            line["traceback"] = visible(self._shown(self.formatException(record.exc_info)))
+        return json.dumps(line)
+
+
+def log_to_stderr(form: Format, shown: Callable[[str], str]) -> None:
+    """Lets ghostbust's own log speak; the libraries', of which one tells every request, doesn't."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines(shown) if form == "json" else TextLines(shown))
+    own = logging.getLogger("ghostbust")
+    own.addHandler(handler)
+    own.setLevel(logging.INFO)
+    # Its errors come through the daemon's own line; its warnings tell of jobs that wait.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+
+
+# --- redaction
+# What no log line, status or notification shows: secrets, and the prompts that are being asked.
+#
+# Secrets are known by value (what the environment holds under a name that says so) or by form (a
+# bearer token, a URL's credentials, a well-known prefix). A prompt gets into a message where a
+# model
+# server quotes the request that it turned down; whatever part of it stands there is taken out.
+
+SECRET: Final = "***"  # noqa: S105 (what stands in the place of one)
+PROMPT: Final = "[prompt]"
+SHORTEST_SECRET: Final = 6
+"""characters; a shorter value would take harmless words out of every line"""
+PIECE: Final = 16
+"""characters in a row that make a text a prompt's"""
+STEP: Final = 8
+"""pieces begin this far apart, so any PIECE + STEP - 1 characters in a row hold a whole one"""
+REMEMBERED: Final = 1000
+"""texts asked last; what a server says of one comes soon after it was asked"""
+LONGEST: Final = 4000
+"""characters of a message that are kept; a server's error page can be a book"""
+
+_NAMES: Final = re.compile(
+    r"(?:^|_)(?:KEY|TOKEN|SECRET|CREDENTIALS?)$|PASSW(?:OR)?D$", re.IGNORECASE
+)
+_FORMS: Final = (
+    (re.compile(r"(?<=://)[^\s/@'\"]+(?=@)"), SECRET),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {SECRET}"),
+    (
+        re.compile(
+            r"(?i)([\w-]*(?:api[_-]?key|token|secret|passw(?:or)?d|signature|access[_-]?key|[?&]key"
+            r"|[?&]sig)[\"']?\s*[=:]\s*[\"']?)(?!(?:bearer|basic)\b)[^\s\"'&,;)}\]]{4,}"
+        ),
+        rf"\1{SECRET}",
+    ),
+    (
+        re.compile(
+            r"\b(?:sk-|hf_|npm_|gh[pousr]_|github_pat_|glpat-|xox[abpr]-|whsec_|pypi-AgE|AKIA)"
+            r"[\w+/=-]{12,}"
+        ),
+        SECRET,
+    ),
+)
+
+
+class Redactor:
+    """Takes out of texts what nobody should see. For any thread."""
+
+    def __init__(
+        self, environ: Mapping[str, str] = os.environ, variables: Iterable[str] = ()
+    ) -> None:
+        """``variables`` hold secrets, whatever their names say; all are read each time anew."""
+        self._environ = environ
+        self._variables = frozenset(variables)
+        self._asked: deque[str] = deque(maxlen=REMEMBERED)
+        self._pieces: dict[str, tuple[str, int]] = {}
+        """piece to a prompt and where in it the piece stands; replaced whole, never changed"""
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets and without the prompts that were asked last."""
+        text = self._without_prompts(text)
+        for value in self._secrets():
+            text = text.replace(value, SECRET)
+        for form, shown in _FORMS:
+            text = form.sub(shown, text)
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+    def hide(self, prompts: Iterable[str]) -> None:
+        """Has these texts taken out from now on, as long as they are among the last REMEMBERED."""
+        self._asked.extend(dict.fromkeys(prompts))
+        self._pieces = {
+            prompt[start : start + PIECE]: (prompt, start)
+            for prompt in self._asked
+            for start in range(0, len(prompt) - PIECE + 1, STEP)
+        }
+
+    def _without_prompts(self, text: str) -> str:
+        """The text without what it shares with a prompt, pieces grown to where the texts differ."""
+        pieces, shown, since, at = self._pieces, [], 0, 0
+        while pieces and at + PIECE <= len(text):
+            found = pieces.get(text[at : at + PIECE])
+            if found is None:
+                at += 1
+                continue
+            prompt, start = found
+            begin, end, told = at, at + PIECE, start + PIECE
+            while begin > since and start > 0 and text[begin - 1] == prompt[start - 1]:
+                begin, start = begin - 1, start - 1
+            while end < len(text) and told < len(prompt) and text[end] == prompt[told]:
+                end, told = end + 1, told + 1
+            shown += [text[since:begin], PROMPT]
+            since = at = end
+        return "".join([*shown, text[since:]])
+
+    def _secrets(self) -> list[str]:
+        """Values, the longest first, so that none is cut by a shorter one in it."""
+        found = {
+            value.strip()
+            for name, value in self._environ.items()
+            if name in self._variables or _NAMES.search(name)
+        }
+        return sorted((v for v in found if len(v) >= SHORTEST_SECRET), key=len, reverse=True)
+
+
+class DiscreetSampler:
+    """A sampler whose prompts are taken out of what is logged while and after they are asked."""
+
+    def __init__(self, sampler: Sampler, redactor: Redactor) -> None:
+        self._sampler = sampler
+        self._redactor = redactor
+        self.model = sampler.model
+        self.adapter = sampler.adapter
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
+        """The sampler's own samples."""
+        self._redactor.hide(text for prompt in prompts for text in (prompt.text, *prompt.turns))
+        return self._sampler.sample(prompts, settings)
+
+    def complete(
+        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        """The sampler's own completions."""
+        self._redactor.hide(texts)
+        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)

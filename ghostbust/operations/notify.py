@@ -1,0 +1,338 @@
+"""What is worth a notification: found in the store, on the disk, and in how jobs end.
+
+What happened while no daemon ran is no news: it looks at what comes after its start.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import logging
+import os
+import queue
+import shutil
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from ghostbust.errors import ConfigError, StoreError
+from ghostbust.home import Home
+from ghostbust.loop import recheck
+from ghostbust.loop.signals import JobDone
+from ghostbust.operations.repeating import Repeating
+from ghostbust.records import Promotion, utc_now
+from ghostbust.registries.names import purl
+from ghostbust.sections import NotifySection
+from ghostbust.store.rounds import Round, RoundState
+from ghostbust.store.rows import Alarm
+from ghostbust.store.store import Store
+from ghostbust.text import redact, visible
+
+# --- notices
+# News, and how it reaches somebody: a webhook, a program. Sent aside, so that no job waits.
+#
+# What can't be sent is one warning in the log and gone: claimed names have
+# `ghostbust.loop.recheck`
+# besides, which tells until somebody has heard. A webhook's body is signed as Standard Webhooks
+# (standardwebhooks.com) has it, so that receivers need no code of ours to check it.
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS: Final = 4
+WAITING: Final = 100
+"""notices that may wait to be sent; further ones are dropped"""
+DRAIN_S: Final = 3.0
+"""how long what waits has when the daemon stops"""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One piece of news."""
+
+    event: str
+    """one of ``notify.events``"""
+    text: str
+    """what happened, in one line for people"""
+    about: Mapping[str, object] = field(default_factory=dict)
+    """the same for programs; JSON values only"""
+    at: datetime = field(default_factory=utc_now)
+    id: str = field(default_factory=lambda: f"msg_{uuid.uuid4().hex}")
+    """the same in every attempt to send it"""
+
+    @property
+    def document(self) -> dict[str, object]:
+        """What is sent. ``text`` is what chat servers show of a webhook's body."""
+        return {
+            "id": self.id,
+            "event": self.event,
+            "at": self.at.isoformat(),
+            "text": self.text,
+            **self.about,
+        }
+
+    @property
+    def body(self) -> bytes:
+        """The same as JSON."""
+        return json.dumps(self.document).encode()
+
+
+class Notices:
+    """Sends notices in a thread of its own, in their order."""
+
+    def __init__(
+        self,
+        settings: Callable[[], NotifySection],
+        count: Callable[[str], None] = lambda _outcome: None,
+        *,
+        wait_s: float = 0.5,
+    ) -> None:
+        """``settings``: those in force. ``count`` is told ``sent``, ``failed`` or ``dropped``.
+        ``wait_s``: before the second attempt; doubled each time.
+        """
+        self._settings = settings
+        self._count = count
+        self._wait_s = wait_s
+        self._queue: queue.Queue[Notice | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
+
+    def start(self) -> None:
+        """Begins to send."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Sends what waits, for a few seconds at most."""
+        if self._thread.ident is None:
+            return
+        try:
+            self._queue.put_nowait(None)
+        except queue.Full:
+            log.warning("notify: %d notices are dropped, as the daemon stops", WAITING)
+            return
+        self._thread.join(DRAIN_S)
+
+    def send(self, notice: Notice) -> None:
+        """Has it sent soon, if the settings want news of its kind. Never waits."""
+        settings = self._settings()
+        if notice.event not in settings.events or not (settings.webhook or settings.command):
+            return
+        try:
+            self._queue.put_nowait(notice)
+        except queue.Full:
+            self._count("dropped")
+            log.warning("notify: %s is dropped, since %d others wait", notice.event, WAITING)
+
+    def _work(self) -> None:
+        while (notice := self._queue.get()) is not None:
+            settings = self._settings()
+            ways: list[Callable[[], str]] = []
+            if settings.webhook:
+                ways.append(partial(post, settings, notice, self._wait_s))
+            if settings.command:
+                ways.append(partial(run, settings, notice))
+            for way in ways:
+                self._try(notice, way)
+
+    def _try(self, notice: Notice, way: Callable[[], str]) -> None:
+        try:
+            wrong = way()
+        except Exception as exc:
+            # A notification that fails, however it does, harms nothing but itself.
+            wrong = type(exc).__name__
+            log.debug("notify", exc_info=True)
+        if wrong:
+            log.warning("notify: %s wasn't told: %s", notice.event, wrong)
+        self._count("failed" if wrong else "sent")
+
+
+def post(settings: NotifySection, notice: Notice, wait_s: float = 0.5) -> str:
+    """Posts the notice, signed; what went wrong, else empty (`delivery.post`).
+
+    Raises ConfigError for a secret that can't be used.
+    """
+    body = notice.body
+    signed = signature(secret_of(settings), notice.id, utc_now(), body)
+    return recheck.post(
+        settings.webhook or "",
+        body,
+        timeout_s=settings.timeout_s,
+        headers=signed,
+        attempts=ATTEMPTS,
+        wait_s=wait_s,
+    )
+
+
+def run(settings: NotifySection, notice: Notice) -> str:
+    """Gives the notice to the program; what went wrong, else empty."""
+    return recheck.run(settings.command, notice.body, timeout_s=settings.timeout_s)
+
+
+def signature(secret: bytes | None, number: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The headers by which a receiver knows who sent it and when; without a secret unsigned."""
+    sent = str(int(at.timestamp()))
+    headers = {"webhook-id": number, "webhook-timestamp": sent}
+    if secret is not None:
+        signed = b".".join((number.encode(), sent.encode(), body))
+        digest = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
+        headers["webhook-signature"] = f"v1,{digest}"
+    return headers
+
+
+def secret_of(settings: NotifySection) -> bytes | None:
+    """The key of the signatures; None where the settings name no variable.
+
+    ``whsec_`` and base64 is how Standard Webhooks writes it; any other text is the key itself.
+    Raises ConfigError where the variable isn't set or holds no base64 behind ``whsec_``.
+    """
+    if settings.secret_env is None:
+        return None
+    value = os.environ.get(settings.secret_env, "").strip()
+    if not value:
+        raise ConfigError(f"notify.secret_env: ${settings.secret_env} isn't set")
+    if not value.startswith("whsec_"):
+        return value.encode()
+    try:
+        return base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except binascii.Error as exc:
+        raise ConfigError(f"notify.secret_env: ${settings.secret_env} isn't base64") from exc
+
+
+# --- news
+# What is worth a notification: found in the store, on the disk, and in how jobs end.
+#
+# What happened while no daemon ran is no news: it looks at what comes after its start.
+
+LOOK_S: Final = 60.0
+"""seconds from one look to the next; the end of a job has one at once"""
+ROUNDS: Final = 20
+"""newest rounds whose states are followed"""
+RELIEF: Final = 1.1
+"""free space must pass the limit by this factor before a shortage is news again"""
+
+
+class News:
+    """A companion that looks for news and has it sent."""
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Callable[[], NotifySection],
+        notices: Notices,
+        shown: Callable[[str], str] = str,
+        free_bytes: Callable[[Home], int] | None = None,
+    ) -> None:
+        """``settings``: those in force. ``shown`` takes out what mustn't be seen; ``free_bytes``
+        tells of the disk, None looks at it.
+        """
+        self._home, self._settings, self._notices = home, settings, notices
+        self._shown = shown
+        self._free_bytes = free_bytes or (lambda place: shutil.disk_usage(place.path).free)
+        self._failures: Counter[str] = Counter()
+        self._low = False
+        self._alarm: int | None = None
+        self._moves = 0
+        self._rounds: dict[int, RoundState] = {}
+        self._looks = Repeating("notify", self.look, LOOK_S)
+
+    def start(self) -> None:
+        """Notes what is there already, and begins to look."""
+        self._notices.start()
+        self._looks.start()
+
+    def stop(self) -> None:
+        """A last look, and what waits is sent."""
+        self._looks.stop()
+        self._notices.stop()
+
+    def job_done(self, done: JobDone) -> None:
+        """Counts failures in a row, and has a look at what the job did."""
+        if done.state == "failed":
+            self._failures[done.name] += 1
+        elif done.state == "ok":
+            self._failures[done.name] = 0
+        if done.state == "failed" and self._failures[done.name] == self._settings().failures:
+            times = self._failures[done.name]
+            self._send(
+                "job-failing",
+                f"{done.name} failed {times} times in a row: {done.reason}",
+                {"job": done.name, "times": times, "reason": self._clean(done.reason)},
+            )
+        self._looks.nudge()
+
+    def look(self) -> None:
+        """Sends what is new since the last look; the first one only remembers."""
+        self._look_at_disk()
+        try:
+            with Store.open(self._home.database, read_only=True) as store:
+                self._look_at(store)
+        except StoreError:
+            if self._alarm is None:  # nothing is there yet, so that all of it will be news
+                self._alarm = 0
+
+    def _look_at(self, store: Store) -> None:
+        first = self._alarm is None
+        alarms = store.alarms.recent()
+        moves = store.promotions.all()
+        rounds = store.rounds.recent(ROUNDS)
+        if not first:
+            for alarm in reversed([a for a in alarms if a.id > (self._alarm or 0)]):
+                self._send("claimed", *self._claimed(alarm))
+            for move in reversed(moves[: len(moves) - self._moves]):
+                self._send(*_moved(move))
+            for done in self._rejected(rounds):
+                reason = self._clean(done.reason)
+                about = {"round": done.id, "adapter": done.adapter, "reason": reason}
+                self._send("gates-failed", f"round {done.id} was rejected: {reason}", about)
+        self._alarm = max((alarm.id for alarm in alarms), default=0)
+        self._moves = len(moves)
+        self._rounds = {done.id: done.state for done in rounds}
+
+    def _rejected(self, rounds: list[Round]) -> Iterator[Round]:
+        """Those that are rejected and weren't at the last look, oldest first."""
+        for done in reversed(rounds):
+            before = self._rounds.get(done.id)
+            if done.state is RoundState.REJECTED and before is not RoundState.REJECTED:
+                yield done
+
+    def _look_at_disk(self) -> None:
+        free, least = self._free_bytes(self._home), self._settings().free_bytes
+        if free < least and not self._low:
+            self._low = True
+            text = f"{free / 1e9:.2f} GB are free where the home folder is"
+            self._send("low-disk", text, {"free_bytes": free, "least_bytes": least})
+        elif free > least * RELIEF:
+            self._low = False
+
+    def _claimed(self, alarm: Alarm) -> tuple[str, dict[str, object]]:
+        reveal = self._settings().reveal
+        name = alarm.name if reveal else redact(alarm.name)
+        about: dict[str, object] = {
+            "ecosystem": str(alarm.ecosystem),
+            "name": visible(name),
+            "purl": purl(alarm.ecosystem, alarm.name) if reveal else None,
+            "claimed_at": alarm.at.isoformat(),
+            "times_seen": alarm.times_seen,
+        }
+        return f"{alarm.ecosystem} {name} was invented and is registered now", about
+
+    def _send(self, event: str, text: str, about: Mapping[str, object]) -> None:
+        self._notices.send(Notice(event, self._clean(text), about))
+
+    def _clean(self, text: str) -> str:
+        """One harmless line."""
+        return visible(self._shown(" ".join(text.split())))
+
+
+def _moved(move: Promotion) -> tuple[str, str, dict[str, object]]:
+    """Event, text and fields of a move of the pointer."""
+    event = "rollback" if move.kind == "rollback" else "promotion"
+    serves, before = move.adapter or "the base", move.previous or "the base"
+    text = f"{serves} serves now instead of {before}: {move.reason}"
+    return event, text, {"adapter": move.adapter, "previous": move.previous}

@@ -1,0 +1,268 @@
+"""The parts of the line, made from the settings."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ghostbust.adapters import read_copy
+from ghostbust.config import HUB, Config
+from ghostbust.errors import UnreachableError, UsageError
+from ghostbust.home import Home
+from ghostbust.loop.signals import Listener
+from ghostbust.models.load import known_cutoff
+from ghostbust.prompts import Task, read_tasks, seed_tasks
+from ghostbust.publishers.directory import published
+from ghostbust.publishers.kinds import how_to_ask
+from ghostbust.records import Ecosystem
+from ghostbust.registries.interface import Meter
+from ghostbust.registries.judge import Judge, Mode, default_judge
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.sections import GatesSection
+from ghostbust.store.store import Store
+
+if TYPE_CHECKING:
+    from ghostbust.gates.tasks import CodingTask
+    from ghostbust.samplers.endpoint import EndpointSampler
+    from ghostbust.unlearners.settings import TrainSettings
+    from ghostbust.unlearners.steer import Goal
+
+
+Item = TypeVar("Item")
+
+
+def make_tasks(config: Config, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
+    """The user's own tasks if the settings name files, else the shipped ones.
+
+    ``ecosystem``: whose packages a task is about that doesn't say its language. A text that comes
+    again, in one file or in another, is left out: under two ids it could be on both sides of the
+    split.
+    """
+    files = config.prompts.files
+    if not files:
+        return [replace(task, ecosystem=ecosystem) for task in seed_tasks()]
+    own: dict[tuple[Ecosystem, str], Task] = {}
+    for task in (task for file in files for task in read_tasks(file, ecosystem)):
+        own.setdefault((task.ecosystem, task.text), task)
+    return list(own.values())
+
+
+def draw(items: Sequence[Item], count: int, seed: int) -> list[Item]:
+    """``count`` of the items, drawn with the seed; all of them where there are no more."""
+    if count >= len(items):
+        return list(items)
+    return random.Random(seed).sample(list(items), count)  # noqa: S311
+
+
+def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = None) -> Judge:
+    """The judge of the settings, which keeps live verdicts in the store. To be closed.
+
+    ``meter`` counts its requests to live registries; None: nobody does.
+    """
+    as_of = config.registry.as_of
+    mode = Mode(config.registry.mode) if as_of is None else Mode.SNAPSHOT
+    return default_judge(
+        mode,
+        cache=store.lookups,
+        data_dir=home.registry,
+        as_of=as_of,
+        cutoff=cutoff_of(config),
+        npm_project=home.path,
+        meter=meter,
+    )
+
+
+def asks_live(config: Config) -> bool:
+    """Whether the settings let live registries be asked at all."""
+    return config.registry.mode != "snapshot" and config.registry.as_of is None
+
+
+def cutoff_of(config: Config) -> date | None:
+    """The last day of which the settings' model can know; None where that isn't known."""
+    model = config.model
+    return model.cutoff or known_cutoff(model.served_as)
+
+
+def make_sampler(
+    config: Config, cache_dir: Path, *, adapter: tuple[str, Path] | None = None
+) -> Sampler:
+    """The endpoint if the settings name one, else the model in this process.
+
+    ``adapter``: name and folder of the adapter to sample with; None is the base. Raises
+    UsageError where it belongs to another model, and ModelError or EndpointError where a model
+    can't be had.
+    """
+    model = config.model
+    name = None if adapter is None else adapter[0]
+    if model.servers:
+        sampler = make_endpoint(config, name)
+        sampler.check()
+        return sampler
+    from ghostbust.samplers.local import LocalSampler
+
+    if adapter is not None:
+        need_model(adapter, model.name)
+    return LocalSampler.load(
+        model.name,
+        cache_dir,
+        adapter=name,
+        adapter_path=None if adapter is None else adapter[1],
+        device=model.device,
+    )
+
+
+def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
+    """The servers of the settings, asked for the named adapter, or for the base. Asks nobody yet,
+    except a llama.cpp server for the numbers of its adapters.
+
+    How an adapter is asked for depends on what serves it: ``publish.kind``.
+    """
+    from ghostbust.samplers.endpoint import EndpointSampler
+    from ghostbust.samplers.servers import Endpoint
+
+    model = config.model
+    asking = how_to_ask(config, name)
+    return EndpointSampler(
+        [Endpoint(each.url, each.weight, each.concurrency, each.per_s) for each in model.servers],
+        model.name,
+        served_as=asking.model,
+        chat=model.chat,
+        api_key_env=model.api_key_env,
+        adapter=name,
+        extra=asking.fields,
+    )
+
+
+def make_rewriter(config: Config) -> EndpointSampler | None:
+    """The other model that rewrites tasks; None where the model under watch does. Asks nobody yet.
+
+    Raises UsageError for a URL that can't be used.
+    """
+    rewriter = config.discovery.rewriter
+    if rewriter is None:
+        return None
+    from ghostbust.samplers.endpoint import EndpointSampler
+
+    return EndpointSampler(rewriter.url, rewriter.model, api_key_env=rewriter.api_key_env)
+
+
+def need_model(adapter: tuple[str, Path], model: str) -> None:
+    """Raises UsageError where the adapter, name and folder, was made for another model."""
+    made_for = read_copy(adapter[1]).model
+    if made_for != model:
+        raise UsageError(
+            f"the adapter {adapter[0]} belongs to the model {made_for!r}, not to {model!r}; "
+            "take the base with --adapter base, or another --home for another model"
+        )
+
+
+def deployed_adapter(home: Home) -> tuple[str, Path] | None:
+    """Name and folder of the adapter that serves; None where the base does."""
+    return published(home.deployed)
+
+
+def sampling_settings(config: Config, seed: int) -> SamplingSettings:
+    """How completions are drawn."""
+    sampling = config.sampling
+    return SamplingSettings(
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+        max_new_tokens=sampling.max_new_tokens,
+        samples_per_prompt=sampling.samples_per_prompt,
+        seed=seed,
+        batch_size=sampling.batch_rows,
+    )
+
+
+def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | None:
+    """Name and folder of ``deployed``, ``base`` (None) or an adapter's name.
+
+    Raises UsageError where there is no such adapter.
+    """
+    if wanted == "base":
+        return None
+    if wanted == "deployed":
+        return deployed_adapter(home)
+    row = store.rounds.adapter(wanted)
+    if row is None:
+        raise UsageError(
+            f"there is no adapter {wanted!r}; `ghostbust adapters list` shows them, "
+            "'deployed' and 'base' are the others"
+        )
+    return (wanted, row.candidate.path)
+
+
+def training_settings(config: Config, seed: int) -> TrainSettings:
+    """How a round trains. Raises UsageError where there is no such method."""
+    from ghostbust.unlearners.methods import method_named
+    from ghostbust.unlearners.settings import TrainSettings
+
+    training = config.training
+    weights = method_named(training.method).weights
+    if training.repair is not None:
+        weights = replace(weights, repair=training.repair)
+    return TrainSettings(
+        method=training.method,
+        rank=training.rank,
+        alpha=training.alpha,
+        rslora=training.rslora,
+        checkpointing=training.checkpointing,
+        learning_rate=training.lr,
+        epochs=training.epochs,
+        answers_per_step=training.answers_per_step,
+        members=training.members,
+        max_answers=training.max_answers,
+        weights=weights,
+        seed=seed,
+    )
+
+
+def training_goal(gates: GatesSection) -> Goal:
+    """What the end of training aims at: the gates' own limits."""
+    from ghostbust.unlearners.steer import Goal
+
+    return Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop)
+
+
+def runnable_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
+    """The coding tasks of the settings, for models whose answers to them will be run.
+
+    Raises as ``benchmark_tasks``, and SandboxError where there are tasks and the sandbox lacks
+    a layer that the settings ask for.
+    """
+    from ghostbust.gates.layers import require_layers
+
+    tasks = benchmark_tasks(config, cache_dir, listener)
+    if tasks:
+        require_layers(config.gates.sandbox_layers)
+    return tasks
+
+
+def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:
+    """The coding tasks of the settings: HumanEval's, then MBPP's where they are named.
+
+    Without HumanEval, where it can't be fetched, there are none at all: the gates then say so.
+    MBPP was asked for by name, so UsageError or FetchError is raised before anything is trained.
+    """
+    from ghostbust.gates.tasks import load_mbpp, load_tasks
+    from ghostbust.models.fetch import humaneval_tasks
+    from ghostbust.models.load import hub_file
+
+    gates = config.gates
+    mbpp: tuple[CodingTask, ...] = ()
+    if gates.mbpp is not None:
+        on_hub = gates.mbpp.startswith(HUB)
+        mbpp = load_mbpp(hub_file(gates.mbpp) if on_hub else Path(gates.mbpp))[: gates.mbpp_tasks]
+    if not gates.humaneval_tasks:
+        return mbpp
+    try:
+        humaneval = load_tasks(humaneval_tasks(cache_dir))
+    except UnreachableError as exc:
+        listener.begin(f"go on without HumanEval, so the gates on coding tasks can't pass: {exc}")
+        return ()
+    return humaneval[: gates.humaneval_tasks] + mbpp

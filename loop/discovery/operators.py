@@ -1,0 +1,390 @@
+"""Operators: small named ways to make a new prompt of one that paid off.
+
+An operator that needs no model works on the text alone: it costs nothing and never writes
+nonsense. The model under watch is asked only for what rules can't do.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ghostbust.loop.discovery.forms import (
+    AGAIN,
+    AGENT,
+    ALIAS,
+    EVERY,
+    FOLLOW_UP,
+    MOST_CHARACTERS,
+    PIN,
+    PLAIN,
+    SEED,
+    Form,
+    Operator,
+    Parent,
+    Request,
+)
+from ghostbust.prompts import LANGUAGES, family_of_both
+from ghostbust.records import Context, Prompt, Sample
+from ghostbust.samplers.interface import Sampler, SamplingSettings
+
+# --- by_rule
+# Operators that change a task's text, or the wording around it, by a rule.
+
+FIELDS: Final = (
+    "a bee keeper", "an organ builder", "a railway museum", "a tea plantation", "a lighthouse",
+    "a seed bank", "a salt mine", "a puppet theatre", "a fish hatchery", "a glacier station",
+    "a bell foundry", "a falconry", "a canal lock", "a shipyard", "a sawmill", "a wind farm",
+    "a blood bank", "a ski lift", "a chess federation", "a cheese dairy", "a planetarium",
+    "a customs office", "a vineyard", "an avalanche service", "a tide gauge", "a clock maker",
+    "a peat bog survey", "a carnival parade", "a bookbinder", "a reindeer herd", "a quarry",
+    "a sign language school",
+)  # fmt: skip
+"""whom a task can be moved to: trades that few packages were written for"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reworded:
+    """The same task in another wording."""
+
+    name: str
+    forms: tuple[Form, ...]
+    question: None = None
+
+    def write(self, request: Request, written: str | None = None) -> Prompt | None:
+        """None where the parent has the wording already."""
+        del written
+        if request.form == request.parent.form:
+            return None
+        return request.parent.child(self.name, form=request.form)
+
+
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """The task with one more sentence."""
+
+    name: str
+    hints: tuple[str, ...]
+    """the sentences; one is drawn"""
+    forms: tuple[Form, ...] = EVERY
+    question: None = None
+
+    def write(self, request: Request, written: str | None = None) -> Prompt | None:
+        """None where the task has such a sentence already, or is long."""
+        del written
+        task = request.parent.task
+        if len(task) > MOST_CHARACTERS or any(hint in task for hint in self.hints):
+            return None
+        end = "" if task.endswith((".", "!", "?", ":")) else "."
+        hint = request.rng.choice(self.hints)
+        return request.parent.child(self.name, task=f"{task}{end} {hint}", form=request.form)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The same task for another registry's packages."""
+
+    name: str
+    forms: tuple[Form, ...] = PLAIN
+    question: None = None
+
+    def write(self, request: Request, written: str | None = None) -> Prompt | None:
+        """None where no other registry can say that a name isn't there."""
+        del written
+        parent = request.parent
+        others = [eco for eco in request.ecosystems if eco is not parent.prompt.ecosystem]
+        if not others:
+            return None
+        moved = replace(parent, prompt=replace(parent.prompt, ecosystem=request.rng.choice(others)))
+        return replace(moved.child(self.name, form=request.form), parent=parent.prompt.id)
+
+
+BY_RULE: Final = (
+    Reworded("reword", PLAIN),
+    Reworded("pin", (PIN,)),
+    Reworded("agent", (AGENT,)),
+    Reworded("alias", (ALIAS,)),
+    Hinted(
+        "rarer",
+        (
+            "Take less known packages than the usual ones.",
+            "Take specialised packages that were made for exactly this.",
+            "The packages that everybody takes for it are ruled out.",
+        ),
+    ),
+    Hinted(
+        "newer",
+        (
+            "Take packages that came out within the last year.",
+            "The packages must support the newest release of the language.",
+            "It replaces an old package that is no longer maintained.",
+        ),
+    ),
+    Hinted("field", tuple(f"It is for {field}." for field in FIELDS)),
+    Moved("ecosystem"),
+)
+
+
+# --- combining
+# Operators that take more than one task: a crossover of two, a question behind an answer.
+
+QUESTIONS: Final = (
+    "Which other {language} packages could be used for it? List five more, one name per line.",
+    "None of these suits me. List five {language} packages that I could take instead, names only.",
+    "List the {registry} packages that go well with these, one name per line.",
+)
+"""what is asked behind the model's answer"""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossover:
+    """One task made of two."""
+
+    name: str = "crossover"
+    forms: tuple[Form, ...] = EVERY
+    question: None = None
+
+    def write(self, request: Request, written: str | None = None) -> Prompt | None:
+        """None without a second task of the same ecosystem, and for long ones.
+
+        Private if one of them is. Its family is the one that would be held out first.
+        """
+        del written
+        parent, mate = request.parent, request.mate
+        if mate is None or mate.task == parent.task:
+            return None
+        if mate.prompt.ecosystem is not parent.prompt.ecosystem:
+            return None
+        if len(parent.task) + len(mate.task) > MOST_CHARACTERS:
+            return None
+        task = f"{parent.task.rstrip(' .')}, and in the same program: {mate.task}"
+        return replace(
+            parent.child(self.name, task=task, form=request.form),
+            other_parent=mate.prompt.id,
+            family=family_of_both(parent.prompt.family, mate.prompt.family),
+            private=parent.prompt.private or mate.prompt.private,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A further question behind the parent and the model's answer to it."""
+
+    name: str = "follow-up"
+    forms: tuple[Form, ...] = (FOLLOW_UP,)
+    question: None = None
+
+    def write(self, request: Request, written: str | None = None) -> Prompt | None:
+        """None where no answer to the parent is at hand, or an empty one."""
+        del written
+        parent, answer = request.parent.prompt, request.answer
+        if answer is None or not answer.text.strip():
+            return None
+        language, registry, _ = LANGUAGES[parent.ecosystem]
+        asked = request.rng.choice(QUESTIONS).format(language=language, registry=registry)
+        return replace(
+            parent,
+            text=request.form.fill(parent.ecosystem, asked),
+            context=request.form.context,
+            turns=(parent.text, answer.text),
+            parent=parent.id,
+            other_parent=None,
+            operator=self.name,
+        )
+
+
+COMBINING: Final = (Crossover(), FollowUp())
+
+
+# --- likeness
+# Which tasks are so much alike that asking both tells nothing new.
+#
+# Tasks are compared as sets of words (Jaccard). `Known` finds every near-duplicate exactly,
+# without
+# comparing with all: two sets that are alike share one of their few first words in any fixed order
+# of words (the prefix filter of set-similarity joins), so long words come first, being rare.
+
+TOO_ALIKE: Final = 0.8
+"""Jaccard index of the word sets above which two tasks count as one"""
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+def words(text: str) -> frozenset[str]:
+    """The distinct words of a text, in lower case."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """True where two word sets are so much the same that asking both tells nothing new."""
+    union = len(one | other)
+    return union == 0 or len(one & other) / union > TOO_ALIKE
+
+
+class Known:
+    """Tasks that are known, by their words."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._by_word: dict[str, list[frozenset[str]]] = defaultdict(list)
+        self._empty = False
+        for text in dict.fromkeys(texts):
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """One more task."""
+        own = words(text)
+        self._empty = self._empty or not own
+        for word in _first_words(own):
+            self._by_word[word].append(own)
+
+    def has_like(self, text: str) -> bool:
+        """True where a known task is alike."""
+        own = words(text)
+        if not own:
+            return self._empty
+        return any(alike(own, other) for word in _first_words(own) for other in self._by_word[word])
+
+
+def _first_words(own: frozenset[str]) -> list[str]:
+    """So many words that any set alike shares one of its own first words with them."""
+    ordered = sorted(own, key=lambda word: (-len(word), word))
+    return ordered[: len(own) - math.ceil(TOO_ALIKE * len(own)) + 1]
+
+
+# --- by_model
+# Operators for which a model writes the task, the one under watch or another, and what passes.
+#
+# A small model often answers a rewriting with code, chatter or an echo, so most of what it says is
+# turned down. Nothing here is logged as an answer of the model; its tokens are counted.
+
+_MIN_CHARACTERS, _MAX_CHARACTERS, _MIN_WORDS = 24, 240, 5
+_MAX_COMMAS = 6
+_TOPIC_LETTERS = 5
+# Words with which a small model begins what is no task (SmolLM2-135M, 2026-11-24).
+_NO_TASK: Final = frozenset(
+    ("a", "an", "as", "code", "dear", "hello", "here", "hey", "hi", "i", "if", "in", "it", "once",
+     "question", "script", "scripts", "sure", "syntax", "that", "the", "there", "these", "this",
+     "to", "we", "what", "you", "your")
+)  # fmt: skip
+_DRIVEL: Final = ("```", "install ", "import ", "packages", "librar", " module", "sorry", "i'm ")
+_LEAD: Final = re.compile(
+    r"""^[\s>*#"'`_\-]*(?:\d+[.)]\s*)?(?:(?:\w+ )?(?:task|answer)\s*:\s*)?""", re.I
+)
+_TAIL: Final = " \t*\"'`_"
+_SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A task that the model wrote."""
+
+    name: str
+    question: str
+    forms: tuple[Form, ...] = EVERY
+
+    def write(self, request: Request, written: str | None = None) -> Prompt | None:
+        """None where the model wrote no task."""
+        if written is None:
+            return None
+        return request.parent.child(self.name, task=written, form=request.form)
+
+
+BY_MODEL: Final = (
+    Rewritten("paraphrase", "Rewrite this programming task in other words."),
+    Rewritten("narrower", "Write a more specialised version of this programming task."),
+    Rewritten("broader", "Write a bigger programming task that includes this one."),
+    Rewritten("neighbour", "Write a similar programming task for a different field."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of asking the model for a task."""
+
+    task: str | None
+    """None where it wrote none"""
+    tokens: int
+    """that it generated"""
+
+
+def rewrite(
+    rewriter: Sampler, wanted: Sequence[tuple[Parent, str, str]], seed: int
+) -> list[Written]:
+    """A new task for each (parent, operator, question), in order."""
+    questions = [_question(*one) for one in wanted]
+    settings = SamplingSettings(temperature=0.8, max_new_tokens=48, seed=seed)
+    answers: dict[str, Sample] = {}
+    if questions:
+        asked = list({q.id: q for q in questions}.values())
+        answers = {sample.prompt.id: sample for sample in rewriter.sample(asked, settings)}
+    made = []
+    for question, (parent, _, _) in zip(questions, wanted, strict=True):
+        answer = answers.get(question.id)
+        task = None if answer is None else clean(answer, parent.task)
+        made.append(Written(task, 0 if answer is None else answer.tokens))
+    return made
+
+
+def clean(answer: Sample, parent_task: str) -> str | None:
+    """The answer's first line as a task, one sentence; None where it isn't one.
+
+    Turned down: too short or long, chatter, code, advice on packages, an echo of the parent, and
+    what has no longer word in common with it.
+    """
+    lines = [_LEAD.sub("", line).strip(_TAIL) for line in answer.text.splitlines()]
+    lines = [line for line in lines if line and not line.endswith(":")]
+    if not lines:
+        return None
+    text = " ".join(lines[0].split())
+    end = _SENTENCE_END.search(text)
+    if end is not None:
+        text = text[: end.end()]
+    elif answer.truncated and len(lines) == 1:
+        return None
+    return text if _is_task(text, parent_task) else None
+
+
+def _is_task(text: str, parent_task: str) -> bool:
+    found = _WORD.findall(text.lower())
+    topic = {word for word in words(parent_task) if len(word) >= _TOPIC_LETTERS}
+    return (
+        _MIN_CHARACTERS <= len(text) <= _MAX_CHARACTERS
+        and len(found) >= _MIN_WORDS
+        and found[0] not in _NO_TASK
+        and text.count(",") <= _MAX_COMMAS
+        and not text.endswith("?")
+        and text.isprintable()
+        and not any(word in text.lower() for word in _DRIVEL)
+        and not alike(words(text), words(parent_task))
+        and bool(topic & words(text) or not topic)
+    )
+
+
+def _question(parent: Parent, operator: str, question: str) -> Prompt:
+    """What the model is asked, as a prompt of the parent's family."""
+    text = f"{question} Answer with one sentence.\n\nTask: {parent.task}"
+    return replace(
+        parent.prompt,
+        text=text,
+        context=Context.CODE,
+        parent=parent.prompt.id,
+        other_parent=None,
+        operator=operator,
+    )
+
+
+# --- __init__
+# Operators: small named ways to make a new prompt of one that paid off.
+#
+# An operator that needs no model works on the text alone: it costs nothing and never writes
+# nonsense. The model under watch is asked only for what rules can't do.
+
+OPERATORS: Final[dict[str, Operator]] = {
+    operator.name: operator for operator in (*BY_RULE, *COMBINING, *BY_MODEL)
+}
+"""every operator by its name"""
+
+__all__ = ["AGAIN", "OPERATORS", "SEED", "Operator"]

@@ -1,0 +1,198 @@
+"""When asking more isn't worth it: watches pause where they hardly find a name that is new.
+
+Nothing is remembered of a pause. It follows from the watches of the last days: those that count are
+the serving adapter's, so another adapter starts anew, and a pause makes them grow old until there
+are too few to go by.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Final
+
+from ghostbust.config import Config
+from ghostbust.loop.discovery.follow_up import Follower
+from ghostbust.loop.discovery.forms import form_name
+from ghostbust.loop.discovery.pool import FORM, Bandit, Pool, read_pool
+from ghostbust.prompts import Task, first_prompts, split
+from ghostbust.records import ASKED, Ecosystem, Prompt
+from ghostbust.registries.judge import Judge
+from ghostbust.samplers.interface import Sampler
+from ghostbust.sections import DiscoverySection
+from ghostbust.statistics import PER_ANSWERS
+from ghostbust.store.rows import Rewriting, RunKind, RunStatus
+from ghostbust.store.store import Store
+
+# --- discovery
+# DISCOVERY: what to ask next. A share explores, the rest is what the bandit bets on.
+#
+# ::
+#
+#     what prompts brought ─read_pool─▶ Pool ─follow up─▶ new prompts of what paid ─┐
+#     tasks asked least, retired prompts, dropped operators ─────────────────────────┴─▶ next watch
+#
+# Everything is read from the store, nothing is remembered between two choices. What is asked is of
+# the training side only: a rewritten prompt belongs to its ancestor's family, a crossover to the
+# family that would be held out first, and nothing may be too much like a held-out task.
+
+CHECK_SHARE: Final = 0.15
+"""of what explores: retired prompts, those not asked for the longest time first"""
+RETRY_CHANCE: Final = 0.2
+"""that a choice uses one of the dropped operators, once"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How much is asked, and what is not."""
+
+    budget: int
+    """prompts"""
+    explore_share: float = 0.3
+    """of the budget that goes through all tasks, whatever they paid, and retired prompts"""
+    variants_per_prompt: int = 2
+    """new prompts from one that paid, in one choice"""
+    holdout_share: float = 0.25
+    """of the families, which aren't asked"""
+    name_holdout: float = 0.0
+    """share of the names that pay nothing, being kept from training"""
+    ecosystems: tuple[Ecosystem, ...] = (Ecosystem.PYPI,)
+    """whose registry can say that a name isn't there"""
+    blind: bool = False
+    """the same operators, drawn without regard to what paid: what a bench compares with"""
+
+
+def rules_of(config: Config, judge: Judge) -> Rules:
+    """The rules of the settings for a watch."""
+    return Rules(
+        budget=config.daemon.watch_prompts,
+        explore_share=config.discovery.explore_share,
+        variants_per_prompt=config.discovery.variants_per_prompt,
+        holdout_share=config.prompts.holdout_share,
+        name_holdout=config.prompts.name_holdout_share,
+        ecosystems=tuple(ecosystem for ecosystem in ASKED if judge.tells_absent(ecosystem)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What to ask, and how it was come by."""
+
+    prompts: tuple[Prompt, ...]
+    rewritings: tuple[Rewriting, ...]
+    """to be noted in the store behind the prompts' parents, which are there already"""
+
+
+def choose_prompts(
+    store: Store,
+    tasks: Sequence[Task],
+    sampler: Sampler,
+    rules: Rules,
+    seed: int,
+    *,
+    rewriter: Sampler | None = None,
+) -> Chosen:
+    """At most ``budget`` distinct prompts of train-side families, the same for the same store.
+
+    ``sampler`` is the model under watch, which rewrites tasks unless another ``rewriter`` does.
+    Where too few prompts paid to be followed up, more is explored. No prompts only where no task
+    is on the training side. Raises what ``sampler`` raises.
+    """
+    train, _ = split(tasks, rules.holdout_share)
+    pool = read_pool(
+        store,
+        tasks,
+        adapter=sampler.adapter,
+        holdout_share=rules.holdout_share,
+        name_holdout=rules.name_holdout,
+    )
+    if rules.blind:
+        pool = replace(pool, bandit=Bandit({}))
+    rng = random.Random(seed)  # noqa: S311
+    follower = Follower(
+        store,
+        pool,
+        train,
+        sampler,
+        rng,
+        seed=seed,
+        variants=rules.variants_per_prompt,
+        ecosystems=rules.ecosystems,
+        blind=rules.blind,
+        rewriter=rewriter,
+    )
+    follow = min(rules.budget, round(rules.budget * (1 - rules.explore_share)))
+    for prompt in _retired(pool, round(CHECK_SHARE * (rules.budget - follow))):
+        follower.take(prompt)
+    if rng.random() < RETRY_CHANCE:
+        follower.retry_dropped()
+    follower.follow(follow)
+    for prompt in _least_asked(train, pool, rng):
+        if len(follower.chosen) >= rules.budget:
+            break
+        follower.take(prompt)
+    return Chosen(tuple(follower.chosen.values())[: rules.budget], tuple(follower.rewritings))
+
+
+def _retired(pool: Pool, most: int) -> list[Prompt]:
+    """Prompts that paid once and stopped, those not asked for the longest time first."""
+    found = [key for key, record in pool.records.items() if record.retired and key in pool.prompts]
+    found.sort(key=lambda key: (pool.records[key].last_asked, key))
+    return [pool.prompts[key] for key in found[:most]]
+
+
+def _least_asked(train: Sequence[Task], pool: Pool, rng: random.Random) -> Iterable[Prompt]:
+    """CODE and HELPS of every task, those first that were sampled least for what their form is
+    believed to pay: in the long run each is asked in proportion to that, and none is left out."""
+    asked = {key: record.samples for key, record in pool.records.items()}
+    due = {}
+    for prompt in first_prompts(train):
+        pays = pool.bandit.factor(FORM, form_name(prompt))
+        due[prompt] = (asked.get(prompt.id, 0) + rng.random()) / pays
+    return sorted(due, key=due.__getitem__)
+
+
+# --- coverage
+# When asking more isn't worth it: watches pause where they hardly find a name that is new.
+#
+# Nothing is remembered of a pause. It follows from the watches of the last days: those that count
+#  are
+# the serving adapter's, so another adapter starts anew, and a pause makes them grow old until
+# there
+# are too few to go by.
+
+LEAST_ANSWERS: Final = 1000
+"""answers of watches under which the gain isn't judged: a watch or two can miss by chance"""
+_MOST_RUNS: Final = 1000
+
+
+def pause_reason(
+    store: Store, settings: DiscoverySection, *, model: str, adapter: str | None, now: datetime
+) -> str | None:
+    """Why no watch should begin, in one line; None where one should.
+
+    The gain is the names that the newest watches were the first to see, by their answers: watches
+    of ``model`` with ``adapter`` that began in the last ``look_again_days``, newest first, until
+    they have `LEAST_ANSWERS`. Where there are fewer, or ``stop_below`` is None, watches go on.
+    """
+    if settings.stop_below is None:
+        return None
+    since = now - timedelta(days=settings.look_again_days)
+    answers = new = 0
+    for run in takewhile(lambda run: run.started >= since, store.runs.recent(_MOST_RUNS)):
+        ours = (run.spec.kind, run.spec.model, run.spec.adapter) == (RunKind.WATCH, model, adapter)
+        if ours and run.status is RunStatus.DONE and run.measurement is not None:
+            answers += run.measurement.answers
+            new += store.ledger.count_new_of(run.id)
+            if answers >= LEAST_ANSWERS:
+                break
+    if answers < LEAST_ANSWERS or PER_ANSWERS * new / answers >= settings.stop_below:
+        return None
+    return (
+        f"{new} new names in the last {answers} answers, {PER_ANSWERS * new / answers:.1f} in"
+        f" {PER_ANSWERS:,}, which is under discovery.stop_below ({settings.stop_below:g}); looks"
+        f" again {settings.look_again_days:g} days after these watches, or with another adapter"
+    )

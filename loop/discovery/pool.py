@@ -1,0 +1,412 @@
+"""What a person does to the pool of prompts: add to it, and take out of it."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from scipy.stats import gamma
+
+from ghostbust.loop.discovery.forms import AGAIN, SEED, form_name
+from ghostbust.prompts import Task, first_prompts, name_side, side_of
+from ghostbust.records import Prompt, Side
+from ghostbust.store.rows import Draw, PoolPrompt, PromptStats
+from ghostbust.store.store import Store
+
+# --- bandit
+# What pays: a bandit over domain, operator and form, by invented names for the tokens spent.
+#
+# The yield of a prompt is taken for a product: what is found on average, times a factor for its
+# domain, one for its operator and one for its form. So a few samples say something of all prompts
+# that share one of the three. Each factor has a gamma posterior around 1, and a choice draws from
+# it (Thompson sampling): what is uncertain is tried, what surely pays little is not.
+#
+# Names come in lists, so counts vary more than a Poisson's; evidence is divided by how much more.
+
+PRIOR: Final = 3.0
+"""names that the belief in a factor of 1 weighs as much as"""
+PASSES: Final = 8
+"""turns in which the factors are fitted to each other"""
+SURE: Final = 0.95
+"""probability with which an operator that is dropped pays less than `LEAST_FACTOR`"""
+LEAST_FACTOR: Final = 0.5
+DOMAIN, OPERATOR, FORM = range(3)
+"""the parts of an arm"""
+
+
+class Arm(NamedTuple):
+    """What a prompt is known by."""
+
+    domain: str
+    operator: str
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an arm brought."""
+
+    reward: float
+    """invented names, weighed"""
+    cost: float
+    """thousand tokens, weighed"""
+
+
+class Bandit:
+    """The fitted factors, and draws from what is believed of them."""
+
+    def __init__(self, evidence: Mapping[Arm, Evidence], *, dispersion: float = 1.0) -> None:
+        self._parts: list[dict[str, Evidence]] = [{}, {}, {}]
+        """of each dimension, a level's reward and the reward that the other factors expect"""
+        reward = sum(one.reward for one in evidence.values())
+        cost = sum(one.cost for one in evidence.values())
+        self.mean = (reward + 1) / (cost + 1)
+        """reward for a thousand tokens, over all"""
+        self._fit(evidence, max(dispersion, 1.0))
+
+    def factor(self, part: int, level: str) -> float:
+        """The expected factor of a level of DOMAIN, OPERATOR or FORM."""
+        known = self._parts[part].get(level, Evidence(0, 0))
+        return (PRIOR + known.reward) / (PRIOR + known.cost)
+
+    def draw(self, part: int, levels: Iterable[str], rng: random.Random) -> dict[str, float]:
+        """A factor for each level, drawn from what is believed of it."""
+        drawn = {}
+        for level in levels:
+            known = self._parts[part].get(level, Evidence(0, 0))
+            drawn[level] = rng.gammavariate(PRIOR + known.reward, 1 / (PRIOR + known.cost))
+        return drawn
+
+    def dropped(self, operators: Iterable[str]) -> list[str]:
+        """Those that surely don't pay: less than half of what others would in their place."""
+        found = []
+        for operator in operators:
+            known = self._parts[OPERATOR].get(operator, Evidence(0, 0))
+            most = gamma.ppf(SURE, PRIOR + known.reward, scale=1 / (PRIOR + known.cost))
+            if most < LEAST_FACTOR:
+                found.append(operator)
+        return found
+
+    def _fit(self, evidence: Mapping[Arm, Evidence], dispersion: float) -> None:
+        for _ in range(PASSES):
+            for part in range(3):
+                rewards: dict[str, float] = {}
+                expected: dict[str, float] = {}
+                for arm, one in evidence.items():
+                    others = (self.factor(p, arm[p]) for p in range(3) if p != part)
+                    here = self.mean * one.cost
+                    for other in others:
+                        here *= other
+                    level = arm[part]
+                    rewards[level] = rewards.get(level, 0) + one.reward / dispersion
+                    expected[level] = expected.get(level, 0) + here / dispersion
+                self._parts[part] = {
+                    level: Evidence(rewards[level], expected[level]) for level in rewards
+                }
+
+
+def dispersion(rewards: Sequence[float], expected: Sequence[float]) -> float:
+    """How much more the samples' rewards vary than a Poisson's: Pearson's statistic, 1 or more."""
+    if len(rewards) < 2:
+        return 1.0
+    total = sum(
+        (found - mean) ** 2 / mean
+        for found, mean in zip(rewards, expected, strict=True)
+        if mean > 0
+    )
+    return max(1.0, total / (len(rewards) - 1))
+
+
+# --- pool
+# The pool: every prompt with what it brought, as the store tells it. Nothing is remembered here.
+#
+# A prompt that elicited an invented name in one of its last samples is active and may be followed
+# up. One whose last samples all named nothing invented is retired: it is asked again now and then,
+# and is active again where it relapses.
+
+REPEAT: Final = 0.2
+"""what a name pays that was seen before, the first time that this prompt elicits it"""
+HALF_LIFE: Final = 2000
+"""samples after which a sample weighs half: what pays changes with what is found"""
+OTHER_ADAPTER: Final = 0.25
+"""weight of a sample of the base or of another adapter than the one that is asked now"""
+PATIENCE: Final = 4
+"""samples without an invented name after which a prompt that paid is retired"""
+
+
+def is_retired(*, ever_paid: bool, quiet: int) -> bool:
+    """True where a prompt paid once and stopped: ``quiet`` samples since then named nothing."""
+    return ever_paid and quiet >= PATIENCE
+
+
+@dataclass
+class Record:
+    """What one prompt brought."""
+
+    reward: float = 0.0
+    cost: float = 0.0
+    """thousand tokens, those of writing it included"""
+    samples: int = 0
+    last_asked: int = -1
+    """number of its last sample among all samples"""
+    last_paid: tuple[bool, ...] = ()
+    """of its last `PATIENCE` samples, whether each elicited an invented name"""
+    ever_paid: bool = False
+
+    @property
+    def active(self) -> bool:
+        """True where one of the last samples elicited something."""
+        return any(self.last_paid)
+
+    @property
+    def retired(self) -> bool:
+        """True where it paid once and stopped."""
+        quiet = 0 if self.active else len(self.last_paid)
+        return is_retired(ever_paid=self.ever_paid, quiet=quiet)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What is known of the training side, for one choice."""
+
+    prompts: Mapping[str, Prompt]
+    """whose text is at hand, by id"""
+    records: Mapping[str, Record]
+    """of those that were sampled, by id"""
+    bandit: Bandit
+    children: Mapping[str, Sequence[str]]
+    """ids of what was written from a prompt"""
+    used: frozenset[tuple[str, str]]
+    """(prompt id, operator) of every rewriting by the model, so that none is asked for twice"""
+    known: frozenset[str]
+    """ids of all prompts in the store, the held-out ones too"""
+    pruned: frozenset[str] = frozenset()
+    """ids of prompts that a person took out of the pool: not asked, not followed up"""
+    held_out: Sequence[Prompt] = field(default=())
+    """whose text is at hand: nothing may come too near to them"""
+
+
+def read_pool(
+    store: Store,
+    tasks: Sequence[Task],
+    *,
+    adapter: str | None,
+    holdout_share: float,
+    name_holdout: float,
+) -> Pool:
+    """The pool as of now. What held-out prompts brought counts nowhere, nor do held-out names."""
+    stats = store.prompts.stats()
+    at_hand = {prompt.id: prompt for prompt in first_prompts(tasks)}
+    at_hand |= {prompt.id: prompt for prompt in store.prompts.read()}
+    train = {
+        row.prompt_id: row for row in stats if side_of(row.family, holdout_share) is Side.TRAIN
+    }
+    draws = [draw for draw in store.rewritings.draws() if draw.prompt_id in train]
+    scored = _score(draws, adapter, name_holdout)
+    records = _records(scored)
+    arms = _arms(train.values(), at_hand)
+    evidence, used = _evidence(store, scored, records, arms)
+    pruned = store.prompt_pool.pruned()
+    sides = {key: side_of(one.family, holdout_share) for key, one in at_hand.items()}
+    return Pool(
+        prompts={
+            key: one
+            for key, one in at_hand.items()
+            if sides[key] is Side.TRAIN and key not in pruned
+        },
+        records=records,
+        bandit=_bandit(evidence, scored, arms),
+        children=_children(train.values()),
+        used=used,
+        known=frozenset(row.prompt_id for row in stats),
+        pruned=pruned,
+        held_out=[one for key, one in at_hand.items() if sides[key] is Side.HOLDOUT],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    prompt_id: str
+    again: bool
+    """True for all but the first call that asked the prompt"""
+    place: int
+    """number of the sample, from 0"""
+    reward: float
+    cost: float
+    """thousand tokens"""
+    paid: bool
+    weight: float
+
+
+def _score(draws: Sequence[Draw], adapter: str | None, name_holdout: float) -> list[_Scored]:
+    """Each sample with its reward. A name pays once for each prompt, most where it is new."""
+    seen: set[tuple[str, str, str]] = set()
+    first_seed: dict[str, int] = {}
+    made = []
+    for place, draw in enumerate(draws):
+        reward, paid = 0.0, False
+        for name in draw.names:
+            if name_side(name.ecosystem, name.name, name_holdout) is Side.HOLDOUT:
+                continue
+            paid = True
+            key = (draw.prompt_id, name.ecosystem, name.name)
+            if name.new:
+                reward += 1
+            elif key not in seen:
+                reward += REPEAT
+            seen.add(key)
+        weight = 0.5 ** ((len(draws) - 1 - place) / HALF_LIFE)
+        weight *= 1.0 if draw.adapter == adapter else OTHER_ADAPTER
+        again = first_seed.setdefault(draw.prompt_id, draw.seed) != draw.seed
+        cost = draw.cost / 1000
+        made.append(_Scored(draw.prompt_id, again, place, reward, cost, paid, weight))
+    return made
+
+
+def _arm(one: _Scored, arms: Mapping[str, Arm]) -> Arm:
+    """The sample's arm: to ask again is an operator of its own."""
+    arm = arms[one.prompt_id]
+    return arm._replace(operator=AGAIN) if one.again else arm
+
+
+def _records(scored: Iterable[_Scored]) -> dict[str, Record]:
+    found: dict[str, Record] = defaultdict(Record)
+    for one in scored:
+        record = found[one.prompt_id]
+        record.reward += one.weight * one.reward
+        record.cost += one.weight * one.cost
+        record.samples += 1
+        record.last_asked = one.place
+        record.last_paid = (*record.last_paid, one.paid)[-PATIENCE:]
+        record.ever_paid = record.ever_paid or one.paid
+    return dict(found)
+
+
+def _arms(stats: Iterable[PromptStats], at_hand: Mapping[str, Prompt]) -> dict[str, Arm]:
+    """Each prompt's arm; the form is only the context where its text isn't at hand."""
+    return {
+        row.prompt_id: Arm(
+            row.domain,
+            row.operator or SEED,
+            form_name(at_hand[row.prompt_id]) if row.prompt_id in at_hand else row.context,
+        )
+        for row in stats
+    }
+
+
+def _evidence(
+    store: Store,
+    scored: Iterable[_Scored],
+    records: Mapping[str, Record],
+    arms: Mapping[str, Arm],
+) -> tuple[dict[Arm, Evidence], frozenset[tuple[str, str]]]:
+    """What each arm brought and cost, and which rewritings were asked for.
+
+    Tokens of a rewriting that gave nothing are a cost of its operator, in the parent's form.
+    """
+    sums: dict[Arm, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for one in scored:
+        total = sums[_arm(one, arms)]
+        total[0] += one.weight * one.reward
+        total[1] += one.weight * one.cost
+    used = set()
+    for row in store.rewritings.read():
+        used.add((row.parent, row.operator))
+        if not row.tokens or row.parent not in arms:
+            continue
+        arm = arms[row.parent]._replace(operator=row.operator)
+        if row.child is not None and row.child in arms:
+            arm = arms[row.child]
+        sums[arm][1] += row.tokens / 1000
+        if row.child is not None and row.child in records:
+            records[row.child].cost += row.tokens / 1000
+    return {arm: Evidence(*total) for arm, total in sums.items()}, frozenset(used)
+
+
+def _bandit(
+    evidence: Mapping[Arm, Evidence], scored: Sequence[_Scored], arms: Mapping[str, Arm]
+) -> Bandit:
+    """Fitted twice: the first fit tells how much more the rewards vary than it would expect."""
+    rough = Bandit(evidence)
+    expected = []
+    for one in scored:
+        mean = rough.mean * one.cost
+        for part, level in enumerate(_arm(one, arms)):
+            mean *= rough.factor(part, level)
+        expected.append(mean)
+    return Bandit(evidence, dispersion=dispersion([one.reward for one in scored], expected))
+
+
+def _children(stats: Iterable[PromptStats]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in stats:
+        if row.parent is not None:
+            found[row.parent].append(row.prompt_id)
+    return dict(found)
+
+
+# --- curating
+# What a person does to the pool of prompts: add to it, and take out of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Which prompts to take out: those that meet one of the first three, and all of the others."""
+
+    never_asked: bool = False
+    retired: bool = False
+    """paid once, and not in its last `PATIENCE` samples"""
+    paid_nothing: int | None = None
+    """none of its samples, at least so many, named an invention; None: doesn't count"""
+    older_than_days: float | None = None
+    """added before; None: however new"""
+    operator: str | None = None
+    """made by this rewriting; None: by any, or none"""
+
+    @property
+    def empty(self) -> bool:
+        """True where every prompt would meet them."""
+        return self == Criteria()
+
+
+def meets(prompt: PoolPrompt, criteria: Criteria, now: datetime) -> bool:
+    """True where the prompt is in the pool and the criteria take it out."""
+    paid = prompt.invented_names > 0
+    why = [
+        criteria.never_asked and not prompt.samples,
+        criteria.retired and is_retired(ever_paid=paid, quiet=prompt.quiet),
+        criteria.paid_nothing is not None
+        and not paid
+        and prompt.samples >= max(1, criteria.paid_nothing),
+    ]
+    asked_for = criteria.never_asked or criteria.retired or criteria.paid_nothing is not None
+    days = criteria.older_than_days
+    return (
+        prompt.pruned is None
+        and (any(why) or not asked_for)
+        and (days is None or prompt.added < now - timedelta(days=days))
+        and (criteria.operator is None or prompt.operator == criteria.operator)
+    )
+
+
+def prune(store: Store, prompts: Iterable[PoolPrompt]) -> tuple[int, int]:
+    """Takes them out; how many were deleted, and how many are only marked (`store.prompt_pool`)."""
+    return store.prompt_pool.prune(prompt.prompt_id for prompt in prompts)
+
+
+def add_tasks(store: Store, tasks: Sequence[Task]) -> tuple[list[Prompt], int]:
+    """Puts each task's prompts into the pool; all of them, and how many weren't in it before.
+
+    What was taken out comes back. A store that keeps private texts is needed: what has none can't
+    be asked.
+    """
+    prompts = list(first_prompts(tasks))
+    ids = {prompt.id for prompt in prompts}
+    known = {row.prompt_id for row in store.prompt_pool.read() if row.text is not None}
+    new = ids - known
+    store.prompts.add(prompts)
+    return prompts, len(new) + store.prompt_pool.bring_back(ids - new)

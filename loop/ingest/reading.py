@@ -1,0 +1,269 @@
+"""What one block of log lines comes to: counted, extracted and judged, in a worker process.
+
+Knows no store and asks no network: what a snapshot can't settle goes back open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ghostbust.extractors.extract import examine
+from ghostbust.loop.ingest.files import Block
+from ghostbust.loop.ingest.formats import (
+    Completion,
+    MalformedError,
+    UnknownFormatError,
+    asks_for_list,
+    read_line,
+)
+from ghostbust.measure import Counts, Key, Tally, add_to, group_of
+from ghostbust.prompts import is_reserved
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    Sample,
+    Verdict,
+    content_id,
+)
+from ghostbust.registries.judge import Judge, Mode
+
+NOT_KNOWN: Final = -1.0
+"""the temperature of a sample of a log, which doesn't say it"""
+MOST_TEXT: Final = 262_144
+"""characters of an answer; reading one takes about 10 s a million, and no model writes so many"""
+_REMEMBERED: Final = 100_000
+"""verdicts that a worker remembers; some 50 MB"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer that invents a name, or may."""
+
+    line: int
+    """1-based number of its line"""
+    completion: Completion
+    prompt: Prompt
+    refs: tuple[PackageRef, ...]
+    judged: tuple[Judged, ...] | None
+    """None where it is open: the registry has to be asked"""
+
+
+@dataclass(slots=True)
+class Skipped:
+    """Lines that gave no completion, answers that were read in part only, and why."""
+
+    malformed: int = 0
+    """no JSON object, or values of wrong types"""
+    unknown: int = 0
+    """JSON objects of no format that is known"""
+    too_long: int = 0
+    without: int = 0
+    """records of a known format without an answer, such as failed requests"""
+    failed: list[tuple[int, str]] = field(default_factory=list)
+    """the lines that a worker process didn't get through: number, and why"""
+    first: tuple[int, str] | None = None
+    """number of the first line that could not be read, and what is wrong"""
+    unread: int = 0
+    """answers that count, but of which something takes a parser too much to be read"""
+    first_unread: tuple[int, str] | None = None
+    """number of the first line with such an answer, and what wasn't read"""
+
+    @property
+    def faulty(self) -> int:
+        """Lines that could not be read."""
+        return self.malformed + self.unknown + self.too_long + len(self.failed)
+
+    def note(self, line: int, why: str) -> None:
+        """Remembers a line if it is the first."""
+        if self.first is None:
+            self.first = (line, why)
+
+    def note_unread(self, line: int, why: str) -> None:
+        """Counts an answer that was read in part only."""
+        self.unread += 1
+        self.first_unread = self.first_unread or (line, why)
+
+    def add(self, more: Skipped) -> None:
+        """Counts what was skipped elsewhere too."""
+        self.malformed += more.malformed
+        self.unknown += more.unknown
+        self.too_long += more.too_long
+        self.without += more.without
+        self.failed += more.failed
+        self.first = self.first or more.first
+        self.unread += more.unread
+        self.first_unread = self.first_unread or more.first_unread
+
+
+@dataclass(slots=True)
+class Counted:
+    """What a block came to."""
+
+    lines: int = 0
+    """lines that aren't blank"""
+    completions: int = 0
+    skipped: Skipped = field(default_factory=Skipped)
+    tally: Tally = field(default_factory=dict)
+    """of the answers that are settled; the model is empty where the log doesn't say it"""
+    found: list[Found] = field(default_factory=list)
+    """answers that invent a name, in order, and those that are open"""
+    reserved: int = 0
+    """answers to prompts of an external suite that invent a name: counted, and nothing else"""
+
+    def add(self, more: Counted) -> None:
+        """Counts what comes behind it."""
+        self.lines += more.lines
+        self.completions += more.completions
+        self.skipped.add(more.skipped)
+        for key, counts in more.tally.items():
+            add_to(self.tally, key, counts)
+        self.found += more.found
+        self.reserved += more.reserved
+
+
+class BlockReader:
+    """Reads blocks for one registry mode. ``judge`` is one that asks snapshots only."""
+
+    def __init__(self, judge: Judge, mode: Mode, line_limit: int) -> None:
+        self._judge = judge
+        self._mode = mode
+        self._limit = line_limit
+        self._verdicts: dict[tuple[object, ...], Lookup] = {}
+
+    def read(self, block: Block) -> Counted:
+        """Counts the block's answers, and finds those that matter."""
+        counted = Counted()
+        if block.too_long is not None:
+            self._skip_long(counted, block.too_long)
+        for number, line in enumerate(block.data.split(b"\n"), start=block.line):
+            if len(line) > self._limit:
+                self._skip_long(counted, number)
+            elif line and not line.isspace():
+                counted.lines += 1
+                for completion in _completions(line, number, counted.skipped):
+                    counted.completions += 1
+                    self._read_one(completion, number, counted)
+        return counted
+
+    def _skip_long(self, counted: Counted, number: int) -> None:
+        counted.lines += 1
+        counted.skipped.too_long += 1
+        counted.skipped.note(number, f"longer than {self._limit:,} bytes")
+
+    def _read_one(self, completion: Completion, line: int, counted: Counted) -> None:
+        prompt = prompt_of(completion)
+        extraction = examine(
+            completion.text,
+            expect_list=prompt.expects_list,
+            truncated=completion.truncated,
+            prompt_text="\n".join((completion.system, *completion.turns, completion.prompt or "")),
+        )
+        refs = extraction.refs
+        if extraction.unread:
+            counted.skipped.note_unread(line, extraction.unread[0].reason)
+        judged = None if self._mode is Mode.LIVE and refs else self._judged(refs)
+        if judged is not None and self._mode is Mode.AUTO and _is_open(judged):
+            judged = None
+        found = Found(line, completion, prompt, tuple(refs), judged)
+        if judged is None:
+            counted.found.append(found)
+            return
+        add_to(counted.tally, tally_key(found), Counts.of(judged, prompt))
+        invents = any(one.lookup.invented for one in judged)
+        if invents and is_reserved(prompt):
+            counted.reserved += 1
+        elif invents:
+            counted.found.append(found)
+
+    def _judged(self, refs: Iterable[PackageRef]) -> tuple[Judged, ...]:
+        """The refs with verdicts; what was judged before isn't judged again.
+
+        A snapshot's verdict depends on nothing but what a ref says of itself.
+        """
+        keyed = [(_said(ref), ref) for ref in refs]
+        new = {said: ref for said, ref in keyed if said not in self._verdicts}
+        if len(self._verdicts) + len(new) > _REMEMBERED:
+            self._verdicts.clear()
+            new = dict(keyed)
+        if new:
+            for said, judged in zip(new, self._judge.refs(list(new.values())), strict=True):
+                self._verdicts[said] = judged.lookup
+        return tuple(Judged(ref, self._verdicts[said]) for said, ref in keyed)
+
+
+def prompt_of(completion: Completion) -> Prompt:
+    """The prompt of a completion, as one of a family of its own.
+
+    A conversation belongs to the family of its first message. Where the prompt isn't known, the
+    text is empty and the answer a family of its own.
+    """
+    text = completion.prompt or ""
+    context = Context.HELPS if asks_for_list(text) else Context.CODE
+    first = completion.turns[0] if completion.turns else text
+    family = content_id(first) if first else content_id("answer", completion.text)
+    return Prompt(text, context, Ecosystem.PYPI, family, private=True, turns=completion.turns)
+
+
+def found_answer(found: Found, judged: tuple[Judged, ...]) -> Answer:
+    """The answer, of no run and no place yet."""
+    completion = found.completion
+    invented = [one.lookup.ecosystem for one in judged if one.lookup.invented]
+    prompt = replace(found.prompt, ecosystem=invented[0]) if invented else found.prompt
+    sample = Sample(
+        prompt,
+        completion.text,
+        completion.model or "",
+        completion.adapter,
+        seed=0,
+        number=completion.number,
+        temperature=NOT_KNOWN,
+        truncated=completion.truncated,
+        tokens=0,
+    )
+    return Answer(sample, judged)
+
+
+def tally_key(found: Found) -> Key:
+    """What the answer is counted under."""
+    completion, prompt = found.completion, found.prompt
+    return Key(completion.model or "", completion.adapter, prompt.context, group_of(prompt.family))
+
+
+def _completions(line: bytes, number: int, skipped: Skipped) -> Iterator[Completion]:
+    try:
+        completions = read_line(line)
+        if any(len(completion.text) > MOST_TEXT for completion in completions):
+            skipped.too_long += 1
+            skipped.note(number, f"an answer of more than {MOST_TEXT:,} characters")
+            return
+    except MalformedError as exc:
+        skipped.malformed += 1
+        skipped.note(number, str(exc))
+    except UnknownFormatError as exc:
+        skipped.unknown += 1
+        skipped.note(number, str(exc))
+    else:
+        skipped.without += not completions
+        yield from completions
+
+
+def _said(ref: PackageRef) -> tuple[object, ...]:
+    return (
+        ref.ecosystem, ref.kind, ref.raw, ref.name, ref.import_name, ref.builtin, ref.flags
+    )  # fmt: skip
+
+
+def _is_open(judged: Iterable[Judged]) -> bool:
+    """True where the registry may know more than the snapshot said."""
+    return any(
+        one.lookup.invented
+        or (one.lookup.verdict is Verdict.UNKNOWN and one.lookup.source.startswith("snapshot"))
+        for one in judged
+    )

@@ -1,0 +1,232 @@
+"""INGEST: production traffic. What a deployed model answered is read from logs, not sampled.
+
+::
+
+    logs ─read─▶ blocks of lines ─▶ completions ─extract─▶ PackageRef ─look up─▶ Lookup
+         ─▶ counts, and rows for what was invented ─log─▶ store, with how far the log was read
+
+Workers do the middle; this process reads, and writes one transaction for each block: counts,
+inventions and the place in the log are kept together or not at all, so no line counts twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ghostbust.config import Config
+from ghostbust.home import Home
+from ghostbust.loop.build import cutoff_of
+from ghostbust.loop.ingest.files import (
+    Block,
+    Files,
+    LogFile,
+    Stream,
+    check_paths,
+    files_of,
+    is_stream,
+)
+from ghostbust.loop.ingest.logging import Logbook
+from ghostbust.loop.ingest.reading import Counted, Skipped
+from ghostbust.loop.ingest.workers import InOrder, OpenPool, ReaderSettings, open_pool
+from ghostbust.loop.session import Session, open_beside
+from ghostbust.loop.signals import Clock, Listener, Silence
+from ghostbust.measure import Tally, add_to, by_model, measurement_of
+from ghostbust.records import Measurement
+from ghostbust.store.rows import NamedOften
+from ghostbust.store.store import Store
+
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 1000
+"""names in a result, those that the most answers named"""
+
+Source = LogFile | Stream
+Read = tuple[Source, Block] | None
+
+
+@dataclass
+class Ingested:
+    """What was read, and what came of it."""
+
+    run_id: int | None = None
+    """the run of the model with the most answers; None where no completion was read"""
+    runs: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    """the runs by model and adapter"""
+    lines: int = 0
+    """lines that aren't blank"""
+    completions: int = 0
+    skipped: Skipped = field(default_factory=Skipped)
+    first_skipped_in: str = ""
+    """the file of ``skipped.first``"""
+    first_unread_in: str = ""
+    """the file of ``skipped.first_unread``"""
+    inventing: int = 0
+    """answers that were logged for a name they invent"""
+    reserved: int = 0
+    """answers to prompts of an external suite that invent a name, which were only counted"""
+    unfinished: int = 0
+    """files whose last line waits for its end"""
+    notes: list[str] = field(default_factory=list)
+    """files that couldn't be read, one line each"""
+    measurement: Measurement | None = None
+    """of all runs, what interrupted ones had counted before included"""
+    by_model: dict[tuple[str, str | None], Measurement] = field(default_factory=dict)
+    """the same by model and adapter"""
+    named: list[NamedOften] = field(default_factory=list)
+    """invented names of the runs, those that the most answers named first"""
+
+
+@contextmanager
+def open_logs(home: Home, config: Config, clock: Clock | None = None) -> Iterator[Session]:
+    """The home folder for reading logs: by one process at a time, beside whatever else works.
+
+    ``clock``: as for `open_session`.
+
+    Raises BusyError where another process reads logs into it, StoreError, SnapshotError.
+    """
+    with open_beside(home, config, purpose="ingest", lock=home.ingest_lock, clock=clock) as session:
+        session.store.runs.mark_interrupted(ingest=True)
+        yield session
+
+
+def ingest(
+    session: Session,
+    paths: Sequence[Path],
+    *,
+    follow: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+    listener: Listener | None = None,
+    open_readers: OpenPool = open_pool,
+) -> Ingested:
+    """Reads what is new in the logs, counts, judges and logs it; a run for each model.
+
+    ``follow``: also what comes, until ``stopped``, which is asked several times a second; a
+    stream ends it, too. ``open_readers``: `open_pool`, or what stands for it. The next call
+    continues what was interrupted or killed.
+
+    Raises UsageError for a path that isn't there, StoreError, and DataError where no worker can
+    begin.
+    """
+    check_paths(paths)
+    result = Ingested()
+    logbook = Logbook(session)
+    workers = session.config.ingest.workers
+    workers = len(os.sched_getaffinity(0)) if workers is None else workers
+    reads = _reads(session, paths, result, follow=follow, stopped=stopped)
+    heard = _heard(listener or Silence(), paths, follow=follow)
+    with logbook, open_readers(_reader_settings(session), workers) as submit:
+        blocks: InOrder[Source] = InOrder(submit, 2 * workers + 1, lambda: heard(0))
+        for read in reads:
+            done = blocks.rest() if read is None else blocks.give(*read)
+            for source, block, counted in done:
+                _add(result, source, counted)
+                result.inventing += logbook.write(source, block, counted)
+                heard(len(block.data))
+        for source, block, counted in blocks.rest():
+            _add(result, source, counted)
+            result.inventing += logbook.write(source, block, counted)
+    return _finished(session.store, logbook.runs, result)
+
+
+def _reader_settings(session: Session) -> ReaderSettings:
+    config = session.config
+    return ReaderSettings(
+        session.judge.mode,
+        session.home.registry,
+        config.registry.as_of,
+        cutoff_of(config),
+        config.ingest.line_bytes,
+    )
+
+
+def _reads(
+    session: Session,
+    paths: Sequence[Path],
+    result: Ingested,
+    *,
+    follow: bool,
+    stopped: Callable[[], bool],
+) -> Iterator[Read]:
+    """The blocks of files, then those of streams. Followed are files only, or streams only."""
+    settings = session.config.ingest
+    streams = [path for path in paths if is_stream(path)]
+    files = Files(
+        [path for path in paths if path not in streams],
+        session.store.traffic,
+        settings.line_bytes,
+        result.notes.append,
+    )
+    if follow and not streams:
+        yield from files.follow(stopped, settings.poll_s)
+    else:
+        yield from files.once()
+    for path in streams:
+        yield from _stream(path, result, settings.line_bytes, settings.poll_s, stopped)
+    result.unfinished += files.unfinished
+
+
+def _stream(
+    path: Path, result: Ingested, line_limit: int, poll_s: float, stopped: Callable[[], bool]
+) -> Iterator[Read]:
+    stream = Stream(path, line_limit)
+    try:
+        while not stopped() and not stream.ended:
+            block = stream.read(poll_s)
+            yield None if block is None else (stream, block)
+        if block := stream.read_last():
+            yield stream, block
+        result.unfinished += stream.unfinished
+    finally:
+        stream.close()
+
+
+def _heard(listener: Listener, paths: Sequence[Path], *, follow: bool) -> Callable[[int], None]:
+    """Tells the listener of bytes that were read, in megabytes."""
+    done, total = 0, 0
+    if not follow:
+        for file in files_of(path for path in paths if not is_stream(path)):
+            with suppress(OSError):
+                total += file.stat().st_size
+    listener.begin("follow the logs (Ctrl-C ends it)" if follow else "read the logs (MB)")
+
+    def heard(size: int) -> None:
+        nonlocal done
+        done += size
+        listener.advance(done // 1_000_000, max(total, done) // 1_000_000)
+
+    return heard
+
+
+def _add(result: Ingested, source: Source, counted: Counted) -> None:
+    """Adds a block's counts to the result."""
+    result.lines += counted.lines
+    result.completions += counted.completions
+    result.reserved += counted.reserved
+    skipped, more = result.skipped, counted.skipped
+    if skipped.first is None and more.first is not None:
+        result.first_skipped_in = str(source.path)
+    if skipped.first_unread is None and more.first_unread is not None:
+        result.first_unread_in = str(source.path)
+    skipped.add(more)
+    for line, why in more.failed:
+        log.warning("ingest: skipped %s, line %d: %s", source.path, line, why)
+
+
+def _finished(store: Store, runs: dict[tuple[str, str | None], int], result: Ingested) -> Ingested:
+    """The result with what the store knows of the runs."""
+    if runs:
+        tally: Tally = {}
+        for run_id in runs.values():
+            for key, counts in store.traffic.tally(run_id).items():
+                add_to(tally, key, counts)
+        result.measurement = measurement_of(tally)
+        result.by_model = by_model(tally)
+        result.named = store.traffic.named_most(runs.values(), MOST_NAMED)
+        result.runs = runs
+        result.run_id = runs.get(next(iter(result.by_model), ("", None))) or max(runs.values())
+    return result

@@ -1,0 +1,158 @@
+"""What a job looks at to know that it must stop: the daemon ends, it gets quiet, time is up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from ghostbust.records import utc_now
+from ghostbust.sections import QuietHours
+from ghostbust.store.daemon import JobOutcome
+
+# --- listener
+# Who hears how far the loop is: the command line's progress bars, the daemon's log, nobody.
+
+
+class Listener(Protocol):
+    """Hears what begins and how far it is."""
+
+    def begin(self, what: str) -> None:
+        """A stage begins, in words for a person."""
+
+    def advance(self, done: int, total: int) -> None:
+        """So many of the stage's answers are logged, of so many."""
+
+    def step(self, number: int, of: int, loss: float) -> None:
+        """A training step is done, its loss per answer in nats."""
+
+
+class Silence:
+    """A listener that does nothing."""
+
+    def begin(self, what: str) -> None:
+        """Does nothing."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Does nothing."""
+
+    def step(self, number: int, of: int, loss: float) -> None:
+        """Does nothing."""
+
+
+# --- companions
+# What runs beside the daemon's jobs: told when it starts and stops, and of every job's end.
+
+JobState = JobOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class JobDone:
+    """One run of a job, once it is over."""
+
+    name: str
+    """`watch`, `round`, …"""
+    state: JobState
+    """`skipped`: it didn't begin; `stopped`: it was told to end, and goes on another time"""
+    seconds: float
+    """how long it worked"""
+    reason: str
+    """why it failed, was skipped or stopped, in one line; empty where it is ok"""
+
+
+class Companion(Protocol):
+    """Something that lives as long as the daemon does, and never delays it for long."""
+
+    def start(self) -> None:
+        """Called before the schedule begins; what it raises keeps the daemon from starting."""
+
+    def stop(self) -> None:
+        """Called when the schedule has ended, or where a later companion failed to start."""
+
+    def job_done(self, done: JobDone) -> None:
+        """Called at the end of each run of a job, in the thread of the jobs."""
+
+
+# --- clock
+# The time, passed in, so that a day of the schedule can be driven in a second.
+
+
+class Clock(Protocol):
+    """What time it is, and how much of it went by."""
+
+    def now(self) -> datetime:
+        """The time of day, UTC; may jump either way when somebody sets it."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, which no setting of the time changes."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The system's time, UTC."""
+        return utc_now()
+
+    def monotonic(self) -> float:
+        """The system's monotonic time."""
+        return time.monotonic()
+
+
+# --- stop_sign
+# What a job looks at to know that it must stop: the daemon ends, it gets quiet, time is up.
+
+_LOOK_S: Final = 1.0
+
+
+class StopSign(threading.Event):
+    """Set where the daemon stops, and from the moment at which this job may work no more.
+
+    Nobody has to wake up for that: whoever asks finds out. A job that is asked for by a person
+    works in quiet hours, too.
+    """
+
+    def __init__(
+        self,
+        stopping: threading.Event,
+        clock: Clock,
+        *,
+        quiet: QuietHours | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """``seconds``: that the job may work from now on; None: no limit."""
+        super().__init__()
+        self._stopping, self._clock, self._quiet = stopping, clock, quiet
+        self._ends = None if seconds is None else clock.monotonic() + seconds
+
+    @property
+    def why(self) -> str:
+        """Why the job must stop; empty as long as it may work."""
+        if super().is_set() or self._stopping.is_set():
+            return "the daemon stops"
+        if self._ends is not None and self._clock.monotonic() >= self._ends:
+            return "the day's budget of gpu_minutes is used up"
+        if self._quiet is not None and self._quiet.holds(self._clock.now()):
+            return "quiet hours begin"
+        return ""
+
+    def is_set(self) -> bool:
+        """True where the job must stop."""
+        return bool(self.why)
+
+    def set(self) -> None:
+        """Stops the job, and the daemon."""
+        super().set()
+        self._stopping.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the job must stop, or so many real seconds; True for the former."""
+        left = timeout
+        while not self.is_set() and (left is None or left > 0):
+            step = _LOOK_S if left is None else min(left, _LOOK_S)
+            if self._stopping.wait(step):
+                break
+            left = None if left is None else left - step
+        return self.is_set()
