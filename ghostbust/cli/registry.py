@@ -530,7 +530,8 @@ def rescore(
         rows = table("changed", "then", "now", "answers", title=f"{len(done.changes)} changed")
         for change in done.changes[:SHOWN]:
             rows.add_row(
-                cell(_shown(change, reveal)), cell(_verdict_text(change.then)), cell(_verdict_text(change.now)),
+                cell(_shown(change, reveal)), cell(_verdict_text(change.then)),
+                cell(_verdict_text(change.now)),
                 cell(change.answers),
             )  # fmt: skip
         output.result.print(rows)

@@ -182,8 +182,6 @@ def _more_faults(one: Figures) -> Cells | None:
 # --- section_tables
 # The tables of utility, locality, persistence and the suites; those of behaviour have a module.
 
-Cells = dict[str, object]
-
 DROPS = "A drop is 1 - rate / the base's under the same variant. Volume: real names per answer."
 
 

@@ -14,7 +14,7 @@ from ghostbust.errors import UsageError
 from ghostbust.evaluation.behaviour import Ask
 from ghostbust.evaluation.suites import READERS, compare_suite, read_suite
 from ghostbust.models.load import load_model
-from ghostbust.prompts import read_tasks, side_of
+from ghostbust.prompts import is_reserved, read_tasks, side_of
 from ghostbust.records import Context, Ecosystem, Side
 from ghostbust.samplers.local import LocalSampler
 
@@ -65,7 +65,7 @@ def test_no_suite_can_train(name: str, suites: dict[str, Path]) -> None:
     for prompt in prompts:
         assert prompt.family.startswith(f"suite:{name}:")
         assert side_of(prompt.family, holdout_share=0.0) is Side.HOLDOUT
-        assert prompts.is_reserved(prompt)
+        assert is_reserved(prompt)
     assert read_suite(name, suites[name]) == prompts  # the same families each time
 
 

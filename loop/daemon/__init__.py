@@ -1,0 +1,1 @@
+"""The jobs on their schedule, beside the deployed model."""

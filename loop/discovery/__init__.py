@@ -1,0 +1,1 @@
+"""What to ask next: the pool of prompts, what pays, and new prompts made of those that paid."""

@@ -1,0 +1,1 @@
+"""Logs of production: what a deployed model answered is read, not sampled."""

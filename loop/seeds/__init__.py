@@ -1,1 +1,0 @@
-"""Where tasks come from: given by the user, or asked of a registry."""
