@@ -191,3 +191,12 @@ def test_only_the_loop_writes_to_the_store() -> None:
                 if isinstance(noun, ast.Attribute):
                     called = f"{noun.attr}.{node.func.attr}"
                     assert called not in writes, f"{module}, line {node.lineno}: {called}"
+
+
+def test_httpx_is_imported_in_one_place() -> None:
+    """So that its successor can take its place in one file."""
+    assert [
+        module
+        for module, tree in trees().items()
+        if "httpx" in {name.split(".")[0] for name in imported(tree)}
+    ] == ["http.py"]

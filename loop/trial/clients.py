@@ -11,11 +11,12 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
+from ghostbust import http
 
 MOST_AT_ONCE = 500
 """connections"""
@@ -73,10 +74,10 @@ class Clients:
         self._thread.join(self._timeout_s + GRACE_S)
 
     async def _go(self) -> None:
-        limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=KEPT_ALIVE)
+        limits = http.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=KEPT_ALIVE)
         began = due = time.monotonic()
         async with (
-            httpx.AsyncClient(
+            http.AsyncClient(
                 base_url=self._url, timeout=self._timeout_s, limits=limits, trust_env=False
             ) as client,
             asyncio.TaskGroup() as tasks,
@@ -89,7 +90,7 @@ class Clients:
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
             self.wall_s = time.monotonic() - began
 
-    async def _ask(self, client: httpx.AsyncClient, number: int, due: float) -> None:
+    async def _ask(self, client: http.AsyncClient, number: int, due: float) -> None:
         model = self._model()
         heard = self.heard.setdefault(model, Heard())
         body = {
@@ -98,10 +99,10 @@ class Clients:
         }  # fmt: skip
         try:
             answer = await client.post("/completions", json=body)
-            if answer.status_code != httpx.codes.OK or not answer.json()["choices"]:
+            if answer.status_code != HTTPStatus.OK or not answer.json()["choices"]:
                 heard.errors.append(f"{answer.status_code} {answer.text[:200]}")
                 return
-        except (httpx.HTTPError, ValueError, KeyError) as exc:
+        except (http.Error, ValueError, KeyError) as exc:
             heard.errors.append(repr(exc))
             return
         heard.waits.append(time.monotonic() - due)
