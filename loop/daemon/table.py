@@ -32,8 +32,9 @@ from ghostbust.loop.daemon.jobs import (
     watch,
 )
 from ghostbust.samplers.endpoint import base_url_of
-from ghostbust.sections import JobEntry, ModelSection, QuietHours, seconds_of
+from ghostbust.sections import JobEntry, ModelSection
 from ghostbust.store.daemon import JobRow
+from ghostbust.times import QuietHours, seconds_of
 
 # --- times
 # When a job is due next: each so many seconds, or by cron's five fields in a time zone.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ghostbust.sections import QuietHours, Window
+from ghostbust.times import QuietHours, Window
 
 SATURDAY = datetime(2026, 11, 28, tzinfo=UTC)
 
