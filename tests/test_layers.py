@@ -19,14 +19,13 @@ NOUNS = {
 """files at the root that every part may import"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
 """the swappable parts: siblings, which know nothing of each other"""
-BESIDE = {"bench", "loop", "dashboard", "operations", "evaluation", "reports", "exports", "models"}
+BESIDE = {"loop", "dashboard", "operations", "evaluation", "reports", "exports", "models"}
 MAY_IMPORT = {
     **dict.fromkeys(NOUNS | PARTS, NOUNS),
     "data": set[str](),
     # Below the parts that run a model; asks the index that pip asks.
     "models": NOUNS | {"registries"},
     "samplers": NOUNS | {"models"},
-    "bench": NOUNS | PARTS | {"models", "loop"},
     "unlearners": NOUNS | {"models"},
     # Compares models by answers that the loop lets it have: knows no store and no registry.
     "evaluation": NOUNS | PARTS | {"models"},
@@ -48,7 +47,6 @@ HEAVY_AT_THE_TOP = {
     "samplers/local.py",
     "samplers/decode.py",
     "models/pair.py",
-    "bench/loops.py",
     "evaluation/locality.py",
     "evaluation/persistence.py",
 }
