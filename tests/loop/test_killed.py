@@ -1,7 +1,7 @@
-"""What is killed with SIGKILL in the first stages of a round is gone on with, and nothing is lost.
+"""A round killed with SIGKILL in its first stages goes on afterwards, and loses nothing.
 
-All stages, daemons among them: `python -m tests.lab.faults`. As a program of its own: it forks,
-which a test's process, full of threads, had better not.
+`python -m tests.lab.faults` kills in all stages, and daemons. It is a program of its own here, too:
+it forks, which a test's process, full of threads, shouldn't.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_round_that_is_killed_is_gone_on_with() -> None:
+def test_a_killed_round_goes_on() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.lab.faults", "--points", "3"],
         cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
