@@ -81,14 +81,13 @@ def _rates(judge: Judge, count: int, peers: Path | None) -> Iterator[Rate]:
     """Every rate, ghostbust's before its peers'."""
     from ghostbust.bench import truth as line
     from ghostbust.bench.peers import PEERS
-    from ghostbust.extractors.requirements import RequirementsExtractor
+    from ghostbust.extractors.manifests import requirements_refs
 
     answers, names = line.made_answers(judge, count), line.made_names(judge)
     lines = [f"{name}>=1.0  # wanted" for name in names]
     text = "".join(f"{one}\n" for one in lines)
-    reader = RequirementsExtractor()
-    found = len(list(reader.find(text, 0)))
-    per_s = line.best_rate(lambda: list(reader.find(text, 0)), len(lines))
+    found = len(list(requirements_refs(text, 0)))
+    per_s = line.best_rate(lambda: list(requirements_refs(text, 0)), len(lines))
     own = {
         "answers": line.extraction_rate(answers),
         "requirements": line.Rate(_REQUIREMENTS, "ghostbust", len(lines), per_s, found),

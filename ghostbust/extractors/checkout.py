@@ -174,11 +174,11 @@ class Checkout:
         if config not in self._tsconfigs:
             aliases, base = [], None
             for entry in read_object(_read(self.root / config)):
-                keys = [key.value for key in entry.path]
-                if keys[:2] == ["compilerOptions", "paths"] and len(keys) > 2:
+                keys = entry.keys
+                if keys[:2] == ("compilerOptions", "paths") and len(keys) > 2:
                     aliases.append(keys[2])
-                elif keys == ["compilerOptions", "baseUrl"] and entry.value is not None:
-                    base = _normal(config.parent / entry.value.placed().value)
+                elif keys == ("compilerOptions", "baseUrl") and entry.value is not None:
+                    base = PurePosixPath(os.path.normpath(config.parent / entry.text))
             self._tsconfigs[config] = aliases, base
         return self._tsconfigs[config]
 
@@ -301,10 +301,6 @@ def _is_under(specifier: str, alias: str) -> bool:
     if not star:
         return specifier == alias
     return bool(head) and specifier.startswith(head) and specifier.endswith(tail)
-
-
-def _normal(path: PurePosixPath) -> PurePosixPath:
-    return PurePosixPath(os.path.normpath(path))
 
 
 def _read(path: Path) -> str:

@@ -1,8 +1,14 @@
 """Reads one piece of JavaScript or TypeScript: what it imports, and where nothing is code.
 
 Places are bytes of the piece in UTF-8. The tree is walked by a cursor, since trees can be deep,
-and queries take time that is quadratic in their depth. Where a grammar takes more than its budget,
-the syntax is empty and says so.
+and queries take time that is quadratic in their depth.
+
+In code that isn't valid a grammar may try so many readings that its time grows with the square of
+the length or worse, and its lexer may look for an end again and again. So each parse has a budget:
+steps of the parser, and bytes given to the lexer. Both are counted, so that the same text is read
+in the same way on every machine. What grows inside of single steps can't be counted: for that
+there is a limit of processor time, many times what valid code takes. Where a grammar takes more
+than its budget, the syntax is empty and says so.
 """
 
 from __future__ import annotations
@@ -22,131 +28,8 @@ from ghostbust.extractors.interface import give_up, word_set
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Point, Tree
 
-
-# --- javascript_grammars
-# The tree-sitter grammars of JavaScript and TypeScript, loaded at their first use.
-#
-# In code that isn't valid a grammar may try so many readings that its time grows with the square
-# of
-# the length or worse, and its lexer may look for an end again and again. So each parse has a
-# budget:
-# steps of the parser, and bytes given to the lexer. Both are counted, so that the same text is
-# read
-# in the same way on every machine. What grows inside of single steps can't be counted: for that
-# there
-# is a limit of processor time, many times what valid code takes.
-
 LONGEST = 1_048_576
 """bytes of a text that is parsed; the tree takes some 240 times as much memory"""
-_MOST_OPEN = 100
-_MOST_NESTED = 200
-"""assignments and arrows between two of the marks that end an expression or a part of it"""
-_ASSIGNING, _ENDING = re.compile(rb"=>?(?=[\s\w$(\[])"), re.compile(rb"[;,)}\]]")
-_PIECE = 1024
-"""bytes that the lexer is given at once"""
-_FREE_STEPS, _BYTES_A_STEP = 32, 24
-"""steps (of 100 operations) that any parse may take, and bytes for each further one: 3,900 files of
-valid code took a step for 40 bytes at most, 5,600 texts that are no JavaScript at all for 15"""
-_FREE_BYTES, _READS = 16_384, 8
-"""bytes that the lexer may read in any text, and how often each byte; in those files 4 times"""
-_FREE_S, _S_A_BYTE = 0.03, 3e-6
-"""processor time that any parse may take, and for each byte; valid code takes some 0.4 us a byte"""
-_STEPS_A_LOOK = 16
-"""steps between two looks at the limits and the clock"""
-
-
-class Grammar(StrEnum):
-    """One way to read the text. TSX reads JavaScript and JSX as well."""
-
-    TSX = "tsx"
-    JAVASCRIPT = "javascript"
-    TYPESCRIPT = "typescript"
-
-
-def parse(data: bytes, grammar: Grammar) -> Tree | None:
-    """The syntax tree of UTF-8 text; a tree with errors in it where the text isn't valid.
-
-    None for a text that is longer than ``LONGEST``, nests too deeply or takes more than its budget.
-    """
-    from tree_sitter import Parser
-
-    if len(data) > LONGEST or _is_deep(data):
-        return None
-    budget = _Budget(_without_open_comments(data))
-    try:
-        tree = Parser(_language(grammar)).parse(budget.read, progress_callback=budget.step)
-    except ValueError:  # the callback has ended it
-        return None
-    return None if budget.spent else tree
-
-
-def _is_deep(data: bytes) -> bool:
-    """True for a text with very many assignments or arrows in a row that nothing ends.
-
-    Each is nested in the one before; at the end of the text the parser recovers from all of them
-    in a single step, which takes the square of their number.
-    """
-    return any(len(_ASSIGNING.findall(run)) > _MOST_NESTED for run in _ENDING.split(data))
-
-
-class _Budget:
-    """What one parse may take. Gives the text to the lexer, which is how its work is counted."""
-
-    __slots__ = ("_bytes", "_data", "_end_s", "_steps", "spent")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._steps = 0
-        self._bytes = _FREE_BYTES + len(data) * _READS
-        self._end_s = 0.0
-        self.spent = False
-        """True once the parse has to end"""
-
-    def read(self, offset: int, _point: Point) -> bytes:
-        """The next piece of the text; the end of it once the budget is spent."""
-        piece = self._data[offset : offset + _PIECE]
-        self._bytes -= len(piece)
-        if self._bytes < 0:
-            self.spent = True
-            return b""
-        return piece
-
-    def step(self, _offset: int, _has_error: bool) -> bool:
-        """Counts a step of the parser; True where it has to end."""
-        self._steps += 1
-        if self._steps % _STEPS_A_LOOK == 0:
-            now = time.thread_time()
-            self._end_s = self._end_s or now + _FREE_S + len(self._data) * _S_A_BYTE
-            most = _FREE_STEPS + len(self._data) // _BYTES_A_STEP
-            self.spent |= self._steps > most or now > self._end_s
-        return self.spent
-
-
-def _without_open_comments(data: bytes) -> bytes:
-    """The text up to a comment that nothing closes, if very many could be that one.
-
-    From each of them the lexer looks for its end in vain, up to the end of the text.
-    """
-    closed = data.rfind(b"*/")
-    start = closed + 2 if closed >= 0 else 0
-    return data[: data.find(b"/*", start)] if data.count(b"/*", start) > _MOST_OPEN else data
-
-
-@cache
-def _language(grammar: Grammar) -> Language:
-    from tree_sitter import Language
-
-    if grammar is Grammar.JAVASCRIPT:
-        import tree_sitter_javascript
-
-        return Language(tree_sitter_javascript.language())
-    import tree_sitter_typescript
-
-    if grammar is Grammar.TSX:
-        return Language(tree_sitter_typescript.language_tsx())
-    return Language(tree_sitter_typescript.language_typescript())
-
-
 _LONGEST_FOR_MORE_GRAMMARS = 200_000
 _TOO_LONG = f"JavaScript of more than {LONGEST:,} bytes"
 _TOO_MUCH = "JavaScript that takes the parser too much work"
@@ -420,233 +303,116 @@ def _begins_as_type(name: Node) -> bool:
     return name.type == "type" or any(child.type == "type" for child in name.children[:1])
 
 
-# --- javascript_faults
-# Reads which modules a statement loads that isn't valid JavaScript.
-#
-# Models forget a brace, a bracket, a quote or ``from``, and people who read such code mend it and
-# install the package all the same. Read are the words that load something, and the text behind
-# them: ``from 'x'``, ``require('x``, ``import { a } 'x'``. What is quoted elsewhere loads nothing.
+# The tree-sitter grammars, loaded at their first use
 
-_QUOTES = "'\"`“”‘’"
-_TOKEN = re.compile(
-    rf"[\w$]+|//[^\n]*|/\*.*?(?:\*/|\Z)|(?P<mark>[{_QUOTES}])(?:(?!(?P=mark))[^\n])*(?P=mark)|\S",
-    re.S,
-)
-_PLAIN = re.compile(r"(?:import|export)\s*(?:type\s*)?[{*]|(?:const|let|var)\b")
-_MODULE = re.compile(rf"[^\s{_QUOTES};,()<>{{}}\[\]]+")
-_STATEMENT_END = re.compile(rf"[{_QUOTES}]?[ \t\r)\]}};,]*(?://[^\n]*)?(?=\n|\Z)")
-_LOADING = word_set("from require import")
-_IMPORTING = word_set("import Import export from")
-_BINDING = word_set("const let var")
-
-
-@dataclass(frozen=True, slots=True)
-class LooseImport:
-    """A module that a faulty statement loads."""
-
-    start: int
-    end: int
-    """offset behind the specifier"""
-    is_closed: bool
-    """True where quotes stand around it"""
-    is_call: bool
-    is_plain: bool = False
-    """True where only JavaScript begins so: ``import {`` and ``const x = require("x"``"""
+_MOST_OPEN = 100
+_MOST_NESTED = 200
+"""assignments and arrows between two of the marks that end an expression or a part of it"""
+_ASSIGNING, _ENDING = re.compile(rb"=>?(?=[\s\w$(\[])"), re.compile(rb"[;,)}\]]")
+_PIECE = 1024
+"""bytes that the lexer is given at once"""
+_FREE_STEPS, _BYTES_A_STEP = 32, 24
+"""steps (of 100 operations) that any parse may take, and bytes for each further one: 3,900 files of
+valid code took a step for 40 bytes at most, 5,600 texts that are no JavaScript at all for 15"""
+_FREE_BYTES, _READS = 16_384, 8
+"""bytes that the lexer may read in any text, and how often each byte; in those files 4 times"""
+_FREE_S, _S_A_BYTE = 0.03, 3e-6
+"""processor time that any parse may take, and for each byte; valid code takes some 0.4 us a byte"""
+_STEPS_A_LOOK = 16
+"""steps between two looks at the limits and the clock"""
 
 
-def loose_imports(source: str) -> Iterator[LooseImport]:
-    """The modules that a statement loads as far as its words say; none in its strings."""
-    opening = previous = ""
-    is_head = True  # nothing but names and braces so far
-    is_plain = _PLAIN.match(source) is not None
-    position = 0
-    while (token := _TOKEN.search(source, position)) is not None:
-        word, before, position = token[0], source[position : token.start()], token.end()
-        if word.startswith(("//", "/*")):
-            continue
-        opening = opening or word
-        found = None
-        if word in _LOADING and previous != ".":
-            may_load = word != "from" or (is_head and opening in _IMPORTING | _BINDING)
-            found = _loaded(source, token, opening) if may_load else None
-        elif word[0] in _QUOTES:
-            is_beside = "\n" not in before and (previous in ("}", "*") or previous.isidentifier())
-            if opening == "import" and is_head and is_beside:
-                found = _quoted(source, token.start(), is_call=False)
-            if found is None and len(word) == 1:
-                return  # nothing closes it: the rest is a string
-        elif not (word.isidentifier() or word in "{},*=:$"):
-            is_head = False
-        if found is not None:
-            position = _behind_quotes(source, found.end)
-            is_new = is_plain and found.is_closed and (opening in _IMPORTING or found.is_call)
-            is_new = is_new and _STATEMENT_END.match(source, found.end) is not None
-            yield LooseImport(found.start, found.end, found.is_closed, found.is_call, is_new)
-        previous = word
+class Grammar(StrEnum):
+    """One way to read the text. TSX reads JavaScript and JSX as well."""
+
+    TSX = "tsx"
+    JAVASCRIPT = "javascript"
+    TYPESCRIPT = "typescript"
 
 
-def _loaded(source: str, word: re.Match[str], opening: str) -> LooseImport | None:
-    """The module behind ``from``, ``require`` or ``import``."""
-    brackets = {"require": "([{", "import": "("}.get(word[0], "(" if opening in _IMPORTING else "")
-    start = _behind_space(source, word.end())
-    has_bracket = source[start : start + 1] in tuple(brackets)
-    if has_bracket:
-        start = _behind_space(source, start + 1)
-    is_call = has_bracket or word[0] == "require"
-    if source[start : start + 1] in tuple(_QUOTES):
-        return _quoted(source, start, is_call=is_call)
-    module = _MODULE.match(source, start)
-    if module is None or start == word.end() or not _STATEMENT_END.match(source, module.end()):
-        return None
-    is_quoted = source[module.end() : module.end() + 1] in tuple(_QUOTES)
-    is_bare = word[0] == "from" and not has_bracket and _is_import(source, word.start(), module)
-    if not (is_quoted or is_bare):
-        return None
-    return LooseImport(module.start(), module.end(), is_closed=False, is_call=is_call)
+def parse(data: bytes, grammar: Grammar) -> Tree | None:
+    """The syntax tree of UTF-8 text; a tree with errors in it where the text isn't valid.
 
-
-def _is_import(source: str, end: int, module: re.Match[str]) -> bool:
-    """True where ``import x from y;`` lacks the quotes, and is no sentence."""
-    opening, _, bound = source[:end].strip().partition(" ")
-    is_ended = source.startswith(";", module.end()) and len(bound.split()) == 1
-    return opening == "import" and (bound.lstrip()[:1] in ("{", "*") or is_ended)
-
-
-def _quoted(source: str, start: int, *, is_call: bool) -> LooseImport | None:
-    """The module behind the quote at ``start``; a quote that isn't closed ends the statement."""
-    start = _behind_quotes(source, start)
-    module = _MODULE.match(source, start)
-    if module is None:
-        return None
-    is_closed = source[module.end() : module.end() + 1] in tuple(_QUOTES)
-    if not is_closed and not _STATEMENT_END.match(source, module.end()):
-        return None
-    return LooseImport(module.start(), module.end(), is_closed, is_call)
-
-
-def _behind_quotes(source: str, start: int) -> int:
-    while source[start : start + 1] in tuple(_QUOTES):
-        start += 1
-    return start
-
-
-def _behind_space(source: str, start: int) -> int:
-    while source[start : start + 1].isspace():
-        start += 1
-    return start
-
-
-# --- javascript_statements
-# Cuts the lines that import something out of text that isn't valid JavaScript as a whole.
-#
-# Answers break off in the middle, forget a bracket, or hold code between sentences; a line that
-# begins with ``import`` can be read all the same. Each piece is then parsed by itself.
-
-_STARTS = ("import", "export")
-_DECLARES = ("const ", "let ", "var ")
-_CALLS = (
-    "require(", "import(", ".resolve(", "requireActual(", "importActual(", "require '", 'require "',
-    "require[", "require{",
-)  # fmt: skip
-_FAULTY = ("from ", "} from ", "Import ")
-"""what a faulty import begins with; a whole one never does so"""
-
-_PROMPTS = ("> ", "... ")
-_MOST_LINES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One statement, or one line with a call in it."""
-
-    start: int
-    end: int
-    is_statement: bool
-    """True where it begins as an import, an export or a declaration does"""
-
-
-def pieces(text: str) -> Iterator[Piece]:
-    """All places in a text, in order and apart, where a line may import something.
-
-    A statement that begins a line goes on to the line that holds the quoted specifier.
+    None for a text that is longer than ``LONGEST``, nests too deeply or takes more than its budget.
     """
-    start = 0
-    while start < len(text):
-        end = _line_end(text, start)
-        first = _behind_prompt(text, start, end)
-        line = text[first:end]
-        if _begins(line, _STARTS) or (line.startswith(_DECLARES) and line.rstrip()[-1:] == "{"):
-            statement_end = _statement_end(text, first, end)
-            if statement_end is not None:
-                yield Piece(first, statement_end, is_statement=True)
-                end = statement_end
-            elif line.startswith("import ") and " from " in line:  # its quotes are missing
-                yield Piece(first, end, is_statement=False)
-        elif _may_be_faulty(line):
-            yield Piece(first, end, is_statement=False)
-        elif any(call in line for call in _CALLS) and not line.startswith(("//", "*", "/*")):
-            yield Piece(first, end, is_statement=line.startswith(_DECLARES))
-        start = end + 1
+    from tree_sitter import Parser
+
+    if len(data) > LONGEST or _is_deep(data):
+        return None
+    budget = _Budget(_without_open_comments(data))
+    try:
+        tree = Parser(_language(grammar)).parse(budget.read, progress_callback=budget.step)
+    except ValueError:  # the callback has ended it
+        return None
+    return None if budget.spent else tree
 
 
-def _may_be_faulty(line: str) -> bool:
-    """True for ``from 'x' import a`` and ``const a from 'x'``."""
-    is_import = line.startswith(_FAULTY) or (line.startswith(_DECLARES) and " from " in line)
-    return is_import and any(quote in line for quote in _QUOTES)
+def _is_deep(data: bytes) -> bool:
+    """True for a text with very many assignments or arrows in a row that nothing ends.
 
-
-def _statement_end(text: str, start: int, end: int) -> int | None:
-    """End of the line in which the statement from ``start`` has its quote; None for none.
-
-    Nothing is quoted in front of the next statement, a blank line, or a line of another kind.
+    Each is nested in the one before; at the end of the text the parser recovers from all of them
+    in a single step, which takes the square of their number.
     """
-    for _ in range(_MOST_LINES):
-        line = text[start:end]
-        if any(quote in line for quote in _QUOTES):
-            return end
-        if end >= len(text) or not ("{" in line or _continues(line)):
-            return None
-        start, end = end + 1, _line_end(text, end + 1)
-        if not text[start:end].strip() or text[start:end].lstrip().startswith(
-            (*_STARTS, *_DECLARES)
-        ):
-            return None
-    return None
+    return any(len(_ASSIGNING.findall(run)) > _MOST_NESTED for run in _ENDING.split(data))
 
 
-def _continues(line: str) -> bool:
-    """True for a line inside the braces of an import, or one that ends in the middle of it."""
-    words = line.split("//")[0].split()
-    return bool(words) and (
-        words[-1].endswith((",", "{")) or words[-1] in ("import", "from", "type") or len(words) <= 3
-    )
+class _Budget:
+    """What one parse may take. Gives the text to the lexer, which is how its work is counted."""
+
+    __slots__ = ("_bytes", "_data", "_end_s", "_steps", "spent")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._steps = 0
+        self._bytes = _FREE_BYTES + len(data) * _READS
+        self._end_s = 0.0
+        self.spent = False
+        """True once the parse has to end"""
+
+    def read(self, offset: int, _point: Point) -> bytes:
+        """The next piece of the text; the end of it once the budget is spent."""
+        piece = self._data[offset : offset + _PIECE]
+        self._bytes -= len(piece)
+        if self._bytes < 0:
+            self.spent = True
+            return b""
+        return piece
+
+    def step(self, _offset: int, _has_error: bool) -> bool:
+        """Counts a step of the parser; True where it has to end."""
+        self._steps += 1
+        if self._steps % _STEPS_A_LOOK == 0:
+            now = time.thread_time()
+            self._end_s = self._end_s or now + _FREE_S + len(self._data) * _S_A_BYTE
+            most = _FREE_STEPS + len(self._data) // _BYTES_A_STEP
+            self.spent |= self._steps > most or now > self._end_s
+        return self.spent
 
 
-def _begins(line: str, words: tuple[str, ...]) -> bool:
-    """True where a line begins with one of the words and not just with a longer word."""
-    for word in words:
-        if line.startswith(word):
-            return line[len(word) : len(word) + 1] in ("", " ", "\t", "{", "*", "'", '"', "(", "\r")
-    return False
+def _without_open_comments(data: bytes) -> bytes:
+    """The text up to a comment that nothing closes, if very many could be that one.
+
+    From each of them the lexer looks for its end in vain, up to the end of the text.
+    """
+    closed = data.rfind(b"*/")
+    start = closed + 2 if closed >= 0 else 0
+    return data[: data.find(b"/*", start)] if data.count(b"/*", start) > _MOST_OPEN else data
 
 
-def _behind_prompt(text: str, start: int, end: int) -> int:
-    """Offset of the first character of a line that is no white space or prompt."""
-    line = text[start:end]
-    first = start + len(line) - len(line.lstrip())
-    for prompt in _PROMPTS:
-        if text.startswith(prompt, first, end):
-            return first + len(prompt)
-    return first
+@cache
+def _language(grammar: Grammar) -> Language:
+    from tree_sitter import Language
 
+    if grammar is Grammar.JAVASCRIPT:
+        import tree_sitter_javascript
 
-def _line_end(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
+        return Language(tree_sitter_javascript.language())
+    import tree_sitter_typescript
 
+    if grammar is Grammar.TSX:
+        return Language(tree_sitter_typescript.language_tsx())
+    return Language(tree_sitter_typescript.language_typescript())
 
-# --- byte_offsets
-# Turns places in UTF-8 bytes, as tree-sitter gives them, into places in code points.
 
 _BLOCK = 256
 

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ghostbust.extractors.interface import PACKAGE_STEMS, word_set
+from ghostbust.extractors.interface import word_set
 from ghostbust.extractors.literals import Entry, read_literal
-from ghostbust.extractors.names import read_requirement, scan_name
+from ghostbust.extractors.names import PACKAGE_STEMS, read_requirement, scan_name
 from ghostbust.records import Ecosystem
 
 # --- list_items
@@ -527,7 +527,7 @@ _ASIDE = word_set(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListLine:
     """A line that isn't blank."""
 
     start: int
@@ -537,7 +537,7 @@ class Line:
     """True below a heading that lists no packages"""
 
 
-def lines_of(text: str, marker: re.Pattern[str]) -> Iterator[Line]:
+def lines_of(text: str, marker: re.Pattern[str]) -> Iterator[ListLine]:
     """All lines but blank ones. ``marker`` matches what a list item begins with.
 
     A heading without a marker holds up to the next one, an item that heads others for those that
@@ -556,7 +556,7 @@ def lines_of(text: str, marker: re.Pattern[str]) -> Iterator[Line]:
         indent = len(line) - len(line.lstrip()) if marked else -1
         if is_aside and (indent <= aside if marked else _is_heading(line)):
             is_aside = False
-        yield Line(start, line, is_aside or number in other)
+        yield ListLine(start, line, is_aside or number in other)
         if not is_aside and _is_heading(line) and _heads_remarks(line):
             is_aside, aside = True, indent
 

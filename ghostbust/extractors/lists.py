@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ghostbust.extractors.interface import PACKAGE_STEMS, SENTENCE_WORDS, word_set
+from ghostbust.extractors.interface import placed_lines, word_set
 from ghostbust.extractors.list_lines import (
     CATEGORIES,
     INTRODUCING,
@@ -40,7 +40,13 @@ from ghostbust.extractors.list_lines import (
     title_end,
     without_tags,
 )
-from ghostbust.extractors.names import canonical, is_placeholder, scan_name
+from ghostbust.extractors.names import (
+    PACKAGE_STEMS,
+    SENTENCE_WORDS,
+    canonical,
+    is_placeholder,
+    scan_name,
+)
 from ghostbust.extractors.python import is_stdlib
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
@@ -218,8 +224,8 @@ class ListExtractor:
 
     ecosystem: Ecosystem
 
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """LIST refs; see ``Extractor.find``. Lines that hold an install command have none."""
+    def refs(self, text: str, offset: int) -> list[PackageRef]:
+        """LIST refs. Lines that hold an install command have none."""
         if listed := array_items(text, self.ecosystem):
             return [self._ref(item, offset) for item in listed if self._is_package(item)]
         text = without_tags(text)
@@ -276,11 +282,9 @@ class ListExtractor:
         """The names in a sentence without markup, where the answer has no other list."""
         if "`" in text or _has_install(text):
             return
-        position = 0
-        for line in text.splitlines(keepends=True):
+        for start, line in placed_lines(text):
             for item in self._spoken(line, is_answer=True):
-                yield self._ref(item, offset + position)
-            position += len(line)
+                yield self._ref(item, offset + start)
 
     def is_bare_list(self, text: str) -> bool:
         """True for a list in a code fence: an array, or a text of which every line is an item."""

@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 from ghostbust.documents import ParseError, parse_json
 from ghostbust.extractors.interface import word_set
 from ghostbust.extractors.labels import OPEN_LABELS, is_python, label_of
+from ghostbust.extractors.manifests import GROUPS
 from ghostbust.extractors.markdown import Block, BlockKind, line_before
-from ghostbust.extractors.requirements import GROUPS
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 # --- local_modules

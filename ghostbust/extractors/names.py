@@ -1,13 +1,25 @@
-"""Reads package names as they stand in requirements: the name, and what may follow it."""
+"""Which words of a text are package names, and which belong to the sentence around them.
+
+The first part reads a name as it stands in a requirement, with what may follow it. The second
+holds the words that end a command in prose. Many of them are registered on PyPI all the same, but
+in a sentence nobody means those; in a shell script or in inline code the sets aren't used.
+
+No list holds all words, so there are two rules for commands in a sentence. A word of the vocabulary
+ends a command, in any language. In a sentence that isn't English, where the vocabulary has little
+but function words, so does every further word that might be one: ``npm install axios directamente
+desde …`` names axios. Further names count there if no word is written so: ``flask-cors``,
+``socket.io``, ``vue@3``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import east_asian_width
 
 from packaging.utils import canonicalize_name
 
-from ghostbust.extractors.interface import word_set
+from ghostbust.extractors.interface import Placed, word_set
 from ghostbust.records import Ecosystem
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -165,3 +177,214 @@ def _elsewhere(rest: str) -> bool:
         return False
     target = rest[1:].lstrip()
     return ":" in target or "/" in target or target.startswith("git+")
+
+
+SENTENCE_WORDS = word_set(
+    """
+    a about above additional after afterwards again all along already also although always an
+    and another any anything are as at automatically available be because been before being
+    below both but by can certainly command commands correctly could dependencies dependency did
+    different directly do does done during each either else ensure etc every everything finally
+    first following for from further globally had has have hello help here hi how however i if
+    in inside install installation installed installing installs instead into is it its itself
+    just later latest let libraries library like locally make many may me might missing module
+    modules more most multiple must my necessary need needed needs new next no not now of off ok
+    okay on once one only open or other our out over package packages please possible prior
+    properly provided recommended required requirements requires run running runs same section
+    see several should simply since so some something specific specified step still successfully
+    such sure terminal than thank thanks that the their them then there therefore these they
+    thing things this those through thus to too twice under unless until up use used uses using
+    usually version via was way we well were what when where which while who whole will with
+    within without would yes yet you your yours
+    across adds against allow allows among brings builds causes comes contains converts
+    creates depends downloads enables executes fail failed fails fetches fixes
+    gave get gets give gives handles happens helps imports includes keep lets made make makes
+    manually means nor offers opens prints provide provides pulls ran
+    reads replace requirement resolves sets shows solves starts stays
+    stops supports takes tells throws tries unlike upgrades wants
+    why works worked writes
+    """
+)
+_ABOUT_COMMANDS = word_set(
+    """
+    behaves breaks bricks clones complains completes corrupts crashes deletes dies doesn't
+    errors exits finishes freezes gets hangs hung ignores installed keeps leaves lives loops
+    never outputs overwrites puts raises refuses removes reports respects returns returned
+    saves skips slows spits stalls starts succeeded succeeds terminates times triggers updates
+    updated verifies broke hurts matters reported seems
+    eats blocks followed completely daily entirely ever faster nightly occasionally often
+    anymore beforehand nowadays partially quickly rarely regularly silently slower slowly sometimes
+    today tomorrow weekly yesterday
+    """
+)
+"""verbs and adverbs that a sentence about a command goes on with: ``if npm install hangs``"""
+_EUROPEAN = word_set(
+    # German
+    """
+    ab aber alle als also am an auch auf aus bei beide bereits bevor bis da dabei dafür damit
+    danach dann darauf das dass davor dazu dem den denn der des die dies diese diesem diesen
+    dieser dieses durch ein eine einem einen einer einfach eines entweder erneut erst es falls
+    fehlt für funktioniert gegen genügt geht hat hier hilft ihr im in ins installieren
+    installiert installierst ist jetzt kann kannst klappt können läuft man mit müssen musst
+    nach neu nicht nichts noch nochmal nun nur ob oder ohne reicht schlägt sein sich sicher sie
+    sind so sollte solltest sondern sowie startet statt über um und unter vom von vor vorher warten
+    wenn werden wie wieder wird wirft wo wurde zu zuerst zum zur zusätzlich zwischen
+    """
+    # French
+    """
+    afin ainsi alors après au aussi aux avant avec ça car ce ceci cela ces cet cette chez comme
+    dans de depuis des donc dont du échoue elle en encore ensuite est et être exécutez fait
+    faut fonctionne installe ici il ils je la le les leur lorsque lui mais même ne ni nous on
+    ou où par pas pendant permet peut plus pour puis qu quand que qui renvoie sans sera si sinon
+    son sont sous suffit suivi sur tout tous un une va vers vient vos votre vous
+    """
+    # Spanish
+    """
+    además ahora al algo antes así aunque cada como con cuando cual de debe debería deberías
+    desde después donde durante e el ella en entonces entre es esa ese eso esta está este esto
+    falla funciona funcionará hasta hay la las le les lo los luego más mientras muy nada ni
+    no nuevamente o otra otro para pero por porque primero puede puedes que se según ser si
+    siempre sin sino sobre solo son su sus también tanto te tiene todo todos tras tu un una
+    unas uno unos usa ya y
+    """
+    # Portuguese
+    """
+    agora ainda além antes ao aos apenas após as até cada com como da das de depois deve dele
+    do dos e ela ele em enquanto então entre essa esse esta está este eu falha foi isso isto já
+    mais mas na nas nem no nos novamente num numa ou para pela pelo pode por porque pra primeiro
+    quando que se seguida sem ser seu sua são só sobre também tem toda todo todos um uma uns
+    você
+    """
+    # Italian
+    """
+    agli al alla alle allo anche ancora appena che ci come con cosa crea da dagli dal dalla dei
+    della delle dello deve di dopo dove e è ed esegui fallisce fino fra funziona gli i il in
+    insieme installa invece la le lo ma nel nella nelle né non o oppure per perché però più poi
+    prima può puoi quando questa questo quindi se sei senza si sia sono sopra su sul sulla tra tutti
+    tutto un una uno viene
+    """
+    # Dutch
+    """
+    aan achter al als alleen beide bij daarna dan dat de deze die dit door dus een eerst en er
+    faalt geen gebruik heb heeft het hier ik in is je kan kun maar met moet na naar niet nog nu
+    of om ook op opnieuw over te tegen tot totdat tussen uit uw van vanuit vervolgens via voor
+    voordat want wat werkt wordt zal zoals zodat zonder
+    """
+)
+"""function words of languages that answers come in, and verbs that follow a command in them;
+not those under which much-used packages stand: ``del``, ``ora``"""
+_ALSO_ENGLISH = word_set("am come den die door dove du he man me per plus son van was")
+COMMAND_NOUNS = word_set(
+    """
+    approach attempt attempts behavior behaviour bug bugs command commands docs documentation
+    environment environments error errors failure failures flow functionality instruction
+    instructions issue issues log logs operation operations option options output phase problem
+    problems process recipe recipes result results stage step steps support syntax target targets
+    task tasks time times usage workflow workflows entry line lines logic script scripts
+    """
+)
+"""words that a command's name stands in front of as an adjective: ``the pip install process``"""
+DETERMINERS = word_set(
+    "the a an this that these those each every any some no another your our my its their failed "
+    "failing successful whole entire"
+)
+"""words that make a command behind them a noun"""
+DEMANDING = word_set(
+    "use uses using used run runs running ran try tried trying with via by call calls calling type "
+    "execute executing enter do doing to and then or please just simply can could should must "
+    "may might will i you we"
+)
+"""words behind which a sentence runs a program that has no verb: ``use npx serve``"""
+SENTENCE_SIGNS = word_set("the to of and you your this that is are")
+"""words that no command has among its arguments: where one stands, a sentence does"""
+FOREIGN_WORDS = frozenset(
+    word
+    for word in _EUROPEAN - SENTENCE_WORDS - _ABOUT_COMMANDS
+    if len(word) > 1 and word not in _ALSO_ENGLISH
+)
+"""words that show a sentence to be in another language than English"""
+PROSE_WORDS = SENTENCE_WORDS | _ABOUT_COMMANDS | _EUROPEAN
+"""words that end a command in a sentence, whichever of these languages it is in"""
+TOOL_WORDS = word_set(
+    "tool tools utility utilities script scripts prefix flag flags cache runner package packages"
+)
+"""words that stand behind the name of a runner where prose speaks of it: ``the npx tool``"""
+PACKAGE_STEMS = (
+    "package", "paket", "paquet", "pacchett", "pacote", "librar", "bibli", "librer", "modul",
+    "módul", "包", "库", "模块", "パッケージ", "ライブラリ", "패키지",
+)  # fmt: skip
+"""what words for packages, libraries and modules begin with"""
+
+_ACCENTED = frozenset(map(chr, range(0x80, 0x250)))
+"""Latin letters beyond ASCII, and marks; other scripts have no words that look like names"""
+_PINS = ("@", "==", ">=", "~=")
+_MARKS = ".,;:!?()\"'`*_"
+_OPENING_MARKS = "`\"'“‘„«‹「『（(【:："
+
+
+def is_of_sentence(name: str, rest: str, ecosystem: Ecosystem) -> bool:
+    """True for a word that goes on with the sentence; not with a version, nor for Next.js.
+
+    ``rest`` is what stands behind the name in the same word.
+    """
+    if rest.startswith(_PINS) or (ecosystem, name) == (Ecosystem.NPM, "next"):
+        return False
+    return name.lower() in PROSE_WORDS
+
+
+def is_foreign(words: Iterable[Placed]) -> bool:
+    """True where one of the words shows that a sentence isn't English."""
+    return any(_is_foreign(word.value) for word in words)
+
+
+def is_set_apart(words: Sequence[Placed], index: int) -> bool:
+    """True for a word at the start of a line, or with a colon, quote or bracket in front of it."""
+    before = words[index - 1].value if index else ":"
+    return before[-1:] in _OPENING_MARKS or words[index].value[:1] in _OPENING_MARKS
+
+
+def is_spoken_of(before: str, verb: Sequence[str]) -> bool:
+    """True where the word ``before`` a command makes a noun of it, or asks nobody to run it.
+
+    Only of a program without a ``verb`` can be said that nobody is asked: ``npx``, ``easy_install``
+    are names by themselves.
+    """
+    word = before.lower()
+    return word in DETERMINERS or (not verb and word.isalpha() and word not in DEMANDING)
+
+
+def is_of_command(words: Sequence[Placed], index: int, *, alone: bool, noun: bool) -> bool:
+    """True for a word that a command's name stands in front of like an adjective.
+
+    ``the pip install process``, ``easy_install usage``: a noun of the vocabulary, unless a line is
+    nothing but the command (``alone``), and any word behind a command that is a ``noun``, unless
+    it is called one (``the pip install rich command``).
+    """
+    value = words[index].value
+    word = value.strip(_MARKS).lower()
+    if word in COMMAND_NOUNS:
+        return not alone
+    if not noun or not may_be_a_word(word, value.lstrip(_MARKS)[len(word) :]):
+        return False
+    behind = (other.value.strip(_MARKS).lower() for other in words[index + 1 : index + 6])
+    ending = next((one for one in behind if one in PROSE_WORDS or one in COMMAND_NOUNS), "")
+    return ending not in ("command", "commands", "line", "call")
+
+
+def sentence_end(words: Sequence[Placed]) -> int:
+    """Index of the last word that only a sentence has; of the last one where a mark ends it."""
+    if words and words[-1].value.endswith((".", ":", "!", "?")):
+        return len(words)
+    said = (n for n, word in enumerate(words) if word.value.strip(_MARKS).lower() in SENTENCE_WORDS)
+    return max(said, default=-1)
+
+
+def may_be_a_word(name: str, rest: str) -> bool:
+    """True where a name might be a word of some language: letters only, and no version."""
+    return name.isalpha() and not rest.startswith((*_PINS, "["))
+
+
+def _is_foreign(word: str) -> bool:
+    if any(char in _ACCENTED and char.isalpha() for char in word):
+        return True
+    return word.strip(_MARKS).lower() in FOREIGN_WORDS

@@ -1,4 +1,4 @@
-"""What options and settings say of indexes: instead of the usual one, or beside it."""
+"""Install commands: the table, what their options take, and the indexes they name."""
 
 from __future__ import annotations
 
@@ -7,16 +7,87 @@ import pytest
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.installers import (
     INDEX_OPTIONS,
+    PROGRAMS,
+    TOOLS,
     IndexSetting,
+    Takes,
+    Tool,
     few,
     index_of_option,
+    installs,
     latest,
     setting_of_command,
     setting_of_variable,
 )
+from ghostbust.extractors.interface import Placed
+from ghostbust.extractors.shell import prose_words
 from ghostbust.records import Ecosystem, Flag, NamedIndex
 
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.programs[0])
+@pytest.mark.parametrize("prose", [True, False])
+def test_every_program_and_form(tool: Tool, prose: bool) -> None:
+    expected = {
+        Takes.ALL: ["left-pad", "rich"], Takes.FIRST: ["left-pad"], Takes.BUT_FIRST: ["rich"],
+        Takes.NONE: [],
+    }  # fmt: skip
+    names = [tool.prefix + name for name in ("left-pad", "rich")]
+    for program in tool.programs:
+        for form in tool.forms:
+            verb = [part.replace("*", "any") for part in form.verb]
+            text = " ".join((program, *verb, *names))
+            refs = list(installs(prose_words(text, 0, len(text)), prose=prose))
+            assert [ref.raw for ref in refs] == expected[form.takes]
+            assert {ref.ecosystem for ref in refs} <= {tool.ecosystem}
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.programs[0])
+def test_options_that_hold_packages(tool: Tool) -> None:
+    for form in tool.forms:
+        for option in form.adding | form.replacing:
+            behind = [] if option in form.replacing or form.takes is Takes.NONE else ["rich"]
+            for joint in (" ", "="):
+                text = " ".join((tool.programs[0], *form.verb, f"{option}{joint}left-pad", "rich"))
+                refs = list(installs(prose_words(text, 0, len(text)), prose=False))
+                assert [ref.raw for ref in refs] == ["left-pad", *behind], text
+
+
+def test_words_without_a_place_are_passed_over() -> None:
+    text = "pip install"
+    words = [*prose_words(text, 0, len(text)), Placed("", ())]
+    assert list(installs(words, prose=False)) == []
+
+
+def test_prose_stops_where_a_script_goes_on() -> None:
+    text = "pip install a1 then b1"
+    words = prose_words(text, 0, len(text))
+    assert [ref.raw for ref in installs(words, prose=True)] == ["a1"]
+    assert [ref.raw for ref in installs(words, prose=False)] == ["a1", "then", "b1"]
+
+
+def test_true_behind_an_option_of_pip_is_a_package() -> None:
+    text = "pip install -U true"
+    assert [ref.raw for ref in installs(prose_words(text, 0, len(text)), prose=False)] == ["true"]
+
+
+def test_every_program_belongs_to_one_tool() -> None:
+    programs = [program for tool in TOOLS for program in tool.programs]
+    assert len(programs) == len(set(programs)) == len(PROGRAMS)
+
+
+def test_an_option_adds_packages_or_replaces_them() -> None:
+    for tool in TOOLS:
+        for form in tool.forms:
+            assert form.adding.isdisjoint(form.replacing)
+        assert tool.elsewhere <= tool.values
+
+
+def test_every_ecosystem_has_its_index_options() -> None:
+    assert set(INDEX_OPTIONS) == set(Ecosystem) == {tool.ecosystem for tool in TOOLS}
+
+
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
+
 URL = "https://index.example.test/simple"
 
 

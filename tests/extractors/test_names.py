@@ -1,10 +1,23 @@
-"""Names at the start of requirements, and placeholders."""
+"""Package names in text, placeholders, and the words of a sentence."""
 
 from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.names import canonical, is_placeholder, read_requirement, scan_name
+from ghostbust.extractors.interface import word_set
+from ghostbust.extractors.names import (
+    FOREIGN_WORDS,
+    PROSE_WORDS,
+    SENTENCE_WORDS,
+    canonical,
+    is_foreign,
+    is_of_sentence,
+    is_set_apart,
+    may_be_a_word,
+    read_requirement,
+    scan_name,
+)
+from ghostbust.extractors.shell import prose_words
 from ghostbust.records import Ecosystem
 
 PYPI, NPM, CONDA = Ecosystem.PYPI, Ecosystem.NPM, Ecosystem.CONDA
@@ -77,40 +90,6 @@ def test_punctuation_ends_the_sentence(word: str, ends: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["your-package", "YOUR_PACKAGE_NAME", "your-tool", "package", "package_name", "my-package",
-     "some.library", "package1", "name-of-package", "foo", "the-library-name", "SomePackage",
-     "someproject", "mypackage", "yourplugin", "pkgname", "name-of-the-plugin", "foo-bar",
-     "some-plugin", "lib2", "@scope/name", "@your-org/ui", "@my-scope/core"],
-)  # fmt: skip
-def test_placeholders(name: str) -> None:
-    assert is_placeholder(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "requests",
-        "mypy",
-        "my-tool",
-        "mylar",
-        "lib2to3",
-        "pluggy",
-        "foobarbaz",
-        "@types/node",
-        "exampleware",
-        "packaging",
-        "python-package",
-        "namex",
-        "foolbox",
-        "example",
-    ],
-)
-def test_no_placeholders(name: str) -> None:
-    assert not is_placeholder(name)
-
-
-@pytest.mark.parametrize(
     ("word", "ecosystem", "name"),
     [
         ("x@npm:y@1", NPM, "y"),
@@ -135,3 +114,44 @@ def test_canonical() -> None:
     assert canonical(CONDA, "PyTables_X") == "pytables_x"
     assert canonical(PYPI, "Zope..Interface_X") == "zope-interface-x"
     assert canonical(NPM, "@Scope/Name_x") == "@Scope/Name_x"
+
+
+def test_word_set_splits_at_white_space() -> None:
+    assert word_set(" a\n b a ") == {"a", "b"}
+
+
+def test_well_known_packages_are_no_sentence_words() -> None:
+    known = word_set("click rich fire six attrs black requests flask tox nose sh arrow box gym")
+    known |= word_set("del ora numpy pandas express react vue axios lodash chalk dash uvicorn")
+    assert PROSE_WORDS.isdisjoint(known)
+
+
+def test_foreign_words_are_no_english_ones() -> None:
+    assert FOREIGN_WORDS.isdisjoint(SENTENCE_WORDS)
+    assert FOREIGN_WORDS.isdisjoint(word_set("a die man per son come plus in an was"))
+    assert FOREIGN_WORDS < PROSE_WORDS
+
+
+def test_a_version_and_next_js_are_no_words() -> None:
+    assert is_of_sentence("next", "", Ecosystem.PYPI)
+    assert not is_of_sentence("next", "", Ecosystem.NPM)
+    assert not is_of_sentence("then", "==1.0", Ecosystem.PYPI)
+
+
+@pytest.mark.parametrize(
+    ("text", "foreign"),
+    [("Run it in the shell", False), ("módulo", True), ("nach dem Start", True), ("再执行", False)],
+)
+def test_is_foreign(text: str, foreign: bool) -> None:
+    assert is_foreign(prose_words(text, 0, len(text))) is foreign
+
+
+def test_is_set_apart() -> None:
+    words = prose_words("so: pip x pip", 0, 13)
+    assert [is_set_apart(words, index) for index in (0, 1, 3)] == [True, True, False]
+
+
+def test_may_be_a_word() -> None:
+    assert may_be_a_word("ajoute", "")
+    assert not may_be_a_word("flask-cors", "")
+    assert not may_be_a_word("vue", "@3")
