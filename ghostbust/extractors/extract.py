@@ -113,7 +113,7 @@ def extract(
     ecosystem: Ecosystem | None = None,
     filename: str = "",
 ) -> list[PackageRef]:
-    """The refs that ``examine`` finds, where what it couldn't read doesn't matter."""
+    """The refs that `examine` finds, for callers that don't ask what it couldn't read."""
     return examine(
         text,
         language=language,
@@ -137,17 +137,18 @@ def examine(
 ) -> Extraction:
     """All package refs in ``text`` and what of it wasn't read. Never raises; linear in length.
 
-    A placeholder (``foo``) is none, but where all of ``text`` is a dependency file: what stands
-    there is installed, whatever its name.
+    A placeholder (``foo``) is no ref, unless all of ``text`` is a dependency file: what stands
+    there is installed, whatever its name. Entities of HTML in a text that was escaped (``&gt;=``)
+    count as the characters they stand for.
 
-    Entities of HTML in a text that was escaped (``&gt;=``) count as the characters they stand for.
-
-    ``language`` says what code without a label is; with anything but AUTO a text without
-    fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
-    items are refs, of ``ecosystem``; where that is None, of npm if the code is JavaScript or the
-    list shows it (``list_ecosystem``), else of PyPI. ``truncated``: the token limit ended the
-    answer. ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name
-    of the file that ``text`` is, which says how to read it if ``language`` is AUTO.
+    - ``language``: of code without a label; with anything but AUTO a text without fences is code as
+      a whole.
+    - ``expect_list``: the prompt asked for a list of names, so list items are refs, of
+      ``ecosystem``; where that is None, of npm if the code is JavaScript or the list shows it
+      (`listed_ecosystem`), else of PyPI.
+    - ``truncated``: the token limit ended the answer.
+    - ``prompt_text``: the prompt, to mark the names that it induced.
+    - ``filename``: of the file that ``text`` is; it decides how to read it if ``language`` is AUTO.
     """
     is_dependencies = label_of_file(filename) in (*MANIFESTS, *LOCKS)
     if is_notebook(text) and language is Language.AUTO and not is_dependencies:

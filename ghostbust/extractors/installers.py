@@ -329,8 +329,6 @@ def setting_of_command(values: Sequence[str]) -> IndexSetting | None:
     return None
 
 
-# Reading commands
-
 _FILE_OPTIONS = word_set(
     "-r --requirement --requirements --with-requirements -c --constraint --constraints"
 )
@@ -345,7 +343,7 @@ _UNCLOSED = "\"'"
 """quotes that are still there where a script has been cut into words: nothing closes them"""
 _PROMPTS = "!%$>@^"
 _SHORT = 40
-"""characters of a word that is remembered: most words of a text have been seen before"""
+"""characters of a word that is cached: most words of a text come again"""
 _TRUTHS = ("true", "false")
 
 
@@ -366,13 +364,13 @@ class InstallCommand:
     cautious: bool = False
     """it stands in a sentence whose words the vocabulary may lack"""
     spoken_of: bool = False
-    """it is what a sentence speaks of, not what it says to run: ``the pip install process``"""
+    """a sentence speaks of it and asks nobody to run it: ``the pip install process``"""
     alone: bool = False
     """it is all that a line has, or that follows a colon, quote or bracket"""
     replaced: bool = False
-    """an option has said which packages it takes, so that positional words are none"""
+    """an option names the packages, so positional words don't"""
     elsewhere: bool = False
-    """an option has said that the package comes from no registry"""
+    """an option says that the package comes from no registry"""
     positionals: int = 0
     found: list[tuple[int, int, str]] = field(default_factory=list)
     """names as (start, end, raw)"""
@@ -421,7 +419,7 @@ def read_commands(
         for place, word in enumerate(words)
         if "=" in word.value and (setting := setting_of_variable(word.value))
     ]
-    # told once for a line, which may hold many commands
+    # The next two depend on the whole line, which may hold many commands: worked out once.
     foreign: bool | None = None
     said_until: int | None = None
     last_sign = max((n for n, w in enumerate(words) if w.value in SENTENCE_SIGNS), default=-1)
@@ -448,7 +446,8 @@ def read_commands(
 
 def _head(words: Sequence[Placed], index: int) -> InstallCommand | None:
     """The install command that starts at ``words[index]``, or None."""
-    tool = _tool(words[index].value)
+    word = words[index].value
+    tool = _tool(word) if len(word) <= _SHORT else _tool.__wrapped__(word)
     if tool is None:
         return None
     command = InstallCommand(tool, tool.forms[0], index + 1)
@@ -465,18 +464,9 @@ def _head(words: Sequence[Placed], index: int) -> InstallCommand | None:
     return None
 
 
-def _tool(word: str) -> Tool | None:
-    """The tool that a word calls; None for any other word."""
-    return _tool_of_short(word) if len(word) <= _SHORT else PROGRAMS.get(_program(word))
-
-
 @lru_cache(maxsize=8192)
-def _tool_of_short(word: str) -> Tool | None:
-    return PROGRAMS.get(_program(word))
-
-
-def _program(word: str) -> str:
-    """The program that a word calls, without its folder, marks around it and version.
+def _tool(word: str) -> Tool | None:
+    """The tool that a word calls, whatever its folder, the marks around it and its version.
 
     What stands in front of it without a blank in Chinese or Japanese, or in typographic quotes,
     is left out too, as is make's mark for a command that may fail (``-npm``).
@@ -489,9 +479,8 @@ def _program(word: str) -> str:
     word = word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe").removesuffix(".cmd")
     if word[:1] == "-" and word[1:2] != "-" and word != "-mpip":
         word = word[1:].lstrip("@")
-    if word == "-mpip" or word.rstrip("0123456789.-") == "pip":
-        return "pip"
-    return word
+    is_pip = word == "-mpip" or word.rstrip("0123456789.-") == "pip"
+    return PROGRAMS.get("pip" if is_pip else word)
 
 
 def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> None:
@@ -520,19 +509,22 @@ def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> N
 
 def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> bool:
     """Reads one positional word; True where the command ends with it or in front of it."""
-    takes = command.form.takes
+    takes, word = command.form.takes, words[command.index]
     if takes is Takes.FIRST and command.replaced:
         return True
     if prose and is_of_command(words, command.index, alone=command.alone, noun=command.spoken_of):
         return True
-    name, ends = _argument(words[command.index], command.tool, prose=prose)
-    is_noun = takes is Takes.FIRST and words[command.index].value.lower() in TOOL_WORDS
+    name, ends = _argument(word, command.tool, prose=prose)
+    is_noun = takes is Takes.FIRST and word.value.lower() in TOOL_WORDS
     if prose and ((name is None and ends) or is_noun):
         return True
-    if command.cautious and name is not None and _is_doubtful(words[command.index], name, command):
-        return True
-    if name is None and not prose and not _is_redirect(words[command.index].value):
-        command.passed_over.append(words[command.index])
+    if command.cautious and name is not None:
+        is_further = command.positionals > 0 or len(name[2]) == 1
+        if is_further and may_be_a_word(name[2], word.value.partition(name[2])[2]):
+            return True  # a word of a sentence in another language
+    is_redirect = word.value.lstrip("012&")[:1] in ("<", ">")  # >log, 2>/dev/null
+    if name is None and not prose and not is_redirect:
+        command.passed_over.append(word)
     command.positionals += 1
     wanted = not command.replaced and not (takes is Takes.BUT_FIRST and command.positionals == 1)
     if name is not None and wanted:
@@ -544,7 +536,7 @@ def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -
 
 
 def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
-    """Reads options and their values, up to the first word that is none."""
+    """Reads options and their values, up to the first other word."""
     tool, form = command.tool, command.form
     while command.index < len(words) and _is_option(words[command.index].value):
         word = words[command.index]
@@ -610,27 +602,17 @@ def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int,
         return None, True
     requirement = read_requirement(stripped, tool.ecosystem)
     if requirement is None or not stripped.startswith(tool.prefix):
-        return None, not _is_argument(stripped)
+        is_other = stripped.startswith((".", "~", "$")) or "/" in stripped  # path, URL, variable
+        return None, stripped == "/" or not is_other
     ends = requirement.ends_sentence or _unbalanced(value[:lead], stripped[requirement.end :])
     if prose and is_of_sentence(requirement.name, stripped[requirement.end :], tool.ecosystem):
         return None, True
-    if is_placeholder(requirement.name) or _is_no_package(requirement.name, tool):
+    is_runner = tool.programs in (("uvx",), ("pipx",))  # they take interpreters and scripts, too
+    is_script = requirement.name == "python" or requirement.name.endswith(".py")
+    if is_placeholder(requirement.name) or (is_runner and is_script):
         return None, ends
     span = word.span(lead + requirement.start, lead + requirement.end)
     return ((*span, requirement.name) if span else None), ends
-
-
-def _is_doubtful(word: Placed, name: tuple[int, int, str], command: InstallCommand) -> bool:
-    """True for a word that a sentence in another language may go on with."""
-    raw = name[2]
-    is_further = command.positionals > 0 or len(raw) == 1
-    return is_further and may_be_a_word(raw, word.value.partition(raw)[2])
-
-
-def _is_no_package(name: str, tool: Tool) -> bool:
-    """True for what a runner takes besides packages: interpreters and scripts."""
-    is_runner = tool.programs in (("uvx",), ("pipx",))
-    return is_runner and (name == "python" or name.endswith(".py"))
 
 
 def _unbalanced(lead: str, rest: str) -> bool:
@@ -648,54 +630,51 @@ def _is_option(value: str) -> bool:
     return value.startswith("-") and value.lstrip("-")[:1].isalpha()
 
 
-def _is_redirect(value: str) -> bool:
-    """True for ``>log``, ``2>/dev/null`` and the like."""
-    return value.lstrip("012&")[:1] in ("<", ">")
-
-
-def _is_argument(value: str) -> bool:
-    """True for what a command may take besides names: paths, URLs, variables, quoted texts."""
-    return value != "/" and (value.startswith((".", "~", "$")) or "/" in value)
-
-
 # Commands that install what nobody here looks up: other ecosystems, and whole lock files.
 
-_ADDS, _INSTALL, _GET = word_set("add"), word_set("install"), word_set("get install")
-_OTHERS = {
-    **dict.fromkeys(
-        word_set(
-            "apt apt-get aptitude dnf yum snap flatpak port choco scoop winget nuget pod luarocks "
-            "opam cabal stack vcpkg conan helm spack asdf ghcup sdk gem"
-        ),
-        _INSTALL,
-    ),
-    **dict.fromkeys(word_set("go dart"), _GET),
-    **dict.fromkeys(word_set("apk paket jsr"), _ADDS),
-    **dict.fromkeys(word_set("docker podman"), word_set("pull run")),
-    **dict.fromkeys(word_set("bundle bundler pixi"), word_set("add install")),
-    "cargo": word_set("add install binstall"),
-    "brew": word_set("install reinstall upgrade"),
-    "zypper": word_set("install in"),
-    "pacman": word_set("-S -Sy -Syu"),
-    "nix-env": word_set("-i -iA --install"),
-    "nix": word_set("profile shell run"),
-    "composer": word_set("require install"),
-    "dotnet": word_set("add tool"),
-    "mise": word_set("install use"),
-    "swift": word_set("package"),
-    "flutter": word_set("pub"),
-    "raco": word_set("pkg"),
-    "cpan": frozenset[str](),
-    "cpanm": frozenset[str](),
-}
-"""program to the words that make it install; none: every word does"""
-_WHOLE = {
-    "npm": word_set("ci clean-install update"), "yarn": word_set("install up upgrade"),
-    "pnpm": word_set("update up"), "bun": word_set("update"), "uv": word_set("sync lock"),
-    "poetry": word_set("install sync update lock"), "pipenv": word_set("sync update lock"),
-    "pdm": word_set("install sync update lock"), "rye": word_set("sync lock"),
-    "pip-sync": frozenset[str](), "hatch": word_set("env"),
-}  # fmt: skip
+
+def _verbs(table: str) -> dict[str, frozenset[str]]:
+    """Program to the words that make it install; none: every word does."""
+    rows = [line.partition(":") for line in table.strip().splitlines()]
+    return {program: word_set(verbs) for verbs, _, row in rows for program in row.split()}
+
+
+_OTHERS = _verbs(
+    """
+    install: apt apt-get aptitude dnf yum snap flatpak port choco scoop winget nuget pod luarocks
+    install: opam cabal stack vcpkg conan helm spack asdf ghcup sdk gem
+    get install: go dart
+    add: apk paket jsr
+    pull run: docker podman
+    add install: bundle bundler pixi
+    add install binstall: cargo
+    install reinstall upgrade: brew
+    install in: zypper
+    -S -Sy -Syu: pacman
+    -i -iA --install: nix-env
+    profile shell run: nix
+    require install: composer
+    add tool: dotnet
+    install use: mise
+    package: swift
+    pub: flutter
+    pkg: raco
+    : cpan cpanm
+    """
+)
+_WHOLE = _verbs(
+    """
+    ci clean-install update: npm
+    install up upgrade: yarn
+    update up: pnpm
+    update: bun
+    sync lock: uv rye
+    install sync update lock: poetry pdm
+    sync update lock: pipenv
+    env: hatch
+    : pip-sync
+    """
+)
 """the same for what installs whatever a project's files name"""
 
 

@@ -26,15 +26,10 @@ from ghostbust.extractors.names import canonical, is_placeholder
 from ghostbust.extractors.shell import prose_refs
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
-_MARKS = tuple(
-    [
-        f"{word}{space}{quote}"
-        for word in ("from", "import")
-        for space in ("", " ")
-        for quote in "'\""
-    ]
-    + ["require(", "import("]
-)
+_MARKS = (
+    "from'", 'from"', "from '", 'from "', "import'", 'import"', "import '", 'import "', "require(",
+    "import(",
+)  # fmt: skip
 _COMMENT = re.compile(r"^[ \t]*/\*", re.M)
 _LONGEST_TO_MEND = 100_000
 _ENDINGS = ("'", '"', "')", '")', "`)", ")")
@@ -46,13 +41,13 @@ def javascript_refs(text: str, offset: int) -> Iterator[PackageRef]:
     JSX, TypeScript and the scripts of Vue, Svelte, Astro and HTML files are read. Paths, path
     aliases, URLs and specifiers made up at run time are no refs, nor is what a test mocks.
     """
-    for start, end in scripts(text) if is_markup(text) else [(0, len(text))]:
+    for start, end in scripts(text):
         yield from _code(text[start:end], offset + start)
     yield from prose_refs(text, offset)
 
 
 def javascript_line_refs(text: str, offset: int) -> Iterator[PackageRef]:
-    """IMPORT refs of statements that begin a line of a text that is mostly no code."""
+    """IMPORT refs of the statements that begin a line of a text that is mostly prose."""
     if not _may_import(text):
         return
     for piece in pieces(text):
@@ -61,9 +56,9 @@ def javascript_line_refs(text: str, offset: int) -> Iterator[PackageRef]:
 
 
 def has_javascript_imports(text: str) -> bool:
-    """True where some statement of ``text`` is plainly an import of JavaScript or TypeScript.
+    """True where a statement of ``text`` can only be an import of JavaScript or TypeScript.
 
-    ``import "x"`` and ``require("x")`` alone aren't: other languages have them too.
+    ``import "x"`` and ``require("x")`` alone prove nothing: other languages have them too.
     """
     if not _may_import(text):
         return False
@@ -101,8 +96,8 @@ def _code(text: str, offset: int) -> Iterator[PackageRef]:
     """Refs of a text that is code as a whole, whether it is valid or not."""
     places = ByteOffsets(text)
     syntax = read(places.data)
-    if syntax.broken and (comment := _open_comment(text)) is not None:
-        text = text[:comment]
+    if syntax.broken and (comment := _COMMENT.search(text, max(text.rfind("*/"), 0))):
+        text = text[: comment.start()]  # nothing closes it
         places = ByteOffsets(text)
         syntax = read(places.data)
     for found in syntax.imports:
@@ -121,12 +116,6 @@ def _code(text: str, offset: int) -> Iterator[PackageRef]:
 def _is_faulty(syntax: Syntax, text: str) -> bool:
     """True for code that isn't valid, or has typographic quotes, which make names in a grammar."""
     return syntax.broken > 0 or "(“" in text or "(‘" in text
-
-
-def _open_comment(text: str) -> int | None:
-    """Offset of a comment that begins a line and that nothing closes; None where there is none."""
-    opened = _COMMENT.search(text, max(text.rfind("*/"), 0))
-    return opened.start() if opened else None
 
 
 def _piece(
@@ -227,81 +216,55 @@ _DATA = ("json", "importmap", "template", "speculationrules", "python", "x-shade
 _FRONTMATTER = "---"
 
 
-def is_markup(text: str) -> bool:
-    """True for a text with a script element that begins as a component or a page does.
-
-    A comment may stand in front (``// App.vue``). The ``---`` of an Astro file is enough.
-    """
-    if _frontmatter(text) is not None:
-        return True
-    lines = (line.lstrip() for line in text.splitlines())
-    first = next((line for line in lines if line and not line.startswith(("//", "#"))), "")
-    return first.startswith("<") and _OPENING.search(text) is not None
-
-
 def scripts(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each script, without its tags; one that nothing closes ends the text.
+    """Start and end of each script of a component or a page; all of a text that is neither.
 
-    Scripts that hold data or another language are left out. The part between the ``---`` of an
-    Astro file is a script.
+    The part between the ``---`` at the beginning of an Astro file is a script. So is what stands in
+    a script element, without its tags, unless it is data or another language; one that nothing
+    closes ends the text. A text with such an element is markup if it begins with a tag; a comment
+    may stand in front (``// App.vue``).
     """
     position = 0
-    if (front := _frontmatter(text)) is not None:
-        yield front
-        position = front[1]
+    lead = len(text) - len(text.lstrip())
+    if text.startswith(f"{_FRONTMATTER}\n", lead):
+        start = lead + len(_FRONTMATTER) + 1
+        end = text.find(f"\n{_FRONTMATTER}", start - 1)
+        position = end + 1 if end >= 0 else len(text)
+        yield start, position
+    else:
+        lines = (line.lstrip() for line in text.splitlines())
+        first = next((line for line in lines if line and not line.startswith(("//", "#"))), "")
+        if not first.startswith("<") or _OPENING.search(text) is None:
+            yield 0, len(text)
+            return
     while (opening := _OPENING.search(text, position)) is not None:
         closing = _CLOSING.search(text, opening.end())
         end = closing.start() if closing else len(text)
-        kind = opening["attributes"].lower()
-        if not any(word in kind for word in _DATA):
+        if not any(word in opening["attributes"].lower() for word in _DATA):
             yield opening.end(), end
         position = closing.end() if closing else len(text)
-
-
-def _frontmatter(text: str) -> tuple[int, int] | None:
-    """The part between ``---`` and ``---`` at the beginning; None where there is none."""
-    lead = len(text) - len(text.lstrip())
-    start = lead + len(_FRONTMATTER) + 1
-    if not text.startswith(f"{_FRONTMATTER}\n", lead):
-        return None
-    end = text.find(f"\n{_FRONTMATTER}", start - 1)
-    return (start, end + 1 if end >= 0 else len(text))
 
 
 # Module specifiers: which package, if any, does ``lodash/get`` or ``npm:chalk@5`` name?
 
 _MODULES = word_set(
-    # what `node:module` lists as builtinModules in any release from 12 to 25, subpaths too
+    # what `node:module` lists as builtinModules in any release from 12 to 25, subpaths too: those
+    # of `process/` and `punycode/` are files of npm packages; `test` and `sqlite` are built in
+    # behind `node:` only
     """
     assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram
     diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector
     inspector/promises module net os path path/posix path/win32 perf_hooks process punycode
     querystring readline readline/promises repl stream stream/consumers stream/promises stream/web
     string_decoder sys timers timers/promises tls trace_events tty url util util/types v8 vm wasi
-    worker_threads zlib
+    worker_threads zlib bun
     _http_agent _http_client _http_common _http_incoming _http_outgoing _http_server
     _stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_wrap
     _stream_writable _tls_common _tls_wrap
     """
 )
-_SCHEMES = word_set("node bun deno cloudflare")
-_RUNTIMES = word_set("bun")
-
-
-def is_runtime_scheme(scheme: str) -> bool:
-    """True for ``node`` in ``node:fs``, and for the schemes of the other runtimes."""
-    return scheme in _SCHEMES
-
-
-def is_node_builtin(path: str) -> bool:
-    """True for a module that comes with the runtime, given without a scheme.
-
-    Subpaths count as a whole: ``fs/promises`` is built in, ``process/browser`` and ``punycode/``
-    are files of npm packages. ``test`` and ``sqlite`` are built in behind ``node:`` only.
-    """
-    return path in _MODULES or path in _RUNTIMES
-
-
+_RUNTIMES = word_set("node bun deno cloudflare")
+"""schemes of what a runtime itself provides: ``node:fs``"""
 _ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _NAME = _ALNUM | frozenset("-_.~")
 _SCHEME = _ALNUM | frozenset("+.-")
@@ -357,24 +320,21 @@ def read_specifier(text: str) -> Specifier | None:
     """
     scheme, has_scheme, behind = text.partition(":")
     if has_scheme and scheme and _SCHEME.issuperset(scheme):
-        return _of_scheme(scheme.lower(), behind, len(scheme) + 1, text)
+        start = len(scheme) + 1
+        if scheme.lower() in _RUNTIMES:
+            end = start + len(behind.partition("/")[0])
+            return Specifier(0, text[:end], builtin=True) if behind else None
+        path = behind.lstrip("/")
+        name = _package(path) if scheme.lower() == "npm" else ""
+        return Specifier(start + len(behind) - len(path), name) if name else None
     path = text.partition("?")[0]
-    if is_node_builtin(path):
+    if path in _MODULES:
         return Specifier(0, path.partition("/")[0], builtin=True)
     name = _package(path)
-    return Specifier(0, name) if name and not _is_alias(name, path) else None
-
-
-def _of_scheme(scheme: str, behind: str, start: int, text: str) -> Specifier | None:
-    """What ``node:fs`` or ``npm:chalk@5`` names; None for URLs and other registries."""
-    if is_runtime_scheme(scheme):
-        end = start + len(behind.partition("/")[0])
-        return Specifier(0, text[:end], builtin=True) if behind else None
-    if scheme != "npm":
-        return None
-    path = behind.lstrip("/")
-    name = _package(path)
-    return Specifier(start + len(behind) - len(path), name) if name else None
+    is_alias = name in _ALIAS_FOLDERS and path != name
+    if name.startswith("@"):
+        is_alias = name[1:].partition("/")[0] in _ALIAS_SCOPES
+    return Specifier(0, name) if name and not is_alias else None
 
 
 def _package(path: str) -> str:
@@ -404,10 +364,3 @@ def _segment(path: str) -> str:
 
 def _is_segment(name: str) -> bool:
     return bool(name) and _NAME.issuperset(name) and name[0] in _ALNUM and name[-1] != "."
-
-
-def _is_alias(name: str, path: str) -> bool:
-    """True where the first part is a folder that projects give an alias, not a package."""
-    if name.startswith("@"):
-        return name[1:].partition("/")[0] in _ALIAS_SCOPES
-    return name in _ALIAS_FOLDERS and path != name

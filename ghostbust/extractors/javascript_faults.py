@@ -41,7 +41,7 @@ class Statement:
 def pieces(text: str) -> Iterator[Statement]:
     """All places in a text, in order and apart, where a line may import something.
 
-    A statement that begins a line goes on to the line that holds the quoted specifier.
+    A statement that begins a line extends to the line that holds the quoted specifier.
     """
     start = 0
     while start < len(text):

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 LONGEST = 1_048_576
 """bytes of a text that is parsed; the tree takes some 240 times as much memory"""
 _LONGEST_FOR_MORE_GRAMMARS = 200_000
-_TOO_LONG = f"JavaScript of more than {LONGEST:,} bytes"
-_TOO_MUCH = "JavaScript that takes the parser too much work"
 _LOADERS = {
     "require": word_set("module window globalThis global self remote"),
     "resolve": word_set("require import.meta"),
@@ -46,7 +44,7 @@ _OPAQUE = word_set("comment template_string regex jsx_text")
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A text literal that is written as its value is: no escapes, nothing put in."""
+    """A string literal that is written as its value is: no escapes, no substitutions."""
 
     start: int
     """offset behind its opening quote"""
@@ -61,7 +59,7 @@ class Import:
     source: Literal
     types_only: bool
     optional: bool
-    """True where the code goes on if the module isn't there"""
+    """True where the code still runs if the module isn't there"""
     bare: bool
     """True for a call and for ``import "x"``, which other languages write in the same way"""
 
@@ -125,7 +123,12 @@ def read(data: bytes) -> Syntax:
             other = read_as(data, grammar)
             best = other if other.broken < best.broken else best
     if best.given_up:
-        give_up(_TOO_LONG if len(data) > LONGEST else _TOO_MUCH)
+        is_long = len(data) > LONGEST
+        give_up(
+            f"JavaScript of more than {LONGEST:,} bytes"
+            if is_long
+            else "JavaScript that takes the parser too much work"
+        )
     return best
 
 
@@ -201,7 +204,7 @@ def _add_awaited(syntax: Syntax, brackets: Node) -> None:
 def _is_of_two(syntax: Syntax, statement: Node, source: Node) -> bool:
     """True where the parser took a text from further down for the source.
 
-    ``import pandas as pd`` is none of JavaScript's, whatever the next line quotes.
+    ``import pandas as pd`` is Python, whatever the next line quotes.
     """
     if statement.start_point.row == source.start_point.row:
         return False

@@ -460,7 +460,7 @@ def _scalar(frames: list[_YamlFrame], value: Placed) -> Iterator[YamlEntry]:
 
 
 def _placed(text: str, value: str, start: int, end: int) -> Placed:
-    """The scalar between two marks; its places are made up where escapes or line ends are in it."""
+    """The scalar between two marks; places that form no span where it has escapes or line ends."""
     for margin in (0, 1):  # plain, or between quotes
         if text[start + margin : end - margin] == value:
             return plain(text, start + margin, end - margin)

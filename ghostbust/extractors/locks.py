@@ -71,7 +71,7 @@ class _Entry:
             self.said[rest[0].value] = value
 
     def text(self, word: str) -> str:
-        """What is said under a word; empty for nothing."""
+        """The value under a word; empty where there is none."""
         return self.said[word].value if word in self.said else ""
 
 

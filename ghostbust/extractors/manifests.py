@@ -183,7 +183,7 @@ def _is_cut_short(name: str) -> bool:
 def looks_like_requirements(text: str, *, named: bool) -> bool:
     """True where every line can stand in a requirements file.
 
-    Without a name that says so (``named``), one of them must say more than a bare name.
+    Unless the text is named as one (``named``), a line must hold more than a bare name.
     """
     says_more = named
     empty = True
@@ -339,8 +339,8 @@ _FROM_REGISTRY = ("catalog:", "npm:")
 def package_json_refs(text: str, offset: int) -> Iterator[PackageRef]:
     """MANIFEST refs of the dependencies that come from the registry.
 
-    What a value takes from a workspace, a path, a repository or an address is none. Of an alias
-    (``"x": "npm:y@1"``) the ref is ``y``.
+    A value may take its package from a workspace, a path, a repository or an address instead. Of an
+    alias (``"x": "npm:y@1"``) the ref is ``y``.
     """
     for entry in read_object(text):
         if not _is_dependency(entry):
@@ -435,10 +435,10 @@ def _is_place(word: str, said: str) -> bool:
 def pyproject_refs(text: str, offset: int) -> Iterator[PackageRef]:
     """MANIFEST refs of the requirements in TOML, spans as they are written.
 
-    The project's own name is none, nor what its own entry takes from a repository, a path or an
-    address, whatever reads the file. What ``[tool.uv.sources]`` or a table of poetry does so for a
-    name in another list is for that tool only, so such a name is marked (`NamedIndex`): pip asks
-    the index for it. Tables of other tools are not read.
+    The project's own name is no ref, nor is a name whose own entry takes it from a repository, a
+    path or an address, whatever tool reads the file. ``[tool.uv.sources]`` or a table of poetry may
+    redirect a name in another list, but for that tool only: such a name is marked (`NamedIndex`),
+    since pip asks the index for it. Tables of other tools are not read.
     """
     entries = list(toml_entries(text))
     own = _own_names(entries)

@@ -127,7 +127,7 @@ def _fences(text: str) -> Iterator[tuple[int, Block]]:
 
 
 def _closes_prompt(text: str, fences: Sequence[re.Match[str]]) -> bool:
-    """True where the first fence closes a block of the prompt, which the answer goes on with.
+    """True where the first fence closes a block that the prompt left open.
 
     It stands in front of all else, has no info string and a blank line behind it, and no partner:
     the next one opens a block by its info string, or those behind it make pairs.

@@ -75,19 +75,17 @@ def is_placeholder(name: str) -> bool:
         scope = name[1:].partition("/")[0]
         return scope in _SCOPES or scope.startswith(("my-", "your-"))
     words = canonicalize_name(name).split("-")
-    if words[0] == "your" or "-".join(words) in _PLACEHOLDERS or words[:2] == ["name", "of"]:
+    first = words[0]
+    if first == "your" or "-".join(words) in _PLACEHOLDERS or words[:2] == ["name", "of"]:
         return True
-    if _METASYNTACTIC.issuperset(words) or (len(words) == 1 and _is_stand_in(words[0])):
+    if _METASYNTACTIC.issuperset(words):
         return True
+    if len(words) == 1:  # mypackage, lib2
+        lead = next((lead for lead in _RUN_TOGETHER if first.startswith(lead)), "")
+        noun = first[len(lead) :].rstrip("0123456789")
+        if (noun in _NOUNS and noun != first) or noun.removesuffix("name") in _NOUNS - {noun}:
+            return True
     return words[-1] in _NOUNS and all(word in _POSSESSIVE | _NOUNS for word in words[:-1])
-
-
-def _is_stand_in(word: str) -> bool:
-    """True for a noun with a word in front or a count behind it: ``mypackage``, ``lib2``."""
-    lead = next((lead for lead in _RUN_TOGETHER if word.startswith(lead)), "")
-    noun = word[len(lead) :].rstrip("0123456789")
-    counted = lead != "" or noun != word
-    return (noun in _NOUNS and counted) or noun.removesuffix("name") in _NOUNS - {noun}
 
 
 def scan_name(word: str, ecosystem: Ecosystem) -> int:
@@ -114,27 +112,21 @@ def scan_name(word: str, ecosystem: Ecosystem) -> int:
 
 
 def read_requirement(word: str, ecosystem: Ecosystem) -> Requirement | None:
-    """The name at the start of a requirement without outer quotes; None where there is none.
+    """The name at the start of a requirement without outer quotes; None if it names no package.
 
     Extras, versions and markers may follow the name. A path, a URL, a ``name @ url``, a
-    variable and a file name are no names from the registry: None. Of an alias
+    variable and a file name don't come from the registry: None. Of an alias
     (``name@npm:other``) the name is the other one.
     """
-    start = _behind_prefix(word, ecosystem)
+    start = 0
+    lead, mark, _ = word.partition("npm:" if ecosystem is Ecosystem.NPM else "::")
+    if mark and ecosystem is Ecosystem.CONDA:  # channel::name
+        start = len(lead) + len(mark)
+    elif mark and ecosystem is Ecosystem.NPM:
+        is_alias = not lead or (lead[-1] == "@" and scan_name(lead, ecosystem) == len(lead) - 1)
+        start = len(lead) + len(mark) if is_alias else 0
     found = _requirement_at_start(word[start:], ecosystem)
     return replace(found, start=start, end=start + found.end) if found and start else found
-
-
-def _behind_prefix(word: str, ecosystem: Ecosystem) -> int:
-    """Length of what may stand in front of the name: ``npm:``, ``alias@npm:``, ``channel::``."""
-    mark = {Ecosystem.NPM: "npm:", Ecosystem.CONDA: "::"}.get(ecosystem)
-    lead, found, _ = word.partition(mark) if mark else (word, "", "")
-    if not mark or not found:
-        return 0
-    if ecosystem is Ecosystem.CONDA:
-        return len(lead) + len(mark)
-    is_alias = not lead or (lead[-1] == "@" and scan_name(lead, ecosystem) == len(lead) - 1)
-    return len(lead) + len(mark) if is_alias else 0
 
 
 def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None:
@@ -150,7 +142,9 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
             return Requirement(word[:end], end, True)
     rest = rest.lstrip(" ") if rest.strip() else ""
     if rest and rest[0] in _OPERATORS and not _TRAILING.issuperset(rest):
-        if rest in ("<", ">", "@") or _elsewhere(rest):
+        target = rest[1:].lstrip() if rest[0] == "@" else ""  # `@ url` installs something else
+        is_address = ":" in target or "/" in target or target.startswith("git+")
+        if rest in ("<", ">", "@") or is_address:
             return None
         behind = rest.rstrip("".join(_TRAILING - {"*"}))
         rest = rest[len(behind) :]
@@ -165,18 +159,10 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
 
 def _goes_on_in_text(rest: str) -> bool:
     """True for text that needs no blank in front of it: a mark of typography, or what is written
-    in wide characters (Chinese, Japanese, Korean). A Latin letter with an accent goes on with
-    the word instead."""
+    in wide characters (Chinese, Japanese, Korean). A Latin letter with an accent continues the
+    word instead."""
     first = rest[:1]
     return not (first.isascii() or (first.isalnum() and east_asian_width(first) not in "WF"))
-
-
-def _elsewhere(rest: str) -> bool:
-    """True for ``@ url``, which installs something else than the name says."""
-    if not rest.startswith("@"):
-        return False
-    target = rest[1:].lstrip()
-    return ":" in target or "/" in target or target.startswith("git+")
 
 
 SENTENCE_WORDS = word_set(
@@ -217,7 +203,7 @@ _ABOUT_COMMANDS = word_set(
     today tomorrow weekly yesterday
     """
 )
-"""verbs and adverbs that a sentence about a command goes on with: ``if npm install hangs``"""
+"""verbs and adverbs that follow a command in a sentence about it: ``if npm install hangs``"""
 _EUROPEAN = word_set(
     # German
     """
@@ -323,7 +309,7 @@ _OPENING_MARKS = "`\"'“‘„«‹「『（(【:："
 
 
 def is_of_sentence(name: str, rest: str, ecosystem: Ecosystem) -> bool:
-    """True for a word that goes on with the sentence; not with a version, nor for Next.js.
+    """True for a word of the sentence around a command; not with a version, nor for Next.js.
 
     ``rest`` is what stands behind the name in the same word.
     """
@@ -334,7 +320,11 @@ def is_of_sentence(name: str, rest: str, ecosystem: Ecosystem) -> bool:
 
 def is_foreign(words: Iterable[Placed]) -> bool:
     """True where one of the words shows that a sentence isn't English."""
-    return any(_is_foreign(word.value) for word in words)
+    return any(
+        any(char in _ACCENTED and char.isalpha() for char in word.value)
+        or word.value.strip(_MARKS).lower() in FOREIGN_WORDS
+        for word in words
+    )
 
 
 def is_set_apart(words: Sequence[Placed], index: int) -> bool:
@@ -346,8 +336,8 @@ def is_set_apart(words: Sequence[Placed], index: int) -> bool:
 def is_spoken_of(before: str, verb: Sequence[str]) -> bool:
     """True where the word ``before`` a command makes a noun of it, or asks nobody to run it.
 
-    Only of a program without a ``verb`` can be said that nobody is asked: ``npx``, ``easy_install``
-    are names by themselves.
+    A program without a ``verb`` (``npx``, ``easy_install``) is a name by itself: it is a command
+    only behind a word that asks to run it.
     """
     word = before.lower()
     return word in DETERMINERS or (not verb and word.isalpha() and word not in DEMANDING)
@@ -372,7 +362,7 @@ def is_of_command(words: Sequence[Placed], index: int, *, alone: bool, noun: boo
 
 
 def sentence_end(words: Sequence[Placed]) -> int:
-    """Index of the last word that only a sentence has; of the last one where a mark ends it."""
+    """Index of the last word that only a sentence has; the length where a mark ends the line."""
     if words and words[-1].value.endswith((".", ":", "!", "?")):
         return len(words)
     said = (n for n, word in enumerate(words) if word.value.strip(_MARKS).lower() in SENTENCE_WORDS)
@@ -382,9 +372,3 @@ def sentence_end(words: Sequence[Placed]) -> int:
 def may_be_a_word(name: str, rest: str) -> bool:
     """True where a name might be a word of some language: letters only, and no version."""
     return name.isalpha() and not rest.startswith((*_PINS, "["))
-
-
-def _is_foreign(word: str) -> bool:
-    if any(char in _ACCENTED and char.isalpha() for char in word):
-        return True
-    return word.strip(_MARKS).lower() in FOREIGN_WORDS

@@ -37,6 +37,7 @@ from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError"})
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".svg", ".bmp", ".tiff", ".webp", ".xwd")
+_LOADERS = ("import_module", "__import__")
 _NO_FLAGS: frozenset[Flag] = frozenset()
 _BETWEEN = tuple("\\\r\n\t\f ")
 """what may stand between ``from`` and the module"""
@@ -90,7 +91,7 @@ def has_imports(text: str) -> bool:
 
 
 def _is_plain_import(node: ast.stmt) -> bool:
-    """True for an import, but for ImageMagick's ``import shot.png``."""
+    """True for an import, unless it is ImageMagick's ``import shot.png``."""
     if isinstance(node, ast.Import):
         return not any(alias.name.endswith(_IMAGES) for alias in node.names)
     return isinstance(node, ast.ImportFrom)
@@ -182,7 +183,7 @@ class _Tree:
                 yield from self._import(self._index(alias), alias.name, flags)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from self._import_from(node, node.module, flags)
-        elif isinstance(node, ast.Call) and _imports(node.func):
+        elif isinstance(node, ast.Call) and _name_of(node.func) in _LOADERS:
             named = (keyword.value for keyword in node.keywords if keyword.arg == "name")
             name = next(iter(node.args), None) or next(named, None)
             if isinstance(name, ast.Constant) and isinstance(name.value, str):
@@ -218,9 +219,12 @@ class _Tree:
             return
         start = self.offset + index
         builtin = is_stdlib(dotted)
+        owner = distribution_of(dotted)
+        if owner is None and not is_namespace(dotted):  # a guess that only a registry can confirm
+            owner = canonical(Ecosystem.PYPI, dotted.partition(".")[0])
         yield PackageRef(
             Ecosystem.PYPI, RefKind.IMPORT, raw, start, start + len(raw),
-            name=raw if builtin else _distribution(dotted),
+            name=raw if builtin else owner,
             import_name=dotted, builtin=builtin, flags=flags,
         )  # fmt: skip
 
@@ -251,8 +255,10 @@ class _Tree:
 
 def _children(node: ast.AST, flags: frozenset[Flag]) -> Iterator[tuple[ast.AST, frozenset[Flag]]]:
     """The nodes below one, each with the flags that hold there."""
-    if isinstance(node, ast.Try) and any(_catches_import_error(h.type) for h in node.handlers):
-        flags |= {Flag.OPTIONAL}
+    for handler in node.handlers if isinstance(node, ast.Try) else ():
+        caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        if any(_name_of(name) in _IMPORT_ERRORS for name in caught):
+            flags |= {Flag.OPTIONAL}
     guarded: set[ast.AST] = set()
     if isinstance(node, ast.If) and _name_of(node.test) == "TYPE_CHECKING":
         guarded.update(node.body)
@@ -260,28 +266,11 @@ def _children(node: ast.AST, flags: frozenset[Flag]) -> Iterator[tuple[ast.AST, 
         yield child, flags | {Flag.TYPE_CHECKING} if child in guarded else flags
 
 
-def _catches_import_error(caught: ast.expr | None) -> bool:
-    names = caught.elts if isinstance(caught, ast.Tuple) else [caught]
-    return any(_name_of(name) in _IMPORT_ERRORS for name in names)
-
-
-def _imports(function: ast.expr) -> bool:
-    return _name_of(function) in ("import_module", "__import__")
-
-
 def _name_of(node: ast.AST | None) -> str:
     """Last part of a plain or dotted name; empty for anything else."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def _distribution(dotted: str) -> str | None:
-    """Distribution of a module by the table, else a guess: its top level. None for a namespace."""
-    owner = distribution_of(dotted)
-    if owner is None and not is_namespace(dotted):
-        return canonical(Ecosystem.PYPI, dotted.partition(".")[0])
-    return owner
 
 
 # Code that doesn't parse as a whole
@@ -389,16 +378,14 @@ def _candidates(source: str) -> Iterator[tuple[int, int]]:
                 starts.append(index + 1 + len(behind) - len(behind.lstrip(" ")))
             if char == ";":
                 ends.append(index)
-        elif source.startswith(_CALLS, index) and not (index and _is_word(source[index - 1])):
+        elif source.startswith(_CALLS, index) and not (
+            index and f"_{source[index - 1]}".isidentifier()
+        ):
             starts.append(index)
         index += 1
     ends = sorted([*ends, *starts, len(source)])
     for start in starts:
         yield start, ends[bisect_right(ends, start)]
-
-
-def _is_word(char: str) -> bool:
-    return f"_{char}".isidentifier()
 
 
 def _mended(source: str, *, is_last: bool) -> ast.Module | None:
@@ -561,8 +548,7 @@ def _behind_string(text: str, start: int) -> int:
 # Which modules Python itself provides, and which distribution provides another one, from the tables
 # of ``known_modules``. They hold the cases in which the two names differ, namespaces that many
 # distributions share, and modules that none provides since they come with a program or a platform.
-# A module that is in neither usually has a distribution of its own name, but that is a guess which
-# only a registry can confirm.
+# Any other module usually has a distribution of its own name.
 
 _REMOVED = word_set(
     # gone from the standard library by 3.13; models learnt from code that still has them

@@ -9,7 +9,7 @@ these liberties:
 - a quote that isn't closed on its line (or on a line it continues to) is an ordinary character: in
   a broken script it would swallow the rest;
 - a continuation may have blanks or a comment behind it and comment lines after it, as in a
-  Dockerfile, if the line behind them goes on with the command (`_goes_on`);
+  Dockerfile, if the line behind them goes on with the command (`_holds_arguments`);
 - the continuations of cmd and PowerShell count too, and so do their paths: a backslash in front of
   a letter or digit stands for itself;
 - lines that can only be a tool's output are passed over.
@@ -120,8 +120,8 @@ def prose_refs(text: str, offset: int) -> Iterator[PackageRef]:
 
     A command ends with its line (unless a backslash continues it), at the first word that
     belongs to the sentence, or at punctuation: ``run pip install requests and then`` names
-    requests only. A line that is commented out is none: one of a notebook (``# !pip install x``),
-    and one right beside a line that is a command without any comment mark.
+    requests only. Lines that are commented out don't count: those of a notebook
+    (``# !pip install x``), and those right beside a line that is a command without a comment mark.
     """
     words: list[Placed] = []
     start = 0
@@ -235,7 +235,7 @@ def read_script(text: str) -> Script:
 
 
 def prose_words(text: str, start: int, end: int) -> list[Placed]:
-    """The words of ``text[start:end]`` between white space, quoting not looked at.
+    """The words of ``text[start:end]`` between white space; quotes hold none together.
 
     A word begins behind Chinese, Japanese or Korean too, which sets no blanks: ``运行pip``.
     """
@@ -354,7 +354,7 @@ class _Reader:
         return closing > 0 and "\n" not in self.text[self.position : closing]
 
     def _close(self) -> None:
-        """Goes on with the command around the innermost bracket, which is now closed."""
+        """Returns to the command around the innermost bracket, which is now closed."""
         self._end_command()
         outer = self.outer.pop()
         if outer.opening == "`":
@@ -430,7 +430,7 @@ class _Reader:
         lead = self.text[max(first[0] - 200, 0) : first[0]].rpartition("\n")[2] if first else ""
         indent = len(lead) - len(lead.lstrip())
         command = [word.value for word in (self.command[:1] + self.command[-1:])]
-        if not _goes_on(line, command, indent=indent, loose=self.loose):
+        if not _holds_arguments(line, command, indent=indent, loose=self.loose):
             return False
         self.loose |= not line[:1].isspace()
         return True
@@ -548,9 +548,9 @@ def _behind_blanks(text: str, start: int) -> int:
     return start
 
 
-# Whether a line behind a comment goes on with the command that a backslash has continued:
-# ``pip install a \\``, ``  # why``, ``  b``. A shell ends the command with the comment. Yet models
-# write comments between arguments, as a Dockerfile may, and people who run it mend that.
+# Lines behind a comment in a command that a backslash continues: ``pip install a \``, ``  # why``,
+# ``  b``. A shell ends the command with the comment. Yet models write comments between arguments,
+# as a Dockerfile may, and people who run it mend that.
 
 _CONTINUATIONS = word_set("\\ ^ `")
 _PROMPTS = ("$", "%", ">", "PS ")
@@ -563,27 +563,22 @@ _CALLED = word_set(
 ) | set(PROGRAMS)
 
 
-def _goes_on(line: str, command: Sequence[str], *, indent: int, loose: bool) -> bool:
+def _holds_arguments(line: str, command: Sequence[str], *, indent: int, loose: bool) -> bool:
     """True where ``line`` holds further arguments of ``command``: its first and last word.
 
     So it does in a Dockerfile, behind a bare verb, and where it begins as no command can, is
     indented more than the command (``indent`` columns), is continued itself, or is one word and
-    an earlier line without indentation went on (``loose``). Not where it calls a program.
+    an earlier line without indentation held some (``loose``). Not where it calls a program.
     """
     words = line.split()
     if not words or not command or line.lstrip().startswith(_PROMPTS):
         return False
     if command[0] == "RUN" or words[0].startswith(_NO_COMMAND):
         return True
-    if _call_a_program(words):
+    is_called = len(words) > 1 and words[1] not in _CONTINUATIONS  # else a package such as `pip`
+    if is_called and words[0].rpartition("/")[2] in _CALLED:
         return False
     is_argument = any(mark in words[0] for mark in _VERSIONS) or command[-1] in _VERBS
     is_deeper = len(line) - len(line.lstrip()) > indent
     is_continued = words[-1] in _CONTINUATIONS
     return is_argument or is_deeper or is_continued or (loose and len(words) == 1)
-
-
-def _call_a_program(words: Sequence[str]) -> bool:
-    """True for words that call a program, rather than naming a package such as ``pip``."""
-    program = words[0].rpartition("/")[2]
-    return program in _CALLED and len(words) > 1 and words[1] not in _CONTINUATIONS

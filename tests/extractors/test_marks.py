@@ -8,7 +8,7 @@ import pytest
 
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.markdown import split
-from ghostbust.extractors.marks import _Said, local_modules, local_packages
+from ghostbust.extractors.marks import _PromptNames, local_modules, local_packages
 from ghostbust.records import Flag
 
 
@@ -25,7 +25,7 @@ def test_javascript_imports_are_marked_too() -> None:
 
 
 def test_a_prompt_of_endless_dots_is_read_in_its_length() -> None:
-    assert len(_Said("a." * 50_000).names) < 20
+    assert len(_PromptNames("a." * 50_000).names) < 20
 
 
 CODE = "```python\nx = 1\n```"

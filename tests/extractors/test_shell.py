@@ -8,13 +8,11 @@ import pytest
 
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.shell import (
-    _goes_on,
     command_list_refs,
     prose_words,
     read_script,
     shell_refs,
 )
-from ghostbust.records import Flag
 
 
 def test_name_is_canonical_and_raw_is_as_written() -> None:
@@ -26,40 +24,6 @@ def test_name_is_canonical_and_raw_is_as_written() -> None:
 def test_span_counts_code_points() -> None:
     (ref,) = shell_refs("echo 'größe 🎉'; pip install rich", 0)
     assert (ref.start, ref.end) == (28, 32)
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        "pip install -i https://index.example.test/simple a1 b1",
-        "pip install a1 b1 --index-url https://index.example.test/simple",
-        "pip install a1 b1 --index-url=https://index.example.test/simple",
-        "pip install --extra-index-url https://index.example.test/simple a1 b1",
-        "pip install -f https://files.example.test/ a1 b1",
-        "pip --index-url https://index.example.test/simple install a1 b1",
-        "PIP_INDEX_URL=https://index.example.test/simple pip install a1 b1",
-        "UV_INDEX=https://index.example.test/simple uv pip install a1 b1",
-        "poetry add --source mine a1 b1",
-    ],
-)
-def test_another_index_marks_all_names_of_its_command(script: str) -> None:
-    refs = list(shell_refs(script + " && pip install c1", 0))
-    assert {ref.raw: Flag.PRIVATE_INDEX in ref.flags for ref in refs} == {
-        "a1": True,
-        "b1": True,
-        "c1": False,
-    }
-
-
-@pytest.mark.parametrize(
-    "setting",
-    ["export PIP_INDEX_URL=https://index.example.test", "ENV PIP_INDEX_URL https://x.example.test",
-     "pip config set global.index-url https://x.example.test",
-     "$env:PIP_INDEX_URL = 'https://x.example.test'"],
-)  # fmt: skip
-def test_a_setting_marks_what_comes_after_it(setting: str) -> None:
-    refs = list(shell_refs(f"pip install a1\n{setting}\npip install b1", 0))
-    assert [Flag.PRIVATE_INDEX in ref.flags for ref in refs] == [False, True]
 
 
 def test_lists_of_strings_are_commands_in_files_of_any_kind() -> None:
@@ -86,6 +50,27 @@ def test_lists_of_strings_are_commands_in_files_of_any_kind() -> None:
         ("(a b)", [["a", "b"]]),
         ("a\\", [["a\\"]]),
         ("", []),
+        # continuations of other shells, and broken ones
+        ("a \\ \t\n b", [["a", "b"]]),
+        ("a \\\n # c\n  # d\n b", [["a", "b"]]),
+        ("a \\\n# c", [["a"]]),
+        ("a `\nb", [["a", "b"]]),
+        ("x=`a`\nb", [["a"], ["x=$()"], ["b"]]),
+        ("a \\", [["a", "\\"]]),
+        # what is filled in stays in its word
+        ("a $(b c) d", [["b", "c"], ["a", "$()", "d"]]),
+        ("a x==$(b `c`) d", [["c"], ["b", "$()"], ["a", "x==$()", "d"]]),
+        ("a <(b) >(c) @(d) e", [["b"], ["c"], ["d"], ["a", "$()", "$()", "$()", "e"]]),
+        ("x=$(a \\\n b)\nc", [["a", "b"], ["x=$()"], ["c"]]),
+        ("(a; b) && c", [["a"], ["b"], ["c"]]),
+        ("a `b", [["a", "`b"]]),
+        ("a $(b", [["b"], ["a", "$()"]]),
+        ("a) b", [["a"], ["b"]]),
+        ("a ${{ m.x }} b", [["a", "${{}", "b"]]),
+        ("a x=={{ m }}.0 b", [["a", "x=={{}.0", "b"]]),
+        ("a ${X:-1 2}/c b", [["a", "${}/c", "b"]]),
+        ("a {{ b", [["a", "{{", "b"]]),
+        ("a 2>&1 b &> c & d", [["a", "2>&1", "b", "&>", "c"], ["d"]]),
     ],
 )
 def test_commands(script: str, commands: list[list[str]]) -> None:
@@ -106,23 +91,6 @@ def test_span_is_none_across_quotes() -> None:
     assert word.span(0, 2) == (0, 2)
     assert word.span(2, 4) == (3, 5)
     assert word.span(0, 4) is None
-
-
-@pytest.mark.parametrize(
-    ("script", "commands"),
-    [
-        ("a \\ \t\n b", [["a", "b"]]),
-        ("a \\\n # c\n  # d\n b", [["a", "b"]]),
-        ("a \\\n# c", [["a"]]),
-        ("a `\nb", [["a", "b"]]),
-        ("x=`a`\nb", [["a"], ["x=$()"], ["b"]]),
-        ("a \\", [["a", "\\"]]),
-    ],
-)
-def test_continuations_of_other_shells_and_broken_ones(
-    script: str, commands: list[list[str]]
-) -> None:
-    assert [[word.value for word in row] for row in read_script(script).commands] == commands
 
 
 @pytest.mark.parametrize(
@@ -155,28 +123,6 @@ def test_prose_words_keep_repeated_words_apart() -> None:
     assert [word.at[0] for word in prose_words("xx a a", 3, 6)] == [3, 5]
 
 
-@pytest.mark.parametrize(
-    ("script", "commands"),
-    [
-        ("a $(b c) d", [["b", "c"], ["a", "$()", "d"]]),
-        ("a x==$(b `c`) d", [["c"], ["b", "$()"], ["a", "x==$()", "d"]]),
-        ("a <(b) >(c) @(d) e", [["b"], ["c"], ["d"], ["a", "$()", "$()", "$()", "e"]]),
-        ("x=$(a \\\n b)\nc", [["a", "b"], ["x=$()"], ["c"]]),
-        ("(a; b) && c", [["a"], ["b"], ["c"]]),
-        ("a `b", [["a", "`b"]]),
-        ("a $(b", [["b"], ["a", "$()"]]),
-        ("a) b", [["a"], ["b"]]),
-        ("a ${{ m.x }} b", [["a", "${{}", "b"]]),
-        ("a x=={{ m }}.0 b", [["a", "x=={{}.0", "b"]]),
-        ("a ${X:-1 2}/c b", [["a", "${}/c", "b"]]),
-        ("a {{ b", [["a", "{{", "b"]]),
-        ("a 2>&1 b &> c & d", [["a", "2>&1", "b", "&>", "c"], ["d"]]),
-    ],
-)
-def test_what_is_filled_in_stays_in_its_word(script: str, commands: list[list[str]]) -> None:
-    assert [[word.value for word in row] for row in read_script(script).commands] == commands
-
-
 @pytest.mark.parametrize("text", ["$(" * 20_000, "(" * 20_000 + "`" * 20_000, "{{" * 20_000])
 def test_open_brackets_are_read_in_their_length(text: str) -> None:
     steps = 0
@@ -191,32 +137,6 @@ def test_open_brackets_are_read_in_their_length(text: str) -> None:
     finally:
         sys.setprofile(None)
     assert steps < 60 * len(text)
-
-
-PIP = ["pip", "a1"]
-
-
-@pytest.mark.parametrize(
-    "line", ["  b1", "b1 \\", "b1==2", "b1[x]", "'b1'", "-U b1", "&& pip install b1", "    pip \\"]
-)
-def test_goes_on(line: str) -> None:
-    assert _goes_on(line, PIP, indent=0, loose=False)
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["pip install b1", "  pip install b1", "python app.py", "pytest", "b1 c1", "$ b1", "", " "],
-)
-def test_does_not_go_on(line: str) -> None:
-    assert not _goes_on(line, PIP, indent=0, loose=False)
-
-
-def test_what_the_command_says() -> None:
-    assert _goes_on("b1", ["pip", "install"], indent=0, loose=False)
-    assert _goes_on("b1", ["RUN", "a1"], indent=0, loose=False)
-    assert _goes_on("b1", PIP, indent=0, loose=True)
-    assert not _goes_on("  b1", PIP, indent=2, loose=False)
-    assert not _goes_on("  b1", [], indent=0, loose=False)
 
 
 @pytest.mark.usefixtures("hang_guard")
