@@ -17,8 +17,7 @@ from functools import lru_cache
 
 from ghostbust.extractors.interface import Placed, word_set
 from ghostbust.extractors.names import (
-    SENTENCE_SIGNS,
-    TOOL_WORDS,
+    WORDS,
     canonical,
     is_foreign,
     is_of_command,
@@ -422,7 +421,9 @@ def read_commands(
     # The next two depend on the whole line, which may hold many commands: worked out once.
     foreign: bool | None = None
     said_until: int | None = None
-    last_sign = max((n for n, w in enumerate(words) if w.value in SENTENCE_SIGNS), default=-1)
+    last_sign = max(
+        (n for n, w in enumerate(words) if w.value in WORDS["sentence_signs"]), default=-1
+    )
     index = 0
     while index < len(words):
         command = _head(words, index)
@@ -515,7 +516,7 @@ def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -
     if prose and is_of_command(words, command.index, alone=command.alone, noun=command.spoken_of):
         return True
     name, ends = _argument(word, command.tool, prose=prose)
-    is_noun = takes is Takes.FIRST and word.value.lower() in TOOL_WORDS
+    is_noun = takes is Takes.FIRST and word.value.lower() in WORDS["tool_words"]
     if prose and ((name is None and ends) or is_noun):
         return True
     if command.cautious and name is not None:

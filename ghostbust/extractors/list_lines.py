@@ -14,7 +14,7 @@ from functools import cache
 
 from ghostbust.extractors.interface import placed_lines, word_set
 from ghostbust.extractors.literals import Entry, read_literal
-from ghostbust.extractors.names import PACKAGE_STEMS, read_requirement, scan_name
+from ghostbust.extractors.names import PACKAGE_STEMS, WORDS, read_requirement, scan_name
 from ghostbust.records import Ecosystem
 
 # Items. A name is one if something sets it apart from its description, that is markup, a delimiter
@@ -206,45 +206,9 @@ def _markdown(tag: re.Match[str]) -> str:
 _WORD = re.compile(r"[^\W\d_]+")
 _LAST_STEMS = tuple(stem for stem in PACKAGE_STEMS if not stem.isascii())
 """stems that stand at the end of what is written without blanks"""
-NEED_STEMS = (
-    "need", "requir", "benötig", "brauch", "verwend", "necesit", "requier", "utiliz", "utilis",
-    "nécessit", "besoin", "faut", "可以使用", "需要", "推荐", "安装",
-)  # fmt: skip
-LABELS = word_set(
-    "pypi pip package packages name names library libraries module modules install python"
-)
-INTRODUCING = LABELS | word_set(
-    "dependency dependencies need needs needed require requires required requirements use answer"
-)
-NEEDING = word_set("need needs require requires install packages libraries dependencies")
-CATEGORIES = word_set(
-    "web http api backend frontend server client networking network database databases db data "
-    "orm plotting plots charts visualization visualisation graphics image images imaging audio "
-    "video math maths statistics ml ai nlp llm vision parsing parser scraping testing tests test "
-    "linting formatting typing validation serialization security cryptography crypto auth "
-    "authentication logging monitoring async concurrency caching messaging queue utilities utils "
-    "development dev production deployment gui ui ux cli state styling routing forms build "
-    "bundler tooling misc other others extras additional required core optional"
-)
-"""titles that a list of names may stand behind: ``Testing: pytest, tox``"""
-_SCRIPTS = word_set(
-    "main.py app.py utils.py util.py config.py models.py views.py urls.py setup.py server.py "
-    "client.py test.py tests.py script.py run.py manage.py settings.py index.py example.py "
-    "helpers.py cli.py index.js app.js main.js server.js script.js config.js utils.js test.js"
-)
-NEVER = _SCRIPTS | word_set(
-    "python python2 python3 pypi task output input note notes example examples answer question "
-    "code explanation description summary overview introduction conclusion usage features title "
-    "prelude purpose link links url version license author documentation docs website homepage "
-    "repository github source type pros cons benefits advantages alternatives optional core "
-    "step steps import imports function class true false none n/a e.g i.e etc todo prerequisites "
-    "tip tips node.js nodejs cuda cudnn ubuntu debian linux macos windows jdk "
-    "pakete bibliotheken hinweis wichtig beispiel beschreibung lizenz zusammenfassung fazit "
-    "voraussetzungen requisitos "
-    "paquetes bibliotecas dependencias nota ejemplo licencia resumen importante gracias saludos "
-    "danke merci paquets remarque astuce exemple licence conseil"
-)
-"""words that are no packages where they stand as an item"""
+NEED_STEMS = tuple(sorted(WORDS["need_stems"]))
+LABELS, NEEDING, CATEGORIES = WORDS["labels"], WORDS["needing"], WORDS["categories"]
+INTRODUCING, NEVER = LABELS | WORDS["introducing"], WORDS["never"] | WORDS["scripts"]
 
 
 def speaks_of_need(text: str) -> bool:
@@ -479,17 +443,6 @@ def _item(entry: Entry, ecosystem: Ecosystem) -> Item | None:
 # ``2. Speichern``) holds no names either, unless its heading speaks of packages or of a purpose.
 
 _CAPITAL = re.compile(r"[A-Z][^\W\d_A-Z]+[.!]?")
-_ASIDE = word_set(
-    """
-    note notes pro pros cons benefits advantages disadvantages limits limitations steps usage
-    features remarks tips
-    vorteile nachteile schritte hinweis hinweise anmerkung anmerkungen bemerkung bemerkungen
-    einschränkungen merkmale tipps
-    ventajas desventajas pasos nota notas características limitaciones consejos
-    avantages inconvénients étapes remarque remarques limites conseils
-    优点 缺点 步骤 注意 说明 特点 提示
-    """
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,4 +511,4 @@ def _is_heading(line: str) -> bool:
 
 def _heads_remarks(line: str) -> bool:
     words = _WORD.findall(line.lower())
-    return len(words) < 8 and not _ASIDE.isdisjoint(words) and not speaks_of_packages(line)
+    return len(words) < 8 and not WORDS["aside"].isdisjoint(words) and not speaks_of_packages(line)
