@@ -30,8 +30,9 @@ from ghostbust.cli.sources import (
 )
 from ghostbust.errors import ConfigError, StoreError, UsageError
 from ghostbust.extractors.checkout import Checkouts, is_filled
-from ghostbust.extractors.labels import MANIFESTS, label_of_file
+from ghostbust.extractors.labels import label_of_file
 from ghostbust.extractors.locks import LOCKS
+from ghostbust.extractors.manifests import MANIFESTS
 from ghostbust.extractors.names import scan_name
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Flag, Lookup, PackageRef, Verdict, utc_now

@@ -18,30 +18,34 @@ from typing import TYPE_CHECKING
 from ghostbust.documents import parse_json, parse_toml
 from ghostbust.errors import UsageError
 from ghostbust.extractors.extract import Extraction, examine
-from ghostbust.extractors.installers import not_looked_up, with_indexes
+from ghostbust.extractors.installers import (
+    InstallCommand,
+    not_looked_up,
+    read_commands,
+    with_indexes,
+)
 from ghostbust.extractors.interface import Language, Placed, word_set
 from ghostbust.extractors.labels import (
     JAVASCRIPT_LABELS,
-    MANIFESTS,
     SHELL_LABELS,
     is_python,
     label_of_file,
 )
 from ghostbust.extractors.literals import Entry, read_object
 from ghostbust.extractors.locks import LOCKS
-from ghostbust.extractors.markdown import is_notebook
-from ghostbust.extractors.names import is_placeholder, scan_name
-from ghostbust.extractors.pyproject import hidden_names
-from ghostbust.extractors.requirements import (
+from ghostbust.extractors.manifests import (
     GROUPS,
+    MANIFESTS,
     RequirementLine,
     environment_items,
     files_of,
+    hidden_names,
     indexes_of,
     requirement_lines,
 )
-from ghostbust.extractors.shell import InstallCommand, read_commands
-from ghostbust.extractors.shell_words import read_script
+from ghostbust.extractors.markdown import is_notebook
+from ghostbust.extractors.names import is_placeholder, scan_name
+from ghostbust.extractors.shell import read_script
 from ghostbust.records import Ecosystem, Flag, Lookup, NamedIndex, PackageRef, Verdict
 from ghostbust.registries.names import canonical_name, ref_of
 

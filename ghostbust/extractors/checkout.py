@@ -48,7 +48,7 @@ _TSCONFIGS: Final = ("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json",
 
 
 class Checkout:
-    """The files below a folder, looked at when asked. Paths in results are relative to it."""
+    """The files below a folder, read when a question needs them. Paths in results are relative."""
 
     def __init__(self, root: Path, *, is_whole: bool = True) -> None:
         """``is_whole``: what lies below belongs to it, too; not so where nothing says that."""
@@ -73,7 +73,7 @@ class Checkout:
 
         A manifest's entry only where its tool takes it from there: a member of npm's workspaces,
         or what the entry itself, or a pyproject.toml above, takes from a workspace or a path.
-        ``file`` says nothing of itself.
+        ``file`` doesn't define its own entries.
         """
         if ref.kind is RefKind.IMPORT and ref.ecosystem is Ecosystem.PYPI:
             return self._modules.get((ref.import_name or ref.raw).partition(".")[0])
@@ -174,11 +174,11 @@ class Checkout:
         if config not in self._tsconfigs:
             aliases, base = [], None
             for entry in read_object(_read(self.root / config)):
-                keys = [key.value for key in entry.path]
-                if keys[:2] == ["compilerOptions", "paths"] and len(keys) > 2:
+                keys = entry.keys
+                if keys[:2] == ("compilerOptions", "paths") and len(keys) > 2:
                     aliases.append(keys[2])
-                elif keys == ["compilerOptions", "baseUrl"] and entry.value is not None:
-                    base = _normal(config.parent / entry.value.placed().value)
+                elif keys == ("compilerOptions", "baseUrl") and entry.value is not None:
+                    base = PurePosixPath(os.path.normpath(config.parent / entry.text))
             self._tsconfigs[config] = aliases, base
         return self._tsconfigs[config]
 
@@ -296,15 +296,11 @@ def _names(tables: Iterable[object]) -> Iterator[str]:
 
 
 def _is_under(specifier: str, alias: str) -> bool:
-    """True where a pattern of ``paths`` matches; ``*`` alone matches all, so it says nothing."""
+    """True where a pattern of ``paths`` matches; ``*`` alone matches all, so it doesn't count."""
     head, star, tail = alias.partition("*")
     if not star:
         return specifier == alias
     return bool(head) and specifier.startswith(head) and specifier.endswith(tail)
-
-
-def _normal(path: PurePosixPath) -> PurePosixPath:
-    return PurePosixPath(os.path.normpath(path))
 
 
 def _read(path: Path) -> str:

@@ -1,32 +1,32 @@
 """Finds every place where an answer names a package.
 
-``examine`` is the entry: it splits the answer into blocks, lets the back-ends for each block
-read it, adds the flags that need the whole answer, and says what took too much to be read.
-``extract`` is its refs alone. To add a language, write a back-end
-(``interface.Extractor``), add it to ``EXTRACTORS``, and say in ``_readers`` which blocks it reads.
+`examine` is the entry: it splits the answer into blocks, lets the readers for each block read it,
+adds the flags that need the whole answer, and says what took too much to be read. `extract` returns
+its refs alone. To add a language, write a reader (``interface.Extractor``), add it to
+``EXTRACTORS``, and say in ``_readers`` which blocks it reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from ghostbust.extractors.interface import Extractor, Language, Placed, Unread, noted
+from ghostbust.extractors.interface import Extractor, Language, Placed, Unread, moved, noted
 from ghostbust.extractors.javascript import (
-    JavaScriptExtractor,
-    JavaScriptLineExtractor,
     does_more_than_load,
     has_javascript_imports,
     is_javascript,
+    javascript_line_refs,
+    javascript_refs,
 )
 from ghostbust.extractors.labels import (
     JAVASCRIPT_LABELS,
-    MANIFESTS,
     OPEN_LABELS,
     SHELL_LABELS,
     TERMINAL_LABELS,
     YAML_LABELS,
-    ImportLineExtractor,
+    import_line_refs,
     is_python,
     label_of,
     label_of_file,
@@ -35,6 +35,12 @@ from ghostbust.extractors.labels import (
 )
 from ghostbust.extractors.lists import ListExtractor, listed_ecosystem
 from ghostbust.extractors.locks import LOCKS
+from ghostbust.extractors.manifests import (
+    MANIFESTS,
+    has_header,
+    script_header_refs,
+    setup_py_refs,
+)
 from ghostbust.extractors.markdown import (
     Block,
     BlockKind,
@@ -51,54 +57,40 @@ from ghostbust.extractors.markdown import (
 )
 from ghostbust.extractors.marks import marked
 from ghostbust.extractors.names import is_placeholder
-from ghostbust.extractors.pyproject import ScriptHeaderExtractor, has_header
-from ghostbust.extractors.python import (
-    PythonExtractor,
-    distribution_of,
-    has_imports,
-    is_stdlib,
-    parse,
-)
-from ghostbust.extractors.requirements import SetupPyExtractor
-from ghostbust.extractors.shell import CommandListExtractor, ProseExtractor, ShellExtractor, moved
+from ghostbust.extractors.python import has_imports, parse, python_refs
+from ghostbust.extractors.shell import command_list_refs, prose_refs, shell_refs
 from ghostbust.records import Ecosystem, PackageRef, RefKind
-
-__all__ = [
-    "EXTRACTORS", "Extraction", "Extractor", "Language", "Unread", "distribution_of", "examine",
-    "extract", "is_stdlib",
-]  # fmt: skip
 
 
 def _document_readers(name: str) -> Iterator[Extractor]:
-    """The back-ends for a here-document, by the file or program that takes it."""
+    """The readers for a here-document, by the file or program that takes it."""
     label = label_of_file(name) or name
     if label in MANIFESTS:
         yield MANIFESTS[label]
     elif label.startswith("python"):
-        yield from _PYTHON_READERS
+        yield from _PYTHON
     elif label in JAVASCRIPT_LABELS:
-        yield JAVASCRIPT
+        yield javascript_refs
     elif label in SHELL_LABELS:
-        yield SHELL
+        yield _SHELL
 
 
-PYTHON, SHELL, PROSE = PythonExtractor(), ShellExtractor(_document_readers), ProseExtractor()
-COMMAND_LISTS = CommandListExtractor()
-JAVASCRIPT, JAVASCRIPT_LINES = JavaScriptExtractor(), JavaScriptLineExtractor()
-IMPORT_LINES = ImportLineExtractor()
-SCRIPT_HEADER, SETUP_PY = ScriptHeaderExtractor(), SetupPyExtractor()
-LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
-EXTRACTORS: tuple[Extractor, ...] = (
-    PYTHON, SHELL, PROSE, COMMAND_LISTS, JAVASCRIPT, JAVASCRIPT_LINES, IMPORT_LINES, SCRIPT_HEADER,
-    SETUP_PY, *MANIFESTS.values(), *LOCKS.values(), *LISTS.values(),
-)  # fmt: skip
-_PYTHON_READERS: tuple[Extractor, ...] = (PYTHON, SCRIPT_HEADER, SETUP_PY)
-
-_READERS: dict[Language, Extractor] = {
-    Language.PYTHON: PYTHON,
-    Language.JAVASCRIPT: JAVASCRIPT,
-    Language.SHELL: SHELL,
+_PYTHON: tuple[Extractor, ...] = (python_refs, script_header_refs, setup_py_refs)
+_SHELL: Extractor = partial(shell_refs, readers_of=_document_readers)
+_COMMANDS: tuple[Extractor, ...] = (prose_refs, command_list_refs)
+"""of text in any language: scripts in a manifest, comments in code that isn't read otherwise"""
+_READERS: dict[Language, tuple[Extractor, ...]] = {
+    Language.PYTHON: _PYTHON,
+    Language.JAVASCRIPT: (javascript_refs,),
+    Language.SHELL: (_SHELL,),
 }
+_LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
+EXTRACTORS: tuple[Extractor, ...] = (
+    *_PYTHON, *_COMMANDS, _SHELL, javascript_refs, javascript_line_refs, import_line_refs,
+    *dict.fromkeys(MANIFESTS.values()), *(lock.refs for lock in dict.fromkeys(LOCKS.values())),
+    *(lists.refs for lists in _LISTS.values()),
+)  # fmt: skip
+"""all readers"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +113,7 @@ def extract(
     ecosystem: Ecosystem | None = None,
     filename: str = "",
 ) -> list[PackageRef]:
-    """The refs that ``examine`` finds, where what it couldn't read doesn't matter."""
+    """The refs that `examine` finds, for callers that don't ask what it couldn't read."""
     return examine(
         text,
         language=language,
@@ -145,17 +137,18 @@ def examine(
 ) -> Extraction:
     """All package refs in ``text`` and what of it wasn't read. Never raises; linear in length.
 
-    A placeholder (``foo``) is none, but where all of ``text`` is a dependency file: what stands
-    there is installed, whatever its name.
+    A placeholder (``foo``) is no ref, unless all of ``text`` is a dependency file: what stands
+    there is installed, whatever its name. Entities of HTML in a text that was escaped (``&gt;=``)
+    count as the characters they stand for.
 
-    Entities of HTML in a text that was escaped (``&gt;=``) count as the characters they stand for.
-
-    ``language`` says what code without a label is; with anything but AUTO a text without
-    fences is code as a whole. ``expect_list``: the prompt asked for a list of names, so list
-    items are refs, of ``ecosystem``; where that is None, of npm if the code is JavaScript or the
-    list shows it (``list_ecosystem``), else of PyPI. ``truncated``: the token limit ended the
-    answer. ``prompt_text``: the prompt, to mark the names that it induced. ``filename``: the name
-    of the file that ``text`` is, which says how to read it if ``language`` is AUTO.
+    - ``language``: of code without a label; with anything but AUTO a text without fences is code as
+      a whole.
+    - ``expect_list``: the prompt asked for a list of names, so list items are refs, of
+      ``ecosystem``; where that is None, of npm if the code is JavaScript or the list shows it
+      (`listed_ecosystem`), else of PyPI.
+    - ``truncated``: the token limit ended the answer.
+    - ``prompt_text``: the prompt, to mark the names that it induced.
+    - ``filename``: of the file that ``text`` is; it decides how to read it if ``language`` is AUTO.
     """
     is_dependencies = label_of_file(filename) in (*MANIFESTS, *LOCKS)
     if is_notebook(text) and language is Language.AUTO and not is_dependencies:
@@ -182,12 +175,12 @@ def examine(
 
 
 def _lists(text: str, language: Language, ecosystem: Ecosystem | None) -> ListExtractor:
-    """The reader of lists for the registry that was asked for, or that the text shows."""
+    """The reader of lists for the registry that the prompt asked for, or that the text shows."""
     if ecosystem is None and language is Language.AUTO:
         ecosystem = listed_ecosystem(text)
     elif ecosystem is None:
         ecosystem = Ecosystem.NPM if language is Language.JAVASCRIPT else Ecosystem.PYPI
-    return LISTS[ecosystem]
+    return _LISTS[ecosystem]
 
 
 def _examined(
@@ -197,27 +190,19 @@ def _examined(
     body = _body(text, block)
     if block.kind is BlockKind.FENCE and is_notebook(body):
         found = _of_notebook(body, "")
+        start = block.start
         return Extraction(
-            [moved(ref, block.start) for ref in found.refs],
-            [
-                replace(part, start=part.start + block.start, end=part.end + block.start)
-                for part in found.unread
-            ],
+            [moved(ref, start) for ref in found.refs],
+            [replace(one, start=one.start + start, end=one.end + start) for one in found.unread],
         )
+    refs: list[PackageRef] = []
     with noted() as reasons:
-        refs = list(_refs_in(text, block, body, language, lists))
+        session = _session(block, body)
+        for reader in _PYTHON if session else ():
+            refs += reader(session, block.start)
+        for reader in _readers(block, body, language, lists, line_before(text, block)):
+            refs += reader(body, block.start)
     return Extraction(refs, [Unread(block.start, block.end, reason) for reason in reasons])
-
-
-def _refs_in(
-    text: str, block: Block, body: str, language: Language, lists: ListExtractor | None
-) -> Iterator[PackageRef]:
-    """The refs in one block that is no notebook."""
-    if session := _session(block, body):
-        for reader in _PYTHON_READERS:
-            yield from reader.find(session, block.start)
-    for reader in _readers(block, body, language, lists, line_before(text, block)):
-        yield from reader.find(body, block.start)
 
 
 def _of_notebook(text: str, prompt_text: str) -> Extraction:
@@ -286,42 +271,40 @@ def _session(block: Block, body: str) -> str:
 def _readers(
     block: Block, body: str, language: Language, lists: ListExtractor | None, before: str
 ) -> Iterator[Extractor]:
-    """The back-ends that read a block."""
+    """The readers of a block."""
     if block.kind is BlockKind.FENCE:
         label = label_of(block.info)
         if label in LOCKS:
-            yield LOCKS[label]
+            yield LOCKS[label].refs
             return
         if lists and (lists.is_array(body) or lists.is_marked_list(body)):
-            yield lists
+            yield lists.refs
             return
         by_content = language is Language.AUTO and not lists
         if manifest := manifest_of(label, block.info, before, body, by_content=by_content):
             yield MANIFESTS[manifest]
             if manifest in ("package.json", "pyproject.toml", "setup.cfg"):
-                yield from (PROSE, COMMAND_LISTS)  # scripts, and what tox runs
+                yield from _COMMANDS  # scripts, and what tox runs
             return
         if lists and label not in SHELL_LABELS and lists.is_bare_list(body):
-            yield lists
+            yield lists.refs
         read_as = language_of(label, body, language)
-        yield from (_READERS[read_as],) if read_as in _READERS else (PROSE, COMMAND_LISTS)
+        yield from _READERS.get(read_as, _COMMANDS)
         if label in TERMINAL_LABELS and read_as is Language.SHELL:
-            yield IMPORT_LINES
-        if read_as is Language.PYTHON:
-            yield from _PYTHON_READERS[1:]
+            yield import_line_refs
     elif block.kind is BlockKind.INLINE:
-        yield SHELL
+        yield _SHELL
         if has_imports(body):
-            yield from _PYTHON_READERS
+            yield from _PYTHON
         if is_javascript(body) or has_javascript_imports(body):
-            yield JAVASCRIPT
+            yield javascript_refs
     else:
-        yield PROSE
+        yield prose_refs
         if has_imports(body) or has_header(body):
-            yield from _PYTHON_READERS
+            yield from _PYTHON
         if has_javascript_imports(body):
-            yield JAVASCRIPT if is_javascript(body) else JAVASCRIPT_LINES
+            yield javascript_refs if is_javascript(body) else javascript_line_refs
         elif does_more_than_load(body) and is_javascript(body):
-            yield JAVASCRIPT
+            yield javascript_refs
         if lists:
-            yield lists
+            yield lists.refs

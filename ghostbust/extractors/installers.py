@@ -1,29 +1,35 @@
-"""The indexes that options and environment settings of installers name.
+"""Install commands in a row of words: which program, which packages, from which index.
 
-Whether an index is asked instead of the usual one or beside it is what its tool does:
+A table says which words make an installer or a runner install something, and what its options
+take (`TOOLS`). `read_commands` reads the commands by it. `index_of_option` and `setting_of_command`
+say which indexes a text names for what is installed.
 
-- pip: ``--index-url`` replaces; ``--extra-index-url`` and ``--find-links`` are asked beside it, but
-  behind ``--no-index`` the links alone are.
-- uv: ``--default-index`` and ``--index-url`` replace; ``--index`` is asked first, and what it lacks
-  is asked of the usual one.
-- poetry's ``--source``, pipenv's ``--index`` and ``--pypi-mirror``: replace.
-- npm, Yarn, pnpm, Bun: ``--registry`` replaces; ``@scope:registry`` for the names of that scope.
+conda is in the table: its channels are other registries, so its refs have an ecosystem of their
+own. ``npm create x`` and ``yarn create x`` aren't: they fetch ``create-x``, which nobody wrote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from ghostbust.extractors.interface import Placed, word_set
-from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef
-
-# --- install_tools
-# The table of installers and runners: which words make a command, and what its options take.
-#
-# conda is here too: its channels are other registries, so its refs have an ecosystem of their own.
-# ``npm create x`` and ``yarn create x`` aren't: they fetch ``create-x``, which nobody wrote.
+from ghostbust.extractors.names import (
+    WORDS,
+    canonical,
+    is_foreign,
+    is_of_command,
+    is_of_sentence,
+    is_placeholder,
+    is_set_apart,
+    is_spoken_of,
+    may_be_a_word,
+    read_requirement,
+    sentence_end,
+)
+from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef, RefKind
 
 
 class Takes(StrEnum):
@@ -38,7 +44,7 @@ class Takes(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class InstallForm:
     """One way to install or run with a tool."""
 
     verb: tuple[str, ...]
@@ -56,7 +62,7 @@ class Tool:
 
     ecosystem: Ecosystem
     programs: tuple[str, ...]
-    forms: tuple[Form, ...]
+    forms: tuple[InstallForm, ...]
     values: frozenset[str]
     """options that take the next word as their value, besides those of the form"""
     prefix: str = ""
@@ -139,156 +145,87 @@ _PACKAGE = word_set("-p --package")
 _RUNNER = _NPM | word_set("-c --call --config -n --node-arg --shell --npm")
 _DENO = word_set("--lock --config --import-map --cert --node-modules-dir --name -n --root")
 
-_WITH = word_set("-w --with")
-_FROM = word_set("--from")
+_WITH, _FROM = word_set("-w --with"), word_set("--from")
 _PY, _JS = Ecosystem.PYPI, Ecosystem.NPM
-_ADD = (Form(("add",)),)
-_UV_FORMS = (
-    Form(("pip", "install")),
-    Form(("add",)),
-    Form(("tool", "install"), adding=_WITH, replacing=_FROM),
-    Form(("tool", "run"), Takes.FIRST, _WITH, _FROM),
-    Form(("run",), Takes.NONE, _WITH),
-)
+
+
+def _forms(*verbs: str) -> tuple[InstallForm, ...]:
+    """Forms in which all words behind the verb name packages."""
+    return tuple(InstallForm(tuple(verb.split())) for verb in verbs)
+
+
+def _runs(*verbs: str, options: frozenset[str] = _PACKAGE) -> tuple[InstallForm, ...]:
+    """Forms of a runner: the first word names a package, unless one of the options does."""
+    return tuple(InstallForm(tuple(verb.split()), Takes.FIRST, replacing=options) for verb in verbs)
+
 
 TOOLS = (
-    Tool(_PY, ("pip",), (Form(("install",)),), _PIP),
-    Tool(_PY, ("uv",), _UV_FORMS, _UV),
-    Tool(_PY, ("uvx",), (Form((), Takes.FIRST, _WITH, _FROM),), _UV),
-    Tool(_PY, ("poetry",), (Form(("add",)), Form(("self", "add"))), _POETRY),
-    Tool(_PY, ("pdm",), (Form(("add",)), Form(("self", "add"))), _PDM),
-    Tool(_PY, ("pipenv",), (Form(("install",)),), _PIPENV),
-    Tool(_PY, ("rye",), (Form(("add",)), Form(("install",))), _RYE,
-         elsewhere=word_set("--git --url --path")),
+    Tool(_PY, ("pip",), _forms("install"), _PIP),
     Tool(
-        _PY, ("pipx",),
+        _PY,
+        ("uv",),
         (
-            Form(("install",), adding=word_set("--preinstall"), replacing=word_set("--spec")),
-            Form(("inject",), Takes.BUT_FIRST),
-            Form(("run",), Takes.FIRST, word_set("--with"), word_set("--spec")),
+            *_forms("pip install", "add"),
+            InstallForm(("tool", "install"), adding=_WITH, replacing=_FROM),
+            InstallForm(("tool", "run"), Takes.FIRST, _WITH, _FROM),
+            InstallForm(("run",), Takes.NONE, _WITH),
+        ),
+        _UV,
+    ),
+    Tool(_PY, ("uvx",), (InstallForm((), Takes.FIRST, _WITH, _FROM),), _UV),
+    Tool(_PY, ("poetry",), _forms("add", "self add"), _POETRY),
+    Tool(_PY, ("pdm",), _forms("add", "self add"), _PDM),
+    Tool(_PY, ("pipenv",), _forms("install"), _PIPENV),
+    Tool(_PY, ("rye",), _forms("add", "install"), _RYE, elsewhere=word_set("--git --url --path")),
+    Tool(
+        _PY,
+        ("pipx",),
+        (
+            InstallForm(
+                ("install",), adding=word_set("--preinstall"), replacing=word_set("--spec")
+            ),
+            InstallForm(("inject",), Takes.BUT_FIRST),
+            InstallForm(("run",), Takes.FIRST, word_set("--with"), word_set("--spec")),
         ),
         _PIPX,
     ),
-    Tool(_PY, ("easy_install",), (Form(()),), _PIP),
-    Tool(Ecosystem.CONDA, ("conda", "mamba", "micromamba"),
-         (Form(("install",)), Form(("create",))), _CONDA),
+    Tool(_PY, ("easy_install",), _forms(""), _PIP),
+    Tool(Ecosystem.CONDA, ("conda", "mamba", "micromamba"), _forms("install", "create"), _CONDA),
     Tool(
-        _JS, ("npm",),
-        (
-            Form(("install",)), Form(("i",)), Form(("add",)), Form(("in",)), Form(("isntall",)),
-            Form(("exec",), Takes.FIRST, replacing=_PACKAGE),
-            Form(("x",), Takes.FIRST, replacing=_PACKAGE),
-        ),
+        _JS,
+        ("npm",),
+        (*_forms("install", "i", "add", "in", "isntall"), *_runs("exec", "x")),
         _RUNNER,
     ),
-    Tool(_JS, ("npx", "pnpx", "bunx"), (Form((), Takes.FIRST, replacing=_PACKAGE),), _RUNNER),
+    Tool(_JS, ("npx", "pnpx", "bunx"), _runs(""), _RUNNER),
+    Tool(_JS, ("yarn",), (*_forms("add", "global add", "workspace * add"), *_runs("dlx")), _RUNNER),
     Tool(
-        _JS, ("yarn",),
-        (
-            *_ADD, Form(("global", "add")), Form(("workspace", "*", "add")),
-            Form(("dlx",), Takes.FIRST, replacing=_PACKAGE),
-        ),
-        _RUNNER,
-    ),
-    Tool(
-        _JS, ("pnpm",),
-        (
-            *_ADD, Form(("install",)), Form(("i",)),
-            Form(("dlx",), Takes.FIRST, replacing=word_set("--package")),
-        ),
+        _JS,
+        ("pnpm",),
+        (*_forms("add", "install", "i"), *_runs("dlx", options=word_set("--package"))),
         _NPM - word_set("-w --workspace"),
     ),
+    Tool(_JS, ("bun",), (*_forms("add", "a", "install", "i"), *_runs("x")), _RUNNER),
     Tool(
-        _JS, ("bun",),
-        (
-            *_ADD, Form(("a",)), Form(("install",)), Form(("i",)),
-            Form(("x",), Takes.FIRST, replacing=_PACKAGE),
-        ),
-        _RUNNER,
+        _JS,
+        ("deno",),
+        (*_forms("add", "install", "i"), *_runs("run", "x", options=frozenset())),
+        _DENO,
+        prefix="npm:",
     ),
-    Tool(
-        _JS, ("deno",),
-        (*_ADD, Form(("install",)), Form(("i",)), Form(("run",), Takes.FIRST),
-         Form(("x",), Takes.FIRST)),
-        _DENO, prefix="npm:",
-    ),
-)  # fmt: skip
+)
 
 PROGRAMS = {program: tool for tool in TOOLS for program in tool.programs}
 """each tool under the names of its program"""
 
 
-# --- other_installers
-# Commands that install what nobody here looks up: other ecosystems, and whole lock files.
-
-_ADDS, _INSTALL, _GET = word_set("add"), word_set("install"), word_set("get install")
-_OTHERS = {
-    **dict.fromkeys(
-        word_set(
-            "apt apt-get aptitude dnf yum snap flatpak port choco scoop winget nuget pod luarocks "
-            "opam cabal stack vcpkg conan helm spack asdf ghcup sdk gem"
-        ),
-        _INSTALL,
-    ),
-    **dict.fromkeys(word_set("go dart"), _GET),
-    **dict.fromkeys(word_set("apk paket jsr"), _ADDS),
-    **dict.fromkeys(word_set("docker podman"), word_set("pull run")),
-    **dict.fromkeys(word_set("bundle bundler pixi"), word_set("add install")),
-    "cargo": word_set("add install binstall"),
-    "brew": word_set("install reinstall upgrade"),
-    "zypper": word_set("install in"),
-    "pacman": word_set("-S -Sy -Syu"),
-    "nix-env": word_set("-i -iA --install"),
-    "nix": word_set("profile shell run"),
-    "composer": word_set("require install"),
-    "dotnet": word_set("add tool"),
-    "mise": word_set("install use"),
-    "swift": word_set("package"),
-    "flutter": word_set("pub"),
-    "raco": word_set("pkg"),
-    "cpan": frozenset[str](),
-    "cpanm": frozenset[str](),
-}
-"""program to the words that make it install; none: every word does"""
-_WHOLE = {
-    "npm": word_set("ci clean-install update"), "yarn": word_set("install up upgrade"),
-    "pnpm": word_set("update up"), "bun": word_set("update"), "uv": word_set("sync lock"),
-    "poetry": word_set("install sync update lock"), "pipenv": word_set("sync update lock"),
-    "pdm": word_set("install sync update lock"), "rye": word_set("sync lock"),
-    "pip-sync": frozenset[str](), "hatch": word_set("env"),
-}  # fmt: skip
-"""the same for what installs whatever a project's files name"""
-
-
-def not_looked_up(words: Sequence[Placed]) -> tuple[str, str] | None:
-    """(command, why) of a command that installs unseen packages; None for any other."""
-    values = [word.value for word in words]
-    for at, word in enumerate(values):
-        program = word.rpartition("/")[2]
-        verbs = _OTHERS.get(program, _WHOLE.get(program))
-        if verbs is None:
-            continue
-        behind = values[at + 1 :]
-        verb = next((x for x in behind if x in verbs or not x.startswith("-")), "")
-        if verb in verbs or (not verbs and behind):
-            why = f"packages of {program} aren't looked up"
-            if program in _WHOLE:
-                why = "it names no package; check the project's files"
-            return " ".join(filter(None, (program, verb if verbs else ""))), why
-    return None
-
-
-# --- named_indexes
-# The indexes that options and environment settings of installers name.
-#
-# Whether an index is asked instead of the usual one or beside it is what its tool does:
+# The indexes that options and environment settings name. Whether an index is asked instead of the
+# usual one or beside it is what its tool does:
 #
 # - pip: ``--index-url`` replaces; ``--extra-index-url`` and ``--find-links`` are asked beside it,
-#  but
-#   behind ``--no-index`` the links alone are.
+#   but behind ``--no-index`` the links alone are.
 # - uv: ``--default-index`` and ``--index-url`` replace; ``--index`` is asked first, and what it
-# lacks
-#   is asked of the usual one.
+#   lacks is asked of the usual one.
 # - poetry's ``--source``, pipenv's ``--index`` and ``--pypi-mirror``: replace.
 # - npm, Yarn, pnpm, Bun: ``--registry`` replaces; ``@scope:registry`` for the names of that scope.
 
@@ -388,4 +325,373 @@ def setting_of_command(values: Sequence[str]) -> IndexSetting | None:
                 NamedIndex(address, replaces="extra-index-url" not in key),
                 f"{scope}/" if is_scoped and scope.startswith("@") else "",
             )
+    return None
+
+
+_FILE_OPTIONS = word_set(
+    "-r --requirement --requirements --with-requirements -c --constraint --constraints"
+)
+_EDITABLE = word_set("-e --editable")
+_REDIRECTS = word_set("> >> < <<< 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
+_BRACKETS = {"<": ">", "[": "]", "{": "}", "$": ")"}
+_OPEN_BRACKETS = ("<", "[", "{", "$(")
+_OPENING = "`\"'(=>"
+_LEADING = "`\"'*_(“”„‘’‚«»‹›「『（【"
+_CLOSING = "`\"'*.,;:)“”‘’«»‹›」』）】"
+_UNCLOSED = "\"'"
+"""quotes that are still there where a script has been cut into words: nothing closes them"""
+_PROMPTS = "!%$>@^"
+_SHORT = 40
+"""characters of a word that is cached: most words of a text come again"""
+_TRUTHS = ("true", "false")
+
+
+@dataclass(slots=True)
+class InstallCommand:
+    """An install command that is being read."""
+
+    tool: Tool
+    form: InstallForm
+    index: int
+    """of the next word to read"""
+    settings: Sequence[IndexSetting] = ()
+    """what is set in front of it"""
+    indexes: list[NamedIndex] = field(default_factory=list)
+    """what its options name"""
+    no_index: bool = False
+    """an option says that the usual index isn't asked"""
+    cautious: bool = False
+    """it stands in a sentence whose words the vocabulary may lack"""
+    spoken_of: bool = False
+    """a sentence speaks of it and asks nobody to run it: ``the pip install process``"""
+    alone: bool = False
+    """it is all that a line has, or that follows a colon, quote or bracket"""
+    replaced: bool = False
+    """an option names the packages, so positional words don't"""
+    elsewhere: bool = False
+    """an option says that the package comes from no registry"""
+    positionals: int = 0
+    found: list[tuple[int, int, str]] = field(default_factory=list)
+    """names as (start, end, raw)"""
+    files: list[Placed] = field(default_factory=list)
+    """requirements and constraints files that options of a Python installer name"""
+    passed_over: list[Placed] = field(default_factory=list)
+    """arguments in scripts that name no package of a registry: paths, addresses, variables"""
+
+    @property
+    def names(self) -> str:
+        """Its program and verb, such as ``pip install``."""
+        return " ".join((self.tool.programs[0], *self.form.verb))
+
+    def refs(self) -> Iterator[PackageRef]:
+        """What it installs from an index."""
+        if self.elsewhere:
+            return
+        ecosystem = self.tool.ecosystem
+        own = few(without_usual(self.indexes) if self.no_index else self.indexes)
+        for start, end, raw in self.found:
+            name = canonical(ecosystem, raw)
+            ref = PackageRef(ecosystem, RefKind.INSTALL, raw, start, end, name)
+            said = [one.index for one in self.settings if one.is_for(ecosystem, name)]
+            yield with_indexes(ref, (*own, *said))
+
+
+def installs(
+    words: Sequence[Placed], *, prose: bool, settings: Sequence[IndexSetting] = ()
+) -> Iterator[PackageRef]:
+    """The packages that install commands anywhere in ``words`` name, spans as the words have them.
+
+    A command takes in a script all words up to the operator, in prose those up to the first
+    that belongs to the sentence, or to the punctuation behind one. ``settings``: the indexes
+    that something in front of the words has set.
+    """
+    for command in read_commands(words, prose=prose, settings=settings):
+        yield from command.refs()
+
+
+def read_commands(
+    words: Sequence[Placed], *, prose: bool = False, settings: Sequence[IndexSetting] = ()
+) -> Iterator[InstallCommand]:
+    """The install commands anywhere in ``words``; see `installs`."""
+    inline = [
+        (place, setting)
+        for place, word in enumerate(words)
+        if "=" in word.value and (setting := setting_of_variable(word.value))
+    ]
+    # The next two depend on the whole line, which may hold many commands: worked out once.
+    foreign: bool | None = None
+    said_until: int | None = None
+    last_sign = max(
+        (n for n, w in enumerate(words) if w.value in WORDS["sentence_signs"]), default=-1
+    )
+    index = 0
+    while index < len(words):
+        command = _head(words, index)
+        if command is None:
+            index += 1
+            continue
+        said = (setting for place, setting in inline if place < index)
+        command.settings = latest((*settings, *said)) if inline else settings
+        apart = is_set_apart(words, index)
+        if prose and apart:
+            said_until = sentence_end(words) if said_until is None else said_until
+            command.alone = command.index > said_until
+        elif prose:
+            foreign = is_foreign(words) if foreign is None else foreign
+            command.cautious = foreign
+            command.spoken_of = is_spoken_of(words[index - 1].value, command.form.verb)
+        _read(words, command, prose=prose or command.index <= last_sign)
+        index = max(command.index, index + 1)
+        yield command
+
+
+def _head(words: Sequence[Placed], index: int) -> InstallCommand | None:
+    """The install command that starts at ``words[index]``, or None."""
+    word = words[index].value
+    tool = _tool(word) if len(word) <= _SHORT else _tool.__wrapped__(word)
+    if tool is None:
+        return None
+    command = InstallCommand(tool, tool.forms[0], index + 1)
+    if () not in (form.verb for form in tool.forms):
+        _skip_options(words, command)
+    for form in tool.forms:
+        behind = words[command.index : command.index + len(form.verb)]
+        if len(behind) == len(form.verb) and all(
+            part in ("*", word.value) for part, word in zip(form.verb, behind, strict=True)
+        ):
+            command.form = form
+            command.index += len(form.verb)
+            return command
+    return None
+
+
+@lru_cache(maxsize=8192)
+def _tool(word: str) -> Tool | None:
+    """The tool that a word calls, whatever its folder, the marks around it and its version.
+
+    What stands in front of it without a blank in Chinese or Japanese, or in typographic quotes,
+    is left out too, as is make's mark for a command that may fail (``-npm``).
+    """
+    if not word.isascii():
+        word = word[max(i for i, char in enumerate(word) if not char.isascii()) + 1 :]
+    for mark in _OPENING:
+        word = word.rpartition(mark)[2]
+    word = word.lstrip(_LEADING + _PROMPTS)
+    word = word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe").removesuffix(".cmd")
+    if word[:1] == "-" and word[1:2] != "-" and word != "-mpip":
+        word = word[1:].lstrip("@")
+    is_pip = word == "-mpip" or word.rstrip("0123456789.-") == "pip"
+    return PROGRAMS.get("pip" if is_pip else word)
+
+
+def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> None:
+    """Reads the words behind the verb, as far as they belong to the command."""
+    while command.index < len(words):
+        value = words[command.index].value
+        if value == "--":
+            command.index += 1
+        elif _is_option(value):
+            _skip_options(words, command)
+            last = words[min(command.index, len(words)) - 1].value
+            if prose and (last[-1:] in _CLOSING or not last.isascii()):
+                return
+        elif value in _REDIRECTS:
+            command.index += 2
+            if value == "@" and command.found:
+                command.found.pop()
+        elif value.startswith(_OPEN_BRACKETS):
+            command.index = _behind_brackets(words, command.index)
+            command.positionals += 1
+            if command.form.takes is Takes.FIRST:
+                return
+        elif command.form.takes is Takes.NONE or _is_over(words, command, prose=prose):
+            return
+
+
+def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> bool:
+    """Reads one positional word; True where the command ends with it or in front of it."""
+    takes, word = command.form.takes, words[command.index]
+    if takes is Takes.FIRST and command.replaced:
+        return True
+    if prose and is_of_command(words, command.index, alone=command.alone, noun=command.spoken_of):
+        return True
+    name, ends = _argument(word, command.tool, prose=prose)
+    is_noun = takes is Takes.FIRST and word.value.lower() in WORDS["tool_words"]
+    if prose and ((name is None and ends) or is_noun):
+        return True
+    if command.cautious and name is not None:
+        is_further = command.positionals > 0 or len(name[2]) == 1
+        if is_further and may_be_a_word(name[2], word.value.partition(name[2])[2]):
+            return True  # a word of a sentence in another language
+    is_redirect = word.value.lstrip("012&")[:1] in ("<", ">")  # >log, 2>/dev/null
+    if name is None and not prose and not is_redirect:
+        command.passed_over.append(word)
+    command.positionals += 1
+    wanted = not command.replaced and not (takes is Takes.BUT_FIRST and command.positionals == 1)
+    if name is not None and wanted:
+        command.found.append(name)
+    if takes is Takes.FIRST:
+        return True  # what follows may hold a command of its own: `uvx pip install x`
+    command.index += 1
+    return prose and ends
+
+
+def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
+    """Reads options and their values, up to the first other word."""
+    tool, form = command.tool, command.form
+    while command.index < len(words) and _is_option(words[command.index].value):
+        word = words[command.index]
+        option, joined, value = word.value.partition("=")
+        command.index += 1
+        taken: Placed | None = word.part(len(option) + 1, len(word.value)) if joined else None
+        behind = words[command.index] if command.index < len(words) else None
+        if not joined and _takes_value(option, tool.values | form.adding | form.replacing):
+            taken = behind
+            command.index += 1
+            value = taken.value if taken else ""
+        elif not joined and behind and tool.ecosystem is Ecosystem.NPM:
+            command.index += behind.value in _TRUTHS  # `--unsafe-perm true`
+        is_uv = "--default-index" in tool.values
+        if named := index_of_option(tool.ecosystem, option, value, is_uv=is_uv):
+            command.indexes.append(named)
+        command.no_index |= option == "--no-index"
+        if tool.ecosystem is Ecosystem.PYPI and option[:2] in _FILE_OPTIONS and option[2:]:
+            command.files.append(word.part(2, len(word.value)))  # -rbase.txt
+        elif tool.ecosystem is Ecosystem.PYPI and taken is not None and option in _FILE_OPTIONS:
+            command.files.append(taken)
+        if taken is not None and option in _EDITABLE and option in tool.values:
+            command.passed_over.append(taken)
+        command.elsewhere |= option in tool.elsewhere
+        command.replaced |= option in form.replacing
+        if taken is not None and (option in form.replacing or option in form.adding):
+            command.found += _listed(taken, tool)
+
+
+def _takes_value(option: str, values: frozenset[str]) -> bool:
+    """True where the word behind an option is its value, also for the last of ``-Ur``."""
+    if option in values or option.startswith("--"):
+        return option in values
+    return next((f"-{x}" in values and n == len(option) - 1
+                 for n, x in enumerate(option) if n and f"-{x}" in values), False)  # fmt: skip
+
+
+def _listed(word: Placed, tool: Tool) -> Iterator[tuple[int, int, str]]:
+    """The packages in the value of an option, which commas may set apart."""
+    position = 0
+    for piece in word.value.split(","):
+        name, _ = _argument(word.part(position, position + len(piece)), tool, prose=True)
+        if name is not None:
+            yield name
+        position += len(piece) + 1
+
+
+def _behind_brackets(words: Sequence[Placed], index: int) -> int:
+    """Index behind a placeholder such as ``<name of the package>``, which may have many words."""
+    closing = _BRACKETS[words[index].value[0]]
+    for later in range(index, min(index + 6, len(words))):
+        if closing in words[later].value:
+            return later + 1
+    return index + 1
+
+
+def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int, str] | None, bool]:
+    """(the name in an argument or None, whether the command ends with or at this word)."""
+    value = word.value
+    stripped = value.lstrip(_LEADING if prose else _UNCLOSED)
+    lead = len(value) - len(stripped)
+    if prose and "(" in value[:lead]:
+        return None, True
+    requirement = read_requirement(stripped, tool.ecosystem)
+    if requirement is None or not stripped.startswith(tool.prefix):
+        is_other = stripped.startswith((".", "~", "$")) or "/" in stripped  # path, URL, variable
+        return None, stripped == "/" or not is_other
+    ends = requirement.ends_sentence or _unbalanced(value[:lead], stripped[requirement.end :])
+    if prose and is_of_sentence(requirement.name, stripped[requirement.end :], tool.ecosystem):
+        return None, True
+    is_runner = tool.programs in (("uvx",), ("pipx",))  # they take interpreters and scripts, too
+    is_script = requirement.name == "python" or requirement.name.endswith(".py")
+    if is_placeholder(requirement.name) or (is_runner and is_script):
+        return None, ends
+    span = word.span(lead + requirement.start, lead + requirement.end)
+    return ((*span, requirement.name) if span else None), ends
+
+
+def _unbalanced(lead: str, rest: str) -> bool:
+    """True where a quote closes behind the word that opened in front of the command.
+
+    The star of ``==5.*`` closes nothing, nor do the quotes around a marker's value.
+    """
+    if rest.startswith(("==", "!=")):
+        rest = rest.replace(".*", "")
+    closed = {mark: rest.count(mark) - lead.count(mark) for mark in "\"'`*"}
+    return any(count > 0 and (count % 2 or mark in "`*") for mark, count in closed.items())
+
+
+def _is_option(value: str) -> bool:
+    return value.startswith("-") and value.lstrip("-")[:1].isalpha()
+
+
+# Commands that install what nobody here looks up: other ecosystems, and whole lock files.
+
+
+def _verbs(table: str) -> dict[str, frozenset[str]]:
+    """Program to the words that make it install; none: every word does."""
+    rows = [line.partition(":") for line in table.strip().splitlines()]
+    return {program: word_set(verbs) for verbs, _, row in rows for program in row.split()}
+
+
+_OTHERS = _verbs(
+    """
+    install: apt apt-get aptitude dnf yum snap flatpak port choco scoop winget nuget pod luarocks
+    install: opam cabal stack vcpkg conan helm spack asdf ghcup sdk gem
+    get install: go dart
+    add: apk paket jsr
+    pull run: docker podman
+    add install: bundle bundler pixi
+    add install binstall: cargo
+    install reinstall upgrade: brew
+    install in: zypper
+    -S -Sy -Syu: pacman
+    -i -iA --install: nix-env
+    profile shell run: nix
+    require install: composer
+    add tool: dotnet
+    install use: mise
+    package: swift
+    pub: flutter
+    pkg: raco
+    : cpan cpanm
+    """
+)
+_WHOLE = _verbs(
+    """
+    ci clean-install update: npm
+    install up upgrade: yarn
+    update up: pnpm
+    update: bun
+    sync lock: uv rye
+    install sync update lock: poetry pdm
+    sync update lock: pipenv
+    env: hatch
+    : pip-sync
+    """
+)
+"""the same for what installs whatever a project's files name"""
+
+
+def not_looked_up(words: Sequence[Placed]) -> tuple[str, str] | None:
+    """(command, why) of a command that installs unseen packages; None for any other."""
+    values = [word.value for word in words]
+    for at, word in enumerate(values):
+        program = word.rpartition("/")[2]
+        verbs = _OTHERS.get(program, _WHOLE.get(program))
+        if verbs is None:
+            continue
+        behind = values[at + 1 :]
+        verb = next((x for x in behind if x in verbs or not x.startswith("-")), "")
+        if verb in verbs or (not verbs and behind):
+            why = f"packages of {program} aren't looked up"
+            if program in _WHOLE:
+                why = "it names no package; check the project's files"
+            return " ".join(filter(None, (program, verb if verbs else ""))), why
     return None

@@ -1,7 +1,7 @@
 """Imports and install commands in JavaScript and TypeScript code, by its syntax tree.
 
-Code that isn't valid is read by what the parser recovers, and statement by statement beside
-that (``javascript_statements``).
+Code that isn't valid is read by what the parser recovers, and statement by statement beside that
+(``javascript_faults``).
 """
 
 from __future__ import annotations
@@ -10,273 +10,55 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ghostbust.extractors.interface import Placed, plain, word_set
+from ghostbust.extractors.installers import installs
+from ghostbust.extractors.interface import Placed, moved, plain, word_set
+from ghostbust.extractors.javascript_faults import Statement, loose_imports, pieces
 from ghostbust.extractors.javascript_syntax import (
     ByteOffsets,
     Grammar,
     Import,
     Literal,
-    Piece,
     Syntax,
-    loose_imports,
-    pieces,
     read,
     read_as,
 )
 from ghostbust.extractors.names import canonical, is_placeholder
-from ghostbust.extractors.shell import ProseExtractor, installs
+from ghostbust.extractors.shell import prose_refs
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
-# --- javascript_markup
-# Finds the scripts in Vue, Svelte, Astro and HTML files.
-
-_OPENING = re.compile(r"<script(?P<attributes>(?:\s[^<>]*)?)>", re.I)
-_CLOSING = re.compile(r"</script\s*>", re.I)
-_DATA = ("json", "importmap", "template", "speculationrules", "python", "x-shader")
-_FRONTMATTER = "---"
-
-
-def is_markup(text: str) -> bool:
-    """True for a text with a script element that begins as a component or a page does.
-
-    A comment may stand in front (``// App.vue``). The ``---`` of an Astro file is enough.
-    """
-    if _frontmatter(text) is not None:
-        return True
-    lines = (line.lstrip() for line in text.splitlines())
-    first = next((line for line in lines if line and not line.startswith(("//", "#"))), "")
-    return first.startswith("<") and _OPENING.search(text) is not None
-
-
-def scripts(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each script, without its tags; one that nothing closes ends the text.
-
-    Scripts that hold data or another language are left out. The part between the ``---`` of an
-    Astro file is a script.
-    """
-    position = 0
-    if (front := _frontmatter(text)) is not None:
-        yield front
-        position = front[1]
-    while (opening := _OPENING.search(text, position)) is not None:
-        closing = _CLOSING.search(text, opening.end())
-        end = closing.start() if closing else len(text)
-        kind = opening["attributes"].lower()
-        if not any(word in kind for word in _DATA):
-            yield opening.end(), end
-        position = closing.end() if closing else len(text)
-
-
-def _frontmatter(text: str) -> tuple[int, int] | None:
-    """The part between ``---`` and ``---`` at the beginning; None where there is none."""
-    lead = len(text) - len(text.lstrip())
-    start = lead + len(_FRONTMATTER) + 1
-    if not text.startswith(f"{_FRONTMATTER}\n", lead):
-        return None
-    end = text.find(f"\n{_FRONTMATTER}", start - 1)
-    return (start, end + 1 if end >= 0 else len(text))
-
-
-# --- node_builtins
-# Which modules Node, Bun, Deno and Workers themselves provide.
-
-_MODULES = word_set(
-    # what `node:module` lists as builtinModules in any release from 12 to 25, subpaths too
-    """
-    assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram
-    diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector
-    inspector/promises module net os path path/posix path/win32 perf_hooks process punycode
-    querystring readline readline/promises repl stream stream/consumers stream/promises stream/web
-    string_decoder sys timers timers/promises tls trace_events tty url util util/types v8 vm wasi
-    worker_threads zlib
-    _http_agent _http_client _http_common _http_incoming _http_outgoing _http_server
-    _stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_wrap
-    _stream_writable _tls_common _tls_wrap
-    """
-)
-_SCHEMES = word_set("node bun deno cloudflare")
-_RUNTIMES = word_set("bun")
-
-
-def is_runtime_scheme(scheme: str) -> bool:
-    """True for ``node`` in ``node:fs``, and for the schemes of the other runtimes."""
-    return scheme in _SCHEMES
-
-
-def is_node_builtin(path: str) -> bool:
-    """True for a module that comes with the runtime, given without a scheme.
-
-    Subpaths count as a whole: ``fs/promises`` is built in, ``process/browser`` and ``punycode/``
-    are files of npm packages. ``test`` and ``sqlite`` are built in behind ``node:`` only.
-    """
-    return path in _MODULES or path in _RUNTIMES
-
-
-# --- javascript_specifiers
-# Reads module specifiers: which package, if any, does ``lodash/get`` or ``npm:chalk@5`` name?
-
-_ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-_NAME = _ALNUM | frozenset("-_.~")
-_SCHEME = _ALNUM | frozenset("+.-")
-_LONGEST = 214
-_ALIAS_FOLDERS = word_set(
-    # folders of a project that path aliases point to; not those that are packages with
-    # documented subpaths (config/defer, store/plugins)
-    "src app components utils helpers hooks lib libs pages assets styles services containers "
-    "contexts layouts views features shared controllers middleware middlewares models routes "
-    "constants public api"
-)
-_ALIAS_SCOPES = _ALIAS_FOLDERS | word_set(
-    # no public package of the snapshot of 2026-11-23 but @components/forms, @lib/auto* and
-    # @std/esm has one of these scopes
-    "component apps store stores service config util layout core common helper modules context "
-    "interfaces ui db server client test tests std jsr repo domain infrastructure infra "
-    "middleware packages"
-)
-_FILE_ENDINGS = tuple(
-    word_set(
-        ".css .scss .sass .less .styl .json .svg .png .jpg .jpeg .gif .webp .html .txt .md .wasm "
-        ".ts .tsx .jsx .mts .cts .mjs .cjs .vue .svelte .graphql .gql .yaml .yml .node .glsl .mp3 "
-        ".dart .sol .php .proto"
-    )
-)
-_LIKE_FILES = word_set("normalize.css sanitize.css animate.css")
-"""much-used packages that are called as files are (snapshot of 2026-11-23)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Specifier:
-    """The part of a module specifier that names a package."""
-
-    start: int
-    """offset of the part in the specifier"""
-    name: str
-    """the package as written, without version or subpath; ``node:fs`` with its scheme"""
-    builtin: bool = False
-    """True where the runtime itself provides the module"""
-
-    @property
-    def end(self) -> int:
-        """Offset behind the part."""
-        return self.start + len(self.name)
-
-
-def read_specifier(text: str) -> Specifier | None:
-    """The package that a specifier names; None where it names none from the npm registry.
-
-    None are: paths, URLs, ``#internal``, path aliases (``@/x``, ``~/x``, ``$lib/x``, ``src/x``),
-    modules that a bundler makes up (``virtual:x``), JSR, names that no package can have, file
-    names, placeholders.
-    """
-    scheme, has_scheme, behind = text.partition(":")
-    if has_scheme and scheme and _SCHEME.issuperset(scheme):
-        return _of_scheme(scheme.lower(), behind, len(scheme) + 1, text)
-    path = text.partition("?")[0]
-    if is_node_builtin(path):
-        return Specifier(0, path.partition("/")[0], builtin=True)
-    name = _package(path)
-    return Specifier(0, name) if name and not _is_alias(name, path) else None
-
-
-def _of_scheme(scheme: str, behind: str, start: int, text: str) -> Specifier | None:
-    """What ``node:fs`` or ``npm:chalk@5`` names; None for URLs and other registries."""
-    if is_runtime_scheme(scheme):
-        end = start + len(behind.partition("/")[0])
-        return Specifier(0, text[:end], builtin=True) if behind else None
-    if scheme != "npm":
-        return None
-    path = behind.lstrip("/")
-    name = _package(path)
-    return Specifier(start + len(behind) - len(path), name) if name else None
-
-
-def _package(path: str) -> str:
-    """The package name at the start of a bare specifier; empty where none can stand there."""
-    if path.startswith("@"):
-        scope, slash, rest = path[1:].partition("/")
-        inner = _segment(rest)
-        if not (slash and inner and _is_segment(scope)):
-            return ""
-        name = f"@{scope}/{inner}"
-        return "" if is_placeholder(name) or len(name) > _LONGEST else name
-    name = _segment(path)
-    if not name or len(name) > _LONGEST or is_placeholder(name):
-        return ""
-    is_file = path == name and name.lower().endswith(_FILE_ENDINGS) and name not in _LIKE_FILES
-    return "" if is_file else name
-
-
-def _segment(path: str) -> str:
-    """The first part of a path without its version; empty where it can't be (part of) a name."""
-    first = path.partition("/")[0]
-    name, _, version = first.partition("@")
-    if not _is_segment(name) or any(mark in version for mark in " :!"):
-        return ""
-    return name
-
-
-def _is_segment(name: str) -> bool:
-    return bool(name) and _NAME.issuperset(name) and name[0] in _ALNUM and name[-1] != "."
-
-
-def _is_alias(name: str, path: str) -> bool:
-    """True where the first part is a folder that projects give an alias, not a package."""
-    if name.startswith("@"):
-        return name[1:].partition("/")[0] in _ALIAS_SCOPES
-    return name in _ALIAS_FOLDERS and path != name
-
-
-# --- javascript_code
-# Imports and install commands in JavaScript and TypeScript code, by its syntax tree.
-#
-# Code that isn't valid is read by what the parser recovers, and statement by statement beside
-# that (``javascript_statements``).
-
-_MARKS = tuple(
-    [
-        f"{word}{space}{quote}"
-        for word in ("from", "import")
-        for space in ("", " ")
-        for quote in "'\""
-    ]
-    + ["require(", "import("]
-)
+_MARKS = (
+    "from'", 'from"', "from '", 'from "', "import'", 'import"', "import '", 'import "', "require(",
+    "import(",
+)  # fmt: skip
 _COMMENT = re.compile(r"^[ \t]*/\*", re.M)
 _LONGEST_TO_MEND = 100_000
 _ENDINGS = ("'", '"', "')", '")', "`)", ")")
 
 
-class JavaScriptExtractor:
-    """Imports, re-exports, calls that load a literal specifier, and install commands.
+def javascript_refs(text: str, offset: int) -> Iterator[PackageRef]:
+    """IMPORT and INSTALL refs: imports, re-exports, calls that load a literal specifier, commands.
 
     JSX, TypeScript and the scripts of Vue, Svelte, Astro and HTML files are read. Paths, path
     aliases, URLs and specifiers made up at run time are no refs, nor is what a test mocks.
     """
-
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """IMPORT and INSTALL refs; see ``Extractor.find``."""
-        spans = scripts(text) if is_markup(text) else [(0, len(text))]
-        for start, end in spans:
-            yield from _code(text[start:end], offset + start)
-        yield from ProseExtractor().find(text, offset)
+    for start, end in scripts(text):
+        yield from _code(text[start:end], offset + start)
+    yield from prose_refs(text, offset)
 
 
-class JavaScriptLineExtractor:
-    """Import statements that begin a line of a text that is mostly no code. Nothing else."""
-
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """IMPORT refs; see ``Extractor.find``."""
-        if not _may_import(text):
-            return
-        for piece in pieces(text):
-            if piece.is_statement:
-                yield from _piece(text, piece, offset, guarded=False, valid_only=True)
+def javascript_line_refs(text: str, offset: int) -> Iterator[PackageRef]:
+    """IMPORT refs of the statements that begin a line of a text that is mostly prose."""
+    if not _may_import(text):
+        return
+    for piece in pieces(text):
+        if piece.is_statement:
+            yield from _piece(text, piece, offset, guarded=False, valid_only=True)
 
 
 def has_javascript_imports(text: str) -> bool:
-    """True where some statement of ``text`` is plainly an import of JavaScript or TypeScript.
+    """True where a statement of ``text`` can only be an import of JavaScript or TypeScript.
 
-    ``import "x"`` and ``require("x")`` alone aren't: other languages have them too.
+    ``import "x"`` and ``require("x")`` alone prove nothing: other languages have them too.
     """
     if not _may_import(text):
         return False
@@ -314,8 +96,8 @@ def _code(text: str, offset: int) -> Iterator[PackageRef]:
     """Refs of a text that is code as a whole, whether it is valid or not."""
     places = ByteOffsets(text)
     syntax = read(places.data)
-    if syntax.broken and (comment := _open_comment(text)) is not None:
-        text = text[:comment]
+    if syntax.broken and (comment := _COMMENT.search(text, max(text.rfind("*/"), 0))):
+        text = text[: comment.start()]  # nothing closes it
         places = ByteOffsets(text)
         syntax = read(places.data)
     for found in syntax.imports:
@@ -336,14 +118,8 @@ def _is_faulty(syntax: Syntax, text: str) -> bool:
     return syntax.broken > 0 or "(“" in text or "(‘" in text
 
 
-def _open_comment(text: str) -> int | None:
-    """Offset of a comment that begins a line and that nothing closes; None where there is none."""
-    opened = _COMMENT.search(text, max(text.rfind("*/"), 0))
-    return opened.start() if opened else None
-
-
 def _piece(
-    text: str, piece: Piece, offset: int, *, guarded: bool, valid_only: bool
+    text: str, piece: Statement, offset: int, *, guarded: bool, valid_only: bool
 ) -> Iterator[PackageRef]:
     """Refs of one statement. ``guarded``: it stands in a ``try`` that catches."""
     source = text[piece.start : piece.end]
@@ -355,7 +131,7 @@ def _piece(
         )
 
 
-def _imports_in(text: str, piece: Piece, *, valid_only: bool) -> Iterator[tuple[Import, bool]]:
+def _imports_in(text: str, piece: Statement, *, valid_only: bool) -> Iterator[tuple[Import, bool]]:
     """Imports of one statement, and whether the text breaks off in the specifier.
 
     The last statement of a text may end in the middle. ``valid_only`` leaves out what stands
@@ -429,4 +205,162 @@ def _argument_list(
         for item in row
     ]
     for ref in installs(words, prose=False):
-        yield replace(ref, start=offset + ref.start, end=offset + ref.end)
+        yield moved(ref, offset)
+
+
+# The scripts in Vue, Svelte, Astro and HTML files
+
+_OPENING = re.compile(r"<script(?P<attributes>(?:\s[^<>]*)?)>", re.I)
+_CLOSING = re.compile(r"</script\s*>", re.I)
+_DATA = ("json", "importmap", "template", "speculationrules", "python", "x-shader")
+_FRONTMATTER = "---"
+
+
+def scripts(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each script of a component or a page; all of a text that is neither.
+
+    The part between the ``---`` at the beginning of an Astro file is a script. So is what stands in
+    a script element, without its tags, unless it is data or another language; one that nothing
+    closes ends the text. A text with such an element is markup if it begins with a tag; a comment
+    may stand in front (``// App.vue``).
+    """
+    position = 0
+    lead = len(text) - len(text.lstrip())
+    if text.startswith(f"{_FRONTMATTER}\n", lead):
+        start = lead + len(_FRONTMATTER) + 1
+        end = text.find(f"\n{_FRONTMATTER}", start - 1)
+        position = end + 1 if end >= 0 else len(text)
+        yield start, position
+    else:
+        lines = (line.lstrip() for line in text.splitlines())
+        first = next((line for line in lines if line and not line.startswith(("//", "#"))), "")
+        if not first.startswith("<") or _OPENING.search(text) is None:
+            yield 0, len(text)
+            return
+    while (opening := _OPENING.search(text, position)) is not None:
+        closing = _CLOSING.search(text, opening.end())
+        end = closing.start() if closing else len(text)
+        if not any(word in opening["attributes"].lower() for word in _DATA):
+            yield opening.end(), end
+        position = closing.end() if closing else len(text)
+
+
+# Module specifiers: which package, if any, does ``lodash/get`` or ``npm:chalk@5`` name?
+
+_MODULES = word_set(
+    # what `node:module` lists as builtinModules in any release from 12 to 25, subpaths too: those
+    # of `process/` and `punycode/` are files of npm packages; `test` and `sqlite` are built in
+    # behind `node:` only
+    """
+    assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram
+    diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector
+    inspector/promises module net os path path/posix path/win32 perf_hooks process punycode
+    querystring readline readline/promises repl stream stream/consumers stream/promises stream/web
+    string_decoder sys timers timers/promises tls trace_events tty url util util/types v8 vm wasi
+    worker_threads zlib bun
+    _http_agent _http_client _http_common _http_incoming _http_outgoing _http_server
+    _stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_wrap
+    _stream_writable _tls_common _tls_wrap
+    """
+)
+_RUNTIMES = word_set("node bun deno cloudflare")
+"""schemes of what a runtime itself provides: ``node:fs``"""
+_ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_NAME = _ALNUM | frozenset("-_.~")
+_SCHEME = _ALNUM | frozenset("+.-")
+_LONGEST = 214
+_ALIAS_FOLDERS = word_set(
+    # folders of a project that path aliases point to; not those that are packages with
+    # documented subpaths (config/defer, store/plugins)
+    "src app components utils helpers hooks lib libs pages assets styles services containers "
+    "contexts layouts views features shared controllers middleware middlewares models routes "
+    "constants public api"
+)
+_ALIAS_SCOPES = _ALIAS_FOLDERS | word_set(
+    # no public package of the snapshot of 2026-11-23 but @components/forms, @lib/auto* and
+    # @std/esm has one of these scopes
+    "component apps store stores service config util layout core common helper modules context "
+    "interfaces ui db server client test tests std jsr repo domain infrastructure infra "
+    "middleware packages"
+)
+_FILE_ENDINGS = tuple(
+    word_set(
+        ".css .scss .sass .less .styl .json .svg .png .jpg .jpeg .gif .webp .html .txt .md .wasm "
+        ".ts .tsx .jsx .mts .cts .mjs .cjs .vue .svelte .graphql .gql .yaml .yml .node .glsl .mp3 "
+        ".dart .sol .php .proto"
+    )
+)
+_LIKE_FILES = word_set("normalize.css sanitize.css animate.css")
+"""much-used packages that are called as files are (snapshot of 2026-11-23)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Specifier:
+    """The part of a module specifier that names a package."""
+
+    start: int
+    """offset of the part in the specifier"""
+    name: str
+    """the package as written, without version or subpath; ``node:fs`` with its scheme"""
+    builtin: bool = False
+    """True where the runtime itself provides the module"""
+
+    @property
+    def end(self) -> int:
+        """Offset behind the part."""
+        return self.start + len(self.name)
+
+
+def read_specifier(text: str) -> Specifier | None:
+    """The package that a specifier names; None where it names none from the npm registry.
+
+    None are: paths, URLs, ``#internal``, path aliases (``@/x``, ``~/x``, ``$lib/x``, ``src/x``),
+    modules that a bundler makes up (``virtual:x``), JSR, names that no package can have, file
+    names, placeholders.
+    """
+    scheme, has_scheme, behind = text.partition(":")
+    if has_scheme and scheme and _SCHEME.issuperset(scheme):
+        start = len(scheme) + 1
+        if scheme.lower() in _RUNTIMES:
+            end = start + len(behind.partition("/")[0])
+            return Specifier(0, text[:end], builtin=True) if behind else None
+        path = behind.lstrip("/")
+        name = _package(path) if scheme.lower() == "npm" else ""
+        return Specifier(start + len(behind) - len(path), name) if name else None
+    path = text.partition("?")[0]
+    if path in _MODULES:
+        return Specifier(0, path.partition("/")[0], builtin=True)
+    name = _package(path)
+    is_alias = name in _ALIAS_FOLDERS and path != name
+    if name.startswith("@"):
+        is_alias = name[1:].partition("/")[0] in _ALIAS_SCOPES
+    return Specifier(0, name) if name and not is_alias else None
+
+
+def _package(path: str) -> str:
+    """The package name at the start of a bare specifier; empty where none can stand there."""
+    if path.startswith("@"):
+        scope, slash, rest = path[1:].partition("/")
+        inner = _segment(rest)
+        if not (slash and inner and _is_segment(scope)):
+            return ""
+        name = f"@{scope}/{inner}"
+        return "" if is_placeholder(name) or len(name) > _LONGEST else name
+    name = _segment(path)
+    if not name or len(name) > _LONGEST or is_placeholder(name):
+        return ""
+    is_file = path == name and name.lower().endswith(_FILE_ENDINGS) and name not in _LIKE_FILES
+    return "" if is_file else name
+
+
+def _segment(path: str) -> str:
+    """The first part of a path without its version; empty where it can't be (part of) a name."""
+    first = path.partition("/")[0]
+    name, _, version = first.partition("@")
+    if not _is_segment(name) or any(mark in version for mark in " :!"):
+        return ""
+    return name
+
+
+def _is_segment(name: str) -> bool:
+    return bool(name) and _NAME.issuperset(name) and name[0] in _ALNUM and name[-1] != "."

@@ -1,8 +1,14 @@
 """Reads one piece of JavaScript or TypeScript: what it imports, and where nothing is code.
 
 Places are bytes of the piece in UTF-8. The tree is walked by a cursor, since trees can be deep,
-and queries take time that is quadratic in their depth. Where a grammar takes more than its budget,
-the syntax is empty and says so.
+and queries take time that is quadratic in their depth.
+
+In code that isn't valid a grammar may try so many readings that its time grows with the square of
+the length or worse, and its lexer may look for an end again and again. So each parse has a budget:
+steps of the parser, and bytes given to the lexer. Both are counted, so that the same text is read
+in the same way on every machine. What grows inside of single steps can't be counted: for that
+there is a limit of processor time, many times what valid code takes. Where a grammar takes more
+than its budget, the syntax is empty and says so.
 """
 
 from __future__ import annotations
@@ -22,22 +28,286 @@ from ghostbust.extractors.interface import give_up, word_set
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Point, Tree
 
-
-# --- javascript_grammars
-# The tree-sitter grammars of JavaScript and TypeScript, loaded at their first use.
-#
-# In code that isn't valid a grammar may try so many readings that its time grows with the square
-# of
-# the length or worse, and its lexer may look for an end again and again. So each parse has a
-# budget:
-# steps of the parser, and bytes given to the lexer. Both are counted, so that the same text is
-# read
-# in the same way on every machine. What grows inside of single steps can't be counted: for that
-# there
-# is a limit of processor time, many times what valid code takes.
-
 LONGEST = 1_048_576
 """bytes of a text that is parsed; the tree takes some 240 times as much memory"""
+_LONGEST_FOR_MORE_GRAMMARS = 200_000
+_LOADERS = {
+    "require": word_set("module window globalThis global self remote"),
+    "resolve": word_set("require import.meta"),
+    "requireActual": word_set("jest"),
+    "importActual": word_set("vi vitest"),
+}
+_STATEMENTS = word_set("import_statement export_statement")
+_TYPES = word_set("type_annotation type_alias_declaration interface_declaration type_arguments")
+_OPAQUE = word_set("comment template_string regex jsx_text")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A string literal that is written as its value is: no escapes, no substitutions."""
+
+    start: int
+    """offset behind its opening quote"""
+    end: int
+    """offset of its closing quote"""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module specifier in an import, an export, or a call that loads a module."""
+
+    source: Literal
+    types_only: bool
+    optional: bool
+    """True where the code still runs if the module isn't there"""
+    bare: bool
+    """True for a call and for ``import "x"``, which other languages write in the same way"""
+
+
+class Ranges:
+    """A set of places, to ask whether one lies in any of them. Added in order of their starts."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, start: int, end: int) -> None:
+        """Adds the places from ``start`` on, up to but without ``end``."""
+        if self._ends and start < self._ends[-1]:
+            self._ends[-1] = max(end, self._ends[-1])
+        else:
+            self._starts.append(start)
+            self._ends.append(end)
+
+    def __contains__(self, place: int) -> bool:
+        index = bisect_right(self._starts, place) - 1
+        return index >= 0 and place < self._ends[index]
+
+
+@dataclass(slots=True)
+class Syntax:
+    """What a piece of code holds that matters for packages."""
+
+    data: bytes
+    imports: list[Import] = field(default_factory=list)
+    lists: list[list[Literal | None]] = field(default_factory=list)
+    """rows of texts as in an argument list; None for an element that isn't a plain literal"""
+    opaque: Ranges = field(default_factory=Ranges)
+    """comments, template texts, regular expressions, texts in JSX"""
+    guarded: Ranges = field(default_factory=Ranges)
+    """``try`` statements with a ``catch``"""
+    types: Ranges = field(default_factory=Ranges)
+    """what only type checkers read"""
+    caught: set[int] = field(default_factory=set)
+    """starts of the calls of ``import`` that a ``.catch`` follows"""
+    awaited: int = -1
+    """end of the last ``export import x = require``; -1 for none"""
+    broken: int = 0
+    """bytes that the grammar couldn't place, at least 1 where it has errors; 0 for valid code"""
+
+    @property
+    def given_up(self) -> bool:
+        """True where the grammar took more than its budget, so that nothing was found."""
+        return self.broken == sys.maxsize
+
+
+def read(data: bytes) -> Syntax:
+    """The syntax of code by the grammar that understands most of it. Linear in its length.
+
+    A long text that isn't valid TSX is read by that grammar all the same, since each further
+    one takes as long again. It is noted as unread where no grammar gets through.
+    """
+    best = read_as(data, Grammar.TSX)
+    if best.broken and len(data) <= _LONGEST_FOR_MORE_GRAMMARS:
+        for grammar in (Grammar.JAVASCRIPT, Grammar.TYPESCRIPT):
+            other = read_as(data, grammar)
+            best = other if other.broken < best.broken else best
+    if best.given_up:
+        is_long = len(data) > LONGEST
+        give_up(
+            f"JavaScript of more than {LONGEST:,} bytes"
+            if is_long
+            else "JavaScript that takes the parser too much work"
+        )
+    return best
+
+
+def read_as(data: bytes, grammar: Grammar) -> Syntax:
+    """The syntax of code by one grammar."""
+    tree = parse(data, grammar)
+    if tree is None:
+        return Syntax(data, broken=sys.maxsize)
+    syntax = Syntax(data)
+    for node in _nodes(tree):
+        kind = node.type
+        if kind == "call_expression":
+            _add_call(syntax, node)
+        elif kind in _STATEMENTS:
+            _add_statement(syntax, node)
+        elif kind == "import_alias":
+            _await_source(syntax, node)
+        elif kind == "parenthesized_expression":
+            _add_awaited(syntax, node)
+        elif kind in _OPAQUE:
+            syntax.opaque.add(node.start_byte, node.end_byte)
+        elif kind in _TYPES:
+            syntax.types.add(node.start_byte, node.end_byte)
+        elif kind == "try_statement" and node.child_by_field_name("handler") is not None:
+            syntax.guarded.add(node.start_byte, node.end_byte)
+        elif kind in ("array", "arguments"):
+            _add_list(syntax, node)
+        elif kind == "ERROR":
+            syntax.broken += node.end_byte - node.start_byte
+    syntax.broken += tree.root_node.has_error
+    return syntax
+
+
+def _nodes(tree: Tree) -> Iterator[Node]:
+    """All nodes in the order of the text, each in front of those below it."""
+    cursor = tree.walk()
+    while True:
+        node = cursor.node
+        if node is not None:
+            yield node
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
+
+
+def _add_statement(syntax: Syntax, node: Node) -> None:
+    """Adds ``import … from "x"``, ``export … from "x"``, ``import x = require("x")``."""
+    clauses = [child for child in node.named_children if child.type == "import_require_clause"]
+    source = (clauses[0] if clauses else node).child_by_field_name("source")
+    literal = _literal(source)
+    if literal is not None:
+        if source is not None and _is_of_two(syntax, node, source):
+            return
+        bare = node.children[1:2] == [source]
+        syntax.imports.append(Import(literal, _is_of_types(node), optional=False, bare=bare))
+
+
+def _await_source(syntax: Syntax, alias: Node) -> None:
+    """Notes ``export import x = require``, which the grammar cuts off from its ``("x")``."""
+    if any(_text(syntax, part) == "require" for part in alias.named_children[-1:]):
+        syntax.awaited = alias.end_byte
+
+
+def _add_awaited(syntax: Syntax, brackets: Node) -> None:
+    """Adds the ``("x")`` of ``export import x = require("x")``."""
+    literal = _literal(next(iter(brackets.named_children), None))
+    if brackets.start_byte == syntax.awaited and literal is not None:
+        syntax.imports.append(Import(literal, types_only=False, optional=False, bare=False))
+
+
+def _is_of_two(syntax: Syntax, statement: Node, source: Node) -> bool:
+    """True where the parser took a text from further down for the source.
+
+    ``import pandas as pd`` is Python, whatever the next line quotes.
+    """
+    if statement.start_point.row == source.start_point.row:
+        return False
+    parts = statement.children
+    faults = [part for part in parts if part.type == "ERROR"]
+    lasts = [part.children[-1] for part in faults[-1:] if part.children]
+    is_from = any(part.type == "from" for part in parts)
+    is_from |= any(_text(syntax, last) == "from" for last in lasts)
+    return bool(faults) and not is_from
+
+
+def _add_call(syntax: Syntax, node: Node) -> None:
+    """Adds ``import("x")``, ``require("x")`` and the like."""
+    function, arguments = (
+        node.child_by_field_name("function"),
+        node.child_by_field_name("arguments"),
+    )
+    if function is None or arguments is None:
+        return
+    if function.type == "member_expression":
+        _note_catch(syntax, function)
+    if not _loads(syntax, function) or any(child.type == "ERROR" for child in node.children):
+        return
+    first = (child for child in arguments.named_children if child.type != "comment")
+    literal = _literal(next(first, None))
+    if literal is not None:
+        start = node.start_byte
+        optional = start in syntax.guarded or start in syntax.caught
+        syntax.imports.append(Import(literal, start in syntax.types, optional, bare=True))
+
+
+def _loads(syntax: Syntax, function: Node) -> bool:
+    """True for a function that loads the module which its first argument names."""
+    if function.type != "member_expression":
+        return function.type == "import" or (
+            function.type == "identifier" and _text(syntax, function) == "require"
+        )
+    receiver = function.child_by_field_name("object")
+    method = function.child_by_field_name("property")
+    if receiver is None or method is None:
+        return False
+    is_plain = receiver.type in ("identifier", "meta_property")
+    return is_plain and _text(syntax, receiver) in _LOADERS.get(_text(syntax, method), ())
+
+
+def _note_catch(syntax: Syntax, function: Node) -> None:
+    """Notes the call of ``import`` in ``import("x").catch`` or ``import("x").then(…).catch``."""
+    method = function.child_by_field_name("property")
+    call = function.child_by_field_name("object")
+    if method is None or call is None or _text(syntax, method) != "catch":
+        return
+    inner = call.child_by_field_name("function")
+    if inner is not None and inner.type == "member_expression":
+        call = inner.child_by_field_name("object")
+    if call is not None:
+        syntax.caught.add(call.start_byte)
+
+
+def _add_list(syntax: Syntax, node: Node) -> None:
+    """Adds ``["npm", "install", "x"]``, and ``"npm", ["install", "x"]`` in a call."""
+    row = [child for child in node.named_children if child.type != "comment"]
+    if not row or row[0].type != "string":
+        return
+    if node.type == "arguments":
+        inner = row[1].named_children if len(row) > 1 and row[1].type == "array" else []
+        row = [row[0], *(child for child in inner if child.type != "comment")]
+    if len(row) > 1:
+        syntax.lists.append([_literal(element) for element in row])
+
+
+def _is_of_types(statement: Node) -> bool:
+    """True for ``import type``, ``export type``, and where each name in the braces is a type."""
+    if any(_begins_as_type(part) for part in statement.children if part.type in ("type", "ERROR")):
+        return True  # the grammar knows no `export type *`, and calls its `type` an error
+    for clause in statement.named_children:
+        parts = clause.named_children if clause.type == "import_clause" else [clause]
+        if len(parts) == 1 and parts[0].type in ("named_imports", "export_clause"):
+            names = [name for name in parts[0].named_children if name.type != "comment"]
+            return bool(names) and all(_begins_as_type(name) for name in names)
+    return False
+
+
+def _literal(node: Node | None) -> Literal | None:
+    """A string, or a template without substitutions; None for anything else."""
+    if node is None or node.type not in ("string", "template_string"):
+        return None
+    parts = node.named_children
+    if len(parts) != 1 or parts[0].type != "string_fragment":
+        return None
+    return Literal(parts[0].start_byte, parts[0].end_byte)
+
+
+def _text(syntax: Syntax, node: Node) -> str:
+    return syntax.data[node.start_byte : node.end_byte].decode("utf-8", "ignore")
+
+
+def _begins_as_type(name: Node) -> bool:
+    """True for ``type``, and for ``type X`` in the braces of an import or export."""
+    return name.type == "type" or any(child.type == "type" for child in name.children[:1])
+
+
+# The tree-sitter grammars, loaded at their first use
+
 _MOST_OPEN = 100
 _MOST_NESTED = 200
 """assignments and arrows between two of the marks that end an expression or a part of it"""
@@ -146,507 +416,6 @@ def _language(grammar: Grammar) -> Language:
         return Language(tree_sitter_typescript.language_tsx())
     return Language(tree_sitter_typescript.language_typescript())
 
-
-_LONGEST_FOR_MORE_GRAMMARS = 200_000
-_TOO_LONG = f"JavaScript of more than {LONGEST:,} bytes"
-_TOO_MUCH = "JavaScript that takes the parser too much work"
-_LOADERS = {
-    "require": word_set("module window globalThis global self remote"),
-    "resolve": word_set("require import.meta"),
-    "requireActual": word_set("jest"),
-    "importActual": word_set("vi vitest"),
-}
-_STATEMENTS = word_set("import_statement export_statement")
-_TYPES = word_set("type_annotation type_alias_declaration interface_declaration type_arguments")
-_OPAQUE = word_set("comment template_string regex jsx_text")
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A text literal that is written as its value is: no escapes, nothing put in."""
-
-    start: int
-    """offset behind its opening quote"""
-    end: int
-    """offset of its closing quote"""
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """One module specifier in an import, an export, or a call that loads a module."""
-
-    source: Literal
-    types_only: bool
-    optional: bool
-    """True where the code goes on if the module isn't there"""
-    bare: bool
-    """True for a call and for ``import "x"``, which other languages write in the same way"""
-
-
-class Ranges:
-    """A set of places, to ask whether one lies in any of them. Added in order of their starts."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-
-    def add(self, start: int, end: int) -> None:
-        """Adds the places from ``start`` on, up to but without ``end``."""
-        if self._ends and start < self._ends[-1]:
-            self._ends[-1] = max(end, self._ends[-1])
-        else:
-            self._starts.append(start)
-            self._ends.append(end)
-
-    def __contains__(self, place: int) -> bool:
-        index = bisect_right(self._starts, place) - 1
-        return index >= 0 and place < self._ends[index]
-
-
-@dataclass(slots=True)
-class Syntax:
-    """What a piece of code holds that matters for packages."""
-
-    data: bytes
-    imports: list[Import] = field(default_factory=list)
-    lists: list[list[Literal | None]] = field(default_factory=list)
-    """rows of texts as in an argument list; None for an element that isn't a plain literal"""
-    opaque: Ranges = field(default_factory=Ranges)
-    """comments, template texts, regular expressions, texts in JSX"""
-    guarded: Ranges = field(default_factory=Ranges)
-    """``try`` statements with a ``catch``"""
-    types: Ranges = field(default_factory=Ranges)
-    """what only type checkers read"""
-    caught: set[int] = field(default_factory=set)
-    """starts of the calls of ``import`` that a ``.catch`` follows"""
-    awaited: int = -1
-    """end of the last ``export import x = require``; -1 for none"""
-    broken: int = 0
-    """bytes that the grammar couldn't place, at least 1 where it has errors; 0 for valid code"""
-
-    @property
-    def given_up(self) -> bool:
-        """True where the grammar took more than its budget, so that nothing was found."""
-        return self.broken == sys.maxsize
-
-
-def read(data: bytes) -> Syntax:
-    """The syntax of code by the grammar that understands most of it. Linear in its length.
-
-    A long text that isn't valid TSX is read by that grammar all the same, since each further
-    one takes as long again. It is noted as unread where no grammar gets through.
-    """
-    best = read_as(data, Grammar.TSX)
-    if best.broken and len(data) <= _LONGEST_FOR_MORE_GRAMMARS:
-        for grammar in (Grammar.JAVASCRIPT, Grammar.TYPESCRIPT):
-            other = read_as(data, grammar)
-            best = other if other.broken < best.broken else best
-    if best.given_up:
-        give_up(_TOO_LONG if len(data) > LONGEST else _TOO_MUCH)
-    return best
-
-
-def read_as(data: bytes, grammar: Grammar) -> Syntax:
-    """The syntax of code by one grammar."""
-    tree = parse(data, grammar)
-    if tree is None:
-        return Syntax(data, broken=sys.maxsize)
-    syntax = Syntax(data)
-    for node in _nodes(tree):
-        kind = node.type
-        if kind == "call_expression":
-            _add_call(syntax, node)
-        elif kind in _STATEMENTS:
-            _add_statement(syntax, node)
-        elif kind == "import_alias":
-            _await_source(syntax, node)
-        elif kind == "parenthesized_expression":
-            _add_awaited(syntax, node)
-        elif kind in _OPAQUE:
-            syntax.opaque.add(node.start_byte, node.end_byte)
-        elif kind in _TYPES:
-            syntax.types.add(node.start_byte, node.end_byte)
-        elif kind == "try_statement" and node.child_by_field_name("handler") is not None:
-            syntax.guarded.add(node.start_byte, node.end_byte)
-        elif kind in ("array", "arguments"):
-            _add_list(syntax, node)
-        elif kind == "ERROR":
-            syntax.broken += node.end_byte - node.start_byte
-    syntax.broken += tree.root_node.has_error
-    return syntax
-
-
-def _nodes(tree: Tree) -> Iterator[Node]:
-    """All nodes in the order of the text, each in front of those below it."""
-    cursor = tree.walk()
-    while True:
-        node = cursor.node
-        if node is not None:
-            yield node
-        if cursor.goto_first_child():
-            continue
-        while not cursor.goto_next_sibling():
-            if not cursor.goto_parent():
-                return
-
-
-def _add_statement(syntax: Syntax, node: Node) -> None:
-    """Adds ``import … from "x"``, ``export … from "x"``, ``import x = require("x")``."""
-    clauses = [child for child in node.named_children if child.type == "import_require_clause"]
-    source = (clauses[0] if clauses else node).child_by_field_name("source")
-    literal = _literal(source)
-    if literal is not None:
-        if source is not None and _is_of_two(syntax, node, source):
-            return
-        bare = node.children[1:2] == [source]
-        syntax.imports.append(Import(literal, _is_of_types(node), optional=False, bare=bare))
-
-
-def _await_source(syntax: Syntax, alias: Node) -> None:
-    """Notes ``export import x = require``, which the grammar cuts off from its ``("x")``."""
-    if any(_text(syntax, part) == "require" for part in alias.named_children[-1:]):
-        syntax.awaited = alias.end_byte
-
-
-def _add_awaited(syntax: Syntax, brackets: Node) -> None:
-    """Adds the ``("x")`` of ``export import x = require("x")``."""
-    literal = _literal(next(iter(brackets.named_children), None))
-    if brackets.start_byte == syntax.awaited and literal is not None:
-        syntax.imports.append(Import(literal, types_only=False, optional=False, bare=False))
-
-
-def _is_of_two(syntax: Syntax, statement: Node, source: Node) -> bool:
-    """True where the parser took a text from further down for the source.
-
-    ``import pandas as pd`` is none of JavaScript's, whatever the next line quotes.
-    """
-    if statement.start_point.row == source.start_point.row:
-        return False
-    parts = statement.children
-    faults = [part for part in parts if part.type == "ERROR"]
-    lasts = [part.children[-1] for part in faults[-1:] if part.children]
-    is_from = any(part.type == "from" for part in parts)
-    is_from |= any(_text(syntax, last) == "from" for last in lasts)
-    return bool(faults) and not is_from
-
-
-def _add_call(syntax: Syntax, node: Node) -> None:
-    """Adds ``import("x")``, ``require("x")`` and the like."""
-    function, arguments = (
-        node.child_by_field_name("function"),
-        node.child_by_field_name("arguments"),
-    )
-    if function is None or arguments is None:
-        return
-    if function.type == "member_expression":
-        _note_catch(syntax, function)
-    if not _loads(syntax, function) or any(child.type == "ERROR" for child in node.children):
-        return
-    first = (child for child in arguments.named_children if child.type != "comment")
-    literal = _literal(next(first, None))
-    if literal is not None:
-        start = node.start_byte
-        optional = start in syntax.guarded or start in syntax.caught
-        syntax.imports.append(Import(literal, start in syntax.types, optional, bare=True))
-
-
-def _loads(syntax: Syntax, function: Node) -> bool:
-    """True for a function that loads the module which its first argument names."""
-    if function.type != "member_expression":
-        return function.type == "import" or (
-            function.type == "identifier" and _text(syntax, function) == "require"
-        )
-    receiver = function.child_by_field_name("object")
-    method = function.child_by_field_name("property")
-    if receiver is None or method is None:
-        return False
-    is_plain = receiver.type in ("identifier", "meta_property")
-    return is_plain and _text(syntax, receiver) in _LOADERS.get(_text(syntax, method), ())
-
-
-def _note_catch(syntax: Syntax, function: Node) -> None:
-    """Notes the call of ``import`` in ``import("x").catch`` or ``import("x").then(…).catch``."""
-    method = function.child_by_field_name("property")
-    call = function.child_by_field_name("object")
-    if method is None or call is None or _text(syntax, method) != "catch":
-        return
-    inner = call.child_by_field_name("function")
-    if inner is not None and inner.type == "member_expression":
-        call = inner.child_by_field_name("object")
-    if call is not None:
-        syntax.caught.add(call.start_byte)
-
-
-def _add_list(syntax: Syntax, node: Node) -> None:
-    """Adds ``["npm", "install", "x"]``, and ``"npm", ["install", "x"]`` in a call."""
-    row = [child for child in node.named_children if child.type != "comment"]
-    if not row or row[0].type != "string":
-        return
-    if node.type == "arguments":
-        inner = row[1].named_children if len(row) > 1 and row[1].type == "array" else []
-        row = [row[0], *(child for child in inner if child.type != "comment")]
-    if len(row) > 1:
-        syntax.lists.append([_literal(element) for element in row])
-
-
-def _is_of_types(statement: Node) -> bool:
-    """True for ``import type``, ``export type``, and where each name in the braces is a type."""
-    if any(_begins_as_type(part) for part in statement.children if part.type in ("type", "ERROR")):
-        return True  # the grammar knows no `export type *`, and calls its `type` an error
-    for clause in statement.named_children:
-        parts = clause.named_children if clause.type == "import_clause" else [clause]
-        if len(parts) == 1 and parts[0].type in ("named_imports", "export_clause"):
-            names = [name for name in parts[0].named_children if name.type != "comment"]
-            return bool(names) and all(_begins_as_type(name) for name in names)
-    return False
-
-
-def _literal(node: Node | None) -> Literal | None:
-    """A string, or a template without substitutions; None for anything else."""
-    if node is None or node.type not in ("string", "template_string"):
-        return None
-    parts = node.named_children
-    if len(parts) != 1 or parts[0].type != "string_fragment":
-        return None
-    return Literal(parts[0].start_byte, parts[0].end_byte)
-
-
-def _text(syntax: Syntax, node: Node) -> str:
-    return syntax.data[node.start_byte : node.end_byte].decode("utf-8", "ignore")
-
-
-def _begins_as_type(name: Node) -> bool:
-    """True for ``type``, and for ``type X`` in the braces of an import or export."""
-    return name.type == "type" or any(child.type == "type" for child in name.children[:1])
-
-
-# --- javascript_faults
-# Reads which modules a statement loads that isn't valid JavaScript.
-#
-# Models forget a brace, a bracket, a quote or ``from``, and people who read such code mend it and
-# install the package all the same. Read are the words that load something, and the text behind
-# them: ``from 'x'``, ``require('x``, ``import { a } 'x'``. What is quoted elsewhere loads nothing.
-
-_QUOTES = "'\"`“”‘’"
-_TOKEN = re.compile(
-    rf"[\w$]+|//[^\n]*|/\*.*?(?:\*/|\Z)|(?P<mark>[{_QUOTES}])(?:(?!(?P=mark))[^\n])*(?P=mark)|\S",
-    re.S,
-)
-_PLAIN = re.compile(r"(?:import|export)\s*(?:type\s*)?[{*]|(?:const|let|var)\b")
-_MODULE = re.compile(rf"[^\s{_QUOTES};,()<>{{}}\[\]]+")
-_STATEMENT_END = re.compile(rf"[{_QUOTES}]?[ \t\r)\]}};,]*(?://[^\n]*)?(?=\n|\Z)")
-_LOADING = word_set("from require import")
-_IMPORTING = word_set("import Import export from")
-_BINDING = word_set("const let var")
-
-
-@dataclass(frozen=True, slots=True)
-class LooseImport:
-    """A module that a faulty statement loads."""
-
-    start: int
-    end: int
-    """offset behind the specifier"""
-    is_closed: bool
-    """True where quotes stand around it"""
-    is_call: bool
-    is_plain: bool = False
-    """True where only JavaScript begins so: ``import {`` and ``const x = require("x"``"""
-
-
-def loose_imports(source: str) -> Iterator[LooseImport]:
-    """The modules that a statement loads as far as its words say; none in its strings."""
-    opening = previous = ""
-    is_head = True  # nothing but names and braces so far
-    is_plain = _PLAIN.match(source) is not None
-    position = 0
-    while (token := _TOKEN.search(source, position)) is not None:
-        word, before, position = token[0], source[position : token.start()], token.end()
-        if word.startswith(("//", "/*")):
-            continue
-        opening = opening or word
-        found = None
-        if word in _LOADING and previous != ".":
-            may_load = word != "from" or (is_head and opening in _IMPORTING | _BINDING)
-            found = _loaded(source, token, opening) if may_load else None
-        elif word[0] in _QUOTES:
-            is_beside = "\n" not in before and (previous in ("}", "*") or previous.isidentifier())
-            if opening == "import" and is_head and is_beside:
-                found = _quoted(source, token.start(), is_call=False)
-            if found is None and len(word) == 1:
-                return  # nothing closes it: the rest is a string
-        elif not (word.isidentifier() or word in "{},*=:$"):
-            is_head = False
-        if found is not None:
-            position = _behind_quotes(source, found.end)
-            is_new = is_plain and found.is_closed and (opening in _IMPORTING or found.is_call)
-            is_new = is_new and _STATEMENT_END.match(source, found.end) is not None
-            yield LooseImport(found.start, found.end, found.is_closed, found.is_call, is_new)
-        previous = word
-
-
-def _loaded(source: str, word: re.Match[str], opening: str) -> LooseImport | None:
-    """The module behind ``from``, ``require`` or ``import``."""
-    brackets = {"require": "([{", "import": "("}.get(word[0], "(" if opening in _IMPORTING else "")
-    start = _behind_space(source, word.end())
-    has_bracket = source[start : start + 1] in tuple(brackets)
-    if has_bracket:
-        start = _behind_space(source, start + 1)
-    is_call = has_bracket or word[0] == "require"
-    if source[start : start + 1] in tuple(_QUOTES):
-        return _quoted(source, start, is_call=is_call)
-    module = _MODULE.match(source, start)
-    if module is None or start == word.end() or not _STATEMENT_END.match(source, module.end()):
-        return None
-    is_quoted = source[module.end() : module.end() + 1] in tuple(_QUOTES)
-    is_bare = word[0] == "from" and not has_bracket and _is_import(source, word.start(), module)
-    if not (is_quoted or is_bare):
-        return None
-    return LooseImport(module.start(), module.end(), is_closed=False, is_call=is_call)
-
-
-def _is_import(source: str, end: int, module: re.Match[str]) -> bool:
-    """True where ``import x from y;`` lacks the quotes, and is no sentence."""
-    opening, _, bound = source[:end].strip().partition(" ")
-    is_ended = source.startswith(";", module.end()) and len(bound.split()) == 1
-    return opening == "import" and (bound.lstrip()[:1] in ("{", "*") or is_ended)
-
-
-def _quoted(source: str, start: int, *, is_call: bool) -> LooseImport | None:
-    """The module behind the quote at ``start``; a quote that isn't closed ends the statement."""
-    start = _behind_quotes(source, start)
-    module = _MODULE.match(source, start)
-    if module is None:
-        return None
-    is_closed = source[module.end() : module.end() + 1] in tuple(_QUOTES)
-    if not is_closed and not _STATEMENT_END.match(source, module.end()):
-        return None
-    return LooseImport(module.start(), module.end(), is_closed, is_call)
-
-
-def _behind_quotes(source: str, start: int) -> int:
-    while source[start : start + 1] in tuple(_QUOTES):
-        start += 1
-    return start
-
-
-def _behind_space(source: str, start: int) -> int:
-    while source[start : start + 1].isspace():
-        start += 1
-    return start
-
-
-# --- javascript_statements
-# Cuts the lines that import something out of text that isn't valid JavaScript as a whole.
-#
-# Answers break off in the middle, forget a bracket, or hold code between sentences; a line that
-# begins with ``import`` can be read all the same. Each piece is then parsed by itself.
-
-_STARTS = ("import", "export")
-_DECLARES = ("const ", "let ", "var ")
-_CALLS = (
-    "require(", "import(", ".resolve(", "requireActual(", "importActual(", "require '", 'require "',
-    "require[", "require{",
-)  # fmt: skip
-_FAULTY = ("from ", "} from ", "Import ")
-"""what a faulty import begins with; a whole one never does so"""
-
-_PROMPTS = ("> ", "... ")
-_MOST_LINES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One statement, or one line with a call in it."""
-
-    start: int
-    end: int
-    is_statement: bool
-    """True where it begins as an import, an export or a declaration does"""
-
-
-def pieces(text: str) -> Iterator[Piece]:
-    """All places in a text, in order and apart, where a line may import something.
-
-    A statement that begins a line goes on to the line that holds the quoted specifier.
-    """
-    start = 0
-    while start < len(text):
-        end = _line_end(text, start)
-        first = _behind_prompt(text, start, end)
-        line = text[first:end]
-        if _begins(line, _STARTS) or (line.startswith(_DECLARES) and line.rstrip()[-1:] == "{"):
-            statement_end = _statement_end(text, first, end)
-            if statement_end is not None:
-                yield Piece(first, statement_end, is_statement=True)
-                end = statement_end
-            elif line.startswith("import ") and " from " in line:  # its quotes are missing
-                yield Piece(first, end, is_statement=False)
-        elif _may_be_faulty(line):
-            yield Piece(first, end, is_statement=False)
-        elif any(call in line for call in _CALLS) and not line.startswith(("//", "*", "/*")):
-            yield Piece(first, end, is_statement=line.startswith(_DECLARES))
-        start = end + 1
-
-
-def _may_be_faulty(line: str) -> bool:
-    """True for ``from 'x' import a`` and ``const a from 'x'``."""
-    is_import = line.startswith(_FAULTY) or (line.startswith(_DECLARES) and " from " in line)
-    return is_import and any(quote in line for quote in _QUOTES)
-
-
-def _statement_end(text: str, start: int, end: int) -> int | None:
-    """End of the line in which the statement from ``start`` has its quote; None for none.
-
-    Nothing is quoted in front of the next statement, a blank line, or a line of another kind.
-    """
-    for _ in range(_MOST_LINES):
-        line = text[start:end]
-        if any(quote in line for quote in _QUOTES):
-            return end
-        if end >= len(text) or not ("{" in line or _continues(line)):
-            return None
-        start, end = end + 1, _line_end(text, end + 1)
-        if not text[start:end].strip() or text[start:end].lstrip().startswith(
-            (*_STARTS, *_DECLARES)
-        ):
-            return None
-    return None
-
-
-def _continues(line: str) -> bool:
-    """True for a line inside the braces of an import, or one that ends in the middle of it."""
-    words = line.split("//")[0].split()
-    return bool(words) and (
-        words[-1].endswith((",", "{")) or words[-1] in ("import", "from", "type") or len(words) <= 3
-    )
-
-
-def _begins(line: str, words: tuple[str, ...]) -> bool:
-    """True where a line begins with one of the words and not just with a longer word."""
-    for word in words:
-        if line.startswith(word):
-            return line[len(word) : len(word) + 1] in ("", " ", "\t", "{", "*", "'", '"', "(", "\r")
-    return False
-
-
-def _behind_prompt(text: str, start: int, end: int) -> int:
-    """Offset of the first character of a line that is no white space or prompt."""
-    line = text[start:end]
-    first = start + len(line) - len(line.lstrip())
-    for prompt in _PROMPTS:
-        if text.startswith(prompt, first, end):
-            return first + len(prompt)
-    return first
-
-
-def _line_end(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
-
-
-# --- byte_offsets
-# Turns places in UTF-8 bytes, as tree-sitter gives them, into places in code points.
 
 _BLOCK = 256
 

@@ -1,77 +1,107 @@
-"""Which language the label of a fenced block calls for, and what a block without one is."""
+"""What a block of code holds, by its label, by the name of its file, or by what it looks like."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 
-from ghostbust.extractors.interface import Extractor, Language, word_set
+from ghostbust.extractors.interface import Language, word_set
 from ghostbust.extractors.javascript import (
-    JavaScriptLineExtractor,
     has_javascript_imports,
     is_javascript,
+    javascript_line_refs,
 )
 from ghostbust.extractors.locks import lock_of
-from ghostbust.extractors.pyproject import PyprojectExtractor, has_header, is_pyproject
-from ghostbust.extractors.python import PythonLineExtractor, has_imports, parse
-from ghostbust.extractors.requirements import (
-    EnvironmentExtractor,
-    PackageJsonExtractor,
-    RequirementsExtractor,
-    SetupCfgExtractor,
+from ghostbust.extractors.manifests import (
+    MANIFESTS,
+    has_header,
     is_environment,
     is_package_json,
+    is_pyproject,
     is_setup_cfg,
     looks_like_requirements,
 )
+from ghostbust.extractors.python import has_imports, parse, python_line_refs
 from ghostbust.records import PackageRef
 
-# --- mislabelled
-# Finds Python and JavaScript in blocks that are labelled as shell, as models often do.
-
+_PYTHON_LABELS = word_set(
+    "py py3 pycon pyrepl doctest ipynb notebook colab google-colab kaggle databricks marimo "
+    "code-cell sage sagemath pyspark"
+)
+_PYTHON_PREFIXES = ("python", "ipython", "jupyter")
+JAVASCRIPT_LABELS = word_set(
+    "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
+    "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
+)
+_JAVASCRIPT_FILES = (
+    ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro",
+    ".html", ".mdx",
+)  # fmt: skip
+YAML_LABELS = word_set("yaml yml")
+TERMINAL_LABELS = word_set(
+    "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh cli "
+    "command"
+)
+SHELL_LABELS = TERMINAL_LABELS | YAML_LABELS | word_set("dockerfile docker makefile make")
+OPEN_LABELS = word_set(
+    "text txt plaintext plain none code requirements list markdown md diff patch udiff"
+)
 _DOCUMENT = "<<"
 """a here-document; ``cat > x.txt <<END`` and its lines may be valid Python"""
 _QUOTING = (_DOCUMENT, "echo ", "printf ", '-c "', "-c '", '-e "', "-e '")
 """what stands in front of code that a script writes or passes on, which isn't its own"""
 
 
-def language_of_script(body: str) -> Language:
-    """What a block with a shell's label is as a whole: code that imports something, else shell."""
-    if has_imports(body) and _DOCUMENT not in body and parse(body) is not None:
+def label_of(info: str) -> str:
+    """The language label of an info string, in lower case; empty where it has none."""
+    first = (info.strip("{} .").split() or [""])[0]
+    label = first.partition(":")[0].partition("{")[0].strip("{}.,").lower()
+    return label_of_file(label) or label
+
+
+def is_python(label: str) -> bool:
+    """True for the label of a fence that holds Python, a session or a notebook's cell."""
+    return label in _PYTHON_LABELS or label.endswith(".py") or label.startswith(_PYTHON_PREFIXES)
+
+
+def language_of(label: str, body: str, language: Language) -> Language:
+    """Language of a fenced block by its label, or by its content where the label doesn't say.
+
+    AUTO for another language: nothing but install commands in its comments is read.
+    """
+    if is_python(label):
         return Language.PYTHON
-    return Language.JAVASCRIPT if is_javascript(body) else Language.SHELL
+    if label in JAVASCRIPT_LABELS or label.endswith(_JAVASCRIPT_FILES):
+        return Language.JAVASCRIPT
+    if label in TERMINAL_LABELS:  # models often label code so
+        if has_imports(body) and _DOCUMENT not in body and parse(body) is not None:
+            return Language.PYTHON
+        return Language.JAVASCRIPT if is_javascript(body) else Language.SHELL
+    if label in SHELL_LABELS:
+        return Language.SHELL
+    if label and label not in OPEN_LABELS:
+        return Language.AUTO
+    if language is not Language.AUTO:
+        return language
+    if has_imports(body) or has_header(body):
+        return Language.PYTHON
+    if has_javascript_imports(body) or is_javascript(body):
+        return Language.JAVASCRIPT
+    return Language.SHELL
 
 
-class ImportLineExtractor:
-    """Lines between the commands of a shell script that are plainly imports. Nothing else.
+def import_line_refs(text: str, offset: int) -> Iterator[PackageRef]:
+    """IMPORT refs of lines between the commands of a shell script that are plainly imports.
 
     None where the script has code in a here-document or between quotes.
     """
-
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """IMPORT refs; see ``Extractor.find``."""
-        if any(mark in text for mark in _QUOTING):
-            return
-        yield from PythonLineExtractor().find(text, offset)
-        if has_javascript_imports(text):
-            yield from JavaScriptLineExtractor().find(text, offset)
+    if any(mark in text for mark in _QUOTING):
+        return
+    yield from python_line_refs(text, offset)
+    if has_javascript_imports(text):
+        yield from javascript_line_refs(text, offset)
 
 
-# --- manifests
-# Which texts are dependency files, by name and by content, and who reads them.
-
-_REQUIREMENTS, _PYPROJECT = RequirementsExtractor(), PyprojectExtractor()
-MANIFESTS: Mapping[str, Extractor] = MappingProxyType(
-    {
-        "requirements.txt": _REQUIREMENTS,
-        "pyproject.toml": _PYPROJECT,
-        "pipfile": _PYPROJECT,
-        "package.json": PackageJsonExtractor(),
-        "environment.yml": EnvironmentExtractor(),
-        "setup.cfg": SetupCfgExtractor(),
-    }
-)
-"""the readers of dependency files by label"""
+# Dependency files
 
 _AROUND = "`*_\"'()[]{}<>,;:#=.!?"
 _LABELS = {
@@ -165,14 +195,13 @@ def _fits(name: str, label: str, body: str) -> bool:
 
 def _by_content(label: str, body: str) -> str:
     """The kind of file that a text without a name looks like."""
-    lines: Iterable[str] = body.splitlines()
     if label in ("yaml", "yml"):
         return "environment.yml" if is_environment(body) else ""
     if label and label not in _OPEN:
         return ""
     if body.lstrip().startswith(("{", '"')) and is_package_json(body):
         return "package.json"
-    if any(line.startswith("[") for line in lines):
+    if any(line.startswith("[") for line in body.splitlines()):
         if is_pyproject(body):
             return "pyproject.toml"
         if is_setup_cfg(body):
@@ -180,61 +209,3 @@ def _by_content(label: str, body: str) -> str:
     if is_environment(body):
         return "environment.yml"
     return "requirements.txt" if looks_like_requirements(body, named=False) else ""
-
-
-_PYTHON_LABELS = word_set(
-    "py py3 pycon pyrepl doctest ipynb notebook colab google-colab kaggle databricks marimo "
-    "code-cell sage sagemath pyspark"
-)
-_PYTHON_PREFIXES = ("python", "ipython", "jupyter")
-JAVASCRIPT_LABELS = word_set(
-    "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
-    "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
-)
-_JAVASCRIPT_FILES = (
-    ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro",
-    ".html", ".mdx",
-)  # fmt: skip
-YAML_LABELS = word_set("yaml yml")
-TERMINAL_LABELS = word_set(
-    "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh cli "
-    "command"
-)
-SHELL_LABELS = TERMINAL_LABELS | YAML_LABELS | word_set("dockerfile docker makefile make")
-OPEN_LABELS = word_set(
-    "text txt plaintext plain none code requirements list markdown md diff patch udiff"
-)
-
-
-def label_of(info: str) -> str:
-    """The language label of an info string, in lower case; empty where it has none."""
-    first = (info.strip("{} .").split() or [""])[0]
-    label = first.partition(":")[0].partition("{")[0].strip("{}.,").lower()
-    return label_of_file(label) or label
-
-
-def is_python(label: str) -> bool:
-    """True for the label of a fence that holds Python, a session or a notebook's cell."""
-    return label in _PYTHON_LABELS or label.endswith(".py") or label.startswith(_PYTHON_PREFIXES)
-
-
-def language_of(label: str, body: str, language: Language) -> Language:
-    """Language of a fenced block by its label, or by its content where the label doesn't say.
-
-    AUTO for another language: nothing but install commands in its comments is read.
-    """
-    if is_python(label):
-        return Language.PYTHON
-    if label in JAVASCRIPT_LABELS or label.endswith(_JAVASCRIPT_FILES):
-        return Language.JAVASCRIPT
-    if label in SHELL_LABELS:
-        return language_of_script(body) if label in TERMINAL_LABELS else Language.SHELL
-    if label and label not in OPEN_LABELS:
-        return Language.AUTO
-    if language is not Language.AUTO:
-        return language
-    if has_imports(body) or has_header(body):
-        return Language.PYTHON
-    if has_javascript_imports(body) or is_javascript(body):
-        return Language.JAVASCRIPT
-    return Language.SHELL

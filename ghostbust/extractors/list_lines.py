@@ -1,10 +1,7 @@
-"""The lines of an answer, each with whether it stands below a heading that lists no packages.
+"""The parts of a list: items, what stands in front of them, titles, tables, arrays, sections.
 
-``Vorteile:``, ``Steps:``, ``Remarques :`` head what is said of packages, in short words that may
-look like names. A heading that speaks of packages as well (``Notes on the packages:``) heads them.
-No list holds all such words: behind a list of packages, one of nothing but capital words
-(``1. Einlesen``, ``2. Speichern``) lists none either, unless its heading speaks of packages or says
-what they are for.
+Items and titles are told apart by markup and by words in the languages that answers come in. No
+list holds all such words, so the rules also look at capitals, repetition and indentation.
 """
 
 from __future__ import annotations
@@ -13,17 +10,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from ghostbust.extractors.interface import PACKAGE_STEMS, word_set
+from ghostbust.extractors.interface import placed_lines, word_set
 from ghostbust.extractors.literals import Entry, read_literal
-from ghostbust.extractors.names import read_requirement, scan_name
+from ghostbust.extractors.names import PACKAGE_STEMS, WORDS, read_requirement, scan_name
 from ghostbust.records import Ecosystem
 
-# --- list_items
-# Reads one item of a list: the name, if something sets it apart from what is said about it.
-#
-# That is markup, a delimiter or a version: ``name: …``, ``name - …``, ``name (…)``, `` `name` …``,
-# ``**name** …``, ``[name](…)``, ``name==1.2``. ``requests for web pages`` has no item.
+# Items. A name is one if something sets it apart from its description, that is markup, a delimiter
+# or a version: ``name: …``, ``name - …``, ``name (…)``, `` `name` …``, ``**name** …``,
+# ``[name](…)``, ``name==1.2``. ``requests for web pages`` has no item.
 
 _VERSION_TAIL = re.compile(r"-v?\d+(?:\.\d+)+$")
 _PAIRS = {
@@ -151,10 +147,7 @@ def _is_column(rest: str) -> bool:
     return (mark == "=" and is_said) or (mark == "|" and "|" not in said)
 
 
-# --- list_markers
-# What stands in front of an item of a list: a bullet, number, letter or check box.
-#
-# Lists in HTML are rewritten to such lists, each character in its place.
+# What stands in front of an item: a bullet, number, letter or check box
 
 _QUOTES = "“”„‘’‚«»‹›「」『』（）【】《》〈〉、。，：；！？…"
 _FORMS = (
@@ -182,20 +175,14 @@ def marker_of(text: str) -> re.Pattern[str]:
     """
     dashed = [line["item"] for line in _DASHED.finditer(text)]
     is_glued = len(dashed) > 1 and all(map(_ITEM.match, dashed))
-    return _MARKERS[is_glued, _QUESTION.search(text) is not None]
+    return _pattern(is_glued=is_glued, is_asked=_QUESTION.search(text) is not None)
 
 
+@cache
 def _pattern(*, is_glued: bool, is_asked: bool) -> re.Pattern[str]:
     forms = f"{_FORMS}|{_GLUED}" if is_glued else _FORMS
     answer = f"(?P<answer>{_ANSWER})" if is_asked else "(?P<answer>(?!))"
     return re.compile(rf"[ \t>]*(?:{forms}|{answer})[ \t]*(?:\[[ xX]\][ \t]+)?")
-
-
-_MARKERS = {
-    (is_glued, is_asked): _pattern(is_glued=is_glued, is_asked=is_asked)
-    for is_glued in (False, True)
-    for is_asked in (False, True)
-}
 
 
 def without_tags(text: str) -> str:
@@ -214,51 +201,14 @@ def _markdown(tag: re.Match[str]) -> str:
     return mark.ljust(length) if is_closing else mark.rjust(length)
 
 
-# --- list_words
-# Words that stand in and around lists of packages, and what they say there.
+# Words in and around lists of packages
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LAST_STEMS = tuple(stem for stem in PACKAGE_STEMS if not stem.isascii())
 """stems that stand at the end of what is written without blanks"""
-NEED_STEMS = (
-    "need", "requir", "benötig", "brauch", "verwend", "necesit", "requier", "utiliz", "utilis",
-    "nécessit", "besoin", "faut", "可以使用", "需要", "推荐", "安装",
-)  # fmt: skip
-LABELS = word_set(
-    "pypi pip package packages name names library libraries module modules install python"
-)
-INTRODUCING = LABELS | word_set(
-    "dependency dependencies need needs needed require requires required requirements use answer"
-)
-NEEDING = word_set("need needs require requires install packages libraries dependencies")
-CATEGORIES = word_set(
-    "web http api backend frontend server client networking network database databases db data "
-    "orm plotting plots charts visualization visualisation graphics image images imaging audio "
-    "video math maths statistics ml ai nlp llm vision parsing parser scraping testing tests test "
-    "linting formatting typing validation serialization security cryptography crypto auth "
-    "authentication logging monitoring async concurrency caching messaging queue utilities utils "
-    "development dev production deployment gui ui ux cli state styling routing forms build "
-    "bundler tooling misc other others extras additional required core optional"
-)
-"""titles that a list of names may stand behind: ``Testing: pytest, tox``"""
-_SCRIPTS = word_set(
-    "main.py app.py utils.py util.py config.py models.py views.py urls.py setup.py server.py "
-    "client.py test.py tests.py script.py run.py manage.py settings.py index.py example.py "
-    "helpers.py cli.py index.js app.js main.js server.js script.js config.js utils.js test.js"
-)
-NEVER = _SCRIPTS | word_set(
-    "python python2 python3 pypi task output input note notes example examples answer question "
-    "code explanation description summary overview introduction conclusion usage features title "
-    "prelude purpose link links url version license author documentation docs website homepage "
-    "repository github source type pros cons benefits advantages alternatives optional core "
-    "step steps import imports function class true false none n/a e.g i.e etc todo prerequisites "
-    "tip tips node.js nodejs cuda cudnn ubuntu debian linux macos windows jdk "
-    "pakete bibliotheken hinweis wichtig beispiel beschreibung lizenz zusammenfassung fazit "
-    "voraussetzungen requisitos "
-    "paquetes bibliotecas dependencias nota ejemplo licencia resumen importante gracias saludos "
-    "danke merci paquets remarque astuce exemple licence conseil"
-)
-"""words that are no packages where they stand as an item"""
+NEED_STEMS = tuple(sorted(WORDS["need_stems"]))
+LABELS, NEEDING, CATEGORIES = WORDS["labels"], WORDS["needing"], WORDS["categories"]
+INTRODUCING, NEVER = LABELS | WORDS["introducing"], WORDS["never"] | WORDS["scripts"]
 
 
 def speaks_of_need(text: str) -> bool:
@@ -273,21 +223,20 @@ def speaks_of_packages(text: str) -> bool:
     return any(word.startswith(PACKAGE_STEMS) or word.endswith(_LAST_STEMS) for word in words)
 
 
-# --- list_titles
-# Titles in lists: what heads names or says something of them, and is no name itself.
+# Titles, which head names or say something about them, and are no names themselves
 
 
 def headed_groups(text: str, marker: re.Pattern[str]) -> frozenset[int]:
     """Places of the items ``1. **Forms**`` that head names indented below them.
 
     All items on their level must be capital words or phrases and head items of their own that
-    begin with no capital and come once: ``small`` below each of two is said of them.
+    begin with no capital and come once: ``small`` below each of two describes them.
     """
     found: set[int] = set()
     group: list[int] = []
     below: list[list[str]] = []
-    is_group, position = True, 0
-    for line in [*text.splitlines(keepends=True), "end"]:
+    is_group = True
+    for position, line in [*placed_lines(text), (len(text), "end")]:
         marked = marker.match(line)
         if marked and not line[0].isspace():
             group.append(position)
@@ -302,7 +251,6 @@ def headed_groups(text: str, marker: re.Pattern[str]) -> frozenset[int]:
             if is_group and len(group) > 1 and all(below) and len(set(names)) == len(names):
                 found.update(group)
             group, below, is_group = [], [], True
-        position += len(line)
     return frozenset(found)
 
 
@@ -357,7 +305,7 @@ def is_title(text: str, bare: tuple[int, list[Item]]) -> bool:
 
 
 def said_twice(text: str) -> frozenset[str]:
-    """Titles that come more than once (``Lizenz: MIT``): what is said of each package."""
+    """Titles that come more than once (``Lizenz: MIT``): an attribute of each package."""
     titles = Counter(title(line) for line in text.splitlines())
     return frozenset(title for title, count in titles.items() if title and count > 1)
 
@@ -370,7 +318,7 @@ def title(line: str) -> str:
 
 
 def is_attribute(line: str, items: list[Item]) -> bool:
-    """True for what is said of the item above: ``- Language: Python``, ``- License: MIT``."""
+    """True for an attribute of the item above: ``- Language: Python``, ``- License: MIT``."""
     item = items[0]
     colon = line.startswith(":", item.start + len(item.name))
     return colon and len(items) == 1 and item.name[0].isupper() and not item.alone
@@ -391,8 +339,7 @@ def title_end(line: str, start: int) -> tuple[int, int]:
     return -1, -1
 
 
-# --- list_tables
-# Finds the column of package names in Markdown tables.
+# Markdown tables
 
 _HEADINGS = word_set(
     "package packages library libraries module modules name names dependency dependencies pypi "
@@ -408,10 +355,8 @@ def name_cells(text: str) -> Iterator[tuple[int, int]]:
     """
     previous: list[tuple[int, int]] = []
     column = -1
-    position = 0
-    for line in text.splitlines(keepends=True):
+    for position, line in placed_lines(text):
         cells = _cells(line, position)
-        position += len(line)
         if not cells:
             column = -1
         elif _RULE.issuperset(line) and "-" in line:
@@ -439,12 +384,9 @@ def _naming(text: str, headings: list[tuple[int, int]]) -> int:
     return -1
 
 
-# --- list_arrays
-# Names in a list as JSON and Python write it, on one line or on many.
-#
-# Answers to a prompt that asked for JSON are arrays of names, arrays of objects that have a name,
-#  or
-# an object that holds such an array. A ``package.json`` is none of these.
+# Lists as JSON and Python write them. Answers to a prompt that asked for JSON are arrays of names,
+# arrays of objects that have a name, or an object that holds such an array. A
+# ``package.json`` is none of them.
 
 _HOLDING = word_set(
     "packages libraries modules dependencies requirements package_names packageNames"
@@ -462,7 +404,8 @@ def array_items(text: str, ecosystem: Ecosystem) -> list[Item]:
     if not text.startswith(("[", "{"), start):
         return []
     entries, end = read_literal(text, start)
-    if text[end:].strip() or any(_is_command(entry) for entry in entries):
+    is_command = any(one.value and not one.path and one.text == "install" for one in entries)
+    if text[end:].strip() or is_command:
         return []
     items = []
     for entry in entries:
@@ -476,19 +419,12 @@ def array_items(text: str, ecosystem: Ecosystem) -> list[Item]:
 
 def _holds_name(entry: Entry, *, in_array: bool) -> bool:
     """True where a package stands by the keys that lead to it. ``in_array``: all is an array."""
-    keys = [key.value for key in entry.path]
-    if _is_named(entry):
-        keys.pop()
+    keys = entry.keys[:-1] if _is_named(entry) else entry.keys
     return in_array if not keys else len(keys) == 1 and keys[0] in _HOLDING
 
 
 def _is_named(entry: Entry) -> bool:
     return bool(entry.path) and entry.path[-1].value in _NAMING
-
-
-def _is_command(entry: Entry) -> bool:
-    value = entry.value.placed().value if entry.value else ""
-    return not entry.path and value == "install"
 
 
 def _item(entry: Entry, ecosystem: Ecosystem) -> Item | None:
@@ -501,33 +437,16 @@ def _item(entry: Entry, ecosystem: Ecosystem) -> Item | None:
     return Item(span[0], found.name, alone=True, sure=True)
 
 
-# --- list_sections
-# The lines of an answer, each with whether it stands below a heading that lists no packages.
-#
-# ``Vorteile:``, ``Steps:``, ``Remarques :`` head what is said of packages, in short words that may
-# look like names. A heading that speaks of packages as well (``Notes on the packages:``) heads
-# them.
-# No list holds all such words: behind a list of packages, one of nothing but capital words
-# (``1. Einlesen``, ``2. Speichern``) lists none either, unless its heading speaks of packages or
-# says
-# what they are for.
+# Sections. ``Vorteile:``, ``Steps:``, ``Remarques :`` head remarks about packages, in short words
+# that may look like names. A heading that speaks of packages as well (``Notes on the packages:``)
+# heads packages. Behind a list of packages, a list of nothing but capital words (``1. Einlesen``,
+# ``2. Speichern``) holds no names either, unless its heading speaks of packages or of a purpose.
 
 _CAPITAL = re.compile(r"[A-Z][^\W\d_A-Z]+[.!]?")
-_ASIDE = word_set(
-    """
-    note notes pro pros cons benefits advantages disadvantages limits limitations steps usage
-    features remarks tips
-    vorteile nachteile schritte hinweis hinweise anmerkung anmerkungen bemerkung bemerkungen
-    einschränkungen merkmale tipps
-    ventajas desventajas pasos nota notas características limitaciones consejos
-    avantages inconvénients étapes remarque remarques limites conseils
-    优点 缺点 步骤 注意 说明 特点 提示
-    """
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListLine:
     """A line that isn't blank."""
 
     start: int
@@ -537,26 +456,23 @@ class Line:
     """True below a heading that lists no packages"""
 
 
-def lines_of(text: str, marker: re.Pattern[str]) -> Iterator[Line]:
+def lines_of(text: str, marker: re.Pattern[str]) -> Iterator[ListLine]:
     """All lines but blank ones. ``marker`` matches what a list item begins with.
 
     A heading without a marker holds up to the next one, an item that heads others for those that
     are indented more.
     """
-    position = 0
-    aside = -1  # indent of the item that heads what is said; below any for a heading
+    aside = -1  # indent of the item that heads remarks; below any for a heading
     is_aside = False
-    lines = text.splitlines(keepends=True)
-    other = _other_lists(lines, marker)
-    for number, line in enumerate(lines):
-        start, position = position, position + len(line)
+    other = _other_lists(text.splitlines(keepends=True), marker)
+    for number, (start, line) in enumerate(placed_lines(text)):
         if not line.strip():
             continue
         marked = marker.match(line)
         indent = len(line) - len(line.lstrip()) if marked else -1
         if is_aside and (indent <= aside if marked else _is_heading(line)):
             is_aside = False
-        yield Line(start, line, is_aside or number in other)
+        yield ListLine(start, line, is_aside or number in other)
         if not is_aside and _is_heading(line) and _heads_remarks(line):
             is_aside, aside = True, indent
 
@@ -595,4 +511,4 @@ def _is_heading(line: str) -> bool:
 
 def _heads_remarks(line: str) -> bool:
     words = _WORD.findall(line.lower())
-    return len(words) < 8 and not _ASIDE.isdisjoint(words) and not speaks_of_packages(line)
+    return len(words) < 8 and not WORDS["aside"].isdisjoint(words) and not speaks_of_packages(line)

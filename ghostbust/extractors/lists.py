@@ -1,20 +1,24 @@
 """Package names in lists written as prose. Only for answers to a prompt that asked for a list.
 
 An item is a line behind a bullet or number, a line of its own, a part of a comma list, or a cell
-of a table below a heading such as Package. It names a package if a name stands there alone, or is
-set apart from what is said about it (``list_items``). Sentences, headings, titles of several words
-and calls such as ``requests.get()`` are no items. Everything else is taken as written: whether a
-listed ``matplotlib.pyplot`` is a package is the registry's to say.
+of a table below a heading such as Package. It names a package if a name stands there alone, or if
+something sets it apart from its description (``list_lines.read_item``). Sentences, headings, titles
+of several words and calls such as ``requests.get()`` are no items. Everything else is taken as
+written: whether a listed ``matplotlib.pyplot`` is a package, the registry decides.
+
+Sentences list names, too: behind what is needed, or behind "the packages are". Names in backticks
+are taken from any such place. Without them only the sense distinguishes a name from a word, so they
+must be all that the sentence ends with.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ghostbust.extractors.interface import PACKAGE_STEMS, SENTENCE_WORDS, word_set
+from ghostbust.extractors.interface import placed_lines, word_set
 from ghostbust.extractors.list_lines import (
     CATEGORIES,
     INTRODUCING,
@@ -40,172 +44,15 @@ from ghostbust.extractors.list_lines import (
     title_end,
     without_tags,
 )
-from ghostbust.extractors.names import canonical, is_placeholder, scan_name
+from ghostbust.extractors.names import (
+    PACKAGE_STEMS,
+    SENTENCE_WORDS,
+    canonical,
+    is_placeholder,
+    scan_name,
+)
 from ghostbust.extractors.python import is_stdlib
 from ghostbust.records import Ecosystem, PackageRef, RefKind
-
-# --- list_ecosystem
-# Whose names a list holds, where the prompt doesn't say: PyPI's, unless the list shows npm.
-
-_AROUND = "`*_\"'()[]{}<>|,;:.-+"
-_WORD = re.compile(r"[a-z0-9\u00df-\u024f]+(?:\.[a-z0-9]+)*|[^\W\u0000-\u024f]+")
-_PYTHON = word_set("python python3 pip pip3 pypi conda")
-_NPM = word_set("npm npx pnpm yarn node.js nodejs package.json")
-_JAVASCRIPT = word_set("javascript typescript js node")
-
-
-def listed_ecosystem(text: str) -> Ecosystem:
-    """The registry that the names listed in ``text`` belong to.
-
-    npm's where a name has a scope, or where the text around the list speaks of npm, or of
-    packages for JavaScript, and not of Python. What is said of an item decides nothing.
-    """
-    if any(_is_scoped(word) for word in text.split() if "@" in word[:4]):
-        return Ecosystem.NPM
-    lines = [_WORD.findall(line.lower()) for line in _around(text)]
-    if not any(_PYTHON.intersection(words) for words in lines) and any(map(_is_npm, lines)):
-        return Ecosystem.NPM
-    return Ecosystem.PYPI
-
-
-def _is_scoped(word: str) -> bool:
-    """True for ``@scope/name``, which no other registry has."""
-    name = word.lstrip(_AROUND)
-    return name.startswith("@") and scan_name(name, Ecosystem.NPM) > 0
-
-
-def _around(text: str) -> Iterator[str]:
-    """The lines that are no items and say nothing of one."""
-    in_table = False
-    for line in text.splitlines():
-        is_row, in_table = in_table, line.startswith("|")
-        if (is_row and in_table) or not line[:1].strip() or _is_item(line):
-            continue
-        yield line
-
-
-def _is_item(line: str) -> bool:
-    if line[0] in "#|":
-        return False
-    is_marked = line[1:2].isspace() or not (line[0].isalnum() or line[0] in "*_`\"'(<[")
-    is_title = line.rstrip("*_ ").endswith(":")
-    return is_marked or line[0].isdigit() or (not is_title and _names_one(line))
-
-
-def _names_one(line: str) -> bool:
-    item = read_item(line[:200], 0, Ecosystem.PYPI)
-    return item is not None and item.name.lower() not in _JAVASCRIPT | _NPM
-
-
-def _is_npm(words: list[str]) -> bool:
-    """True for words that speak of npm, or of JavaScript beside a word for packages."""
-    if not _NPM.isdisjoint(words):
-        return True
-    places = [place for place, word in enumerate(words) if word in _JAVASCRIPT]
-    beside = (word for at in places for word in words[max(at - 2, 0) : at + 3])
-    return bool(places) and (
-        len(words) == 1 or any(word.startswith(PACKAGE_STEMS) for word in beside)
-    )
-
-
-# --- list_sentences
-# Where a sentence lists names: behind what is needed, or behind "the packages are".
-#
-# Names in backticks are taken from any such place. Without them nothing but the sense tells a name
-# from a word, so they must be all that the sentence ends with.
-
-_AND = r"(?:and|or|und|oder|sowie|y|et|ou|e|o|&)(?=[ \t])"
-SEPARATOR = re.compile(rf"[,、，](?:[ \t]{{1,3}}{_AND})?|(?<=[ \t]){_AND}|以及|和|及|与|或")
-"""what stands between the names of a list in a sentence"""
-_CODE = re.compile(r"[ \t]*(?P<code>`[^`\n]+`)(?:[ \t]*\([^()\n]*\))?[ \t]*")
-_LETTERS_ONLY = re.compile(r"[^\W\d_]+")
-_PROGRAM = re.compile(r"\b(?:pip3?|npm|yarn|pnpm|bun|uv|poetry|pipx|conda)[ \t]+\S*[ \t]*$", re.I)
-_CLAUSE = re.compile(r"[.;!?][ \t]|[,:][ \t]")
-_BEING = word_set("is are be est sont être ist sind sein es son ser è sono são")
-_MANY = word_set("are sont sind son sono são")
-_BETWEEN = word_set("only just the nur seulement uniquement solo sólo solamente")
-_ARTICLES = word_set("the die das le la les el los las il i gli os as my your")
-_INSTALLING = "instal"
-_NEED = (*NEED_STEMS, _INSTALLING)
-_REACH = 200
-"""characters in front of a name that are looked at"""
-
-
-def coded_runs(line: str) -> Iterator[tuple[list[tuple[int, int]], int]]:
-    """Rows of names in backticks with commas or a conjunction between: (their places, the end).
-
-    A remark in parentheses may stand behind each.
-    """
-    position = line.find("`")
-    while position >= 0:
-        spans: list[tuple[int, int]] = []
-        while code := _CODE.match(line, position):
-            spans.append(code.span("code"))
-            position = code.end()
-            mark = SEPARATOR.match(line, position)
-            if mark is None:
-                break
-            position = mark.end()
-        if spans:
-            yield spans, position
-        else:
-            position += 1
-        position = line.find("`", position)
-
-
-def is_listing(line: str, spans: list[tuple[int, int]], end: int) -> bool:
-    """True where the words around a row of names in backticks say that these are needed."""
-    before = line[max(spans[0][0] - _REACH, 0) : spans[0][0]]
-    if _PROGRAM.search(before):
-        return False
-    words = _LETTERS_ONLY.findall(_clause(before))
-    while words and words[-1] in _BETWEEN:
-        words.pop()
-    if words and (words[-1] in NEEDING or words[-1].startswith(_NEED)):
-        return True
-    if words and words[-1] in _BEING and _is_about(words[:-1]):
-        is_word = line[spans[0][0] + 1 : spans[0][0] + 2].isupper()
-        return words[-1] in _MANY or not is_word
-    behind = _LETTERS_ONLY.findall(line[end : end + _REACH].partition(".")[0].lower())[:3]
-    named = (*_NEED, *PACKAGE_STEMS)
-    return len(spans) > 1 and any(word.startswith(named) for word in [*words[-1:], *behind])
-
-
-def spoken_starts(line: str, *, is_answer: bool) -> Iterator[tuple[int, bool]]:
-    """Places where names without backticks may begin, and whether these may be any words.
-
-    ``is_answer``: nothing else in the answer names a package, so a sentence that begins with
-    "the packages are" does. Elsewhere it says what they are like.
-    """
-    words = [word for word in _LETTERS_ONLY.finditer(line[:_REACH].lower()) if _may_head(word[0])]
-    for word in words[:-4:-1]:
-        before = _LETTERS_ONLY.findall(_clause(line[: word.start()]))
-        if word[0] not in _BEING:
-            yield word.end(), False
-        elif is_answer and word[0] in _MANY and _is_about(before):
-            yield word.end(), before[0] in _ARTICLES or any(w.startswith(_NEED) for w in before)
-
-
-def _clause(before: str) -> str:
-    """The last clause of what stands in front, in lower case."""
-    return _CLAUSE.split(before.lower())[-1]
-
-
-def _may_head(word: str) -> bool:
-    return word in _BEING or word.startswith(_NEED)
-
-
-def _is_about(subject: list[str]) -> bool:
-    """True for a subject such as "the packages", "les paquets utilisés", "what you need".
-
-    "The functions you need" are none.
-    """
-    is_owner = "s" in subject  # the package's methods
-    about = speaks_of_packages(" ".join(subject[:4])) and not is_owner
-    is_definite = bool(subject) and subject[0] in _ARTICLES
-    is_other = is_definite and not speaks_of_packages(" ".join(subject))
-    return about or (not is_other and any(word.startswith(_NEED) for word in subject))
-
 
 _NUMBERED_HEADING = re.compile(r"#{1,6}[ \t]+(?:\*\*)?\d{1,3}[.):](?:\*\*)?[ \t]+")
 _NOWHERE = 10**9
@@ -218,8 +65,8 @@ class ListExtractor:
 
     ecosystem: Ecosystem
 
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """LIST refs; see ``Extractor.find``. Lines that hold an install command have none."""
+    def refs(self, text: str, offset: int) -> list[PackageRef]:
+        """LIST refs. Lines that hold an install command have none."""
         if listed := array_items(text, self.ecosystem):
             return [self._ref(item, offset) for item in listed if self._is_package(item)]
         text = without_tags(text)
@@ -245,7 +92,7 @@ class ListExtractor:
                 if items and not (line.is_aside and _may_be_said(items)):
                     bare.append((line.start, items))
                     position = line.start + len(line.text)
-                    # a lower-case name in bold heads what is said of it below
+                    # a lower-case name in bold stands above its description
                     introduced |= line.text.startswith("**") and items[0].name.islower()
                     continue
             is_item = marker is not None and line.start not in titles
@@ -276,11 +123,9 @@ class ListExtractor:
         """The names in a sentence without markup, where the answer has no other list."""
         if "`" in text or _has_install(text):
             return
-        position = 0
-        for line in text.splitlines(keepends=True):
+        for start, line in placed_lines(text):
             for item in self._spoken(line, is_answer=True):
-                yield self._ref(item, offset + position)
-            position += len(line)
+                yield self._ref(item, offset + start)
 
     def is_bare_list(self, text: str) -> bool:
         """True for a list in a code fence: an array, or a text of which every line is an item."""
@@ -534,3 +379,155 @@ def _may_be_said(items: list[Item]) -> bool:
 
 def _has_install(line: str) -> bool:
     return "install " in line.lower()
+
+
+# Names in sentences
+
+_AND = r"(?:and|or|und|oder|sowie|y|et|ou|e|o|&)(?=[ \t])"
+SEPARATOR = re.compile(rf"[,、，](?:[ \t]{{1,3}}{_AND})?|(?<=[ \t]){_AND}|以及|和|及|与|或")
+"""what stands between the names of a list in a sentence"""
+_CODE = re.compile(r"[ \t]*(?P<code>`[^`\n]+`)(?:[ \t]*\([^()\n]*\))?[ \t]*")
+_LETTERS_ONLY = re.compile(r"[^\W\d_]+")
+_PROGRAM = re.compile(r"\b(?:pip3?|npm|yarn|pnpm|bun|uv|poetry|pipx|conda)[ \t]+\S*[ \t]*$", re.I)
+_CLAUSE = re.compile(r"[.;!?][ \t]|[,:][ \t]")
+_BEING = word_set("is are be est sont être ist sind sein es son ser è sono são")
+_MANY = word_set("are sont sind son sono são")
+_BETWEEN = word_set("only just the nur seulement uniquement solo sólo solamente")
+_ARTICLES = word_set("the die das le la les el los las il i gli os as my your")
+_INSTALLING = "instal"
+_NEED = (*NEED_STEMS, _INSTALLING)
+_REACH = 200
+"""characters in front of a name that are read"""
+
+
+def coded_runs(line: str) -> Iterator[tuple[list[tuple[int, int]], int]]:
+    """Rows of names in backticks with commas or a conjunction between: (their places, the end).
+
+    A remark in parentheses may stand behind each.
+    """
+    position = line.find("`")
+    while position >= 0:
+        spans: list[tuple[int, int]] = []
+        while code := _CODE.match(line, position):
+            spans.append(code.span("code"))
+            position = code.end()
+            mark = SEPARATOR.match(line, position)
+            if mark is None:
+                break
+            position = mark.end()
+        if spans:
+            yield spans, position
+        else:
+            position += 1
+        position = line.find("`", position)
+
+
+def is_listing(line: str, spans: list[tuple[int, int]], end: int) -> bool:
+    """True where the words around a row of names in backticks say that these are needed."""
+    before = line[max(spans[0][0] - _REACH, 0) : spans[0][0]]
+    if _PROGRAM.search(before):
+        return False
+    words = _LETTERS_ONLY.findall(_clause(before))
+    while words and words[-1] in _BETWEEN:
+        words.pop()
+    if words and (words[-1] in NEEDING or words[-1].startswith(_NEED)):
+        return True
+    if words and words[-1] in _BEING and _is_about(words[:-1]):
+        is_word = line[spans[0][0] + 1 : spans[0][0] + 2].isupper()
+        return words[-1] in _MANY or not is_word
+    behind = _LETTERS_ONLY.findall(line[end : end + _REACH].partition(".")[0].lower())[:3]
+    named = (*_NEED, *PACKAGE_STEMS)
+    return len(spans) > 1 and any(word.startswith(named) for word in [*words[-1:], *behind])
+
+
+def spoken_starts(line: str, *, is_answer: bool) -> Iterator[tuple[int, bool]]:
+    """Places where names without backticks may begin, and whether these may be any words.
+
+    ``is_answer``: nothing else in the answer names a package, so a sentence that begins with
+    "the packages are" does. Elsewhere it says what they are like.
+    """
+    words = [
+        word
+        for word in _LETTERS_ONLY.finditer(line[:_REACH].lower())
+        if word[0] in _BEING or word[0].startswith(_NEED)
+    ]
+    for word in words[:-4:-1]:
+        before = _LETTERS_ONLY.findall(_clause(line[: word.start()]))
+        if word[0] not in _BEING:
+            yield word.end(), False
+        elif is_answer and word[0] in _MANY and _is_about(before):
+            yield word.end(), before[0] in _ARTICLES or any(w.startswith(_NEED) for w in before)
+
+
+def _clause(before: str) -> str:
+    """The last clause of what stands in front, in lower case."""
+    return _CLAUSE.split(before.lower())[-1]
+
+
+def _is_about(subject: list[str]) -> bool:
+    """True for a subject such as "the packages", "les paquets utilisés", "what you need".
+
+    "The functions you need" are none.
+    """
+    is_owner = "s" in subject  # the package's methods
+    about = speaks_of_packages(" ".join(subject[:4])) and not is_owner
+    is_definite = bool(subject) and subject[0] in _ARTICLES
+    is_other = is_definite and not speaks_of_packages(" ".join(subject))
+    return about or (not is_other and any(word.startswith(_NEED) for word in subject))
+
+
+# Whose names a list holds, where the prompt doesn't say
+
+_AROUND = "`*_\"'()[]{}<>|,;:.-+"
+_WORD = re.compile(r"[a-z0-9\u00df-\u024f]+(?:\.[a-z0-9]+)*|[^\W\u0000-\u024f]+")
+_PYTHON = word_set("python python3 pip pip3 pypi conda")
+_NPM = word_set("npm npx pnpm yarn node.js nodejs package.json")
+_JAVASCRIPT = word_set("javascript typescript js node")
+
+
+def listed_ecosystem(text: str) -> Ecosystem:
+    """The registry that the names listed in ``text`` belong to.
+
+    npm's where a name has a scope, or where the text around the list speaks of npm, or of
+    packages for JavaScript, and not of Python; else PyPI's. The description of an item doesn't
+    count.
+    """
+    for word in text.split():
+        name = word.lstrip(_AROUND) if "@" in word[:4] else ""
+        if name.startswith("@") and scan_name(name, Ecosystem.NPM):
+            return Ecosystem.NPM
+    lines = [_WORD.findall(line.lower()) for line in _around(text)]
+    if not any(_PYTHON.intersection(words) for words in lines) and any(map(_is_npm, lines)):
+        return Ecosystem.NPM
+    return Ecosystem.PYPI
+
+
+def _around(text: str) -> Iterator[str]:
+    """The lines around the items."""
+    in_table = False
+    for line in text.splitlines():
+        is_row, in_table = in_table, line.startswith("|")
+        if (is_row and in_table) or not line[:1].strip() or _is_item(line):
+            continue
+        yield line
+
+
+def _is_item(line: str) -> bool:
+    if line[0] in "#|":
+        return False
+    is_marked = line[1:2].isspace() or not (line[0].isalnum() or line[0] in "*_`\"'(<[")
+    if is_marked or line[0].isdigit():
+        return True
+    item = None if line.rstrip("*_ ").endswith(":") else read_item(line[:200], 0, Ecosystem.PYPI)
+    return item is not None and item.name.lower() not in _JAVASCRIPT | _NPM
+
+
+def _is_npm(words: list[str]) -> bool:
+    """True for words that speak of npm, or of JavaScript beside a word for packages."""
+    if not _NPM.isdisjoint(words):
+        return True
+    places = [place for place, word in enumerate(words) if word in _JAVASCRIPT]
+    beside = (word for at in places for word in words[max(at - 2, 0) : at + 3])
+    return bool(places) and (
+        len(words) == 1 or any(word.startswith(PACKAGE_STEMS) for word in beside)
+    )

@@ -1,9 +1,11 @@
-"""Reads nested literals as JSON, TOML and Python write them, and says where each string stands.
+"""Reads literals of JSON, Python, TOML and YAML into entries, and says where each string stands.
 
-The parsers of those languages give no positions and refuse what is cut off or broken, which
-answers often are. This reader takes all three notations at once: ``[…]``, ``{key: value}``,
-``{key = value}``, strings in any quotes, comments of any kind; commas and closing brackets
-may be missing. Reads in one pass, without recursion, and never raises.
+The parsers of these languages give no positions and refuse what is cut off or broken, which
+answers often are. `read_literal` takes the first three notations at once: ``[…]``,
+``{key: value}``, ``{key = value}``, strings in any quotes, comments of any kind; commas and closing
+brackets may be missing. It reads in one pass, without recursion, and never raises. `toml_entries`
+reads whole TOML files line by line, as tolerantly. `yaml_entries` is strict: only lock files need
+it.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ghostbust.extractors.interface import Placed, plain
+from ghostbust.extractors.interface import Placed, line_end, plain
 
 _DEEPEST = 24
-"""keys in a path; what is nested deeper is read, but its path isn't told"""
+"""keys in a path; what is nested deeper is read, but its path is cut"""
 _CLOSES = {"]": "[", "}": "{", ")": "("}
 _BARE = re.compile(r"[^\s,:=\[\]{}()\"'#]+")
 _BODY = {'"': re.compile(r'(?:[^"\\\n]|\\.)*', re.S), "'": re.compile(r"(?:[^'\\\n]|\\.)*", re.S)}
@@ -27,7 +29,7 @@ _DIGITS = {"u": 4, "U": 8, "x": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class StringLiteral:
     """A string literal."""
 
     text: str
@@ -63,8 +65,8 @@ class Entry:
     """One string or other scalar in a literal."""
 
     path: tuple[Placed, ...]
-    """the keys that lead to it, outermost first; positions in lists aren't told"""
-    value: Quoted | None
+    """the keys that lead to it, outermost first, without positions in lists"""
+    value: StringLiteral | None
     """None for what is no string, and for a key whose value is missing"""
     scalar: str = ""
     """as written, where it is no string"""
@@ -72,6 +74,16 @@ class Entry:
     """offset of the innermost brace that holds it; -1 outside of any"""
     key_closed: bool = True
     """False where the text ends within the last key"""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What the keys of the path say."""
+        return tuple(part.value for part in self.path)
+
+    @property
+    def text(self) -> str:
+        """What the string says; any other scalar as it is written."""
+        return self.value.placed().value if self.value else self.scalar
 
 
 def read_literal(
@@ -106,7 +118,7 @@ class _Frame:
     kind: str
     path: tuple[Placed, ...]
     holder: int
-    key: Quoted | None = None
+    key: StringLiteral | None = None
     has_colon: bool = False
 
 
@@ -138,8 +150,7 @@ class _Reader:
         elif char.isspace():
             self.position += 1
         elif char == "#" or self.text.startswith("//", self.position):
-            end = self.text.find("\n", self.position)
-            self.position = len(self.text) if end < 0 else end
+            self.position = line_end(self.text, self.position)
         elif self.text.startswith("/*", self.position):
             end = self.text.find("*/", self.position)
             self.position = len(self.text) if end < 0 else end + 2
@@ -154,13 +165,13 @@ class _Reader:
         else:
             found = _BARE.match(self.text, self.position)
             end = found.end() if found else self.position + 1
-            self._bare(Quoted(self.text, self.position, end, False))
+            self._bare(StringLiteral(self.text, self.position, end, False))
             self.position = end
 
     def _at_next_statement(self) -> bool:
         return self.toml and _NEXT_STATEMENT.match(self.text, self.position + 1) is not None
 
-    def _string(self, mark: str) -> Quoted:
+    def _string(self, mark: str) -> StringLiteral:
         """The string literal at the position, which moves behind it."""
         escapes = not (self.toml and mark == "'")
         start = self.position + 1
@@ -168,18 +179,18 @@ class _Reader:
             start, end = start + 2, self._behind_long(mark * 3, start + 2, escapes=escapes)
             closed = end < len(self.text)
             self.position = min(end + 3, len(self.text))
-            return Quoted(self.text, start, end, escapes, closed)
+            return StringLiteral(self.text, start, end, escapes, closed)
         if escapes:
             body = _BODY[mark].match(self.text, start)
             end = body.end() if body else start
         else:
             closing = self.text.find(mark, start)
             closing = len(self.text) if closing < 0 else closing
-            line_end = self.text.find("\n", start, closing)
-            end = closing if line_end < 0 else line_end
+            end = self.text.find("\n", start, closing)
+            end = closing if end < 0 else end
         is_closed = self.text.startswith(mark, end)
         self.position = end + is_closed
-        return Quoted(self.text, start, end, escapes, is_closed or end < len(self.text))
+        return StringLiteral(self.text, start, end, escapes, is_closed or end < len(self.text))
 
     def _behind_long(self, mark: str, start: int, *, escapes: bool) -> int:
         end = self.text.find(mark, start)
@@ -225,14 +236,14 @@ class _Reader:
         elif frame.key is not None:
             frame.has_colon = True
 
-    def _value(self, found: Quoted) -> None:
+    def _value(self, found: StringLiteral) -> None:
         frame = self.frames[-1]
         if frame.kind == "{" and not frame.has_colon:
             frame.key = found
             return
         self._emit(frame, found, "")
 
-    def _bare(self, found: Quoted) -> None:
+    def _bare(self, found: StringLiteral) -> None:
         frame = self.frames[-1]
         if frame.kind == "{" and not frame.has_colon:
             frame.key = found
@@ -240,7 +251,7 @@ class _Reader:
         if not self.text.startswith(('"', "'"), found.end):  # else the prefix of a string
             self._emit(frame, None, self.text[found.start : found.end])
 
-    def _emit(self, frame: _Frame, value: Quoted | None, scalar: str) -> None:
+    def _emit(self, frame: _Frame, value: StringLiteral | None, scalar: str) -> None:
         path = frame.path
         if frame.kind == "{" and frame.key is not None:
             path = (*path[:_DEEPEST], frame.key.placed())
@@ -293,11 +304,11 @@ def _code(text: str, index: int, end: int) -> tuple[int, int]:
         return -1, index + 2
 
 
-# --- toml_entries
-# Reads TOML line by line into entries with their places, broken and cut-off files included.
+# TOML files
 
 _BARE_KEY = re.compile(r"[\w-]+")
 _SPACE = re.compile(r"[ \t]*")
+_BLANKS = re.compile(r"[ \t\r\n\ufeff]*")
 
 
 def toml_entries(text: str) -> Iterator[Entry]:
@@ -311,15 +322,14 @@ def toml_entries(text: str) -> Iterator[Entry]:
     holder = -1
     position = 0
     while position < len(text):
-        position = _behind_blanks(text, position)
-        line_end = text.find("\n", position)
-        line_end = len(text) if line_end < 0 else line_end
+        position = _behind(_BLANKS, text, position)
+        end = line_end(text, position)
         if text.startswith("[", position):
             opening = 2 if text.startswith("[[", position) else 1
             found, behind = _keys(text, position + opening)
-            if found and (text.startswith("]", behind) or behind >= line_end):
+            if found and (text.startswith("]", behind) or behind >= end):
                 table, holder = found, position
-            position = line_end
+            position = end
             continue
         keys, behind = _keys(text, position)
         if keys and text.startswith("=", behind):
@@ -327,52 +337,43 @@ def toml_entries(text: str) -> Iterator[Entry]:
             for entry in entries:
                 held = entry.holder if entry.holder >= 0 else holder
                 yield Entry(entry.path, entry.value, entry.scalar, held, entry.key_closed)
-            line_end = text.find("\n", position)
+            end = line_end(text, position)
         elif keys and behind >= len(text):
             yield Entry((*table, *keys), None, "", holder, key_closed=False)
-        position = len(text) if line_end < 0 else line_end
+        position = end
 
 
-def _behind_blanks(text: str, position: int) -> int:
-    while position < len(text) and text[position] in " \t\r\n\ufeff":
-        position += 1
-    return position
+def _behind(pattern: re.Pattern[str], text: str, position: int) -> int:
+    found = pattern.match(text, position)
+    return found.end() if found else position
 
 
 def _keys(text: str, position: int) -> tuple[tuple[Placed, ...], int]:
     """(the parts of a dotted key, offset of what follows it); no parts where there is no key."""
     parts: list[Placed] = []
     while True:
-        position = _behind_space(text, position)
+        position = _behind(_SPACE, text, position)
         mark = text[position : position + 1]
         if mark in ('"', "'") and mark:
             end = text.find(mark, position + 1, position + 200)
             if end < 0 or "\n" in text[position:end]:
                 return (), position
-            parts.append(Quoted(text, position + 1, end, mark == '"').placed())
+            parts.append(StringLiteral(text, position + 1, end, mark == '"').placed())
             position = end + 1
         elif bare := _BARE_KEY.match(text, position):
             parts.append(plain(text, position, bare.end()))
             position = bare.end()
         else:
             return (), position
-        position = _behind_space(text, position)
-        if not text.startswith(".", position) or len(parts) > 24:
+        position = _behind(_SPACE, text, position)
+        if not text.startswith(".", position) or len(parts) > _DEEPEST:
             return tuple(parts), position
         position += 1
 
 
-def _behind_space(text: str, position: int) -> int:
-    space = _SPACE.match(text, position)
-    return space.end() if space else position
-
-
-# --- yaml_entries
-# Reads YAML by PyYAML's parser into scalars with the keys that lead to them, and their places.
-#
-# Works on the parser's events, so nothing is built or run, and an alias is never followed: it is
-# refused, as are merge keys, tags and keys that are no scalars. None of them is in what programs
-# write for programs.
+# YAML files. Works on the events of PyYAML's parser, so nothing is built or run. Aliases, merge
+# keys, tags and keys that are no scalars are refused: no program writes them for a program, and
+# nested aliases can grow without bound.
 
 _DEEPEST_YAML = 40
 """collections within each other; what is nested deeper is refused"""
@@ -383,9 +384,14 @@ class YamlEntry:
     """One scalar."""
 
     path: tuple[Placed, ...]
-    """the keys that lead to it, outermost first; positions in lists aren't told"""
+    """the keys that lead to it, outermost first, without positions in lists"""
     value: Placed
-    """without places where it isn't written in one piece"""
+    """with places that are no span where it isn't written in one piece"""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What the keys of the path say."""
+        return tuple(part.value for part in self.path)
 
 
 @dataclass(slots=True)
@@ -454,7 +460,7 @@ def _scalar(frames: list[_YamlFrame], value: Placed) -> Iterator[YamlEntry]:
 
 
 def _placed(text: str, value: str, start: int, end: int) -> Placed:
-    """The scalar between two marks; its places are made up where escapes or line ends are in it."""
+    """The scalar between two marks; places that form no span where it has escapes or line ends."""
     for margin in (0, 1):  # plain, or between quotes
         if text[start + margin : end - margin] == value:
             return plain(text, start + margin, end - margin)

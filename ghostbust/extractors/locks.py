@@ -2,8 +2,10 @@
 
 Read by the parsers of their formats, all or nothing: a lock file is written by a program, so one
 that is broken, or that writes a name in a way that no tool does, is refused as a whole rather than
-read in part. What the text says of an entry's place is kept: another index than the usual one
-(`NamedIndex`), or a repository, path or address (``Flag.ELSEWHERE``). The project itself is no ref.
+read in part. These parsers give no places, so the tolerant readers of ``literals`` say where each
+name stands, and a file in which the two don't find the same names is refused, too. What the text
+says of an entry's place is kept: another index than the usual one (`NamedIndex`), or a repository,
+path or address (``Flag.ELSEWHERE``). The project itself is no ref.
 """
 
 from __future__ import annotations
@@ -11,19 +13,16 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
 from ghostbust.extractors.interface import Placed, plain
-from ghostbust.extractors.literals import Quoted, read_object, toml_entries, yaml_entries
-from ghostbust.extractors.names import canonical
-from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef, RefKind
-
-# --- locked
-# One entry of a lock file.
+from ghostbust.extractors.literals import StringLiteral, read_object, toml_entries, yaml_entries
+from ghostbust.extractors.manifests import name_ref
+from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,53 @@ class Locked:
     """True where it comes from a repository, a path or an address: from no index"""
 
 
-def checked(found: list[Locked], text: str) -> list[Locked]:
+@dataclass(frozen=True, slots=True)
+class LockFormat:
+    """One format of lock files."""
+
+    ecosystem: Ecosystem
+    read: Callable[[str], list[Locked]]
+    """its entries; raises ValueError, with why, for a file that isn't sound"""
+
+    def refs(self, text: str, offset: int) -> Iterator[PackageRef]:
+        """MANIFEST refs; none of a file that isn't sound."""
+        try:
+            found = self.read(text)
+        except ValueError:
+            return
+        for one in found:
+            flags = frozenset({Flag.ELSEWHERE} if one.is_elsewhere else ())
+            indexes = (NamedIndex(one.place, replaces=True),) if one.place else ()
+            for ref in name_ref(one.name, self.ecosystem, offset, flags):
+                yield replace(ref, indexes=indexes)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A key that stands for a package, and what the file says under it, as text."""
+
+    key: Placed
+    said: dict[str, Placed] = field(default_factory=dict)
+
+    def note(self, rest: Sequence[Placed], value: Placed) -> None:
+        """Adds a value that ``rest`` leads to, unless it lies deeper."""
+        if len(rest) == 1:
+            self.said[rest[0].value] = value
+
+    def text(self, word: str) -> str:
+        """The value under a word; empty where there is none."""
+        return self.said[word].value if word in self.said else ""
+
+
+class _Entries(dict[tuple[int, ...], _Entry]):
+    """The entries of a file by the places of their keys: two of the same name are two."""
+
+    def of(self, key: Placed) -> _Entry:
+        """The entry of a key, which is new at first."""
+        return self.setdefault(tuple(key.at[:1]), _Entry(key))
+
+
+def _checked(found: list[Locked], text: str) -> list[Locked]:
     """The entries. Raises ValueError for a name that ``text`` doesn't hold as it is."""
     for one in found:
         span = one.name.span(0, len(one.name.value))
@@ -47,94 +92,54 @@ def checked(found: list[Locked], text: str) -> list[Locked]:
     return found
 
 
-# --- lock_json
-# ``package-lock.json`` of npm 5 to 11 (versions 1, 2 and 3) and ``Pipfile.lock``.
-#
-# The values are those of the JSON parser; the tolerant reader of literals says where names stand.
-#  A
-# file in which the two don't find the same names is refused.
-#
-# Sources: "package-lock.json" in npm's documentation; pipenv's ``lockfile`` module.
+# ``package-lock.json`` of npm 5 to 11 (versions 1, 2 and 3) and ``Pipfile.lock``. Sources:
+# "package-lock.json" in npm's documentation; pipenv's ``lockfile`` module.
 
 _OTHER_ADDRESSES = (
-    "git",
-    "github:",
-    "gitlab:",
-    "bitbucket:",
-    "gist:",
-    "file:",
-    "link:",
-    "workspace:",
-)
+    "git", "github:", "gitlab:", "bitbucket:", "gist:", "file:", "link:", "workspace:",
+)  # fmt: skip
 _INSIDE = "node_modules/"
-
-
-@dataclass(slots=True)
-class _NpmEntry:
-    """An entry: its key, and what stands under it as text."""
-
-    key: Placed
-    said: dict[str, Placed] = field(default_factory=dict)
-
-
-_Packages = dict[tuple[int, ...], _NpmEntry]
 
 
 def read_package_lock(text: str) -> list[Locked]:
     """The packages of npm's lock file, nested ones included. Raises ValueError."""
     data = _object(text)
-    packages, nested = _npm_packages(text)
-    found = [one for package in packages if (one := _of_folder(package.key, package.said))]
-    found += [_of_name(package.key, package.said) for package in nested]
-    wanted = set(_folder_names(data.get("packages"))) | set(_nested_names(data))
-    return _compared(found, wanted, text)
-
-
-def _npm_packages(text: str) -> tuple[Iterable[_NpmEntry], Iterable[_NpmEntry]]:
-    """(entries of ``packages``, entries of ``dependencies`` on every level)."""
-    by_folder: _Packages = {}
-    by_name: _Packages = {}
+    folders, names = _Entries(), _Entries()  # under `packages`, and under all `dependencies`
     for entry in read_object(text):
         path, scalar = entry.path, plain(entry.scalar, 0, len(entry.scalar))
         value = entry.value.placed() if entry.value else scalar
         if len(path) > 1 and path[0].value == "packages":
-            _note(by_folder, path[1], path[2:], value)
+            folders.of(path[1]).note(path[2:], value)
         at = 0
         while len(path) > at + 1 and path[at].value == "dependencies":
-            _note(by_name, path[at + 1], path[at + 2 :], value)
+            names.of(path[at + 1]).note(path[at + 2 :], value)
             at += 2
-    return by_folder.values(), by_name.values()
+    found = [_of_folder(package) for package in folders.values() if _INSIDE in package.key.value]
+    found += [_of_name(package) for package in names.values()]
+    wanted = set(_folder_names(data.get("packages"))) | set(_nested_names(data))
+    return _compared(found, wanted, text)
 
 
-def _note(packages: _Packages, key: Placed, rest: tuple[Placed, ...], value: Placed) -> None:
-    package = packages.setdefault(tuple(key.at[:1]), _NpmEntry(key))
-    if len(rest) == 1:
-        package.said[rest[0].value] = value
-
-
-def _of_folder(key: Placed, said: Mapping[str, Placed]) -> Locked | None:
-    """The package in a folder ``node_modules/x``; None for the project and its workspaces."""
-    if _INSIDE not in key.value:
-        return None
+def _of_folder(entry: _Entry) -> Locked:
+    """The package in a folder ``node_modules/x``, which no project and no workspace has."""
+    key = entry.key
     start = key.value.rindex(_INSIDE) + len(_INSIDE)
-    name = said.get("name") or key.part(start, len(key.value))
-    place = said["resolved"].value if "resolved" in said else ""
-    if "link" in said and said["link"].value == "true":
+    name = entry.said.get("name") or key.part(start, len(key.value))
+    place = entry.text("resolved")
+    if entry.text("link") == "true":
         return Locked(name, f"link {place}", is_elsewhere=True)
     return Locked(name, place, place.startswith(_OTHER_ADDRESSES))
 
 
-def _of_name(key: Placed, said: Mapping[str, Placed]) -> Locked:
+def _of_name(entry: _Entry) -> Locked:
     """The package of an entry of version 1, where the version may be an alias or an address."""
-    version = said.get("version")
-    if version is not None and version.value.startswith("npm:"):
-        name = _unversioned(version.value.removeprefix("npm:"))
-        key = version.part(len("npm:"), len("npm:") + len(name))
-    elif version is not None and (
-        version.value.startswith(_OTHER_ADDRESSES) or "/" in version.value
-    ):
-        return Locked(key, version.value, is_elsewhere=True)
-    return Locked(key, said["resolved"].value if "resolved" in said else "")
+    key, version = entry.key, entry.text("version")
+    if version.startswith("npm:"):
+        name = _unversioned(version.removeprefix("npm:"))
+        key = entry.said["version"].part(len("npm:"), len("npm:") + len(name))
+    elif version.startswith(_OTHER_ADDRESSES) or "/" in version:
+        return Locked(key, version, is_elsewhere=True)
+    return Locked(key, entry.text("resolved"))
 
 
 def _unversioned(spec: str) -> str:
@@ -165,17 +170,18 @@ def _nested_names(data: Mapping[str, Any]) -> Iterator[str]:
 def read_pipfile_lock(text: str) -> list[Locked]:
     """The packages of all categories of pipenv's lock file. Raises ValueError."""
     data = _object(text)
-    packages: _Packages = {}
+    packages = _Entries()
     for entry in read_object(text):
         path, scalar = entry.path, plain(entry.scalar, 0, len(entry.scalar))
         if len(path) > 1 and path[0].value != "_meta":
-            _note(packages, path[1], path[2:], entry.value.placed() if entry.value else scalar)
+            value = entry.value.placed() if entry.value else scalar
+            packages.of(path[1]).note(path[2:], value)
     sources = _sources(data)
     found = []
     for package in packages.values():
-        said = {key: value.value for key, value in package.said.items()}
-        away = [f"{word} {said[word]}" for word in ("git", "path", "file") if word in said]
-        index = said.get("index", next(iter(sources), ""))
+        away = [f"{word} {package.text(word)}" for word in ("git", "path", "file")
+                if word in package.said]  # fmt: skip
+        index = package.text("index") if "index" in package.said else next(iter(sources), "")
         place = away[0] if away else sources.get(index, index)
         found.append(Locked(package.key, place, bool(away)))
     wanted = {name for category, held in data.items() if category != "_meta"
@@ -210,27 +216,16 @@ def _compared(found: list[Locked], wanted: set[str], text: str) -> list[Locked]:
     """What was found. Raises ValueError where the JSON parser knows names that it lacks."""
     if missing := wanted - {one.name.value for one in found}:
         raise ValueError(f"it names {min(missing)!r} in a way that no tool writes")
-    return checked(found, text)
+    return _checked(found, text)
 
 
-# --- lock_toml
-# ``uv.lock``, ``poetry.lock``, ``pdm.lock`` and ``pylock.toml`` (PEP 751).
-#
-# All are lists of tables with a ``name``. The values are those of the TOML parser; the tolerant
-# reader says where names stand, and must find the same ones in the same order.
+# ``uv.lock``, ``poetry.lock``, ``pdm.lock`` and ``pylock.toml`` (PEP 751): lists of tables with a
+# ``name``.
 
 _LISTS = ("package", "packages")  # of PEP 751: the second
 _OTHER_SOURCES = (
-    "git",
-    "vcs",
-    "url",
-    "archive",
-    "path",
-    "directory",
-    "editable",
-    "virtual",
-    "file",
-)
+    "git", "vcs", "url", "archive", "path", "directory", "editable", "virtual", "file",
+)  # fmt: skip
 
 
 def read_toml_lock(text: str) -> list[Locked]:
@@ -239,27 +234,20 @@ def read_toml_lock(text: str) -> list[Locked]:
         data = tomllib.loads(text.removeprefix("\ufeff"))
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
+    entries = list(toml_entries(text))
     found: list[Locked] = []
     for key in _LISTS:
         tables = data.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
             raise ValueError(f"its {key!r} is no list of tables")
-        names = _placed_names(text, key)
+        names = [one.value.placed() for one in entries if one.value and one.keys == (key, "name")]
         if [one.get("name") for one in tables] != [name.value for name in names]:
             raise ValueError("it names packages in a way that no tool writes")
         for name, table in zip(names, tables, strict=True):
             place, is_elsewhere = _origin(table)
             if place not in ("editable .", "virtual ."):
                 found.append(Locked(name, place, is_elsewhere))
-    return checked(found, text)
-
-
-def _placed_names(text: str, key: str) -> list[Placed]:
-    return [
-        entry.value.placed()
-        for entry in toml_entries(text)
-        if entry.value and tuple(part.value for part in entry.path) == (key, "name")
-    ]
+    return _checked(found, text)
 
 
 def _origin(table: Mapping[str, Any]) -> tuple[str, bool]:
@@ -282,56 +270,46 @@ def _origin(table: Mapping[str, Any]) -> tuple[str, bool]:
     return "", False
 
 
-# --- lock_yaml
-# ``pnpm-lock.yaml`` of pnpm 3 to 11 (lock file versions 5, 6 and 9).
+# ``pnpm-lock.yaml`` of pnpm 3 to 11 (lock file versions 5, 6 and 9). Source: pnpm's
+# ``dependency-path`` package.
 #
 # Keys of ``packages`` are ``/name/1.0.0`` in version 5, ``/name@1.0.0`` in 6, ``name@1.0.0`` in 9;
 # what doesn't come from the default registry begins with a host or has an address for its version.
 # All that ``importers`` and ``snapshots`` name is there too, so they aren't read.
-#
-# Source: pnpm's ``dependency-path`` package.
-
-
-@dataclass(slots=True)
-class _PnpmEntry:
-    key: Placed
-    said: dict[str, Placed] = field(default_factory=dict)
-    """what stands under the key and under its ``resolution``"""
 
 
 def read_pnpm_lock(text: str) -> list[Locked]:
     """The packages of the lock file. Raises ValueError."""
-    packages: dict[tuple[int, ...], _PnpmEntry] = {}
+    packages = _Entries()
     version = ""
     for entry in yaml_entries(text):
         path = entry.path
-        if [part.value for part in path] == ["lockfileVersion"]:
+        if entry.keys == ("lockfileVersion",):
             version = entry.value.value
-        if len(path) < 2 or path[0].value != "packages":
-            continue
-        package = packages.setdefault(tuple(path[1].at[:1]), _PnpmEntry(path[1]))
-        rest = [part.value for part in path[2:] if part.value != "resolution"]
-        if len(rest) == 1:
-            package.said[rest[0]] = entry.value
+        if len(path) > 1 and path[0].value == "packages":
+            package = packages.of(path[1])
+            package.note([part for part in path[2:] if part.value != "resolution"], entry.value)
     if not version:
         raise ValueError("it has no lockfileVersion")
     is_old = version.partition(".")[0] in ("5", "4", "3")
-    found = [_locked(package.key, package.said, is_old=is_old) for package in packages.values()]
-    return checked([one for one in found if one is not None], text)
+    found = [_of_key(package, is_old=is_old) for package in packages.values()]
+    return _checked([one for one in found if one is not None], text)
 
 
-def _locked(key: Placed, said: Mapping[str, Placed], *, is_old: bool) -> Locked | None:
+def _of_key(entry: _Entry, *, is_old: bool) -> Locked | None:
     """The package of a key; None for one from elsewhere that has no name."""
+    key = entry.key
     start = 1 if key.value.startswith("/") else 0
     host = "" if start else _host(key.value)
     start += len(host)
     length, version = _cut(key.value[start:], is_old=is_old)
     name = key.part(start, start + length) if length else None
-    if not version[:1].isdigit() or {"repo", "directory"} & said.keys():
+    if not version[:1].isdigit() or {"repo", "directory"} & entry.said.keys():
         place = version if name and not host else key.value
-        name = said.get("name") or (None if host else name)
+        name = entry.said.get("name") or (None if host else name)
         return Locked(name, place, is_elsewhere=True) if name else None
-    return Locked(name, said["tarball"].value if "tarball" in said else host) if name else None
+    place = entry.text("tarball") if "tarball" in entry.said else host
+    return Locked(name, place) if name else None
 
 
 def _host(key: str) -> str:
@@ -349,10 +327,8 @@ def _cut(body: str, *, is_old: bool) -> tuple[int, str]:
     return end, body[end + 1 :]
 
 
-# --- lock_yarn
-# ``yarn.lock``: the format of Yarn 1, and the YAML of Yarn 2 and later.
-#
-# Sources: ``@yarnpkg/lockfile`` (Yarn 1), ``@yarnpkg/core``'s ``Project`` and ``structUtils``.
+# ``yarn.lock``: the format of Yarn 1, and the YAML of Yarn 2 and later. Sources:
+# ``@yarnpkg/lockfile`` of Yarn 1; ``Project`` and ``structUtils`` of ``@yarnpkg/core``.
 
 _LINE = re.compile(r"([^\r\n]*)(?:\r\n|\n|\r|$)")
 _QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\.)*"')
@@ -364,17 +340,11 @@ _ARCHIVE = "::__archiveUrl="
 def read_yarn_lock(text: str) -> list[Locked]:
     """The packages of the lock file. Raises ValueError."""
     is_yaml = re.search(r"^__metadata:", text, re.M) is not None
-    return checked(list(_of_yaml(text) if is_yaml else _of_yarn_1(text)), text)
-
-
-@dataclass(slots=True)
-class _Entry:
-    patterns: Sequence[Placed]
-    resolved: str = ""
+    return _checked(list(_of_yaml(text) if is_yaml else _of_yarn_1(text)), text)
 
 
 def _of_yarn_1(text: str) -> Iterator[Locked]:
-    entries: list[_Entry] = []
+    entries: list[tuple[list[Placed], str]] = []  # (patterns, address) of each
     for number, found in enumerate(_LINE.finditer(text), start=1):
         line = found[1]
         start, end = found.start(1) + (found.start() == 0 and line[:1] == "\ufeff"), found.end(1)
@@ -382,18 +352,18 @@ def _of_yarn_1(text: str) -> Iterator[Locked]:
         if not bare or bare.startswith("#"):
             continue
         if not line.startswith((" ", "\t")):
-            entries.append(_Entry(_patterns(text, start, end, number)))
+            entries.append((_patterns(text, start, end, number), ""))
         elif not entries:
             raise ValueError(f"line {number} belongs to no entry")
         elif line.startswith("  resolved "):
-            entries[-1].resolved = bare.partition(" ")[2].strip('"')
-    for entry in entries:
-        seen: set[str] = set()
-        for pattern in entry.patterns:
-            one = _of_pattern(pattern, entry.resolved.partition("#")[0])
-            if one.name.value not in seen:
-                yield one
-            seen.add(one.name.value)
+            address = bare.partition(" ")[2].strip('"').partition("#")[0]
+            entries[-1] = (entries[-1][0], address)
+    for patterns, address in entries:
+        packages: dict[str, Locked] = {}
+        for pattern in patterns:  # one version may satisfy several ranges of a name
+            one = _of_pattern(pattern, address)
+            packages.setdefault(one.name.value, one)
+        yield from packages.values()
 
 
 def _patterns(text: str, start: int, end: int, number: int) -> list[Placed]:
@@ -401,7 +371,7 @@ def _patterns(text: str, start: int, end: int, number: int) -> list[Placed]:
     patterns: list[Placed] = []
     while True:
         if quoted := _QUOTED.match(text, start, end):
-            patterns.append(Quoted(text, start + 1, quoted.end() - 1, True).placed())
+            patterns.append(StringLiteral(text, start + 1, quoted.end() - 1, True).placed())
         elif not (quoted := _BARE.match(text, start, end)):
             break
         else:
@@ -451,58 +421,19 @@ def _of_yaml(text: str) -> Iterator[Locked]:
             yield Locked(name, place.value, is_elsewhere=True)
 
 
-# --- lock_files
-# Lock files: what each tool has resolved, with where it comes from.
-#
-# Read by the parsers of their formats, all or nothing: a lock file is written by a program, so one
-# that is broken, or that writes a name in a way that no tool does, is refused as a whole rather
-# than
-# read in part. What the text says of an entry's place is kept: another index than the usual one
-# (`NamedIndex`), or a repository, path or address (``Flag.ELSEWHERE``). The project itself is no
-# ref.
-
-
-@dataclass(frozen=True, slots=True)
-class LockExtractor:
-    """The packages that one kind of lock file names; none of a file that isn't sound."""
-
-    ecosystem: Ecosystem
-    read: Callable[[str], list[Locked]]
-    """its entries; raises ValueError, with why, for a file that isn't sound"""
-
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """MANIFEST refs; see ``Extractor.find``."""
-        try:
-            return [ref for one in self.read(text) if (ref := self._ref(one, offset))]
-        except ValueError:
-            return []
-
-    def _ref(self, one: Locked, offset: int) -> PackageRef | None:
-        name = one.name.value
-        span = one.name.span(0, len(name))
-        if span is None:
-            return None
-        return PackageRef(
-            self.ecosystem, RefKind.MANIFEST, name, span[0] + offset, span[1] + offset,
-            canonical(self.ecosystem, name),
-            flags=frozenset({Flag.ELSEWHERE} if one.is_elsewhere else ()),
-            indexes=(NamedIndex(one.place, replaces=True),) if one.place else (),
-        )  # fmt: skip
-
-
-_PACKAGE_LOCK = LockExtractor(Ecosystem.NPM, read_package_lock)
-_TOML = LockExtractor(Ecosystem.PYPI, read_toml_lock)
-LOCKS: Mapping[str, LockExtractor] = MappingProxyType(
+_PACKAGE_LOCK = LockFormat(Ecosystem.NPM, read_package_lock)
+_TOML = LockFormat(Ecosystem.PYPI, read_toml_lock)
+LOCKS: Mapping[str, LockFormat] = MappingProxyType(
     {
         "package-lock.json": _PACKAGE_LOCK,
         "npm-shrinkwrap.json": _PACKAGE_LOCK,
-        "pnpm-lock.yaml": LockExtractor(Ecosystem.NPM, read_pnpm_lock),
-        "yarn.lock": LockExtractor(Ecosystem.NPM, read_yarn_lock),
+        "pnpm-lock.yaml": LockFormat(Ecosystem.NPM, read_pnpm_lock),
+        "yarn.lock": LockFormat(Ecosystem.NPM, read_yarn_lock),
         "uv.lock": _TOML,
         "poetry.lock": _TOML,
         "pdm.lock": _TOML,
         "pylock.toml": _TOML,
-        "pipfile.lock": LockExtractor(Ecosystem.PYPI, read_pipfile_lock),
+        "pipfile.lock": LockFormat(Ecosystem.PYPI, read_pipfile_lock),
     }
 )
 """the readers by the files' names, in lower case"""

@@ -5,6 +5,11 @@ by any amount or stand behind a list marker or ``>``; a fence of the same length
 string inside an open block starts a new block (the model forgot to close the first); an open
 block ends with the answer; one that an answer begins with may close the prompt's block and open
 none (``_closes_prompt``). A fence labelled as Markdown is an answer within the answer.
+
+The other functions take away what stands around code in a block: HTML's escapes, quote marks, diff
+signs, line numbers, tracebacks, consoles' prompts, the JSON of a notebook, the line breaks of YAML.
+What they take away is overwritten by blanks, or the text knows its places (`Placed`), so that each
+character can be found in the answer.
 """
 
 from __future__ import annotations
@@ -17,8 +22,15 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum, auto
 from itertools import pairwise
 
-from ghostbust.extractors.interface import Language, Placed, word_set
-from ghostbust.extractors.literals import Entry, Quoted, read_object
+from ghostbust.extractors.interface import (
+    Language,
+    Placed,
+    blanked,
+    line_end,
+    placed_lines,
+    word_set,
+)
+from ghostbust.extractors.literals import Entry, StringLiteral, read_object
 
 _FENCE = re.compile(
     r"^(?P<lead>[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]*)?)(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)$",
@@ -85,7 +97,9 @@ def _split(text: str) -> list[Block]:
     for opened, fence in _fences(text):
         blocks += _prose(text, position, opened)
         blocks.append(fence)
-        position = _behind_closing(text, fence)
+        position = fence.end
+        if fence.closed:
+            position = min(line_end(text, position) + 1, len(text))
     return blocks + _prose(text, position, len(text))
 
 
@@ -113,7 +127,7 @@ def _fences(text: str) -> Iterator[tuple[int, Block]]:
 
 
 def _closes_prompt(text: str, fences: Sequence[re.Match[str]]) -> bool:
-    """True where the first fence closes a block of the prompt, which the answer goes on with.
+    """True where the first fence closes a block that the prompt left open.
 
     It stands in front of all else, has no info string and a blank line behind it, and no partner:
     the next one opens a block by its info string, or those behind it make pairs.
@@ -131,13 +145,6 @@ def _fence(opening: re.Match[str], end: int, *, closed: bool) -> Block:
     return Block(BlockKind.FENCE, start, end, opening["info"].strip(), closed, quotes)
 
 
-def _behind_closing(text: str, fence: Block) -> int:
-    if not fence.closed:
-        return fence.end
-    newline = text.find("\n", fence.end)
-    return len(text) if newline < 0 else newline + 1
-
-
 def _prose(text: str, start: int, end: int) -> list[Block]:
     """The prose block ``start:end`` and the inline code in it; nothing where it is blank."""
     if not text[start:end].strip():
@@ -146,9 +153,7 @@ def _prose(text: str, start: int, end: int) -> list[Block]:
     position = start
     while (ticks := _TICKS.search(text, position, end)) is not None:
         position = ticks.end()
-        line_end = text.find("\n", position, end)
-        line_end = end if line_end < 0 else line_end
-        for closing in _TICKS.finditer(text, position, line_end):
+        for closing in _TICKS.finditer(text, position, min(line_end(text, position), end)):
             if closing[0] == ticks[0]:
                 blocks.append(Block(BlockKind.INLINE, ticks.end(), closing.start()))
                 position = closing.end()
@@ -156,8 +161,7 @@ def _prose(text: str, start: int, end: int) -> list[Block]:
     return blocks
 
 
-# --- entities
-# Undoes the escapes of HTML in an answer that went through a page: ``&lt;``, ``&#39;``.
+# HTML's escapes
 
 _ENTITY = re.compile(r"&(?:lt|gt|quot|apos|amp|#39|#x27|#34|#x22|#60|#62);", re.I)
 _AMPERSAND = re.compile(rf"&(?!{_ENTITY.pattern[1:]})", re.I)
@@ -189,11 +193,7 @@ def unescaped(text: str) -> Placed | None:
     return Placed("".join(value), at)
 
 
-# --- code_lines
-# The code of a block without what stands around it: quote marks, diff signs, line numbers.
-#
-# What is left out is overwritten by spaces, so that every character keeps its place. Lines that a
-# diff removes are left out whole, as is the code that a Python traceback quotes.
+# Code with quote marks, diff signs or line numbers in front of its lines, or with a traceback in it
 
 DIFF_INFOS = ("diff", "patch", "udiff")
 DIFF_SIGNS = ("+", "-", " ", "@@", "\\ No newline", "diff --git", "index ")
@@ -208,7 +208,7 @@ def plain_code(body: str, info: str, quotes: int) -> str:
     if label in DIFF_INFOS or _is_diff(body):
         body = _each_line(body, _applied)
     elif _is_numbered(body):
-        body = _each_line(body, lambda line: _blank(line, _number_end(line)))
+        body = _each_line(body, lambda line: _without_lead(line, _number_end(line)))
     return without_tracebacks(body)
 
 
@@ -222,19 +222,16 @@ def without_tracebacks(body: str) -> str:
         for number, line in enumerate(lines)
         if line.lstrip().startswith('File "') and '", line ' in line
     }
-    return "".join(
-        _blank(line, len(line)) if number in quoted else line for number, line in enumerate(lines)
-    )
+    return "".join(blanked(line) if number in quoted else line for number, line in enumerate(lines))
 
 
 def _each_line(text: str, change: Callable[[str], str]) -> str:
     return "".join(change(line) for line in text.splitlines(keepends=True))
 
 
-def _blank(line: str, end: int, start: int = 0) -> str:
-    """The line with all but white space overwritten from ``start`` to ``end``."""
-    blanked = "".join(char if char.isspace() else " " for char in line[start:end])
-    return line[:start] + blanked + line[end:]
+def _without_lead(line: str, end: int) -> str:
+    """The line, its first ``end`` characters overwritten by blanks."""
+    return blanked(line[:end]) + line[end:]
 
 
 def _unquoted(line: str, quotes: int) -> str:
@@ -243,7 +240,7 @@ def _unquoted(line: str, quotes: int) -> str:
     while quotes and end < len(line) and line[end] in " \t>":
         quotes -= line[end] == ">"
         end += 1
-    return _blank(line, end)
+    return _without_lead(line, end)
 
 
 def _is_diff(body: str) -> bool:
@@ -256,7 +253,7 @@ def _is_diff(body: str) -> bool:
 def _applied(line: str) -> str:
     """A line of a diff as the file has it afterwards: blank where it is removed."""
     removed = line.startswith(("-", *_FILE_HEADERS))
-    return _blank(line, len(line) if removed else min(len(line), line.startswith("+")))
+    return _without_lead(line, len(line) if removed else min(len(line), line.startswith("+")))
 
 
 def _is_numbered(body: str) -> bool:
@@ -276,11 +273,8 @@ def _number_end(line: str) -> int:
     return line.index(number) + len(number)
 
 
-# --- diffs
-# Splits a diff into the files that it changes, so that each is read as what its name says.
-#
-# The name is that behind ``+++``. A diff stands in a fence, or between prose from a line
-# ``diff --git`` up to the first line that no diff has.
+# Diffs. The name of a changed file is that behind ``+++``. A diff stands in a fence, or between
+# prose from a line ``diff --git`` up to the first line that no diff has.
 
 _OPEN = word_set("text txt plaintext plain none code") | frozenset({*DIFF_INFOS, ""})
 _GIT = "diff --git "
@@ -319,16 +313,17 @@ def _parts(text: str, block: Block) -> Iterator[Block]:
 
 def _in_prose(text: str, block: Block) -> Iterator[Block]:
     """Prose and the diffs in it, in turn."""
-    prose = start = block.start
+    prose = block.start
     diff: int | None = None
-    for line in [*text[block.start : block.end].splitlines(keepends=True), "end"]:
+    body = text[block.start : block.end]
+    for place, line in [*placed_lines(body), (len(body), "end")]:
+        start = block.start + place
         if diff is None and line.startswith(_GIT):
             diff = start
             yield from _unless_blank(text, replace(block, start=prose, end=start))
         elif diff is not None and line.strip() and not line.startswith(_HEADS):
             yield from _files(text, replace(block, start=diff, end=start))
             diff, prose = None, start
-        start += len(line)
     yield from _unless_blank(text, replace(block, start=min(prose, block.end), end=block.end))
 
 
@@ -341,16 +336,17 @@ def _files(text: str, block: Block) -> list[Block]:
     """One block for each ``+++`` line: what follows it up to the head of the next file."""
     files: list[Block] = []
     name, body = "", -1
-    start = block.start
     previous = ""
-    for line in [*text[block.start : block.end].splitlines(keepends=True), _GIT]:
+    content = text[block.start : block.end]
+    for place, line in [*placed_lines(content), (len(content), _GIT)]:
+        start = block.start + place
         if line.startswith(_GIT) or (line.startswith("+++ ") and previous.startswith("--- ")):
             end = start - (len(previous) if line.startswith("+") else 0)
             if body >= 0 and name:
                 files.append(Block(BlockKind.FENCE, body, min(end, block.end), name, is_diff=True))
             body = start + len(line) if line.startswith("+") else -1
             name = _name(line)
-        start, previous = start + len(line), line
+        previous = line
     return files
 
 
@@ -360,8 +356,7 @@ def _name(line: str) -> str:
     return "" if path == "/dev/null" else path.removeprefix("b/")
 
 
-# --- sessions
-# What was entered in a session of Python's or IPython's console that a text quotes.
+# Sessions of Python's or IPython's console
 
 _PROMPT = re.compile(r"[ \t]*(?:> )?[ \t]*(?:>>>(?!>)|In ?\[[ \d*]*\]:)")
 _MORE = re.compile(r"[ \t]*(?:> )?[ \t]*\.\.\.(?::|(?=\s|$))")
@@ -385,16 +380,11 @@ def entered(text: str) -> str:
         is_session |= continues
         if not continues:
             in_docstring ^= sum(line.count(mark) for mark in _LONG_QUOTES) % 2 == 1
-        lines.append(_blanked_out(line, prompt.end() if prompt else len(line)))
+        lines.append(_without_lead(line, prompt.end() if prompt else len(line)))
     return "".join(lines) if is_session else ""
 
 
-def _blanked_out(line: str, end: int) -> str:
-    return "".join(char if char.isspace() else " " for char in line[:end]) + line[end:]
-
-
-# --- notebook
-# The cells of a Jupyter notebook, as texts that know where they stand in its JSON.
+# Jupyter notebooks
 
 _LANGUAGES = {
     "": Language.PYTHON, "python": Language.PYTHON, "ipython": Language.PYTHON,
@@ -416,7 +406,7 @@ class Cell:
 @dataclass(slots=True)
 class _Raw:
     kind: str = "code"
-    parts: list[Quoted] = field(default_factory=list)
+    parts: list[StringLiteral] = field(default_factory=list)
 
 
 def is_notebook(text: str) -> bool:
@@ -429,7 +419,7 @@ def cells(text: str) -> Iterator[Cell]:
     found: dict[int, _Raw] = {}
     kernel = ""
     for entry in read_object(text):
-        path = tuple(part.value for part in entry.path)
+        path = entry.keys
         if entry.value is None:
             continue
         if path[-2:-1] == ("cells",):
@@ -453,16 +443,13 @@ def _text(entry: Entry) -> str:
     return entry.value.placed().value if entry.value else ""
 
 
-def _joined(parts: list[Quoted]) -> Placed:
+def _joined(parts: list[StringLiteral]) -> Placed:
     pieces = [part.placed() for part in parts]
     at = [index for piece in pieces for index in piece.at]
     return Placed("".join(piece.value for piece in pieces), tuple(at))
 
 
-# --- yaml_scalars
-# Joins the lines of commands that YAML spreads over several: ``run: >`` and plain scalars.
-#
-# Blocks behind ``|`` stay as they are, since there each line is a command of its own.
+# Commands that YAML spreads over several lines: ``run: >`` and plain scalars
 
 _ITEM = re.compile(r"(?P<lead>[ \t]*)(?:- +)*(?:[\w.\"'-]+[ \t]*:[ \t]+|(?<=- ))(?P<value>\S)")
 _BLOCK = re.compile(r"[|>][-+\d]*[ \t]*(?:#.*)?$")

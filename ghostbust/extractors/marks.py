@@ -1,4 +1,9 @@
-"""Flags that need the whole answer or the prompt: local modules, prompt-induced, truncated."""
+"""Flags that need the whole answer or the prompt: local modules, prompt-induced, truncated.
+
+An import is of a local module if the answer itself shows the file or the package that it may mean.
+A file isn't its own module: ``# polars.py`` above an import of ``polars`` shows nothing, nor does
+``// three.js`` above one of ``three``.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,125 @@ from itertools import pairwise
 from packaging.utils import canonicalize_name
 
 from ghostbust.documents import ParseError, parse_json
-from ghostbust.extractors.interface import word_set
+from ghostbust.extractors.interface import placed_lines, word_set
 from ghostbust.extractors.labels import OPEN_LABELS, is_python, label_of
+from ghostbust.extractors.manifests import GROUPS
 from ghostbust.extractors.markdown import Block, BlockKind, line_before
-from ghostbust.extractors.requirements import GROUPS
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
-# --- local_modules
-# Which Python modules an answer itself shows the code of.
+_TO_BLANKS = str.maketrans(dict.fromkeys("`\"'*", " ") | dict.fromkeys("()[]{}<>,;:!?=#", "\0"))
+"""marks around a word, and those that set it apart from the next one"""
+_NO_MARKS = str.maketrans("", "", "-_.")
+_NOTHING = str.maketrans("", "", "-_. \t\r\n`\"'*()[]{}<>,;:!?=#")
+_MOST_PARTS = 8
+"""parts of a word, and of a name, that are read"""
+_LONGEST = 100
+"""characters of a name without the marks between its words"""
+
+
+def marked(
+    refs: Iterable[PackageRef], text: str, blocks: Iterable[Block], *, truncated: bool, prompt: str
+) -> list[PackageRef]:
+    """The refs with the flags that the answer ``text`` and its prompt give them."""
+    refs = list(refs)
+    if not refs:
+        return []
+    said = _PromptNames(prompt) if _may_name(prompt, refs) else None
+    blocks = list(blocks)
+    modules, packages = local_modules(text, blocks), local_packages(text, blocks)
+    result = []
+    for ref in refs:
+        flags = set(ref.flags)
+        if truncated and _is_cut(ref, text):
+            flags.add(Flag.TRUNCATED)
+        if said and any(said.holds(name) for name in {ref.raw, ref.name} if name):
+            flags.add(Flag.PROMPT_INDUCED)
+        if ref.kind is RefKind.IMPORT and not ref.builtin and _is_local(ref, modules, packages):
+            flags.add(Flag.LOCAL_MODULE)
+        result.append(replace(ref, flags=frozenset(flags)))
+    return result
+
+
+def _is_local(ref: PackageRef, modules: LocalModules, packages: LocalPackages) -> bool:
+    """True where an import may mean what the answer itself defines."""
+    if ref.ecosystem is Ecosystem.NPM:
+        return packages.hold(ref.import_name or ref.raw, ref.start)
+    is_its_name = ref.name == canonicalize_name(f"{ref.raw}.py")  # discord.py, web.py
+    return not is_its_name and modules.hold(ref.raw, ref.start)
+
+
+def _is_cut(ref: PackageRef, text: str) -> bool:
+    """True where nothing but the rest of the name itself stands behind the ref."""
+    rest = text[ref.end :].rstrip("._-")
+    dotted = ref.import_name or ""
+    return not rest or (rest.startswith(".") and (ref.raw + rest) == dotted)
+
+
+def _may_name(prompt: str, refs: Iterable[PackageRef]) -> bool:
+    """False where the prompt can't hold any of the names, however they are written in it.
+
+    This is fast, while `_PromptNames` takes some milliseconds for a prompt of many pages.
+    """
+    said = prompt.lower().translate(_NOTHING)
+    names = {name for ref in refs for name in (ref.raw, ref.name) if name}
+    return any(_plain(name).removesuffix("s") in said for name in names)
+
+
+class _PromptNames:
+    """The words of a prompt, in which names are looked for as people and models write them.
+
+    ``third_party_packages`` stands in "third-party packages", and ``tiny-lib`` in ``Tiny_Lib.sub``
+    and ``tinylib/sub``, but not in ``tiny-lib-extra``, nor in "tiny, lib".
+    """
+
+    def __init__(self, prompt: str) -> None:
+        starts: list[int] = []
+        ends: list[int] = []
+        parts: list[str] = []
+        place = 0
+        for line in prompt.lower().translate(_TO_BLANKS).split("\0"):
+            for word in line.split():
+                # A name may begin and end around a word, at its dots and at its slashes.
+                starts.append(place)
+                bound = place
+                for part in word.split("/")[:_MOST_PARTS]:
+                    if starts[-1] < bound and not word.startswith("@"):
+                        starts.append(bound)
+                    for piece in part.split(".")[:_MOST_PARTS]:
+                        bound += len(_plain(piece))
+                        ends.append(bound)
+                    bound += 1  # the slash
+                parts.append(_plain(word) + "\n" * word.endswith("."))
+                place += len(parts[-1])
+            parts.append("\n")
+            place += 1
+        self.names = frozenset(_runs("".join(parts), starts, ends))
+        """all that may be a name, in plain form"""
+
+    def holds(self, name: str) -> bool:
+        """True where words that follow each other are the name; its last one may be a plural."""
+        form = _plain(name)
+        forms = {form} if name.isalnum() else {form, f"{form}s", form.removesuffix("s")}
+        return not self.names.isdisjoint(forms - {""})
+
+
+def _runs(text: str, starts: Iterable[int], ends: Sequence[int]) -> Iterator[str]:
+    """What stands between a start and each of the next few ends, up to a line's end."""
+    for start in starts:
+        first = bisect_right(ends, start)
+        for end in ends[first : first + _MOST_PARTS]:
+            run = text[start : min(end, start + _LONGEST)]
+            if end - start > _LONGEST or "\n" in run:
+                break
+            yield run
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: in lower case, without what may stand between its words."""
+    return name.lower().translate(_NO_MARKS)
+
+
+# Python modules whose code an answer shows
 
 _AROUND = "`\"'*()[]{}<>,;:!?=#"
 _MARKS_TO_BLANKS = str.maketrans(dict.fromkeys(_AROUND, " "))
@@ -31,7 +147,7 @@ _DENYING = word_set(
     "no not never don't avoid avoids instead rather than without unless except if but mistake "
     "rename renamed shadow shadows conflict conflicts wrong bad delete remove run python python3"
 )
-"""words of a line that names a file without saying that the code below it is that file"""
+"""words of a line that names a file, while the code below it isn't that file"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +158,7 @@ class LocalModules:
     """where the code of each module stands, in order, by the first name of an import of it"""
 
     def hold(self, module: str, place: int) -> bool:
-        """True where an import of ``module`` at ``place`` of the answer means one of them.
-
-        A file isn't its own module: ``# polars.py`` above an import of ``polars`` says nothing.
-        """
+        """True where an import of ``module`` at ``place`` of the answer means one of them."""
         places = self.places.get(module, ())
         before = bisect_right(places, place, key=lambda span: span[0])
         return bool(places) and not (before and place < places[before - 1][1])
@@ -85,14 +198,13 @@ def _files_of(text: str, block: Block) -> Iterator[tuple[str, int]]:
         yield from ((path, block.start) for path in _titled(line_before(text, block)))
     if ".py" not in body:
         return
-    position = block.start
-    for line in body.splitlines(keepends=True):
-        position += len(line)
-        yield from ((path, position) for path in _named_by(line))
+    for start, line in placed_lines(body):
+        behind = block.start + start + len(line)
+        yield from ((path, behind) for path in _named_by(line))
 
 
 def _named_by(line: str) -> list[str]:
-    """The file whose code stands below a line of a fence, which says nothing else."""
+    """The file whose code stands below a line of a fence that does nothing but name it."""
     if ".py" not in line:
         return []
     first = line.split()[0]
@@ -106,14 +218,14 @@ def _named_by(line: str) -> list[str]:
         ]
     if not first.startswith("#"):
         return []
-    others = [word for word in _words(line) if word.lower() not in _FILE]
+    others = [word for word in _words_in(line) if word.lower() not in _FILE]
     return _files_in(line) if len(others) == 1 else []
 
 
 def _titled(line: str) -> list[str]:
     """The one file that a line above a fence announces: a heading, or a sentence that leads in."""
     files = set(_files_in(line))
-    words = {word.lower().replace("’", "'") for word in _words(line)}
+    words = {word.lower().replace("’", "'") for word in _words_in(line)}
     if len(files) != 1 or not _DENYING.isdisjoint(words):
         return []
     is_title = line.lstrip().startswith("#") or line.strip(_AROUND + " .-0123456789") in files
@@ -121,7 +233,7 @@ def _titled(line: str) -> list[str]:
     return list(files) if is_title or leads_in else []
 
 
-def _words(text: str) -> list[str]:
+def _words_in(text: str) -> list[str]:
     """Words of a text with the marks around them cut off."""
     words = (word.strip("._-") for word in text.translate(_MARKS_TO_BLANKS).split())
     return [word for word in words if word]
@@ -131,7 +243,7 @@ def _files_in(line: str) -> list[str]:
     """Words of a line that are Python file names."""
     if ".py" not in line:
         return []
-    return [word for word in _words(line) if word.endswith(".py") and len(word) > len(".py")]
+    return [word for word in _words_in(line) if word.endswith(".py") and len(word) > len(".py")]
 
 
 def _modules(path: str) -> tuple[list[str], str]:
@@ -142,8 +254,7 @@ def _modules(path: str) -> tuple[list[str], str]:
     return folders[:most], "" if name.endswith("__") or name == "setup" else name
 
 
-# --- local_packages
-# Which packages and files of JavaScript an answer itself defines.
+# Packages and files of JavaScript that an answer defines
 
 ENDINGS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
 """of files that an import may name without them"""
@@ -163,10 +274,7 @@ class LocalPackages:
     """the blocks that hold a file, by its path without the ending"""
 
     def hold(self, specifier: str, place: int) -> bool:
-        """True where the specifier that stands at ``place`` of the answer names one of them.
-
-        A file isn't its own module: ``// three.js`` above an import of ``three`` says nothing.
-        """
+        """True where the specifier that stands at ``place`` of the answer names one of them."""
         parts = specifier.split("/")
         if any("/".join(parts[:count]) in self.names for count in range(1, len(parts) + 1)):
             return True
@@ -228,118 +336,3 @@ def _stem(path: str) -> str:
     for ending in ENDINGS:
         path = path.removesuffix(ending)
     return path.removeprefix("src/").removesuffix("/index")
-
-
-_TO_BLANKS = str.maketrans(dict.fromkeys("`\"'*", " ") | dict.fromkeys("()[]{}<>,;:!?=#", "\0"))
-"""marks around a word, and those that set it apart from the next one"""
-_NO_MARKS = str.maketrans("", "", "-_.")
-_NOTHING = str.maketrans("", "", "-_. \t\r\n`\"'*()[]{}<>,;:!?=#")
-_MOST_PARTS = 8
-"""parts of a word, and of a name, that are looked at"""
-_LONGEST = 100
-"""characters of a name without the marks between its words"""
-
-
-def marked(
-    refs: Iterable[PackageRef], text: str, blocks: Iterable[Block], *, truncated: bool, prompt: str
-) -> list[PackageRef]:
-    """The refs with the flags that the answer ``text`` and its prompt give them."""
-    refs = list(refs)
-    if not refs:
-        return []
-    said = _Said(prompt) if _may_name(prompt, refs) else None
-    blocks = list(blocks)
-    modules, packages = local_modules(text, blocks), local_packages(text, blocks)
-    result = []
-    for ref in refs:
-        flags = set(ref.flags)
-        if truncated and _is_cut(ref, text):
-            flags.add(Flag.TRUNCATED)
-        if said and any(said.holds(name) for name in {ref.raw, ref.name} if name):
-            flags.add(Flag.PROMPT_INDUCED)
-        if ref.kind is RefKind.IMPORT and not ref.builtin and _is_local(ref, modules, packages):
-            flags.add(Flag.LOCAL_MODULE)
-        result.append(replace(ref, flags=frozenset(flags)))
-    return result
-
-
-def _is_local(ref: PackageRef, modules: LocalModules, packages: LocalPackages) -> bool:
-    """True where an import may mean what the answer itself defines."""
-    if ref.ecosystem is Ecosystem.NPM:
-        return packages.hold(ref.import_name or ref.raw, ref.start)
-    is_its_name = ref.name == canonicalize_name(f"{ref.raw}.py")  # discord.py, web.py
-    return not is_its_name and modules.hold(ref.raw, ref.start)
-
-
-def _is_cut(ref: PackageRef, text: str) -> bool:
-    """True where nothing but the rest of the name itself stands behind the ref."""
-    rest = text[ref.end :].rstrip("._-")
-    dotted = ref.import_name or ""
-    return not rest or (rest.startswith(".") and (ref.raw + rest) == dotted)
-
-
-def _may_name(prompt: str, refs: Iterable[PackageRef]) -> bool:
-    """False where the prompt can't hold any of the names, however they are written in it.
-
-    Told at once, where `_Said` takes some milliseconds to read a prompt of many pages.
-    """
-    said = prompt.lower().translate(_NOTHING)
-    names = {name for ref in refs for name in (ref.raw, ref.name) if name}
-    return any(_plain(name).removesuffix("s") in said for name in names)
-
-
-class _Said:
-    """The words of a prompt, in which names are looked for as people and models write them.
-
-    ``third_party_packages`` stands in "third-party packages", and ``tiny-lib`` in ``Tiny_Lib.sub``
-    and ``tinylib/sub``, but not in ``tiny-lib-extra``, nor in "tiny, lib".
-    """
-
-    def __init__(self, prompt: str) -> None:
-        starts: list[int] = []
-        ends: list[int] = []
-        parts: list[str] = []
-        place = 0
-        for line in prompt.lower().translate(_TO_BLANKS).split("\0"):
-            for word in line.split():
-                _note_bounds(word, place, starts, ends)
-                parts.append(_plain(word) + "\n" * word.endswith("."))
-                place += len(parts[-1])
-            parts.append("\n")
-            place += 1
-        self.names = frozenset(_runs("".join(parts), starts, ends))
-        """all that may be a name, in plain form"""
-
-    def holds(self, name: str) -> bool:
-        """True where words that follow each other are the name; its last one may be a plural."""
-        form = _plain(name)
-        forms = {form} if name.isalnum() else {form, f"{form}s", form.removesuffix("s")}
-        return not self.names.isdisjoint(forms - {""})
-
-
-def _note_bounds(word: str, place: int, starts: list[int], ends: list[int]) -> None:
-    """Adds where a name may begin and end in a word: around it, at dots and at slashes."""
-    starts.append(place)
-    for part in word.split("/")[:_MOST_PARTS]:
-        if starts[-1] < place and not word.startswith("@"):
-            starts.append(place)
-        for piece in part.split(".")[:_MOST_PARTS]:
-            place += len(_plain(piece))
-            ends.append(place)
-        place += 1  # the slash
-
-
-def _runs(text: str, starts: Iterable[int], ends: Sequence[int]) -> Iterator[str]:
-    """What stands between a start and each of the next few ends, up to a line's end."""
-    for start in starts:
-        first = bisect_right(ends, start)
-        for end in ends[first : first + _MOST_PARTS]:
-            run = text[start : min(end, start + _LONGEST)]
-            if end - start > _LONGEST or "\n" in run:
-                break
-            yield run
-
-
-def _plain(name: str) -> str:
-    """A name as it is compared: in lower case, without what may stand between its words."""
-    return name.lower().translate(_NO_MARKS)

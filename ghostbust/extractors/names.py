@@ -1,13 +1,26 @@
-"""Reads package names as they stand in requirements: the name, and what may follow it."""
+"""Which words of a text are package names, and which belong to the sentence around them.
+
+The first part reads a name as it stands in a requirement, with what may follow it. The second
+holds the words that end a command in prose. Many of them are registered on PyPI all the same, but
+in a sentence nobody means those; in a shell script or in inline code the sets aren't used.
+
+No list holds all words, so there are two rules for commands in a sentence. A word of the vocabulary
+ends a command, in any language. In a sentence that isn't English, where the vocabulary has little
+but function words, so does every further word that might be one: ``npm install axios directamente
+desde …`` names axios. Further names count there if no word is written so: ``flask-cors``,
+``socket.io``, ``vue@3``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from unicodedata import east_asian_width
 
 from packaging.utils import canonicalize_name
 
-from ghostbust.extractors.interface import word_set
+from ghostbust.extractors.interface import Placed, word_set
 from ghostbust.records import Ecosystem
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -63,19 +76,17 @@ def is_placeholder(name: str) -> bool:
         scope = name[1:].partition("/")[0]
         return scope in _SCOPES or scope.startswith(("my-", "your-"))
     words = canonicalize_name(name).split("-")
-    if words[0] == "your" or "-".join(words) in _PLACEHOLDERS or words[:2] == ["name", "of"]:
+    first = words[0]
+    if first == "your" or "-".join(words) in _PLACEHOLDERS or words[:2] == ["name", "of"]:
         return True
-    if _METASYNTACTIC.issuperset(words) or (len(words) == 1 and _is_stand_in(words[0])):
+    if _METASYNTACTIC.issuperset(words):
         return True
+    if len(words) == 1:  # mypackage, lib2
+        lead = next((lead for lead in _RUN_TOGETHER if first.startswith(lead)), "")
+        noun = first[len(lead) :].rstrip("0123456789")
+        if (noun in _NOUNS and noun != first) or noun.removesuffix("name") in _NOUNS - {noun}:
+            return True
     return words[-1] in _NOUNS and all(word in _POSSESSIVE | _NOUNS for word in words[:-1])
-
-
-def _is_stand_in(word: str) -> bool:
-    """True for a noun with a word in front or a count behind it: ``mypackage``, ``lib2``."""
-    lead = next((lead for lead in _RUN_TOGETHER if word.startswith(lead)), "")
-    noun = word[len(lead) :].rstrip("0123456789")
-    counted = lead != "" or noun != word
-    return (noun in _NOUNS and counted) or noun.removesuffix("name") in _NOUNS - {noun}
 
 
 def scan_name(word: str, ecosystem: Ecosystem) -> int:
@@ -102,27 +113,21 @@ def scan_name(word: str, ecosystem: Ecosystem) -> int:
 
 
 def read_requirement(word: str, ecosystem: Ecosystem) -> Requirement | None:
-    """The name at the start of a requirement without outer quotes; None where there is none.
+    """The name at the start of a requirement without outer quotes; None if it names no package.
 
     Extras, versions and markers may follow the name. A path, a URL, a ``name @ url``, a
-    variable and a file name are no names from the registry: None. Of an alias
+    variable and a file name don't come from the registry: None. Of an alias
     (``name@npm:other``) the name is the other one.
     """
-    start = _behind_prefix(word, ecosystem)
+    start = 0
+    lead, mark, _ = word.partition("npm:" if ecosystem is Ecosystem.NPM else "::")
+    if mark and ecosystem is Ecosystem.CONDA:  # channel::name
+        start = len(lead) + len(mark)
+    elif mark and ecosystem is Ecosystem.NPM:
+        is_alias = not lead or (lead[-1] == "@" and scan_name(lead, ecosystem) == len(lead) - 1)
+        start = len(lead) + len(mark) if is_alias else 0
     found = _requirement_at_start(word[start:], ecosystem)
     return replace(found, start=start, end=start + found.end) if found and start else found
-
-
-def _behind_prefix(word: str, ecosystem: Ecosystem) -> int:
-    """Length of what may stand in front of the name: ``npm:``, ``alias@npm:``, ``channel::``."""
-    mark = {Ecosystem.NPM: "npm:", Ecosystem.CONDA: "::"}.get(ecosystem)
-    lead, found, _ = word.partition(mark) if mark else (word, "", "")
-    if not mark or not found:
-        return 0
-    if ecosystem is Ecosystem.CONDA:
-        return len(lead) + len(mark)
-    is_alias = not lead or (lead[-1] == "@" and scan_name(lead, ecosystem) == len(lead) - 1)
-    return len(lead) + len(mark) if is_alias else 0
 
 
 def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None:
@@ -138,7 +143,9 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
             return Requirement(word[:end], end, True)
     rest = rest.lstrip(" ") if rest.strip() else ""
     if rest and rest[0] in _OPERATORS and not _TRAILING.issuperset(rest):
-        if rest in ("<", ">", "@") or _elsewhere(rest):
+        target = rest[1:].lstrip() if rest[0] == "@" else ""  # `@ url` installs something else
+        is_address = ":" in target or "/" in target or target.startswith("git+")
+        if rest in ("<", ">", "@") or is_address:
             return None
         behind = rest.rstrip("".join(_TRAILING - {"*"}))
         rest = rest[len(behind) :]
@@ -153,15 +160,109 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
 
 def _goes_on_in_text(rest: str) -> bool:
     """True for text that needs no blank in front of it: a mark of typography, or what is written
-    in wide characters (Chinese, Japanese, Korean). A Latin letter with an accent goes on with
-    the word instead."""
+    in wide characters (Chinese, Japanese, Korean). A Latin letter with an accent continues the
+    word instead."""
     first = rest[:1]
     return not (first.isascii() or (first.isalnum() and east_asian_width(first) not in "WF"))
 
 
-def _elsewhere(rest: str) -> bool:
-    """True for ``@ url``, which installs something else than the name says."""
-    if not rest.startswith("@"):
+def _word_lists() -> dict[str, frozenset[str]]:
+    text = files("ghostbust.data").joinpath("words.tsv").read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        name, is_row, words = line.partition("\t")
+        if is_row:
+            found.setdefault(name, set()).update(words.split())
+    return {name: frozenset(words) for name, words in found.items()}
+
+
+WORDS = _word_lists()
+"""the lists of ``words.tsv``, which says what each is for"""
+SENTENCE_WORDS = WORDS["sentence"]
+_LANGUAGES = ("german", "french", "spanish", "portuguese", "italian", "dutch")
+_EUROPEAN = frozenset[str]().union(*(WORDS[language] for language in _LANGUAGES))
+PROSE_WORDS = SENTENCE_WORDS | WORDS["about_commands"] | _EUROPEAN
+"""words that end a command in a sentence, whichever of these languages it is in"""
+FOREIGN_WORDS = frozenset(
+    word
+    for word in _EUROPEAN - SENTENCE_WORDS - WORDS["about_commands"] - WORDS["also_english"]
+    if len(word) > 1
+)
+"""words that show a sentence to be in another language than English"""
+PACKAGE_STEMS = tuple(sorted(WORDS["package_stems"]))
+
+_ACCENTED = frozenset(map(chr, range(0x80, 0x250)))
+"""Latin letters beyond ASCII, and marks; other scripts have no words that look like names"""
+_PINS = ("@", "==", ">=", "~=")
+_MARKS = ".,;:!?()\"'`*_"
+_OPENING_MARKS = "`\"'“‘„«‹「『（(【:："
+
+
+def is_of_sentence(name: str, rest: str, ecosystem: Ecosystem) -> bool:
+    """True for a word of the sentence around a command; not with a version, nor for Next.js.
+
+    ``rest`` is what stands behind the name in the same word.
+    """
+    if rest.startswith(_PINS) or (ecosystem, name) == (Ecosystem.NPM, "next"):
         return False
-    target = rest[1:].lstrip()
-    return ":" in target or "/" in target or target.startswith("git+")
+    return name.lower() in PROSE_WORDS
+
+
+def is_foreign(words: Iterable[Placed]) -> bool:
+    """True where one of the words shows that a sentence isn't English."""
+    return any(
+        any(char in _ACCENTED and char.isalpha() for char in word.value)
+        or word.value.strip(_MARKS).lower() in FOREIGN_WORDS
+        for word in words
+    )
+
+
+def is_set_apart(words: Sequence[Placed], index: int) -> bool:
+    """True for a word at the start of a line, or with a colon, quote or bracket in front of it."""
+    before = words[index - 1].value if index else ":"
+    return before[-1:] in _OPENING_MARKS or words[index].value[:1] in _OPENING_MARKS
+
+
+def is_spoken_of(before: str, verb: Sequence[str]) -> bool:
+    """True where the word ``before`` a command makes a noun of it, or asks nobody to run it.
+
+    A program without a ``verb`` (``npx``, ``easy_install``) is a name by itself: it is a command
+    only behind a word that asks to run it.
+    """
+    word = before.lower()
+    return word in WORDS["determiners"] or (
+        not verb and word.isalpha() and word not in WORDS["demanding"]
+    )
+
+
+def is_of_command(words: Sequence[Placed], index: int, *, alone: bool, noun: bool) -> bool:
+    """True for a word that a command's name stands in front of like an adjective.
+
+    ``the pip install process``, ``easy_install usage``: a noun of the vocabulary, unless a line is
+    nothing but the command (``alone``), and any word behind a command that is a ``noun``, unless
+    it is called one (``the pip install rich command``).
+    """
+    value = words[index].value
+    word = value.strip(_MARKS).lower()
+    if word in WORDS["command_nouns"]:
+        return not alone
+    if not noun or not may_be_a_word(word, value.lstrip(_MARKS)[len(word) :]):
+        return False
+    behind = (other.value.strip(_MARKS).lower() for other in words[index + 1 : index + 6])
+    ending = next(
+        (one for one in behind if one in PROSE_WORDS or one in WORDS["command_nouns"]), ""
+    )
+    return ending not in ("command", "commands", "line", "call")
+
+
+def sentence_end(words: Sequence[Placed]) -> int:
+    """Index of the last word that only a sentence has; the length where a mark ends the line."""
+    if words and words[-1].value.endswith((".", ":", "!", "?")):
+        return len(words)
+    said = (n for n, word in enumerate(words) if word.value.strip(_MARKS).lower() in SENTENCE_WORDS)
+    return max(said, default=-1)
+
+
+def may_be_a_word(name: str, rest: str) -> bool:
+    """True where a name might be a word of some language: letters only, and no version."""
+    return name.isalpha() and not rest.startswith((*_PINS, "["))

@@ -1,374 +1,40 @@
-"""Install commands in shell scripts and in prose."""
+"""Install commands in shell scripts and in prose.
+
+`read_script` cuts a script into words that know where each of their characters stands. ``shlex``
+gives no offsets, and tree-sitter's Bash grammar wants valid Bash, which answers seldom are: prompts
+(``$``, ``PS C:\\>``), output, Dockerfile and YAML keywords, ``pkg>=2`` without quotes. Hence this
+one. It follows POSIX quoting, comments, operators, line continuation and here-documents, with
+these liberties:
+
+- a quote that isn't closed on its line (or on a line it continues to) is an ordinary character: in
+  a broken script it would swallow the rest;
+- a continuation may have blanks or a comment behind it and comment lines after it, as in a
+  Dockerfile, if the line behind them goes on with the command (`_holds_arguments`);
+- the continuations of cmd and PowerShell count too, and so do their paths: a backslash in front of
+  a letter or digit stands for itself;
+- lines that can only be a tool's output are passed over.
+"""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
+from unicodedata import east_asian_width
 
 from ghostbust.extractors.installers import (
     PROGRAMS,
-    Form,
     IndexSetting,
-    Takes,
-    Tool,
-    few,
-    index_of_option,
+    installs,
     latest,
     setting_of_command,
     setting_of_variable,
-    with_indexes,
-    without_usual,
 )
-from ghostbust.extractors.interface import SENTENCE_SIGNS, TOOL_WORDS, Extractor, Placed, word_set
+from ghostbust.extractors.interface import Extractor, Placed, line_end, moved, plain, word_set
 from ghostbust.extractors.literals import Entry, read_literal
-from ghostbust.extractors.names import canonical, is_placeholder, read_requirement
-from ghostbust.extractors.shell_words import (
-    Document,
-    is_foreign,
-    is_of_command,
-    is_of_sentence,
-    is_set_apart,
-    is_spoken_of,
-    may_be_a_word,
-    prose_words,
-    read_script,
-    sentence_end,
-)
-from ghostbust.records import Ecosystem, NamedIndex, PackageRef, RefKind
-
-# --- install_commands
-# Recognises install commands in a row of words, and reads the packages they name.
-#
-# Which programs install, and what their options take, is a table in ``install_tools``.
-
-_FILE_OPTIONS = word_set(
-    "-r --requirement --requirements --with-requirements -c --constraint --constraints"
-)
-_EDITABLE = word_set("-e --editable")
-_REDIRECTS = word_set("> >> < <<< 1> 2> &> &>> 2>> 1>> == >= <= ~= != === @ ^")
-_BRACKETS = {"<": ">", "[": "]", "{": "}", "$": ")"}
-_OPEN_BRACKETS = ("<", "[", "{", "$(")
-_OPENING = "`\"'(=>"
-_LEADING = "`\"'*_(“”„‘’‚«»‹›「『（【"
-_CLOSING = "`\"'*.,;:)“”‘’«»‹›」』）】"
-_UNCLOSED = "\"'"
-"""quotes that are still there where a script has been cut into words: nothing closes them"""
-_PROMPTS = "!%$>@^"
-_SHORT = 40
-"""characters of a word that is remembered: most words of a text have been seen before"""
-_TRUTHS = ("true", "false")
-
-
-@dataclass(slots=True)
-class InstallCommand:
-    """An install command that is being read."""
-
-    tool: Tool
-    form: Form
-    index: int
-    """of the next word to read"""
-    settings: Sequence[IndexSetting] = ()
-    """what is set in front of it"""
-    indexes: list[NamedIndex] = field(default_factory=list)
-    """what its options name"""
-    no_index: bool = False
-    """an option says that the usual index isn't asked"""
-    cautious: bool = False
-    """it stands in a sentence whose words the vocabulary may lack"""
-    spoken_of: bool = False
-    """it is what a sentence speaks of, not what it says to run: ``the pip install process``"""
-    alone: bool = False
-    """it is all that a line has, or that follows a colon, quote or bracket"""
-    replaced: bool = False
-    """an option has said which packages it takes, so that positional words are none"""
-    elsewhere: bool = False
-    """an option has said that the package comes from no registry"""
-    positionals: int = 0
-    found: list[tuple[int, int, str]] = field(default_factory=list)
-    """names as (start, end, raw)"""
-    files: list[Placed] = field(default_factory=list)
-    """requirements and constraints files that options of a Python installer name"""
-    passed_over: list[Placed] = field(default_factory=list)
-    """arguments in scripts that name no package of a registry: paths, addresses, variables"""
-
-    @property
-    def names(self) -> str:
-        """Its program and verb, such as ``pip install``."""
-        return " ".join((self.tool.programs[0], *self.form.verb))
-
-    def refs(self) -> Iterator[PackageRef]:
-        """What it installs from an index."""
-        if self.elsewhere:
-            return
-        ecosystem = self.tool.ecosystem
-        own = few(without_usual(self.indexes) if self.no_index else self.indexes)
-        for start, end, raw in self.found:
-            name = canonical(ecosystem, raw)
-            ref = PackageRef(ecosystem, RefKind.INSTALL, raw, start, end, name)
-            said = [one.index for one in self.settings if one.is_for(ecosystem, name)]
-            yield with_indexes(ref, (*own, *said))
-
-
-def installs(
-    words: Sequence[Placed], *, prose: bool, settings: Sequence[IndexSetting] = ()
-) -> Iterator[PackageRef]:
-    """The packages that install commands anywhere in ``words`` name, spans as the words have them.
-
-    A command takes in a script all words up to the operator, in prose those up to the first
-    that belongs to the sentence, or to the punctuation behind one. ``settings``: the indexes
-    that something in front of the words has set.
-    """
-    for command in read_commands(words, prose=prose, settings=settings):
-        yield from command.refs()
-
-
-def read_commands(
-    words: Sequence[Placed], *, prose: bool = False, settings: Sequence[IndexSetting] = ()
-) -> Iterator[InstallCommand]:
-    """The install commands anywhere in ``words``; see `installs`."""
-    inline = [
-        (place, setting)
-        for place, word in enumerate(words)
-        if "=" in word.value and (setting := setting_of_variable(word.value))
-    ]
-    # told once for a line, which may hold many commands
-    foreign: bool | None = None
-    said_until: int | None = None
-    last_sign = max((n for n, w in enumerate(words) if w.value in SENTENCE_SIGNS), default=-1)
-    index = 0
-    while index < len(words):
-        command = _head(words, index)
-        if command is None:
-            index += 1
-            continue
-        said = (setting for place, setting in inline if place < index)
-        command.settings = latest((*settings, *said)) if inline else settings
-        apart = is_set_apart(words, index)
-        if prose and apart:
-            said_until = sentence_end(words) if said_until is None else said_until
-            command.alone = command.index > said_until
-        elif prose:
-            foreign = is_foreign(words) if foreign is None else foreign
-            command.cautious = foreign
-            command.spoken_of = is_spoken_of(words[index - 1].value, command.form.verb)
-        _read(words, command, prose=prose or command.index <= last_sign)
-        index = max(command.index, index + 1)
-        yield command
-
-
-def _head(words: Sequence[Placed], index: int) -> InstallCommand | None:
-    """The install command that starts at ``words[index]``, or None."""
-    tool = _tool(words[index].value)
-    if tool is None:
-        return None
-    command = InstallCommand(tool, tool.forms[0], index + 1)
-    if () not in (form.verb for form in tool.forms):
-        _skip_options(words, command)
-    for form in tool.forms:
-        behind = words[command.index : command.index + len(form.verb)]
-        if len(behind) == len(form.verb) and all(
-            part in ("*", word.value) for part, word in zip(form.verb, behind, strict=True)
-        ):
-            command.form = form
-            command.index += len(form.verb)
-            return command
-    return None
-
-
-def _tool(word: str) -> Tool | None:
-    """The tool that a word calls; None for any other word."""
-    return _tool_of_short(word) if len(word) <= _SHORT else PROGRAMS.get(_program(word))
-
-
-@lru_cache(maxsize=8192)
-def _tool_of_short(word: str) -> Tool | None:
-    return PROGRAMS.get(_program(word))
-
-
-def _program(word: str) -> str:
-    """The program that a word calls, without its folder, marks around it and version.
-
-    What stands in front of it without a blank in Chinese or Japanese, or in typographic quotes,
-    is left out too, as is make's mark for a command that may fail (``-npm``).
-    """
-    if not word.isascii():
-        word = word[max(i for i, char in enumerate(word) if not char.isascii()) + 1 :]
-    for mark in _OPENING:
-        word = word.rpartition(mark)[2]
-    word = word.lstrip(_LEADING + _PROMPTS)
-    word = word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe").removesuffix(".cmd")
-    if word[:1] == "-" and word[1:2] != "-" and word != "-mpip":
-        word = word[1:].lstrip("@")
-    if word == "-mpip" or word.rstrip("0123456789.-") == "pip":
-        return "pip"
-    return word
-
-
-def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> None:
-    """Reads the words behind the verb, as far as they belong to the command."""
-    while command.index < len(words):
-        value = words[command.index].value
-        if value == "--":
-            command.index += 1
-        elif _is_option(value):
-            _skip_options(words, command)
-            last = words[min(command.index, len(words)) - 1].value
-            if prose and (last[-1:] in _CLOSING or not last.isascii()):
-                return
-        elif value in _REDIRECTS:
-            command.index += 2
-            if value == "@" and command.found:
-                command.found.pop()
-        elif value.startswith(_OPEN_BRACKETS):
-            command.index = _behind_brackets(words, command.index)
-            command.positionals += 1
-            if command.form.takes is Takes.FIRST:
-                return
-        elif command.form.takes is Takes.NONE or _is_over(words, command, prose=prose):
-            return
-
-
-def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> bool:
-    """Reads one positional word; True where the command ends with it or in front of it."""
-    takes = command.form.takes
-    if takes is Takes.FIRST and command.replaced:
-        return True
-    if prose and is_of_command(words, command.index, alone=command.alone, noun=command.spoken_of):
-        return True
-    name, ends = _argument(words[command.index], command.tool, prose=prose)
-    is_noun = takes is Takes.FIRST and words[command.index].value.lower() in TOOL_WORDS
-    if prose and ((name is None and ends) or is_noun):
-        return True
-    if command.cautious and name is not None and _is_doubtful(words[command.index], name, command):
-        return True
-    if name is None and not prose and not _is_redirect(words[command.index].value):
-        command.passed_over.append(words[command.index])
-    command.positionals += 1
-    wanted = not command.replaced and not (takes is Takes.BUT_FIRST and command.positionals == 1)
-    if name is not None and wanted:
-        command.found.append(name)
-    if takes is Takes.FIRST:
-        return True  # what follows may hold a command of its own: `uvx pip install x`
-    command.index += 1
-    return prose and ends
-
-
-def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
-    """Reads options and their values, up to the first word that is none."""
-    tool, form = command.tool, command.form
-    while command.index < len(words) and _is_option(words[command.index].value):
-        word = words[command.index]
-        option, joined, value = word.value.partition("=")
-        command.index += 1
-        taken: Placed | None = word.part(len(option) + 1, len(word.value)) if joined else None
-        behind = words[command.index] if command.index < len(words) else None
-        if not joined and _takes_value(option, tool.values | form.adding | form.replacing):
-            taken = behind
-            command.index += 1
-            value = taken.value if taken else ""
-        elif not joined and behind and tool.ecosystem is Ecosystem.NPM:
-            command.index += behind.value in _TRUTHS  # `--unsafe-perm true`
-        is_uv = "--default-index" in tool.values
-        if named := index_of_option(tool.ecosystem, option, value, is_uv=is_uv):
-            command.indexes.append(named)
-        command.no_index |= option == "--no-index"
-        if tool.ecosystem is Ecosystem.PYPI and option[:2] in _FILE_OPTIONS and option[2:]:
-            command.files.append(word.part(2, len(word.value)))  # -rbase.txt
-        elif tool.ecosystem is Ecosystem.PYPI and taken is not None and option in _FILE_OPTIONS:
-            command.files.append(taken)
-        if taken is not None and option in _EDITABLE and option in tool.values:
-            command.passed_over.append(taken)
-        command.elsewhere |= option in tool.elsewhere
-        command.replaced |= option in form.replacing
-        if taken is not None and (option in form.replacing or option in form.adding):
-            command.found += _listed(taken, tool)
-
-
-def _takes_value(option: str, values: frozenset[str]) -> bool:
-    """True where the word behind an option is its value, also for the last of ``-Ur``."""
-    if option in values or option.startswith("--"):
-        return option in values
-    return next((f"-{x}" in values and n == len(option) - 1
-                 for n, x in enumerate(option) if n and f"-{x}" in values), False)  # fmt: skip
-
-
-def _listed(word: Placed, tool: Tool) -> Iterator[tuple[int, int, str]]:
-    """The packages in the value of an option, which commas may set apart."""
-    position = 0
-    for piece in word.value.split(","):
-        name, _ = _argument(word.part(position, position + len(piece)), tool, prose=True)
-        if name is not None:
-            yield name
-        position += len(piece) + 1
-
-
-def _behind_brackets(words: Sequence[Placed], index: int) -> int:
-    """Index behind a placeholder such as ``<name of the package>``, which may have many words."""
-    closing = _BRACKETS[words[index].value[0]]
-    for later in range(index, min(index + 6, len(words))):
-        if closing in words[later].value:
-            return later + 1
-    return index + 1
-
-
-def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int, str] | None, bool]:
-    """(the name in an argument or None, whether the command ends with or at this word)."""
-    value = word.value
-    stripped = value.lstrip(_LEADING if prose else _UNCLOSED)
-    lead = len(value) - len(stripped)
-    if prose and "(" in value[:lead]:
-        return None, True
-    requirement = read_requirement(stripped, tool.ecosystem)
-    if requirement is None or not stripped.startswith(tool.prefix):
-        return None, not _is_argument(stripped)
-    ends = requirement.ends_sentence or _unbalanced(value[:lead], stripped[requirement.end :])
-    if prose and is_of_sentence(requirement.name, stripped[requirement.end :], tool.ecosystem):
-        return None, True
-    if is_placeholder(requirement.name) or _is_no_package(requirement.name, tool):
-        return None, ends
-    span = word.span(lead + requirement.start, lead + requirement.end)
-    return ((*span, requirement.name) if span else None), ends
-
-
-def _is_doubtful(word: Placed, name: tuple[int, int, str], command: InstallCommand) -> bool:
-    """True for a word that a sentence in another language may go on with."""
-    raw = name[2]
-    is_further = command.positionals > 0 or len(raw) == 1
-    return is_further and may_be_a_word(raw, word.value.partition(raw)[2])
-
-
-def _is_no_package(name: str, tool: Tool) -> bool:
-    """True for what a runner takes besides packages: interpreters and scripts."""
-    is_runner = tool.programs in (("uvx",), ("pipx",))
-    return is_runner and (name == "python" or name.endswith(".py"))
-
-
-def _unbalanced(lead: str, rest: str) -> bool:
-    """True where a quote closes behind the word that opened in front of the command.
-
-    The star of ``==5.*`` closes nothing, nor do the quotes around a marker's value.
-    """
-    if rest.startswith(("==", "!=")):
-        rest = rest.replace(".*", "")
-    closed = {mark: rest.count(mark) - lead.count(mark) for mark in "\"'`*"}
-    return any(count > 0 and (count % 2 or mark in "`*") for mark, count in closed.items())
-
-
-def _is_option(value: str) -> bool:
-    return value.startswith("-") and value.lstrip("-")[:1].isalpha()
-
-
-def _is_redirect(value: str) -> bool:
-    """True for ``>log``, ``2>/dev/null`` and the like."""
-    return value.lstrip("012&")[:1] in ("<", ">")
-
-
-def _is_argument(value: str) -> bool:
-    """True for what a command may take besides names: paths, URLs, variables, quoted texts."""
-    return value != "/" and (value.startswith((".", "~", "$")) or "/" in value)
-
+from ghostbust.records import PackageRef
 
 _SETTING = word_set("export ENV ARG set setx")
 _REDIRECTIONS = word_set("> >> 1> 1>> tee -a")
@@ -379,66 +45,62 @@ _MAY_CALL = re.compile("|".join(map(re.escape, PROGRAMS))).search
 """finds the name of a program that installs, whatever is around it: most sentences have none"""
 
 
-@dataclass(frozen=True, slots=True)
-class ShellExtractor:
-    """Install commands of a script, a terminal session, a Dockerfile or a notebook line.
+ReadersOf = Callable[[str], Iterable[Extractor]]
+"""the readers for a here-document, by the name of the file or program that takes it"""
+
+
+def shell_refs(text: str, offset: int, readers_of: ReadersOf | None = None) -> Iterator[PackageRef]:
+    """INSTALL refs of a script, a terminal session, a Dockerfile or a notebook line.
 
     Comments and the output of tools aren't read. Quoted texts (``sh -c "pip install x"``) are
     scripts of their own, and so is the exec form of a Dockerfile (``["pip", "install", "x"]``).
-    Variables are not followed.
+    Variables aren't resolved. Without ``readers_of``, here-documents are read as prose.
     """
-
-    reader_of: Callable[[str], Iterable[Extractor]] | None = None
-    """the readers for a here-document, by the name of the file or program that takes it;
-    without it, here-documents are read as prose"""
-
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """INSTALL refs, and what here-documents hold; see ``Extractor.find``."""
-        if not any(program in text for program in PROGRAMS) and "<<" not in text:
-            return []
-        return [moved(ref, offset) for ref in self._script(text)]
-
-    def _script(self, text: str) -> Iterator[PackageRef]:
-        script = read_script(text)
-        settings: tuple[IndexSetting, ...] = ()
-        for command in script.commands:
-            yield from installs(command, prose=False, settings=settings)
-            settings = latest((*settings, *_index_settings(command)))
-            yield from self._quoted(text, command)
-        for words in _exec_forms(text):
-            yield from installs(words, prose=False)
-            yield from self._quoted(text, words)
-        for document in script.documents:
-            yield from self._document(text, document)
-
-    def _quoted(self, text: str, words: Sequence[Placed]) -> Iterator[PackageRef]:
-        """What quoted texts hold as scripts of their own, or as prose where they are said."""
-        says = any(word.value in _SAYING for word in words[:3])
-        reader: Extractor = ProseExtractor() if says else self
-        for word in words:
-            if " " in word.value and (span := word.span(0, len(word.value))) is not None:
-                yield from reader.find(text[slice(*span)], span[0])
-
-    def _document(self, text: str, document: Document) -> Iterator[PackageRef]:
-        """The refs of a here-document, read as what it is written into or fed to."""
-        body = text[document.start : document.end]
-        readers: Iterable[Extractor] = (ProseExtractor(),)
-        name = _target(document.command)
-        if name in _SHELLS:
-            readers = (self,)
-        elif self.reader_of is not None:
-            readers = tuple(self.reader_of(name)) or readers
-        for reader in readers:
-            yield from reader.find(body, document.start)
+    if not any(program in text for program in PROGRAMS) and "<<" not in text:
+        return
+    script = read_script(text)
+    settings: tuple[IndexSetting, ...] = ()
+    refs: list[PackageRef] = []
+    for command in script.commands:
+        refs += installs(command, prose=False, settings=settings)
+        settings = latest((*settings, *_index_settings(command)))
+        refs += _quoted(text, command, readers_of)
+    for words in _exec_forms(text):
+        refs += installs(words, prose=False)
+        refs += _quoted(text, words, readers_of)
+    for document in script.documents:
+        refs += _document(text, document, readers_of)
+    yield from (moved(ref, offset) for ref in refs)
 
 
-class CommandListExtractor:
-    """Install commands written as a list of strings, in files of any kind; nothing else."""
+def _quoted(
+    text: str, words: Sequence[Placed], readers_of: ReadersOf | None
+) -> Iterator[PackageRef]:
+    """What quoted texts hold as scripts of their own, or as prose where a program prints them."""
+    is_printed = any(word.value in _SAYING for word in words[:3])
+    for word in words:
+        if " " in word.value and (span := word.span(0, len(word.value))) is not None:
+            body = text[slice(*span)]
+            yield from (
+                prose_refs(body, span[0]) if is_printed else shell_refs(body, span[0], readers_of)
+            )
 
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """INSTALL refs; see ``Extractor.find``."""
-        for words in _exec_forms(text):
-            yield from (moved(ref, offset) for ref in installs(words, prose=False))
+
+def _document(text: str, document: Document, readers_of: ReadersOf | None) -> Iterator[PackageRef]:
+    """The refs of a here-document, read as what it is written into or fed to."""
+    body = text[document.start : document.end]
+    name = _target(document.command)
+    if name in _SHELLS:
+        yield from shell_refs(body, document.start, readers_of)
+        return
+    for reader in tuple(readers_of(name) if readers_of else ()) or (prose_refs,):
+        yield from reader(body, document.start)
+
+
+def command_list_refs(text: str, offset: int) -> Iterator[PackageRef]:
+    """INSTALL refs of commands written as a list of strings, in files of any kind."""
+    for words in _exec_forms(text):
+        yield from (moved(ref, offset) for ref in installs(words, prose=False))
 
 
 def _exec_forms(text: str) -> Iterator[list[Placed]]:
@@ -453,45 +115,32 @@ def _exec_forms(text: str) -> Iterator[list[Placed]]:
         position = text.find("[", end)
 
 
-class ProseExtractor:
-    """Install commands in sentences, comments, docstrings and string literals.
+def prose_refs(text: str, offset: int) -> Iterator[PackageRef]:
+    """INSTALL refs of commands in sentences, comments, docstrings and string literals.
 
     A command ends with its line (unless a backslash continues it), at the first word that
     belongs to the sentence, or at punctuation: ``run pip install requests and then`` names
-    requests only. A line that is commented out is none: one of a notebook (``# !pip install x``),
-    and one right beside a line that is a command without any comment mark.
+    requests only. Lines that are commented out don't count: those of a notebook
+    (``# !pip install x``), and those right beside a line that is a command without a comment mark.
     """
-
-    def find(self, text: str, offset: int) -> Iterable[PackageRef]:
-        """INSTALL refs; see ``Extractor.find``."""
-        refs: list[PackageRef] = []
-        words: list[Placed] = []
-        start = 0
-        is_script, script_end = False, 0
-        while start < len(text):
-            end = text.find("\n", start)
-            end = len(text) if end < 0 else end
-            if start >= script_end and "#" in text:
-                is_script, script_end = _commands_from(text, start)
-            line = text[start:end]
-            if not words and not line.rstrip().endswith("\\") and not _MAY_CALL(line):
-                start = end + 1
-                continue
+    words: list[Placed] = []
+    start = 0
+    is_script, script_end = False, 0
+    while start < len(text):
+        end = line_end(text, start)
+        if start >= script_end and "#" in text:
+            is_script, script_end = _commands_from(text, start)
+        line = text[start:end]
+        if words or line.rstrip().endswith("\\") or _MAY_CALL(line):
             if not _is_commented_out(line, is_script=is_script):
                 words += prose_words(text, start, end)
-            start = end + 1
             if words and words[-1].value == "\\":
                 words.pop()
-                continue
-            refs += (moved(ref, offset) for ref in installs(words, prose=True))
-            words = []
-        refs += (moved(ref, offset) for ref in installs(words, prose=True))
-        return refs
-
-
-def moved(ref: PackageRef, by: int) -> PackageRef:
-    """The same ref in a text that holds this one at ``by``."""
-    return replace(ref, start=ref.start + by, end=ref.end + by)
+            else:
+                yield from (moved(ref, offset) for ref in installs(words, prose=True))
+                words = []
+        start = end + 1
+    yield from (moved(ref, offset) for ref in installs(words, prose=True))
 
 
 def _is_commented_out(line: str, *, is_script: bool) -> bool:
@@ -540,3 +189,396 @@ def _target(words: Sequence[Placed]) -> str:
             return values[number + 1]
     glued = next((v.lstrip("1>") for v in values if v.startswith((">", "1>")) and len(v) > 2), "")
     return glued or (values[0].rpartition("/")[2] if values else "")
+
+
+_OPERATORS = frozenset(";&|()\n")
+_CONTINUING = "\\^`"
+_TEMPLATE = r"\{\{[^{}\n]{0,200}\}\}"
+"""``{{ … }}`` of workflows and templates; the bound keeps a row of open ones linear"""
+_FILLED_IN = re.compile(rf"{_TEMPLATE}|\$\{{[^{{}}\n]{{0,200}}\}}")
+_PIECE = re.compile(
+    rf"(?:{_TEMPLATE}"
+    r"|(?<!\S)([\"'])[^\s\"';]{1,100};(?:(?!\1)[^\n]){0,200}\1|\S)+"
+)
+"""a word of prose: with blanks in it only in a template, or behind ``"name;``"""
+_OPENING = "`$<>@({"
+_SUBSTITUTES = ("$(", "<(", ">(", "@(")
+_OUTPUT = (
+    "WARNING: ", "[notice]", "npm notice", "npm WARN", "npm warn", "npm ERR!", "npm error",
+    "ERROR: ", "Error: ", "error: ", "hint: ", "Collecting ", "Requirement ",
+    "Successfully ", "Downloading ", "DEPRECATION: ", "ModuleNotFoundError", "ImportError",
+    "warning ", "REM ", "rem ", "::", "yarn add v1.", "yarn install v1.", "yarn global v1.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A here-document."""
+
+    start: int
+    end: int
+    command: list[Placed]
+    """the words of the command that reads it"""
+
+
+@dataclass(slots=True)
+class Script:
+    """A shell script as simple commands and here-documents, comments left out."""
+
+    commands: list[list[Placed]] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+
+
+def read_script(text: str) -> Script:
+    """All simple commands of a script, in order, operators left out; never raises."""
+    return _Reader(text).read()
+
+
+def prose_words(text: str, start: int, end: int) -> list[Placed]:
+    """The words of ``text[start:end]`` between white space; quotes hold none together.
+
+    A word begins behind Chinese, Japanese or Korean too, which sets no blanks: ``运行pip``.
+    """
+    words = []
+    for piece in _PIECE.finditer(text, start, end):
+        cut = piece.start()
+        if not piece[0].isascii():
+            for place in range(cut + 1, piece.end()):
+                if text[place].isascii() and east_asian_width(text[place - 1]) in "WF":
+                    words.append(plain(text, cut, place))
+                    cut = place
+        words.append(plain(text, cut, piece.end()))
+    return words
+
+
+@dataclass(slots=True)
+class _Outer:
+    """What was read of a command when a bracket within it opened."""
+
+    opening: str
+    """``$(`` and the like, a grave accent, or ``(`` of a subshell, which is no part of a word"""
+    start: int
+    command: list[Placed]
+    value: list[str]
+    at: list[int]
+    quoted: bool
+
+
+class _Reader:
+    """One pass over a script."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self.script = Script()
+        self.command: list[Placed] = []
+        self.value: list[str] = []
+        self.at: list[int] = []
+        self.quoted = False
+        self.loose = False
+        """True where a line without indentation has gone on with the command"""
+        self.awaited: list[tuple[str, list[Placed]]] = []
+        """end marks of the here-documents that begin behind this line, with their commands"""
+        self.outer: list[_Outer] = []
+        """the brackets that are open, the innermost last"""
+        self.accented = False
+        """True where one of them is a grave accent"""
+
+    def read(self) -> Script:
+        self._skip_output()
+        while self.position < len(self.text):
+            self._step(self.text[self.position])
+        self._end_command()
+        while self.outer:
+            self._close()
+        self._end_command()
+        return self.script
+
+    def _step(self, char: str) -> None:
+        if char in _CONTINUING and (behind := self._behind_continuation(char)):
+            self.position = behind
+        elif char == "`" and self.accented:
+            self._close_accents()
+            self.position += 1
+        elif char in _OPENING and self._opens(char):
+            pass
+        elif char in _OPERATORS and not self._redirects(char):
+            self._end_command()
+            self.position += 1
+            if char == ")" and self.outer and self.outer[-1].opening != "`":
+                self._close()
+            if char == "\n":
+                self._close_accents()
+                self._read_documents()
+                self._skip_output()
+        elif char.isspace():
+            self._end_word()
+            self.position += 1
+        elif char == "#" and not self.value and not self.quoted:
+            self.position = line_end(self.text, self.position)
+        elif char == "<" and self.text.startswith("<<", self.position):
+            self._await_document()
+        elif char in "'\"":
+            self._quote(char)
+        elif char == "\\" and self.position + 1 < len(self.text):
+            if self.text[self.position + 1].isalnum() or self.text[self.position + 1] in "._":
+                self._take(self.position)
+            self._take(self.position + 1)
+            self.position += 2
+        else:
+            self._take(self.position)
+            self.position += 1
+
+    def _opens(self, char: str) -> bool:
+        """Begins what is put into a word, or a subshell; False where the sign opens nothing."""
+        opening = self.text[self.position : self.position + 2]
+        if char == "`":
+            if not self._accent_closes():
+                return False
+            opening, self.accented = char, True
+        elif char == "(":
+            self._end_command()
+            opening = char
+        elif opening not in _SUBSTITUTES:
+            return self._fills_in()
+        self.outer.append(
+            _Outer(opening, self.position, self.command, self.value, self.at, self.quoted)
+        )
+        self.command, self.value, self.at, self.quoted = [], [], [], False
+        self.position += len(opening)
+        return True
+
+    def _accent_closes(self) -> bool:
+        """True for a grave accent that another one on its line closes, none being open."""
+        closing = self.text.find("`", self.position + 1)
+        return closing > 0 and "\n" not in self.text[self.position : closing]
+
+    def _close(self) -> None:
+        """Returns to the command around the innermost bracket, which is now closed."""
+        self._end_command()
+        outer = self.outer.pop()
+        if outer.opening == "`":
+            self.accented = False
+        if outer.opening == "(":
+            return
+        self.command, self.value, self.at = outer.command, outer.value, outer.at
+        self.quoted = outer.quoted
+        self.value += "$()"
+        self.at += [outer.start] * len("$()")
+
+    def _close_accents(self) -> None:
+        """Ends the text between grave accents, if one is open, and all that is open in it."""
+        while self.accented:
+            self._close()
+
+    def _fills_in(self) -> bool:
+        """Takes ``{{ … }}`` and ``${…}`` into the word, what stands in it left out."""
+        filled = _FILLED_IN.match(self.text, self.position)
+        if filled is None:
+            return False
+        self._take(filled.start())
+        self._take(filled.start() + 1)
+        self._take(filled.end() - 1)
+        self.position = filled.end()
+        return True
+
+    def _redirects(self, char: str) -> bool:
+        """True for the ``&`` of ``2>&1`` and ``&>``, which ends no command; takes it."""
+        around = self.text[max(self.position - 1, 0) : self.position + 2]
+        if char != "&" or ">" not in (around[:1], around[-1:]):
+            return False
+        self._take(self.position)
+        self.position += 1
+        return True
+
+    def _take(self, index: int) -> None:
+        self.value.append(self.text[index])
+        self.at.append(index)
+
+    def _behind_continuation(self, mark: str) -> int:
+        """Offset of the line that continues the command; 0 where the mark means something else.
+
+        PowerShell's grave accent counts behind a blank only: elsewhere it ends a substitution.
+        Behind comments it is the line's end where the next line doesn't go on.
+        """
+        if mark == "`" and not self.text[self.position - 1 : self.position].isspace():
+            return 0
+        index = _behind_blanks(self.text, self.position + 1)
+        is_remarked = mark == "\\" and self.text[self.position + 1 : index + 1].endswith(
+            (" #", "\t#")
+        )
+        if is_remarked:  # `x \ # why`: for a shell no continuation, but it is meant as one
+            index = line_end(self.text, index)
+        if index >= len(self.text) or self.text[index] != "\n":
+            return 0
+        index += 1
+        if mark != "`" and index - self.position > 2 + (self.text[index - 2] == "\r"):
+            self._end_word()
+        while (line := self._comment_line(index)) is not None:
+            is_remarked = True
+            index = line
+        if is_remarked:
+            self._end_word()
+            is_end = self.text[index - 1] == "\n" and not self._goes_on(index)
+            return index - 1 if is_end else index
+        return index
+
+    def _goes_on(self, start: int) -> bool:
+        """True where the line at ``start``, behind a comment, still belongs to the command."""
+        line = self.text[start : min(line_end(self.text, start), start + 200)]
+        first = self.command[0].at[:1] if self.command else ()
+        lead = self.text[max(first[0] - 200, 0) : first[0]].rpartition("\n")[2] if first else ""
+        indent = len(lead) - len(lead.lstrip())
+        command = [word.value for word in (self.command[:1] + self.command[-1:])]
+        if not _holds_arguments(line, command, indent=indent, loose=self.loose):
+            return False
+        self.loose |= not line[:1].isspace()
+        return True
+
+    def _comment_line(self, start: int) -> int | None:
+        """Offset behind the line at ``start`` if it is nothing but a comment; else None."""
+        index = _behind_blanks(self.text, start)
+        if not self.text.startswith("#", index):
+            return None
+        return min(line_end(self.text, index) + 1, len(self.text))
+
+    def _skip_output(self) -> None:
+        """Passes over the lines from here on that a tool has printed, or cmd's comments."""
+        while self.position < len(self.text):
+            start = self.position
+            while start < len(self.text) and self.text[start] in " \t":
+                start += 1
+            if not self.text.startswith(_OUTPUT, start):
+                return
+            self.position = min(line_end(self.text, start) + 1, len(self.text))
+
+    def _await_document(self) -> None:
+        """Notes a here-document that its end mark, on a line of its own, closes further down."""
+        index = self.position + 2
+        if self.text.startswith("<", index):  # <<<: a here-string, its text follows as a word
+            self._end_word()
+            for place in range(self.position, index + 1):
+                self._take(place)
+            self._end_word()
+            self.position = index + 1
+            return
+        index += self.text.startswith("-", index)
+        while index < len(self.text) and self.text[index] in " \t":
+            index += 1
+        end = index
+        while end < len(self.text) and (self.text[end].isalnum() or self.text[end] in "_'\"\\!-."):
+            end += 1
+        mark = self.text[index:end].strip("'\"\\")
+        if not mark or self._next_line(mark, end) is None:
+            self._take(self.position)
+            self._take(self.position + 1)
+            self.position += 2
+            return
+        self._end_word()
+        self.awaited.append((mark, self.command))
+        self.position = end
+
+    @cached_property
+    def _lines(self) -> dict[str, list[int]]:
+        """Offsets of all lines by what stands on them."""
+        lines: dict[str, list[int]] = {}
+        position = 0
+        for line in self.text.split("\n"):
+            if len(line) < 200:
+                lines.setdefault(line.strip(), []).append(position)
+            position += len(line) + 1
+        return lines
+
+    def _next_line(self, wanted: str, start: int) -> int | None:
+        """Offset of the first line behind ``start`` that is ``wanted``, blanks aside."""
+        places = self._lines.get(wanted, [])
+        index = bisect_left(places, start)
+        return places[index] if index < len(places) else None
+
+    def _read_documents(self) -> None:
+        for mark, command in self.awaited:
+            end = self._next_line(mark, self.position)
+            if end is not None:
+                self.script.documents.append(Document(self.position, end, command))
+                self.position = min(line_end(self.text, end) + 1, len(self.text))
+        self.awaited = []
+
+    def _quote(self, mark: str) -> None:
+        closing = self._closing(mark)
+        if closing is None:
+            self._take(self.position)
+            self.position += 1
+            return
+        self.quoted = True
+        index = self.position + 1
+        while index < closing:
+            if mark == '"' and self.text[index] == "\\" and self.text[index + 1] in '"\\$`\n':
+                index += 1
+            self._take(index)
+            index += 1
+        self.position = closing + 1
+
+    def _closing(self, mark: str) -> int | None:
+        """Offset of the closing quote; None where the line ends first."""
+        index = self.position + 1
+        while index < len(self.text):
+            char = self.text[index]
+            if char == mark:
+                return index
+            if char == "\n":
+                return None
+            index += 2 if char == "\\" and mark == '"' else 1
+        return None
+
+    def _end_word(self) -> None:
+        if self.value or self.quoted:
+            self.command.append(Placed("".join(self.value), tuple(self.at)))
+        self.value, self.at, self.quoted = [], [], False
+
+    def _end_command(self) -> None:
+        self._end_word()
+        if self.command:
+            self.script.commands.append(self.command)
+        self.command, self.loose = [], False
+
+
+def _behind_blanks(text: str, start: int) -> int:
+    while start < len(text) and text[start] in " \t\r":
+        start += 1
+    return start
+
+
+# Lines behind a comment in a command that a backslash continues: ``pip install a \``, ``  # why``,
+# ``  b``. A shell ends the command with the comment. Yet models write comments between arguments,
+# as a Dockerfile may, and people who run it mend that.
+
+_CONTINUATIONS = word_set("\\ ^ `")
+_PROMPTS = ("$", "%", ">", "PS ")
+_NO_COMMAND = ("-", "&&", "|", ";", '"', "'")
+_VERSIONS = ("==", ">=", "<=", "~=", "[")
+_VERBS = word_set("install add i")
+_CALLED = word_set(
+    "pip3 python python3 py node cd export source echo sudo git docker make apt apt-get brew mkdir "
+    "cp mv rm set curl wget chmod cat sh bash exit if for while"
+) | set(PROGRAMS)
+
+
+def _holds_arguments(line: str, command: Sequence[str], *, indent: int, loose: bool) -> bool:
+    """True where ``line`` holds further arguments of ``command``: its first and last word.
+
+    So it does in a Dockerfile, behind a bare verb, and where it begins as no command can, is
+    indented more than the command (``indent`` columns), is continued itself, or is one word and
+    an earlier line without indentation held some (``loose``). Not where it calls a program.
+    """
+    words = line.split()
+    if not words or not command or line.lstrip().startswith(_PROMPTS):
+        return False
+    if command[0] == "RUN" or words[0].startswith(_NO_COMMAND):
+        return True
+    is_called = len(words) > 1 and words[1] not in _CONTINUATIONS  # else a package such as `pip`
+    if is_called and words[0].rpartition("/")[2] in _CALLED:
+        return False
+    is_argument = any(mark in words[0] for mark in _VERSIONS) or command[-1] in _VERBS
+    is_deeper = len(line) - len(line.lstrip()) > indent
+    is_continued = words[-1] in _CONTINUATIONS
+    return is_argument or is_deeper or is_continued or (loose and len(words) == 1)

@@ -1,96 +1,20 @@
-"""``extract`` as a whole: which back-end reads what, and that nothing breaks it."""
+"""`extract` as a whole: which reader reads what, and that nothing breaks it."""
 
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
+from ghostbust.bench.corpus import read_corpus
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.interface import Language
 from ghostbust.records import Ecosystem, RefKind
 
-INSTALL, IMPORT, LIST = RefKind.INSTALL, RefKind.IMPORT, RefKind.LIST
-
-ANSWERS = [
-    (
-        "First:\n\n```bash\npip install httpx rich\n```\n\nthen\n\n```python\nimport os\n"
-        "from rich import print\n```\nDone.",
-        [(INSTALL, "httpx"), (INSTALL, "rich"), (IMPORT, "os"), (IMPORT, "rich")],
-    ),
-    ("```\nimport httpx\n```", [(IMPORT, "httpx")]),
-    ("```\npip install httpx\n```", [(INSTALL, "httpx")]),
-    ("```python\npip install httpx\nimport httpx", [(INSTALL, "httpx"), (IMPORT, "httpx")]),
-    ("```python\n!pip install httpx\nimport httpx\n```", [(INSTALL, "httpx"), (IMPORT, "httpx")]),
-    ("Code:\nimport httpx\nx = httpx.get(", [(IMPORT, "httpx")]),
-    ("import smol\npip install httpx\n\ndef f():\n", [(IMPORT, "smol"), (INSTALL, "httpx")]),
-    ("Use `pip install httpx` and `import rich`.", [(INSTALL, "httpx"), (IMPORT, "rich")]),
-    ("1. ```sh\n   pip install httpx\n   ```", [(INSTALL, "httpx")]),
-    ("1. x:\n   ```python\n   import httpx\n   ```", [(IMPORT, "httpx")]),
-    ("```dockerfile\nRUN pip install httpx\n```", [(INSTALL, "httpx")]),
-    ("```js\nimport x from 'y'\n// npm i zod\n```", [(IMPORT, "y"), (INSTALL, "zod")]),
-    ("```tsx\nconst a = <B<C> d={1 as any} />\nimport x from 'y'\n```", [(IMPORT, "y")]),
-    ("```typescript:src/a.ts\nimport type x from 'y'\n```", [(IMPORT, "y")]),
-    ("```src/a.mjs\nimport x from 'y'\n```", [(IMPORT, "y")]),
-    ("```vue\n<script>\nimport x from 'y'\n</script>\n```", [(IMPORT, "y")]),
-    ("```\nconst x = require('y')\n```", [(IMPORT, "y")]),
-    ("```\napp.use(require('y'))\n```", [(IMPORT, "y")]),
-    ("```\nnpm i z\n\nimport x from 'y'\n```", [(INSTALL, "z"), (IMPORT, "y")]),
-    ("```\n<script type=\"module\">\nimport x from 'y'\n</script>\n```", [(IMPORT, "y")]),
-    ("```go\nimport \"fmt\"\n```", []),
-    ("```\npackage main\nimport \"fmt\"\n```", []),
-    ("Use `import x from 'y'` or `require(\"z\")`.", [(IMPORT, "y"), (IMPORT, "z")]),
-    ("Use import x from 'y' for that.", []),
-    ("const x = require('y');\nx.use(require('z')());\n", [(IMPORT, "y"), (IMPORT, "z")]),
-    ("So:\nimport x from 'y';\nimport rich\n", [(IMPORT, "y"), (IMPORT, "rich")]),
-    ("```java\nimport java.util.List;\n```", []),
-    ("```\nimport java.util.List;\n```", []),
-    ("```bash\nimport httpx\nhttpx.get('x')\n# pip install rich\n```",
-     [(IMPORT, "httpx"), (INSTALL, "rich")]),
-    ("```bash\npip install httpx\nimport httpx\n```", [(INSTALL, "httpx"), (IMPORT, "httpx")]),
-    ("```sh\nconst x = require('y');\n```", [(IMPORT, "y")]),
-    ("```bash\nimport shot.png\n```", []),
-    ("```yaml\nimport httpx\n```", []),
-    ("```markdown\nRun `npm i y` or `yarn add z`.\n```", [(INSTALL, "y"), (INSTALL, "z")]),
-    ("````md\nSo:\n\n```python\nimport httpx\n```\n````", [(IMPORT, "httpx")]),
-    ("pip install &quot;httpx&gt;=1,&lt;2&quot; rich", [(INSTALL, "httpx"), (INSTALL, "rich")]),
-    ("&lt;script&gt;\nimport x from &#39;y&#39;\n&lt;/script&gt;", [(IMPORT, "y")]),
-    ("- httpx\n- rich", []),
-    ("You should import the data from there.", []),
-    ("", []),
-]  # fmt: skip
-
-LISTS = [
-    ("- httpx\n- rich", [(LIST, "httpx"), (LIST, "rich")]),
-    ("```python\nhttpx\nrich\n```", [(LIST, "httpx"), (LIST, "rich")]),
-    ("```\nhttpx==1\n```", [(LIST, "httpx")]),
-    ("```python\n# httpx\nx.y = rich\n```", []),
-    ("```bash\nls\n```", []),
-    ("```yaml\n- httpx\n- rich\n```", [(LIST, "httpx"), (LIST, "rich")]),
-    ("```toml\n- httpx\n```", [(LIST, "httpx")]),
-    ("```yaml\n- name: x\n  run: pip install httpx\n```", [(INSTALL, "httpx")]),
-    ("```html\n<ul>\n<li>httpx</li>\n</ul>\n```", [(LIST, "httpx")]),
-    ("- httpx: `pip install httpx`", [(INSTALL, "httpx")]),
-    (
-        "You need:\n1. httpx\n2. `rich`\n\n```python\nimport httpx\n```",
-        [(LIST, "httpx"), (LIST, "rich"), (IMPORT, "httpx")],
-    ),
-    ("The task is to generate code that uses the `httpx` library.", []),
-]
-
-
-def found(text: str, *, expect_list: bool = False) -> list[tuple[RefKind, str]]:
-    return [(ref.kind, ref.raw) for ref in extract(text, expect_list=expect_list)]
-
-
-@pytest.mark.parametrize(("text", "refs"), ANSWERS)
-def test_answers(text: str, refs: list[tuple[RefKind, str]]) -> None:
-    assert found(text) == refs
-
-
-@pytest.mark.parametrize(("text", "refs"), LISTS)
-def test_answers_to_a_list_prompt(text: str, refs: list[tuple[RefKind, str]]) -> None:
-    assert found(text, expect_list=True) == refs
+ROWS = Path(__file__).parents[1] / "assets" / "rows"
+IMPORT = RefKind.IMPORT
+TEXTS = [snippet.text for snippet in read_corpus(ROWS)]
 
 
 def test_language_says_what_bare_text_is() -> None:
@@ -178,7 +102,7 @@ def mutated(rng: random.Random, text: str) -> str:
     for _ in range(rng.randint(1, 12)):
         at = rng.randrange(len(text) + 1)
         upto = min(len(text), at + rng.randint(0, 8))
-        other = rng.choice(ANSWERS + LISTS)[0]
+        other = rng.choice(TEXTS)
         mark, tail = rng.choice(ALPHABET), other[rng.randrange(len(other) + 1) :]
         text = text[:at] + rng.choice(["", mark, mark * 3, tail]) + text[upto:]
     return text
@@ -188,7 +112,7 @@ def mutated(rng: random.Random, text: str) -> str:
 def test_no_input_breaks_it(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(50):
-        text = mutated(rng, rng.choice(ANSWERS + LISTS)[0])
+        text = mutated(rng, rng.choice(TEXTS))
         refs = extract(
             text,
             language=rng.choice(list(Language)),
@@ -214,37 +138,15 @@ def test_random_characters_do_not_break_it(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("head", "body", "tail"),
     [
-        "- " + "`\"'[" * 20_000,
-        "pip install " + "<a " * 20_000,
-        "pip install " + '"a b ' * 20_000,
-        "```\n" * 20_000,
-        "import a\n" + "(\n" * 20_000,
-        "import a\n)" + ": import, " * 20_000,
-        "import " + "a" * 50_000,
-        "<li" * 50_000,
-        "<li>" + "<" * 50_000,
-        "-ab" * 50_000,
-        "Q: " + "*" * 50_000 + "\nA:",
-        "- a 1" + ".1" * 50_000 + "x",
-        "```bash\n" + "import (\n" * 10_000,
+        ("- ", "`\"'[", ""), ("pip install ", "<a ", ""), ("pip install ", '"a b ', ""),
+        ("", "```\n", ""), ("import a\n", "(\n", ""), ("import a\n)", ": import, ", ""),
+        ("import ", "a", ""), ("", "<li", ""), ("<li>", "<", ""), ("", "-ab", ""),
+        ("Q: ", "*", "\nA:"), ("- a 1", ".1", "x"), ("```bash\n", "import (\n", ""),
     ],
-    ids=[
-        "markup",
-        "brackets",
-        "quotes",
-        "fences",
-        "parentheses",
-        "colons",
-        "name",
-        "tags",
-        "signs",
-        "dashes",
-        "stars",
-        "versions",
-        "script",
-    ],
-)
-def test_long_degenerate_answers_end(text: str) -> None:
+)  # fmt: skip
+@pytest.mark.usefixtures("hang_guard")
+def test_long_degenerate_answers_end(head: str, body: str, tail: str) -> None:
+    text = head + body * (100_000 // len(body)) + tail
     assert len(extract(text, expect_list=True)) <= 1

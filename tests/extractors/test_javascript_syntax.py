@@ -1,96 +1,27 @@
-"""What the tree says: specifiers, how they are imported, and what is no code."""
+"""What the syntax tree says, and the limits of a parse; see also assets/rows."""
 
 from __future__ import annotations
 
-import pytest
+import subprocess
+import sys
 
-from ghostbust.extractors.javascript_syntax import Grammar, Ranges, read, read_as
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ghostbust.extractors.javascript_syntax import (
+    ByteOffsets,
+    Grammar,
+    Ranges,
+    parse,
+    read,
+    read_as,
+)
 
 
 def sources(code: str) -> list[str]:
     data = code.encode()
     return [data[i.source.start : i.source.end].decode() for i in read(data).imports]
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import a from 'x'", "import * as a from 'x'", "import {a, b as c} from 'x'",
-        "import a, {b} from \"x\";", "import 'x'", "import{a}from'x'",
-        "import a from 'x' with {t: 'j'}",
-        "export * from 'x'", "export * as a from 'x'", "export {a} from 'x'",
-        "import('x')", "await import( /* c */ 'x', {})", "import(`x`)", "require('x').b",
-        "require.resolve('x')", "import.meta.resolve('x')", "module.require('x')",
-        "jest.requireActual('x')", "vi.importActual('x')", "a ? require('x') : b",
-        "import a = require('x')", "class A { b = require('x') }", "`${require('x')}`",
-        "<A b={require('x')} />", "type A = import('x').B", "if (a) { require('x') }",
-        "const a = <string>b; import('x')", "function f<T,>(a: T) { require('x') }",
-        "import {a, /* b, */ c} from 'x'", "import a from 'x'\n;[1, 2].map(f)",
-        "@Dec() class A { constructor(private a: B) { require('x') } }",
-    ],
-)  # fmt: skip
-def test_one_import(code: str) -> None:
-    assert sources(code) == ["x"]
-    assert not read(code.encode()).broken
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "// import a from 'x'", "/* require('x') */", "'import a from \"x\"'", "`import('x')`",
-        "import(a)", "import('x' + a)", "import(`x${a}`)", "require(a)", "require()", "require('')",
-        "require('a\\x62')", "a.require('x')", "Promise.resolve('x')", "path.resolve('x')",
-        "jest.mock('x')", "vi.mock('x')", "define(['x'], f)", "requirejs(['x'])",
-        "System.import('x')",
-        "export const a = 'x'", "declare module 'x' {}", "<p>import a from 'x'</p>",
-        "/// <reference types=\"x\" />", "/require('x')/.test(a)", "obj = {require: 'x'}",
-    ],
-)  # fmt: skip
-def test_no_import(code: str) -> None:
-    assert sources(code) == []
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        ("import type A from 'x'", True),
-        ("import type {A} from 'x'", True),
-        ("import {type A, type B} from 'x'", True),
-        ("export type {A} from 'x'", True),
-        ("export type * from 'x'", True),
-        ("let a: typeof import('x')", True),
-        ("type A = import('x').B", True),
-        ("interface A { b: import('x').C }", True),
-        ("import type a = require('x')", True),
-        ("import {type A, B} from 'x'", False),
-        ("import {} from 'x'", False),
-        ("import type from 'x'", False),
-        ("import A, {type B} from 'x'", False),
-        ("const a: B = require('x')", False),
-    ],
-)
-def test_types_only(code: str, expected: bool) -> None:
-    (found,) = read(code.encode()).imports
-    assert found.types_only is expected
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        ("try { require('x') } catch {}", True),
-        ("try { f() } catch (e) { require('x') }", True),
-        ("try { (() => { import('x') })() } catch (e) {} finally {}", True),
-        ("import('x').catch(() => null)", True),
-        ("import('x').then(a => a).catch(() => null)", True),
-        ("try { require('x') } finally {}", False),
-        ("import('x').then(a => a)", False),
-        ("f(require('x')).catch(g)", False),
-        ("try {} catch {} require('x')", False),
-    ],
-)
-def test_optional(code: str, expected: bool) -> None:
-    (found,) = read(code.encode()).imports
-    assert found.optional is expected
 
 
 def test_an_import_that_is_exported() -> None:
@@ -144,3 +75,64 @@ def test_ranges() -> None:
     for start, end in [(2, 5), (3, 4), (5, 6), (8, 9)]:
         ranges.add(start, end)
     assert [place for place in range(10) if place in ranges] == [2, 3, 4, 5, 8]
+
+
+@pytest.mark.parametrize(
+    ("grammar", "code", "is_valid"),
+    [
+        (Grammar.TSX, "const x: number = <b>1</b>;", True),
+        (Grammar.TSX, "const x = <string>y;", False),
+        (Grammar.TYPESCRIPT, "const x = <string>y;", True),
+        (Grammar.JAVASCRIPT, "const x = <b>1</b>;", True),
+        (Grammar.JAVASCRIPT, "const x: number = 1;", False),
+    ],
+)
+def test_grammars(grammar: Grammar, code: str, is_valid: bool) -> None:
+    tree = parse(code.encode(), grammar)
+    assert tree is not None
+    assert tree.root_node.has_error is not is_valid
+
+
+def test_no_grammar_is_loaded_before_there_is_code_to_read() -> None:
+    program = (
+        "import sys, ghostbust.extractors.extract as e; e.extract('Run `pip install rich` first.');"
+        "print([name for name in sys.modules if name.startswith('tree_sitter')]);"
+        "e.extract('```js\\n```'); print('tree_sitter' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.split() == ["[]", "True"]
+
+
+def test_many_comments_that_nothing_closes_take_no_long() -> None:
+    code = "import a from 'x' /* y */\n" + "/* " * 100_000
+    tree = parse(code.encode(), Grammar.TSX)
+    assert tree is not None
+    assert tree.root_node.end_byte < 100
+    assert not tree.root_node.has_error
+
+
+def test_ascii_is_the_same() -> None:
+    places = ByteOffsets("abc" * 500)
+    assert places.data == b"abc" * 500
+    assert (places.code_point(1000), places.byte(1000)) == (1000, 1000)
+
+
+def test_lone_surrogate_is_one_code_point() -> None:
+    places = ByteOffsets("é\ud800x")
+    assert places.data == "é?x".encode()
+    assert places.code_point(3) == 2
+
+
+@settings(max_examples=100, database=None, deadline=None, derandomize=True)
+@given(st.text(alphabet="aé日🎉\n\ud800", min_size=1, max_size=40), st.integers(1, 40))
+def test_each_place_and_back(piece: str, times: int) -> None:
+    text = piece * times
+    places = ByteOffsets(text)
+    at = 0
+    for index, char in enumerate(text):
+        assert places.byte(index) == at
+        assert places.code_point(at) == index
+        at += len(char.encode("utf-8", "replace"))
+    assert (places.byte(len(text)), places.code_point(at)) == (at, len(text))

@@ -1,4 +1,4 @@
-"""Nested literals in any notation, whole and broken."""
+"""Literals, TOML and YAML, whole and broken, with places."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import random
 
 import pytest
 
-from ghostbust.extractors.literals import Entry, read_literal, read_object
+from ghostbust.extractors.literals import (
+    Entry,
+    read_literal,
+    read_object,
+    toml_entries,
+    yaml_entries,
+)
 
 
 def told(entries: list[Entry]) -> list[tuple[str, str]]:
@@ -125,3 +131,93 @@ def test_agrees_with_the_parser_on_valid_json(seed: int) -> None:
 def test_deep_nesting_is_read() -> None:
     assert told(read_literal("[" * 50_000 + "'a'", 0)[0]) == [("", "a")]
     assert len(read_object('{"a":' * 20_000 + '"b"')[0].path) <= 26
+
+
+def told_toml_entries(text: str) -> list[tuple[str, str]]:
+    return [
+        (
+            "/".join(part.value for part in e.path),
+            e.value.placed().value if e.value else e.scalar,
+        )
+        for e in toml_entries(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        ('a = "b"', [("a", "b")]),
+        ("[t]\na = 'b'\n[u.v]\nc = 1", [("t/a", "b"), ("u/v/c", "1")]),
+        ('[t."x.y"]\n"a b".c = "d"', [("t/x.y/a b/c", "d")]),
+        ('a = [\n  "b", # c\n  "d",\n]\ne = "f"', [("a", "b"), ("a", "d"), ("e", "f")]),
+        ('a = {b = "c", d = ["e"]}', [("a/b", "c"), ("a/d", "e")]),
+        ('a = """b\nc"""\nd = 1', [("a", "b\nc"), ("d", "1")]),
+        ('a = [\n"b",\n\n[t]\nc = "d"', [("a", "b"), ("t/c", "d")]),
+        ('a = [\n"b",\nc = "d"', [("a", "b"), ("c", "d")]),
+        ('this is no toml\na = "b"', [("a", "b")]),
+        ('a =\nb = "c"', [("b", "c")]),
+        ('a = "b\nc = "d"', [("a", "b"), ("c", "d")]),
+        ("[t]\nabc", [("t/abc", "")]),
+        ("[t\na = 1", [("t/a", "1")]),
+        ("[t]]\n[]\na = 1", [("t/a", "1")]),
+        ("# a = 1\r\nb = 2\r\n", [("b", "2")]),
+    ],
+)
+def test_entries(text: str, entries: list[tuple[str, str]]) -> None:
+    assert told_toml_entries(text) == entries
+
+
+def test_tables_of_an_array_are_told_apart() -> None:
+    one, two, three = toml_entries("[[a]]\nx = 1\ny = 2\n[[a]]\nx = 3")
+    assert one.holder == two.holder != three.holder
+
+
+def test_parts_of_a_key_know_their_place() -> None:
+    text = '[a]\n"b.c" . d = "e"'
+    (entry,) = toml_entries(text)
+    assert [entry.path[n].at[0] for n in range(3)] == [1, 5, 12]
+
+
+def read(text: str) -> list[tuple[str, str]]:
+    """(keys, value) of each scalar, which must stand where it is said to."""
+    found = []
+    for entry in yaml_entries(text):
+        for one in (*entry.path, entry.value):
+            span = one.span(0, len(one.value))
+            assert span is None or text[slice(*span)] == one.value
+        found.append((".".join(part.value for part in entry.path), entry.value.value))
+    return [pair for pair in found if pair[1]]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_scalars_of_every_kind(mark: str) -> None:
+    text = mark + "# 🎉\na: 1\n'b c':\n  - \"x\"\n  - {d: 'y', e: [z]}\r\nf: >\n  long\n  text\n"
+    assert read(text) == [
+        ("a", "1"), ("b c", "x"), ("b c.d", "y"), ("b c.e", "z"), ("f", "long text\n"),
+    ]  # fmt: skip
+
+
+def test_all_documents_are_read() -> None:
+    assert read("a: 1\n---\nb: 2\n") == [("a", "1"), ("b", "2")]
+
+
+def test_an_empty_collection_has_an_entry() -> None:
+    (_, entry) = yaml_entries("a: {}\n")
+    assert [part.value for part in entry.path] == ["a"]
+
+
+@pytest.mark.parametrize("text", [r'"\x61b": 1', "'it''s': 1", "a: 'x\n  y'"])
+def test_what_is_not_in_one_piece_has_no_place(text: str) -> None:
+    (entry,) = (one for one in yaml_entries(text) if one.value.value)
+    parts = (*entry.path, entry.value)
+    assert any(part.span(0, len(part.value)) is None for part in parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: &x [1]\nb: *x", "<<: {a: 1}", "!!str a: 1", "? [a]\n: b", "[" * 41 + "]" * 41, "a: [",
+     "\0", "a: \ud800"],
+)  # fmt: skip
+def test_what_no_tool_writes_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        list(yaml_entries(text))

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ghostbust.extractors.extract import extract
-from ghostbust.extractors.requirements import RequirementsExtractor
+from ghostbust.extractors.manifests import requirements_refs
 from ghostbust.loop.ingest.formats import asks_for_list, read_line
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
@@ -260,10 +260,10 @@ def rates(judge: Judge, count: int, peers: Path | None = None) -> Iterator[Rate]
     """Extraction of so many answers, requirement lines, judging; ghostbust's before its peers'."""
     answers, names = made_answers(judge, count), made_names(judge)
     lines = [f"{name}>=1.0  # wanted" for name in names]
-    text, reader = "".join(f"{line}\n" for line in lines), RequirementsExtractor()
+    text = "".join(f"{line}\n" for line in lines)
     yield _rate("answers extracted", answers, lambda: sum(len(extract(one)) for one in answers))
     yield from _peer_rates(peers, "answers extracted", answers, "answers.json")
-    yield _rate("requirement lines read", lines, lambda: len(list(reader.find(text, 0))))
+    yield _rate("requirement lines read", lines, lambda: len(list(requirements_refs(text, 0))))
     yield from _peer_rates(peers, "requirement lines read", lines, "requirements.txt")
     distinct = list(dict.fromkeys(names))
     judge.names(Ecosystem.PYPI, distinct[:1])  # reads the notes

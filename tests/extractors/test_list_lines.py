@@ -1,0 +1,141 @@
+"""Lines of a list: markers, items, titles, tables, arrays, sections."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ghostbust.extractors.extract import extract
+from ghostbust.extractors.list_lines import (
+    CATEGORIES,
+    LABELS,
+    NEVER,
+    lines_of,
+    marker_of,
+    speaks_of_need,
+    speaks_of_packages,
+    without_tags,
+)
+from ghostbust.records import RefKind
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- rich", "  * rich", "> + rich", "-> rich", "=> rich", "1. rich", "12.rich", "(3) rich",
+        "4、rich", "**1. rich", "__2) rich", "**3.** rich", "a) rich", "1️⃣ rich", "①rich",
+        "❷ rich", "・rich", "‣ rich", "◦rich", "▪ rich", "➤ rich", "✅ rich", "✔️rich", "– rich",
+        "- [ ] rich", "- [x] rich",
+    ],
+)  # fmt: skip
+def test_markers(line: str) -> None:
+    marker = marker_of(line).match(line)
+    assert marker is not None
+    assert line[marker.end() :] == "rich"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rich",
+        "-rich",
+        "--rich",
+        "A: rich",
+        "**rich**",
+        "1.5 rich",
+        "“rich”",
+        "（rich）",
+        "…rich",
+        "",
+    ],
+)
+def test_no_markers(line: str) -> None:
+    assert marker_of(line).match(line) is None
+
+
+@pytest.mark.parametrize("question", ["Q: What?", "**Q1:** What?", "Question: What?", "问：什么"])
+@pytest.mark.parametrize("answer", ["A: ", "**A1:** ", "Answer: "])
+def test_an_answer_counts_behind_a_question(question: str, answer: str) -> None:
+    marker = marker_of(f"{question}\n{answer}rich").match(f"{answer}rich")
+    assert marker is not None
+    assert marker["answer"] == answer.rstrip()
+    assert marker.end() == len(answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("<ul><li>a</li></ul>", "\n   \n - a\n    \n    "),
+        ("<li><code>a</code>: b", "\n -      `a`      : b"),
+        ('<LI class="x"><b>a</b>', "\n -            **a**  "),
+        ('<li><a href="x">a</a>', "\n -            [a]   "),
+        ("<li><p>a</p>", "\n -    a    "),
+        ("<b>a</b>", "<b>a</b>"),
+        ("a <li", "a <li"),
+    ],
+)
+def test_without_tags(text: str, plain: str) -> None:
+    assert without_tags(text) == plain
+
+
+@settings(max_examples=200, database=None, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(["<li>", "</li>", "<", ">", "a", "<b ", "<ul>", "\n", "</"])))
+def test_each_character_keeps_its_place(parts: list[str]) -> None:
+    text = "".join(parts)
+    plain = without_tags(text)
+    assert len(plain) == len(text)
+    assert all(plain[at] == "a" for at, char in enumerate(plain) if char == "a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "npm packages",
+        "Benötigte Pakete",
+        "los paquetes",
+        "Bibliothèques utiles",
+        "需要安装的库",
+        "推荐的包",
+    ],
+)
+def test_speaks_of_packages(text: str) -> None:
+    assert speaks_of_packages(text)
+
+
+@pytest.mark.parametrize("text", ["packing", "Vorteile", "Rebuilding", "", "123"])
+def test_does_not(text: str) -> None:
+    assert not speaks_of_packages(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["You need", "Du brauchst", "Necesitas", "Il vous faut", "可以使用"]
+)
+def test_speaks_of_need(text: str) -> None:
+    assert speaks_of_need(text)
+    assert not speaks_of_need("It is fast")
+
+
+def test_words_are_in_lower_case() -> None:
+    assert all(word == word.lower() for word in CATEGORIES | LABELS | NEVER)
+
+
+def test_an_array_comes_before_a_package_json() -> None:
+    text = '```json\n["httpx", "respx"]\n```'
+    refs = extract(text, expect_list=True)
+    assert [(ref.raw, ref.kind) for ref in refs] == [
+        ("httpx", RefKind.LIST),
+        ("respx", RefKind.LIST),
+    ]
+    assert extract(text) == []
+
+
+MARKER = re.compile(r"[ ]*[-\d][.]? ")
+
+
+@pytest.mark.parametrize("line", ["Pros:\n- a\n", "a: " * 99, "- " * 99 + "\n", " ", "#"])
+@pytest.mark.usefixtures("hang_guard")
+def test_takes_linear_time(line: str) -> None:
+    list(lines_of(line * (200_000 // len(line)), MARKER))
