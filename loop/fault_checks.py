@@ -12,7 +12,7 @@ from ghostbust.errors import ModelError
 from ghostbust.home import Home
 from ghostbust.publishers.directory import POINTER, published
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 
 

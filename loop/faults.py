@@ -44,7 +44,7 @@ from ghostbust.prompts import seed_tasks
 from ghostbust.records import Answer, GateReport, GateResult, GateVerdict
 from ghostbust.sections import GatesSection
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 ROUND: Final = ("before", "started", "selected", "trained", "gated", "canary", "promoted")

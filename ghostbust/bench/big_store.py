@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.records import Measurement
-from ghostbust.store.connection import encode_measurement, encode_time
+from ghostbust.store.connection import encode, encode_time
 from ghostbust.store.store import Store
 
 REFS_PER_SAMPLE: Final = 4
@@ -73,7 +73,7 @@ def _run(number: int) -> tuple[object, ...]:
     rate = 0.2 + (number % 10) / 100
     measured = Measurement(rate, (rate - 0.02, rate + 0.02), 40, 30, 10, 0, 0, 10, 3.0)
     at = encode_time(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number))
-    return number, number, at, at, encode_measurement(measured)
+    return number, number, at, at, encode(measured)
 
 
 def fill(database: Path, *, refs: int, names: int) -> None:

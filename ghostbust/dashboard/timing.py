@@ -24,7 +24,7 @@ from ghostbust.dashboard.app import FOCUS, Dashboard
 from ghostbust.dashboard.reading import Query, Snapshot
 from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
-from ghostbust.store.rows import NameOrder
+from ghostbust.store.names import NameOrder
 
 SIZE: Final = (200, 50)
 SEARCHED: Final = "777"

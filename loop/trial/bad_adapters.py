@@ -23,7 +23,7 @@ from ghostbust.loop.publish import make_publishing
 from ghostbust.loop.session import Session, open_session
 from ghostbust.measure import measure
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 
 Badness = Literal["garbage", "turned"]
 NOISE = 2.0

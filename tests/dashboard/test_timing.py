@@ -11,7 +11,7 @@ import pytest
 from ghostbust.dashboard import timing
 from ghostbust.dashboard.timing import TimedDashboard
 from ghostbust.home import Home
-from ghostbust.store.rows import NameOrder
+from ghostbust.store.names import NameOrder
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

@@ -31,8 +31,8 @@ from ghostbust.records import (
 )
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import CanarySection
-from ghostbust.store.rounds import Canary, Figures
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.rounds import Canary, CanaryFigures
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
@@ -176,7 +176,7 @@ def test_a_worse_rate_and_fewer_names_fail(plan: CanaryPlan, server: ModelServer
     [(8, 0, True), (7, 0, False), (8, 3, False), (12, 1, True), (40, 10, True), (40, 14, False)],
 )
 def test_fewer_names_fail_where_it_is_no_chance(base: int, adapter: int, fails: bool) -> None:
-    was = Figures(30, 0, 0, invented=9, real=base, median_s=1.0, overlap=1.0)
+    was = CanaryFigures(30, 0, 0, invented=9, real=base, median_s=1.0, overlap=1.0)
     now = replace(was, invented=0, real=adapter)
     broken = list(broken_limits(CanarySection(), was, now, same=False))
     assert broken == ([f"{adapter} real names, {base} with the base"] if fails else [])

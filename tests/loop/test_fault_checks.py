@@ -21,7 +21,7 @@ from ghostbust.loop.promote import promote, roll_back
 from ghostbust.publishers.directory import POINTER, publish
 from ghostbust.records import GateReport, GateResult, GateVerdict
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 from tests.conftest import FillHome
 

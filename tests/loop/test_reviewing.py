@@ -16,7 +16,8 @@ from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.live import LiveLookups
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rows import Decision, RunKind
+from ghostbust.store.names import Decision
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from ghostbust.publishers.directory import publish, published
 from ghostbust.records import GateVerdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from ghostbust.unlearners.checkpoint import Former
 from tests.loop.rounds import BENCHMARK, SAMPLING, plan_of
