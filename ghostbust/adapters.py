@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ghostbust
+from ghostbust import files
 from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError, ModelError
 from ghostbust.records import Ecosystem, content_id
@@ -80,34 +80,17 @@ def write_adapter(
     """
     if folder.exists():
         raise HomeError(f"the adapter folder {folder} is there already; names are never reused")
-    aside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        aside.mkdir(parents=True, mode=0o700)
+    with files.whole_folder(folder, private=True, error=HomeError) as aside:
         save(aside)
-        files = {
+        hashes = {
             path.name: _hash(path) for path in sorted(aside.iterdir()) if path.suffix in _KINDS
         }
         for path in aside.iterdir():
-            if path.name not in files:
+            if path.name not in hashes:
                 path.unlink()  # the model card that peft adds
-        manifest = Manifest(folder.name, model, facts, ghostbust.__version__, files)
+        manifest = Manifest(folder.name, model, facts, ghostbust.__version__, hashes)
         (aside / MANIFEST).write_text(json.dumps(_plain(manifest), indent=2), "utf-8")
-        aside.replace(folder)
-    except OSError as exc:
-        raise HomeError(f"can't write the adapter {folder}: {exc.strerror or exc}") from exc
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return manifest
-
-
-def clear_unfinished(adapters: Path) -> None:
-    """Remove what a killed process left half-written in a home's folder of adapters.
-
-    Only for the process that holds the home.
-    """
-    for aside in adapters.glob(".*.part"):
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_adapter(folder: Path) -> Manifest:
@@ -379,4 +362,4 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 
 def _hash(path: Path) -> str:
     with _opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256_of(file)

@@ -1,7 +1,10 @@
-"""Answers over HTTP within limits: to the time of a whole one, and to its size, also unpacked.
+"""HTTP: the client library's names, which statuses and errors may pass, answers within limits.
+
+Nothing else imports httpx, so that a successor takes its place here.
 
 A server may send a byte every few seconds, or a few bytes that unpack to gigabytes: httpx limits
 neither, since its time-outs are those of single reads and its decoders give what a chunk holds.
+`ask` and `read_body` do.
 """
 
 from __future__ import annotations
@@ -10,10 +13,45 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx
 
+from ghostbust.records import utc_now
+
+Client = httpx.Client
+AsyncClient = httpx.AsyncClient
+Request = httpx.Request
+Response = httpx.Response
+URL = httpx.URL
+Timeout = httpx.Timeout
+Limits = httpx.Limits
+Proxy = httpx.Proxy
+HTTPTransport = httpx.HTTPTransport
+AsyncHTTPTransport = httpx.AsyncHTTPTransport
+AsyncBaseTransport = httpx.AsyncBaseTransport
+create_ssl_context = httpx.create_ssl_context
+
+Error = httpx.HTTPError
+"""whatever goes wrong between a request and its answer, and `StatusError`"""
+StatusError = httpx.HTTPStatusError
+"""of ``raise_for_status``"""
+TransportError = httpx.TransportError
+"""no connection, a broken one, a time-out: another try may do better"""
+TimeoutException = httpx.TimeoutException
+DecodingError = httpx.DecodingError
+InvalidURL = httpx.InvalidURL
+ERRORS: Final = (Error, InvalidURL)
+"""all that a request raises"""
+BROKEN_OFF: Final = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
+"""the connection was there, and the answer didn't come to its end"""
+
+OVERLOADED: Final = frozenset({429, 503, 529})
+"""statuses of a server that has too much to do"""
+BUSY: Final = frozenset({408, 429, 502, 503, 504})
+"""what a gateway or a busy server says: nothing about the request"""
 MAX_BYTES: Final = 16 << 20
 """of an answer of a model server, unpacked; thousands of tokens have less than 0.1 MB"""
 CONNECT_S: Final = 10.0
@@ -21,29 +59,66 @@ CONNECT_S: Final = 10.0
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 
 
-class TooLargeError(httpx.HTTPError):
+class TooLargeError(Error):
     """An answer of more bytes than it may have."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"its answer is larger than {max_bytes:,} bytes")
 
 
+def may_pass(status: int) -> bool:
+    """Whether the same request may get another answer a little later."""
+    return status in (408, 425, 429) or (status >= 500 and status not in (501, 505))
+
+
+def retry_after_s(response: Response) -> float | None:
+    """What Retry-After asks for, as seconds or as a date; None without a readable one."""
+    asked = response.headers.get("Retry-After", "").strip()
+    if asked.isdecimal():
+        return float(asked)
+    when = read_date(asked)
+    return None if when is None else max(0.0, (when - utc_now()).total_seconds())
+
+
+def read_date(text: str) -> datetime | None:
+    """The time that a header says; None for anything else."""
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):  # the latter for years and zones of many digits
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)  # -0000
+
+
+def failure(exc: Exception, where: str, within: str = "time") -> str:
+    """What went wrong at a model server, in one line. Quotes nothing that may hold a secret."""
+    if isinstance(exc, TimeoutException):
+        return f"{where} didn't answer in {within}; is the server overloaded?"
+    if isinstance(exc, TooLargeError):
+        return f"{where}: {exc}; is it an OpenAI-compatible server?"
+    return f"can't reach {where} ({type(exc).__name__}); does it run?"
+
+
+def unreachable(exc: Exception, place: str) -> str:
+    """What went wrong at a registry, in one line, with the library's own words."""
+    return f"{place}: can't be reached ({type(exc).__name__}: {exc})"
+
+
 def ask(
     method: str,
-    url: httpx.URL | str,
+    url: URL | str,
     *,
     total_s: float,
     max_bytes: int | None = MAX_BYTES,
     headers: Mapping[str, str],
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: AsyncBaseTransport | None = None,
     verify: ssl.SSLContext | bool = True,
     **content: Any,
-) -> httpx.Response:
+) -> Response:
     """One question and its answer, for callers without an event loop. Raises as `ask_by`."""
 
-    async def once() -> httpx.Response:
-        timeout = httpx.Timeout(total_s, connect=min(CONNECT_S, total_s))
-        async with httpx.AsyncClient(
+    async def once() -> Response:
+        timeout = Timeout(total_s, connect=min(CONNECT_S, total_s))
+        async with AsyncClient(
             timeout=timeout, transport=transport, verify=verify, headers=headers
         ) as client:
             return await ask_by(
@@ -54,14 +129,14 @@ def ask(
 
 
 async def ask_by(
-    client: httpx.AsyncClient,
+    client: AsyncClient,
     method: str,
-    url: httpx.URL | str,
+    url: URL | str,
     *,
     total_s: float | None,
     max_bytes: int | None = MAX_BYTES,
     **content: Any,
-) -> httpx.Response:
+) -> Response:
     """The answer, which has come as a whole after ``total_s`` seconds; None: no limit.
 
     ``max_bytes``: of its body, unpacked; None: the body isn't read. ``content`` is as for httpx.
@@ -78,21 +153,19 @@ async def ask_by(
         raise httpx.ReadTimeout(f"not whole after {total_s:g} s") from exc
     headers = {"Content-Encoding", "Content-Length"}
     kept = [(k, v) for k, v in response.headers.multi_items() if k.title() not in headers]
-    return httpx.Response(
-        response.status_code, headers=kept, content=body, request=response.request
-    )
+    return Response(response.status_code, headers=kept, content=body, request=response.request)
 
 
-async def read_body(response: httpx.Response, max_bytes: int) -> bytes:
+async def read_body(response: Response, max_bytes: int) -> bytes:
     """The body of an answer that isn't read yet, unpacked, a chunk at a time.
 
-    Raises TooLargeError, httpx.DecodingError for one that is packed otherwise than once by gzip.
+    Raises TooLargeError, DecodingError for one that is packed otherwise than once by gzip.
     """
     if response.is_stream_consumed:  # made in this process
         return _checked(response.content, max_bytes)
     packing = response.headers.get("Content-Encoding", "identity").strip().lower()
     if packing not in ("identity", "", *_GZIP):
-        raise httpx.DecodingError("the answer is packed in a way that wasn't asked for")
+        raise DecodingError("the answer is packed in a way that wasn't asked for")
     unpack = zlib.decompressobj(wbits=31) if packing in _GZIP else None
     body, received = bytearray(), 0
     async for chunk in response.aiter_raw():
@@ -101,7 +174,7 @@ async def read_body(response: httpx.Response, max_bytes: int) -> bytes:
         try:
             body += chunk if unpack is None else unpack.decompress(chunk, room + 1)
         except zlib.error as exc:
-            raise httpx.DecodingError(f"the answer can't be unpacked: {exc}") from exc
+            raise DecodingError(f"the answer can't be unpacked: {exc}") from exc
         if len(body) > max_bytes or received > max_bytes:
             raise TooLargeError(max_bytes)
     return bytes(body)

@@ -15,6 +15,7 @@ from ghostbust.adapters import read_copy
 from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError
 from ghostbust.evaluation.figures import BASE
+from ghostbust.files import write_whole
 from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.faults import faults_gate
 from ghostbust.gates.hallucination import rate_gate
@@ -217,11 +218,9 @@ def _read(file: Path) -> TaskScores | None:
 
 def _write(file: Path, scores: TaskScores) -> None:
     rows = {task: (score.nll, score.tokens) for task, score in scores.items()}
-    aside = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        aside.write_text(json.dumps(rows) + "\n", "utf-8")
-        aside.replace(file)
+        write_whole(file, json.dumps(rows) + "\n")
     except OSError as exc:
         raise HomeError(f"can't write {file}: {exc.strerror or exc}") from exc
 

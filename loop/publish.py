@@ -32,6 +32,7 @@ from ghostbust.errors import (
     ModelError,
     PublishError,
 )
+from ghostbust.files import SHARED, write_whole
 from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_judge
@@ -273,13 +274,8 @@ def _try(publishing: Publishing, store: Store, publisher: Publisher, name: str) 
 
 def _point(pointer: Path, name: str | None, model: str) -> None:
     """Replace the clients' pointer, whole."""
-    aside = pointer.with_name(f".{pointer.name}.part")
     row = {"model": model, "adapter": name, "at": utc_now().isoformat()}
-    try:
-        aside.write_text(json.dumps(row) + "\n", "utf-8")
-        aside.replace(pointer)
-    except OSError as exc:
-        raise HomeError(f"can't write {pointer}: {exc.strerror or exc}") from exc
+    write_whole(pointer, json.dumps(row) + "\n", mode=SHARED, error=HomeError)
 
 
 # --- rehearse

@@ -17,13 +17,12 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-import httpx
 import stamina
 
+from ghostbust import http
 from ghostbust.config import Config
 from ghostbust.errors import RegistryError, UsageError
 from ghostbust.home import Home
-from ghostbust.http import ask
 from ghostbust.loop.child import leashed
 from ghostbust.loop.session import Session
 from ghostbust.measure import measure
@@ -146,7 +145,6 @@ def _changes(then: Sequence[Answer], now: Sequence[Answer]) -> tuple[Change, ...
 
 LONGEST_WAIT_S: Final = 10.0
 """between two attempts at a webhook"""
-_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 def post(
@@ -171,14 +169,14 @@ def post(
             wait_initial=wait_s, wait_max=LONGEST_WAIT_S, wait_jitter=wait_s,
         ):  # fmt: skip
             with attempt:
-                answer = ask(
+                answer = http.ask(
                     "POST", url, content=body, headers=sent, total_s=timeout_s, max_bytes=None,
                     verify=trusted(),
                 )  # fmt: skip
                 answer.raise_for_status()
-    except httpx.HTTPStatusError as exc:
+    except http.StatusError as exc:
         return f"the webhook answered HTTP {exc.response.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+    except http.ERRORS as exc:
         return f"the webhook can't be reached ({type(exc).__name__})"
     return ""
 
@@ -213,9 +211,9 @@ def run(command: Sequence[str], body: bytes, *, timeout_s: float) -> str:
 
 
 def _again(exc: Exception) -> bool:
-    if isinstance(exc, httpx.HTTPStatusError):
-        return exc.response.status_code in _AGAIN
-    return isinstance(exc, httpx.TransportError)
+    if isinstance(exc, http.StatusError):
+        return http.may_pass(exc.response.status_code)
+    return isinstance(exc, http.TransportError)
 
 
 # --- alarms

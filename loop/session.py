@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ghostbust.adapters import clear_unfinished
 from ghostbust.config import Config
+from ghostbust.files import clear_unfinished
 from ghostbust.home import Home, cache_dir
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_judge

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from ghostbust.records import utc_now
-from ghostbust.sections import QuietHours
 from ghostbust.store.daemon import JobOutcome
+from ghostbust.times import QuietHours
 
 # --- listener
 # Who hears how far the loop is: the command line's progress bars, the daemon's log, nobody.

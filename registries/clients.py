@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
-
+from ghostbust import http
 from ghostbust.errors import ConfigError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.interface import Meter
@@ -38,7 +37,7 @@ def trusted(
     the folder whose ``.npmrc`` counts; None: no folder's. Raises ConfigError for one that
     can't be read.
     """
-    context = httpx.create_ssl_context()
+    context = http.create_ssl_context()
     context.load_default_certs()
     for origin, place in _additional(environ, npm_project):
         file, folder = (None, place) if place.is_dir() else (place, None)
@@ -65,9 +64,9 @@ def _additional(environ: Mapping[str, str], npm_project: Path | None) -> Iterato
             yield variable, Path(value).expanduser()
 
 
-TIMEOUT = httpx.Timeout(15.0, connect=10.0)
+TIMEOUT = http.Timeout(15.0, connect=10.0)
 """of one name's page"""
-FILE_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+FILE_TIMEOUT = http.Timeout(30.0, connect=10.0)
 """of a file"""
 
 T = TypeVar("T")
@@ -78,7 +77,7 @@ def open_asking_client(
     trust: ssl.SSLContext,
     npm_project: Path | None = None,
     meter: Meter | None = None,
-) -> httpx.AsyncClient:
+) -> http.AsyncClient:
     """A client for many small questions, over HTTP/2 where it is offered; ``meter`` counts them.
 
     ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's. Raises
@@ -86,18 +85,18 @@ def open_asking_client(
     """
     route = _route(ecosystem, npm_project)
 
-    async def count(_: httpx.Request) -> None:
+    async def count(_: http.Request) -> None:
         if meter is not None:
             meter.spend()
 
-    return httpx.AsyncClient(
+    return http.AsyncClient(
         http2=True,
         event_hooks={"request": [count]},
         timeout=TIMEOUT,
         verify=trust,
         trust_env=route.proxy is None,
         mounts=_mounts(
-            route, lambda proxy: httpx.AsyncHTTPTransport(http2=True, verify=trust, proxy=proxy)
+            route, lambda proxy: http.AsyncHTTPTransport(http2=True, verify=trust, proxy=proxy)
         ),
     )
 
@@ -107,7 +106,7 @@ def open_client(
     at: Endpoint,
     meter: Meter | None = None,
     npm_project: Path | None = None,
-) -> httpx.Client:
+) -> http.Client:
     """A client for a registry and the files that it links to, wherever they are; ``meter`` counts.
 
     The registry's credentials go to its own scheme, host and port only. ``npm_project``: the folder
@@ -115,29 +114,29 @@ def open_client(
     certificates that can't be read and a proxy that can't be used.
     """
     trust, route = trusted(npm_project=npm_project), _route(ecosystem, npm_project)
-    home = _origin(httpx.URL(at.url))
+    home = _origin(http.URL(at.url))
 
-    def authorize(request: httpx.Request) -> httpx.Request:
+    def authorize(request: http.Request) -> http.Request:
         if _origin(request.url) == home:
             request.headers.update(at.headers())
         return request
 
-    def count(_: httpx.Request) -> None:
+    def count(_: http.Request) -> None:
         if meter is not None:
             meter.spend()
 
-    return httpx.Client(
+    return http.Client(
         auth=authorize,
         event_hooks={"request": [count]},
         headers={"User-Agent": USER_AGENT},
         timeout=FILE_TIMEOUT,
         verify=trust,
         trust_env=route.proxy is None,
-        mounts=_mounts(route, lambda proxy: httpx.HTTPTransport(verify=trust, proxy=proxy)),
+        mounts=_mounts(route, lambda proxy: http.HTTPTransport(verify=trust, proxy=proxy)),
     )
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+def _origin(url: http.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
@@ -145,15 +144,15 @@ def _route(ecosystem: Ecosystem, npm_project: Path | None = None) -> Route:
     return pip_route() if ecosystem is Ecosystem.PYPI else npm_route(project=npm_project)
 
 
-def _mounts(route: Route, make: Callable[[httpx.Proxy], T]) -> dict[str, T | None]:
-    """The transports of httpx by the addresses that they are for; None is the direct way.
+def _mounts(route: Route, make: Callable[[http.Proxy], T]) -> dict[str, T | None]:
+    """The transports by the addresses that they are for; None is the direct way.
 
     Raises ConfigError for a proxy that can't be used; the message doesn't show its address.
     """
     found: dict[str, T | None] = {f"all://*{host}": None for host in route.direct}
     if route.proxy is not None:
         try:
-            found["all://"] = make(httpx.Proxy(route.proxy))
-        except (ValueError, ImportError, httpx.InvalidURL) as exc:
+            found["all://"] = make(http.Proxy(route.proxy))
+        except (ValueError, ImportError, http.InvalidURL) as exc:
             raise ConfigError(f"{route.origin}: the proxy's address can't be used") from exc
     return found

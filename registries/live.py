@@ -8,13 +8,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-import httpx
-
+from ghostbust import http
 from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict, utc_now
 from ghostbust.registries.clients import open_asking_client, trusted
@@ -271,19 +269,17 @@ def reach(ecosystem: Ecosystem, npm_project: Path | None = None) -> Reached:
     return asyncio.run(_reach(ecosystem, npm_project))
 
 
-def ahead_of_us(response: httpx.Response) -> timedelta | None:
+def ahead_of_us(response: http.Response) -> timedelta | None:
     """How far the sender's clock is ahead, to the second; None without a Date that can be read."""
-    try:
-        return parsedate_to_datetime(response.headers["Date"]) - utc_now()
-    except (KeyError, TypeError, ValueError):
-        return None
+    then = http.read_date(response.headers.get("Date", ""))
+    return None if then is None else then - utc_now()
 
 
 async def _reach(ecosystem: Ecosystem, npm_project: Path | None) -> Reached:
     clients = open_clients(npm_project)
     heard: list[tuple[str, timedelta | None]] = []
 
-    async def note(response: httpx.Response) -> None:
+    async def note(response: http.Response) -> None:
         heard.append((urlsplit(str(response.url)).netloc.rpartition("@")[2], ahead_of_us(response)))
 
     try:

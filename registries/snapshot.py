@@ -12,7 +12,6 @@ that it doesn't know (UNKNOWN). Does not say what was registered since its day.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -26,6 +25,7 @@ import marisa_trie
 
 from ghostbust.documents import parse_json
 from ghostbust.errors import DataError, SnapshotError, UsageError
+from ghostbust.files import SHARED, sha256_of, write_whole
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
 from ghostbust.registries.names import canonical_name
 from ghostbust.registries.suspects import NameRow
@@ -91,22 +91,6 @@ def part(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.stem}.{suffix}")
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes aside, then replaces, so that a reader never sees half a file."""
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_bytes(content)
-    aside.replace(path)
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256; raises SnapshotError where it can't be read."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as exc:
-        raise SnapshotError(f"{path}: can't be read ({exc})") from exc
-
-
 def broken(path: Path, what: str) -> SnapshotError:
     """The error for a snapshot that can't be used, with what to do about it."""
     return SnapshotError(
@@ -159,7 +143,11 @@ class Snapshot:
     def verify(self) -> None:
         """Compares every file with its SHA-256; raises SnapshotError at the first that differs."""
         for name, told in self.manifest.files.items():
-            if sha256_of(self.path.with_name(name)) != told["sha256"]:
+            try:
+                found = sha256_of(self.path.with_name(name))
+            except OSError as exc:
+                raise broken(self.path, f"{name} can't be read ({exc})") from exc
+            if found != told["sha256"]:
                 raise broken(self.path, f"{name} doesn't have the SHA-256 of its manifest")
 
     def __contains__(self, name: object) -> bool:
@@ -269,8 +257,8 @@ def build_snapshot(
         out_dir.mkdir(parents=True, exist_ok=True)
         content = trie.tobytes()
         manifest_path.unlink(missing_ok=True)
-        replace_file(part(manifest_path, "marisa"), content)
-        replace_file(part(manifest_path, "tsv"), _notes_text(noted).encode())
+        write_whole(part(manifest_path, "marisa"), content, mode=SHARED)
+        write_whole(part(manifest_path, "tsv"), _notes_text(noted), mode=SHARED)
         parts = [part(manifest_path, suffix) for suffix in ("marisa", "tsv")]
         manifest = Manifest(
             format=FORMAT,
@@ -282,7 +270,7 @@ def build_snapshot(
             suspects=sum(row.reason is not None for row in noted),
             files={p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in parts},
         )
-        replace_file(manifest_path, manifest.to_json().encode())
+        write_whole(manifest_path, manifest.to_json(), mode=SHARED)
     except OSError as exc:
         raise DataError(f"{out_dir}: can't write the {ecosystem} snapshot ({exc})") from exc
     return manifest_path
@@ -366,7 +354,7 @@ def keep_snapshot(ecosystem: Ecosystem, data_dir: Path) -> None:
         (kept / path.name).unlink(missing_ok=True)
         for suffix in _SUFFIXES:
             source = part(path, suffix)
-            replace_file(kept / source.name, source.read_bytes())
+            write_whole(kept / source.name, source.read_bytes(), mode=SHARED)
     except OSError as exc:
         raise DataError(f"{kept}: can't keep the {ecosystem} snapshot ({exc.strerror})") from exc
 

@@ -198,23 +198,6 @@ def read_names(
         yield NameRow(name, rank, reason, other)
 
 
-def read_fakes(path: Path, ecosystem: Ecosystem) -> list[str]:
-    """The names that a file of name, class and summary classes as squat or security hold.
-
-    Raises UsageError for a file that can't be read.
-    """
-    try:
-        with _open(path) as file:
-            parts = (line.rstrip("\n").split("\t") for line in file)
-            return [
-                canonical_name(ecosystem, part[0])
-                for part in parts
-                if len(part) > 1 and part[1] in _CLASSES
-            ]
-    except _UNREADABLE as exc:
-        raise UsageError(f"{path}: can't be read as a list of summaries ({exc})") from exc
-
-
 def _rows_of_file(path: Path, ecosystem: Ecosystem) -> dict[str, Mapping[str, str]]:
     """Canonical name to the other columns that say something, in the order of the file."""
     rows: dict[str, Mapping[str, str]] = {}

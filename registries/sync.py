@@ -13,25 +13,20 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from http import HTTPStatus
 from io import BufferedRandom
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
-
+from ghostbust import http
 from ghostbust.documents import parse_json
 from ghostbust.errors import DataError, RegistryError
+from ghostbust.files import SHARED, write_whole
 from ghostbust.records import Ecosystem
 from ghostbust.registries.live import CANARIES
 from ghostbust.registries.names import canonical_name, is_valid_name
 from ghostbust.registries.pypi import aware_time
-from ghostbust.registries.snapshot import (
-    Snapshot,
-    build_snapshot,
-    find_snapshot,
-    keep_snapshot,
-    replace_file,
-)
+from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot, keep_snapshot
 from ghostbust.registries.suspects import NameRow
 from ghostbust.registries.transport import (
     MAX_FILE_BYTES,
@@ -81,7 +76,7 @@ class Listing:
 
 
 def fetch_listing(
-    client: httpx.Client,
+    client: http.Client,
     url: str,
     folder: Path,
     *,
@@ -103,7 +98,7 @@ def fetch_listing(
                 attempt,
                 client.stream("GET", f"{url}/", headers=headers, follow_redirects=True) as response,
             ):
-                if response.status_code == httpx.codes.NOT_MODIFIED and known.headers():
+                if response.status_code == HTTPStatus.NOT_MODIFIED and known.headers():
                     return Unchanged()
                 _check(url, response)
                 save(url, response, page, progress=progress, max_bytes=max_bytes)
@@ -112,7 +107,7 @@ def fetch_listing(
         return _read(url, page, validators)
 
 
-def _check(url: str, response: httpx.Response) -> None:
+def _check(url: str, response: http.Response) -> None:
     """Returns for a listing as JSON."""
     check_status(url, response, "pip's")
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -172,7 +167,7 @@ class NpmNames:
 
 
 def fetch_npm_names(
-    client: httpx.Client,
+    client: http.Client,
     url: str,
     folder: Path,
     *,
@@ -199,7 +194,7 @@ def fetch_npm_names(
     return NpmNames(names, skipped, version, published)
 
 
-def _newest(client: httpx.Client, place: str) -> tuple[str, Mapping[str, Any], date | None]:
+def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], date | None]:
     """Version, tarball and day of the newest version of the package."""
     headers = {"Accept": f"{_ABBREVIATED}, application/json;q=0.8", "User-Agent": USER_AGENT}
     response = client.get(place, headers=headers, follow_redirects=True)
@@ -218,7 +213,7 @@ def _newest(client: httpx.Client, place: str) -> tuple[str, Mapping[str, Any], d
 
 
 def _download(
-    client: httpx.Client,
+    client: http.Client,
     place: str,
     dist: Mapping[str, Any],
     file: BufferedRandom,
@@ -284,7 +279,7 @@ class Synced:
 
 
 def sync_pypi(
-    client: httpx.Client,
+    client: http.Client,
     url: str,
     folder: Path,
     *,
@@ -309,7 +304,7 @@ def sync_pypi(
 
 
 def sync_npm(
-    client: httpx.Client,
+    client: http.Client,
     url: str,
     folder: Path,
     *,
@@ -394,10 +389,7 @@ def _note(made: Snapshot, source: str, folder: Path, told: dict[str, str]) -> No
     """Keeps what was told beside the snapshot that it belongs to."""
     state = {"url": source, "files": made.manifest.files, "validators": told}
     file = _state_file(made.ecosystem, folder)
-    try:
-        replace_file(file, json.dumps(state, indent=2).encode())
-    except OSError as exc:
-        raise DataError(f"{file}: can't be written ({exc.strerror})") from exc
+    write_whole(file, json.dumps(state, indent=2), mode=SHARED, error=DataError)
 
 
 def _state_file(ecosystem: Ecosystem, folder: Path) -> Path:

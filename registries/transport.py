@@ -13,21 +13,20 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from http import HTTPStatus
 from io import BufferedRandom
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import httpx
 import stamina
 from aiolimiter import AsyncLimiter
 
 import ghostbust
+from ghostbust import http
 from ghostbust.documents import parse_json
 from ghostbust.errors import ConfigError, DataError, RegistryError, SpentError, UnansweredError
-from ghostbust.http import TooLargeError, read_body
 from ghostbust.records import utc_now
 
 # --- heard
@@ -242,7 +241,7 @@ class Reply:
 class Client:
     """An HTTP client with manners, shared by all registries. For one event loop."""
 
-    http: httpx.AsyncClient
+    http: http.AsyncClient
     patience: Patience = field(default_factory=Patience)
     hosts: Hosts = field(default_factory=Hosts)
     heard: Heard = field(default_factory=lambda: HEARD)
@@ -345,8 +344,8 @@ class Client:
             return await ask_once(self._again, once)
         except NoAnswerError as exc:
             raise UnansweredError(f"{url}: no usable answer ({exc})") from exc
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise UnansweredError(f"{url}: can't be reached ({type(exc).__name__}: {exc})") from exc
+        except http.ERRORS as exc:
+            raise UnansweredError(http.unreachable(exc, url)) from exc
 
     def _again(self, exc: Exception) -> bool | float:
         """Whether to ask again after a failure, and after how many seconds if it told."""
@@ -355,7 +354,7 @@ class Client:
                 return False
             jitter = random.uniform(0, self.patience.jitter_s)  # noqa: S311
             return max(self.patience.floor_s, exc.retry_after_s) + jitter
-        return isinstance(exc, NoAnswerError | httpx.TransportError | httpx.DecodingError)
+        return isinstance(exc, NoAnswerError | http.TransportError | http.DecodingError)
 
     async def _ask_once(
         self, url: str, headers: dict[str, str], content_types: tuple[str, ...]
@@ -370,9 +369,9 @@ class Client:
                 body = await _body(url, response)
         except TimeoutError as exc:
             raise NoAnswerError(f"not whole after {self.patience.answer_s:g} s") from exc
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if response.status_code == HTTPStatus.NOT_FOUND:
             return Reply(False, url)
-        if response.status_code == httpx.codes.NOT_MODIFIED:
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
             return Reply(True, url, changed=False)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind not in content_types:
@@ -382,29 +381,29 @@ class Client:
         return Reply(True, url, kind, body, _validator(response))
 
 
-def _check_status(url: str, response: httpx.Response, *, conditional: bool) -> None:
+def _check_status(url: str, response: http.Response, *, conditional: bool) -> None:
     """Returns for a status that is an answer: 200, 404, and 304 to a conditional request."""
     status = response.status_code
-    if status in (httpx.codes.OK, httpx.codes.NOT_FOUND):
+    if status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
         return
-    if status == httpx.codes.NOT_MODIFIED and conditional:
+    if status == HTTPStatus.NOT_MODIFIED and conditional:
         return
-    if status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS) or status >= 500:
-        raise NoAnswerError(f"HTTP {status}", _retry_after_s(response))
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if http.may_pass(status):
+        raise NoAnswerError(f"HTTP {status}", http.retry_after_s(response))
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         raise RegistryError(f"{url}: HTTP {status}; check the credentials in pip's or npm's config")
     raise RegistryError(f"{url}: HTTP {status}")
 
 
-async def _body(url: str, response: httpx.Response) -> bytes:
+async def _body(url: str, response: http.Response) -> bytes:
     """The whole body, unpacked. Raises RegistryError where it is too large to be an answer."""
     try:
-        return await read_body(response, MAX_BYTES)
-    except TooLargeError as exc:
+        return await http.read_body(response, MAX_BYTES)
+    except http.TooLargeError as exc:
         raise RegistryError(f"{url}: {exc}") from exc
 
 
-def _validator(response: httpx.Response) -> str:
+def _validator(response: http.Response) -> str:
     """The ETag behind the version that reads the page: another one may read it otherwise."""
     etag = response.headers.get("ETag", "")
     return f"{ghostbust.__version__} {etag}" if etag else ""
@@ -414,17 +413,6 @@ def _etag(validator: str) -> str:
     """The ETag of a validator of this version; empty for none, or another version's."""
     version, _, etag = validator.partition(" ")
     return etag if version == ghostbust.__version__ else ""
-
-
-def _retry_after_s(response: httpx.Response) -> float | None:
-    """What Retry-After asks for, as seconds or as a date; None without a readable one."""
-    told = response.headers.get("Retry-After", "").strip()
-    if told.isdecimal():
-        return float(told)
-    try:
-        return max(0.0, (parsedate_to_datetime(told) - utc_now()).total_seconds())
-    except (TypeError, ValueError):
-        return None
 
 
 # --- endpoints
@@ -534,8 +522,8 @@ def passing_file(folder: Path, place: str, what: str) -> Iterator[BufferedRandom
             yield file
     except TryAgainError as exc:
         raise RegistryError(f"{place}: no usable {what} ({exc})") from exc
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        raise RegistryError(f"{place}: can't be reached ({type(exc).__name__}: {exc})") from exc
+    except http.ERRORS as exc:
+        raise RegistryError(http.unreachable(exc, place)) from exc
     except OSError as exc:
         raise DataError(f"{folder}: can't keep the {what} ({exc.strerror})") from exc
 
@@ -544,7 +532,7 @@ def attempts(patience: Patience | None) -> Iterator[stamina.Attempt]:
     """To be looped over, each attempt a ``with``: the block runs until it doesn't break off."""
     patience = patience or Patience()
     again = stamina.retry_context(
-        on=(httpx.TransportError, httpx.DecodingError, TryAgainError),
+        on=(http.TransportError, http.DecodingError, TryAgainError),
         attempts=patience.attempts,
         timeout=None,
         wait_initial=patience.initial_s,
@@ -554,18 +542,18 @@ def attempts(patience: Patience | None) -> Iterator[stamina.Attempt]:
     return iter(again)
 
 
-def check_status(place: str, response: httpx.Response, whose: str) -> None:
+def check_status(place: str, response: http.Response, whose: str) -> None:
     """Returns for 200. Raises TryAgainError for what may pass, RegistryError for the rest."""
     status = response.status_code
-    if status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS) or status >= 500:
+    if http.may_pass(status):
         raise TryAgainError(f"HTTP {status}")
-    if status != httpx.codes.OK:
+    if status != HTTPStatus.OK:
         raise RegistryError(f"{place}: HTTP {status}; check the address in {whose} configuration")
 
 
 def save(
     place: str,
-    response: httpx.Response,
+    response: http.Response,
     file: BufferedRandom,
     *,
     progress: Progress,

@@ -101,7 +101,7 @@ def talking_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Which it says depends on the prompt, by chance. Its tokens are bytes, for the prompt, and the
     names, for the answer: enough for sweeps that find something and rounds that train on it.
     """
-    from ghostbust.bench.talking import make_talking_model
+    from tests.talking import make_talking_model
 
     folder = tmp_path_factory.mktemp("models") / "talking"
     make_talking_model(folder, REAL_NAMES + MADE_UP_NAMES)

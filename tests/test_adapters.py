@@ -112,7 +112,7 @@ def test_a_name_is_never_reused(tmp_path: Path) -> None:
 
 def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(HomeError, match="can't write the adapter") as caught:
+    with pytest.raises(HomeError, match=r"can't write .*/file/a: Not a directory") as caught:
         written(tmp_path / "file" / "a")
     assert "\n" not in str(caught.value)
 

@@ -13,10 +13,12 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
+from ghostbust import http
 from ghostbust.errors import EndpointError
 from ghostbust.http import TooLargeError, ask
 from ghostbust.loop.recheck import post
 from ghostbust.publishers.control import Control
+from ghostbust.registries.live import ahead_of_us
 from ghostbust.samplers.servers import request_json
 
 if TYPE_CHECKING:
@@ -92,6 +94,56 @@ def serve() -> Iterator[Callable[[Answer], str]]:
 
 
 Serve = Callable[["Answer"], str]
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 529])
+def test_what_may_pass(status: int) -> None:
+    assert http.may_pass(status)
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404, 409, 422, 501, 505])
+def test_what_the_same_request_gets_again(status: int) -> None:
+    assert not http.may_pass(status)
+
+
+@pytest.mark.parametrize(
+    ("told", "waits_s"),
+    [
+        ("7", 7),
+        (" 0 ", 0),
+        ("Mon, 01 Jan 1990 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 1990 00:00:00 -0000", 0),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        (None, None),
+    ],
+)
+def test_retry_after(told: str | None, waits_s: float | None) -> None:
+    headers = {} if told is None else {"Retry-After": told}
+    assert http.retry_after_s(httpx.Response(429, headers=headers)) == waits_s
+
+
+@pytest.mark.parametrize("text", ["", "soon", "Mon, 01 Jan 2035 00:00:00 +99999999999999"])
+def test_a_date_that_cant_be_read(text: str) -> None:
+    """A registry's or server's own Date ended `doctor` with an OverflowError (1708091)."""
+    assert http.read_date(text) is None
+    assert ahead_of_us(httpx.Response(200, headers={"Date": text})) is None
+
+
+@pytest.mark.parametrize(
+    ("exc", "said"),
+    [
+        (httpx.ConnectTimeout("t"), "host/v1 didn't answer in 5 s; is the server overloaded?"),
+        (TooLargeError(5), "host/v1: its answer is larger than 5 bytes; is it an OpenAI-"),
+        (httpx.ConnectError("key"), "can't reach host/v1 (ConnectError); does it run?"),
+        (httpx.InvalidURL("key"), "can't reach host/v1 (InvalidURL); does it run?"),
+    ],
+)
+def test_failures_are_one_line_without_the_errors_own_words(exc: Exception, said: str) -> None:
+    line = http.failure(exc, "host/v1", "5 s")
+    assert line.startswith(said)
+    assert "key" not in line
 
 
 def test_an_answer_comes_as_it_is(serve: Serve) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.bench.populations import Population, outcome, populations
 from ghostbust.records import (
     Answer,
     Context,
@@ -21,6 +20,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.statistics import Incidence, unseen, unseen_of, wilson_interval
+from tests.lab.unseen import Population, outcome, populations
 
 
 def seen(text: str) -> list[Incidence]:

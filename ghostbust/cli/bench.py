@@ -1,4 +1,4 @@
-"""``ghostbust bench``: how well ghostbust's own parts do."""
+"""``ghostbust bench``: what methods, rounds and checks do on the user's own model and folders."""
 
 from __future__ import annotations
 
@@ -8,27 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostbust.cli.bench_audit import audit
 from ghostbust.cli.bench_checkouts import checkouts
 from ghostbust.cli.bench_continual import continual
-from ghostbust.cli.bench_daemon import daemon
-from ghostbust.cli.bench_dashboard import dashboard
 from ghostbust.cli.bench_discovery import discovery
-from ghostbust.cli.bench_engine import engine
-from ghostbust.cli.bench_faults import faults
-from ghostbust.cli.bench_ingest import ingest
-from ghostbust.cli.bench_truth import truth
-from ghostbust.cli.bench_unattended import unattended
 from ghostbust.cli.bench_unlearners import unlearners
-from ghostbust.cli.bench_unseen import unseen
 from ghostbust.cli.edge import help_if_bare
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
 
 if TYPE_CHECKING:
-    from ghostbust.bench.extraction import Disagreement, Score
+    from ghostbust.evaluation.extraction import Disagreement, Score
 
-bench = typer.Typer(name="bench", help="How well ghostbust's own parts do.")
+bench = typer.Typer(
+    name="bench", help="Compare methods, rounds and checks on a model or folder of yours."
+)
 
 
 @bench.callback(invoke_without_command=True)
@@ -36,19 +29,10 @@ def _group(context: typer.Context) -> None:
     help_if_bare(context)
 
 
-bench.command()(audit)
-bench.command()(truth)
 bench.command()(checkouts)
 bench.command()(unlearners)
 bench.command()(continual)
 bench.command()(discovery)
-bench.command()(engine)
-bench.command()(unseen)
-bench.command()(ingest)
-bench.command()(faults)
-bench.command()(daemon)
-bench.command()(unattended)
-bench.command()(dashboard)
 
 
 @bench.command()
@@ -62,8 +46,7 @@ def extraction(
     as_json: JsonOption = False,
 ) -> None:
     """Score the extractor on labelled snippets: precision, recall, spans, names, flags."""
-    from ghostbust.bench.corpus import read_corpus
-    from ghostbust.bench.extraction import score
+    from ghostbust.evaluation.extraction import read_corpus, score
 
     result = score(read_corpus(corpus))
     output = Output(as_json=as_json)
@@ -82,7 +65,7 @@ def extraction(
 
 def _rows(result: Score) -> list[dict[str, object]]:
     """One row for each group and kind, the group's sum first; the last ones are of all groups."""
-    from ghostbust.bench.extraction import ALL
+    from ghostbust.evaluation.extraction import ALL
 
     def order(key: tuple[str, str]) -> tuple[bool, str, bool, str]:
         return key[0] == ALL, key[0], key[1] != ALL, key[1]

@@ -1,8 +1,10 @@
-"""Files that commands write: whole, or not at all."""
+"""A judge for a command that only asks: with the home's snapshots and cache if there is a home.
+
+Makes no home folder, and needs none that can be written.
+"""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ghostbust.errors import StoreError, UsageError
+from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup
 from ghostbust.registries.judge import Judge, Mode, default_judge
@@ -161,32 +163,3 @@ def _open_cache(database: Path, stack: ExitStack) -> LookupCache | None:
             store = stack.enter_context(Store.open(database, read_only=read_only))
             return ForgivingCache(store.lookups)
     return None
-
-
-# --- writing
-# Files that commands write: whole, or not at all.
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A new file (mode 0600) to write, which takes the path's place when all went well.
-
-    What was there before stays, if something goes wrong. Raises UsageError where it can't be
-    written.
-    """
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        aside.unlink(missing_ok=True)
-        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        yield aside
-        aside.replace(path)
-    except OSError as exc:
-        raise UsageError(f"can't write {path}: {exc.strerror or exc}") from exc
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes the text as UTF-8. Raises UsageError where the file can't be written."""
-    with whole_file(path) as aside:
-        aside.write_text(text, "utf-8")

@@ -6,8 +6,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -67,17 +66,8 @@ def serve(made: Daemon) -> None:
         os._exit(0)  # a normal exit would wait for the job's thread
 
 
-def assemble(
-    place: Home,
-    config: Path | None,
-    settings: Config,
-    redactor: Redactor,
-    round_command: Sequence[str] | None = None,
-) -> Daemon:
-    """The daemon with all that runs beside it.
-
-    ``round_command``: the program of a round, if it isn't ``ghostbust round``.
-    """
+def assemble(place: Home, config: Path | None, settings: Config, redactor: Redactor) -> Daemon:
+    """The daemon with all that runs beside it."""
     from ghostbust.config import load_config
     from ghostbust.loop.daemon.run import Daemon
     from ghostbust.operations.companions import Beside, Reload, companions
@@ -101,8 +91,6 @@ def assemble(
         )
     )
     work = workplace(place, config, lambda: reload.config, stopping, redactor)
-    if round_command is not None:
-        work = replace(work, round_command=round_command)
     made = Daemon(work, companions=[reload, *beside])
     return made
 

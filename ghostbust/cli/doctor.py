@@ -14,10 +14,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Final
 
-import httpx
 import typer
 from packaging.requirements import Requirement
 
+from ghostbust import http
 from ghostbust.cli.context import load_settings
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
 from ghostbust.cli.output import Output, cell, table
@@ -123,11 +123,13 @@ def check_server(name: str, settings: Config, url: str) -> Finding:
     from ghostbust.registries.live import ahead_of_us
 
     make_endpoint(override(settings, model__endpoint=url), None).check()
-    where = httpx.URL(url)
+    where = http.URL(url)
     try:
-        asked = httpx.get(where.copy_with(path="/", query=None), timeout=LOOK_S)
+        asked = http.ask(
+            "GET", where.copy_with(path="/", query=None), headers={}, total_s=LOOK_S, max_bytes=None
+        )
         ahead = ahead_of_us(asked)
-    except httpx.HTTPError:
+    except http.Error:
         ahead = None  # it has just answered its own API, which is what counts
     said = f"{where.netloc.decode()} lists {settings.model.served_as}"
     return _with_clock(Finding(name, Level.OK, said), ahead)
@@ -228,12 +230,13 @@ def check_daemon(home: Home, settings: Config) -> Finding:
 
     host, port = read_listen(settings.daemon.listen)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (asked, not bound)
-    url = httpx.URL(scheme="http", host=host, port=port, path="/readyz")
+    url = http.URL(scheme="http", host=host, port=port, path="/readyz")
     try:
-        answer = httpx.get(url, timeout=LOOK_S, trust_env=False)
+        direct = http.AsyncHTTPTransport()  # by no proxy
+        answer = http.ask("GET", url, headers={}, total_s=LOOK_S, transport=direct)
         told = parse_json(answer.content)
         lacking = [f"{k}: {v['reason']}" for k, v in told["parts"].items() if not v["ready"]]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+    except (http.Error, ValueError, KeyError, TypeError, AttributeError):
         todo = "restart it, if daemon.listen was changed since it began"
         return Finding("daemon", Level.WARN, f"{said}, and doesn't answer at {host}:{port}", todo)
     if lacking:

@@ -10,6 +10,7 @@ import typer
 from ghostbust.cli.edge import help_if_bare, on_interrupt
 from ghostbust.cli.options import HomeOption, QuietOption, RevealOption
 from ghostbust.cli.output import Output
+from ghostbust.errors import UsageError
 
 export = typer.Typer(name="export", help="Write adapters and the ledger for other programs.")
 
@@ -74,19 +75,22 @@ def export_ledger(
     quiet: QuietOption = False,
 ) -> None:
     """Write the invented names, or what is registered of the recommended ones (cyclonedx)."""
-    from ghostbust.cli.context import whole_file, write_text
+    from ghostbust.files import whole_file, write_whole
     from ghostbust.home import Home
     from ghostbust.store.store import Store
 
     output = Output(quiet=quiet)
-    with Store.open(Home.find(home).database, read_only=True) as store, whole_file(out) as aside:
+    with (
+        Store.open(Home.find(home).database, read_only=True) as store,
+        whole_file(out, error=UsageError) as aside,
+    ):
         match shape:
             case "sqlite":
                 from ghostbust.exports.datasette import metadata, write_sqlite
 
                 write_sqlite(store, aside, reveal=reveal)
                 told = out.with_name(f"{out.name}.metadata.json")
-                write_text(told, metadata(out.stem, reveal=reveal))
+                write_whole(told, metadata(out.stem, reveal=reveal), error=UsageError)
                 output.note(f"description for Datasette: {told}")
             case "jsonl":
                 from ghostbust.exports.ledger import write_jsonl

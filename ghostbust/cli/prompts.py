@@ -22,6 +22,7 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.documents import json_text
 from ghostbust.errors import UsageError
+from ghostbust.files import SHARED, write_whole
 from ghostbust.loop.recheck import redacted_texts
 
 if TYPE_CHECKING:
@@ -186,12 +187,7 @@ def export(
     if out is None:
         sys.stdout.write(lines)
         return
-    aside = out.with_name(f".{out.name}.part")
-    try:
-        aside.write_text(lines, "ascii")
-        aside.replace(out)
-    except OSError as exc:
-        raise UsageError(f"can't write {out}: {exc.strerror or exc}") from exc
+    write_whole(out, lines, mode=SHARED, error=UsageError)
 
 
 prompts = typer.Typer(name="prompts", help="The pool of prompts: list, add, show, prune, export.")

@@ -371,6 +371,7 @@ def imports(
     """
     if not wheels and not installed and not site:
         raise UsageError("nothing to read: give wheels, --installed or --site FOLDER")
+    from ghostbust.files import SHARED, write_whole
     from ghostbust.home import Home
     from ghostbust.registries.import_names import (
         ImportTable,
@@ -380,7 +381,7 @@ def imports(
         read_table,
         table_text,
     )
-    from ghostbust.registries.snapshot import Snapshot, find_snapshot, replace_file
+    from ghostbust.registries.snapshot import Snapshot, find_snapshot
 
     facts = [fact for wheel in wheels or () for fact in facts_of_wheel(wheel)]
     facts += facts_of_installed() if installed else []
@@ -390,10 +391,7 @@ def imports(
     before = read_table(out) if out else []
     rows = extended(before, made)
     if out:
-        try:
-            replace_file(out, table_text(rows).encode())
-        except OSError as exc:
-            raise DataError(f"{out}: can't be written ({exc.strerror})") from exc
+        write_whole(out, table_text(rows), mode=SHARED, error=DataError)
     output = Output(as_json=as_json)
     output.document({"facts": len(facts), "before": len(before), "rows": rows, "path": out})
     shown = table("module", "distribution", "version", "source", "read", "note")

@@ -64,9 +64,9 @@ def report(
     if out is None:
         sys.stdout.write(text)
         return
-    from ghostbust.cli.context import write_text
+    from ghostbust.files import write_whole
 
-    write_text(out, text)
+    write_whole(out, text, error=UsageError)
     Output(quiet=quiet).note(f"report: {out}")
 
 

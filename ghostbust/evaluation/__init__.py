@@ -20,6 +20,7 @@ persistence     what is left after quantising, merging, stress and fine-tuning
 utility         coding tasks solved, and the likelihood of right solutions
 suites          external prompts, by path or package; never trained on
 tables          the figures of behaviour for people; section_tables has the others'
+extraction      not of a model: how well the extractor does on labelled snippets
 ==============  ====================================================================
 
 What the figures of behaviour mean, how each could be gamed and what catches that:

@@ -2,6 +2,10 @@
 
 Each change is made to a fresh copy of the base and to one with the adapter merged in, and both are
 measured, so that what the change itself does to the rate isn't taken for the adapter's doing.
+
+Quantisation rounds linear weights as a GGUF file of that type stores them, and puts them back in
+the model's own type. A server's kernels also round activations. As in those files, norms and biases
+stay as they are; the embeddings stay too, which most files also round.
 """
 
 from __future__ import annotations
@@ -11,9 +15,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from gguf.quants import dequantize, quantize
 
 from ghostbust.errors import ModelError, TrainingError, UsageError
 from ghostbust.evaluation.behaviour import Measure, Row, compare
@@ -27,78 +34,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-# --- quantise
-# Weights rounded as quantised storage would round them, and put back.
-#
-# A simulation: weights are rounded to the nearest of 2·levels + 1 evenly spaced values, symmetric
-# about 0, and kept in the model's own type. What a served model of that size would compute with
-# its
-# own kernels and formats differs in details: GGUF's Q8_0 has a scale for each 32 weights, Q4_0
-# one in
-# fp16 and 16 values that aren't symmetric. As in those files, norms and biases stay as they are;
-# the
-# embeddings stay too, which some files also round.
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """How weights are rounded."""
-
-    name: str
-    bits: int
-    group: int | None
-    """neighbouring inputs of one output that share a scale; None: all inputs of an output"""
-
-    @property
-    def levels(self) -> int:
-        """The largest integer that a weight becomes: 127 for 8 bits, 7 for 4."""
-        return int(2 ** (self.bits - 1) - 1)
-
-
-SCHEMES = (Scheme("int8", 8, None), Scheme("int4 by 32", 4, 32), Scheme("int4 by 64", 4, 64))
-
-
-def rounded(weight: torch.Tensor, scheme: Scheme) -> torch.Tensor:
-    """The nearest weights that the scheme can hold: (O, I), in the weights' own type.
-
-    Each differs from its weight by half a step at most, before it is rounded to that type; a step
-    is the largest magnitude of the group, divided by ``scheme.levels``. Non-finite weights make
-    their group so.
-    """
-    outputs, inputs = weight.shape
-    size = scheme.group or inputs
-    padded = torch.nn.functional.pad(weight.float(), (0, -inputs % size))  # (O, I')
-    groups = padded.view(outputs, -1, size)  # (O, G, size)
-    step = groups.abs().amax(-1, keepdim=True) / scheme.levels  # (O, G, 1)
-    step = torch.where(step == 0, 1.0, step)
-    back = (groups / step).round().clamp(-scheme.levels, scheme.levels) * step
-    return back.view(outputs, -1)[:, :inputs].to(weight.dtype)
-
-
-@torch.no_grad()
-def quantise(model: PreTrainedModel, scheme: Scheme) -> str:
-    """Rounds all linear weights but the output embedding's, in place; says what that changed.
-
-    Raises ModelError where the model has none.
-    """
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    layers = [
-        module
-        for module in model.modules()
-        if isinstance(module, torch.nn.Linear) and module is not head
-    ]
-    if not layers:
-        raise ModelError("the model has no linear layers whose weights could be quantised")
-    error = total = 0.0
-    for layer in layers:
-        before = layer.weight.float()
-        layer.weight.copy_(rounded(layer.weight, scheme))
-        error += float((layer.weight.float() - before).pow(2).sum())
-        total += float(before.pow(2).sum())
-    return f"{len(layers)} matrices, off by {(error / total) ** 0.5:.2%} of their norm"
-
-
 AS_IT_IS = "as it is"
+QUANTISED: Final = (
+    GGMLQuantizationType.Q8_0, GGMLQuantizationType.Q4_1, GGMLQuantizationType.Q4_0
+)  # fmt: skip
+"""GGUF types of 8 and 4 bits a weight, each with scales for 32 inputs of an output"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +79,7 @@ def changes(texts: Sequence[str], tuning: FineTuning | None = None) -> tuple[Cha
     """None, quantisation to 8 and 4 bits, and fine-tuning on the texts."""
     return (
         Change(AS_IT_IS, _unchanged),
-        *(Change(scheme.name, partial(_quantised, scheme=scheme)) for scheme in SCHEMES),
+        *(Change(kind.name, partial(_quantised, kind=kind)) for kind in QUANTISED),
         Change("fine-tuned", partial(fine_tune, texts=texts, tuning=tuning or FineTuning())),
     )
 
@@ -200,6 +140,43 @@ def merge_difference(
     )
 
 
+def rounded(weight: torch.Tensor, kind: GGMLQuantizationType) -> torch.Tensor:
+    """What a GGUF file of the type holds of the weights: (O, I), in their own type.
+
+    Rows that don't end with a block are filled up with their last weight, which moves no scale.
+    Non-finite weights make their block so.
+    """
+    size, _ = GGML_QUANT_SIZES[kind]
+    inputs = weight.shape[-1]
+    rows = np.pad(weight.float().cpu().numpy(), ((0, 0), (0, -inputs % size)), mode="edge")
+    with np.errstate(all="ignore"):
+        back = dequantize(quantize(rows, kind), kind)  # (O, I')
+    return torch.from_numpy(back[:, :inputs]).to(weight)
+
+
+@torch.no_grad()
+def quantise(model: PreTrainedModel, kind: GGMLQuantizationType) -> str:
+    """Rounds all linear weights but the output embedding's, in place; says what that changed.
+
+    Raises ModelError where the model has none.
+    """
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    layers = [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module is not head
+    ]
+    if not layers:
+        raise ModelError("the model has no linear layers whose weights could be quantised")
+    error = total = 0.0
+    for layer in layers:
+        before = layer.weight.float()
+        layer.weight.copy_(rounded(layer.weight, kind))
+        error += float((layer.weight.float() - before).pow(2).sum())
+        total += float(before.pow(2).sum())
+    return f"{len(layers)} matrices, off by {(error / total) ** 0.5:.2%} of their norm"
+
+
 def fine_tune(loaded: LoadedModel, texts: Sequence[str], tuning: FineTuning) -> str:
     """Trains all weights of the model on the texts, in place; says how the loss went.
 
@@ -235,8 +212,8 @@ def _unchanged(_: LoadedModel) -> str:
     return ""
 
 
-def _quantised(loaded: LoadedModel, scheme: Scheme) -> str:
-    return quantise(loaded.model, scheme)
+def _quantised(loaded: LoadedModel, kind: GGMLQuantizationType) -> str:
+    return quantise(loaded.model, kind)
 
 
 def _differences(apart: torch.Tensor, merged: torch.Tensor) -> torch.Tensor:

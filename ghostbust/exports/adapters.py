@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import ghostbust
+from ghostbust import files
 from ghostbust.adapters import MANIFEST, Manifest, copy_adapter, read_adapter
 from ghostbust.errors import UsageError
 from ghostbust.models.load import load_model
 
 # --- folders
-# A folder that appears whole or not at all.
+# A new folder for an export, and what it was made of.
 
 
 @contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
+def new_folder(out: Path) -> Iterator[Path]:
     """A new folder to fill, which takes the name ``out`` when all went well.
 
     Raises UsageError where ``out`` is there already, or can't be written; nothing is left then.
     """
     if out.exists():
         raise UsageError(f"{out} is there already; choose a folder that isn't")
-    aside = out.with_name(f".{out.name}.part")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+    with files.whole_folder(out, error=UsageError) as aside:
         yield aside
-        aside.replace(out)
-    except OSError as exc:
-        raise UsageError(f"can't write {out}: {exc.strerror or exc}") from exc
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def note_origin(folder: Path, kind: str, adapter: Manifest, facts: Mapping[str, object]) -> None:
     """Writes what the folder was made of, and the hashes of its files, beside them."""
-    files = {path.name: _hash(path) for path in sorted(folder.iterdir())}
     document = {
         "kind": kind,
         "adapter": adapter.name,
@@ -48,14 +38,9 @@ def note_origin(folder: Path, kind: str, adapter: Manifest, facts: Mapping[str, 
         "adapter_files": dict(adapter.files),
         "version": ghostbust.__version__,
         **facts,
-        "files": files,
+        "files": {path.name: files.sha256_of(path) for path in sorted(folder.iterdir())},
     }
     (folder / MANIFEST).write_text(json.dumps(document, indent=2), "utf-8")
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- merged
@@ -75,7 +60,7 @@ def export_merged(adapter: Path, out: Path, cache_dir: Path) -> None:
     import torch
 
     manifest = read_adapter(adapter)
-    with whole_folder(out) as aside:
+    with new_folder(out) as aside:
         loaded = load_model(manifest.model, cache_dir, adapter=adapter, device="cpu")
         loaded.model.to(dtype=torch.bfloat16)  # type: ignore[call-arg]  # exact: bf16 values
         loaded.model.save_pretrained(aside)
@@ -93,5 +78,5 @@ def export_peft(adapter: Path, out: Path) -> None:
     Raises ModelError where the folder is incomplete or
     changed, and UsageError where ``out`` is there already or can't be written.
     """
-    with whole_folder(out) as aside:
+    with new_folder(out) as aside:
         copy_adapter(adapter, aside)

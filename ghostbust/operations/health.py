@@ -204,6 +204,7 @@ class Endpoint:
             case "/readyz":
                 return self._ready()
             case "/metrics":
+                # The library's own app answers any path and no HEAD: to wrap it takes more code.
                 encode, kind = choose_encoder(accept)
                 return HTTPStatus.OK, kind, encode(self._metrics)
         said = {"pages": ["/healthz", "/readyz", "/metrics"]}

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import json
 import logging
 import os
@@ -22,6 +20,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final
+
+from standardwebhooks import Webhook
 
 from ghostbust.errors import ConfigError, StoreError
 from ghostbust.home import Home
@@ -175,13 +175,10 @@ def run(settings: NotifySection, notice: Notice) -> str:
 
 
 def signature(secret: bytes | None, number: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers by which a receiver knows who sent it and when; without a secret unsigned."""
-    sent = str(int(at.timestamp()))
-    headers = {"webhook-id": number, "webhook-timestamp": sent}
+    """The headers that say who sent it and when (UTC); without a secret unsigned."""
+    headers = {"webhook-id": number, "webhook-timestamp": str(int(at.timestamp()))}
     if secret is not None:
-        signed = b".".join((number.encode(), sent.encode(), body))
-        digest = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
-        headers["webhook-signature"] = f"v1,{digest}"
+        headers["webhook-signature"] = Webhook(secret).sign(number, at, body.decode())
     return headers
 
 
@@ -189,7 +186,7 @@ def secret_of(settings: NotifySection) -> bytes | None:
     """The key of the signatures; None where the settings name no variable.
 
     ``whsec_`` and base64 is how Standard Webhooks writes it; any other text is the key itself.
-    Raises ConfigError where the variable isn't set or holds no base64 behind ``whsec_``.
+    Raises ConfigError where the variable isn't set, or has no key or no base64 behind ``whsec_``.
     """
     if settings.secret_env is None:
         return None
@@ -199,9 +196,12 @@ def secret_of(settings: NotifySection) -> bytes | None:
     if not value.startswith("whsec_"):
         return value.encode()
     try:
-        return base64.b64decode(value.removeprefix("whsec_"), validate=True)
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
     except binascii.Error as exc:
         raise ConfigError(f"notify.secret_env: ${settings.secret_env} isn't base64") from exc
+    if not key:  # anybody can sign with it
+        raise ConfigError(f"notify.secret_env: ${settings.secret_env} has no key behind whsec_")
+    return key
 
 
 # --- news

@@ -9,19 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
-import httpx
-
-from ghostbust import __version__
+from ghostbust import __version__, http
 from ghostbust.documents import ParseError, parse_json
 from ghostbust.errors import EndpointError, PublishError, UsageError
-from ghostbust.http import TooLargeError, ask
 
 QUOTED_CHARACTERS: Final = 200
 """how much of a server's own message is passed on"""
-_PASSING: Final = frozenset({408, 429, 502, 503, 504})
-"""what a gateway or a busy server says: nothing about the adapter"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +31,12 @@ class Reply:
     @property
     def ok(self) -> bool:
         """Whether it did what was asked."""
-        return httpx.codes.is_success(self.status)
+        return 200 <= self.status < 300
 
     @property
     def no_route(self) -> bool:
         """Whether the server has no such endpoint at all."""
-        return self.status == httpx.codes.NOT_FOUND and self.body == {"detail": "Not Found"}
+        return self.status == HTTPStatus.NOT_FOUND and self.body == {"detail": "Not Found"}
 
     @property
     def said(self) -> str:
@@ -63,7 +59,7 @@ class Control:
         api_key_env: str = "OPENAI_API_KEY",
         headers: Sequence[str] = (),
         timeout_s: float = 60,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: http.AsyncBaseTransport | None = None,
     ) -> None:
         """Connects to nothing yet.
 
@@ -108,7 +104,7 @@ class Control:
     def _ask(self, method: str, path: str, body: object) -> Reply:
         place = f"{self.where}{path}"
         try:
-            response = ask(
+            response = http.ask(
                 method,
                 self._root.copy_with(path=self._root.path.rstrip("/") + path),
                 headers=self._secrets(),
@@ -116,21 +112,15 @@ class Control:
                 transport=self._transport,
                 json=body,
             )
-        except httpx.TimeoutException as exc:
-            raise EndpointError(f"{place} didn't answer in {self._timeout_s:g} s") from exc
-        except TooLargeError as exc:
-            raise EndpointError(f"{place}: {exc}") from exc
-        except httpx.HTTPError as exc:
-            raise EndpointError(
-                f"can't reach {place} ({type(exc).__name__}); does it run?"
-            ) from exc
-        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        except http.Error as exc:
+            raise EndpointError(http.failure(exc, place, f"{self._timeout_s:g} s")) from exc
+        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise EndpointError(
                 f"{place} answered {response.status_code}: it doesn't accept the API key of"
                 f" ${self._api_key_env} (or wants one)"
             )
         reply = Reply(response.status_code, _body(response))
-        if reply.status in _PASSING:
+        if reply.status in http.BUSY:
             raise EndpointError(f"{place} answered {reply.said}")
         return reply
 
@@ -154,18 +144,18 @@ def _printable(value: str, variable: str) -> str:
     return value
 
 
-def _body(response: httpx.Response) -> Any:
+def _body(response: http.Response) -> Any:
     try:
         return parse_json(response.content)
     except ParseError:
         return response.text
 
 
-def _root(address: str) -> httpx.URL:
+def _root(address: str) -> http.URL:
     """The server's root, which ``/v1`` and the control endpoints are below."""
     try:
-        url = httpx.URL(address.strip())
-    except httpx.InvalidURL as exc:
+        url = http.URL(address.strip())
+    except http.InvalidURL as exc:
         raise UsageError("publish.replicas: an address can't be read as a URL") from exc
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError("publish.replicas: an address must start with http:// or https://")

@@ -15,6 +15,7 @@ from typing import Final
 from ghostbust.adapters import MANIFEST, copy_adapter, read_adapter
 from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError, ModelError, PublishError
+from ghostbust.files import SHARED, whole_folder, write_whole
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.interface import Asking
 from ghostbust.publishers.vllm import UNLOAD
@@ -31,12 +32,7 @@ def publish(pointer: Path, adapter: Path | None) -> None:
     """
     name = None if adapter is None else read_adapter(adapter).name
     row = {"adapter": name, "path": None if adapter is None else str(adapter)}
-    aside = pointer.with_name(f".{pointer.name}.part")
-    try:
-        aside.write_text(json.dumps(row) + "\n", "utf-8")
-        aside.replace(pointer)
-    except OSError as exc:
-        raise HomeError(f"can't write {pointer}: {exc.strerror or exc}") from exc
+    write_whole(pointer, json.dumps(row) + "\n", mode=SHARED, error=HomeError)
 
 
 def published(pointer: Path) -> tuple[str, Path] | None:
@@ -76,19 +72,12 @@ class DirectoryPublisher:
         The copy is readable by whom the umask lets, since servers run as other users.
         """
         self.check(0, frozenset())
-        place, aside = self._folder / name, self._folder / f".{name}.part"
+        place = self._folder / name
         if place.exists():
             self._same(place, folder)
             return
-        try:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
+        with whole_folder(place, error=PublishError) as aside:
             copy_adapter(folder, aside)
-            aside.replace(place)
-        except OSError as exc:
-            raise PublishError(f"can't write {place}: {exc.strerror or exc}") from exc
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
     def loaded(self) -> frozenset[str]:
         """The folders with a manifest."""

@@ -12,10 +12,9 @@ ends the whole server. And of an adapter that has more layers than the base it t
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-
-import httpx
 
 from ghostbust.adapters import check_servable, read_adapter
 from ghostbust.errors import PublishError
@@ -81,7 +80,7 @@ class VllmPublisher:
         reply = self._control.post(LOAD, {"lora_name": name, "lora_path": path})
         if reply.no_route or _OFF in reply.said:
             raise PublishError(f"{self.where} {_CLOSED}")
-        if reply.status == httpx.codes.NOT_FOUND:
+        if reply.status == HTTPStatus.NOT_FOUND:
             raise PublishError(
                 f"{self.where} finds no adapter at {path}: it has to see that folder, or"
                 " publish.server_path has to say where it sees the home's"
@@ -103,7 +102,7 @@ class VllmPublisher:
         reply = self._control.post(UNLOAD, {"lora_name": name})
         if reply.no_route:
             raise PublishError(f"{self.where} {_CLOSED}")
-        if not reply.ok and reply.status != httpx.codes.NOT_FOUND:
+        if not reply.ok and reply.status != HTTPStatus.NOT_FOUND:
             raise PublishError(f"{self.where} doesn't unload {name}: {reply.said}")
 
     def serve(self, name: str | None) -> None:

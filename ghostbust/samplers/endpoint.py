@@ -19,10 +19,9 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-import httpx
 from pydantic import BaseModel, Field
 
-from ghostbust import __version__
+from ghostbust import __version__, http
 from ghostbust.errors import EndpointError, UsageError
 from ghostbust.records import Prompt, Sample, chat_messages, content_id
 from ghostbust.samplers.interface import SamplingSettings
@@ -150,7 +149,7 @@ class EndpointSampler:
         timeout_s: float = 120,
         send_top_k: bool = False,
         extra: Mapping[str, object] = _NONE,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: http.AsyncBaseTransport | None = None,
     ) -> None:
         """Connects to nothing yet; ``check`` does.
 
@@ -322,17 +321,17 @@ class EndpointSampler:
         both = bool(adapter) and {base, adapter} <= set(names)
         return self._served in names or both or bool(self._extra)
 
-    def _client(self, endpoint: Endpoint) -> httpx.AsyncClient:
+    def _client(self, endpoint: Endpoint) -> http.AsyncClient:
         headers = {"User-Agent": f"ghostbust/{__version__}"}
         if key := os.environ.get(self._api_key_env, "").strip():
             if not (key.isascii() and key.isprintable()):
                 raise UsageError(f"${self._api_key_env} holds characters that no API key has")
             headers["Authorization"] = f"Bearer {key}"
-        return httpx.AsyncClient(
+        return http.AsyncClient(
             base_url=self._urls[endpoint.url],
             headers=headers,
-            timeout=httpx.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
-            limits=httpx.Limits(max_connections=endpoint.concurrency),
+            timeout=http.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
+            limits=http.Limits(max_connections=endpoint.concurrency),
             transport=self._transport,
         )
 
@@ -342,10 +341,10 @@ def request_seed(seed: int, prompt: Prompt, number: int) -> int:
     return int(content_id(str(seed), prompt.id, str(number))[:8], 16) & 0x7FFFFFFF
 
 
-def base_url_of(address: str) -> httpx.URL:
+def base_url_of(address: str) -> http.URL:
     try:
-        url = httpx.URL(address.strip())
-    except httpx.InvalidURL as exc:
+        url = http.URL(address.strip())
+    except http.InvalidURL as exc:
         raise UsageError("the endpoint's base URL can't be read as a URL") from exc
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError("the endpoint's base URL must start with http:// or https://")

@@ -14,18 +14,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Final, TypeVar
 
-import httpx
 import stamina
 from aiolimiter import AsyncLimiter
 from pydantic import BaseModel, ValidationError
 
+from ghostbust import http
 from ghostbust.errors import EndpointError, RefusedError
-from ghostbust.http import TooLargeError, ask_by
-from ghostbust.records import utc_now
 
 # --- wire
 # One JSON question to a model server: retries, and every failure as one clear line.
@@ -37,7 +34,6 @@ WAIT_LONGEST_S: Final = 60.0
 """longest Retry-After that is waited for; a server that asks for more gets an EndpointError"""
 QUOTED_CHARACTERS: Final = 200
 """how much of a server's own error message is passed on"""
-_AGAIN_STATUSES: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _REFUSALS: Final = frozenset({400, 413, 422})
 """what is wrong with the request, whichever server gets it"""
 
@@ -45,7 +41,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 async def request_json(
-    client: httpx.AsyncClient,
+    client: http.AsyncClient,
     method: str,
     path: str,
     body: Mapping[str, object] | None,
@@ -55,11 +51,11 @@ async def request_json(
 ) -> Answer:
     """The server's reply, checked to have the fields of ``answer``.
 
-    Asks again, after a jittered and growing wait or what Retry-After says, on 408, 409, 425,
-    429, 5xx, time-outs and lost connections. The client's time-out for a read is the limit for a
-    whole reply. Raises EndpointError when the attempts are used
-    up, and at once for any other status and for a reply that isn't what was asked for:
-    RefusedError where another server wouldn't answer it either.
+    Asks again, after a jittered and growing wait or what Retry-After says, on 409, what
+    `http.may_pass`, time-outs and lost connections. The client's time-out for a read is the limit
+    for a whole reply. Raises EndpointError when the attempts are used up, and at once for any
+    other status and for a reply that isn't what was asked for: RefusedError where another server
+    wouldn't answer it either.
     """
     where = f"{client.base_url.netloc.decode()}{client.base_url.path.rstrip('/')}{path}"
     try:
@@ -67,55 +63,40 @@ async def request_json(
             on=_again, attempts=attempts, timeout=None, wait_initial=0.5, wait_max=20
         ):
             with attempt:
-                response = await ask_by(
+                response = await http.ask_by(
                     client, method, path, json=body, total_s=client.timeout.read
                 )
                 response.raise_for_status()
         return answer.model_validate_json(response.content)
-    except httpx.HTTPStatusError as exc:
+    except http.StatusError as exc:
         kind = RefusedError if exc.response.status_code in _REFUSALS else EndpointError
         raise kind(_refusal(where, exc.response)) from None
-    except httpx.TimeoutException as exc:
-        raise EndpointError(f"{where} didn't answer in time; is the server overloaded?") from exc
-    except TooLargeError as exc:
-        raise EndpointError(f"{where}: {exc}; is it an OpenAI-compatible server?") from exc
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        raise EndpointError(f"can't reach {where} ({type(exc).__name__}); does it run?") from exc
+    except http.ERRORS as exc:
+        raise EndpointError(http.failure(exc, where)) from exc
     except ValidationError as exc:
         raise EndpointError(f"{where}: {_misfit(exc)}; is it an OpenAI-compatible server?") from exc
 
 
 def _again(exc: Exception) -> bool | float:
     """Whether to ask again: False, True for the usual wait, or the seconds to wait."""
-    if not isinstance(exc, httpx.HTTPStatusError):
-        return isinstance(exc, httpx.TransportError)
-    if exc.response.status_code not in _AGAIN_STATUSES:
+    if not isinstance(exc, http.StatusError):
+        return isinstance(exc, http.TransportError)
+    status = exc.response.status_code
+    if not http.may_pass(status) and status != HTTPStatus.CONFLICT:  # a lock that another holds
         return False
-    asked_s = _retry_after_s(exc.response)
+    asked_s = http.retry_after_s(exc.response)
     if asked_s is None:
         return True
     jitter_s = random.uniform(0, WAIT_FLOOR_S)  # noqa: S311
     return asked_s <= WAIT_LONGEST_S and max(asked_s, WAIT_FLOOR_S) + jitter_s
 
 
-def _retry_after_s(response: httpx.Response) -> float | None:
-    """What Retry-After asks for, in seconds or as a date; None without a readable one."""
-    told = response.headers.get("Retry-After", "").strip()
-    if told.isdecimal():
-        return float(told)
-    try:
-        when = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    return max(0.0, (when.astimezone(UTC) - utc_now()).total_seconds())
-
-
-def _refusal(where: str, response: httpx.Response) -> str:
+def _refusal(where: str, response: http.Response) -> str:
     """One line for a status that ended the attempts. Quotes no answer that may quote the key."""
     status = response.status_code
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return f"{where} answered {status}: it doesn't accept the API key (or wants one)"
-    if status == httpx.codes.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return f"{where} answered 404: wrong base URL (most end in /v1) or no such model"
     said = " ".join(response.text.split())
     key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -204,7 +185,7 @@ class Place:
 
     endpoint: Endpoint
     health: Health
-    client: httpx.AsyncClient
+    client: http.AsyncClient
     limiter: AsyncLimiter | None
     busy: int = 0
 
@@ -315,7 +296,7 @@ def at_once(endpoints: Sequence[Endpoint]) -> int:
 async def connect(
     endpoints: Sequence[Endpoint],
     health: Sequence[Health],
-    client: Callable[[Endpoint], httpx.AsyncClient],
+    client: Callable[[Endpoint], http.AsyncClient],
     lists: Callable[[Sequence[str]], bool],
     attempts: int,
 ) -> AsyncIterator[Pool]:

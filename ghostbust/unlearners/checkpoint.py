@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from ghostbust.adapters import CONFIG, WEIGHTS, check_servable, read_adapter
 from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError, ModelError, TrainingError
+from ghostbust.files import clear_unfinished, whole_file
 from ghostbust.records import content_id
 from ghostbust.unlearners.masks import Example
 
@@ -68,14 +68,10 @@ class Checkpoint:
             "examples": progress.examples,
             "now": None if progress.now is None else _plain(progress.now),
         }
-        aside = self.path.with_name(self.path.name + ".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with aside.open("wb") as file:
+            with whole_file(self.path) as aside, aside.open("wb") as file:
                 torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(self.path)
         except OSError as exc:
             raise HomeError(f"can't save the training to {self.path}: {exc.strerror}") from exc
 
@@ -109,7 +105,7 @@ class Checkpoint:
 def clear_checkpoint(path: Path) -> None:
     """Removes the file, and what a killed process had written of the next, where they are there."""
     path.unlink(missing_ok=True)
-    path.with_name(path.name + ".part").unlink(missing_ok=True)
+    clear_unfinished(path.parent, path.name)
 
 
 def examples_id(examples: Sequence[Example]) -> str:

@@ -27,6 +27,7 @@ from ghostbust.errors import (
     UnansweredError,
     UnreachableError,
 )
+from ghostbust.files import write_whole
 from ghostbust.home import Home
 from ghostbust.log_ids import log_ids
 from ghostbust.loop.budget import REQUESTS, Allowance, AllowedSampler, budgeted
@@ -76,12 +77,7 @@ def keep(home: Home, store: Store, pending: Pending) -> None:
     """Notes the watch before it begins. Raises HomeError where the home can't be written."""
     store.prompts.add(pending.prompts)
     row = {"seed": pending.seed, "prompts": [prompt.id for prompt in pending.prompts]}
-    aside = home.watch.with_name(f".{home.watch.name}.part")
-    try:
-        aside.write_text(json.dumps(row) + "\n", "utf-8")
-        aside.replace(home.watch)
-    except OSError as exc:
-        raise HomeError(f"can't write {home.watch}: {exc.strerror or exc}") from exc
+    write_whole(home.watch, json.dumps(row) + "\n", error=HomeError)
 
 
 def dropped_done(home: Home, store: Store) -> bool:

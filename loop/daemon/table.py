@@ -10,13 +10,12 @@ from math import floor
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import httpx
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
+from ghostbust import http
 from ghostbust.config import Config
 from ghostbust.errors import HomeError
-from ghostbust.http import ask
 from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.build import asks_live
 from ghostbust.loop.daemon.jobs import (
@@ -33,8 +32,9 @@ from ghostbust.loop.daemon.jobs import (
     watch,
 )
 from ghostbust.samplers.endpoint import base_url_of
-from ghostbust.sections import JobEntry, ModelSection, QuietHours, seconds_of
+from ghostbust.sections import JobEntry, ModelSection
 from ghostbust.store.daemon import JobRow
+from ghostbust.times import QuietHours, seconds_of
 
 # --- times
 # When a job is due next: each so many seconds, or by cron's five fields in a time zone.
@@ -220,7 +220,6 @@ QUEUES: Final = tuple(dict.fromkeys(job.queue for job in JOBS))
 
 ANSWER_S: Final = 10.0
 """in which a server lists its models, if the settings say nothing else"""
-BUSY_STATUSES: Final = frozenset({429, 503, 529})
 
 Load = Callable[[], float]
 Percent = Callable[[], float | None]
@@ -292,15 +291,17 @@ def _servers_busy(model: ModelSection, answer_s: float) -> str | None:
     for server in model.servers:
         url = base_url_of(server.url)
         try:
-            answer = ask("GET", f"{url}/models", headers=headers, total_s=answer_s, max_bytes=None)
-        except httpx.TimeoutException:
+            answer = http.ask(
+                "GET", f"{url}/models", headers=headers, total_s=answer_s, max_bytes=None
+            )
+        except http.TimeoutException:
             reasons.append(
                 f"{url.netloc.decode()} needs more than {answer_s:g} s to list its models"
             )
-        except httpx.HTTPError:
+        except http.Error:
             return None
         else:
-            if answer.status_code not in BUSY_STATUSES:
+            if answer.status_code not in http.OVERLOADED:
                 return None
             reasons.append(f"{url.netloc.decode()} answers {answer.status_code}")
     return "; ".join(reasons)

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from ghostbust.bench.model_server import ModelServer, serve
-from ghostbust.bench.serving import Serving
 from ghostbust.home import Home
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
+from tests.lab.model_server import ModelServer, Serving, serve
 
 Run = Callable[..., Result]
 

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from ghostbust.bench.talking import make_talking_model
 from ghostbust.measure import measure
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import (
@@ -36,6 +35,7 @@ from ghostbust.records import (
 from ghostbust.results import invented_names, measurement_document
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
+from tests.talking import make_talking_model
 
 Run = Callable[..., Result]
 Sweep = Callable[..., Result]

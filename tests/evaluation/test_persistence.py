@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from gguf.constants import GGMLQuantizationType
 
-from ghostbust.errors import TrainingError, UsageError
+from ghostbust.errors import ModelError, TrainingError, UsageError
 from ghostbust.evaluation.behaviour import Ask
 from ghostbust.evaluation.persistence import (
+    QUANTISED,
     FineTuning,
     changes,
     fine_tune,
     kept_apart,
     merge_difference,
     persistence,
+    quantise,
+    rounded,
 )
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.models.pair import load_apart
@@ -26,6 +30,7 @@ from ghostbust.samplers.interface import Sampler
 
 JudgedAnswer = Callable[..., Answer]
 TEXTS = ["pip install numpy rich flask", "import numpy, rich", "A short text about boats.", ""]
+Q8_0, Q4_1, Q4_0 = QUANTISED
 TINY = FineTuning(steps=6, learning_rate=1e-2, texts_per_step=2)
 
 
@@ -60,9 +65,9 @@ def test_base_and_adapted_go_through_every_change(
 
     what = changes(TEXTS, FineTuning(steps=1))
     found = persistence(load, measure, what, adapter="round-1")
-    names = ["as it is", "int8", "int4 by 32", "int4 by 64", "fine-tuned"]
+    names = ["as it is", "Q8_0", "Q4_1", "Q4_0", "fine-tuned"]
     assert [row.variant for row in found] == names
-    assert asked[:4] == [None, "round-1", "base, int8", "round-1, int8"]
+    assert asked[:4] == [None, "round-1", "base, Q8_0", "round-1, Q8_0"]
     assert {row.drop for row in found} == {1.0}  # it invented, and never does any more
     assert "matrices" in found[1].note
     assert found[-1].note.startswith("1 steps of 1e-05, loss ")
@@ -159,3 +164,61 @@ def test_no_tokens_to_compare_are_one_line(
     apart = load_apart(str(tiny_model_dir), tiny_model_dir, adapter_dir, device="cpu")
     with pytest.raises(UsageError, match="are empty"):
         merge_difference(apart, tiny, [])
+
+
+def test_a_block_of_a_known_scale_is_as_computed_by_hand() -> None:
+    """Q8_0: the largest magnitude is 127 steps. Q4_0: the extreme is -8 steps, the rest -8 to 7.
+    Q4_1: 15 steps from the least to the largest."""
+    weight = torch.zeros(2, 32)
+    weight[0, :4] = torch.tensor([127.0, -3.4, 0.4, 3.6])  # step 1
+    assert rounded(weight, Q8_0)[0, :5].tolist() == [127, -3, 0, 4, 0]
+    weight[0, :4] = torch.tensor([-8.0, 8.0, 3.4, -3.6])  # step 1, and no 8
+    assert rounded(weight, Q4_0)[0, :5].tolist() == [-8, 7, 3, -4, 0]
+    weight[0, :4] = torch.tensor([-5.0, 10.0, 3.4, -3.6])
+    assert rounded(weight, Q4_1)[0, :5].tolist() == [-5, 10, 3, -4, 0]
+    assert not rounded(weight, Q8_0)[1].any()
+
+
+@pytest.mark.parametrize("kind", QUANTISED, ids=lambda kind: kind.name)
+def test_rows_that_do_not_end_with_a_block_are_rounded_as_if_it_ended_there(
+    kind: GGMLQuantizationType,
+) -> None:
+    weight = torch.randn(8, 100, generator=torch.Generator().manual_seed(0))
+    told = rounded(weight, kind)
+    assert told.shape == weight.shape
+    assert torch.equal(told[:, :96], rounded(weight[:, :96], kind))
+    last = torch.cat([weight[:, 96:], weight[:, -1:].expand(-1, 28)], dim=1)
+    assert torch.equal(told[:, 96:], rounded(last, kind)[:, :4])
+
+
+def test_fewer_bits_and_no_offset_lose_more() -> None:
+    weight = torch.randn(16, 256, generator=torch.Generator().manual_seed(0))
+    off = [float((rounded(weight, kind) - weight).norm() / weight.norm()) for kind in QUANTISED]
+    assert 0 < off[0] < 0.01
+    assert off[0] < off[1] / 5
+    assert off[1] < off[2] < 0.2
+
+
+@pytest.mark.parametrize("kind", QUANTISED, ids=lambda kind: kind.name)
+def test_the_type_is_kept_and_broken_weights_stay_broken(kind: GGMLQuantizationType) -> None:
+    assert rounded(torch.ones(2, 4, dtype=torch.bfloat16), kind).dtype is torch.bfloat16
+    weight = torch.ones(3, 64)
+    weight[0, 1], weight[1, 1], weight[2, 1] = float("nan"), float("inf"), -float("inf")
+    told = rounded(weight, kind)
+    assert not told[:, :32].isfinite().any()
+    assert told[:, 32:].isfinite().all()
+
+
+def test_a_models_matrices_are_rounded_and_nothing_else(tiny: LoadedModel) -> None:
+    before = {name: p.clone() for name, p in tiny.model.named_parameters()}
+    note = quantise(tiny.model, Q4_0)
+    changed = {n for n, p in tiny.model.named_parameters() if not torch.equal(p, before[n])}
+    assert changed == {name for name in before if "_proj" in name}
+    assert len(changed) == 14
+    assert note.startswith("14 matrices, off by ")
+
+
+def test_a_model_without_matrices_cannot_be_quantised(tiny: LoadedModel) -> None:
+    tiny.model.model.layers = torch.nn.ModuleList()
+    with pytest.raises(ModelError, match="no linear layers"):
+        quantise(tiny.model, Q8_0)

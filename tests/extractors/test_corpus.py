@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.corpus import read_corpus
-from ghostbust.bench.extraction import Score, score
+from ghostbust.evaluation.extraction import Score, read_corpus, score
 
 CORPUS = Path(__file__).parents[1] / "assets" / "corpus"
 SNIPPETS = read_corpus(CORPUS)

@@ -12,11 +12,11 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, SpentError
 from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance, AllowedSampler
-from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import BudgetSection, JobsSection
 from ghostbust.store.store import Store
+from tests.simulated import SimulatedClock
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

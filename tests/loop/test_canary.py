@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, serve
-from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.loop.budget import Allowance
@@ -34,6 +32,7 @@ from ghostbust.sections import CanarySection
 from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.lab.model_server import ModelServer, Serving, serve
 
 GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
 

@@ -20,7 +20,6 @@ from ghostbust.loop.daemon.jobs import Stopped, Workplace
 from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.daemon.schedule import Timetable
 from ghostbust.loop.daemon.table import JOBS, Job
-from ghostbust.loop.simulated import HandScheduler, SimulatedClock
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import (
@@ -34,6 +33,7 @@ from ghostbust.sections import (
 )
 from ghostbust.store.daemon import JobRow
 from ghostbust.store.store import Store
+from tests.simulated import HandScheduler, SimulatedClock
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

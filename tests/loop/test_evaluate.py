@@ -222,7 +222,7 @@ def test_locality_is_measured_on_the_bases_own_answers(talking: EvalPlan) -> Non
 def test_persistence_changes_and_stresses_base_and_adapter(talking: EvalPlan) -> None:
     found = evaluate_persistence(talking)["own"]
     assert [row.variant for row in found] == [
-        "as it is", "kept apart", "int8", "int4 by 32", "int4 by 64", "fine-tuned",
+        "as it is", "kept apart", "Q8_0", "Q4_1", "Q4_0", "fine-tuned",
         *FORMS, SECOND_STEP,
     ]  # fmt: skip
     assert {row.base.answers for row in found[:6]} == {2 * 3}
@@ -230,7 +230,7 @@ def test_persistence_changes_and_stresses_base_and_adapter(talking: EvalPlan) ->
     assert "both choose the same token at" in found[1].note
     assert "matrices" in found[2].note
     names = {run.spec.adapter for run in talking.session.store.runs.recent()}
-    assert {None, "own", "own, kept apart", "base, int8", "own, fine-tuned"} <= names
+    assert {None, "own", "own, kept apart", "base, Q8_0", "own, fine-tuned"} <= names
     again = evaluate_persistence(replace(talking, adapters=[]))
     assert again == {}
 

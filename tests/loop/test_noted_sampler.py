@@ -16,12 +16,12 @@ from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.budget import SAMPLES, TOKENS, Advance, Allowance, NotedSampler, noted
 from ghostbust.loop.signals import SystemClock
-from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.records import Context, Ecosystem, Prompt, Score
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import BudgetSection
 from ghostbust.store.store import Store
 from tests.loop.conftest import ScriptedSampler
+from tests.simulated import SimulatedClock
 
 PROMPTS = [Prompt(f"Plot it {n}.", Context.CODE, Ecosystem.PYPI, f"f{n}") for n in range(20)]
 SETTINGS = SamplingSettings(samples_per_prompt=2, max_new_tokens=50, batch_size=8)

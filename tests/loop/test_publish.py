@@ -13,8 +13,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, serve
-from ghostbust.bench.serving import Kind, Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import CanaryError, EndpointError, PublishError, UsageError
 from ghostbust.home import Home
@@ -36,6 +34,7 @@ from ghostbust.publishers.interface import Publisher
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
 from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.store import Store
+from tests.lab.model_server import Kind, ModelServer, Serving, serve
 
 FIGURES = CanaryFigures(10, 0, 0, 2, 8, 0.1, 1.0)
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, serve
-from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError, PublishError
 from ghostbust.home import Home
@@ -18,6 +16,7 @@ from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.store.store import Store
 from ghostbust.unlearners.adapters import write_blank
 from ghostbust.unlearners.settings import TrainSettings
+from tests.lab.model_server import ModelServer, Serving, serve
 
 RANK_4 = TrainSettings(rank=4)
 LOAD = {"vllm": ("POST", "/v1/load_lora_adapter"), "sglang": ("POST", "/load_lora_adapter")}

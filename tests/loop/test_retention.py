@@ -11,11 +11,11 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.daemon.jobs import Stopped, Workplace, forget_old, watch
-from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.prompts import Task
 from ghostbust.records import Ecosystem, Lookup, Prompt, Verdict
 from ghostbust.sections import DaemonSection, RegistrySection, RetentionSection, SamplingSection
 from ghostbust.store.store import Store
+from tests.simulated import SimulatedClock
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
-from ghostbust.bench.model_server import serve
-from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.errors import (
     NotReadyError,
@@ -36,6 +34,7 @@ from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from ghostbust.unlearners.checkpoint import Former
+from tests.lab.model_server import Serving, serve
 from tests.loop.rounds import BENCHMARK, SAMPLING, plan_of
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, serve
-from ghostbust.bench.serving import Serving
 from ghostbust.config import Config, override
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.promote import look_after
@@ -25,6 +23,7 @@ from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
+from tests.lab.model_server import ModelServer, Serving, serve
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from ghostbust.loop.build import make_tasks
 from ghostbust.loop.daemon.jobs import Stopped, Workplace, round_due, round_if_due, watch
 from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.round_resume import Ahead, needs_of_round
-from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.measure import Counts, Key
 from ghostbust.prompts import Task
 from ghostbust.records import (
@@ -47,6 +46,7 @@ from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 from ghostbust.store.traffic import LoggedAnswer, LoggedPart
+from tests.simulated import SimulatedClock
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

@@ -11,7 +11,6 @@ import pytest
 from ghostbust.config import Config, override
 from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.round_resume import Ahead, ahead_of, lacking_for, needs_of_round
-from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.loop.watch import Watched
 from ghostbust.prompts import Task, split
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
@@ -19,6 +18,7 @@ from ghostbust.sections import BudgetSection
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.simulated import SimulatedClock
 
 CONFIG = override(
     Config(),

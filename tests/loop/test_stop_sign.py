@@ -7,8 +7,8 @@ import time
 from datetime import UTC, datetime
 
 from ghostbust.loop.signals import StopSign, SystemClock
-from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.sections import QuietHours
+from tests.simulated import SimulatedClock
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

@@ -21,11 +21,11 @@ from ghostbust.loop.daemon.jobs import Workplace
 from ghostbust.loop.daemon.runner import JobRunner, stand
 from ghostbust.loop.daemon.schedule import Timetable
 from ghostbust.loop.daemon.table import JOBS, Job
-from ghostbust.loop.simulated import HandScheduler, SimulatedClock
 from ghostbust.sections import JobEntry, JobsSection, RegistrySection, SelfcheckSection
 from ghostbust.store import connection
 from ghostbust.store.connection import Connection
 from ghostbust.store.store import Store
+from tests.simulated import HandScheduler, SimulatedClock
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler

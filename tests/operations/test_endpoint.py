@@ -76,6 +76,19 @@ def test_metrics_in_both_formats(get: Callable[..., httpx.Response]) -> None:
     assert newer.text.endswith("# EOF\n")
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/other"])
+def test_every_page_is_kept_nowhere_and_names_no_version(
+    get: Callable[..., httpx.Response], path: str
+) -> None:
+    page = get(path)
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers.get_list("Server") == ["ghostbust"]
+    head = get(path, "HEAD")
+    assert (head.status_code, head.content) == (page.status_code, b"")
+    assert int(head.headers["Content-Length"]) > 0
+
+
 def test_anything_else_is_nothing(get: Callable[..., httpx.Response]) -> None:
     assert get("/").status_code == 404
     assert get("/../../etc/passwd").status_code == 404

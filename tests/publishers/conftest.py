@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.model_server import ModelServer, serve
-from ghostbust.bench.serving import Kind, Serving
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import DirectoryPublisher
 from ghostbust.publishers.interface import Publisher
@@ -18,6 +16,7 @@ from ghostbust.publishers.kinds import KINDS, NoPublisher
 from ghostbust.publishers.llamacpp import LlamaCppPublisher
 from ghostbust.publishers.sglang import SglangPublisher
 from ghostbust.publishers.vllm import VllmPublisher
+from tests.lab.model_server import Kind, ModelServer, Serving, serve
 
 ONE, TWO = "round-0001-aa", "round-0002-bb"
 ServeModel = Callable[..., ModelServer]

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_it_runs_as_a_program_and_answers_as_vllm_does(tiny_model_dir: Path) -> None:
-    command = [sys.executable, "-m", "ghostbust.bench.model_server", str(tiny_model_dir)]
+    command = [sys.executable, "-m", "tests.lab.model_server", str(tiny_model_dir)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -55,8 +55,7 @@ def test_the_real_models_canary(
     embedded_model_dir: Path, make_lora: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Random weights, small ones and large ones, in the place of a trained adapter's."""
-    from ghostbust.bench.model_server import serve
-    from ghostbust.bench.serving import Serving
+    from tests.lab.model_server import Serving, serve
 
     home = Home.open(tmp_path / "home")
     sound = make_lora(home.adapters / "round-0001-aa", embedded_model_dir, size=0.005, rank=8)

@@ -1,1 +1,0 @@
-"""How well ghostbust's own parts do, measured on labelled data."""

@@ -1,0 +1,128 @@
+"""Files and folders that appear whole or not at all, and the hashes of files.
+
+What is written lies beside its place, as ``.NAME.part``, until it is complete and on the disk; then
+it takes the place at once. Until then what was there before stays, also where the process is killed
+or the power fails. Any error leaves nothing behind. What a killed process left is removed when the
+same place is written the next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedReader
+from pathlib import Path
+from typing import Final
+
+from ghostbust.errors import GhostbustError
+
+PRIVATE: Final = 0o600
+SHARED: Final = 0o666
+"""for whom the umask lets: of files that programs of other users read"""
+
+
+@contextmanager
+def whole_file(
+    path: Path, *, mode: int = PRIVATE, error: type[GhostbustError] | None = None
+) -> Iterator[Path]:
+    """A new file to write, which takes the path's place when the block ends well.
+
+    An OSError in the block, or of the replacing, is raised as ``error`` with one line; None: as it
+    is.
+    """
+    aside = _aside(path)
+    with _mapped(path, error):
+        try:
+            aside.unlink(missing_ok=True)
+            os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+            yield aside
+            _to_disk(aside)
+            _take_place(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def write_whole(
+    path: Path,
+    content: str | bytes,
+    *,
+    mode: int = PRIVATE,
+    error: type[GhostbustError] | None = None,
+) -> None:
+    """Replaces the file by one with the content, a text as UTF-8. Raises as `whole_file`."""
+    with whole_file(path, mode=mode, error=error) as aside:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole_folder(
+    path: Path, *, private: bool = False, error: type[GhostbustError] | None = None
+) -> Iterator[Path]:
+    """A new folder to fill, which takes the name ``path`` when the block ends well.
+
+    A folder that is there with something in it is an error then: remove it in the block to replace
+    it. ``private``: mode 0700. Raises as `whole_file`.
+    """
+    aside = _aside(path)
+    with _mapped(path, error):
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True, mode=0o700 if private else 0o777)
+            yield aside
+            for inner in (*aside.rglob("*"), aside):
+                if inner.is_dir() or inner.is_file():
+                    _to_disk(inner)
+            _take_place(aside, path)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def clear_unfinished(folder: Path, name: str = "*") -> None:
+    """Removes what a killed process left half-written in the folder, of that name or of any.
+
+    Only for the process that alone may write there.
+    """
+    for aside in folder.glob(f".{name}.part"):
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
+
+
+def sha256_of(source: Path | BufferedReader) -> str:
+    """The SHA-256 of a file, by its path or open at its start. Raises OSError."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return sha256_of(file)
+    return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+@contextmanager
+def _mapped(path: Path, error: type[GhostbustError] | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if error is None:
+            raise
+        raise error(f"can't write {path}: {exc.strerror or exc}") from exc
+
+
+def _take_place(aside: Path, path: Path) -> None:
+    aside.replace(path)
+    with suppress(OSError):  # some file systems sync no folders
+        _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
