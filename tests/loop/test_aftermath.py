@@ -23,8 +23,7 @@ from ghostbust.loop.publish import Publishing
 from ghostbust.measure import measure
 from ghostbust.operations.logs import DiscreetSampler, Redactor
 from ghostbust.prompts import Task
-from ghostbust.publishers.directory import published
-from ghostbust.publishers.kinds import NoPublisher
+from ghostbust.publishers.directory import NoPublisher, published
 from ghostbust.records import (
     Answer,
     Candidate,

@@ -14,8 +14,8 @@ from ghostbust.loop.budget import Allowance
 from ghostbust.loop.canary import CanaryPlan, broken_limits, plan_canary, run_canary, word_overlap
 from ghostbust.loop.signals import SystemClock
 from ghostbust.publishers.control import Control
+from ghostbust.publishers.directory import NoPublisher
 from ghostbust.publishers.interface import Asking
-from ghostbust.publishers.kinds import NoPublisher
 from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import (
     Answer,

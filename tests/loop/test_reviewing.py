@@ -70,7 +70,7 @@ def ledger(store: Store, judge: Judge, scripted: MakeSampler) -> None:
 def test_a_decision_is_kept_with_its_reason(store: Store, decision: Decision) -> None:
     assert decide(store, PYPI, GHOST, decision, " because ")
 
-    (review,) = store.reviews.of(PYPI, GHOST)
+    (review,) = store.reviews.recent()
     assert (review.decision, review.reason) == (decision, "because")
 
 
