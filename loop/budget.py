@@ -17,7 +17,7 @@ from ghostbust.errors import SpentError
 from ghostbust.loop.signals import Clock
 from ghostbust.records import Prompt, Sample, Score
 from ghostbust.samplers.interface import Sampler, SamplingSettings, reading, reckoned
-from ghostbust.store.rows import RunStatus
+from ghostbust.store.runs import RunStatus
 from ghostbust.store.store import Store
 
 

@@ -27,7 +27,7 @@ from ghostbust.samplers.endpoint import EndpointSampler, Probe
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import CanarySection
 from ghostbust.statistics import fewer_p_value
-from ghostbust.store.rounds import Canary, Figures
+from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.store import Store
 
 CHUNK = 8
@@ -183,14 +183,14 @@ def _both(
 
 def _figures(
     plan: CanaryPlan, forget: Sequence[Probe], general: Sequence[Probe], base: Sequence[Probe]
-) -> Figures:
+) -> CanaryFigures:
     """``base``: its general answers, which this side's are compared with."""
     answers = judge_samples((p.sample for p in forget if p.sample is not None), plan.judge)
     named = Counts.total(Counts.of_answer(answer) for answer in answers)
     probes = [*forget, *general]
     times = [probe.wall_s for probe in probes if probe.sample is not None]
     overlaps = [word_overlap(_text(a), _text(b)) for a, b in zip(general, base, strict=True)]
-    return Figures(
+    return CanaryFigures(
         asked=len(probes),
         failed=sum(probe.sample is None for probe in probes),
         empty=sum(probe.sample is not None and not _text(probe).strip() for probe in probes),
@@ -202,7 +202,7 @@ def _figures(
 
 
 def broken_limits(
-    limits: CanarySection, was: Figures, now: Figures, *, same: bool
+    limits: CanarySection, was: CanaryFigures, now: CanaryFigures, *, same: bool
 ) -> Iterator[str]:
     """Each limit that the adapter breaks, in words; ``was`` is the base.
 
@@ -224,7 +224,7 @@ def broken_limits(
         yield f"general answers share {now.overlap:.2f} of their words with the base's"
 
 
-def _told(was: Figures, now: Figures) -> str:
+def _told(was: CanaryFigures, now: CanaryFigures) -> str:
     return (
         f"{now.asked} prompts: rate {now.rate:.3f} (base {was.rate:.3f}), {now.real} real names"
         f" ({was.real}), {now.median_s:.2f} s an answer ({was.median_s:.2f}), overlap"

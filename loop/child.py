@@ -27,7 +27,7 @@ from typing import IO, Final
 
 import psutil
 
-from ghostbust.store.connection import is_alive, this_process
+from ghostbust.store.runs import is_alive, this_process
 
 # --- leash
 # LEASH: what keeps a process from outliving the one that started it, however that one ends.

@@ -33,7 +33,7 @@ from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Candidate, SetSplit
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select

@@ -29,7 +29,7 @@ from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Candidate, SetSplit
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.adapters import write_merged, write_stacked
 from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.methods import method_named

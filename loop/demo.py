@@ -12,7 +12,7 @@ from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import HOLDOUT_SEED, prompts_of, seed_tasks, split
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import EVAL_SEEDS, Task, first_prompts, prompts_of
 from ghostbust.records import Answer, Prompt, content_id
 from ghostbust.samplers.interface import Sampler
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 
 if TYPE_CHECKING:
     from ghostbust.evaluation.locality import Shift

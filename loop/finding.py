@@ -31,7 +31,7 @@ from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.records import content_id
 from ghostbust.samplers.interface import Sampler
 from ghostbust.store.connection import encode_json
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 
 SEEDS_APART = 1_000_000

@@ -27,8 +27,8 @@ from ghostbust.records import GateReport, GateVerdict, Measurement, Promotion, u
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import RollbackSection
-from ghostbust.store.rounds import Requests, RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.runs import Requests, RunKind
 from ghostbust.store.store import Store
 
 
@@ -213,8 +213,6 @@ MOST_RUNS = 5
 """watches of each side that are pooled, the newest of it"""
 LEAST_REQUESTS = 20
 """requests of each side under which nothing is concluded from how they fared"""
-_LOOKED_AT = 500
-"""runs among which they are looked for"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +319,7 @@ def note_requests(store: Store, sampler: Sampler) -> None:
     """Notes with the newest run what this sampler's requests came to, if it made any."""
     figures, run = request_figures(sampler), next(iter(store.runs.recent(1)), None)
     if figures is not None and run is not None and figures.made:
-        store.requests.add(run.id, figures)
+        store.runs.add_requests(run.id, figures)
 
 
 def request_figures(sampler: Sampler) -> Requests | None:
@@ -344,16 +342,17 @@ def _live(
     until: datetime | None = None,
 ) -> Live:
     """The newest watches of the model with this adapter in that time, pooled."""
-    runs = [
-        run
-        for run in store.runs.recent(_LOOKED_AT)
-        if (run.spec.kind, run.spec.model, run.spec.adapter) == (RunKind.WATCH, model, adapter)
-        and (since is None or run.started >= since)
-        and (until is None or run.started <= until)
-    ][:MOST_RUNS]
+    runs = store.runs.recent(
+        MOST_RUNS,
+        kinds=[RunKind.WATCH],
+        model=model,
+        adapters=[adapter],
+        since=since,
+        until=until,
+    )
     done = [run.id for run in runs if run.measurement is not None]
     answers = [answer for run_id in done for answer in store.answers.read(run_id=run_id)]
-    heard = [found for run in runs if (found := store.requests.get(run.id)) is not None]
+    heard = [found for run in runs if (found := store.runs.requests(run.id)) is not None]
     times = [one.median_s for one in heard if one.median_s is not None]
     requests = Requests(
         answered=sum(one.answered for one in heard),

@@ -34,13 +34,13 @@ from ghostbust.registries.names import canonical_name, purl
 from ghostbust.registries.transport import USER_AGENT
 from ghostbust.safe_path import for_users_program
 from ghostbust.sections import AlarmSection
-from ghostbust.store.rows import Alarm, Decision
+from ghostbust.store.names import Alarm, Decision
 from ghostbust.store.store import Store
 from ghostbust.text import redact
 
 if TYPE_CHECKING:
     from ghostbust.records import Ecosystem
-    from ghostbust.store.rows import PoolPrompt
+    from ghostbust.store.prompts import PoolPrompt
     from ghostbust.store.store import Store
 
 

@@ -12,7 +12,8 @@ from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Hallucination, Prompt
-from ghostbust.store.rows import NameOrder, RunKind
+from ghostbust.store.names import NameOrder
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 
@@ -40,7 +41,7 @@ def choose_again(
     chosen: dict[str, Prompt] = {}
     taken, textless = [], 0
     for name in names:
-        ids = store.repeats.prompts_of(name.ecosystem, name.name)
+        ids = store.ledger.prompts_of(name.ecosystem, name.name)
         prompt = next(
             (p for p in (own.get(one) or store.prompts.get(one) for one in ids) if p is not None),
             None,

@@ -65,7 +65,7 @@ from ghostbust.records import (
 )
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.settings import TrainSettings
 

@@ -23,7 +23,7 @@ from ghostbust.prompts import Task, split
 from ghostbust.records import Context
 from ghostbust.sections import TrainingSection
 from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from ghostbust.unlearners.checkpoint import Former, check_former
 from ghostbust.unlearners.methods.interface import most_looks
@@ -145,8 +145,6 @@ def round_start(session: Session, training: TrainSettings) -> Former | None:
 
 SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
 """states of a round that has its gate report and only has to be published"""
-NEWEST_RUNS: Final = 50
-"""runs among which that of a candidate is looked for"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +243,8 @@ def _is_whole(store: Store, run_id: int) -> bool:
 
 def _has_answered(store: Store, adapter: str) -> bool:
     """Whether the adapter has answered held-out prompts; its name is never used again."""
-    return any(
-        (run.spec.kind, run.spec.adapter, run.status) == (RunKind.GATE, adapter, RunStatus.DONE)
-        and _is_whole(store, run.id)
-        for run in store.runs.recent(NEWEST_RUNS)
-    )
+    runs = store.runs.recent(-1, kinds=[RunKind.GATE], adapters=[adapter], status=RunStatus.DONE)
+    return any(_is_whole(store, run.id) for run in runs)
 
 
 def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tuple[int, int]]:

@@ -32,7 +32,7 @@ from ghostbust.records import (
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.checkpoint import Former, clear_checkpoint
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.methods.interface import Steering, most_looks

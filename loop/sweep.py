@@ -13,7 +13,7 @@ from ghostbust.loop.session import open_session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, first_prompts, split
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 
 AskedSide = Literal["all", "train", "holdout"]
 

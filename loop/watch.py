@@ -19,7 +19,7 @@ from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Context, Measurement, Prompt, Sample, content_id
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Watcher:
             raise
         watched = self._watched(run_id, answers)
         self.store.runs.finish(run_id, RunStatus.DONE, watched.measurement)
-        self.store.repeats.refresh()
+        self.store.tallies.refresh_repeats()
         return watched
 
     def _watched(self, run_id: int, answers: list[Answer]) -> Watched:

@@ -20,7 +20,7 @@ from ghostbust.cli.options import (
     RevealOption,
 )
 from ghostbust.cli.output import Output, Stages, cell, table
-from ghostbust.store.rows import NameOrder
+from ghostbust.store.names import NameOrder
 from ghostbust.text import came_back, redact
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def show(
     ecosystem, wanted = _name(name)
     output = Output(as_json=as_json)
     with open_to_read(home) as (_, store):
-        known = store.name_pages.known(ecosystem, wanted, adapter=store.promotions.deployed())
+        known = store.ledger.details(ecosystem, wanted, adapter=store.promotions.deployed())
     if known is None:
         raise UsageError(f"the ledger has no name {wanted!r} of {ecosystem}")
     one = known.name
@@ -154,7 +154,7 @@ def show(
 
 def _decide(decision: str, name: str, reason: str, home: Path | None, *, as_json: bool) -> None:
     from ghostbust.loop.recheck import decide
-    from ghostbust.store.rows import Decision
+    from ghostbust.store.names import Decision
 
     ecosystem, wanted = _name(name)
     with open_to_change(home) as (_, store):
@@ -229,7 +229,7 @@ def list_names(
     with open_to_read(home) as (place, store):
         chosen = find_adapter(store, place, adapter)
         whose = None if chosen is None else chosen[0]
-        page = store.name_pages.page(
+        page = store.ledger.page(
             search=search, order=order, limit=limit, adapter=whose, ignored=ignored
         )
         found = [line.name for line in page.lines]
@@ -335,7 +335,7 @@ def _document(store: Store, name: Hallucination, *, reveal: bool) -> dict[str, o
         "reason": name.reason,
         "times_seen": name.times_seen,
         "prompts": name.prompts,
-        "repeats": store.repeats.of(name.ecosystem, name.name),
+        "repeats": store.ledger.repeats_of(name.ecosystem, name.name),
         "first_seen": name.first_seen,
         "last_seen": name.last_seen,
         "claimed_at": name.claimed_at,

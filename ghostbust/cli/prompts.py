@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.home import Home
     from ghostbust.records import Side
-    from ghostbust.store.rows import PoolPrompt
+    from ghostbust.store.prompts import PoolPrompt
     from ghostbust.store.store import Store
 
 
@@ -154,7 +154,7 @@ def prune(
     output = Output(as_json=as_json)
     with pool_store((open_to_change if yes else open_to_read)(home), config) as (store, settings):
         now = utc_now()
-        found = [row for row in store.prompt_pool.read() if pool.meets(row, criteria, now)]
+        found = [row for row in store.prompts.pool() if pool.meets(row, criteria, now)]
         texts = shown_texts(store, found, reveal=False)
         deleted, marked = pool.prune(store, found) if yes else (None, None)
     if yes:
@@ -180,7 +180,7 @@ def export(
     Invented names in texts are shortened, and private texts left out, unless --reveal.
     """
     with pool_store(open_to_read(home), config) as (store, settings):
-        rows = store.prompt_pool.read()
+        rows = store.prompts.pool()
         texts = shown_texts(store, rows, reveal=reveal)
     documents = [document(row, texts, settings) for row in rows]
     lines = "".join(f"{json_text(one)}\n" for one in documents)
@@ -237,7 +237,7 @@ def list_prompts(
     with pool_store(open_to_read(home), config) as (store, settings):
         found = [
             row
-            for row in sorted(store.prompt_pool.read(), key=_ORDERS[order])
+            for row in sorted(store.prompts.pool(), key=_ORDERS[order])
             if (row.pruned is not None) == pruned
             and side in ("all", side_of_row(row, settings))
             and (row.invented_names or not paid)
@@ -264,7 +264,7 @@ def show(
     """Show a prompt: its text, what it descends from, and what descends from it."""
     output = Output(as_json=as_json)
     with pool_store(open_to_read(home), config) as (store, settings):
-        pool = {row.prompt_id: row for row in store.prompt_pool.read()}
+        pool = {row.prompt_id: row for row in store.prompts.pool()}
         chosen = _find(pool, prompt)
         above = _ancestors(pool, chosen)
         below = list(_descendants(pool, chosen))
@@ -331,7 +331,7 @@ def add(
     with pool_store(open_or_make(home, keep_private=True), config) as (store, settings):
         added, new = add_tasks(store, found)
         ids = dict.fromkeys(prompt.id for prompt in added)
-        pool = {row.prompt_id: row for row in store.prompt_pool.read()}
+        pool = {row.prompt_id: row for row in store.prompts.pool()}
     sides = [side_of_row(pool[one], settings) for one in ids]
     held = sum(side == "holdout" for side in sides)
     output.line(

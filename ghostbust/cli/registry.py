@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ghostbust.records import Lookup
     from ghostbust.registries.sync import Synced
     from ghostbust.registries.transport import Endpoint, Progress
-    from ghostbust.store.rows import Alarm
+    from ghostbust.store.names import Alarm
 
 
 registry = typer.Typer(name="registry", help="The registries' names: snapshots and addresses.")

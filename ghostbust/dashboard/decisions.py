@@ -28,8 +28,8 @@ from ghostbust.loop import promote, recheck
 from ghostbust.loop.publish import make_publishing
 from ghostbust.loop.recheck import decide, open_fresh_judge
 from ghostbust.records import Ecosystem
+from ghostbust.store.names import Decision
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import Decision
 from ghostbust.store.store import Store
 from ghostbust.text import redact, visible
 

@@ -16,10 +16,10 @@ from ghostbust.errors import SnapshotError
 from ghostbust.home import Home, cache_dir
 from ghostbust.loop.recheck import redacted_text
 from ghostbust.records import Answer, Ecosystem, Judged, Verdict
-from ghostbust.store.prompts import PromptLine
+from ghostbust.store.prompts import PoolPrompt
 from ghostbust.store.rounds import Round
 from ghostbust.store.store import Store
-from ghostbust.store.views import SampleTally
+from ghostbust.store.tallies import SampleTally
 from ghostbust.text import redact
 
 if TYPE_CHECKING:
@@ -260,8 +260,8 @@ class Details:
         return self._round[1]
 
     def texts(
-        self, store: Store, lines: Iterable[PromptLine], *, reveal: bool
-    ) -> tuple[tuple[PromptLine, str], ...]:
+        self, store: Store, lines: Iterable[PoolPrompt], *, reveal: bool
+    ) -> tuple[tuple[PoolPrompt, str], ...]:
         """Each prompt with its text as it may be shown; a private one's only where revealed."""
         return tuple((line, _text(store, line, reveal=reveal)) for line in lines)
 
@@ -281,7 +281,7 @@ class Details:
         return self._names[ecosystem]
 
 
-def _text(store: Store, line: PromptLine, *, reveal: bool) -> str:
+def _text(store: Store, line: PoolPrompt, *, reveal: bool) -> str:
     if line.text is None:
         return "(not kept)"
     if reveal:

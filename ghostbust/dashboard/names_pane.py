@@ -19,8 +19,7 @@ from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, day, figure, when
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.store.rows import Decision, NameOrder
-from ghostbust.store.views import KnownName, NameLine
+from ghostbust.store.names import Decision, KnownName, NameLine, NameOrder
 from ghostbust.text import came_back, redact
 
 LONGEST_NAME: Final = 60

@@ -14,7 +14,7 @@ from ghostbust.dashboard.reading import Snapshot, job_state
 from ghostbust.dashboard.widgets import Mark, Plot, cell, clipped, interval, percent, when
 from ghostbust.sections import DaemonSection
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RatePoint, Run, curve_names
+from ghostbust.store.runs import RatePoint, Run, curve_names
 from ghostbust.text import redact
 
 CHART_ROWS: Final = 7

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from ghostbust.dashboard.decisions import Asked, DetailsPane
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, day, figure, visible_lines
-from ghostbust.store.prompts import PromptLine, PromptOrder, Relative
+from ghostbust.store.prompts import PoolPrompt, PromptOrder, Relative
 
 LONGEST_TEXT = 60
 """characters of a prompt's text in the table"""
@@ -93,7 +93,7 @@ class PromptsPane(DetailsPane):
                 )
 
 
-def details(line: PromptLine, text: str, lineage: Sequence[Relative]) -> RenderableType:
+def details(line: PoolPrompt, text: str, lineage: Sequence[Relative]) -> RenderableType:
     """The prompt's text, what it was made from, and what was made from it."""
     added = day(line.added)
     head = cell(f"{line.prompt_id}  family {line.family}, {line.ecosystem}, added {added}")
@@ -113,7 +113,7 @@ def details(line: PromptLine, text: str, lineage: Sequence[Relative]) -> Rendera
     return Group(head, Text(visible_lines(text)), Text("lineage", "bold"), *rows, *left_out)
 
 
-def _line(line: PromptLine, text: str) -> Line:
+def _line(line: PoolPrompt, text: str) -> Line:
     rate = f"{100 * line.invented_names / line.samples:.0f}" if line.samples else None
     cells = (
         cell(line.prompt_id),

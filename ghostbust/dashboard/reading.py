@@ -13,12 +13,13 @@ from ghostbust.dashboard.details import AnswerView, Details, RoundFigures
 from ghostbust.errors import HomeError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, GateReport, Promotion, utc_now
+from ghostbust.store.answers import SampleLine
 from ghostbust.store.daemon import JobRow
-from ghostbust.store.prompts import PromptLine, PromptOrder, Relative
+from ghostbust.store.names import Alarm, KnownName, NameLine, NameOrder, NamePage
+from ghostbust.store.prompts import PoolPrompt, PromptOrder, Relative
 from ghostbust.store.rounds import AdapterRow, Round, RoundState
-from ghostbust.store.rows import Alarm, NameOrder, RatePoint, Run
+from ghostbust.store.runs import RatePoint, Run, RunKind
 from ghostbust.store.store import Store
-from ghostbust.store.views import KnownName, NameLine, NamePage, SampleLine
 from ghostbust.text import redact
 
 # --- activity
@@ -237,7 +238,7 @@ class Snapshot:
     """registered names that the name may have been meant for"""
     samples: tuple[SampleLine, ...] = ()
     answer: AnswerView | None = None
-    prompts: tuple[tuple[PromptLine, str], ...] = ()
+    prompts: tuple[tuple[PoolPrompt, str], ...] = ()
     """each with its text as it may be shown"""
     pool: int = 0
     """prompts in all"""
@@ -259,7 +260,7 @@ class _Kept:
     """Something that takes long to read, and when it is due again."""
 
     key: object = None
-    value: tuple[PromptLine, ...] = ()
+    value: tuple[PoolPrompt, ...] = ()
     due: float = field(default=0.0)
 
 
@@ -322,7 +323,7 @@ class Reader:
         """The page of names; while only the cursor moves, that which was read already."""
         key = (version, query.search, query.order, query.ignored, query.page, deployed)
         if version is None or self._names is None or self._names[0] != key:
-            page = store.name_pages.page(
+            page = store.ledger.page(
                 search=query.search,
                 order=query.order,
                 ignored=query.ignored,
@@ -347,10 +348,10 @@ class Reader:
             case "jobs":
                 return {"activity": self._activity(store, query)}
             case "names" if query.name is not None:
-                known = store.name_pages.known(*query.name, adapter=deployed)
+                known = store.ledger.details(*query.name, adapter=deployed)
                 return {"known": known, "nearest": self._details.nearest(query.name)}
             case "samples":
-                samples = store.sample_pages.page(
+                samples = store.answers.page(
                     invented=query.only_invented,
                     name=query.of_name,
                     limit=NAMES,
@@ -373,7 +374,7 @@ class Reader:
         key = (query.prompt_order, query.prompt_page)
         if self._prompts.key != key or time.monotonic() >= self._prompts.due:
             began = time.monotonic()
-            page = store.prompt_pages.page(
+            page = store.prompts.page(
                 order=query.prompt_order, limit=NAMES, offset=query.prompt_page * NAMES
             )
             took = time.monotonic() - began
@@ -382,15 +383,14 @@ class Reader:
         chosen = query.prompt or (lines[0].prompt_id if lines else None)
         return {
             "prompts": self._details.texts(store, lines, reveal=query.reveal),
-            "pool": store.prompt_pages.count(),
-            "lineage": () if chosen is None else tuple(store.prompt_pages.lineage(chosen)),
+            "pool": store.prompts.count(),
+            "lineage": () if chosen is None else tuple(store.prompts.lineage(chosen)),
         }
 
 
 def _spent(store: Store) -> Spent | None:
-    """What the newest watch took, of the last runs."""
-    watches = (run for run in store.runs.recent(50) if run.spec.kind == "watch")
-    newest = next(watches, None)
+    """What the newest watch took; None before the first."""
+    newest = next(iter(store.runs.recent(1, kinds=[RunKind.WATCH])), None)
     return None if newest is None else Spent(newest.id, *store.answers.spent(newest.id))
 
 
@@ -403,5 +403,5 @@ def _counts(store: Store, rounds: Sequence[Round]) -> Counts:
         names=store.ledger.count_new_inventions(),
         new_names=store.ledger.count_new_inventions(None if last is None else last.started),
         last_round=None if last is None else last.id,
-        claimed=store.name_pages.claimed(),
+        claimed=store.ledger.claimed(),
     )

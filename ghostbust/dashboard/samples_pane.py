@@ -14,7 +14,7 @@ from ghostbust.dashboard.decisions import Asked, DetailsPane
 from ghostbust.dashboard.details import answer_text
 from ghostbust.dashboard.reading import NAMES, Query, Snapshot
 from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, figure, when
-from ghostbust.store.views import SampleLine
+from ghostbust.store.answers import SampleLine
 from ghostbust.text import redact
 
 

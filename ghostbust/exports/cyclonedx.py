@@ -25,9 +25,9 @@ import ghostbust
 from ghostbust.adapters import name_key
 from ghostbust.records import Ecosystem, SuspectReason, Verdict, utc_now
 from ghostbust.registries.names import is_valid_name, purl
-from ghostbust.store.rows import Alarm
+from ghostbust.store.names import Alarm
 from ghostbust.store.store import Store
-from ghostbust.store.views import RegisteredTally
+from ghostbust.store.tallies import RegisteredTally
 
 SPEC: Final = "1.6"
 INSUFFICIENTLY_TRUSTWORTHY: Final = 1357

@@ -26,7 +26,7 @@ from ghostbust.records import Verdict, utc_now
 from ghostbust.registries.transport import Heard
 from ghostbust.store.daemon import Grown, Marks
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RatePoint, RunKind
+from ghostbust.store.runs import RatePoint, RunKind
 from ghostbust.store.store import Store
 
 SECONDS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
@@ -166,7 +166,7 @@ def _standing(store: Store) -> Iterator[Metric]:
     moves = store.growth.moves()
     for kind, name in MOVES.items():
         yield _counter(name, f"Moves of the deployed pointer: {kind}.", moves.get(kind, 0))
-    yield _counter("claimed_names", "Invented names found registered.", store.growth.claimed())
+    yield _counter("claimed_names", "Invented names found registered.", store.ledger.claimed())
     watches = last_watches(store.runs.rates(WATCHED_RUNS, RunKind.WATCH))
     rates = {adapter: point.rate for adapter, point in watches.items()}
     yield _gauge("watch_rate", "Hallucination rate of the last watch.", rates, "adapter")

@@ -31,8 +31,8 @@ from ghostbust.operations.repeating import Repeating
 from ghostbust.records import Promotion, utc_now
 from ghostbust.registries.names import purl
 from ghostbust.sections import NotifySection
+from ghostbust.store.names import Alarm
 from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.rows import Alarm
 from ghostbust.store.store import Store
 from ghostbust.text import redact, visible
 

@@ -1,7 +1,7 @@
 """The control endpoints of one model server: JSON over HTTP, the key from the environment.
 
-Nothing is asked again here: loading twice is an error at some servers, and whoever calls knows
-whether a second try makes sense.
+`Control` doesn't retry: to load twice is an error at some servers, and the caller knows whether a
+second try makes sense.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from ghostbust import __version__, http
@@ -21,8 +22,8 @@ QUOTED_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What a server said."""
+class ServerReply:
+    """A server's answer to a control request."""
 
     status: int
     body: Any
@@ -30,7 +31,7 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Whether it did what was asked."""
+        """Whether the status means success."""
         return 200 <= self.status < 300
 
     @property
@@ -44,8 +45,8 @@ class Reply:
         body = self.body
         if isinstance(body, dict):
             error = body.get("error", body)
-            told = error.get("message") if isinstance(error, dict) else error
-            body = told or body.get("error_message") or body.get("detail") or body
+            message = error.get("message") if isinstance(error, dict) else error
+            body = message or body.get("error_message") or body.get("detail") or body
         return f"{self.status}: {' '.join(str(body).split())[:QUOTED_CHARACTERS]}"
 
 
@@ -75,16 +76,16 @@ class Control:
         self._timeout_s = timeout_s
         self._transport = transport
 
-    def get(self, path: str) -> Reply:
-        """What the server says at the path below its root."""
+    def get(self, path: str) -> ServerReply:
+        """The answer at the path below the server's root."""
         return self._ask("GET", path, None)
 
-    def post(self, path: str, body: object) -> Reply:
-        """What the server says to the JSON body."""
+    def post(self, path: str, body: object) -> ServerReply:
+        """The answer to the JSON body."""
         return self._ask("POST", path, body)
 
     def models(self) -> Mapping[str, str | None]:
-        """Every model and adapter that ``/v1/models`` lists, with the path it came from."""
+        """Each model and adapter in ``/v1/models`` with its path; None where the list has none."""
         reply = self.get("/v1/models")
         try:
             return {str(row["id"]): row.get("root") for row in reply.body["data"]}
@@ -92,7 +93,7 @@ class Control:
             raise EndpointError(f"{self.where}/v1/models: unexpected answer {reply.said}") from exc
 
     def lists(self, name: str, path: str) -> bool:
-        """Whether it lists the adapter. Raises PublishError where that is another one's name."""
+        """Whether it lists the adapter. Raises PublishError if it lists another of that name."""
         models = self.models()
         if name in models and models[name] not in (path, None):
             raise PublishError(
@@ -101,7 +102,7 @@ class Control:
             )
         return name in models
 
-    def _ask(self, method: str, path: str, body: object) -> Reply:
+    def _ask(self, method: str, path: str, body: object) -> ServerReply:
         place = f"{self.where}{path}"
         try:
             response = http.ask(
@@ -119,7 +120,7 @@ class Control:
                 f"{place} answered {response.status_code}: it doesn't accept the API key of"
                 f" ${self._api_key_env} (or wants one)"
             )
-        reply = Reply(response.status_code, _body(response))
+        reply = ServerReply(response.status_code, _body(response))
         if reply.status in http.BUSY:
             raise EndpointError(f"{place} answered {reply.said}")
         return reply
@@ -163,3 +164,34 @@ def _root(address: str) -> http.URL:
         raise UsageError("publish.replicas: an address holds credentials; put the key into the"
                          " environment instead")  # fmt: skip
     return url.copy_with(path=url.path.rstrip("/").removesuffix("/v1") or "/", query=None)
+
+
+class RuntimePublisher:
+    """A server that loads adapters at run time and has each request name the one it wants."""
+
+    loads_at_runtime: Final = True
+
+    def __init__(
+        self, control: Control, *, base: str, max_rank: int = 16, server_path: str | None = None
+    ) -> None:
+        """``base``: the base's name there; ``server_path``: see ``publish.server_path``."""
+        self._control = control
+        self._base = base
+        self._max_rank = max_rank
+        self._server_path = server_path
+        self.where = control.where
+
+    def _path_there(self, folder: Path) -> str:
+        """Where the server sees the adapter's folder."""
+        return str(folder) if self._server_path is None else f"{self._server_path}/{folder.name}"
+
+    def loaded(self) -> frozenset[str]:
+        """All that it lists besides the base."""
+        return frozenset(self._control.models()) - {self._base}
+
+    def serve(self, name: str | None) -> None:
+        """Nothing: each request names its adapter."""
+
+    def ready(self, name: str | None) -> bool:
+        """Whether it is listed."""
+        return (name or self._base) in self._control.models()

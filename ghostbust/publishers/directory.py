@@ -1,8 +1,8 @@
 """Publishing by folders and a pointer file: a server or a person reads which adapter serves.
 
 The pointer is replaced atomically, and only after the adapter folder was read whole and its
-hashes checked, so whoever follows it finds a complete adapter. The home folder has such a pointer;
-a `DirectoryPublisher` keeps another one beside copies, where servers watch a folder.
+hashes checked, so it always names a complete adapter. The home folder has such a pointer; a
+`DirectoryPublisher` keeps another one beside copies, where servers watch a folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POINTER: Final = "serving.json"
 
 
 def publish(pointer: Path, adapter: Path | None) -> None:
-    """Make ``pointer`` name the adapter folder; None means the bare base serves.
+    """Makes ``pointer`` name the adapter folder; None: the bare base serves.
 
     Raises ModelError for an incomplete or changed adapter (the pointer stays as it was) and
     HomeError where the pointer can't be written.
@@ -49,6 +49,41 @@ def published(pointer: Path) -> tuple[str, Path] | None:
         raise HomeError(f"can't read {pointer}: {exc}; promote or roll back again") from exc
 
 
+class NoPublisher:
+    """The home's own folder of adapters, for ``publish.kind = "none"``: there is no server."""
+
+    loads_at_runtime: Final = False
+
+    def __init__(self, adapters: Path) -> None:
+        self._folder = adapters
+        self.where = str(adapters)
+
+    def check(self, rank: int, targets: frozenset[str]) -> None:
+        """Nothing limits it."""
+
+    def load(self, name: str, folder: Path) -> None:  # noqa: ARG002
+        """Checks the adapter, which is there already; ModelError if it is incomplete or changed."""
+        read_adapter(folder)
+
+    def loaded(self) -> frozenset[str]:
+        """The complete adapters: those with a manifest."""
+        return _complete(self._folder)
+
+    def unload(self, name: str) -> None:
+        """Nothing: rounds' adapters are kept."""
+
+    def serve(self, name: str | None) -> None:
+        """Nothing: the home's pointer does it."""
+
+    def ready(self, name: str | None) -> bool:
+        """Whether it is there."""
+        return name is None or name in self.loaded()
+
+    def asks(self, name: str | None) -> Asking | None:  # noqa: ARG002
+        """None: nothing answers."""
+        return None
+
+
 class DirectoryPublisher:
     """A folder that servers read adapters from, such as vLLM's filesystem resolver."""
 
@@ -62,7 +97,7 @@ class DirectoryPublisher:
         self.where = str(folder)
 
     def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
-        """Whether the folder is there; nothing is known of who reads it."""
+        """Checks that the folder exists; nothing is known of the servers that read it."""
         if not self._folder.is_dir():
             raise PublishError(f"{self.where} isn't a folder; make it, or change publish.replicas")
 
@@ -80,15 +115,13 @@ class DirectoryPublisher:
             copy_adapter(folder, aside)
 
     def loaded(self) -> frozenset[str]:
-        """The folders with a manifest."""
-        return frozenset(path.parent.name for path in self._folder.glob(f"[!.]*/{MANIFEST}"))
+        """The complete copies: those with a manifest."""
+        return _complete(self._folder)
 
     def unload(self, name: str) -> None:
-        """Removes the copy, out of sight first. Never what the folder's pointer names.
+        """Has the server unload it, then removes the copy. Never what the folder's pointer names.
 
-        The server lets go of it before: vLLM ends where a listed adapter's folder has gone. Its
-        answer doesn't matter, it may not have loaded it or know no such endpoint; but where it
-        can't be asked, EndpointError is raised and the copy stays.
+        Raises EndpointError where the server can't be asked; then the copy stays.
         """
         place, aside = self._folder / name, self._folder / f".{name}.part"
         if name not in self.loaded():
@@ -97,6 +130,8 @@ class DirectoryPublisher:
         if serving is not None and serving[0] == name:
             raise PublishError(f"{place} serves; it is removed when another one does")
         if self._server is not None:
+            # First, since vLLM ends where the folder of a listed adapter is missing. The answer
+            # doesn't matter: it may not have loaded it, or have no such endpoint.
             self._server.post(UNLOAD, {"lora_name": name})
         try:
             place.replace(aside)
@@ -109,7 +144,7 @@ class DirectoryPublisher:
         publish(self._folder / POINTER, None if name is None else self._folder / name)
 
     def ready(self, name: str | None) -> bool:
-        """Whether the pointer names it."""
+        """Whether the folder's pointer names it."""
         serving = published(self._folder / POINTER)
         return (None if serving is None else serving[0]) == name
 
@@ -124,3 +159,8 @@ class DirectoryPublisher:
             raise PublishError(f"{exc}; remove it, then publish again") from exc
         if not same:
             raise PublishError(f"{place} is another adapter; a name is never used twice")
+
+
+def _complete(folder: Path) -> frozenset[str]:
+    """The names of the complete adapters in a folder; what lies aside begins with a dot."""
+    return frozenset(path.parent.name for path in folder.glob(f"[!.]*/{MANIFEST}"))

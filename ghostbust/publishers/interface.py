@@ -1,8 +1,8 @@
-"""What a publisher is: one replica, a model server or a folder, that takes adapters by name.
+"""A publisher: one replica, which is a model server or a folder that takes adapters by name.
 
-``vllm.py``, ``sglang.py``, ``llamacpp.py``, ``directory.py`` and ``none.py`` are the back-ends.
-Every method may be repeated: what is so already stays so. All raise EndpointError where a server
-can't be asked, which says nothing of the adapter, and PublishError where it refuses.
+The back-ends are in ``vllm.py``, ``sglang.py``, ``llamacpp.py`` and ``directory.py``; ``kinds.py``
+makes those that the settings name. Every method may be repeated. All raise EndpointError where a
+server can't be asked, which says nothing of the adapter, and PublishError where it refuses.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ class Publisher(Protocol):
 
     @property
     def loads_at_runtime(self) -> bool:
-        """Whether a server reads the adapter at ``load``, so that it shows there what it takes."""
+        """Whether a server reads the adapter at ``load``, which fails there if it refuses it."""
         ...
 
     def check(self, rank: int, targets: frozenset[str]) -> None:
-        """Returns if it takes adapters of this rank, over layers of these names, at run time.
+        """Raises PublishError if it would refuse an adapter of this rank, over these layers.
 
-        ``targets``: such as ``q_proj``; empty where that isn't known yet. Meant for the time
-        before training: raises PublishError where the adapter would be refused.
+        ``targets``: names of layers such as ``q_proj``; empty where that isn't known yet. Meant for
+        the time before training.
         """
         ...
 
     def load(self, name: str, folder: Path) -> None:
-        """Has the complete adapter in ``folder`` under ``name``, beside all others.
+        """Loads the complete adapter in ``folder`` as ``name``, beside all others.
 
-        Clients see nothing of it. Raises PublishError where another one has that name.
+        Clients don't get it yet. Raises PublishError where another one has that name.
         """
         ...
 
@@ -56,23 +56,23 @@ class Publisher(Protocol):
         ...
 
     def unload(self, name: str) -> None:
-        """Lets go of the adapter; nothing happens where it isn't there."""
+        """Unloads the adapter; does nothing where it isn't there."""
         ...
 
     def serve(self, name: str | None) -> None:
-        """Gives clients this loaded adapter, or the bare base for None, if that is done here.
+        """Gives clients this loaded adapter, or the bare base for None.
 
-        Where each request names its adapter, it is done by the clients' pointer file, not here.
+        Does nothing where each request names its adapter: there the clients' pointer file decides.
         """
         ...
 
     def ready(self, name: str | None) -> bool:
-        """Whether a client that goes by the pointer file gets this adapter, None the base, here."""
+        """Whether clients get this adapter here, None the base, if they read the pointer file."""
         ...
 
     def asks(self, name: str | None) -> Asking | None:
-        """How to ask for this loaded adapter, or the base, whatever clients get.
+        """How to ask for this loaded adapter, or for the base, whatever clients get.
 
-        None where nobody can be asked.
+        None where there is nothing that answers.
         """
         ...

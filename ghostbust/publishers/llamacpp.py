@@ -1,12 +1,12 @@
 """llama.cpp's server: it scales adapters that it was started with, and loads none later.
 
-An adapter is a GGUF file named for it (``round-0003-1a2b3c4d.gguf``), given at the start with
-``--lora-scaled FILE:0``. What clients get is the scale that the server applies to requests without
-a ``lora`` field of their own; a request of ours has one.
+An adapter is a GGUF file with its name (``round-0003-1a2b3c4d.gguf``), given at the start with
+``--lora-scaled FILE:0``. Clients get the adapter whose scale the server applies to requests without
+a ``lora`` field; ghostbust's own requests have one.
 
 Two traps, seen with version 0.5.0-dev (2026-11-28). ``--lora`` with ``--lora-init-without-apply``
-leaves every adapter on, at scale 1. And a request without a ``lora`` field goes on from a cached
-prompt that another adapter has read, so the server has to run with ``--no-cache-prompt``.
+leaves every adapter on, at scale 1. And a request without a ``lora`` field uses a cached prompt
+that another adapter has read, so the server has to run with ``--no-cache-prompt``.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ class LlamaCppPublisher:
     loads_at_runtime: Final = False
 
     def __init__(self, control: Control, *, base: str) -> None:
-        """``base``: the model's name there, which it doesn't read."""
+        """``base``: the name in the requests' ``model``, which the server ignores."""
         self._control = control
         self._base = base
         self.where = control.where
 
     def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
-        """Whether it can be asked for its adapters. It has no limits of its own."""
+        """Checks that it can be asked for its adapters. It has no limits of its own."""
         self._scales()
 
     def load(self, name: str, folder: Path) -> None:
-        """Looks whether it was started with the adapter; raises PublishError where it wasn't."""
+        """Raises PublishError if the server wasn't started with the adapter."""
         read_adapter(folder)
         if name not in self._scales():
             raise PublishError(
@@ -64,12 +64,12 @@ class LlamaCppPublisher:
             self._set({} if name is None else {name: 1.0})
 
     def ready(self, name: str | None) -> bool:
-        """Whether just this one is on, fully."""
+        """Whether only this one is on, at scale 1."""
         on = {other: scale for other, (_, scale) in self._scales().items() if scale}
         return on == ({} if name is None else {name: 1.0})
 
     def asks(self, name: str | None) -> Asking:
-        """By the request's own scales, which come before the server's."""
+        """By the request's own scales, which replace the server's."""
         lora = [
             {"id": number, "scale": float(other == name)}
             for other, (number, _) in self._scales().items()
@@ -78,8 +78,8 @@ class LlamaCppPublisher:
 
     def _set(self, on: dict[str, float]) -> None:
         scales = self._scales()
-        if lacking := on.keys() - scales.keys():
-            raise PublishError(f"{self.where} has no adapter {', '.join(sorted(lacking))}")
+        if missing := on.keys() - scales.keys():
+            raise PublishError(f"{self.where} has no adapter {', '.join(sorted(missing))}")
         wanted = [
             {"id": number, "scale": on.get(name, 0.0)} for name, (number, _) in scales.items()
         ]

@@ -2,11 +2,10 @@
 
 The server has to run with ``--enable-lora`` and ``VLLM_ALLOW_RUNTIME_LORA_UPDATING=True``. A name
 is never used for a second adapter: vLLM would answer from the first one's cached prefixes
-(vllm #42125; 0.32 does so only for the same path). What was loaded is gone after a restart of the
-server.
+(vllm #42125; 0.32 does so only for the same path). A restarted server has no adapter.
 
 Two traps, seen with 0.32 (2026-11-29). It reads an adapter again whenever more than
-``--max-cpu-loras`` are in use; where the folder of one that is listed has gone by then, the request
+``--max-cpu-loras`` are in use; if the folder of a listed one doesn't exist by then, the request
 ends the whole server. And of an adapter that has more layers than the base it takes those that fit.
 """
 
@@ -18,7 +17,7 @@ from typing import Final
 
 from ghostbust.adapters import check_servable, read_adapter
 from ghostbust.errors import PublishError
-from ghostbust.publishers.control import Control
+from ghostbust.publishers.control import RuntimePublisher
 from ghostbust.publishers.interface import Asking
 
 LOAD: Final = "/v1/load_lora_adapter"
@@ -34,27 +33,15 @@ _CLOSED: Final = (
 )
 
 
-class VllmPublisher:
+class VllmPublisher(RuntimePublisher):
     """One vLLM server."""
 
-    loads_at_runtime: Final = True
-
-    def __init__(
-        self, control: Control, *, base: str, max_rank: int = 16, server_path: str | None = None
-    ) -> None:
-        """``base``: the base's name there; ``server_path``: see ``publish.server_path``."""
-        self._control = control
-        self._base = base
-        self._max_rank = max_rank
-        self._server_path = server_path
-        self.where = control.where
-
     def check(self, rank: int, targets: frozenset[str]) -> None:  # noqa: ARG002
-        """vLLM tells nobody its limits: ``publish.max_rank`` is believed.
+        """Goes by ``publish.max_rank``, since vLLM doesn't publish its limits.
 
-        Whether it loads anything is seen by a load of nothing: the variable gives it the route,
-        but without ``--enable-lora`` it refuses whatever is loaded. It takes adapters over every
-        linear layer, so ``targets`` don't matter.
+        A load of nothing shows whether it loads anything: the variable gives it the route, but
+        without ``--enable-lora`` it refuses whatever is loaded. It takes adapters over every linear
+        layer, so ``targets`` don't matter.
         """
         if self._base not in self._control.models():
             raise PublishError(f"{self.where} serves no model {self._base!r}; is it another one's?")
@@ -71,10 +58,10 @@ class VllmPublisher:
             )
 
     def load(self, name: str, folder: Path) -> None:
-        """Loads it and looks whether it is listed; where it is listed already, with this path."""
+        """Loads it, unless it is listed with this path already, and checks that it is listed."""
         read_adapter(folder)
         check_servable(folder, most_rank=self._max_rank)
-        path = str(folder) if self._server_path is None else f"{self._server_path}/{folder.name}"
+        path = self._path_there(folder)
         if self._control.lists(name, path):
             return
         reply = self._control.post(LOAD, {"lora_name": name, "lora_path": path})
@@ -85,17 +72,13 @@ class VllmPublisher:
                 f"{self.where} finds no adapter at {path}: it has to see that folder, or"
                 " publish.server_path has to say where it sees the home's"
             )
-        # Another one may have loaded it just now: what is listed counts.
+        # Another process may have loaded it just now, so the list counts, not the answer.
         if not self._control.lists(name, path):
             raise PublishError(
                 f"{self.where} doesn't take {name}: {reply.said}"
                 if not reply.ok
                 else f"{self.where} says that it loaded {name}, and doesn't list it"
             )
-
-    def loaded(self) -> frozenset[str]:
-        """All that it lists besides the base."""
-        return frozenset(self._control.models()) - {self._base}
 
     def unload(self, name: str) -> None:
         """Unloads it; requests under way are finished."""
@@ -104,13 +87,6 @@ class VllmPublisher:
             raise PublishError(f"{self.where} {_CLOSED}")
         if not reply.ok and reply.status != HTTPStatus.NOT_FOUND:
             raise PublishError(f"{self.where} doesn't unload {name}: {reply.said}")
-
-    def serve(self, name: str | None) -> None:
-        """Nothing: each request names its adapter."""
-
-    def ready(self, name: str | None) -> bool:
-        """Whether it is listed."""
-        return (name or self._base) in self._control.models()
 
     def asks(self, name: str | None) -> Asking:
         """By its name in the place of the model's."""

@@ -27,9 +27,9 @@ from ghostbust.reports.tables import (
     run_facts,
 )
 from ghostbust.store.rounds import AdapterRow
-from ghostbust.store.rows import Run
+from ghostbust.store.runs import Run
 from ghostbust.store.store import Store
-from ghostbust.store.views import NameTally
+from ghostbust.store.tallies import NameTally
 
 
 def comparison_report(
@@ -62,7 +62,7 @@ def comparison_report(
             ),
             _gates_part(said),
             Part("names", "Invented names", (), (_shared_names(names, every, reveal=reveal),)),
-            history_part([point for point in store.runs.rates() if point.model == model]),
+            history_part(store.runs.rates(model=model)),
             method_part(),
             _provenance(store, runs, rows),
         ),

@@ -18,9 +18,9 @@ from ghostbust.evaluation.figures import Estimate, Table, estimate, share_estima
 from ghostbust.measure import Counts
 from ghostbust.records import Context, Ecosystem, GateReport, Measurement, Verdict
 from ghostbust.statistics import RESAMPLES
-from ghostbust.store.rows import Run, RunStatus
+from ghostbust.store.runs import Run, RunStatus
 from ghostbust.store.store import Store
-from ghostbust.store.views import SampleTally
+from ghostbust.store.tallies import SampleTally
 from ghostbust.text import redact
 
 ALL = "all"
@@ -275,11 +275,7 @@ def newest_together(
     The same prompts, as often, at the same temperature and other settings of the sampling. None
     where there are none.
     """
-    runs = [
-        run
-        for run in store.runs.recent(-1)
-        if run.status is RunStatus.DONE and run.spec.model == model
-    ]
+    runs = store.runs.recent(-1, model=model, adapters=adapters, status=RunStatus.DONE)
     asked = Asked(store)
     first, *others = [[run for run in runs if run.spec.adapter == name] for name in adapters]
     for one in first:
@@ -294,15 +290,8 @@ def newest_together(
 def before_of(store: Store, after: Run) -> Run | None:
     """The newest finished run of the base that asked what a later run asked; None without one."""
     asked = Asked(store)
-    for run in store.runs.recent(-1):
-        if (
-            run.id < after.id
-            and run.status is RunStatus.DONE
-            and (run.spec.model, run.spec.adapter) == (after.spec.model, None)
-            and _alike(asked, after, run)
-        ):
-            return run
-    return None
+    runs = store.runs.recent(-1, model=after.spec.model, adapters=[None], status=RunStatus.DONE)
+    return next((run for run in runs if run.id < after.id and _alike(asked, after, run)), None)
 
 
 def _alike(asked: Asked, one: Run, other: Run) -> bool:

@@ -22,10 +22,11 @@ from ghostbust.reports.tables import (
     names_table,
     when,
 )
+from ghostbust.store.names import Alarm
 from ghostbust.store.rounds import Round
-from ghostbust.store.rows import Alarm, RatePoint, curve_names
+from ghostbust.store.runs import RatePoint, curve_names
 from ghostbust.store.store import Store
-from ghostbust.store.views import NameTally
+from ghostbust.store.tallies import NameTally
 
 # --- history
 # Plots over time and over training, each with the table that says the same.

@@ -25,7 +25,7 @@ from ghostbust.reports.tables import (
     run_facts,
 )
 from ghostbust.store.rounds import AdapterRow, Round
-from ghostbust.store.rows import Run, RunKind, RunStatus
+from ghostbust.store.runs import Run, RunKind, RunStatus
 from ghostbust.store.store import Store
 
 NO_MEASUREMENT = "The store has no run of the base and the candidate on the same prompts."
@@ -52,7 +52,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
             _rates_part(figures, pairs),
             Part("names", "Invented names", (), (names_table("names", names, reveal=reveal),)),
             loss_part(manifest, missing),
-            history_part([p for p in store.runs.rates() if p.model == one.model]),
+            history_part(store.runs.rates(model=one.model)),
             method_part(),
             _provenance(one, runs, store.rounds.adapter(one.adapter or "")),
         ),
@@ -66,22 +66,15 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
 
 def gate_runs(store: Store, one: Round) -> dict[str, Run]:
     """The runs by which the round was judged, the base's first; by adapter, as far as there are."""
-    kinds = (RunKind.GATE, RunKind.DEMO)
-    after = next(
-        (
-            run
-            for run in reversed(store.runs.recent(-1))
-            if one.adapter is not None
-            and run.spec.adapter == one.adapter
-            and run.spec.kind in kinds
-            and run.measurement is not None
-        ),
-        None,
-    )
-    if after is None:
+    if one.adapter is None:
         return {}
+    kinds = (RunKind.GATE, RunKind.DEMO)
+    judged = store.runs.recent(-1, kinds=kinds, adapters=[one.adapter], measured=True)
+    if not judged:
+        return {}
+    after = judged[-1]
     before = before_of(store, after)
-    return ({} if before is None else {BASE: before}) | {one.adapter or "": after}
+    return ({} if before is None else {BASE: before}) | {one.adapter: after}
 
 
 def figures_of(store: Store, run: Run) -> list[Rates]:
@@ -169,7 +162,7 @@ def run_report(store: Store, run_id: int, *, reveal: bool, now: datetime) -> Rep
     figures = rates_of(store.tallies.of_run(run_id), seed=run.spec.seed, stored=run.measurement)
     names = store.tallies.invented([run_id])
     model = run.spec.adapter or BASE
-    others = [point for point in store.runs.rates() if point.model == run.spec.model]
+    others = store.runs.rates(model=run.spec.model)
     return Report(
         title=f"Run {run_id}: {model} on {run.spec.model}",
         lead=(*said_of(figures), *_unfinished(run)),

@@ -11,8 +11,8 @@ from ghostbust.evaluation.figures import Estimate, Table
 from ghostbust.records import GateReport, GateResult
 from ghostbust.reports.figures import NamedIn, Paired, Part, Quoted, Rates, shown_name
 from ghostbust.store.rounds import Round
-from ghostbust.store.rows import RatePoint, Run
-from ghostbust.store.views import NameTally
+from ghostbust.store.runs import RatePoint, Run
+from ghostbust.store.tallies import NameTally
 
 BASE = "base"
 MOST_NAMES = 100

@@ -2,27 +2,28 @@
 
 A sample is kept once, however many runs drew it; each run is linked to it together with the
 judgement it made. Equal judgements are one set of rows; another snapshot, or another extractor,
-makes a second set beside the first, so that a past run's figures can be had again.
+makes a second set beside the first, so that a past run's figures can be made again.
 """
+
+# ruff: noqa: S608 (statements are put together from constants and field names only)
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Final
 
 from ghostbust.records import (
     Answer,
+    Context,
     Ecosystem,
-    Flag,
     Judged,
     Lookup,
     PackageRef,
-    RefKind,
     Sample,
     Verdict,
     content_id,
@@ -30,96 +31,49 @@ from ghostbust.records import (
 from ghostbust.store.connection import (
     Connection,
     Row,
-    decode_optional_time,
-    decode_time,
+    columns_of,
+    decode,
+    encode,
     encode_time,
+    insert,
 )
-from ghostbust.store.names import log_inventions
-from ghostbust.store.prompts import decode_prompt, insert_prompt
-from ghostbust.store.rows import Decision
-
-# --- lookups
-# The latest live verdict on each name: the cache between the judge and the registries.
-
-
-class Lookups:
-    """The table ``lookups``. Is a ``LookupCache`` of the registries."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        """The newest verdict that was put for the name, however old; None if there is none."""
-        row = self._connection.first(
-            "SELECT * FROM lookups WHERE ecosystem = ? AND name = ?", (ecosystem, name)
-        )
-        if row is None:
-            return None
-        released = decode_optional_time(row["first_released"])
-        return replace(decode_lookup(row), first_released=released, validator=row["validator"])
-
-    def put_lookup(self, lookup: Lookup) -> None:
-        """Keeps the verdict, unless a newer one is there."""
-        released = lookup.first_released and encode_time(lookup.first_released)
-        with self._connection.write() as connection:
-            connection.execute(
-                "INSERT INTO lookups (ecosystem, name, verdict, reason, evidence, source,"
-                " looked_up_at, first_released, validator) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (ecosystem, name) DO UPDATE SET verdict = excluded.verdict,"
-                " reason = excluded.reason, evidence = excluded.evidence,"
-                " source = excluded.source, looked_up_at = excluded.looked_up_at,"
-                " first_released = excluded.first_released, validator = excluded.validator"
-                " WHERE excluded.looked_up_at >= looked_up_at",
-                (*encode_lookup(lookup), released, lookup.validator),
-            )
-
-
-def encode_lookup(lookup: Lookup) -> tuple[str, ...]:
-    """The columns that a verdict has everywhere, in the order of the record's fields."""
-    return (
-        lookup.ecosystem,
-        lookup.name,
-        lookup.verdict,
-        lookup.reason,
-        lookup.evidence,
-        lookup.source,
-        encode_time(lookup.looked_up_at),
-    )
-
-
-def decode_lookup(row: Row) -> Lookup:
-    """The verdict of a row that has the columns of ``verdicts``; more isn't read."""
-    return Lookup(
-        ecosystem=Ecosystem(row["ecosystem"]),
-        name=row["name"],
-        verdict=Verdict(row["verdict"]),
-        reason=row["reason"],
-        evidence=row["evidence"],
-        source=row["source"],
-        looked_up_at=decode_time(row["looked_up_at"]),
-    )
-
+from ghostbust.store.names import Decision, log_inventions
+from ghostbust.store.prompts import insert_prompt
 
 ALLOWED: Final = "allowed"
 """reason of UNKNOWN on a name that a person vouches for"""
 PAGE_ROWS: Final = 500
 """samples that `Answers.read` holds in memory at a time"""
 
-# CROSS JOIN keeps this order of the tables, so that a page is a walk along the key of the
-# links; left to itself, SQLite sorts all that is left of the run for each page.
+
+@dataclass(frozen=True, slots=True)
+class SampleLine:
+    """One stored answer, with how many distinct names of each verdict it has."""
+
+    sample_id: str
+    prompt_id: str
+    model: str
+    adapter: str | None
+    added: datetime
+    tokens: int
+    context: Context
+    ecosystem: Ecosystem
+    real: int
+    invented: int
+    unknown: int
+
+
 _COLUMNS: Final = (
     "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
     " s.temperature, s.truncated, s.tokens, p.text, p.context, p.ecosystem,"
     " p.family, p.domain, p.parent, p.other_parent, p.operator, p.private, p.turns"
 )
-_FIELDS: Final = (
+_KEPT: Final = " AND s.text IS NOT NULL AND p.text IS NOT NULL"
+# CROSS JOIN keeps this order of the tables, so that a page is a walk along the key of the
+# links; left to itself, SQLite sorts all that is left of the run for each page.
+_JUDGED: Final = (
     _COLUMNS + ", r.judgement FROM run_samples r CROSS JOIN samples s ON s.id = r.sample_id"
     " CROSS JOIN prompts p ON p.id = s.prompt_id"
-)
-_OF_KEYS: Final = (
-    _COLUMNS + ", json_extract(k.value, '$[1]') AS judgement FROM json_each(?) k"
-    " JOIN samples s ON s.id = json_extract(k.value, '$[0]')"
-    " JOIN prompts p ON p.id = s.prompt_id WHERE s.text IS NOT NULL AND p.text IS NOT NULL"
 )
 _OF_A_RUN: Final = " WHERE r.run_id = :run_id"
 _LATEST: Final = (
@@ -133,6 +87,26 @@ _FILTERS: Final = (
     "  coalesce(s.adapter, '') IN (SELECT value FROM json_each(:adapters)))"
     " AND (:families IS NULL OR p.family IN (SELECT value FROM json_each(:families)))"
     " ORDER BY r.sample_id LIMIT :page_rows"
+)
+
+
+def _named(*verdicts: Verdict) -> str:
+    """SQL that counts the distinct names with such a verdict, as a sample's last run judged it."""
+    listed = ", ".join(f"'{verdict}'" for verdict in verdicts)
+    return (
+        "(SELECT count(DISTINCT v.name) FROM refs f JOIN verdicts v ON v.id = f.verdict_id"
+        f" WHERE f.sample_id = s.id AND v.verdict IN ({listed}) AND f.judgement ="
+        "  (SELECT r.judgement FROM run_samples r WHERE r.sample_id = s.id"
+        "   ORDER BY r.run_id DESC LIMIT 1))"
+    )
+
+
+_LINES: Final = (
+    "SELECT s.id AS sample_id, s.prompt_id, s.model, s.adapter, s.added, s.tokens, p.context,"
+    f" p.ecosystem, {_named(Verdict.REAL)} AS real,"
+    f" {_named(Verdict.ABSENT, Verdict.SUSPECT)} AS invented,"
+    f" {_named(Verdict.UNKNOWN)} AS unknown"
+    f" FROM samples s JOIN prompts p ON p.id = s.prompt_id WHERE 1{_KEPT}"
 )
 
 
@@ -171,13 +145,13 @@ class Answers:
         """The answers whose texts were kept, ordered by sample id, so the same for the same data.
 
         ``run_id``: those of one run, judged as that run did; None: every sample once that was
-        drawn, judged as its last run did. What was ingested wasn't: only inventions of it are
-        kept, and whoever can write to the log would choose what trains. ``adapters``: made with
-        one of these, None among them being the base; ``families``: to prompts of these. None
-        doesn't restrict. Of every sample once, what a person allowed is UNKNOWN. May be written to
-        meanwhile.
+        drawn, judged as its last run did, but UNKNOWN for names that a person allowed. None never
+        yields what was ingested: of a log only inventions are kept, and who can write to the log
+        would choose what trains. ``adapters``: made with one of these, None among them being the
+        base; ``families``: to prompts of these; None doesn't restrict. The store may be written to
+        between two answers.
         """
-        sql = _FIELDS + (_LATEST if run_id is None else _OF_A_RUN) + _FILTERS
+        sql = _JUDGED + (_LATEST if run_id is None else _OF_A_RUN) + _FILTERS
         parameters = {
             "run_id": run_id,
             "model": model,
@@ -197,48 +171,76 @@ class Answers:
     def latest(self, sample_id: str) -> Answer | None:
         """One answer, judged as its last run did; None where its text wasn't kept."""
         rows = self._connection.rows(
-            f"{_FIELDS} WHERE r.sample_id = ? AND s.text IS NOT NULL AND p.text IS NOT NULL"
-            " ORDER BY r.run_id DESC LIMIT 1",
-            (sample_id,),
+            f"{_JUDGED} WHERE r.sample_id = ?{_KEPT} ORDER BY r.run_id DESC LIMIT 1", (sample_id,)
         )
         judged = self._judged(rows)
         return next((Answer(_sample(row), judged.get(sample_id, ())) for row in rows), None)
-
-    def spent(self, run_id: int) -> tuple[int, int]:
-        """Answers and tokens of the run so far; as `Draw.cost` where tokens weren't counted."""
-        rows = self._connection.rows(
-            "SELECT count(*) AS answers, coalesce(sum(iif(s.tokens > 0, s.tokens,"
-            " max(1, coalesce(length(s.text), 400) / 4))), 0) AS tokens"
-            " FROM run_samples r JOIN samples s ON s.id = r.sample_id WHERE r.run_id = ?",
-            (run_id,),
-        )
-        return rows[0]["answers"], rows[0]["tokens"]
-
-    def of_prompt(self, prompt_id: str, *, model: str, adapter: str | None) -> list[Sample]:
-        """A model's samples of one prompt whose texts were kept, in the order added."""
-        rows = self._connection.rows(
-            "SELECT s.id AS sample_id, s.text AS sample_text, s.model, s.adapter, s.seed, s.number,"
-            " s.temperature, s.truncated, s.tokens, p.*"
-            " FROM samples s JOIN prompts p ON p.id = s.prompt_id"
-            " WHERE s.prompt_id = ? AND s.model = ? AND s.adapter IS ?"
-            " AND s.text IS NOT NULL AND p.text IS NOT NULL ORDER BY s.rowid",
-            (prompt_id, model, adapter),
-        )
-        return [_sample(row) for row in rows]
 
     def get(self, keys: Sequence[tuple[str, str]]) -> list[Answer]:
         """The answers of sample id and judgement, in this order; those without texts left out."""
         found: dict[tuple[str, str], Answer] = {}
         for start in range(0, len(keys), PAGE_ROWS):
-            page = self._connection.rows(_OF_KEYS, (json.dumps(keys[start : start + PAGE_ROWS]),))
+            page = self._connection.rows(
+                f"{_COLUMNS}, json_extract(k.value, '$[1]') AS judgement FROM json_each(?) k"
+                " JOIN samples s ON s.id = json_extract(k.value, '$[0]')"
+                f" JOIN prompts p ON p.id = s.prompt_id WHERE 1{_KEPT}",
+                (json.dumps(keys[start : start + PAGE_ROWS]),),
+            )
             judged = self._judged(page)
             for row in page:
                 key = (row["sample_id"], row["judgement"])
                 found[key] = Answer(_sample(row), judged.get(row["sample_id"], ()))
         return [found[key] for key in keys if key in found]
 
+    def of_prompt(self, prompt_id: str, *, model: str, adapter: str | None) -> list[Sample]:
+        """A model's samples of one prompt whose texts were kept, in the order added."""
+        rows = self._connection.rows(
+            f"{_COLUMNS} FROM samples s JOIN prompts p ON p.id = s.prompt_id WHERE s.prompt_id = ?"
+            f" AND s.model = ? AND s.adapter IS ?{_KEPT} ORDER BY s.rowid",
+            (prompt_id, model, adapter),
+        )
+        return [_sample(row) for row in rows]
+
+    def page(
+        self,
+        *,
+        invented: bool = False,
+        name: tuple[Ecosystem, str] | None = None,
+        limit: int = 200,
+        offset: int = 0,
+    ) -> list[SampleLine]:
+        """Lines of answers whose texts were kept, newest first.
+
+        ``invented``: only of those that invent a name; ``name``: only of those that named this one.
+        """
+        where = ""
+        values: dict[str, object] = {"limit": limit, "offset": offset}
+        if name is not None:
+            where = (
+                " AND s.id IN (SELECT g.sample_id FROM sightings g JOIN names n ON n.id = g.name_id"
+                " WHERE n.ecosystem = :ecosystem AND n.name = :name)"
+            )
+            values |= {"ecosystem": name[0], "name": name[1]}
+        elif invented:
+            where = " AND EXISTS (SELECT 1 FROM sightings g WHERE g.sample_id = s.id)"
+        return self._connection.read(
+            SampleLine,
+            f"{_LINES}{where} ORDER BY s.rowid DESC LIMIT :limit OFFSET :offset",
+            values,
+        )
+
+    def spent(self, run_id: int) -> tuple[int, int]:
+        """Answers and tokens of the run so far; as `Draw.cost` where tokens weren't counted."""
+        (row,) = self._connection.rows(
+            "SELECT count(*) AS answers, coalesce(sum(iif(s.tokens > 0, s.tokens,"
+            " max(1, coalesce(length(s.text), 400) / 4))), 0) AS tokens"
+            " FROM run_samples r JOIN samples s ON s.id = r.sample_id WHERE r.run_id = ?",
+            (run_id,),
+        )
+        return row["answers"], row["tokens"]
+
     def sampled_keys(self, run_id: int) -> set[tuple[str, int]]:
-        """Prompt id and number of every sample the run has, so that it can go on where it was."""
+        """Prompt id and number of every sample that the run has, so that it can be resumed."""
         rows = self._connection.rows(
             "SELECT s.prompt_id, s.number FROM run_samples r JOIN samples s ON s.id = r.sample_id"
             " WHERE r.run_id = ?",
@@ -269,17 +271,26 @@ class Answers:
     def _judged(self, page: list[Row]) -> dict[str, tuple[Judged, ...]]:
         """The judged refs of each sample of the page that has any."""
         rows = self._connection.rows(
-            "SELECT r.sample_id, r.kind, r.raw, r.start_char, r.end_char, r.builtin, r.flags,"
-            " r.import_name, r.ecosystem AS ref_ecosystem, r.name AS ref_name, v.*"
-            " FROM json_each(?) k JOIN refs r ON r.sample_id = json_extract(k.value, '$[0]')"
+            "SELECT r.sample_id, r.kind, r.raw, r.start_char AS 'start', r.end_char AS 'end',"
+            " r.builtin, r.flags, r.import_name, r.ecosystem AS ref_ecosystem, r.name AS ref_name,"
+            " v.* FROM json_each(?) k JOIN refs r ON r.sample_id = json_extract(k.value, '$[0]')"
             " AND r.judgement = json_extract(k.value, '$[1]')"
             " JOIN verdicts v ON v.id = r.verdict_id ORDER BY r.sample_id, r.position",
             (json.dumps([[row["sample_id"], row["judgement"]] for row in page]),),
         )
         return {
-            sample_id: tuple(Judged(_ref(row), decode_lookup(row)) for row in group)
+            sample_id: tuple(Judged(_ref(row), decode(Lookup, row)) for row in group)
             for sample_id, group in groupby(rows, key=lambda row: str(row["sample_id"]))
         }
+
+
+def _sample(row: Row) -> Sample:
+    return decode(Sample, row, text=row["sample_text"])
+
+
+def _ref(row: Row) -> PackageRef:
+    ecosystem = Ecosystem(row["ref_ecosystem"])
+    return decode(PackageRef, row, ecosystem=ecosystem, name=row["ref_name"])
 
 
 def insert_answer(
@@ -294,115 +305,74 @@ def insert_answer(
 
     To be called inside a transaction.
     """
-    insert_prompt(connection, answer.sample.prompt, at, keep_private=keep_private)
-    _insert_sample(connection, answer.sample, at, keep_private=keep_private)
-    judgement = _insert_judgement(connection, answer)
-    connection.execute(
-        "INSERT INTO run_samples (run_id, sample_id, judgement) VALUES (?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (run_id, answer.sample.id, judgement),
-    )
+    sample = answer.sample
+    insert_prompt(connection, sample.prompt, at, keep_private=keep_private)
+    columns = columns_of(sample) | {
+        "id": sample.id,
+        "prompt_id": sample.prompt.id,
+        "text": sample.text if keep_private or not sample.prompt.private else None,
+        "added": at,
+    }
+    del columns["prompt"]
+    # A text that was not kept before is added to a known sample.
+    adds_text = "ON CONFLICT (id) DO UPDATE SET text = coalesce(text, excluded.text)"
+    insert(connection, "samples", columns, adds_text)
+    judgement = judgement_of(answer)
+    for position, judged in enumerate(answer.judged):
+        verdict = {"id": _verdict_id(judged.lookup)} | _verdict(judged.lookup)
+        insert(connection, "verdicts", verdict, "ON CONFLICT DO NOTHING")
+        ref = {"sample_id": sample.id, "judgement": judgement, "position": position}
+        ref |= _columns_of_ref(judged.ref) | {"verdict_id": verdict["id"]}
+        insert(connection, "refs", ref, "ON CONFLICT DO NOTHING")
+    link = {"run_id": run_id, "sample_id": sample.id, "judgement": judgement}
+    insert(connection, "run_samples", link, "ON CONFLICT DO NOTHING")
     log_inventions(connection, answer, at)
-
-
-def _insert_sample(
-    connection: sqlite3.Connection, sample: Sample, at: datetime, *, keep_private: bool
-) -> None:
-    """Adds the sample, or to a known one the text that was not kept before."""
-    connection.execute(
-        "INSERT INTO samples (id, prompt_id, text, model, adapter, seed, number, temperature,"
-        " truncated, tokens, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET text = coalesce(text, excluded.text)",
-        (
-            sample.id,
-            sample.prompt.id,
-            sample.text if keep_private or not sample.prompt.private else None,
-            sample.model,
-            sample.adapter,
-            sample.seed,
-            sample.number,
-            sample.temperature,
-            sample.truncated,
-            sample.tokens,
-            encode_time(at),
-        ),
-    )
 
 
 def judgement_of(answer: Answer) -> str:
     """The content id of the answer's refs and verdicts."""
-    return content_id(*(json.dumps(values) for values in _refs(answer)))
-
-
-def _refs(answer: Answer) -> list[tuple[str | int | None, ...]]:
-    return [(*_ref_values(judged.ref), _verdict_id(judged.lookup)) for judged in answer.judged]
-
-
-def _insert_judgement(connection: sqlite3.Connection, answer: Answer) -> str:
-    """Adds the answer's refs and verdicts; the content id they share."""
-    refs, judgement = _refs(answer), judgement_of(answer)
-    connection.executemany(
-        "INSERT INTO verdicts (id, ecosystem, name, verdict, reason, evidence, source,"
-        " looked_up_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(_verdict_id(j.lookup), *encode_lookup(j.lookup)) for j in answer.judged],
+    return content_id(
+        *(
+            json.dumps([*_columns_of_ref(one.ref).values(), _verdict_id(one.lookup)])
+            for one in answer.judged
+        )
     )
-    connection.executemany(
-        "INSERT INTO refs (sample_id, judgement, position, ecosystem, kind, raw, start_char,"
-        " end_char, name, import_name, builtin, flags, verdict_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(answer.sample.id, judgement, position, *values) for position, values in enumerate(refs)],
-    )
-    return judgement
+
+
+# The order and the form of the values below is part of content ids, so of every home there is.
+
+
+def _columns_of_ref(ref: PackageRef) -> dict[str, object]:
+    return {
+        "ecosystem": ref.ecosystem,
+        "kind": ref.kind,
+        "raw": ref.raw,
+        "start_char": ref.start,
+        "end_char": ref.end,
+        "name": ref.name,
+        "import_name": ref.import_name,
+        "builtin": int(ref.builtin),
+        "flags": encode(ref.flags),
+    }
+
+
+def _verdict(lookup: Lookup) -> dict[str, str]:
+    return {
+        "ecosystem": lookup.ecosystem,
+        "name": lookup.name,
+        "verdict": lookup.verdict,
+        "reason": lookup.reason,
+        "evidence": lookup.evidence,
+        "source": lookup.source,
+        "looked_up_at": encode_time(lookup.looked_up_at),
+    }
 
 
 def _verdict_id(lookup: Lookup) -> str:
     """The content id of a verdict.
 
-    The time is part of it for a live answer only: a snapshot's source holds its date, and what
-    no one was asked for (a built-in, a mapping) would be a new verdict every second.
+    Only a live answer's has the time in it: a snapshot's source holds its date, and what nobody was
+    asked for (a built-in, a mapping) would be a new verdict every second.
     """
-    *values, looked_up_at = encode_lookup(lookup)
+    *values, looked_up_at = _verdict(lookup).values()
     return content_id(*values, looked_up_at if lookup.source == "live" else "")
-
-
-def _ref_values(ref: PackageRef) -> tuple[str | int | None, ...]:
-    """The columns of ``refs`` from ``ecosystem`` to ``flags``."""
-    return (
-        ref.ecosystem,
-        ref.kind,
-        ref.raw,
-        ref.start,
-        ref.end,
-        ref.name,
-        ref.import_name,
-        int(ref.builtin),
-        " ".join(sorted(ref.flags)),
-    )
-
-
-def _ref(row: Row) -> PackageRef:
-    return PackageRef(
-        ecosystem=Ecosystem(row["ref_ecosystem"]),
-        kind=RefKind(row["kind"]),
-        raw=row["raw"],
-        start=row["start_char"],
-        end=row["end_char"],
-        name=row["ref_name"],
-        import_name=row["import_name"],
-        builtin=bool(row["builtin"]),
-        flags=frozenset(Flag(flag) for flag in row["flags"].split()),
-    )
-
-
-def _sample(row: Row) -> Sample:
-    return Sample(
-        prompt=decode_prompt(row),
-        text=row["sample_text"],
-        model=row["model"],
-        adapter=row["adapter"],
-        seed=row["seed"],
-        number=row["number"],
-        temperature=row["temperature"],
-        truncated=bool(row["truncated"]),
-        tokens=row["tokens"],
-    )

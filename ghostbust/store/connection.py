@@ -1,8 +1,13 @@
-"""One SQLite connection: opened, checked, written to in transactions, its errors mapped.
+"""One SQLite connection, and how records become rows and rows records.
 
-Every ``sqlite3.Error`` leaves as a StoreError of one line, except ProgrammingError (a second
-thread, a closed store), which is a fault of the calling code.
+Opens and checks the file, writes in transactions. Raises every ``sqlite3.Error`` as a StoreError
+of one line, except ProgrammingError (a second thread, a closed store): that is a bug of the caller.
+
+`insert` and `decode` are the only code that copies fields: both go by the names and types of a
+dataclass. Where a column has another name than the field, the query renames it with ``AS``.
 """
+
+# ruff: noqa: S608 (statements are put together from constants and field names only)
 
 from __future__ import annotations
 
@@ -11,24 +16,32 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from enum import Enum
+from functools import cache
+from pathlib import Path, PurePath
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sqlite_utils import Database
 
-from ghostbust.documents import ParseError, parse_json
+from ghostbust.documents import ParseError, parse_json, plain
 from ghostbust.errors import StoreError
-from ghostbust.records import Measurement
 from ghostbust.store.migrations import MIGRATIONS, STEPS
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 BUSY_TIMEOUT_S: Final = 30.0
 """how long a write waits for another process's transaction"""
 
 Parameters = Sequence[object] | Mapping[str, object]
 Row = dict[str, Any]
+Convert = Callable[[Any], Any]
+T = TypeVar("T", bound="DataclassInstance")
 
 
 class Connection:
@@ -43,11 +56,9 @@ class Connection:
         self._db.close()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """All rows of a query, by column name.
-
-        Never a cursor: an open one would hold an old view of the database, and a write
-        that follows another process's would be refused.
-        """
+        """All rows of a query, by column name."""
+        # Never a cursor: while one is open the connection keeps its old view of the database, and
+        # its next write is refused if another process has written meanwhile.
         with mapped_errors(self._path):
             cursor = self._db.conn.execute(sql, parameters)
             columns = [column[0] for column in cursor.description]
@@ -56,6 +67,20 @@ class Connection:
     def first(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query; None without one."""
         return next(iter(self.rows(sql, parameters)), None)
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first column of the first row; None without a row."""
+        row = self.first(sql, parameters)
+        return None if row is None else next(iter(row.values()))
+
+    def read(self, kind: type[T], sql: str, parameters: Parameters = ()) -> list[T]:
+        """A record of each row of a query, made by `decode`."""
+        return [decode(kind, row) for row in self.rows(sql, parameters)]
+
+    def find(self, kind: type[T], sql: str, parameters: Parameters = ()) -> T | None:
+        """A record of the first row of a query; None without a row."""
+        row = self.first(sql, parameters)
+        return None if row is None else decode(kind, row)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -69,7 +94,7 @@ class Connection:
 
 
 def open_database(path: Path, *, read_only: bool) -> Connection:
-    """The database at ``path``, made or brought up to date unless ``read_only``.
+    """The database at ``path``; made, or brought up to date, unless ``read_only``.
 
     A new file has mode 0600. Raises StoreError where it can't be opened, isn't ghostbust's, is
     damaged or newer than this code; read-only also where it is missing or older.
@@ -78,9 +103,9 @@ def open_database(path: Path, *, read_only: bool) -> Connection:
         need_database(path)
     with mapped_errors(path):
         if not read_only:
-            # Never one that is there: closing any handle of a file gives up all the locks that
-            # this process has on it, and another process then takes the log away from under an
-            # open store (sqlite.org/howtocorrupt.html, 2.2).
+            # Only a file that isn't there yet: closing any handle of a file drops all locks that
+            # this process has on it, and another process may then delete the log of a store that
+            # is open here (sqlite.org/howtocorrupt.html, 2.2).
             with suppress(FileExistsError):
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             if path.is_dir():
@@ -97,11 +122,11 @@ def need_database(path: Path) -> None:
 
 
 def _open_to_read(path: Path) -> Connection:
-    """The database, of which nothing is changed, and beside which nothing is made if need be.
+    """The database, opened to read only; also in a folder where no file can be made.
 
-    SQLite can't share a database with write-ahead log in a folder where it can't make that log's
-    index. There the database is read alone: the log with it where one was left, without locks. So
-    whoever mounts a home read-only should do so while nobody writes into it elsewhere.
+    SQLite shares a database with a write-ahead log by an index file beside it. Where that can't be
+    made, this reads without locks, and the log too if one was left. So mount a home read-only
+    only while no other machine writes to it.
     """
     try:
         return Connection(_opened(path, "mode=ro"), path)
@@ -114,7 +139,7 @@ def _open_to_read(path: Path) -> Connection:
 
 
 def _opened(path: Path, options: str) -> Database:
-    """The database as those options of a URI open it: checked, and current."""
+    """The database as these options of a URI open it; checked, and brought up to date if rw."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{options}",
         uri=True,
@@ -140,13 +165,13 @@ def _opened(path: Path, options: str) -> Database:
 
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
-    """Commits what is done inside, or undoes it all. Unlike ``db.atomic``, it locks first."""
+    """Commits what is done inside, or undoes it all. Unlike ``db.atomic``, locks at the start."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
         db.execute("COMMIT")
     except BaseException:
-        # The error of a full disk may have ended the transaction already.
+        # A full disk may have ended the transaction already.
         if db.conn.in_transaction:
             db.execute("ROLLBACK")
         raise
@@ -154,7 +179,7 @@ def transaction(db: Database) -> Iterator[None]:
 
 @contextmanager
 def mapped_errors(path: Path) -> Iterator[None]:
-    """Raises StoreError for what the system or SQLite says inside."""
+    """Raises what SQLite or the system raises inside as StoreError."""
     try:
         yield
     except sqlite3.ProgrammingError:
@@ -205,8 +230,8 @@ def _check_current(db: Database, path: Path) -> None:
 def _make_current(db: Database) -> None:
     """Turns on write-ahead logging and applies the missing steps, all or none."""
     if db.journal_mode != "wal":
-        # Two processes that open a new file at once may find it locked, which
-        # SQLite doesn't wait for here; the other one turns it on then.
+        # SQLite doesn't wait for a lock here. If two processes open a new file at once, one of them
+        # may find it locked; then the other one turns the log on.
         with suppress(sqlite3.OperationalError):
             db.conn.execute("PRAGMA journal_mode = wal")
     if MIGRATIONS.pending(db):
@@ -214,8 +239,122 @@ def _make_current(db: Database) -> None:
             MIGRATIONS.apply(db)
 
 
-# --- encoding
-# Records to column values and back. Times are ISO 8601 in UTC; NaN is NULL.
+# Rows to records and back.
+#
+#   bool        0 or 1                    datetime    ISO 8601 in UTC, which sorts as text
+#   float       NaN is NULL               frozenset   its words, sorted, with a space between
+#   Enum, Path  text                      tuple       JSON; decoded, NULL is the empty one
+#   X | None    None is NULL              Mapping     JSON with sorted keys
+#
+# A field that is a record itself is JSON in a column of its name; decoded without such a column, it
+# is made of other columns of the same row.
+
+
+def decode(kind: type[T], row: Mapping[str, Any], **given: object) -> T:
+    """The record whose fields are the row's columns of the same names.
+
+    ``given`` are fields that come from elsewhere. A field with a default needs no column. Raises
+    StoreError for a value that should be JSON and isn't.
+    """
+    values = dict(given)
+    for name, convert, record, has_default in _fields(kind):
+        if name in given:
+            continue
+        if name in row:
+            values[name] = row[name] if convert is None else convert(row[name])
+        elif record is not None:
+            values[name] = decode(record, row)
+        elif not has_default:
+            raise KeyError(f"{kind.__name__}.{name}: the query has no such column")
+    return kind(**values)
+
+
+@cache
+def _fields(
+    kind: type[DataclassInstance],
+) -> list[tuple[str, Convert | None, type[DataclassInstance] | None, bool]]:
+    """Each field's name, converter, type if that is a record, and whether it has a default."""
+    types = get_type_hints(kind)
+    return [
+        (
+            field.name,
+            _converter(types[field.name]),
+            types[field.name] if is_dataclass(types[field.name]) else None,
+            (field.default, field.default_factory) != (MISSING, MISSING),
+        )
+        for field in fields(kind)
+    ]
+
+
+def _converter(kind: Any) -> Convert | None:
+    """Makes a value of the type from a column's, or from parsed JSON; None: it is one already."""
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if origin in (Union, UnionType):
+        some = [one for one in inner if one is not type(None)]
+        convert = _converter(some[0]) if len(some) == 1 else None
+        return convert and (lambda value: None if value is None else convert(value))
+    if origin is float:
+        return lambda value: math.nan if value is None else value
+    if origin is datetime:
+        return datetime.fromisoformat
+    if origin is tuple:
+        item = _converter(inner[0]) or (lambda value: value)
+        return lambda value: () if value is None else tuple(map(item, _parsed(value)))
+    if origin is frozenset:
+        return lambda value: frozenset(map(inner[0], value.split()))
+    if origin in (Mapping, dict):
+        item = _converter(inner[1]) or (lambda value: value)
+        return lambda value: {key: item(one) for key, one in _parsed(value).items()}
+    if is_dataclass(origin):
+        record: Any = origin
+        return lambda value: decode(record, _parsed(value))
+    if isinstance(origin, type) and (origin is bool or issubclass(origin, Enum | PurePath)):
+        return origin
+    return None
+
+
+def _parsed(value: Any) -> Any:
+    """JSON parsed, if it isn't yet. Raises StoreError for text that is no JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_json(value)
+    except ParseError as exc:
+        raise StoreError(f"the database is damaged: a value is no JSON ({exc})") from exc
+
+
+def columns_of(record: DataclassInstance) -> dict[str, object]:
+    """The values of a record's fields by name, for `insert`."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def insert(
+    connection: sqlite3.Connection, table: str, columns: Mapping[str, object], then: str = ""
+) -> sqlite3.Cursor:
+    """Adds a row of encoded values. ``then`` ends the statement: ON CONFLICT, RETURNING."""
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    return connection.execute(
+        f"INSERT INTO {table} ({names}) VALUES ({marks}) {then}",
+        [encode(value) for value in columns.values()],
+    )
+
+
+def encode(value: object) -> object:
+    """What SQLite stores for a value, as `decode` reads it."""
+    match value:
+        case None | str() | int() | float():  # most values: first, for speed
+            return value
+        case datetime():
+            return encode_time(value)
+        case PurePath():
+            return str(value)
+        case frozenset():
+            return " ".join(sorted(value))
+        case tuple():
+            return json.dumps(value, ensure_ascii=False)
+        case Mapping():
+            return encode_json(value)
+    return encode_json(plain(value))  # a record
 
 
 def encode_time(at: datetime) -> str:
@@ -225,133 +364,9 @@ def encode_time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
 
-def decode_time(text: str) -> datetime:
-    """The aware time that `encode_time` wrote."""
-    return datetime.fromisoformat(text)
-
-
-def decode_optional_time(text: str | None) -> datetime | None:
-    """The aware time, or None for NULL."""
-    return None if text is None else decode_time(text)
-
-
-def encode_json(values: Mapping[str, object]) -> str:
+def encode_json(value: object) -> str:
     """JSON with sorted keys, so that equal settings are equal texts.
 
     Raises TypeError or ValueError for what JSON can't hold, NaN included.
     """
-    return json.dumps(values, sort_keys=True, allow_nan=False, ensure_ascii=False)
-
-
-def decode_json(text: str) -> Any:
-    """What `encode_json` wrote. Raises StoreError for what it can't have written."""
-    try:
-        return parse_json(text)
-    except ParseError as exc:
-        raise StoreError(f"the database is damaged: a value is no JSON ({exc})") from exc
-
-
-def encode_texts(texts: Sequence[str]) -> str:
-    """The texts as a JSON list."""
-    return json.dumps(list(texts), ensure_ascii=False)
-
-
-def decode_texts(text: str | None) -> tuple[str, ...]:
-    """What `encode_texts` wrote; empty for NULL."""
-    return () if text is None else tuple(decode_json(text))
-
-
-def encode_measurement(measurement: Measurement) -> str:
-    """The measurement, its contexts included, as JSON."""
-    return encode_json(_plain(measurement))
-
-
-def decode_measurement(text: str) -> Measurement:
-    """What `encode_measurement` wrote."""
-    return _measurement(decode_json(text))
-
-
-def _plain(measurement: Measurement) -> dict[str, object]:
-    return {
-        "rate": _number(measurement.rate),
-        "ci95": [_number(bound) for bound in measurement.ci95],
-        "refs": measurement.refs,
-        "real": measurement.real,
-        "absent": measurement.absent,
-        "suspect": measurement.suspect,
-        "unknown": measurement.unknown,
-        "answers": measurement.answers,
-        "volume": _number(measurement.volume),
-        "local": measurement.local,
-        "unmapped": measurement.unmapped,
-        "induced": measurement.induced,
-        "induced_real": measurement.induced_real,
-        "by_context": {name: _plain(part) for name, part in measurement.by_context.items()},
-    }
-
-
-def _measurement(plain: dict[str, Any]) -> Measurement:
-    low, high = plain["ci95"]
-    return Measurement(
-        rate=_rate(plain["rate"]),
-        ci95=(_rate(low), _rate(high)),
-        refs=plain["refs"],
-        real=plain["real"],
-        absent=plain["absent"],
-        suspect=plain["suspect"],
-        unknown=plain["unknown"],
-        answers=plain["answers"],
-        volume=_rate(plain["volume"]),
-        by_context={name: _measurement(part) for name, part in plain["by_context"].items()},
-        # an older version didn't tell these apart
-        **{key: plain.get(key, 0) for key in ("local", "unmapped", "induced", "induced_real")},
-    )
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _rate(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-# --- processes
-# Which process works on a run, told apart from a later one with the same number.
-
-NOBODY: Final = ""
-"""the process of what no process works on"""
-
-
-def this_process() -> str:
-    """``pid:start`` of this process; ``start`` is empty where the system has no /proc."""
-    pid = os.getpid()
-    return f"{pid}:{_start(pid) or ''}"
-
-
-def is_alive(process: str) -> bool:
-    """True while the process of `this_process` runs. Sees its own machine and container only."""
-    if process == NOBODY:
-        return False
-    pid_text, _, start = process.partition(":")
-    pid = int(pid_text)
-    if start:
-        return _start(pid) == start
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # there, and another user's
-    return True
-
-
-def _start(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot; None where it is gone, or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return None
-    # proc(5): the second field, in parentheses, may hold anything; state is 3, starttime 22.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in ("Z", "X") else fields[19]
+    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)

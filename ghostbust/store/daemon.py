@@ -1,7 +1,4 @@
-"""What came into the database since it was last looked at, and what waits in it. Reads only.
-
-Meant to be asked every few seconds however large the database is: only new rows are read.
-"""
+"""What the daemon keeps: its jobs, what a day spent; what it deletes; what was added lately."""
 
 from __future__ import annotations
 
@@ -10,18 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
 
-from ghostbust.store.connection import (
-    Connection,
-    Row,
-    decode_optional_time,
-    encode_time,
-    is_alive,
-    this_process,
-)
+from ghostbust.store.connection import Connection, encode_time, insert
 from ghostbust.store.rounds import RoundState
-
-# --- jobs
-# The daemon's jobs: when each ran and is due, what came of it, and what people asked for.
+from ghostbust.store.runs import is_alive, this_process
 
 JobOutcome = Literal["ok", "failed", "skipped", "stopped"]
 
@@ -61,7 +49,7 @@ class JobRow:
         return self.process is not None and not is_alive(self.process)
 
 
-class Jobs:
+class JobLog:
     """The table ``jobs``: one row for each job that was ever scheduled, run or paused."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
@@ -70,43 +58,42 @@ class Jobs:
 
     def all(self) -> dict[str, JobRow]:
         """Every job that has a row, by name."""
-        rows = self._connection.rows("SELECT * FROM jobs ORDER BY name")
-        return {row["name"]: _job(row) for row in rows}
+        rows = self._connection.read(JobRow, "SELECT * FROM jobs ORDER BY name")
+        return {row.name: row for row in rows}
 
     def get(self, name: str) -> JobRow:
         """What is known of the job; nothing but its name where it has no row."""
-        row = self._connection.first("SELECT * FROM jobs WHERE name = ?", (name,))
-        return JobRow(name) if row is None else _job(row)
+        row = self._connection.find(JobRow, "SELECT * FROM jobs WHERE name = ?", (name,))
+        return JobRow(name) if row is None else row
 
     def pause(self, name: str) -> None:
-        """Has the job not run by itself any more; one that works goes on to its end."""
-        self._set(name, paused=encode_time(self._now()))
+        """Stops the schedule of the job; a run that works goes on to its end."""
+        self._set(name, paused=self._now())
 
     def resume(self, name: str) -> None:
-        """Has the job run by itself again."""
+        """Starts the schedule of the job again."""
         self._set(name, paused=None)
 
     def request(self, name: str) -> None:
         """Asks the daemon for a run, also of a job that is paused."""
-        self._set(name, requested=encode_time(self._now()))
+        self._set(name, requested=self._now())
 
     def schedule(self, name: str, due: datetime | None) -> None:
-        """Notes when the job runs next."""
-        self._set(name, due=None if due is None else encode_time(due))
+        """Stores when the job runs next."""
+        self._set(name, due=due)
 
     def begin(self, name: str) -> None:
-        """Notes that this process works on the job from now on; what was asked for is begun."""
-        now = encode_time(self._now())
-        self._set(name, requested=None, started=now, finished=None, process=this_process())
+        """Stores that this process works on the job from now on, which answers a request."""
+        self._set(name, requested=None, started=self._now(), finished=None, process=this_process())
 
     def finish(self, name: str, outcome: JobOutcome, reason: str) -> None:
-        """Notes what came of the run. `failures` counts failed ones, until one is ok."""
+        """Stores what came of the run. ``failures`` counts failed ones, until one is ok."""
         failures = self.get(name).failures
         failures = {"ok": 0, "failed": failures + 1}.get(outcome, failures)
         self._set(
             name,
             requested=None,
-            finished=encode_time(self._now()),
+            finished=self._now(),
             outcome=outcome,
             reason=reason,
             failures=failures,
@@ -115,34 +102,14 @@ class Jobs:
 
     def _set(self, name: str, **columns: object) -> None:
         """Writes these columns of the job's row, which is made where there is none."""
-        names = ", ".join(columns)
         changed = ", ".join(f"{column} = excluded.{column}" for column in columns)
-        marks = ", ".join("?" for _ in columns)
         with self._connection.write() as connection:
-            connection.execute(
-                f"INSERT INTO jobs (name, {names}) VALUES (?, {marks})"  # noqa: S608
-                f" ON CONFLICT (name) DO UPDATE SET {changed}",
-                (name, *columns.values()),
+            insert(
+                connection,
+                "jobs",
+                {"name": name} | columns,
+                f"ON CONFLICT (name) DO UPDATE SET {changed}",
             )
-
-
-def _job(row: Row) -> JobRow:
-    return JobRow(
-        name=row["name"],
-        paused=decode_optional_time(row["paused"]),
-        requested=decode_optional_time(row["requested"]),
-        due=decode_optional_time(row["due"]),
-        started=decode_optional_time(row["started"]),
-        finished=decode_optional_time(row["finished"]),
-        outcome=row["outcome"],
-        reason=row["reason"],
-        failures=row["failures"],
-        process=row["process"],
-    )
-
-
-# --- spending
-# What was spent of the budgets of each day, to the unit, whatever process spent it.
 
 
 class Spending:
@@ -178,15 +145,12 @@ class Spending:
         return True
 
 
-# --- retention
-# What is deleted after a while: texts and cached verdicts that nothing else rests on.
-
 PORTION: Final = 500
 """rows of one transaction, so that no other process waits for long"""
 
-# What a round may have trained on, or measured by, names a package; and while an adapter of the
-# model is there, its sets must be able to be made again. A round weighs kinds of answers by how
-# often the base gives them, so that of the base those that name nothing have to stay as well.
+# While rounds of the model are in the store, their sets must be able to be made again. What they
+# trained on, or measured by, names a package. But a round weighs kinds of answers by how often the
+# base gives them, so the base's answers that name nothing have to stay as well.
 _TEXTS: Final = (
     "UPDATE samples SET text = NULL WHERE id IN ("
     " SELECT s.id FROM samples s WHERE s.text IS NOT NULL AND s.added < :before"
@@ -217,17 +181,17 @@ class Retention:
         self._connection = connection
 
     def drop_texts(self, before: datetime) -> int:
-        """Deletes texts of adapters' answers to watches before then; how many, up to 500.
+        """Deletes texts of adapters' answers to watches before then; how many, up to `PORTION`.
 
-        Rows, refs and verdicts stay, so no count and no rate changes. Kept are all of the base, by
-        whose proportions rounds weigh; of adapters the answers that invent a name, those of runs
-        of other kinds or of runs that aren't done, and, where rounds of their model were run,
-        those that name a package at all.
+        Rows, refs and verdicts stay, so no count and no rate changes. Keeps all texts of the base,
+        by whose proportions rounds weigh; of adapters, answers that invent a name, answers of other
+        kinds of runs or of runs that aren't done, and, if rounds of the model were run, answers
+        that name any package.
         """
         return self._delete(_TEXTS, before)
 
     def drop_lookups(self, before: datetime) -> int:
-        """Deletes live verdicts that are older, except on invented names; how many, up to 500."""
+        """Deletes older live verdicts, except on invented names; how many, up to `PORTION`."""
         return self._delete(_LOOKUPS, before)
 
     def _delete(self, sql: str, before: datetime) -> int:
@@ -237,26 +201,14 @@ class Retention:
             ).rowcount
 
 
-# --- growth
-# What came into the database since it was last looked at, and what waits in it. Reads only.
-#
-# Meant to be asked every few seconds however large the database is: only new rows are read.
-
-_TIMES: Final = (
-    ("runs", "started"), ("runs", "finished"), ("rounds", "updated"), ("promotions", "at"),
-    ("alarms", "at"),
-)  # fmt: skip
-"""small tables' times of writing"""
-
-
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How far the database was looked at."""
+    """The newest rows at some time."""
 
     sample: int = 0
-    """the last sample's row; 0 before the first"""
+    """the newest sample's row; 0 before the first"""
     name: int = 0
-    """the last invented name's id; 0 before the first"""
+    """the newest invented name's id; 0 before the first"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,41 +234,45 @@ class Waiting:
 
 
 class Growth:
-    """Sums over what was added, whichever process added it."""
+    """What was added lately, by whatever process, and what waits for a person. Reads only.
+
+    Meant to be asked every few seconds however large the database is: only new rows are read.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def marks(self) -> Marks:
-        """How far the database goes now."""
-        row = self._connection.first(
-            "SELECT (SELECT max(rowid) FROM samples) AS sample, (SELECT max(id) FROM names) AS name"
+        """The newest rows now."""
+        (marks,) = self._connection.read(
+            Marks,
+            "SELECT coalesce((SELECT max(rowid) FROM samples), 0) AS sample,"
+            " coalesce((SELECT max(id) FROM names), 0) AS name",
         )
-        return Marks(*(value or 0 for value in (row or {}).values()))
+        return marks
 
     def between(self, old: Marks, new: Marks) -> Grown:
-        """What has come after ``old``, up to ``new``; deleted rows aren't seen."""
+        """What was added after ``old``, up to ``new``; without rows that were deleted since."""
         span = (old.sample, new.sample)
-        sums = self._connection.first(
-            "SELECT count(*) AS samples, coalesce(sum(tokens), 0) AS tokens FROM samples"
-            " WHERE rowid > ? AND rowid <= ?",
-            span,
-        )
         refs = self._connection.rows(
             "SELECT v.verdict, count(*) AS refs FROM samples s"
             " CROSS JOIN refs f ON f.sample_id = s.id JOIN verdicts v ON v.id = f.verdict_id"
             " WHERE s.rowid > ? AND s.rowid <= ? GROUP BY v.verdict",
             span,
         )
-        names = self._connection.first(
-            "SELECT count(*) AS names FROM names WHERE id > ? AND id <= ?", (old.name, new.name)
+        (sums,) = self._connection.rows(
+            "SELECT count(*) AS samples, coalesce(sum(tokens), 0) AS tokens FROM samples"
+            " WHERE rowid > ? AND rowid <= ?",
+            span,
         )
-        assert sums is not None and names is not None  # noqa: PT018 (sums have a row always)
+        inventions = self._connection.value(
+            "SELECT count(*) FROM names WHERE id > ? AND id <= ?", (old.name, new.name)
+        )
         return Grown(
             sums["samples"],
             sums["tokens"],
             {row["verdict"]: row["refs"] for row in refs},
-            names["names"],
+            inventions,
         )
 
     def round_states(self) -> dict[str, int]:
@@ -329,31 +285,26 @@ class Growth:
         rows = self._connection.rows("SELECT kind, count(*) AS moves FROM promotions GROUP BY kind")
         return {row["kind"]: row["moves"] for row in rows}
 
-    def claimed(self) -> int:
-        """How many invented names were found registered."""
-        row = self._connection.first("SELECT count(*) AS alarms FROM alarms")
-        return 0 if row is None else row["alarms"]
-
     def waiting(self) -> dict[str, Waiting]:
         """``review``: rounds that wait for a person; ``alarms``: those that reached nobody."""
-        review = self._connection.first(
+        (review,) = self._connection.read(
+            Waiting,
             "SELECT count(*) AS count, min(updated) AS since FROM rounds WHERE state = ?",
             (RoundState.WAITING,),
         )
-        alarms = self._connection.first(
-            "SELECT count(*) AS count, min(at) AS since FROM alarms WHERE told = ''"
+        (alarms,) = self._connection.read(
+            Waiting, "SELECT count(*) AS count, min(at) AS since FROM alarms WHERE told = ''"
         )
-        return {
-            name: Waiting(row["count"], decode_optional_time(row["since"]))
-            for name, row in (("review", review), ("alarms", alarms))
-            if row is not None
-        }
+        return {"review": review, "alarms": alarms}
 
     def newest_time(self) -> datetime | None:
-        """The latest time that anything was noted at; None for an empty database.
+        """The latest time in the small tables; None for an empty database.
 
         One in the future means that the clock was set back since.
         """
-        newest = " UNION ALL ".join(f"SELECT max({at}) AS at FROM {table}" for table, at in _TIMES)  # noqa: S608
-        row = self._connection.first(f"SELECT max(at) AS at FROM ({newest})")  # noqa: S608
-        return None if row is None else decode_optional_time(row["at"])
+        at = self._connection.value(
+            "SELECT max(at) FROM (SELECT max(started) AS at FROM runs"
+            " UNION ALL SELECT max(finished) FROM runs UNION ALL SELECT max(updated) FROM rounds"
+            " UNION ALL SELECT max(at) FROM promotions UNION ALL SELECT max(at) FROM alarms)"
+        )
+        return None if at is None else datetime.fromisoformat(at)

@@ -1,4 +1,4 @@
-"""Rounds, the adapters they made, and what the gates said of them."""
+"""Rounds, the adapters they made, what the gates said of them, and where they served."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 import ghostbust
@@ -19,26 +18,22 @@ from ghostbust.records import (
     GateReport,
     GateResult,
     GateVerdict,
+    Promotion,
     Prompt,
     SetSplit,
     content_id,
 )
 from ghostbust.store.answers import Answers, judgement_of
 from ghostbust.store.connection import (
-    NOBODY,
     Connection,
     Row,
-    decode_json,
-    decode_time,
-    encode_json,
+    columns_of,
+    decode,
     encode_time,
-    is_alive,
-    this_process,
+    insert,
 )
 from ghostbust.store.prompts import Prompts
-
-# --- round_rows
-# Rows of rounds and their adapters: how far each got, and how it fares at the servers.
+from ghostbust.store.runs import NOBODY, is_alive, this_process
 
 
 class RoundState(StrEnum):
@@ -62,7 +57,7 @@ class RoundState(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """True where a process works on the round, or has to go on with it; a person isn't one."""
+        """Whether a process works on the round or has to resume it; a person isn't one."""
         return self in (self.STARTED, self.SELECTED, self.TRAINED, self.GATED, self.CANARY)
 
 
@@ -97,39 +92,18 @@ class Round:
     verdict: GateVerdict | None
     """of its gate report; None before the gates"""
     plan: Mapping[str, object] | None = None
-    """what it takes to go on with it, JSON values; None where nobody can"""
+    """what another process needs to resume it, JSON values; None where none can"""
     attempts: int = 1
     """how often the step after its state was begun"""
     before_run: int | None = None
-    """the run that measured the base; None where it isn't noted"""
+    """the run that measured the base; None where it isn't known"""
     after_run: int | None = None
     """the run that measured the candidate; None before the gates"""
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
-    """What a run's requests to model servers came to."""
-
-    answered: int
-    failed: int
-    """that no server gave a usable answer to, each try counted"""
-    median_s: float | None
-    """time of an answered one; None where none was"""
-
-    @property
-    def made(self) -> int:
-        """All of them."""
-        return self.answered + self.failed
-
-    @property
-    def error_rate(self) -> float:
-        """The share that failed; 0 where nothing was asked."""
-        return self.failed / self.made if self.made else 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class AdapterRow:
-    """A candidate with where it comes from and what its gates said."""
+    """A candidate, the round that made it, and what its gates said."""
 
     candidate: Candidate
     round_id: int
@@ -154,7 +128,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class CanaryFigures:
     """What one side of a canary, the base or the adapter, answered."""
 
     asked: int
@@ -187,8 +161,8 @@ class Canary:
     passed: bool
     reason: str
     """every limit that was broken, in one line; the figures where none was"""
-    base: Figures
-    figures: Figures
+    base: CanaryFigures
+    figures: CanaryFigures
     """the adapter's"""
     at: datetime
 
@@ -218,51 +192,41 @@ class Rounds:
         plan: Mapping[str, object] | None = None,
         before_run: int | None = None,
     ) -> int:
-        """The number of a new round of this process.
+        """Adds a round of this process; its number.
 
-        ``settings`` and ``plan`` hold JSON values only; with a plan, another process can go on
-        with the round. ``before_run`` measured the base.
+        ``settings`` and ``plan`` hold JSON values only; with a plan, another process can resume
+        the round. ``before_run`` measured the base.
         """
-        at = encode_time(self._now())
+        row = {
+            "model": model,
+            "method": method,
+            "seed": seed,
+            "settings": settings,
+            "version": ghostbust.__version__,
+            "process": this_process(),
+            "state": RoundState.STARTED,
+            "reason": "",
+            "started": self._now(),
+            "updated": self._now(),
+            "plan": plan,
+            "before_run": before_run,
+        }
         with self._connection.write() as connection:
-            (round_id,) = connection.execute(
-                "INSERT INTO rounds (model, method, seed, settings, version, process, state,"
-                " reason, started, updated, plan, before_run)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?) RETURNING id",
-                (
-                    model,
-                    method,
-                    seed,
-                    encode_json(settings),
-                    ghostbust.__version__,
-                    this_process(),
-                    RoundState.STARTED,
-                    at,
-                    at,
-                    None if plan is None else encode_json(plan),
-                    before_run,
-                ),
-            ).fetchone()
+            (round_id,) = insert(connection, "rounds", row, "RETURNING id").fetchone()
         return int(round_id)
 
     def set_state(self, round_id: int, state: RoundState, reason: str = "") -> None:
-        """Moves the round on, with why in one line. Raises StoreError if there is no such round."""
+        """Sets the state and the reason, one line. Raises StoreError if there is no such round."""
         with self._connection.write() as connection:
             self._set_state(connection, round_id, state, reason)
 
     def add_sets(self, round_id: int, sets: SetSplit) -> None:
-        """Notes the sizes and the content id of the selected sets; the state is then SELECTED."""
+        """Stores the sizes and the content id of the selected sets; the state is then SELECTED."""
         with self._connection.write() as connection:
             self._set_state(connection, round_id, RoundState.SELECTED)
             connection.execute(
                 "UPDATE rounds SET forget = ?, retain = ?, holdout = ?, sets_id = ? WHERE id = ?",
-                (
-                    len(sets.forget),
-                    len(sets.retain),
-                    len(sets.holdout),
-                    sets_id(sets),
-                    round_id,
-                ),
+                (len(sets.forget), len(sets.retain), len(sets.holdout), sets_id(sets), round_id),
             )
 
     def add_candidate(self, round_id: int, candidate: Candidate) -> None:
@@ -272,24 +236,12 @@ class Rounds:
         """
         with self._connection.write() as connection:
             self._set_state(connection, round_id, RoundState.TRAINED)
-            added = connection.execute(
-                "INSERT INTO adapters (name, round_id, path, model, method, seed, steps,"
-                " final_loss, train_s, version, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (
-                    candidate.name,
-                    round_id,
-                    str(candidate.path),
-                    candidate.model,
-                    candidate.method,
-                    candidate.seed,
-                    candidate.steps,
-                    candidate.final_loss,
-                    candidate.train_s,
-                    ghostbust.__version__,
-                    encode_time(self._now()),
-                ),
-            )
+            row = columns_of(candidate) | {
+                "round_id": round_id,
+                "version": ghostbust.__version__,
+                "created": self._now(),
+            }
+            added = insert(connection, "adapters", row, "ON CONFLICT DO NOTHING")
             if not added.rowcount:
                 raise StoreError(
                     f"round {round_id} has an adapter already, or another round has one named"
@@ -310,21 +262,30 @@ class Rounds:
                 (report.verdict, after_run, round_id),
             )
             connection.execute("DELETE FROM gate_results WHERE round_id = ?", (round_id,))
-            connection.executemany(
-                "INSERT INTO gate_results (round_id, position, candidate, gate, verdict, reason,"
-                " base_value, candidate_value, ci_low, ci_high, margin, details)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (round_id, position, report.candidate, *_gate_values(result))
-                    for position, result in enumerate(report.results)
-                ],
-            )
+            for position, result in enumerate(report.results):
+                low, high = result.ci or (None, None)
+                row = {
+                    "round_id": round_id,
+                    "position": position,
+                    "candidate": report.candidate,
+                    "gate": result.gate,
+                    "verdict": result.verdict,
+                    "reason": result.reason,
+                    "base_value": result.base,
+                    "candidate_value": result.candidate,
+                    "ci_low": low,
+                    "ci_high": high,
+                    "margin": result.margin,
+                    # In the gate's order, in which reports list them; NaN is allowed here.
+                    "details": json.dumps(result.details),
+                }
+                insert(connection, "gate_results", row)
 
     def mark_interrupted(self) -> int:
-        """Fails the open rounds that have no plan and whose process is gone; how many there were.
+        """Fails the open rounds without a plan whose process has ended; how many.
 
         Those with a plan wait for `resume`. Call it while holding the home lock: a process in
-        another container looks gone.
+        another container seems to have ended.
         """
         gone = [row["id"] for row in self._left_open() if row["plan"] is None]
         with self._connection.write() as connection:
@@ -333,15 +294,15 @@ class Rounds:
         return len(gone)
 
     def interrupted(self, model: str) -> Round | None:
-        """The model's newest round that has to be gone on with; None where there is none.
+        """The model's newest round that has to be resumed; None where there is none.
 
-        As for `mark_interrupted`, hold the home lock, or take the answer for a guess.
+        Without the home lock the answer is a guess, as for `mark_interrupted`.
         """
         left = [row["id"] for row in self._left_open() if row["plan"] and row["model"] == model]
         return self.get(max(left)) if left else None
 
     def resume(self, round_id: int) -> None:
-        """Makes an interrupted round this process's, which begins its next step once more."""
+        """Makes an interrupted round this process's, which tries its next step once more."""
         with self._connection.write() as connection:
             connection.execute(
                 "UPDATE rounds SET process = ?, attempts = attempts + 1 WHERE id = ?",
@@ -349,7 +310,7 @@ class Rounds:
             )
 
     def put_down(self, round_id: int) -> None:
-        """Notes that this process leaves the round as it is, and the attempt doesn't count."""
+        """Leaves the round to another process; the attempt of this one doesn't count."""
         with self._connection.write() as connection:
             connection.execute(
                 "UPDATE rounds SET attempts = max(attempts - 1, 0), process = ?"
@@ -358,49 +319,56 @@ class Rounds:
             )
 
     def explain(self, round_id: int, reason: str) -> None:
-        """Says why the round is where it is, in one line."""
+        """Sets the reason of the round's state, one line."""
         with self._connection.write() as connection:
             connection.execute("UPDATE rounds SET reason = ? WHERE id = ?", (reason, round_id))
 
     def recent(self, limit: int = 100) -> list[Round]:
         """The newest rounds, newest first."""
-        rows = self._connection.rows(_ROUNDS + " ORDER BY r.id DESC LIMIT ?", (limit,))
-        return [_round(row) for row in rows]
+        return self._connection.read(Round, f"{_ROUNDS} ORDER BY r.id DESC LIMIT ?", (limit,))
 
     def get(self, round_id: int) -> Round:
         """The round. Raises StoreError if there is none."""
-        row = self._connection.first(_ROUNDS + " WHERE r.id = ?", (round_id,))
-        if row is None:
+        found = self._connection.find(Round, f"{_ROUNDS} WHERE r.id = ?", (round_id,))
+        if found is None:
             raise StoreError(f"there is no round {round_id}")
-        return _round(row)
+        return found
 
     def gated(self, model: str) -> int:
-        """How many of the model's rounds the gates have looked at, whatever they said."""
-        row = self._connection.first(
-            "SELECT count(*) AS gated FROM rounds WHERE model = ? AND verdict IS NOT NULL", (model,)
-        )
-        return 0 if row is None else int(row["gated"])
+        """How many of the model's rounds have a gate report, whatever its verdict."""
+        sql = "SELECT count(*) FROM rounds WHERE model = ? AND verdict IS NOT NULL"
+        return int(self._connection.value(sql, (model,)))
 
     def adapters(self) -> list[AdapterRow]:
         """Every adapter, newest first."""
-        return [_adapter(row) for row in self._connection.rows(_ADAPTERS + " ORDER BY r.id DESC")]
+        return self._connection.read(AdapterRow, f"{_ADAPTERS} ORDER BY r.id DESC")
 
     def adapter(self, name: str) -> AdapterRow | None:
         """The adapter of that name; None if no round made it."""
-        row = self._connection.first(_ADAPTERS + " WHERE a.name = ?", (name,))
-        return None if row is None else _adapter(row)
+        return self._connection.find(AdapterRow, f"{_ADAPTERS} WHERE a.name = ?", (name,))
 
     def gate_report(self, round_id: int) -> GateReport | None:
         """What the gates said, in their order; None where they weren't run."""
         rows = self._connection.rows(
-            "SELECT * FROM gate_results WHERE round_id = ? ORDER BY position", (round_id,)
+            "SELECT gate, verdict, reason, base_value AS base, candidate_value AS candidate,"
+            " ci_low, ci_high, margin, details, candidate AS name"
+            " FROM gate_results WHERE round_id = ? ORDER BY position",
+            (round_id,),
         )
         if not rows:
             return None
-        return GateReport(rows[0]["candidate"], tuple(_gate_result(row) for row in rows))
+        results = (
+            decode(
+                GateResult,
+                row,
+                ci=None if row["ci_low"] is None else (row["ci_low"], row["ci_high"]),
+            )
+            for row in rows
+        )
+        return GateReport(rows[0]["name"], tuple(results))
 
     def _left_open(self) -> list[Row]:
-        """The open rounds whose process is gone."""
+        """The open rounds whose process has ended."""
         rows = self._connection.rows("SELECT id, model, state, process, plan FROM rounds")
         return [
             row for row in rows if RoundState(row["state"]).is_open and not is_alive(row["process"])
@@ -429,84 +397,8 @@ def sets_id(sets: SetSplit) -> str:
     )
 
 
-def _gate_values(result: GateResult) -> tuple[object, ...]:
-    low, high = result.ci or (None, None)
-    return (
-        result.gate,
-        result.verdict,
-        result.reason,
-        result.base,
-        result.candidate,
-        low,
-        high,
-        result.margin,
-        json.dumps(result.details),
-    )
-
-
-def _gate_result(row: Row) -> GateResult:
-    return GateResult(
-        gate=row["gate"],
-        verdict=GateVerdict(row["verdict"]),
-        reason=row["reason"],
-        base=row["base_value"],
-        candidate=row["candidate_value"],
-        ci=None if row["ci_low"] is None else (row["ci_low"], row["ci_high"]),
-        margin=row["margin"],
-        details=decode_json(row["details"]),
-    )
-
-
-def _round(row: Row) -> Round:
-    return Round(
-        id=row["id"],
-        model=row["model"],
-        method=row["method"],
-        seed=row["seed"],
-        settings=decode_json(row["settings"]),
-        version=row["version"],
-        state=RoundState(row["state"]),
-        reason=row["reason"],
-        started=decode_time(row["started"]),
-        updated=decode_time(row["updated"]),
-        forget=row["forget"],
-        retain=row["retain"],
-        holdout=row["holdout"],
-        sets_id=row["sets_id"],
-        adapter=row["adapter"],
-        verdict=None if row["verdict"] is None else GateVerdict(row["verdict"]),
-        plan=None if row["plan"] is None else decode_json(row["plan"]),
-        attempts=row["attempts"],
-        before_run=row["before_run"],
-        after_run=row["after_run"],
-    )
-
-
-def _adapter(row: Row) -> AdapterRow:
-    return AdapterRow(
-        candidate=Candidate(
-            name=row["name"],
-            path=Path(row["path"]),
-            model=row["model"],
-            method=row["method"],
-            seed=row["seed"],
-            steps=row["steps"],
-            final_loss=row["final_loss"],
-            train_s=row["train_s"],
-        ),
-        round_id=row["round_id"],
-        version=row["version"],
-        created=decode_time(row["created"]),
-        verdict=None if row["verdict"] is None else GateVerdict(row["verdict"]),
-    )
-
-
-# --- round_sets
-# What a round's sets hold, so that a round that was cut off trains on the same ones.
-
-
 class RoundSets:
-    """The table ``round_sets``."""
+    """The table ``round_sets``, so that a round that is resumed trains on the same sets."""
 
     def __init__(self, connection: Connection, answers: Answers, prompts: Prompts) -> None:
         self._connection = connection
@@ -514,18 +406,19 @@ class RoundSets:
         self._prompts = prompts
 
     def keep(self, round_id: int, sets: SetSplit) -> None:
-        """Notes the sets, in place of earlier ones; without the held-out prompts.
+        """Stores the sets, in place of earlier ones; without the held-out prompts.
 
         Their answers and prompts are in the store already: they come from it.
         """
+        parts = {
+            "forget": map(_key, sets.forget),
+            "retain": map(_key, sets.retain),
+            "base": map(_key, sets.base),
+            "probe": ((prompt.id, None) for prompt in sets.probe),
+        }
         rows = [
             (round_id, part, position, *item)
-            for part, items in (
-                ("forget", map(_key, sets.forget)),
-                ("retain", map(_key, sets.retain)),
-                ("base", map(_key, sets.base)),
-                ("probe", ((prompt.id, None) for prompt in sets.probe)),
-            )
+            for part, items in parts.items()
             for position, item in enumerate(items)
         ]
         with self._connection.write() as connection:
@@ -537,9 +430,9 @@ class RoundSets:
             )
 
     def get(self, round_id: int, holdout: tuple[Prompt, ...]) -> SetSplit | None:
-        """The round's sets with these held-out prompts; None where something isn't there any more.
+        """The round's sets with these held-out prompts.
 
-        None as well where nothing was noted.
+        None where something of them isn't in the store any more, and where none were kept.
         """
         rows = self._connection.rows(
             "SELECT part, item, judgement FROM round_sets WHERE round_id = ?"
@@ -563,3 +456,76 @@ class RoundSets:
 
 def _key(answer: Answer) -> tuple[str, str]:
     return answer.sample.id, judgement_of(answer)
+
+
+class Published:
+    """The tables ``published`` and ``canaries``: which adapter was loaded where, what it showed.
+
+    This is what ghostbust did, by which it finds what rounds left behind. What a replica has at the
+    moment only the replica knows.
+    """
+
+    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._now = now
+
+    def mark_loaded(self, replica: str, adapter: str) -> None:
+        """Stores that the replica has the adapter now."""
+        with self._connection.write() as connection:
+            insert(
+                connection,
+                "published",
+                {"replica": replica, "adapter": adapter, "loaded": self._now()},
+                "ON CONFLICT DO UPDATE SET loaded = excluded.loaded, unloaded = NULL",
+            )
+
+    def mark_unloaded(self, replica: str, adapter: str) -> None:
+        """Stores that the replica no longer has the adapter."""
+        with self._connection.write() as connection:
+            connection.execute(
+                "UPDATE published SET unloaded = ? WHERE replica = ? AND adapter = ?",
+                (encode_time(self._now()), replica, adapter),
+            )
+
+    def all(self) -> list[Loaded]:
+        """Every adapter at every replica that it was ever loaded at, in the order of loading."""
+        return self._connection.read(
+            Loaded, "SELECT * FROM published ORDER BY loaded, replica, adapter"
+        )
+
+    def add_canary(self, canary: Canary) -> None:
+        """Adds what an adapter showed."""
+        with self._connection.write() as connection:
+            insert(connection, "canaries", columns_of(canary))
+
+    def canaries(self, adapter: str | None = None, limit: int = 100) -> list[Canary]:
+        """The newest canaries of an adapter, or of all, newest first."""
+        return self._connection.read(
+            Canary,
+            "SELECT * FROM canaries WHERE :adapter IS NULL OR adapter = :adapter"
+            " ORDER BY id DESC LIMIT :limit",
+            {"adapter": adapter, "limit": limit},
+        )
+
+
+class Promotions:
+    """The table ``promotions``: every move of the deployed pointer, which is a file of the home."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, promotion: Promotion) -> None:
+        """Adds a move of the pointer that has been made."""
+        with self._connection.write() as connection:
+            insert(connection, "promotions", columns_of(promotion))
+
+    def all(self) -> list[Promotion]:
+        """Every move, newest first."""
+        return self._connection.read(Promotion, "SELECT * FROM promotions ORDER BY id DESC")
+
+    def deployed(self) -> str | None:
+        """The adapter of the last move; None for the bare base, also where none was made."""
+        found: str | None = self._connection.value(
+            "SELECT adapter FROM promotions ORDER BY id DESC LIMIT 1"
+        )
+        return found

@@ -1,73 +1,155 @@
-"""Runs: who sampled what with which settings, and what came of it."""
+"""Runs: who sampled what with which settings, and what came of it.
+
+Also which process works on a run, or on a round or a job.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
 
 import ghostbust
 from ghostbust.errors import StoreError
 from ghostbust.measure import said_unknown
 from ghostbust.records import Measurement
-from ghostbust.store.connection import (
-    Connection,
-    Row,
-    decode_json,
-    decode_measurement,
-    decode_optional_time,
-    decode_time,
-    encode_json,
-    encode_measurement,
-    encode_time,
-    is_alive,
-    this_process,
-)
-from ghostbust.store.rounds import Requests
-from ghostbust.store.rows import RatePoint, Run, RunKind, RunSpec, RunStatus
+from ghostbust.store.connection import Connection, columns_of, encode, encode_time, insert
+
+
+class RunKind(StrEnum):
+    """Why samples were drawn."""
+
+    SWEEP = "sweep"
+    """one-shot, from the command line"""
+    WATCH = "watch"
+    """by the daemon, on its schedule"""
+    GATE = "gate"
+    """on held-out prompts, to judge a candidate"""
+    DEMO = "demo"
+    EVAL = "eval"
+    """to compare adapters with the base"""
+    REPEAT = "repeat"
+    """asks again what elicited an invention, to see whether it comes back"""
+    INGEST = "ingest"
+    """nothing was drawn: read from logs of production"""
+
+
+class RunStatus(StrEnum):
+    """How far a run got."""
+
+    RUNNING = "running"
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    """stopped or killed half-way; it can be resumed"""
+    FAILED = "failed"
+    """ended by an error; it isn't resumed"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What a run is made with: two runs of the same spec are the same, so one can be resumed."""
+
+    kind: RunKind
+    model: str
+    """the model id, folder or endpoint as the user gave it"""
+    adapter: str | None
+    """name of the active adapter; None for the base"""
+    seed: int
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """sampling and prompt settings; JSON values only"""
+    snapshots: Mapping[str, str] = field(default_factory=dict)
+    """ecosystem to the date of the registry snapshot in use"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One series of samples with one model, adapter and seed."""
+
+    id: int
+    spec: RunSpec
+    version: str
+    """of ghostbust, when the run began"""
+    started: datetime
+    finished: datetime | None
+    """None while it runs"""
+    status: RunStatus
+    measurement: Measurement | None
+    """None until it is done, and where nothing was measured"""
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """One finished run as a point of a time series."""
+
+    run_id: int
+    kind: RunKind
+    model: str
+    adapter: str | None
+    finished: datetime
+    rate: float
+    """invented / (invented + real), in [0, 1]; NaN where nothing was named"""
+    ci95: tuple[float, float]
+    volume: float
+    """real names per answer"""
+    answers: int
+    unknown: str
+    """how many names could not be judged, by cause (`said_unknown`)"""
+
+
+def curve_names(points: Iterable[RatePoint]) -> dict[tuple[str, str | None], str]:
+    """A name for the curve of each model and adapter, by both: the adapter's, or ``base``.
+
+    The model's name is added where two curves would have the same name.
+    """
+    short = {(one.model, one.adapter): one.adapter or "base" for one in points}
+    often = Counter(short.values())
+    return {who: name if often[name] == 1 else f"{name} of {who[0]}" for who, name in short.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """How a run's requests to model servers ended."""
+
+    answered: int
+    failed: int
+    """tries that gave no usable answer"""
+    median_s: float | None
+    """time of an answered one; None where none was"""
+
+    @property
+    def made(self) -> int:
+        """All of them."""
+        return self.answered + self.failed
+
+    @property
+    def error_rate(self) -> float:
+        """The share that failed; 0 where there were none."""
+        return self.failed / self.made if self.made else 0.0
 
 
 class Runs:
-    """The table ``runs``."""
+    """The tables ``runs`` and ``requests``."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
         self._connection = connection
         self._now = now
 
     def start(self, spec: RunSpec) -> int:
-        """The id of a new run of this process."""
+        """Adds a run of this process; its id."""
+        row = _key(spec) | {
+            "process": this_process(),
+            "started": self._now(),
+            "status": RunStatus.RUNNING,
+        }
         with self._connection.write() as connection:
-            (run_id,) = connection.execute(
-                "INSERT INTO runs (kind, model, adapter, seed, settings, snapshots, version,"
-                " process, started, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (*_key(spec), this_process(), encode_time(self._now()), RunStatus.RUNNING),
-            ).fetchone()
+            (run_id,) = insert(connection, "runs", row, "RETURNING id").fetchone()
         return int(run_id)
-
-    def find_unfinished(self, spec: RunSpec) -> int | None:
-        """The newest interrupted run of the same spec and code version; None without one."""
-        return self._find(spec, RunStatus.INTERRUPTED)
-
-    def unfinished(self, spec: RunSpec) -> list[Run]:
-        """The interrupted runs of the same spec but for model and adapter, newest first."""
-        kind, _, _, *rest = _key(spec)
-        rows = self._connection.rows(
-            "SELECT * FROM runs WHERE kind = ? AND seed = ? AND settings = ? AND snapshots = ?"
-            " AND version = ? AND status = ? ORDER BY id DESC",
-            (kind, *rest, RunStatus.INTERRUPTED),
-        )
-        return [_run(row) for row in rows]
-
-    def find_done(self, spec: RunSpec) -> int | None:
-        """The newest finished run of the same spec and code version; None without one."""
-        return self._find(spec, RunStatus.DONE)
-
-    def is_done(self, kind: RunKind, seed: int) -> bool:
-        """True where a run of that kind and seed is finished, whatever else it was made with."""
-        found = self._connection.first(
-            "SELECT 1 FROM runs WHERE kind = ? AND seed = ? AND status = ?",
-            (kind, seed, RunStatus.DONE),
-        )
-        return found is not None
 
     def resume(self, run_id: int) -> None:
         """Makes an interrupted run this process's. Raises StoreError if it isn't interrupted."""
@@ -86,139 +168,195 @@ class Runs:
             cursor = connection.execute(
                 "UPDATE runs SET status = ?, finished = ?, measurement = ?"
                 " WHERE id = ? AND status = ?",
-                (
-                    status,
-                    encode_time(self._now()),
-                    None if measurement is None else encode_measurement(measurement),
-                    run_id,
-                    RunStatus.RUNNING,
-                ),
+                (status, encode_time(self._now()), encode(measurement), run_id, RunStatus.RUNNING),
             )
             if not cursor.rowcount:
                 raise StoreError(f"run {run_id} can't be finished: it isn't running")
 
     def mark_interrupted(self, *, ingest: bool = False) -> int:
-        """Marks running runs whose process is gone as interrupted; how many there were.
+        """Marks running runs whose process has ended as interrupted; how many.
 
-        Call it while holding the home lock: a process in another container looks gone. Runs that
-        ingest hold a lock of their own: they are marked with ``ingest``, and only they.
+        Call it while holding the home lock: a process in another container seems to have ended.
+        Ingesting runs have a lock of their own: ``ingest`` marks only them, otherwise they stay.
         """
         running = self._connection.rows(
             "SELECT id, process FROM runs WHERE status = ? AND (kind = ?) = ?",
             (RunStatus.RUNNING, RunKind.INGEST, ingest),
         )
-        gone = [row["id"] for row in running if not is_alive(row["process"])]
+        ended = [row["id"] for row in running if not is_alive(row["process"])]
         with self._connection.write() as connection:
             connection.executemany(
                 "UPDATE runs SET status = ?, finished = ? WHERE id = ?",
-                [(RunStatus.INTERRUPTED, encode_time(self._now()), run_id) for run_id in gone],
+                [(RunStatus.INTERRUPTED, encode_time(self._now()), run_id) for run_id in ended],
             )
-        return len(gone)
+        return len(ended)
 
-    def recent(self, limit: int = 100) -> list[Run]:
-        """The newest runs, newest first."""
-        rows = self._connection.rows("SELECT * FROM runs ORDER BY id DESC LIMIT ?", (limit,))
-        return [_run(row) for row in rows]
+    def add_requests(self, run_id: int, requests: Requests) -> None:
+        """Adds requests to the run's counts; the median is that of the newest that has one."""
+        with self._connection.write() as connection:
+            insert(
+                connection,
+                "requests",
+                {"run_id": run_id} | columns_of(requests),
+                "ON CONFLICT DO UPDATE SET answered = answered + excluded.answered,"
+                " failed = failed + excluded.failed,"
+                " median_s = coalesce(excluded.median_s, median_s)",
+            )
+
+    def requests(self, run_id: int) -> Requests | None:
+        """The run's requests; None where none were added, as of a model that runs here."""
+        return self._connection.find(Requests, "SELECT * FROM requests WHERE run_id = ?", (run_id,))
 
     def get(self, run_id: int) -> Run:
         """The run. Raises StoreError if there is none."""
-        row = self._connection.first("SELECT * FROM runs WHERE id = ?", (run_id,))
-        if row is None:
+        run = self._connection.find(Run, "SELECT * FROM runs WHERE id = ?", (run_id,))
+        if run is None:
             raise StoreError(f"there is no run {run_id}")
-        return _run(row)
+        return run
 
-    def rates(self, limit: int = 500, kind: RunKind | None = None) -> list[RatePoint]:
-        """The newest measured runs, of that kind only if one is given, oldest first."""
-        rows = self._connection.rows(
-            "SELECT id, kind, model, adapter, finished, measurement FROM runs"
-            " WHERE measurement IS NOT NULL AND status = ? AND kind = coalesce(?, kind)"
-            " ORDER BY id DESC LIMIT ?",
-            (RunStatus.DONE, kind, limit),
+    def recent(
+        self,
+        limit: int = 100,
+        *,
+        kinds: Collection[RunKind] | None = None,
+        model: str | None = None,
+        adapters: Collection[str | None] | None = None,
+        status: RunStatus | None = None,
+        measured: bool = False,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Run]:
+        """The newest runs, newest first; -1: all. None doesn't restrict.
+
+        ``adapters``: with one of these, None among them being the base; ``measured``: only those
+        with a measurement; ``since``, ``until``: the first and last time that they may have begun.
+        """
+        return self._connection.read(
+            Run,
+            "SELECT * FROM runs WHERE (:model IS NULL OR model = :model)"
+            " AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))"
+            " AND (:adapters IS NULL"
+            "  OR coalesce(adapter, '') IN (SELECT value FROM json_each(:adapters)))"
+            " AND (:status IS NULL OR status = :status)"
+            " AND (NOT :measured OR measurement IS NOT NULL)"
+            " AND (:since IS NULL OR started >= :since)"
+            " AND (:until IS NULL OR started <= :until) ORDER BY id DESC LIMIT :limit",
+            {
+                "model": model,
+                "kinds": None if kinds is None else json.dumps(list(kinds)),
+                "adapters": None if adapters is None else json.dumps([a or "" for a in adapters]),
+                "status": status,
+                "measured": measured,
+                "since": encode(since),
+                "until": encode(until),
+                "limit": limit,
+            },
         )
-        return [_rate_point(row) for row in reversed(rows)]
+
+    def rates(
+        self,
+        limit: int = 500,
+        kind: RunKind | None = None,
+        *,
+        model: str | None = None,
+        adapters: Collection[str | None] | None = None,
+    ) -> list[RatePoint]:
+        """The newest finished and measured runs, oldest first; restricted as by `recent`."""
+        runs = self.recent(
+            limit,
+            kinds=None if kind is None else [kind],
+            model=model,
+            adapters=adapters,
+            status=RunStatus.DONE,
+            measured=True,
+        )
+        return [
+            RatePoint(
+                run.id, run.spec.kind, run.spec.model, run.spec.adapter, run.finished,
+                found.rate, found.ci95, found.volume, found.answers,
+                said_unknown(found.unknown, found.local, found.unmapped),
+            )
+            for run in reversed(runs)
+            if (found := run.measurement) is not None and run.finished is not None
+        ]  # fmt: skip
+
+    def find_unfinished(self, spec: RunSpec) -> int | None:
+        """The newest interrupted run of the same spec and code version; None without one."""
+        return self._find(spec, RunStatus.INTERRUPTED)
+
+    def find_done(self, spec: RunSpec) -> int | None:
+        """The newest finished run of the same spec and code version; None without one."""
+        return self._find(spec, RunStatus.DONE)
 
     def _find(self, spec: RunSpec, status: RunStatus) -> int | None:
-        row = self._connection.first(
-            "SELECT max(id) AS id FROM runs WHERE kind = ? AND model = ? AND adapter IS ?"
-            " AND seed = ? AND settings = ? AND snapshots = ? AND version = ? AND status = ?",
-            (*_key(spec), status),
+        found: int | None = self._connection.value(
+            "SELECT max(id) FROM runs WHERE kind = :kind AND model = :model"
+            " AND adapter IS :adapter AND seed = :seed AND settings = :settings"
+            " AND snapshots = :snapshots AND version = :version AND status = :status",
+            _key(spec) | {"status": status},
         )
-        return None if row is None else row["id"]
+        return found
+
+    def unfinished(self, spec: RunSpec) -> list[Run]:
+        """The interrupted runs of the same spec but for model and adapter, newest first."""
+        return self._connection.read(
+            Run,
+            "SELECT * FROM runs WHERE kind = :kind AND seed = :seed AND settings = :settings"
+            " AND snapshots = :snapshots AND version = :version AND status = :status"
+            " ORDER BY id DESC",
+            _key(spec) | {"status": RunStatus.INTERRUPTED},
+        )
+
+    def is_done(self, kind: RunKind, seed: int) -> bool:
+        """Whether a run of that kind and seed is finished, whatever else it was made with."""
+        found = self._connection.first(
+            "SELECT 1 FROM runs WHERE kind = ? AND seed = ? AND status = ?",
+            (kind, seed, RunStatus.DONE),
+        )
+        return found is not None
 
 
-def _key(spec: RunSpec) -> tuple[object, ...]:
-    """The column values by which two runs are the same."""
-    return (
-        spec.kind,
-        spec.model,
-        spec.adapter,
-        spec.seed,
-        encode_json(spec.settings),
-        encode_json(spec.snapshots),
-        ghostbust.__version__,
-    )
+def _key(spec: RunSpec) -> dict[str, object]:
+    """The columns by which two runs are the same, encoded."""
+    columns = columns_of(spec) | {"version": ghostbust.__version__}
+    return {name: encode(value) for name, value in columns.items()}
 
 
-def _run(row: Row) -> Run:
-    measurement = row["measurement"]
-    return Run(
-        id=row["id"],
-        spec=RunSpec(
-            kind=RunKind(row["kind"]),
-            model=row["model"],
-            adapter=row["adapter"],
-            seed=row["seed"],
-            settings=decode_json(row["settings"]),
-            snapshots=decode_json(row["snapshots"]),
-        ),
-        version=row["version"],
-        started=decode_time(row["started"]),
-        finished=decode_optional_time(row["finished"]),
-        status=RunStatus(row["status"]),
-        measurement=None if measurement is None else decode_measurement(measurement),
-    )
+# Which process works on a run. Process ids are used again, so the start belongs to it.
+
+NOBODY: Final = ""
+"""the process of what no process works on"""
 
 
-def _rate_point(row: Row) -> RatePoint:
-    measurement = decode_measurement(row["measurement"])
-    return RatePoint(
-        run_id=row["id"],
-        kind=RunKind(row["kind"]),
-        model=row["model"],
-        adapter=row["adapter"],
-        finished=decode_time(row["finished"]),
-        rate=measurement.rate,
-        ci95=measurement.ci95,
-        volume=measurement.volume,
-        answers=measurement.answers,
-        unknown=said_unknown(measurement.unknown, measurement.local, measurement.unmapped),
-    )
+def this_process() -> str:
+    """``pid:start`` of this process; ``start`` is empty where the system has no /proc."""
+    pid = os.getpid()
+    return f"{pid}:{_start(pid) or ''}"
 
 
-# --- requests
-# How the requests of a run fared at the model servers.
+def is_alive(process: str) -> bool:
+    """Whether the process of `this_process` runs; only for this machine and container."""
+    if process == NOBODY:
+        return False
+    pid_text, _, start = process.partition(":")
+    pid = int(pid_text)
+    if start:
+        return _start(pid) == start
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it runs, as another user
+    return True
 
 
-class RequestLog:
-    """The table ``requests``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, run_id: int, requests: Requests) -> None:
-        """Adds what a run's requests came to; of a run that goes on, the newest part's median."""
-        with self._connection.write() as connection:
-            connection.execute(
-                "INSERT INTO requests (run_id, answered, failed, median_s) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET answered = answered + excluded.answered,"
-                " failed = failed + excluded.failed,"
-                " median_s = coalesce(excluded.median_s, median_s)",
-                (run_id, requests.answered, requests.failed, requests.median_s),
-            )
-
-    def get(self, run_id: int) -> Requests | None:
-        """What the run's requests came to; None where none were noted, as of a local model."""
-        row = self._connection.first("SELECT * FROM requests WHERE run_id = ?", (run_id,))
-        if row is None:
-            return None
-        return Requests(row["answered"], row["failed"], row["median_s"])
+def _start(pid: int) -> str | None:
+    """When the process began, in clock ticks since boot; None for one that ended, or a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    # proc(5): the second field, in parentheses, may hold anything; state is 3, starttime 22.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else fields[19]

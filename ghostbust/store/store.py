@@ -9,16 +9,15 @@ from types import TracebackType
 from typing import Self
 
 from ghostbust.records import utc_now
-from ghostbust.store.adapters import Promotions, Published
-from ghostbust.store.answers import Answers, Lookups
+from ghostbust.store.answers import Answers
 from ghostbust.store.connection import Connection, open_database
-from ghostbust.store.daemon import Growth, Jobs, Retention, Spending
-from ghostbust.store.names import Alarms, Ledger, Repeatability, Reviews
-from ghostbust.store.prompts import PromptPages, PromptPool, Prompts, Rewritings
-from ghostbust.store.rounds import Rounds, RoundSets
-from ghostbust.store.runs import RequestLog, Runs
+from ghostbust.store.daemon import Growth, JobLog, Retention, Spending
+from ghostbust.store.names import Alarms, Ledger, Lookups, Reviews
+from ghostbust.store.prompts import Prompts, Rewritings
+from ghostbust.store.rounds import Promotions, Published, Rounds, RoundSets
+from ghostbust.store.runs import Runs
+from ghostbust.store.tallies import Tallies
 from ghostbust.store.traffic import Traffic
-from ghostbust.store.views import NamePages, SamplePages, Tallies
 
 
 class Store:
@@ -36,28 +35,22 @@ class Store:
         self.runs = Runs(connection, now)
         self.prompts = Prompts(connection, now, keep_private=keep_private)
         self.rewritings = Rewritings(connection, now)
-        self.prompt_pool = PromptPool(connection, now)
         self.answers = Answers(connection, now, keep_private=keep_private)
         self.lookups = Lookups(connection)
         """what `ghostbust.registries.judge.default_judge` takes as its cache"""
         self.ledger = Ledger(connection)
-        self.repeats = Repeatability(connection, now)
         self.alarms = Alarms(connection)
         self.traffic = Traffic(connection, now, keep_private=keep_private)
         self.rounds = Rounds(connection, now)
         self.round_sets = RoundSets(connection, self.answers, self.prompts)
-        self.requests = RequestLog(connection)
         self.promotions = Promotions(connection)
-        self.tallies = Tallies(connection)
+        self.tallies = Tallies(connection, now)
         self.published = Published(connection, now)
         self.growth = Growth(connection)
-        self.jobs = Jobs(connection, now)
+        self.jobs = JobLog(connection, now)
         self.spending = Spending(connection)
         self.retention = Retention(connection)
         self.reviews = Reviews(connection, now)
-        self.name_pages = NamePages(connection, self.lookups, self.repeats, self.reviews)
-        self.sample_pages = SamplePages(connection)
-        self.prompt_pages = PromptPages(connection)
 
     @classmethod
     def open(
@@ -68,7 +61,7 @@ class Store:
         keep_private: bool = False,
         now: Callable[[], datetime] = utc_now,
     ) -> Self:
-        """The store at ``path``, made (mode 0600) or brought up to date where need be.
+        """The store at ``path``; made (mode 0600), or brought up to date, if need be.
 
         ``read_only`` changes nothing, and needs a file that is there and up to date.
         ``keep_private`` keeps the texts of users' own prompts, and of the answers to them.
@@ -93,7 +86,7 @@ class Store:
         self._connection.close()
 
     def probe(self) -> None:
-        """Returns if the file can be written now; raises StoreError, which says why, if not.
+        """Raises StoreError, which says why, if the file can't be written now.
 
         Waits for another process as every write does.
         """
@@ -106,7 +99,7 @@ class Store:
         return [] if found == ["ok"] else [f"the database is damaged: {text}" for text in found]
 
     def mark_interrupted(self) -> int:
-        """Closes runs, and rounds that can't be gone on with, whose process is gone; how many.
+        """Closes runs, and rounds that nobody can resume, whose process has ended; how many.
 
         Call it at the start, while holding the home lock.
         """

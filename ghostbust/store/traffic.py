@@ -7,24 +7,48 @@ answers there were and what they named, in a number of rows that doesn't grow wi
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Final
 
 from ghostbust.measure import Counts, Key, Tally
-from ghostbust.records import Verdict
+from ghostbust.records import Answer, Verdict
 from ghostbust.store.answers import insert_answer
-from ghostbust.store.connection import Connection, Row, decode_time, encode_time
-from ghostbust.store.rows import LoggedAnswer, NamedOften, ReadFile
+from ghostbust.store.connection import Connection, columns_of, decode, encode_time, insert
 
-_COUNTS = tuple(column.name for column in fields(Counts))
-_COLUMNS = ", ".join(("run_id", "model", "adapter", "context", "family_group", *_COUNTS))
-_ADDED = ", ".join(f"{column} = {column} + excluded.{column}" for column in _COUNTS)
-_INSERT = (
-    f"INSERT INTO ingest_counts ({_COLUMNS})"  # noqa: S608
-    f" VALUES (?, ?, ?, ?, ?{', ?' * len(_COUNTS)}) ON CONFLICT DO UPDATE SET {_ADDED}"
-)
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A log file, and how far it was read."""
+
+    id: int | None
+    """the number of the file; None before it has one"""
+    path: str
+    """where it lay when it was read last"""
+    device: int
+    inode: int
+    head_bytes: int
+    """bytes in ``head``"""
+    head: str
+    """hash of its first bytes"""
+    tail: str
+    """hash of the bytes in front of ``offset``"""
+    offset: int
+    """bytes passed; of a gz file, as they are unpacked"""
+    lines: int
+    """lines passed"""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAnswer:
+    """An answer of a log that invents a name, with where it stands."""
+
+    answer: Answer
+    line: int
+    """1-based number of its line in the file"""
+    logged: datetime | None
+    """when, by the log; None where it doesn't say"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +60,21 @@ class LoggedPart:
     """all answers"""
     answers: Sequence[LoggedAnswer] = ()
     """those that invent names, which ``counted`` has, too"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedOften:
+    """An invented name with how many answers of some runs named it."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+    answers: int
+
+
+_ADD_COUNTS: Final = "ON CONFLICT DO UPDATE SET " + ", ".join(
+    f"{column.name} = {column.name} + excluded.{column.name}" for column in fields(Counts)
+)
 
 
 class Traffic:
@@ -52,44 +91,46 @@ class Traffic:
         """Keeps a block: what it counted for each run, answers that invent names, and the place.
 
         All of it, or none. ``file`` is one that `number` gave its number; None for a stream, of
-        which no place is remembered.
+        which no place is kept.
         """
         parts = list(parts)
         with self._connection.write() as connection:
             at = self._now()
             if file is not None:
-                _update_file(connection, file, at)
+                connection.execute(
+                    "UPDATE ingest_files SET path = :path, device = :device, inode = :inode,"
+                    " head_bytes = :head_bytes, head = :head, tail = :tail, offset = :offset,"
+                    " lines = :lines, updated = :updated WHERE id = :id",
+                    columns_of(file) | {"updated": encode_time(at)},
+                )
             for part in parts:
-                self._add(connection, part, None if file is None else file.id, at)
-
-    def _add(
-        self, connection: sqlite3.Connection, part: LoggedPart, file_id: int | None, at: datetime
-    ) -> None:
-        connection.executemany(
-            _INSERT,
-            [_count_values(part.run_id, key, counts) for key, counts in part.counted.items()],
-        )
-        for one in part.answers:
-            insert_answer(connection, part.run_id, one.answer, at, keep_private=self._keep_private)
-            connection.execute(
-                "INSERT INTO ingest_lines (sample_id, file_id, line, logged)"
-                " VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (
-                    one.answer.sample.id,
-                    file_id,
-                    one.line,
-                    one.logged and encode_time(one.logged),
-                ),
-            )
+                for key, counts in part.counted.items():
+                    row = {
+                        "run_id": part.run_id,
+                        "model": key.model,
+                        "adapter": key.adapter or "",
+                        "context": key.context,
+                        "family_group": key.group,
+                    }
+                    insert(connection, "ingest_counts", row | columns_of(counts), _ADD_COUNTS)
+                for one in part.answers:
+                    insert_answer(
+                        connection, part.run_id, one.answer, at, keep_private=self._keep_private
+                    )
+                    row = {
+                        "sample_id": one.answer.sample.id,
+                        "file_id": None if file is None else file.id,
+                        "line": one.line,
+                        "logged": one.logged,
+                    }
+                    insert(connection, "ingest_lines", row, "ON CONFLICT DO NOTHING")
 
     def number(self, file: ReadFile) -> ReadFile:
         """The file with a number of its own, as one of which nothing was read yet."""
+        row = columns_of(replace(file, head_bytes=0, head="", tail="", offset=0, lines=0))
+        row |= {"id": None, "updated": self._now()}
         with self._connection.write() as connection:
-            (file_id,) = connection.execute(
-                "INSERT INTO ingest_files (path, device, inode, head_bytes, head, tail, offset,"
-                " lines, updated) VALUES (?, ?, ?, 0, '', '', 0, 0, ?) RETURNING id",
-                (file.path, file.device, file.inode, encode_time(self._now())),
-            ).fetchone()
+            (file_id,) = insert(connection, "ingest_files", row, "RETURNING id").fetchone()
         return replace(file, id=int(file_id))
 
     def head_sizes(self) -> list[int]:
@@ -99,31 +140,32 @@ class Traffic:
 
     def find(self, head_bytes: int, head: str) -> list[ReadFile]:
         """The files whose first ``head_bytes`` bytes have the hash ``head``."""
-        rows = self._connection.rows(
-            "SELECT * FROM ingest_files WHERE head_bytes = ? AND head = ?", (head_bytes, head)
+        return self._connection.read(
+            ReadFile,
+            "SELECT * FROM ingest_files WHERE head_bytes = ? AND head = ?",
+            (head_bytes, head),
         )
-        return [_file(row) for row in rows]
 
     def last_read(self, path: str) -> datetime | None:
         """When lines of a file of that name were read last; None where none were."""
-        row = self._connection.first(
-            "SELECT max(updated) AS at FROM ingest_files WHERE path = ? AND offset > 0", (path,)
+        at = self._connection.value(
+            "SELECT max(updated) FROM ingest_files WHERE path = ? AND offset > 0", (path,)
         )
-        return None if row is None or row["at"] is None else decode_time(row["at"])
+        return None if at is None else datetime.fromisoformat(at)
 
     def tally(self, run_id: int) -> Tally:
         """What the run counted so far."""
-        rows = self._connection.rows("SELECT * FROM ingest_counts WHERE run_id = ?", (run_id,))
-        return {
-            Key(row["model"], row["adapter"] or None, row["context"], row["family_group"]): Counts(
-                *(row[column] for column in _COUNTS)
-            )
-            for row in rows
-        }
+        rows = self._connection.rows(
+            "SELECT *, nullif(adapter, '') AS adapter, family_group AS 'group'"
+            " FROM ingest_counts WHERE run_id = ?",
+            (run_id,),
+        )
+        return {decode(Key, row): decode(Counts, row) for row in rows}
 
     def named_most(self, run_ids: Iterable[int], limit: int) -> list[NamedOften]:
         """The invented names of the runs, those that the most answers named first."""
-        rows = self._connection.rows(
+        return self._connection.read(
+            NamedOften,
             "SELECT v.name, max(v.verdict) AS verdict, max(v.reason) AS reason,"
             " count(DISTINCT r.sample_id) AS answers FROM run_samples s"
             " JOIN refs r ON r.sample_id = s.sample_id AND r.judgement = s.judgement"
@@ -132,36 +174,3 @@ class Traffic:
             " GROUP BY v.ecosystem, v.name ORDER BY answers DESC, v.name LIMIT ?",
             (json.dumps(sorted(run_ids)), Verdict.ABSENT, Verdict.SUSPECT, limit),
         )
-        return [
-            NamedOften(row["name"], Verdict(row["verdict"]), row["reason"], row["answers"])
-            for row in rows
-        ]
-
-
-def _update_file(connection: sqlite3.Connection, file: ReadFile, at: datetime) -> None:
-    connection.execute(
-        "UPDATE ingest_files SET path = ?, device = ?, inode = ?, head_bytes = ?, head = ?,"
-        " tail = ?, offset = ?, lines = ?, updated = ? WHERE id = ?",
-        (
-            file.path, file.device, file.inode, file.head_bytes, file.head, file.tail,
-            file.offset, file.lines, encode_time(at), file.id,
-        ),
-    )  # fmt: skip
-
-
-def _count_values(run_id: int, key: Key, counts: Counts) -> tuple[str | int, ...]:
-    return run_id, key.model, key.adapter or "", key.context, key.group, *astuple(counts)
-
-
-def _file(row: Row) -> ReadFile:
-    return ReadFile(
-        id=row["id"],
-        path=row["path"],
-        device=row["device"],
-        inode=row["inode"],
-        head_bytes=row["head_bytes"],
-        head=row["head"],
-        tail=row["tail"],
-        offset=row["offset"],
-        lines=row["lines"],
-    )

@@ -54,7 +54,7 @@ from ghostbust.registries.sync import sync_pypi
 from ghostbust.samplers.interface import Sampler, SamplingSettings, reading
 from ghostbust.sections import DaemonSection
 from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 # --- pending
@@ -505,9 +505,6 @@ def forget_old(place: Workplace) -> None:
 # goes
 # on and says why it ended; a round that was cut off is gone on with at the next look.
 
-NEWEST_RUNS = 200
-"""runs among which the newest watch is looked for"""
-
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -592,9 +589,8 @@ def _surely_over(
     deployed = deployed_adapter(place.home)
     name = None if deployed is None else deployed[0]
     model = place.config.model.name
-    for point in reversed(store.runs.rates(NEWEST_RUNS, RunKind.WATCH)):
-        if (point.model, point.adapter) == (model, name):
-            newer = last is None or point.finished > last.updated
-            low = point.ci95[0]
-            return low if newer and low > daemon.round_min_rate else None
+    for point in store.runs.rates(1, RunKind.WATCH, model=model, adapters=[name]):
+        newer = last is None or point.finished > last.updated
+        low = point.ci95[0]
+        return low if newer and low > daemon.round_min_rate else None
     return None

@@ -32,7 +32,7 @@ from ghostbust.loop.discovery.pool import DOMAIN, FORM, OPERATOR, Pool
 from ghostbust.prompts import Task, is_reserved
 from ghostbust.records import Ecosystem, Prompt, Sample
 from ghostbust.samplers.interface import Sampler
-from ghostbust.store.rows import Rewriting
+from ghostbust.store.prompts import Rewriting
 from ghostbust.store.store import Store
 
 # --- parents

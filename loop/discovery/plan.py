@@ -11,7 +11,6 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import Final
 
 from ghostbust.config import Config
@@ -24,7 +23,8 @@ from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import DiscoverySection
 from ghostbust.statistics import PER_ANSWERS
-from ghostbust.store.rows import Rewriting, RunKind, RunStatus
+from ghostbust.store.prompts import Rewriting
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 
 # --- discovery
@@ -166,7 +166,6 @@ def _least_asked(train: Sequence[Task], pool: Pool, rng: random.Random) -> Itera
 
 LEAST_ANSWERS: Final = 1000
 """answers of watches under which the gain isn't judged: a watch or two can miss by chance"""
-_MOST_RUNS: Final = 1000
 
 
 def pause_reason(
@@ -182,9 +181,16 @@ def pause_reason(
         return None
     since = now - timedelta(days=settings.look_again_days)
     answers = new = 0
-    for run in takewhile(lambda run: run.started >= since, store.runs.recent(_MOST_RUNS)):
-        ours = (run.spec.kind, run.spec.model, run.spec.adapter) == (RunKind.WATCH, model, adapter)
-        if ours and run.status is RunStatus.DONE and run.measurement is not None:
+    for run in store.runs.recent(
+        -1,
+        kinds=[RunKind.WATCH],
+        model=model,
+        adapters=[adapter],
+        status=RunStatus.DONE,
+        measured=True,
+        since=since,
+    ):
+        if run.measurement is not None:
             answers += run.measurement.answers
             new += store.ledger.count_new_of(run.id)
             if answers >= LEAST_ANSWERS:

@@ -14,7 +14,7 @@ from scipy.stats import gamma
 from ghostbust.loop.discovery.forms import AGAIN, SEED, form_name
 from ghostbust.prompts import Task, first_prompts, name_side, side_of
 from ghostbust.records import Prompt, Side
-from ghostbust.store.rows import Draw, PoolPrompt, PromptStats
+from ghostbust.store.prompts import Draw, PoolPrompt
 from ghostbust.store.store import Store
 
 # --- bandit
@@ -199,7 +199,7 @@ def read_pool(
     name_holdout: float,
 ) -> Pool:
     """The pool as of now. What held-out prompts brought counts nowhere, nor do held-out names."""
-    stats = store.prompts.stats()
+    stats = store.prompts.pool()
     at_hand = {prompt.id: prompt for prompt in first_prompts(tasks)}
     at_hand |= {prompt.id: prompt for prompt in store.prompts.read()}
     train = {
@@ -210,7 +210,7 @@ def read_pool(
     records = _records(scored)
     arms = _arms(train.values(), at_hand)
     evidence, used = _evidence(store, scored, records, arms)
-    pruned = store.prompt_pool.pruned()
+    pruned = store.prompts.pruned()
     sides = {key: side_of(one.family, holdout_share) for key, one in at_hand.items()}
     return Pool(
         prompts={
@@ -286,7 +286,7 @@ def _records(scored: Iterable[_Scored]) -> dict[str, Record]:
     return dict(found)
 
 
-def _arms(stats: Iterable[PromptStats], at_hand: Mapping[str, Prompt]) -> dict[str, Arm]:
+def _arms(stats: Iterable[PoolPrompt], at_hand: Mapping[str, Prompt]) -> dict[str, Arm]:
     """Each prompt's arm; the form is only the context where its text isn't at hand."""
     return {
         row.prompt_id: Arm(
@@ -341,7 +341,7 @@ def _bandit(
     return Bandit(evidence, dispersion=dispersion([one.reward for one in scored], expected))
 
 
-def _children(stats: Iterable[PromptStats]) -> dict[str, list[str]]:
+def _children(stats: Iterable[PoolPrompt]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for row in stats:
         if row.parent is not None:
@@ -394,8 +394,8 @@ def meets(prompt: PoolPrompt, criteria: Criteria, now: datetime) -> bool:
 
 
 def prune(store: Store, prompts: Iterable[PoolPrompt]) -> tuple[int, int]:
-    """Takes them out; how many were deleted, and how many are only marked (`store.prompt_pool`)."""
-    return store.prompt_pool.prune(prompt.prompt_id for prompt in prompts)
+    """Takes them out; how many were deleted, and how many are only marked (`store.prompts`)."""
+    return store.prompts.prune(prompt.prompt_id for prompt in prompts)
 
 
 def add_tasks(store: Store, tasks: Sequence[Task]) -> tuple[list[Prompt], int]:
@@ -406,7 +406,7 @@ def add_tasks(store: Store, tasks: Sequence[Task]) -> tuple[list[Prompt], int]:
     """
     prompts = list(first_prompts(tasks))
     ids = {prompt.id for prompt in prompts}
-    known = {row.prompt_id for row in store.prompt_pool.read() if row.text is not None}
+    known = {row.prompt_id for row in store.prompts.pool() if row.text is not None}
     new = ids - known
     store.prompts.add(prompts)
-    return prompts, len(new) + store.prompt_pool.bring_back(ids - new)
+    return prompts, len(new) + store.prompts.bring_back(ids - new)

@@ -20,8 +20,8 @@ from ghostbust.loop.session import Session
 from ghostbust.measure import Counts, Key, Tally, add_to, measurement_of
 from ghostbust.prompts import first_prompts, is_reserved, seed_tasks
 from ghostbust.records import Answer, Context, Prompt, content_id, utc_now
-from ghostbust.store.rows import LoggedAnswer, ReadFile, RunKind, RunSpec, RunStatus
-from ghostbust.store.traffic import LoggedPart
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
+from ghostbust.store.traffic import LoggedAnswer, LoggedPart, ReadFile
 
 MOST_MODELS: Final = 20
 """models that have runs of their own, since anybody may have chosen their names"""

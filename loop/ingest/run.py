@@ -37,8 +37,8 @@ from ghostbust.loop.session import Session, open_beside
 from ghostbust.loop.signals import Clock, Listener, Silence
 from ghostbust.measure import Tally, add_to, by_model, measurement_of
 from ghostbust.records import Measurement
-from ghostbust.store.rows import NamedOften
 from ghostbust.store.store import Store
+from ghostbust.store.traffic import NamedOften
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from ghostbust.records import (
 )
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
 from ghostbust.registries.suspects import NameRow
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"

@@ -24,7 +24,7 @@ from ghostbust.home import Home
 from ghostbust.loop.daemon import jobs
 from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import seed_tasks
-from ghostbust.store.rows import Run, RunStatus
+from ghostbust.store.runs import Run, RunStatus
 from ghostbust.store.store import Store
 
 SETTINGS = """

@@ -12,7 +12,7 @@ from typer.testing import Result
 
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import Side
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 Run = Callable[..., Result]

@@ -12,7 +12,7 @@ from typer.testing import Result
 
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

@@ -136,8 +136,8 @@ def test_tasks_are_added_from_arguments_files_and_standard_input(
     assert (document["tasks"], document["new"], len(document["prompts"])) == (4, 8, 8)
     assert {row["family"] for row in document["prompts"]} >= {"tides"}
     with Store.open(Home.open(home).database) as store:
-        texts = [row.text or "" for row in store.prompt_pool.read()]
-        assert all(row.private for row in store.prompt_pool.read())
+        texts = [row.text or "" for row in store.prompts.pool()]
+        assert all(row.private for row in store.prompts.pool())
     assert sum("Chart the tides." in text for text in texts) == 2, "texts are kept: asked for"
     again = run("prompts", "add", "Count the gulls.")
     assert "1 tasks, 2 prompts: 0 new, 2 there already" in again.stdout
@@ -146,7 +146,7 @@ def test_tasks_are_added_from_arguments_files_and_standard_input(
 def test_what_is_added_may_be_of_npm(run: Run, home: Path) -> None:
     assert run("prompts", "add", "Count the gulls.", "--ecosystem", "npm").exit_code == 0
     with Store.open(Home.open(home).database) as store:
-        assert {row.ecosystem for row in store.prompt_pool.read()} == {Ecosystem.NPM}
+        assert {row.ecosystem for row in store.prompts.pool()} == {Ecosystem.NPM}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def pool(home: Path, log_run: LogRun) -> int:
 def left(home: Path) -> dict[str, bool]:
     """Id of each prompt that is there, and whether it was taken out."""
     with Store.open(Home.open(home).database) as store:
-        return {row.prompt_id: row.pruned is not None for row in store.prompt_pool.read()}
+        return {row.prompt_id: row.pruned is not None for row in store.prompts.pool()}
 
 
 def test_without_yes_nothing_happens(run: Run, home: Path, pool: int) -> None:

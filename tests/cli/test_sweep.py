@@ -33,7 +33,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.results import invented_names, measurement_document
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from tests.talking import make_talking_model
 

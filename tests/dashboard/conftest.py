@@ -33,7 +33,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 HOSTILE = (

@@ -11,9 +11,9 @@ import pytest
 from ghostbust.dashboard.reading import EVENTS, Event, job_state, read_activity
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, utc_now
-from ghostbust.store.connection import this_process
 from ghostbust.store.daemon import JobRow
-from ghostbust.store.rows import Decision
+from ghostbust.store.names import Decision
+from ghostbust.store.runs import this_process
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

@@ -16,7 +16,7 @@ from ghostbust.dashboard.reading import ALARMS, NAMES, ROUNDS, RUNS
 from ghostbust.dashboard.rounds_pane import RoundsPane
 from ghostbust.dashboard.samples_pane import SamplesPane
 from ghostbust.home import Home
-from ghostbust.store.rows import NameOrder
+from ghostbust.store.names import NameOrder
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/dashboard.md").read_text("utf-8")
 BINDINGS = [

@@ -19,7 +19,7 @@ def test_an_answer_and_its_prompt_are_redacted_unless_revealed(home: Home, fille
     filler.judged(None, {"why zz-ghost?": {"zz-ghost": Verdict.ABSENT, "numpy": Verdict.REAL}})
     details = Details(home)
     with filler.store() as store:
-        (line,) = store.sample_pages.page(invented=True, name=None, limit=9, offset=0)
+        (line,) = store.answers.page(invented=True, name=None, limit=9, offset=0)
         hidden = details.answer(store, line.sample_id, reveal=False)
         shown = details.answer(store, line.sample_id, reveal=True)
         assert details.answer(store, None, reveal=True) is None
@@ -35,7 +35,7 @@ def test_private_prompts_are_shown_only_where_revealed(home: Home, filler: Fille
     filler.judged(None, {"our secret": {"numpy": Verdict.REAL}})
     details = Details(home)
     with filler.store() as store:
-        (line,) = store.prompt_pages.page(order=PromptOrder.PAID, limit=9, offset=0)
+        (line,) = store.prompts.page(order=PromptOrder.PAID, limit=9, offset=0)
         private, gone = replace(line, private=True), replace(line, text=None)
         hidden = details.texts(store, [line, private, gone], reveal=False)
         shown = details.texts(store, [line, private, gone], reveal=True)

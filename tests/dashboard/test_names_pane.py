@@ -17,7 +17,7 @@ from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
 from ghostbust.sections import RegistrySection
-from ghostbust.store.rows import Decision
+from ghostbust.store.names import Decision
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ async def test_the_cursor_stays_while_a_writer_writes(
 async def test_a_name_says_how_often_it_came_back(home: Home, filled: Filler, until: Until) -> None:
     filled.answers(["ghost-007"], seed=3)
     with filled.store() as store:
-        store.repeats.refresh()
+        store.tallies.refresh_repeats()
     app = Dashboard(home, refresh_s=0.05)
     async with app.run_test() as pilot:
         await until(pilot, lambda: len(table(app).lines) == 67)

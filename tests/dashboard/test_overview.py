@@ -15,7 +15,7 @@ from ghostbust.dashboard.reading import Query, Reader
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
 from ghostbust.sections import DaemonSection
-from ghostbust.store.rows import RatePoint
+from ghostbust.store.runs import RatePoint
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

@@ -15,14 +15,14 @@ from ghostbust.dashboard.prompts_pane import SHOWN, details
 from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Context, Ecosystem, Prompt
-from ghostbust.store.prompts import PromptLine, Relative
+from ghostbust.store.prompts import PoolPrompt, Relative
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler, Until
 
-LINE = PromptLine(
-    "p-middle", "text", Context.CODE, Ecosystem.PYPI, "f1", "p-top", None, "sibling",
-    False, datetime(2026, 12, 1, tzinfo=UTC), 4, 3, None, None,
+LINE = PoolPrompt(
+    "p-middle", "text", Context.CODE, Ecosystem.PYPI, "f1", "", "p-top", "sibling",
+    False, datetime(2026, 12, 1, tzinfo=UTC), 4, 3, 0, None, None,
 )  # fmt: skip
 
 

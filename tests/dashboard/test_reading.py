@@ -12,8 +12,9 @@ from ghostbust.dashboard.reading import NAMES, Query, Reader
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Promotion
+from ghostbust.store.names import NameOrder
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import NameOrder, RunKind
+from ghostbust.store.runs import RunKind
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler
@@ -80,7 +81,7 @@ def test_names_follow_search_and_order(home: Home, filler: Filler) -> None:
 def test_repeats_are_those_of_what_serves(home: Home, filled: Filler) -> None:
     filled.answers(["ghost-007"], seed=3)
     with filled.store() as store:
-        store.repeats.refresh()
+        store.tallies.refresh_repeats()
         query = Query(search="ghost-007")
         (by_base,) = Reader(home.database).read(query).names
         store.promotions.add(Promotion("round-0002-1a2b3c4d", None, "promote", "", filled.clock()))

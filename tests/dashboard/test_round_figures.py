@@ -9,7 +9,7 @@ from ghostbust.home import Home
 from ghostbust.measure import Counts
 from ghostbust.records import Context, Verdict
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.views import SampleTally
+from ghostbust.store.tallies import SampleTally
 
 if TYPE_CHECKING:
     from tests.dashboard.conftest import Filler

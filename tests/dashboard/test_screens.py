@@ -13,7 +13,7 @@ from ghostbust.dashboard.reading import NAMES
 from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Verdict
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.text import visible
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from textual.widgets import Static
 from ghostbust.dashboard.app import FOCUS, Dashboard
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, GateVerdict, Verdict
+from ghostbust.store.names import Decision
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import Decision, RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def shown(filler: Filler) -> Home:
 
 
 def _decided(store: Store, filler: Filler) -> None:
-    store.repeats.refresh()
+    store.tallies.refresh_repeats()
     store.reviews.add(Ecosystem.PYPI, "zz-map-kit", Decision.ACCEPT, "no such project anywhere")
     store.reviews.add(Ecosystem.PYPI, "zz-fax-kit", Decision.ALLOW, "our own index has it")
     store.ledger.mark_claimed(Ecosystem.PYPI, "zz-jobs-kit", filler.clock(), uploader="unknown")

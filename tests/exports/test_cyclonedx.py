@@ -12,7 +12,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from ghostbust.exports.cyclonedx import bom, write_cyclonedx
 from ghostbust.records import Ecosystem, Verdict
 from ghostbust.store.store import Store
-from ghostbust.store.views import RegisteredTally
+from ghostbust.store.tallies import RegisteredTally
 
 
 def problem(text: str) -> object:

@@ -32,8 +32,8 @@ from ghostbust.dashboard.reading import Query, Snapshot
 from ghostbust.dashboard.widgets import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Measurement
-from ghostbust.store.connection import encode_measurement, encode_time
-from ghostbust.store.rows import NameOrder
+from ghostbust.store.connection import encode, encode_time
+from ghostbust.store.names import NameOrder
 from ghostbust.store.store import Store
 
 OPEN_S, ACT_S, PEAK_BYTES = 1.0, 0.2, 200e6
@@ -104,7 +104,7 @@ def _run(number: int) -> tuple[object, ...]:
     rate = 0.2 + (number % 10) / 100
     measured = Measurement(rate, (rate - 0.02, rate + 0.02), 40, 30, 10, 0, 0, 10, 3.0)
     at = encode_time(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number))
-    return number, number, at, at, encode_measurement(measured)
+    return number, number, at, at, encode(measured)
 
 
 def fill(database: Path, *, refs: int, names: int) -> None:

@@ -53,7 +53,7 @@ from ghostbust.publishers.directory import POINTER, published
 from ghostbust.records import Answer, GateReport, GateResult, GateVerdict
 from ghostbust.sections import GatesSection
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from tests.talking import make_talking_model
 

@@ -19,7 +19,7 @@ from ghostbust.loop.promote import promote, roll_back
 from ghostbust.publishers.directory import POINTER, publish
 from ghostbust.records import GateReport, GateResult, GateVerdict
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 from tests.conftest import FillHome
 from tests.lab.faults import (
@@ -185,7 +185,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.lab.faults import Point, Trace
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 with Store.open(Path(sys.argv[1])) as store:
     with Trace("before", Point("started", "rounds.py:Rounds.get", 2)).following():
         number = store.rounds.start(model="m", method="au", seed=0, settings={})

@@ -21,7 +21,7 @@ from ghostbust.records import Ecosystem, SuspectReason, Verdict
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.registries.snapshot import build_snapshot
 from ghostbust.registries.suspects import NameRow
-from ghostbust.store.rows import NameOrder
+from ghostbust.store.names import NameOrder
 from ghostbust.store.store import Store
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
 from tests.lab import cycles, dashboard, speed
@@ -256,9 +256,9 @@ def test_the_store_holds_what_was_asked_for(tmp_path: Path) -> None:
     with Store.open(tmp_path / "big.db") as store:
         refs = store._connection.rows("SELECT count(*) AS n FROM refs")[0]["n"]
         broken = store._connection.rows("PRAGMA foreign_key_check")
-        (sample, *_) = store.sample_pages.page(limit=1)
+        (sample, *_) = store.answers.page(limit=1)
         answer = store.answers.latest(sample.sample_id)
-        assert (refs, store.name_pages.page().found, broken) == (2000, 400, [])
+        assert (refs, store.ledger.page().found, broken) == (2000, 400, [])
     assert answer is not None
     text = answer.sample.text
     assert all(text[one.ref.start : one.ref.end] == one.ref.raw for one in answer.judged)

@@ -46,7 +46,7 @@ from ghostbust.operations.logs import log_to_stderr
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Answer, Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.sections import GatesSection
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 
 BASE: Final = "base"
 """the base's name at the server"""

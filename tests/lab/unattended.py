@@ -45,7 +45,7 @@ from ghostbust.models.load import resolve_model
 from ghostbust.prompts import first_prompts, split
 from ghostbust.records import Measurement, Promotion
 from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from tests.lab.trial import (
     MADE,
@@ -361,13 +361,10 @@ def measure_outside(config: Config, folder: Path, adapter: str | None, size: Siz
 
 def measure_watches(store: Store, model: str, adapter: str | None) -> Measurement | None:
     """All finished watches of the adapter, or the base, pooled; None where there is none."""
-    runs = [
-        run.id
-        for run in store.runs.recent(-1)
-        if (run.spec.kind, run.spec.model, run.spec.adapter) == (RunKind.WATCH, model, adapter)
-        and run.measurement is not None
-    ]
-    answers = [answer for run_id in runs for answer in store.answers.read(run_id=run_id)]
+    runs = store.runs.recent(
+        -1, kinds=[RunKind.WATCH], model=model, adapters=[adapter], measured=True
+    )
+    answers = [answer for run in runs for answer in store.answers.read(run_id=run.id)]
     return measure(answers, seed=0) if runs else None
 
 

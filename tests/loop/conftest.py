@@ -19,7 +19,7 @@ from ghostbust.records import Prompt, Sample
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from tests.loop.choosing import WRITTEN, one_ghost, things
 from tests.loop.package_index import PackageIndex

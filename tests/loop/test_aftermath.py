@@ -23,8 +23,7 @@ from ghostbust.loop.publish import Publishing
 from ghostbust.measure import measure
 from ghostbust.operations.logs import DiscreetSampler, Redactor
 from ghostbust.prompts import Task
-from ghostbust.publishers.directory import published
-from ghostbust.publishers.kinds import NoPublisher
+from ghostbust.publishers.directory import NoPublisher, published
 from ghostbust.records import (
     Answer,
     Candidate,
@@ -43,8 +42,8 @@ from ghostbust.records import (
 )
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rounds import Canary, Figures, Requests, RoundState
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.rounds import Canary, CanaryFigures, RoundState
+from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 CONFIG = override(Config(), model__name="made-up")
@@ -90,7 +89,7 @@ def watched(
     store.answers.add(run_id, answers)
     store.runs.finish(run_id, RunStatus.DONE, measure(answers, seed=0))
     if requests is not None:
-        store.requests.add(run_id, requests)
+        store.runs.add_requests(run_id, requests)
     clock.now += timedelta(hours=1)
 
 
@@ -198,14 +197,14 @@ def test_a_watch_that_never_ends_for_its_failures_counts_too(
     run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up", deployed, 1))
     store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
     for _ in range(3):  # each try of it adds to what it came to
-        store.requests.add(run_id, Requests(0, 8, None))
+        store.runs.add_requests(run_id, Requests(0, 8, None))
     move = look_after(store, home, CONFIG)
     assert move is not None
     assert "100.0% of requests fail" in move.reason
 
 
 def canary(passed: bool) -> Canary:
-    figures = Figures(6, 0, 0, 1, 1, 0.5, 1.0)
+    figures = CanaryFigures(6, 0, 0, 1, 1, 0.5, 1.0)
     return Canary("gpu", "round-0001-aa", passed, "", figures, figures, START)
 
 
@@ -259,8 +258,8 @@ def test_a_sampler_tells_how_its_requests_fared(store: Store) -> None:
     assert failed.error_rate == 1
     run_id = store.runs.start(RunSpec(RunKind.WATCH, "m", None, 1))
     note_requests(store, good)
-    assert store.requests.get(run_id) == figures
-    assert store.requests.get(run_id + 1) is None
+    assert store.runs.requests(run_id) == figures
+    assert store.runs.requests(run_id + 1) is None
 
 
 def test_a_daemons_watch_notes_its_requests_though_its_prompts_are_kept_out_of_the_log(
@@ -274,7 +273,7 @@ def test_a_daemons_watch_notes_its_requests_though_its_prompts_are_kept_out_of_t
     place = workplace(home, None, lambda: settings, threading.Event(), Redactor({}))
     watch(replace(place, tasks=tasks, open_sampler=lambda _: sampler(lambda _: said)))
     with Store.open(home.database) as store:
-        noted = store.requests.get(store.runs.recent(1)[0].id)
+        noted = store.runs.requests(store.runs.recent(1)[0].id)
     assert noted is not None
     assert (noted.answered, noted.failed) == (4, 0)
 

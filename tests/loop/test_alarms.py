@@ -17,7 +17,7 @@ from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import AlarmSection
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

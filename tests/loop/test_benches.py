@@ -20,7 +20,7 @@ from ghostbust.records import SetSplit
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.sets import select
 

@@ -14,8 +14,8 @@ from ghostbust.loop.budget import Allowance
 from ghostbust.loop.canary import CanaryPlan, broken_limits, plan_canary, run_canary, word_overlap
 from ghostbust.loop.signals import SystemClock
 from ghostbust.publishers.control import Control
+from ghostbust.publishers.directory import NoPublisher
 from ghostbust.publishers.interface import Asking
-from ghostbust.publishers.kinds import NoPublisher
 from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import (
     Answer,
@@ -29,8 +29,8 @@ from ghostbust.records import (
 )
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import CanarySection
-from ghostbust.store.rounds import Canary, Figures
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.rounds import Canary, CanaryFigures
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 from tests.lab.model_server import ModelServer, Serving, serve
 
@@ -175,7 +175,7 @@ def test_a_worse_rate_and_fewer_names_fail(plan: CanaryPlan, server: ModelServer
     [(8, 0, True), (7, 0, False), (8, 3, False), (12, 1, True), (40, 10, True), (40, 14, False)],
 )
 def test_fewer_names_fail_where_it_is_no_chance(base: int, adapter: int, fails: bool) -> None:
-    was = Figures(30, 0, 0, invented=9, real=base, median_s=1.0, overlap=1.0)
+    was = CanaryFigures(30, 0, 0, invented=9, real=base, median_s=1.0, overlap=1.0)
     now = replace(was, invented=0, real=adapter)
     broken = list(broken_limits(CanarySection(), was, now, same=False))
     assert broken == ([f"{adapter} real names, {base} with the base"] if fails else [])

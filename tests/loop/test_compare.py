@@ -23,7 +23,7 @@ from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, split
 from ghostbust.records import SetSplit
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.sets import select
 
 METHODS = ("au-repair", "ga")

@@ -20,7 +20,7 @@ from ghostbust.loop.session import open_session
 from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, split
 from ghostbust.publishers.directory import published
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 
 Done = tuple[ContinualPlan, Continual]
 

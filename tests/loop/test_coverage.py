@@ -23,7 +23,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.sections import DiscoverySection
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 DAY = datetime(2026, 12, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from ghostbust.home import Home
 from ghostbust.loop.discovery.pool import PATIENCE, Criteria, add_tasks, meets, prune
 from ghostbust.prompts import Task
 from ghostbust.records import Context, Ecosystem
-from ghostbust.store.rows import PoolPrompt
+from ghostbust.store.prompts import PoolPrompt
 from ghostbust.store.store import Store
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -74,7 +74,7 @@ def test_what_was_taken_out_comes_back_when_it_is_added(home: Home, store: Store
     child = replace(task.prompt(Context.CODE), text="x", parent=task.prompt(Context.CODE).id)
     add_tasks(store, [task])
     store.prompts.add([child])
-    taken = [row for row in store.prompt_pool.read() if row.prompt_id != child.id]
+    taken = [row for row in store.prompts.pool() if row.prompt_id != child.id]
     assert prune(store, taken) == (1, 1), "the one with a child is marked"
     assert add_tasks(store, [task])[1] == 2
-    assert store.prompt_pool.pruned() == frozenset()
+    assert store.prompts.pruned() == frozenset()

@@ -23,7 +23,7 @@ from ghostbust.loop.signals import JobDone
 from ghostbust.prompts import Task
 from ghostbust.records import Prompt
 from ghostbust.sections import DaemonSection, RegistrySection, SamplingSection
-from ghostbust.store.rows import RunStatus
+from ghostbust.store.runs import RunStatus
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

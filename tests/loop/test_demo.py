@@ -16,7 +16,7 @@ from ghostbust.loop.signals import Silence
 from ghostbust.prompts import prompts_of, seed_tasks, side_of, split
 from ghostbust.records import Context, GateVerdict, Side
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 
 SIZE = DemoSize(train_tasks=14, train_samples=1, holdout_tasks=11, holdout_samples=2)

@@ -25,7 +25,8 @@ from ghostbust.prompts import Task, first_prompts, name_side, side_of, suite_fam
 from ghostbust.records import Context, Ecosystem, Prompt, Side
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rows import Rewriting, RunKind
+from ghostbust.store.prompts import Rewriting
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from tests.loop.choosing import RULES, choose, nothing, one_ghost
 
@@ -68,7 +69,7 @@ CHOOSE = """
 import sys
 from pathlib import Path
 from ghostbust.prompts import Task
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 from tests.loop.choosing import choose, nothing
 from tests.loop.conftest import ScriptedSampler
 tasks = [Task(f"task-{n}", f"Plot what sensor{n} tells.", f"domain-{n % 5}") for n in range(40)]
@@ -214,7 +215,7 @@ def test_what_was_taken_out_of_the_pool_is_neither_asked_nor_followed_up(
     before = choose(store, tasks, fluent)
     out = {str(row.parent) for row in before.rewritings} | {p.id for p in before.prompts}
     store.prompts.add(before.prompts)
-    store.prompt_pool.prune(sorted(out))
+    store.prompts.prune(sorted(out))
     after = choose(store, tasks, fluent, replace(RULES, budget=60))
     assert after.rewritings
     assert out.isdisjoint({p.id for p in after.prompts} | {r.parent for r in after.rewritings})
@@ -225,7 +226,7 @@ def test_prompts_of_external_suites_are_not_followed_up(
 ) -> None:
     suite = [replace(task, id=suite_family("garak", task.id)) for task in tasks]
     watcher.prompts(list(first_prompts(suite)), RunKind.SWEEP)
-    assert any(found.invented_names for found in store.prompts.stats())
+    assert any(found.invented_names for found in store.prompts.pool())
     assert not choose(store, tasks, fluent).rewritings
 
 

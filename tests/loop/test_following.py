@@ -16,7 +16,7 @@ from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

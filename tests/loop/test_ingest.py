@@ -25,7 +25,7 @@ from ghostbust.records import (
     Verdict,
     content_id,
 )
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 
 INVENTED = "pip install zz-quux-sensorlib requests"
@@ -145,7 +145,7 @@ def test_a_prompt_stays_on_the_side_that_it_has(read: Read, tmp_path: Path, stor
     told = [*asking, {"role": "assistant", "content": "Hm."}, {"role": "user", "content": "More."}]
     lines.append({"completion": INVENTED, "messages": told})
     read(write(tmp_path / "a.log", *lines))
-    families = [row.family for row in store.prompts.stats()]
+    families = [row.family for row in store.prompts.pool()]
     assert sorted(families) == sorted([content_id("Read the sensor."), *[held_out.id] * 4])
 
 

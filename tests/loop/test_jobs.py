@@ -32,7 +32,7 @@ from ghostbust.sections import (
     RegistrySection,
     SamplingSection,
 )
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from ghostbust.unlearners.sets import select
 from tests.loop.package_index import PackageIndex
@@ -95,7 +95,7 @@ def test_a_watch_says_what_is_left_and_counts_repeats(
     watch(place)
     assert "watch: 40 names of this adapter so far; at least about" in caplog.text
     assert "the next invention is new with probability" in caplog.text
-    assert store.repeats.refresh() <= 40, "those of the last second at most"
+    assert store.tallies.refresh_repeats() <= 40, "those of the last second at most"
     counted = store._connection.rows("SELECT id FROM names WHERE counted_at IS NULL")
     assert counted == []
 
@@ -130,7 +130,7 @@ def test_what_was_pruned_is_not_asked(
     first = scripted(lambda _: "I can't say.")
     watch(running(place, first))
     asked = {prompt.id for prompt in first.asked}
-    store.prompt_pool.prune(asked)
+    store.prompts.prune(asked)
     second = scripted(one_ghost)
     watch(running(place, second))
     assert second.asked

@@ -116,7 +116,7 @@ from ghostbust.config import Config
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.signals import SystemClock
 from ghostbust.loop.budget import NotedSampler
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 from tests.loop.test_noted_sampler import PROMPTS, SETTINGS, ScriptedModel
 
 with Store.open(Path(sys.argv[1])) as store:

@@ -15,7 +15,8 @@ from ghostbust.prompts import Task, first_prompts, side_of
 from ghostbust.records import Context, Prompt, Side
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rows import Rewriting, RunKind
+from ghostbust.store.prompts import Rewriting
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

@@ -32,11 +32,11 @@ from ghostbust.loop.publish import (
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.interface import Publisher
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
-from ghostbust.store.rounds import Canary, Figures
+from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.store import Store
 from tests.lab.model_server import Kind, ModelServer, Serving, serve
 
-FIGURES = Figures(10, 0, 0, 2, 8, 0.1, 1.0)
+FIGURES = CanaryFigures(10, 0, 0, 2, 8, 0.1, 1.0)
 
 
 class Trial:

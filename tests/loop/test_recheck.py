@@ -20,7 +20,8 @@ from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.live import LiveLookups
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rows import NameOrder, RunKind
+from ghostbust.store.names import NameOrder
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

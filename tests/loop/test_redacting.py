@@ -19,7 +19,8 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.store.rows import PoolPrompt, RunKind, RunSpec
+from ghostbust.store.prompts import PoolPrompt
+from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 
 DAY = datetime(2026, 12, 1, tzinfo=UTC)

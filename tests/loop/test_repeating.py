@@ -20,8 +20,8 @@ from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import RegistrySection, SamplingSection
-from ghostbust.store.names import Repeats
-from ghostbust.store.rows import NameOrder, RunKind
+from ghostbust.store.names import NameOrder, Repeats
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_it_says_how_often_the_name_came_back(
     assert session.store.runs.get(2).spec.kind is RunKind.REPEAT
     again = ask_again(session, ASK, Silence())
     assert (again.names[0].came_back, again.names[0].asked_again) == (10, 20), "new draws"
-    assert session.store.repeats.of(Ecosystem.PYPI, "zz-ghost") == [Repeats(None, 20, 10, 1)]
+    assert session.store.ledger.repeats_of(Ecosystem.PYPI, "zz-ghost") == [Repeats(None, 20, 10, 1)]
 
 
 @pytest.mark.parametrize(

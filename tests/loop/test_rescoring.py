@@ -16,7 +16,7 @@ from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.snapshot import Snapshot, build_snapshot
 from ghostbust.registries.suspects import NameRow
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.live import LiveLookups
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rows import Decision, RunKind
+from ghostbust.store.names import Decision
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def ledger(store: Store, judge: Judge, scripted: MakeSampler) -> None:
 def test_a_decision_is_kept_with_its_reason(store: Store, decision: Decision) -> None:
     assert decide(store, PYPI, GHOST, decision, " because ")
 
-    (review,) = store.reviews.of(PYPI, GHOST)
+    (review,) = store.reviews.recent()
     assert (review.decision, review.reason) == (decision, "because")
 
 

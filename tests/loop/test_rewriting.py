@@ -14,7 +14,7 @@ from ghostbust.loop.discovery.plan import Chosen, choose_prompts
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts, side_of
 from ghostbust.records import Prompt, Side
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from tests.loop.choosing import RULES, WRITTEN, choose, nothing
 

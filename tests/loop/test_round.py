@@ -31,7 +31,7 @@ from ghostbust.publishers.directory import publish, published
 from ghostbust.records import GateVerdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from ghostbust.unlearners.checkpoint import Former
 from tests.lab.model_server import Serving, serve

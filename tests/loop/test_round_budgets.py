@@ -26,7 +26,7 @@ from ghostbust.prompts import seed_tasks
 from ghostbust.records import Answer, Verdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from ghostbust.unlearners.methods.interface import most_looks
 from tests.loop.package_index import PackageIndex

@@ -21,8 +21,8 @@ from ghostbust.loop.signals import Silence, SystemClock
 from ghostbust.measure import measure
 from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
-from ghostbust.store.rounds import Requests, RoundState
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
 from tests.lab.model_server import ModelServer, Serving, serve
 
 
@@ -118,7 +118,7 @@ def test_one_that_turns_bad_afterwards_is_taken_back_from_the_servers(
         assert rounds.go(0.1).promotion is not None
         run_id = store.runs.start(RunSpec(RunKind.WATCH, model, rounds.made[-1], 9))
         store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
-        store.requests.add(run_id, figures)
+        store.runs.add_requests(run_id, figures)
     assert look_after(store, session.home, session.config) is None, "the server is well by now"
     server.serving.broken.add(rounds.made[1])
     move = look_after(store, session.home, session.config)

@@ -43,9 +43,9 @@ from ghostbust.sections import (
     SamplingSection,
 )
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import LoggedAnswer, RunKind, RunSpec
+from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
-from ghostbust.store.traffic import LoggedPart
+from ghostbust.store.traffic import LoggedAnswer, LoggedPart
 from tests.simulated import SimulatedClock
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def test_no_round_begins_before_enough_is_logged(
 ROUND = """
 import sys
 from pathlib import Path
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 with Store.open(Path({path!r})) as store:
     number = store.rounds.start(model="m", method="au", seed=int(sys.argv[2]), settings={{}})
     store.rounds.set_state(number, RoundState.{state}, "because")

@@ -16,7 +16,7 @@ from ghostbust.prompts import Task, split
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.sections import BudgetSection
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 from tests.simulated import SimulatedClock
 

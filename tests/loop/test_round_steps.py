@@ -23,7 +23,7 @@ from ghostbust.publishers.directory import published
 from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Side
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from tests.loop.rounds import SAMPLING, plan_of
 
 

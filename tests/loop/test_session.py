@@ -14,7 +14,7 @@ from ghostbust.home import Home
 from ghostbust.loop.session import open_session
 from ghostbust.sections import RegistrySection
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.rows import RunStatus
+from ghostbust.store.runs import RunStatus
 from ghostbust.store.store import Store
 
 CONFIG = Config(registry=RegistrySection(mode="snapshot"))
@@ -23,7 +23,8 @@ LEFT_BEHIND = """
 import os, signal, sys
 from pathlib import Path
 from ghostbust.home import Home
-from ghostbust.store import RunKind, RunSpec, Store
+from ghostbust.store.runs import RunKind, RunSpec
+from ghostbust.store.store import Store
 
 home = Home.open(Path(sys.argv[1]))
 (home.adapters / ".round-0001-aa.part").mkdir()

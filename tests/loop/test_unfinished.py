@@ -22,7 +22,7 @@ from ghostbust.records import GateReport, GateResult, GateVerdict
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.unlearn import find_trained
 
 

@@ -19,7 +19,7 @@ from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Context, Flag, Prompt, Sample, Verdict
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.store.rows import RunKind, RunStatus
+from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task
 from ghostbust.records import Sample
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import RunKind
+from ghostbust.store.runs import RunKind
 
 class Slow:
     model, adapter = "made-up", None

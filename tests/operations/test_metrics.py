@@ -18,7 +18,7 @@ from ghostbust.operations.metrics import JobMetrics, make_registry
 from ghostbust.records import Measurement
 from ghostbust.registries.transport import Heard, Outcome
 from ghostbust.sections import BudgetSection
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

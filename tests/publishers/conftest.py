@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ghostbust.publishers.control import Control
-from ghostbust.publishers.directory import DirectoryPublisher
+from ghostbust.publishers.directory import DirectoryPublisher, NoPublisher
 from ghostbust.publishers.interface import Publisher
-from ghostbust.publishers.kinds import KINDS, NoPublisher
+from ghostbust.publishers.kinds import KINDS
 from ghostbust.publishers.llamacpp import LlamaCppPublisher
 from ghostbust.publishers.sglang import SglangPublisher
 from ghostbust.publishers.vllm import VllmPublisher

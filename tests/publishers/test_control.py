@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from ghostbust.errors import EndpointError, UsageError
-from ghostbust.publishers.control import Control, Reply
+from ghostbust.publishers.control import Control, ServerReply
 
 
 def control(reply: httpx.Response, url: str = "http://gpu.example.test:8000/v1") -> Control:
@@ -91,8 +91,8 @@ def test_what_a_server_says_is_one_short_line() -> None:
     said = control(httpx.Response(500, json=told)).get("/x").said
     assert said.startswith("500: line one xxx")
     assert len(said) < 300
-    assert Reply(400, {"success": False, "error_message": "too many"}).said == "400: too many"
-    assert Reply(404, "gone").said == "404: gone"
+    assert ServerReply(400, {"success": False, "error_message": "too many"}).said == "400: too many"
+    assert ServerReply(404, "gone").said == "404: gone"
 
 
 def test_a_list_of_models_that_is_none() -> None:

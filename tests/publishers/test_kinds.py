@@ -8,8 +8,8 @@ import pytest
 
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
-from ghostbust.publishers.directory import DirectoryPublisher
-from ghostbust.publishers.kinds import KINDS, NoPublisher, how_to_ask, how_to_name, make_publishers
+from ghostbust.publishers.directory import DirectoryPublisher, NoPublisher
+from ghostbust.publishers.kinds import KINDS, how_to_ask, how_to_name, make_publishers
 from ghostbust.publishers.sglang import SglangPublisher
 
 HOME = Path("/home/adapters")

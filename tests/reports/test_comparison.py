@@ -11,7 +11,7 @@ from ghostbust.errors import UsageError
 from ghostbust.home import Home
 from ghostbust.reports.comparison import comparison_report
 from ghostbust.reports.figures import Report
-from ghostbust.store.rows import RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 
 MakeReport = Callable[..., Report]

@@ -9,7 +9,7 @@ import pytest
 from ghostbust.measure import Counts
 from ghostbust.records import Context, Measurement
 from ghostbust.reports.figures import compare, rates_of
-from ghostbust.store.views import SampleTally
+from ghostbust.store.tallies import SampleTally
 
 
 def tallies(invented: int, real: int = 1) -> list[SampleTally]:

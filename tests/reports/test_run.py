@@ -10,7 +10,7 @@ import pytest
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.figures import Estimate
 from ghostbust.reports.round import run_report
-from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)

@@ -22,7 +22,7 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 
 SNAPSHOT_DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -72,17 +72,30 @@ def spec() -> RunSpec:
 
 
 MakeAnswer = Callable[..., Answer]
+Log = Callable[..., int]
+
+
+@pytest.fixture
+def log(store: Store, spec: RunSpec) -> Log:
+    """Starts a run, adds the answers to it; its id."""
+
+    def start(*answers: Answer) -> int:
+        run_id = store.runs.start(spec)
+        store.answers.add(run_id, answers)
+        return run_id
+
+    return start
 
 
 @pytest.fixture
 def make_answer() -> MakeAnswer:
     """Makes an answer that names the given packages; ``absent`` and ``real`` are name lists."""
-    return answer
+    return _answer
 
 
-def answer(
-    *,
+def _answer(
     task: str = "task",
+    *,
     number: int = 0,
     absent: tuple[str, ...] = (),
     real: tuple[str, ...] = (),

@@ -1,9 +1,8 @@
-"""A round's states, sets, candidate and gates are there as they were noted."""
+"""A round's states, sets, candidate and gates come back as they were stored; where it served."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,27 @@ import pytest
 
 import ghostbust
 from ghostbust.errors import StoreError
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit
-from ghostbust.store.rounds import AdapterRow, Round, RoundState
+from ghostbust.records import (
+    Candidate,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Promotion,
+    SetSplit,
+)
+from ghostbust.store.rounds import (
+    AdapterRow,
+    Canary,
+    CanaryFigures,
+    Loaded,
+    Round,
+    RoundState,
+    sets_id,
+)
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
-    from tests.store.conftest import Clock, MakeAnswer
+    from tests.store.conftest import Clock, Log, MakeAnswer
 
 CANDIDATE = Candidate(
     name="round-0001-1a2b3c4d",
@@ -44,9 +58,13 @@ NOT_RUN = GateResult(
 )
 
 
+def start(store: Store, model: str = "made-up-model", plan: dict[str, object] | None = None) -> int:
+    return store.rounds.start(model=model, method="au", seed=7, settings={"lr": 2e-4}, plan=plan)
+
+
 @pytest.fixture
 def round_id(store: Store) -> int:
-    return store.rounds.start(model="made-up-model", method="au", seed=7, settings={"lr": 2e-4})
+    return start(store)
 
 
 def test_a_round_goes_from_start_to_promoted(
@@ -72,42 +90,34 @@ def test_a_round_goes_from_start_to_promoted(
     )
     assert store.rounds.get(round_id) == started
     clock.step(minutes=1)
-    answers = [make_answer(task=task) for task in "abc"]
-    store.rounds.add_sets(
-        round_id, SetSplit(tuple(answers[:2]), tuple(answers[2:]), (answers[0].sample.prompt,))
-    )
-    selected = store.rounds.get(round_id)
-    assert selected == replace(
+    one, two, three = (make_answer(task) for task in "abc")
+    sets = SetSplit((one, two), (three,), (one.sample.prompt,))
+    store.rounds.add_sets(round_id, sets)
+    selected = replace(
         started,
         state=RoundState.SELECTED,
         updated=clock(),
         forget=2,
         retain=1,
         holdout=1,
-        sets_id=selected.sets_id,
+        sets_id=sets_id(sets),
     )
+    assert store.rounds.get(round_id) == selected
     store.rounds.add_candidate(round_id, CANDIDATE)
-    assert store.rounds.get(round_id) == replace(
-        selected, state=RoundState.TRAINED, adapter=CANDIDATE.name
-    )
+    trained = replace(selected, state=RoundState.TRAINED, adapter=CANDIDATE.name)
+    assert store.rounds.get(round_id) == trained
     store.rounds.add_gate_report(round_id, GateReport(CANDIDATE.name, (PASSED,)))
-    assert store.rounds.get(round_id).state is RoundState.GATED
+    gated = replace(trained, state=RoundState.GATED, verdict=GateVerdict.PASS)
+    assert store.rounds.get(round_id) == gated
     store.rounds.set_state(round_id, RoundState.PROMOTED, "every gate passed")
-    promoted = store.rounds.get(round_id)
-    assert (promoted.state, promoted.reason) == (RoundState.PROMOTED, "every gate passed")
-    assert promoted.verdict is GateVerdict.PASS
+    promoted = replace(gated, state=RoundState.PROMOTED, reason="every gate passed")
+    assert store.rounds.get(round_id) == promoted
+    store.rounds.explain(round_id, "why")
+    assert store.rounds.get(round_id).reason == "why"
 
 
-def test_the_sets_id_tells_sets_apart_and_nothing_else(
-    store: Store, make_answer: MakeAnswer
-) -> None:
-    one, two, three = (make_answer(task=task) for task in "abc")
-
-    def sets_id(sets: SetSplit) -> str | None:
-        round_id = store.rounds.start(model="m", method="au", seed=0, settings={})
-        store.rounds.add_sets(round_id, sets)
-        return store.rounds.get(round_id).sets_id
-
+def test_the_sets_id_tells_sets_apart_and_nothing_else(make_answer: MakeAnswer) -> None:
+    one, two, three = (make_answer(task) for task in "abc")
     same = sets_id(SetSplit((one, two), (three,), ()))
     assert sets_id(SetSplit((two, one), (three,), ())) == same
     assert sets_id(SetSplit((one,), (two, three), ())) != same
@@ -128,7 +138,7 @@ def test_an_adapter_is_listed_with_its_round_and_verdict(
 
 def test_adapter_names_are_not_reused(store: Store, round_id: int) -> None:
     store.rounds.add_candidate(round_id, CANDIDATE)
-    second = store.rounds.start(model="m", method="au", seed=8, settings={})
+    second = start(store)
     with pytest.raises(StoreError, match=CANDIDATE.name):
         store.rounds.add_candidate(second, CANDIDATE)
     assert store.rounds.get(second).state is RoundState.STARTED, "nothing of it was kept"
@@ -144,6 +154,16 @@ def test_a_gate_report_comes_back_and_is_replaced(store: Store, round_id: int) -
         assert store.rounds.gate_report(round_id) == report
 
 
+def test_details_of_a_gate_keep_their_order_and_may_be_undefined(
+    store: Store, round_id: int
+) -> None:
+    details: dict[str, float | int | str] = {"z": math.nan, "a": 1}
+    store.rounds.add_gate_report(round_id, GateReport("c", (replace(PASSED, details=details),)))
+    report = store.rounds.gate_report(round_id)
+    assert report is not None
+    assert str(report.results[0].details) == str(details)
+
+
 def test_an_unknown_round_is_an_error(store: Store) -> None:
     with pytest.raises(StoreError, match="no round 9"):
         store.rounds.set_state(9, RoundState.REJECTED)
@@ -151,38 +171,119 @@ def test_an_unknown_round_is_an_error(store: Store) -> None:
         store.rounds.get(9)
 
 
-KILLED_ROUNDS = """
-import os, signal, sys
-from pathlib import Path
-from ghostbust.store import RoundState, Store
-store = Store.open(Path(sys.argv[1]))
-for state in RoundState:
-    round_id = store.rounds.start(model="m", method="au", seed=0, settings={})
-    store.rounds.set_state(round_id, state)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_only_open_rounds_of_a_killed_process_fail(store: Store, round_id: int, path: Path) -> None:
-    died = subprocess.run([sys.executable, "-c", KILLED_ROUNDS, str(path)], check=False)
-    assert died.returncode == -9
+def test_open_rounds_of_a_dead_process_fail_unless_they_have_a_plan(store: Store) -> None:
+    for state in RoundState:
+        store.rounds.set_state(start(store), state)
+    planned = [start(store, plan={"n": n}) for n in range(2)]
+    with store._connection.write() as connection:
+        connection.execute("UPDATE rounds SET process = '1:0'")
+    own = start(store)
     assert store.mark_interrupted() == 5
-    states = [found.state for found in store.rounds.recent() if found.id != round_id]
+    states = [found.state for found in store.rounds.recent() if found.id <= len(RoundState)]
     expected = [RoundState.FAILED if state.is_open else state for state in RoundState]
     assert states == expected[::-1]
-    assert store.rounds.get(round_id).state is RoundState.STARTED, "this process's own"
-    assert [found.id for found in store.rounds.recent(1)] == [round_id + len(RoundState)]
+    assert store.rounds.get(own).state is RoundState.STARTED, "this process's own"
+    assert [found.id for found in store.rounds.recent(1)] == [own]
+    assert store.rounds.interrupted("other") is None
+    left = store.rounds.interrupted("made-up-model")
+    assert left is not None
+    assert (left.id, left.plan, left.attempts) == (planned[1], {"n": 1}, 1)
+
+    store.rounds.resume(left.id)
+    assert store.rounds.get(left.id).attempts == 2
+    other = store.rounds.interrupted("made-up-model")
+    assert other is not None
+    assert other.id == planned[0], "the resumed one is this process's"
+    store.rounds.put_down(left.id)
+    assert store.rounds.interrupted("made-up-model") == left
 
 
 def test_only_rounds_of_the_model_that_were_gated_are_counted(store: Store) -> None:
-    def start(model: str) -> int:
-        return store.rounds.start(model=model, method="au", seed=7, settings={})
-
     assert store.rounds.gated("a") == 0
-    first, second, other = start("a"), start("a"), start("b")
+    first, second, other = start(store, "a"), start(store, "a"), start(store, "b")
     store.rounds.add_gate_report(first, GateReport("one", (NOT_RUN,)))
     store.rounds.set_state(first, RoundState.REJECTED)
     store.rounds.set_state(second, RoundState.FAILED, "out of memory")
     store.rounds.add_gate_report(other, GateReport("two", (PASSED,)))
-    start("a")
-    assert (store.rounds.gated("a"), store.rounds.gated("b"), store.rounds.gated("c")) == (1, 1, 0)
+    start(store, "a")
+    assert [store.rounds.gated(model) for model in "abc"] == [1, 1, 0]
+
+
+@pytest.fixture
+def sets(log: Log, make_answer: MakeAnswer) -> SetSplit:
+    one, two, three = (make_answer(task) for task in ("c", "a", "b"))
+    log(one, two, three)
+    return SetSplit((one,), (three, two), (), (two.sample.prompt,), (three, one, two))
+
+
+def test_a_rounds_sets_come_back_in_their_order(
+    store: Store, round_id: int, sets: SetSplit
+) -> None:
+    assert store.round_sets.get(round_id, ()) is None
+    store.round_sets.keep(round_id, sets)
+    assert store.round_sets.get(round_id, ()) == sets
+    assert store.round_sets.get(round_id, sets.probe) == replace(sets, holdout=sets.probe)
+    fewer = replace(sets, retain=(), probe=())
+    store.round_sets.keep(round_id, fewer)
+    assert store.round_sets.get(round_id, ()) == fewer, "in place of the earlier ones"
+
+
+def test_a_rounds_sets_are_judged_as_they_were(
+    store: Store, round_id: int, sets: SetSplit, log: Log
+) -> None:
+    store.round_sets.keep(round_id, sets)
+    log(replace(sets.forget[0], judged=()))
+    assert store.round_sets.get(round_id, ()) == sets
+
+
+@pytest.mark.parametrize("table", ["samples", "prompts"])
+def test_a_round_has_no_sets_where_one_of_their_texts_was_deleted(
+    store: Store, round_id: int, sets: SetSplit, table: str
+) -> None:
+    store.round_sets.keep(round_id, sets)
+    store._connection._db.execute(f"UPDATE {table} SET text = NULL WHERE rowid = 1")
+    assert store.round_sets.get(round_id, ()) is None
+
+
+def test_loading_again_takes_back_an_unloading(store: Store, clock: Clock) -> None:
+    store.published.mark_unloaded("gpu-1:8000", "round-0001-aa")
+    assert store.published.all() == [], "it was never loaded"
+    store.published.mark_loaded("gpu-1:8000", "round-0001-aa")
+    first = clock.at
+    then = clock.step(hours=1)
+    store.published.mark_loaded("gpu-2:8000", "round-0001-aa")
+    store.published.mark_unloaded("gpu-1:8000", "round-0001-aa")
+    assert store.published.all() == [
+        Loaded("gpu-1:8000", "round-0001-aa", first, then),
+        Loaded("gpu-2:8000", "round-0001-aa", then, None),
+    ]
+    later = clock.step(hours=1)
+    store.published.mark_loaded("gpu-1:8000", "round-0001-aa")
+    assert store.published.all()[-1] == Loaded("gpu-1:8000", "round-0001-aa", later, None)
+
+
+def test_canaries_come_back_newest_first(store: Store, clock: Clock) -> None:
+    base = CanaryFigures(10, 0, 1, 3, 9, 0.25, 1.0)
+    dead = CanaryFigures(10, 10, 0, 0, 0, math.nan, 0.0)
+    good = Canary("gpu-1:8000", "round-0001-aa", True, "fine", base, base, clock.at)
+    bad = Canary("gpu-1:8000", "round-0002-bb", False, "it fails", base, dead, clock.step(hours=1))
+    for canary in (good, bad):
+        store.published.add_canary(canary)
+    assert store.published.canaries("round-0001-aa") == [good]
+    newest, oldest = store.published.canaries()
+    assert (oldest, newest.base, newest.passed, newest.reason) == (good, base, False, "it fails")
+    assert math.isnan(newest.figures.median_s)
+    assert store.published.canaries(limit=1)[0].adapter == "round-0002-bb"
+    assert base.rate == 0.25
+    assert math.isnan(dead.rate), "nothing was named"
+
+
+def test_the_last_move_says_what_is_deployed(store: Store, clock: Clock) -> None:
+    assert store.promotions.deployed() is None
+    up = Promotion("round-1", None, "promote", "gates passed", clock())
+    store.promotions.add(up)
+    assert store.promotions.deployed() == "round-1"
+    down = Promotion(None, "round-1", "rollback", "asked for", clock.step(hours=1))
+    store.promotions.add(down)
+    assert store.promotions.deployed() is None
+    assert store.promotions.all() == [down, up]

@@ -1,8 +1,9 @@
-"""Runs carry everything that made them, and are gone on with only if all of it is the same."""
+"""Runs carry everything that made them, and are resumed only if all of it is the same."""
 
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,16 @@ import pytest
 import ghostbust
 from ghostbust.errors import StoreError
 from ghostbust.records import Measurement
-from ghostbust.store.rows import RatePoint, Run, RunKind, RunSpec, RunStatus
+from ghostbust.store.runs import (
+    RatePoint,
+    Requests,
+    Run,
+    RunKind,
+    RunSpec,
+    RunStatus,
+    is_alive,
+    this_process,
+)
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
@@ -26,7 +36,8 @@ MEASURED = replace(CODE, by_context={"code": CODE})
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
-from ghostbust.store import RunKind, RunSpec, Store
+from ghostbust.store.runs import RunKind, RunSpec
+from ghostbust.store.store import Store
 store = Store.open(Path(sys.argv[1]))
 spec = RunSpec(RunKind.SWEEP, "made-up-model", None, 7,
                {"temperature": 0.7, "top_k": 20}, {"pypi": "2026-11-23"})
@@ -37,10 +48,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def killed(path: Path, store: Store) -> None:
-    """One run and one round of a process that was killed."""
-    died = subprocess.run([sys.executable, "-c", KILLED_RUN, str(path)], check=False)
-    assert died.returncode == -9
+def dead(store: Store, spec: RunSpec) -> None:
+    """A run of a process that has ended."""
+    store.runs.start(spec)
+    with store._connection.write() as connection:
+        connection.execute("UPDATE runs SET process = '1:0'")
 
 
 def test_a_run_keeps_its_whole_provenance(store: Store, spec: RunSpec, clock: Clock) -> None:
@@ -60,14 +72,51 @@ def test_a_rate_of_nothing_comes_back_as_nan(store: Store, spec: RunSpec) -> Non
     store.runs.finish(run_id, RunStatus.DONE, nothing)
     measurement = store.runs.get(run_id).measurement
     assert measurement is not None
-    assert math.isnan(measurement.rate)
-    assert all(math.isnan(bound) for bound in measurement.ci95)
+    assert all(math.isnan(value) for value in (measurement.rate, *measurement.ci95))
     assert measurement.answers == 4
 
 
-def test_recent_runs_come_newest_first(store: Store, spec: RunSpec) -> None:
-    ids = [store.runs.start(spec) for _ in range(3)]
-    assert [run.id for run in store.runs.recent(2)] == [ids[2], ids[1]]
+def test_a_measurement_of_an_older_version_has_no_causes(
+    store: Store, spec: RunSpec, clock: Clock
+) -> None:
+    run_id = store.runs.start(spec)
+    with store._connection.write() as connection:
+        connection.execute(
+            "UPDATE runs SET measurement = ?",
+            (
+                '{"rate": 0.5, "ci95": [0.25, 1.0], "refs": 2, "real": 1, "absent": 1,'
+                ' "suspect": 0, "unknown": 3, "answers": 1, "volume": 1.0, "by_context": {}}',
+            ),
+        )
+    older = Measurement(0.5, (0.25, 1.0), 2, 1, 1, 0, 3, 1, 1.0)
+    assert store.runs.get(run_id).measurement == older
+
+
+def test_the_newest_runs_are_chosen_by_what_they_are(
+    store: Store, spec: RunSpec, clock: Clock
+) -> None:
+    tuned = replace(spec, adapter="round-1", kind=RunKind.WATCH)
+    other = replace(spec, model="other", kind=RunKind.GATE)
+    times = []
+    for number, each in enumerate((spec, tuned, other, spec)):
+        times.append(clock.step(hours=1))
+        run_id = store.runs.start(each)
+        if number < 3:
+            store.runs.finish(run_id, RunStatus.DONE, MEASURED if number < 2 else None)
+
+    def ids(limit: int = 100, **which: object) -> list[int]:
+        return [run.id for run in store.runs.recent(limit, **which)]  # type: ignore[arg-type]
+
+    assert ids() == ids(-1) == [4, 3, 2, 1]
+    assert ids(2) == [4, 3]
+    assert ids(kinds=[RunKind.WATCH, RunKind.GATE]) == [3, 2]
+    assert ids(1, model=spec.model, adapters=[None]) == [4]
+    assert ids(adapters=["round-1"]) == [2]
+    assert ids(adapters=["round-1", None]) == [4, 3, 2, 1]
+    assert ids(adapters=[]) == ids(kinds=[]) == []
+    assert ids(status=RunStatus.DONE) == [3, 2, 1]
+    assert ids(measured=True) == [2, 1]
+    assert ids(since=times[1], until=times[2]) == [3, 2]
 
 
 def test_a_run_is_finished_once(store: Store, spec: RunSpec) -> None:
@@ -79,18 +128,16 @@ def test_a_run_is_finished_once(store: Store, spec: RunSpec) -> None:
         store.runs.get(99)
 
 
-def test_own_runs_are_not_interrupted(store: Store, spec: RunSpec) -> None:
-    store.runs.start(spec)
-    assert store.mark_interrupted() == 0
-
-
-@pytest.mark.usefixtures("killed")
 def test_a_killed_run_is_marked_found_and_resumed(
-    store: Store, spec: RunSpec, clock: Clock
+    store: Store, spec: RunSpec, clock: Clock, path: Path
 ) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED_RUN, str(path)], check=False)
+    assert killed.returncode == -9
+    own = store.runs.start(replace(spec, seed=8))
     assert store.runs.find_unfinished(spec) is None, "not marked yet"
     assert store.mark_interrupted() == 2, "the run and the round"
     assert store.mark_interrupted() == 0
+    assert store.runs.get(own).status is RunStatus.RUNNING
     run_id = store.runs.find_unfinished(spec)
     assert run_id is not None
     assert store.runs.get(run_id).finished == clock()
@@ -106,42 +153,48 @@ def test_a_killed_run_is_marked_found_and_resumed(
 
 def test_the_newest_finished_run_of_a_spec_is_found(store: Store, spec: RunSpec) -> None:
     assert store.runs.find_done(spec) is None
+    assert not store.runs.is_done(spec.kind, spec.seed)
     for status in (RunStatus.DONE, RunStatus.DONE, RunStatus.FAILED):
         store.runs.finish(store.runs.start(spec), status, None)
     store.runs.start(spec)
     assert store.runs.find_done(spec) == 2
     assert store.runs.find_done(replace(spec, seed=8)) is None
+    assert store.runs.is_done(spec.kind, spec.seed)
 
 
-@pytest.mark.usefixtures("killed")
-@pytest.mark.parametrize(
-    "change",
-    [
+@pytest.mark.usefixtures("dead")
+def test_a_run_of_another_spec_or_version_is_not_resumed(
+    store: Store, spec: RunSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.mark_interrupted()
+    changes: list[dict[str, object]] = [
         {"kind": RunKind.WATCH},
         {"model": "another"},
         {"adapter": "round-1"},
         {"seed": 8},
         {"settings": {"temperature": 0.7, "top_k": 21}},
         {"snapshots": {"pypi": "2026-11-24"}},
-    ],
-)
-def test_a_run_of_another_spec_is_not_gone_on_with(
-    store: Store, spec: RunSpec, change: dict[str, object]
-) -> None:
-    store.mark_interrupted()
-    other = replace(spec, **change)  # type: ignore[arg-type]
-    assert store.runs.find_unfinished(other) is None
+    ]
+    for change in changes:
+        other = replace(spec, **change)  # type: ignore[arg-type]
+        assert store.runs.find_unfinished(other) is None, change
+        of_others = {"model", "adapter"} & change.keys()
+        assert len(store.runs.unfinished(other)) == len(of_others), change
     reordered = replace(spec, settings=dict(reversed(list(spec.settings.items()))))
     assert store.runs.find_unfinished(reordered) is not None
-
-
-@pytest.mark.usefixtures("killed")
-def test_a_run_of_another_version_is_not_gone_on_with(
-    store: Store, spec: RunSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.mark_interrupted()
     monkeypatch.setattr(ghostbust, "__version__", "99.0")
     assert store.runs.find_unfinished(spec) is None
+
+
+def test_only_ingest_ends_the_runs_of_ingest(store: Store, spec: RunSpec) -> None:
+    run_id = store.runs.start(replace(spec, kind=RunKind.INGEST))
+    store.runs.start(spec)
+    with store._connection.write() as connection:
+        connection.execute("UPDATE runs SET process = '1:0'")
+    assert store.mark_interrupted() == 1
+    assert store.runs.get(run_id).status is RunStatus.RUNNING
+    assert store.runs.mark_interrupted(ingest=True) == 1
+    assert store.runs.get(run_id).status is RunStatus.INTERRUPTED
 
 
 def test_rates_are_the_measured_runs_oldest_first(
@@ -158,4 +211,44 @@ def test_rates_are_the_measured_runs_oldest_first(
     assert points[1] == RatePoint(
         ids[2], RunKind.WATCH, "made-up-model", "round-1", at, 0.25, (0.2, 0.3), 1.5, 4, "2"
     )
-    assert store.runs.rates(limit=1) == points[1:]
+    assert store.runs.rates(limit=1) == store.runs.rates(5, RunKind.WATCH) == points[1:]
+    assert store.runs.rates(model="made-up-model", adapters=[None]) == points[:1]
+    assert store.runs.rates(model="other") == []
+
+
+def test_the_requests_of_a_runs_parts_add_up(store: Store, spec: RunSpec) -> None:
+    run_id = store.runs.start(spec)
+    assert store.runs.requests(run_id) is None
+    store.runs.add_requests(run_id, Requests(10, 2, 0.5))
+    store.runs.add_requests(run_id, Requests(0, 3, None))
+    found = store.runs.requests(run_id)
+    assert found == Requests(10, 5, 0.5), "a part without answers says nothing of their time"
+    assert found.error_rate == pytest.approx(1 / 3)
+    assert Requests(0, 0, None).error_rate == 0
+
+
+PRINT_OWN = "from ghostbust.store.runs import this_process; print(this_process(), flush=True)"
+
+
+def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
+    assert is_alive(this_process())
+    assert not is_alive(f"{os.getpid()}:1")
+
+
+def test_a_process_has_ended_even_before_it_is_reaped() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PRINT_OWN + "; input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        process = child.stdout.readline().strip()
+        assert is_alive(process)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(process), "a zombie"
+    assert not is_alive(process)
+    assert not is_alive(f"{child.pid}:"), "without a start the number alone counts"
+    assert is_alive(f"{os.getpid()}:")
+    assert is_alive("1:"), "there, though it may be another user's"

@@ -1,32 +1,33 @@
-"""Counts of what samples named are those of the answers themselves."""
+"""Counts of what samples named are those of the answers themselves; repeats, adapter by adapter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ghostbust.measure import Counts, measure
 from ghostbust.records import Answer, Context, Ecosystem, Flag, Verdict
-from ghostbust.store.rows import RunSpec, RunStatus
+from ghostbust.store.names import NameOrder, Repeats
 from ghostbust.store.store import Store
 
-MakeAnswer = Callable[..., Answer]
+if TYPE_CHECKING:
+    from tests.store.conftest import Clock, Log, MakeAnswer
+
+PYPI = Ecosystem.PYPI
 
 
 def test_a_runs_tallies_sum_to_its_measurement(
-    store: Store, spec: RunSpec, make_answer: MakeAnswer
+    store: Store, log: Log, make_answer: MakeAnswer
 ) -> None:
     answers = [
-        make_answer(task="a", absent=("x", "y"), real=("requests",)),
-        make_answer(task="a", number=1, real=("requests", "numpy")),
-        make_answer(task="b", absent=("x",), private=True),
-        make_answer(task="c"),
+        make_answer("a", absent=("x", "y"), real=("requests",)),
+        make_answer("a", number=1, real=("requests", "numpy")),
+        make_answer("b", absent=("x",), private=True),
+        make_answer("c"),
     ]
-    run_id = store.runs.start(spec)
-    store.answers.add(run_id, answers)
-    store.runs.finish(run_id, RunStatus.DONE, None)
+    run_id = log(*answers)
     tallies, measured = store.tallies.of_run(run_id), measure(answers)
     assert len(tallies) == measured.answers == 4  # the private one, whose text isn't kept, too
     assert sum(one.counts.real for one in tallies) == measured.real == 3
@@ -34,24 +35,14 @@ def test_a_runs_tallies_sum_to_its_measurement(
     assert [one.counts.invented for one in tallies if one.family == "family-b"] == [1]
 
 
-def test_a_name_that_an_answer_repeats_counts_once(
-    store: Store, spec: RunSpec, make_answer: MakeAnswer
-) -> None:
-    one = make_answer(absent=("x",), real=("requests",))
-    twice = Answer(one.sample, one.judged + one.judged)
-    run_id = store.runs.start(spec)
-    store.answers.add(run_id, [twice])
-    (tally,) = store.tallies.of_run(run_id)
-    assert (tally.counts.real, tally.counts.absent) == (1, 1)
-
-
 @pytest.mark.parametrize(
     ("context", "family"),
     [(Context.CODE, "f"), (Context.NEEDS, "f"), (Context.CODE, "suite:libhallubench:1")],
 )
 def test_tallies_count_as_rates_do(
-    store: Store, spec: RunSpec, make_answer: MakeAnswer, context: Context, family: str
+    store: Store, log: Log, make_answer: MakeAnswer, context: Context, family: str
 ) -> None:
+    """Also a name that an answer repeats counts once."""
     made = make_answer(absent=("x", "y"), real=("requests", "numpy", "u", "v", "w"))
     reasons = {"u": "local-module", "v": "no-mapping", "w": "unreachable"}
     judged = tuple(
@@ -67,41 +58,139 @@ def test_tallies_count_as_rates_do(
         for one in made.judged
     )
     prompt = replace(made.sample.prompt, context=context, family=family)
-    answer = Answer(replace(made.sample, prompt=prompt), judged + judged[:1])
-    run_id = store.runs.start(spec)
-    store.answers.add(run_id, [answer])
-    (tally,) = store.tallies.of_run(run_id)
+    answer = Answer(replace(made.sample, prompt=prompt), judged + judged)
+    (tally,) = store.tallies.of_run(log(answer))
     assert tally.counts == Counts.of_answer(answer)
     assert (tally.counts.unknown, tally.counts.local, tally.counts.unmapped) == (3, 1, 1)
     assert tally.counts.induced == (context is Context.CODE and family == "f")
 
 
 def test_invented_names_are_those_of_the_runs_that_are_asked_for(
-    store: Store, spec: RunSpec, make_answer: MakeAnswer
+    store: Store, log: Log, make_answer: MakeAnswer
 ) -> None:
-    for number, names in enumerate((("x", "y"), ("y",))):
-        run_id = store.runs.start(spec)
-        store.answers.add(run_id, [make_answer(task=f"t{number}", absent=names, real=("numpy",))])
-    both = store.tallies.invented([1, 2])
+    first, second = (
+        log(make_answer(f"t{number}", absent=names, real=("numpy",)))
+        for number, names in enumerate((("x", "y"), ("y",)))
+    )
+    both = store.tallies.invented([first, second])
     assert [(one.name, one.samples, one.prompts) for one in both] == [("y", 2, 2), ("x", 1, 1)]
-    (of_second,) = store.tallies.invented([2])
+    (of_second,) = store.tallies.invented([second])
     assert (of_second.name, of_second.samples, of_second.times_seen) == ("y", 1, 2)
     assert of_second.contexts == ("code",)
     assert store.tallies.invented([]) == []
-    assert store.tallies.contexts() == {
-        (Ecosystem.PYPI, "x"): ("code",),
-        (Ecosystem.PYPI, "y"): ("code",),
-    }
+    assert store.tallies.contexts() == {(PYPI, "x"): ("code",), (PYPI, "y"): ("code",)}
 
 
 def test_registered_names_are_judged_as_their_last_run_did(
-    store: Store, spec: RunSpec, make_answer: MakeAnswer
+    store: Store, log: Log, make_answer: MakeAnswer
 ) -> None:
     first = make_answer(absent=("late",), real=("numpy",))
     again = make_answer(real=("late", "numpy"))
-    again = Answer(first.sample, again.judged)  # the same sample, judged anew
-    for answer in (first, again):
-        run_id = store.runs.start(spec)
-        store.answers.add(run_id, [answer])
+    log(first)
+    log(Answer(first.sample, again.judged))  # the same sample, judged anew
     found = {one.name: (one.verdict, one.samples) for one in store.tallies.registered()}
     assert found == {"late": (Verdict.REAL, 1), "numpy": (Verdict.REAL, 1)}
+
+
+def repeats(store: Store, name: str = "ghostlib") -> list[Repeats]:
+    return store.ledger.repeats_of(PYPI, name)
+
+
+def drawn(
+    make: MakeAnswer, names: str, task: str = "a", adapter: str | None = None
+) -> list[Answer]:
+    """An answer for each letter: ``g`` names ghostlib, ``o`` otherlib, ``-`` nothing."""
+    said = {"g": ("ghostlib",), "o": ("otherlib",), "-": ()}
+    return [
+        make(task, number=n, absent=said[letter], adapter=adapter) for n, letter in enumerate(names)
+    ]
+
+
+def test_the_sample_that_first_named_it_is_no_try(
+    store: Store, log: Log, make_answer: MakeAnswer
+) -> None:
+    log(*drawn(make_answer, "--gg-g-"))
+    assert repeats(store) == [], "nothing is counted yet"
+    assert store.tallies.refresh_repeats() == 1
+    assert repeats(store) == [Repeats(None, asked_again=4, came_back=2, prompts=1)]
+    (listed,) = store.ledger.hallucinations()
+    assert (listed.came_back, listed.asked_again) == (2, 4)
+
+
+def test_a_name_that_was_never_asked_for_again_has_no_figure(
+    store: Store, log: Log, make_answer: MakeAnswer
+) -> None:
+    log(*drawn(make_answer, "--g"))
+    store.tallies.refresh_repeats()
+    assert repeats(store) == []
+    (listed,) = store.ledger.hallucinations()
+    assert (listed.came_back, listed.asked_again) == (0, 0)
+
+
+def test_prompts_are_summed_each_from_its_own_first_time(
+    store: Store, log: Log, make_answer: MakeAnswer
+) -> None:
+    for task, names in (("a", "gg-"), ("b", "-g-"), ("c", "---")):
+        log(*drawn(make_answer, names, task))
+    store.tallies.refresh_repeats()
+    assert repeats(store) == [Repeats(None, asked_again=3, came_back=1, prompts=2)]
+
+
+def test_what_the_base_elicited_is_a_try_for_an_adapter(
+    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
+) -> None:
+    log(*drawn(make_answer, "ggg"))
+    store.tallies.refresh_repeats()
+    clock.step(hours=1)
+    log(*drawn(make_answer, "---g", adapter="round-1"))
+    store.tallies.refresh_repeats()
+    assert repeats(store) == [
+        Repeats(None, asked_again=2, came_back=2, prompts=1),
+        Repeats("round-1", asked_again=4, came_back=1, prompts=1),
+    ]
+    (by_adapter,) = store.ledger.hallucinations(adapter="round-1")
+    assert (by_adapter.came_back, by_adapter.asked_again) == (1, 4)
+
+
+def test_an_answer_without_chance_repeats_itself_and_is_no_try(
+    store: Store, log: Log, make_answer: MakeAnswer
+) -> None:
+    greedy, *others = drawn(make_answer, "gg-g")
+    greedy = replace(greedy, sample=replace(greedy.sample, temperature=0.0))
+    log(greedy, *others, replace(greedy, sample=replace(greedy.sample, number=9)))
+    store.tallies.refresh_repeats()
+    assert repeats(store) == [Repeats(None, asked_again=3, came_back=2, prompts=1)]
+
+
+def test_only_what_changed_is_counted_anew(
+    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
+) -> None:
+    log(*drawn(make_answer, "gg"), *drawn(make_answer, "oo", "b"))
+    clock.step(seconds=1)
+    assert store.tallies.refresh_repeats() == 2
+    assert store.tallies.refresh_repeats() == 0
+    clock.step(seconds=1)
+    log(make_answer("b", number=7))
+    assert store.tallies.refresh_repeats() == 1
+    assert repeats(store, "otherlib") == [Repeats(None, asked_again=2, came_back=1, prompts=1)]
+    assert repeats(store) == [Repeats(None, asked_again=1, came_back=1, prompts=1)]
+
+
+def test_the_order_of_repeats_trusts_many_tries_more(
+    store: Store, log: Log, make_answer: MakeAnswer
+) -> None:
+    once, often = drawn(make_answer, "gg"), drawn(make_answer, "ooooooo-o", "b")  # 1 of 1, 7 of 8
+    log(*once, *often, make_answer("c", absent=("never-again",)))
+    store.tallies.refresh_repeats()
+    listed = store.ledger.hallucinations(order=NameOrder.REPEATS)
+    assert [name.name for name in listed] == ["otherlib", "ghostlib", "never-again"]
+
+
+def test_the_prompts_of_a_name_that_elicited_it_most_come_first(
+    store: Store, log: Log, make_answer: MakeAnswer
+) -> None:
+    once, twice = drawn(make_answer, "g"), drawn(make_answer, "gg", "b")
+    log(*once, *twice)
+    both = [twice[0].sample.prompt.id, once[0].sample.prompt.id]
+    assert store.ledger.prompts_of(PYPI, "ghostlib") == both
+    assert store.ledger.prompts_of(Ecosystem.NPM, "ghostlib") == []
