@@ -18,8 +18,7 @@ from ghostbust.bench.audit import (
 )
 from ghostbust.records import Ecosystem, SuspectReason, Verdict
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.snapshot import build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 

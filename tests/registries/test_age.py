@@ -10,8 +10,7 @@ import pytest
 from ghostbust.records import Ecosystem, Lookup, Verdict
 from ghostbust.registries.judge import Mode, default_judge
 from ghostbust.registries.rules import AgeRule
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 
 CUTOFF = date(2025, 6, 15)
 

@@ -10,6 +10,7 @@ import pytest
 from ghostbust.errors import DataError, UsageError
 from ghostbust.records import Ecosystem
 from ghostbust.registries.snapshot import (
+    NameRow,
     Snapshot,
     appeared,
     build_snapshot,
@@ -19,7 +20,6 @@ from ghostbust.registries.snapshot import (
     snapshot_as_of,
     snapshot_paths,
 )
-from ghostbust.registries.suspects import NameRow
 
 SHIPPED = find_snapshot(Ecosystem.PYPI)
 

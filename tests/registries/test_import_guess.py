@@ -9,8 +9,7 @@ import pytest
 
 from ghostbust.records import Ecosystem, PackageRef, RefKind, SuspectReason, Verdict
 from ghostbust.registries.rules import judge_import, namesake, variants
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from ghostbust.registries.import_names import (
     read_table,
     table_text,
 )
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 
 DAY = date(2026, 1, 2)
 

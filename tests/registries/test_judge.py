@@ -24,8 +24,7 @@ from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.registries.transport import Client, Patience, endpoint
 
 HASTE = Patience(attempts=3, initial_s=0, floor_s=0, jitter_s=0)

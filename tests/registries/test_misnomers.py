@@ -9,8 +9,7 @@ import pytest
 
 from ghostbust.records import ASKED, Ecosystem, PackageRef, RefKind, Verdict
 from ghostbust.registries.judge import Judge, Mode
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 
 NAMES = {Ecosystem.PYPI: ("matplotlib", "scikit-learn"), Ecosystem.NPM: ("d3", "three")}
 

@@ -9,7 +9,8 @@ import pytest
 
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, SuspectReason
-from ghostbust.registries.suspects import NameRow, read_fakes, read_names
+from ghostbust.registries.snapshot import NameRow
+from ghostbust.registries.suspects import read_fakes, read_names
 
 
 def write(folder: Path, name: str, text: str) -> Path:

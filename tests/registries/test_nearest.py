@@ -11,8 +11,7 @@ import pytest
 
 from ghostbust.records import Ecosystem, SuspectReason
 from ghostbust.registries.nearest import NearestNames, within
-from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot, find_snapshot
 
 
 def nearest(folder: Path, *names: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> NearestNames:

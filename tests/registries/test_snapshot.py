@@ -10,8 +10,8 @@ import pytest
 
 from ghostbust.errors import DataError, SnapshotError
 from ghostbust.records import Ecosystem, SuspectReason, Verdict
-from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot
-from ghostbust.registries.suspects import NameRow, known_decoys
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot, find_snapshot
+from ghostbust.registries.suspects import known_decoys
 
 DAY = date(2026, 1, 2)
 ROWS = [

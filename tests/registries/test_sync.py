@@ -11,8 +11,7 @@ import pytest
 
 from ghostbust.errors import DataError, RegistryError
 from ghostbust.records import Ecosystem, SuspectReason
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.registries.sync import Synced, sync_pypi
 from ghostbust.registries.transport import Patience
 

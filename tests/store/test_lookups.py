@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.registries.live import LookupCache
+from ghostbust.registries.interface import LookupCache
 from ghostbust.store.rows import RunSpec
 from ghostbust.store.store import Store
 
