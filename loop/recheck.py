@@ -27,9 +27,9 @@ from ghostbust.loop.child import leashed
 from ghostbust.loop.session import Session
 from ghostbust.measure import measure
 from ghostbust.records import Answer, Ecosystem, Lookup, Measurement, SuspectReason, Verdict
-from ghostbust.registries.clients import trusted
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode, default_judge
+from ghostbust.registries.live import trusted
 from ghostbust.registries.names import canonical_name, purl
 from ghostbust.registries.transport import USER_AGENT
 from ghostbust.safe_path import for_users_program

@@ -1,7 +1,11 @@
-"""From facts about many distributions to the table by which imports are mapped.
+"""Which distribution to look up for an imported module: a table made from distributions' facts.
 
-A row says which distribution to look up for a module. Left out is what needs no row: a module
-called as its distribution, a built-in one, and one whose own name is a popular distribution's.
+A fact is a module that one distribution provides: what it declares (PEP 794: Import-Name,
+Import-Namespace), else the files that its wheel or its RECORD lists, else top_level.txt. Reads
+wheels by path and installed distributions; runs no code of theirs, and reads no source archive.
+
+A row of the table settles which distribution a module means. No row is needed for a module with
+its distribution's name, a built-in one, and one whose own name is a popular distribution's.
 """
 
 from __future__ import annotations
@@ -19,15 +23,13 @@ from pathlib import Path, PurePosixPath
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, Verdict
 from ghostbust.registries.names import canonical_name, is_builtin
-from ghostbust.registries.snapshot import Snapshot
+from ghostbust.registries.snapshot import POPULAR, Snapshot
 
-# --- import_facts
-# Which modules a distribution provides, read from its own metadata and list of files.
-#
-# In this order: what it declares (PEP 794: Import-Name, Import-Namespace); the files that its
-# wheel or its RECORD lists; top_level.txt. Reads wheels by path and installed distributions; runs
-# no code of theirs, and reads no source archive.
-
+HEADER = (
+    "# import name, distribution (empty for a namespace that many share), version and kind of the"
+    " source, day it was read, note.\n"
+    "# Made by `ghostbust registry imports`; what import_names.tsv says comes before it.\n"
+)
 _INIT = "__init__.py"
 _CODE = (".py", ".so", ".pyd")
 # Folders that many distributions leave at the top of site-packages by mistake.
@@ -36,7 +38,8 @@ _NOBODYS = frozenset(
     tools""".split()  # noqa: SIM905
 )
 _SHARED_INIT = ("extend_path(", "declare_namespace(")
-"""by these an ``__init__.py`` says that others put modules beside it"""
+"""in an ``__init__.py``: others put modules beside it"""
+_UNRANKED = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class ImportFact:
     """True for a namespace"""
     regular: bool = True
     """False where others may share the module: it is a folder without ``__init__.py``, or only
-    top_level.txt tells of it"""
+    top_level.txt names it"""
 
 
 def facts_of_wheel(path: Path) -> list[ImportFact]:
@@ -63,11 +66,12 @@ def facts_of_wheel(path: Path) -> list[ImportFact]:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             metadata = next(n for n in names if n.endswith(".dist-info/METADATA"))
-            headers = HeaderParser().parsestr(archive.read(metadata).decode("utf-8", "replace"))
-            found = _found(
-                headers, names, lambda name: archive.read(name).decode("utf-8", "replace")
-            )
-            return [_fact(headers, "wheel", *one) for one in found]
+
+            def read(name: str) -> str:
+                return archive.read(name).decode("utf-8", "replace")
+
+            headers = HeaderParser().parsestr(read(metadata))
+            return [_fact(headers, "wheel", *one) for one in _modules_of(headers, names, read)]
     except StopIteration as exc:
         raise UsageError(f"{path}: is no wheel; it has no METADATA") from exc
     except (OSError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError) as exc:
@@ -75,7 +79,7 @@ def facts_of_wheel(path: Path) -> list[ImportFact]:
 
 
 def facts_of_installed(folders: Sequence[Path] | None = None) -> list[ImportFact]:
-    """The modules of everything installed in the folders; None: where this interpreter looks."""
+    """The modules of everything installed in the folders; None: on this interpreter's path."""
     found = distributions() if folders is None else distributions(path=[str(f) for f in folders])
     facts = (fact for one in found if one.metadata["Name"] for fact in _facts_of(one))
     return list(dict.fromkeys(facts))
@@ -90,7 +94,7 @@ def _facts_of(installed: Distribution) -> Iterator[ImportFact]:
         place = Path(str(installed.locate_file(name)))
         return place.read_text("utf-8", "replace") if place.is_file() else ""
 
-    found = list(_found(headers, files, read))
+    found = list(_modules_of(headers, files, read))
     if not found and isinstance(installed, PathDistribution):
         tops = (installed.read_text("top_level.txt") or "").split()
         found = [(top, False, False) for top in tops if _usable(top)]
@@ -103,10 +107,10 @@ def _fact(headers: Message, source: str, module: str, shared: bool, regular: boo
     return ImportFact(module, name, str(headers["Version"]), source, shared, regular)
 
 
-def _found(
+def _modules_of(
     headers: Message, files: Iterable[str], read: Callable[[str], str]
 ) -> Iterator[tuple[str, bool, bool]]:
-    """Module, whether it is shared, whether it is a regular package; by what tells it best."""
+    """Module, whether it is shared, whether it is a regular package; declared ones first of all."""
     declared = headers.get_all("Import-Name"), headers.get_all("Import-Namespace")
     if declared != (None, None):
         for shared, values in zip((False, True), declared, strict=True):
@@ -115,7 +119,7 @@ def _found(
                 if name.strip() and "private" not in private:
                     yield name.strip(), shared, True
         return
-    own, shares = _modules(_importable(files), read)
+    own, shares = _owned_and_shared(_importable(files), read)
     for module, regular in own.items():
         yield module, False, regular
     for module in shares:
@@ -136,17 +140,17 @@ def _importable(files: Iterable[str]) -> dict[tuple[str, ...], str]:
 
 
 def _usable(dotted: str) -> bool:
-    """True for a module that somebody may import by this name."""
+    """Whether somebody may import a module by this name."""
     parts = dotted.removesuffix(".__init__").split(".")
     if parts[0] in _NOBODYS or not all(part.isidentifier() for part in parts):
         return False
     return parts[0] == "_pytest" or not any(part.startswith("_") for part in parts)
 
 
-def _modules(
+def _owned_and_shared(
     files: Mapping[tuple[str, ...], str], read: Callable[[str], str]
 ) -> tuple[dict[str, bool], set[str]]:
-    """Own modules, the outermost ones, with whether each is regular; and shared namespaces."""
+    """The outermost own modules, each with whether it is regular; and shared namespaces."""
     inits = {parts[:-1] for parts in files if parts[-1] == _INIT and len(parts) > 1}
     open_ = {
         folder
@@ -175,20 +179,7 @@ def _modules(
     return outermost, shared - set(own)
 
 
-# --- import_table
-# From facts about many distributions to the table by which imports are mapped.
-#
-# A row says which distribution to look up for a module. Left out is what needs no row: a module
-# called as its distribution, a built-in one, and one whose own name is a popular distribution's.
-
-POPULAR = 15_000
-"""how many of the most downloaded names count as popular"""
-HEADER = (
-    "# import name, distribution (empty for a namespace that many share), version and kind of the"
-    " source, day it was read, note.\n"
-    "# Made by `ghostbust registry imports`; what import_names.tsv says comes before it.\n"
-)
-_UNRANKED = 10**9
+# The table.
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,55 +199,46 @@ class ImportRow:
     """who else provides the module, if anybody"""
 
 
-class ImportTable:
-    """Makes rows of facts, with the names of one snapshot to settle who is meant."""
-
-    def __init__(self, snapshot: Snapshot, day: date) -> None:
-        self._snapshot = snapshot
-        self._ranks = {name: n for n, name in enumerate(snapshot.popular(POPULAR), start=1)}
-        self._day = day.isoformat()
-
-    def rows(self, facts: Iterable[ImportFact]) -> list[ImportRow]:
-        """The rows that the facts need; of several providers the most popular one."""
-        claims: dict[str, list[ImportFact]] = defaultdict(list)
-        spaces: dict[str, str] = {}
-        for fact in facts:
-            if is_builtin(Ecosystem.PYPI, fact.module) or not self._is_real(fact.distribution):
-                continue
-            if fact.shared:
-                spaces.setdefault(fact.module, fact.source)
-            else:
-                claims[fact.module].append(fact)
-        for module, rivals in claims.items():
-            if _is_shared(module, rivals, claims):
-                spaces.setdefault(module, rivals[0].source)
-        owned = {module: rivals for module, rivals in claims.items() if module not in spaces}
-        rows = [row for module, rivals in owned.items() if (row := self._row(module, rivals))]
-        rows += [ImportRow(space, "", "", source, self._day) for space, source in spaces.items()]
-        return rows
-
-    def _row(self, module: str, rivals: list[ImportFact]) -> ImportRow | None:
-        """The row of a module; None where it needs none."""
-        best, *others = sorted(rivals, key=lambda fact: self._order(fact.distribution))
+def import_rows(facts: Iterable[ImportFact], snapshot: Snapshot, day: date) -> list[ImportRow]:
+    """The rows that the facts need; of several providers the most popular one in the snapshot."""
+    ranks = {name: n for n, name in enumerate(snapshot.popular(POPULAR), start=1)}
+    claims: dict[str, list[ImportFact]] = defaultdict(list)
+    spaces: dict[str, str] = {}
+    """namespace to the source that showed it"""
+    for fact in facts:
+        is_real = snapshot.look_up(fact.distribution).verdict is Verdict.REAL
+        if is_builtin(Ecosystem.PYPI, fact.module) or not is_real:
+            continue
+        if fact.shared:
+            spaces.setdefault(fact.module, fact.source)
+        else:
+            claims[fact.module].append(fact)
+    for module, rivals in claims.items():
+        if _is_shared(module, rivals, claims):
+            spaces.setdefault(module, rivals[0].source)
+    rows = []
+    for module, rivals in claims.items():
+        best, *others = sorted(
+            rivals, key=lambda fact: (ranks.get(fact.distribution, _UNRANKED), fact.distribution)
+        )
         own = canonical_name(Ecosystem.PYPI, module)
-        if "." not in module and (own == best.distribution or own in self._ranks):
-            return None
+        says_nothing = "." not in module and (own == best.distribution or own in ranks)
+        if module in spaces or says_nothing:
+            continue
         names = dict.fromkeys(fact.distribution for fact in others)
         note = ", ".join(name for name in names if name != best.distribution)
-        return ImportRow(
-            module, best.distribution, best.version, best.source, self._day,
-            f"also {note}" if note else "",
+        rows.append(
+            ImportRow(
+                module, best.distribution, best.version, best.source, day.isoformat(),
+                f"also {note}" if note else "",
+            )
         )  # fmt: skip
-
-    def _order(self, distribution: str) -> tuple[int, str]:
-        return self._ranks.get(distribution, _UNRANKED), distribution
-
-    def _is_real(self, distribution: str) -> bool:
-        return self._snapshot.look_up(distribution).verdict is Verdict.REAL
+    spread = [ImportRow(one, "", "", source, day.isoformat()) for one, source in spaces.items()]
+    return rows + spread
 
 
 def _is_shared(module: str, rivals: Sequence[ImportFact], claims: Iterable[str]) -> bool:
-    """True for a folder without ``__init__.py`` in which several have modules."""
+    """Whether it is a folder without ``__init__.py`` in which several have modules."""
     if any(fact.regular for fact in rivals):
         return False
     several = len({fact.distribution for fact in rivals}) > 1
@@ -278,7 +260,7 @@ def read_table(path: Path) -> list[ImportRow]:
 
 
 def extended(rows: Iterable[ImportRow], by: Iterable[ImportRow]) -> list[ImportRow]:
-    """Both, sorted by module; a module's later row stands, but no namespace over an owner."""
+    """Both, sorted by module; a later row wins, but no namespace replaces an owner."""
     found = {row.module: row for row in rows}
     for row in by:
         if row.distribution or not found.get(row.module):

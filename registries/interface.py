@@ -1,4 +1,4 @@
-"""What a live registry can be asked."""
+"""What a live registry answers, and what its callers bring: a cache, a counter of requests."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from ghostbust.records import Ecosystem, Lookup
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a registered package comes from, as far as its registry tells."""
+    """Where a registered package comes from, as far as its registry says."""
 
     first_released: datetime | None
-    """when its oldest file or version that is left was published; None where nobody said"""
+    """when its oldest remaining file or version was published; None where the registry doesn't
+    say"""
     uploader: str
-    """who published it: accounts, names and addresses, one line; empty where nobody said"""
+    """who published it: accounts, names and addresses, one line; empty where not known"""
     evidence: str
-    """what was asked and what it said, one line"""
+    """what was asked and what came back, one line"""
 
 
 class Registry(Protocol):
@@ -29,33 +30,42 @@ class Registry(Protocol):
         """Whose names it knows."""
 
     async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
-        """What the registry says of a canonical, valid name, asked now.
+        """The registry's verdict on a canonical, valid name, asked now.
 
-        ``known`` is an earlier answer of this registry that is too old to be believed; where
-        the registry says that nothing changed since, it counts again. A name that isn't there
-        is an ABSENT `Lookup`; RegistryError means that no usable answer came, and says nothing
-        about the name.
+        ``known`` is an expired answer of this registry: it counts again where the registry says
+        that its page hasn't changed since. A missing name is an ABSENT `Lookup`. RegistryError
+        means that no usable answer came, and says nothing about the name.
         """
 
     async def origin(self, name: str) -> Origin:
         """Who published a registered name, and when first. Raises RegistryError.
 
-        May cost much more than a look-up: for the few names of which it matters.
+        May cost far more than a look-up: for the few names where it matters.
         """
 
     async def description(self, name: str) -> str:
-        """What a registered package says of itself, one line; empty where it says nothing, where
-        the registry has no page that would tell, and where it doesn't have the package.
+        """What a registered package says about itself, one line.
 
-        Raises RegistryError.
+        Empty where it says nothing, where the registry has no such page, and where it lacks the
+        package. Raises RegistryError.
         """
 
 
+class LookupCache(Protocol):
+    """Keeps live verdicts between runs."""
+
+    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
+        """The newest verdict on a name, however old; None if there is none."""
+
+    def put_lookup(self, lookup: Lookup) -> None:
+        """Keeps a verdict."""
+
+
 class Meter(Protocol):
-    """Who counts the requests that are sent to registries."""
+    """Counts the requests that are sent to registries, and may forbid them."""
 
     def spend(self) -> None:
-        """Called before each request, those of retries and redirects included.
+        """Called before each request, retries and redirects included.
 
-        Raises SpentError where it must not be sent.
+        Raises SpentError where the request must not be sent.
         """

@@ -1,21 +1,24 @@
 """Names and package refs in, verdicts out: the one door to the registries.
 
-The order, for a name: built in; not a possible name; snapshot; cache; live. For a ref:
-built in; what its flags say; the verdict on its name; what that means for an import.
+For a name: built in; not a possible name; snapshot; cache; live. For a ref: built in; what its
+flags say; the verdict on its name; what that means for an import.
+
+A judgement by a snapshot loads no HTTP client, which takes 0.3 s: what needs one is imported where
+it is used.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from ghostbust.errors import SnapshotError, UsageError
@@ -31,11 +34,8 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
-from ghostbust.registries.interface import Meter, Origin
-from ghostbust.registries.live import LiveLookups, LookupCache
-from ghostbust.registries.names import builtin_names, canonical_name, plain_test
-from ghostbust.registries.npm_config import NpmEndpoints, npm_endpoints, public_npm
-from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
+from ghostbust.registries.interface import LookupCache, Meter, Origin
+from ghostbust.registries.names import builtin_names, canonical_name, plain_test, public_npm
 from ghostbust.registries.rules import (
     AgeRule,
     explained,
@@ -44,90 +44,23 @@ from ghostbust.registries.rules import (
     settle_ref,
     written_as_module,
 )
-from ghostbust.registries.snapshot import Snapshot, snapshot_as_of, snapshot_paths
-from ghostbust.registries.suspects import RANKED
+from ghostbust.registries.snapshot import POPULAR, Snapshot, snapshot_as_of, snapshot_paths
 
-# --- known_indexes
-# Whether an address that a text names is a public index, or one that the user's own settings name.
-#
-# Of the first the public verdict counts; the second has been asked, or can be. Any other index is
-# named by nobody but the text, which can't vouch for itself.
+if TYPE_CHECKING:
+    from ghostbust.registries.live import LiveLookups
+    from ghostbust.registries.npm_config import NpmEndpoints
 
-# Hosts under which Yarn's authors serve the public npm registry: classic lock files name them.
-# As SHA-256, since no registry's address stands in this repository.
-_OTHER_NPM_HOSTS = frozenset({"70bb4000cd2fab03af01fed086c6bf3c2c970f8b8b8001c311028ec3b80e775a"})
-
-
-class KnownIndexes:
-    """The public indexes, and the user's own unless nobody is asked anyway. Reads settings late."""
-
-    def __init__(self, *, asks: bool, npm_project: Path | None = None) -> None:
-        """``asks``: the user's own indexes are asked; False for judging by a snapshot only."""
-        self._asks = asks
-        self._npm_project = npm_project
-
-    def is_public(self, ecosystem: Ecosystem, address: str) -> bool:
-        """True for the public index itself, and for what lies below it."""
-        if ecosystem is Ecosystem.PYPI:
-            return _is_below(address, _public_pypi())
-        return _is_below(address, public_npm()) or _host_hash(address) in _OTHER_NPM_HOSTS
-
-    def is_own(self, ecosystem: Ecosystem, address: str, name: str) -> bool:
-        """True for an index that the user's pip or npm asks for a package of that name.
-
-        Raises ConfigError for settings that can't be used.
-        """
-        if not self._asks:
-            return False
-        if ecosystem is Ecosystem.PYPI:
-            return any(_is_below(address, url) for url in self._pip)
-        return _is_below(address, self._npm.of(name).url)
-
-    @cached_property
-    def _pip(self) -> list[str]:
-        return [index.url for index in (pip_index(), *pip_extra_indexes())]
-
-    @cached_property
-    def _npm(self) -> NpmEndpoints:
-        return npm_endpoints(project=self._npm_project)
-
-
-def without_credentials(address: str) -> str:
-    """An address without user name, password, query and fragment, no slash at the end."""
-    try:
-        parts = urlsplit(address.strip())
-    except ValueError:
-        return ""
-    if not parts.netloc:
-        return address.strip()
-    host = parts.netloc.rpartition("@")[2].lower()
-    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
-
-
-def _is_below(address: str, base: str) -> bool:
-    bare, base = without_credentials(address), without_credentials(base)
-    return bool(base) and "/.." not in bare and (bare == base or bare.startswith(f"{base}/"))
-
-
-def _host_hash(address: str) -> str:
-    host = without_credentials(address).partition("://")[2].partition("/")[0]
-    return hashlib.sha256(host.encode()).hexdigest()
-
-
-def _public_pypi() -> str:
-    # Imported here: it costs 0.3 s, and few texts name an index.
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
-    return PYPI_SIMPLE_ENDPOINT
-
-
-# What only a summary tells, and the live answers have no summary.
+# Only a summary shows these, and the live answers have no summary.
 _ONLY_IN_SNAPSHOT = (
     SuspectReason.DECOY,
     SuspectReason.PLACEHOLDER,
     SuspectReason.RESEARCH_SQUAT,
     SuspectReason.SECURITY_HOLDING,
 )
+# Hosts under which Yarn's authors serve the public npm registry: classic lock files name them.
+# As SHA-256, since no registry's address stands in this repository.
+_OTHER_NPM_HOSTS = frozenset({"70bb4000cd2fab03af01fed086c6bf3c2c970f8b8b8001c311028ec3b80e775a"})
+_SETTINGS = ("GHOSTBUST_REGISTRY__MODE", "GHOSTBUST_REGISTRY__AS_OF")
 
 
 class Mode(StrEnum):
@@ -165,7 +98,7 @@ class Judge:
         self.mode = mode
         """who is asked"""
         self.snapshots = snapshots
-        """what is loaded, in every mode: `Snapshot.popular` and the dates are there"""
+        """loaded in every mode: `Snapshot.popular` and the dates are needed in all"""
         self.dates = {str(eco): snapshot.date.isoformat() for eco, snapshot in snapshots.items()}
         """ecosystem to the day its snapshot was taken, as ISO 8601"""
         self.known = known or KnownIndexes(asks=False)
@@ -199,10 +132,12 @@ class Judge:
         """
         distinct = dict.fromkeys(names)
         is_plain, builtin = plain_test(ecosystem), builtin_names(ecosystem)
-        wanted = [name for name in distinct if is_plain(name) and name not in builtin]
-        if len(wanted) == len(distinct):
-            return self._finished(ecosystem, self._look_up(ecosystem, wanted))
-        easy, now = set(wanted), utc_now()
+        # Nearly all names are canonical, valid and not built in: they take a short way, which
+        # makes hundreds of thousands a second.
+        plain = [name for name in distinct if is_plain(name) and name not in builtin]
+        if len(plain) == len(distinct):
+            return self._finished(ecosystem, self._look_up(ecosystem, plain))
+        easy, now = set(plain), utc_now()
         canonical = {n: n if n in easy else canonical_name(ecosystem, n) for n in distinct}
         settled = {
             name: verdict
@@ -213,10 +148,32 @@ class Judge:
         verdicts = self._finished(ecosystem, settled | self._look_up(ecosystem, unsettled))
         return {name: verdicts[canonical[name]] for name in distinct}
 
+    def refs(self, refs: Sequence[PackageRef]) -> list[Judged]:
+        """Each ref with its verdict, in the order given; each name is looked up once."""
+        now = utc_now()
+        settled = [(ref, settle_ref(ref, now)) for ref in refs]
+        found = {
+            ecosystem: self.names(
+                ecosystem,
+                [s for ref, s in settled if isinstance(s, str) and ref.ecosystem is ecosystem],
+            )
+            for ecosystem in {ref.ecosystem for ref in refs}
+        }
+        judged = []
+        for ref, verdict in settled:
+            if isinstance(verdict, str):
+                lookup, snapshot = found[ref.ecosystem][verdict], self.snapshots.get(ref.ecosystem)
+                if ref.kind is RefKind.IMPORT:
+                    verdict = judge_import(ref, lookup, snapshot)
+                else:
+                    verdict = written_as_module(lookup, ref.raw, snapshot)
+            judged.append(Judged(ref, verdict))
+        return judged
+
     def asked_live(self, ecosystem: Ecosystem, name: str) -> Lookup:
         """The live registry's verdict, whatever a snapshot says. Raises UsageError without one."""
         if self._live is None:
-            raise UsageError("a snapshot is all that is asked; ask live")
+            raise UsageError("only a snapshot is asked; ask live")
         name = canonical_name(ecosystem, name)
         return self._with_summary(self._live.look_up(ecosystem, [name])[name])
 
@@ -230,8 +187,7 @@ class Judge:
         return self._live.origin(ecosystem, canonical_name(ecosystem, name))
 
     def descriptions(self, ecosystem: Ecosystem, names: Iterable[str]) -> dict[str, str]:
-        """What registered packages say of themselves, asked now; without those of which nothing
-        could be had.
+        """What registered packages say about themselves, asked now; without the unanswered ones.
 
         Raises RegistryError where there is no such registry, UsageError in snapshot mode.
         """
@@ -240,37 +196,10 @@ class Judge:
         return self._live.descriptions(ecosystem, names)
 
     def tells_absent(self, ecosystem: Ecosystem) -> bool:
-        """True where a name can be judged absent: by a live registry or a complete snapshot."""
+        """Whether a name can be judged absent: by a live registry or a complete snapshot."""
         if self._live is not None:
             return ecosystem in ASKED
         return ecosystem in self.snapshots and self.snapshots[ecosystem].complete
-
-    def refs(self, refs: Sequence[PackageRef]) -> list[Judged]:
-        """Each ref with its verdict, in the order given; a name is looked up once."""
-        now = utc_now()
-        settled = [settle_ref(ref, now) for ref in refs]
-        pairs = list(zip(refs, settled, strict=True))
-        found = {
-            ecosystem: self.names(
-                ecosystem,
-                [s for ref, s in pairs if isinstance(s, str) and ref.ecosystem is ecosystem],
-            )
-            for ecosystem in {ref.ecosystem for ref in refs}
-        }
-        return [
-            Judged(
-                ref,
-                self._of_ref(ref, found[ref.ecosystem][s]) if isinstance(s, str) else s,
-            )
-            for ref, s in pairs
-        ]
-
-    def _of_ref(self, ref: PackageRef, lookup: Lookup) -> Lookup:
-        """The verdict on a ref by that on its name."""
-        snapshot = self.snapshots.get(ref.ecosystem)
-        if ref.kind is RefKind.IMPORT:
-            return judge_import(ref, lookup, snapshot)
-        return written_as_module(lookup, ref.raw, snapshot)
 
     def _look_up(self, ecosystem: Ecosystem, names: Sequence[str]) -> dict[str, Lookup]:
         """The verdict on each canonical name that isn't built in, by the mode's sources."""
@@ -298,36 +227,8 @@ class Judge:
                 known[name] = self._with_summary(lookup)
         return {name: known[name] for name in names}
 
-    def _finished(self, ecosystem: Ecosystem, verdicts: dict[str, Lookup]) -> dict[str, Lookup]:
-        """The verdicts by what else is known; at little cost where nothing is."""
-        verdicts = {name: explained(lookup, self.snapshots) for name, lookup in verdicts.items()}
-        if self._age is None and (
-            ecosystem is not Ecosystem.NPM or all(map(str.islower, verdicts))
-        ):
-            return verdicts
-        return {name: self._final(lookup) for name, lookup in verdicts.items()}
-
-    def _final(self, lookup: Lookup) -> Lookup:
-        """The verdict by what else is known: npm's old capitals, and the age of the model."""
-        if lookup.ecosystem is Ecosystem.NPM and not lookup.name.islower():
-            lookup = self._in_lower_case(lookup)
-        return lookup if self._age is None else self._age(lookup)
-
-    def _in_lower_case(self, lookup: Lookup) -> Lookup:
-        """The verdict on an npm name with capitals that nobody knows: that on it in lower case.
-
-        New names can't have capitals, so none can be registered beside the other.
-        """
-        snapshot, lower = self.snapshots.get(Ecosystem.NPM), lookup.name.lower()
-        if lookup.source == "live" or snapshot is None or lower == lookup.name:
-            return lookup
-        if lookup.verdict not in (Verdict.ABSENT, Verdict.UNKNOWN) or lower not in snapshot:
-            return lookup
-        known = snapshot.look_up(lower)
-        return replace(known, name=lookup.name, evidence=f"{known.evidence}, as {lower}")
-
     def _with_summary(self, live: Lookup) -> Lookup:
-        """The live verdict, made SUSPECT where the snapshot knows the name for a fake."""
+        """The live verdict, made SUSPECT where the snapshot knows the name as a fake."""
         snapshot = self.snapshots.get(live.ecosystem)
         if live.verdict is not Verdict.REAL or snapshot is None:
             return live
@@ -336,6 +237,28 @@ class Judge:
             return live
         evidence = f"{live.evidence}; {noted.evidence}"
         return replace(live, verdict=Verdict.SUSPECT, reason=noted.reason, evidence=evidence)
+
+    def _finished(self, ecosystem: Ecosystem, verdicts: dict[str, Lookup]) -> dict[str, Lookup]:
+        """The verdicts with what a rule explains, npm's old capitals, and the model's cutoff."""
+        verdicts = {name: explained(lookup, self.snapshots) for name, lookup in verdicts.items()}
+        if ecosystem is Ecosystem.NPM and not all(map(str.islower, verdicts)):
+            verdicts = {name: self._in_lower_case(lookup) for name, lookup in verdicts.items()}
+        if self._age is not None:
+            verdicts = {name: self._age(lookup) for name, lookup in verdicts.items()}
+        return verdicts
+
+    def _in_lower_case(self, lookup: Lookup) -> Lookup:
+        """The verdict on an npm name; for an unknown one with capitals, that on it in lower case.
+
+        New names can't have capitals, so nobody can register the other spelling.
+        """
+        snapshot, lower = self.snapshots.get(Ecosystem.NPM), lookup.name.lower()
+        if lookup.source == "live" or snapshot is None or lower == lookup.name:
+            return lookup
+        if lookup.verdict not in (Verdict.ABSENT, Verdict.UNKNOWN) or lower not in snapshot:
+            return lookup
+        known = snapshot.look_up(lower)
+        return replace(known, name=lookup.name, evidence=f"{known.evidence}, as {lower}")
 
 
 def default_judge(
@@ -350,9 +273,9 @@ def default_judge(
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
-    ``data_dir``: folder of snapshots that come before those shipped along. ``cache`` serves
+    ``data_dir``: folder of snapshots that come before the shipped ones. ``cache`` serves
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
-    mode only. ``cutoff``: the last day that the model knows of; None: names aren't judged by
+    mode only. ``cutoff``: the last day the model knows about; None: names aren't judged by
     their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's.
     ``meter`` counts requests to live registries; what it forbids is UNKNOWN.
     Raises SnapshotError for a damaged snapshot, and where none is old enough,
@@ -368,15 +291,21 @@ def default_judge(
     if mode is Mode.SNAPSHOT:
         age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of)
         return Judge(mode, snapshots=snapshots, age=age, as_of=as_of)
-    # Imported here: a snapshot needs no HTTP client, which takes 0.3 s to load.
-    from ghostbust.registries.live import close_clients, live_registries, open_clients
-    from ghostbust.registries.pip_config import pip_extra_indexes
+    from ghostbust.registries.live import LiveLookups, close_clients, live_registries, open_clients
+    from ghostbust.registries.pip_config import PipSettings
 
-    also_elsewhere = {Ecosystem.PYPI} if pip_extra_indexes() else set()
+    also_elsewhere = {Ecosystem.PYPI} if PipSettings().extra_indexes() else set()
     age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of, also_elsewhere)
+    npm = snapshots.get(Ecosystem.NPM)
+    # The most downloaded aren't asked for their age: their documents are the largest, and nearly
+    # all of them are old.
+    popular = frozenset(npm.popular(POPULAR) if npm and age else ())
+
+    def may_be_young(name: str, changed: datetime) -> bool:
+        return age is not None and name not in popular and age.may_be_young(name, changed)
+
     clients = open_clients(npm_project, meter)
-    asked_for_age = _asked_for_age(age, snapshots.get(Ecosystem.NPM))
-    registries = live_registries(clients, asked_for_age, npm_project)
+    registries = live_registries(clients, may_be_young, npm_project)
     live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
     return Judge(
         mode,
@@ -388,17 +317,6 @@ def default_judge(
     )
 
 
-def _asked_for_age(age: AgeRule | None, npm: Snapshot | None) -> Callable[[str, datetime], bool]:
-    """Of an npm name and the time of its last change, whether its first release is asked for.
-
-    Not of the most downloaded: their documents are the largest, and they are old but for a few.
-    """
-    if age is None:
-        return lambda _name, _changed: False
-    popular = frozenset() if npm is None else frozenset(npm.popular(RANKED))
-    return lambda name, changed: name not in popular and age.may_be_young(name, changed)
-
-
 def _age_rule(
     cutoff: date,
     data_dir: Path | None,
@@ -406,34 +324,26 @@ def _age_rule(
     also_elsewhere: Collection[Ecosystem] = (),
 ) -> AgeRule:
     """The rule by every snapshot there is, none later than ``as_of``."""
-    known = {eco: [Snapshot.load(path) for path in snapshot_paths(eco, data_dir)] for eco in ASKED}
-    return AgeRule(
-        cutoff,
-        {
-            eco: [one for one in found if as_of is None or one.date <= as_of]
-            for eco, found in known.items()
-        },
-        also_elsewhere=also_elsewhere,
-    )
-
-
-# --- asked_of
-# Who is asked where a command or a call leaves it open: the trusted settings say.
-
-_VARIABLES = ("GHOSTBUST_REGISTRY__MODE", "GHOSTBUST_REGISTRY__AS_OF")
+    snapshots = {}
+    for eco in ASKED:
+        loaded = [Snapshot.load(path) for path in snapshot_paths(eco, data_dir)]
+        snapshots[eco] = [one for one in loaded if as_of is None or one.date <= as_of]
+    return AgeRule(cutoff, snapshots, also_elsewhere=also_elsewhere)
 
 
 def asked_of(
     registry: Mode | None, day: date | None, home: Home, config: Path | None = None
 ) -> tuple[Mode, date | None]:
-    """Who is asked, and as of which day; None: today.
+    """Who is asked, and as of which day (None: today), where a command or call leaves it open.
 
     What is None comes from ``config``, the home folder's settings or the environment, never from
-    the current folder: what is checked can't say who is asked about it. Of a day that has passed
-    only a snapshot is. Raises ConfigError.
+    the current folder: a checked folder can't decide who is asked about it. About a day in the past
+    only a snapshot is asked. Raises ConfigError.
     """
-    if registry is None and day is None and _has_settings(home, config):
-        from ghostbust.config import load_config
+    variables = {name.upper() for name, value in os.environ.items() if value}
+    has_settings = config or home.config.is_file() or not variables.isdisjoint(_SETTINGS)
+    if registry is None and day is None and has_settings:
+        from ghostbust.config import load_config  # takes 0.2 s
 
         section = load_config(config, home, trust_here=False).registry
         registry, day = Mode(section.mode), section.as_of
@@ -444,7 +354,66 @@ def asked_of(
     return registry or Mode.AUTO, day
 
 
-def _has_settings(home: Home, config: Path | None) -> bool:
-    """Whether there are any: it takes 0.2 s to load what reads them."""
-    variables = {name.upper() for name, value in os.environ.items() if value}
-    return config is not None or home.config.is_file() or not variables.isdisjoint(_VARIABLES)
+class KnownIndexes:
+    """Whether an address in a text is a public index, or one of the user's own settings.
+
+    Names from the first are judged publicly; the second is asked anyway. Only the text vouches for
+    any other index, and a text can't vouch for itself. Reads pip's and npm's settings when needed.
+    """
+
+    def __init__(self, *, asks: bool, npm_project: Path | None = None) -> None:
+        """``asks``: the user's own indexes are asked; False for judging by a snapshot only."""
+        self._asks = asks
+        self._npm_project = npm_project
+
+    def is_public(self, ecosystem: Ecosystem, address: str) -> bool:
+        """True for the public index itself, and for what lies below it."""
+        if ecosystem is Ecosystem.PYPI:
+            # Imported here: it costs 0.3 s, and few texts name an index.
+            from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+            return _is_below(address, PYPI_SIMPLE_ENDPOINT)
+        host = without_credentials(address).partition("://")[2].partition("/")[0]
+        hashed = hashlib.sha256(host.encode()).hexdigest()
+        return _is_below(address, public_npm()) or hashed in _OTHER_NPM_HOSTS
+
+    def is_own(self, ecosystem: Ecosystem, address: str, name: str) -> bool:
+        """True for an index that the user's pip or npm asks for a package of that name.
+
+        Raises ConfigError for settings that can't be used.
+        """
+        if not self._asks:
+            return False
+        if ecosystem is Ecosystem.PYPI:
+            return any(_is_below(address, url) for url in self._pip)
+        return _is_below(address, self._npm.of(name).url)
+
+    @cached_property
+    def _pip(self) -> list[str]:
+        from ghostbust.registries.pip_config import PipSettings
+
+        pip = PipSettings()
+        return [index.url for index in (pip.index(), *pip.extra_indexes())]
+
+    @cached_property
+    def _npm(self) -> NpmEndpoints:
+        from ghostbust.registries.npm_config import NpmSettings
+
+        return NpmSettings(self._npm_project).endpoints()
+
+
+def without_credentials(address: str) -> str:
+    """An address without user name, password, query and fragment, no slash at the end."""
+    try:
+        parts = urlsplit(address.strip())
+    except ValueError:
+        return ""
+    if not parts.netloc:
+        return address.strip()
+    host = parts.netloc.rpartition("@")[2].lower()
+    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def _is_below(address: str, base: str) -> bool:
+    bare, base = without_credentials(address), without_credentials(base)
+    return bool(base) and "/.." not in bare and (bare == base or bare.startswith(f"{base}/"))

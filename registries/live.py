@@ -1,93 +1,50 @@
-"""The live registries of this user, ready to be asked."""
+"""The live registries of this user: their HTTP clients, and look-ups behind a cache.
+
+The clients reach the network as this user's pip and npm do, through their proxies and with their
+certificates. A proxy of pip's or npm's own settings comes before those of the environment
+(``HTTP_PROXY`` and the like). ``npm_project`` is everywhere the folder whose ``.npmrc`` counts
+(None: no folder's).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ghostbust import http
-from ghostbust.errors import RegistryError, UnansweredError
+from ghostbust.errors import ConfigError, RegistryError, UnansweredError
 from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict, utc_now
-from ghostbust.registries.clients import open_asking_client, trusted
-from ghostbust.registries.interface import Meter, Origin, Registry
+from ghostbust.registries.interface import LookupCache, Meter, Origin, Registry
 from ghostbust.registries.npm import NpmRegistry
-from ghostbust.registries.npm_config import npm_endpoints
-from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
+from ghostbust.registries.npm_config import NpmSettings
+from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.pypi import Indexes, PyPIRegistry
-from ghostbust.registries.transport import Client, Hosts, Patience
+from ghostbust.registries.transport import USER_AGENT, Client, Endpoint, Hosts, Patience, Route
 
-
-def open_clients(
-    npm_project: Path | None = None, meter: Meter | None = None
-) -> Mapping[Ecosystem, Client]:
-    """A client for each ecosystem, since pip and npm may use different proxies.
-
-    A host is treated as one by all of them; ``meter`` counts their requests together. Raises
-    ConfigError for unusable certificates and proxies. Close them with `close_clients`.
-    """
-    trust, hosts = trusted(npm_project=npm_project), Hosts()
-    return {
-        eco: Client(open_asking_client(eco, trust, npm_project, meter), hosts=hosts)
-        for eco in ASKED
-    }
-
-
-async def close_clients(clients: Mapping[Ecosystem, Client]) -> None:
-    """Closes the connections."""
-    for client in clients.values():
-        await client.http.aclose()
-
-
-def live_registries(
-    clients: Mapping[Ecosystem, Client],
-    may_be_young: Callable[[str, datetime], bool] = lambda _name, _changed: False,
-    npm_project: Path | None = None,
-) -> Mapping[Ecosystem, Registry]:
-    """One registry for each ecosystem, at the addresses of pip's and npm's configuration.
-
-    ``may_be_young``: see `NpmRegistry`. ``npm_project``: the folder whose ``.npmrc`` counts; None:
-    no folder's.
-    """
-    pypi = [
-        PyPIRegistry(clients[Ecosystem.PYPI], index)
-        for index in (pip_index(), *pip_extra_indexes())
-    ]
-    return {
-        Ecosystem.PYPI: Indexes(*pypi),
-        Ecosystem.NPM: NpmRegistry(
-            clients[Ecosystem.NPM], npm_endpoints(project=npm_project), may_be_young=may_be_young
-        ),
-    }
-
-
-# --- asking
-# Asking live registries: cache first, each name once, and "no" only from one that knows.
-
+TIMEOUT = http.Timeout(15.0, connect=10.0)
+"""of one name's page"""
+FILE_TIMEOUT = http.Timeout(30.0, connect=10.0)
+"""of a file"""
 POSITIVE_TTL = timedelta(days=7)
-"""how long a live REAL is believed"""
+"""how long a live REAL counts"""
 NEGATIVE_TTL = timedelta(hours=6)
-"""how long a live ABSENT or SUSPECT is believed"""
+"""how long a live ABSENT or SUSPECT counts"""
 PASSES = 4
-"""how often a name without an answer is asked for in one call, if others do get answers"""
+"""how often one call asks for a name without an answer, if other names do get answers"""
 CANARIES = {Ecosystem.PYPI: "pip", Ecosystem.NPM: "npm"}
 """names that any usable registry has; one that lacks them is a wrong address, not a "no\""""
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
-
-class LookupCache(Protocol):
-    """Where live verdicts are kept between runs."""
-
-    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        """The newest verdict on a name, however old; None if there is none."""
-
-    def put_lookup(self, lookup: Lookup) -> None:
-        """Keeps a verdict."""
+T = TypeVar("T")
 
 
 class LiveLookups:
@@ -102,7 +59,7 @@ class LiveLookups:
         registries: Mapping[Ecosystem, Registry],
         *,
         cache: LookupCache | None = None,
-        on_close: Callable[[], Awaitable[None]] | None = None,
+        on_close: Callable[[], Coroutine[Any, Any, None]] | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._registries = registries
@@ -112,7 +69,7 @@ class LiveLookups:
         self._lock = threading.Lock()
         self._runner = asyncio.Runner()
         self._trusted: set[Ecosystem] = set()
-        """ecosystems whose registry has been seen to know its canary"""
+        """ecosystems whose registry has its canary"""
         self._canary_lock = asyncio.Lock()
 
     def close(self) -> None:
@@ -120,11 +77,11 @@ class LiveLookups:
         with self._lock:
             if self._on_close is not None:
                 on_close, self._on_close = self._on_close, None
-                self._runner.run(_await(on_close()))
+                self._runner.run(on_close())
             self._runner.close()
 
     def look_up(self, ecosystem: Ecosystem, names: Iterable[str]) -> dict[str, Lookup]:
-        """The verdict on each canonical name; UNKNOWN, ``unreachable``, where none could be had.
+        """The verdict on each canonical name; UNKNOWN, ``unreachable``, where no answer came.
 
         Answers go into the cache as they come; failures never do.
         """
@@ -147,9 +104,9 @@ class LiveLookups:
             return self._runner.run(self._registry(ecosystem).origin(name))
 
     def descriptions(self, ecosystem: Ecosystem, names: Iterable[str]) -> dict[str, str]:
-        """What registered packages say of themselves, where they say something.
+        """What registered packages say about themselves, where they say something.
 
-        What could not be asked is left out: whoever wants a few descriptions takes others.
+        Names without an answer are left out: whoever wants a few descriptions takes others.
         """
         with self._lock:
             return self._runner.run(self._describe_all(ecosystem, list(names)))
@@ -157,14 +114,14 @@ class LiveLookups:
     async def _describe_all(self, ecosystem: Ecosystem, names: Sequence[str]) -> dict[str, str]:
         registry = self._registry(ecosystem)
         asked = (registry.description(name) for name in names)
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        told: dict[str, str] = {}
-        for name, said in zip(names, found, strict=True):
-            if isinstance(said, BaseException) and not isinstance(said, RegistryError):
-                raise said
-            if isinstance(said, str) and said:
-                told[name] = said
-        return told
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        found: dict[str, str] = {}
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, BaseException) and not isinstance(answer, RegistryError):
+                raise answer
+            if isinstance(answer, str) and answer:
+                found[name] = answer
+        return found
 
     def _cached(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
         """The last live verdict, however old; None without one."""
@@ -180,10 +137,10 @@ class LiveLookups:
     async def _ask_all(
         self, ecosystem: Ecosystem, names: Mapping[str, Lookup | None]
     ) -> dict[str, Lookup]:
-        """Asks for every name, given with what was known of it. How many at a time, and for how
-        long where none gets an answer, is the transport's business.
+        """Asks for every name, given with its expired verdict.
 
-        A registry that answers some names answers the others if they are asked for once more.
+        The transport limits how many at a time, and for how long where none gets an answer. A
+        registry that answers some names usually answers the others if they are asked for again.
         """
         found: dict[str, Lookup] = {}
         waiting = list(names)
@@ -215,13 +172,8 @@ class LiveLookups:
             self._cache.put_lookup(lookup)
         return lookup
 
-    def _registry(self, ecosystem: Ecosystem) -> Registry:
-        if ecosystem not in self._registries:
-            raise RegistryError(f"no live {ecosystem} registry was set up")
-        return self._registries[ecosystem]
-
     async def _ask(self, ecosystem: Ecosystem, name: str, known: Lookup | None) -> Lookup:
-        """The registry's verdict; its first "no" counts only if it knows its canary."""
+        """The registry's verdict; its first "no" counts only if it has its canary."""
         registry = self._registry(ecosystem)
         lookup = await registry.look_up(name, known)
         # A scope may have its own registry, which needn't hold the canary.
@@ -237,14 +189,182 @@ class LiveLookups:
                     self._trusted.add(ecosystem)
         return lookup
 
+    def _registry(self, ecosystem: Ecosystem) -> Registry:
+        if ecosystem not in self._registries:
+            raise RegistryError(f"no live {ecosystem} registry was set up")
+        return self._registries[ecosystem]
 
-async def _await(closing: Awaitable[None]) -> None:
-    """Awaits it, as a coroutine, which is what a Runner runs."""
-    await closing
+
+# Setting the registries up.
 
 
-# --- reach
-# Whether a user's own registry answers, and what time it thinks it is. Asks one question.
+def live_registries(
+    clients: Mapping[Ecosystem, Client],
+    may_be_young: Callable[[str, datetime], bool] = lambda _name, _changed: False,
+    npm_project: Path | None = None,
+) -> Mapping[Ecosystem, Registry]:
+    """One registry for each ecosystem, at the addresses of pip's and npm's configuration.
+
+    ``may_be_young``: see `NpmRegistry`.
+    """
+    pip = PipSettings()
+    indexes = [
+        PyPIRegistry(clients[Ecosystem.PYPI], index)
+        for index in (pip.index(), *pip.extra_indexes())
+    ]
+    return {
+        Ecosystem.PYPI: Indexes(*indexes),
+        Ecosystem.NPM: NpmRegistry(
+            clients[Ecosystem.NPM], NpmSettings(npm_project).endpoints(), may_be_young=may_be_young
+        ),
+    }
+
+
+def open_clients(
+    npm_project: Path | None = None, meter: Meter | None = None
+) -> Mapping[Ecosystem, Client]:
+    """A client for each ecosystem, since pip and npm may use different proxies.
+
+    They share one queue for each host; ``meter`` counts their requests together. Raises
+    ConfigError for unusable certificates and proxies. Close them with `close_clients`.
+    """
+    trust, hosts = trusted(npm_project=npm_project), Hosts()
+    return {
+        eco: Client(open_asking_client(eco, trust, npm_project, meter), hosts=hosts)
+        for eco in ASKED
+    }
+
+
+async def close_clients(clients: Mapping[Ecosystem, Client]) -> None:
+    """Closes the connections."""
+    for client in clients.values():
+        await client.http.aclose()
+
+
+def open_asking_client(
+    ecosystem: Ecosystem,
+    trust: ssl.SSLContext,
+    npm_project: Path | None = None,
+    meter: Meter | None = None,
+) -> http.AsyncClient:
+    """A client for many small questions, over HTTP/2 where it is offered; ``meter`` counts them.
+
+    Raises ConfigError for a proxy that can't be used.
+    """
+    route = _route(ecosystem, npm_project)
+
+    async def count(_: http.Request) -> None:
+        if meter is not None:
+            meter.spend()
+
+    return http.AsyncClient(
+        http2=True,
+        event_hooks={"request": [count]},
+        timeout=TIMEOUT,
+        verify=trust,
+        trust_env=route.proxy is None,
+        mounts=_mounts(
+            route, lambda proxy: http.AsyncHTTPTransport(http2=True, verify=trust, proxy=proxy)
+        ),
+    )
+
+
+def open_client(
+    ecosystem: Ecosystem,
+    at: Endpoint,
+    meter: Meter | None = None,
+    npm_project: Path | None = None,
+) -> http.Client:
+    """A client for a registry and the files that it links to, wherever they are; ``meter`` counts.
+
+    Sends the registry's credentials to its own scheme, host and port only. Raises ConfigError for
+    unreadable certificates and a proxy that can't be used.
+    """
+    trust, route = trusted(npm_project=npm_project), _route(ecosystem, npm_project)
+    own = http.URL(at.url)
+
+    def authorize(request: http.Request) -> http.Request:
+        url = request.url
+        if (url.scheme, url.host, url.port) == (own.scheme, own.host, own.port):
+            request.headers.update(at.headers())
+        return request
+
+    def count(_: http.Request) -> None:
+        if meter is not None:
+            meter.spend()
+
+    return http.Client(
+        auth=authorize,
+        event_hooks={"request": [count]},
+        headers={"User-Agent": USER_AGENT},
+        timeout=FILE_TIMEOUT,
+        verify=trust,
+        trust_env=route.proxy is None,
+        mounts=_mounts(route, lambda proxy: http.HTTPTransport(verify=trust, proxy=proxy)),
+    )
+
+
+def trusted(
+    environ: Mapping[str, str] = os.environ, *, npm_project: Path | None = None
+) -> ssl.SSLContext:
+    """The context in which servers prove who they are.
+
+    Trusts httpx's own certificates, or those of ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``; besides
+    them the system's, pip's ``cert``, npm's ``cafile`` and ``ca``, and the files that
+    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` and ``NODE_EXTRA_CA_CERTS`` name. Raises
+    ConfigError for one that can't be read.
+    """
+    context = http.create_ssl_context()
+    context.load_default_certs()
+    npm = NpmSettings(npm_project, environ)
+    for origin, place in _additional_certificates(environ, npm):
+        file, folder = (None, place) if place.is_dir() else (place, None)
+        try:
+            context.load_verify_locations(file, folder)
+        except OSError as exc:
+            raise ConfigError(f"{origin}: {place} can't be read as certificates") from exc
+    if authority := npm.authority():
+        try:
+            context.load_verify_locations(cadata=authority)
+        except (OSError, ValueError) as exc:
+            raise ConfigError("npm's 'ca': it can't be read as certificates") from exc
+    return context
+
+
+def _additional_certificates(
+    environ: Mapping[str, str], npm: NpmSettings
+) -> Iterator[tuple[str, Path]]:
+    """Where a setting comes from, and the file or folder that it names."""
+    if (file := PipSettings(environ).certificates()) is not None:
+        yield "pip's 'cert'", file
+    if (file := npm.certificates()) is not None:
+        yield "npm's 'cafile'", file
+    for variable in _CA_VARIABLES:
+        if value := environ.get(variable):
+            yield variable, Path(value).expanduser()
+
+
+def _route(ecosystem: Ecosystem, npm_project: Path | None) -> Route:
+    return (
+        PipSettings().route() if ecosystem is Ecosystem.PYPI else NpmSettings(npm_project).route()
+    )
+
+
+def _mounts(route: Route, make: Callable[[http.Proxy], T]) -> dict[str, T | None]:
+    """The transports by the addresses that they are for; None connects directly.
+
+    Raises ConfigError for a proxy that can't be used; the message doesn't show its address.
+    """
+    found: dict[str, T | None] = {f"all://*{host}": None for host in route.direct}
+    if route.proxy is not None:
+        try:
+            found["all://"] = make(http.Proxy(route.proxy))
+        except (ValueError, ImportError, http.InvalidURL) as exc:
+            raise ConfigError(f"{route.origin}: the proxy's address can't be used") from exc
+    return found
+
+
+# Whether the user's own registry answers, and what time it has: `ghostbust doctor` asks once.
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,33 +374,27 @@ class Reached:
     where: str
     """its host"""
     wall_s: float
-    """until its answer was there"""
+    """until its answer was complete"""
     ahead: timedelta | None
     """how far its clock is ahead of this machine's; None where it doesn't say the time"""
 
 
 def reach(ecosystem: Ecosystem, npm_project: Path | None = None) -> Reached:
-    """Asks the registry of pip's or npm's configuration for a name that it must have, once.
+    """Asks the registry of pip's or npm's configuration for its canary, once.
 
-    ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's. Raises RegistryError
-    where it gives no usable answer or lacks the name, ConfigError for settings of pip or npm that
-    can't be used.
+    Raises RegistryError where it gives no usable answer or lacks the canary, ConfigError for
+    settings of pip or npm that can't be used.
     """
     return asyncio.run(_reach(ecosystem, npm_project))
 
 
-def ahead_of_us(response: http.Response) -> timedelta | None:
-    """How far the sender's clock is ahead, to the second; None without a Date that can be read."""
-    then = http.read_date(response.headers.get("Date", ""))
-    return None if then is None else then - utc_now()
-
-
 async def _reach(ecosystem: Ecosystem, npm_project: Path | None) -> Reached:
     clients = open_clients(npm_project)
-    heard: list[tuple[str, timedelta | None]] = []
+    answered: list[tuple[str, timedelta | None]] = []
 
     async def note(response: http.Response) -> None:
-        heard.append((urlsplit(str(response.url)).netloc.rpartition("@")[2], ahead_of_us(response)))
+        host = urlsplit(str(response.url)).netloc.rpartition("@")[2]
+        answered.append((host, ahead_of_us(response)))
 
     try:
         for client in clients.values():
@@ -294,10 +408,16 @@ async def _reach(ecosystem: Ecosystem, npm_project: Path | None) -> Reached:
         wall_s = time.monotonic() - began
     finally:
         await close_clients(clients)
-    where, ahead = heard[-1]
+    where, ahead = answered[-1]
     if found.verdict is not Verdict.REAL:
         raise RegistryError(
             f"{where} doesn't have {CANARIES[ecosystem]!r}, which every such registry has: check"
             " its address in pip's or npm's configuration"
         )
     return Reached(where, wall_s, ahead)
+
+
+def ahead_of_us(response: http.Response) -> timedelta | None:
+    """How far the sender's clock is ahead, to the second; None without a Date that can be read."""
+    then = http.read_date(response.headers.get("Date", ""))
+    return None if then is None else then - utc_now()

@@ -1,4 +1,5 @@
-"""Names as the registries spell them: canonical form, validity, purl."""
+"""Names as the registries spell them: canonical form, validity, purl, what a user writes, what is
+built in."""
 
 from __future__ import annotations
 
@@ -8,18 +9,21 @@ import sys
 from collections.abc import Callable
 
 from packageurl import PackageURL
+from packageurl.contrib import purl2url
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, canonicalize_name
 
 from ghostbust.errors import UsageError
 from ghostbust.records import ASKED, Ecosystem, PackageRef, RefKind
 
-NPM_NAME_LENGTH = 214
+NPM_SECURITY_HOLD = re.compile(r"-security(?:\.\d+)?$")
+"""npm replaces the versions of a malicious package by one such as ``0.0.1-security.1``"""
+_NPM_NAME_LENGTH = 214
 # What npm's registry has ever held: today's rules plus the capitals and ``!~*'()`` of old names.
 _NPM_PART = r"[A-Za-z0-9!~*'()_.-]+"
 _CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _NPM_NAME = re.compile(rf"(?:@{_NPM_PART}/)?{_NPM_PART}")
-# Spelled so that nothing need be done to it, as nearly all names are that get here.
+# Nearly all names that get here are valid and canonical, which this shows quickly.
 _PLAIN = {
     Ecosystem.PYPI: re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
     Ecosystem.NPM: re.compile(r"(?:@[a-z0-9-]{1,80}/)?[a-z0-9-]{1,80}").fullmatch,
@@ -27,12 +31,8 @@ _PLAIN = {
 
 
 def plain_test(ecosystem: Ecosystem) -> Callable[[str], object]:
-    """A quick test that is true of most names, and only of valid ones in canonical form."""
-    return _PLAIN.get(ecosystem, _never)
-
-
-def _never(_name: str) -> None:
-    """The quick test of an ecosystem that has none."""
+    """A quick test that is true for most names, and only for valid ones in canonical form."""
+    return _PLAIN.get(ecosystem, lambda _name: None)
 
 
 def canonical_name(ecosystem: Ecosystem, name: str) -> str:
@@ -48,7 +48,7 @@ def canonical_name(ecosystem: Ecosystem, name: str) -> str:
 
 
 def is_valid_name(ecosystem: Ecosystem, name: str) -> bool:
-    """True where the registry could hold such a name at all.
+    """Whether the registry could hold such a name at all.
 
     PyPI: the rule of the core metadata specification. npm: old, laxer names included.
     conda: lower case, digits, ``_``, ``.`` and ``-``.
@@ -63,7 +63,7 @@ def is_valid_name(ecosystem: Ecosystem, name: str) -> bool:
         return name.isascii()
     bare = name.rpartition("/")[2]
     return (
-        len(name) <= NPM_NAME_LENGTH
+        len(name) <= _NPM_NAME_LENGTH
         and _NPM_NAME.fullmatch(name) is not None
         and bare not in (".", "..", "node_modules", "favicon.ico")
         and (name.startswith("@") or not name.startswith("."))
@@ -76,8 +76,15 @@ def purl(ecosystem: Ecosystem, name: str) -> str:
     return PackageURL(type=str(ecosystem), namespace=scope or None, name=bare).to_string()
 
 
-# --- specs
-# One package as a user writes it: ``requests``, ``left-pad@npm``, ``pkg:npm/left-pad``.
+def public_npm() -> str:
+    """The public npm registry's address, as packageurl-python knows it."""
+    url: str = purl2url.get_download_url(  # type: ignore[no-untyped-call]
+        "pkg:npm/npm@1.0.0"
+    )
+    return url.partition("/npm/-/")[0]
+
+
+# One package as a user writes it.
 
 _ECOSYSTEMS = ", ".join(ASKED)
 
@@ -90,14 +97,22 @@ def ref_of(spec: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> PackageRef | Non
     """
     spec = spec.strip()
     if spec.startswith("pkg:"):
-        return _purl_ref(spec)
+        try:
+            package = PackageURL.from_string(spec)
+            ecosystem = next(asked for asked in ASKED if asked == package.type)
+        except (ValueError, StopIteration) as exc:
+            raise UsageError(f"{spec!r} is no purl of {_ECOSYSTEMS}") from exc
+        scope = f"{package.namespace}/" if package.namespace else ""
+        return manifest_ref(ecosystem, scope + package.name)
     name, at, behind = spec.rpartition("@")
     if name and behind in ASKED:
         return manifest_ref(Ecosystem(behind), name)
     if spec.startswith("@") and not name:
         return manifest_ref(Ecosystem.NPM, spec)
     if name and at and ":" not in spec:  # packaging would take the word for an address
-        raise UsageError(_no_ecosystem(spec, name, behind))
+        close = difflib.get_close_matches(behind.lower(), ASKED, n=1)
+        hint = f"did you mean {name}@{close[0]}?" if close else f"known are {_ECOSYSTEMS}"
+        raise UsageError(f"{spec!r}: behind @ stands an ecosystem, and {behind!r} is none; {hint}")
     if ecosystem is Ecosystem.NPM and is_valid_name(ecosystem, spec):
         return manifest_ref(ecosystem, spec)
     try:
@@ -122,36 +137,18 @@ def purl_of(ref: PackageRef) -> str | None:
     return purl(ref.ecosystem, ref.name)
 
 
-def _no_ecosystem(spec: str, name: str, behind: str) -> str:
-    """What to say of ``name@word``."""
-    close = difflib.get_close_matches(behind.lower(), ASKED, n=1)
-    hint = f"; did you mean {name}@{close[0]}?" if close else f"; known are {_ECOSYSTEMS}"
-    return f"{spec!r}: behind @ stands an ecosystem, and {behind!r} is none{hint}"
+# Modules that the language itself provides, so no registry is asked for them.
 
-
-def _purl_ref(text: str) -> PackageRef:
-    try:
-        package = PackageURL.from_string(text)
-        ecosystem = next(asked for asked in ASKED if asked == package.type)
-    except (ValueError, StopIteration) as exc:
-        raise UsageError(f"{text!r} is no purl of {_ECOSYSTEMS}") from exc
-    scope = f"{package.namespace}/" if package.namespace else ""
-    return manifest_ref(ecosystem, scope + package.name)
-
-
-# --- builtins
-# Modules that the language itself provides, so that no registry need be asked for them.
-
-# Standard library of the interpreter that runs, plus what other 3.x releases had or have, so
-# that the answer doesn't depend on the interpreter (removals: PEP 594, PEP 632 and the
-# "What's New" pages of 3.9 to 3.14).
+# The running interpreter's standard library, plus what other 3.x releases had or have, so that
+# the answer doesn't depend on the interpreter (removals: PEP 594, PEP 632 and the "What's New"
+# pages of 3.9 to 3.14).
 _PYTHON_3_OTHERS = frozenset(
     """aifc annotationlib asynchat asyncore audioop binhex cgi cgitb chunk compression crypt
     distutils dummy_threading formatter imghdr imp lib2to3 macpath mailcap msilib nis nntplib
     ossaudiodev parser pipes smtpd sndhdr spwd sunau symbol telnetlib tomllib uu xdrlib
     __main__""".split()  # noqa: SIM905
 )
-# Python 2 modules that models still import; only those whose name is no package's as well.
+# Python 2 modules that models still import; only those that no package is called.
 _PYTHON_2 = frozenset(
     """__builtin__ anydbm basehttpserver configparser cookielib copy_reg cpickle cstringio
     htmlentitydefs htmlparser httplib queue simplehttpserver socketserver stringio tkinter
@@ -159,12 +156,9 @@ _PYTHON_2 = frozenset(
 )
 _PYTHON = frozenset(sys.stdlib_module_names) | _PYTHON_3_OTHERS | _PYTHON_2
 # PEP 503 spelling too. Not of private names: `__future__` would become the package `future`.
-_PYTHON_CANONICAL = frozenset(
+_PYTHON_NAMES = _PYTHON | {
     name.lower().replace("_", "-") for name in _PYTHON if not name.startswith("_")
-)
-
-_PYTHON_NAMES = _PYTHON | _PYTHON_CANONICAL
-
+}
 _NODE = frozenset(
     """assert async_hooks buffer child_process cluster console constants crypto dgram
     diagnostics_channel dns domain events fs http http2 https inspector module net os path
@@ -176,7 +170,7 @@ _SCHEMES = ("node:", "bun:", "deno:", "cloudflare:")
 
 
 def is_builtin(ecosystem: Ecosystem, name: str) -> bool:
-    """True for a module of the Python standard library, or one that Node brings along.
+    """Whether it is a module of the Python standard library, or one that Node brings along.
 
     Takes an import path or a canonical name: ``os.path``, ``concurrent.futures``, ``fs``,
     ``fs/promises``, ``node:fs``, ``bun:test``. Anything behind the scheme of a runtime is built

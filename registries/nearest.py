@@ -1,4 +1,4 @@
-"""The real names that a made-up one may have been meant for."""
+"""The popular names that look like a made-up one, which may have been meant."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
-from ghostbust.registries.snapshot import Snapshot
+from ghostbust.registries.snapshot import POPULAR, Snapshot
 
-POPULAR = 15_000
-"""how many of the most downloaded names are compared"""
 _SHORT = 4
-"""names of so few letters are compared within one edit, longer ones within two"""
+"""names of up to so many letters are compared within one edit, longer ones within two"""
 _LONG = 8
-_FAR = 9.0
-_SAID = 0.5
-"""least share of the letters of a name that a shorter name in it must have"""
+"""in names of more letters than this an edit costs less"""
+_LEAST_SHARE = 0.5
+"""of the letters of a name that a shorter name in it must have"""
 # Words that change nothing about what is meant.
 _AFFIXES = frozenset(
     """api client core js lib library node package py python python3 sdk tool tools utils
@@ -30,9 +28,9 @@ _AFFIXES = frozenset(
 class NearestNames:
     """Popular names of a snapshot that look like a given one. Knows no meaning, only letters.
 
-    Names are compared letter by letter (`within`) and word by word. One that is near a decoy gives
-    the package that the decoy stands in for. Names of an npm scope are compared within it. Takes
-    some 50 ms to make, and some milliseconds a name.
+    Names are compared letter by letter (`within`) and word by word. Near a decoy, the package that
+    it stands in for is given. Names of an npm scope are compared within it. Takes some 50 ms to
+    make, and some milliseconds a name.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -58,7 +56,7 @@ class NearestNames:
         bares = self._by_scope.get(scope, ())
         near = chain(_by_letters(bare, bares, 1), self._by_words(scope, bare))
         for rivals in (near, _by_letters(bare, bares, 2 if len(bare) > _SHORT else 1)):
-            if min(costs.values(), default=_FAR) <= 1:
+            if any(cost <= 1 for cost in costs.values()):
                 break  # so near that nothing further away is meant
             for other, cost in rivals:
                 whole = self._meant.get(f"{scope}{other}", f"{scope}{other}")
@@ -67,7 +65,7 @@ class NearestNames:
         return sorted(costs, key=lambda other: (costs[other], self._rank[other]))[:n]
 
     def _by_words(self, scope: str, bare: str) -> Iterator[tuple[str, float]]:
-        """Names with the same words, with more, or with less of them that still say most."""
+        """Names with the same words, with more, or with fewer that still make up most of it."""
         words = _words(bare)
         joined = bare.replace("-", "")
         rivals = {
@@ -80,14 +78,14 @@ class NearestNames:
                 yield other, 0.5
             elif not less:
                 yield other, 0.8 + _cost(more)
-            elif not more and _letters(theirs) >= _SAID * _letters(words - _AFFIXES):
+            elif not more and _letters(theirs) >= _LEAST_SHARE * _letters(words - _AFFIXES):
                 yield other, 0.8 + _cost(less)
 
 
 def nearest_names(
     snapshots: Mapping[Ecosystem, Snapshot], lookups: Iterable[Lookup]
 ) -> dict[tuple[str, str], list[str]]:
-    """By ecosystem and name, for each absent one, the popular names that look like it."""
+    """For each absent name, by ecosystem and name, the popular names that look like it."""
     absent = {(one.ecosystem, one.name): one for one in lookups if one.verdict is Verdict.ABSENT}
     known = {
         ecosystem: NearestNames(snapshots[ecosystem])
@@ -102,7 +100,7 @@ def nearest_names(
 
 
 def within(word: str, words: Sequence[str], limit: int) -> Iterator[tuple[str, int]]:
-    """The words at most ``limit`` edits away, each with how many.
+    """The words at most ``limit`` edits away, each with its number of edits.
 
     An edit is a letter added, left out or changed, or two neighbours swapped (optimal string
     alignment).
@@ -112,7 +110,7 @@ def within(word: str, words: Sequence[str], limit: int) -> Iterator[tuple[str, i
 
 
 def _by_letters(bare: str, names: Sequence[str], limit: int) -> Iterator[tuple[str, float]]:
-    """Names within so many edits; in a long name an edit says less."""
+    """Names within so many edits, with their costs."""
     weight = 1.0 if len(bare) <= _LONG else 0.8
     return ((other, weight * edits) for other, edits in within(bare, names, limit))
 
@@ -128,7 +126,7 @@ def _words(bare: str) -> frozenset[str]:
 
 
 def _cost(words: Iterable[str]) -> float:
-    """What it costs to add the words, or to leave them out."""
+    """The cost of adding the words, or leaving them out."""
     return sum(0.1 if word in _AFFIXES else 1.0 for word in words)
 
 

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.interface import Origin
-from ghostbust.registries.names import canonical_name
+from ghostbust.registries.names import NPM_SECURITY_HOLD, canonical_name
 from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import aware_time
-from ghostbust.registries.suspects import NPM_SECURITY_HOLD
 from ghostbust.registries.transport import Client, NoAnswerError, Reply
 
-_ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"
+_FULL = "application/json"
+_ABBREVIATED = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"
 _CONTENT_TYPES = ("application/vnd.npm.install-v1+json", "application/json")
 
 Document = Mapping[str, Any]
@@ -39,7 +39,7 @@ class NpmRegistry:
         *,
         may_be_young: Callable[[str, datetime], bool] = lambda _name, _changed: False,
     ) -> None:
-        """``may_be_young``: of a name and the time of its last change, whether its age matters.
+        """``may_be_young``: whether the age of a name that was last changed then matters.
 
         For those the full document is read, which says when they were first published.
         """
@@ -66,42 +66,34 @@ class NpmRegistry:
         """The verdict on exactly that name."""
 
         def read(reply: Reply) -> Lookup | None:
-            return self._lookup(name, reply, known)
-
-        validator = known.validator if known is not None else ""
-        lookup = await self._ask(name, _ACCEPT, read, validator=validator)
-        return await self._look_up_in_full(name) if lookup is None else lookup
-
-    def _lookup(self, name: str, reply: Reply, known: Lookup | None) -> Lookup | None:
-        """The verdict that an abbreviated document gives; None where the full one has to tell."""
-        if not reply.changed and known is not None:
-            return replace(known, looked_up_at=utc_now())
-        document = _document(name, reply)
-        verdict, reason, said = _verdict(document)
-        changed = aware_time(document.get("modified"))
-        if verdict is Verdict.REAL and changed is not None and self._may_be_young(name, changed):
-            return None
-        if verdict is Verdict.SUSPECT:
-            return None
-        return Lookup(
-            self.ecosystem, name, verdict, reason, f"{reply.url}: {said}", "live", utc_now(),
-            validator=reply.validator,
-        )  # fmt: skip
-
-    async def _look_up_in_full(self, name: str) -> Lookup:
-        """The verdict by the full document, with the time of the first release."""
-
-        def read(reply: Reply) -> Lookup:
+            """The verdict by the abbreviated document; None where the full one must decide."""
+            if not reply.changed and known is not None:
+                return replace(known, looked_up_at=utc_now())
             document = _document(name, reply)
-            verdict, reason, said = _verdict(document)
+            verdict, reason, evidence = _verdict(document)
+            changed = aware_time(document.get("modified"))
+            if verdict is Verdict.SUSPECT:
+                return None
+            if verdict is Verdict.REAL and changed and self._may_be_young(name, changed):
+                return None
+            return Lookup(
+                self.ecosystem, name, verdict, reason, f"{reply.url}: {evidence}", "live",
+                utc_now(), validator=reply.validator,
+            )  # fmt: skip
+
+        def read_in_full(reply: Reply) -> Lookup:
+            document = _document(name, reply)
+            verdict, reason, evidence = _verdict(document)
             first = _first_released(document)
             seen = f", first seen {first:%Y-%m-%d}" if first else ""
             return Lookup(
-                self.ecosystem, name, verdict, reason, f"{reply.url}: {said}{seen}", "live",
+                self.ecosystem, name, verdict, reason, f"{reply.url}: {evidence}{seen}", "live",
                 utc_now(), first,
             )  # fmt: skip
 
-        return await self._ask(name, "application/json", read)
+        validator = known.validator if known is not None else ""
+        lookup = await self._ask(name, _ABBREVIATED, read, validator=validator)
+        return await self._ask(name, _FULL, read_in_full) if lookup is None else lookup
 
     async def origin(self, name: str) -> Origin:
         """First publication, maintainers and publisher, from the full document."""
@@ -109,20 +101,19 @@ class NpmRegistry:
 
         def read(reply: Reply) -> Origin:
             document = _document(name, reply)
-            _, _, said = _verdict(document)
-            return Origin(_first_released(document), _people(document), f"{reply.url}: {said}")
+            evidence = f"{reply.url}: {_verdict(document)[2]}"
+            return Origin(_first_released(document), _people(document), evidence)
 
-        return await self._ask(name, "application/json", read)
+        return await self._ask(name, _FULL, read)
 
     async def description(self, name: str) -> str:
         """The description of its latest version, from that version's own document."""
-        name = canonical_name(self.ecosystem, name)
 
         def read(reply: Reply) -> str:
-            told = reply.document.get("description") if reply.found else ""
-            return " ".join(told.split()) if isinstance(told, str) else ""
+            text = reply.document.get("description") if reply.found else ""
+            return " ".join(text.split()) if isinstance(text, str) else ""
 
-        return await self._ask(name, "application/json", read, of="/latest")
+        return await self._ask(canonical_name(self.ecosystem, name), _FULL, read, below="/latest")
 
     async def _ask(
         self,
@@ -131,11 +122,11 @@ class NpmRegistry:
         read: Callable[[Reply], T],
         *,
         validator: str = "",
-        of: str = "",
+        below: str = "",
     ) -> T:
         endpoint = self._endpoints.of(name)
         return await self._client.ask(
-            f"{endpoint.url}/{name.replace('/', '%2f')}{of}",
+            f"{endpoint.url}/{name.replace('/', '%2f')}{below}",
             read,
             accept=accept,
             content_types=_CONTENT_TYPES,
@@ -157,12 +148,12 @@ def _document(name: str, reply: Reply) -> Document:
 
 
 def _verdict(document: Document) -> tuple[Verdict, str, str]:
-    """Verdict, reason and what the registry said."""
+    """Verdict, reason and evidence."""
     if not document:
         return Verdict.ABSENT, "not-registered", "404"
     versions = document.get("versions")
     if not isinstance(versions, dict) or not versions:
-        return Verdict.SUSPECT, SuspectReason.NO_RELEASES, _gone(document)
+        return Verdict.SUSPECT, SuspectReason.NO_RELEASES, _why_no_version(document)
     tags = document.get("dist-tags")
     latest = str(tags.get("latest", "")) if isinstance(tags, dict) else ""
     latest = latest or list(versions)[-1]
@@ -173,25 +164,26 @@ def _verdict(document: Document) -> tuple[Verdict, str, str]:
     return Verdict.REAL, "registered", f"{len(versions)} versions, latest {latest}{changed}"
 
 
-def _gone(document: Document) -> str:
-    """Why there is no version: taken back by its owner, and when, or never published."""
+def _why_no_version(document: Document) -> str:
+    """Taken back by its owner, and when, or never published."""
     time = document.get("time")
-    told = time.get("unpublished") if isinstance(time, dict) else None
-    if told is None:
+    unpublished = time.get("unpublished") if isinstance(time, dict) else None
+    if unpublished is None:
         return "registered, without any version"
-    at = aware_time(told.get("time")) if isinstance(told, dict) else None
+    at = aware_time(unpublished.get("time")) if isinstance(unpublished, dict) else None
     return f"unpublished {at:%Y-%m-%d}" if at else "unpublished"
 
 
 def _first_released(document: Document) -> datetime | None:
-    """When the name was first published; the full document tells, the abbreviated one doesn't."""
+    """When the name was first published; only the full document has it."""
     time = document.get("time")
     return aware_time(time.get("created")) if isinstance(time, dict) else None
 
 
 def _people(document: Document) -> str:
     """Maintainers, and who published the latest version, one line."""
-    found = [_person(person) for person in _listed(document.get("maintainers"))]
+    maintainers = document.get("maintainers")
+    found = [_person(one) for one in (maintainers if isinstance(maintainers, list) else [])]
     tags, versions = document.get("dist-tags"), document.get("versions")
     if isinstance(tags, dict) and isinstance(versions, dict):
         latest = versions.get(tags.get("latest"))
@@ -200,12 +192,8 @@ def _people(document: Document) -> str:
     return " ".join(", ".join(filter(None, dict.fromkeys(found))).split())
 
 
-def _person(told: object) -> str:
-    if not isinstance(told, dict):
-        return str(told)
-    name, email = str(told.get("name", "")), str(told.get("email", ""))
+def _person(person: object) -> str:
+    if not isinstance(person, dict):
+        return str(person)
+    name, email = str(person.get("name", "")), str(person.get("email", ""))
     return f"{name} <{email}>" if email else name
-
-
-def _listed(told: object) -> list[object]:
-    return told if isinstance(told, list) else []

@@ -2,10 +2,10 @@
 
 Follows npm's own order: ``npm_config_*`` variables, then the ``.npmrc`` of a project, of the user
 and of the installation, then the public default, taken from the download address that
-packageurl-python derives. Only what the caller names is a project: the working folder's ``.npmrc``
-isn't read, since whoever wrote it would say who is asked, through which proxy, with whose
-certificates, and what of the environment is sent along. Does not read command-line options or
-``package.json``.
+packageurl-python derives. Only the folder that the caller names is a project. The working
+folder's ``.npmrc`` isn't read: its author would decide who is asked, through which proxy, with
+whose certificates, and which secrets of the environment are sent along. Does not read
+command-line options or ``package.json``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from packageurl.contrib import purl2url
-
 from ghostbust.errors import ConfigError
+from ghostbust.registries.names import public_npm
 from ghostbust.registries.transport import Endpoint, Route, basic, endpoint
 
 _PREFIX = "npm_config_"
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")
+_SECRETS = ("_authToken", "_auth", "username", "_password")
+_ABOUT_REGISTRIES = frozenset(
+    {*_SECRETS, "registry", "cafile", "ca", "proxy", "https-proxy", "noproxy"}
+)
+"""keys that are read here, without the scope or the address before them"""
+
+Values = dict[str, tuple[str, str]]
+"""key to value and origin, a variable or a file"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,155 +49,109 @@ class NpmEndpoints:
         return self.scopes.get(name.partition("/")[0], self.default)
 
 
-def npm_endpoints(
-    environ: Mapping[str, str] = os.environ,
-    *,
-    home: Path | None = None,
-    project: Path | None = None,
-) -> NpmEndpoints:
-    """The registries that ``npm install`` would ask, from environment and ``.npmrc`` files.
+@dataclass(frozen=True, slots=True)
+class NpmSettings:
+    """Npm's settings on this machine. Every method raises ConfigError for an unreadable file."""
 
-    ``home``: None for the user's home folder; ``project``: the folder whose ``.npmrc`` comes before
-    the user's, None for none. Raises ConfigError for a file that can't be read.
-    """
-    home = Path.home() if home is None else home
-    settings = _settings(environ, home, project)
-    netrc_file = Path(environ.get("NETRC") or home / ".netrc")
+    project: Path | None = None
+    """the folder whose ``.npmrc`` comes before the user's; None: no folder's"""
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    home: Path = field(default_factory=Path.home)
 
-    def at(address: str, origin: str) -> Endpoint:
-        told = _authorization(address, settings)
-        return endpoint(address, origin, authorization=told, netrc_file=netrc_file)
+    def endpoints(self) -> NpmEndpoints:
+        """The registries that ``npm install`` would ask. Raises ConfigError for a bad address."""
+        values = self._values()
+        netrc_file = Path(self.environ.get("NETRC") or self.home / ".netrc")
 
-    scopes = {
-        key.removesuffix(":registry"): at(*found)
-        for key, found in settings.items()
-        if key.startswith("@") and key.endswith(":registry")
-    }
-    return NpmEndpoints(at(*settings.get("registry", (public_npm(), "default"))), scopes)
+        def at(address: str, origin: str) -> Endpoint:
+            header = _authorization(address, values)
+            return endpoint(address, origin, authorization=header, netrc_file=netrc_file)
+
+        scopes = {
+            key.removesuffix(":registry"): at(*found)
+            for key, found in values.items()
+            if key.startswith("@") and key.endswith(":registry")
+        }
+        return NpmEndpoints(at(*values.get("registry", (public_npm(), "default"))), scopes)
+
+    def certificates(self) -> Path | None:
+        """The file of trusted certificates that ``cafile`` names; None for none."""
+        file, _origin = self._values().get("cafile", ("", ""))
+        return Path(file).expanduser() if file else None
+
+    def authority(self) -> str:
+        """The trusted certificates that the settings hold (``ca``), as PEM; empty without any."""
+        return _set(self._values(), "ca")[0].replace("\\n", "\n")
+
+    def route(self) -> Route:
+        """The proxy that npm uses, and the hosts that it asks without one.
+
+        As in npm, ``https-proxy``, else ``proxy``, counts for all addresses, and ``noproxy``,
+        else ``NO_PROXY``, for the hosts.
+        """
+        values = self._values()
+        proxy, origin = _set(values, "https-proxy")
+        if not proxy:
+            proxy, origin = _set(values, "proxy")
+        hosts, _ = _set(values, "noproxy")
+        if proxy and not hosts:
+            hosts = self.environ.get("no_proxy") or self.environ.get("NO_PROXY") or ""
+        direct = (host.strip(".") for host in re.split(r"[\s,]+", hosts))
+        return Route(proxy or None, origin, tuple(filter(None, direct)))
+
+    def ignores(self, file: Path) -> bool:
+        """Whether an existing ``.npmrc`` sets something about registries, but isn't read."""
+        if any(one.is_file() and one.samefile(file) for one in self._files(self._variables())):
+            return False
+        try:
+            keys = {key.rpartition(":")[2] for key, _ in _lines(file, {})}
+        except ConfigError:
+            return True
+        return bool(keys & _ABOUT_REGISTRIES)
+
+    def _values(self) -> Values:
+        """Every setting; the first source that has a key wins."""
+        values = self._variables()
+        for file in self._files(values):
+            for key, value in _lines(file, self.environ):
+                values.setdefault(key, (value, str(file)))
+        return values
+
+    def _variables(self) -> Values:
+        values: Values = {}
+        for variable, value in self.environ.items():
+            if variable.lower().startswith(_PREFIX) and value:
+                key = variable[len(_PREFIX) :]
+                key = key if key.startswith(("//", "@")) else key.lower().replace("_", "-")
+                values.setdefault(key, (value, variable))
+        return values
+
+    def _files(self, variables: Values) -> tuple[Path, ...]:
+        """The ``.npmrc`` files that count, the strongest first, whether they exist or not.
+
+        The installation's is found by the variables, else beside Node; without Node there is none.
+        """
+        user = variables.get("userconfig", (str(self.home / ".npmrc"), ""))[0]
+        files = [Path(user)] if self.project is None else [self.project / ".npmrc", Path(user)]
+        if "globalconfig" in variables:
+            files.append(Path(variables["globalconfig"][0]))
+        elif "prefix" in variables:
+            files.append(Path(variables["prefix"][0]) / "etc" / "npmrc")
+        elif node := shutil.which("node"):
+            files.append(Path(node).resolve().parent.parent / "etc" / "npmrc")
+        return tuple(files)
 
 
-def npm_certificates(
-    environ: Mapping[str, str] = os.environ,
-    *,
-    home: Path | None = None,
-    project: Path | None = None,
-) -> Path | None:
-    """The file of trusted certificates that npm is told to use (``cafile``); None for none."""
-    settings = _settings(environ, Path.home() if home is None else home, project)
-    file, _origin = settings.get("cafile", ("", ""))
-    return Path(file).expanduser() if file else None
-
-
-def npm_authority(
-    environ: Mapping[str, str] = os.environ,
-    *,
-    home: Path | None = None,
-    project: Path | None = None,
-) -> str:
-    """The trusted certificates that npm's settings hold (``ca``), as PEM; empty without any."""
-    settings = _settings(environ, Path.home() if home is None else home, project)
-    return _told(settings, "ca")[0].replace("\\n", "\n")
-
-
-def npm_route(
-    environ: Mapping[str, str] = os.environ,
-    *,
-    home: Path | None = None,
-    project: Path | None = None,
-) -> Route:
-    """Through which proxy npm goes, and where to it goes directly.
-
-    As for npm, ``https-proxy``, else ``proxy``, counts for all addresses, and ``noproxy``, else
-    ``NO_PROXY``, for the hosts.
-    """
-    settings = _settings(environ, Path.home() if home is None else home, project)
-    proxy, origin = _told(settings, "https-proxy")
-    if not proxy:
-        proxy, origin = _told(settings, "proxy")
-    hosts, _ = _told(settings, "noproxy")
-    if proxy and not hosts:
-        hosts = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    direct = (host.strip(".") for host in re.split(r"[\s,]+", hosts))
-    return Route(proxy or None, origin, tuple(filter(None, direct)))
-
-
-def _told(settings: Mapping[str, tuple[str, str]], key: str) -> tuple[str, str]:
+def _set(values: Values, key: str) -> tuple[str, str]:
     """Value and origin; two empty strings for what isn't set, or is set to nothing."""
-    value, origin = settings.get(key, ("", ""))
+    value, origin = values.get(key, ("", ""))
     return (value, origin) if value not in ("", "null", "false") else ("", "")
 
 
-def public_npm() -> str:
-    """The public registry's address, as packageurl-python knows it."""
-    url: str = purl2url.get_download_url(  # type: ignore[no-untyped-call]
-        "pkg:npm/npm@1.0.0"
-    )
-    return url.partition("/npm/-/")[0]
-
-
-def is_ignored(
-    file: Path,
-    environ: Mapping[str, str] = os.environ,
-    *,
-    home: Path | None = None,
-    project: Path | None = None,
-) -> bool:
-    """Whether an ``.npmrc`` that is there speaks of registries, but isn't one that counts."""
-    home = Path.home() if home is None else home
-    read = _files(_variables(environ), home, project)
-    if any(one.is_file() and one.samefile(file) for one in read):
-        return False
-    try:
-        keys = {key.rpartition(":")[2] for key, _ in _read(file, {})}
-    except ConfigError:
-        return True
-    return bool(keys & _ABOUT_REGISTRIES)
-
-
-def _settings(
-    environ: Mapping[str, str], home: Path, project: Path | None
-) -> dict[str, tuple[str, str]]:
-    """Every npm setting as key to value and origin; the first source that has a key wins."""
-    settings = _variables(environ)
-    for file in _files(settings, home, project):
-        for key, value in _read(file, environ):
-            settings.setdefault(key, (value, str(file)))
-    return settings
-
-
-def _variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    settings: dict[str, tuple[str, str]] = {}
-    for variable, value in environ.items():
-        if variable.lower().startswith(_PREFIX) and value:
-            key = variable[len(_PREFIX) :]
-            key = key if key.startswith(("//", "@")) else key.lower().replace("_", "-")
-            settings.setdefault(key, (value, variable))
-    return settings
-
-
-def _files(
-    variables: Mapping[str, tuple[str, str]], home: Path, project: Path | None
-) -> tuple[Path, ...]:
-    """The ``.npmrc`` files that count, the first one most, whether they are there or not."""
-    user = variables.get("userconfig", (str(home / ".npmrc"), ""))[0]
-    own = () if project is None else (project / ".npmrc",)
-    return (*own, Path(user), *_installation(variables))
-
-
-def _installation(settings: Mapping[str, tuple[str, str]]) -> Iterator[Path]:
-    """The config file of npm's installation; none where no Node is found."""
-    if "globalconfig" in settings:
-        yield Path(settings["globalconfig"][0])
-    elif "prefix" in settings:
-        yield Path(settings["prefix"][0]) / "etc" / "npmrc"
-    elif node := shutil.which("node"):
-        yield Path(node).resolve().parent.parent / "etc" / "npmrc"
-
-
-def _read(file: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _lines(file: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The ``key = value`` lines of an ``.npmrc``, ``${VARIABLE}`` expanded; the last one first.
 
-    A variable that isn't set stays as written; with ``?`` behind its name it becomes empty.
+    An unset variable stays as written; with ``?`` behind its name it becomes empty.
     The values of a list (``key[] = value``) come as one, a line each.
     """
     try:
@@ -219,8 +180,8 @@ def _read(file: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield from listed.items()
 
 
-def _authorization(address: str, settings: Mapping[str, tuple[str, str]]) -> str | None:
-    """The header for a registry that ``//host/path/:_authToken`` and the like tell of.
+def _authorization(address: str, values: Values) -> str | None:
+    """The header that ``//host/path/:_authToken`` and the like set for a registry; None for none.
 
     As npm does, looks under the registry's own path first, then under each folder above.
     """
@@ -230,26 +191,15 @@ def _authorization(address: str, settings: Mapping[str, tuple[str, str]]) -> str
     for depth in range(len(folders), -1, -1):
         place = "//" + "/".join([host, *folders[:depth]])
         for key in (f"{place}/:", f"{place}:"):
-            told = {name: settings[key + name][0] for name in _SECRETS if key + name in settings}
-            if "_authToken" in told:
-                return f"Bearer {told['_authToken']}"
-            if "_auth" in told:
-                return f"Basic {told['_auth']}"
-            if {"username", "_password"} <= told.keys():
-                return basic(told["username"], _decoded(told["_password"], key))
+            secrets = {name: values[key + name][0] for name in _SECRETS if key + name in values}
+            if "_authToken" in secrets:
+                return f"Bearer {secrets['_authToken']}"
+            if "_auth" in secrets:
+                return f"Basic {secrets['_auth']}"
+            if {"username", "_password"} <= secrets.keys():
+                try:  # npm keeps passwords in base64
+                    word = base64.b64decode(secrets["_password"], validate=True).decode()
+                except (binascii.Error, UnicodeDecodeError) as exc:
+                    raise ConfigError(f"npm's setting {key}_password isn't base64") from exc
+                return basic(secrets["username"], word)
     return None
-
-
-_SECRETS = ("_authToken", "_auth", "username", "_password")
-_ABOUT_REGISTRIES = frozenset(
-    {*_SECRETS, "registry", "cafile", "ca", "proxy", "https-proxy", "noproxy"}
-)
-"""keys that are read here, without the scope or the address before them"""
-
-
-def _decoded(password: str, key: str) -> str:
-    """The password, which npm keeps in base64."""
-    try:
-        return base64.b64decode(password, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as exc:
-        raise ConfigError(f"npm's setting {key}_password isn't base64") from exc

@@ -1,8 +1,8 @@
-"""Which Python package indexes the user's pip asks, how, and whose certificates it trusts.
+"""Which Python package indexes the user's pip asks, how, and which certificates it trusts.
 
 Follows pip's own order: the ``PIP_*`` variable; then, merged over its config files, the
 ``[install]`` section before ``[global]``; then the public default of pypi_simple. Does not
-look at ``find-links`` or command-line options.
+read ``find-links`` or command-line options.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ghostbust.registries.transport import Endpoint, Route, endpoint
 
 
 @dataclass(frozen=True, slots=True)
-class PipPlaces:
-    """Where pip looks for its settings on this machine."""
+class PipSettings:
+    """Pip's settings on this machine. Every method raises ConfigError for an unreadable file."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     home: Path = field(default_factory=Path.home)
@@ -28,7 +28,46 @@ class PipPlaces:
     """the interpreter's environment"""
     etc: Path = Path("/etc")
 
-    def files(self) -> Iterator[Path]:
+    def index(self) -> Endpoint:
+        """The main index of ``pip install``. Raises ConfigError for an unusable address."""
+        address, origin = self._setting("index-url")
+        if not address:
+            # Imported here: it costs 0.3 s, and a snapshot needs no index.
+            from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+            address, origin = PYPI_SIMPLE_ENDPOINT, "default"
+        return endpoint(address, origin, netrc_file=self._netrc)
+
+    def extra_indexes(self) -> tuple[Endpoint, ...]:
+        """The indexes of ``extra-index-url``, in their order, each with its own credentials.
+
+        One source's list replaces another's, as in pip. Raises as `index`.
+        """
+        addresses, origin = self._setting("extra-index-url")
+        return tuple(
+            endpoint(address, origin, netrc_file=self._netrc) for address in addresses.split()
+        )
+
+    def certificates(self) -> Path | None:
+        """The file of trusted certificates that ``cert`` names; None for the usual ones."""
+        file, _origin = self._setting("cert")
+        return Path(file).expanduser() if file else None
+
+    def route(self) -> Route:
+        """The proxy that pip uses (``proxy``).
+
+        As in pip, ``NO_PROXY`` doesn't count beside it, and an address without a scheme is HTTP's.
+        """
+        proxy, origin = self._setting("proxy")
+        if not proxy:
+            return Route()
+        return Route(proxy if "://" in proxy else f"http://{proxy}", origin)
+
+    @property
+    def _netrc(self) -> Path:
+        return Path(self.environ.get("NETRC") or self.home / ".netrc")
+
+    def _files(self) -> Iterator[Path]:
         """Pip's config files in the order in which pip reads them: the last one wins.
 
         Source: "Configuration" in pip's user guide.
@@ -53,72 +92,23 @@ class PipPlaces:
         if named:
             yield Path(named)
 
-
-def pip_index(places: PipPlaces | None = None) -> Endpoint:
-    """The main index of ``pip install``; ``places`` defaults to this machine's.
-
-    Raises ConfigError for a config file that can't be read and for an unusable address.
-    """
-    places = places or PipPlaces()
-    address, origin = _setting("index-url", places)
-    if not address:
-        # Imported here: it costs 0.3 s, and a snapshot needs no index.
-        from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
-        address, origin = PYPI_SIMPLE_ENDPOINT, "default"
-    return endpoint(address, origin, netrc_file=_netrc(places))
-
-
-def pip_extra_indexes(places: PipPlaces | None = None) -> tuple[Endpoint, ...]:
-    """The indexes of ``extra-index-url``, in their order, each with its own credentials.
-
-    One source's list takes the place of another's, as in pip. Raises as `pip_index`.
-    """
-    places = places or PipPlaces()
-    addresses, origin = _setting("extra-index-url", places)
-    return tuple(
-        endpoint(address, origin, netrc_file=_netrc(places)) for address in addresses.split()
-    )
-
-
-def pip_certificates(places: PipPlaces | None = None) -> Path | None:
-    """The file of trusted certificates that pip is told to use; None for the usual ones."""
-    file, _origin = _setting("cert", places or PipPlaces())
-    return Path(file).expanduser() if file else None
-
-
-def pip_route(places: PipPlaces | None = None) -> Route:
-    """Through which proxy pip goes (``proxy``).
-
-    As for pip, ``NO_PROXY`` doesn't count beside it, and an address without a scheme is HTTP's.
-    """
-    proxy, origin = _setting("proxy", places or PipPlaces())
-    if not proxy:
-        return Route()
-    return Route(proxy if "://" in proxy else f"http://{proxy}", origin)
-
-
-def _netrc(places: PipPlaces) -> Path:
-    return Path(places.environ.get("NETRC") or places.home / ".netrc")
-
-
-def _setting(key: str, places: PipPlaces) -> tuple[str, str]:
-    """Value and origin of one of pip's settings; two empty strings where it isn't set."""
-    variable = "PIP_" + key.upper().replace("-", "_")
-    if value := places.environ.get(variable, ""):
-        return value, variable
-    found: dict[str, tuple[str, str]] = {}
-    for file in places.files():
-        # Raw: a percent sign in a password is no interpolation.
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, UnicodeDecodeError, configparser.Error) as exc:
-            raise ConfigError(f"{file}: can't be read as pip's configuration") from exc
-        for section in ("global", "install"):
-            for name, value in parser.items(section) if parser.has_section(section) else ():
-                if name.replace("_", "-").removeprefix("--") == key and value:
-                    found[section] = (value, str(file))
-    return found.get("install") or found.get("global") or ("", "")
+    def _setting(self, key: str) -> tuple[str, str]:
+        """Value and origin of a setting; two empty strings where it isn't set."""
+        variable = "PIP_" + key.upper().replace("-", "_")
+        if value := self.environ.get(variable, ""):
+            return value, variable
+        found: dict[str, tuple[str, str]] = {}
+        for file in self._files():
+            # Raw: a percent sign in a password is no interpolation.
+            parser = configparser.RawConfigParser()
+            try:
+                parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (OSError, UnicodeDecodeError, configparser.Error) as exc:
+                raise ConfigError(f"{file}: can't be read as pip's configuration") from exc
+            for section in ("global", "install"):
+                for name, value in parser.items(section) if parser.has_section(section) else ():
+                    if name.replace("_", "-").removeprefix("--") == key and value:
+                        found[section] = (value, str(file))
+        return found.get("install") or found.get("global") or ("", "")

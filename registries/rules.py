@@ -1,4 +1,9 @@
-"""Verdicts that need no registry: built in, impossible names, and what a ref's flags say."""
+"""Rules about names and refs: verdicts that need no registry, and what other verdicts mean.
+
+A `Lookup` says what a registry holds. These rules say the rest: what is built in or impossible,
+what a ref's flags mean, which real names are too young for the model to know, what an absent name
+is instead, and which absent imports may be installed under another name.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +25,29 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.registries.names import canonical_name, is_builtin, is_valid_name
-from ghostbust.registries.snapshot import Snapshot
+from ghostbust.registries.snapshot import POPULAR, Snapshot
 
-# Flags that say that the registry can't be the judge, most telling first.
+# Flags of refs that no registry can judge, the most telling first.
 _UNJUDGED = {
     Flag.LOCAL_MODULE: "the same answer defines a module of that name",
     Flag.TRUNCATED: "cut off by the end of the answer, so it may be longer",
     Flag.ELSEWHERE: "the lock file takes it from elsewhere than an index",
     Flag.PRIVATE_INDEX: "the command names another index",
 }
+_COMMANDS = ("pip", "python", "ipython", "easy-install")
+_GENERATED = ("_pb2", "_pb2_grpc")
+"""ends of the modules that protoc writes for a project's own messages"""
+_BESIDE = ("_cli", "_data", "_ext", "_launcher", "_plugin", "_scripts", "_tests", "_version")
+"""ends of modules that a distribution puts beside its main module, whose name comes before"""
 
 
 def settle_name(ecosystem: Ecosystem, name: str, now: datetime) -> Lookup | None:
-    """The verdict on a canonical name that no registry can change; None for one to be asked for.
+    """The verdict on a canonical name that no registry can change; None where one must be asked.
 
     A built-in module stays BUILTIN even where a backport of the same name is registered and
     popular (``typing``, ``dataclasses``): whoever names it has the module already. A name
-    that the registry can't hold is ABSENT, reason ``invalid-name``. Of an ecosystem whose
-    registry nobody asks, every name is UNKNOWN, reason ``not-asked``.
+    that the registry can't hold is ABSENT, reason ``invalid-name``. In an ecosystem whose
+    registry is never asked, every name is UNKNOWN, reason ``not-asked``.
     """
     if ecosystem not in ASKED:
         evidence = f"{name}: {ecosystem} packages aren't looked up anywhere"
@@ -67,15 +77,12 @@ def settle_ref(ref: PackageRef, now: datetime) -> Lookup | str:
     return ref.name
 
 
-# --- age
-# `younger-than-model`: a name first published after the model's cutoff can't have been learnt.
-#
-# A model that names such a package invented the name, and somebody has registered it since. What
-# can't be dated isn't judged by this rule.
-
-
 class AgeRule:
-    """Makes REAL names SUSPECT that are younger than the model's cutoff."""
+    """Makes REAL names SUSPECT, ``younger-than-model``, that are younger than the model's cutoff.
+
+    The model can't have learnt such a name: it invented it, and somebody has registered it since.
+    A name that can't be dated isn't judged by this rule.
+    """
 
     def __init__(
         self,
@@ -87,7 +94,7 @@ class AgeRule:
         """``snapshots``: all that there are, by ecosystem, oldest first. ``also_elsewhere``:
         whose live registries hold names that no snapshot does, however old they are."""
         self.cutoff = cutoff
-        """the last day of which the model can know anything"""
+        """the last day the model can know about"""
         self._also_elsewhere = also_elsewhere
         self._before = {
             ecosystem: [one for one in known if one.date <= cutoff]
@@ -101,9 +108,9 @@ class AgeRule:
     def __call__(self, lookup: Lookup) -> Lookup:
         """The verdict, or SUSPECT with the day that shows it.
 
-        A name that a snapshot of before the cutoff holds is old, whatever is left of its files.
-        Else the first release tells; without one, a complete snapshot of after the cutoff that
-        doesn't hold the name yet.
+        A name in a snapshot from before the cutoff is old, whatever is left of its files.
+        Otherwise the first release decides; without one, a complete snapshot from after the
+        cutoff that doesn't hold the name yet.
         """
         if lookup.verdict is not Verdict.REAL or self._is_old(lookup.ecosystem, lookup.name):
             return lookup
@@ -118,43 +125,38 @@ class AgeRule:
         return lookup
 
     def may_be_young(self, name: str, changed: datetime) -> bool:
-        """Whether an npm package that was last changed then has to be asked for its age."""
+        """Whether an npm package that was last changed then must be asked for its age."""
         return changed.date() > self.cutoff and not self._is_old(Ecosystem.NPM, name)
 
     def _is_old(self, ecosystem: Ecosystem, name: str) -> bool:
         return any(name in snapshot for snapshot in self._before.get(ecosystem, ()))
 
-    def _young(self, lookup: Lookup, shown: str) -> Lookup:
+    def _young(self, lookup: Lookup, why: str) -> Lookup:
         return replace(
             lookup,
             verdict=Verdict.SUSPECT,
             reason=SuspectReason.YOUNGER_THAN_MODEL,
-            evidence=f"{lookup.evidence}; {shown}, the model's knowledge ends {self.cutoff}",
+            evidence=f"{lookup.evidence}; {why}, the model's knowledge ends {self.cutoff}",
         )
 
 
-# --- misnomers
-# What a name that a registry doesn't have is, where a rule tells: a module, a command, a package
-# of another registry.
+# What an absent name is instead: a module, a command, a package of another registry.
 #
-# It stays ABSENT: whoever installs it gets what somebody else may register. The rules look at
-# names
-# only; that ``sklearn-made-up`` has no such module they can't know.
-
-_COMMANDS = ("pip", "python", "ipython", "easy-install")
+# It stays ABSENT: whoever installs it gets what somebody else may register. The rules read names
+# only: they don't know that ``sklearn-made-up`` has no such module.
 
 
 def explained(lookup: Lookup, snapshots: Mapping[Ecosystem, Snapshot]) -> Lookup:
-    """The lookup, if it is ABSENT with what its name is behind the evidence, where a rule tells."""
+    """The lookup; if it is ABSENT, with what its name is behind the evidence, where a rule fits."""
     if lookup.verdict is not Verdict.ABSENT:
         return lookup
-    what = _of_python(lookup.name) if lookup.ecosystem is Ecosystem.PYPI else ""
-    what = what or _of_javascript(lookup.name, lookup.ecosystem, snapshots.get(Ecosystem.NPM))
+    what = _command_or_module(lookup.name) if lookup.ecosystem is Ecosystem.PYPI else ""
+    what = what or _on_npm(lookup.name, lookup.ecosystem, snapshots.get(Ecosystem.NPM))
     return replace(lookup, evidence=f"{lookup.evidence}; {what}") if what else lookup
 
 
 def written_as_module(lookup: Lookup, written: str, snapshot: Snapshot | None) -> Lookup:
-    """The same for an ABSENT name that a text has with dots, behind those of a real package."""
+    """The lookup; if it is ABSENT and written with dots after a real package's name, says so."""
     top = written.partition(".")[0]
     name = canonical_name(lookup.ecosystem, top)
     is_file = written.lower().endswith(".js")
@@ -167,22 +169,22 @@ def written_as_module(lookup: Lookup, written: str, snapshot: Snapshot | None) -
     )
 
 
-def _of_python(name: str) -> str:
-    """That a name is a command, or begins with a module that another distribution provides."""
+def _command_or_module(name: str) -> str:
+    """The command that it is, or the module of another distribution that it begins with."""
     command = name.rstrip("0123456789-")
     if command in _COMMANDS and command != name:
         return f"{name} is a command, of {command}"
     words = name.split("-")
-    modules = (mark.join(words[:n]) for n in range(len(words), 0, -1) for mark in "_.")
-    return next(
-        (f"{module} is the module of {known_modules()[module]}"
-         for module in modules if known_modules().get(module)),
-        "",
-    )  # fmt: skip
+    for n in range(len(words), 0, -1):
+        for mark in "_.":
+            module = mark.join(words[:n])
+            if known_modules().get(module):
+                return f"{module} is the module of {known_modules()[module]}"
+    return ""
 
 
-def _of_javascript(name: str, ecosystem: Ecosystem, npm: Snapshot | None) -> str:
-    """That a name ends as people write JavaScript's, ``D3.js``, and npm has it without that."""
+def _on_npm(name: str, ecosystem: Ecosystem, npm: Snapshot | None) -> str:
+    """The npm package that it is, if it ends as people write JavaScript's: ``D3.js``, ``d3-js``."""
     plain = name.lower()
     bare = plain.removesuffix("js").rstrip("-.")
     if npm is None or bare in ("", plain.removesuffix("js")) or not _is_real(bare, npm):
@@ -194,51 +196,40 @@ def _is_real(name: str, snapshot: Snapshot) -> bool:
     return snapshot.look_up(name).verdict is Verdict.REAL
 
 
-# --- import_guess
-# What a verdict on a name says about the import that the name was guessed from.
-#
-# Where no table maps an import to a distribution, the extractor guesses that they are called
-# the same. That guess can be wrong (``import serial`` is pyserial), so a "no" to it isn't
-# yet an invention.
-
-POPULAR = 15_000
-"""how many of the most downloaded names are searched for a module's words"""
-
-_GENERATED = ("_pb2", "_pb2_grpc")
-"""ends of the modules that protoc writes for a project's own messages"""
-_BESIDE = ("_cli", "_data", "_ext", "_launcher", "_plugin", "_scripts", "_tests", "_version")
-"""what a distribution puts beside its module, with the module's name in front"""
+# Where no table maps an import to a distribution, the extractor guesses that both have the same
+# name. The guess can be wrong (``import serial`` is pyserial), so a "no" isn't yet an invention.
 
 
 def judge_import(ref: PackageRef, lookup: Lookup, snapshot: Snapshot | None) -> Lookup:
     """The verdict on a ref, given the verdict on its name.
 
-    Changes it for guessed Python imports only, and only to UNKNOWN, reason ``no-mapping``:
-    where the name is absent but a usual variant of it is registered, or a popular package has
-    all its words in its name (both are looked for in the snapshot; without one, none is found);
-    where it is absent and such as protoc gives to modules; where it is a decoy for another
-    package; and where no distribution could be called so.
+    Changes it for guessed Python imports only, and only to UNKNOWN, reason ``no-mapping``: where
+    no distribution can have that name; where it is a decoy for another package; where it is
+    absent and ends as protoc names modules; where it is absent, but a usual variant of it is
+    registered or a popular package has all its words in its name. The last two are looked for in
+    the snapshot; without one, none is found.
     """
-    if not _guessed(ref):
+    top = (ref.import_name or ref.raw).partition(".")[0]
+    is_import = ref.ecosystem is Ecosystem.PYPI and ref.kind is RefKind.IMPORT
+    if not is_import or ref.name != canonical_name(Ecosystem.PYPI, top):
         return lookup
-    top = _top(ref)
+    why = ""
     if lookup.reason == "invalid-name":
-        return _unmapped(lookup, f"import {top}: no distribution can have that name")
-    if lookup.reason == SuspectReason.DECOY:
-        return _unmapped(lookup, f"import {top}: {lookup.evidence}")
-    if lookup.verdict is Verdict.ABSENT and top.endswith(_GENERATED):
-        return _unmapped(lookup, f"import {top}: a module that protoc generates has such a name")
-    if lookup.verdict is Verdict.ABSENT and snapshot is not None:
-        for variant in variants(top):
-            if variant in snapshot and snapshot.look_up(variant).verdict is Verdict.REAL:
-                return _unmapped(
-                    lookup, f"import {top}: no package of that name, but {variant} is registered"
-                )
-        if (popular := namesake(top, snapshot)) is not None:
-            return _unmapped(
-                lookup, f"import {top}: no package of that name, but {popular} is popular"
-            )
-    return lookup
+        why = "no distribution can have that name"
+    elif lookup.reason == SuspectReason.DECOY:
+        why = lookup.evidence
+    elif lookup.verdict is Verdict.ABSENT and top.endswith(_GENERATED):
+        why = "a module that protoc generates has such a name"
+    elif lookup.verdict is Verdict.ABSENT and snapshot is not None:
+        registered = (one for one in variants(top) if one in snapshot and _is_real(one, snapshot))
+        if variant := next(registered, None):
+            why = f"no package of that name, but {variant} is registered"
+        elif popular := namesake(top, snapshot):
+            why = f"no package of that name, but {popular} is popular"
+    if not why:
+        return lookup
+    evidence = f"import {top}: {why}"
+    return replace(lookup, verdict=Verdict.UNKNOWN, reason="no-mapping", evidence=evidence)
 
 
 def variants(module: str) -> list[str]:
@@ -258,10 +249,10 @@ def variants(module: str) -> list[str]:
 
 
 def namesake(module: str, snapshot: Snapshot) -> str | None:
-    """The most popular real name that has all words of the module's among its own; None for none.
+    """The most popular real name with all words of the module's among its own; None for none.
 
     ``crispy_forms``: django-crispy-forms; ``pythonjsonlogger``: python-json-logger. A module
-    that says a word twice has none: it is a model's stammer.
+    that has a word twice has none: it is a model's stammer.
     """
     words = canonical_name(Ecosystem.PYPI, module).split("-")
     if len(set(words)) < len(words):
@@ -272,27 +263,10 @@ def namesake(module: str, snapshot: Snapshot) -> str | None:
 
 @lru_cache(maxsize=len(Ecosystem))
 def _by_word(snapshot: Snapshot) -> Mapping[str, Sequence[tuple[str, frozenset[str]]]]:
-    """Word to the popular names that have it, best first; a name run together is a word too."""
+    """Word to the popular names with it, best first; a name run together is a word too."""
     found: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
     for name in snapshot.popular(POPULAR):
         words = frozenset((*name.split("-"), name.replace("-", "")))
         for word in words:
             found[word].append((name, words))
     return found
-
-
-def _guessed(ref: PackageRef) -> bool:
-    """True where the distribution's name is just the module's, in canonical form."""
-    return (
-        ref.ecosystem is Ecosystem.PYPI
-        and ref.kind is RefKind.IMPORT
-        and ref.name == canonical_name(Ecosystem.PYPI, _top(ref))
-    )
-
-
-def _top(ref: PackageRef) -> str:
-    return (ref.import_name or ref.raw).partition(".")[0]
-
-
-def _unmapped(lookup: Lookup, evidence: str) -> Lookup:
-    return replace(lookup, verdict=Verdict.UNKNOWN, reason="no-mapping", evidence=evidence)

@@ -2,9 +2,10 @@
 
 ::
 
-    registry-pypi.marisa   every name, a marisa trie that is mapped, not read
-    registry-pypi.tsv      the popular and the suspect names: name, rank, reason, other
-    registry-pypi.json     the manifest, written last: without it there is no snapshot
+    registry/registry-pypi.marisa   every name, a marisa trie that is mapped, not read
+    registry/registry-pypi.tsv      the popular and the suspect names: name, rank, reason, other
+    registry/registry-pypi.json     the manifest, written last: without it there is no snapshot
+    registry/2026-11-23/            a snapshot that was in use before, by its day
 
 A complete snapshot says "no" (ABSENT) to a name it doesn't hold; an incomplete one says
 that it doesn't know (UNKNOWN). Does not say what was registered since its day.
@@ -28,17 +29,33 @@ from ghostbust.errors import DataError, SnapshotError, UsageError
 from ghostbust.files import SHARED, sha256_of, write_whole
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
 from ghostbust.registries.names import canonical_name
-from ghostbust.registries.suspects import NameRow
-
-# --- manifest
-# A snapshot's manifest and the files that it vouches for.
 
 FORMAT = 1
 """raised with every change that an older ghostbust couldn't read"""
+POPULAR = 15_000
+"""how many of the most downloaded names count as popular"""
+_SUFFIXES = ("marisa", "tsv", "json")
+"""of a snapshot's files, the manifest last"""
+_MAGIC = b"We love Marisa."
+_COLUMNS = "name\trank\treason\tother"
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class NameRow:
+    """One registered name."""
+
+    name: str
+    """canonical"""
+    rank: int | None = None
+    """1 for the most downloaded; None outside the popular ones, or where not known"""
+    reason: SuspectReason | None = None
+    """why the name is suspect; None for a real one"""
+    other: str = ""
+    """the package that a decoy or placeholder points to; empty for none"""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotManifest:
     """What a snapshot claims to be."""
 
     format: int
@@ -46,7 +63,7 @@ class Manifest:
     date: str
     """the day the names were listed, ISO 8601"""
     complete: bool
-    """True when the registry held no other name on that day"""
+    """True where the registry held no other name on that day"""
     count: int
     """names in the trie"""
     popular: int
@@ -54,58 +71,11 @@ class Manifest:
     files: dict[str, dict[str, int | str]]
     """file name to ``bytes`` and ``sha256``"""
 
-    def to_json(self) -> str:
-        """The manifest as the text of its file."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-
-def read_manifest(path: Path) -> Manifest:
-    """The manifest at ``path``, of the format this version writes."""
-    try:
-        told = parse_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        raise broken(path, "there is no such file") from exc
-    except (OSError, ValueError) as exc:
-        raise broken(path, f"it can't be read ({exc})") from exc
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
-        raise broken(path, f"its format isn't {FORMAT}")
-    try:
-        manifest = Manifest(**told)
-        date.fromisoformat(manifest.date)
-        if path.stem != f"registry-{Ecosystem(manifest.ecosystem)}":
-            raise broken(path, f"it is of {manifest.ecosystem}")
-        if not isinstance(manifest.complete, bool) or not isinstance(manifest.count, int):
-            raise broken(path, "its fields 'complete' and 'count' are of the wrong type")
-        if {part(path, "marisa").name, part(path, "tsv").name} != set(manifest.files):
-            raise broken(path, "it doesn't name the files beside it")
-        told_of = manifest.files.values()
-        if not all(isinstance(told.get("bytes"), int) and told.get("sha256") for told in told_of):
-            raise broken(path, "it doesn't say size and SHA-256 of its files")
-    except (TypeError, ValueError, AttributeError) as exc:
-        raise broken(path, f"its fields are wrong ({exc})") from exc
-    return manifest
-
-
-def part(path: Path, suffix: str) -> Path:
-    """The snapshot's file of that suffix, beside the manifest ``path``."""
-    return path.with_name(f"{path.stem}.{suffix}")
-
-
-def broken(path: Path, what: str) -> SnapshotError:
-    """The error for a snapshot that can't be used, with what to do about it."""
-    return SnapshotError(
-        f"registry snapshot {path}: {what}; build it anew with `ghostbust registry build`"
-    )
-
-
-_MAGIC = b"We love Marisa."
-_COLUMNS = "name\trank\treason\tother"
-
 
 class Snapshot:
     """The names of one registry on one day. Made by `Snapshot.load`."""
 
-    def __init__(self, path: Path, manifest: Manifest, trie: marisa_trie.Trie) -> None:
+    def __init__(self, path: Path, manifest: SnapshotManifest, trie: marisa_trie.Trie) -> None:
         self.path = path
         """the manifest file"""
         self.manifest = manifest
@@ -113,6 +83,7 @@ class Snapshot:
         self.date = date.fromisoformat(manifest.date)
         self.complete = manifest.complete
         self._trie = trie
+        self._source = f"snapshot:{self.date}"
         self._taken = datetime.combine(self.date, time(), UTC)
         self._made: dict[str, Lookup] = {}
 
@@ -123,32 +94,32 @@ class Snapshot:
         Raises SnapshotError where a file is missing, cut, damaged or of another format.
         """
         manifest = read_manifest(path)
-        for name, told in manifest.files.items():
+        for name, claimed in manifest.files.items():
             file = path.with_name(name)
             size = file.stat().st_size if file.is_file() else None
-            if size != told["bytes"]:
-                found = "missing" if size is None else f"{size} bytes instead of {told['bytes']}"
-                raise broken(path, f"{name} is {found}")
+            if size != claimed["bytes"]:
+                found = "missing" if size is None else f"{size} bytes instead of {claimed['bytes']}"
+                raise _broken(path, f"{name} is {found}")
         trie = marisa_trie.Trie()
-        file = part(path, "marisa")
+        file = _beside(path, "marisa")
         try:
             with file.open("rb") as stream:
                 if stream.read(len(_MAGIC)) != _MAGIC:
-                    raise broken(path, f"{file.name} is no marisa trie")
+                    raise _broken(path, f"{file.name} is no marisa trie")
             trie.mmap(os.fspath(file))
         except (OSError, RuntimeError) as exc:
-            raise broken(path, f"{file.name} can't be mapped ({exc})") from exc
+            raise _broken(path, f"{file.name} can't be mapped ({exc})") from exc
         return cls(path, manifest, trie)
 
     def verify(self) -> None:
-        """Compares every file with its SHA-256; raises SnapshotError at the first that differs."""
-        for name, told in self.manifest.files.items():
+        """Compares every file with its SHA-256. Raises SnapshotError at the first that differs."""
+        for name, claimed in self.manifest.files.items():
             try:
                 found = sha256_of(self.path.with_name(name))
             except OSError as exc:
-                raise broken(self.path, f"{name} can't be read ({exc})") from exc
-            if found != told["sha256"]:
-                raise broken(self.path, f"{name} doesn't have the SHA-256 of its manifest")
+                raise _broken(self.path, f"{name} can't be read ({exc})") from exc
+            if found != claimed["sha256"]:
+                raise _broken(self.path, f"{name} doesn't have the SHA-256 of its manifest")
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and canonical_name(self.ecosystem, name) in self._trie
@@ -160,11 +131,6 @@ class Snapshot:
         """Every name, canonical, in no useful order."""
         return iter(self._trie.iterkeys())
 
-    @property
-    def source(self) -> str:
-        """The ``source`` of its lookups, such as ``snapshot:2026-11-23``."""
-        return f"snapshot:{self.date}"
-
     def look_up(self, name: str) -> Lookup:
         """The verdict on a name as of the snapshot's day; never raises for a missing one."""
         return next(self.look_up_all((canonical_name(self.ecosystem, name),)))
@@ -172,11 +138,11 @@ class Snapshot:
     def look_up_all(self, names: Iterable[str]) -> Iterator[Lookup]:
         """`look_up` of many names, in canonical form already, in their order.
 
-        Made for hundreds of thousands a second: what is the same for all is looked up once, and
-        the verdict on a popular or a suspect name is made once.
+        Made for hundreds of thousands a second: what all verdicts share is computed once, and the
+        verdict on a popular or a suspect name is made once and kept.
         """
         trie, noted, made = self._trie, self._noted, self._made
-        ecosystem, source, taken = self.ecosystem, self.source, self._taken
+        ecosystem, source, taken = self.ecosystem, self._source, self._taken
         day = f"the {ecosystem} snapshot of {self.date}"
         there = Verdict.REAL, "registered", f"in {day}"
         missing = Verdict.ABSENT, "not-registered", f"not among the {len(self):,} names of {day}"
@@ -187,22 +153,22 @@ class Snapshot:
             if name in made:
                 yield made[name]
             elif name in noted:
-                made[name] = self._lookup_noted(noted[name], day)
+                made[name] = self._look_up_noted(noted[name], day)
                 yield made[name]
             else:
                 verdict, reason, evidence = there if name in trie else missing
                 yield Lookup(ecosystem, name, verdict, reason, evidence, source, taken)
 
-    def _lookup_noted(self, note: NameRow, day: str) -> Lookup:
+    def _look_up_noted(self, row: NameRow, day: str) -> Lookup:
         """The verdict on a popular or a suspect name."""
         verdict, reason = Verdict.REAL, "registered"
-        evidence = f"in {day}, download rank {note.rank}"
-        if note.reason is not None:
-            verdict, reason = Verdict.SUSPECT, str(note.reason)
-            points = f", points to {note.other}" if note.other else ""
-            evidence = f"{day}: {note.reason}{points}"
+        evidence = f"in {day}, download rank {row.rank}"
+        if row.reason is not None:
+            verdict, reason = Verdict.SUSPECT, str(row.reason)
+            points = f", points to {row.other}" if row.other else ""
+            evidence = f"{day}: {row.reason}{points}"
         return Lookup(
-            self.ecosystem, note.name, verdict, reason, evidence, self.source, self._taken
+            self.ecosystem, row.name, verdict, reason, evidence, self._source, self._taken
         )
 
     def popular(self, n: int) -> list[str]:
@@ -212,26 +178,51 @@ class Snapshot:
 
     @cached_property
     def notes(self) -> list[NameRow]:
-        """The popular names by rank, then the other suspects."""
-        return _read_notes(self.path)
+        """The popular names by rank, then the other suspects. Raises SnapshotError."""
+        file = _beside(self.path, "tsv")
+        try:
+            head, *lines = file.read_text(encoding="utf-8").splitlines()
+            if head != _COLUMNS:
+                raise _broken(self.path, f"the first line of {file.name} isn't its column names")
+            rows = []
+            for line in lines:
+                name, rank, reason, other = line.split("\t")
+                why = SuspectReason(reason) if reason else None
+                rows.append(NameRow(name, int(rank) if rank else None, why, other))
+        except (OSError, ValueError) as exc:
+            raise _broken(self.path, f"{file.name} can't be read ({exc})") from exc
+        return rows
 
     @cached_property
     def _noted(self) -> dict[str, NameRow]:
         return {row.name: row for row in self.notes}
 
 
-def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:
-    """The manifest to load: the one in ``data_dir`` if it is there, else the one shipped along.
-
-    Where the one in ``data_dir`` is lost, as by a kill while it was replaced, the newest that was
-    kept there (`ghostbust.registries.snapshot`) comes before the one shipped along.
-    """
-    name = f"registry-{ecosystem}.json"
-    if data_dir is not None:
-        for path in (data_dir / name, *sorted(data_dir.glob(f"????-??-??/{name}"), reverse=True)):
-            if path.is_file():
-                return path
-    return Path(str(files("ghostbust.data") / name))
+def read_manifest(path: Path) -> SnapshotManifest:
+    """The manifest at ``path``. Raises SnapshotError for one of another format, or a wrong one."""
+    try:
+        fields = parse_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise _broken(path, "there is no such file") from exc
+    except (OSError, ValueError) as exc:
+        raise _broken(path, f"it can't be read ({exc})") from exc
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise _broken(path, f"its format isn't {FORMAT}")
+    try:
+        manifest = SnapshotManifest(**fields)
+        date.fromisoformat(manifest.date)
+        if path.stem != f"registry-{Ecosystem(manifest.ecosystem)}":
+            raise _broken(path, f"it is of {manifest.ecosystem}")
+        if not isinstance(manifest.complete, bool) or not isinstance(manifest.count, int):
+            raise _broken(path, "its fields 'complete' and 'count' are of the wrong type")
+        if {_beside(path, "marisa").name, _beside(path, "tsv").name} != set(manifest.files):
+            raise _broken(path, "it doesn't name the files beside it")
+        for claimed in manifest.files.values():
+            if not (isinstance(claimed.get("bytes"), int) and claimed.get("sha256")):
+                raise _broken(path, "it doesn't give size and SHA-256 of its files")
+    except (TypeError, ValueError, AttributeError) as exc:
+        raise _broken(path, f"its fields are wrong ({exc})") from exc
+    return manifest
 
 
 def build_snapshot(
@@ -239,9 +230,9 @@ def build_snapshot(
 ) -> Path:
     """Writes a snapshot of the names into ``out_dir`` and returns its manifest's path.
 
-    An older snapshot there is replaced; what was interrupted in between is reported as
-    missing by `Snapshot.load`, never as a smaller one. Raises SnapshotError where the list is
-    empty, DataError where the folder can't be written.
+    An older snapshot there is replaced; `Snapshot.load` reports an interrupted one as missing,
+    never as a smaller one. Raises SnapshotError where the list is empty, DataError where the
+    folder can't be written.
     """
     noted: list[NameRow] = []
     plain: list[str] = []
@@ -249,18 +240,19 @@ def build_snapshot(
         plain.append(row.name)
         if row.rank is not None or row.reason is not None:
             noted.append(row)
-    manifest_path = out_dir / f"registry-{ecosystem}.json"
     if not plain:
         raise SnapshotError(f"the {ecosystem} name list is empty: nothing to build a snapshot from")
+    noted.sort(key=lambda row: (row.rank is None, row.rank or 0, row.name))
+    lines = (f"{row.name}\t{row.rank or ''}\t{row.reason or ''}\t{row.other}" for row in noted)
     trie = marisa_trie.Trie(plain)
+    manifest_path = out_dir / f"registry-{ecosystem}.json"
+    parts = [_beside(manifest_path, "marisa"), _beside(manifest_path, "tsv")]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        content = trie.tobytes()
         manifest_path.unlink(missing_ok=True)
-        write_whole(part(manifest_path, "marisa"), content, mode=SHARED)
-        write_whole(part(manifest_path, "tsv"), _notes_text(noted), mode=SHARED)
-        parts = [part(manifest_path, suffix) for suffix in ("marisa", "tsv")]
-        manifest = Manifest(
+        write_whole(parts[0], trie.tobytes(), mode=SHARED)
+        write_whole(parts[1], "\n".join((_COLUMNS, *lines)) + "\n", mode=SHARED)
+        manifest = SnapshotManifest(
             format=FORMAT,
             ecosystem=str(ecosystem),
             date=date.isoformat(),
@@ -270,68 +262,45 @@ def build_snapshot(
             suspects=sum(row.reason is not None for row in noted),
             files={p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in parts},
         )
-        write_whole(manifest_path, manifest.to_json(), mode=SHARED)
+        write_whole(manifest_path, json.dumps(asdict(manifest), indent=2) + "\n", mode=SHARED)
     except OSError as exc:
         raise DataError(f"{out_dir}: can't write the {ecosystem} snapshot ({exc})") from exc
     return manifest_path
 
 
-def _notes_text(rows: list[NameRow]) -> str:
-    """The table of notes: popular names by rank, then suspects by name."""
-    rows = sorted(rows, key=lambda row: (row.rank is None, row.rank or 0, row.name))
-    lines = (f"{row.name}\t{row.rank or ''}\t{row.reason or ''}\t{row.other}" for row in rows)
-    return "\n".join((_COLUMNS, *lines)) + "\n"
+# Finding snapshots: the one in use, those of other days, and what two of them differ in.
 
 
-def _read_notes(path: Path) -> list[NameRow]:
-    """The rows of the notes beside the manifest ``path``."""
-    file = part(path, "tsv")
-    try:
-        head, *lines = file.read_text(encoding="utf-8").splitlines()
-        if head != _COLUMNS:
-            raise broken(path, f"the first line of {file.name} isn't its column names")
-        rows = []
-        for line in lines:
-            name, rank, reason, other = line.split("\t")
-            why = SuspectReason(reason) if reason else None
-            rows.append(NameRow(name, int(rank) if rank else None, why, other))
-    except (OSError, ValueError) as exc:
-        raise broken(path, f"{file.name} can't be read ({exc})") from exc
-    return rows
+def find_snapshot(ecosystem: Ecosystem, data_dir: Path | None = None) -> Path:
+    """The manifest to load: the one in ``data_dir`` if it is there, else the shipped one.
 
-
-# --- history
-# Snapshots of other days: kept, found by date, compared.
-#
-# ::
-#
-#     registry/registry-pypi.json               the one in use
-#     registry/2026-11-23/registry-pypi.json    one that was in use before, by the day it was taken
-
-_SUFFIXES = ("marisa", "tsv", "json")
-"""of a snapshot's files, the manifest last: without it there is no snapshot"""
+    If the one in ``data_dir`` was lost, as by a kill while it was replaced, the newest of an
+    earlier day that was kept there comes before the shipped one.
+    """
+    name = f"registry-{ecosystem}.json"
+    if data_dir is not None:
+        for path in (data_dir / name, *sorted(data_dir.glob(f"????-??-??/{name}"), reverse=True)):
+            if path.is_file():
+                return path
+    return Path(str(files("ghostbust.data") / name))
 
 
 def snapshot_paths(ecosystem: Ecosystem, data_dir: Path | None) -> list[Path]:
     """The manifests of every snapshot there is, by date; of one day, the one in use last.
 
-    Those shipped along, those kept in ``data_dir``, and the one in use there. Raises
+    The shipped ones, those kept in ``data_dir``, and the one in use there. Raises
     SnapshotError for a manifest that can't be read.
     """
     name = f"registry-{ecosystem}.json"
     places = [Path(str(files("ghostbust.data") / name))]
     if data_dir is not None:
-        places += sorted(data_dir.glob(f"????-??-??/{name}"))
-        places += [data_dir / name]
+        places += [*sorted(data_dir.glob(f"????-??-??/{name}")), data_dir / name]
     there = [path for path in places if path.is_file()]
     return sorted(there, key=lambda path: read_manifest(path).date)
 
 
 def snapshot_as_of(ecosystem: Ecosystem, data_dir: Path | None, as_of: date | None) -> Path | None:
-    """The newest snapshot that isn't later than ``as_of``; None where all are later.
-
-    Without a day it is the one in use.
-    """
+    """The newest snapshot not later than ``as_of``, or the one in use; None where all are later."""
     if as_of is None:
         return find_snapshot(ecosystem, data_dir)
     paths = snapshot_paths(ecosystem, data_dir)
@@ -342,8 +311,8 @@ def snapshot_as_of(ecosystem: Ecosystem, data_dir: Path | None, as_of: date | No
 def keep_snapshot(ecosystem: Ecosystem, data_dir: Path) -> None:
     """Copies the snapshot in use into a folder of its day, before another takes its place.
 
-    Also the one shipped along, since a newer ghostbust ships another. Raises DataError where
-    the folder can't be written, SnapshotError for a snapshot that is damaged.
+    Also the shipped one, since a newer ghostbust ships another. Raises DataError where the
+    folder can't be written, SnapshotError for a damaged snapshot.
     """
     path = find_snapshot(ecosystem, data_dir)
     if not path.is_file():
@@ -353,7 +322,7 @@ def keep_snapshot(ecosystem: Ecosystem, data_dir: Path) -> None:
         kept.mkdir(parents=True, exist_ok=True)
         (kept / path.name).unlink(missing_ok=True)
         for suffix in _SUFFIXES:
-            source = part(path, suffix)
+            source = _beside(path, suffix)
             write_whole(kept / source.name, source.read_bytes(), mode=SHARED)
     except OSError as exc:
         raise DataError(f"{kept}: can't keep the {ecosystem} snapshot ({exc.strerror})") from exc
@@ -379,5 +348,17 @@ def named_snapshot(named: str, ecosystem: Ecosystem, data_dir: Path | None) -> S
 
 
 def appeared(old: Snapshot, new: Snapshot) -> Iterator[str]:
-    """The names of ``new`` that ``old`` doesn't hold; the other way round, those that vanished."""
+    """The names of ``new`` that ``old`` doesn't hold; swap the two for the names that vanished."""
     return (name for name in new if name not in old)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """The snapshot's file of that suffix, beside the manifest ``path``."""
+    return path.with_name(f"{path.stem}.{suffix}")
+
+
+def _broken(path: Path, what: str) -> SnapshotError:
+    """The error for a snapshot that can't be used, with what to do about it."""
+    return SnapshotError(
+        f"registry snapshot {path}: {what}; build it anew with `ghostbust registry build`"
+    )

@@ -1,11 +1,11 @@
-"""Which registered names aren't packages to recommend, read off their one-line summaries.
+"""Reads lists of registry names, and which of the names are suspect: the input of a snapshot.
 
-The rule, in order:
+A suspect is registered, but no package to recommend. The rule, in order:
 
-1. A name of the hand-made table (``ghostbust/data/registry-pypi-decoys.tsv``) is a decoy,
+1. A name in the hand-made table (``ghostbust/data/registry-pypi-decoys.tsv``) is a decoy,
    whatever its downloads: people install it by mistake, in numbers.
-2. A research squat or a security hold is what it says, whatever its downloads.
-3. Anything else that is among the most downloaded is real: a word in the summary of a
+2. A research squat or a security hold is suspect, whatever its downloads.
+3. Any other name among the most downloaded is real: a word in the summary of a
    package that thousands use ("typo squatting detection", "deprecated, use X") proves nothing.
 4. A summary that calls the package a placeholder, parked or a reserved name: placeholder.
 5. A summary that says "renamed to X", "use X instead" and the like, where X is itself
@@ -21,15 +21,26 @@ import gzip
 import re
 import zlib
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, cast
 
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, SuspectReason
-from ghostbust.registries.names import canonical_name, is_valid_name
+from ghostbust.registries.names import NPM_SECURITY_HOLD, canonical_name, is_valid_name
+from ghostbust.registries.snapshot import POPULAR, NameRow
 
+# What a cut, damaged or binary file raises while it is read.
+_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
+_USED_COLUMNS = frozenset(
+    ("download_rank_top15000", "downloads_a_month", "summary_class", "newest_version")
+)
+# Classes of a list without summaries that say enough by themselves; "placeholder" and "decoy"
+# were found by a single word, so they need the summary to be believed.
+_CLASSES = {
+    "slopsquat-research": SuspectReason.RESEARCH_SQUAT,
+    "security-hold": SuspectReason.SECURITY_HOLDING,
+}
 _RESEARCH = re.compile(r"slopsquatting research|dependency hallucination", re.I)
 _HOLD = re.compile(r"\bsecurity hold(?:ing)?\b", re.I)
 # Words by which a package says that there is nothing in it yet ...
@@ -81,6 +92,85 @@ _POINTERS = tuple(
 )
 
 
+def read_names(
+    path: Path, ecosystem: Ecosystem, *, summaries: Path | None = None
+) -> Iterator[NameRow]:
+    """The names of a list, each once, with rank and suspicion where the list has them.
+
+    ``path``: ``.txt`` with one name a line, or ``.tsv`` with a header, either also as ``.gz``.
+    Columns: ``name``; ``download_rank_top15000`` or ``downloads_a_month``; ``summary_class``
+    or ``newest_version``; others are skipped. ``summaries``: ``.tsv`` of name, class and
+    one-line summary, without a header. Raises UsageError for a file that can't be read or a
+    name that the registry couldn't hold.
+    """
+    rows = _read_list(path, ecosystem)
+    try:
+        ranks = _ranks(rows)
+    except ValueError as exc:
+        raise UsageError(f"{path}: a rank or a count isn't a whole number ({exc})") from exc
+    by_name = (
+        {canonical_name(ecosystem, columns[0]): columns[-1] for columns in _summaries(summaries)}
+        if summaries
+        else {}
+    )
+    decoys = known_decoys(ecosystem)
+    for name, row in rows.items():
+        rank = ranks.get(name)
+        reason, other = None, ""
+        if name in decoys:
+            reason, other = SuspectReason.DECOY, decoys[name]
+        elif name in by_name:
+            found = suspect_reason(
+                ecosystem, name, by_name[name], ranked=rank is not None, registered=rows
+            )
+            reason, other = found or (None, "")
+        elif row.get("summary_class") in _CLASSES:
+            reason = _CLASSES[row["summary_class"]]
+        elif NPM_SECURITY_HOLD.search(row.get("newest_version", "")):
+            reason = SuspectReason.SECURITY_HOLDING
+        yield NameRow(name, rank, reason, other)
+
+
+def read_fakes(path: Path, ecosystem: Ecosystem) -> list[str]:
+    """The names whose class, in a file of name, class and summary, is squat or security hold.
+
+    Raises UsageError for a file that can't be read.
+    """
+    rows = _summaries(path)
+    return [canonical_name(ecosystem, columns[0]) for columns in rows if columns[1] in _CLASSES]
+
+
+def known_decoys(ecosystem: Ecosystem) -> dict[str, str]:
+    """Decoy name to the package it stands in for, from the hand-made table."""
+    table = files("ghostbust.data") / f"registry-{ecosystem}-decoys.tsv"
+    if not table.is_file():
+        return {}
+    rows = (line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()[1:])
+    return {name: other for name, other, _source in rows}
+
+
+def suspect_reason(
+    ecosystem: Ecosystem, name: str, summary: str, *, ranked: bool, registered: Container[str]
+) -> tuple[SuspectReason, str] | None:
+    """Why a name is suspect, with the package it points to ("" for none); None for a real one.
+
+    ``ranked``: it is among the most downloaded. Doesn't read the hand-made table: see
+    `known_decoys`.
+    """
+    if _RESEARCH.search(summary):
+        return SuspectReason.RESEARCH_SQUAT, ""
+    if _HOLD.search(summary):
+        return SuspectReason.SECURITY_HOLDING, ""
+    if ranked:
+        return None
+    other = other_package(ecosystem, name, summary, registered)
+    if _PLACEHOLDER.search(summary) and not _FEATURE.search(summary):
+        return SuspectReason.PLACEHOLDER, other or ""
+    if other is not None:
+        return SuspectReason.DECOY, other
+    return (SuspectReason.PLACEHOLDER, "") if _DUMMY.search(summary) else None
+
+
 def other_package(
     ecosystem: Ecosystem, name: str, summary: str, registered: Container[str]
 ) -> str | None:
@@ -98,108 +188,8 @@ def other_package(
     return None
 
 
-def suspect_reason(
-    ecosystem: Ecosystem, name: str, summary: str, *, ranked: bool, registered: Container[str]
-) -> tuple[SuspectReason, str] | None:
-    """Why a name is suspect, with the package it points to ("" for none); None for a real one.
-
-    ``ranked`` says whether it is among the most downloaded. The hand-made table isn't
-    consulted here: see `known_decoys`.
-    """
-    if _RESEARCH.search(summary):
-        return SuspectReason.RESEARCH_SQUAT, ""
-    if _HOLD.search(summary):
-        return SuspectReason.SECURITY_HOLDING, ""
-    if ranked:
-        return None
-    other = other_package(ecosystem, name, summary, registered)
-    if _PLACEHOLDER.search(summary) and not _FEATURE.search(summary):
-        return SuspectReason.PLACEHOLDER, other or ""
-    if other is not None:
-        return SuspectReason.DECOY, other
-    return (SuspectReason.PLACEHOLDER, "") if _DUMMY.search(summary) else None
-
-
-def known_decoys(ecosystem: Ecosystem) -> dict[str, str]:
-    """Decoy name to the package it stands in for, from the hand-made table with its sources."""
-    table = files("ghostbust.data") / f"registry-{ecosystem}-decoys.tsv"
-    if not table.is_file():
-        return {}
-    rows = (line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()[1:])
-    return {name: other for name, other, _source in rows}
-
-
-# --- name_lists
-# Lists of registry names, read from files, as the snapshot builder takes them.
-
-RANKED = 15_000
-"""how many of the most downloaded names count as popular"""
-NPM_SECURITY_HOLD = re.compile(r"-security(?:\.\d+)?$")
-"""npm replaces the versions of a malicious package by one such as ``0.0.1-security.1``"""
-# What a cut, damaged or binary file raises while it is read.
-_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
-_USED_COLUMNS = frozenset(
-    ("download_rank_top15000", "downloads_a_month", "summary_class", "newest_version")
-)
-# Classes of a list without summaries that say enough by themselves; "placeholder" and "decoy"
-# were read off a word, so they need the summary to be believed.
-_CLASSES = {
-    "slopsquat-research": SuspectReason.RESEARCH_SQUAT,
-    "security-hold": SuspectReason.SECURITY_HOLDING,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class NameRow:
-    """One registered name."""
-
-    name: str
-    """canonical"""
-    rank: int | None = None
-    """1 for the most downloaded; None outside the popular ones, or where not known"""
-    reason: SuspectReason | None = None
-    """why the name is suspect; None for a real one"""
-    other: str = ""
-    """the package that a decoy or placeholder points to; empty for none"""
-
-
-def read_names(
-    path: Path, ecosystem: Ecosystem, *, summaries: Path | None = None
-) -> Iterator[NameRow]:
-    """The names of a list, each once, with rank and suspicion where the list tells.
-
-    ``path``: ``.txt`` with one name a line, or ``.tsv`` with a header, either also as ``.gz``.
-    Columns: ``name``; ``download_rank_top15000`` or ``downloads_a_month``; ``summary_class``
-    or ``newest_version``; others are skipped. ``summaries``: ``.tsv`` of name, class and
-    one-line summary, without a header. Raises UsageError for a file that can't be read or a
-    name that the registry couldn't hold.
-    """
-    rows = _rows_of_file(path, ecosystem)
-    try:
-        ranks = _ranks(rows)
-    except ValueError as exc:
-        raise UsageError(f"{path}: a rank or a count isn't a whole number ({exc})") from exc
-    said = _summaries(summaries, ecosystem) if summaries else {}
-    decoys = known_decoys(ecosystem)
-    for name, row in rows.items():
-        rank = ranks.get(name)
-        reason, other = None, ""
-        if name in decoys:
-            reason, other = SuspectReason.DECOY, decoys[name]
-        elif name in said:
-            found = suspect_reason(
-                ecosystem, name, said[name], ranked=rank is not None, registered=rows
-            )
-            reason, other = found or (None, "")
-        elif row.get("summary_class") in _CLASSES:
-            reason = _CLASSES[row["summary_class"]]
-        elif NPM_SECURITY_HOLD.search(row.get("newest_version", "")):
-            reason = SuspectReason.SECURITY_HOLDING
-        yield NameRow(name, rank, reason, other)
-
-
-def _rows_of_file(path: Path, ecosystem: Ecosystem) -> dict[str, Mapping[str, str]]:
-    """Canonical name to the other columns that say something, in the order of the file."""
+def _read_list(path: Path, ecosystem: Ecosystem) -> dict[str, Mapping[str, str]]:
+    """Canonical name to the other columns that are used and filled, in the order of the file."""
     rows: dict[str, Mapping[str, str]] = {}
     try:
         with _open(path) as file:
@@ -226,26 +216,26 @@ def _ranks(rows: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     given = {
         name: int(row["download_rank_top15000"])
         for name, row in rows.items()
-        if row.get("download_rank_top15000")
+        if "download_rank_top15000" in row
     }
     if given:
         return given
     counts = [
         (-int(row["downloads_a_month"]), name)
         for name, row in rows.items()
-        if row.get("downloads_a_month")
+        if "downloads_a_month" in row
     ]
-    return {name: rank for rank, (_, name) in enumerate(sorted(counts)[:RANKED], start=1)}
+    return {name: rank for rank, (_, name) in enumerate(sorted(counts)[:POPULAR], start=1)}
 
 
-def _summaries(path: Path, ecosystem: Ecosystem) -> dict[str, str]:
-    """Canonical name to its one-line summary."""
+def _summaries(path: Path) -> list[list[str]]:
+    """The rows of a file of name, class and summary that have two columns or more."""
     try:
         with _open(path) as file:
-            parts = (line.rstrip("\n").split("\t") for line in file)
-            return {canonical_name(ecosystem, part[0]): part[-1] for part in parts if len(part) > 1}
+            rows = [line.rstrip("\n").split("\t") for line in file]
     except _UNREADABLE as exc:
         raise UsageError(f"{path}: can't be read as a list of summaries ({exc})") from exc
+    return [columns for columns in rows if len(columns) > 1]
 
 
 def _open(path: Path) -> IO[str]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup
+from ghostbust.registries.interface import LookupCache
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.live import LookupCache
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def npmrc_ignored(home: Home) -> bool:
     """Whether the current folder has a ``.npmrc`` about registries that isn't read."""
     if not Path(".npmrc").is_file():  # spares what it takes to load npm's settings
         return False
-    from ghostbust.registries.npm_config import is_ignored
+    from ghostbust.registries.npm_config import NpmSettings
 
-    return is_ignored(Path(".npmrc"), project=home.path)
+    return NpmSettings(home.path).ignores(Path(".npmrc"))
 
 
 def _say(text: str) -> None:

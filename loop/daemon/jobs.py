@@ -46,10 +46,9 @@ from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.measure import said_unknown
 from ghostbust.prompts import MOST_HOLDOUT, Task, first_prompts
 from ghostbust.records import Ecosystem, Prompt, Sample, utc_now
-from ghostbust.registries.clients import open_client
-from ghostbust.registries.live import NEGATIVE_TTL
+from ghostbust.registries.live import NEGATIVE_TTL, open_client
 from ghostbust.registries.names import purl
-from ghostbust.registries.pip_config import pip_index
+from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.sync import sync_pypi
 from ghostbust.samplers.interface import Sampler, SamplingSettings, reading
 from ghostbust.sections import DaemonSection
@@ -366,7 +365,7 @@ def sync_names(place: Workplace) -> None:
         if place.stopping.is_set():
             raise Stopped
 
-    index = pip_index()
+    index = PipSettings().index()
     with (
         Store.open(place.home.database) as store,
         open_client(Ecosystem.PYPI, index, Allowance(store, place.config, place.clock)) as client,

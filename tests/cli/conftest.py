@@ -26,8 +26,7 @@ from ghostbust.records import (
     RefKind,
     Sample,
 )
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 

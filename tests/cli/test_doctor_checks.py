@@ -14,8 +14,7 @@ from ghostbust.errors import EndpointError, ModelError, SnapshotError
 from ghostbust.gates import layers
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
-from ghostbust.registries.snapshot import build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 from ghostbust.sections import ModelSection
 from ghostbust.store.store import Store
 

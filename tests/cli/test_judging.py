@@ -12,8 +12,7 @@ from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
 from ghostbust.registries.judge import Mode
-from ghostbust.registries.snapshot import build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 
 LOOKUP = Lookup(Ecosystem.PYPI, "a", Verdict.REAL, "registered", "", "live", utc_now())
 

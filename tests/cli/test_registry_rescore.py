@@ -12,8 +12,7 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.records import Ecosystem, Lookup, Verdict
-from ghostbust.registries.snapshot import build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 from ghostbust.store.store import Store
 
 Run = Callable[..., Result]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.bench.corpus import read_corpus
+from ghostbust.evaluation.extraction import read_corpus
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.interface import Language
 from ghostbust.records import Ecosystem, RefKind

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostbust.bench.corpus import read_corpus
+from ghostbust.evaluation.extraction import read_corpus
 from ghostbust.extractors import javascript
 from ghostbust.extractors.javascript import (
     has_javascript_imports,

@@ -13,8 +13,7 @@ from ghostbust.loop.recheck import rescore
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge, Mode
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store

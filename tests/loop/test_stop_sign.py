@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from ghostbust.loop.signals import StopSign, SystemClock
-from ghostbust.sections import QuietHours
+from ghostbust.times import QuietHours
 from tests.simulated import SimulatedClock
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from ghostbust.config import Config
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
 from ghostbust.operations.health import Endpoint, Readiness, is_loopback, read_listen
-from ghostbust.registries.transport import Heard
+from ghostbust.registries.transport import RequestCounts
 from ghostbust.sections import RegistrySection
 from ghostbust.store.store import Store
 
@@ -35,7 +35,7 @@ def get(home: Home, alive: Alive) -> Iterator[Callable[..., httpx.Response]]:
     endpoint = Endpoint(
         ("127.0.0.1", 0),
         alive=lambda: alive[0],
-        readiness=Readiness(home, lambda: settings, Heard()),
+        readiness=Readiness(home, lambda: settings, RequestCounts()),
         metrics=registry,
     )
     endpoint.start()
@@ -103,7 +103,7 @@ def test_a_port_that_is_taken_is_one_line(home: Home) -> None:
         port = taken.getsockname()[1]
         endpoint = Endpoint(
             ("127.0.0.1", port), alive=lambda: True,
-            readiness=Readiness(home, Config, Heard()), metrics=CollectorRegistry(),
+            readiness=Readiness(home, Config, RequestCounts()), metrics=CollectorRegistry(),
         )  # fmt: skip
         with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{port}: Address already in use"):
             endpoint.start()

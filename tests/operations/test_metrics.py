@@ -16,7 +16,7 @@ from ghostbust.loop.budget import Allowance
 from ghostbust.loop.signals import JobDone, SystemClock
 from ghostbust.operations.metrics import JobMetrics, make_registry
 from ghostbust.records import Measurement
-from ghostbust.registries.transport import Heard, Outcome
+from ghostbust.registries.transport import Outcome, RequestCounts
 from ghostbust.sections import BudgetSection
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
@@ -55,12 +55,12 @@ def test_counters_begin_with_the_daemon_and_count_what_any_process_adds(
     fill_home(home)
     with Store.open(home.database) as store:
         answers = list(store.answers.read())
-    old, collector, _ = make_registry(home, Heard(), Config)
+    old, collector, _ = make_registry(home, RequestCounts(), Config)
     collector.begin()
     assert figures(old)["ghostbust_samples_total"] == 0
 
     other = Home.open(home.path.parent / "other")
-    new, collector, _ = make_registry(other, Heard(), Config)
+    new, collector, _ = make_registry(other, RequestCounts(), Config)
     collector.begin()
     fill_home(other)
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_the_size_is_with_what_isnt_merged_yet(home: Home) -> None:
             store.jobs.pause(f"job-{n}-{'x' * 4000}")
         log = home.database.with_name("ghostbust.db-wal")
         assert log.stat().st_size > 100_000
-        told = figures(make_registry(home, Heard(), Config)[0])
+        told = figures(make_registry(home, RequestCounts(), Config)[0])
         whole = home.database.stat().st_size + log.stat().st_size
         assert told["ghostbust_database_bytes"] == whole
 
@@ -96,21 +96,21 @@ def test_the_size_is_with_what_isnt_merged_yet(home: Home) -> None:
 def test_the_last_watch_of_each_adapter(home: Home, fill_home: FillHome) -> None:
     fill_home(home)
     measured = log_watch(home)
-    told = figures(make_registry(home, Heard(), Config)[0])
+    told = figures(make_registry(home, RequestCounts(), Config)[0])
     assert told['ghostbust_watch_rate{adapter="base"}'] == measured.rate
     assert told['ghostbust_watch_volume{adapter="round-0001-aa"}'] == measured.volume
 
 
 def test_a_database_that_cant_be_read_is_a_figure_too(home: Home) -> None:
     home.database.write_bytes(b"no database at all, for sure, not one")
-    told = figures(make_registry(home, Heard(), Config)[0])
+    told = figures(make_registry(home, RequestCounts(), Config)[0])
     assert told["ghostbust_store_up"] == 0
     assert "ghostbust_samples_total" not in told
     assert "ghostbust_disk_free_bytes" in told
 
 
 def test_jobs_notices_and_requests(home: Home) -> None:
-    heard = Heard()
+    heard = RequestCounts()
     heard.count(Outcome.ANSWERED)
     registry, _, jobs = make_registry(home, heard, Config)
     jobs.job_done(JobDone("watch", "ok", 61, ""))
@@ -132,7 +132,7 @@ def test_the_budgets_of_the_day(home: Home) -> None:
     limited = Config(budget=BudgetSection(samples=10, gpu_minutes=1.5))
     with Store.open(home.database) as store:
         Allowance(store, limited, SystemClock()).note({"samples": 12, "tokens": 300})
-    told = figures(make_registry(home, Heard(), lambda: limited)[0])
+    told = figures(make_registry(home, RequestCounts(), lambda: limited)[0])
     assert told['ghostbust_budget_spent{budget="samples"}'] == 12
     assert told['ghostbust_budget_spent{budget="tokens"}'] == 300
     assert told['ghostbust_budget_spent{budget="registry_requests"}'] == 0
@@ -146,7 +146,7 @@ def test_the_budgets_of_the_day(home: Home) -> None:
 def families(home: Home) -> Iterator[tuple[str, set[str]]]:
     """Name and labels of all that ghostbust shows of a home where everything happened."""
     limited = Config(budget=BudgetSection(samples=10))
-    registry, _, jobs = make_registry(home, Heard(), lambda: limited)
+    registry, _, jobs = make_registry(home, RequestCounts(), lambda: limited)
     jobs.job_done(JobDone("watch", "ok", 61, "private words of a prompt"))
     jobs.notice("sent")
     for family in registry.collect():
@@ -161,7 +161,7 @@ def test_no_label_holds_a_name_a_prompt_or_a_path(
     log_watch(home)
     labels = {label for _, found in families(home) for label in found}
     assert labels == {"job", "outcome", "verdict", "state", "adapter", "queue", "version", "budget"}
-    shown = "".join(figures(make_registry(home, Heard(), Config)[0]))
+    shown = "".join(figures(make_registry(home, RequestCounts(), Config)[0]))
     for secret in (*hostile_names, "zz-", '"requests"', str(home.path), "do 1"):
         assert secret not in shown
 

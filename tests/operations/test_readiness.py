@@ -13,7 +13,7 @@ from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.signals import JobDone
 from ghostbust.operations.health import Readiness
-from ghostbust.registries.transport import Heard, Outcome
+from ghostbust.registries.transport import Outcome, RequestCounts
 from ghostbust.sections import EndpointEntry, ModelSection, RegistrySection
 from ghostbust.store.store import Store
 
@@ -63,7 +63,7 @@ def config(*urls: str, mode: str = "snapshot") -> Config:
 
 def test_all_is_ready(home: Home, server: ModelServer) -> None:
     Store.open(home.database).close()
-    readiness = Readiness(home, lambda: config(server.url), Heard())
+    readiness = Readiness(home, lambda: config(server.url), RequestCounts())
     assert readiness.parts()["model"].seen is None
     readiness.look()
     asked = server.asked
@@ -76,12 +76,14 @@ def test_all_is_ready(home: Home, server: ModelServer) -> None:
 
 def test_a_server_that_is_away_and_one_of_several(home: Home, server: ModelServer) -> None:
     gone = "http://127.0.0.1:9/v1"
-    one = Readiness(home, lambda: config(gone), Heard(), lambda text: text.replace("9", "N"))
+    one = Readiness(
+        home, lambda: config(gone), RequestCounts(), lambda text: text.replace("9", "N")
+    )
     one.look()
     part = one.parts()["model"]
     assert not part.ready
     assert "can't reach 127.0.0.1:N/v1/models" in part.reason
-    several = Readiness(home, lambda: config(server.url, gone), Heard())
+    several = Readiness(home, lambda: config(server.url, gone), RequestCounts())
     several.look()
     part = several.parts()["model"]
     assert part.ready
@@ -89,13 +91,13 @@ def test_a_server_that_is_away_and_one_of_several(home: Home, server: ModelServe
 
 
 def test_a_model_that_runs_here(home: Home) -> None:
-    readiness = Readiness(home, Config, Heard())
+    readiness = Readiness(home, Config, RequestCounts())
     readiness.look()
     assert readiness.parts()["model"].ready
 
 
 def test_a_database_that_isnt_there_or_is_broken(home: Home) -> None:
-    readiness = Readiness(home, config, Heard())
+    readiness = Readiness(home, config, RequestCounts())
     assert "there is no database" in readiness.parts()["database"].reason
     home.database.write_bytes(b"no database at all, for sure, not one")
     part = readiness.parts()["database"]
@@ -104,7 +106,7 @@ def test_a_database_that_isnt_there_or_is_broken(home: Home) -> None:
 
 
 def test_registries_as_they_were_last_heard(home: Home) -> None:
-    heard = Heard()
+    heard = RequestCounts()
     readiness = Readiness(home, lambda: config(mode="live"), heard)
     assert readiness.parts()["registries"].reason == "not asked yet"
     heard.count(Outcome.UNANSWERED)
@@ -117,7 +119,7 @@ def test_registries_as_they_were_last_heard(home: Home) -> None:
 def test_a_failed_job_has_the_servers_looked_at(
     home: Home, server: ModelServer, until: Callable[..., None]
 ) -> None:
-    readiness = Readiness(home, lambda: config(server.url), Heard())
+    readiness = Readiness(home, lambda: config(server.url), RequestCounts())
     readiness.start()
     until(lambda: readiness.parts()["model"].seen is not None)
     server.status = 500

@@ -1,16 +1,40 @@
-"""A certificate that signs itself, and an HTTPS server on the loopback that shows it."""
+"""Small snapshots, and an HTTPS server on the loopback with a certificate that signs itself."""
 
 from __future__ import annotations
 
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from shutil import which
 
 import pytest
+
+from ghostbust.records import Ecosystem
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
+from ghostbust.registries.transport import Patience
+
+DAY = date(2026, 1, 2)
+HASTE = Patience(attempts=3, initial_s=0, longest_s=2, floor_s=0, jitter_s=0)
+"""three attempts without a wait"""
+
+
+def snapshot_of(
+    folder: Path,
+    rows: Iterable[NameRow | str],
+    ecosystem: Ecosystem = Ecosystem.PYPI,
+    day: date = DAY,
+    *,
+    complete: bool = True,
+) -> Snapshot:
+    """A snapshot of these names, written into the folder."""
+    named = [NameRow(row) if isinstance(row, str) else row for row in rows]
+    return Snapshot.load(
+        build_snapshot(named, ecosystem=ecosystem, date=day, complete=complete, out_dir=folder)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
-"""The judge, in all modes: on made-up snapshots, and against a real server on the loopback."""
+"""The judge in all modes, on small snapshots and against a real server; whose indexes are known."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -15,20 +18,31 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from ghostbust.errors import SnapshotError, UsageError
-from ghostbust.records import ASKED, Ecosystem, Flag, Lookup, PackageRef, RefKind, SuspectReason
+from ghostbust.errors import ConfigError, SnapshotError, UsageError
+from ghostbust.home import Home
+from ghostbust.records import Ecosystem, Flag, Lookup, PackageRef, RefKind, SuspectReason
+from ghostbust.registries import judge as judge_module
 from ghostbust.registries.interface import Registry
-from ghostbust.registries.judge import Judge, Mode, default_judge
+from ghostbust.registries.judge import (
+    Judge,
+    KnownIndexes,
+    Mode,
+    asked_of,
+    default_judge,
+    without_credentials,
+)
 from ghostbust.registries.live import LiveLookups
+from ghostbust.registries.names import public_npm
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
-from ghostbust.registries.transport import Client, Patience, endpoint
+from ghostbust.registries.snapshot import NameRow, Snapshot
+from ghostbust.registries.transport import Client, endpoint
+from tests.registries.conftest import HASTE, snapshot_of
 
-HASTE = Patience(attempts=3, initial_s=0, floor_s=0, jitter_s=0)
+PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 PAGE: dict[str, object] = {
     "meta": {"api-version": "1.3"},
@@ -106,24 +120,16 @@ def server() -> Iterator[RegistryServer]:
 @pytest.fixture
 def snapshots(tmp_path: Path) -> dict[Ecosystem, Snapshot]:
     """A complete PyPI of four names, and an npm that knows only one of its names."""
-    rows = {
-        Ecosystem.PYPI: [
-            NameRow("requests", 1),
-            NameRow("sklearn", 2, SuspectReason.DECOY, "scikit-learn"),
-            NameRow("scikit-learn", 3),
-            NameRow("python-magic"),
-        ],
-        Ecosystem.NPM: [NameRow("react", 1)],
-    }
+    pypi = [
+        NameRow("requests", 1),
+        NameRow("sklearn", 2, SuspectReason.DECOY, "scikit-learn"),
+        NameRow("scikit-learn", 3),
+        "python-magic",
+    ]
     return {
-        ecosystem: Snapshot.load(
-            build_snapshot(
-                rows[ecosystem], ecosystem=ecosystem, date=date(2026, 1, 2), out_dir=tmp_path,
-                complete=ecosystem is Ecosystem.PYPI,
-            )
-        )
-        for ecosystem in ASKED
-    }  # fmt: skip
+        PYPI: snapshot_of(tmp_path, pypi),
+        NPM: snapshot_of(tmp_path, [NameRow("react", 1)], NPM, complete=False),
+    }
 
 
 class Cache:
@@ -150,8 +156,8 @@ def online(
     """A judge whose registries answer at ``url``."""
     client = Client(httpx.AsyncClient(trust_env=False), HASTE)
     registries: dict[Ecosystem, Registry] = {
-        Ecosystem.PYPI: PyPIRegistry(client, endpoint(f"{url}/simple/", "test")),
-        Ecosystem.NPM: NpmRegistry(client, NpmEndpoints(endpoint(f"{url}/npm/", "test"))),
+        PYPI: PyPIRegistry(client, endpoint(f"{url}/simple/", "test")),
+        NPM: NpmRegistry(client, NpmEndpoints(endpoint(f"{url}/npm/", "test"))),
     }
     live = LiveLookups(registries, cache=cache, on_close=client.http.aclose)
     with Judge(mode, snapshots=snapshots, live=live, also_elsewhere=also_elsewhere) as judge:
@@ -164,31 +170,31 @@ def said(lookups: dict[str, Lookup]) -> dict[str, tuple[str, str]]:
 
 def ref(name: str, kind: RefKind = RefKind.INSTALL, *flags: Flag) -> PackageRef:
     return PackageRef(
-        Ecosystem.PYPI, kind, name, 0, len(name), name,
+        PYPI, kind, name, 0, len(name), name,
         import_name=name if kind is RefKind.IMPORT else None, flags=frozenset(flags),
     )  # fmt: skip
 
 
 def test_names_from_the_snapshot(snapshots: dict[Ecosystem, Snapshot]) -> None:
     judge = Judge(Mode.SNAPSHOT, snapshots=snapshots)
-    assert said(judge.names(Ecosystem.PYPI, ["Requests", "requests", "nope", "os", "a b"])) == {
+    assert said(judge.names(PYPI, ["Requests", "requests", "nope", "os", "a b"])) == {
         "Requests": ("REAL", "registered"),
         "requests": ("REAL", "registered"),
         "nope": ("ABSENT", "not-registered"),
         "os": ("BUILTIN", "builtin"),
         "a b": ("ABSENT", "invalid-name"),
     }
-    assert said(judge.names(Ecosystem.NPM, ["react", "vue", "fs"])) == {
+    assert said(judge.names(NPM, ["react", "vue", "fs"])) == {
         "react": ("REAL", "registered"),
         "vue": ("UNKNOWN", "not-in-snapshot"),
         "fs": ("BUILTIN", "builtin"),
     }
-    assert judge.names(Ecosystem.NPM, []) == {}
+    assert judge.names(NPM, []) == {}
 
 
 def test_refs_in_order_with_flags_and_guesses(snapshots: dict[Ecosystem, Snapshot]) -> None:
     judge = Judge(Mode.SNAPSHOT, snapshots=snapshots)
-    npm = PackageRef(Ecosystem.NPM, RefKind.INSTALL, "react", 0, 5, "react")
+    npm = PackageRef(NPM, RefKind.INSTALL, "react", 0, 5, "react")
     refs = [
         ref("sklearn"),
         ref("magic", RefKind.IMPORT),
@@ -213,10 +219,10 @@ def test_with_extra_indexes_a_snapshots_no_is_not_the_last_word(
     server: RegistryServer, snapshots: dict[Ecosystem, Snapshot]
 ) -> None:
     names = ["requests", "private", "absent-1"]
-    for elsewhere, asked in (((), []), ({Ecosystem.PYPI}, ["absent-1", "pip", "private"])):
+    for elsewhere, asked in (((), []), ({PYPI}, ["absent-1", "pip", "private"])):
         server.asked.clear()
         with online(Mode.AUTO, server.url, snapshots, also_elsewhere=elsewhere) as judge:
-            found = judge.names(Ecosystem.PYPI, names)
+            found = judge.names(PYPI, names)
         assert sorted(server.asked) == asked
         assert found["requests"].source == "snapshot:2026-01-02"
         verdict = "REAL" if elsewhere else "ABSENT"
@@ -227,7 +233,7 @@ def test_with_extra_indexes_a_snapshots_no_is_not_the_last_word(
 def test_without_a_snapshot_in_snapshot_mode() -> None:
     judge = Judge(Mode.SNAPSHOT, snapshots={})
     with pytest.raises(SnapshotError, match="ghostbust registry build"):
-        judge.names(Ecosystem.PYPI, ["requests"])
+        judge.names(PYPI, ["requests"])
 
 
 @pytest.mark.parametrize("mode", [Mode.LIVE, Mode.AUTO])
@@ -241,7 +247,7 @@ def test_live_mode_asks_the_server(
 ) -> None:
     with online(Mode.LIVE, server.url, snapshots) as judge:
         names = ["requests", "limited", "cut", "once-cut", "absent-1", "down", "sklearn", "os"]
-        assert said(judge.names(Ecosystem.PYPI, names)) == {
+        assert said(judge.names(PYPI, names)) == {
             "requests": ("REAL", "registered"),
             "limited": ("REAL", "registered"),
             "cut": ("UNKNOWN", "unreachable"),
@@ -251,7 +257,7 @@ def test_live_mode_asks_the_server(
             "sklearn": ("SUSPECT", "decoy"),  # the page looks real, the snapshot knows better
             "os": ("BUILTIN", "builtin"),
         }
-        assert said(judge.names(Ecosystem.NPM, ["@scope/name", "limited-2", "absent-2"])) == {
+        assert said(judge.names(NPM, ["@scope/name", "limited-2", "absent-2"])) == {
             "@scope/name": ("REAL", "registered"),
             "limited-2": ("REAL", "registered"),
             "absent-2": ("ABSENT", "not-registered"),
@@ -267,12 +273,12 @@ def test_auto_mode_asks_only_for_what_the_snapshot_does_not_know(
     server: RegistryServer, snapshots: dict[Ecosystem, Snapshot]
 ) -> None:
     with online(Mode.AUTO, server.url, snapshots) as judge:
-        assert said(judge.names(Ecosystem.PYPI, ["requests", "nope"])) == {
+        assert said(judge.names(PYPI, ["requests", "nope"])) == {
             "requests": ("REAL", "registered"),
             "nope": ("ABSENT", "not-registered"),
         }
         assert not server.asked
-        found = judge.names(Ecosystem.NPM, ["react", "vue", "absent"])
+        found = judge.names(NPM, ["react", "vue", "absent"])
         assert said(found) == {
             "react": ("REAL", "registered"),
             "vue": ("REAL", "registered"),
@@ -288,7 +294,7 @@ def test_the_cache_outlives_the_judge(
     cache = Cache()
     for _ in range(2):
         with online(Mode.LIVE, server.url, snapshots, cache) as judge:
-            found = said(judge.names(Ecosystem.PYPI, ["requests", "sklearn", "absent", "down"]))
+            found = said(judge.names(PYPI, ["requests", "sklearn", "absent", "down"]))
             assert found["sklearn"] == ("SUSPECT", "decoy")
             assert found["down"] == ("UNKNOWN", "unreachable")
     assert (server.asked["requests"], server.asked["sklearn"], server.asked["absent"]) == (1, 1, 1)
@@ -301,7 +307,7 @@ def test_nobody_there_is_unknown(snapshots: dict[Ecosystem, Snapshot]) -> None:
         unused.bind(("127.0.0.1", 0))  # taken, and not listening
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with online(Mode.AUTO, url, snapshots) as judge:
-            found = judge.names(Ecosystem.NPM, ["vue", "react"])
+            found = judge.names(NPM, ["vue", "react"])
     assert said(found) == {
         "vue": ("UNKNOWN", "unreachable"),
         "react": ("REAL", "registered"),
@@ -310,16 +316,13 @@ def test_nobody_there_is_unknown(snapshots: dict[Ecosystem, Snapshot]) -> None:
 
 
 def test_default_judge_takes_the_own_snapshot_first(tmp_path: Path) -> None:
-    build_snapshot(
-        [NameRow("only-mine")], ecosystem=Ecosystem.PYPI, date=date(2026, 1, 2), complete=True,
-        out_dir=tmp_path,
-    )  # fmt: skip
+    snapshot_of(tmp_path, ["only-mine"])
     with default_judge(Mode.SNAPSHOT, data_dir=tmp_path) as judge:
-        assert said(judge.names(Ecosystem.PYPI, ["only-mine", "requests"])) == {
+        assert said(judge.names(PYPI, ["only-mine", "requests"])) == {
             "only-mine": ("REAL", "registered"),
             "requests": ("ABSENT", "not-registered"),
         }
-        assert said(judge.names(Ecosystem.NPM, ["react"])) == {"react": ("REAL", "registered")}
+        assert said(judge.names(NPM, ["react"])) == {"react": ("REAL", "registered")}
 
 
 def test_default_judge_reports_a_broken_snapshot(tmp_path: Path) -> None:
@@ -336,7 +339,127 @@ def test_absent_is_told_by_complete_snapshots_and_live_registries(
         assert offline.tells_absent(ecosystem) is snapshot.complete
     assert not offline.tells_absent(Ecosystem.CONDA)
     with pytest.raises(UsageError, match="ask live"):
-        offline.descriptions(Ecosystem.PYPI, ["pip"])
+        offline.descriptions(PYPI, ["pip"])
     with online(Mode.AUTO, server.url, snapshots) as judge:
-        assert judge.tells_absent(Ecosystem.NPM)
+        assert judge.tells_absent(NPM)
         assert not judge.tells_absent(Ecosystem.CONDA)
+
+
+def test_a_snapshot_needs_no_http_client() -> None:
+    """Loading one takes 0.3 s, which every `check` paid for (3755745)."""
+    code = (
+        "import sys\nfrom ghostbust.registries.judge import Mode, default_judge\n"
+        "with default_judge(Mode.SNAPSHOT) as judge:\n    judge.names('pypi', ['requests'])\n"
+        "assert not {'httpx', 'stamina', 'pypi_simple'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Who is asked where nobody says it
+
+DAY = date(2026, 11, 23)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.chdir(tmp_path)
+    for name in ("GHOSTBUST_REGISTRY__MODE", "GHOSTBUST_REGISTRY__AS_OF"):
+        monkeypatch.delenv(name, raising=False)
+    return Home.open(tmp_path / "home")
+
+
+def test_without_settings_it_is_auto_and_for_a_day_the_snapshot(home: Home) -> None:
+    assert asked_of(None, None, home) == (Mode.AUTO, None)
+    assert asked_of(Mode.LIVE, None, home) == (Mode.LIVE, None)
+    assert asked_of(None, DAY, home) == asked_of(Mode.AUTO, DAY, home) == (Mode.SNAPSHOT, DAY)
+    assert asked_of(Mode.LIVE, DAY, home) == (Mode.LIVE, DAY), "which the judge refuses"
+
+
+def test_the_environment_says_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ghostbust_registry__mode", "snapshot")
+    assert asked_of(None, None, home) == (Mode.SNAPSHOT, None)
+    assert asked_of(Mode.AUTO, None, home) == (Mode.AUTO, None), "an option comes first"
+    monkeypatch.setenv("ghostbust_registry__mode", "never")
+    with pytest.raises(
+        ConfigError, match=r"GHOSTBUST_REGISTRY__MODE: registry\.mode: should be 'snapshot'"
+    ):
+        asked_of(None, None, home)
+
+
+def test_the_home_or_a_file_says_it_and_the_current_folder_does_not(
+    home: Home, tmp_path: Path
+) -> None:
+    here = tmp_path / "ghostbust.toml"
+    here.write_text('[registry]\nmode = "live"\n', "utf-8")
+    assert asked_of(None, None, home) == (Mode.AUTO, None)
+    assert asked_of(None, None, home, here) == (Mode.LIVE, None)
+    home.config.write_text(f"[registry]\nmode = 'live'\nas_of = {DAY}\n", "utf-8")
+    assert asked_of(None, None, home) == (Mode.SNAPSHOT, DAY)
+
+
+# Which indexes are public, and which the user's own
+
+OURS = "https://pypi.example.test/simple"
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """pip and npm ask indexes of the user's own, and nothing of the machine's."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", f"https://me:secret@{OURS.removeprefix('https://')}/")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://team.example.test/simple")
+    monkeypatch.setenv("npm_config_registry", "https://npm.example.test/")
+    monkeypatch.setenv("npm_config_@acme:registry", "https://acme.example.test/npm")
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "address", "is_public"),
+    [
+        (PYPI, PYPI_SIMPLE_ENDPOINT, True),
+        (PYPI, PYPI_SIMPLE_ENDPOINT.rstrip("/"), True),
+        (PYPI, PYPI_SIMPLE_ENDPOINT.replace("://", "://user:pw@"), True),
+        (PYPI, PYPI_SIMPLE_ENDPOINT.replace("/simple", ".example.test/simple"), False),
+        (PYPI, PYPI_SIMPLE_ENDPOINT.rstrip("/") + "/../zz", False),
+        (PYPI, OURS, False),
+        (PYPI, "", False),
+        (NPM, f"{public_npm()}/left-pad/-/left-pad-1.3.0.tgz", True),
+        (NPM, public_npm() + "x/left-pad", False),
+        (NPM, "https://[broken", False),
+    ],
+)  # fmt: skip
+def test_the_public_index(ecosystem: Ecosystem, address: str, is_public: bool) -> None:
+    assert KnownIndexes(asks=False).is_public(ecosystem, address) is is_public
+
+
+def test_another_host_of_the_public_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = frozenset({hashlib.sha256(b"yarn.example.test").hexdigest()})
+    assert not KnownIndexes(asks=False).is_public(NPM, "https://yarn.example.test/x.tgz")
+    monkeypatch.setattr(judge_module, "_OTHER_NPM_HOSTS", known)
+    assert KnownIndexes(asks=False).is_public(NPM, "https://yarn.example.test/x.tgz")
+    assert not KnownIndexes(asks=False).is_public(PYPI, "https://yarn.example.test/x.tgz")
+
+
+@pytest.mark.usefixtures("settings")
+def test_the_users_own_indexes() -> None:
+    known = KnownIndexes(asks=True)
+    assert known.is_own(PYPI, OURS, "zz")
+    assert known.is_own(PYPI, "https://team.example.test/simple/", "zz")
+    assert not known.is_own(PYPI, "https://other.example.test/simple", "zz")
+    assert known.is_own(NPM, "https://npm.example.test/zz/-/zz-1.tgz", "zz")
+    assert known.is_own(NPM, "https://acme.example.test/npm", "@acme/ui")
+    assert not known.is_own(NPM, "https://acme.example.test/npm", "zz")
+    assert not KnownIndexes(asks=False).is_own(PYPI, OURS, "zz"), "where nobody is asked"
+
+
+@pytest.mark.parametrize(
+    ("address", "bare"),
+    [
+        ("https://u:p@X.example.test/a/?token=1#b", "https://x.example.test/a"),
+        ("git+ssh://u:p@git.example.test/a.git", "git+ssh://git.example.test/a.git"),
+        ("./wheels", "./wheels"),
+        ("https://[broken", ""),
+    ],
+)
+def test_addresses_are_shown_without_credentials(address: str, bare: str) -> None:
+    assert without_credentials(address) == bare

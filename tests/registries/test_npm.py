@@ -14,9 +14,9 @@ from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
-from ghostbust.registries.transport import Client, Patience, endpoint
+from ghostbust.registries.transport import Client, endpoint
+from tests.registries.conftest import HASTE
 
-HASTE = Patience(attempts=2, initial_s=0, floor_s=0, jitter_s=0)
 ENDPOINTS = NpmEndpoints(
     endpoint("https://npm.example.test/", "test"),
     {"@own": endpoint("https://own.example.test/npm/", "test", authorization="Bearer t")},
@@ -76,36 +76,30 @@ async def test_where_and_how_it_asks(name: str, url: str) -> None:
     assert ("Authorization" in requests[0].headers) is name.startswith("@own/")
 
 
-async def test_real() -> None:
-    lookup = await look_up(sends(document("1.0.0", "1.1.0")))
-    assert (lookup.verdict, lookup.reason, lookup.source) == (Verdict.REAL, "registered", "live")
-    assert "latest 1.1.0, last changed 2025-03-04" in lookup.evidence
-
-
-@pytest.mark.parametrize("version", ["0.0.1-security", "0.0.2-security.3"])
-async def test_security_holding(version: str) -> None:
-    lookup = await look_up(sends(document(version)))
-    assert (lookup.verdict, lookup.reason) == (Verdict.SUSPECT, SuspectReason.SECURITY_HOLDING)
-
-
-async def test_a_hold_without_tags_and_an_old_hold_that_was_left() -> None:
-    untagged = document("1.0.0", "0.0.1-security", **{"dist-tags": None})
-    assert (await look_up(sends(untagged))).reason == SuspectReason.SECURITY_HOLDING
-    left = document("0.0.1-security", "1.0.0")
-    assert (await look_up(sends(left))).verdict is Verdict.REAL
+UNPUBLISHED = {"unpublished": {"time": "2020-03-04T05:06:07.000Z"}}
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("content", "reason", "evidence"),
     [
-        {"versions": None, "time": {"unpublished": {"time": "2020-01-01T00:00:00.000Z"}}},
-        {"versions": {}},
+        (document("1.0.0", "1.1.0"), "registered",
+         "2 versions, latest 1.1.0, last changed 2025-03-04"),
+        (document("0.0.1-security"), SuspectReason.SECURITY_HOLDING,
+         "latest version 0.0.1-security"),
+        (document("0.0.2-security.3"), SuspectReason.SECURITY_HOLDING, "0.0.2-security.3"),
+        (document("1.0.0", "0.0.1-security", **{"dist-tags": None}),
+         SuspectReason.SECURITY_HOLDING, "0.0.1-security"),
+        (document("0.0.1-security", "1.0.0"), "registered", "latest 1.0.0"),
+        (document(versions=None, time=UNPUBLISHED),
+         SuspectReason.NO_RELEASES, "unpublished 2020-03-04"),
+        (document(), SuspectReason.NO_RELEASES, "registered, without any version"),
     ],
-)
-async def test_no_releases(changes: dict[str, Any]) -> None:
-    lookup = await look_up(sends(document(**changes)))
-    assert (lookup.verdict, lookup.reason) == (Verdict.SUSPECT, SuspectReason.NO_RELEASES)
-    assert ("unpublished" in lookup.evidence) is ("time" in changes)
+)  # fmt: skip
+async def test_verdicts(content: dict[str, Any], reason: str, evidence: str) -> None:
+    lookup = await look_up(sends(content))
+    verdict = Verdict.REAL if reason == "registered" else Verdict.SUSPECT
+    assert (lookup.verdict, lookup.reason, lookup.source) == (verdict, reason, "live")
+    assert evidence in lookup.evidence
 
 
 @pytest.mark.parametrize("content", [{"error": "hello"}, document("1.0.0", name="y")])
@@ -137,14 +131,12 @@ class Npm:
 
 
 async def test_the_full_document_is_asked_for_suspects_only() -> None:
-    gone = {"name": "gone", "time": {"unpublished": {"time": "2020-03-04T05:06:07.000Z"}}}
+    gone = {"name": "gone", "time": UNPUBLISHED}
     npm = Npm(document("1.0.0"), gone)
     assert (await look_up(npm)).verdict is Verdict.REAL
     assert npm.asked == [("x", True)]
-    lookup = await look_up(npm, "gone")
+    assert (await look_up(npm, "gone")).reason == SuspectReason.NO_RELEASES
     assert npm.asked[1:] == [("gone", True), ("gone", False)]
-    assert lookup.reason == SuspectReason.NO_RELEASES
-    assert "unpublished 2020-03-04" in lookup.evidence
 
 
 async def test_the_age_is_asked_for_where_it_matters() -> None:

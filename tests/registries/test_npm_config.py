@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.npm_config import NpmEndpoints, npm_authority, npm_endpoints, npm_route
+from ghostbust.registries.npm_config import NpmEndpoints, NpmSettings
 from ghostbust.registries.transport import Route, basic
 
 
@@ -24,14 +24,12 @@ class Machine:
     def write(self, file: str, text: str) -> None:
         (self.root / file).write_text(text)
 
+    @property
+    def npm(self) -> NpmSettings:
+        return NpmSettings(self.root / "project", self.environ, self.root / "home")
+
     def endpoints(self) -> NpmEndpoints:
-        return npm_endpoints(self.environ, home=self.root / "home", project=self.root / "project")
-
-    def route(self) -> Route:
-        return npm_route(self.environ, home=self.root / "home", project=self.root / "project")
-
-    def authority(self) -> str:
-        return npm_authority(self.environ, home=self.root / "home", project=self.root / "project")
+        return self.npm.endpoints()
 
 
 @pytest.fixture
@@ -133,26 +131,26 @@ def test_the_installation_is_found_by_its_prefix(machine: Machine) -> None:
 
 
 def test_proxies(machine: Machine) -> None:
-    assert machine.route() == Route()
+    assert machine.npm.route() == Route()
     machine.write("home/.npmrc", "proxy = http://one.example.test\nhttps-proxy = null\n")
     origin = str(machine.root / "home" / ".npmrc")
-    assert machine.route() == Route("http://one.example.test", origin)
+    assert machine.npm.route() == Route("http://one.example.test", origin)
     machine.write("project/.npmrc", "https-proxy = http://two.example.test\nproxy = false\n")
-    assert machine.route().proxy == "http://two.example.test"
+    assert machine.npm.route().proxy == "http://two.example.test"
 
 
 def test_hosts_without_a_proxy(machine: Machine) -> None:
     machine.environ["NO_PROXY"] = "a.example.test,.b.example.test"
-    assert machine.route().direct == (), "the environment's proxies have it already"
+    assert machine.npm.route().direct == (), "the environment's proxies have it already"
     machine.environ["npm_config_proxy"] = "http://one.example.test"
-    assert machine.route().direct == ("a.example.test", "b.example.test")
+    assert machine.npm.route().direct == ("a.example.test", "b.example.test")
     machine.write("project/.npmrc", "noproxy[] = c.example.test\nnoproxy[] = d.example.test\n")
-    assert machine.route().direct == ("c.example.test", "d.example.test")
+    assert machine.npm.route().direct == ("c.example.test", "d.example.test")
 
 
 def test_certificates_in_the_settings(machine: Machine) -> None:
-    assert machine.authority() == ""
+    assert machine.npm.authority() == ""
     machine.write("home/.npmrc", 'ca="-----BEGIN\\nab=\\n-----END"\n')
-    assert machine.authority() == "-----BEGIN\nab=\n-----END"
+    assert machine.npm.authority() == "-----BEGIN\nab=\n-----END"
     machine.write("project/.npmrc", 'ca[]="one"\n; between\nca[]="two"\n')
-    assert machine.authority() == "one\ntwo"
+    assert machine.npm.authority() == "one\ntwo"

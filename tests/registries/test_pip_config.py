@@ -9,13 +9,7 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.pip_config import (
-    PipPlaces,
-    pip_certificates,
-    pip_extra_indexes,
-    pip_index,
-    pip_route,
-)
+from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.transport import Endpoint, Route, basic
 
 
@@ -32,16 +26,14 @@ class Machine:
         path.write_text(text)
         return path
 
-    def places(self) -> PipPlaces:
-        return PipPlaces(
+    @property
+    def pip(self) -> PipSettings:
+        return PipSettings(
             self.environ, self.root / "home", prefix=self.root / "venv", etc=self.root / "etc"
         )
 
     def index(self) -> Endpoint:
-        return pip_index(self.places())
-
-    def certificates(self) -> Path | None:
-        return pip_certificates(self.places())
+        return self.pip.index()
 
 
 @pytest.fixture
@@ -124,22 +116,22 @@ def test_a_broken_file_is_named_and_not_quoted(machine: Machine) -> None:
 
 
 def test_certificates(machine: Machine) -> None:
-    assert machine.certificates() is None
+    assert machine.pip.certificates() is None
     machine.write("venv/pip.conf", "[global]\ncert = /path/of/bundle.pem\n")
-    assert machine.certificates() == Path("/path/of/bundle.pem")
+    assert machine.pip.certificates() == Path("/path/of/bundle.pem")
     machine.environ["PIP_CERT"] = "/other.pem"
-    assert machine.certificates() == Path("/other.pem")
+    assert machine.pip.certificates() == Path("/other.pem")
 
 
 def test_extra_indexes_in_their_order_each_with_its_own_credentials(machine: Machine) -> None:
-    assert pip_extra_indexes(machine.places()) == ()
+    assert machine.pip.extra_indexes() == ()
     path = machine.write(
         "venv/pip.conf",
         "[global]\nextra-index-url =\n    https://me:a%40b@one.example.test/simple/\n"
         "    https://two.example.test/simple\n",
     )
     machine.write("home/.netrc", "machine two.example.test login you password word\n")
-    one, two = pip_extra_indexes(machine.places())
+    one, two = machine.pip.extra_indexes()
     assert (one.url, one.authorization) == ("https://one.example.test/simple", basic("me", "a@b"))
     assert (two.url, two.authorization) == (
         "https://two.example.test/simple", basic("you", "word"),
@@ -150,19 +142,19 @@ def test_extra_indexes_in_their_order_each_with_its_own_credentials(machine: Mac
 def test_one_list_of_extra_indexes_takes_the_place_of_another(machine: Machine) -> None:
     machine.write("venv/pip.conf", "[global]\nextra-index-url = https://file.example.test\n")
     machine.environ["PIP_EXTRA_INDEX_URL"] = "https://a.example.test https://b.example.test"
-    assert [at.url for at in pip_extra_indexes(machine.places())] == [
+    assert [at.url for at in machine.pip.extra_indexes()] == [
         "https://a.example.test", "https://b.example.test",
     ]  # fmt: skip
     machine.environ["PIP_EXTRA_INDEX_URL"] = "https://a.example.test file:///srv/wheels"
     with pytest.raises(ConfigError, match=r"^PIP_EXTRA_INDEX_URL: "):
-        pip_extra_indexes(machine.places())
+        machine.pip.extra_indexes()
 
 
 def test_the_proxy(machine: Machine) -> None:
-    assert pip_route(machine.places()) == Route()
+    assert machine.pip.route() == Route()
     path = machine.write("venv/pip.conf", "[global]\nproxy = me:word@proxy.example.test:3128\n")
-    route = pip_route(machine.places())
+    route = machine.pip.route()
     assert (route.proxy, route.origin) == ("http://me:word@proxy.example.test:3128", str(path))
     assert "word" not in repr(route)
     machine.environ["PIP_PROXY"] = "https://other.example.test"
-    assert pip_route(machine.places()) == Route("https://other.example.test", "PIP_PROXY")
+    assert machine.pip.route() == Route("https://other.example.test", "PIP_PROXY")

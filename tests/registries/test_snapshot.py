@@ -1,4 +1,4 @@
-"""Building and loading snapshots, and the ones that ship with ghostbust."""
+"""Snapshots: built, loaded, found by date; and the ones that ship with ghostbust."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.errors import DataError, SnapshotError
+from ghostbust.errors import DataError, SnapshotError, UsageError
 from ghostbust.records import Ecosystem, SuspectReason, Verdict
-from ghostbust.registries.snapshot import Snapshot, build_snapshot, find_snapshot
-from ghostbust.registries.suspects import NameRow, known_decoys
+from ghostbust.registries.snapshot import (
+    NameRow,
+    Snapshot,
+    appeared,
+    build_snapshot,
+    find_snapshot,
+    keep_snapshot,
+    named_snapshot,
+    snapshot_as_of,
+    snapshot_paths,
+)
+from ghostbust.registries.suspects import known_decoys
+from tests.registries.conftest import DAY, snapshot_of
 
-DAY = date(2026, 1, 2)
 ROWS = [
     NameRow("numpy", 2),
     NameRow("requests", 1),
@@ -23,15 +33,16 @@ ROWS = [
 ]
 
 
-def build(folder: Path, *, complete: bool = True) -> Path:
-    return build_snapshot(
-        ROWS, ecosystem=Ecosystem.PYPI, date=DAY, complete=complete, out_dir=folder
-    )
+SHIPPED = find_snapshot(Ecosystem.PYPI)
+
+
+def build(folder: Path) -> Path:
+    return snapshot_of(folder, ROWS).path
 
 
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Snapshot:
-    return Snapshot.load(build(tmp_path))
+    return snapshot_of(tmp_path, ROWS)
 
 
 def test_what_a_snapshot_knows(snapshot: Snapshot) -> None:
@@ -42,28 +53,28 @@ def test_what_a_snapshot_knows(snapshot: Snapshot) -> None:
     assert 7 not in snapshot
 
 
-def test_real(snapshot: Snapshot) -> None:
-    lookup = snapshot.look_up("Requests")
-    assert (lookup.name, lookup.verdict, lookup.reason) == ("requests", Verdict.REAL, "registered")
+@pytest.mark.parametrize(
+    ("name", "verdict", "reason", "evidence"),
+    [
+        ("Requests", Verdict.REAL, "registered", "download rank 1"),
+        ("flask-cors", Verdict.REAL, "registered", "in the pypi snapshot of 2026-01-02"),
+        ("sklearn", Verdict.SUSPECT, SuspectReason.DECOY, "decoy, points to scikit-learn"),
+        ("fakeai", Verdict.SUSPECT, SuspectReason.RESEARCH_SQUAT, "research-squat"),
+        ("nope", Verdict.ABSENT, "not-registered", "not among the 5 names"),
+    ],
+)
+def test_verdicts(
+    snapshot: Snapshot, name: str, verdict: Verdict, reason: str, evidence: str
+) -> None:
+    lookup = snapshot.look_up(name)
+    assert (lookup.name, lookup.verdict, lookup.reason) == (name.lower(), verdict, reason)
+    assert evidence in lookup.evidence
     assert lookup.source == "snapshot:2026-01-02"
     assert lookup.looked_up_at == datetime(2026, 1, 2, tzinfo=UTC)
-    assert "rank 1" in lookup.evidence
-
-
-def test_suspects_say_why_and_what_instead(snapshot: Snapshot) -> None:
-    decoy, squat = snapshot.look_up("sklearn"), snapshot.look_up("fakeai")
-    assert (decoy.verdict, decoy.reason) == (Verdict.SUSPECT, SuspectReason.DECOY)
-    assert "scikit-learn" in decoy.evidence
-    assert (squat.verdict, squat.reason) == (Verdict.SUSPECT, SuspectReason.RESEARCH_SQUAT)
-
-
-def test_a_complete_snapshot_says_no(snapshot: Snapshot) -> None:
-    lookup = snapshot.look_up("nope")
-    assert (lookup.verdict, lookup.reason) == (Verdict.ABSENT, "not-registered")
 
 
 def test_an_incomplete_snapshot_says_that_it_does_not_know(tmp_path: Path) -> None:
-    lookup = Snapshot.load(build(tmp_path, complete=False)).look_up("nope")
+    lookup = snapshot_of(tmp_path, ROWS, complete=False).look_up("nope")
     assert (lookup.verdict, lookup.reason) == (Verdict.UNKNOWN, "not-in-snapshot")
 
 
@@ -113,10 +124,6 @@ def test_load_trusts_what_only_the_hash_shows_and_verify_does_not(tmp_path: Path
         snapshot.verify()
 
 
-def test_verify_passes_an_intact_one(snapshot: Snapshot) -> None:
-    snapshot.verify()
-
-
 def test_damaged_notes_are_reported_when_they_are_read(tmp_path: Path) -> None:
     path = build(tmp_path)
     notes = path.with_suffix(".tsv")
@@ -163,11 +170,87 @@ def test_an_empty_list_builds_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_own_snapshot_comes_before_the_shipped_one(tmp_path: Path) -> None:
-    shipped = find_snapshot(Ecosystem.PYPI, tmp_path)
-    assert shipped.parent.name == "data"
-    own = build(tmp_path)
-    assert find_snapshot(Ecosystem.PYPI, tmp_path) == own
+# Those of other days
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three days: two kept, one in use, besides the shipped one."""
+    assert find_snapshot(Ecosystem.PYPI, tmp_path) == SHIPPED
+    for day in (1, 2, 3):
+        if day > 1:
+            keep_snapshot(Ecosystem.PYPI, tmp_path)
+        own = snapshot_of(tmp_path, [f"name-{n}" for n in range(day)], day=date(2026, 1, day))
+        assert find_snapshot(Ecosystem.PYPI, tmp_path) == own.path
+    return tmp_path
+
+
+def days(paths: list[Path]) -> list[str]:
+    return [Snapshot.load(path).manifest.date for path in paths]
+
+
+def test_all_are_found_by_date(folder: Path) -> None:
+    paths = snapshot_paths(Ecosystem.PYPI, folder)
+    assert days(paths) == ["2026-01-01", "2026-01-02", "2026-01-03", "2026-11-23"]
+    assert paths[-1] == SHIPPED
+    assert snapshot_paths(Ecosystem.PYPI, None) == [SHIPPED]
+
+
+@pytest.mark.parametrize(
+    ("day", "found"),
+    [
+        (date(2025, 12, 31), None),
+        (date(2026, 1, 1), "2026-01-01"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (date(2026, 5, 5), "2026-01-03"),
+        (date(2026, 11, 23), "2026-11-23"),
+        (None, "2026-01-03"),
+    ],
+)
+def test_the_newest_that_is_not_later(folder: Path, day: date | None, found: str | None) -> None:
+    path = snapshot_as_of(Ecosystem.PYPI, folder, day)
+    assert (path and Snapshot.load(path).manifest.date) == found
+
+
+def test_what_is_kept_is_whole(folder: Path) -> None:
+    kept = Snapshot.load(folder / "2026-01-02" / "registry-pypi.json")
+    kept.verify()
+    assert sorted(kept) == ["name-0", "name-1"]
+
+
+def test_the_shipped_one_is_kept_too(tmp_path: Path) -> None:
+    keep_snapshot(Ecosystem.PYPI, tmp_path / "registry")
+    kept = Snapshot.load(tmp_path / "registry" / "2026-11-23" / "registry-pypi.json")
+    assert kept.manifest == Snapshot.load(SHIPPED).manifest
+
+
+def test_a_lost_one_is_replaced_by_the_newest_kept(folder: Path) -> None:
+    (folder / "registry-pypi.json").unlink()
+    assert Snapshot.load(find_snapshot(Ecosystem.PYPI, folder)).manifest.date == "2026-01-02"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-23").write_text("in the way")
+    with pytest.raises(DataError, match="can't keep the pypi snapshot"):
+        keep_snapshot(Ecosystem.PYPI, tmp_path)
+
+
+def test_named_by_day_and_by_path(folder: Path) -> None:
+    assert len(named_snapshot("2026-01-02", Ecosystem.PYPI, folder)) == 2
+    for path in (folder, folder / "registry-pypi.json"):
+        assert len(named_snapshot(str(path), Ecosystem.PYPI, None)) == 3
+    with pytest.raises(UsageError, match="those of 2026-01-01, 2026-01-02, 2026-01-03"):
+        named_snapshot("yesterday", Ecosystem.PYPI, folder)
+
+
+def test_what_appeared_and_what_vanished(tmp_path: Path) -> None:
+    old = snapshot_of(tmp_path / "old", ["a", "b"])
+    new = snapshot_of(tmp_path / "new", ["b", "c", "d"])
+    assert sorted(appeared(old, new)) == ["c", "d"]
+    assert sorted(appeared(new, old)) == ["a"]
+
+
+# The shipped ones
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +264,8 @@ def npm() -> Snapshot:
 
 
 def test_the_shipped_snapshots_are_intact(pypi: Snapshot, npm: Snapshot) -> None:
-    pypi.verify()
-    npm.verify()
+    for snapshot in (pypi, npm):
+        snapshot.verify()
     assert (pypi.complete, npm.complete) == (True, False)
     assert len(pypi) > 800_000
     assert len(npm) > 200_000
@@ -190,15 +273,13 @@ def test_the_shipped_snapshots_are_intact(pypi: Snapshot, npm: Snapshot) -> None
     assert sizes < 5_000_000
 
 
-@pytest.mark.parametrize("name", ["requests", "numpy", "scikit-learn", "Django", "future"])
+@pytest.mark.parametrize(
+    "name",
+    ["requests", "numpy", "scikit-learn", "Django", "future",
+     # Popular ones, whatever their summary says.
+     "dnstwist", "pandas-profiling", "jtutils", "flux-local"],
+)  # fmt: skip
 def test_shipped_pypi_real(pypi: Snapshot, name: str) -> None:
-    assert pypi.look_up(name).verdict is Verdict.REAL
-
-
-@pytest.mark.parametrize("name", ["dnstwist", "pandas-profiling", "jtutils", "flux-local"])
-def test_shipped_pypi_popular_ones_are_real_whatever_their_summary(
-    pypi: Snapshot, name: str
-) -> None:
     assert pypi.look_up(name).verdict is Verdict.REAL
 
 

@@ -11,8 +11,7 @@ import pytest
 
 from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.registries.sync import Synced, sync_npm
 from ghostbust.registries.transport import Patience
 

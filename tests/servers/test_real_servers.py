@@ -15,7 +15,7 @@ from ghostbust.registries.interface import Registry
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.npm import NpmRegistry
-from ghostbust.registries.npm_config import NpmEndpoints, npm_endpoints
+from ghostbust.registries.npm_config import NpmEndpoints, NpmSettings
 from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.rules import AgeRule
 from ghostbust.registries.transport import Client, Patience, endpoint
@@ -121,7 +121,7 @@ def test_a_private_scope_needs_the_token_of_the_npmrc(
     found = {}
     for told in ([], [f"{host}/:_authToken={npm_server.token}"]):
         (tmp_path / ".npmrc").write_text("\n".join([*lines, *told]))
-        at = npm_endpoints({}, home=tmp_path, project=tmp_path / "none")
+        at = NpmSettings(tmp_path / "none", {}, tmp_path).endpoints()
         with asking(lambda client, at=at: NpmRegistry(client, at)) as judge:  # type: ignore[misc]
             found[bool(told)] = judge.names(Ecosystem.NPM, ["@private/tool"])["@private/tool"]
     assert found[True].verdict is Verdict.REAL

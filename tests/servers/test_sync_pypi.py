@@ -10,8 +10,7 @@ import pytest
 
 from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.registries.snapshot import Snapshot, build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.registries.sync import Synced, sync_pypi
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ import pytest
 from ghostbust.loop.discovery.seeds import DescribedPackages, describe, hide
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.snapshot import build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 
 
 class DescribingIndex:
