@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from ghostbust.errors import EndpointError
 from ghostbust.http import TooLargeError, ask
-from ghostbust.loop.recheck import post
+from ghostbust.loop.alarms import post
 from ghostbust.publishers.control import Control
 from ghostbust.samplers.servers import request_json
 

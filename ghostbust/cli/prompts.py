@@ -22,7 +22,7 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.documents import json_text
 from ghostbust.errors import UsageError
-from ghostbust.loop.recheck import redacted_texts
+from ghostbust.loop.redact import redacted_texts
 
 if TYPE_CHECKING:
     from ghostbust.config import Config

@@ -68,7 +68,7 @@ CHOOSE = """
 import sys
 from pathlib import Path
 from ghostbust.prompts import Task
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 from tests.loop.choosing import choose, nothing
 from tests.loop.conftest import ScriptedSampler
 tasks = [Task(f"task-{n}", f"Plot what sensor{n} tells.", f"domain-{n % 5}") for n in range(40)]

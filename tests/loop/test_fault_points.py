@@ -42,7 +42,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from ghostbust.loop.fault_points import Point, Trace
-from ghostbust.store import Store
+from ghostbust.store.store import Store
 with Store.open(Path(sys.argv[1])) as store:
     with Trace("before", Point("started", "rounds.py:Rounds.get", 2)).following():
         number = store.rounds.start(model="m", method="au", seed=0, settings={})

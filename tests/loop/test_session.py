@@ -23,7 +23,8 @@ LEFT_BEHIND = """
 import os, signal, sys
 from pathlib import Path
 from ghostbust.home import Home
-from ghostbust.store import RunKind, RunSpec, Store
+from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.store import Store
 
 home = Home.open(Path(sys.argv[1]))
 (home.adapters / ".round-0001-aa.part").mkdir()

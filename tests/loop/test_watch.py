@@ -267,7 +267,7 @@ from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task
 from ghostbust.records import Sample
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store import RunKind
+from ghostbust.store.rows import RunKind
 
 class Slow:
     model, adapter = "made-up", None
