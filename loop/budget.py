@@ -44,7 +44,7 @@ class Allowance:
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
         self._store, self.clock = store, clock
         self._zone = ZoneInfo(config.jobs.time_zone)
-        self.limits: Mapping[str, float] = limits_of(config)
+        self.limits = limits_of(config)
         """what a day has of each budget that has a limit"""
 
     @property
