@@ -1,12 +1,16 @@
-"""The limits of one watch: answers, tokens, seconds."""
+"""BUDGETS: what a day and a watch may spend, and samplers that keep to it, to the answer.
+
+Whoever is about to spend takes as much as it may need, and gives back what it didn't use. A process
+that is killed in between has spent what it took, so no budget is ever overspent. An answer whose
+tokens a server doesn't count costs a quarter of its characters.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -20,94 +24,7 @@ from ghostbust.samplers.interface import Sampler, SamplingSettings, reading, rec
 from ghostbust.store.runs import RunStatus
 from ghostbust.store.store import Store
 
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much a watch may spend. None: no limit."""
-
-    answers: int | None = None
-    tokens: int | None = None
-    seconds: float | None = None
-
-
-class BudgetedSampler:
-    """A sampler that ends quietly once the budget is spent, and closes what it was reading.
-
-    A limit is looked at behind each answer, so what is under way then is still lost: a batch of a
-    model that runs here. An answer that a server doesn't count costs a quarter of its characters.
-    """
-
-    def __init__(
-        self,
-        sampler: Sampler,
-        budget: Budget,
-        *,
-        answers: int = 0,
-        tokens: int = 0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """``answers``, ``tokens``: spent already; the seconds begin now."""
-        self._sampler, self._budget, self._clock = sampler, budget, clock
-        self._answers, self._tokens, self._began = answers, tokens, clock()
-        self.model = sampler.model
-        self.adapter = sampler.adapter
-
-    @property
-    def spent(self) -> str | None:
-        """Which limit is reached: ``answers``, ``tokens`` or ``seconds``; None as long as none."""
-        limits = {
-            "answers": (self._answers, self._budget.answers),
-            "tokens": (self._tokens, self._budget.tokens),
-            "seconds": (self._clock() - self._began, self._budget.seconds),
-        }
-        reached = (name for name, (used, most) in limits.items() if most is not None)
-        return next((name for name in reached if _is_reached(*limits[name])), None)
-
-    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
-        """The sampler's own samples, until the budget is spent."""
-        if self.spent is not None:
-            return
-        with reading(self._sampler.sample(prompts, settings)) as samples:
-            for sample in samples:
-                self._answers += 1
-                self._tokens += reckoned(sample.text, sample.tokens)
-                yield sample
-                if self.spent is not None:
-                    return
-
-    def complete(
-        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
-    ) -> list[str]:
-        """The sampler's own completions, which no budget limits."""
-        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
-
-
-def _is_reached(used: float, most: float | None) -> bool:
-    return most is not None and used >= most
-
-
-def budgeted(config: Config, store: Store, sampler: Sampler, seed: int) -> BudgetedSampler:
-    """The sampler within the limits of the settings for the watch of that seed.
-
-    What its rewritings, and an interrupted part of it, spent counts.
-    """
-    limits = config.daemon
-    tokens = sum(row.tokens for row in store.rewritings.read() if row.seed == seed)
-    answers = 0
-    last = next(iter(store.runs.recent(1)), None)
-    if last is not None and last.status is RunStatus.INTERRUPTED and last.spec.seed == seed:
-        answers, sampled = store.answers.spent(last.id)
-        tokens += sampled
-    budget = Budget(limits.watch_answers, limits.watch_tokens, limits.watch_seconds)
-    return BudgetedSampler(sampler, budget, answers=answers, tokens=tokens)
-
-
-# --- allowance
-# The budgets of a day: what is left of them, and how some is taken.
-#
-# Whoever is about to spend takes as much as it may need, and gives back what it didn't use. A
-# process
-# that is killed in between has spent what it took, so a budget is never overspent.
+log = logging.getLogger(__name__)
 
 SAMPLES: Final = "samples"
 TOKENS: Final = "tokens"
@@ -115,26 +32,25 @@ REQUESTS: Final = "registry_requests"
 MINUTES: Final = "gpu_minutes"
 BUDGETS: Final = (SAMPLES, TOKENS, REQUESTS, MINUTES)
 NOTHING: Final = 1e-9
-"""of a budget that isn't counted in whole units, less than this is nothing"""
+"""minutes are fractions: less than this of a budget is nothing"""
 
 
 class Allowance:
-    """The day's budgets of the settings, as noted in a store. For the store's thread."""
+    """The day's budgets of the settings, and what the store says was spent of them.
+
+    A store belongs to one thread, and so does this.
+    """
 
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+        self._store, self.clock = store, clock
         self._zone = ZoneInfo(config.jobs.time_zone)
-        self._limits = limits_of(config)
-
-    @property
-    def limits(self) -> Mapping[str, float]:
-        """Of each budget that has one, what a day has."""
-        return self._limits
+        self.limits = limits_of(config)
+        """what a day has of each budget that has a limit"""
 
     @property
     def day(self) -> date:
         """The day whose budgets are spent now."""
-        return self._clock.now().astimezone(self._zone).date()
+        return self.clock.now().astimezone(self._zone).date()
 
     @property
     def day_ends(self) -> datetime:
@@ -150,21 +66,36 @@ class Allowance:
     def left(self) -> dict[str, float]:
         """What is left of each budget today; infinite where there is no limit."""
         spent = self.spent()
-        return {name: max(0.0, self._limits.get(name, math.inf) - spent[name]) for name in BUDGETS}
+        return {name: max(0.0, self.limits.get(name, math.inf) - spent[name]) for name in BUDGETS}
 
     def lacking(self, needs: Mapping[str, float]) -> str | None:
-        """Which budget has too little left for the needs, in one line; None where none has."""
+        """Which budget may not be enough for the needs, in one line; None where all are.
+
+        A budget of which nothing is left isn't enough for a need of 0 either.
+        """
         left = self.left()
         for name, need in needs.items():
-            if left[name] < need or left[name] <= NOTHING:
-                spent, limit = self._limits[name] - left[name], self._limits[name]
+            if left[name] >= need and left[name] > NOTHING:
+                continue
+            limit = self.limits[name]
+            if need > limit > 0:  # who sets 0 wants none, and needs no advice
+                return (
+                    f"the day's budget of {name} is {limit:,.12g}, and up to {need:,.12g} may be"
+                    f" needed: raise budget.{name}"
+                )
+            if left[name] <= NOTHING:
+                spent = limit - left[name]
                 return f"the day's budget of {name} is used up ({spent:,g} of {limit:,g})"
+            return (
+                f"the day's budget of {name} has {left[name]:,.12g} left of {limit:,.12g}, and up"
+                f" to {need:,.12g} may be needed"
+            )
         return None
 
     def take(self, amounts: Mapping[str, float]) -> date | None:
         """Takes all of it from today's budgets, and returns the day; None: nothing is taken."""
         day = self.day
-        return day if self._store.spending.take(day, dict(amounts), self._limits) else None
+        return day if self._store.spending.take(day, dict(amounts), self.limits) else None
 
     def give_back(self, day: date, amounts: Mapping[str, float]) -> None:
         """Gives back what was taken on that day and not used."""
@@ -173,7 +104,7 @@ class Allowance:
             self._store.spending.take(day, unused, {})
 
     def note(self, amounts: Mapping[str, float]) -> date:
-        """Notes what is spent, whatever is left, and returns the day that it is noted with."""
+        """Adds to what is spent today, whatever is left, and returns the day."""
         day = self.day
         self._store.spending.take(day, dict(amounts), {})
         return day
@@ -201,78 +132,121 @@ def limits_of(config: Config) -> dict[str, float]:
     return {name: float(limit) for name, limit in limits.items() if limit is not None}
 
 
-# --- allowed_sampler
-# A sampler that keeps to the day's budgets, to the answer and the token.
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much one watch may still spend. None: no limit."""
 
-log = logging.getLogger(__name__)
+    answers: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
 
 
-class AllowedSampler:
-    """Asks as many prompts as all their answers can be paid for, then as many again, then ends.
+def budget_of_watch(config: Config, store: Store, seed: int) -> Budget:
+    """What the settings leave to the watch with that seed.
 
-    An answer is paid for with as many tokens as it may have, and what it didn't need is given back
-    once it is there. One whose tokens a server doesn't count costs a quarter of its characters.
+    Its rewritings and what an interrupted part of it spent are taken off.
+    """
+    limits = config.daemon
+    tokens = sum(row.tokens for row in store.rewritings.read() if row.seed == seed)
+    answers = 0
+    last = next(iter(store.runs.recent(1)), None)
+    if last is not None and last.status is RunStatus.INTERRUPTED and last.spec.seed == seed:
+        answers, sampled = store.answers.spent(last.id)
+        tokens += sampled
+    return Budget(
+        None if limits.watch_answers is None else limits.watch_answers - answers,
+        None if limits.watch_tokens is None else limits.watch_tokens - tokens,
+        limits.watch_seconds,
+    )
+
+
+@dataclass
+class LimitedSampler:
+    """The sampler of a watch. It keeps to the day's budgets and to the watch's own.
+
+    It asks as many prompts as the day can pay all answers of, at their longest, then as many again,
+    and ends quietly where a budget is used up. It limits no completions: a watch asks for none.
+
+    The watch's own budget is looked at behind each answer. What is under way then is lost, such as
+    the rest of a batch of a model that runs here.
     """
 
-    def __init__(self, sampler: Sampler, allowance: Allowance, *, asks_live: bool) -> None:
-        """``asks_live``: names in answers may cost requests to registries, so there must be some.
+    sampler: Sampler
+    allowance: Allowance
+    asks_live: bool = False
+    """names in answers may cost requests to registries: without one left, nothing is asked, since
+    answers whose names can't be looked up would be lost"""
+    budget: Budget = field(default_factory=Budget)
+    """of the watch; its seconds begin now"""
+    check: Callable[[], None] = lambda: None
+    """called before each sample is yielded; what it raises ends the sampling"""
+    hide: Callable[[Iterable[str]], None] = lambda _: None
+    """gets the texts that are about to be asked, to keep them out of the log"""
 
-        Answers whose names could not be asked for would be lost.
-        """
-        self._sampler, self._allowance, self._asks_live = sampler, allowance, asks_live
-        self.model = sampler.model
-        self.adapter = sampler.adapter
+    def __post_init__(self) -> None:
+        self.model, self.adapter = self.sampler.model, self.sampler.adapter
+        self._answers = self._tokens = 0
+        self._began = self.allowance.clock.monotonic()
+
+    def within(self, budget: Budget) -> LimitedSampler:
+        """The same within this budget."""
+        return replace(self, budget=budget)
+
+    @property
+    def spent(self) -> str | None:
+        """Which limit of the watch is reached: ``answers``, ``tokens`` or ``seconds``, or None."""
+        used = {
+            "answers": (self._answers, self.budget.answers),
+            "tokens": (self._tokens, self.budget.tokens),
+            "seconds": (self.allowance.clock.monotonic() - self._began, self.budget.seconds),
+        }
+        return next(
+            (name for name, (n, most) in used.items() if most is not None and n >= most), None
+        )
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
-        """The sampler's own samples, of as many prompts as the day's budgets allow."""
+        """The sampler's own samples, until a budget is used up."""
+        one = price(settings.samples_per_prompt, settings.max_new_tokens)
         waiting = list(prompts)
-        while waiting:
-            count = self._affordable(settings, len(waiting))
-            day = None
-            if count:
-                day = self._allowance.take(_price(settings, count))
+        while waiting and self.spent is None:
+            count = self._affordable(one, len(waiting))
+            unused = {name: count * amount for name, amount in one.items()}
+            day = self.allowance.take(unused) if count else None
             if day is None:
-                log.info("watch: %d prompts aren't asked: a budget of the day is used up",
-                         len(waiting))  # fmt: skip
+                log.info(
+                    "watch: %d prompts aren't asked: a budget of the day is used up", len(waiting)
+                )
                 return
             asked, waiting = waiting[:count], waiting[count:]
-            unused = _price(settings, count)
+            self.hide(text for prompt in asked for text in (prompt.text, *prompt.turns))
             try:
-                with reading(self._sampler.sample(asked, settings)) as samples:
+                with reading(self.sampler.sample(asked, settings)) as samples:
                     for sample in samples:
                         tokens = reckoned(sample.text, sample.tokens)
                         unused[SAMPLES] -= 1
                         unused[TOKENS] -= min(tokens, settings.max_new_tokens)
+                        self._answers += 1
+                        self._tokens += tokens
+                        self.check()
                         yield sample
+                        if self.spent is not None:
+                            return
             finally:
-                self._allowance.give_back(day, unused)
-
-    def _affordable(self, settings: SamplingSettings, most: int) -> int:
-        """How many prompts can be asked now, at most ``most``."""
-        left = self._allowance.left()
-        if self._asks_live and left[REQUESTS] < 1:
-            return 0
-        one = _price(settings, 1)
-        shares = (left[name] / one[name] for name in (SAMPLES, TOKENS))
-        return math.floor(min(most, *shares))
+                self.allowance.give_back(day, unused)
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
     ) -> list[str]:
-        """The sampler's own completions, which no watch asks for and no budget limits."""
-        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
+        """The sampler's own completions."""
+        self.hide(texts)
+        return self.sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
 
-
-def _price(settings: SamplingSettings, prompts: int) -> dict[str, float]:
-    """What the answers to so many prompts cost at most."""
-    return price(prompts * settings.samples_per_prompt, settings.max_new_tokens)
-
-
-# --- noted_sampler
-# What a round asks of a model, noted in the day's budgets as it is asked.
-#
-# A round that has begun is not broken off, so nothing here looks at what is left: `round_needs.py`
-# says beforehand whether there is enough.
+    def _affordable(self, one: Mapping[str, float], most: int) -> int:
+        """How many prompts of that price can be asked now, at most ``most``."""
+        left = self.allowance.left()
+        if self.asks_live and left[REQUESTS] < 1:
+            return 0
+        return math.floor(min(most, *(left[name] / one[name] for name in one)))
 
 
 class Model(Sampler, Protocol):
@@ -284,10 +258,10 @@ class Model(Sampler, Protocol):
 
 
 class Advance:
-    """Answers that may be in the making, paid in advance with all the tokens that they may have.
+    """Answers that are under way, paid in advance with all the tokens that they may have.
 
-    Inside ``with``; behind it, what didn't come is given back. A process that is killed inside has
-    spent it: at most so many answers were asked for, and nobody knows how far they got.
+    It is used in a ``with`` block, which gives back what didn't come. A process that is killed
+    inside has spent it: at most so many answers were asked for, and nobody knows how far they got.
     """
 
     def __init__(self, allowance: Allowance | None, answers: int, most_tokens: int) -> None:
@@ -303,7 +277,7 @@ class Advance:
     def came(self, text: str, tokens: int, *, to_come: int) -> None:
         """Notes an answer, and keeps no more paid in advance than are ``to_come``.
 
-        One whose tokens aren't counted (0) costs a quarter of its characters.
+        ``tokens``: 0 where they aren't counted.
         """
         if self._allowance is None or self._day is None:
             return
@@ -323,12 +297,15 @@ class Advance:
 
 
 class NotedSampler:
-    """A model in this process whose answers are noted, whatever is left of the day's budgets."""
+    """A model of a round. What it answers is noted in the day's budgets, whatever is left of them.
+
+    A round that has begun is not broken off: `round_resume` says beforehand whether the budgets are
+    enough for all that it may ask.
+    """
 
     def __init__(self, model: Model, allowance: Allowance) -> None:
         self._model, self._allowance = model, allowance
-        self.model = model.model
-        self.adapter = model.adapter
+        self.model, self.adapter = model.model, model.adapter
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
         """The model's own samples; as many are paid in advance as it computes at once."""
@@ -359,5 +336,5 @@ class NotedSampler:
 
 
 def noted(model: Model, allowance: Allowance | None) -> Model:
-    """The model, its answers noted where somebody counts."""
+    """The model, its answers noted in the day's budgets if the session keeps to them."""
     return model if allowance is None else NotedSampler(model, allowance)

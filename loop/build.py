@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ghostbust.adapters import read_copy
+from ghostbust.adapters import MANIFEST, read_copy
 from ghostbust.config import HUB, Config
 from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
@@ -18,29 +18,28 @@ from ghostbust.models.load import known_cutoff
 from ghostbust.prompts import Task, read_tasks, seed_tasks
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.kinds import how_to_ask
-from ghostbust.records import Ecosystem
+from ghostbust.records import Ecosystem, content_id
 from ghostbust.registries.interface import Meter
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
-from ghostbust.sections import GatesSection
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from ghostbust.gates.tasks import CodingTask
     from ghostbust.samplers.endpoint import EndpointSampler
+    from ghostbust.samplers.local import LocalSampler
     from ghostbust.unlearners.settings import TrainSettings
-    from ghostbust.unlearners.steer import Goal
-
 
 Item = TypeVar("Item")
+Chosen = tuple[str, Path]
+"""an adapter's name and folder"""
 
 
 def make_tasks(config: Config, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     """The user's own tasks if the settings name files, else the shipped ones.
 
-    ``ecosystem``: whose packages a task is about that doesn't say its language. A text that comes
-    again, in one file or in another, is left out: under two ids it could be on both sides of the
-    split.
+    ``ecosystem``: of tasks that don't say their language. A text that comes twice, in one file or
+    in two, is taken once: under two ids it could be on both sides of the split.
     """
     files = config.prompts.files
     if not files:
@@ -61,7 +60,7 @@ def draw(items: Sequence[Item], count: int, seed: int) -> list[Item]:
 def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = None) -> Judge:
     """The judge of the settings, which keeps live verdicts in the store. To be closed.
 
-    ``meter`` counts its requests to live registries; None: nobody does.
+    ``meter`` counts its requests to live registries; None: they aren't counted.
     """
     as_of = config.registry.as_of
     mode = Mode(config.registry.mode) if as_of is None else Mode.SNAPSHOT
@@ -77,49 +76,56 @@ def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = N
 
 
 def asks_live(config: Config) -> bool:
-    """Whether the settings let live registries be asked at all."""
+    """Whether the settings allow requests to live registries at all."""
     return config.registry.mode != "snapshot" and config.registry.as_of is None
 
 
 def cutoff_of(config: Config) -> date | None:
-    """The last day of which the settings' model can know; None where that isn't known."""
+    """The knowledge cutoff of the settings' model; None where it isn't known."""
     model = config.model
     return model.cutoff or known_cutoff(model.served_as)
 
 
-def make_sampler(
-    config: Config, cache_dir: Path, *, adapter: tuple[str, Path] | None = None
-) -> Sampler:
+def make_sampler(config: Config, cache_dir: Path, *, adapter: Chosen | None = None) -> Sampler:
     """The endpoint if the settings name one, else the model in this process.
 
-    ``adapter``: name and folder of the adapter to sample with; None is the base. Raises
-    UsageError where it belongs to another model, and ModelError or EndpointError where a model
-    can't be had.
+    ``adapter``: the one to sample with; None is the base. Raises UsageError where it belongs to
+    another model, and ModelError or EndpointError where a model can't be had.
     """
-    model = config.model
-    name = None if adapter is None else adapter[0]
-    if model.servers:
-        sampler = make_endpoint(config, name)
+    if config.model.servers:
+        sampler = make_endpoint(config, None if adapter is None else adapter[0])
         sampler.check()
         return sampler
+    if adapter is not None:
+        need_model(adapter, config.model.name)
+    return load_local(config, cache_dir, adapter)
+
+
+def load_local(config: Config, cache_dir: Path, adapter: Chosen | None = None) -> LocalSampler:
+    """The model in this process, with the adapter merged in if one is given.
+
+    Raises UsageError where the adapter's manifest names another model; a folder of other programs
+    has none. Raises ModelError where the model can't be had.
+    """
     from ghostbust.samplers.local import LocalSampler
 
-    if adapter is not None:
-        need_model(adapter, model.name)
+    name, folder = adapter or (None, None)
+    if adapter is not None and (adapter[1] / MANIFEST).exists():
+        need_model(adapter, config.model.name)
     return LocalSampler.load(
-        model.name,
+        config.model.name,
         cache_dir,
         adapter=name,
-        adapter_path=None if adapter is None else adapter[1],
-        device=model.device,
+        adapter_path=folder,
+        device=config.model.device,
     )
 
 
 def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
-    """The servers of the settings, asked for the named adapter, or for the base. Asks nobody yet,
-    except a llama.cpp server for the numbers of its adapters.
+    """The servers of the settings, with the named adapter or, for None, the base.
 
-    How an adapter is asked for depends on what serves it: ``publish.kind``.
+    How a request names an adapter depends on what serves it, ``publish.kind``. Nothing is requested
+    yet, but for the numbers of its adapters from a llama.cpp server.
     """
     from ghostbust.samplers.endpoint import EndpointSampler
     from ghostbust.samplers.servers import Endpoint
@@ -138,9 +144,9 @@ def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
 
 
 def make_rewriter(config: Config) -> EndpointSampler | None:
-    """The other model that rewrites tasks; None where the model under watch does. Asks nobody yet.
+    """The other model that rewrites tasks; None where the model under watch rewrites them.
 
-    Raises UsageError for a URL that can't be used.
+    Nothing is requested yet. Raises UsageError for a URL that can't be used.
     """
     rewriter = config.discovery.rewriter
     if rewriter is None:
@@ -150,8 +156,8 @@ def make_rewriter(config: Config) -> EndpointSampler | None:
     return EndpointSampler(rewriter.url, rewriter.model, api_key_env=rewriter.api_key_env)
 
 
-def need_model(adapter: tuple[str, Path], model: str) -> None:
-    """Raises UsageError where the adapter, name and folder, was made for another model."""
+def need_model(adapter: Chosen, model: str) -> None:
+    """Raises UsageError where the adapter was made for another model."""
     made_for = read_copy(adapter[1]).model
     if made_for != model:
         raise UsageError(
@@ -160,27 +166,22 @@ def need_model(adapter: tuple[str, Path], model: str) -> None:
         )
 
 
-def deployed_adapter(home: Home) -> tuple[str, Path] | None:
-    """Name and folder of the adapter that serves; None where the base does."""
+def weights_of(config: Config) -> dict[str, object]:
+    """Distinguishes a folder's weights from what was there before; empty for a model server."""
+    if config.model.servers:
+        return {}
+    files = sorted(Path(config.model.name).glob("*.safetensors"))
+    stats = [(file.name, file.stat()) for file in files]
+    return {"weights": content_id(*(f"{n} {s.st_size} {s.st_mtime_ns}" for n, s in stats))}
+
+
+def deployed_adapter(home: Home) -> Chosen | None:
+    """The adapter that serves; None where the base does."""
     return published(home.deployed)
 
 
-def sampling_settings(config: Config, seed: int) -> SamplingSettings:
-    """How completions are drawn."""
-    sampling = config.sampling
-    return SamplingSettings(
-        temperature=sampling.temperature,
-        top_k=sampling.top_k,
-        top_p=sampling.top_p,
-        max_new_tokens=sampling.max_new_tokens,
-        samples_per_prompt=sampling.samples_per_prompt,
-        seed=seed,
-        batch_size=sampling.batch_rows,
-    )
-
-
-def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | None:
-    """Name and folder of ``deployed``, ``base`` (None) or an adapter's name.
+def find_adapter(store: Store, home: Home, wanted: str) -> Chosen | None:
+    """The adapter of that name, or what ``deployed`` or ``base`` (None) stands for.
 
     Raises UsageError where there is no such adapter.
     """
@@ -195,6 +196,12 @@ def find_adapter(store: Store, home: Home, wanted: str) -> tuple[str, Path] | No
             "'deployed' and 'base' are the others"
         )
     return (wanted, row.candidate.path)
+
+
+def sampling_settings(config: Config, seed: int) -> SamplingSettings:
+    """How completions are drawn."""
+    section = config.sampling.model_dump()
+    return SamplingSettings(batch_size=section.pop("batch_rows"), seed=seed, **section)
 
 
 def training_settings(config: Config, seed: int) -> TrainSettings:
@@ -220,13 +227,6 @@ def training_settings(config: Config, seed: int) -> TrainSettings:
         weights=weights,
         seed=seed,
     )
-
-
-def training_goal(gates: GatesSection) -> Goal:
-    """What the end of training aims at: the gates' own limits."""
-    from ghostbust.unlearners.steer import Goal
-
-    return Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop)
 
 
 def runnable_tasks(config: Config, cache_dir: Path, listener: Listener) -> tuple[CodingTask, ...]:

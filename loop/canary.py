@@ -1,4 +1,4 @@
-"""CANARY: a loaded adapter beside the base, through the server itself, before clients get it.
+"""CANARY: a loaded adapter beside the base, at the server itself, before clients get it.
 
 The gates have measured the adapter on this machine. The canary looks for what can go wrong
 between here and the clients: another file, another base, a server that ignores the adapter, fails
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 
 from ghostbust.config import Config
@@ -31,11 +31,11 @@ from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.store import Store
 
 CHUNK = 8
-"""prompts after which the other side has its turn, so that both see the server alike"""
+"""prompts after which the other side is asked, so that both meet the same load"""
 ALPHA = 0.05
-"""so seldom does an adapter at the limit of the volume break it by chance"""
+"""how often an adapter at the limit of the volume breaks it by chance"""
 SLACK_S = 0.2
-"""time of an answer that is never too slow: noise is larger than any ratio there"""
+"""so much slower is never too slow: at short times noise is larger than any ratio"""
 GENERAL = (
     "Explain in three sentences what a hash table is.",
     "Write a Python function that reverses a string without slicing.",
@@ -52,74 +52,68 @@ GENERAL = (
 )
 
 
-@dataclass(frozen=True)
-class CanaryPlan:
-    """What every canary of a publication has in common."""
+def run_canary(
+    config: Config,
+    store: Store,
+    judge: Judge,
+    publisher: Publisher,
+    adapter: str,
+    allowance: Allowance | None = None,
+) -> Canary | None:
+    """How the loaded adapter does at this replica; None where it answers no prompts.
 
-    config: Config
-    judge: Judge
-    forget: Sequence[Prompt]
-    """that elicited inventions, or, where none is logged, that may"""
-    general: Sequence[Prompt]
-    sampling: SamplingSettings
-
-
-def plan_canary(config: Config, store: Store, judge: Judge, seed: int = 0) -> CanaryPlan:
-    """The prompts, drawn by the seed: train-side ones only, since held-out ones measure rates."""
-    sampling = SamplingSettings(
+    ``allowance``: the day's budgets, in which the answers are noted; None: they aren't. Raises
+    EndpointError where the base fails as well: that says nothing of the adapter.
+    """
+    limits, asked = config.canary, (publisher.asks(None), publisher.asks(adapter))
+    forget = draw(list(forget_prompts(config, store)), limits.forget, 0)
+    general = [
+        Prompt(text, Context.CODE, Ecosystem.PYPI, family="canary")
+        for text in GENERAL[: limits.general]
+    ]
+    if asked[0] is None or asked[1] is None or not (forget or general):
+        return None
+    settings = SamplingSettings(
         temperature=config.sampling.temperature,
         top_p=config.sampling.top_p,
         max_new_tokens=config.sampling.max_new_tokens,
-        seed=seed,
     )
-    general = [
-        Prompt(text, Context.CODE, Ecosystem.PYPI, family="canary")
-        for text in GENERAL[: config.canary.general]
-    ]
-    forget = draw(list(_forget(config, store)), config.canary.forget, seed)
-    return CanaryPlan(config, judge, forget, general, sampling)
-
-
-def run_canary(
-    plan: CanaryPlan, publisher: Publisher, adapter: str, allowance: Allowance | None = None
-) -> Canary | None:
-    """What the loaded adapter shows at this replica; None where nobody can be asked.
-
-    ``allowance``: the day's budgets, in which the answers are noted; None: in none.
-    Raises EndpointError where the base fails as well: then nothing is known of the adapter.
-    """
-    asked = (publisher.asks(None), publisher.asks(adapter))
-    if asked[0] is None or asked[1] is None or not (plan.forget or plan.general):
-        return None
-    base, candidate = (
-        _Side(_sampler(plan.config, asking), allowance) for asking in asked if asking is not None
+    sides = [_sampler(config, asking) for asking in asked if asking is not None]
+    sampled = _in_turn(sides, allowance, forget, settings)
+    greedy = _in_turn(sides, allowance, general, replace(settings, temperature=0))
+    was, now = (
+        _figures(judge, sampled[side], greedy[side], greedy[0]) for side in range(len(sides))
     )
-    sampled = _both(base, candidate, plan.forget, plan.sampling)
-    greedy = _both(base, candidate, plan.general, replace(plan.sampling, temperature=0))
-    was = _figures(plan, sampled[0], greedy[0], greedy[0])
-    now = _figures(plan, sampled[1], greedy[1], greedy[0])
-    if was.failed / was.asked > plan.config.canary.errors:
-        first = next(probe.said for probe in (*sampled[0], *greedy[0]) if probe.said)
+    all_was, all_now = ([*sampled[side], *greedy[side]] for side in range(len(sides)))
+    if was.failed / was.asked > limits.errors:
+        first = next(probe.said for probe in all_was if probe.said)
         raise EndpointError(
             f"{publisher.where} fails with the base as well ({was.failed} of {was.asked}: {first}),"
             " so the canary says nothing of the adapter"
         )
-    pairs = zip((*sampled[0], *greedy[0]), (*sampled[1], *greedy[1]), strict=True)
-    same = all(_text(one) == _text(other) for one, other in pairs)
-    broken = list(broken_limits(plan.config.canary, was, now, same=same))
+    same = all(_text(one) == _text(other) for one, other in zip(all_was, all_now, strict=True))
+    broken = list(broken_limits(limits, was, now, same=same))
+    figures = (
+        f"{now.asked} prompts: rate {now.rate:.3f} (base {was.rate:.3f}), {now.real} real names"
+        f" ({was.real}), {now.median_s:.2f} s an answer ({was.median_s:.2f}), overlap"
+        f" {now.overlap:.2f}"
+    )
     return Canary(
         replica=publisher.where,
         adapter=adapter,
         passed=not broken,
-        reason="; ".join(broken) or _told(was, now),
+        reason="; ".join(broken) or figures,
         base=was,
         figures=now,
         at=utc_now(),
     )
 
 
-def _forget(config: Config, store: Store) -> Iterator[Prompt]:
-    """Train-side prompts that elicited inventions, each once; else those of train-side tasks."""
+def forget_prompts(config: Config, store: Store) -> Iterator[Prompt]:
+    """Train-side prompts that elicited inventions, each once; else those of train-side tasks.
+
+    Held-out prompts measure rates, so they are left out.
+    """
     share, seen = config.prompts.holdout_share, set()
     for answer in store.answers.read(model=config.model.name):
         prompt = answer.sample.prompt
@@ -148,44 +142,32 @@ def _sampler(config: Config, asking: Asking) -> EndpointSampler:
     )
 
 
-@dataclass(frozen=True)
-class _Side:
-    """One of the two that are asked."""
-
-    sampler: EndpointSampler
-    allowance: Allowance | None
-
-    def probe(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[Probe]:
-        """What came of each prompt; the answers are noted, those that failed are not."""
-        with Advance(self.allowance, len(prompts), settings.max_new_tokens) as advance:
-            probes = self.sampler.probe(prompts, settings)
-            for number, probe in enumerate(probes, 1):
-                if probe.sample is not None:
-                    sample = probe.sample
-                    advance.came(sample.text, sample.tokens, to_come=len(probes) - number)
-        return probes
-
-
-def _both(
-    base: _Side,
-    candidate: _Side,
+def _in_turn(
+    sides: Sequence[EndpointSampler],
+    allowance: Allowance | None,
     prompts: Sequence[Prompt],
     settings: SamplingSettings,
-) -> tuple[list[Probe], list[Probe]]:
-    """The base's and the candidate's answers, asked in turn."""
-    was: list[Probe] = []
-    now: list[Probe] = []
+) -> list[list[Probe]]:
+    """What came of each prompt at each side. The answers are noted, failed requests are not."""
+    probes: list[list[Probe]] = [[] for _ in sides]
     for start in range(0, len(prompts), CHUNK):
-        was += base.probe(prompts[start : start + CHUNK], settings)
-        now += candidate.probe(prompts[start : start + CHUNK], settings)
-    return was, now
+        chunk = prompts[start : start + CHUNK]
+        for side, sampler in enumerate(sides):
+            with Advance(allowance, len(chunk), settings.max_new_tokens) as advance:
+                found = sampler.probe(chunk, settings)
+                for number, probe in enumerate(found, 1):
+                    if (sample := probe.sample) is not None:
+                        to_come = len(found) - number
+                        advance.came(sample.text, sample.tokens, to_come=to_come)
+            probes[side] += found
+    return probes
 
 
 def _figures(
-    plan: CanaryPlan, forget: Sequence[Probe], general: Sequence[Probe], base: Sequence[Probe]
+    judge: Judge, forget: Sequence[Probe], general: Sequence[Probe], base: Sequence[Probe]
 ) -> CanaryFigures:
-    """``base``: its general answers, which this side's are compared with."""
-    answers = judge_samples((p.sample for p in forget if p.sample is not None), plan.judge)
+    """The figures of one side. ``base``: its general answers, to compare this side's with."""
+    answers = judge_samples((p.sample for p in forget if p.sample is not None), judge)
     named = Counts.total(Counts.of_answer(answer) for answer in answers)
     probes = [*forget, *general]
     times = [probe.wall_s for probe in probes if probe.sample is not None]
@@ -206,7 +188,7 @@ def broken_limits(
 ) -> Iterator[str]:
     """Each limit that the adapter breaks, in words; ``was`` is the base.
 
-    ``same``: every answer is the base's.
+    ``same``: every answer equals the base's.
     """
     if now.failed / now.asked > limits.errors:
         yield f"{now.failed} of {now.asked} requests failed"
@@ -222,14 +204,6 @@ def broken_limits(
         yield f"{now.real} real names, {was.real} with the base"
     if now.overlap < limits.overlap:
         yield f"general answers share {now.overlap:.2f} of their words with the base's"
-
-
-def _told(was: CanaryFigures, now: CanaryFigures) -> str:
-    return (
-        f"{now.asked} prompts: rate {now.rate:.3f} (base {was.rate:.3f}), {now.real} real names"
-        f" ({was.real}), {now.median_s:.2f} s an answer ({was.median_s:.2f}), overlap"
-        f" {now.overlap:.2f}"
-    )
 
 
 def word_overlap(one: str, other: str) -> float:

@@ -1,21 +1,19 @@
 """CHILD: a program beside this one, with a limit to its memory, that doesn't outlive it.
 
-A round may run out of memory or meet a fault of a driver: it is a process of its own, so that
-whoever started it goes on and can say why it ended. The limit is watched, not set: RLIMIT_AS counts
-what CUDA and torch only reserve, which is a multiple of what they use.
+A round may run out of memory or crash in a driver. It is a process of its own, so the daemon
+survives that and can say why it ended. The limit is watched, not set: RLIMIT_AS counts what CUDA
+and torch only reserve, which is a multiple of what they use.
 
-Nothing is left behind: the kernel kills the program when its parent dies (`leash.py`), it has
-a session of its own, which is ended as a whole, and all that it starts bears a mark by which
-`sweep_children` finds what is left after all.
+Nothing is left behind. The kernel kills the program when its parent dies (`leash`). It has a
+session of its own, which is ended as a whole. All that it starts carries a mark in its environment,
+by which `sweep_children` finds what is left after all.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,72 +25,29 @@ from typing import IO, Final
 
 import psutil
 
+from ghostbust.loop.leash import leashed
 from ghostbust.store.runs import is_alive, this_process
 
-# --- leash
-# LEASH: what keeps a process from outliving the one that started it, however that one ends.
-#
-# A worker calls `end_with` first of all. In front of any other program this file runs as one
-# itself,
-# by its path and without the package: it sets the leash and becomes the program, which keeps it.
-
-_SET_DEATH_SIGNAL: Final = 1
-"""PR_SET_PDEATHSIG of prctl(2)"""
-
-
-def leashed(command: list[str]) -> list[str]:
-    """The command that becomes ``command`` on a leash to this process."""
-    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
-
-
-def end_with(parent: int) -> None:
-    """Has the kernel kill this process when ``parent`` ends; kills it at once where that is over.
-
-    The kernel means the thread that started this process: it has to live as long as this one may.
-    Python code has no say in it, so it also ends a process that is busy in C. Does nothing on
-    systems without prctl.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def go_first() -> None:
-    """Has the kernel end this process before its parent where the machine runs out of memory."""
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500", "utf-8")
-
-
-if __name__ == "__main__":
-    end_with(int(sys.argv[1]))
-    go_first()
-    try:
-        os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 (no shell is wanted)
-    except OSError as exc:
-        sys.exit(f"can't run {sys.argv[2]}: {exc.strerror}")
-
-
 GRACE_S: Final = 10.0
-"""how long a program has to end after SIGTERM, before it is killed"""
+"""how long a program may take to end after SIGTERM, before it is killed"""
 POLL_S: Final = 0.5
-"""from one look at its memory to the next"""
+"""between two measurements of its memory"""
 MARK: Final = "GHOSTBUST_CHILD"
-"""the environment variable by which what a program starts is known: mark, and who started it"""
+"""the environment variable that all processes of a program have: its mark, and who started it"""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ChildEnd:
     """How a program ended."""
 
     code: int
     """its exit code; negative: the number of the signal that ended it"""
     last_line: str
-    """the last that it said on standard error; may be empty"""
+    """of standard error; may be empty"""
     over_bytes: int | None = None
-    """what it used when it was ended for using too much; None where it wasn't"""
+    """its memory when it was ended for using too much; None where it wasn't"""
     out_of_memory: bool = False
-    """True where the kernel killed something for memory meanwhile"""
+    """True where the kernel killed a process for want of memory meanwhile"""
     stopped: bool = False
     """True where it was told to end"""
 
@@ -117,7 +72,7 @@ class Child:
 
     command: Sequence[str]
     mark: str
-    """what `sweep_children` finds it by, one for each home folder and purpose"""
+    """by which `sweep_children` finds it, one for each home folder and purpose"""
     memory_bytes: int | None = None
     """what it and all that it starts may use together; None for no limit"""
     grace_s: float = GRACE_S
@@ -126,11 +81,11 @@ class Child:
     environment: Mapping[str, str] | None = None
     """variables beside this process's own"""
 
-    def run(self, hear: Callable[[str], None], stopping: threading.Event) -> Ended:
-        """Runs it to its end; ``hear`` gets what it says on standard error, line by line.
+    def run(self, on_line: Callable[[str], None], stopping: threading.Event) -> ChildEnd:
+        """Runs it to its end; ``on_line`` gets each line of its standard error.
 
-        It is told to end, and killed if it doesn't, when ``stopping`` is set, and when this call
-        is left by an exception. Nothing that it started runs on afterwards.
+        It is told to end, and killed if it doesn't, when ``stopping`` is set or an exception leaves
+        this call. Nothing that it started runs on afterwards.
         """
         before = _kernel_kills()
         program = subprocess.Popen(
@@ -143,10 +98,19 @@ class Child:
             start_new_session=True,
             env={**os.environ, **(self.environment or {}), MARK: f"{self.mark}|{this_process()}"},
         )
-        lines = _Lines(hear)
-        # In the context of this thread, so that its lines bear the same ids in the log.
+        last_line = ""
+
+        def read(stream: IO[str]) -> None:
+            nonlocal last_line
+            with stream:
+                for line in stream:
+                    if said := line.strip():
+                        last_line = said
+                        on_line(said)
+
+        # In the context of this thread, so that its lines carry the same ids in the log.
         reading = threading.Thread(
-            target=copy_context().run, args=[lines.read, program.stderr], daemon=True
+            target=copy_context().run, args=[read, program.stderr], daemon=True
         )
         reading.start()
         over, stopped = None, False
@@ -156,12 +120,12 @@ class Child:
             self._end(program, politely=over is None)
         reading.join(POLL_S)  # no longer: what it left behind may hold the pipe
         killed = over is None and not stopped and _kernel_kills() > before
-        return Ended(program.returncode, lines.last, over, killed, stopped)
+        return ChildEnd(program.returncode, last_line, over, killed, stopped)
 
     def _watch(
         self, program: subprocess.Popen[str], stopping: threading.Event
     ) -> tuple[int | None, bool]:
-        """Waits for its end: how many bytes were too many, and whether it has to end."""
+        """Waits for its end. Returns how many bytes were too many, and whether it has to stop."""
         started = time.monotonic()
         while program.poll() is None:
             if stopping.wait(POLL_S):
@@ -190,9 +154,11 @@ class Child:
 
 
 def sweep_children(mark: str) -> int:
-    """Kills what bears the mark and whose starter is gone; how many there were."""
+    """Kills the processes with the mark whose starter is gone; how many there were."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = [one for one, starter in _bearers(mark) if one.pid not in own and not is_alive(starter)]
+    found = [
+        one for one, starter in _with_mark(mark) if one.pid not in own and not is_alive(starter)
+    ]
     for one in found:
         with suppress(psutil.Error):
             one.kill()
@@ -201,23 +167,23 @@ def sweep_children(mark: str) -> int:
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """The processes of this machine, as far as they can be looked at, that bear the mark."""
-    return [one for one, _ in _bearers(mark)]
+    """The processes of this machine that have the mark, as far as they can be read."""
+    return [one for one, _ in _with_mark(mark)]
 
 
-def _bearers(mark: str) -> Iterator[tuple[psutil.Process, str]]:
-    """Each with the process that had started it, or what it came from."""
+def _with_mark(mark: str) -> Iterator[tuple[psutil.Process, str]]:
+    """Each, and the process that had started it or an ancestor of it."""
     for one in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if one.status() == psutil.STATUS_ZOMBIE:
                 continue
-            borne, _, starter = one.environ().get(MARK, "").rpartition("|")
-            if borne == mark:
+            found, _, starter = one.environ().get(MARK, "").rpartition("|")
+            if found == mark:
                 yield one, starter
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    """The program, all below it, and all of its session, whoever they belong to by now."""
+    """The program, its descendants, and its whole session, whoever their parent is by now."""
     found: dict[int, psutil.Process] = {}
     with suppress(psutil.Error):
         leader = psutil.Process(pid)
@@ -230,7 +196,7 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _private_bytes(process: psutil.Process) -> int:
-    """What it has in memory for itself: weights that are mapped from a file don't count."""
+    """The memory that it shares with nobody: weights that are mapped from a file don't count."""
     with suppress(psutil.Error):
         memory = process.memory_info()
         return int(memory.rss - getattr(memory, "shared", 0))
@@ -246,19 +212,3 @@ def _kernel_kills() -> int:
         return int(dict(line.split() for line in events.splitlines())["oom_kill"])
     except (OSError, StopIteration, ValueError, KeyError):
         return 0
-
-
-class _Lines:
-    """Hands lines on, and remembers the last."""
-
-    def __init__(self, hear: Callable[[str], None]) -> None:
-        self._hear = hear
-        self.last = ""
-
-    def read(self, stream: IO[str]) -> None:
-        """Reads until the stream ends."""
-        with stream:
-            for line in stream:
-                if said := line.strip():
-                    self.last = said
-                    self._hear(said)

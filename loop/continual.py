@@ -5,9 +5,9 @@
     Task, fresh in each round ─ask the way's model─▶ Answer ─select─▶ SetSplit
          ─unlearn, combine─▶ the way's next model ─score, evaluate on held-out tasks─▶ RoundRun
 
-In round 1 all ways are one: the base answers, and a fresh adapter of it is trained. No gate is
-asked: every round's model is the next one's. It works in a bench's home folder; what is there of
-the same command is not sampled, trained or scored again.
+In round 1 all ways are the same: the base answers, and a fresh adapter is trained. No gate is run:
+every round's model serves in the next one. It works in a home folder of its own. The same command
+again samples, trains and scores nothing twice.
 """
 
 from __future__ import annotations
@@ -21,19 +21,16 @@ from ghostbust.errors import ModelError, TrainingError, UsageError
 from ghostbust.evaluation.comparisons import Continual, Lesson, RoundRun
 from ghostbust.evaluation.figures import BASE
 from ghostbust.evaluation.ways import Way
-from ghostbust.loop.build import sampling_settings, training_settings
+from ghostbust.loop.build import Chosen, sampling_settings, training_settings
 from ghostbust.loop.compare import NO_NUMBERS, Measured, measure_adapters, train_once
-from ghostbust.loop.evaluate import Chosen, load_local, weights_of
+from ghostbust.loop.round_steps import choose_sets
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
-from ghostbust.loop.watch import Watcher
-from ghostbust.prompts import Task, first_prompts
+from ghostbust.prompts import Task
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.adapters import write_merged, write_stacked
 from ghostbust.unlearners.checkpoint import Former
-from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings
 
 
@@ -47,7 +44,7 @@ class ContinualPlan:
     rounds: int
     train: Sequence[Task]
     train_tasks: int
-    """so many are asked in each round, in every one others"""
+    """so many are asked in each round, other ones each time"""
     holdout: Sequence[Task]
     """all are asked"""
     seed: int
@@ -57,7 +54,7 @@ class ContinualPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What one round of one way came to."""
+    """The result of one round of one way."""
 
     way: Way
     number: int
@@ -68,10 +65,10 @@ class _Made:
 
 
 def compare_ways(plan: ContinualPlan) -> Continual:
-    """The rounds of each way, and all that came of them beside the base.
+    """The rounds of each way, and what they made beside the base.
 
-    A round that fails is a round with a reason: it leaves the way's model as it was, and the next
-    one follows. Raises UsageError, before anything is loaded, where there are too few tasks.
+    A round that fails has a reason instead of figures. It leaves the way's model as it was, and the
+    next round follows. Raises UsageError, before anything is loaded, where there are too few tasks.
     """
     portions = _portions(plan)
     made = [one for way in plan.ways for one in _rounds(plan, way, portions)]
@@ -95,85 +92,47 @@ def _portions(plan: ContinualPlan) -> list[list[Task]]:
 
 
 def _rounds(plan: ContinualPlan, way: Way, portions: Sequence[Sequence[Task]]) -> Iterator[_Made]:
-    """One way from the base on."""
-    heard: list[Answer] = []
+    """The rounds of one way, from the base on: ask what serves, then learn from all answers."""
+    session = plan.session
+    said: list[Answer] = []
     serves: Chosen | None = None
     for number, tasks in enumerate(portions, 1):
-        heard += _ask(plan, way, number, None if way is Way.STATIC else serves, tasks)
-        made = _learn(plan, way, number, serves, heard)
+        plan.listener.begin(f"{way}, round {number}: ask {len(tasks)} fresh tasks")
+        model = session.load_local(None if way is Way.STATIC else serves)
+        settings = sampling_settings(session.config, plan.seed)
+        watcher = session.watcher(model, settings, plan.listener, weights=True)
+        said += watcher.tasks(tasks, RunKind.SWEEP, reuse=True).answers
+        made = _learn(plan, way, number, serves, said)
         yield made
         serves = made.serves
 
 
-def _ask(
-    plan: ContinualPlan, way: Way, number: int, serves: Chosen | None, tasks: Sequence[Task]
-) -> tuple[Answer, ...]:
-    """A model's answers to the round's tasks: as logged if the same was asked before."""
-    session = plan.session
-    plan.listener.begin(f"{way}, round {number}: ask {len(tasks)} fresh tasks")
-    watcher = Watcher(
-        session.store,
-        load_local(session, serves),
-        session.judge,
-        sampling_settings(session.config, plan.seed),
-        plan.listener.advance,
-        made_by=weights_of(session.config),
-    )
-    known = watcher.known(list(first_prompts(tasks)), RunKind.SWEEP)
-    return (known or watcher.tasks(tasks, RunKind.SWEEP)).answers
-
-
 def _learn(
-    plan: ContinualPlan, way: Way, number: int, serves: Chosen | None, heard: Sequence[Answer]
+    plan: ContinualPlan, way: Way, number: int, serves: Chosen | None, said: Sequence[Answer]
 ) -> _Made:
-    """The round's training, and what serves then."""
-    training = training_settings(plan.session.config, plan.seed + number - 1)
+    """The round's training, and what serves then.
+
+    A fresh adapter learns from all answers so far; one that is built on what serves from those of
+    that one and of the base. All are of train-side tasks: no held-out prompts have to be kept away.
+    """
+    session, config = plan.session, plan.session.config
+    training = training_settings(config, plan.seed + number - 1)
     if way is Way.STATIC:
         training = replace(training, max_answers=number * training.max_answers)
+    former, own = None, None if serves is None else serves[0]
+    if serves is not None and not way.fresh:
+        former = Former(serves[1], fixed=way is not Way.CONTINUE)
+    if not way.fresh:
+        said = [answer for answer in said if answer.sample.adapter in (None, own)]
     try:
-        sets = _select(plan, way, serves, heard, training)
-        former = _former(way, serves)
-        trained = train_once(plan.session, sets, training, plan.listener, former)
+        sets = choose_sets(config, training, said, former=former)
+        trained = train_once(session, sets, training, plan.listener, former)
         if trained.candidate is None:
             return _Made(way, number, serves, None, trained.failure)
         chosen, kept = _combine(way, serves, trained.candidate, training)
     except (TrainingError, ModelError) as exc:
         return _Made(way, number, serves, None, str(exc))
-    return _Made(way, number, chosen, _lesson(trained.candidate, sets, serves, chosen, kept))
-
-
-def _select(
-    plan: ContinualPlan,
-    way: Way,
-    serves: Chosen | None,
-    heard: Sequence[Answer],
-    training: TrainSettings,
-) -> SetSplit:
-    """What the round learns from: a fresh adapter, of all that was heard; else as a round of the
-    line that begins with what serves, of what that one and the base answered.
-
-    All of these answers are of the training side, so there is nothing held out to keep away.
-    """
-    own = None if serves is None else serves[0]
-    if not way.fresh:
-        heard = [answer for answer in heard if answer.sample.adapter in (None, own)]
-    return select(
-        heard,
-        (),
-        most=training.max_answers,
-        members=training.members,
-        probes=plan.session.config.training.probes,
-        seed=training.seed,
-        first=None if way.fresh else own,
-        name_holdout=plan.session.config.prompts.name_holdout_share,
-        sound=method_named(training.method).sound_only,
-    )
-
-
-def _former(way: Way, serves: Chosen | None) -> Former | None:
-    if serves is None or way.fresh:
-        return None
-    return Former(serves[1], fixed=way is not Way.CONTINUE)
+    return _Made(way, number, chosen, _lesson(trained.candidate, sets, own, chosen, kept))
 
 
 def _combine(
@@ -181,7 +140,7 @@ def _combine(
 ) -> tuple[Chosen, float | None]:
     """What serves after the round, and the share of the norm that merging kept.
 
-    An adapter that was trained on top of another does nothing sensible without it.
+    An adapter that was trained on top of another is of no use without it.
     """
     if serves is None or way.fresh or way is Way.CONTINUE:
         return (candidate.name, candidate.path), None
@@ -200,17 +159,17 @@ def _combine(
 def _lesson(
     candidate: Candidate,
     sets: SetSplit,
-    served: Chosen | None,
+    served: str | None,
     serves: Chosen,
     kept_norm: float | None,
 ) -> Lesson:
+    """``served``: the adapter whose answers were learnt from; None: the base."""
     learnt = sets.forget + sets.retain
-    own = None if served is None else served[0]
     facts = read_adapter(serves[1]).facts
     return Lesson(
         answers=len(learnt),
         forget=len(sets.forget),
-        own=sum(answer.sample.adapter == own for answer in learnt),
+        own=sum(answer.sample.adapter == served for answer in learnt),
         steps=candidate.steps,
         train_s=candidate.train_s,
         rank=facts["rank"] if "rank" in facts else facts["settings"]["rank"],

@@ -9,18 +9,17 @@ from ghostbust.loop.round import RoundOutcome, run_round
 from ghostbust.loop.round_steps import RoundPlan
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
-from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import HOLDOUT_SEED, prompts_of, seed_tasks, split
-from ghostbust.samplers.local import LocalSampler
+from ghostbust.loop.watch import Watched
+from ghostbust.prompts import HOLDOUT_SEED, seed_tasks, split
 from ghostbust.store.runs import RunKind
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSize:
-    """How much is asked. What that takes stands in the README and in docs/log.md."""
+    """How much is asked. How long that takes is in the README and in docs/log.md."""
 
     train_tasks: int = 140
-    """tasks the base is asked to find what it invents"""
+    """tasks of the sweep for inventions"""
     train_samples: int = 1
     """completions of each of their prompts"""
     holdout_tasks: int = 50
@@ -44,33 +43,20 @@ class DemoOutcome:
 
 
 def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = FULL) -> DemoOutcome:
-    """Sweep, round, gates, promotion if they pass, and the candidate on held-out prompts."""
+    """Sweeps, then does a round: gates, promotion if they pass, the candidate on held-out tasks."""
     training = training_settings(session.config, seed)
     listener.begin(f"load {session.config.model.name}")
-    model = session.config.model
-    base = LocalSampler.load(model.name, session.cache_dir, device=model.device)
+    base = session.load_local()
     benchmark = runnable_tasks(session.config, session.cache_dir, listener)
     train, holdout = split(seed_tasks(), session.config.prompts.holdout_share)
     drawn = sampling_settings(session.config, seed)
-    watch = Watcher(
-        session.store,
-        base,
-        session.judge,
-        replace(drawn, samples_per_prompt=size.train_samples),
-        listener.advance,
-    )
+    swept = replace(drawn, samples_per_prompt=size.train_samples)
     measured = replace(drawn, samples_per_prompt=size.holdout_samples, seed=seed + HOLDOUT_SEED)
+    watch = session.watcher(base, swept, listener, weights=False)
 
     listener.begin(f"sweep {size.train_tasks} tasks for inventions")
-    swept = watch.tasks(train[: size.train_tasks], RunKind.DEMO)
+    run_id = watch.tasks(train[: size.train_tasks], RunKind.DEMO).run_id
     listener.begin(f"ask {size.holdout_tasks} held-out tasks")
     before = replace(watch, settings=measured).tasks(holdout[: size.holdout_tasks], RunKind.DEMO)
-    plan = RoundPlan(
-        session,
-        measured,
-        training,
-        benchmark,
-        listener,
-        train_run=swept.run_id,
-    )
-    return DemoOutcome(before, run_round(plan, base, before, prompts_of(before.answers)))
+    plan = RoundPlan(session, measured, training, listener, benchmark, train_run=run_id)
+    return DemoOutcome(before, run_round(plan, before, base))

@@ -18,18 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ghostbust.adapters import MANIFEST, WEIGHTS, read_adapter, read_copy, read_forgotten
-from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.behaviour import Arm, Row, measure_behaviour
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
 from ghostbust.evaluation.suites import compare_suite, stress
 from ghostbust.home import Home
-from ghostbust.loop.build import find_adapter, make_sampler, need_model, sampling_settings
+from ghostbust.loop.build import (
+    Chosen,
+    find_adapter,
+    make_sampler,
+    need_model,
+    sampling_settings,
+)
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
-from ghostbust.loop.watch import Watched, Watcher
+from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import EVAL_SEEDS, Task, first_prompts, prompts_of
-from ghostbust.records import Answer, Prompt, content_id
+from ghostbust.records import Answer, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.store.runs import RunKind
 
@@ -41,17 +46,15 @@ if TYPE_CHECKING:
     from ghostbust.gates.tasks import CodingTask
     from ghostbust.models.load import LoadedModel
     from ghostbust.models.pair import Apart
-    from ghostbust.samplers.local import LocalSampler
 
 
-# --- eval_plan
-# What an evaluation compares: which adapters, on what, and how each model is asked.
-#
-# Answers are logged as those of a watch are. What the store has of an evaluation that was cut off,
-# or of an earlier one, isn't sampled again.
-
-Chosen = tuple[str, Path]
-"""an adapter's name and folder"""
+Model = TypeVar("Model")
+Load = Callable[[Session, Chosen | None], Sampler]
+"""loads an adapter, or for None the base; raises as ``build.make_sampler``"""
+LoadSubject = Callable[[Session, Chosen | None], "Subject"]
+"""the same, of a model whose weights are here"""
+REORDERED = "base, reordered"
+"""the base against itself, where only the order of coding tasks is another"""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,10 @@ class EvalPlan:
 
 
 def choose_adapters(session: Session, wanted: Sequence[str]) -> list[Chosen]:
-    """Names and folders of the adapters: by name, ``deployed``, or an adapter's folder.
+    """The adapters: by name, ``deployed``, or an adapter's folder.
 
-    None for ``deployed`` where the base serves. A folder that ghostbust didn't make is named for
-    its weights too, as two runs of the same name have to be of the same weights.
+    There is none for ``deployed`` where the base serves. A folder that ghostbust didn't make is
+    named after its weights too: two runs of the same name have to be of the same weights.
 
     Raises UsageError where there is no such adapter, and for ``base``, which is always compared.
     """
@@ -94,51 +97,29 @@ def choose_adapters(session: Session, wanted: Sequence[str]) -> list[Chosen]:
 
 
 def load_sampler(session: Session, adapter: Chosen | None) -> Sampler:
-    """The model of the settings, with the adapter if one is given, from wherever it comes."""
+    """The model of the settings at its servers, else in this process, with the adapter if any."""
     if session.config.model.servers:
         return make_sampler(session.config, session.cache_dir, adapter=adapter)
-    return load_local(session, adapter)
-
-
-def load_local(session: Session, adapter: Chosen | None) -> LocalSampler:
-    """The model in this process, with the adapter merged in if one is given.
-
-    Raises as ``parts.make_sampler``.
-    """
-    from ghostbust.samplers.local import LocalSampler
-
-    model = session.config.model
-    name, folder = adapter or (None, None)
-    if adapter is not None:
-        need_base(session, adapter)
-    return LocalSampler.load(
-        model.name, session.cache_dir, adapter=name, adapter_path=folder, device=model.device
-    )
+    return session.load_local(adapter)
 
 
 def load_beside(session: Session, adapter: Chosen, *, exact: bool = False) -> Apart:
     """The model in this process, the adapter kept apart from its weights, as ``load_apart``."""
     from ghostbust.models.pair import load_apart
 
-    need_base(session, adapter)
     model = session.config.model
-    return load_apart(model.name, session.cache_dir, adapter[1], device=model.device, exact=exact)
-
-
-def need_base(session: Session, adapter: Chosen) -> None:
-    """Raises UsageError where it is known that the adapter belongs to another model."""
     if (adapter[1] / MANIFEST).exists():
-        need_model(adapter, session.config.model.name)
+        need_model(adapter, model.name)
+    return load_apart(model.name, session.cache_dir, adapter[1], device=model.device, exact=exact)
 
 
 def ask_tasks(
     plan: EvalPlan, sampler: Sampler, tasks: Sequence[Task], temperature: float, seed: int
 ) -> tuple[Answer, ...]:
     """The model's answers to the tasks in all contexts; NEEDS quotes its own code."""
-    watcher = _watcher(plan, sampler, temperature, seed)
-    first = list(first_prompts(tasks))
-    _begin(plan, sampler.adapter or BASE, temperature, len(first))
-    return (_known(watcher, first) or watcher.tasks(tasks, RunKind.EVAL)).answers
+    prompts = len(list(first_prompts(tasks)))
+    watcher = _watcher(plan, sampler, sampler.adapter or BASE, temperature, seed, prompts)
+    return watcher.tasks(tasks, RunKind.EVAL, reuse=bool(watcher.made_by)).answers
 
 
 def ask_prompts(
@@ -149,18 +130,18 @@ def ask_prompts(
     seed: int,
     name: str | None = None,
 ) -> tuple[Answer, ...]:
-    """The model's answers to the prompts; ``name`` it, where its adapter's name doesn't do."""
+    """The model's answers to the prompts. ``name``: how the listener names it; None: as it is."""
     if not prompts:
         return ()
-    watcher = _watcher(plan, sampler, temperature, seed)
-    _begin(plan, name or sampler.adapter or BASE, temperature, len(prompts))
-    return (_known(watcher, prompts) or watcher.prompts(prompts, RunKind.EVAL)).answers
+    name = name or sampler.adapter or BASE
+    watcher = _watcher(plan, sampler, name, temperature, seed, len(prompts))
+    return watcher.prompts(prompts, RunKind.EVAL, reuse=bool(watcher.made_by)).answers
 
 
 def ask_again(plan: EvalPlan, sampler: Sampler, prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
     """The answers at the plan's first temperature, with the seed of the model's side.
 
-    What ``evaluation.persistence`` made of the base is on the base's side.
+    The base's side includes what ``evaluation.persistence`` made of it.
     """
     of_base, _, of_adapters = (plan.seed + more for more in EVAL_SEEDS)
     name = sampler.adapter or BASE
@@ -170,41 +151,23 @@ def ask_again(plan: EvalPlan, sampler: Sampler, prompts: Sequence[Prompt]) -> tu
     return ask_prompts(plan, sampler, prompts, plan.temperatures[0], seed, name)
 
 
-def _watcher(plan: EvalPlan, sampler: Sampler, temperature: float, seed: int) -> Watcher:
-    session = plan.session
-    settings = replace(sampling_settings(session.config, seed), temperature=temperature)
+def _watcher(
+    plan: EvalPlan, sampler: Sampler, name: str, temperature: float, seed: int, prompts: int
+) -> Watcher:
+    """Asks the model at that temperature.
+
+    Only runs of local weights note them, and only these are reused: the model of a server may be
+    another one by now.
+    """
+    plan.listener.begin(f"ask {name} at temperature {temperature:g}: {prompts} prompts")
+    settings = replace(sampling_settings(plan.session.config, seed), temperature=temperature)
     if temperature == 0:
         settings = replace(settings, samples_per_prompt=1)
-    return Watcher(
-        session.store,
-        sampler,
-        session.judge,
-        settings,
-        plan.listener.advance,
-        made_by=weights_of(session.config),
-    )
-
-
-def _begin(plan: EvalPlan, name: str, temperature: float, prompts: int) -> None:
-    plan.listener.begin(f"ask {name} at temperature {temperature:g}: {prompts} prompts")
-
-
-def _known(watcher: Watcher, first: Sequence[Prompt]) -> Watched | None:
-    """What the store has of it; nothing of a server, whose model may be another one by now."""
-    return watcher.known(first, RunKind.EVAL) if watcher.made_by else None
-
-
-def weights_of(config: Config) -> dict[str, object]:
-    """What tells a folder's weights from what was there before; empty for a model server."""
-    if config.model.servers:
-        return {}
-    files = sorted(Path(config.model.name).glob("*.safetensors"))
-    stats = [(file.name, file.stat()) for file in files]
-    return {"weights": content_id(*(f"{n} {s.st_size} {s.st_mtime_ns}" for n, s in stats))}
+    return plan.session.watcher(sampler, settings, plan.listener, weights=True)
 
 
 def _folder_name(home: Home, folder: Path) -> str:
-    """What its runs are logged under: the home's own name for the home's own weights only."""
+    """The name its runs are logged under: the home's name for the home's own weights only."""
     if (folder / MANIFEST).exists():
         manifest = read_copy(folder)
         own = home.adapters / manifest.name
@@ -216,17 +179,8 @@ def _folder_name(home: Home, folder: Path) -> str:
     return f"{folder.resolve().name}-{digest.hexdigest()[:8]}"
 
 
-Model = TypeVar("Model")
-Load = Callable[[Session, Chosen | None], Sampler]
-"""the base for None; raises as ``parts.make_sampler``"""
-LoadSubject = Callable[[Session, Chosen | None], "Subject"]
-"""the same, of a model whose weights are here"""
-REORDERED = "base, reordered"
-"""the base against itself, where only the order of coding tasks is another"""
-
-
 def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
-    """Samples every model at every temperature, and measures what is said.
+    """Samples every model at every temperature, and measures the answers.
 
     Each answers the same prompts, those of the base's own code included, with random numbers of
     its own. At temperature 0 one answer of each is all there is.
@@ -255,7 +209,7 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
     return measure_behaviour(arms, seed=plan.seed)
 
 
-def evaluate_utility(plan: EvalPlan, load: LoadSubject = load_local) -> list[UtilityResult]:
+def evaluate_utility(plan: EvalPlan, load: LoadSubject = Session.load_local) -> list[UtilityResult]:
     """The base against itself in another order, then against each adapter, on the coding tasks.
 
     Raises SandboxError where the sandbox can't be trusted.
@@ -297,8 +251,8 @@ def evaluate_utility(plan: EvalPlan, load: LoadSubject = load_local) -> list[Uti
 def evaluate_locality(plan: EvalPlan, load: Load = load_sampler) -> dict[str, list[Shift]]:
     """How far each adapter moved the base's predictions, by name, in float32.
 
-    Measured on the base's answers to the tasks at the first temperature, which ``behaviour`` asks
-    for, too, and on the shipped general texts.
+    Measured on the shipped general texts and on the base's answers to the tasks at the first
+    temperature, the same that ``behaviour`` asks for.
     """
     from ghostbust.evaluation.locality import general_texts, locality
 
@@ -369,32 +323,30 @@ def _what_is_left(plan: EvalPlan, chosen: Chosen, answers: Sequence[Answer]) -> 
         return answers if sampler.adapter is None else ask_again(plan, sampler, prompts)
 
     def fresh(adapted: bool) -> LoadedModel:
-        return load_local(plan.session, chosen if adapted else None).loaded
+        return plan.session.load_local(chosen if adapted else None).loaded
 
     unchanged, *others = changes([text.text for text in general_texts()])
-    what = [unchanged, *(_told(plan, change) for change in others)]
+
+    def announced(change: Change) -> Change:
+        def apply(loaded: LoadedModel) -> str:
+            plan.listener.begin(f"change a fresh copy: {change.name}")
+            return change.apply(loaded)
+
+        return replace(change, apply=apply)
+
+    what = [unchanged, *map(announced, others)]
     as_it_is, *changed = persistence(fresh, measure, what, adapter=chosen[0], seed=plan.seed)
     apart = load_beside(plan.session, chosen)
     beside = kept_apart(apart, answers, measure, adapter=chosen[0], seed=plan.seed)
-    adapted = load_local(plan.session, chosen)
+    adapted = plan.session.load_local(chosen)
     gap = merge_difference(apart, adapted.loaded, answers)
     note = (
         f"its logits differ from the merged model's by {gap.mean:.2g} on average, {gap.largest:.2g}"
         f" at most; both choose the same token at {gap.same_choice:.2%} of {gap.places} places"
     )
     del apart
-    base = load_local(plan.session, None)
+    base = plan.session.load_local(None)
     under_stress = stress(
         plan.few, base, adapted, lambda *asked: ask_again(plan, *asked), seed=plan.seed
     )
     return [as_it_is, replace(beside, note=note), *changed, *under_stress]
-
-
-def _told(plan: EvalPlan, change: Change) -> Change:
-    """The change, which says when it begins."""
-
-    def apply(loaded: LoadedModel) -> str:
-        plan.listener.begin(f"change a fresh copy: {change.name}")
-        return change.apply(loaded)
-
-    return replace(change, apply=apply)

@@ -1,9 +1,9 @@
-"""PROMOTE: moving the deployed pointer forward, and back. Both are the same move.
+"""PROMOTE: moves the deployed pointer forward, and back. Both are the same move.
 
 First the adapter folder is checked, then clients get it (`publish.py`), then the pointer file is
-replaced, then one row is logged: a process killed in between leaves a pointer to a complete
-adapter, and `settle` logs the move. A lock of their own keeps two movers apart, not the home's: a
-rollback waits neither for a round's end nor for a canary's.
+replaced, then one row is logged. A process killed in between leaves a pointer to a complete
+adapter, and `settle` logs the move. The pointer has a lock of its own, not the home's: a rollback
+waits neither for the end of a round nor for a canary.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from ghostbust.records import GateReport, GateVerdict, Measurement, Promotion, u
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import RollbackSection
-from ghostbust.store.rounds import RoundState
+from ghostbust.store.rounds import AdapterRow, RoundState
 from ghostbust.store.runs import Requests, RunKind
 from ghostbust.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 def promote(
@@ -40,27 +42,48 @@ def promote(
     reason: str,
     publishing: Publishing | None = None,
 ) -> Promotion:
-    """Let the named adapter serve: at the replicas of ``publishing``, if any, and in the home.
+    """Lets the named adapter serve: at the replicas of ``publishing``, if any, and in the home.
 
-    Raises UsageError where there is no such adapter or its gate report, which must be of this
-    adapter, is not PASS; ModelError where its folder is incomplete or changed; PublishError where
-    a replica doesn't take it or its canary fails; EndpointError where one can't be asked. Then
-    what served before serves on.
+    Raises UsageError where there is no such adapter, or its gate report isn't PASS; ModelError
+    where its folder is incomplete or changed; PublishError where a replica doesn't take it or its
+    canary fails; EndpointError where one can't be asked. What served before then continues to.
     """
-    row = store.rounds.adapter(name)
-    if row is None:
-        raise UsageError(f"there is no adapter {name!r}; `ghostbust adapters list` shows them")
-    if report is None or report.candidate != name or report.verdict is not GateVerdict.PASS:
-        verdict = "none" if report is None else report.verdict
-        raise UsageError(f"{name} may not serve: its gate report says {verdict}, not PASS")
+    row = _passed(store, name, report)
     if publishing is not None:
         bring_up(publishing, store, name, row.candidate.path)
+    return let_serve(store, home, name, report, reason, publishing)
+
+
+def let_serve(
+    store: Store,
+    home: Home,
+    name: str,
+    report: GateReport | None,
+    reason: str,
+    publishing: Publishing | None = None,
+) -> Promotion:
+    """The second half of `promote`: moves the pointer to an adapter that `bring_up` has loaded.
+
+    Raises the same, and BusyError where another process moves it.
+    """
+    row = _passed(store, name, report)
     with _moving(home):
         promotion = _move(store, home, name, "promote", reason, publishing)
         store.rounds.set_state(row.round_id, RoundState.PROMOTED, reason)
         if publishing is not None:
             retire(publishing, store)
     return promotion
+
+
+def _passed(store: Store, name: str, report: GateReport | None) -> AdapterRow:
+    """The adapter's row. Raises UsageError where there is none, or its report isn't PASS."""
+    row = store.rounds.adapter(name)
+    if row is None:
+        raise UsageError(f"there is no adapter {name!r}; `ghostbust adapters list` shows them")
+    if report is None or report.candidate != name or report.verdict is not GateVerdict.PASS:
+        verdict = "none" if report is None else report.verdict
+        raise UsageError(f"{name} may not serve: its gate report says {verdict}, not PASS")
+    return row
 
 
 def roll_back(
@@ -71,12 +94,12 @@ def roll_back(
     *,
     only: str | None = None,
 ) -> Promotion:
-    """Let serve what served before the deployed adapter: the one before it, or the bare base.
+    """Lets serve what served before the deployed adapter: the one before it, or the base.
 
-    One whose folder is incomplete or changed by now, or that a replica no longer takes, is passed
-    over, and the reason says so. So it does of a replica that can't be asked, which stops nothing.
-    ``only``: the adapter to take back; None: whichever serves. Raises UsageError where the base
-    serves already, or another adapter than the one to take back.
+    An adapter whose folder is incomplete or changed by now, or that a replica no longer takes, is
+    passed over. A replica that can't be asked stops nothing. The reason mentions both. ``only``:
+    the adapter to take back; None: whichever serves. Raises UsageError where the base serves
+    already, or another adapter than the one to take back.
     """
     with _moving(home):
         *earlier, deployed = _served(store)
@@ -86,15 +109,19 @@ def roll_back(
             raise UsageError(f"{deployed} serves by now, not {only}")
         while (name := earlier.pop()) is not None:
             try:
-                reason = _back_up(store, name, reason, publishing)
-                return _take_back(store, home, name, reason, publishing)
+                reason = _load_again(store, name, reason, publishing)
+                promotion = _move(store, home, name, "rollback", reason, publishing)
+                break
             except (ModelError, PublishError) as exc:
                 reason = f"{reason}; passed over {name}: {exc}"
-        return _take_back(store, home, None, reason, publishing)
+        else:
+            promotion = _move(store, home, None, "rollback", reason, publishing)
+        _mark_taken_back(store)
+        return promotion
 
 
 def reject(store: Store, name: str, reason: str) -> None:
-    """Turn down an adapter that waits for approval. Raises UsageError where none waits."""
+    """Turns down an adapter that waits for approval. Raises UsageError where none waits."""
     row = store.rounds.adapter(name)
     if row is None or store.rounds.get(row.round_id).state is not RoundState.WAITING:
         raise UsageError(f"no adapter {name!r} waits for approval")
@@ -102,11 +129,10 @@ def reject(store: Store, name: str, reason: str) -> None:
 
 
 def settle(store: Store, home: Home) -> Promotion | None:
-    """Log the pointer's last move if a killed process had no time to; None where all is well.
+    """Logs the pointer's last move if a killed process could not; None where nothing is missing.
 
-    A round that passed and whose adapter serves is PROMOTED, and one whose adapter was taken back
-    by the last move ROLLED_BACK, also where the process was killed before it could say so. Raises
-    HomeError where the pointer can't be read.
+    The states of rounds follow: PROMOTED where the round's adapter serves and passed its gates,
+    ROLLED_BACK where the last move took it back. Raises HomeError where the pointer can't be read.
     """
     with _moving(home):
         serving = published(home.deployed)
@@ -142,16 +168,8 @@ def _served(store: Store) -> list[str | None]:
     return served
 
 
-def _take_back(
-    store: Store, home: Home, name: str | None, reason: str, publishing: Publishing | None
-) -> Promotion:
-    promotion = _move(store, home, name, "rollback", reason, publishing)
-    _mark_taken_back(store)
-    return promotion
-
-
 def _mark_taken_back(store: Store) -> None:
-    """The round whose adapter the last move took back is ROLLED_BACK, with why."""
+    """Marks the round whose adapter the last move took back ROLLED_BACK, with the reason."""
     last = next(iter(store.promotions.all()), None)
     if last is None or last.kind != "rollback" or last.previous is None:
         return
@@ -160,10 +178,10 @@ def _mark_taken_back(store: Store) -> None:
         store.rounds.set_state(row.round_id, RoundState.ROLLED_BACK, last.reason)
 
 
-def _back_up(store: Store, name: str, reason: str, publishing: Publishing | None) -> str:
-    """Has what served before on every replica that answers; the reason, with those that don't.
+def _load_again(store: Store, name: str, reason: str, publishing: Publishing | None) -> str:
+    """Loads what served before on every replica; the reason, with the replicas that don't answer.
 
-    It served, so there is no canary. Raises PublishError where one refuses it.
+    It served once, so it needs no canary. Raises PublishError where a replica refuses it.
     """
     row = store.rounds.adapter(name)
     if row is None or publishing is None:
@@ -184,6 +202,7 @@ def _move(
     reason: str,
     publishing: Publishing | None,
 ) -> Promotion:
+    """Clients first, then the pointer, then the row: a kill in between loses only the row."""
     row = None if name is None else store.rounds.adapter(name)
     if name is not None and row is None:
         raise UsageError(f"the adapter {name!r} is no longer known; promote another one")
@@ -200,19 +219,15 @@ def _move(
     return promotion
 
 
-# --- aftermath
-# AFTERMATH: what serves against what served before, by the figures of live watches.
+# --- taking back what does worse than what served before
 #
-# A gate measures on this machine, a canary asks little. What goes wrong only afterwards shows
-# here:
-# the deployed adapter goes back by itself where it does worse than what it replaced did.
-
-log = logging.getLogger(__name__)
+# A gate measures on this machine, and a canary asks little. What goes wrong only later shows in
+# the figures of live watches.
 
 MOST_RUNS = 5
-"""watches of each side that are pooled, the newest of it"""
+"""watches of each side that are pooled, the newest ones"""
 LEAST_REQUESTS = 20
-"""requests of each side under which nothing is concluded from how they fared"""
+"""requests of each side below which nothing is concluded from them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +245,11 @@ def look_after(
 ) -> Promotion | None:
     """Takes back what serves if it does worse than what it replaced; None where nothing moves.
 
-    What served too short for its answers, or its requests, to be judged stands for nothing: there
-    the base is compared.
-    Where only requests fail or are slow, a canary at the servers has to say the same: if the base
-    fare no better there, the adapter isn't to blame. What it asks is noted in ``allowance``, the
-    day's budgets, if there are any. Raises BusyError where another process moves
-    the pointer, HomeError where it can't be moved.
+    If what it replaced served too short to be judged by its answers, or by its requests, the base
+    is compared instead. Where only requests fail or are slow, a canary at the servers has to
+    confirm it: if the base does no better there, the adapter isn't to blame. What the canary asks
+    is noted in ``allowance``, the day's budgets. Raises BusyError where another process moves the
+    pointer, HomeError where it can't be moved.
     """
     last = next(iter(store.promotions.all()), None)
     if not config.rollback.auto or last is None or last.kind != "promote" or last.adapter is None:
@@ -273,7 +287,7 @@ def look_after(
 def worse_rate(limits: RollbackSection, was: Live, now: Live) -> list[str]:
     """How the hallucination rate breaks its limit, if it does and both sides have enough answers.
 
-    Watches choose their prompts, so the intervals have to lie apart.
+    Each watch asks other prompts, so the intervals must not overlap.
     """
     old, new = was.measurement, now.measurement
     enough = min(old.answers, new.answers) >= limits.answers and old.refs and new.refs
@@ -286,7 +300,7 @@ def worse_rate(limits: RollbackSection, was: Live, now: Live) -> list[str]:
 
 
 def worse_requests(limits: RollbackSection, was: Live, now: Live) -> list[str]:
-    """Each limit of requests that is broken, if both sides had enough of them."""
+    """Each limit of requests that is broken, if both sides made enough of them."""
     old, new = was.requests, now.requests
     found: list[str] = []
     if min(old.made, new.made) < LEAST_REQUESTS:
@@ -294,17 +308,15 @@ def worse_requests(limits: RollbackSection, was: Live, now: Live) -> list[str]:
     if new.error_rate - old.error_rate > limits.errors:
         found.append(f"{new.error_rate:.1%} of requests fail, {old.error_rate:.1%} before")
     slow, before = new.median_s, old.median_s
-    if slow is not None and before is not None and slow > _slowest(limits, before):
+    if slow is None or before is None:
+        return found
+    if slow > max(limits.slower * before, before + SLACK_S):
         found.append(f"a request takes {slow:.2f} s, {before:.2f} s before")
     return found
 
 
-def _slowest(limits: RollbackSection, before_s: float) -> float:
-    return max(limits.slower * before_s, before_s + SLACK_S)
-
-
 def _confirmed(publishing: Publishing, name: str) -> bool:
-    """Whether a canary says the same now; where nobody can be asked, the figures alone count."""
+    """Whether a canary fails now. Where no server can be asked, the figures alone count."""
     canaries = []
     for publisher in publishing.publishers:
         try:
@@ -316,14 +328,14 @@ def _confirmed(publishing: Publishing, name: str) -> bool:
 
 
 def note_requests(store: Store, sampler: Sampler) -> None:
-    """Notes with the newest run what this sampler's requests came to, if it made any."""
+    """Stores the figures of this sampler's requests with the newest run, if it made any."""
     figures, run = request_figures(sampler), next(iter(store.runs.recent(1)), None)
     if figures is not None and run is not None and figures.made:
         store.runs.add_requests(run.id, figures)
 
 
 def request_figures(sampler: Sampler) -> Requests | None:
-    """What this sampler's requests came to so far; None for a model that runs here."""
+    """The figures of this sampler's requests so far; None for a model that runs here."""
     if not isinstance(sampler, EndpointSampler):
         return None
     return Requests(
@@ -352,11 +364,11 @@ def _live(
     )
     done = [run.id for run in runs if run.measurement is not None]
     answers = [answer for run_id in done for answer in store.answers.read(run_id=run_id)]
-    heard = [found for run in runs if (found := store.runs.requests(run.id)) is not None]
-    times = [one.median_s for one in heard if one.median_s is not None]
+    made = [found for run in runs if (found := store.runs.requests(run.id)) is not None]
+    times = [one.median_s for one in made if one.median_s is not None]
     requests = Requests(
-        answered=sum(one.answered for one in heard),
-        failed=sum(one.failed for one in heard),
+        answered=sum(one.answered for one in made),
+        failed=sum(one.failed for one in made),
         median_s=median(times) if times else None,
     )
     return Live(measure(answers, seed=0), requests)

@@ -7,7 +7,7 @@
     retire     unload what served long ago
 
 `promote.py` calls them around its own move; each may be repeated. A failure before the flip leaves
-the replicas as they were, apart from adapters that nobody asks for.
+the replicas as they were, apart from adapters that no client asks for.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ghostbust.files import SHARED, write_whole
 from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_judge
-from ghostbust.loop.canary import plan_canary, run_canary
+from ghostbust.loop.canary import run_canary
 from ghostbust.models.load import LoadedModel
 from ghostbust.publishers.interface import Publisher
 from ghostbust.publishers.kinds import how_to_name, make_publishers
@@ -47,7 +47,7 @@ from ghostbust.unlearners.adapters import write_blank
 from ghostbust.unlearners.settings import TrainSettings
 
 Trial = Callable[[Publisher, str], Canary | None]
-"""what an adapter shows at a replica; None where nobody can be asked"""
+"""a canary of the adapter at the replica; None where it answers no prompts"""
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class Publishing:
     pointer: Path | None
     """the file that clients read; None where there are no servers"""
     named: Callable[[str | None], str]
-    """the model that a client asks for, to get an adapter, or the base"""
+    """the model name by which clients get the adapter; for None, the base"""
     keep: int
     """adapters that served before and stay loaded"""
     trial: Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """How one replica stands to the home's pointer."""
+class ReplicaState:
+    """What one replica serves, compared with the home's pointer."""
 
     where: str
     ready: bool
@@ -82,15 +82,14 @@ def make_publishing(
 ) -> Publishing:
     """The publishing of the settings. Raises UsageError where they don't fit together.
 
-    ``allowance``: the day's budgets, in which what canaries ask is noted; None: in none.
+    ``allowance``: the day's budgets, in which the canaries' answers are noted; None: they aren't.
     """
 
     def trial(publisher: Publisher, name: str) -> Canary | None:
         if publisher.asks(None) is None:
             return None
         with make_judge(config, home, store, allowance) as judge:
-            plan = plan_canary(config, store, judge)
-            return run_canary(plan, publisher, name, allowance)
+            return run_canary(config, store, judge, publisher, name, allowance)
 
     has_servers = config.publish.kind != "none"
     return Publishing(
@@ -103,20 +102,20 @@ def make_publishing(
 
 
 def check_limits(publishing: Publishing, rank: int, targets: frozenset[str]) -> None:
-    """Returns if every replica would take such an adapter; meant for before training.
+    """Raises PublishError or EndpointError where a replica wouldn't take such an adapter.
 
-    Raises PublishError or EndpointError.
+    Meant for before training.
     """
     for publisher in publishing.publishers:
         publisher.check(rank, targets)
 
 
 def bring_up(publishing: Publishing, store: Store, name: str, folder: Path) -> list[Canary]:
-    """Load the adapter on every replica, look for it at each, and try it there.
+    """Loads the adapter on every replica, looks for it at each, and tries it there.
 
-    Raises ModelError for an incomplete folder, PublishError where a replica doesn't take it or its
-    canary fails, EndpointError where one can't be asked. It is then unloaded where it was loaded
-    just now; clients have noticed nothing.
+    Raises ModelError for an incomplete folder, PublishError where a replica doesn't take it,
+    CanaryError where its canary fails, EndpointError where one can't be asked. Then it is unloaded
+    where it was loaded just now; clients have noticed nothing.
     """
     read_adapter(folder)
     fresh: list[Publisher] = []
@@ -125,11 +124,8 @@ def bring_up(publishing: Publishing, store: Store, name: str, folder: Path) -> l
             if name not in publisher.loaded():
                 fresh.append(publisher)
             load(publisher, store, name, folder)
-        return [
-            canary
-            for each in publishing.publishers
-            for canary in _try(publishing, store, each, name)
-        ]
+        tried = [_try(publishing, store, each, name) for each in publishing.publishers]
+        return [canary for canary in tried if canary is not None]
     except (PublishError, EndpointError, ModelError):
         for publisher in fresh:
             with suppress(PublishError, EndpointError):
@@ -137,8 +133,19 @@ def bring_up(publishing: Publishing, store: Store, name: str, folder: Path) -> l
         raise
 
 
+def _try(publishing: Publishing, store: Store, publisher: Publisher, name: str) -> Canary | None:
+    """The canary at one replica, stored. Raises CanaryError where it fails."""
+    canary = publishing.trial(publisher, name)
+    if canary is None:
+        return None
+    store.published.add_canary(canary)
+    if not canary.passed:
+        raise CanaryError(f"canary of {name} at {canary.replica}: {canary.reason}")
+    return canary
+
+
 def load(publisher: Publisher, store: Store, name: str, folder: Path) -> None:
-    """Load the adapter there, and note it. Raises PublishError where it isn't there afterwards."""
+    """Loads the adapter there and stores that. Raises PublishError where it isn't there then."""
     publisher.load(name, folder)
     if name not in publisher.loaded():
         raise PublishError(f"{publisher.where} doesn't have {name} after loading it")
@@ -146,13 +153,13 @@ def load(publisher: Publisher, store: Store, name: str, folder: Path) -> None:
 
 
 def unload(publisher: Publisher, store: Store, name: str) -> None:
-    """Unload the adapter there, and note it."""
+    """Unloads the adapter there and stores that."""
     publisher.unload(name)
     store.published.mark_unloaded(publisher.where, name)
 
 
 def unpublish(publishing: Publishing, store: Store, name: str) -> None:
-    """Unload the adapter everywhere. Raises PublishError or EndpointError, the others done."""
+    """Unloads the adapter everywhere. Raises the first PublishError or EndpointError at the end."""
     troubles = []
     for publisher in publishing.publishers:
         try:
@@ -166,10 +173,10 @@ def unpublish(publishing: Publishing, store: Store, name: str) -> None:
 def flip(
     publishing: Publishing, name: str | None, previous: str | None, *, whatever: bool = False
 ) -> list[str]:
-    """Clients get this adapter, or the base, from now on; what went wrong, a line each.
+    """Gives clients this adapter, or the base, from now on; what went wrong, a line each.
 
-    ``whatever``: go on where a replica can't be turned over, since what serves must go. Else the
-    replicas go back to ``previous``, and PublishError, EndpointError or HomeError is raised.
+    ``whatever``: a replica that can't be switched stops nothing, since what serves must go. Else
+    the replicas go back to ``previous``, and PublishError, EndpointError or HomeError is raised.
     """
     turned, troubles = [], []
     try:
@@ -192,10 +199,9 @@ def flip(
 
 
 def retire(publishing: Publishing, store: Store) -> list[str]:
-    """Unload what served long ago, or never came to serve; what went wrong, a line each.
+    """Unloads what served long ago, or never served; what went wrong, a line each.
 
-    What serves, and the ``keep`` adapters that served last before it, stay; so does what ghostbust
-    didn't load.
+    The adapter that serves, the last ``keep`` ones before it, and what ghostbust didn't load stay.
     """
     moves = [move.adapter for move in store.promotions.all() if move.adapter is not None]
     deployed = store.promotions.deployed()
@@ -213,7 +219,7 @@ def retire(publishing: Publishing, store: Store) -> list[str]:
 
 
 def restore(publishing: Publishing, store: Store, deployed: tuple[str, Path] | None) -> list[str]:
-    """Every replica serves again what the home's pointer says, as after a server's restart.
+    """Makes every replica serve what the home's pointer says, such as after a server's restart.
 
     What went wrong, a line each; the other replicas are restored all the same.
     """
@@ -233,19 +239,15 @@ def restore(publishing: Publishing, store: Store, deployed: tuple[str, Path] | N
     return troubles
 
 
-def stands(publishing: Publishing, deployed: str | None) -> Iterator[Stand]:
-    """How each replica stands."""
+def stands(publishing: Publishing, deployed: str | None) -> Iterator[ReplicaState]:
+    """What each replica serves."""
     named = publishing.pointer is None or pointed(publishing.pointer) == deployed
     for publisher in publishing.publishers:
         try:
-            yield Stand(
-                publisher.where,
-                named and publisher.ready(deployed),
-                tuple(sorted(publisher.loaded())),
-                "",
-            )
+            ready = named and publisher.ready(deployed)
+            yield ReplicaState(publisher.where, ready, tuple(sorted(publisher.loaded())), "")
         except (PublishError, EndpointError, HomeError) as exc:
-            yield Stand(publisher.where, False, (), str(exc))
+            yield ReplicaState(publisher.where, False, (), str(exc))
 
 
 def pointed(pointer: Path) -> str | None:
@@ -262,41 +264,30 @@ def pointed(pointer: Path) -> str | None:
         raise HomeError(f"can't read {pointer}: {exc}; `ghostbust adapters publish`") from exc
 
 
-def _try(publishing: Publishing, store: Store, publisher: Publisher, name: str) -> Iterator[Canary]:
-    canary = publishing.trial(publisher, name)
-    if canary is None:
-        return
-    store.published.add_canary(canary)
-    if not canary.passed:
-        raise CanaryError(f"canary of {name} at {canary.replica}: {canary.reason}")
-    yield canary
-
-
 def _point(pointer: Path, name: str | None, model: str) -> None:
-    """Replace the clients' pointer, whole."""
+    """Replaces the clients' pointer file, whole or not at all."""
     row = {"model": model, "adapter": name, "at": utc_now().isoformat()}
     write_whole(pointer, json.dumps(row) + "\n", mode=SHARED, error=HomeError)
 
 
-# --- rehearse
-# REHEARSE: what servers say to a blank adapter, before one is trained for them.
+# --- rehearsal
 #
-# Most limits no server tells: its highest rank, layers that it doesn't take, a folder that it
-# doesn't see. They show when an adapter is loaded, and then a training is lost. So one of the
-# round's
-# shape is loaded on every replica and unloaded again. Clients get what they got.
+# Servers don't tell most of their limits: the highest rank, layers that they don't take, a folder
+# that they don't see. These show when an adapter is loaded, and then a training would be lost. So
+# an untrained adapter of the round's shape is loaded on every replica before, and unloaded again.
+# Clients notice nothing.
 
 PREFIX: Final = "rehearsal-"
-"""the names of blank adapters; each is used once, as all names are"""
+"""begins the names of untrained adapters; each is used once, as all names are"""
 
 
 def rehearse(
     publishing: Publishing, loaded: LoadedModel, settings: TrainSettings, adapters: Path
 ) -> None:
-    """Returns if every server that loads adapters at run time takes one of the settings' shape.
+    """Loads an untrained adapter of the settings' shape on every server that loads at run time.
 
-    What a killed process left of its own rehearsal goes first. Only for the process that holds the
-    home, whose folder of ``adapters`` the servers see.
+    What a killed process left of its own rehearsal is removed first. Only for the process that
+    holds the home, whose folder of ``adapters`` the servers see.
 
     Raises PublishError where a server refuses it, EndpointError where one can't be asked,
     ModelError where no server could take it, HomeError where the disk refuses.
@@ -319,7 +310,7 @@ def rehearse(
 
 
 def _clear(servers: list[Publisher], folder: Path) -> None:
-    """Unload the blank adapter everywhere, then remove it: a server may end where it is gone."""
+    """Unloads the adapter everywhere, then removes it: a server may crash if its folder is gone."""
     for server in servers:
         if folder.name in server.loaded():
             server.unload(folder.name)

@@ -1,4 +1,4 @@
-"""Asks again what elicited the most important inventions, to see how often they come back."""
+"""REPEAT: samples what elicited the most important inventions again: how often do they recur?"""
 
 from __future__ import annotations
 
@@ -9,49 +9,11 @@ from ghostbust.errors import UsageError
 from ghostbust.loop.build import find_adapter, make_sampler, make_tasks, sampling_settings
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
-from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Hallucination, Prompt
 from ghostbust.store.names import NameOrder
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """What to ask again, and for which names."""
-
-    prompts: tuple[Prompt, ...]
-    """distinct"""
-    names: tuple[Hallucination, ...]
-    """that one of the prompts elicited, in the order given"""
-    textless: int
-    """names left out because no text of a prompt that elicited them was kept"""
-
-
-def choose_again(
-    store: Store, tasks: Iterable[Task], names: Sequence[Hallucination], *, most_prompts: int
-) -> Again:
-    """For each name, in order, the prompt that elicited it most often and whose text is at hand.
-
-    Names whose prompt would be one too many are left out; one whose prompt is asked anyway comes
-    along for nothing.
-    """
-    own = {prompt.id: prompt for prompt in first_prompts(tasks)}
-    chosen: dict[str, Prompt] = {}
-    taken, textless = [], 0
-    for name in names:
-        ids = store.ledger.prompts_of(name.ecosystem, name.name)
-        prompt = next(
-            (p for p in (own.get(one) or store.prompts.get(one) for one in ids) if p is not None),
-            None,
-        )
-        if prompt is None:
-            textless += 1
-        elif prompt.id in chosen or len(chosen) < most_prompts:
-            chosen[prompt.id] = prompt
-            taken.append(name)
-    return Again(tuple(chosen.values()), tuple(taken), textless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,65 +32,81 @@ class Repeated:
     """names left out because no text of a prompt that elicited them was kept"""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is to be measured, for how much."""
+def ask_again(
+    session: Session,
+    listener: Listener,
+    *,
+    names: int,
+    order: NameOrder,
+    samples: int,
+    budget: int,
+    adapter: str,
+    seed: int | None,
+) -> Repeated:
+    """One run over the prompts that elicited the first ``names`` of the ledger in that order.
 
-    names: int
-    """the first so many of the ledger"""
-    order: NameOrder
-    samples: int
-    """of each prompt"""
-    budget: int
-    """samples in all, at most"""
-    adapter: str
-    """`deployed`, `base` or an adapter's name"""
-    seed: int | None
-    """None: the number that the run will have, so that no draw is made twice"""
-
-
-def ask_again(session: Session, ask: Ask, listener: Listener) -> Repeated:
-    """One run over the prompts that elicited the first names of the ledger.
+    Each prompt is sampled ``samples`` times, all together at most ``budget`` times. ``adapter``:
+    ``deployed``, ``base`` or a name. ``seed``: None for the number that the run will have, so that
+    no draw is made twice.
 
     Raises UsageError at temperature 0, which only repeats itself, for a budget that isn't enough
     for one prompt, and where no prompt can be asked.
     """
-    if not session.config.sampling.temperature:
+    config, store = session.config, session.store
+    if not config.sampling.temperature:
         raise UsageError("at temperature 0 every answer repeats the last; set sampling.temperature")
-    if ask.budget < ask.samples:
-        raise UsageError(
-            f"--budget {ask.budget} isn't enough for one prompt with --samples {ask.samples}"
-        )
-    store = session.store
-    adapter = find_adapter(store, session.home, ask.adapter)
-    name = None if adapter is None else adapter[0]
-    again = choose_again(
-        store,
-        make_tasks(session.config),
-        store.ledger.hallucinations(order=ask.order, limit=ask.names, adapter=name),
-        most_prompts=ask.budget // ask.samples,
+    if budget < samples:
+        raise UsageError(f"--budget {budget} isn't enough for one prompt with --samples {samples}")
+    chosen = find_adapter(store, session.home, adapter)
+    name = None if chosen is None else chosen[0]
+    found = store.ledger.hallucinations(order=order, limit=names, adapter=name)
+    prompts, taken, textless = choose_again(
+        store, make_tasks(config), found, most_prompts=budget // samples
     )
-    if not again.prompts:
+    if not prompts:
         raise UsageError(
             "nothing to ask again: no name is logged yet, or no prompt's text was kept; "
             "`ghostbust sweep` finds some"
         )
-    seed = ask.seed
     if seed is None:
         seed = 1 + max((run.id for run in store.runs.recent(1)), default=0)
-    listener.begin(f"load {session.config.model.name}")
-    sampler = make_sampler(session.config, session.cache_dir, adapter=adapter)
-    listener.begin(f"ask {len(again.prompts)} prompts {ask.samples} times each")
-    settings = replace(sampling_settings(session.config, seed), samples_per_prompt=ask.samples)
-    watcher = Watcher(store, sampler, session.judge, settings, listener.advance)
-    watched = watcher.prompts(again.prompts, RunKind.REPEAT)
-    now = [store.ledger.get(one.ecosystem, one.name, adapter=name) for one in again.names]
+    listener.begin(f"load {config.model.name}")
+    sampler = make_sampler(config, session.cache_dir, adapter=chosen)
+    listener.begin(f"ask {len(prompts)} prompts {samples} times each")
+    settings = replace(sampling_settings(config, seed), samples_per_prompt=samples)
+    watcher = session.watcher(sampler, settings, listener, weights=False)
+    watched = watcher.prompts(prompts, RunKind.REPEAT)
+    now = (store.ledger.get(one.ecosystem, one.name, adapter=name) for one in taken)
     return Repeated(
         watched.run_id,
         name,
         seed,
         tuple(one for one in now if one is not None),
-        len(again.prompts),
+        len(prompts),
         len(watched.answers),
-        again.textless,
+        textless,
     )
+
+
+def choose_again(
+    store: Store, tasks: Iterable[Task], names: Sequence[Hallucination], *, most_prompts: int
+) -> tuple[list[Prompt], list[Hallucination], int]:
+    """The distinct prompts to ask again, the names they elicited, and how many names have no text.
+
+    For each name, in order, it is the prompt that elicited it most often and whose text is at hand.
+    A name is left out if its prompt would be one too many; one whose prompt is asked anyway costs
+    nothing.
+    """
+    own = {prompt.id: prompt for prompt in first_prompts(tasks)}
+    chosen: dict[str, Prompt] = {}
+    taken, textless = [], 0
+    for name in names:
+        ids = store.ledger.prompts_of(name.ecosystem, name.name)
+        texts = (own.get(one) or store.prompts.get(one) for one in ids)
+        prompt = next((found for found in texts if found is not None), None)
+        if prompt is None:
+            textless += 1
+        elif prompt.id in chosen or len(chosen) < most_prompts:
+            chosen[prompt.id] = prompt
+            taken.append(name)
+    return list(chosen.values()), taken, textless

@@ -1,69 +1,60 @@
-"""What a round still asks for at most, and whether the day's budgets have that much left.
+"""The interrupted round of a killed process: whether and from where it is continued.
 
-Everything that it asks is known beforehand but for what the model answers, so each answer is
-reckoned with all the tokens that it may have. Which names a registry is asked for isn't known.
+The store says how far it got. It is continued as long as it would still be the same round: of the
+same model and, before it is trained, by the same settings.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from ghostbust.config import Config
+from ghostbust.adapters import read_adapter
 from ghostbust.errors import TrainingError
-from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance
-from ghostbust.loop.build import asks_live, deployed_adapter, make_tasks, training_settings
-from ghostbust.loop.canary import GENERAL
+from ghostbust.loop.build import deployed_adapter, training_settings
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
-from ghostbust.loop.watch import Watched
-from ghostbust.prompts import Task, split
-from ghostbust.records import Context
-from ghostbust.sections import TrainingSection
+from ghostbust.loop.watch import Watched, recalled
+from ghostbust.records import Candidate, GateReport
 from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from ghostbust.unlearners.checkpoint import Former, check_former
-from ghostbust.unlearners.methods.interface import most_looks
-from ghostbust.unlearners.sets import FEWEST_PROBES
 from ghostbust.unlearners.settings import TrainSettings
-
-# --- unfinished
-# UNFINISHED: the round that a killed process left, made this process's own.
-#
-# The store says how far it came. It is gone on with as long as it would still be the same round:
-# of
-# the same model, and, before it is trained, by the same settings.
 
 MOST_ATTEMPTS: Final = 3
 """how often a step is begun before its round is given up: what kills it may do so for ever"""
+SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
+"""states of a round that has its gate report and only has to be published"""
 _UNTRAINED: Final = (RoundState.STARTED, RoundState.SELECTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A round to go on with."""
+    """An interrupted round to continue."""
 
     round: Round
     before: Watched
     """the base on the held-out prompts"""
     whole: bool
-    """whether ``before`` has all its answers: a private prompt's text is kept nowhere"""
+    """whether ``before`` has all its answers: the text of a private prompt is kept nowhere"""
     most_holdout: int
 
-    @property
-    def seed(self) -> int:
-        """The round's seed."""
-        return self.round.seed
+
+@dataclass(frozen=True, slots=True)
+class FinishedSteps:
+    """What the steps of a round that are done have made."""
+
+    candidate: Candidate | None = None
+    gated: tuple[GateReport, Watched] | None = None
+    """the report, and the candidate on the held-out prompts"""
 
 
 def take_up(session: Session, listener: Listener) -> Left | None:
     """The model's interrupted round, from now on this process's; None where there is none.
 
-    One that would be another by the settings of today is failed, and None. Raises TrainingError
-    for one whose step was begun too often.
+    One that would be another round by the settings of today is failed, and None returned. Raises
+    TrainingError for one whose step was begun too often.
     """
     rounds = session.store.rounds
     left = rounds.interrupted(session.config.model.name)
@@ -84,33 +75,30 @@ def take_up(session: Session, listener: Listener) -> Left | None:
     assert left.before_run is not None
     before = recalled(session.store, left.before_run)
     whole = len(before.answers) == len(session.store.answers.sampled_keys(left.before_run))
-    most = left.plan["most_holdout"] if left.plan else 0
-    assert isinstance(most, int)
-    return Left(left, before, whole, most)
+    return Left(left, before, whole, planned_holdout(left, 0))
 
 
-def _changed(session: Session, left: Round) -> str | None:
-    """Why it would be another round now; None where it wouldn't."""
-    if left.before_run is None or session.store.runs.get(left.before_run).measurement is None:
-        return "what it measured of the base is gone"
-    if left.state not in _UNTRAINED:
-        return None
-    training = training_settings(session.config, left.seed)
-    now = round_settings(session, training, round_start(session, training))
-    if json.loads(json.dumps(now)) != left.settings:
-        return "its settings were changed"
-    return None
+def planned_holdout(left: Round, default: int) -> int:
+    """How many held-out tasks measure in the round."""
+    most = None if left.plan is None else left.plan.get("most_holdout")
+    return most if isinstance(most, int) else default
 
 
-def recalled(store: Store, run_id: int) -> Watched:
-    """A finished run as it was, with those of its answers whose texts were kept."""
-    measurement = store.runs.get(run_id).measurement
-    assert measurement is not None
-    answers = sorted(
-        store.answers.read(run_id=run_id),
-        key=lambda answer: (answer.sample.prompt.id, answer.sample.number),
-    )
-    return Watched(run_id, tuple(answers), measurement)
+def finished_steps(store: Store, round_id: int) -> FinishedSteps:
+    """What the store has of the round. Raises ModelError where its adapter was changed."""
+    row = store.rounds.get(round_id)
+    made = None if row.adapter is None else store.rounds.adapter(row.adapter)
+    report = store.rounds.gate_report(round_id) if row.state in SETTLED else None
+    if made is None:
+        if row.state in SETTLED:
+            raise TrainingError(f"round {round_id} lacks its adapter")
+        return FinishedSteps()
+    read_adapter(made.candidate.path)
+    if row.state not in SETTLED:
+        return FinishedSteps(made.candidate)
+    if report is None or row.after_run is None:
+        raise TrainingError(f"round {round_id} lacks its gate report")
+    return FinishedSteps(made.candidate, (report, recalled(store, row.after_run)))
 
 
 def round_settings(
@@ -125,9 +113,9 @@ def round_settings(
 
 
 def round_start(session: Session, training: TrainSettings) -> Former | None:
-    """The deployed adapter, if the settings let rounds go on from it; None where the base serves.
+    """The deployed adapter, if the settings let training start from it; None for the base.
 
-    Raises TrainingError or ModelError where none can.
+    Raises TrainingError or ModelError where training can't start from it.
     """
     deployed = deployed_adapter(session.home)
     if session.config.training.start == "base" or deployed is None:
@@ -137,145 +125,14 @@ def round_start(session: Session, training: TrainSettings) -> Former | None:
     return former
 
 
-# --- round_needs
-# What a round still asks for at most, and whether the day's budgets have that much left.
-#
-# Everything that it asks is known beforehand but for what the model answers, so each answer is
-# reckoned with all the tokens that it may have. Which names a registry is asked for isn't known.
-
-SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
-"""states of a round that has its gate report and only has to be published"""
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What a round has before it."""
-
-    most_holdout: int
-    """held-out tasks that measure, at most"""
-    base: bool = True
-    """whether the base still has to answer them"""
-    training: bool = True
-    candidate: bool = True
-    """whether the candidate still has to answer them"""
-    gates: bool = True
-
-
-def ahead_of(store: Store, left: Round | None, most_holdout: int) -> Ahead:
-    """What is before the round that is gone on with, or before a new one, which is None."""
-    if left is None:
-        return Ahead(most_holdout)
-    told = None if left.plan is None else left.plan.get("most_holdout")
-    most = told if isinstance(told, int) else most_holdout
-    if left.state in SETTLED:
-        return Ahead(most, base=False, training=False, candidate=False, gates=False)
-    return Ahead(
-        most,
-        base=left.before_run is None or not _is_whole(store, left.before_run),
-        training=left.state is not RoundState.TRAINED,
-        candidate=left.adapter is None or not _has_answered(store, left.adapter),
-    )
-
-
-def needs_of_round(config: Config, tasks: Sequence[Task], ahead: Ahead) -> dict[str, float]:
-    """What a round takes from each budget at most; ``tasks`` are all that there are.
-
-    Of requests to registries, one where live ones may be asked: more can't be told.
-    """
-    asked = list(_answers(config, tasks, ahead))
-    needs: dict[str, float] = {
-        SAMPLES: sum(count for count, _ in asked),
-        TOKENS: sum(count * most_tokens for count, most_tokens in asked),
-    }
-    return needs | ({REQUESTS: 1} if asks_live(config) else {})
-
-
-def what_comes(
-    config: Config, tasks: Sequence[Task], ahead: Ahead, tokens_per_s: float | None
-) -> str:
-    """What a round still asks at most, in one line, and how long that takes at the base's pace.
-
-    ``tokens_per_s``: measured just now; None: no time is said. How long the steps of a training
-    take isn't known before they are made.
-    """
-    needs = needs_of_round(config, tasks, ahead)
-    line = f"to come: up to {needs[SAMPLES]:,.0f} answers with up to {needs[TOKENS]:,.0f} tokens"
-    if tokens_per_s:
-        line += f", {in_words(needs[TOKENS] / tokens_per_s)} at the base's {tokens_per_s:,.0f}/s"
-    return f"{line}; and the steps of the training" if ahead.training else line
-
-
-def in_words(seconds: float) -> str:
-    """A duration for people."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def lacking_for_round(
-    store: Store, config: Config, allowance: Allowance, left: Round | None, most_holdout: int
-) -> str | None:
-    """Which budget has too little left for the round that is gone on with, or for a new one.
-
-    In one line; None where none has. ``left``: as `ahead_of` wants it.
-    """
-    ahead = ahead_of(store, left, most_holdout)
-    return lacking_for(allowance, needs_of_round(config, make_tasks(config), ahead))
-
-
-def lacking_for(allowance: Allowance, needs: dict[str, float]) -> str | None:
-    """Which budget has too little left for the needs, in one line; None where none has."""
-    left = allowance.left()
-    for name, need in needs.items():
-        if left[name] >= need:
-            continue
-        limit = allowance.limits[name]
-        told = f"needs up to {need:,.12g} {name}, of which the day has {left[name]:,.12g} left"
-        if need > limit:
-            return f"{told} and never more than {limit:,.12g}: raise budget.{name}"
-        return f"{told} of {limit:,.12g}"
+def _changed(session: Session, left: Round) -> str | None:
+    """Why it would be another round now; None where it wouldn't."""
+    if left.before_run is None or session.store.runs.get(left.before_run).measurement is None:
+        return "what it measured of the base is gone"
+    if left.state not in _UNTRAINED:
+        return None
+    training = training_settings(session.config, left.seed)
+    now = round_settings(session, training, round_start(session, training))
+    if json.loads(json.dumps(now)) != left.settings:
+        return "its settings were changed"
     return None
-
-
-def _is_whole(store: Store, run_id: int) -> bool:
-    """Whether the texts of all answers of the run were kept."""
-    kept = sum(1 for _ in store.answers.read(run_id=run_id))
-    return kept == len(store.answers.sampled_keys(run_id))
-
-
-def _has_answered(store: Store, adapter: str) -> bool:
-    """Whether the adapter has answered held-out prompts; its name is never used again."""
-    runs = store.runs.recent(-1, kinds=[RunKind.GATE], adapters=[adapter], status=RunStatus.DONE)
-    return any(_is_whole(store, run.id) for run in runs)
-
-
-def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tuple[int, int]]:
-    """Each kind of answers to be asked for: how many, and how many tokens each may have."""
-    _, holdout = split(tasks, config.prompts.holdout_share)
-    each = len(Context) * config.sampling.samples_per_prompt
-    held_out = min(ahead.most_holdout, len(holdout)) * each
-    most_tokens = config.sampling.max_new_tokens
-    yield held_out * (ahead.base + ahead.candidate), most_tokens
-    if ahead.training and not config.trainer.command:
-        yield _looks(config.training), most_tokens
-    if ahead.gates:
-        gates = config.gates
-        coding = gates.humaneval_tasks + (0 if gates.mbpp is None else gates.mbpp_tasks)
-        yield 2 * coding, gates.max_new_tokens
-    yield _canaries(config), most_tokens
-
-
-def _looks(training: TrainingSection) -> int:
-    """Answers of all looks at the models under training."""
-    looks = most_looks(training.method, training.members)
-    return looks * training.probes if training.probes >= FEWEST_PROBES else 0
-
-
-def _canaries(config: Config) -> int:
-    """Answers of an adapter and of the base at each server; none where a person promotes."""
-    told, servers = config.publish, len(config.model.servers)
-    replicas = len(told.replicas) or servers
-    if told.kind == "none" or (told.kind == "directory" and not servers):
-        replicas = 0
-    if config.daemon.promote == "review":
-        replicas = 0
-    prompts = config.canary.forget + min(config.canary.general, len(GENERAL))
-    return 2 * replicas * prompts

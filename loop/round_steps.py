@@ -1,24 +1,24 @@
-"""The steps of a round: each reads what the one before it left in the store, or does it anew."""
+"""The steps of a round. Each leaves what it made in the store before it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ghostbust.adapters import read_adapter
+from ghostbust.config import Config
 from ghostbust.errors import CanaryError, EndpointError, PublishError
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.loop.budget import noted
-from ghostbust.loop.build import training_goal
-from ghostbust.loop.gating import Gates, Probe, run_gates
-from ghostbust.loop.promote import promote
-from ghostbust.loop.publish import make_publishing
-from ghostbust.loop.round_resume import in_words
+from ghostbust.loop.gating import Gates, run_gates
+from ghostbust.loop.probe import VolumeProbe
+from ghostbust.loop.promote import let_serve
+from ghostbust.loop.publish import Publishing, bring_up, make_publishing
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.trainer import train_by_command
-from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import side_of
+from ghostbust.loop.watch import Watched
+from ghostbust.prompts import prompts_of, side_of
 from ghostbust.records import (
     Answer,
     Candidate,
@@ -39,7 +39,9 @@ from ghostbust.unlearners.methods.interface import Steering, most_looks
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.unlearn import about_steps, find_trained, unlearn
+from ghostbust.unlearners.steer import Goal
+from ghostbust.unlearners.unlearn import about_steps, find_trained
+from ghostbust.unlearners.unlearn import unlearn as train_adapter
 
 
 @dataclass(frozen=True)
@@ -50,147 +52,143 @@ class RoundPlan:
     sampling: SamplingSettings
     """how base and candidate answer the held-out prompts"""
     training: TrainSettings
-    benchmark: Sequence[CodingTask]
-    """coding tasks; none, and the gates that need them don't pass"""
     listener: Listener
+    benchmark: Sequence[CodingTask] = ()
+    """coding tasks; without any, the gates that need them don't pass"""
     train_run: int | None = None
     """learn from the answers of this run only; None: from all answers of the model"""
     processes: Processes | None = None
     """that train along; None: this one is alone"""
     former: Former | None = None
-    """the adapter that training begins with; None: with nothing"""
+    """the adapter that training starts from; None: the base"""
     most_holdout: int | None = None
-    """how many held-out tasks measure; None for a round that nobody can go on with"""
+    """how many held-out tasks measure; None for a round that no other process can continue"""
     gates: Gates = run_gates
-    """what judges the candidate; others only where rounds themselves are tested"""
+    """judges the candidate; another one only where rounds themselves are tested"""
 
 
-def trained(
-    plan: RoundPlan, round_id: int, base: LocalSampler, holdout: Sequence[Prompt]
-) -> Candidate:
-    """The round's adapter: the one that the store knows, or a folder says it made, else a new one.
+# --- select
 
-    Raises ModelError where it was changed.
+
+def select_sets(plan: RoundPlan, round_id: int, holdout: Sequence[Prompt]) -> SetSplit:
+    """What the model invents, and what it gets right, in its own train-side answers.
+
+    A round that was interrupted after this step has its sets in the store, and trains on them as
+    long as all their texts are there.
     """
-    rounds = plan.session.store.rounds
-    known = rounds.get(round_id).adapter
-    row = None if known is None else rounds.adapter(known)
-    if row is not None:
-        read_adapter(row.candidate.path)
-        return row.candidate
-    sets = selected(plan, round_id, base, holdout)
-    candidate = find_trained(plan.session.home.adapters, round_id, sets)
-    if candidate is None:
-        candidate = make_candidate(plan, round_id, base.model, sets)
-    else:  # it may have been killed before it could remove what it would have gone on with
-        clear_checkpoint(plan.session.home.training)
-    rounds.add_candidate(round_id, candidate)
-    return candidate
-
-
-def selected(
-    plan: RoundPlan, round_id: int, base: LocalSampler, holdout: Sequence[Prompt]
-) -> SetSplit:
-    """The round's sets: those that the store knows, if they are all there, else new ones."""
     store = plan.session.store
     known = store.round_sets.get(round_id, tuple(holdout))
     if known is not None and store.rounds.get(round_id).sets_id == sets_id(known):
         return known
-    sets = select_sets(plan, base, holdout)
+    plan.listener.begin("select what to unlearn and what to keep")
+    answers = train_answers(plan.session, plan.train_run, former=plan.former)
+    sets = choose_sets(plan.session.config, plan.training, answers, holdout, plan.former)
     if plan.most_holdout is not None:
         store.round_sets.keep(round_id, sets)
     store.rounds.add_sets(round_id, sets)
     return sets
 
 
-def start_name(plan: RoundPlan) -> str | None:
-    """The adapter that training begins with."""
-    return None if plan.former is None else plan.former.folder.name
-
-
 def train_answers(
-    session: Session, model: str, run_id: int | None = None, *, former: Former | None = None
+    session: Session, run_id: int | None = None, *, former: Former | None = None
 ) -> Iterator[Answer]:
     """The model's logged answers, of one run or of all, to prompts of train-side families.
 
-    Where training begins with a former adapter, those of that one and of the base: what adapters
-    before it invented, it may have unlearnt. Every held-out family stays out, not only those that
+    Where training starts from a former adapter, only those of that one and of the base: it may have
+    unlearnt what adapters before it invented. Every held-out family stays out, not only those that
     this round measures with: the next round may draw others.
     """
-    share = session.config.prompts.holdout_share
+    model, share = session.config.model.name, session.config.prompts.holdout_share
     adapters = None if former is None else (None, former.folder.name)
     for answer in session.store.answers.read(run_id=run_id, model=model, adapters=adapters):
         if side_of(answer.sample.prompt.family, share) is Side.TRAIN:
             yield answer
 
 
-def select_sets(plan: RoundPlan, base: LocalSampler, holdout: Sequence[Prompt]) -> SetSplit:
-    """The model's own train-side answers in the store: what it invents, what it gets right.
+def choose_sets(
+    config: Config,
+    training: TrainSettings,
+    answers: Iterable[Answer],
+    holdout: Sequence[Prompt] = (),
+    former: Former | None = None,
+) -> SetSplit:
+    """The sets that a training by these settings learns from.
 
-    What the adapter that training begins with still invents comes first, and what the base keeps.
+    What the ``former`` adapter still invents comes first, and what the base keeps.
     """
-    plan.listener.begin("select what to unlearn and what to keep")
-    answers = train_answers(plan.session, base.model, run_id=plan.train_run, former=plan.former)
-    training = plan.training
     return select(
         answers,
         holdout,
         most=training.max_answers,
         members=training.members,
-        probes=plan.session.config.training.probes,
+        probes=config.training.probes,
         seed=training.seed,
-        first=start_name(plan),
-        name_holdout=plan.session.config.prompts.name_holdout_share,
+        first=None if former is None else former.folder.name,
+        name_holdout=config.prompts.name_holdout_share,
         sound=method_named(training.method).sound_only,
     )
 
 
-def make_candidate(plan: RoundPlan, round_id: int, model: str, sets: SetSplit) -> Candidate:
+# --- unlearn
+
+
+def unlearn(plan: RoundPlan, round_id: int, sets: SetSplit) -> Candidate:
+    """The adapter trained on the sets, maybe by a process that was killed just afterwards."""
+    home = plan.session.home
+    candidate = find_trained(home.adapters, round_id, sets)
+    if candidate is None:
+        candidate = train(plan, round_id, sets)
+    else:
+        clear_checkpoint(home.training)
+    plan.session.store.rounds.add_candidate(round_id, candidate)
+    return candidate
+
+
+def train(plan: RoundPlan, round_id: int, sets: SetSplit) -> Candidate:
     """A trained adapter in a complete folder."""
-    sampling = replace(plan.sampling, seed=plan.training.seed)
-    probe = Probe(
-        sets.probe,
-        sets.base,
-        plan.session.judge,
-        sampling,
-        plan.listener,
-        sampler=lambda loaded: noted(LocalSampler(loaded), plan.session.allowance),
-        anew=method_named(plan.training.method).steering is Steering.HEAR,
-        most_looks=most_looks(plan.training.method, plan.training.members),
-    )
+    session, training, former = plan.session, plan.training, plan.former
+    config, by_command = session.config, bool(session.config.trainer.command)
     plan.listener.begin(
         f"train: {len(sets.forget)} answers to unlearn, {len(sets.retain)} to keep"
-        f"{_how_long(plan, model, sets)}"
+        f"{'' if by_command else _how_long(plan, sets)}"
     )
-    if plan.session.config.trainer.command:
-        return train_by_command(
-            plan.session, sets, plan.training, round_id, plan.listener, plan.former
-        )
-    return unlearn(
+    if by_command:
+        return train_by_command(session, sets, training, round_id, plan.listener, former)
+    probe = VolumeProbe(
+        sets.probe,
+        sets.base,
+        session.judge,
+        replace(plan.sampling, seed=training.seed),
+        plan.listener,
+        sampler=lambda loaded: noted(LocalSampler(loaded), session.allowance),
+        anew=method_named(training.method).steering is Steering.HEAR,
+        most_looks=most_looks(training.method, training.members),
+    )
+    gates = config.gates
+    return train_adapter(
         sets,
-        plan.training,
-        model=model,
+        training,
+        model=config.model.name,
         round_id=round_id,
-        adapters=plan.session.home.adapters,
-        cache_dir=plan.session.cache_dir,
-        device=plan.session.config.model.device,
+        adapters=session.home.adapters,
+        cache_dir=session.cache_dir,
+        device=config.model.device,
         on_step=plan.listener.step,
         probe=probe if probe.usable else None,
-        goal=training_goal(plan.session.config.gates),
-        checkpoint=plan.session.home.training,
+        goal=Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop),
+        checkpoint=session.home.training,
         processes=plan.processes,
-        former=plan.former,
+        former=former,
     )
 
 
-def _how_long(plan: RoundPlan, model: str, sets: SetSplit) -> str:
-    """About how many steps the training has, and what the last one of this method took."""
-    if plan.session.config.trainer.command:
-        return ""
+def _how_long(plan: RoundPlan, sets: SetSplit) -> str:
+    """About how many steps the training has, and how long the last one of this method took."""
     said = f", about {about_steps(sets, plan.training):,} steps"
     rounds = plan.session.store.rounds
+    wanted = (plan.session.config.model.name, plan.training.method)
     for one in rounds.recent():
-        same = (one.model, one.method) == (model, plan.training.method)
+        same = one.adapter is not None and (one.model, one.method) == wanted
         row = rounds.adapter(one.adapter) if one.adapter is not None and same else None
         if row is not None and row.candidate.steps:
             took = in_words(row.candidate.train_s)
@@ -198,27 +196,30 @@ def _how_long(plan: RoundPlan, model: str, sets: SetSplit) -> str:
     return said
 
 
-def judge_candidate(
-    plan: RoundPlan,
-    candidate: Candidate,
-    base: LocalSampler,
-    before: Watched,
-    holdout: Sequence[Prompt],
+def in_words(seconds: float) -> str:
+    """A duration for people."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+# --- gate
+
+
+def gate(
+    plan: RoundPlan, round_id: int, candidate: Candidate, base: LocalSampler | None, before: Watched
 ) -> tuple[GateReport, Watched]:
-    """The candidate on the held-out prompts and the benchmark, against the base on the same."""
+    """The candidate on the held-out prompts and the coding tasks, against the base on the same.
+
+    ``base``: None loads it.
+    """
     session = plan.session
     plan.listener.begin("ask the candidate the held-out prompts")
-    adapted = LocalSampler.load(
-        base.model,
-        session.cache_dir,
-        adapter=candidate.name,
-        adapter_path=candidate.path,
-        device=session.config.model.device,
+    adapted = session.load_local((candidate.name, candidate.path))
+    was, now = (
+        noted(model, session.allowance) for model in (base or session.load_local(), adapted)
     )
-    was, now = (noted(model, session.allowance) for model in (base, adapted))
-    watcher = Watcher(session.store, now, session.judge, plan.sampling, plan.listener.advance)
     # An adapter's name is never used again: what it answered to these prompts, it answered here.
-    after = watcher.known(holdout, RunKind.GATE) or watcher.prompts(holdout, RunKind.GATE)
+    watcher = session.watcher(now, plan.sampling, plan.listener, weights=False)
+    after = watcher.prompts(prompts_of(before.answers), RunKind.GATE, reuse=True)
     report = plan.gates(
         session.config.gates,
         plan.benchmark,
@@ -226,37 +227,63 @@ def judge_candidate(
         models=(was, now),
         answers=(before.answers, after.answers),
         seed=plan.training.seed,
-        gated=session.store.rounds.gated(base.model),
+        gated=session.store.rounds.gated(candidate.model),
         listener=plan.listener,
     )
+    session.store.rounds.add_gate_report(round_id, report, after.run_id)
     return report, after
 
 
-def settle_round(
-    plan: RoundPlan, round_id: int, candidate: Candidate, report: GateReport
-) -> Promotion | None:
-    """Promote what passed, or let it wait for a person; turn down the rest.
+# --- canary, promote
 
-    What fails its canary is turned down; what a server doesn't take, or couldn't be asked about,
-    waits: once that is mended, a person promotes it.
+
+def canary(
+    plan: RoundPlan, round_id: int, candidate: Candidate, report: GateReport
+) -> Publishing | None:
+    """Loads what passed every gate on every server and tries it there, before clients get it.
+
+    None where it may not serve, or not yet: the round's state says why.
     """
-    session = plan.session
+    session, rounds = plan.session, plan.session.store.rounds
     if report.verdict is not GateVerdict.PASS:
         short = [f"{r.gate} {r.verdict}" for r in report.results if r.verdict != GateVerdict.PASS]
-        session.store.rounds.set_state(round_id, RoundState.REJECTED, ", ".join(short))
+        rounds.set_state(round_id, RoundState.REJECTED, ", ".join(short))
         return None
     if session.config.daemon.promote == "review":
-        session.store.rounds.set_state(round_id, RoundState.WAITING, "passed; waits for approval")
+        rounds.set_state(round_id, RoundState.WAITING, "passed; waits for approval")
         return None
-    session.store.rounds.set_state(round_id, RoundState.CANARY, "passed; is being published")
-    why = "every gate passed"
-    try:
+    rounds.set_state(round_id, RoundState.CANARY, "passed; is being published")
+    with _refusal_stored(plan, round_id):
         publishing = make_publishing(session.config, session.home, session.store, session.allowance)
-        return promote(session.store, session.home, candidate.name, report, why, publishing)
-    except CanaryError as exc:
-        session.store.rounds.set_state(round_id, RoundState.REJECTED, str(exc))
-    except (PublishError, EndpointError) as exc:
-        session.store.rounds.set_state(
-            round_id, RoundState.WAITING, f"passed; could not be published: {exc}"
-        )
+        bring_up(publishing, session.store, candidate.name, candidate.path)
+        return publishing
     return None
+
+
+def promote(
+    plan: RoundPlan, round_id: int, report: GateReport, publishing: Publishing | None
+) -> Promotion | None:
+    """Lets the candidate serve; None without ``publishing``, or where a server refuses after all.
+
+    Raises BusyError where another process moves the deployed pointer.
+    """
+    if publishing is None:
+        return None
+    store, home = plan.session.store, plan.session.home
+    with _refusal_stored(plan, round_id):
+        return let_serve(store, home, report.candidate, report, "every gate passed", publishing)
+    return None
+
+
+@contextmanager
+def _refusal_stored(plan: RoundPlan, round_id: int) -> Iterator[None]:
+    """What fails its canary is turned down. What a server refuses, or couldn't be asked about,
+    waits: once that is mended, a person promotes it."""
+    rounds = plan.session.store.rounds
+    try:
+        yield
+    except CanaryError as exc:
+        rounds.set_state(round_id, RoundState.REJECTED, str(exc))
+    except (PublishError, EndpointError) as exc:
+        why = f"passed; could not be published: {exc}"
+        rounds.set_state(round_id, RoundState.WAITING, why)

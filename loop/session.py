@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ghostbust.config import Config
 from ghostbust.files import clear_unfinished
 from ghostbust.home import Home, cache_dir
 from ghostbust.loop.budget import Allowance
-from ghostbust.loop.build import make_judge
+from ghostbust.loop.build import Chosen, load_local, make_judge, weights_of
 from ghostbust.loop.promote import settle
-from ghostbust.loop.signals import Clock
+from ghostbust.loop.signals import Clock, Listener
+from ghostbust.loop.watch import Watcher
 from ghostbust.registries.judge import Judge
+from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.store.store import Store
+
+if TYPE_CHECKING:
+    from ghostbust.samplers.local import LocalSampler
 
 
 @dataclass(frozen=True)
@@ -29,45 +35,54 @@ class Session:
     judge: Judge
     cache_dir: Path
     allowance: Allowance | None = None
-    """the day's budgets, which requests to registries and a round's answers are noted in, if any"""
+    """the day's budgets, in which registry requests and a round's answers are noted; None: none"""
+
+    def load_local(self, adapter: Chosen | None = None) -> LocalSampler:
+        """The model of the settings in this process, as `build.load_local`."""
+        return load_local(self.config, self.cache_dir, adapter)
+
+    def watcher(
+        self, sampler: Sampler, settings: SamplingSettings, listener: Listener, *, weights: bool
+    ) -> Watcher:
+        """Logs what the sampler answers in this home.
+
+        ``weights``: the run notes which weights of the base answered, so that a later command may
+        take it for its own.
+        """
+        made_by = weights_of(self.config) if weights else {}
+        return Watcher(self.store, sampler, self.judge, settings, listener.advance, made_by)
 
 
 @contextmanager
 def open_beside(
-    home: Home, config: Config, *, purpose: str, lock: Path, clock: Clock | None = None
+    home: Home, config: Config, *, purpose: str, lock: Path | None, clock: Clock | None = None
 ) -> Iterator[Session]:
-    """The home folder for one purpose, beside whoever works there; puts nothing in order.
+    """The home folder for one purpose, beside whoever works there; nothing is put in order.
 
-    ``lock``: of the purpose. ``clock``: as for `open_session`. Raises BusyError where another
-    process holds the lock, StoreError, SnapshotError or HomeError.
+    ``lock``: of the purpose; None: the home's own. ``clock``: says which day's budgets are spent;
+    None: nothing is noted or limited. Raises BusyError where another process holds the lock,
+    StoreError, SnapshotError or HomeError.
     """
     with (
         home.exclusive(purpose, lock),
         Store.open(home.database, keep_private=config.prompts.keep) as store,
     ):
-        meter = None if clock is None else Allowance(store, config, clock)
-        with make_judge(config, home, store, meter) as judge:
-            yield Session(home, config, store, judge, cache_dir(), meter)
+        allowance = None if clock is None else Allowance(store, config, clock)
+        with make_judge(config, home, store, allowance) as judge:
+            yield Session(home, config, store, judge, cache_dir(), allowance)
 
 
 @contextmanager
 def open_session(
     home: Home, config: Config, *, purpose: str, clock: Clock | None = None
 ) -> Iterator[Session]:
-    """The home folder for this process alone; what a killed one left behind is put in order.
+    """The home folder for this process alone. What a killed one left behind is put in order.
 
-    ``clock``: of the days whose budgets are spent; None: nothing is noted or limited.
-
-    Raises BusyError where another process holds it, StoreError, SnapshotError or HomeError.
+    Takes and raises the same as `open_beside`.
     """
-    with (
-        home.exclusive(purpose),
-        Store.open(home.database, keep_private=config.prompts.keep) as store,
-    ):
-        store.mark_interrupted()
-        settle(store, home)
+    with open_beside(home, config, purpose=purpose, lock=None, clock=clock) as session:
+        session.store.mark_interrupted()
+        settle(session.store, home)
         clear_unfinished(home.adapters)
-        meter = None if clock is None else Allowance(store, config, clock)
         shutil.rmtree(home.trainer, ignore_errors=True)
-        with make_judge(config, home, store, meter) as judge:
-            yield Session(home, config, store, judge, cache_dir(), meter)
+        yield session

@@ -1,4 +1,4 @@
-"""What a job looks at to know that it must stop: the daemon ends, it gets quiet, time is up."""
+"""How the loop and whoever runs it talk: progress, the ends of jobs, the time, and when to stop."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from ghostbust.records import utc_now
 from ghostbust.store.daemon import JobOutcome
 from ghostbust.times import QuietHours
 
-# --- listener
-# Who hears how far the loop is: the command line's progress bars, the daemon's log, nobody.
-
 
 class Listener(Protocol):
-    """Hears what begins and how far it is."""
+    """Gets the loop's progress: the command line's bars, the daemon's log."""
 
     def begin(self, what: str) -> None:
         """A stage begins, in words for a person."""
@@ -42,9 +39,6 @@ class Silence:
         """Does nothing."""
 
 
-# --- companions
-# What runs beside the daemon's jobs: told when it starts and stops, and of every job's end.
-
 JobState = JobOutcome
 
 
@@ -63,7 +57,7 @@ class JobDone:
 
 
 class Companion(Protocol):
-    """Something that lives as long as the daemon does, and never delays it for long."""
+    """Something that runs beside the daemon's jobs, and never delays them for long."""
 
     def start(self) -> None:
         """Called before the schedule begins; what it raises keeps the daemon from starting."""
@@ -75,12 +69,8 @@ class Companion(Protocol):
         """Called at the end of each run of a job, in the thread of the jobs."""
 
 
-# --- clock
-# The time, passed in, so that a day of the schedule can be driven in a second.
-
-
 class Clock(Protocol):
-    """What time it is, and how much of it went by."""
+    """The time. It is passed in, so that tests drive a day of the schedule in a second."""
 
     def now(self) -> datetime:
         """The time of day, UTC; may jump either way when somebody sets it."""
@@ -101,17 +91,15 @@ class SystemClock:
         return time.monotonic()
 
 
-# --- stop_sign
-# What a job looks at to know that it must stop: the daemon ends, it gets quiet, time is up.
-
-_LOOK_S: Final = 1.0
+_STEP_S: Final = 1.0
+"""between two readings of the clock while waiting"""
 
 
 class StopSign(threading.Event):
-    """Set where the daemon stops, and from the moment at which this job may work no more.
+    """Is set when the daemon stops, quiet hours begin, or the job's time is up.
 
-    Nobody has to wake up for that: whoever asks finds out. A job that is asked for by a person
-    works in quiet hours, too.
+    It reads the clock when it is asked, so no thread has to set it. A job that a person asked for
+    has no quiet hours.
     """
 
     def __init__(
@@ -148,10 +136,10 @@ class StopSign(threading.Event):
         self._stopping.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until the job must stop, or so many real seconds; True for the former."""
+        """Waits until the job must stop, or so many real seconds; True where it must."""
         left = timeout
         while not self.is_set() and (left is None or left > 0):
-            step = _LOOK_S if left is None else min(left, _LOOK_S)
+            step = _STEP_S if left is None else min(left, _STEP_S)
             if self._stopping.wait(step):
                 break
             left = None if left is None else left - step

@@ -8,11 +8,10 @@ from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
 from ghostbust.loop.build import draw, find_adapter, make_sampler, make_tasks, sampling_settings
-from ghostbust.loop.evaluate import weights_of
 from ghostbust.loop.session import open_session
 from ghostbust.loop.signals import Listener
-from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import Task, first_prompts, split
+from ghostbust.loop.watch import Watched
+from ghostbust.prompts import first_prompts, split
 from ghostbust.store.runs import RunKind
 
 AskedSide = Literal["all", "train", "holdout"]
@@ -28,29 +27,28 @@ def run_sweep(
     adapter: str = "deployed",
     seed: int = 0,
 ) -> Watched:
-    """Ask the tasks in all three contexts, judge what is named, and log it.
+    """Asks the tasks in all three contexts, looks up what is named, and logs it.
 
-    ``limit``: so many tasks, drawn by the seed; None for all. ``adapter``: a name, ``deployed`` or
-    ``base``. A finished sweep of the same, by a model in this process, is read from the store and
-    judged anew: it would come to the same answers.
+    ``limit``: so many tasks, drawn with the seed; None for all. ``adapter``: a name, ``deployed``
+    or ``base``. A finished sweep of the same, by a model in this process, is read from the store
+    and its names are looked up anew: the model would answer the same.
 
-    Raises as `open_session` and ``parts.make_sampler`` do, and UsageError where the side has no
-    task.
+    Raises as `open_session` and `make_sampler` do, and UsageError where the side has no task.
     """
-    asked = _tasks(config, side)
-    tasks = draw(asked, limit or len(asked), seed)
+    tasks = make_tasks(config)
+    if side != "all":
+        train, holdout = split(tasks, config.prompts.holdout_share)
+        tasks = train if side == "train" else holdout
+        if not tasks:
+            raise UsageError(f"none of the tasks is on the {side} side of the split; give more")
+    tasks = draw(tasks, limit or len(tasks), seed)
     with open_session(home, config, purpose="sweep") as session:
         listener.begin(f"load {config.model.name}")
         chosen = find_adapter(session.store, home, adapter)
         sampler = make_sampler(config, session.cache_dir, adapter=chosen)
-        watcher = Watcher(
-            session.store,
-            sampler,
-            session.judge,
-            sampling_settings(config, seed),
-            listener.advance,
-            made_by=weights_of(config),
-        )
+        settings = sampling_settings(config, seed)
+        watcher = session.watcher(sampler, settings, listener, weights=True)
+        # The model of a server may be another one by now.
         first = list(first_prompts(tasks))
         known = watcher.known(first, RunKind.SWEEP) if watcher.made_by else None
         if known is not None:
@@ -60,14 +58,3 @@ def run_sweep(
             return known
         listener.begin(f"ask {len(tasks)} tasks in three contexts")
         return watcher.tasks(tasks, RunKind.SWEEP)
-
-
-def _tasks(config: Config, side: AskedSide) -> list[Task]:
-    tasks = make_tasks(config)
-    if side == "all":
-        return tasks
-    train, holdout = split(tasks, config.prompts.holdout_share)
-    tasks = train if side == "train" else holdout
-    if not tasks:
-        raise UsageError(f"none of the tasks is on the {side} side of the split; give more")
-    return tasks

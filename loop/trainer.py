@@ -1,7 +1,8 @@
-"""TRAINER: any program that leaves an adapter folder and metrics, instead of ghostbust's training.
+"""TRAINER: a program of the user's that trains in the place of ghostbust.
 
-What it gets and what it has to leave is in docs/guides/trainer.md. Nothing it leaves is believed:
-the adapter is checked as ghostbust's own, and only then copied to where adapters are.
+docs/guides/trainer.md says what it gets and what it has to leave: an adapter folder and metrics.
+Nothing of that is trusted: the adapter is checked like ghostbust's own, and only then copied to the
+other adapters.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ghostbust.loop.signals import Listener
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.safe_path import for_users_program
 from ghostbust.unlearners.checkpoint import Former
-from ghostbust.unlearners.external import Metrics, check_left, read_metrics
+from ghostbust.unlearners.external import check_left, read_metrics
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.unlearn import data_id
 
@@ -39,16 +40,16 @@ def train_by_command(
 ) -> Candidate:
     """The adapter that the settings' program makes of the sets, in a complete folder.
 
-    ``former`` is the adapter that it is told to begin with; whether it does is its affair.
+    The program gets the folder of the ``former`` adapter to start from; nobody checks that it does.
 
     Raises TrainingError where the program fails, ModelError where what it left can't be served,
     PublishError where a server wouldn't take it, HomeError where the disk refuses.
     """
     model, work = session.config.model.name, session.home.trainer
     mark = f"{session.home.path}:trainer"
-    sweep_children(mark)  # of a round that was killed: it would write into the same folder
-    places = _lay_out(work, model, sets, settings, former)
-    _run(session, places, mark, listener)
+    sweep_children(mark)  # of a killed round: they would write into the same folder
+    placeholders = _lay_out(work, model, sets, settings, former)
+    _run(session, placeholders, mark, listener)
     left = work / "adapter"
     shape = check_left(left, most_rank=session.config.training.rank)
     check_limits(
@@ -59,11 +60,25 @@ def train_by_command(
         model, data_id(sets.forget + sets.retain), repr(settings), *session.config.trainer.command
     )
     folder = session.home.adapters / f"round-{round_id:04d}-{made_of[:8]}"
+    facts = {
+        "round": round_id,
+        "method": settings.method,
+        "trainer": list(session.config.trainer.command),
+        "settings": asdict(settings),
+        "answers": {
+            "forget": len(sets.forget),
+            "retain": len(sets.retain),
+            "id": data_id(sets.forget + sets.retain),
+        },
+        "steps": metrics.steps,
+        "train_s": metrics.train_s,
+        "losses": list(metrics.losses),
+        "start": None if former is None else former.folder.name,
+    }
     write_adapter(
         folder,
         model=model,
-        facts=_facts(session, round_id, sets, settings, metrics)
-        | {"start": None if former is None else former.folder.name},
+        facts=facts,
         save=lambda aside: _save(left, aside, sets, session.config.training.rank),
     )
     shutil.rmtree(work, ignore_errors=True)
@@ -83,7 +98,7 @@ def _lay_out(
     work: Path, model: str, sets: SetSplit, settings: TrainSettings, former: Former | None
 ) -> dict[str, str]:
     """Writes what the program reads; the values of its placeholders and variables."""
-    places = {
+    placeholders = {
         "sets": str(work / "sets"),
         "adapter": str(work / "adapter"),
         "metrics": str(work / METRICS),
@@ -99,15 +114,15 @@ def _lay_out(
         for name, answers in (("forget", sets.forget), ("retain", sets.retain)):
             lines = (json.dumps(row) + "\n" for row in _rows(answers))
             (work / "sets" / f"{name}.jsonl").write_text("".join(lines), "utf-8")
-        told = {"model": model, "settings": asdict(settings)}
-        (work / "sets" / "training.json").write_text(json.dumps(told, indent=2), "utf-8")
+        training = {"model": model, "settings": asdict(settings)}
+        (work / "sets" / "training.json").write_text(json.dumps(training, indent=2), "utf-8")
     except OSError as exc:
         raise HomeError(f"can't write {work}: {exc.strerror or exc}") from exc
-    return places
+    return placeholders
 
 
 def _rows(answers: Sequence[Answer]) -> Iterator[dict[str, object]]:
-    """One row an answer: the prompt, the answer, and where in it which package stands."""
+    """One row an answer: the prompt, the answer, its packages and where in it they are."""
     for answer in answers:
         prompt = answer.sample.prompt
         yield {
@@ -129,16 +144,22 @@ def _rows(answers: Sequence[Answer]) -> Iterator[dict[str, object]]:
         }
 
 
-def _run(session: Session, places: dict[str, str], mark: str, listener: Listener) -> None:
-    """The program to its end."""
+def _run(session: Session, placeholders: dict[str, str], mark: str, listener: Listener) -> None:
+    """Runs the program to its end. Raises TrainingError where it fails or takes too long."""
     section = session.config.trainer
-    command = [_filled(argument, places) for argument in section.command]
+
+    def filled(argument: str) -> str:
+        for key, value in placeholders.items():  # other braces stay as they are
+            argument = argument.replace(f"{{{key}}}", value)
+        return argument
+
+    command = [filled(argument) for argument in section.command]
     child = Child(
         command,
         mark,
         limit_s=section.timeout_s,
         environment={
-            **{f"GHOSTBUST_TRAINER_{key.upper()}": value for key, value in places.items()},
+            **{f"GHOSTBUST_TRAINER_{key.upper()}": value for key, value in placeholders.items()},
             **for_users_program(),
         },
     )
@@ -150,15 +171,8 @@ def _run(session: Session, places: dict[str, str], mark: str, listener: Listener
         raise TrainingError(f"trainer.command {ended.why}")
 
 
-def _filled(argument: str, places: dict[str, str]) -> str:
-    """The argument with its placeholders filled; other braces stay as they are."""
-    for key, value in places.items():
-        argument = argument.replace(f"{{{key}}}", value)
-    return argument
-
-
 def _save(left: Path, aside: Path, sets: SetSplit, most_rank: int) -> None:
-    """Weights and config, and which names are forgotten."""
+    """Copies weights and config, and writes which names are forgotten."""
     for name in (CONFIG, WEIGHTS):
         copy_plain(left / name, aside / name)
     check_left(aside, most_rank=most_rank)  # what was copied may not be what was checked
@@ -171,23 +185,3 @@ def _save(left: Path, aside: Path, sets: SetSplit, most_rank: int) -> None:
             if judged.lookup.invented
         ),
     )
-
-
-def _facts(
-    session: Session, round_id: int, sets: SetSplit, settings: TrainSettings, metrics: Metrics
-) -> dict[str, object]:
-    """What the manifest says of the training."""
-    return {
-        "round": round_id,
-        "method": settings.method,
-        "trainer": list(session.config.trainer.command),
-        "settings": asdict(settings),
-        "answers": {
-            "forget": len(sets.forget),
-            "retain": len(sets.retain),
-            "id": data_id(sets.forget + sets.retain),
-        },
-        "steps": metrics.steps,
-        "train_s": metrics.train_s,
-        "losses": list(metrics.losses),
-    }

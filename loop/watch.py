@@ -1,4 +1,4 @@
-"""WATCH: sample the model, find the packages it names, judge them, log them. No training.
+"""WATCH: sample the model, find the packages it names, look them up, log them. No training.
 
 ::
 
@@ -16,7 +16,7 @@ from ghostbust.extractors.extract import examine
 from ghostbust.log_ids import log_ids
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts
-from ghostbust.records import Answer, Context, Measurement, Prompt, Sample, content_id
+from ghostbust.records import Answer, Context, Measurement, PackageRef, Prompt, Sample, content_id
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
@@ -25,10 +25,10 @@ from ghostbust.store.store import Store
 log = logging.getLogger(__name__)
 
 LOG_EVERY = 16
-"""answers logged in one transaction"""
+"""answers logged in one transaction: a killed process loses fewer than that"""
 
 Progress = Callable[[int, int], None]
-"""hears how many answers are logged, and how many this stage of the run will have"""
+"""called with how many answers are logged, and how many this stage of the run will have"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Watcher:
-    """The line from prompts to logged answers, for one model with or without an adapter."""
+    """Takes prompts to logged answers, for one model with or without an adapter."""
 
     store: Store
     sampler: Sampler
@@ -51,25 +51,70 @@ class Watcher:
     settings: SamplingSettings
     progress: Progress | None = None
     made_by: Mapping[str, object] = field(default_factory=dict)
-    """what else tells this run from others, such as a hash of the weights; JSON values only"""
+    """what else distinguishes this run from others, such as a hash of the weights; JSON values"""
 
-    def tasks(self, tasks: Sequence[Task], kind: RunKind) -> Watched:
+    def prompts(self, prompts: Sequence[Prompt], kind: RunKind, *, reuse: bool = False) -> Watched:
+        """One run over the prompts. ``reuse``: a finished run of the same takes its place."""
+        return self._run(kind, prompts, (), reuse=reuse)
+
+    def tasks(self, tasks: Sequence[Task], kind: RunKind, *, reuse: bool = False) -> Watched:
         """One run over the tasks in all three contexts.
 
-        What the CODE answers contain is what the NEEDS prompts ask about.
+        The NEEDS prompts quote the code of the CODE answers, so they are asked last.
         """
-        first = list(first_prompts(tasks))
-        return self._run(kind, first, lambda answers: needs_prompts(tasks, answers))
+        return self._run(kind, list(first_prompts(tasks)), tasks, reuse=reuse)
 
-    def prompts(self, prompts: Sequence[Prompt], kind: RunKind) -> Watched:
-        """One run over the given prompts."""
-        return self._run(kind, prompts, lambda _: [])
+    def _run(
+        self, kind: RunKind, prompts: Sequence[Prompt], tasks: Sequence[Task], *, reuse: bool
+    ) -> Watched:
+        if reuse and (known := self.known(prompts, kind)) is not None:
+            return known
+        run_id = self._open(kind, prompts)
+        try:
+            with log_ids(run=run_id):
+                answers = self._ask(run_id, prompts)
+                answers += self._ask(run_id, needs_prompts(tasks, answers))
+        except BaseException:
+            self.store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
+            raise
+        watched = self._watched(run_id, answers)
+        self.store.runs.finish(run_id, RunStatus.DONE, watched.measurement)
+        self.store.tallies.refresh_repeats()
+        return watched
+
+    def _ask(self, run_id: int, prompts: Sequence[Prompt]) -> list[Answer]:
+        """Sample, extract, look up, log: all answers to the prompts, with what was logged before.
+
+        A prompt that comes twice is asked once. One that an interrupted run answered in part is
+        asked again as a whole, and so is a private one, whose answers' texts weren't kept.
+        """
+        asked = {prompt.id: prompt for prompt in prompts}
+        answers, answered = self._logged(run_id, asked)
+        waiting = [prompt for key, prompt in asked.items() if key not in answered]
+        for samples in _batches(self.sampler.sample(waiting, self.settings), LOG_EVERY):
+            named = [extract(sample) for sample in samples]
+            judged = look_up(samples, named, self.judge)
+            self.store.answers.add(run_id, judged)
+            answers += judged
+            if self.progress is not None:
+                self.progress(len(answers), self.settings.samples_per_prompt * len(asked))
+        return answers
+
+    def _logged(self, run_id: int, asked: Mapping[str, Prompt]) -> tuple[list[Answer], set[str]]:
+        """The run's answers to prompts that have all of theirs, and the ids of these prompts."""
+        logged: dict[str, dict[int, Answer]] = {key: {} for key in asked}
+        for answer in self.store.answers.read(run_id=run_id):
+            if answer.sample.prompt.id in asked:
+                logged[answer.sample.prompt.id].setdefault(answer.sample.number, answer)
+        each = self.settings.samples_per_prompt
+        whole = {key: found for key, found in logged.items() if len(found) == each}
+        return [answer for found in whole.values() for answer in found.values()], set(whole)
 
     def known(self, first: Sequence[Prompt], kind: RunKind) -> Watched | None:
         """The newest finished run of the kind with the same prompts, models and settings.
 
-        Its samples, with the names looked for and judged anew, so that it is as if sampled now.
-        None where there is none, or where texts of its answers weren't kept.
+        Its samples are read anew for names, and these are looked up anew, as if sampled now. None
+        where there is no such run, or where texts of its answers weren't kept.
         """
         run_id = self.store.runs.find_done(self._spec(kind, first))
         if run_id is None:
@@ -79,28 +124,14 @@ class Watcher:
             return None
         return self._watched(run_id, judge_samples(samples, self.judge))
 
-    def _run(
-        self,
-        kind: RunKind,
-        first: Sequence[Prompt],
-        then: Callable[[Sequence[Answer]], list[Prompt]],
-    ) -> Watched:
-        run_id = self._open(kind, first)
-        try:
-            with log_ids(run=run_id):
-                answers = self._stage(run_id, first)
-                answers += self._stage(run_id, then(answers))
-        except BaseException:
-            self.store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
-            raise
-        watched = self._watched(run_id, answers)
-        self.store.runs.finish(run_id, RunStatus.DONE, watched.measurement)
-        self.store.tallies.refresh_repeats()
-        return watched
-
-    def _watched(self, run_id: int, answers: list[Answer]) -> Watched:
-        answers.sort(key=lambda answer: (answer.sample.prompt.id, answer.sample.number))
-        return Watched(run_id, tuple(answers), measure(answers, seed=self.settings.seed))
+    def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
+        """The id of the interrupted run that this one continues, else of a new one."""
+        spec = self._spec(kind, first)
+        unfinished = self.store.runs.find_unfinished(spec)
+        if unfinished is None:
+            return self.store.runs.start(spec)
+        self.store.runs.resume(unfinished)
+        return unfinished
 
     def _spec(self, kind: RunKind, first: Sequence[Prompt]) -> RunSpec:
         settings = asdict(self.settings) | {
@@ -118,65 +149,55 @@ class Watcher:
             snapshots=self.judge.dates,
         )
 
-    def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
-        """The id of the interrupted run that this one goes on with, else of a new one."""
-        spec = self._spec(kind, first)
-        unfinished = self.store.runs.find_unfinished(spec)
-        if unfinished is None:
-            return self.store.runs.start(spec)
-        self.store.runs.resume(unfinished)
-        return unfinished
+    def _watched(self, run_id: int, answers: list[Answer]) -> Watched:
+        answers.sort(key=lambda answer: (answer.sample.prompt.id, answer.sample.number))
+        return Watched(run_id, tuple(answers), measure(answers, seed=self.settings.seed))
 
-    def _stage(self, run_id: int, prompts: Sequence[Prompt]) -> list[Answer]:
-        """All answers to the prompts, those that an interrupted run already logged included.
 
-        A prompt that is given twice is asked once; one that was answered in part is asked again
-        as a whole, as is a private one, whose answers' texts weren't kept.
-        """
-        asked = {prompt.id: prompt for prompt in prompts}
-        each = self.settings.samples_per_prompt
-        logged: dict[str, dict[int, Answer]] = {key: {} for key in asked}
-        for answer in self.store.answers.read(run_id=run_id):
-            if answer.sample.prompt.id in asked:
-                logged[answer.sample.prompt.id].setdefault(answer.sample.number, answer)
-        whole = {key for key, by_number in logged.items() if len(by_number) == each}
-        answers = [answer for key in logged if key in whole for answer in logged[key].values()]
-        waiting = [prompt for key, prompt in asked.items() if key not in whole]
-        for batch in _batches(self.sampler.sample(waiting, self.settings), LOG_EVERY):
-            judged = judge_samples(batch, self.judge)
-            self.store.answers.add(run_id, judged)
-            answers += judged
-            if self.progress is not None:
-                self.progress(len(answers), each * len(asked))
-        return answers
+def recalled(store: Store, run_id: int) -> Watched:
+    """A finished run as it was judged then, with those of its answers whose texts were kept."""
+    measurement = store.runs.get(run_id).measurement
+    assert measurement is not None
+    answers = sorted(
+        store.answers.read(run_id=run_id),
+        key=lambda answer: (answer.sample.prompt.id, answer.sample.number),
+    )
+    return Watched(run_id, tuple(answers), measurement)
 
 
 def judge_samples(samples: Iterable[Sample], judge: Judge) -> list[Answer]:
-    """Each sample with every package that it names, judged.
+    """Each sample with every package that it names, looked up."""
+    samples = list(samples)
+    return look_up(samples, [extract(sample) for sample in samples], judge)
 
-    What of an answer takes a parser too much to be read is said in the log.
-    """
-    answers = []
-    for sample in samples:
-        prompt = sample.prompt
-        found = examine(
-            sample.text,
-            expect_list=prompt.expects_list,
-            truncated=sample.truncated,
-            prompt_text="\n".join((*prompt.turns, prompt.text)),
-            ecosystem=prompt.ecosystem,
-        )
-        if found.unread:
-            why = found.unread[0].reason
-            log.warning(
-                "answer %d to prompt %s: read in part only: %s", sample.number, prompt.id, why
-            )
-        answers.append(Answer(sample, tuple(judge.refs(found.refs))))
-    return answers
+
+def extract(sample: Sample) -> tuple[PackageRef, ...]:
+    """Every package that the sample names. What takes a parser too much to be read is logged."""
+    prompt = sample.prompt
+    found = examine(
+        sample.text,
+        expect_list=prompt.expects_list,
+        truncated=sample.truncated,
+        prompt_text="\n".join((*prompt.turns, prompt.text)),
+        ecosystem=prompt.ecosystem,
+    )
+    if found.unread:
+        why = found.unread[0].reason
+        log.warning("answer %d to prompt %s: read in part only: %s", sample.number, prompt.id, why)
+    return tuple(found.refs)
+
+
+def look_up(
+    samples: Sequence[Sample], named: Sequence[Sequence[PackageRef]], judge: Judge
+) -> list[Answer]:
+    """The samples as answers, with a verdict on each of the packages that they name."""
+    return [
+        Answer(sample, tuple(judge.refs(refs))) for sample, refs in zip(samples, named, strict=True)
+    ]
 
 
 def needs_prompts(tasks: Sequence[Task], answers: Iterable[Answer]) -> list[Prompt]:
-    """For each task, the question what its first CODE answer needs; tasks without one are left."""
+    """A prompt for each task that asks what its first CODE answer needs; none without an answer."""
     code = {
         answer.sample.prompt.family: answer.sample.text
         for answer in answers

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from ghostbust import http
 from ghostbust.errors import EndpointError
 from ghostbust.http import TooLargeError, ask
-from ghostbust.loop.recheck import post
+from ghostbust.loop.alarms import post
 from ghostbust.publishers.control import Control
 from ghostbust.registries.live import ahead_of_us
 from ghostbust.samplers.servers import request_json

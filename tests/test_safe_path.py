@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.loop import recheck
+from ghostbust.loop.alarms import run_program
 from ghostbust.safe_path import VARIABLE, for_users_program, keep_folder_out
 
 LINE = (
@@ -47,7 +47,7 @@ def test_a_program_of_the_settings_gets_the_path_that_the_user_has(
     keep_folder_out()
     assert os.environ[VARIABLE], "Python's own processes keep the folder out"
     code = f"import os, sys; open('seen', 'w').write(os.environ[{VARIABLE!r}])"
-    assert not recheck.run([sys.executable, "-c", code], b"{}", timeout_s=60)
+    assert not run_program([sys.executable, "-c", code], b"{}", timeout_s=60)
     assert (tmp_path / "seen").read_text() == seen
     assert for_users_program() == ({} if own else {VARIABLE: ""})
 

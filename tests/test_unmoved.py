@@ -194,11 +194,11 @@ def settings() -> Config:
     """The defaults, on fewer and shorter answers. The model's path is a part of every sample's id,
     by which answers are chosen: a relative one is the same everywhere."""
     return Config(
-        model={"name": "./talking", "device": "cpu"},  # type: ignore[arg-type]
-        registry={"mode": "snapshot"},  # type: ignore[arg-type]
-        sampling={"max_new_tokens": 8},  # type: ignore[arg-type]
-        training={"max_answers": 48},  # type: ignore[arg-type]
-        gates={"humaneval_tasks": 0},  # type: ignore[arg-type]
+        model={"name": "./talking", "device": "cpu"},
+        registry={"mode": "snapshot"},
+        sampling={"max_new_tokens": 8},
+        training={"max_answers": 48},
+        gates={"humaneval_tasks": 0},
     )
 
 

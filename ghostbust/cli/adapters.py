@@ -20,7 +20,7 @@ from ghostbust.cli.output import Output, cell, table
 if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.home import Home
-    from ghostbust.loop.publish import Publishing, Stand
+    from ghostbust.loop.publish import Publishing, ReplicaState
     from ghostbust.records import GateReport, Promotion
     from ghostbust.store.rounds import AdapterRow, Canary
     from ghostbust.store.store import Store
@@ -283,7 +283,7 @@ def status(
     _exit_by(found)
 
 
-def _exit_by(found: list[Stand]) -> None:
+def _exit_by(found: list[ReplicaState]) -> None:
     if any(stand.said for stand in found):
         raise typer.Exit(COULD_NOT_ASK)
     if not all(stand.ready for stand in found):

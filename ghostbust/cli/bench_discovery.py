@@ -37,7 +37,7 @@ from ghostbust.evaluation.ways import Look
 
 if TYPE_CHECKING:
     from ghostbust.evaluation.figures import Section
-    from ghostbust.loop.finding import FindingPlan
+    from ghostbust.loop.compare_discovery import FindingPlan
     from ghostbust.loop.session import Session
 
 
@@ -92,7 +92,7 @@ def discovery(
     from ghostbust.evaluation.comparisons import draw_finding, finding_tables
     from ghostbust.evaluation.figures import Section
     from ghostbust.home import Home
-    from ghostbust.loop.finding import compare_finding
+    from ghostbust.loop.compare_discovery import compare_finding
     from ghostbust.loop.session import open_session
 
     output = Output(as_json=as_json, quiet=quiet)
@@ -133,8 +133,8 @@ def _plan(
     """The plan, its model loaded; only the chosen ecosystem's packages are asked for."""
     from ghostbust.errors import UsageError
     from ghostbust.loop.build import make_rewriter, make_sampler, make_tasks
+    from ghostbust.loop.compare_discovery import FindingPlan
     from ghostbust.loop.discovery.plan import rules_of
-    from ghostbust.loop.finding import FindingPlan
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem
 

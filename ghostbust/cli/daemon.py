@@ -106,7 +106,6 @@ def workplace(
     from ghostbust.home import cache_dir
     from ghostbust.loop.build import make_rewriter, make_sampler, make_tasks
     from ghostbust.loop.daemon.jobs import Workplace
-    from ghostbust.operations.logs import DiscreetSampler
 
     return Workplace(
         home=place,
@@ -114,7 +113,7 @@ def workplace(
         tasks=make_tasks(settings()),
         open_sampler=lambda adapter: make_sampler(settings(), cache_dir(), adapter=adapter),
         open_rewriter=lambda: make_rewriter(settings()),
-        discreet=lambda sampler: DiscreetSampler(sampler, redactor),
+        hide=redactor.hide,
         round_command=_round_command(place, config),
         stopping=stopping,
     )

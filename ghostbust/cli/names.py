@@ -271,7 +271,7 @@ def repeat(
     """
     from ghostbust.config import override
     from ghostbust.home import Home
-    from ghostbust.loop.repeating import Ask, ask_again
+    from ghostbust.loop.repeating import ask_again
     from ghostbust.loop.session import open_session
 
     output = Output(as_json=as_json, quiet=quiet)
@@ -282,13 +282,21 @@ def repeat(
         model__endpoint=endpoint,
         registry__mode=registry,
     )
-    ask = Ask(count, order, samples, budget, adapter, seed)
     with (
         on_interrupt("what was sampled is kept and counts; the same command asks for more"),
         Stages(output) as stages,
         open_session(place, settings, purpose="names repeat") as session,
     ):
-        done = ask_again(session, ask, stages)
+        done = ask_again(
+            session,
+            stages,
+            names=count,
+            order=order,
+            samples=samples,
+            budget=budget,
+            adapter=adapter,
+            seed=seed,
+        )
         documents = [_document(session.store, name, reveal=reveal) for name in done.names]
     _print(output, done.names, done.adapter, reveal=reveal)
     output.line(

@@ -23,7 +23,7 @@ from ghostbust.cli.output import Output, cell, table
 from ghostbust.documents import json_text
 from ghostbust.errors import UsageError
 from ghostbust.files import SHARED, write_whole
-from ghostbust.loop.recheck import redacted_texts
+from ghostbust.loop.redact import redacted_texts
 
 if TYPE_CHECKING:
     from ghostbust.config import Config

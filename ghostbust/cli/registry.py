@@ -31,7 +31,7 @@ from ghostbust.text import redact
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
-    from ghostbust.loop.recheck import Change, Rechecked, Rescored
+    from ghostbust.loop.recheck import Rechecked, Rescored, VerdictChange
     from ghostbust.records import Lookup
     from ghostbust.registries.sync import Progress, Synced
     from ghostbust.registries.transport import Endpoint
@@ -446,7 +446,7 @@ def recheck(
 
 
 def _report(output: Output, done: Rechecked, alarms: list[Alarm]) -> None:
-    from ghostbust.loop.recheck import described
+    from ghostbust.loop.alarms import described
 
     output.document(
         {
@@ -550,7 +550,7 @@ def _note(output: Output, done: Rescored) -> None:
         )
 
 
-def _change(change: Change, reveal: bool) -> dict[str, object]:
+def _change(change: VerdictChange, reveal: bool) -> dict[str, object]:
     return {
         "ecosystem": change.now.ecosystem,
         "name": _shown(change, reveal),
@@ -568,7 +568,7 @@ def _verdict_text(lookup: Lookup) -> str:
     return f"{lookup.verdict} {lookup.reason} ({lookup.source})"
 
 
-def _shown(change: Change, reveal: bool) -> str:
+def _shown(change: VerdictChange, reveal: bool) -> str:
     """The name; shortened where neither day's verdict says that somebody has registered it."""
     name = change.now.name
     free = {change.then.verdict, change.now.verdict} <= {Verdict.ABSENT, Verdict.UNKNOWN}

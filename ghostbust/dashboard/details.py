@@ -14,7 +14,7 @@ from rich.text import Text
 from ghostbust.dashboard.widgets import cell, visible_lines
 from ghostbust.errors import SnapshotError
 from ghostbust.home import Home, cache_dir
-from ghostbust.loop.recheck import redacted_text
+from ghostbust.loop.redact import redacted_text
 from ghostbust.records import Answer, Ecosystem, Judged, Verdict
 from ghostbust.store.prompts import PoolPrompt
 from ghostbust.store.rounds import Round

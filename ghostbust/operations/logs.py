@@ -12,13 +12,11 @@ import logging
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from ghostbust.log_ids import current_ids
-from ghostbust.records import Prompt, Sample
-from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.text import visible
 
 # --- log_lines
@@ -185,25 +183,3 @@ class Redactor:
             if name in self._variables or _NAMES.search(name)
         }
         return sorted((v for v in found if len(v) >= SHORTEST_SECRET), key=len, reverse=True)
-
-
-class DiscreetSampler:
-    """A sampler whose prompts are taken out of what is logged while and after they are asked."""
-
-    def __init__(self, sampler: Sampler, redactor: Redactor) -> None:
-        self._sampler = sampler
-        self._redactor = redactor
-        self.model = sampler.model
-        self.adapter = sampler.adapter
-
-    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
-        """The sampler's own samples."""
-        self._redactor.hide(text for prompt in prompts for text in (prompt.text, *prompt.turns))
-        return self._sampler.sample(prompts, settings)
-
-    def complete(
-        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
-    ) -> list[str]:
-        """The sampler's own completions."""
-        self._redactor.hide(texts)
-        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)

@@ -25,7 +25,8 @@ from standardwebhooks import Webhook
 
 from ghostbust.errors import ConfigError, StoreError
 from ghostbust.home import Home
-from ghostbust.loop import recheck
+from ghostbust.loop.alarms import post as post_to_webhook
+from ghostbust.loop.alarms import run_program
 from ghostbust.loop.signals import JobDone
 from ghostbust.operations.repeating import Repeating
 from ghostbust.records import Promotion, utc_now
@@ -40,7 +41,7 @@ from ghostbust.text import redact, visible
 # News, and how it reaches somebody: a webhook, a program. Sent aside, so that no job waits.
 #
 # What can't be sent is one warning in the log and gone: claimed names have
-# `ghostbust.loop.recheck`
+# `ghostbust.loop.alarms`
 # besides, which tells until somebody has heard. A webhook's body is signed as Standard Webhooks
 # (standardwebhooks.com) has it, so that receivers need no code of ours to check it.
 
@@ -153,13 +154,13 @@ class Notices:
 
 
 def post(settings: NotifySection, notice: Notice, wait_s: float = 0.5) -> str:
-    """Posts the notice, signed; what went wrong, else empty (`delivery.post`).
+    """Posts the notice, signed; what went wrong, else empty (`alarms.post`).
 
     Raises ConfigError for a secret that can't be used.
     """
     body = notice.body
     signed = signature(secret_of(settings), notice.id, utc_now(), body)
-    return recheck.post(
+    return post_to_webhook(
         settings.webhook or "",
         body,
         timeout_s=settings.timeout_s,
@@ -171,7 +172,7 @@ def post(settings: NotifySection, notice: Notice, wait_s: float = 0.5) -> str:
 
 def run(settings: NotifySection, notice: Notice) -> str:
     """Gives the notice to the program; what went wrong, else empty."""
-    return recheck.run(settings.command, notice.body, timeout_s=settings.timeout_s)
+    return run_program(settings.command, notice.body, timeout_s=settings.timeout_s)
 
 
 def signature(secret: bytes | None, number: str, at: datetime, body: bytes) -> dict[str, str]:

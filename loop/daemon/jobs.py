@@ -30,7 +30,8 @@ from ghostbust.errors import (
 from ghostbust.files import write_whole
 from ghostbust.home import Home
 from ghostbust.log_ids import log_ids
-from ghostbust.loop.budget import REQUESTS, Allowance, AllowedSampler, budgeted
+from ghostbust.loop.alarms import tell_alarms
+from ghostbust.loop.budget import REQUESTS, Allowance, LimitedSampler, budget_of_watch
 from ghostbust.loop.build import asks_live, deployed_adapter, sampling_settings
 from ghostbust.loop.child import GRACE_S, Child, sweep_children
 from ghostbust.loop.discovery.plan import choose_prompts, pause_reason, rules_of
@@ -38,19 +39,19 @@ from ghostbust.loop.discovery.seeds import DescribedPackages, GivenTasks, gather
 from ghostbust.loop.ingest.run import ingest, open_logs
 from ghostbust.loop.ingest.workers import OpenPool, open_pool
 from ghostbust.loop.promote import look_after, note_requests
-from ghostbust.loop.recheck import recheck_due, tell_alarms
-from ghostbust.loop.round_resume import lacking_for_round
+from ghostbust.loop.recheck import recheck_due
+from ghostbust.loop.round_start import lacking_for_round
 from ghostbust.loop.session import Session, open_beside, open_session
 from ghostbust.loop.signals import Clock, Silence, SystemClock
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.measure import said_unknown
 from ghostbust.prompts import MOST_HOLDOUT, Task, first_prompts
-from ghostbust.records import Ecosystem, Prompt, Sample, utc_now
+from ghostbust.records import Ecosystem, Prompt, utc_now
 from ghostbust.registries.live import NEGATIVE_TTL, open_client
 from ghostbust.registries.names import purl
 from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.sync import sync_pypi
-from ghostbust.samplers.interface import Sampler, SamplingSettings, reading
+from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import DaemonSection
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind
@@ -153,32 +154,8 @@ class Workplace:
     clock: Clock = field(default_factory=SystemClock)
     open_rewriter: Callable[[], Sampler | None] = lambda: None
     """another model that rewrites tasks; None: the one under watch does"""
-    discreet: Callable[[Sampler], Sampler] = lambda sampler: sampler
-    """a sampler that asks through the given one, and has its prompts kept out of the log"""
-
-
-class StoppableSampler:
-    """A sampler that raises Stopped between two samples, and closes what it was reading."""
-
-    def __init__(self, sampler: Sampler, stopping: threading.Event) -> None:
-        self._sampler = sampler
-        self._stopping = stopping
-        self.model = sampler.model
-        self.adapter = sampler.adapter
-
-    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
-        """The sampler's own samples, until the daemon stops."""
-        with reading(self._sampler.sample(prompts, settings)) as samples:
-            for sample in samples:
-                if self._stopping.is_set():
-                    raise Stopped
-                yield sample
-
-    def complete(
-        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
-    ) -> list[str]:
-        """The sampler's own completions."""
-        return self._sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
+    hide: Callable[[Iterable[str]], None] = lambda _: None
+    """has these texts of prompts kept out of the log"""
 
 
 def watch(place: Workplace) -> None:
@@ -231,10 +208,15 @@ def watch(place: Workplace) -> None:
 
 def _careful(
     place: Workplace, sampler: Sampler, allowance: Allowance, *, asks_live: bool
-) -> StoppableSampler:
-    """The sampler, discreet, within the day's budgets, and until the daemon stops."""
-    allowed = AllowedSampler(place.discreet(sampler), allowance, asks_live=asks_live)
-    return StoppableSampler(allowed, place.stopping)
+) -> LimitedSampler:
+    """The sampler within the day's budgets, until the daemon stops; its prompts aren't logged."""
+    return LimitedSampler(
+        sampler,
+        allowance,
+        asks_live=asks_live,
+        check=lambda: _stop_if_asked(place),
+        hide=place.hide,
+    )
 
 
 def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
@@ -269,10 +251,10 @@ def _choose(
     return Pending(seed, chosen.prompts)
 
 
-def _ask(place: Workplace, session: Session, sampler: Sampler, asked: Pending) -> Watched:
+def _ask(place: Workplace, session: Session, sampler: LimitedSampler, asked: Pending) -> Watched:
     """The finished run. What the next watch should go on with stays noted, nothing else."""
     settings = sampling_settings(place.config, asked.seed)
-    limited = budgeted(place.config, session.store, sampler, asked.seed)
+    limited = sampler.within(budget_of_watch(place.config, session.store, asked.seed))
     watcher = Watcher(session.store, limited, session.judge, settings)
     try:
         watched = watcher.prompts(asked.prompts, RunKind.WATCH)
@@ -535,7 +517,7 @@ def round_if_due(place: Workplace) -> None:
         lacking = lacking_for_round(store, place.config, allowance, cut_off, MOST_HOLDOUT)
     if lacking is not None:
         log.info("round: %d waits: %s", due.number, lacking)
-        raise Waits(f"round {due.number} {lacking}")
+        raise Waits(f"round {due.number} waits: {lacking}")
     limit = place.config.daemon.child_memory_gb
     child = Child(
         [*place.round_command, "--seed", str(due.number)],

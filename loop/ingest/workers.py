@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 from ghostbust.errors import DataError, GhostbustError
-from ghostbust.loop.child import end_with
 from ghostbust.loop.ingest.files import Block
 from ghostbust.loop.ingest.reading import BlockReader, Counted, Skipped
+from ghostbust.loop.leash import end_with
 from ghostbust.registries.judge import Mode, default_judge
 
 BLOCK_S: Final = 30.0

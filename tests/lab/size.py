@@ -99,7 +99,8 @@ def files(root: Path, *folders: str) -> Iterator[Path]:
 
 def comments_and_code(path: Path) -> tuple[int, int]:
     """Number of comments, also of those behind code, and of lines that code covers."""
-    comments, code = 0, set()
+    comments = 0
+    code: set[int] = set()
     with tokenize.open(path) as stream:
         for token in tokenize.generate_tokens(stream.readline):
             comments += token.type == tokenize.COMMENT

@@ -19,8 +19,7 @@ from ghostbust.home import Home
 from ghostbust.loop.ingest.formats import read_line
 from ghostbust.records import Ecosystem, SuspectReason, Verdict
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.snapshot import build_snapshot
-from ghostbust.registries.suspects import NameRow
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 from ghostbust.store.names import NameOrder
 from ghostbust.store.store import Store
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN

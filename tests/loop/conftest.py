@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from ghostbust.config import Config, override
 from ghostbust.home import Home
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import Clock
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, split
 from ghostbust.records import Prompt, Sample
@@ -23,7 +26,7 @@ from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from tests.loop.choosing import WRITTEN, one_ghost, things
 from tests.loop.package_index import PackageIndex
-from tests.loop.rounds import SAMPLING
+from tests.loop.rounds import SAMPLING, copy_home, made_once, make_homes, round_config
 
 Say = Callable[[Prompt], str]
 
@@ -111,20 +114,37 @@ def sampler(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def config(talking_model_dir: Path) -> Config:
-    return override(
-        Config(),
-        model__name=str(talking_model_dir),
-        model__device="cpu",
-        registry__mode="snapshot",
-        training__rank=2,
-        training__members=1,
-        training__alpha=4,
-        training__max_answers=24,
-        gates__max_new_tokens=8,
-        gates__humaneval_tasks=1,
-        sampling__max_new_tokens=8,
-        sampling__samples_per_prompt=1,
+    return round_config(talking_model_dir)
+
+
+@pytest.fixture(scope="session")
+def round_homes(tmp_path_factory: pytest.TempPathFactory, talking_model_dir: Path) -> Path:
+    """The folder of `rounds.make_homes`, one for all processes of the test run."""
+    return made_once(
+        tmp_path_factory, "round-homes", lambda folder: make_homes(folder, talking_model_dir)
     )
+
+
+class InState(Protocol):
+    """Opens a copy of a home in which a round was cut off, with settings changed."""
+
+    def __call__(self, state: str, *, clock: Clock | None = None, **changed: Any) -> Session: ...
+
+
+@pytest.fixture
+def in_state(
+    round_homes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[InState]:
+    """Opens a session in the state `swept`, or one of `rounds.STOPS`."""
+    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
+    with ExitStack() as sessions:
+
+        def open_(state: str, *, clock: Clock | None = None, **changed: object) -> Session:
+            home = copy_home(round_homes, state, tmp_path / "home")
+            config = override(round_config(round_homes / "model"), **changed)
+            return sessions.enter_context(open_session(home, config, purpose="test", clock=clock))
+
+        yield open_
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.loop.budget import Allowance
-from ghostbust.loop.canary import CanaryPlan, broken_limits, plan_canary, run_canary, word_overlap
+from ghostbust.loop.canary import broken_limits, forget_prompts, run_canary, word_overlap
 from ghostbust.loop.signals import SystemClock
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import NoPublisher
@@ -82,26 +83,27 @@ def config(talking_model_dir: Path) -> Config:
     return config
 
 
+class TryOut(Protocol):
+    """The canary of an adapter at the server, with these limits."""
+
+    def __call__(self, name: str, **limits: object) -> Canary: ...
+
+
 @pytest.fixture
-def plan(config: Config, store: Store, judge: Judge) -> CanaryPlan:
-    return plan_canary(config, store, judge)
+def try_out(config: Config, store: Store, judge: Judge, server: ModelServer) -> TryOut:
+    def run(name: str, **limits: object) -> Canary:
+        publisher = VllmPublisher(Control(server.url), base="base")
+        changed = override(config, **{f"canary__{key}": limit for key, limit in limits.items()})
+        canary = run_canary(changed, store, judge, publisher, name)
+        assert canary is not None
+        assert (canary.adapter, canary.replica) == (name, publisher.where)
+        return canary
+
+    return run
 
 
-def try_out(plan: CanaryPlan, server: ModelServer, name: str) -> Canary:
-    publisher = VllmPublisher(Control(server.url), base="base")
-    canary = run_canary(plan, publisher, name)
-    assert canary is not None
-    assert (canary.adapter, canary.replica) == (name, publisher.where)
-    return canary
-
-
-def limits(plan: CanaryPlan, **changed: object) -> CanaryPlan:
-    keys = {f"canary__{key}": value for key, value in changed.items()}
-    return replace(plan, config=override(plan.config, **keys))
-
-
-def test_a_sound_adapter_passes_with_its_figures(plan: CanaryPlan, server: ModelServer) -> None:
-    canary = try_out(plan, server, GOOD)
+def test_a_sound_adapter_passes_with_its_figures(try_out: TryOut, server: ModelServer) -> None:
+    canary = try_out(GOOD)
     assert canary.passed, canary.reason
     assert canary.base.asked == canary.figures.asked == 10
     assert (canary.base.failed, canary.figures.failed) == (0, 0)
@@ -113,59 +115,59 @@ def test_a_sound_adapter_passes_with_its_figures(plan: CanaryPlan, server: Model
 
 
 def test_what_both_sides_answer_is_noted_and_what_fails_is_not(
-    plan: CanaryPlan, server: ModelServer, store: Store
+    config: Config, server: ModelServer, store: Store, judge: Judge
 ) -> None:
-    today = Allowance(store, plan.config, SystemClock())
+    today = Allowance(store, config, SystemClock())
     publisher = VllmPublisher(Control(server.url), base="base")
-    assert run_canary(plan, publisher, GOOD, today) is not None
+    assert run_canary(config, store, judge, publisher, GOOD, today) is not None
     spent = today.spent()
     assert spent["samples"] == 20
     assert 20 <= spent["tokens"] <= 20 * 8
     server.serving.broken.add(GOOD)
-    canary = run_canary(plan, publisher, GOOD, today)
+    canary = run_canary(config, store, judge, publisher, GOOD, today)
     assert canary is not None
     assert canary.figures.failed == 10
     assert today.spent()["samples"] == 30
 
 
-def test_an_adapter_that_is_not_applied_fails(plan: CanaryPlan, server: ModelServer) -> None:
-    canary = try_out(plan, server, DEAD)
+def test_an_adapter_that_is_not_applied_fails(try_out: TryOut, server: ModelServer) -> None:
+    canary = try_out(DEAD)
     assert not canary.passed
     assert canary.reason == (
         "every answer is the base's to the letter: the server doesn't apply the adapter"
     )
 
 
-def test_a_broken_adapter_fails(plan: CanaryPlan, server: ModelServer) -> None:
-    canary = try_out(plan, server, WILD)
+def test_a_broken_adapter_fails(try_out: TryOut, server: ModelServer) -> None:
+    canary = try_out(WILD)
     assert not canary.passed
     assert "share" in canary.reason
-    assert canary.figures.overlap < plan.config.canary.overlap
+    assert canary.figures.overlap < 0.5
 
 
-def test_failing_requests_fail_it(plan: CanaryPlan, server: ModelServer) -> None:
+def test_failing_requests_fail_it(try_out: TryOut, server: ModelServer) -> None:
     server.serving.broken.add(GOOD)
-    canary = try_out(plan, server, GOOD)
+    canary = try_out(GOOD)
     assert canary.reason.startswith("10 of 10 requests failed")
     assert canary.figures.median_s != canary.figures.median_s, "no answer, no time"
 
 
 def test_a_server_that_fails_with_the_base_says_nothing(
-    plan: CanaryPlan, server: ModelServer
+    try_out: TryOut, server: ModelServer
 ) -> None:
     server.serving.broken |= {"", GOOD}
     with pytest.raises(EndpointError, match="fails with the base as well"):
-        try_out(plan, server, GOOD)
+        try_out(GOOD)
 
 
-def test_a_slow_adapter_fails(plan: CanaryPlan, server: ModelServer) -> None:
+def test_a_slow_adapter_fails(try_out: TryOut, server: ModelServer) -> None:
     server.serving.slow[GOOD] = 1.5
-    canary = try_out(limits(plan, general=0, slower=1.5), server, GOOD)
+    canary = try_out(GOOD, general=0, slower=1.5)
     assert "an answer takes" in canary.reason
 
 
-def test_a_worse_rate_and_fewer_names_fail(plan: CanaryPlan, server: ModelServer) -> None:
-    canary = try_out(limits(plan, rate=1e-6, volume=1.0), server, GOOD)
+def test_a_worse_rate_and_fewer_names_fail(try_out: TryOut, server: ModelServer) -> None:
+    canary = try_out(GOOD, rate=1e-6, volume=1.0)
     assert "hallucination rate" in canary.reason
     assert not canary.passed
 
@@ -182,22 +184,25 @@ def test_fewer_names_fail_where_it_is_no_chance(base: int, adapter: int, fails: 
     assert not list(broken_limits(CanarySection(volume=0), was, now, same=False))
 
 
-def test_empty_answers_fail(plan: CanaryPlan, server: ModelServer) -> None:
+def test_empty_answers_fail(try_out: TryOut, server: ModelServer) -> None:
     """An adapter's name that the server has for a model that always ends at once."""
     model = server.model(GOOD)
     ends = model.end_tokens
     model.__dict__["end_tokens"] = frozenset(range(model.model.config.vocab_size))
     try:
-        canary = try_out(plan, server, GOOD)
+        canary = try_out(GOOD)
     finally:
         model.__dict__["end_tokens"] = ends
     assert "10 of 10 answers are empty" in canary.reason
 
 
-def test_nobody_to_ask_is_no_canary(plan: CanaryPlan, server: ModelServer, adapters: Path) -> None:
-    assert run_canary(plan, NoPublisher(adapters), GOOD) is None
-    nothing = replace(plan, forget=(), general=())
-    assert run_canary(nothing, VllmPublisher(Control(server.url), base="base"), GOOD) is None
+def test_without_servers_or_prompts_there_is_no_canary(
+    config: Config, server: ModelServer, store: Store, judge: Judge, adapters: Path
+) -> None:
+    assert run_canary(config, store, judge, NoPublisher(adapters), GOOD) is None
+    nothing = override(config, canary__forget=0, canary__general=0)
+    publisher = VllmPublisher(Control(server.url), base="base")
+    assert run_canary(nothing, store, judge, publisher, GOOD) is None
 
 
 def test_prompts_that_elicited_inventions_come_first_and_never_held_out_ones(
@@ -215,13 +220,9 @@ def test_prompts_that_elicited_inventions_come_first_and_never_held_out_ones(
     run = store.runs.start(RunSpec(RunKind.SWEEP, config.model.name, None, 0))
     store.answers.add(run, answers)
     store.runs.finish(run, RunStatus.DONE, None)
-    plan = plan_canary(override(config, canary__forget=100), store, judge)
-    asked = {prompt.text for prompt in plan.forget}
+    asked = {prompt.text for prompt in forget_prompts(config, store)}
     assert asked < set(texts[1::2])
     assert 5 <= len(asked) < 15, "train-side ones"
-    drawn = [plan_canary(override(config, canary__forget=4), store, judge, n) for n in (0, 0, 1)]
-    ids = [tuple(prompt.id for prompt in each.forget) for each in drawn]
-    assert ids[0] == ids[1] != ids[2]
 
 
 @pytest.mark.parametrize(
@@ -232,11 +233,14 @@ def test_word_overlap(one: str, other: str, share: float) -> None:
     assert word_overlap(one, other) == share
 
 
-def test_further_fields_reach_the_server(plan: CanaryPlan, server: ModelServer) -> None:
+def test_further_fields_reach_the_server(
+    config: Config, server: ModelServer, store: Store, judge: Judge
+) -> None:
     class Deterministic(VllmPublisher):
         def asks(self, name: str | None) -> Asking:
             return replace(super().asks(name), fields={"stop": ["\n"]})
 
-    canary = run_canary(plan, Deterministic(Control(server.url), base="base"), GOOD)
+    publisher = Deterministic(Control(server.url), base="base")
+    canary = run_canary(config, store, judge, publisher, GOOD)
     assert canary is not None
     assert canary.figures.failed == 0

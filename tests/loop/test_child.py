@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.loop.child import Child, Ended, marked, sweep_children
+from ghostbust.loop.child import Child, ChildEnd, marked, sweep_children
 
 NEVER = threading.Event()
 
@@ -22,7 +22,7 @@ def python(program: str, **options: object) -> Child:
     return Child([sys.executable, "-c", program], "test:child", **options)  # type: ignore[arg-type]
 
 
-def run(program: str, **options: object) -> Ended:
+def run(program: str, **options: object) -> ChildEnd:
     return python(program, **options).run(lambda _: None, NEVER)
 
 
@@ -154,7 +154,7 @@ def test_a_sweep_spares_what_somebody_waits_for(tmp_path: Path) -> None:
         [sys.executable, "-c", "import sys, time; print(1, file=sys.stderr); time.sleep(60)"],
         f"test:{tmp_path}",
     )
-    ended: list[Ended] = []
+    ended: list[ChildEnd] = []
     waiting = threading.Thread(
         target=lambda: ended.append(child.run(lambda _: ready.set(), stopping))
     )

@@ -13,17 +13,30 @@ import pytest
 
 from ghostbust.adapters import read_adapter
 from ghostbust.config import Config, override
-from ghostbust.errors import UsageError
+from ghostbust.errors import HomeError, ModelError, TrainingError, UsageError
 from ghostbust.evaluation.comparisons import Contest, Cost
+from ghostbust.gates.tasks import load_tasks
 from ghostbust.home import Home
-from ghostbust.loop.compare import KEPT, ComparePlan, compare_methods
-from ghostbust.loop.gating import kept_scores
+from ghostbust.loop.build import sampling_settings, training_settings
+from ghostbust.loop.compare import (
+    KEPT,
+    ComparePlan,
+    Measured,
+    are_numbers,
+    compare_methods,
+    kept_scores,
+    measure_adapters,
+    score_known_code,
+    train_once,
+)
 from ghostbust.loop.session import open_session
 from ghostbust.loop.signals import Silence
+from ghostbust.models.fetch import humaneval_tasks
 from ghostbust.prompts import Task, split
-from ghostbust.records import SetSplit
+from ghostbust.records import Score, SetSplit
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
+from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.sets import select
 
 METHODS = ("au-repair", "ga")
@@ -138,13 +151,14 @@ def test_a_method_that_learns_sound_answers_only_chooses_them_itself(
 ) -> None:
     plan, asked = done[0], list[bool]()
 
-    def noted(*args: Any, sound: bool, **how: Any) -> SetSplit:
+    def noted(*_: Any, sound: bool, **__: Any) -> SetSplit:
         asked.append(sound)
-        return select(*args, sound=sound, **how)
+        raise TrainingError("enough")
 
-    monkeypatch.setattr("ghostbust.loop.compare.select", noted)
-    again(replace(plan, methods=("au-heard", "ga")))
+    monkeypatch.setattr("ghostbust.loop.round_steps.select", noted)
+    found, _ = again(replace(plan, methods=("au-heard", "ga")))
     assert asked == [True, False]
+    assert [run.failure for run in found.runs] == ["enough"] * 2
 
 
 def test_what_is_there_is_not_made_again(done: Done) -> None:
@@ -160,13 +174,17 @@ def test_what_is_there_is_not_made_again(done: Done) -> None:
     assert more.runs[0].adapter == first.runs[1].adapter
 
 
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
 def test_other_settings_are_another_run(done: Done) -> None:
-    plan, first = done
+    plan, _ = done
     config = override(plan.session.config, training__rank=3)
-    other = replace(plan.session, config=config)
-    second, listener = again(replace(plan, methods=("ga",), session=other))
+    other, listener = replace(plan.session, config=config), Hears(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        compare_methods(replace(plan, methods=("ga",), session=other, listener=listener))
     assert listener.count("train:") == 1
-    assert second.runs[0].adapter != first.runs[1].adapter
 
 
 def test_steps_can_be_equal_instead_of_batches(done: Done) -> None:
@@ -217,16 +235,14 @@ def test_predictions_that_are_no_numbers_are_not_sampled(done: Done) -> None:
 
 
 def test_an_interrupted_command_goes_on_where_it_was(plan: ComparePlan) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
+    plan = replace(plan, methods=("ga",))
     with pytest.raises(KeyboardInterrupt):
         compare_methods(replace(plan, listener=Hears(interrupt)))
     (round_,) = plan.session.store.rounds.recent()
     assert (round_.state, round_.reason) == (RoundState.FAILED, "KeyboardInterrupt")
     assert list(plan.session.home.adapters.iterdir()) == []
     found, _ = again(plan)
-    assert [run.failure for run in found.runs] == ["", ""]
+    assert [run.failure for run in found.runs] == [""]
     kinds = [run.spec.kind for run in plan.session.store.runs.recent()]
     assert kinds.count(RunKind.SWEEP) == 1
 
@@ -236,3 +252,74 @@ def test_an_unknown_method_is_said_before_anything_is_loaded(plan: ComparePlan) 
     with pytest.raises(UsageError, match="--method: should be 'au-heard', "):
         compare_methods(replace(plan, methods=("ga", "npos"), listener=listener))
     assert listener.begun == []
+
+
+# --- one training, one scoring
+
+
+def test_the_same_is_trained_once_and_another_start_is_another(plan: ComparePlan) -> None:
+    session = plan.session
+    settings = replace(sampling_settings(session.config, 0), max_new_tokens=6)
+    watcher = session.watcher(session.load_local(), settings, Silence(), weights=False)
+    answers = watcher.tasks(plan.train[:12], RunKind.SWEEP).answers
+    sets = select(answers, (), most=12, probes=0, seed=0)
+    training = training_settings(session.config, 3)
+    first = train_once(session, sets, training, Silence())
+    assert first.candidate is not None
+    assert (first.method, first.seed, first.failure) == (training.method, 3, "")
+    assert train_once(session, sets, training, Silence()) == first
+    made = {first.candidate.name}
+    for fixed in (False, True):
+        former = Former(first.candidate.path, fixed)
+        then = train_once(session, sets, training, Silence(), former)
+        assert then.candidate is not None
+        assert train_once(session, sets, training, Silence(), former) == then
+        made.add(then.candidate.name)
+    rounds = session.store.rounds.recent()
+    assert {one.adapter for one in rounds} == made
+    assert {(one.state, one.reason) for one in rounds} == {(RoundState.REJECTED, KEPT)}
+    assert len(rounds) == 3
+    # A start that doesn't fit is a failure with a reason, and one that is gone is an error.
+    wider = training_settings(override(session.config, training__rank=4), 3)
+    failed = train_once(session, sets, wider, Silence(), Former(first.candidate.path))
+    assert failed.candidate is None
+    assert "has rank 2" in failed.failure
+    gone = Former(session.home.adapters / "gone", fixed=True)
+    with pytest.raises(ModelError, match="not a complete ghostbust adapter"):
+        train_once(session, sets, wider, Silence(), gone)
+    assert session.store.rounds.recent(1)[0].state is RoundState.FAILED
+
+
+def test_without_an_adapter_nothing_is_measured(plan: ComparePlan) -> None:
+    measured = measure_adapters(plan.session, (), [], Silence())
+    assert measured == Measured({}, None)
+    assert (measured.yardstick, measured.whole("a"), measured.objections("a")) == (None, None, ())
+
+
+def test_scores_are_the_models_own_and_kept_for_the_same_tasks(plan: ComparePlan) -> None:
+    session, listener = plan.session, Hears()
+    first = score_known_code(session, [None], listener)
+    assert listener.begun == ["score 2 canonical solutions with base"]
+    assert score_known_code(session, [None], listener) == first
+    assert len(listener.begun) == 1
+    assert set(first) == {"base"}
+    (file,) = (session.home.path / "scores").iterdir()
+    (task, *_) = load_tasks(humaneval_tasks(session.cache_dir))
+    own = session.load_local().score([(task.prompt, task.canonical_solution)])
+    assert first["base"][task.task_id].nll == pytest.approx(own[0].nll, rel=0.01)
+    assert oct(file.parent.stat().st_mode & 0o777) == "0o700"
+    for text in ("{", '{"a": 3}', "[]"):
+        file.write_text(text, "utf-8")
+        with pytest.raises(HomeError, match="remove it"):
+            score_known_code(session, [None], Silence())
+    one = replace(session, config=override(session.config, gates__humaneval_tasks=1))
+    assert len(score_known_code(one, [None], listener)["base"]) == 1
+    assert len(listener.begun) == 2
+
+
+@pytest.mark.parametrize(
+    ("nll", "sound"), [(1.0, True), (float("nan"), False), (float("inf"), False)]
+)
+def test_numbers_are_finite(nll: float, sound: bool) -> None:
+    assert are_numbers({"a": Score(1.0, 1), "b": Score(nll, 1)}) is sound
+    assert are_numbers({})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config
+from ghostbust.config import Config, override
 from ghostbust.errors import BusyError, EndpointError, SpentError, UnansweredError
 from ghostbust.home import Home
 from ghostbust.loop.budget import SAMPLES, Allowance
@@ -302,11 +302,10 @@ def test_the_sides_stay_apart_over_many_watches_and_restarts(
         assert held_out.isdisjoint(prompt.family for prompt in model.asked)
         assert not any(text in prompt.text for prompt in model.asked for text in secret)
         watched += [prompt.id for prompt in model.asked]
-    with open_session(home, settings, purpose="test") as session:
+    named = override(settings, model__name="made-up")
+    with open_session(home, named, purpose="test") as session:
         pool = {prompt.id: prompt for prompt in session.store.prompts.read()}
-        sets = select(
-            train_answers(session, "made-up"), [], most=500, probes=0, seed=1, name_holdout=0.3
-        )
+        sets = select(train_answers(session), [], most=500, probes=0, seed=1, name_holdout=0.3)
     assert len({pool[key].operator for key in watched if key in pool}) >= 8
     for prompt in pool.values():
         ancestors = [pool[key] for key in (prompt.parent, prompt.other_parent) if key]

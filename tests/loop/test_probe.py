@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from ghostbust.loop.gating import Probe
+from ghostbust.loop.probe import VolumeProbe
 from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import judge_samples
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Sample
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.samplers.local import LocalSampler
 from ghostbust.unlearners.steer import LEAST
 
 SETTINGS = SamplingSettings(samples_per_prompt=3, seed=5)
@@ -55,7 +56,7 @@ def test_the_volume_is_of_the_names_that_the_base_names_to_such_prompts(
     logged += answers(code, 1, lambda *_: "```\nimport numpy, rich, flask\n```", judge)
     sampler = scripted(lambda _: "- flask\n- numpy\n- zzz-not-there\n- rich")
     heard = Heard()
-    probe = Probe(
+    probe = VolumeProbe(
         PROMPTS[:30], logged, judge, SETTINGS, heard, lambda _: sampler, most_looks=12, looks=2
     )
     # the base: 40 answers with 1 name, 20 with 2 and an invented one, to prompts of that kind
@@ -70,7 +71,7 @@ def test_the_volume_is_of_the_names_that_the_base_names_to_such_prompts(
 def test_what_names_nothing_has_no_volume(scripted: Callable[..., Any], judge: Judge) -> None:
     base = answers(PROMPTS, 1, lambda *_: "- numpy\n- zzz-not-there", judge)
     silent = scripted(lambda _: "")
-    probe = Probe(PROMPTS, base, judge, SETTINGS, Silence(), lambda _: silent)
+    probe = VolumeProbe(PROMPTS, base, judge, SETTINGS, Silence(), lambda _: silent)
     probed = probe(None)  # type: ignore[arg-type]
     assert (probed.volume, probed.rate) == (0, 0)
     assert probed.excess == {(Ecosystem.PYPI, Context.HELPS): math.log(LEAST)}
@@ -87,7 +88,7 @@ def test_each_look_hands_on_what_was_said_and_draws_anew_if_asked_to(
         lambda prompt: "```\nimport numpy\n```" if prompt in code else "- numpy\n- rich"
     )
     prompts = [*PROMPTS[:31], *code]
-    probe = Probe(prompts, base, judge, SETTINGS, Silence(), lambda _: sampler, anew=anew)
+    probe = VolumeProbe(prompts, base, judge, SETTINGS, Silence(), lambda _: sampler, anew=anew)
     first, second = probe(None), probe(None)  # type: ignore[arg-type]
     assert [len(seen.answers) for seen in (first, second)] == [32, 32]
     seeds = [{answer.sample.seed for answer in seen.answers} for seen in (first, second)]
@@ -112,4 +113,4 @@ def test_without_prompts_or_names_there_is_nothing_to_steer_by(
     prompts: list[Prompt], text: str, usable: bool, judge: Judge
 ) -> None:
     base = answers(PROMPTS, 1, lambda *_: text, judge)
-    assert Probe(prompts, base, judge, SETTINGS, Silence()).usable is usable
+    assert VolumeProbe(prompts, base, judge, SETTINGS, Silence(), LocalSampler).usable is usable

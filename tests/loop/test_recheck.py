@@ -1,26 +1,28 @@
-"""A name that became registered is claimed; "could not ask" changes nothing."""
+"""Invented names are looked up again: claimed, reviewed by a person, or rescored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ghostbust.config import Config
-from ghostbust.errors import RegistryError, UsageError
+from ghostbust.errors import RegistryError, StoreError, UsageError
 from ghostbust.home import Home
-from ghostbust.loop.recheck import is_registered, recheck, recheck_due
+from ghostbust.loop.recheck import decide, is_registered, look_up, recheck, recheck_due, rescore
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watcher
 from ghostbust.records import Answer, Context, Ecosystem, Lookup, Prompt, Verdict, utc_now
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.live import LiveLookups
+from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.names import NameOrder
+from ghostbust.store.names import Decision, NameOrder
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
@@ -168,3 +170,104 @@ def test_a_snapshot_is_not_asked(store: Store, judge: Judge) -> None:
     with pytest.raises(UsageError, match="ask live"):
         soon(store, judge)
     assert len(store.ledger.recheck_names(utc_now(), 10)) == 3
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_a_decision_is_kept_with_its_reason(store: Store, decision: Decision) -> None:
+    assert decide(store, Ecosystem.PYPI, GHOSTS[0], decision, " because ")
+
+    (review,) = store.reviews.recent()
+    assert (review.decision, review.reason) == (decision, "because")
+
+
+def test_without_a_reason_nothing_is_decided(store: Store) -> None:
+    with pytest.raises(UsageError, match="reason"):
+        decide(store, Ecosystem.PYPI, GHOSTS[0], Decision.ALLOW, "  ")
+    with pytest.raises(StoreError, match="no name"):
+        decide(store, Ecosystem.PYPI, "zz-other", Decision.ALLOW, "why")
+    assert store.reviews.recent() == []
+
+
+def test_a_name_that_is_registered_now_is_claimed(
+    store: Store, live: Judge, registry: FakeRegistry
+) -> None:
+    registry.registered.add(GHOSTS[0])
+    lookup = look_up(store, live, Config(), Ecosystem.PYPI, GHOSTS[0])
+
+    assert lookup.verdict is Verdict.REAL
+    (alarm,) = store.alarms.recent()
+    assert (alarm.name, alarm.uploader) == (GHOSTS[0], "A. Squatter")
+
+
+def test_no_answer_changes_nothing(store: Store, live: Judge, registry: FakeRegistry) -> None:
+    registry.down = True
+    assert look_up(store, live, Config(), Ecosystem.PYPI, GHOSTS[0]).verdict is Verdict.UNKNOWN
+
+    assert store.lookups.get_lookup(Ecosystem.PYPI, GHOSTS[0]) is None
+    assert store.alarms.recent() == []
+
+
+def test_only_names_of_the_ledger_are_asked_for(store: Store, live: Judge) -> None:
+    with pytest.raises(UsageError, match="no name"):
+        look_up(store, live, Config(), Ecosystem.PYPI, "requests")
+
+
+TEXTS = {
+    "one": "```bash\npip install requests zz-a zz-b\n```",
+    "two": "```python\nimport requests\nimport zz_a\n```",
+}
+
+
+def judge_of(folder: Path, day: date, *names: str) -> Judge:
+    path = build_snapshot(
+        [NameRow(name) for name in names], ecosystem=Ecosystem.PYPI, date=day, complete=True,
+        out_dir=folder / str(day),
+    )  # fmt: skip
+    return Judge(Mode.SNAPSHOT, snapshots={Ecosystem.PYPI: Snapshot.load(path)})
+
+
+@pytest.fixture
+def run_id(store: Store, scripted: MakeSampler, tmp_path: Path) -> int:
+    """A run of two prompts, judged by a snapshot of the second of January."""
+    judge = judge_of(tmp_path, date(2026, 1, 2), "requests")
+    sampler = scripted(lambda prompt: TEXTS[prompt.text])
+    settings = SamplingSettings(samples_per_prompt=1)
+    prompts = [Prompt(text, Context.CODE, Ecosystem.PYPI, text) for text in TEXTS]
+    return Watcher(store, sampler, judge, settings).prompts(prompts, RunKind.WATCH).run_id
+
+
+def test_the_same_snapshot_gives_the_logged_figures(
+    store: Store, run_id: int, tmp_path: Path
+) -> None:
+    done = rescore(store, run_id, judge_of(tmp_path, date(2026, 1, 2), "requests"))
+    assert (done.then.rate, done.then.volume) == (3 / 5, 1.0)
+    assert done.now == done.then
+    assert (done.changes, done.left_out, done.only_live) == ((), 0, 0)
+
+
+def test_a_later_one_shows_who_was_claimed_in_how_many_answers(
+    store: Store, run_id: int, tmp_path: Path
+) -> None:
+    later = judge_of(tmp_path, date(2026, 2, 3), "requests", "zz-a")
+    done = rescore(store, run_id, later)
+    assert (done.now.rate, done.now.suspect) == (3 / 5, 2)
+    (change,) = done.changes
+    assert (change.now.name, change.now.reason, change.answers) == ("zz-a", "claimed", 2)
+    assert change.now.evidence.endswith("; absent on 2026-01-02")
+
+
+def test_an_earlier_one_shows_what_was_there_before(
+    store: Store, run_id: int, tmp_path: Path
+) -> None:
+    earlier = judge_of(tmp_path, date(2025, 12, 1), "zz-b")
+    done = rescore(store, run_id, earlier)
+    assert [(c.now.name, str(c.then.verdict), str(c.now.verdict)) for c in done.changes] == [
+        ("requests", "REAL", "ABSENT"),
+        ("zz-b", "ABSENT", "REAL"),
+    ]
+    assert (done.now.rate, done.now.volume) == (4 / 5, 0.5)
+
+
+def test_a_run_that_is_not_there(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no run 7"):
+        rescore(store, 7, judge_of(tmp_path, date(2026, 1, 2), "requests"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,7 @@ from ghostbust.config import Config
 from ghostbust.errors import UsageError
 from ghostbust.home import Home
 from ghostbust.loop import repeating
-from ghostbust.loop.repeating import Ask, ask_again, choose_again
+from ghostbust.loop.repeating import ask_again, choose_again
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import Watcher
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 CONFIG = Config(registry=RegistrySection(mode="snapshot"))
 GREEDY = CONFIG.model_copy(update={"sampling": SamplingSection(temperature=0)})
-ASK = Ask(names=20, order=NameOrder.TIMES_SEEN, samples=10, budget=200, adapter="base", seed=None)
+ASK: dict[str, Any] = {
+    "names": 20, "order": NameOrder.TIMES_SEEN, "samples": 10, "budget": 200, "adapter": "base",
+    "seed": None,
+}  # fmt: skip
 
 
 def log(store: Store, judge: Judge, sampler: object, prompts: list[Prompt], samples: int) -> None:
@@ -60,20 +63,21 @@ def test_a_names_best_prompt_is_asked_and_shared(
     log(store, judge, scripted(says("zz-ghost-one", "zz-ghost-two")), [first], 3)
     log(store, judge, scripted(says("zz-ghost-one")), [second], 2)
     names = store.ledger.hallucinations()
-    again = choose_again(store, [], names, most_prompts=5)
-    assert again.prompts == (first,)
-    assert [name.name for name in again.names] == ["zz-ghost-one", "zz-ghost-two"]
+    prompts, taken, _ = choose_again(store, [], names, most_prompts=5)
+    assert prompts == [first]
+    assert [name.name for name in taken] == ["zz-ghost-one", "zz-ghost-two"]
 
 
 def test_the_budget_holds_and_a_prompt_that_is_asked_anyway_costs_nothing(
     store: Store, judge: Judge, tasks: list[Task], scripted: MakeSampler
 ) -> None:
-    for task, names in zip(tasks, (("zz-a", "zz-c"), ("zz-b",)), strict=False):
-        log(store, judge, scripted(says(*names)), [task.prompt(Context.CODE)], 2)
+    for task, said in zip(tasks, (("zz-a", "zz-c"), ("zz-b",)), strict=False):
+        log(store, judge, scripted(says(*said)), [task.prompt(Context.CODE)], 2)
     named = {one.name: one for one in store.ledger.hallucinations()}
-    again = choose_again(store, [], [named["zz-a"], named["zz-b"], named["zz-c"]], most_prompts=1)
-    assert [name.name for name in again.names] == ["zz-a", "zz-c"]
-    assert len(again.prompts) == 1
+    names = [named["zz-a"], named["zz-b"], named["zz-c"]]
+    prompts, taken, _ = choose_again(store, [], names, most_prompts=1)
+    assert [name.name for name in taken] == ["zz-a", "zz-c"]
+    assert len(prompts) == 1
 
 
 def test_a_private_prompt_is_asked_only_where_its_task_is_at_hand(
@@ -82,8 +86,8 @@ def test_a_private_prompt_is_asked_only_where_its_task_is_at_hand(
     own = Task("own", "Count the salaries above the median.", private=True)
     log(store, judge, scripted(says("zz-ghost")), [own.prompt(Context.CODE)], 1)
     names = store.ledger.hallucinations()
-    assert choose_again(store, [], names, most_prompts=5).textless == 1
-    assert choose_again(store, [own], names, most_prompts=5).prompts == (own.prompt(Context.CODE),)
+    assert choose_again(store, [], names, most_prompts=5) == ([], [], 1)
+    assert choose_again(store, [own], names, most_prompts=5)[0] == [own.prompt(Context.CODE)]
 
 
 @pytest.fixture
@@ -100,13 +104,13 @@ def test_it_says_how_often_the_name_came_back(
 ) -> None:
     sampler = scripted(alternating("zz-ghost"))
     monkeypatch.setattr(repeating, "make_sampler", lambda *_, **__: sampler)
-    done = ask_again(session, ASK, Silence())
+    done = ask_again(session, Silence(), **ASK)
     assert (done.adapter, done.prompts, done.answers, done.textless) == (None, 1, 10, 0)
     assert done.seed == done.run_id == 2, "a seed that no run had"
     (name,) = done.names
     assert (name.came_back, name.asked_again) == (5, 10)
     assert session.store.runs.get(2).spec.kind is RunKind.REPEAT
-    again = ask_again(session, ASK, Silence())
+    again = ask_again(session, Silence(), **ASK)
     assert (again.names[0].came_back, again.names[0].asked_again) == (10, 20), "new draws"
     assert session.store.ledger.repeats_of(Ecosystem.PYPI, "zz-ghost") == [Repeats(None, 20, 10, 1)]
 
@@ -114,20 +118,16 @@ def test_it_says_how_often_the_name_came_back(
 @pytest.mark.parametrize(
     ("ask", "config", "said"),
     [
-        (replace(ASK, budget=9), CONFIG, "--budget 9"),
-        (
-            ASK,
-            CONFIG.model_copy(update={"sampling": SamplingSection(temperature=0)}),
-            "temperature 0",
-        ),
-        (replace(ASK, adapter="round-9"), CONFIG, "no adapter 'round-9'"),
+        ({"budget": 9}, CONFIG, "--budget 9"),
+        ({}, GREEDY, "temperature 0"),
+        ({"adapter": "round-9"}, CONFIG, "no adapter 'round-9'"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
-    session: Session, ask: Ask, config: Config, said: str
+    session: Session, ask: dict[str, Any], config: Config, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        ask_again(replace(session, config=config), ask, Silence())
+        ask_again(replace(session, config=config), Silence(), **(ASK | ask))
 
 
 def test_without_a_name_there_is_nothing_to_ask(home: Home) -> None:
@@ -135,4 +135,4 @@ def test_without_a_name_there_is_nothing_to_ask(home: Home) -> None:
         open_session(home, CONFIG, purpose="test") as session,
         pytest.raises(UsageError, match="nothing to ask again"),
     ):
-        ask_again(session, ASK, Silence())
+        ask_again(session, Silence(), **ASK)

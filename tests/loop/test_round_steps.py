@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostbust.adapters import write_adapter
 from ghostbust.config import override
 from ghostbust.errors import (
     CanaryError,
@@ -15,33 +16,43 @@ from ghostbust.errors import (
     PublishError,
     TrainingError,
 )
-from ghostbust.loop.round_steps import select_sets, settle_round, train_answers
+from ghostbust.loop.round_steps import canary, choose_sets, promote, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, side_of, split, suite_family
 from ghostbust.publishers.directory import published
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Side
+from ghostbust.records import (
+    Candidate,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Promotion,
+    Prompt,
+    SetSplit,
+    Side,
+)
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store.rounds import RoundState
+from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind
 from tests.loop.rounds import SAMPLING, plan_of
 
 
-def report(name: str, *verdicts: GateVerdict) -> GateReport:
-    results = (GateResult(f"gate-{n}", v, "", None, None, None, "") for n, v in enumerate(verdicts))
-    return GateReport(name, tuple(results))
+def chosen(session: Session, run: int | None = None, holdout: tuple[Prompt, ...] = ()) -> SetSplit:
+    """The sets of a round that learns from the answers of this run, or of all."""
+    answers = train_answers(session, run)
+    return choose_sets(session.config, plan_of(session).training, answers, holdout)
 
 
 def test_no_held_out_family_is_in_the_sets(
-    session: Session, sampler: LocalSampler, swept: Watched, tasks: list[Task]
+    session: Session, swept: Watched, tasks: list[Task]
 ) -> None:
     """Neither one that this round measures with, nor one that another round may."""
     share = session.config.prompts.holdout_share
     _, holdout = split(tasks, share)
     logged = {answer.sample.prompt.family for answer in swept.answers}
     assert len({task.id for task in holdout} & logged) >= 4
-    measured = [holdout[0].prompt(answer.sample.prompt.context) for answer in swept.answers[:1]]
-    sets = select_sets(plan_of(session), sampler, measured)
+    measured = holdout[0].prompt(swept.answers[0].sample.prompt.context)
+    sets = chosen(session, holdout=(measured,))
     families = {a.sample.prompt.family for a in (*sets.forget, *sets.retain)}
     assert families
     assert {side_of(family, share) for family in families} == {Side.TRAIN}
@@ -55,80 +66,74 @@ def test_answers_to_an_external_suite_are_logged_and_never_train(
     train, _ = split(tasks, session.config.prompts.holdout_share)
     suite = [replace(task, id=suite_family("garak", task.id)) for task in train]
     watcher = Watcher(session.store, sampler, session.judge, SAMPLING)
-    watched = watcher.tasks(suite, RunKind.SWEEP)
-    assert watched.measurement.absent
-    assert list(train_answers(session, sampler.model)) == []
+    assert watcher.tasks(suite, RunKind.SWEEP).measurement.absent
+    assert list(train_answers(session)) == []
     with pytest.raises(TrainingError, match="nothing to unlearn"):
-        select_sets(plan_of(session), sampler, [])
+        chosen(session)
 
 
-def test_a_round_can_be_told_to_learn_from_one_run(
+def test_a_round_can_learn_from_one_run_and_only_from_its_own_model(
     session: Session, sampler: LocalSampler, swept: Watched, tasks: list[Task]
 ) -> None:
     again = Watcher(session.store, sampler, session.judge, replace(SAMPLING, seed=9))
     train, _ = split(tasks, session.config.prompts.holdout_share)
-    run = again.tasks(train[:10], RunKind.SWEEP)
-    plan = replace(plan_of(session), train_run=run.run_id)
-    sets = select_sets(plan, sampler, [])
+    sets = chosen(session, again.tasks(train[:10], RunKind.SWEEP).run_id)
     assert {a.sample.seed for a in (*sets.forget, *sets.retain)} == {9}
-    everything = list(train_answers(session, sampler.model))
-    assert {answer.sample.seed for answer in everything} == {1, 9}
-    assert list(train_answers(session, "another-model")) == []
+    assert {answer.sample.seed for answer in train_answers(session)} == {1, 9}
+    other = replace(session, config=override(session.config, model__name="another-model"))
+    assert list(train_answers(other)) == []
 
 
 @pytest.fixture
-def candidate(session: Session) -> tuple[int, Candidate]:
-    """A round that has come to its gates, with a complete adapter."""
-    from ghostbust.adapters import write_adapter
-
-    rounds = session.store.rounds
-    round_id = rounds.start(model="m", method="au", seed=0, settings={})
-    path = session.home.adapters / "round-0001-aa"
+def candidate(session: Session) -> Candidate:
+    """That of round 1, which has come to its gates."""
 
     def save(folder: Path) -> None:
         (folder / "adapter_config.json").write_text("{}", "utf-8")
         (folder / "adapter_model.safetensors").write_bytes(b"weights")
 
+    path = session.home.adapters / "round-0001-aa"
     write_adapter(path, model="m", facts={}, save=save)
     made = Candidate(path.name, path, "m", "au", 0, 1, 0.1, 1.0)
-    rounds.add_candidate(round_id, made)
-    return round_id, made
+    session.store.rounds.start(model="m", method="au", seed=0, settings={})
+    session.store.rounds.add_candidate(1, made)
+    return made
 
 
-def test_what_passes_every_gate_is_promoted(
-    session: Session, candidate: tuple[int, Candidate]
-) -> None:
-    round_id, made = candidate
-    good = report(made.name, GateVerdict.PASS, GateVerdict.PASS)
-    promotion = settle_round(plan_of(session), round_id, made, good)
+def settled(
+    session: Session, candidate: Candidate, *verdicts: GateVerdict
+) -> tuple[Promotion | None, Round]:
+    """What came of the candidate with these verdicts, and its round."""
+    results = (GateResult(f"gate-{n}", v, "", None, None, None, "") for n, v in enumerate(verdicts))
+    plan, report = plan_of(session), GateReport(candidate.name, tuple(results))
+    publishing = canary(plan, 1, candidate, report)
+    return promote(plan, 1, report, publishing), session.store.rounds.get(1)
+
+
+def test_what_passes_every_gate_is_promoted(session: Session, candidate: Candidate) -> None:
+    promotion, done = settled(session, candidate, GateVerdict.PASS, GateVerdict.PASS)
     assert promotion is not None
-    assert published(session.home.deployed) == (made.name, made.path)
-    assert session.store.rounds.get(round_id).state is RoundState.PROMOTED
+    assert published(session.home.deployed) == (candidate.name, candidate.path)
+    assert done.state is RoundState.PROMOTED
 
 
-def test_in_review_mode_a_person_has_the_last_word(
-    session: Session, candidate: tuple[int, Candidate]
-) -> None:
-    round_id, made = candidate
+def test_in_review_mode_a_person_has_the_last_word(session: Session, candidate: Candidate) -> None:
     reviewed = replace(session, config=override(session.config, daemon__promote="review"))
-    good = report(made.name, GateVerdict.PASS)
-    assert settle_round(plan_of(reviewed), round_id, made, good) is None
-    assert session.store.rounds.get(round_id).state is RoundState.WAITING
+    promotion, done = settled(reviewed, candidate, GateVerdict.PASS)
+    assert (promotion, done.state) == (None, RoundState.WAITING)
     assert published(session.home.deployed) is None
 
 
 @pytest.mark.parametrize("other", [GateVerdict.FAIL, GateVerdict.INCONCLUSIVE])
 def test_one_gate_that_does_not_pass_is_enough(
-    session: Session, candidate: tuple[int, Candidate], other: GateVerdict
+    session: Session, candidate: Candidate, other: GateVerdict
 ) -> None:
-    round_id, made = candidate
-    mixed = report(made.name, GateVerdict.PASS, other)
-    assert settle_round(plan_of(session), round_id, made, mixed) is None
-    round_ = session.store.rounds.get(round_id)
-    assert (round_.state, round_.reason) == (RoundState.REJECTED, f"gate-1 {other}")
+    promotion, done = settled(session, candidate, GateVerdict.PASS, other)
+    assert (promotion, done.state, done.reason) == (None, RoundState.REJECTED, f"gate-1 {other}")
     assert published(session.home.deployed) is None
 
 
+@pytest.mark.parametrize("step", ["bring_up", "let_serve"])
 @pytest.mark.parametrize(
     ("error", "state"),
     [
@@ -138,20 +143,13 @@ def test_one_gate_that_does_not_pass_is_enough(
     ],
 )
 def test_what_cannot_be_published_does_not_serve(
-    error: GhostbustError, state: RoundState, session: Session, tmp_path: Path,
+    error: GhostbustError, state: RoundState, step: str, session: Session, candidate: Candidate,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     def fails(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ghostbust.loop.promote.bring_up", fails)
-    rounds = session.store.rounds
-    round_id = rounds.start(model="m", method="au", seed=0, settings={})
-    candidate = Candidate("round-aa", tmp_path / "round-aa", "m", "au", 0, 1, 0.1, 1.0)
-    rounds.add_candidate(round_id, candidate)
-    result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
-    report = GateReport(candidate.name, (result,))
-    assert settle_round(plan_of(session), round_id, candidate, report) is None
-    round_ = rounds.get(round_id)
-    assert (round_.state, str(error) in round_.reason) == (state, True)
+    monkeypatch.setattr(f"ghostbust.loop.round_steps.{step}", fails)
+    promotion, done = settled(session, candidate, GateVerdict.PASS)
+    assert (promotion, done.state, str(error) in done.reason) == (None, state, True)
     assert published(session.home.deployed) is None

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import pytest
 
-from ghostbust.operations.logs import LONGEST, DiscreetSampler, Redactor
-from ghostbust.records import Context, Ecosystem, Prompt, Sample
-from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.operations.logs import LONGEST, Redactor
 
 PROMPT = "Please read the tide gauge at pier seven, and plot every low water since 1987."
 
@@ -92,32 +88,3 @@ def test_the_last_prompts_are_remembered(redactor: Redactor) -> None:
 
 def test_a_book_is_cut(redactor: Redactor) -> None:
     assert len(redactor("x " * LONGEST)) == LONGEST + 1
-
-
-class Failing:
-    """A sampler whose server quotes what it was asked."""
-
-    model = "made-up"
-    adapter: str | None = None
-
-    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
-        raise ValueError(f"can't answer {prompts[0].text}, after {prompts[0].turns[0]}")
-        yield
-
-    def complete(
-        self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
-    ) -> list[str]:
-        raise ValueError(f"can't go on with {texts[0]}")
-
-
-def test_the_sampler_hides_what_it_asks(redactor: Redactor) -> None:
-    sampler = DiscreetSampler(Failing(), redactor)
-    earlier = "An earlier turn of the conversation, long enough."
-    prompt = Prompt(PROMPT, Context.CODE, Ecosystem.PYPI, "tides", turns=(earlier, "Sure."))
-    with pytest.raises(ValueError, match="can't answer") as failed:
-        list(sampler.sample([prompt], SamplingSettings()))
-    assert redactor(str(failed.value)) == "can't answer [prompt], after [prompt]"
-    text = "Rewrite this question in other words."
-    with pytest.raises(ValueError, match="can't go on") as failed:
-        sampler.complete([text], max_new_tokens=1, stop=())
-    assert redactor(str(failed.value)) == "can't go on with [prompt]"

@@ -13,7 +13,7 @@ import pytest
 
 from ghostbust.errors import StoreError
 from ghostbust.records import Ecosystem, Hallucination, Lookup, SuspectReason, Verdict
-from ghostbust.registries.live import LookupCache
+from ghostbust.registries.interface import LookupCache
 from ghostbust.store import names as names_module
 from ghostbust.store.names import _NAMES, _ORDER_BY, Decision, NameOrder
 from ghostbust.store.store import Store

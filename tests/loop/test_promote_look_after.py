@@ -21,7 +21,7 @@ from ghostbust.loop.daemon.jobs import watch
 from ghostbust.loop.promote import look_after, note_requests, promote, request_figures
 from ghostbust.loop.publish import Publishing
 from ghostbust.measure import measure
-from ghostbust.operations.logs import DiscreetSampler, Redactor
+from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import Task
 from ghostbust.publishers.directory import NoPublisher, published
 from ghostbust.records import (
@@ -281,9 +281,10 @@ def test_a_daemons_watch_notes_its_requests_though_its_prompts_are_kept_out_of_t
 def test_the_daemon_opens_samplers_as_they_are(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = sampler(lambda _: httpx.Response(501))
     monkeypatch.setattr("ghostbust.loop.build.make_sampler", lambda *_, **__: plain)
-    place = workplace(home, None, lambda: CONFIG, threading.Event(), Redactor({}))
+    redactor = Redactor({})
+    place = workplace(home, None, lambda: CONFIG, threading.Event(), redactor)
     assert place.open_sampler(None) is plain, "so that it tells how its requests fared"
-    assert isinstance(place.discreet(plain), DiscreetSampler)
+    assert place.hide == redactor.hide
 
 
 def test_a_model_that_runs_here_has_no_requests() -> None:

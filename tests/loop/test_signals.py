@@ -1,4 +1,4 @@
-"""A job must stop with the daemon, with its minutes, and where it gets quiet."""
+"""A job's sign to stop, and a listener that does nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from ghostbust.loop.signals import StopSign, SystemClock
+import pytest
+
+from ghostbust.loop.signals import Listener, Silence, StopSign, SystemClock
 from ghostbust.times import QuietHours
 from tests.simulated import SimulatedClock
 
@@ -51,3 +53,11 @@ def test_waiting_ends_when_it_is_set_and_not_before_the_time_is_over() -> None:
     assert sign.wait(600)
     assert time.monotonic() - began < 300
     assert not StopSign(threading.Event(), SystemClock(), seconds=60).wait(0)
+
+
+def test_silence_hears_everything_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    listener: Listener = Silence()
+    listener.begin("train")
+    listener.advance(1, 2)
+    listener.step(1, 2, 0.5)
+    assert capfd.readouterr() == ("", "")

@@ -19,11 +19,10 @@ import ghostbust
 from ghostbust.evaluation.comparisons import Finding, LookRun, Point, Uses
 from ghostbust.evaluation.ways import Look
 from ghostbust.home import Home
-from ghostbust.loop.build import sampling_settings
+from ghostbust.loop.build import sampling_settings, weights_of
 from ghostbust.loop.daemon import jobs
 from ghostbust.loop.daemon.jobs import Pending
 from ghostbust.loop.discovery.plan import Rules, choose_prompts
-from ghostbust.loop.evaluate import weights_of
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher

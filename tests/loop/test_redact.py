@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.loop.recheck import redacted_text, redacted_texts
+from ghostbust.loop.redact import redacted_text, redacted_texts
 from ghostbust.records import (
     Answer,
     Context,

@@ -12,8 +12,8 @@ from ghostbust.config import Config
 from ghostbust.errors import EndpointError
 from ghostbust.evaluation.ways import Look
 from ghostbust.home import Home
+from ghostbust.loop.compare_discovery import FindingPlan, compare_finding
 from ghostbust.loop.discovery.plan import Rules
-from ghostbust.loop.finding import FindingPlan, compare_finding
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, side_of
