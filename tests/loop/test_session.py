@@ -24,7 +24,7 @@ import os, signal, sys
 from pathlib import Path
 from ghostbust.home import Home
 from ghostbust.store.runs import RunKind, RunSpec
-from ghostbust.store.rows import RunKind, RunSpec
+from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 
 home = Home.open(Path(sys.argv[1]))

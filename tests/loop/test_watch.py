@@ -268,7 +268,7 @@ from ghostbust.prompts import Task
 from ghostbust.records import Sample
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.runs import RunKind
-from ghostbust.store.rows import RunKind
+from ghostbust.store.runs import RunKind
 
 class Slow:
     model, adapter = "made-up", None
