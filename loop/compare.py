@@ -34,7 +34,7 @@ from ghostbust.records import Candidate, SetSplit
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.rows import RunKind
-from ghostbust.unlearners.checkpoint import Former
+from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings

@@ -30,8 +30,7 @@ from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.store.rows import RunKind
-from ghostbust.unlearners.adapters import write_merged, write_stacked
-from ghostbust.unlearners.checkpoint import Former
+from ghostbust.unlearners.adapters import Former, write_merged, write_stacked
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
 from ghostbust.unlearners.settings import TrainSettings

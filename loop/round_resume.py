@@ -25,10 +25,9 @@ from ghostbust.sections import TrainingSection
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.rows import RunKind, RunStatus
 from ghostbust.store.store import Store
-from ghostbust.unlearners.checkpoint import Former, check_former
-from ghostbust.unlearners.methods.interface import most_looks
+from ghostbust.unlearners.adapters import Former, check_former
 from ghostbust.unlearners.sets import FEWEST_PROBES
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings, most_looks
 
 # --- unfinished
 # UNFINISHED: the round that a killed process left, made this process's own.

@@ -33,13 +33,13 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.rows import RunKind
-from ghostbust.unlearners.checkpoint import Former, clear_checkpoint
+from ghostbust.unlearners.adapters import Former
+from ghostbust.unlearners.engine import clear_checkpoint
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.methods.interface import Steering, most_looks
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
-from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.unlearn import about_steps, find_trained, unlearn
+from ghostbust.unlearners.settings import Steering, TrainSettings, most_looks
+from ghostbust.unlearners.train import about_steps, find_trained, unlearn
 
 
 @dataclass(frozen=True)

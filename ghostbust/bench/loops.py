@@ -21,7 +21,8 @@ import torch
 
 from ghostbust.bench.engine import Loop, Run, Size
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
-from ghostbust.unlearners.engine import TARGETS, Trainer, add_adapter
+from ghostbust.unlearners.adapters import TARGETS, add_adapter
+from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
 from ghostbust.unlearners.settings import TrainSettings
 

@@ -28,7 +28,7 @@ from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.rows import RunKind
 from ghostbust.store.store import Store
-from ghostbust.unlearners.methods.interface import most_looks
+from ghostbust.unlearners.settings import most_looks
 from tests.loop.package_index import PackageIndex
 from tests.loop.rounds import BENCHMARK, SAMPLING
 

@@ -23,7 +23,7 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.rows import RunKind
-from ghostbust.unlearners.unlearn import find_trained
+from ghostbust.unlearners.train import find_trained
 
 
 class Stops(Silence):

@@ -12,8 +12,15 @@ import torch
 from ghostbust.errors import HomeError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
-from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
-from ghostbust.unlearners.engine import Trainer, TrainResult, add_adapter
+from ghostbust.unlearners.engine import (
+    Checkpoint,
+    Progress,
+    Snapshot,
+    Trainer,
+    TrainResult,
+    add_adapter,
+    examples_id,
+)
 from ghostbust.unlearners.masks import Example, encode_answer
 from ghostbust.unlearners.settings import TrainSettings
 

@@ -15,7 +15,7 @@ from ghostbust.adapters import CONFIG, WEIGHTS, write_adapter
 from ghostbust.errors import ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
-from ghostbust.unlearners.checkpoint import BENEATH, Former, check_former
+from ghostbust.unlearners.adapters import BENEATH, Former, check_former
 from ghostbust.unlearners.engine import Trainer, add_adapter
 from ghostbust.unlearners.masks import encode_answer
 from ghostbust.unlearners.methods.interface import Weights

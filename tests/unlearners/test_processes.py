@@ -17,13 +17,12 @@ from safetensors.torch import load_file
 from ghostbust.adapters import read_adapter
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Candidate, SetSplit
-from ghostbust.unlearners.checkpoint import Former
-from ghostbust.unlearners.follow import follow
+from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.processes import Processes, together
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.steer import Probed
-from ghostbust.unlearners.unlearn import unlearn
+from ghostbust.unlearners.train import unlearn
 
 SETTINGS = TrainSettings(
     rank=4, learning_rate=0.01, warmup_steps=2, epochs=2, answers_per_step=3, micro_batch=2,
@@ -65,7 +64,7 @@ def main(told: Path) -> None:
         if processes.main:
             make(sets, settings, folder, model, processes, former=former)
         else:
-            follow(processes)
+            run_worker(processes)
             (folder / "followed").touch()
 
 

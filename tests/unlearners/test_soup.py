@@ -11,8 +11,7 @@ import torch
 
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer
-from ghostbust.unlearners.checkpoint import Checkpoint
-from ghostbust.unlearners.engine import Trainer, add_adapter
+from ghostbust.unlearners.engine import Checkpoint, Trainer, add_adapter
 from ghostbust.unlearners.masks import Example, encode_answer
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.steer import Look, farther, member_seeds, soup

@@ -21,14 +21,14 @@ from ghostbust.adapters import (
 from ghostbust.errors import HomeError, ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, Ecosystem, SetSplit
-from ghostbust.unlearners.checkpoint import Former
+from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.masks import encode_answer, encode_repaired
 from ghostbust.unlearners.methods import DEFAULT
 from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.sets import deal
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.steer import Probed
-from ghostbust.unlearners.unlearn import unlearn
+from ghostbust.unlearners.train import unlearn
 
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
