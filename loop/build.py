@@ -122,12 +122,11 @@ def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
     How an adapter is asked for depends on what serves it: ``publish.kind``.
     """
     from ghostbust.samplers.endpoint import EndpointSampler
-    from ghostbust.samplers.servers import Endpoint
 
     model = config.model
     asking = how_to_ask(config, name)
     return EndpointSampler(
-        [Endpoint(each.url, each.weight, each.concurrency, each.per_s) for each in model.servers],
+        model.servers,
         model.name,
         served_as=asking.model,
         chat=model.chat,

@@ -23,7 +23,7 @@ from ghostbust.prompts import first_prompts, side_of
 from ghostbust.publishers.interface import Asking, Publisher
 from ghostbust.records import Context, Ecosystem, Prompt, Side, utc_now
 from ghostbust.registries.judge import Judge
-from ghostbust.samplers.endpoint import EndpointSampler, Probe
+from ghostbust.samplers.endpoint import EndpointSampler, TimedAnswer
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import CanarySection
 from ghostbust.statistics import fewer_p_value
@@ -155,7 +155,7 @@ class _Side:
     sampler: EndpointSampler
     allowance: Allowance | None
 
-    def probe(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[Probe]:
+    def probe(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[TimedAnswer]:
         """What came of each prompt; the answers are noted, those that failed are not."""
         with Advance(self.allowance, len(prompts), settings.max_new_tokens) as advance:
             probes = self.sampler.probe(prompts, settings)
@@ -171,10 +171,10 @@ def _both(
     candidate: _Side,
     prompts: Sequence[Prompt],
     settings: SamplingSettings,
-) -> tuple[list[Probe], list[Probe]]:
+) -> tuple[list[TimedAnswer], list[TimedAnswer]]:
     """The base's and the candidate's answers, asked in turn."""
-    was: list[Probe] = []
-    now: list[Probe] = []
+    was: list[TimedAnswer] = []
+    now: list[TimedAnswer] = []
     for start in range(0, len(prompts), CHUNK):
         was += base.probe(prompts[start : start + CHUNK], settings)
         now += candidate.probe(prompts[start : start + CHUNK], settings)
@@ -182,7 +182,10 @@ def _both(
 
 
 def _figures(
-    plan: CanaryPlan, forget: Sequence[Probe], general: Sequence[Probe], base: Sequence[Probe]
+    plan: CanaryPlan,
+    forget: Sequence[TimedAnswer],
+    general: Sequence[TimedAnswer],
+    base: Sequence[TimedAnswer],
 ) -> Figures:
     """``base``: its general answers, which this side's are compared with."""
     answers = judge_samples((p.sample for p in forget if p.sample is not None), plan.judge)
@@ -238,5 +241,5 @@ def word_overlap(one: str, other: str) -> float:
     return 2 * (a & b).total() / (a.total() + b.total()) if a or b else 1.0
 
 
-def _text(probe: Probe) -> str:
+def _text(probe: TimedAnswer) -> str:
     return "" if probe.sample is None else probe.sample.text

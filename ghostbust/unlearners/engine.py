@@ -96,9 +96,7 @@ class Trainer:
         not finite.
         """
         if not self._losses and not any(example.forgets for example in examples):
-            raise TrainingError(
-                "nothing to unlearn: no token of the forget set is masked"
-            )
+            raise TrainingError("nothing to unlearn: no token of the forget set is masked")
         if self._method.ends_apart:
             examples = [with_end_apart(example) for example in examples]
         steps = list(

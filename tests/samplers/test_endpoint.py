@@ -1,13 +1,15 @@
-"""The endpoint sampler: requests by a mock transport, troubles by a real server."""
+"""The endpoint sampler: requests by a mock transport, failures by a real server; its stream."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,10 +19,14 @@ import stamina
 
 from ghostbust.errors import EndpointError, UsageError
 from ghostbust.records import Context, Ecosystem, Prompt
-from ghostbust.samplers.endpoint import EndpointSampler, request_seed
-from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.samplers.endpoint import EndpointSampler, each, request_seed, stream
+from ghostbust.samplers.interface import SamplingSettings
 
 BASE = "https://model.example.test/v1"
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "ghostbust-stream" in thread.name]
 
 
 def prompt(text: str = "Which packages help?") -> Prompt:
@@ -54,11 +60,6 @@ def sampler(
     answer: Callable[[httpx.Request], httpx.Response], base_url: str = BASE, **options: Any
 ) -> EndpointSampler:
     return EndpointSampler(base_url, "tiny", transport=httpx.MockTransport(answer), **options)
-
-
-def test_it_is_a_sampler() -> None:
-    each: Sampler = sampler(Recorder())
-    assert (each.model, each.adapter) == ("tiny", None)
 
 
 def test_chat_requests_and_their_samples() -> None:
@@ -96,11 +97,11 @@ def test_every_completion_has_its_own_seed_whatever_the_order() -> None:
 
 def test_bare_completions_top_k_and_an_adapter() -> None:
     server = Recorder({"choices": [{"text": " numpy", "finish_reason": "length"}]})
-    asked = sampler(server, chat=False, send_top_k=True, adapter="round-0001")
+    asked = sampler(server, chat=False, send_top_k=True, adapter="round-0001", served_as="prod-7")
     (sample,) = asked.sample([prompt("a")], SamplingSettings(top_k=20))
     assert server.requests[0].url.path == "/v1/completions"
     assert (server.bodies[0]["prompt"], server.bodies[0]["top_k"]) == ("a", 20)
-    assert server.bodies[0]["model"] == "round-0001"
+    assert server.bodies[0]["model"] == "prod-7"
     assert (sample.text, sample.truncated, sample.tokens) == (" numpy", True, 0)
     assert (sample.model, sample.adapter) == ("tiny", "round-0001")
 
@@ -119,13 +120,6 @@ def test_earlier_turns_come_before_the_question() -> None:
     assert bare.bodies[0]["prompt"] == "write it\nimport numpy\nnow the file"
 
 
-def test_a_model_with_another_name_at_the_server_is_logged_under_its_own() -> None:
-    server = Recorder({"choices": [{"message": {"content": "numpy"}}]})
-    (sample,) = sampler(server, served_as="prod-7").sample([prompt("a")], SamplingSettings())
-    assert server.bodies[0]["model"] == "prod-7"
-    assert sample.model == "tiny"
-
-
 def test_complete_keeps_the_order_and_cuts_at_the_first_stop() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -142,14 +136,10 @@ def test_complete_keeps_the_order_and_cuts_at_the_first_stop() -> None:
 def test_an_empty_answer_is_a_sample_and_none_is_an_error() -> None:
     (sample,) = sampler(Recorder(chat_reply(""))).sample([prompt()], SamplingSettings())
     assert sample.text == ""
-    lacking = Recorder({"choices": [{"message": {"content": None}, "finish_reason": "length"}]})
-    with pytest.raises(EndpointError, match="has no text"):
-        list(sampler(lacking).sample([prompt()], SamplingSettings()))
-
-
-def test_no_choices_is_an_error() -> None:
-    with pytest.raises(EndpointError, match="choices: List should have at least 1 item"):
-        list(sampler(Recorder({"choices": []})).sample([prompt()], SamplingSettings()))
+    nothing = {"choices": [{"message": {"content": None}, "finish_reason": "length"}]}
+    for reply, said in ((nothing, "has no text"), ({"choices": []}, "choices: List should have")):
+        with pytest.raises(EndpointError, match=said):
+            list(sampler(Recorder(reply)).sample([prompt()], SamplingSettings()))
 
 
 def test_what_was_finished_comes_before_the_error() -> None:
@@ -255,10 +245,10 @@ def _handler(state: Server) -> type[BaseHTTPRequestHandler]:
                 state.hang.wait(10)
                 self.close_connection = True
                 return
-            body = b"{broken" if step == "malformed" else json.dumps(chat_reply()).encode()
-            self.send_response(200 if step == "malformed" else int(step))
+            body = json.dumps(chat_reply()).encode()
+            self.send_response(int(step))
             if step == "429":
-                self.send_header("Retry-After", "1")
+                self.send_header("Retry-After", "0")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -290,11 +280,12 @@ def ask(server: Server, number: int = 1, **options: Any) -> int:
     return len(list(asked.sample(prompts, SamplingSettings())))
 
 
-def test_a_rate_limit_is_waited_for(server: Server) -> None:
+def test_a_rate_limit_is_waited_for(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ghostbust.samplers.servers.WAIT_FLOOR_S", 0.05)
     server.plan = ["429"]
     begun = time.monotonic()
     assert ask(server) == 1
-    assert time.monotonic() - begun >= 1
+    assert time.monotonic() - begun >= 0.05
     assert server.asked == 2
 
 
@@ -323,13 +314,6 @@ def test_a_server_that_hangs(server: Server) -> None:
     assert server.asked == 2
 
 
-def test_malformed_json(server: Server) -> None:
-    server.plan = ["malformed"]
-    with pytest.raises(EndpointError, match="Invalid JSON"):
-        ask(server)
-    assert server.asked == 1
-
-
 def test_closing_early_leaves_nothing_running(server: Server) -> None:
     server.plan = ["200", "hang", "hang", "hang"]
     asked = EndpointSampler(server.url, "tiny", concurrency=4)
@@ -339,10 +323,97 @@ def test_closing_early_leaves_nothing_running(server: Server) -> None:
     samples.close()  # type: ignore[attr-defined]  # a generator, promised as an Iterator
     gc.collect()  # a task that was left behind would warn now
     assert time.monotonic() - begun < 5
-    assert not [each for each in threading.enumerate() if "ghostbust-stream" in each.name]
+    assert threads() == []
 
 
 def test_nobody_listens() -> None:
     with pytest.raises(EndpointError, match=r"can't reach 127\.0\.0\.1:9/v1/models") as caught:
         EndpointSampler("http://127.0.0.1:9", "tiny").check()
     assert "\n" not in str(caught.value)
+
+
+async def _count(emit: Callable[[int], None]) -> None:
+    for number in range(3):
+        emit(number)
+        await asyncio.sleep(0)
+
+
+def test_a_stream_yields_everything_and_ends_its_thread() -> None:
+    assert threads() == []  # nothing runs before the first item is asked for
+    assert list(stream(_count)) == [0, 1, 2]
+    assert threads() == []
+
+
+async def test_a_stream_works_inside_a_running_loop() -> None:
+    assert list(stream(_count)) == [0, 1, 2]
+
+
+def test_an_error_comes_behind_what_was_there_before() -> None:
+    async def produce(emit: Callable[[int], None]) -> None:
+        emit(1)
+        raise ValueError("broken")
+
+    numbers = stream(produce)
+    assert next(numbers) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(numbers)
+    assert threads() == []
+
+
+def test_closing_early_cancels_the_producer() -> None:
+    cancelled = threading.Event()
+
+    async def produce(emit: Callable[[int], None]) -> None:
+        emit(1)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    numbers = stream(produce)
+    next(numbers)
+    numbers.close()  # type: ignore[attr-defined]  # a generator, promised as an Iterator
+    assert cancelled.is_set()
+    assert threads() == []
+
+
+def test_each_keeps_to_its_concurrency() -> None:
+    running = 0
+    most = 0
+
+    async def job(number: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        return number
+
+    async def produce(emit: Callable[[int], None]) -> None:
+        await each((partial(job, number) for number in range(10)), emit, 3)
+
+    assert sorted(stream(produce)) == list(range(10))
+    assert most == 3
+
+
+def test_the_first_error_is_raised_bare_with_its_cause() -> None:
+    cause = KeyError("the cause")
+    stopped: list[int] = []
+
+    async def job(number: int) -> int:
+        if number == 0:
+            raise ValueError("first") from cause
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.append(number)
+        return number
+
+    async def produce(emit: Callable[[int], None]) -> None:
+        await each((partial(job, number) for number in range(9)), emit, 3)
+
+    with pytest.raises(ValueError, match="first") as caught:
+        list(stream(produce))
+    assert caught.value.__cause__ is cause
+    assert len(stopped) <= 2
