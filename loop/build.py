@@ -249,8 +249,7 @@ def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tupl
     MBPP was asked for by name, so UsageError or FetchError is raised before anything is trained.
     """
     from ghostbust.gates.tasks import load_mbpp, load_tasks
-    from ghostbust.models.fetch import humaneval_tasks
-    from ghostbust.models.load import hub_file
+    from ghostbust.models.fetch import hub_file, humaneval_tasks
 
     gates = config.gates
     mbpp: tuple[CodingTask, ...] = ()

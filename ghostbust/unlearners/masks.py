@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.measure import blocks, breaks_off, faults_of
-from ghostbust.models.fetch import FOLDER
+from ghostbust.models.convert import FOLDER
 from ghostbust.models.load import EMBEDDED, LoadedModel
 from ghostbust.records import Answer, Verdict
 from ghostbust.unlearners.repair import Repaired, ended, repair

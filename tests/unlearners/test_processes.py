@@ -22,7 +22,7 @@ from ghostbust.unlearners.methods.interface import Weights
 from ghostbust.unlearners.processes import Processes, together
 from ghostbust.unlearners.settings import TrainSettings
 from ghostbust.unlearners.steer import Probed
-from ghostbust.unlearners.train import unlearn
+from ghostbust.unlearners.train import run_worker, unlearn
 
 SETTINGS = TrainSettings(
     rank=4, learning_rate=0.01, warmup_steps=2, epochs=2, answers_per_step=3, micro_batch=2,

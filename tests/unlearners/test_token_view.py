@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from ghostbust.models.fetch import FOLDER
+from ghostbust.models.convert import FOLDER
 from ghostbust.records import (
     Answer,
     Context,
