@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ghostbust.unlearners.masks import END, FORGET, RETAIN
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens
 from ghostbust.unlearners.methods.terms import (
     answer_sums,
     base_log_likelihood,
@@ -18,6 +18,7 @@ from ghostbust.unlearners.methods.terms import (
     reinforced,
     total,
 )
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 MASK = (FORGET, RETAIN, FORGET, FORGET, END)
