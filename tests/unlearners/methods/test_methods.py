@@ -190,10 +190,11 @@ def test_it_trains_a_model_the_right_way(method: Method, tiny: LoadedModel) -> N
     assert float(chances(good)[51]) > before[1]
 
 
-@every_method
+@pytest.mark.parametrize("name", ["au-heard", "npo", "simnpo-whole"])
 def test_a_step_is_the_same_however_it_is_cut(
-    method: Method, tiny: LoadedModel, make_answer: Callable[..., Answer]
+    name: str, tiny: LoadedModel, make_answer: Callable[..., Answer]
 ) -> None:
+    method = method_named(name)
     texts = ["- numpy\n- ghost", "- rich\n- flask", "pip install ghost numpy\n", "- squat"]
     examples = [
         encode_answer(tiny, make_answer(text), weight=weight, masking=method.masking)
