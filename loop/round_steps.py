@@ -34,7 +34,7 @@ from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.rows import RunKind
 from ghostbust.unlearners.adapters import Former
-from ghostbust.unlearners.engine import clear_checkpoint
+from ghostbust.unlearners.checkpoint import clear_checkpoint
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select

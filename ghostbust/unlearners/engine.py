@@ -1,27 +1,23 @@
 """Training a LoRA adapter on masked answers, with checks that it really trained.
 
-The trainer makes optimizer steps; a checkpoint lets an interrupted training go on, to the very same
-weights; `backward` is the loss and gradient of a micro-batch.
+The trainer makes optimizer steps; `backward` is the loss and gradient of a micro-batch.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import torch
 
-from ghostbust.errors import HomeError, TrainingError
+from ghostbust.errors import TrainingError
 from ghostbust.models.load import give_back
 from ghostbust.models.pair import hidden_at, logits_of
-from ghostbust.records import content_id
+from ghostbust.unlearners.checkpoint import Checkpoint, Progress, TrainingState, examples_id
 from ghostbust.unlearners.data import Batch, Totals, deal_steps, make_batch, micro_batches
 from ghostbust.unlearners.masks import CLASSES, IGNORE, Example, with_end_apart
 from ghostbust.unlearners.methods import method_named
@@ -254,106 +250,6 @@ def distance(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
     """The Euclidean distance of two adapters' weights."""
     changes = (one - other for one, other in zip(a, b, strict=True))
     return math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
-
-
-# The checkpoint of an unfinished training: one file, complete or not there.
-
-FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingState:
-    """A training at some step. The number of losses says at which: one per step."""
-
-    losses: tuple[float, ...]
-    weights: list[torch.Tensor]
-    """of the adapter, in the order of the model's parameters"""
-    optimizer: dict[str, Any]
-    """torch's state of it; empty where nothing is trained on from here"""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training got."""
-
-    ends: tuple[TrainingState, ...] = ()
-    """the end of each finished stage"""
-    examples: str = ""
-    """`examples_id` of the unfinished stage; empty: there is none"""
-    now: TrainingState | None = None
-    """the unfinished stage after some of its steps; None before the first ones"""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The file that holds a training's progress."""
-
-    path: Path
-    key: str
-    """of model, settings and answers; the progress of another training is ignored"""
-    every: int = field(default=20, kw_only=True)
-    """steps from one save to the next"""
-
-    def save(self, progress: Progress) -> None:
-        """Replaces the file, atomically. Raises HomeError where the disk refuses."""
-        state = {
-            "format": FORMAT,
-            "key": self.key,
-            "ends": [_row(end) for end in progress.ends],
-            "examples": progress.examples,
-            "now": None if progress.now is None else _row(progress.now),
-        }
-        aside = self.path.with_name(self.path.name + ".part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with aside.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(self.path)
-        except OSError as exc:
-            raise HomeError(f"can't save the training to {self.path}: {exc.strerror}") from exc
-
-    def load(self) -> Progress:
-        """The saved progress; none where there is no file, or that of another training.
-
-        Raises HomeError for a file that can't be read.
-        """
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            if state["format"] != FORMAT or state["key"] != self.key:
-                return Progress()
-            now = state["now"]
-            return Progress(
-                tuple(_state_of(end) for end in state["ends"]),
-                state["examples"],
-                None if now is None else _state_of(now),
-            )
-        except FileNotFoundError:
-            return Progress()
-        except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as exc:
-            raise HomeError(
-                f"{self.path} can't be read, so training can't go on from it; remove it"
-            ) from exc
-
-
-def _row(state: TrainingState) -> dict[str, Any]:
-    return {"losses": list(state.losses), "weights": state.weights, "optimizer": state.optimizer}
-
-
-def _state_of(row: dict[str, Any]) -> TrainingState:
-    return TrainingState(tuple(row["losses"]), row["weights"], row["optimizer"])
-
-
-def clear_checkpoint(path: Path) -> None:
-    """Removes the file, and the unfinished one that a killed process left beside it."""
-    path.unlink(missing_ok=True)
-    path.with_name(path.name + ".part").unlink(missing_ok=True)
-
-
-def examples_id(examples: Sequence[Example]) -> str:
-    """A hash of these examples in this order."""
-    return content_id(*(repr(example) for example in examples))
 
 
 # The loss of a micro-batch and its gradient, with logits for a few tokens at a time:

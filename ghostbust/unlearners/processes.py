@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
     from ghostbust.unlearners.adapters import Former
-    from ghostbust.unlearners.engine import TrainingState
+    from ghostbust.unlearners.checkpoint import TrainingState
     from ghostbust.unlearners.masks import Example
     from ghostbust.unlearners.settings import TrainSettings
 

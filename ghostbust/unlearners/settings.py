@@ -40,12 +40,6 @@ class Weights:
     """the same of the answers that name nothing. A higher one makes the model name less"""
 
 
-def _method_weights() -> Weights:
-    from ghostbust.unlearners.methods import method_named  # imports torch
-
-    return method_named(_SECTION.method).weights
-
-
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
     """How a round trains. Rates are per optimizer step.
@@ -69,7 +63,8 @@ class TrainSettings:
     answers_per_step: int = _SECTION.answers_per_step
     micro_batch: int = 4
     """answers computed at once; twice as many need about twice the memory"""
-    weights: Weights = field(default_factory=_method_weights)
+    weights: Weights = field(kw_only=True)
+    """the method's own (``Method.weights``), unless the user sets one of them"""
     seed: int = 0
     rslora: bool = _SECTION.rslora
     """updates are scaled by alpha / √rank instead of alpha / rank"""

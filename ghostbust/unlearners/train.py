@@ -23,8 +23,9 @@ from ghostbust.errors import ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.unlearners.adapters import Former, add_adapter, check_former
+from ghostbust.unlearners.checkpoint import Checkpoint, clear_checkpoint
 from ghostbust.unlearners.data import TRIM_SHARE, Nature, count_steps, cut, encode, encode_rest
-from ghostbust.unlearners.engine import Checkpoint, Trainer, TrainResult, clear_checkpoint, distance
+from ghostbust.unlearners.engine import Trainer, TrainResult, distance
 from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import LoadOrder, Processes, TrainOrder

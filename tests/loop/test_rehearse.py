@@ -17,9 +17,9 @@ from ghostbust.loop.publish import PREFIX, Publishing, make_publishing, rehearse
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.store.store import Store
 from ghostbust.unlearners.adapters import write_blank
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings, Weights
 
-RANK_4 = TrainSettings(rank=4)
+RANK_4 = TrainSettings(weights=Weights(), rank=4)
 LOAD = {"vllm": ("POST", "/v1/load_lora_adapter"), "sglang": ("POST", "/load_lora_adapter")}
 
 
@@ -71,7 +71,7 @@ def test_a_rank_that_one_server_does_not_take_is_told_and_nothing_stays(
 ) -> None:
     servers = start(), start(max_rank=8)
     publishing = publishing_at(home, store, *servers, max_rank=32)  # which isn't true
-    settings = TrainSettings(rank=16)
+    settings = TrainSettings(weights=Weights(), rank=16)
     with pytest.raises(PublishError, match="LoRA rank 16 is greater than max_lora_rank 8"):
         rehearse(publishing, tiny, settings, home.adapters)
     assert not servers[0].serving.adapters
@@ -128,5 +128,5 @@ def test_where_nothing_is_loaded_at_run_time_nothing_is_tried(
     tiny: LoadedModel, home: Home, store: Store
 ) -> None:
     publishing = make_publishing(Config(), home, store)
-    rehearse(publishing, tiny, TrainSettings(rank=1024), home.adapters)
+    rehearse(publishing, tiny, TrainSettings(weights=Weights(), rank=1024), home.adapters)
     assert not list(home.adapters.iterdir())

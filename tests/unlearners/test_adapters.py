@@ -192,7 +192,11 @@ def test_what_training_cannot_go_on_from_is_one_line(
 
 
 @pytest.mark.parametrize(
-    "settings", [TrainSettings(), TrainSettings(rank=4, rslora=True, checkpointing=True)]
+    "settings",
+    [
+        TrainSettings(weights=Weights()),
+        TrainSettings(weights=Weights(), rank=4, rslora=True, checkpointing=True),
+    ],
 )
 def test_a_blank_adapter_has_the_shape_of_a_trained_one_and_changes_nothing(
     tiny_model_dir: Path, tmp_path: Path, settings: TrainSettings
@@ -222,11 +226,11 @@ def test_nothing_is_left_of_a_blank_adapter_that_no_server_takes(
     tiny: LoadedModel, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match="rank 1024 is over 512"):
-        write_blank(tmp_path / "blank", tiny, TrainSettings(rank=1024))
+        write_blank(tmp_path / "blank", tiny, TrainSettings(weights=Weights(), rank=1024))
     assert not list(tmp_path.iterdir())
     (tmp_path / "blank").mkdir()
     with pytest.raises(HomeError, match="never reused"):
-        write_blank(tmp_path / "blank", tiny, TrainSettings())
+        write_blank(tmp_path / "blank", tiny, TrainSettings(weights=Weights()))
 
 
 SIZES = {"q": (12, 9), "v": (7, 12)}
