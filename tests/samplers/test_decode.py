@@ -26,7 +26,6 @@ from ghostbust.samplers.decode import (
     DecodedAnswer,
     Decoder,
     DecodeRequest,
-    RoomyLayer,
     Sampling,
     cache_option,
     choose,
@@ -350,19 +349,6 @@ def held(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return layer.keys, layer.values
 
 
-def test_rows_of_several_caches_are_joined_and_padded_on_the_left() -> None:
-    (long, long_keys, _), (short, short_keys, short_values) = filled(3, 7), filled(2, 5)
-    joined = with_room([(long, torch.tensor([2, 0]), 6), (short, torch.tensor([1]), 5)], room=4)
-    for layer in joined.layers:
-        assert isinstance(layer, RoomyLayer)
-        keys, values = held(layer)
-        assert keys.shape == values.shape == (3, 2, 6, 4)
-        assert torch.equal(keys[:2], long_keys[[2, 0], :, 1:]), "its last six columns"
-        assert torch.equal(keys[2, :, 1:], short_keys[1])
-        assert torch.equal(values[2, :, 1:], short_values[1])
-        assert not keys[2, :, 0].any()
-
-
 def test_new_columns_go_behind_the_old_ones_without_moving_them() -> None:
     cache, keys, _ = filled(2, 3)
     joined = with_room([(cache, torch.tensor([0, 1]), 3)], room=2)
@@ -377,18 +363,6 @@ def test_new_columns_go_behind_the_old_ones_without_moving_them() -> None:
     joined.batch_select_indices(torch.tensor([1]))
     assert held(joined.layers[1])[0].shape == (1, 2, 3, 4)
     assert joined.get_seq_length(0) == 5
-
-
-def test_a_cache_with_room_can_be_joined_again() -> None:
-    (first, keys, _), (other, other_keys, _) = filled(2, 3), filled(1, 2)
-    joined = with_room([(first, torch.tensor([0, 1]), 3)], room=1)
-    new = torch.rand(2, 2, 1, 4)
-    for layer in range(3):
-        joined.update(new, new, layer)
-    again = with_room([(joined, torch.tensor([1]), 4), (other, torch.tensor([0]), 2)], room=1)
-    seen, _ = held(again.layers[2])
-    assert torch.equal(seen[0], torch.cat([keys[1], new[1]], dim=1))
-    assert torch.equal(seen[1, :, 2:], other_keys[0])
 
 
 def test_layers_with_a_sliding_window_cannot_be_joined(llama: PreTrainedModel) -> None:

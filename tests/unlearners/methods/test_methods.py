@@ -148,21 +148,6 @@ def test_micro_batches_add_up_and_single_tokens_only_for_a_sum_over_tokens(
 
 
 @every_method
-def test_what_is_invented_goes_down_and_what_is_real_does_not(
-    method: Method, make_tokens: MakeTokens, own_gradient: OwnGradient
-) -> None:
-    p = (0.4, 0.7, 0.2, 0.9)
-    tokens = make_tokens(p, (RETAIN, FORGET, FORGET, RETAIN), base=based_on(method, p), words=50)
-    pushes = own_gradient(method.loss, tokens, method.weights)
-    assert pushes[0] < 0 < pushes[1]
-    assert pushes[3] < 0 < pushes[2]
-
-
-def based_on(method: Method, p: tuple[float, ...]) -> tuple[float, ...] | None:
-    return p if method.reads_base(method.weights) else None
-
-
-@every_method
 def test_it_trains_a_model_the_right_way(method: Method, tiny: LoadedModel) -> None:
     """Two answers: the model's likeliest token is invented, another answer's is real."""
     bad, good = tuple(tiny.encode_prompt("task")), tuple(tiny.encode_prompt("größe"))
