@@ -34,10 +34,9 @@ from ghostbust.records import Candidate, SetSplit
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.rows import RunKind
-from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.sets import select
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import Former, TrainSettings
 
 # --- benches
 # What benches share: an adapter that is trained once, and its figures beside the base.

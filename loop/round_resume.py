@@ -25,9 +25,8 @@ from ghostbust.sections import TrainingSection
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.rows import RunKind, RunStatus
 from ghostbust.store.store import Store
-from ghostbust.unlearners.adapters import Former, check_former
 from ghostbust.unlearners.sets import FEWEST_PROBES
-from ghostbust.unlearners.settings import TrainSettings, most_looks
+from ghostbust.unlearners.settings import Former, TrainSettings, check_former, most_looks
 
 # --- unfinished
 # UNFINISHED: the round that a killed process left, made this process's own.

@@ -33,12 +33,11 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.rows import RunKind
-from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.checkpoint import clear_checkpoint
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
-from ghostbust.unlearners.settings import Steering, TrainSettings, most_looks
+from ghostbust.unlearners.settings import Former, Steering, TrainSettings, most_looks
 from ghostbust.unlearners.train import about_steps, find_trained, unlearn
 
 

@@ -21,9 +21,8 @@ from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.safe_path import for_users_program
-from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.external import Metrics, check_left, read_metrics
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import Former, TrainSettings
 from ghostbust.unlearners.train import data_id
 
 METRICS = "metrics.json"

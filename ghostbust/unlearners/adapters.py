@@ -30,7 +30,7 @@ from ghostbust.adapters import (
 from ghostbust.documents import parse_json
 from ghostbust.errors import ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import Former, TrainSettings
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -39,22 +39,6 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 BENEATH = "former"
 """peft's name of a fixed adapter beneath the trained one, which is its ``default``"""
-
-
-@dataclass(frozen=True, slots=True)
-class Former:
-    """An earlier adapter that a training starts from, instead of from the bare base.
-
-    Its weights are copied into the fresh adapter, or it stays beneath it as it is; it isn't merged
-    into the base. The reference of the losses is the model with all adapters switched off: always
-    the base.
-    """
-
-    folder: Path
-    """complete"""
-    fixed: bool = False
-    """False: its own weights are trained further. True: a fresh adapter is trained on top of it; to
-    be served, the two have to be combined"""
 
 
 def add_adapter(
@@ -94,31 +78,6 @@ def add_adapter(
         # then leave the adapter without one too.
         loaded.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
     return model
-
-
-def check_former(former: Former, settings: TrainSettings, model: str) -> str:
-    """The hash of its weights. Raises, in one line, where training can't start from it.
-
-    ModelError where the folder isn't a complete plain LoRA of the model; TrainingError where its
-    weights are to be trained further and the settings have another shape.
-    """
-    manifest = read_adapter(former.folder)
-    if manifest.model != model:
-        raise ModelError(f"{manifest.name} belongs to the model {manifest.model!r}, not {model!r}")
-    check_servable(former.folder)
-    config = _config(former.folder)
-    has = {
-        "rank": config["r"],
-        "alpha": config["lora_alpha"],
-        "rslora": bool(config.get("use_rslora")),
-    }
-    other = [f"{name} {has[name]}" for name in has if has[name] != getattr(settings, name)]
-    if other and not former.fixed:
-        raise TrainingError(
-            f"training can't go on from {manifest.name}, which has {', '.join(other)}: "
-            'set [training] to the same, or training.start to "base"'
-        )
-    return manifest.files[WEIGHTS]
 
 
 def _copy_weights(model: PeftModel, folder: Path) -> None:

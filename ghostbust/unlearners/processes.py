@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from peft import PeftModel
 
-    from ghostbust.unlearners.adapters import Former
     from ghostbust.unlearners.checkpoint import TrainingState
     from ghostbust.unlearners.masks import Example
-    from ghostbust.unlearners.settings import TrainSettings
+    from ghostbust.unlearners.settings import Former, TrainSettings
 
 PATIENCE = timedelta(days=7)
 """how long the others wait for an order: rank 0 may sample and run gates for hours"""

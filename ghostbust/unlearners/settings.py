@@ -1,4 +1,4 @@
-"""How a round trains, and how often it may sample the model while it does.
+"""How a round trains, what it starts from, and how often it samples the model meanwhile.
 
 Nothing here needs torch: the daemon reckons a round's answers where no model library is installed.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
+from ghostbust.adapters import CONFIG, WEIGHTS, check_servable, read_adapter
+from ghostbust.documents import parse_json
+from ghostbust.errors import ModelError, TrainingError
 from ghostbust.sections import TrainingSection
 
 _SECTION: Final = TrainingSection()
@@ -75,6 +79,47 @@ class TrainSettings:
     checkpointing: bool = _SECTION.checkpointing
     """activations are computed again in the backward pass instead of kept: some 30 % slower, and
     memory hardly grows with the depth of the model"""
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """An earlier adapter that a training starts from, instead of from the bare base.
+
+    Its weights are copied into the fresh adapter, or it stays beneath it as it is; it isn't merged
+    into the base. The reference of the losses is the model with all adapters switched off: always
+    the base.
+    """
+
+    folder: Path
+    """complete"""
+    fixed: bool = False
+    """False: its own weights are trained further. True: a fresh adapter is trained on top of it; to
+    be served, the two have to be combined"""
+
+
+def check_former(former: Former, settings: TrainSettings, model: str) -> str:
+    """The hash of its weights. Raises, in one line, where training can't start from it.
+
+    ModelError where the folder isn't a complete plain LoRA of the model; TrainingError where its
+    weights are to be trained further and the settings have another shape.
+    """
+    manifest = read_adapter(former.folder)
+    if manifest.model != model:
+        raise ModelError(f"{manifest.name} belongs to the model {manifest.model!r}, not {model!r}")
+    check_servable(former.folder)
+    config = parse_json((former.folder / CONFIG).read_text("utf-8"))
+    has = {
+        "rank": config["r"],
+        "alpha": config["lora_alpha"],
+        "rslora": bool(config.get("use_rslora")),
+    }
+    other = [f"{name} {has[name]}" for name in has if has[name] != getattr(settings, name)]
+    if other and not former.fixed:
+        raise TrainingError(
+            f"training can't go on from {manifest.name}, which has {', '.join(other)}: "
+            'set [training] to the same, or training.start to "base"'
+        )
+    return manifest.files[WEIGHTS]
 
 
 class Steering(StrEnum):

@@ -22,7 +22,7 @@ from ghostbust.adapters import (
 from ghostbust.errors import ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
-from ghostbust.unlearners.adapters import Former, add_adapter, check_former
+from ghostbust.unlearners.adapters import add_adapter
 from ghostbust.unlearners.checkpoint import Checkpoint, clear_checkpoint
 from ghostbust.unlearners.data import TRIM_SHARE, Nature, count_steps, cut, encode, encode_rest
 from ghostbust.unlearners.engine import Trainer, TrainResult, distance
@@ -30,7 +30,7 @@ from ghostbust.unlearners.masks import Example
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import LoadOrder, Processes, TrainOrder
 from ghostbust.unlearners.sets import deal
-from ghostbust.unlearners.settings import Steering, TrainSettings
+from ghostbust.unlearners.settings import Former, Steering, TrainSettings, check_former
 from ghostbust.unlearners.steer import (
     BareCode,
     Goal,
@@ -207,7 +207,7 @@ def _load(
     beneath = former if former is not None and former.fixed else None
     if processes is not None:
         if beneath is not None and processes.sharded:
-            raise TrainingError("nothing is trained on top of an adapter in a model shared out")
+            raise TrainingError("a sharded model can't be trained on top of a fixed adapter")
         # Weights that train reach the others with each order; fixed ones they read themselves.
         processes.send(LoadOrder(model, cache_dir, settings, beneath))
     loaded = load_model(model, cache_dir, device=device)

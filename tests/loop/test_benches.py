@@ -21,8 +21,8 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.rows import RunKind
-from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.sets import select
+from ghostbust.unlearners.settings import Former
 
 
 @pytest.fixture

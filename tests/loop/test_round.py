@@ -35,7 +35,7 @@ from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.rows import RunKind
 from ghostbust.store.store import Store
-from ghostbust.unlearners.adapters import Former
+from ghostbust.unlearners.settings import Former
 from tests.loop.rounds import BENCHMARK, SAMPLING, plan_of
 
 

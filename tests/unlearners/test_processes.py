@@ -17,9 +17,8 @@ from safetensors.torch import load_file
 from ghostbust.adapters import read_adapter
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Candidate, SetSplit
-from ghostbust.unlearners.adapters import Former
 from ghostbust.unlearners.processes import Processes, together
-from ghostbust.unlearners.settings import TrainSettings, Weights
+from ghostbust.unlearners.settings import Former, TrainSettings, Weights
 from ghostbust.unlearners.steer import Probed
 from ghostbust.unlearners.train import run_worker, unlearn
 

@@ -22,11 +22,12 @@ from ghostbust.adapters import (
 from ghostbust.errors import HomeError, ModelError, TrainingError
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Answer, Candidate, Ecosystem, SetSplit
-from ghostbust.unlearners.adapters import Former, add_adapter
-from ghostbust.unlearners.engine import Checkpoint, Trainer
+from ghostbust.unlearners.adapters import add_adapter
+from ghostbust.unlearners.checkpoint import Checkpoint
+from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import Example, encode_answer, encode_repaired
 from ghostbust.unlearners.sets import deal
-from ghostbust.unlearners.settings import TrainSettings, Weights
+from ghostbust.unlearners.settings import Former, TrainSettings, Weights
 from ghostbust.unlearners.steer import Probed, ProbePoint
 from ghostbust.unlearners.train import farther, find_trained, member_seeds, soup, unlearn
 
@@ -97,7 +98,8 @@ def test_the_manifest_says_what_made_it(made: Candidate, sets: SetSplit) -> None
     assert set(manifest.files) == {"adapter_config.json", "adapter_model.safetensors", FORGOTTEN}
     invented = [j.lookup for a in sets.forget for j in a.judged if j.lookup.invented]
     forgotten = read_forgotten(made.path)
-    assert forgotten == {name_key(one.ecosystem, one.name) for one in invented} != set()
+    assert forgotten == frozenset(name_key(one.ecosystem, one.name) for one in invented)
+    assert forgotten
     facts = manifest.facts
     assert (facts["round"], facts["method"], facts["steps"]) == (7, made.method, made.steps)
     assert (facts["settings"]["seed"], facts["settings"]["weights"]["forget"]) == (3, 1.0)
@@ -230,7 +232,7 @@ def test_a_training_that_goes_on_from_another_adapter(
         expected = (None, made.name) if fixed else (made.name, None)
         assert (facts["start"], facts["beneath"]) == expected
         check_servable(second.path, most_rank=4)
-        assert read_forgotten(second.path) == {late} | before
+        assert read_forgotten(second.path) == before | {late}
     assert len(names) == 3, "its name, and so the key of its checkpoint, says what it began with"
 
 
