@@ -128,12 +128,11 @@ def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
     yet, but for the numbers of its adapters from a llama.cpp server.
     """
     from ghostbust.samplers.endpoint import EndpointSampler
-    from ghostbust.samplers.servers import Endpoint
 
     model = config.model
     asking = how_to_ask(config, name)
     return EndpointSampler(
-        [Endpoint(each.url, each.weight, each.concurrency, each.per_s) for each in model.servers],
+        model.servers,
         model.name,
         served_as=asking.model,
         chat=model.chat,
@@ -250,8 +249,7 @@ def benchmark_tasks(config: Config, cache_dir: Path, listener: Listener) -> tupl
     MBPP was asked for by name, so UsageError or FetchError is raised before anything is trained.
     """
     from ghostbust.gates.tasks import load_mbpp, load_tasks
-    from ghostbust.models.fetch import humaneval_tasks
-    from ghostbust.models.load import hub_file
+    from ghostbust.models.fetch import hub_file, humaneval_tasks
 
     gates = config.gates
     mbpp: tuple[CodingTask, ...] = ()

@@ -23,7 +23,7 @@ from ghostbust.prompts import first_prompts, side_of
 from ghostbust.publishers.interface import Asking, Publisher
 from ghostbust.records import Context, Ecosystem, Prompt, Side, utc_now
 from ghostbust.registries.judge import Judge
-from ghostbust.samplers.endpoint import EndpointSampler, Probe
+from ghostbust.samplers.endpoint import EndpointSampler, TimedAnswer
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import CanarySection
 from ghostbust.statistics import fewer_p_value
@@ -147,9 +147,9 @@ def _in_turn(
     allowance: Allowance | None,
     prompts: Sequence[Prompt],
     settings: SamplingSettings,
-) -> list[list[Probe]]:
+) -> list[list[TimedAnswer]]:
     """What came of each prompt at each side. The answers are noted, failed requests are not."""
-    probes: list[list[Probe]] = [[] for _ in sides]
+    probes: list[list[TimedAnswer]] = [[] for _ in sides]
     for start in range(0, len(prompts), CHUNK):
         chunk = prompts[start : start + CHUNK]
         for side, sampler in enumerate(sides):
@@ -164,7 +164,10 @@ def _in_turn(
 
 
 def _figures(
-    judge: Judge, forget: Sequence[Probe], general: Sequence[Probe], base: Sequence[Probe]
+    judge: Judge,
+    forget: Sequence[TimedAnswer],
+    general: Sequence[TimedAnswer],
+    base: Sequence[TimedAnswer],
 ) -> CanaryFigures:
     """The figures of one side. ``base``: its general answers, to compare this side's with."""
     answers = judge_samples((p.sample for p in forget if p.sample is not None), judge)
@@ -212,5 +215,5 @@ def word_overlap(one: str, other: str) -> float:
     return 2 * (a & b).total() / (a.total() + b.total()) if a or b else 1.0
 
 
-def _text(probe: Probe) -> str:
+def _text(probe: TimedAnswer) -> str:
     return "" if probe.sample is None else probe.sample.text

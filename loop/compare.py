@@ -43,8 +43,7 @@ from ghostbust.prompts import Task
 from ghostbust.records import Candidate, Score, SetSplit, content_id
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.runs import RunKind
-from ghostbust.unlearners.checkpoint import Former
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import Former, TrainSettings
 
 HELD_OUT_SEED = 0
 """of the held-out answers, whatever seeds train: so every run stands beside the same base"""

@@ -30,8 +30,7 @@ from ghostbust.prompts import Task
 from ghostbust.records import Answer, Candidate, SetSplit
 from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.adapters import write_merged, write_stacked
-from ghostbust.unlearners.checkpoint import Former
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import Former, TrainSettings
 
 
 @dataclass(frozen=True)

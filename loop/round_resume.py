@@ -19,8 +19,7 @@ from ghostbust.loop.watch import Watched, recalled
 from ghostbust.records import Candidate, GateReport
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.store import Store
-from ghostbust.unlearners.checkpoint import Former, check_former
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import Former, TrainSettings, check_former
 
 MOST_ATTEMPTS: Final = 3
 """how often a step is begun before its round is given up: what kills it may do so for ever"""

@@ -26,8 +26,8 @@ from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
-from ghostbust.unlearners.methods.interface import most_looks
 from ghostbust.unlearners.sets import FEWEST_PROBES
+from ghostbust.unlearners.settings import most_looks
 
 
 def get_ready(

@@ -33,15 +33,14 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.runs import RunKind
-from ghostbust.unlearners.checkpoint import Former, clear_checkpoint
+from ghostbust.unlearners.checkpoint import clear_checkpoint
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.methods.interface import Steering, most_looks
 from ghostbust.unlearners.processes import Processes
 from ghostbust.unlearners.sets import select
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import Former, Steering, TrainSettings, most_looks
 from ghostbust.unlearners.steer import Goal
-from ghostbust.unlearners.unlearn import about_steps, find_trained
-from ghostbust.unlearners.unlearn import unlearn as train_adapter
+from ghostbust.unlearners.train import about_steps, find_trained
+from ghostbust.unlearners.train import unlearn as train_adapter
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,9 @@ from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
 from ghostbust.safe_path import for_users_program
-from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.external import check_left, read_metrics
-from ghostbust.unlearners.settings import TrainSettings
-from ghostbust.unlearners.unlearn import data_id
+from ghostbust.unlearners.settings import Former, TrainSettings
+from ghostbust.unlearners.train import data_id
 
 METRICS = "metrics.json"
 

@@ -198,7 +198,7 @@ def embedded_model_dir() -> Path:
     """The folder of the real SmolLM2; skips where it can neither be found nor fetched."""
     from ghostbust.errors import FetchError
     from ghostbust.home import cache_dir
-    from ghostbust.models.fetch import embedded_model
+    from ghostbust.models.convert import embedded_model
 
     try:
         return embedded_model(cache_dir())

@@ -452,7 +452,8 @@ def check_snapshot(ecosystem: Ecosystem, home: Home, now: datetime | None = None
 
 def check_model(settings: Config, cache: Path) -> Finding:
     """Whether the configured model is at hand, or its server answers; nothing is fetched."""
-    from ghostbust.models.fetch import FOLDER, SMOLLM2_GGUF, is_complete
+    from ghostbust.models.convert import FOLDER, is_complete
+    from ghostbust.models.fetch import SMOLLM2_GGUF
     from ghostbust.models.load import EMBEDDED, check_model_name, meant
 
     told = settings.model

@@ -75,14 +75,14 @@ def round_(
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
     from ghostbust.loop.signals import SystemClock
-    from ghostbust.unlearners.follow import follow
     from ghostbust.unlearners.processes import together
+    from ghostbust.unlearners.train import run_worker
 
     output = Output(as_json=as_json, quiet=quiet)
     started = time.monotonic()
     with together() as processes:
         if processes is not None and not processes.main:
-            follow(processes)
+            run_worker(processes)
             return
         place = Home.open(home)
         settings = override(

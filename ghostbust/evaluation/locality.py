@@ -17,7 +17,7 @@ import torch
 
 from ghostbust.evaluation.figures import Estimate
 from ghostbust.models.load import LoadedModel
-from ghostbust.models.pair import Side, hidden_at, logits_of
+from ghostbust.models.pair import ModelSide, hidden_at, logits_of
 from ghostbust.records import Answer, Verdict
 from ghostbust.samplers.decode import chunks, tokens_at_once
 from ghostbust.statistics import ratio_bootstrap
@@ -86,7 +86,7 @@ def _cut(passage: Passage) -> Passage:
 
 
 def side_by_side(
-    base: Side, other: Side, passages: Sequence[Passage], compare: Compare
+    base: ModelSide, other: ModelSide, passages: Sequence[Passage], compare: Compare
 ) -> list[torch.Tensor]:
     """What ``compare`` tells of each compared token, (N, K) for each passage, on the CPU.
 
@@ -107,7 +107,9 @@ def side_by_side(
 
 
 @torch.inference_mode()
-def _batch(base: Side, other: Side, batch: Sequence[Passage], compare: Compare) -> torch.Tensor:
+def _batch(
+    base: ModelSide, other: ModelSide, batch: Sequence[Passage], compare: Compare
+) -> torch.Tensor:
     """What is told of the N compared tokens of a batch: (N, K)."""
     device = base.model.device
     longest = max(len(passage.ids) for passage in batch)
@@ -131,7 +133,7 @@ def _batch(base: Side, other: Side, batch: Sequence[Passage], compare: Compare) 
 
 
 def _logits(
-    base: Side, other: Side, hidden: Sequence[torch.Tensor]
+    base: ModelSide, other: ModelSide, hidden: Sequence[torch.Tensor]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Both sides' logits, (n, V) each, for a few places after the other."""
     for first, second in zip(*(torch.split(part, ROWS_AT_ONCE) for part in hidden), strict=True):
@@ -190,8 +192,8 @@ def general_texts() -> list[GeneralText]:
 
 def locality(
     loaded: LoadedModel,
-    base: Side,
-    adapted: Side,
+    base: ModelSide,
+    adapted: ModelSide,
     answers: Iterable[Answer],
     general: Iterable[GeneralText],
     *,

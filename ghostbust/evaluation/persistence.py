@@ -26,7 +26,7 @@ from ghostbust.errors import ModelError, TrainingError, UsageError
 from ghostbust.evaluation.behaviour import Measure, Row, compare
 from ghostbust.evaluation.locality import Passage, answer_passage, side_by_side
 from ghostbust.models.load import LoadedModel
-from ghostbust.models.pair import Apart, Side, logits_at
+from ghostbust.models.pair import Apart, ModelSide, logits_at
 from ghostbust.records import Answer
 from ghostbust.samplers.local import LocalSampler
 
@@ -128,7 +128,7 @@ def merge_difference(
     Raises UsageError where the answers have no tokens.
     """
     passages: list[Passage] = [answer_passage(merged, answer) for answer in answers]
-    told = side_by_side(apart.adapted, Side(merged.model), passages, _differences)
+    told = side_by_side(apart.adapted, ModelSide(merged.model), passages, _differences)
     if not any(len(part) for part in told):
         raise UsageError("the answers that merged and unmerged are to be compared on are empty")
     values = torch.cat([part for part in told if len(part)])  # (N, 3)

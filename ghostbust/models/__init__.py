@@ -1,1 +1,1 @@
-"""The embedded model and the benchmark's data: fetched once, checked, kept in the cache folder."""
+"""Language models on this machine: fetched or found, converted, loaded, and compared in pairs."""

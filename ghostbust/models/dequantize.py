@@ -1,7 +1,7 @@
 """Turns one GGUF file into a folder of bf16 safetensors with its tokenizer. Run as a script.
 
-``convert.py`` runs this file by its path in an interpreter of its own; so it imports nothing of
-ghostbust. What goes wrong here ends it with a traceback, whose last line the parent reports.
+``convert.py`` runs this file by its path in an interpreter of its own, so it imports nothing of
+ghostbust. An error here ends it with a traceback, whose last line the parent reports.
 """
 
 from __future__ import annotations

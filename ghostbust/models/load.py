@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ghostbust.adapters import CONFIG, check_loadable
-from ghostbust.config import HUB
 from ghostbust.documents import parse_json
-from ghostbust.errors import FetchError, ModelError, UsageError
-from ghostbust.models.fetch import embedded_model
+from ghostbust.errors import ModelError
+from ghostbust.models.convert import embedded_model
 from ghostbust.records import chat_messages
 
 if TYPE_CHECKING:
@@ -32,49 +31,16 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-
-# --- precision
-# In which precision a model computes on this machine. Its weights are bf16 values either way.
-#
-# A CPU without instructions for bf16 widens every factor first: on one with AVX2 alone, products
-# of
-# SmolLM2's matrices took seven times as long in bf16 as in fp32 (docs/log.md, 2026-11-28). There
-# weights that find room are widened once, when they are loaded.
-
-MOST = 0.25
-"""share of the machine's memory that weights in fp32 may take; larger ones stay bf16 and slow"""
-
-
-def compute_dtype(model: PreTrainedModel, device: torch.device) -> torch.dtype:
-    """bf16, or fp32 on a CPU that is slow with bf16 and has the memory."""
-    import torch
-
-    slow = device.type == "cpu" and not multiplies_bfloat16()
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    return torch.float32 if slow and 4 * weights <= MOST * _memory() else torch.bfloat16
-
-
-def multiplies_bfloat16() -> bool:
-    """Whether the CPU has instructions that multiply bf16; False where torch can't tell."""
-    import torch
-
-    # Among the names are avx512_bf16, amx_bf16, bf16 and sve_bf16; older torch can't tell.
-    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(name.endswith("bf16") and has for name, has in capabilities.items())
-
-
-def _memory() -> int:
-    """Bytes of memory that the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 EMBEDDED = "smollm2"
-"""the model name that needs no hub; see ``embedded.py``"""
+"""the model name that needs no hub; see ``convert.py``"""
 _IS_ADAPTER = "it is an adapter; name its base, and the adapter with --adapter"
 MODEL_NAMES = f"--model takes {EMBEDDED!r}, a folder, or a Hugging Face id such as OWNER/NAME"
 _HUB_ID = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 _MARK = "ghostbust"
-"""an answer's text in a template, by which its end is found"""
+"""an answer in a rendered chat template; what comes after it is the end token"""
+
+MOST = 0.25
+"""share of the machine's memory that weights in fp32 may take; larger ones stay bf16 and slow"""
 
 
 @dataclass(frozen=True)
@@ -90,7 +56,7 @@ class LoadedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.model.device
 
     @cached_property
@@ -100,8 +66,8 @@ class LoadedModel:
         Raises ModelError where there is none.
         """
         config = self.model.generation_config
-        told = None if config is None else config.eos_token_id
-        ids = {self.tokenizer.eos_token_id, *(told if isinstance(told, list) else [told])}
+        more = None if config is None else config.eos_token_id
+        ids = {self.tokenizer.eos_token_id, *(more if isinstance(more, list) else [more])}
         found = frozenset(token for token in ids if isinstance(token, int))
         if not found:
             raise ModelError(f"{self.name}: its tokenizer has no end token, so answers can't end")
@@ -109,10 +75,10 @@ class LoadedModel:
 
     @cached_property
     def end_token(self) -> int:
-        """The id of the token that the model writes behind an answer.
+        """The id of the token that the model writes after an answer.
 
-        The first one that the chat template puts there: some models' own end token ends a
-        document and no answer. Raises ModelError as `end_tokens` does.
+        The first one that the chat template puts there: the tokenizer's own end token may end a
+        document, not an answer. Raises ModelError as `end_tokens` does.
         """
         if self.tokenizer.chat_template:
             messages = chat_messages("a", _MARK)
@@ -126,7 +92,7 @@ class LoadedModel:
     def encode_prompt(self, text: str, turns: Sequence[str] = ()) -> list[int]:
         """Token ids of a user message up to where the answer begins: (T,).
 
-        ``turns``: earlier messages, the user's and the model's in turn. Uses the model's chat
+        ``turns``: earlier messages, the user's and the model's in turn. By the model's chat
         template; a model without one gets the messages, each with a newline.
         """
         if self.tokenizer.chat_template:
@@ -137,7 +103,7 @@ class LoadedModel:
         return [*self._bos(), *self.encode("".join(f"{said}\n" for said in (*turns, text)))]
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of bare text: (T,), nothing added before or behind it."""
+        """Token ids of bare text: (T,), without special tokens."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def decode(self, ids: list[int]) -> str:
@@ -164,7 +130,7 @@ def resolve_model(name: str, cache_dir: Path) -> str:
 
 
 def check_model_name(name: str) -> None:
-    """Returns for a folder and for what a hub id looks like. Raises ModelError for all else."""
+    """Raises ModelError for what is neither a folder nor looks like a hub id."""
     path = Path(name)
     if path.is_dir():
         return
@@ -175,7 +141,7 @@ def check_model_name(name: str) -> None:
 
 
 def meant(name: str) -> str:
-    """A hint for a name that looks like that of the embedded model; empty for others."""
+    """A hint for a name that is close to the embedded model's; empty for others."""
     written = name.lower()
     near = written.startswith(EMBEDDED) or difflib.get_close_matches(written, [EMBEDDED], 1, 0.75)
     return f"did you mean {EMBEDDED!r}? " if near and name != EMBEDDED else ""
@@ -186,11 +152,11 @@ def load_model(
 ) -> LoadedModel:
     """A model for inference, its weights bf16, with an adapter merged into them if one is given.
 
-    Merging makes sampling as fast as the base; it rounds the sum to bf16 once, so figures can
-    differ in the last digit from a server that keeps the adapter apart. What is computed with the
-    weights is bf16 too, or fp32 where that is faster (``models/load.py``).
+    Merging makes sampling as fast as the base's; it rounds the sum to bf16 once, so figures can
+    differ in the last digit from a server that keeps the adapter separate. It computes in bf16 too,
+    or in fp32 where that is faster (``compute_dtype``).
 
-    ``device`` None picks CUDA where there is one. Raises ModelError in one line.
+    ``device`` None takes CUDA where there is one. Raises ModelError in one line.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -229,7 +195,7 @@ def attach(model: PreTrainedModel, adapter: Path) -> PeftModel:
         check_loadable(adapter)
         with peft_warnings_silenced():
             return PeftModel.from_pretrained(model, str(adapter))
-    except Exception as exc:  # as above: whatever the files hold, it is one line
+    except Exception as exc:  # as above: the files may hold anything
         raise ModelError(f"can't load the adapter in {adapter}: {_first_line(exc)}") from exc
 
 
@@ -242,12 +208,11 @@ def peft_warnings_silenced() -> Iterator[None]:
 
 
 def _check_folder(name: str, folder: Path) -> None:
-    """Raises ModelError for a folder from which transformers would load something else.
-
-    That is a pickle, or, where the folder is an adapter's, the base that its config names.
+    """Raises ModelError for a folder from which transformers would load something else: a pickle,
+    or, where the folder is an adapter's, the base that its config names.
     """
     if not folder.is_dir():
-        return  # a hub id; what it holds is seen when it is loaded
+        return  # a hub id
     shards = folder.glob("*.safetensors.index.json")
     if (folder / CONFIG).exists():
         why = _IS_ADAPTER
@@ -261,7 +226,7 @@ def _check_folder(name: str, folder: Path) -> None:
 
 
 def _names_safetensors(index: Path) -> bool:
-    """Whether a list of shards names safetensors beside it, and nothing else."""
+    """Whether a list of shards names safetensors in its own folder only."""
     try:
         named = set(parse_json(index.read_bytes())["weight_map"].values())
         return all(Path(n).name == n and n.endswith(".safetensors") for n in named)
@@ -270,47 +235,44 @@ def _names_safetensors(index: Path) -> bool:
 
 
 def _first_line(exc: Exception) -> str:
-    """What an error says, without the rest of its advice."""
+    """The first line of an error, without the advice after it."""
     return next(iter(str(exc).strip().splitlines()), type(exc).__name__)
 
 
-# --- cutoffs
-# Of which last day a well-known model can know: from a table with the source of each.
+def compute_dtype(model: PreTrainedModel, device: torch.device) -> torch.dtype:
+    """bf16, or fp32 on a CPU that is slow with bf16 and has the memory.
 
-
-def known_cutoff(model: str) -> date | None:
-    """The last day of which the model can know; None for one that isn't in the table.
-
-    ``model`` is the embedded model's name or a full Hugging Face id, in any case; ids in the
-    table that end in ``*`` stand for all that begin so, and the longest counts. A fine-tuned
-    model under another id may know more, so it isn't found.
+    A CPU without instructions for bf16 widens every factor first: on one with AVX2 alone, products
+    of SmolLM2's matrices took seven times as long in bf16 as in fp32 (docs/log.md, 2026-11-28).
     """
-    asked = model.lower()
-    best: tuple[int, date] | None = None
-    for known, day in _table().items():
-        begins = known.endswith("*") and asked.startswith(known[:-1])
-        if (begins or asked == known) and (best is None or len(known) > best[0]):
-            best = (len(known), day)
-    return None if best is None else best[1]
+    import torch
+
+    slow = device.type == "cpu" and not multiplies_bfloat16()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return torch.float32 if slow and 4 * weights <= MOST * _memory_bytes() else torch.bfloat16
 
 
-def _table() -> dict[str, date]:
-    """Id or beginning of ids, in lower case, to the day."""
-    text = (files("ghostbust.data") / "model_cutoffs.tsv").read_text("utf-8")
-    rows = (line.split("\t") for line in text.splitlines()[1:])
-    return {model.lower(): date.fromisoformat(day) for model, day, _basis, _source in rows}
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions that multiply bf16; False where torch can't tell."""
+    import torch
+
+    # Among the names are avx512_bf16, amx_bf16, bf16 and sve_bf16; older torch can't tell.
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(name.endswith("bf16") and has for name, has in capabilities.items())
 
 
-# --- heap
-# Giving freed memory back to the system.
-#
-# glibc keeps what is freed on its heap, and blocks of changing size leave holes that the next ones
-# don't fit: batches of a shrinking and growing number of rows made a process of 0.7 GB one of 7 GB
-# (2026-11-28, torch 2.13 on the CPU; docs/log.md).
+def _memory_bytes() -> int:
+    """All memory of the machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def give_back() -> None:
-    """Returns the heap's unused pages to the system. Does nothing where the C library can't."""
+    """Returns the heap's unused pages to the system. Does nothing where the C library can't.
+
+    glibc keeps freed memory, and blocks of changing size leave holes that the next ones don't fit:
+    batches of a shrinking and growing number of rows made a process of 0.7 GB one of 7 GB
+    (2026-11-28, torch 2.13 on the CPU; docs/log.md).
+    """
     if sys.platform != "linux":
         return
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own; musl has none
@@ -318,49 +280,18 @@ def give_back() -> None:
         trim(0)
 
 
-# --- hub
-# One file of a dataset on the model hub, fetched once and kept in the hub client's own cache.
+def known_cutoff(model: str) -> date | None:
+    """The knowledge cutoff of a well-known model; None for one that isn't in the table.
 
-
-def hub_file(named: str, *, endpoint: str | None = None, cache_dir: Path | None = None) -> Path:
-    """The local copy of ``hub:OWNER/NAME/FILE``, FILE being a path inside the dataset.
-
-    ``endpoint`` and ``cache_dir`` None: what the hub client's own environment says. A copy
-    that is there already serves where the hub can't be reached. Raises UsageError for
-    another form, and for what the hub doesn't have or doesn't give to this user; FetchError
-    where it can't be asked and there is no copy.
+    ``model`` is the embedded model's name or a full Hugging Face id, in any case. An id in the
+    table that ends in ``*`` matches all that begin so; the longest match counts. A fine-tuned model
+    under another id may know more, so it isn't found.
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
-
-    owner, _, rest = named.removeprefix(HUB).partition("/")
-    name, _, file = rest.partition("/")
-    if not (named.startswith(HUB) and owner and name and file):
-        raise UsageError(f"{named!r} should be {HUB}OWNER/NAME/FILE, a file of a dataset")
-    disable_progress_bars()
-    try:
-        kept = hf_hub_download(
-            f"{owner}/{name}", file, repo_type="dataset", endpoint=endpoint, cache_dir=cache_dir
-        )
-    except LocalEntryNotFoundError as exc:
-        raise FetchError(
-            f"can't reach the hub for {named}, and no copy of it is kept; check the network,"
-            " or name a file on this machine"
-        ) from exc
-    except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as exc:
-        raise UsageError(
-            f"the hub has no {named}, or only for those who log in; is {file} a file of the"
-            f" dataset {owner}/{name}?"
-        ) from exc
-    except HFValidationError as exc:
-        raise UsageError(f"{named}: {owner}/{name} can't be the name of a dataset") from exc
-    except OSError as exc:
-        raise FetchError(f"the hub didn't give {named} ({type(exc).__name__})") from exc
-    return Path(kept)
+    text = (files("ghostbust.data") / "model_cutoffs.tsv").read_text("utf-8")
+    asked, found, length = model.lower(), None, -1
+    for line in text.splitlines()[1:]:
+        known, day, _basis, _source = line.lower().split("\t")
+        begins = known.endswith("*") and asked.startswith(known[:-1])
+        if (begins or asked == known) and len(known) > length:
+            found, length = date.fromisoformat(day), len(known)
+    return found

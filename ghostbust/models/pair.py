@@ -1,4 +1,7 @@
-"""Predictions of a causal model at chosen places only, never the whole (B, T, V) block."""
+"""A model as base and as adapted in one copy of the weights, and predictions at chosen places.
+
+`logits_at` never makes the whole (B, T, V) block.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-# --- apart
-# A model with its adapter kept apart: one copy of the weights serves as base and as adapted.
-
-
 @dataclass(frozen=True)
-class Side:
+class ModelSide:
     """One of two models that are compared."""
 
     model: PreTrainedModel
@@ -36,17 +35,17 @@ class Apart:
     """A model with an adapter that can be switched off."""
 
     loaded: LoadedModel
-    """answers with the adapter"""
-    base: Side
-    adapted: Side
+    """samples with the adapter"""
+    base: ModelSide
+    adapted: ModelSide
 
 
 def load_apart(
     name: str, cache_dir: Path, adapter: Path, *, device: str | None = None, exact: bool = False
 ) -> Apart:
-    """A model for inference as `load_model` gives it, the adapter beside its weights.
+    """A model for inference, with the adapter beside its weights.
 
-    Slower to sample than a merged one, and without the rounding of the merged sum to bf16.
+    Slower to sample than a merged one, and without rounding the sum to bf16.
     ``exact`` computes in float32, at twice the memory: any change to a model in bf16, however
     small, moves its predictions by what rounding makes of it (0.002 nats per token with SmolLM2,
     2026-11-25). Raises ModelError in one line.
@@ -58,19 +57,15 @@ def load_apart(
     adapted.requires_grad_(False)
     adapted.to(loaded.device).eval()
     causal = cast("PreTrainedModel", adapted.get_base_model())
-    return Apart(loaded, Side(causal, partial(_switched_off, adapted)), Side(causal))
+    return Apart(loaded, ModelSide(causal, partial(_switched_off, adapted)), ModelSide(causal))
 
 
 @contextmanager
 def _switched_off(adapted: PeftModel) -> Iterator[None]:
-    """Context in which the adapter does nothing. peft lets it train behind its own (0.21)."""
+    """Context in which the adapter does nothing."""
     with adapted.disable_adapter():
         yield
-    adapted.requires_grad_(False)
-
-
-# --- heads
-# Predictions of a causal model at chosen places only, never the whole (B, T, V) block.
+    adapted.requires_grad_(False)  # peft 0.21 lets it train after its own context
 
 
 def logits_at(
@@ -92,8 +87,8 @@ def hidden_at(
 ) -> torch.Tensor:
     """Last hidden states at the given (row, column) places: (N, H).
 
-    Padding on the right needs no ``attention_mask``: a causal model never looks there, and without
-    a mask attention takes its faster ways.
+    Padding on the right needs no ``attention_mask``: a causal model doesn't attend to it, and
+    attention is faster without a mask.
     """
     body: Any = model.base_model
     hidden: torch.Tensor = body(**inputs, use_cache=False).last_hidden_state  # (B, T, H)
@@ -103,8 +98,8 @@ def hidden_at(
 def logits_of(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
     """fp32 logits (N, V) of last hidden states (N, H).
 
-    What some families do to their logits behind the output embedding (Gemma's soft cap, Granite's
-    and Cohere's scale) is done here too, from the model's config.
+    Some families change their logits after the output embedding (Gemma's soft cap, Granite's and
+    Cohere's scale); so does this, from the model's config.
     """
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     logits: torch.Tensor = head(hidden).float()  # (N, V)

@@ -2,10 +2,10 @@
 
 Why not ``model.generate``: on the CPU two thirds of its time went into growing the key/value
 cache by one column a step and into attention kernels made for long queries (2026-11-23, torch
-2.13, SmolLM2 at batch 32: 37 % cat, 32 % attention, 24 % matrix products). Here the cache has
-room from the start (``cache``), prompts are read with others of their length, completions of one
-prompt share that, answers that are done leave the batch and the next prompts take their place.
-Every answer draws from its own random stream, so it doesn't depend on its neighbours.
+2.13, SmolLM2 at batch 32: 37 % cat, 32 % attention, 24 % matrix products). Here the cache is
+allocated once, prompts are read with others of their length, completions of one prompt share that
+pass, finished answers leave the batch and the next prompts take their place. Every answer draws
+from its own random stream, so it doesn't depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,41 +28,394 @@ from ghostbust.models.load import give_back
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+Item = TypeVar("Item")
 
-# --- cache
-# Key/value caches with room for the answer, and attention that reads them without copying.
-#
-# transformers' own cache grows by one column a step, which copies all of it each time. Here the
-# columns of a batch are allocated once, and rows of several caches can be joined to one batch.
+COMPACT_BELOW = 0.75
+"""share of unfinished rows below which the finished ones are dropped from the batch"""
+
+REFILL_BELOW = 0.5
+"""share of the allowed rows below which waiting prompts join the batch"""
+
+SORTED_FIRST = 256
+"""a draw without top-k is looked for among so many likeliest tokens before all are sorted"""
+
+TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
+"""prompt tokens, padding included, that one pass reads, by kind of device. 1,024 stay in a
+processor's cache; 4,096 took half as long again (docs/log.md). A GPU needs more to be busy"""
 
 CPU_CACHE_BYTES = 2**30
-"""what the keys and values of one batch may take on the CPU; on a GPU, half of what is free"""
+"""for the keys and values of one batch on the CPU; on a GPU, half of what is free"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn."""
+
+    temperature: float
+    """0 for greedy"""
+    top_k: int
+    """0 for no limit"""
+    top_p: float
+    max_new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """One prompt to be completed once for each of its seeds."""
+
+    key: int
+    """the caller's number for it"""
+    ids: list[int]
+    """prompt token ids: (T,)"""
+    seeds: tuple[int, ...]
+    """one completion is drawn for each; greedy decoding ignores their values"""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedAnswer:
+    """One finished completion."""
+
+    key: int
+    number: int
+    """index into the request's seeds"""
+    ids: list[int]
+    """generated token ids, without the end token"""
+    truncated: bool
+    """True where the token limit ended it"""
+
+
+@dataclass
+class _Row:
+    """An unfinished answer, or a finished one that wasn't dropped yet."""
+
+    key: int
+    number: int
+    sampling: Sampling
+    draws: list[float]
+    """a uniform draw in [0, 1) for each token that it may have"""
+    ids: list[int] = field(default_factory=list)
+    done: bool = False
+
+    @property
+    def draw(self) -> float:
+        """The draw of its next token; any number once it is done."""
+        return 0.0 if self.done else self.draws[len(self.ids)]
+
+
+@dataclass
+class _Batch:
+    """Answers that are decoded together."""
+
+    rows: list[_Row]
+    logits: torch.Tensor
+    """predictions of each row's next token: (B, V)"""
+    cache: DynamicCache
+    mask: torch.Tensor
+    """left-padded: (B, T)"""
+
+    @property
+    def unfinished(self) -> list[int]:
+        """Positions of the rows that aren't done."""
+        return [place for place, row in enumerate(self.rows) if not row.done]
+
+
+_Waiting = tuple[DecodeRequest, Sampling]
+
+
+class Decoder:
+    """Completions of one model. Requests may be added between any two tokens."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        batch_rows: int,
+        end_tokens: Collection[int],
+        refill_below: float = REFILL_BELOW,
+        stop: Callable[[list[int]], bool] | None = None,
+    ) -> None:
+        """At most ``batch_rows`` are decoded at once, unless one request has more.
+
+        Waiting requests join as soon as no more than ``refill_below`` of the rows are busy; where
+        the model's caches can't be joined, when none is. ``stop`` gets a row's generated ids after
+        each token, and ends it by returning True.
+        """
+        self._model, self._end_tokens, self._stop = model, end_tokens, stop
+        self._at_once = tokens_at_once(model) if joinable(model) else None
+        self._rows, self._columns = batch_rows, most_columns(model)
+        self._refill = 0 if self._at_once is None else refill_below * batch_rows
+        self._waiting: deque[_Waiting] = deque()
+        self._batch: _Batch | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while a completion isn't done."""
+        return bool(self._waiting) or self._batch is not None
+
+    def add(self, requests: Iterable[DecodeRequest], sampling: Sampling) -> None:
+        """Queues the requests, the longest first."""
+        new = [(request, sampling) for request in requests]
+        self._waiting = deque(sorted([*self._waiting, *new], key=lambda each: -len(each[0].ids)))
+
+    def step(self) -> list[DecodedAnswer]:
+        """Draws one more token of every completion; the finished ones. Only while busy."""
+        with torch.inference_mode(), attention_for_decoding(self._model):
+            batch = self._batch
+            if self._waiting and (batch is None or len(batch.unfinished) <= self._refill):
+                batch = self._admit(batch)
+                give_back()
+            assert batch is not None  # the first request is always admitted
+            tokens = _choose(batch)  # (B,)
+            done: list[DecodedAnswer] = []
+            for row, token in zip(batch.rows, tokens.tolist(), strict=True):
+                if row.done:
+                    continue  # not yet dropped from the batch
+                if token not in self._end_tokens:
+                    row.ids.append(token)
+                ended = token in self._end_tokens or (
+                    self._stop is not None and self._stop(row.ids)
+                )
+                row.done = ended or len(row.ids) == row.sampling.max_new_tokens
+                if row.done:
+                    done.append(DecodedAnswer(row.key, row.number, row.ids, truncated=not ended))
+            self._batch = _step(self._model, batch, tokens)
+        if not self.busy:
+            give_back()
+        return done
+
+    def _admit(self, batch: _Batch | None) -> _Batch:
+        """The batch joined by as many of the waiting requests as the limits allow.
+
+        The longest come first, so none that joins is longer than the first: rows · (columns in use
+        + room) stays within the limit unless one request alone is more.
+        """
+        kept = [] if batch is None else batch.unfinished
+        rows, columns, room = len(kept), 0, 0
+        if batch is not None:
+            columns = int(batch.mask[kept].sum(1).max())
+            room = max(batch.rows[place].sampling.max_new_tokens for place in kept)
+        taken: list[_Waiting] = []
+        while self._waiting:
+            request, sampling = self._waiting[0]
+            rows += len(request.seeds)
+            columns = max(columns, len(request.ids))
+            most = max(room, sampling.max_new_tokens)
+            full = rows > self._rows or rows * (columns + most) > self._columns
+            if full and (taken or kept):
+                break
+            room = most
+            taken.append(self._waiting.popleft())
+        if batch is not None and not taken:
+            return batch
+        read = [
+            _prefill(self._model, chunk)
+            for chunk in chunks(taken, lambda each: len(each[0].ids), self._at_once)
+        ]
+        return _joined(read if batch is None else [batch, *read], room)
+
+
+def decode(
+    model: PreTrainedModel,
+    requests: Iterable[DecodeRequest],
+    sampling: Sampling,
+    *,
+    batch_rows: int,
+    end_tokens: Collection[int],
+    stop: Callable[[list[int]], bool] | None = None,
+) -> Iterator[DecodedAnswer]:
+    """Completions as they finish; the options are those of `Decoder`."""
+    decoder = Decoder(model, batch_rows=batch_rows, end_tokens=end_tokens, stop=stop)
+    decoder.add(requests, sampling)
+    with attention_for_decoding(model):  # once, not for each token
+        while decoder.busy:
+            yield from decoder.step()
+
+
+def tokens_at_once(model: PreTrainedModel) -> int:
+    """How many tokens, padding included, one pass without generation should hold."""
+    return TOKENS_AT_ONCE.get(model.device.type, TOKENS_AT_ONCE["cuda"])
+
+
+def chunks(
+    items: Sequence[Item], length: Callable[[Item], int], tokens: int | None
+) -> Iterator[list[Item]]:
+    """Items, sorted by falling length, in chunks of at most ``tokens`` when padded."""
+    chunk: list[Item] = []
+    for item in items:
+        if chunk and tokens is not None and (len(chunk) + 1) * length(chunk[0]) > tokens:
+            yield chunk
+            chunk = []
+        chunk.append(item)
+    if chunk:
+        yield chunk
+
+
+def _prefill(model: PreTrainedModel, waiting: Sequence[_Waiting]) -> _Batch:
+    """The prompts, left-padded and read, with a row for each completion."""
+    device, requests = model.device, [request for request, _ in waiting]
+    longest = max(len(request.ids) for request in requests)
+    ids = torch.zeros(len(requests), longest, dtype=torch.long)  # (P, T), P prompts
+    mask = torch.zeros(len(requests), longest, dtype=torch.long)
+    for i, request in enumerate(requests):
+        ids[i, longest - len(request.ids) :] = torch.tensor(request.ids)
+        mask[i, longest - len(request.ids) :] = 1
+    ids, mask = ids.to(device), mask.to(device)
+    cache = DynamicCache(config=model.config)
+    logits = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+        **cache_option(model, cache),
+        # an index, not a count: a slice is not contiguous, and its product with the output
+        # embedding then copies that matrix once a row (torch 2.13 on the CPU)
+        logits_to_keep=torch.tensor([longest - 1], device=device),
+    ).logits  # (P, 1, V)
+    rows = [
+        _Row(request.key, number, sampling, _uniforms(seed, sampling.max_new_tokens))
+        for request, sampling in waiting
+        for number, seed in enumerate(request.seeds)
+    ]
+    copies = torch.tensor([len(request.seeds) for request in requests], device=device)
+    places = torch.arange(len(requests), device=device).repeat_interleave(copies)  # (B,)
+    cache.batch_select_indices(places)
+    return _Batch(rows, logits[places, -1], cache, mask[places])
+
+
+def _uniforms(seed: int, count: int) -> list[float]:
+    """Uniform draws in [0, 1) from the stream of a seed."""
+    drawn: list[float] = torch.rand(count, generator=torch.Generator().manual_seed(seed)).tolist()
+    return drawn
+
+
+def _joined(parts: Sequence[_Batch], room: int) -> _Batch:
+    """One batch of the unfinished rows of all parts, with room for an answer of each."""
+    kept = [torch.tensor(part.unfinished, device=part.mask.device) for part in parts]
+    masks = [part.mask[rows] for part, rows in zip(parts, kept, strict=True)]
+    columns = [int(mask.sum(1).max()) for mask in masks]
+    padded = [
+        torch.nn.functional.pad(mask[:, -needed:], (max(columns) - needed, 0))
+        for mask, needed in zip(masks, columns, strict=True)
+    ]
+    caches = [part.cache for part in parts]
+    return _Batch(
+        rows=[part.rows[place] for part in parts for place in part.unfinished],
+        logits=torch.cat([part.logits[rows] for part, rows in zip(parts, kept, strict=True)]),
+        cache=with_room(list(zip(caches, kept, columns, strict=True)), room),
+        mask=torch.cat(padded),
+    )
+
+
+def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch | None:
+    """The batch after reading its new tokens (B,); None where every row is done."""
+    kept = batch.unfinished
+    if not kept:
+        return None
+    if len(kept) <= COMPACT_BELOW * len(batch.rows):
+        places = torch.tensor(kept, device=tokens.device)
+        batch.cache.batch_select_indices(places)
+        batch.rows = [batch.rows[place] for place in kept]
+        batch.mask, tokens = batch.mask[places], tokens[places]
+    batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(batch.rows), 1)], dim=1)
+    batch.logits = model(
+        input_ids=tokens[:, None],
+        attention_mask=batch.mask,
+        position_ids=batch.mask.sum(1, keepdim=True) - 1,
+        **cache_option(model, batch.cache),
+    ).logits[:, -1]  # (B, V)
+    return batch
+
+
+def _choose(batch: _Batch) -> torch.Tensor:
+    """Each row's next token, drawn by its own settings: (B,)."""
+    logits, draws = batch.logits.float(), torch.tensor([row.draw for row in batch.rows])
+    alike: dict[Sampling, list[int]] = {}
+    for place, row in enumerate(batch.rows):
+        alike.setdefault(row.sampling, []).append(place)
+    if len(alike) == 1:
+        return choose(logits, draws, batch.rows[0].sampling)
+    tokens = logits.new_empty(len(batch.rows), dtype=torch.long)
+    for sampling, places in alike.items():
+        tokens[places] = choose(logits[places], draws[places], sampling)
+    return tokens
+
+
+def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Next tokens (B,) from logits (B, V) and one uniform draw in [0, 1) a row (B,).
+
+    Temperature, then top-k, then top-p (the smallest set whose mass reaches it), then the
+    inverse of the cumulative distribution at the draw. Temperature 0 is greedy.
+    """
+    if sampling.temperature == 0:
+        return logits.argmax(-1)
+    logits, vocabulary = logits / sampling.temperature, logits.shape[-1]
+    if sampling.top_k:
+        return _draw(logits, draws, min(sampling.top_k, vocabulary), sampling.top_p)[0]
+    # Sorting 49,152 tokens takes longer than predicting them: first the likeliest alone.
+    tokens, found = _draw(logits, draws, min(SORTED_FIRST, vocabulary), sampling.top_p, whole=True)
+    if not found.all():
+        others = ~found
+        tokens[others] = _draw(logits[others], draws[others.cpu()], vocabulary, sampling.top_p)[0]
+    return tokens
+
+
+def _draw(
+    logits: torch.Tensor, draws: torch.Tensor, first: int, top_p: float, *, whole: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens (B,) among the ``first`` likeliest, and whether each is the right one: (B,).
+
+    ``whole``: likelihoods are those among all tokens, so the right one may be less likely than all
+    of these.
+    """
+    top, tokens = logits.topk(first, dim=-1)  # (B, K), sorted
+    likelihoods = (top - logits.logsumexp(-1, keepdim=True)).exp() if whole else top.softmax(-1)
+    draws = draws.to(likelihoods)[:, None]  # (B, 1)
+    cumulative = likelihoods.cumsum(-1)  # (B, K)
+    p = torch.where(cumulative - likelihoods < top_p, likelihoods, 0.0)  # (B, K)
+    mass = p.sum(-1, keepdim=True) if top_p < 1 else 1.0  # (B, 1)
+    place = (p.cumsum(-1) / mass <= draws).sum(-1, keepdim=True)  # (B, 1)
+    last = (p > 0).sum(-1, keepdim=True) - 1  # (B, 1)
+    reached = cumulative[:, -1:]  # (B, 1)
+    found = reached >= top_p if top_p < 1 else reached > draws  # (B, 1)
+    return tokens.gather(-1, torch.minimum(place, last)).squeeze(-1), found.squeeze(-1)
+
+
+# Key/value caches with room for the answer, and attention that reads them without copying.
+# transformers' own cache grows by one column a step, which copies all of it each time. Here the
+# columns of a batch are allocated once, and rows of several caches can be joined to one batch.
 
 
 def most_columns(model: PreTrainedModel) -> int:
     """How many tokens, over all rows, the cache of one batch may hold."""
-    return _cache_bytes(model) // _column_bytes(model)
+    limit = CPU_CACHE_BYTES
+    if model.device.type == "cuda":
+        limit = torch.cuda.mem_get_info(model.device)[0] // 2
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    size = 4 if model.device.type == "cpu" else 2  # bytes a number
+    return limit // int(2 * config.num_hidden_layers * groups * width * size)
 
 
 def joinable(model: PreTrainedModel) -> bool:
-    """True where every layer looks back at everything, so that rows of caches can be joined."""
+    """True where every layer attends to all earlier tokens, so that caches can be joined."""
     layers = DynamicCache(config=model.config).layers
     return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
 
 
 def cache_option(model: PreTrainedModel, cache: DynamicCache) -> dict[str, DynamicCache]:
-    """The cache by the name that the model's call has for it: ``cache`` since transformers 5.24."""
+    """The cache as an argument of the model's call: ``cache`` since transformers 5.24."""
     called = inspect.signature(model.forward).parameters
     return {"cache" if "cache" in called else "past_key_values": cache}
 
 
 def with_room(parts: Sequence[tuple[DynamicCache, torch.Tensor, int]], room: int) -> DynamicCache:
-    """One cache for the rows of all parts, with ``room`` columns behind them.
+    """One cache for the rows of all parts, with ``room`` free columns after them.
 
     A part is a cache, the rows (B,) wanted of it, and how many of its last columns they need.
     Parts with fewer columns are padded on the left. Several parts must be ``joinable``; of a
     single one, layers that aren't plain only have their rows chosen. The parts are used up: their
-    layers are let go one by one.
+    layers are freed one by one.
     """
     joined = parts[0][0]
     for number in range(len(joined.layers)):
@@ -104,45 +458,42 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
             self._keys[place] = layer.keys[:, :, -columns:][chosen].to(self.dtype)
             self._values[place] = layer.values[:, :, -columns:][chosen].to(self.dtype)
             row += len(chosen)
-        self._show()
+        self._set_views()
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the new columns behind the last ones; both returned as (B, N, T, D) views."""
+        """Write the new columns after the last ones; both returned as (B, N, T, D) views."""
         end = self._length + key_states.shape[-2]
         self._keys[:, :, self._length : end] = key_states
         self._values[:, :, self._length : end] = value_states
         self._length = end
-        return self._show()
+        return self._set_views()
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep these rows of the batch."""
         self._keys, self._values = self._keys[indices], self._values[indices]
-        self._show()
+        self._set_views()
 
-    def _show(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The columns in use, as the model's attention sees them."""
+    def _set_views(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of the columns in use, as the model's attention reads them."""
         keys, values = self._keys[:, :, : self._length], self._values[:, :, : self._length]
         self.keys, self.values = keys, values
         return keys, values
 
 
-class attention_for_decoding:  # noqa: N801
+@contextmanager
+def attention_for_decoding(model: PreTrainedModel) -> Iterator[None]:
     """Context in which a CPU model that would use sdpa uses the decoding attention instead."""
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        self._model = model
-        self._before = model.config._attn_implementation
-        self._swap = model.device.type == "cpu" and self._before == "sdpa"
-
-    def __enter__(self) -> None:
-        if self._swap:
-            self._model.set_attn_implementation("ghostbust_decode")
-
-    def __exit__(self, *_: object) -> None:
-        if self._swap:
-            self._model.set_attn_implementation(self._before)
+    before = model.config._attn_implementation
+    swap = model.device.type == "cpu" and before == "sdpa"
+    if swap:
+        model.set_attn_implementation("ghostbust_decode")
+    try:
+        yield
+    finally:
+        if swap:
+            model.set_attn_implementation(before)
 
 
 def _grouped_attention(
@@ -169,387 +520,3 @@ def _grouped_attention(
 
 AttentionInterface.register("ghostbust_decode", _grouped_attention)
 AttentionMaskInterface.register("ghostbust_decode", sdpa_mask)
-
-
-def _cache_bytes(model: PreTrainedModel) -> int:
-    if model.device.type != "cuda":
-        return CPU_CACHE_BYTES
-    free, _ = torch.cuda.mem_get_info(model.device)
-    return free // 2
-
-
-def _column_bytes(model: PreTrainedModel) -> int:
-    """What one token of one row takes in the cache, keys and values of all layers together."""
-    config = model.config.get_text_config()
-    heads = config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    groups = getattr(config, "num_key_value_heads", None) or heads
-    size = 4 if model.device.type == "cpu" else 2
-    return int(2 * config.num_hidden_layers * groups * width * size)
-
-
-Item = TypeVar("Item")
-
-COMPACT_BELOW = 0.75
-"""share of unfinished rows under which the finished ones are dropped from the batch"""
-
-REFILL_BELOW = 0.5
-"""share of the allowed rows under which waiting prompts join the batch"""
-
-SORTED_FIRST = 256
-"""likeliest tokens in which a draw without top-k is looked for before all are sorted"""
-
-TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
-"""prompt tokens, padding included, that are read in one pass, by kind of device. 1,024 stay in a
-processor's cache; 4,096 took half as long again (docs/log.md). A GPU wants to be filled"""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One prompt to be completed once for each of its seeds."""
-
-    key: int
-    """the caller's number for it"""
-    ids: list[int]
-    """prompt token ids: (T,)"""
-    seeds: tuple[int, ...]
-    """one completion is drawn for each; greedy decoding ignores their values"""
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """One finished answer."""
-
-    key: int
-    number: int
-    """index into the request's seeds"""
-    ids: list[int]
-    """generated token ids, the end token left out"""
-    truncated: bool
-    """True when the token limit ended it"""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the next token is drawn."""
-
-    temperature: float
-    """0 for greedy"""
-    top_k: int
-    """0 for no limit"""
-    top_p: float
-    max_new_tokens: int
-
-
-@dataclass
-class _Row:
-    """An answer under way."""
-
-    key: int
-    number: int
-    sampling: Sampling
-    draws: list[float]
-    """a uniform draw in [0, 1) for each token that it may have"""
-    ids: list[int] = field(default_factory=list)
-    done: bool = False
-
-    @property
-    def draw(self) -> float:
-        """What its next token is drawn with; any number once it is done."""
-        return 0.0 if self.done else self.draws[len(self.ids)]
-
-
-@dataclass
-class _Batch:
-    """Answers that are decoded together."""
-
-    rows: list[_Row]
-    logits: torch.Tensor
-    """predictions of each row's next token: (B, V)"""
-    cache: DynamicCache
-    mask: torch.Tensor
-    """left-padded: (B, T)"""
-
-    @property
-    def unfinished(self) -> list[int]:
-        """Positions of the rows that aren't done."""
-        return [place for place, row in enumerate(self.rows) if not row.done]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request that waits."""
-
-    request: Request
-    sampling: Sampling
-
-
-class Decoder:
-    """Completions of one model under way. Requests may be added between any two tokens."""
-
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        *,
-        batch_rows: int,
-        end_tokens: Collection[int],
-        refill_below: float = REFILL_BELOW,
-        stop: Callable[[list[int]], bool] | None = None,
-    ) -> None:
-        """At most ``batch_rows`` are under way unless one request has more.
-
-        What waits joins as soon as no more than ``refill_below`` of them are; where the model's
-        caches can't be joined, when none is. ``stop`` sees a row's generated ids after each token
-        and ends it by returning True.
-        """
-        self._model, self._end_tokens, self._stop = model, end_tokens, stop
-        self._at_once = tokens_at_once(model) if joinable(model) else None
-        self._rows, self._columns = batch_rows, most_columns(model)
-        self._refill = 0 if self._at_once is None else refill_below * batch_rows
-        self._waiting: deque[_Asked] = deque()
-        self._batch: _Batch | None = None
-
-    @property
-    def busy(self) -> bool:
-        """True while a completion isn't done."""
-        return bool(self._waiting) or self._batch is not None
-
-    def add(self, requests: Iterable[Request], sampling: Sampling) -> None:
-        """Has them wait for a place."""
-        new = [_Asked(request, sampling) for request in requests]
-        self._waiting = deque(
-            sorted([*self._waiting, *new], key=lambda asked: -len(asked.request.ids))
-        )
-
-    def step(self) -> list[Completion]:
-        """One more token of every completion under way; those that it ended. Only while busy."""
-        with torch.inference_mode(), attention_for_decoding(self._model):
-            batch = self._batch
-            if self._waiting and (batch is None or len(batch.unfinished) <= self._refill):
-                batch = self._admit(batch)
-                give_back()
-            assert batch is not None  # the first request is always admitted
-            tokens = _choose(batch)  # (B,)
-            done: list[Completion] = []
-            for row, token in zip(batch.rows, tokens.tolist(), strict=True):
-                if row.done:
-                    continue  # not yet dropped from the batch
-                ended = self._read(row, token)
-                if row.done:
-                    done.append(Completion(row.key, row.number, row.ids, truncated=not ended))
-            self._batch = _step(self._model, batch, tokens)
-        if not self.busy:
-            give_back()
-        return done
-
-    def _read(self, row: _Row, token: int) -> bool:
-        """Adds the token to the row; whether it ends the answer otherwise than by its length."""
-        if token not in self._end_tokens:
-            row.ids.append(token)
-        ended = token in self._end_tokens or (self._stop is not None and self._stop(row.ids))
-        row.done = ended or len(row.ids) == row.sampling.max_new_tokens
-        return ended
-
-    def _admit(self, batch: _Batch | None) -> _Batch:
-        """The batch joined by as many of the waiting requests as the limits allow.
-
-        The longest come first, so none that joins is longer than the first: rows · (columns in use
-        + room) stays within the limit unless one request alone is more.
-        """
-        kept = [] if batch is None else batch.unfinished
-        rows, columns, room = len(kept), 0, 0
-        if batch is not None:
-            columns = int(batch.mask[kept].sum(1).max())
-            room = max(batch.rows[place].sampling.max_new_tokens for place in kept)
-        taken: list[_Asked] = []
-        while self._waiting:
-            asked = self._waiting[0]
-            rows += len(asked.request.seeds)
-            columns = max(columns, len(asked.request.ids))
-            most = max(room, asked.sampling.max_new_tokens)
-            full = rows > self._rows or rows * (columns + most) > self._columns
-            if full and (taken or kept):
-                break
-            room = most
-            taken.append(self._waiting.popleft())
-        if batch is not None and not taken:
-            return batch
-        read = [
-            _prefill(self._model, chunk)
-            for chunk in chunks(taken, lambda asked: len(asked.request.ids), self._at_once)
-        ]
-        return _joined(read if batch is None else [batch, *read], room)
-
-
-def decode(
-    model: PreTrainedModel,
-    requests: Iterable[Request],
-    sampling: Sampling,
-    *,
-    batch_rows: int,
-    end_tokens: Collection[int],
-    stop: Callable[[list[int]], bool] | None = None,
-) -> Iterator[Completion]:
-    """Completions as they are done; the options are those of `Decoder`."""
-    decoder = Decoder(model, batch_rows=batch_rows, end_tokens=end_tokens, stop=stop)
-    decoder.add(requests, sampling)
-    with attention_for_decoding(model):  # once, not for each token
-        while decoder.busy:
-            yield from decoder.step()
-
-
-def tokens_at_once(model: PreTrainedModel) -> int:
-    """How many tokens, padding included, a pass without generation had best hold."""
-    return TOKENS_AT_ONCE.get(model.device.type, TOKENS_AT_ONCE["cuda"])
-
-
-def chunks(
-    items: Sequence[Item], length: Callable[[Item], int], tokens: int | None
-) -> Iterator[list[Item]]:
-    """Items in their order, by falling length, as many together as ``tokens`` hold when padded."""
-    chunk: list[Item] = []
-    for item in items:
-        if chunk and tokens is not None and (len(chunk) + 1) * length(chunk[0]) > tokens:
-            yield chunk
-            chunk = []
-        chunk.append(item)
-    if chunk:
-        yield chunk
-
-
-def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch | None:
-    """The batch with its new tokens (B,) read; None where every row is done."""
-    kept = batch.unfinished
-    if not kept:
-        return None
-    if len(kept) <= COMPACT_BELOW * len(batch.rows):
-        places = torch.tensor(kept, device=tokens.device)
-        batch.cache.batch_select_indices(places)
-        batch.rows = [batch.rows[place] for place in kept]
-        batch.mask, tokens = batch.mask[places], tokens[places]
-    batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(batch.rows), 1)], dim=1)
-    batch.logits = model(
-        input_ids=tokens[:, None],
-        attention_mask=batch.mask,
-        position_ids=batch.mask.sum(1, keepdim=True) - 1,
-        **cache_option(model, batch.cache),
-    ).logits[:, -1]  # (B, V)
-    return batch
-
-
-def _joined(parts: Sequence[_Batch], room: int) -> _Batch:
-    """One batch of the unfinished rows of all parts, with room for an answer of each."""
-    kept = [torch.tensor(part.unfinished, device=part.mask.device) for part in parts]
-    masks = [part.mask[rows] for part, rows in zip(parts, kept, strict=True)]
-    columns = [int(mask.sum(1).max()) for mask in masks]
-    padded = [
-        torch.nn.functional.pad(mask[:, -needed:], (max(columns) - needed, 0))
-        for mask, needed in zip(masks, columns, strict=True)
-    ]
-    return _Batch(
-        rows=[part.rows[place] for part in parts for place in part.unfinished],
-        logits=torch.cat([part.logits[rows] for part, rows in zip(parts, kept, strict=True)]),
-        cache=with_room(
-            [
-                (part.cache, rows, needed)
-                for part, rows, needed in zip(parts, kept, columns, strict=True)
-            ],
-            room,
-        ),
-        mask=torch.cat(padded),
-    )
-
-
-def _choose(batch: _Batch) -> torch.Tensor:
-    """Each row's next token, drawn as it is to be: (B,)."""
-    logits, draws = batch.logits.float(), torch.tensor([row.draw for row in batch.rows])
-    alike: dict[Sampling, list[int]] = {}
-    for place, row in enumerate(batch.rows):
-        alike.setdefault(row.sampling, []).append(place)
-    if len(alike) == 1:
-        return choose(logits, draws, batch.rows[0].sampling)
-    tokens = logits.new_empty(len(batch.rows), dtype=torch.long)
-    for sampling, places in alike.items():
-        tokens[places] = choose(logits[places], draws[places], sampling)
-    return tokens
-
-
-def choose(logits: torch.Tensor, draws: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Next tokens (B,) from logits (B, V) and one uniform draw in [0, 1) a row (B,).
-
-    Temperature, then top-k, then top-p (the smallest set whose mass reaches it), then the
-    inverse of the cumulative distribution at the draw. Temperature 0 is greedy.
-    """
-    if sampling.temperature == 0:
-        return logits.argmax(-1)
-    logits, vocabulary = logits / sampling.temperature, logits.shape[-1]
-    if sampling.top_k:
-        return _draw(logits, draws, min(sampling.top_k, vocabulary), sampling.top_p)[0]
-    # Sorting 49,152 tokens takes longer than predicting them: first the likeliest alone.
-    tokens, found = _draw(logits, draws, min(SORTED_FIRST, vocabulary), sampling.top_p, whole=True)
-    if not found.all():
-        others = ~found
-        tokens[others] = _draw(logits[others], draws[others.cpu()], vocabulary, sampling.top_p)[0]
-    return tokens
-
-
-def _draw(
-    logits: torch.Tensor, draws: torch.Tensor, first: int, top_p: float, *, whole: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens (B,) among the ``first`` likeliest, and whether each is what it is to be: (B,).
-
-    ``whole``: the likelihoods are those among all tokens, so that a draw may lie further down.
-    """
-    top, tokens = logits.topk(first, dim=-1)  # (B, K), sorted
-    likelihoods = (top - logits.logsumexp(-1, keepdim=True)).exp() if whole else top.softmax(-1)
-    draws = draws.to(likelihoods)[:, None]  # (B, 1)
-    cumulative = likelihoods.cumsum(-1)  # (B, K)
-    p = torch.where(cumulative - likelihoods < top_p, likelihoods, 0.0)
-    mass = p.sum(-1, keepdim=True) if top_p < 1 else 1.0
-    place = (p.cumsum(-1) / mass <= draws).sum(-1, keepdim=True)  # (B, 1)
-    last = (p > 0).sum(-1, keepdim=True) - 1
-    reached = cumulative[:, -1:]  # (B, 1)
-    found = reached >= top_p if top_p < 1 else reached > draws
-    return tokens.gather(-1, torch.minimum(place, last)).squeeze(-1), found.squeeze(-1)
-
-
-def _prefill(model: PreTrainedModel, asked: Sequence[_Asked]) -> _Batch:
-    """The prompts, left-padded and read, a row a completion."""
-    device, requests = model.device, [each.request for each in asked]
-    longest = max(len(request.ids) for request in requests)
-    ids = torch.zeros(len(requests), longest, dtype=torch.long)
-    mask = torch.zeros(len(requests), longest, dtype=torch.long)
-    for i, request in enumerate(requests):
-        ids[i, longest - len(request.ids) :] = torch.tensor(request.ids)
-        mask[i, longest - len(request.ids) :] = 1
-    ids, mask = ids.to(device), mask.to(device)
-    cache = DynamicCache(config=model.config)
-    logits = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-        **cache_option(model, cache),
-        # an index, not a count: a slice is not contiguous, and its product with the output
-        # embedding then copies that matrix once a row (torch 2.13 on the CPU)
-        logits_to_keep=torch.tensor([longest - 1], device=device),
-    ).logits
-    rows = [
-        _Row(
-            each.request.key,
-            number,
-            each.sampling,
-            _uniforms(seed, each.sampling.max_new_tokens),
-        )
-        for each in asked
-        for number, seed in enumerate(each.request.seeds)
-    ]
-    copies = torch.tensor([len(request.seeds) for request in requests], device=device)
-    places = torch.arange(len(requests), device=device).repeat_interleave(copies)
-    cache.batch_select_indices(places)
-    return _Batch(rows, logits[places, -1], cache, mask[places])
-
-
-def _uniforms(seed: int, count: int) -> list[float]:
-    """Uniform draws in [0, 1) from the stream of a seed."""
-    drawn: list[float] = torch.rand(count, generator=torch.Generator().manual_seed(seed)).tolist()
-    return drawn

@@ -1,7 +1,7 @@
 """What a sampler is: prompts in, samples out. ``local.py`` and ``endpoint.py`` are the back-ends.
 
-A sampler that can't ask its model raises an error of the tree in ``errors.py``; an empty answer
-is a sample with an empty text, never an error.
+A sampler that can't reach its model raises an error of ``errors.py``; an empty answer is a sample
+with an empty text, never an error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ghostbust.records import Prompt, Sample
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
-    """How to draw completions. The defaults are those of the paper, short for a small model."""
+    """How to draw completions. Temperature, top_k and top_p are the paper's by default."""
 
     temperature: float = 0.7
     """0 is greedy; then top_k, top_p and the seed don't matter"""
@@ -40,7 +40,7 @@ class Sampler(Protocol):
     """name of the active adapter; None for the base"""
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
-        """Samples as they are finished, in any order; each names its prompt and its number.
+        """Samples as they finish, in any order; each names its prompt and its number.
 
         Closing the iterator early stops the work.
         """
@@ -56,15 +56,20 @@ class Sampler(Protocol):
         ...
 
 
+def cut_at_stop(text: str, stop: Sequence[str]) -> str:
+    """The text before the first of the stop texts."""
+    return text[: min((at for mark in stop if (at := text.find(mark)) >= 0), default=None)]
+
+
 def reckoned(text: str, tokens: int) -> int:
-    """How many tokens an answer is reckoned with: a quarter of its characters where the engine
-    doesn't count them (0)."""
+    """Tokens that an answer counts as: a quarter of its characters where the engine doesn't count
+    them (0)."""
     return tokens or max(1, len(text) // 4)
 
 
 @contextmanager
 def reading(samples: Iterator[Sample]) -> Iterator[Iterator[Sample]]:
-    """The samples; behind the block their sampler is done with them, also if some were left."""
+    """The samples; after the block their sampler has stopped, even if some weren't read."""
     try:
         yield samples
     finally:

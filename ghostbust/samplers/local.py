@@ -10,18 +10,25 @@ import torch
 from ghostbust.models.load import LoadedModel, give_back, load_model
 from ghostbust.models.pair import logits_at
 from ghostbust.records import Prompt, Sample, Score, content_id
-from ghostbust.samplers.decode import Request, Sampling, chunks, decode, tokens_at_once
-from ghostbust.samplers.interface import SamplingSettings
+from ghostbust.samplers.decode import (
+    DecodedAnswer,
+    DecodeRequest,
+    Sampling,
+    chunks,
+    decode,
+    tokens_at_once,
+)
+from ghostbust.samplers.interface import SamplingSettings, cut_at_stop
 
 TAIL_TOKENS = 16
-"""a stop text is looked for in this many of the last generated tokens"""
+"""a stop text is looked for in so many of the last generated tokens"""
 
 
 class LocalSampler:
-    """A ``Sampler`` over a model in memory; also completes and scores bare texts for the gates.
+    """A ``Sampler`` of a model in memory, which scores bare texts too.
 
-    Every answer draws from a random stream of its own, seeded by the call's seed, the prompt and
-    the number of the completion: on one machine, the same call gives the same samples.
+    Every answer draws from its own random stream, seeded by the call's seed, the prompt and the
+    number of the completion: on one machine, the same call gives the same samples.
     """
 
     def __init__(self, loaded: LoadedModel, adapter: str | None = None) -> None:
@@ -43,10 +50,10 @@ class LocalSampler:
         return cls(load_model(name, cache_dir, adapter=adapter_path, device=device), adapter)
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
-        """Samples as their batch is done."""
+        """Samples as they finish."""
         numbers = range(settings.samples_per_prompt)
         requests = [
-            Request(
+            DecodeRequest(
                 key,
                 self.loaded.encode_prompt(prompt.text, prompt.turns),
                 tuple(stream_seed(settings.seed, prompt.id, number) for number in numbers),
@@ -56,13 +63,7 @@ class LocalSampler:
         sampling = Sampling(
             settings.temperature, settings.top_k, settings.top_p, settings.max_new_tokens
         )
-        for done in decode(
-            self.loaded.model,
-            requests,
-            sampling,
-            batch_rows=settings.batch_size,
-            end_tokens=self.loaded.end_tokens,
-        ):
+        for done in self._decode(requests, sampling, settings.batch_size):
             yield Sample(
                 prompt=prompts[done.key],
                 text=self.loaded.decode(done.ids),
@@ -84,19 +85,34 @@ class LocalSampler:
         batch_size: int = 96,
     ) -> list[str]:
         """The greedy continuation of each bare text, cut before the first stop text."""
+
+        def stops(ids: list[int]) -> bool:
+            tail = self.loaded.decode(ids[-TAIL_TOKENS:])
+            return any(text in tail for text in stop)
+
         greedy = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=max_new_tokens)
-        requests = [Request(k, self.loaded.encode(text), (0,)) for k, text in enumerate(texts)]
+        encode = self.loaded.encode
+        requests = [DecodeRequest(k, encode(text), (0,)) for k, text in enumerate(texts)]
         answers = [""] * len(texts)
-        for done in decode(
+        for done in self._decode(requests, greedy, batch_size, stops if stop else None):
+            answers[done.key] = cut_at_stop(self.loaded.decode(done.ids), stop)
+        return answers
+
+    def _decode(
+        self,
+        requests: Sequence[DecodeRequest],
+        sampling: Sampling,
+        batch_rows: int,
+        stop: Callable[[list[int]], bool] | None = None,
+    ) -> Iterator[DecodedAnswer]:
+        return decode(
             self.loaded.model,
             requests,
-            greedy,
-            batch_rows=batch_size,
+            sampling,
+            batch_rows=batch_rows,
             end_tokens=self.loaded.end_tokens,
-            stop=self._stops_at(stop),
-        ):
-            answers[done.key] = _cut(self.loaded.decode(done.ids), stop)
-        return answers
+            stop=stop,
+        )
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         """The score of each pair's second text as the continuation of its first."""
@@ -141,18 +157,9 @@ class LocalSampler:
             Score(float(total), len(tail)) for total, (_, tail) in zip(sums, batch, strict=True)
         ]
 
-    def _stops_at(self, stop: Sequence[str]) -> Callable[[list[int]], bool] | None:
-        if not stop:
-            return None
-        return lambda ids: any(text in self.loaded.decode(ids[-TAIL_TOKENS:]) for text in stop)
-
 
 def stream_seed(seed: int, prompt_id: str, number: int) -> int:
-    """The seed of one answer's own random stream, in [0, 2**63)."""
+    """The seed of one answer's random stream, in [0, 2**63). No past sample can be made again if
+    this changes.
+    """
     return int(content_id(str(seed), prompt_id, str(number)), 16) >> 1
-
-
-def _cut(text: str, stop: Sequence[str]) -> str:
-    """The text before the first stop text in it."""
-    ends = [place for place in (text.find(mark) for mark in stop) if place >= 0]
-    return text[: min(ends)] if ends else text

@@ -1,8 +1,8 @@
-"""Several model servers as one: who gets the next request, and who is left out for a while.
+"""Model servers that speak the OpenAI API: one JSON request, and several servers as one.
 
-A request goes to the server that has the least to do for its weight. One that fails is left out,
-longer each time, and the request goes to another; before it comes back it has to list the model.
-With one server alone nothing is left out: its requests are tried again as ``wire.py`` does.
+A request goes to the server with the least load for its weight. A server that fails is left out,
+longer each time, and the request goes to another; before it gets requests again it has to list the
+model. A single server is never left out: its requests are retried.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from ghostbust import http
 from ghostbust.errors import EndpointError, RefusedError
-
-# --- wire
-# One JSON question to a model server: retries, and every failure as one clear line.
+from ghostbust.sections import EndpointEntry
 
 ATTEMPTS: Final = 5
 WAIT_FLOOR_S: Final = 0.5
@@ -112,34 +110,9 @@ def _misfit(exc: ValidationError) -> str:
     return f"its reply isn't usable ({place + ': ' if place else ''}{first['msg']})"
 
 
-# --- pool
-# Several model servers as one: who gets the next request, and who is left out for a while.
-#
-# A request goes to the server that has the least to do for its weight. One that fails is left out,
-# longer each time, and the request goes to another; before it comes back it has to list the model.
-# With one server alone nothing is left out: its requests are tried again as ``wire.py`` does.
-
 OUT_S: Final = 5.0
 """how long a server is left out after its first failure; twice as long after each further one"""
 LONGEST_OUT_S: Final = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One model server."""
-
-    url: str
-    weight: float | None = None
-    """share of the requests, relative to the others' weights; None: its concurrency"""
-    concurrency: int = 8
-    """requests under way there at once"""
-    per_s: float | None = None
-    """requests a second at most; None for no limit"""
-
-    @property
-    def share(self) -> float:
-        """Its weight, relative to the others'."""
-        return self.weight or self.concurrency
 
 
 @dataclass
@@ -148,7 +121,7 @@ class Health:
 
     answered: int = 0
     failed: int = 0
-    """requests that it gave no usable answer to"""
+    """requests without a usable answer"""
     in_row: int = 0
     """failures since its last answer"""
     out_until: float = 0.0
@@ -157,15 +130,14 @@ class Health:
     """its last error"""
 
     def fail(self, said: str, now: float) -> None:
-        """Leaves it out for a while."""
+        """Leaves the server out for a while."""
         self.failed += 1
         self.out_until = now + min(LONGEST_OUT_S, OUT_S * 2.0**self.in_row)
         self.in_row += 1
         self.said = said
 
-    def answer(self) -> None:
-        """It is well."""
-        self.answered += 1
+    def recover(self) -> None:
+        """Takes the server in again."""
         self.in_row, self.out_until = 0, 0.0
 
 
@@ -173,17 +145,17 @@ class _Listed(BaseModel):
     id: str
 
 
-class Models(BaseModel):
-    """What ``/models`` lists."""
+class ModelList(BaseModel):
+    """The reply of ``/models``."""
 
     data: list[_Listed]
 
 
 @dataclass
-class Place:
-    """A server within one call of the sampler."""
+class ConnectedServer:
+    """A server during one call of the sampler."""
 
-    endpoint: Endpoint
+    entry: EndpointEntry
     health: Health
     client: http.AsyncClient
     limiter: AsyncLimiter | None
@@ -192,128 +164,150 @@ class Place:
     @property
     def load(self) -> float:
         """Requests for its weight, if it got one more."""
-        return (self.busy + 1) / self.endpoint.share
+        return (self.busy + 1) / share_of(self.entry)
 
 
 @dataclass
-class Pool:
+class ServerPool:
     """The servers, each connected, for as long as one call lasts."""
 
-    places: Sequence[Place]
+    servers: Sequence[ConnectedServer]
+    model: str
+    """the name that is asked for"""
     lists: Callable[[Sequence[str]], bool]
-    """whether a server that lists these models has the one that is asked for"""
+    """whether a server that lists these models has it"""
     attempts: int = ATTEMPTS
-    """tries of a request at a server that has no other beside it"""
+    """tries of a request at a single server"""
     now: Callable[[], float] = time.monotonic
     _freed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def ask(self, path: str, body: Mapping[str, object], answer: type[Answer]) -> Answer:
         """The reply of the first server that gives a usable one.
 
-        Raises RefusedError where the request itself is at fault, and EndpointError with what each
-        server said where none is left.
+        Raises RefusedError where the request itself is at fault, and EndpointError with each
+        server's error where none is left.
         """
         tried: set[int] = set()
+        alone = len(self.servers) == 1
         while True:
-            async with self._turn(tried) as place:
-                alone = len(self.places) == 1
-                attempts = self.attempts if alone else 1
+            async with self._turn(tried) as server:
                 try:
-                    if place.health.in_row and not alone:
-                        await self._look(place)
+                    if server.health.in_row and not alone:
+                        await self.look(server)
+                    attempts = self.attempts if alone else 1
                     reply = await request_json(
-                        place.client, "POST", path, body, answer, attempts=attempts
+                        server.client, "POST", path, body, answer, attempts=attempts
                     )
                 except RefusedError:
                     raise
                 except EndpointError as exc:
                     if alone:
-                        place.health.failed += 1
+                        server.health.failed += 1
                         raise
-                    place.health.fail(str(exc), self.now())
-                    tried.add(self.places.index(place))
+                    server.health.fail(str(exc), self.now())
+                    tried.add(self.servers.index(server))
                     continue
-                place.health.answer()
+                server.health.answered += 1
+                server.health.recover()
                 return reply
 
-    async def _look(self, place: Place) -> None:
-        """Raises EndpointError where a server that was out doesn't list the model."""
-        models = await request_json(place.client, "GET", "/models", None, Models, attempts=1)
-        if not self.lists([listed.id for listed in models.data]):
+    async def check(self) -> None:
+        """Asks each server once whether it has the model, and leaves out those that don't."""
+
+        async def one(server: ConnectedServer) -> None:
+            try:
+                await self.look(server)
+            except EndpointError as exc:
+                server.health.fail(str(exc), self.now())
+            else:
+                server.health.recover()
+
+        await asyncio.gather(*map(one, self.servers))
+
+    async def look(self, server: ConnectedServer) -> None:
+        """Raises EndpointError where the server doesn't list the model."""
+        models = await request_json(server.client, "GET", "/models", None, ModelList, attempts=1)
+        names = [entry.id for entry in models.data]
+        if not self.lists(names):
+            known = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            where = server.client.base_url.netloc.decode()
             raise EndpointError(
-                f"{place.client.base_url.netloc.decode()} doesn't list the model any more"
+                f"the server at {where} has no model {self.model!r}; it lists {known or 'none'}"
             )
 
     @asynccontextmanager
-    async def _turn(self, tried: set[int]) -> AsyncIterator[Place]:
+    async def _turn(self, tried: set[int]) -> AsyncIterator[ConnectedServer]:
         """A server with room that wasn't tried for this request; waits for one."""
         async with self._freed:
-            while (place := self._best(tried)) is None:
+            while (server := self._best(tried)) is None:
                 await self._freed.wait()
-            place.busy += 1
+            server.busy += 1
         try:
-            if place.limiter is not None:
-                await place.limiter.acquire()
-            yield place
+            if server.limiter is not None:
+                await server.limiter.acquire()
+            yield server
         finally:
             async with self._freed:
-                place.busy -= 1
+                server.busy -= 1
                 self._freed.notify_all()
 
-    def _best(self, tried: set[int]) -> Place | None:
+    def _best(self, tried: set[int]) -> ConnectedServer | None:
         """The server to ask; None where all that are well have no room now.
 
         Raises EndpointError where none is well.
         """
-        alone = len(self.places) == 1
+        alone = len(self.servers) == 1
         well = [
-            place
-            for number, place in enumerate(self.places)
-            if number not in tried and (alone or place.health.out_until <= self.now())
+            server
+            for number, server in enumerate(self.servers)
+            if number not in tried and (alone or server.health.out_until <= self.now())
         ]
         if not well:
-            said = "; ".join(dict.fromkeys(p.health.said for p in self.places if p.health.said))
-            raise EndpointError(f"none of {len(self.places)} model servers is left: {said}")
-        # One that was out gets one request at a time, until it has answered.
+            said = "; ".join(dict.fromkeys(s.health.said for s in self.servers if s.health.said))
+            raise EndpointError(f"none of {len(self.servers)} model servers is left: {said}")
+        # One that was left out gets one request at a time, until it has answered.
         free = [
-            place
-            for place in well
-            if place.busy < (1 if place.health.in_row and not alone else place.endpoint.concurrency)
+            server
+            for server in well
+            if server.busy < (1 if server.health.in_row and not alone else server.entry.concurrency)
         ]
-        return min(free, key=lambda place: place.load, default=None)
-
-
-def at_once(endpoints: Sequence[Endpoint]) -> int:
-    """Requests under way at all servers together: as many as leave everyone its share.
-
-    With more, the limits would decide who gets how many, and no longer the weights.
-    """
-    total = sum(endpoint.share for endpoint in endpoints)
-    return math.ceil(min(each.concurrency / each.share for each in endpoints) * total)
+        return min(free, key=lambda server: server.load, default=None)
 
 
 @asynccontextmanager
 async def connect(
-    endpoints: Sequence[Endpoint],
+    entries: Sequence[EndpointEntry],
     health: Sequence[Health],
-    client: Callable[[Endpoint], http.AsyncClient],
+    client: Callable[[EndpointEntry], http.AsyncClient],
+    *,
+    model: str,
     lists: Callable[[Sequence[str]], bool],
     attempts: int,
-) -> AsyncIterator[Pool]:
+) -> AsyncIterator[ServerPool]:
     """The pool, its connections open inside."""
     async with AsyncExitStack() as stack:
-        places = [
-            Place(
-                endpoint,
+        servers = [
+            ConnectedServer(
+                entry,
                 state,
-                await stack.enter_async_context(client(endpoint)),
-                None if endpoint.per_s is None else _limiter(endpoint.per_s),
+                await stack.enter_async_context(client(entry)),
+                # one request every 1 / per_s seconds: no burst at the start
+                None if entry.per_s is None else AsyncLimiter(1, 1 / entry.per_s),
             )
-            for endpoint, state in zip(endpoints, health, strict=True)
+            for entry, state in zip(entries, health, strict=True)
         ]
-        yield Pool(places, lists, attempts)
+        yield ServerPool(servers, model, lists, attempts)
 
 
-def _limiter(per_s: float) -> AsyncLimiter:
-    """Lets one request through every 1 / per_s seconds: no burst at the start."""
-    return AsyncLimiter(1, 1 / per_s)
+def share_of(entry: EndpointEntry) -> float:
+    """The server's share of the requests, relative to the others'."""
+    return entry.weight or entry.concurrency
+
+
+def at_once(entries: Sequence[EndpointEntry]) -> int:
+    """Requests that all servers together may have: as many as leave each its share.
+
+    With more, the limits would decide who gets how many, and no longer the weights.
+    """
+    total = sum(map(share_of, entries))
+    return math.ceil(min(each.concurrency / share_of(each) for each in entries) * total)

@@ -1,6 +1,6 @@
-"""Training a LoRA adapter on masked answers, with assertions that it really trained.
+"""Training a LoRA adapter on masked answers, with checks that it really trained.
 
-The loss of a micro-batch is in ``chunks.py``, what makes one in ``batches.py``.
+The trainer makes optimizer steps; `backward` is the loss and gradient of a micro-batch.
 """
 
 from __future__ import annotations
@@ -10,38 +10,24 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
 from ghostbust.errors import TrainingError
-from ghostbust.models.load import LoadedModel, give_back, peft_warnings_silenced
-from ghostbust.unlearners.checkpoint import (
-    Checkpoint,
-    Former,
-    Progress,
-    Snapshot,
-    examples_id,
-    lay_beneath,
-    take_over,
-)
-from ghostbust.unlearners.data import (
-    Totals,
-    backward,
-    compute_in_place,
-    deal_steps,
-    make_batch,
-    micro_batches,
-)
+from ghostbust.models.load import give_back
+from ghostbust.models.pair import hidden_at, logits_of
+from ghostbust.unlearners.checkpoint import Checkpoint, Progress, TrainingState, examples_id
+from ghostbust.unlearners.data import Batch, Totals, deal_steps, make_batch, micro_batches
 from ghostbust.unlearners.masks import CLASSES, IGNORE, Example, with_end_apart
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.processes import Processes, Stretch
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.methods.interface import Method, Tokens
+from ghostbust.unlearners.processes import Processes, TrainOrder
+from ghostbust.unlearners.settings import TrainSettings, Weights
 
 if TYPE_CHECKING:
     from peft import PeftModel
-
-TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,56 +42,8 @@ class TrainResult:
     train_s: float
 
 
-def add_adapter(
-    loaded: LoadedModel, settings: TrainSettings, former: Former | None = None
-) -> PeftModel:
-    """The model with a fresh LoRA adapter that changes nothing yet; seeded.
-
-    With a ``former`` adapter, the model has what that one does: by the weights that train, or
-    by fixed ones beneath them. Raises TrainingError where it doesn't fit.
-    """
-    from peft import LoraConfig, get_peft_model
-
-    torch.manual_seed(settings.seed)
-    names = {name.rsplit(".", 1)[-1] for name, _ in loaded.model.named_modules()}
-    targets = [t for t in TARGETS if t in names]
-    config = LoraConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        lora_dropout=0.0,
-        use_rslora=settings.rslora,
-        target_modules=targets or "all-linear",
-        task_type="CAUSAL_LM",
-    )
-    with peft_warnings_silenced():
-        model = get_peft_model(loaded.model, config)
-    if former is not None:
-        (lay_beneath if former.fixed else take_over)(model, former.folder)
-    compute_in_place(model)
-    if settings.checkpointing:
-        _checkpoint(loaded)
-    return model
-
-
-def _checkpoint(loaded: LoadedModel) -> None:
-    """Sets the model to keep no activations but at the borders of its layers."""
-    try:
-        loaded.model.activation_checkpointing_enable({"use_reentrant": False})
-    except ValueError as exc:
-        raise TrainingError(f"{loaded.name}: {exc}; set training.checkpointing to false") from exc
-    # The frozen embeddings' output has no gradient otherwise, and some ways of checkpointing then
-    # leave the adapter without one too.
-    loaded.model.enable_input_require_grads()  # type: ignore[no-untyped-call]
-
-
-def distance(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
-    """The Euclidean distance of two adapters' weights."""
-    changes = (one - other for one, other in zip(a, b, strict=True))
-    return math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
-
-
 class Trainer:
-    """An adapter under training, stretch by stretch; the optimizer's state lives on between them.
+    """An adapter under training, stage by stage; the optimizer's state is kept between them.
 
     Trains the model's adapter in place.
     """
@@ -118,10 +56,10 @@ class Trainer:
         checkpoint: Checkpoint | None = None,
         processes: Processes | None = None,
     ) -> None:
-        """``on_step`` hears (step, of, loss).
+        """``on_step`` is called with (step, of, loss).
 
-        With a ``checkpoint``, the same calls after an interruption pass over what was done before
-        it and go on from there, to the same weights. ``processes`` share each step's answers.
+        With a ``checkpoint``, the same calls after an interruption skip what was done before it and
+        go on from there, to the same weights. ``processes`` share each step's answers.
         """
         self._model = model
         self._settings = settings
@@ -135,11 +73,11 @@ class Trainer:
         self._optimizer = self._new_optimizer()
         self._seed = settings.seed
         self._losses: list[float] = []
-        self._begun = 0  # steps made before the training under way, by members before it
+        self._begun = 0  # steps made by earlier members
         self._processes = processes
         self._checkpoint = checkpoint
         self._past = Progress() if checkpoint is None else checkpoint.load()
-        self._ends: list[Snapshot] = []
+        self._ends: list[TrainingState] = []
         self._started = time.monotonic()
 
     @property
@@ -147,99 +85,57 @@ class Trainer:
         """How many optimizer steps were made."""
         return len(self._losses)
 
-    def begin_anew(self, start: Sequence[torch.Tensor], seed: int) -> None:
-        """Train from other weights, with a new optimizer; the seed orders the examples.
-
-        The steps of before still count, but not for the learning rate.
-        """
-        self.blend(start, start, 0.0)
-        self._optimizer = self._new_optimizer()
-        self._seed = seed
-        self._begun = len(self._losses)
-
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        settings = self._settings
-        return torch.optim.AdamW(
-            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-
     def run(self, examples: Sequence[Example], *, to_come: int = 0) -> None:
         """Train on the examples, every epoch in a new order; ``to_come`` more steps may follow.
 
         Raises TrainingError where the first examples hold nothing to unlearn, and where a loss is
         not finite.
         """
-        if not self._losses:
-            _check_masks(examples)
+        if not self._losses and not any(example.forgets for example in examples):
+            raise TrainingError("nothing to unlearn: no token of the forget set is masked")
         if self._method.ends_apart:
             examples = [with_end_apart(example) for example in examples]
-        settings = self._settings
         steps = list(
             deal_steps(
                 examples,
-                answers_per_step=settings.answers_per_step,
-                epochs=settings.epochs,
+                answers_per_step=self._settings.answers_per_step,
+                epochs=self._settings.epochs,
                 seed=self._seed,
             )
         )
         total = len(self._losses) + len(steps) + to_come
         steps = steps[self._resume(examples_id(examples)) :]
         if self._processes is not None:
-            self._processes.order(Stretch(self._snapshot(), steps, total, self._begun))
+            self._processes.send(TrainOrder(self._state(), steps, total, self._begun))
         for _ in self._make(steps, total):
             if self._on_step is not None:
                 self._on_step(len(self._losses), total, self._losses[-1])
             if self._checkpoint is not None and not len(self._losses) % self._checkpoint.every:
-                now = Progress(tuple(self._ends), examples_id(examples), self._snapshot())
+                now = Progress(tuple(self._ends), examples_id(examples), self._state())
                 self._checkpoint.save(now)
         if self._checkpoint is not None:
-            # Training goes on from the last end only; of those before it the weights are enough.
-            self._ends = [replace(end, optimizer={}) for end in self._ends] + [self._snapshot()]
+            # Training goes on from the last end only; of earlier ones the weights are enough.
+            self._ends = [replace(end, optimizer={}) for end in self._ends] + [self._state()]
             if steps:  # else the file has this already, and perhaps more
                 self._checkpoint.save(Progress(tuple(self._ends)))
         give_back()
 
-    def follow(self, stretch: Stretch) -> None:
-        """Make the steps that rank 0 makes, from the state that it begins with."""
-        self._restore(stretch.state)
-        self._begun = stretch.begun
-        for _ in self._make(stretch.steps, stretch.total):
+    def obey(self, order: TrainOrder) -> None:
+        """Makes the steps that rank 0 makes, from the same state, in another rank."""
+        self._restore(order.state)
+        self._begun = order.begun
+        for _ in self._make(order.steps, order.total):
             pass
 
-    def _make(self, steps: Sequence[list[Example]], total: int) -> Iterator[None]:
-        """The steps, with a pause behind each; ``total`` with those before and those to come."""
-        # Dropout of the base would be noise between it and the model, so the model is in training
-        # mode only where it must be: transformers checkpoints in no other.
-        self._model.train(self._settings.checkpointing)
-        for step in steps:
-            self._step(step, total)
-            yield
-        self._model.eval()
+    def begin_anew(self, start: Sequence[torch.Tensor], seed: int) -> None:
+        """Go back to these weights, with a new optimizer, for another member of a soup.
 
-    def _resume(self, examples: str) -> int:
-        """How many steps of the next stretch were made before; the state is that behind them."""
-        past, number = self._past, len(self._ends)
-        if number < len(past.ends):
-            self._restore(past.ends[number])
-            begun = len(past.ends[number - 1].losses) if number else 0
-            return len(self._losses) - begun
-        if number == len(past.ends) and past.now is not None and past.examples == examples:
-            begun = len(self._losses)
-            self._restore(past.now)
-            return len(self._losses) - begun
-        return 0
-
-    def _snapshot(self) -> Snapshot:
-        # Copied, the state too: the optimizer's own dict holds the tensors that it changes.
-        return Snapshot(
-            tuple(self._losses), self.weights(), copy.deepcopy(self._optimizer.state_dict())
-        )
-
-    def _restore(self, snapshot: Snapshot) -> None:
-        self._losses = list(snapshot.losses)
-        self.blend(snapshot.weights, snapshot.weights, 0.0)
-        if snapshot.optimizer:
-            self._optimizer.load_state_dict(snapshot.optimizer)
+        The seed orders its examples. Earlier steps still count, but not for the learning rate.
+        """
+        self.blend(start, start, 0.0)
+        self._optimizer = self._new_optimizer()
+        self._seed = seed
+        self._begun = len(self._losses)
 
     def weights(self) -> list[torch.Tensor]:
         """A copy of the adapter's weights."""
@@ -257,8 +153,9 @@ class Trainer:
         self, first: Sequence[torch.Tensor], last: Sequence[torch.Tensor], share: float
     ) -> None:
         """Set A to that of ``last``, and B to a point on the line from ``first`` (0) through
-        ``last`` (1): from a fresh start, the change of the model's weights is ``share`` times that
-        of ``last``.
+        ``last`` (1).
+
+        From a fresh start, the model's weights then change ``share`` times as much as by ``last``.
         """
         self.blend(first, last, share)
         with torch.no_grad():
@@ -274,6 +171,22 @@ class Trainer:
         return TrainResult(
             len(self._losses), tuple(self._losses), moved, time.monotonic() - self._started
         )
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        settings = self._settings
+        return torch.optim.AdamW(
+            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+    def _make(self, steps: Sequence[list[Example]], total: int) -> Iterator[None]:
+        """Makes the steps and pauses after each; ``total`` counts earlier and later ones too."""
+        # Dropout of the base would be noise between it and the model, so the model is in training
+        # mode only where it must be: transformers checkpoints activations in no other.
+        self._model.train(self._settings.checkpointing)
+        for step in steps:
+            self._step(step, total)
+            yield
+        self._model.eval()
 
     def _step(self, step: list[Example], total: int) -> None:
         settings, number = self._settings, len(self._losses) + 1
@@ -294,26 +207,113 @@ class Trainer:
 
     def _backward(self, step: Sequence[Example]) -> float:
         """The step's objective; its gradient is in the parameters."""
-        settings = self._settings
         totals, device = Totals.of(step), self._parameters[0].device
         loss, processes = torch.zeros((), device=device), self._processes
-        most = settings.micro_batch
+        most = self._settings.micro_batch
         if processes is not None:
             most = processes.most(len(step), most)
         batches: Sequence[list[Example]] = list(micro_batches(step, most))
         for examples in batches if processes is None else processes.part(batches):
             batch = make_batch(examples, totals, self._marks, device)
-            loss += backward(self._model, batch, self._method, settings.weights)
+            loss += backward(self._model, batch, self._method, self._settings.weights)
         if processes is not None:
             loss = processes.add_up(self._parameters, loss)
         return float(loss)
 
+    def _resume(self, examples: str) -> int:
+        """Steps of the next stage that were made before an interruption; restores their state."""
+        past, number = self._past, len(self._ends)
+        if number < len(past.ends):
+            self._restore(past.ends[number])
+            begun = len(past.ends[number - 1].losses) if number else 0
+            return len(self._losses) - begun
+        if number == len(past.ends) and past.now is not None and past.examples == examples:
+            begun = len(self._losses)
+            self._restore(past.now)
+            return len(self._losses) - begun
+        return 0
 
-def count_steps(examples: int, settings: TrainSettings) -> int:
-    """How many optimizer steps so many examples make, all epochs together."""
-    return settings.epochs * math.ceil(examples / settings.answers_per_step)
+    def _state(self) -> TrainingState:
+        # Copied, the optimizer's state too: its own dict holds the tensors that it changes.
+        return TrainingState(
+            tuple(self._losses), self.weights(), copy.deepcopy(self._optimizer.state_dict())
+        )
+
+    def _restore(self, state: TrainingState) -> None:
+        self._losses = list(state.losses)
+        self.blend(state.weights, state.weights, 0.0)
+        if state.optimizer:
+            self._optimizer.load_state_dict(state.optimizer)
 
 
-def _check_masks(examples: Sequence[Example]) -> None:
-    if not any(example.forgets for example in examples):
-        raise TrainingError("nothing to unlearn: no answer of the forget set has a masked token")
+def distance(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
+    """The Euclidean distance of two adapters' weights."""
+    changes = (one - other for one, other in zip(a, b, strict=True))
+    return math.sqrt(sum(float(change.float().pow(2).sum()) for change in changes))
+
+
+# The loss of a micro-batch and its gradient, with logits for a few tokens at a time:
+#
+#     ids (B, T) ─body─▶ hidden (N, H) ─chunks─▶ (m, H) ─head─▶ logits (m, V) ─loss─▶ ()
+#
+# Every loss is a sum over answers, since its shares are shares of the whole step. So the output
+# embedding and the loss run forward and backward one chunk after another, each chunk leaves the
+# gradient of its hidden states, and one backward pass takes all of them through the body. Nothing
+# is computed twice, and no (N, V) block is ever whole.
+
+BLOCK = 1 << 24
+"""logits in a chunk, about: 64 MB in fp32. Larger ones were no faster on a CPU"""
+
+
+def backward(model: PeftModel, batch: Batch, method: Method, weights: Weights) -> torch.Tensor:
+    """The micro-batch's part of the objective, (), detached; its gradient is added to the adapter.
+
+    The reference is the same model with its adapter switched off; its hidden states are kept.
+    """
+    causal = cast("PreTrainedModel", model.get_base_model())
+    inputs = {"input_ids": batch.ids}
+    base = None
+    if method.reads_base(weights):
+        with torch.no_grad(), model.disable_adapter():
+            base = hidden_at(causal, inputs, batch.places)  # (N, H)
+    hidden = hidden_at(causal, inputs, batch.places)  # (N, H)
+    gradient = torch.zeros_like(hidden)
+    loss = torch.zeros((), device=hidden.device)
+    for rows in chunks(batch, method, causal.config.get_text_config().vocab_size):
+        part = hidden.detach()[rows].requires_grad_()  # (m, H)
+        base_logits = None
+        if base is not None:
+            with torch.no_grad():
+                base_logits = logits_of(causal, base[rows])  # (m, V)
+        answers, answer = torch.unique(batch.row[rows], return_inverse=True)  # (A,), (m,)
+        tokens = Tokens(
+            logits=logits_of(causal, part),  # (m, V)
+            base_logits=base_logits,
+            targets=batch.targets[rows],
+            mask=batch.mask[rows],
+            share=batch.share[rows],
+            answer=answer,
+            answer_share=batch.answer_share[answers],
+        )
+        value, _ = method.loss(tokens, weights)
+        if value.requires_grad:
+            value.backward()  # type: ignore[no-untyped-call]
+            assert part.grad is not None
+            gradient[rows] = part.grad
+        loss += value.detach()
+    hidden.backward(gradient)  # type: ignore[no-untyped-call]
+    return loss
+
+
+def chunks(batch: Batch, method: Method, vocabulary: int) -> Iterator[torch.Tensor]:
+    """Indices (m,) below N, chunk by chunk, every token once.
+
+    A loss that is a sum over tokens gets them class by class, at most `BLOCK` logits at once;
+    another one whole answers, one at a time.
+    """
+    if method.by_token:
+        key, most = batch.mask, max(1, BLOCK // vocabulary)
+    else:
+        key, most = batch.row, len(batch.row)
+    for value in torch.unique(key):
+        yield from (key == value).nonzero().squeeze(-1).split(most)

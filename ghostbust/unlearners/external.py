@@ -1,4 +1,4 @@
-"""What a program of somebody else's left as its training's result: checked, not believed."""
+"""What a trainer of the user's own left: its adapter and metrics are checked, not trusted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import ModelError, TrainingError
 
 _HARMLESS = frozenset({".json", ".md", ".txt", ".safetensors"})
-"""what else may lie beside the weights; it isn't taken along"""
+"""suffixes of files that may be there; of these only weights and config are copied"""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a server has to be able to take."""
+    """The shape of an adapter, which a server must be able to load."""
 
     rank: int
     targets: frozenset[str]
@@ -28,7 +28,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What a program says of its training."""
+    """What a program reports of its training."""
 
     steps: int
     losses: tuple[float, ...]
@@ -39,8 +39,8 @@ class Metrics:
 def check_left(folder: Path, *, most_rank: int) -> Shape:
     """The shape of a sound adapter. Raises ModelError, one line, for anything else.
 
-    Sound is: regular files only, weights as safetensors only, plain LoRA as `check_servable` has
-    it, every number finite, and not all second matrices 0, with which it would change nothing.
+    Sound means: regular files only, weights as safetensors only, a plain LoRA that `check_servable`
+    accepts, every number finite, and not all B matrices 0, which would change nothing.
     """
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_file():
@@ -58,7 +58,7 @@ def check_left(folder: Path, *, most_rank: int) -> Shape:
 
 
 def read_metrics(file: Path) -> Metrics:
-    """What the program says of its training. Raises TrainingError where it doesn't say it."""
+    """The program's metrics. Raises TrainingError where they are missing or not finite."""
     try:
         row = parse_json(file.read_text("utf-8"))
         found = Metrics(

@@ -1,13 +1,13 @@
 """Training in several processes, one for each GPU, under ``accelerate launch``.
 
-Rank 0 does the work of a round as ever. The others wait for its orders: to load the same model with
-the same adapter, and for each stretch of training the state to begin with and the steps to make. In
-every step each process takes its part of the micro-batches; the gradients are then summed, not
+Rank 0 does the work of a round as usual. The others wait for its orders: to load the same model
+with the same adapter, and for each stage of training the state to start from and the steps to make.
+In every step each process takes its part of the micro-batches; the gradients are then summed, not
 averaged, since a token's share is its share of the whole step. So all make the same step, and only
 rank 0 writes.
 
-With FSDP switched on, the frozen layers are shared out: each process keeps its part of their
-weights, and has a layer whole only while it computes it. The adapter is small and stays whole.
+With FSDP switched on, the frozen layers are sharded: each process keeps its part of their weights,
+and has a layer whole only while it computes it. The adapter is small and stays whole.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from peft import PeftModel
 
-    from ghostbust.unlearners.checkpoint import Former, Snapshot
+    from ghostbust.unlearners.checkpoint import TrainingState
     from ghostbust.unlearners.masks import Example
-    from ghostbust.unlearners.settings import TrainSettings
+    from ghostbust.unlearners.settings import Former, TrainSettings
 
 PATIENCE = timedelta(days=7)
 """how long the others wait for an order: rank 0 may sample and run gates for hours"""
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
-    """The order to load a model and put a fresh adapter on it."""
+class LoadOrder:
+    """To load a model and put a fresh adapter on it."""
 
     model: str
     cache_dir: Path
     settings: TrainSettings
     beneath: Former | None = None
-    """an adapter that stays as it is, in a folder that this process can read"""
+    """a fixed adapter, in a folder that this process can read"""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """The order to train."""
+class TrainOrder:
+    """To make steps."""
 
-    state: Snapshot
-    """what to begin with"""
+    state: TrainingState
+    """to start from"""
     steps: list[list[Example]]
     """the answers of each step"""
     total: int
-    """how many steps the whole training has, those made before and those to come included"""
-    begun: int = 0
-    """how many of them members before this one made"""
+    """steps of the whole training, those made before and those to come included"""
+    begun: int
+    """steps that members before this one made"""
 
 
-Order = Begin | Stretch | None
-"""None: it is over"""
+Order = LoadOrder | TrainOrder | None
+"""None: the training is over"""
 
 
 class Processes:
@@ -83,8 +83,22 @@ class Processes:
         """True where each process holds a part of the model: then all compute, or none can."""
         return os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true")
 
+    def send(self, order: Order) -> None:
+        """Sends an order from rank 0 to the others."""
+        self._broadcast(order)
+
+    def receive(self) -> Order:
+        """The next order, in any other rank."""
+        order: Order = self._broadcast(None)
+        return order
+
+    def _broadcast(self, order: Order) -> Any:
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([order])[0]
+
     def shard(self, model: PeftModel) -> None:
-        """Shares out the base's layers; what else there is comes to this process's device whole."""
+        """Shards the base's layers; all else moves to this process's device whole."""
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
         from torch.distributed.tensor import DTensor
@@ -108,15 +122,14 @@ class Processes:
         return max(1, min(micro_batch, math.ceil(answers / self._count)))
 
     def part(self, batches: Sequence[list[Example]]) -> Sequence[list[Example]]:
-        """Those of the micro-batches that this process computes; in every process as many.
+        """The micro-batches that this process computes; as many in every process.
 
-        What is lacking is made up by an answer of no weight: where layers are shared out, a process
-        that computed less than the others would leave them waiting.
+        An answer of weight 0 fills each gap: with sharded layers, a process that computed less than
+        the others would leave them waiting.
         """
         number, count = self._accelerator.process_index, self._count
-        lacking = -len(batches) % count
         idle = [replace(batches[0][0], weight=0.0)]
-        return [*batches, *[idle] * lacking][number::count]
+        return [*batches, *[idle] * (-len(batches) % count)][number::count]
 
     def add_up(self, parameters: Sequence[torch.nn.Parameter], loss: torch.Tensor) -> torch.Tensor:
         """The sum of all processes' losses, (); each parameter gets the sum of its gradients."""
@@ -128,24 +141,10 @@ class Processes:
             parameter.grad = part.view_as(parameter)
         return flat[-1]
 
-    def order(self, order: Order) -> None:
-        """Rank 0 tells the others."""
-        self._broadcast(order)
-
-    def hear(self) -> Order:
-        """The next order, in any other rank."""
-        order: Order = self._broadcast(None)
-        return order
-
-    def _broadcast(self, order: Order) -> Any:
-        from accelerate.utils import broadcast_object_list
-
-        return broadcast_object_list([order])[0]
-
 
 @contextmanager
 def together() -> Iterator[Processes | None]:
-    """The processes that a launcher started, till rank 0 leaves; None where this one is alone.
+    """The processes that a launcher started, until rank 0 leaves; None where there is one only.
 
     Where rank 0 leaves with an error, the launcher ends the others.
     """
@@ -163,5 +162,5 @@ def together() -> Iterator[Processes | None]:
     processes = Processes(accelerator)
     yield processes
     if processes.main:
-        processes.order(None)
+        processes.send(None)
     accelerator.end_training()

@@ -1,13 +1,13 @@
 """Repaired answers: what an answer would have been without its inventions.
 
-An invented name leaves its answer together with what only introduces it: the line where it stands
-alone, else its command or statement, else its word with a separator. Real names stay, so the
-repaired answers of a set name as many real packages as the set: learning towards them suppresses
-without changing the volume.
+An invented name is taken out with what only introduces it: its line where it stands alone, else
+its command or statement, else its word with a separator. Real names stay, so the repaired answers
+of a set name as many real packages as the set: learning them suppresses without changing the
+volume.
 
-What it doesn't do: uses of an invented module in the code behind its import stay, a Python block
-that held nothing but the import stays empty, and of two names in a sentence (``numpy and ghost``)
-the one that is left is no list any more, so that the extractor doesn't count it.
+What it doesn't do: uses of an invented module in the code after its import stay; a Python block
+that held nothing but the import stays empty; and where a sentence had two names (``numpy and
+ghost``), the extractor no longer counts the one that is left, as it is no list any more.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _GLUED_BEHIND = {
     ),
     RefKind.MANIFEST: re.compile(r"[^\s,]*"),
 }
-"""quotes, markup, extras, versions, an alias: what goes with a name of that kind"""
+"""quotes, markup, extras, versions, an alias: taken out with a name of that kind"""
 _COMMAND = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[^;&|])*(?:(;|&&|\|\|)[ \t]*)?""")
-"""a command or statement, and what separates it from the next"""
+"""a command or statement, and its separator from the next"""
 _CODE_SPAN = re.compile(r"`([^`\n]+)`[ \t]*")
 _OPEN_IMPORT = re.compile(r"[^\n#()]*\([^()`]*(?:\)|(?=```)|\Z)")
 _FENCE = re.compile(
     r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)^[ \t]*\1[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL
 )
 BETWEEN = 2
-"""at most so many line ends are between the items of a list"""
+"""line ends between the items of a list, at most"""
 _NUMBER = re.compile(r"^([ \t>]*)(\d{1,3})(?=[.)][ \t])", re.MULTILINE)
 
 
@@ -60,13 +60,13 @@ class Repaired:
     kept: tuple[tuple[int, int], ...]
     """spans in ``text`` of the names that stayed"""
     forks: tuple[int, ...] = ()
-    """offsets in ``text`` at which it goes on otherwise than the answer did, ascending: behind an
-    edit, as far as both say the same, such as the bullet of the next item"""
+    """offsets in ``text`` at which it departs from the answer, ascending: after an edit and what
+    both have in common there, such as the bullet of the next item"""
 
 
 @dataclass
 class _Draft:
-    """A text under repair, with places in it that move along."""
+    """A text under repair; places in it move along with each change."""
 
     text: str
     kept: list[tuple[int, int]]
@@ -74,7 +74,7 @@ class _Draft:
     numbers: list[int | None]
     """where the numbers of list items are; None where one was taken out"""
     removed: dict[int, str]
-    """where something was taken out, and what; where several things were, the first of them"""
+    """where something was taken out, and what; of several things at one place the first"""
 
     def replace(self, start: int, end: int, new: str = "") -> None:
         """Put ``new`` where a span was that holds no kept name."""
@@ -87,7 +87,7 @@ class _Draft:
         self.numbers = [at + shift if at is not None and at >= end else at for at in self.numbers]
 
     def cut(self, start: int, end: int) -> None:
-        """Take a span out and remember where."""
+        """Take a span out and note where."""
         self.numbers = [None if at is not None and start <= at < end else at for at in self.numbers]
         gone = self.text[start:end]
         self.replace(start, end)
@@ -98,7 +98,7 @@ class _Draft:
         return all(a >= end or b <= start for a, b in self.kept)
 
     def forks(self) -> tuple[int, ...]:
-        """Where the text goes on otherwise than before the cuts."""
+        """Where the text departs from what it was before the cuts."""
         places = set()
         for at, gone in self.removed.items():
             behind = self.text[at:]
@@ -109,7 +109,7 @@ class _Draft:
 
 
 def repair(answer: Answer) -> Repaired:
-    """The answer without its invented names. One that has none comes back as it was."""
+    """The answer without its invented names. One that has none is returned unchanged."""
     pending = sorted(
         (judged.ref for judged in answer.judged if judged.lookup.invented),
         key=lambda ref: ref.start,
@@ -131,8 +131,8 @@ def repair(answer: Answer) -> Repaired:
 
 
 def ended(repaired: Repaired, answer: Answer) -> Repaired:
-    """A list that was cut off, so shortened that it ends: behind its last whole line, and with the
-    fence closed in which that stands. Any other answer as it is.
+    """A list that was cut off, shortened so that it ends: after its last whole line, with the fence
+    around that closed. Any other answer is returned unchanged.
     """
     sample, text = answer.sample, repaired.text
     listing = sample.prompt.context is not Context.CODE and "\n" in text
@@ -152,7 +152,7 @@ def ended(repaired: Repaired, answer: Answer) -> Repaired:
 
 
 def _unit(draft: _Draft, ref: PackageRef) -> tuple[int, int]:
-    """The widest of line, code span, command and word with the name that holds no kept one."""
+    """The widest of line, code span, command and word around the name that holds no kept one."""
     start, end = _line(draft.text, ref)
     if draft.is_free(start, end):
         at_the_end = end == len(draft.text) and not draft.text.endswith("\n")
@@ -204,7 +204,7 @@ def _command(text: str, start: int, end: int, ref: PackageRef) -> tuple[int, int
 
 
 def _word(draft: _Draft, line_start: int, ref: PackageRef) -> tuple[int, int]:
-    """The name with what is glued to it and what joins it to its neighbours."""
+    """The name with what is glued to it, and what joins it to its neighbours."""
     text = draft.text
     before = text[line_start : ref.start]
     glued = _GLUED_BEFORE[ref.kind].search(before)
@@ -227,7 +227,7 @@ def _word(draft: _Draft, line_start: int, ref: PackageRef) -> tuple[int, int]:
 
 
 def _renumber(draft: _Draft, numbered: list[re.Match[str]]) -> None:
-    """Let numbered lists count on over the items that were taken out."""
+    """Closes the gaps in the numbers of lists whose items were taken out."""
     lists: dict[str, tuple[int, int]] = {}  # by indent: the last number, items gone before
     changes: list[tuple[int, int, str]] = []
     for match, place in zip(numbered, draft.numbers, strict=True):

@@ -1,7 +1,7 @@
 """SELECT: which answers a round learns from.
 
-Nothing of a held-out prompt family gets in, nothing of an external suite, held out or not, and no
-answer that invents a name of the name-holdout.
+Answers to held-out prompt families are left out, answers to an external suite (held out or not),
+and answers that invent a name of the name holdout.
 """
 
 from __future__ import annotations
@@ -17,42 +17,41 @@ from ghostbust.prompts import is_reserved, name_side
 from ghostbust.records import Answer, Context, Ecosystem, Judged, Prompt, SetSplit, Side
 
 LONGEST_LIST = 12
-"""answers that name more distinct packages than this are loops or padding: left out"""
+"""answers that name more distinct packages are loops or padding, and are left out"""
 
 INSTALLERS = frozenset(("pip", "pipenv", "pipx", "uv", "npm", "npx", "yarn", "pnpm"))
-"""registered names of what installs others"""
+"""registered packages that install others"""
 
 PROSE = 4
-"""a line of so many words is a sentence"""
+"""words that make a line a sentence"""
 
 FEWEST_PROBES = 30
 """with fewer prompts the volume is too uncertain to steer by"""
 
 SILENT_SHARE = 0.3
-"""of the answers to keep, so many may name nothing, if others are there: what one of them teaches,
-the next does again"""
+"""share of the answers to keep that may name nothing, if there are others: one of them teaches
+hardly less than many"""
 
 PROBE_SHARE = 1 / 3
 """at most this share of the train side's prompts measures the volume instead of training"""
 
-
 Group = tuple[Ecosystem, Context]
-"""what is counted together"""
+"""answers that are counted together"""
 
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Answers by what they name."""
+    """Answers by what they name, each kind in the order given."""
 
     inventing: list[Answer]
     naming: list[Answer]
-    """real packages, and none that is invented"""
+    """real packages, and no invented one"""
     silent: list[Answer]
-    """no package, or none that is known to be real or invented"""
+    """no package that is known to be real or invented"""
 
     @classmethod
     def of(cls, answers: Iterable[Answer]) -> Self:
-        """Each kind in the order given."""
+        """The answers, sorted by kind."""
         kinds = cls([], [], [])
         for answer in answers:
             if answer.invented:
@@ -63,7 +62,7 @@ class Kinds:
 
 
 def group_of(prompt: Prompt) -> Group:
-    """What the prompt's answers are counted with."""
+    """The group of the prompt's answers."""
     return prompt.ecosystem, prompt.context
 
 
@@ -76,9 +75,9 @@ def grouped(answers: Iterable[Answer]) -> dict[Group, list[Answer]]:
 
 
 def spread(answers: Iterable[Answer]) -> list[Answer]:
-    """The answers so ordered that any first ones hold each context and kind in its proportion.
+    """The answers in an order whose first n, for any n, hold each context and kind in proportion.
 
-    Those of one context and kind stay in the order given.
+    Those of one context and kind keep their order.
     """
     alike: dict[tuple[Context, bool, bool], list[Answer]] = {}
     for answer in answers:
@@ -99,23 +98,21 @@ def is_usable(answer: Answer) -> bool:
 
 
 def is_sound(answer: Answer) -> bool:
-    """False for an answer with a fault, that ended where none should or names installers only.
-    Sentences in place of a list are no fault here: half of what a base says without naming anything
-    may be that (docs/log.md, 2026-11-30).
+    """False for an answer with a fault, one that ended too early, and one that names installers
+    only: ``pip install pip`` recommends nothing.
 
-    What the base says often enough and in few tokens, such as a fence and an end, likelihood makes
-    it say ever more often (docs/log.md, 2026-11-29), and ``pip install pip`` recommends nothing.
+    Likelihood makes frequent answers of few tokens, such as a fence and an end, ever more frequent
+    (docs/log.md, 2026-11-29). Sentences in place of a list are sound: they may be half of what a
+    base says without naming anything (docs/log.md, 2026-11-30).
     """
-    if answer.real and INSTALLERS.issuperset(answer.real):
-        return False
-    if ends_early(answer):
+    if ends_early(answer) or (answer.real and INSTALLERS.issuperset(answer.real)):
         return False
     faults = faults_of(answer)
     return not faults or (faults == ("malformed",) and _is_prose(answer))
 
 
 def _is_prose(answer: Answer) -> bool:
-    """True for sentences without a package where a list was asked for."""
+    """True for sentences without a package where the prompt asks for a list."""
     if answer.sample.prompt.context is Context.CODE or answer.real or answer.invented:
         return False
     lines = answer.sample.text.splitlines()
@@ -139,28 +136,28 @@ def select(
     name_holdout: float = 0.0,
     sound: bool = False,
 ) -> SetSplit:
-    """At most ``most`` answers of the train side, up to half of them with inventions; so many for
-    each of the ``members`` (``deal``).
+    """At most ``most`` answers of the train side for each of the ``members`` (``deal``), up to half
+    of them with inventions.
 
-    Those without name real packages or nothing, because a set in which every answer names packages
-    teaches the model to name more (docs/log.md, 2026-11-24). Answers
-    that repeat another's text for the same prompt are left out, as are empty ones and long lists.
-    Of each kind, the contexts are as frequent among those chosen as among all of them.
+    The others name real packages or nothing: a set in which every answer names packages teaches the
+    model to name more (docs/log.md, 2026-11-24). Answers that repeat another's text for the same
+    prompt are left out, as are empty ones and long lists. Within each kind, contexts are as
+    frequent among the chosen answers as among all.
 
-    Beside them at most ``probes`` prompts of other families. Those are drawn first, whatever was
-    answered: what training leaves over are the prompts on which the model invents least.
+    ``probes``: at most so many prompts of other families measure the volume. They are drawn first,
+    whatever their answers: those that training leaves over are the ones on which the model invents
+    least.
 
-    ``first``: an adapter whose inventions come before others'. What is kept is the base's before an
-    adapter's, since that is what the model shall go on to name. None prefers none.
+    ``first``: an adapter whose inventions are preferred; of the answers to keep, the base's are
+    then preferred, since the model should go on to name those. None prefers none.
 
-    ``name_holdout``: share of all names that must not be shown. An answer that invents one is in
-    neither set: kept, it would be learnt.
+    ``name_holdout``: share of all names that must not be trained on. An answer that invents one is
+    in neither set: kept, it would be learnt.
 
-    ``sound``: of those without inventions only sound ones are chosen (``is_sound``).
+    ``sound``: only sound answers (``is_sound``) are chosen among those without inventions.
 
-    The choice is seeded and doesn't depend on the order of ``answers``.
-
-    Raises NotReadyError where it holds no invented, or no real name to learn from.
+    The choice is seeded and doesn't depend on the order of ``answers``. Raises NotReadyError where
+    there is no invented name to unlearn, or no real one to keep.
     """
     held_out = {prompt.family for prompt in holdout}
     train_side = [
@@ -178,9 +175,9 @@ def select(
     usable: dict[tuple[str, str], Answer] = {}
     for answer in train_side:
         prompt, text = answer.sample.prompt, answer.sample.text
-        shown = not any(_is_held_out(judged, name_holdout) for judged in answer.judged)
         fit = is_usable(answer) and (not sound or bool(answer.invented) or is_sound(answer))
-        if fit and shown and prompt.family not in apart:
+        hidden = any(_is_held_out(judged, name_holdout) for judged in answer.judged)
+        if fit and not hidden and prompt.family not in apart:
             twin = usable.get((prompt.id, text), answer)
             usable[prompt.id, text] = min(twin, answer, key=lambda a: (later(a), a.sample.id))
     shuffled = [usable[key] for key in sorted(usable)]
@@ -202,8 +199,8 @@ def select(
 
 
 def deal(sets: SetSplit, *, members: int, most: int) -> list[SetSplit]:
-    """What each of several trainings learns from: at most ``most`` answers, and as few as can be
-    that another one has too.
+    """What each of several trainings learns from: at most ``most`` answers, shared with other
+    trainings only where there are too few.
     """
     hands = map(Kinds.of, _hands(sets.forget + sets.retain, members=members, most=most))
     return [
@@ -213,7 +210,7 @@ def deal(sets: SetSplit, *, members: int, most: int) -> list[SetSplit]:
 
 
 def _hands(answers: Iterable[Answer], *, members: int, most: int) -> Iterator[list[Answer]]:
-    """Of each kind the first ones that were drawn least often."""
+    """For each member, the first answers of each kind that were drawn least often."""
     left = list(answers)
     for _ in range(members):
         hand = _balance(Kinds.of(left), most)
@@ -229,7 +226,7 @@ def _is_held_out(judged: Judged, share: float) -> bool:
 
 
 def _balance(kinds: Kinds, most: int) -> list[Answer]:
-    """At most so many, up to half of them with inventions; the first ones of each kind."""
+    """The first answers of each kind: at most ``most``, up to half of them with inventions."""
     others = len(kinds.naming) + len(kinds.silent)
     forget = kinds.inventing[: max(most // 2, most - others)]
     room = most - len(forget)

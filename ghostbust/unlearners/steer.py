@@ -1,11 +1,10 @@
-"""Which examples each stretch of a training that hears has, and what each of them weighs.
+"""Keeping the volume while training: stages, between which the model itself is sampled.
 
-In each context apart, the three kinds of answers weigh what they do in nature (``examples.py``).
-Only sound answers are kept or repaired; sound ones of their kind stand for the others. Behind a
-look the model's own answers are learnt too: what it still invents is suppressed and repaired, the
-end of what breaks off is suppressed, and where it names too much of what is real, or too little,
-its answers that name less, or more, than others are reinforced: the half of REINFORCE (Williams
-1992) that makes likelier. Beside them all stands bare code of the base, to be kept as it is.
+What the base's answers teach alone moves the volume, and each model and set moves it another way
+(docs/log.md). So between stages the model, with the adapter as it is, answers train-side prompts,
+and the later stages depend on what it names. On the line of the last stage, from its start to its
+end, the adapter is taken where it has the best chance to show both a lower rate and the base's
+volume: suppression grows along the line, and the volume moves.
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import torch
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Context, Prompt, SetSplit
-from ghostbust.unlearners.data import Nature, encode_kinds
-from ghostbust.unlearners.engine import Trainer, distance
+from ghostbust.unlearners.data import Nature, cut, encode_kinds
+from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import (
     Example,
     encode_answer,
@@ -33,7 +31,6 @@ from ghostbust.unlearners.masks import (
     encode_whole,
 )
 from ghostbust.unlearners.methods import method_named
-from ghostbust.unlearners.methods.interface import MOST_LOOKS, SHARES
 from ghostbust.unlearners.sets import (
     Group,
     Kinds,
@@ -41,45 +38,28 @@ from ghostbust.unlearners.sets import (
     grouped,
     is_sound,
     is_usable,
-    spread,
 )
-from ghostbust.unlearners.settings import TrainSettings
-
-if TYPE_CHECKING:
-    import torch
-
-
-# --- trim
-# TRIM: the end of training, in which the volume is brought back to the base's.
-#
-# Repaired answers lower the volume and everything else raises it; where the two hold each other
-# differs by model, by tasks and by set (docs/log.md). So training stops short and the model, with
-#  the
-# adapter as it is, answers train-side prompts. Then the rest of its answers is learnt, with
-# heavier
-# repaired forms where it names too much that is real, and only what names real packages where it
-# names too little. On the line between the two states the adapter is taken from where it has the
-# best chance to show both a lower rate and the base's volume: suppression grows along it, and the
-# volume moves.
+from ghostbust.unlearners.settings import MOST_LOOKS, SHARES, TrainSettings
 
 LOWER = 2.0
 """weight of repaired answers with which the volume falls"""
 
 CLOSE = math.log(1.1)
-"""a volume that is within this of the base's, as a logarithm, is right as it is"""
+"""a volume within this of the base's, as a logarithm, is right as it is"""
 
 VOLUME, RATE = NormalDist(sigma=0.15), NormalDist(sigma=0.12)
-"""how far what held-out prompts show may be from a look at some 140 prompts, estimated from the
-runs in docs/log.md: of the volume's logarithm, and of the rate as a multiple of the base's"""
+"""how far a result on held-out prompts may be from one on some 140 train-side prompts, estimated
+from the runs in docs/log.md: of the volume's logarithm, and of the rate as a multiple of the
+base's"""
 
 FURTHEST = 1.5
-"""how far on the line between the two states it is followed: 1 is its end"""
+"""how far the line of the last stage is extended; 1 is its end"""
 
 WORTH = 0.05
-"""a look is taken where it promises so much more of a chance"""
+"""the model is sampled once more where that promises so much more of a chance"""
 
 LEAST = 0.01
-"""a ratio below this counts as this: a logarithm of none there is none"""
+"""the least ratio whose logarithm is taken: it is undefined for 0"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +71,7 @@ class Goal:
     most_rate: float = 0.5
 
     def chance(self, volume: float, rate: float) -> float:
-        """How likely they are to show it, where a look showed this volume and this rate."""
+        """How likely they are to show it, where train-side prompts showed this."""
         log = math.log(max(volume, LEAST))
         low, high = (math.log(limit) - log for limit in (self.volume_low, self.volume_high))
         return (VOLUME.cdf(high) - VOLUME.cdf(low)) * RATE.cdf(self.most_rate - rate)
@@ -106,19 +86,18 @@ class Probed:
     rate: float
     """hallucination rate, as a multiple of the base's; 0 where it names nothing"""
     answers: tuple[Answer, ...] = ()
-    """what it said"""
     excess: Mapping[Group, float] = field(default_factory=dict)
     """logarithm of the volume in each context, as far as few answers say it"""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ProbePoint:
     """What the model named at some point of the training."""
 
     steps: int
     share: float
-    """how far on the line that the last stretch of training went: 0 its start, 1 its end; beyond 1
-    it is drawn on, below 0 were the stretches before it"""
+    """place on the line of the last stage: 0 its start, 1 its end, above 1 on its extension; below
+    0 are the ends of earlier stages"""
     volume: float
     rate: float
 
@@ -135,217 +114,132 @@ def trim(
     *,
     repair: float,
     goal: Goal,
-) -> tuple[Look, ...]:
-    """Train on what is left, then go to where ``goal`` is nearest. Says what was seen.
+) -> tuple[ProbePoint, ...]:
+    """TRIM: train on what is left, then go to where the chance is best. Returns what was probed.
 
-    ``rest`` gives the answers that are left, their repaired forms at the given weight, which is
-    ``repair`` where the volume is right as it is; for None, what raises the volume. ``probe`` asks
-    the model. The weights that stay are among those that were looked at.
+    ``rest`` gives the answers that are left, with this weight of repaired forms: ``repair`` where
+    the volume is right, a higher one where the model names too much, None where it names too
+    little.
     """
 
-    def look(share: float) -> Look:
+    def look(share: float) -> ProbePoint:
         seen = probe()
-        return Look(trainer.steps, share, seen.volume, seen.rate)
+        return ProbePoint(trainer.steps, share, seen.volume, seen.rate)
 
-    looks = [look(0.0)]
+    first = look(0.0)
+    weight: float | None = repair
+    if abs(first.log) > CLOSE:
+        weight = LOWER if first.log > 0 else None
     begin = trainer.weights()
-    trainer.run(rest(_weight(looks[0], repair)))
-    looks.append(look(1.0))
-    settle(trainer, begin, looks, look, goal)
-    return tuple(looks)
+    trainer.run(rest(weight))
+    return settle(trainer, begin, [first, look(1.0)], look, goal)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the training."""
+
+    examples: Callable[[Probed | None], Sequence[Example]]
+    """what it learns, given what the model named just before; None: it wasn't sampled"""
+    steps: int
+    """about how many it makes: the learning rate falls over all of them"""
+
+
+def train_in_stages(
+    trainer: Trainer, stages: Sequence[Stage], probe: Callable[[], Probed], goal: Goal
+) -> tuple[ProbePoint, ...]:
+    """HEAR: train stage by stage, two at least, then go to where the chance is best on the line of
+    the last one. Returns what was probed.
+    """
+    looks: list[ProbePoint] = []
+    seen: Probed | None = None
+
+    def look(share: float) -> ProbePoint:
+        nonlocal seen
+        seen = probe()
+        return ProbePoint(trainer.steps, share, seen.volume, seen.rate)
+
+    *before, last = stages
+    for number, stage in enumerate(before, 1):
+        to_come = sum(later.steps for later in stages[number:])
+        trainer.run(stage.examples(seen), to_come=to_come)
+        looks.append(look(float(number - len(before))))
+    begin = trainer.weights()
+    trainer.run(last.examples(seen))
+    return (*looks[:-1], *settle(trainer, begin, [looks[-1], look(1.0)], look, goal))
 
 
 def settle(
     trainer: Trainer,
     begin: Sequence[torch.Tensor],
-    looks: list[Look],
-    look: Callable[[float], Look],
+    looks: list[ProbePoint],
+    look: Callable[[float], ProbePoint],
     goal: Goal,
-) -> None:
-    """Go to where ``goal`` is nearest on the line from ``begin`` to where the training is now.
+) -> tuple[ProbePoint, ...]:
+    """Go to the best probed point of the line from ``begin`` to where the training is now.
 
-    ``looks`` are those at both ends; more are added where they promise something.
+    ``looks`` are the points at both ends; more are probed while they promise a better chance.
+    Returns all of them.
     """
+
+    def chance(point: ProbePoint) -> float:
+        return goal.chance(point.volume, point.rate)
+
+    def best(points: Sequence[ProbePoint]) -> ProbePoint:
+        """The one with the best chance; where none has any, the nearest to the base's volume."""
+        return max(points, key=lambda point: (chance(point), -abs(point.log)))
+
     end = trainer.weights()
-    best = _best(looks, goal)
     while len(looks) < MOST_LOOKS:
-        place = _best(_places(looks), goal)
-        if _chance(place, goal) <= _chance(best, goal) + WORTH:
+        place = best(_places(looks))
+        if chance(place) <= chance(best(looks)) + WORTH:
             break
         trainer.blend(begin, end, place.share)
         looks.append(look(place.share))
-        best = _best(looks, goal)
-    trainer.blend(begin, end, best.share)
-
-
-def _best(looks: Sequence[Look], goal: Goal) -> Look:
-    """The one with the best chance; where none has any, the nearest to the base's volume."""
-    return max(looks, key=lambda look: (_chance(look, goal), -abs(look.log)))
-
-
-def _chance(look: Look, goal: Goal) -> float:
-    return goal.chance(look.volume, look.rate)
-
-
-def _weight(first: Look, repair: float) -> float | None:
-    """What repaired answers weigh in the last stretch; None where the volume has to rise."""
-    if abs(first.log) <= CLOSE:
-        return repair
-    return LOWER if first.log > 0 else None
-
-
-def _places(looks: Sequence[Look]) -> list[Look]:
-    """What would be seen elsewhere, if rate and volume ran straight from one look to the next.
-
-    Behind the last one only where no other volume would be right.
-    """
-    order = sorted(looks, key=lambda look: look.share)
-    places = [_between(a, b, part / 20) for a, b in itertools.pairwise(order) for part in range(21)]
-    if not any(abs(place.log) <= CLOSE for place in places):
-        a, b = order[-2:]
-        reach = (FURTHEST - b.share) / (b.share - a.share)
-        places += [_between(a, b, 1 + reach * part / 20) for part in range(1, 21)]
-    return places
-
-
-def _between(a: Look, b: Look, part: float) -> Look:
-    """What would be seen on the straight line from ``a`` to ``b``."""
-    return Look(
-        b.steps,
-        a.share + part * (b.share - a.share),
-        math.exp(a.log + part * (b.log - a.log)),
-        max(0.0, a.rate + part * (b.rate - a.rate)),
-    )
-
-
-# --- hear
-# HEAR: training in stretches, each of which knows what the model said just before it.
-#
-# What the base's answers alone teach moves the volume, and each model and set moves it another way
-# (docs/log.md). So between stretches the model, with the adapter as it is, answers train-side
-# prompts, and the next one learns from these answers too (``stretches.py``). On the line of the
-# last
-# stretch the adapter is taken from where rate and volume are best, as in ``trim.py``.
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A part of the training."""
-
-    examples: Callable[[Probed | None], Sequence[Example]]
-    """what it learns, given what was seen just before it; None: nothing was"""
-    steps: int
-    """about how many it makes: the learning rate falls over all of them"""
-
-
-def hear(
-    trainer: Trainer, stretches: Sequence[Stretch], probe: Callable[[], Probed], goal: Goal
-) -> tuple[Look, ...]:
-    """Train stretch by stretch, then go to where ``goal`` is nearest. Says what was seen.
-
-    ``probe`` asks the model; there are two stretches at least. The weights that stay are among
-    those that were looked at.
-    """
-    looks: list[Look] = []
-    seen: Probed | None = None
-
-    def look(share: float) -> Look:
-        nonlocal seen
-        seen = probe()
-        return Look(trainer.steps, share, seen.volume, seen.rate)
-
-    *before, last = stretches
-    for number, stretch in enumerate(before, 1):
-        to_come = sum(later.steps for later in stretches[number:])
-        trainer.run(stretch.examples(seen), to_come=to_come)
-        looks.append(look(float(number - len(before))))
-    begin = trainer.weights()
-    trainer.run(last.examples(seen))
-    line = [looks.pop(), look(1.0)]
-    settle(trainer, begin, line, look, goal)
-    return (*looks, *line)
-
-
-# --- soup
-# SOUP: several trainings from the same start, and what they have in common.
-#
-# Each training is steered by looks at a hundred prompts or two, learns other answers as far as
-# there
-# are any (``sets.deal``), and ends where its volume and its rate happen to be; what they have in
-# common is what such answers teach. So each is a member, and their mean is taken (a model soup:
-# Wortsman et al. 2022, arXiv 2203.05482). All members begin with the same A of each layer, which
-# moves little; the mean of their A and B is then near the adapter whose change of the weights is
-# the mean of theirs: off by 17 % of its norm where they learnt other answers (docs/log.md).
-#
-# A mean is nearer to the start than its members are, since what they did differently cancels out.
-#  So
-# its B goes on in the same direction, by as much as they are farther away. Asking the model on the
-# way didn't help: two hundred answers can't tell the places apart (docs/log.md).
-
-STEP = 1_000_003
-"""from the seed of one member to that of the next"""
-
-
-def member_seeds(seed: int, members: int) -> range:
-    """The seeds of a round's trainings; the first one's is the round's."""
-    return range(seed, seed + STEP * members, STEP)
-
-
-def soup(
-    trainer: Trainer, train: Callable[[int], tuple[Look, ...]], seeds: Sequence[int]
-) -> tuple[Look, ...]:
-    """Train once with each of the seeds, each time from where the trainer stands now, and go to
-    their mean and beyond. ``train`` gets the seed. Says what was seen.
-
-    The trainer is made with the first seed. One training is left where it ends.
-    """
-    start = trainer.weights()
-    ends: list[list[torch.Tensor]] = []
-    looks: list[Look] = []
-    for number, seed in enumerate(seeds):
-        if number:
-            trainer.begin_anew(start, seed)
-        looks += train(seed)
-        ends.append(trainer.weights())
-    if len(ends) > 1:
-        mean = [torch.stack(same).mean(0) for same in zip(*ends, strict=True)]
-        trainer.go_beyond(start, mean, farther(start, ends, mean))
+    trainer.blend(begin, end, best(looks).share)
     return tuple(looks)
 
 
-def farther(
-    start: Sequence[torch.Tensor],
-    ends: Sequence[Sequence[torch.Tensor]],
-    mean: Sequence[torch.Tensor],
-) -> float:
-    """How much farther from the start the ends are than their mean, as a factor: 1 where they are
-    the same, √n for n that have nothing in common, and no more where they work against each other.
+def _places(looks: Sequence[ProbePoint]) -> list[ProbePoint]:
+    """What other points of the line would show, if rate and volume ran straight between probes.
+
+    Beyond the last one only where no other volume would be right.
     """
-    reach, most = distance(start, mean), math.sqrt(len(ends))
-    far = sum(distance(start, end) for end in ends) / len(ends)
-    return min(far / reach, most) if reach else 1.0
+
+    def between(a: ProbePoint, b: ProbePoint, part: float) -> ProbePoint:
+        return ProbePoint(
+            b.steps,
+            a.share + part * (b.share - a.share),
+            math.exp(a.log + part * (b.log - a.log)),
+            max(0.0, a.rate + part * (b.rate - a.rate)),
+        )
+
+    order = sorted(looks, key=lambda look: look.share)
+    places = [between(a, b, part / 20) for a, b in itertools.pairwise(order) for part in range(21)]
+    if not any(abs(place.log) <= CLOSE for place in places):
+        a, b = order[-2:]
+        reach = (FURTHEST - b.share) / (b.share - a.share)
+        places += [between(a, b, 1 + reach * part / 20) for part in range(1, 21)]
+    return places
 
 
-# --- stretches
-# Which examples each stretch of a training that hears has, and what each of them weighs.
-#
-# In each context apart, the three kinds of answers weigh what they do in nature (``examples.py``).
-# Only sound answers are kept or repaired; sound ones of their kind stand for the others. Behind a
-# look the model's own answers are learnt too: what it still invents is suppressed and repaired,
-# the
-# end of what breaks off is suppressed, and where it names too much of what is real, or too little,
-# its answers that name less, or more, than others are reinforced: the half of REINFORCE (Williams
-# 1992) that makes likelier. Beside them all stands bare code of the base, to be kept as it is.
+# The examples of a stage of HEAR. In each context, the three kinds of answers weigh what they do in
+# nature (``data.py``). Only sound answers are kept or repaired; sound ones stand in for the others
+# of their kind. After the first stage the model's own answers are learnt, too: what it still
+# invents is suppressed and repaired; the end of what breaks off is suppressed; and where it names
+# too many real packages, or too few, its answers that name fewer, or more, than others are
+# reinforced: the half of REINFORCE (Williams 1992) that makes answers likelier. Bare code of the
+# base stands beside them, to be kept as it is.
 
 OWN = 1.5
 """weight of what the model under training invents, beside what the base does; found on SmolLM2"""
 
 OWN_SHARE = 0.5
-"""about so many examples the model's own answers of a look make, for each prompt"""
+"""about so many examples come of the model's own answers, for each prompt"""
 
 STEER, TURN = 3.0, 0.3
-"""weight of an own answer for each unit of the volume's logarithm, and what the forks in it weigh
-beside that; found on SmolLM2"""
+"""weight of an own answer for each unit of the volume's logarithm, and of the forks in it beside
+that; found on SmolLM2"""
 
 BARE_PER_STEP = 2
 """pieces of bare code in each step"""
@@ -375,25 +269,25 @@ def habits_of(answers: Iterable[Answer]) -> Habits:
 
 
 class BareCode:
-    """Code of the base by itself, to be kept as it is: that of its answers without inventions."""
+    """Code of the base without a prompt: from its answers without inventions."""
 
     def __init__(self, answers: Iterable[Answer], prompts: Iterable[Prompt], seed: int) -> None:
-        """That of families of the ``prompts``, which are asked while it trains, is left out; in a
-        seeded order.
+        """In a seeded order; without the families of the ``prompts``, which are probed while it
+        trains.
         """
-        asked = {prompt.family for prompt in prompts}
+        probed = {prompt.family for prompt in prompts}
         self._left = [
             answer
             for answer in sorted(answers, key=lambda answer: answer.sample.id)
             if answer.sample.prompt.context is Context.CODE
-            and answer.sample.prompt.family not in asked
+            and answer.sample.prompt.family not in probed
             and is_usable(answer)
             and not answer.invented
         ]
         random.Random(seed).shuffle(self._left)  # noqa: S311
 
     def draw(self, loaded: LoadedModel, steps: int) -> list[Example]:
-        """``BARE_PER_STEP`` for each of so many steps, as far as there are any, in turn."""
+        """``BARE_PER_STEP`` for each of so many steps, in turn, as far as there are any."""
         drawn = self._left[: BARE_PER_STEP * steps]
         self._left = [*self._left[len(drawn) :], *drawn]
         examples = (encode_bare(loaded, answer) for answer in drawn)
@@ -401,16 +295,8 @@ class BareCode:
 
 
 def share_out(sets: SetSplit, seed: int) -> list[tuple[list[Answer], int]]:
-    """Each stretch's answers, alike in contexts and kinds, and about how many examples it has."""
-    parts: list[list[Answer]] = [[] for _ in SHARES]
-    for answers in (sets.forget, sets.retain):
-        order = sorted(answers, key=lambda answer: answer.sample.id)
-        random.Random(seed).shuffle(order)  # noqa: S311
-        order = spread(order)
-        begin = 0.0
-        for some, share in zip(parts, SHARES, strict=True):
-            some += order[round(begin * len(order)) : round((begin + share) * len(order))]
-            begin += share
+    """Each stage's answers, and about how many examples it has."""
+    parts = cut(sets, SHARES, seed)
     own = [0] + [round(OWN_SHARE * len(sets.probe))] * (len(parts) - 1)
     return [
         (some, len(some) + sum(bool(answer.invented) for answer in some) + more)
@@ -418,25 +304,24 @@ def share_out(sets: SetSplit, seed: int) -> list[tuple[list[Answer], int]]:
     ]
 
 
-def encode_stretch(
+def encode_stage(
     loaded: LoadedModel,
     answers: Sequence[Answer],
     settings: TrainSettings,
     habits: Habits,
-    heard: Probed | None = None,
+    probed: Probed | None = None,
     bare: BareCode | None = None,
 ) -> list[Example]:
-    """The answers, and those with inventions once more without them, if they weigh anything; with
-    what was ``heard``, the model's own, too; with ``bare`` code, if it weighs anything, some for
-    each step.
+    """The answers and their repaired forms, the model's own where it was ``probed``, and ``bare``
+    code for each step, as far as the settings give them a weight.
     """
     base = grouped(one for one in answers if one.invented or is_sound(one))
-    own = {} if heard is None else grouped(filter(is_usable, heard.answers))
+    own = {} if probed is None else grouped(filter(is_usable, probed.answers))
     examples: list[Example] = []
     for group in base | own:
         kinds, its = Kinds.of(base.get(group, ())), Kinds.of(own.get(group, ()))
         habit = habits.get(group, Habit(Nature(0, 0)))
-        excess = 0.0 if heard is None else heard.excess.get(group, 0.0)
+        excess = 0.0 if probed is None else probed.excess.get(group, 0.0)
         repaired, lost = _repaired(loaded, kinds, its, settings.weights.repair, excess)
         examples += encode_kinds(
             loaded,
@@ -457,9 +342,9 @@ def encode_stretch(
 def _repaired(
     loaded: LoadedModel, base: Kinds, own: Kinds, weight: float, excess: float
 ) -> tuple[list[Example], Nature]:
-    """The repaired forms that are sound, and what those weigh together that aren't, by their kind.
+    """The sound repaired forms, and the weight of the others by their kind.
 
-    Where too little is named, lists that were cut off have no end.
+    Where the model names too little, lists that were cut off don't end.
     """
     examples: list[Example] = []
     naming = silent = 0.0
@@ -480,8 +365,8 @@ def _own(
 ) -> list[Example]:
     """Answers of the model under training of one group.
 
-    Of ends that come too early only so much is suppressed as is more than natural: suppressed
-    everywhere, lists don't end either (docs/log.md, 2026-11-30).
+    Ends that come too early are suppressed only as far as there are more than natural: where all
+    were suppressed, lists didn't end either (docs/log.md, 2026-11-30).
     """
     masking = method_named(settings.method).masking
     examples = [encode_answer(loaded, one, weight=OWN, masking=masking) for one in kinds.inventing]

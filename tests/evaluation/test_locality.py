@@ -23,7 +23,7 @@ from ghostbust.evaluation.locality import (
 from ghostbust.evaluation.plots import PARTS
 from ghostbust.extractors.extract import extract
 from ghostbust.models.load import LoadedModel
-from ghostbust.models.pair import Side, load_apart
+from ghostbust.models.pair import ModelSide, load_apart
 from ghostbust.records import Answer
 
 JudgedAnswer = Callable[..., Answer]
@@ -88,7 +88,7 @@ def test_what_is_drawn_are_the_plots_parts() -> None:
 def test_a_model_against_itself_moved_nowhere(
     tiny: LoadedModel, judged_answer: JudgedAnswer
 ) -> None:
-    side = Side(tiny.model)
+    side = ModelSide(tiny.model)
     answers = [judged_answer("- numpy\n- ghost\n"), judged_answer("Nothing to install.")]
     found = locality(tiny, side, side, answers, general_texts()[:2] + general_texts()[-2:])
     assert [shift.group for shift in found] == list(Group)

@@ -11,7 +11,7 @@ import torch
 from ghostbust.evaluation import locality as module
 from ghostbust.evaluation.locality import answer_passage, side_by_side, text_passage
 from ghostbust.models.load import LoadedModel
-from ghostbust.models.pair import Side
+from ghostbust.models.pair import ModelSide
 from ghostbust.records import Answer
 
 JudgedAnswer = Callable[..., Answer]
@@ -76,7 +76,7 @@ def test_batches_and_slices_give_what_one_pass_over_each_text_gives(
         torch.testing.assert_close(base, other)
         return base.max(-1, keepdim=True).values
 
-    told = side_by_side(Side(tiny.model), Side(tiny.model), passages, chosen)
+    told = side_by_side(ModelSide(tiny.model), ModelSide(tiny.model), passages, chosen)
     for text, values in zip(texts, told, strict=True):
         ids = tiny.encode(text)
         if len(ids) < 2:

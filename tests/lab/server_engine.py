@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from ghostbust.models.load import LoadedModel
-from ghostbust.samplers.decode import Completion, Decoder, Request, Sampling
+from ghostbust.samplers.decode import DecodedAnswer, Decoder, DecodeRequest, Sampling
 
 ROWS = 128
 """completions of one batch decoded at once"""
@@ -35,7 +35,7 @@ class Job:
     ids: list[int]
     sampling: Sampling
     seed: int
-    done: Future[Completion] = field(default_factory=Future)
+    done: Future[DecodedAnswer] = field(default_factory=Future)
 
 
 class _Turn:
@@ -54,7 +54,7 @@ class _Turn:
 
     def add(self, job: Job) -> None:
         self._jobs[self._count] = job
-        self._decoder.add([Request(self._count, job.ids, (job.seed,))], job.sampling)
+        self._decoder.add([DecodeRequest(self._count, job.ids, (job.seed,))], job.sampling)
         self._count += 1
 
     def step(self) -> None:
@@ -82,7 +82,7 @@ class Engine:
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def complete(self, job: Job) -> Completion:
+    def complete(self, job: Job) -> DecodedAnswer:
         """The completion, once it is there. Raises RuntimeError where the model fails."""
         self._arrived.put(job)
         return job.done.result()

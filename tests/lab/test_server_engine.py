@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.models.load import LoadedModel, load_model
-from ghostbust.samplers.decode import Completion, Sampling
+from ghostbust.samplers.decode import DecodedAnswer, Sampling
 from tests.lab.server_engine import Engine, Job
 
 pytestmark = pytest.mark.lab
@@ -60,7 +60,7 @@ def test_a_completion_depends_on_its_seed_not_on_its_neighbours(
 
 
 def test_a_short_one_does_not_wait_for_a_long_one(engine: Engine, endless: LoadedModel) -> None:
-    long, ended = job(endless, 2000), list[Completion]()
+    long, ended = job(endless, 2000), list[DecodedAnswer]()
     waits = threading.Thread(target=lambda: ended.append(engine.complete(long)))
     waits.start()
     time.sleep(0.3)
@@ -80,7 +80,7 @@ def test_a_model_that_fails_fails_its_own_completions(
         raise RuntimeError("out of memory")
 
     ill.model.register_forward_pre_hook(fail)
-    other, ended = job(endless, 300), list[Completion]()
+    other, ended = job(endless, 300), list[DecodedAnswer]()
     waits = threading.Thread(target=lambda: ended.append(engine.complete(other)))
     waits.start()
     for _ in range(2):

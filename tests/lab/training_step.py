@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import torch
 
 from ghostbust.models.load import LoadedModel, peft_warnings_silenced
-from ghostbust.unlearners.engine import TARGETS, Trainer, add_adapter
+from ghostbust.unlearners.adapters import TARGETS, add_adapter
+from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings, Weights
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -178,7 +179,7 @@ def _peak_bytes(device: str) -> int:
 
 
 def _settings(size: Size) -> TrainSettings:
-    return TrainSettings(answers_per_step=size.batch, micro_batch=size.batch)
+    return TrainSettings(weights=Weights(), answers_per_step=size.batch, micro_batch=size.batch)
 
 
 def _plain_adapter(loaded: LoadedModel, settings: TrainSettings) -> PeftModel:

@@ -36,8 +36,8 @@ from ghostbust.prompts import Task, split
 from ghostbust.records import Score, SetSplit
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
-from ghostbust.unlearners.checkpoint import Former
 from ghostbust.unlearners.sets import select
+from ghostbust.unlearners.settings import Former
 
 METHODS = ("au-repair", "ga")
 Done = tuple[ComparePlan, Contest]

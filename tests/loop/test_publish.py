@@ -38,7 +38,7 @@ from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Se
 from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.store import Store
 from ghostbust.unlearners.adapters import write_blank
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings, Weights
 from tests.lab.model_server import Kind, ModelServer, Serving, serve
 
 FIGURES = CanaryFigures(10, 0, 0, 2, 8, 0.1, 1.0)
@@ -380,7 +380,7 @@ def test_clients_see_no_error_through_load_canary_flip_and_unload(
         assert len(store.published.canaries()) == 4
 
 
-RANK_4 = TrainSettings(rank=4)
+RANK_4 = TrainSettings(weights=Weights(), rank=4)
 LOAD = {"vllm": ("POST", "/v1/load_lora_adapter"), "sglang": ("POST", "/load_lora_adapter")}
 
 
@@ -432,7 +432,7 @@ def test_a_rank_that_one_server_does_not_take_is_told_and_nothing_stays(
 ) -> None:
     servers = start(), start(max_rank=8)
     publishing = publishing_at(home, store, *servers, max_rank=32)  # which isn't true
-    settings = TrainSettings(rank=16)
+    settings = TrainSettings(weights=Weights(), rank=16)
     with pytest.raises(PublishError, match="LoRA rank 16 is greater than max_lora_rank 8"):
         rehearse(publishing, tiny, settings, home.adapters)
     assert not servers[0].serving.adapters
@@ -489,5 +489,5 @@ def test_where_nothing_is_loaded_at_run_time_nothing_is_tried(
     tiny: LoadedModel, home: Home, store: Store
 ) -> None:
     publishing = make_publishing(Config(), home, store)
-    rehearse(publishing, tiny, TrainSettings(rank=1024), home.adapters)
+    rehearse(publishing, tiny, TrainSettings(weights=Weights(), rank=1024), home.adapters)
     assert not list(home.adapters.iterdir())

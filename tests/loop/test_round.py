@@ -22,7 +22,7 @@ from ghostbust.records import GateVerdict
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
-from ghostbust.unlearners.checkpoint import Former
+from ghostbust.unlearners.settings import Former
 from tests.loop.conftest import InState
 from tests.loop.rounds import SAMPLING, SEED, Stops, attempts_of, newest, plan_of
 

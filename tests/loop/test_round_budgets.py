@@ -24,7 +24,7 @@ from ghostbust.records import Answer, Verdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
-from ghostbust.unlearners.methods.interface import most_looks
+from ghostbust.unlearners.settings import most_looks
 from tests.loop.conftest import InState
 from tests.loop.package_index import PackageIndex
 from tests.loop.rounds import BENCHMARK, HELD_OUT, HOLDOUT, SEED, copy_home, newest

@@ -18,7 +18,7 @@ from ghostbust.prompts import seed_tasks
 from ghostbust.publishers.directory import published
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
-from ghostbust.unlearners.unlearn import find_trained
+from ghostbust.unlearners.train import find_trained
 from tests.loop.conftest import InState
 from tests.loop.rounds import HELD_OUT, SAMPLING, SEED, Stops, attempts_of, let_pass, newest
 

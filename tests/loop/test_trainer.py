@@ -33,7 +33,7 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
-from ghostbust.unlearners.unlearn import find_trained
+from ghostbust.unlearners.train import find_trained
 
 # Copies an adapter that is there, as somebody's trainer would leave one, and what it was given.
 TRAINER = """

@@ -52,7 +52,6 @@ class Index:
     """the project page it sends, as HTML; None for a proper JSON page"""
     file_url: str = "../../files/made_up-1.0-py3-none-any.whl"
     file_status: int = 200
-    ranges: bool = True
     cut_after_bytes: list[int] = field(default_factory=list)
     """for each of the next transfers, after how many bytes the connection breaks"""
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -94,7 +93,7 @@ def _handler(index: Index) -> type[BaseHTTPRequestHandler]:
         def _file(self) -> None:
             size = len(index.body)
             asked = self.headers.get("Range")
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and index.ranges else 0
+            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
             if start >= size:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{size}")

@@ -1,4 +1,4 @@
-"""Decoding: the same tokens as transformers' own, whatever else is in the batch."""
+"""Decoding gives the same tokens as transformers, whatever else is in the batch; its caches too."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from transformers import (
     DynamicCache,
     Gemma2Config,
     Gemma2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     PreTrainedModel,
@@ -19,15 +21,19 @@ from transformers import (
 
 from ghostbust.models.load import LoadedModel
 from ghostbust.samplers.decode import (
+    CPU_CACHE_BYTES,
     SORTED_FIRST,
-    Completion,
+    DecodedAnswer,
     Decoder,
-    Request,
+    DecodeRequest,
     Sampling,
     cache_option,
     choose,
     decode,
+    joinable,
+    most_columns,
     tokens_at_once,
+    with_room,
 )
 
 GREEDY = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=24)
@@ -65,12 +71,12 @@ def small(kind: str) -> PreTrainedModel:
 
 def run(
     model: PreTrainedModel,
-    requests: Sequence[Request],
+    requests: Sequence[DecodeRequest],
     sampling: Sampling,
     *,
     rows: int = 32,
     end: int = NO_END,
-) -> dict[tuple[int, int], Completion]:
+) -> dict[tuple[int, int], DecodedAnswer]:
     found = list(decode(model, requests, sampling, batch_rows=rows, end_tokens={end}))
     by_place = {(each.key, each.number): each for each in found}
     assert len(by_place) == len(found) == sum(len(request.seeds) for request in requests)
@@ -91,8 +97,8 @@ def generated(model: PreTrainedModel, ids: list[int], end: int | None) -> list[i
     return new[: new.index(end)] if end is not None and end in new else new
 
 
-def requests(*seeds: int) -> list[Request]:
-    return [Request(key, ids, seeds) for key, ids in enumerate(PROMPTS)]
+def requests(*seeds: int) -> list[DecodeRequest]:
+    return [DecodeRequest(key, ids, seeds) for key, ids in enumerate(PROMPTS)]
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
@@ -124,14 +130,14 @@ def test_neighbours_do_not_matter(kind: str, tiny: LoadedModel) -> None:
     ended = run(model, requests(*seeds), WARM, end=end)
     assert {each.truncated for each in ended.values()} == {True, False}
     for (key, number), whole in together.items():
-        (alone,) = run(model, [Request(0, PROMPTS[key], (seeds[number],))], WARM).values()
+        (alone,) = run(model, [DecodeRequest(0, PROMPTS[key], (seeds[number],))], WARM).values()
         assert alone.ids == whole.ids
         cut = whole.ids.index(end) if end in whole.ids else len(whole.ids)
         assert ended[key, number].ids == whole.ids[:cut]
         assert ended[key, number].truncated is (end not in whole.ids)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("rows", [1, 3, 7])
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
 def test_batch_size_does_not_matter(kind: str, rows: int, tiny: LoadedModel) -> None:
     model = tiny.model if kind == "llama" else small(kind)
@@ -141,7 +147,9 @@ def test_batch_size_does_not_matter(kind: str, rows: int, tiny: LoadedModel) -> 
     assert run(model, requests(1, 2), WARM, rows=rows, end=end) == whole
 
 
-def passes(model: PreTrainedModel, asked: Sequence[Request], rows: int, end: int) -> list[Any]:
+def passes(
+    model: PreTrainedModel, asked: Sequence[DecodeRequest], rows: int, end: int
+) -> list[Any]:
     """The shape of the ids (B, T) of every pass through the model."""
     seen: list[Any] = []
     hook = model.register_forward_pre_hook(
@@ -155,7 +163,7 @@ def passes(model: PreTrainedModel, asked: Sequence[Request], rows: int, end: int
 
 
 def test_waiting_prompts_take_the_places_of_answers_that_are_done(tiny: LoadedModel) -> None:
-    asked = [Request(key, [40 + key, 9], (key,)) for key in range(12)]
+    asked = [DecodeRequest(key, [40 + key, 9], (key,)) for key in range(12)]
     found = run(tiny.model, asked, WARM)
     end = found[0, 0].ids[2]
     cut = [each.ids.index(end) if end in each.ids else 24 for each in found.values()]
@@ -167,7 +175,7 @@ def test_waiting_prompts_take_the_places_of_answers_that_are_done(tiny: LoadedMo
 
 
 def test_prompts_are_read_with_those_of_their_length(tiny: LoadedModel) -> None:
-    asked = [Request(key, [7] * (8 + key), (0,)) for key in range(200)]
+    asked = [DecodeRequest(key, [7] * (8 + key), (0,)) for key in range(200)]
     seen = passes(tiny.model, asked, 200, NO_END)
     read = [rows * length for rows, length in seen if length > 1]
     assert max(read) <= tokens_at_once(tiny.model)
@@ -189,7 +197,7 @@ def test_top_k_one_is_greedy(tiny: LoadedModel) -> None:
 def test_sampled_tokens_are_frequent_as_their_probability(tiny: LoadedModel) -> None:
     one = Sampling(temperature=0.5, top_k=0, top_p=1, max_new_tokens=1)
     seeds = tuple(range(4000))
-    found = run(tiny.model, [Request(0, PROMPTS[0], seeds)], one, rows=len(seeds))
+    found = run(tiny.model, [DecodeRequest(0, PROMPTS[0], seeds)], one, rows=len(seeds))
     counts = torch.zeros(tiny.model.config.vocab_size)
     for each in found.values():
         counts[each.ids[0]] += 1
@@ -234,12 +242,8 @@ def test_stop_ends_an_answer_that_then_is_whole(tiny: LoadedModel) -> None:
 
 def test_an_end_token_at_once_is_an_empty_answer(tiny: LoadedModel) -> None:
     end = run(tiny.model, requests(0), GREEDY)[2, 0].ids[0]
-    (found,) = run(tiny.model, [Request(2, PROMPTS[2], (0,))], GREEDY, end=end).values()
+    (found,) = run(tiny.model, [DecodeRequest(2, PROMPTS[2], (0,))], GREEDY, end=end).values()
     assert (found.ids, found.truncated) == ([], False)
-
-
-def test_nothing_asked_is_nothing_answered(tiny: LoadedModel) -> None:
-    assert run(tiny.model, [], GREEDY) == {}
 
 
 def test_the_models_own_attention_is_back_afterwards(tiny: LoadedModel) -> None:
@@ -256,7 +260,7 @@ def test_the_logits_of_each_step_are_those_of_a_plain_cache(kind: str, tiny: Loa
     seen: list[torch.Tensor] = []
     hook = model.register_forward_hook(lambda _m, _in, out: seen.append(out.logits[:1, -1]))
     try:
-        (found,) = run(model, [Request(0, PROMPTS[3], (0,))], GREEDY).values()
+        (found,) = run(model, [DecodeRequest(0, PROMPTS[3], (0,))], GREEDY).values()
     finally:
         hook.remove()
     cache = DynamicCache(config=model.config)
@@ -285,11 +289,6 @@ def test_choose_inverts_the_cumulative_distribution(draw: float, token: int) -> 
     assert chosen(draw) == token
 
 
-@pytest.mark.parametrize("draw", [0, 0.5, 1 - 2**-24])
-def test_choose_at_temperature_zero_is_greedy(draw: float) -> None:
-    assert chosen(draw, temperature=0) == 0
-
-
 def test_choose_keeps_the_smallest_set_that_reaches_top_p() -> None:
     just_under_one = 1 - 2**-24
     assert chosen(just_under_one, top_p=0.3) == 0
@@ -307,19 +306,6 @@ def test_choose_keeps_top_k_before_top_p() -> None:
     assert chosen(0.99, top_k=2, top_p=0.55) == 0
 
 
-def test_temperature_sharpens_and_flattens() -> None:
-    assert chosen(0.52, temperature=0.5) == 0  # 0.16 of 0.16 + 0.09 + 0.04 + 0.01 is 0.533
-    assert chosen(0.54, temperature=0.5) == 2
-    assert chosen(0.25, temperature=100) == 0
-    assert chosen(0.76, temperature=100) == 1
-
-
-def test_each_row_has_its_own_draw() -> None:
-    rows = LOGITS.expand(3, -1)
-    draws = torch.tensor([0.0, 0.5, 0.95])
-    assert choose(rows, draws, WARM).tolist() == [0, 2, 1]
-
-
 @pytest.mark.parametrize("top_p", [1, 0.9])
 def test_a_draw_is_the_same_whether_or_not_the_likeliest_tokens_suffice(top_p: float) -> None:
     generator = torch.Generator().manual_seed(3)
@@ -332,3 +318,64 @@ def test_a_draw_is_the_same_whether_or_not_the_likeliest_tokens_suffice(top_p: f
     assert 20 < int((place < SORTED_FIRST).sum()) < 190  # both happen
     expected = order.gather(-1, place[:, None])[:, 0]
     assert choose(rows, draws, Sampling(1, 0, top_p, 1)).tolist() == expected.tolist()
+
+
+SIZES = {
+    "vocab_size": 20,
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
+@pytest.fixture
+def llama() -> PreTrainedModel:
+    return LlamaForCausalLM(LlamaConfig(**SIZES))  # type: ignore[arg-type]
+
+
+def filled(rows: int, columns: int) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
+    """A cache of three layers, and the first one's keys and values (B, 2, T, 4)."""
+    cache = DynamicCache()
+    keys, values = torch.rand(rows, 2, columns, 4), torch.rand(rows, 2, columns, 4)
+    for layer in range(3):
+        cache.update(keys, values, layer)
+    return cache, keys, values
+
+
+def held(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The keys and values that a layer holds."""
+    return layer.keys, layer.values
+
+
+def test_new_columns_go_behind_the_old_ones_without_moving_them() -> None:
+    cache, keys, _ = filled(2, 3)
+    joined = with_room([(cache, torch.tensor([0, 1]), 3)], room=2)
+    place = held(joined.layers[0])[0].data_ptr()
+    new = torch.rand(2, 2, 1, 4)
+    for length in (4, 5):
+        seen, _ = joined.update(new, new, 0)
+        assert seen.shape == (2, 2, length, 4)
+        assert seen.data_ptr() == place
+    assert torch.equal(seen[:, :, :3], keys)
+    assert torch.equal(seen[:, :, 4:], new)
+    joined.batch_select_indices(torch.tensor([1]))
+    assert held(joined.layers[1])[0].shape == (1, 2, 3, 4)
+    assert joined.get_seq_length(0) == 5
+
+
+def test_layers_with_a_sliding_window_cannot_be_joined(llama: PreTrainedModel) -> None:
+    assert joinable(llama)
+    assert not joinable(small("mistral"))
+
+
+def test_the_cache_goes_by_the_name_that_the_model_has_for_it(llama: PreTrainedModel) -> None:
+    """A wrong name would warn, and warnings are errors here; or the model would keep no cache."""
+    cache = DynamicCache()
+    llama(input_ids=torch.tensor([[1, 2, 3]]), **cache_option(llama, cache))
+    assert cache.get_seq_length() == 3
+
+
+def test_the_limit_counts_keys_and_values_of_all_layers(llama: PreTrainedModel) -> None:
+    assert most_columns(llama) == CPU_CACHE_BYTES // (2 * 3 * 2 * 4 * 4)

@@ -1,14 +1,15 @@
-"""The endpoint sampler: requests by a mock transport, troubles by a real server."""
+"""The endpoint sampler: requests by a mock transport, failures by a real server; its stream."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from typing import Any
 
 import httpx
@@ -17,10 +18,14 @@ import stamina
 
 from ghostbust.errors import EndpointError, UsageError
 from ghostbust.records import Context, Ecosystem, Prompt
-from ghostbust.samplers.endpoint import EndpointSampler, request_seed
-from ghostbust.samplers.interface import Sampler, SamplingSettings
+from ghostbust.samplers.endpoint import EndpointSampler, each, request_seed, stream
+from ghostbust.samplers.interface import SamplingSettings
 
 BASE = "https://model.example.test/v1"
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "ghostbust-stream" in thread.name]
 
 
 def prompt(text: str = "Which packages help?") -> Prompt:
@@ -50,15 +55,8 @@ class Recorder:
         return [json.loads(request.content) for request in self.requests]
 
 
-def sampler(
-    answer: Callable[[httpx.Request], httpx.Response], base_url: str = BASE, **options: Any
-) -> EndpointSampler:
+def sampler(answer: Callable[..., Any], base_url: str = BASE, **options: Any) -> EndpointSampler:
     return EndpointSampler(base_url, "tiny", transport=httpx.MockTransport(answer), **options)
-
-
-def test_it_is_a_sampler() -> None:
-    each: Sampler = sampler(Recorder())
-    assert (each.model, each.adapter) == ("tiny", None)
 
 
 def test_chat_requests_and_their_samples() -> None:
@@ -96,11 +94,11 @@ def test_every_completion_has_its_own_seed_whatever_the_order() -> None:
 
 def test_bare_completions_top_k_and_an_adapter() -> None:
     server = Recorder({"choices": [{"text": " numpy", "finish_reason": "length"}]})
-    asked = sampler(server, chat=False, send_top_k=True, adapter="round-0001")
+    asked = sampler(server, chat=False, send_top_k=True, adapter="round-0001", served_as="prod-7")
     (sample,) = asked.sample([prompt("a")], SamplingSettings(top_k=20))
     assert server.requests[0].url.path == "/v1/completions"
     assert (server.bodies[0]["prompt"], server.bodies[0]["top_k"]) == ("a", 20)
-    assert server.bodies[0]["model"] == "round-0001"
+    assert server.bodies[0]["model"] == "prod-7"
     assert (sample.text, sample.truncated, sample.tokens) == (" numpy", True, 0)
     assert (sample.model, sample.adapter) == ("tiny", "round-0001")
 
@@ -119,13 +117,6 @@ def test_earlier_turns_come_before_the_question() -> None:
     assert bare.bodies[0]["prompt"] == "write it\nimport numpy\nnow the file"
 
 
-def test_a_model_with_another_name_at_the_server_is_logged_under_its_own() -> None:
-    server = Recorder({"choices": [{"message": {"content": "numpy"}}]})
-    (sample,) = sampler(server, served_as="prod-7").sample([prompt("a")], SamplingSettings())
-    assert server.bodies[0]["model"] == "prod-7"
-    assert sample.model == "tiny"
-
-
 def test_complete_keeps_the_order_and_cuts_at_the_first_stop() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -142,14 +133,10 @@ def test_complete_keeps_the_order_and_cuts_at_the_first_stop() -> None:
 def test_an_empty_answer_is_a_sample_and_none_is_an_error() -> None:
     (sample,) = sampler(Recorder(chat_reply(""))).sample([prompt()], SamplingSettings())
     assert sample.text == ""
-    lacking = Recorder({"choices": [{"message": {"content": None}, "finish_reason": "length"}]})
-    with pytest.raises(EndpointError, match="has no text"):
-        list(sampler(lacking).sample([prompt()], SamplingSettings()))
-
-
-def test_no_choices_is_an_error() -> None:
-    with pytest.raises(EndpointError, match="choices: List should have at least 1 item"):
-        list(sampler(Recorder({"choices": []})).sample([prompt()], SamplingSettings()))
+    nothing = {"choices": [{"message": {"content": None}, "finish_reason": "length"}]}
+    for reply, said in ((nothing, "has no text"), ({"choices": []}, "choices: List should have")):
+        with pytest.raises(EndpointError, match=said):
+            list(sampler(Recorder(reply)).sample([prompt()], SamplingSettings()))
 
 
 def test_what_was_finished_comes_before_the_error() -> None:
@@ -234,115 +221,128 @@ def test_the_key_is_sent_and_shown_nowhere(
     assert seen[-1] is None
 
 
-@dataclass
-class Server:
-    """A model server on the loopback; each entry of ``plan`` answers one request, then ``200``."""
+def test_a_server_error_that_stays_ends_the_attempts() -> None:
+    asked: list[httpx.Request] = []
 
-    url: str = ""
-    plan: list[str] = field(default_factory=list)
-    asked: int = 0
-    hang: threading.Event = field(default_factory=threading.Event)
-    """set to let hanging requests go"""
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(500)
 
-
-def _handler(state: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            state.asked += 1
-            step = state.plan.pop(0) if state.plan else "200"
-            if step == "hang":
-                state.hang.wait(10)
-                self.close_connection = True
-                return
-            body = b"{broken" if step == "malformed" else json.dumps(chat_reply()).encode()
-            self.send_response(200 if step == "malformed" else int(step))
-            if step == "429":
-                self.send_header("Retry-After", "1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing."""
-
-    return Handler
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
-    state.url = f"http://127.0.0.1:{http.server_address[1]}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield state
-    state.hang.set()
-    http.shutdown()
-    http.server_close()
-    thread.join()
-
-
-def ask(server: Server, number: int = 1, **options: Any) -> int:
-    """How many samples of ``number`` prompts arrive."""
-    prompts = [prompt(str(each)) for each in range(number)]
-    asked = EndpointSampler(server.url, "tiny", **options)
-    return len(list(asked.sample(prompts, SamplingSettings())))
-
-
-def test_a_rate_limit_is_waited_for(server: Server) -> None:
-    server.plan = ["429"]
-    begun = time.monotonic()
-    assert ask(server) == 1
-    assert time.monotonic() - begun >= 1
-    assert server.asked == 2
-
-
-def test_many_prompts_over_few_connections(server: Server) -> None:
-    assert ask(server, 40, concurrency=4) == 40
-    assert server.asked == 40
-
-
-def test_server_errors_that_stay(server: Server) -> None:
-    server.plan = ["500"] * 3
     with (
         stamina.set_testing(True, attempts=3),
         pytest.raises(EndpointError, match="answered 500"),
     ):
-        ask(server)
-    assert server.asked == 3
+        list(sampler(answer).sample([prompt()], SamplingSettings()))
+    assert len(asked) == 3
 
 
-def test_a_server_that_hangs(server: Server) -> None:
-    server.plan = ["hang", "hang"]
-    with (
-        stamina.set_testing(True, attempts=2),
-        pytest.raises(EndpointError, match="didn't answer in time"),
-    ):
-        ask(server, timeout_s=0.2)
-    assert server.asked == 2
+def test_closing_early_leaves_nothing_running() -> None:
+    asked: list[httpx.Request] = []
 
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) > 1:
+            await asyncio.sleep(60)
+        return httpx.Response(200, json=chat_reply())
 
-def test_malformed_json(server: Server) -> None:
-    server.plan = ["malformed"]
-    with pytest.raises(EndpointError, match="Invalid JSON"):
-        ask(server)
-    assert server.asked == 1
-
-
-def test_closing_early_leaves_nothing_running(server: Server) -> None:
-    server.plan = ["200", "hang", "hang", "hang"]
-    asked = EndpointSampler(server.url, "tiny", concurrency=4)
-    samples = asked.sample([prompt(str(each)) for each in range(50)], SamplingSettings())
+    samples = sampler(answer, concurrency=4).sample(
+        [prompt(str(each)) for each in range(50)], SamplingSettings()
+    )
     next(samples)
-    begun = time.monotonic()
     samples.close()  # type: ignore[attr-defined]  # a generator, promised as an Iterator
     gc.collect()  # a task that was left behind would warn now
-    assert time.monotonic() - begun < 5
-    assert not [each for each in threading.enumerate() if "ghostbust-stream" in each.name]
+    assert len(asked) <= 5
+    assert threads() == []
 
 
 def test_nobody_listens() -> None:
     with pytest.raises(EndpointError, match=r"can't reach 127\.0\.0\.1:9/v1/models") as caught:
         EndpointSampler("http://127.0.0.1:9", "tiny").check()
     assert "\n" not in str(caught.value)
+
+
+async def _count(emit: Callable[[int], None]) -> None:
+    for number in range(3):
+        emit(number)
+        await asyncio.sleep(0)
+
+
+def test_a_stream_yields_everything_and_ends_its_thread() -> None:
+    assert threads() == []  # nothing runs before the first item is asked for
+    assert list(stream(_count)) == [0, 1, 2]
+    assert threads() == []
+
+
+async def test_a_stream_works_inside_a_running_loop() -> None:
+    assert list(stream(_count)) == [0, 1, 2]
+
+
+def test_an_error_comes_behind_what_was_there_before() -> None:
+    async def produce(emit: Callable[[int], None]) -> None:
+        emit(1)
+        raise ValueError("broken")
+
+    numbers = stream(produce)
+    assert next(numbers) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(numbers)
+    assert threads() == []
+
+
+def test_closing_early_cancels_the_producer() -> None:
+    cancelled = threading.Event()
+
+    async def produce(emit: Callable[[int], None]) -> None:
+        emit(1)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    numbers = stream(produce)
+    next(numbers)
+    numbers.close()  # type: ignore[attr-defined]  # a generator, promised as an Iterator
+    assert cancelled.is_set()
+    assert threads() == []
+
+
+def test_each_keeps_to_its_concurrency() -> None:
+    running = 0
+    most = 0
+
+    async def job(number: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        return number
+
+    async def produce(emit: Callable[[int], None]) -> None:
+        await each((partial(job, number) for number in range(10)), emit, 3)
+
+    assert sorted(stream(produce)) == list(range(10))
+    assert most == 3
+
+
+def test_the_first_error_is_raised_bare_with_its_cause() -> None:
+    cause = KeyError("the cause")
+    stopped: list[int] = []
+
+    async def job(number: int) -> int:
+        if number == 0:
+            raise ValueError("first") from cause
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.append(number)
+        return number
+
+    async def produce(emit: Callable[[int], None]) -> None:
+        await each((partial(job, number) for number in range(9)), emit, 3)
+
+    with pytest.raises(ValueError, match="first") as caught:
+        list(stream(produce))
+    assert caught.value.__cause__ is cause
+    assert len(stopped) <= 2

@@ -37,7 +37,7 @@ from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.store import Store
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings, Weights
 from tests.servers.conftest import free_port, running
 
 pytestmark = [
@@ -189,9 +189,13 @@ def test_a_rehearsal_shows_the_rank_that_it_does_not_tell(
     before = set(vllm.home.adapters.iterdir())
     with Store.open(vllm.home.database) as store:
         publishing = make_publishing(config_of(vllm, publish__max_rank=32), vllm.home, store)
-        rehearse(publishing, loaded, TrainSettings(rank=RANK), vllm.home.adapters)
+        rehearse(
+            publishing, loaded, TrainSettings(weights=Weights(), rank=RANK), vllm.home.adapters
+        )
         with pytest.raises(PublishError, match="LoRA rank 32 is greater than max_lora_rank 16"):
-            rehearse(publishing, loaded, TrainSettings(rank=32), vllm.home.adapters)
+            rehearse(
+                publishing, loaded, TrainSettings(weights=Weights(), rank=32), vllm.home.adapters
+            )
     assert vllm.publisher().loaded() == frozenset()
     assert set(vllm.home.adapters.iterdir()) == before
     assert ask(vllm, BASE).status_code == 200

@@ -1,4 +1,4 @@
-"""The tiny model in float32, and answers judged by what their names begin with."""
+"""The tiny model in float32, and answers whose names are judged by how they begin."""
 
 from __future__ import annotations
 
@@ -28,14 +28,24 @@ MARKED = {"ghost": Verdict.ABSENT, "squat": Verdict.SUSPECT, "mist": Verdict.UNK
 
 
 @pytest.fixture
-def tiny(tiny_model_dir: Path) -> LoadedModel:
+def tiny(load_tiny: Callable[[], LoadedModel]) -> LoadedModel:
     """Fresh for each test, since training puts an adapter into it."""
-    loaded = load_model(str(tiny_model_dir), tiny_model_dir, device="cpu")
-    loaded.model.float()  # type: ignore[no-untyped-call]
-    return loaded
+    return load_tiny()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def load_tiny(tiny_model_dir: Path) -> Callable[[], LoadedModel]:
+    """Loads the tiny model anew."""
+
+    def load() -> LoadedModel:
+        loaded = load_model(str(tiny_model_dir), tiny_model_dir, device="cpu")
+        loaded.model.float()  # type: ignore[no-untyped-call]
+        return loaded
+
+    return load
+
+
+@pytest.fixture(scope="session")
 def make_answer() -> MakeAnswer:
     """Makes an answer of a text: names that begin with ``ghost`` are ABSENT, and so on."""
 

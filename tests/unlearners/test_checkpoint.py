@@ -10,26 +10,30 @@ import pytest
 import torch
 
 from ghostbust.errors import HomeError
-from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
-from ghostbust.unlearners.checkpoint import Checkpoint, Progress, Snapshot, examples_id
-from ghostbust.unlearners.engine import Trainer, TrainResult, add_adapter
+from ghostbust.unlearners.adapters import add_adapter
+from ghostbust.unlearners.checkpoint import Checkpoint, Progress, clear_checkpoint, examples_id
+from ghostbust.unlearners.engine import Trainer, TrainResult
 from ghostbust.unlearners.masks import Example, encode_answer
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.settings import TrainSettings, Weights
 
+Load = Callable[[], LoadedModel]
 SETTINGS = TrainSettings(
-    rank=4, learning_rate=0.02, warmup_steps=2, epochs=3, answers_per_step=2, micro_batch=2
-)
+    rank=4, alpha=8, learning_rate=0.02, warmup_steps=2, epochs=3, answers_per_step=2,
+    micro_batch=2, weights=Weights(),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def examples(load_tiny: Load, make_answer: Callable[..., Answer]) -> list[Example]:
+    tiny = load_tiny()
+    texts = ["- numpy\n- ghost", "- rich\n- flask", "pip install ghost numpy\n", "- squat"]
+    return [encode_answer(tiny, make_answer(text)) for text in texts]
 
 
 class CutOffError(Exception):
-    """What ends a training in these tests."""
-
-
-@pytest.fixture
-def examples(tiny: LoadedModel, make_answer: Callable[..., Answer]) -> list[Example]:
-    texts = ["- numpy\n- ghost", "- rich\n- flask", "pip install ghost numpy\n", "- squat"]
-    return [encode_answer(tiny, make_answer(text)) for text in texts]
+    """Ends a training in these tests."""
 
 
 @pytest.fixture
@@ -37,11 +41,13 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
     return Checkpoint(tmp_path / "home" / "training.pt", "key", every=2)
 
 
-def trained(
-    folder: Path, examples: list[Example], checkpoint: Checkpoint | None, cut_at: int = 99
-) -> tuple[TrainResult, list[torch.Tensor], list[int]]:
-    """Two stretches of 6 and 3 steps with a blend between; which steps were made, and weights."""
-    loaded = load_model(str(folder), folder, device="cpu")
+Stages = tuple[TrainResult, list[torch.Tensor], list[int]]
+
+
+def stages(
+    loaded: LoadedModel, examples: list[Example], checkpoint: Checkpoint | None, cut_at: int = 99
+) -> Stages:
+    """Two stages of 6 and 3 steps with a blend between; result, weights, which steps were made."""
     made: list[int] = []
 
     def on_step(number: int, _of: int, _loss: float) -> None:
@@ -57,70 +63,47 @@ def trained(
     return trainer.result(), trainer.weights(), made
 
 
-@pytest.mark.parametrize(
-    ("cut_at", "goes_on_at"), [(1, 1), (2, 1), (3, 3), (6, 5), (7, 7), (8, 7), (9, 9)]
-)
-def test_the_same_weights_as_without_interruption(
+@pytest.fixture(scope="module")
+def uninterrupted(load_tiny: Load, examples: list[Example]) -> Stages:
+    return stages(load_tiny(), examples, None)
+
+
+@pytest.mark.parametrize(("cut_at", "goes_on_at"), [(1, 1), (3, 3), (6, 5), (7, 7), (9, 9)])
+def test_the_same_weights_after_an_interruption(
     cut_at: int,
     goes_on_at: int,
-    tiny_model_dir: Path,
+    load_tiny: Load,
     examples: list[Example],
+    uninterrupted: Stages,
     checkpoint: Checkpoint,
 ) -> None:
-    whole, expected, _ = trained(tiny_model_dir, examples, None)
+    whole, expected, _ = uninterrupted
     with pytest.raises(CutOffError):
-        trained(tiny_model_dir, examples, checkpoint, cut_at)
-    result, weights, made = trained(tiny_model_dir, examples, checkpoint)
-    assert made == list(range(goes_on_at, 10))
-    assert (result.losses, result.steps) == (whole.losses, 9)
-    assert result.moved == whole.moved
-    assert all(torch.equal(a, b) for a, b in zip(weights, expected, strict=True))
-
-
-def test_a_training_that_was_finished_only_restores(
-    tiny_model_dir: Path, examples: list[Example], checkpoint: Checkpoint
-) -> None:
-    _, expected, _ = trained(tiny_model_dir, examples, checkpoint)
-    _, weights, made = trained(tiny_model_dir, examples, checkpoint)
-    assert made == []
-    assert all(torch.equal(a, b) for a, b in zip(weights, expected, strict=True))
+        stages(load_tiny(), examples, checkpoint, cut_at)
+    for steps in (list(range(goes_on_at, 10)), []):  # the second time, all of it was made
+        result, weights, made = stages(load_tiny(), examples, checkpoint)
+        assert made == steps
+        assert (result.losses, result.steps, result.moved) == (whole.losses, 9, whole.moved)
+        assert all(torch.equal(a, b) for a, b in zip(weights, expected, strict=True))
 
 
 def test_another_training_does_not_go_on_from_it(
-    tiny_model_dir: Path, examples: list[Example], checkpoint: Checkpoint
-) -> None:
-    trained(tiny_model_dir, examples, checkpoint)
-    assert checkpoint.load().ends
-    assert replace(checkpoint, key="other").load() == Progress()
-
-
-def test_a_stretch_of_other_examples_begins_anew(
-    tiny_model_dir: Path, examples: list[Example], checkpoint: Checkpoint
+    load_tiny: Load, examples: list[Example], checkpoint: Checkpoint
 ) -> None:
     with pytest.raises(CutOffError):
-        trained(tiny_model_dir, examples, checkpoint, 5)
-    _, _, made = trained(tiny_model_dir, examples[::-1], checkpoint)
-    assert made == list(range(1, 10))
-    assert examples_id(examples) != examples_id(examples[::-1])
-
-
-def test_what_is_saved_is_read(checkpoint: Checkpoint) -> None:
-    snapshot = Snapshot((0.5, 0.25), [torch.ones(2)], {"state": {}, "param_groups": []})
-    assert checkpoint.load() == Progress()
-    checkpoint.save(Progress((snapshot,), "abc", snapshot))
-    read = checkpoint.load()
-    assert (read.examples, read.ends[0].losses) == ("abc", (0.5, 0.25))
-    assert read.now is not None
-    assert torch.equal(read.now.weights[0], torch.ones(2))
-    assert [path.name for path in checkpoint.path.parent.iterdir()] == ["training.pt"]
-    checkpoint.clear()
-    checkpoint.clear()
-    assert checkpoint.load() == Progress()
+        stages(load_tiny(), examples, checkpoint, 5)
+    assert checkpoint.load().now is not None
+    assert replace(checkpoint, key="other").load() == Progress()
+    backwards = examples[::-1]
+    _, _, made = stages(load_tiny(), backwards, checkpoint)
+    assert made == list(range(1, 10)), "a stage of other examples begins anew"
+    assert examples_id(examples) != examples_id(backwards)
 
 
 def test_a_failed_save_leaves_the_one_before(
     checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert checkpoint.load() == Progress()
     checkpoint.save(Progress(examples="first"))
 
     def full(*_: object) -> None:
@@ -130,6 +113,8 @@ def test_a_failed_save_leaves_the_one_before(
     with pytest.raises(HomeError, match=r"can't save the training.*No space left"):
         checkpoint.save(Progress(examples="second"))
     assert checkpoint.load().examples == "first"
+    clear_checkpoint(checkpoint.path)
+    assert list(checkpoint.path.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04"])

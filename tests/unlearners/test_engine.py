@@ -1,4 +1,4 @@
-"""Training really trains, and says so where it doesn't."""
+"""Training really trains, or says that it doesn't; loss and gradient in chunks."""
 
 from __future__ import annotations
 
@@ -6,51 +6,40 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from peft import PeftModel
-from peft.tuners.lora import LoraLayer
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import PreTrainedModel
 
 from ghostbust.errors import TrainingError
 from ghostbust.models.load import LoadedModel, load_model
+from ghostbust.models.pair import logits_at
 from ghostbust.records import Answer
-from ghostbust.unlearners.engine import (
-    Trainer,
-    TrainResult,
-    add_adapter,
-    count_steps,
-)
-from ghostbust.unlearners.masks import (
-    FORGET,
-    IGNORE,
-    RETAIN,
-    Example,
-    Masking,
-    encode_answer,
-)
-from ghostbust.unlearners.methods.au_repair import au_loss
-from ghostbust.unlearners.methods.interface import Tokens, Weights
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners import engine
+from ghostbust.unlearners.adapters import add_adapter
+from ghostbust.unlearners.data import Batch, Totals, count_steps, make_batch
+from ghostbust.unlearners.engine import Trainer, TrainResult, backward, chunks
+from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Example, Masking, encode_answer
+from ghostbust.unlearners.methods.au_repair import METHOD
+from ghostbust.unlearners.methods.interface import Method, Tokens
+from ghostbust.unlearners.methods.terms import log_likelihood, of_class
+from ghostbust.unlearners.settings import TrainSettings, Weights
 
+Load = Callable[[], LoadedModel]
 MakeAnswer = Callable[..., Answer]
 SETTINGS = TrainSettings(
-    rank=4,
-    alpha=8,
-    learning_rate=0.02,
-    warmup_steps=2,
-    epochs=3,
-    answers_per_step=4,
-    micro_batch=2,
-    weights=Weights(retain=1.0, forget=1.0, anchor=0.5),
-)
+    rank=4, alpha=8, learning_rate=0.02, warmup_steps=2, epochs=3, answers_per_step=4,
+    micro_batch=2, weights=Weights(retain=1.0, forget=1.0, anchor=0.5),
+)  # fmt: skip
 TEXTS = ["- numpy\n- ghost", "- rich\n- flask", "pip install ghost numpy\n", "- squat"]
 
 
-@pytest.fixture
-def examples(tiny: LoadedModel, make_answer: MakeAnswer) -> list[Example]:
+@pytest.fixture(scope="module")
+def examples(load_tiny: Load, make_answer: MakeAnswer) -> list[Example]:
     """Eight answers of different lengths and weights."""
+    tiny = load_tiny()
     return [
         encode_answer(tiny, make_answer(text, family=family), weight=weight)
         for family, weight in (("a", 1.0), ("a longer one", 0.5))
@@ -58,47 +47,42 @@ def examples(tiny: LoadedModel, make_answer: MakeAnswer) -> list[Example]:
     ]
 
 
-def train(model: PeftModel, examples: Sequence[Example], settings: TrainSettings) -> TrainResult:
-    """Train in one stretch."""
-    trainer = Trainer(model, settings)
-    trainer.run(examples)
-    return trainer.result()
+Weighted = tuple[TrainResult, dict[str, torch.Tensor]]
 
 
 def trained(
     loaded: LoadedModel, examples: Sequence[Example], settings: TrainSettings = SETTINGS
-) -> tuple[TrainResult, dict[str, torch.Tensor]]:
-    """What training says, and the adapter's weights."""
+) -> Weighted:
+    """What one stage of training says, and the adapter's weights."""
     model = add_adapter(loaded, settings)
-    result = train(model, examples, settings)
-    return result, {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+    trainer = Trainer(model, settings)
+    trainer.run(examples)
+    assert not model.training
+    weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+    return trainer.result(), weights
 
 
-def fresh(folder: Path) -> LoadedModel:
-    loaded = load_model(str(folder), folder, device="cpu")
-    loaded.model.float()  # type: ignore[no-untyped-call]
-    return loaded
+@pytest.fixture(scope="module")
+def plain(load_tiny: Load, examples: list[Example]) -> Weighted:
+    """A training with the settings above."""
+    return trained(load_tiny(), examples)
 
 
-def test_the_loss_falls_and_the_adapter_moves(tiny: LoadedModel, examples: list[Example]) -> None:
-    heard: list[tuple[int, int, float]] = []
+def test_the_loss_falls_the_adapter_moves_and_the_base_stays(
+    tiny: LoadedModel, examples: list[Example]
+) -> None:
+    before = {name: p.detach().clone() for name, p in tiny.model.named_parameters()}
+    steps: list[tuple[int, int, float]] = []
     model = add_adapter(tiny, SETTINGS)
-    trainer = Trainer(model, SETTINGS, lambda *step: heard.append(step))
+    trainer = Trainer(model, SETTINGS, lambda *step: steps.append(step))
     trainer.run(examples)
     result = trainer.result()
     assert result.steps == len(result.losses) == 6
-    assert [(number, of) for number, of, _ in heard] == [(n, 6) for n in range(1, 7)]
-    assert tuple(loss for _, _, loss in heard) == result.losses
+    assert [(number, of) for number, of, _ in steps] == [(n, 6) for n in range(1, 7)]
+    assert tuple(loss for _, _, loss in steps) == result.losses
     assert sum(result.losses[-2:]) < sum(result.losses[:2])
     assert result.moved > 0
     assert result.train_s > 0
-    assert not model.training
-
-
-def test_the_base_stays_bit_for_bit(tiny: LoadedModel, examples: list[Example]) -> None:
-    before = {name: p.detach().clone() for name, p in tiny.model.named_parameters()}
-    model = add_adapter(tiny, SETTINGS)
-    train(model, examples, SETTINGS)
     after = {
         name.replace("base_model.model.", "").replace(".base_layer", ""): p.detach()
         for name, p in model.named_parameters()
@@ -108,20 +92,11 @@ def test_the_base_stays_bit_for_bit(tiny: LoadedModel, examples: list[Example]) 
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
-def test_a_fresh_adapter_changes_nothing(tiny: LoadedModel) -> None:
-    ids = torch.tensor([tiny.encode("import numpy")])
-    with torch.inference_mode():
-        before = tiny.model(ids).logits
-        after = add_adapter(tiny, SETTINGS)(input_ids=ids).logits
-    torch.testing.assert_close(after, before, atol=0, rtol=0)
-
-
 def test_the_same_seed_gives_the_same_weights(
-    tiny_model_dir: Path, examples: list[Example]
+    load_tiny: Load, examples: list[Example], plain: Weighted
 ) -> None:
-    first, weights = trained(fresh(tiny_model_dir), examples)
-    again, same = trained(fresh(tiny_model_dir), examples)
-    other, different = trained(fresh(tiny_model_dir), examples, replace(SETTINGS, seed=1))
+    (first, weights), (again, same) = plain, trained(load_tiny(), examples)
+    other, different = trained(load_tiny(), examples, replace(SETTINGS, seed=1))
     assert first.losses == again.losses != other.losses
     assert all(torch.equal(weights[name], same[name]) for name in weights)
     assert not any(torch.equal(weights[n], different[n]) for n in weights if "lora_B" in n)
@@ -129,8 +104,7 @@ def test_the_same_seed_gives_the_same_weights(
 
 def test_training_does_what_its_classes_say(tiny: LoadedModel) -> None:
     """The model's likeliest tokens are invented here, others real, and the rest anchored."""
-    prompt = tuple(tiny.encode_prompt("task"))
-    other = tuple(tiny.encode_prompt("größe"))
+    prompt, other = tuple(tiny.encode_prompt("task")), tuple(tiny.encode_prompt("größe"))
 
     def next_tokens(ids: tuple[int, ...]) -> torch.Tensor:
         with torch.inference_mode():
@@ -139,55 +113,22 @@ def test_training_does_what_its_classes_say(tiny: LoadedModel) -> None:
     invented = int(next_tokens(prompt).argmax())
     bad, good = (*prompt, invented), (*other, 50, 51, 52)
     before = [next_tokens(ids) for ids in (prompt, good[:-2], good[:-1])]
-    examples = [
+    learnt = [
         Example(bad, len(prompt), (FORGET,)),
         Example(good, len(other), (IGNORE, RETAIN, IGNORE)),
     ]
-    settings = replace(SETTINGS, epochs=20)
-    train(add_adapter(tiny, settings), examples, settings)
+    trained(tiny, learnt, replace(SETTINGS, epochs=20))
     after = [next_tokens(ids) for ids in (prompt, good[:-2], good[:-1])]
     assert after[0][invented] < 0.7 * before[0][invented]
     assert after[1][51] > 2 * before[1][51]
     assert abs(after[2] - before[2]).sum() < abs(after[1] - before[1]).sum()
 
 
-def test_the_first_loss_is_the_objective_of_the_full_logits(
-    tiny: LoadedModel, examples: list[Example]
-) -> None:
-    """The model is the base at first, so the anchor is 0 and the rest can be computed plainly."""
-    totals = {
-        mark: sum(e.weight * e.mask.count(mark) for e in examples)
-        for mark in (IGNORE, RETAIN, FORGET)
-    }
-    expected = 0.0
-    for example in examples:
-        with torch.inference_mode():
-            logits = tiny.model(torch.tensor([example.ids])).logits[0]
-        places = torch.arange(example.start, len(example.ids)) - 1
-        tokens = Tokens(
-            logits=logits[places],
-            base_logits=logits[places],
-            targets=torch.tensor(example.ids[example.start :]),
-            mask=torch.tensor(example.mask),
-            share=torch.tensor([example.weight / totals[mark] for mark in example.mask]),
-            answer=torch.zeros(len(places), dtype=torch.long),
-            answer_share=torch.ones(1),
-            ends=torch.zeros(len(places), dtype=torch.bool),
-        )
-        expected += float(au_loss(tokens, SETTINGS.weights)[0])
-    for micro_batch in (1, 3, 8):
-        settings = replace(
-            SETTINGS, epochs=1, answers_per_step=8, micro_batch=micro_batch, learning_rate=1e-9
-        )
-        result, _ = trained(fresh(Path(tiny.folder)), examples, settings)
-        assert result.losses == pytest.approx((expected,), rel=1e-4)
-
-
 @pytest.mark.parametrize("micro_batch", [1, 3, 8])
-def test_ends_apart_are_a_class_over_the_whole_step(
+def test_means_are_over_all_answers_of_a_step(
     micro_batch: int, tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
-    """Means of RETAIN without the ends and of the ends, of all eight answers and their weights."""
+    """RETAIN without the ends, FORGET and the ends, computed plainly from the base's logits."""
     examples = [
         encode_answer(tiny, make_answer(text), weight=weight, masking=Masking.NAMES)
         for text in TEXTS
@@ -216,7 +157,7 @@ def test_ends_apart_are_a_class_over_the_whole_step(
     assert result.losses == pytest.approx((expected,), rel=1e-4)
 
 
-def test_npo_hears_the_base_without_an_anchor(tiny: LoadedModel, examples: list[Example]) -> None:
+def test_npo_reads_the_base_without_an_anchor(tiny: LoadedModel, examples: list[Example]) -> None:
     """At first the model is the base, and each log-ratio 0: the loss is known."""
     settings = replace(
         SETTINGS, method="npo", weights=Weights(retain=0, forget=1, anchor=0), epochs=1
@@ -226,43 +167,28 @@ def test_npo_hears_the_base_without_an_anchor(tiny: LoadedModel, examples: list[
     assert result.losses[1] < result.losses[0]
 
 
-def test_micro_batches_do_not_change_the_step(
-    tiny_model_dir: Path, examples: list[Example]
+def test_parts_can_be_left_out_and_an_answer_may_be_empty(
+    tiny: LoadedModel, examples: list[Example]
 ) -> None:
-    one, weights = trained(fresh(tiny_model_dir), examples, replace(SETTINGS, micro_batch=1))
-    all_at_once, same = trained(fresh(tiny_model_dir), examples, replace(SETTINGS, micro_batch=8))
-    assert one.losses == pytest.approx(all_at_once.losses, rel=1e-3)
-    first = next(iter(weights))
-    torch.testing.assert_close(weights[first], same[first], atol=2e-2, rtol=0.1)
-
-
-@pytest.mark.parametrize("weights", [Weights(1, 1, 0), Weights(0, 1, 1), Weights(0, 1, 0)])
-def test_parts_can_be_left_out(
-    weights: Weights, tiny: LoadedModel, examples: list[Example]
-) -> None:
-    result, _ = trained(tiny, examples, replace(SETTINGS, weights=weights))
+    empty = Example(examples[0].ids[:5], 5, ())
+    settings = replace(SETTINGS, weights=Weights(0, 1, 0), micro_batch=1)
+    result, _ = trained(tiny, [*examples, empty], settings)
     assert all(math.isfinite(loss) for loss in result.losses)
 
 
-def test_stretches_go_on_where_the_last_one_ended(
+def test_a_stage_goes_on_where_the_last_one_ended_and_weights_can_be_blended(
     tiny: LoadedModel, examples: list[Example]
 ) -> None:
-    heard: list[tuple[int, int, float]] = []
+    steps: list[tuple[int, int, float]] = []
     settings = replace(SETTINGS, epochs=1)
-    trainer = Trainer(add_adapter(tiny, settings), settings, lambda *step: heard.append(step))
+    trainer = Trainer(add_adapter(tiny, settings), settings, lambda *step: steps.append(step))
     trainer.run(examples, to_come=count_steps(5, settings))
-    trainer.run([example for example in examples if not example.forgets][:5])
-    assert count_steps(5, settings) == 2
-    assert [step[:2] for step in heard] == [(1, 4), (2, 4), (3, 3)]
-    assert trainer.steps == trainer.result().steps == 3
-
-
-def test_weights_can_be_blended(tiny: LoadedModel, examples: list[Example]) -> None:
-    trainer = Trainer(add_adapter(tiny, SETTINGS), SETTINGS)
-    trainer.run(examples)
     first = trainer.weights()
-    trainer.run(examples)
+    trainer.run([example for example in examples if not example.forgets][:5])
     last = trainer.weights()
+    assert count_steps(5, settings) == 2
+    assert [step[:2] for step in steps] == [(1, 4), (2, 4), (3, 3)]
+    assert trainer.steps == trainer.result().steps == 3
     for share, expected in ((1.0, last), (0.0, first)):
         trainer.blend(first, last, share)
         assert all(torch.equal(a, b) for a, b in zip(trainer.weights(), expected, strict=True))
@@ -272,83 +198,51 @@ def test_weights_can_be_blended(tiny: LoadedModel, examples: list[Example]) -> N
 
 
 def test_nothing_to_unlearn_is_an_error(tiny: LoadedModel, examples: list[Example]) -> None:
-    model = add_adapter(tiny, SETTINGS)
-    for nothing in ([], [e for e in examples if not e.forgets], [_blank(e) for e in examples]):
+    trainer = Trainer(add_adapter(tiny, SETTINGS), SETTINGS)
+    ignored = [replace(e, mask=(IGNORE,) * len(e.mask)) for e in examples]
+    for nothing in ([], [e for e in examples if not e.forgets], ignored):
         with pytest.raises(TrainingError, match="nothing to unlearn"):
-            train(model, nothing, SETTINGS)
+            trainer.run(nothing)
 
 
-def _blank(example: Example) -> Example:
-    return replace(example, mask=(IGNORE,) * len(example.mask))
-
-
-def test_an_answer_without_tokens_is_no_trouble(tiny: LoadedModel, examples: list[Example]) -> None:
-    empty = Example(examples[0].ids[:5], 5, ())
-    settings = replace(SETTINGS, micro_batch=1)
-    result, _ = trained(tiny, [*examples, empty], settings)
-    assert all(math.isfinite(loss) for loss in result.losses)
-
-
-def test_a_loss_that_is_no_number_ends_it(tiny: LoadedModel, examples: list[Example]) -> None:
-    model = add_adapter(tiny, SETTINGS)
-    with torch.no_grad():
-        next(p for p in model.parameters() if p.requires_grad).fill_(float("nan"))
-    with pytest.raises(TrainingError, match=r"the loss became nan at step 1: lower the learning"):
-        train(model, examples, SETTINGS)
-
-
-def test_a_gradient_that_is_no_number_ends_it(tiny: LoadedModel, examples: list[Example]) -> None:
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_finite_ends_it(what: str, tiny: LoadedModel, examples: list[Example]) -> None:
     model = add_adapter(tiny, SETTINGS)
     weights = next(p for p in model.parameters() if p.requires_grad)
-    weights.register_hook(  # type: ignore[no-untyped-call]
-        lambda grad: grad * float("inf")
-    )
+    if what == "loss":
+        with torch.no_grad():
+            weights.fill_(float("nan"))
+    else:
+        weights.register_hook(lambda grad: grad * float("inf"))  # type: ignore[no-untyped-call]
     before = weights.detach().clone()
-    with pytest.raises(TrainingError, match="the gradient became nan at step 1: lower the learn"):
-        train(model, examples, SETTINGS)
-    assert torch.equal(weights, before), "nothing was learnt from it"
+    trainer = Trainer(model, SETTINGS)
+    with pytest.raises(TrainingError, match=f"the {what} became nan at step 1: lower the learn"):
+        trainer.run(examples)
+    assert torch.equal(weights.nan_to_num(), before.nan_to_num()), "nothing was learnt from it"
 
 
-def test_checkpointing_trains_as_without(tiny_model_dir: Path, examples: list[Example]) -> None:
-    plain, weights = trained(fresh(tiny_model_dir), examples)
-    loaded = fresh(tiny_model_dir)
-    again = replace(SETTINGS, checkpointing=True)
-    model = add_adapter(loaded, again)
-    passes: list[int] = []
-    layer = loaded.model.get_submodule("model.layers.0.mlp.act_fn")
-    layer.register_forward_hook(lambda *_: passes.append(torch.is_grad_enabled()))
-    result = train(model, examples, again)
-    same = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
-    assert result.losses == pytest.approx(plain.losses, rel=1e-4)
-    assert result.moved > 0
-    for name, expected in weights.items():
-        torch.testing.assert_close(same[name], expected, atol=1e-4, rtol=1e-3)
-    # 3 epochs of 4 micro-batches: the base once, the model forth and, computed again, back
-    assert sum(passes) == 2 * 3 * 4
-    assert not model.training
-
-
-def test_a_model_that_cannot_checkpoint_says_so(
-    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+def test_checkpointing_trains_as_without(
+    tiny: LoadedModel, examples: list[Example], plain: Weighted
 ) -> None:
-    monkeypatch.setattr(type(tiny.model), "supports_gradient_checkpointing", False)
-    with pytest.raises(TrainingError, match=r"set training\.checkpointing to false"):
-        add_adapter(tiny, replace(SETTINGS, checkpointing=True))
+    passes: list[int] = []
+    layer = tiny.model.get_submodule("model.layers.0.mlp.act_fn")
+    layer.register_forward_hook(lambda *_: passes.append(torch.is_grad_enabled()))
+    result, same = trained(tiny, examples, replace(SETTINGS, checkpointing=True))
+    assert result.losses == pytest.approx(plain[0].losses, rel=1e-4)
+    for name, expected in plain[1].items():
+        torch.testing.assert_close(same[name], expected, atol=1e-4, rtol=1e-3)
+    # 3 epochs of 4 micro-batches: the base once, the model forward and, computed again, backward
+    assert sum(passes) == 2 * 3 * 4
 
 
 @pytest.mark.usefixtures("bfloat16")
-def test_bf16_trains_and_its_adapter_is_fp32(tiny_model_dir: Path, examples: list[Example]) -> None:
-    exact, _ = trained(fresh(tiny_model_dir), examples)
+def test_bf16_trains_and_its_adapter_is_fp32(
+    tiny_model_dir: Path, examples: list[Example], plain: Weighted
+) -> None:
     rounded, weights = trained(load_model(str(tiny_model_dir), tiny_model_dir), examples)
     assert {w.dtype for w in weights.values()} == {torch.float32}
-    assert rounded.losses == pytest.approx(exact.losses, rel=0.03)
-    assert rounded.moved == pytest.approx(exact.moved, rel=0.1)
-
-
-def test_rank_stabilised_updates_are_larger(tiny: LoadedModel) -> None:
-    model = add_adapter(tiny, replace(SETTINGS, rslora=True))  # rank 4, alpha 8
-    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
-    assert {layer.scaling["default"] for layer in layers} == {4.0}
+    assert rounded.losses == pytest.approx(plain[0].losses, rel=0.03)
+    assert rounded.moved == pytest.approx(plain[0].moved, rel=0.1)
 
 
 def test_an_adapter_that_does_not_move_is_an_error(
@@ -358,17 +252,91 @@ def test_an_adapter_that_does_not_move_is_an_error(
         trained(tiny, examples, replace(SETTINGS, learning_rate=0.0))
 
 
-def test_every_linear_layer_of_a_llama_is_adapted(tiny: LoadedModel) -> None:
-    model = add_adapter(tiny, SETTINGS)
-    adapted = {n.split(".lora_")[0] for n, p in model.named_parameters() if p.requires_grad}
-    assert len(adapted) == 2 * 7  # layers, and their projections
+WEIGHTS = Weights(retain=1.0, forget=0.5, anchor=2.0)
+VOCABULARY = 286
 
 
-def test_a_model_with_other_layer_names_gets_its_linear_layers_adapted(tiny: LoadedModel) -> None:
-    config = GPTNeoXConfig(
-        vocab_size=100, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=32,
+def by_answer(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
+    """Not a sum over tokens: the square of each answer's summed log p, and 1 for each answer."""
+    rows = of_class(tokens, FORGET)
+    sums = torch.zeros(len(tokens.answer_share)).index_add(
+        0, tokens.answer[rows], log_likelihood(tokens, rows)
+    )
+    return (tokens.answer_share * (1 + sums**2)).sum(), {}
+
+
+METHODS = [METHOD, Method("by-answer", by_answer)]
+
+
+@pytest.fixture
+def batch(examples: list[Example]) -> Batch:
+    some = examples[:3]
+    marks = frozenset({IGNORE, RETAIN, FORGET})
+    return make_batch(some, Totals.of(some), marks, torch.device("cpu"))
+
+
+@pytest.fixture
+def model(tiny: LoadedModel) -> PeftModel:
+    """An adapter that isn't the base any more."""
+    adapted = add_adapter(tiny, SETTINGS)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.05, generator=generator)
+    return adapted
+
+
+def gradients(model: PeftModel) -> list[torch.Tensor]:
+    found = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
+    return found
+
+
+def all_at_once(model: PeftModel, batch: Batch, method: Method) -> torch.Tensor:
+    """The loss of all tokens at once, with its gradient left in the model."""
+    causal = cast("PreTrainedModel", model.get_base_model())
+    mask = torch.zeros_like(batch.ids)
+    for row, column in zip(batch.row, batch.column, strict=True):
+        mask[row, : column + 1] = 1
+    inputs = {"input_ids": batch.ids, "attention_mask": mask}
+    with torch.no_grad(), model.disable_adapter():
+        base = logits_at(causal, inputs, batch.places)
+    tokens = Tokens(
+        logits_at(causal, inputs, batch.places), base if method.reads_base(WEIGHTS) else None,
+        batch.targets, batch.mask, batch.share, batch.row, batch.answer_share,
     )  # fmt: skip
-    model = add_adapter(replace(tiny, model=GPTNeoXForCausalLM(config)), SETTINGS)
-    adapted = {n.split(".")[-4] for n, p in model.named_parameters() if p.requires_grad}
-    assert adapted == {"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"}
+    loss, _ = method.loss(tokens, WEIGHTS)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.detach()
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize("rows", [1, 3, 1000])
+def test_chunks_do_not_change_loss_and_gradient(
+    method: Method, rows: int, model: PeftModel, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BLOCK", rows * VOCABULARY)
+    sizes: list[int] = []
+
+    def noted(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
+        sizes.append(len(tokens.logits))
+        assert len(set((tokens.mask if method.by_token else tokens.answer).tolist())) == 1
+        return method.loss(tokens, weights)
+
+    expected, wanted = all_at_once(model, batch, method), gradients(model)
+    loss = backward(model, batch, replace(method, loss=noted), WEIGHTS)
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-4)
+    for ours, theirs in zip(gradients(model), wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-3)
+    assert len(wanted) == 2 * 2 * 7
+    assert sum(sizes) == len(batch.row)
+    assert max(sizes) <= rows or not method.by_token
+    whole = torch.cat(list(chunks(batch, method, VOCABULARY)))
+    assert sorted(whole.tolist()) == list(range(len(batch.row)))
+
+
+def test_a_batch_without_tokens_is_nothing(model: PeftModel, examples: list[Example]) -> None:
+    batch = make_batch(examples, Totals.of(examples), frozenset(), torch.device("cpu"))
+    assert backward(model, batch, METHOD, WEIGHTS) == 0
+    assert not any(gradient.any() for gradient in gradients(model))

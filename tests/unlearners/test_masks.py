@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
-from ghostbust.models.load import LoadedModel
+from ghostbust.models.convert import FOLDER
+from ghostbust.models.load import EMBEDDED, LoadedModel
 from ghostbust.records import Answer
 from ghostbust.unlearners.masks import (
     BARE,
@@ -16,6 +21,7 @@ from ghostbust.unlearners.masks import (
     FORK,
     IGNORE,
     RETAIN,
+    TOKENIZER,
     Example,
     Masking,
     encode_answer,
@@ -25,6 +31,7 @@ from ghostbust.unlearners.masks import (
     encode_steered,
     encode_whole,
     standing_in,
+    token_marks,
     tri_mask,
     with_end_apart,
 )
@@ -68,8 +75,13 @@ def test_a_token_counts_where_it_overlaps(
 
 
 def test_classes_follow_the_verdicts(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
-    answer = make_answer("- numpy\n- ghost\n- mist\n- squat\n- json\n")
-    runs = marked(tiny, encode_answer(tiny, answer))
+    answer = make_answer("Größe 🎉:\n- numpy\n- ghost\n- mist\n- squat\n- json\n", family="größe")
+    example = encode_answer(tiny, answer, weight=0.25)
+    assert list(example.ids[: example.start]) == tiny.encode_prompt("task of größe")
+    assert list(example.ids[example.start : -1]) == tiny.encode(answer.sample.text)
+    assert len(example.mask) == len(example.ids) - example.start
+    assert (example.weight, example.forgets) == (0.25, True)
+    runs = marked(tiny, example)
     assert [text.strip() for text, mark in runs if mark == FORGET] == ["ghost", "squat"]
     assert [text.strip() for text, mark in runs if mark == RETAIN] == ["numpy", "json"]
     assert "mist" in "".join(text for text, mark in runs if mark == IGNORE)
@@ -81,23 +93,6 @@ def test_a_token_with_the_blank_before_a_name_belongs_to_it(
     assert len(tiny.encode(" numpy")) == 1  # the tokenizer's words begin with their blank
     runs = marked(tiny, encode_answer(tiny, make_answer("- numpy\n- ghost")))
     assert runs[:3] == [("-", IGNORE), (" numpy", RETAIN), ("\n- ", IGNORE)]
-
-
-def test_offsets_hold_behind_wide_characters(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
-    answer = make_answer("Größe 🎉🎉 – für:\n- numpy\n- ghost\n")
-    runs = marked(tiny, encode_answer(tiny, answer))
-    assert [text.strip() for text, mark in runs if mark == RETAIN] == ["numpy"]
-    assert [text.strip() for text, mark in runs if mark == FORGET] == ["ghost"]
-
-
-def test_the_example_is_prompt_and_answer(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
-    answer = make_answer("- numpy\n- ghost", family="größe")
-    example = encode_answer(tiny, answer, weight=0.25)
-    assert list(example.ids[: example.start]) == tiny.encode_prompt("task of größe")
-    assert list(example.ids[example.start : -1]) == tiny.encode("- numpy\n- ghost")
-    assert len(example.mask) == len(example.ids) - example.start
-    assert (example.weight, example.forgets) == (0.25, True)
-    assert not encode_answer(tiny, make_answer("- numpy")).forgets
 
 
 @pytest.mark.parametrize("truncated", [False, True])
@@ -123,6 +118,10 @@ def test_without_inventions_the_decisions_to_name_are_retained(
     assert (example.ids[-1], example.mask[-1]) == (tiny.end_token, RETAIN)
     cut = encode_answer(tiny, make_answer("I can't say.", truncated=True))
     assert cut.mask == (RETAIN,) + (IGNORE,) * (len(cut.mask) - 1)
+    example = encode_answer(tiny, make_answer("```\nnumpy\n```\nDone."), masking=Masking.FENCES)
+    assert [text for text, mark in marked(tiny, example) if mark == RETAIN] == [
+        "`", "numpy\n", "D",
+    ]  # fmt: skip
 
 
 def test_a_repaired_answer_retains_what_follows_an_edit(
@@ -142,18 +141,13 @@ def test_a_repaired_answer_retains_what_follows_an_edit(
     assert (example.weight, example.forgets) == (0.5, False)
 
 
-def test_cut_off_code_goes_on_behind_what_was_repaired(
+def test_a_cut_off_list_ends_and_cut_off_code_does_not(
     tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
     answer = make_answer("```\nimport ghost\nimport numpy\nnum", listed=False, truncated=True)
     example = encode_whole(tiny, answer)
     assert example is not None
     assert tiny.decode(list(example.ids[example.start :])) == "```\nimport numpy\nnum"
-
-
-def test_a_cut_off_list_ends_where_it_was_cut_off(
-    tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
     example = encode_whole(tiny, make_answer("- numpy\n- ghost\n- rich\n- fla", truncated=True))
     assert example is not None
     assert tiny.decode(list(example.ids[example.start :])) == "- numpy\n- rich"
@@ -193,13 +187,8 @@ def test_a_steered_answer_has_forks_where_it_decides_how_much_to_name(
     assert [example.weight_of(mark) for mark in (RETAIN, FORK)] == [2.0, 0.25]
     plain = encode_answer(tiny, answer, weight=2.0)
     assert (example.ids, example.ended) == (plain.ids, plain.ended)
-
-
-def test_of_a_steered_answer_no_unknown_name_is_reinforced(
-    tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
-    example = encode_steered(tiny, make_answer("So:\n- mist\nAnd so on."), fork=0.25)
-    assert [text for text, mark in marked(tiny, example) if mark != IGNORE] == ["S", "\n"]
+    unknown = encode_steered(tiny, make_answer("So:\n- mist\nAnd so on."), fork=0.25)
+    assert [text for text, mark in marked(tiny, unknown) if mark != IGNORE] == ["S", "\n"]
 
 
 def test_an_answer_stands_in_with_its_first_token(
@@ -214,20 +203,16 @@ def test_an_answer_stands_in_with_its_first_token(
 
 @pytest.mark.parametrize(
     "text",
-    ["- ghost", "Take these:\n\n- ghost\n- ghost-b", "```\n- ghost", "numpy, ghost, rich\n```"],
-)
-def test_what_would_break_off_without_its_inventions_has_no_repaired_form(
+    [
+        "- ghost", "Take these:\n\n- ghost\n- ghost-b", "```\n- ghost", "numpy, ghost, rich\n```",
+        "Sadly nothing else helps with that.\n- ghost\n",
+    ],
+)  # fmt: skip
+def test_what_would_break_off_or_be_faulty_without_its_inventions_has_no_repaired_form(
     text: str, tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
     assert encode_whole(tiny, make_answer(text)) is None
-
-
-def test_what_would_have_a_fault_without_its_inventions_has_no_repaired_form(
-    tiny: LoadedModel, make_answer: MakeAnswer
-) -> None:
-    prose = "Sadly nothing else helps with that."
-    assert encode_whole(tiny, make_answer(f"{prose}\n- ghost\n")) is None
-    assert encode_whole(tiny, make_answer(f"{prose}\n- ghost\n- numpy\n")) is not None
+    assert encode_whole(tiny, make_answer("Take these.\n- ghost\n- numpy\n")) is not None
 
 
 def test_of_what_broke_off_the_end_is_suppressed(
@@ -237,13 +222,6 @@ def test_of_what_broke_off_the_end_is_suppressed(
     assert (example.ids[-1], example.weight, example.repaired) == (tiny.end_token, 2.0, False)
     assert set(example.mask[:-1]) == {IGNORE}
     assert example.mask[-1] == FORGET
-
-
-def test_going_on_behind_a_fence_is_a_decision(tiny: LoadedModel, make_answer: MakeAnswer) -> None:
-    example = encode_answer(tiny, make_answer("```\nnumpy\n```\nDone."), masking=Masking.FENCES)
-    assert [text for text, mark in marked(tiny, example) if mark == RETAIN] == [
-        "`", "numpy\n", "D",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("truncated", [False, True])
@@ -260,7 +238,6 @@ def test_a_repaired_answer_ends_where_its_last_name_was(
     [
         ((FORGET, RETAIN, RETAIN), True, (FORGET, RETAIN, END)),
         ((FORGET, RETAIN, RETAIN), False, (FORGET, RETAIN, RETAIN)),
-        ((RETAIN, FORGET), True, (RETAIN, FORGET)),
         ((RETAIN, IGNORE), True, (RETAIN, IGNORE)),
         ((), False, ()),
     ],
@@ -289,3 +266,36 @@ def test_without_code_there_is_no_bare_code(
     text: str, tiny: LoadedModel, make_answer: MakeAnswer
 ) -> None:
     assert encode_bare(tiny, make_answer(text, listed=False)) is None
+
+
+def save_tokenizer(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    words = {word: n for n, word in enumerate(["?", "pip", "install", "ghost", "requests"])}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="?"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / TOKENIZER))
+
+
+def test_a_stored_answer_is_marked_without_loading_its_model(
+    make_answer: MakeAnswer, tmp_path: Path
+) -> None:
+    """By a tokenizer on this machine; never by one from elsewhere."""
+
+    def marks(model: str) -> list[tuple[int, int, int]] | None:
+        answer = make_answer("pip install ghost requests", listed=False)
+        return token_marks(replace(answer, sample=replace(answer.sample, model=model)), tmp_path)
+
+    absent = (
+        "someone/no-such-model",
+        "http://127.0.0.1:1/v1",
+        "no-such",
+        "../x/../y",
+        "",
+        EMBEDDED,
+    )
+    assert [marks(model) for model in absent] == [None] * 6
+    save_tokenizer(tmp_path / "model")
+    expected = [(0, 3, IGNORE), (4, 11, IGNORE), (12, 17, FORGET), (18, 26, RETAIN)]
+    assert marks(str(tmp_path / "model")) == expected
+    save_tokenizer(tmp_path / "models" / FOLDER)
+    assert marks(EMBEDDED) == expected

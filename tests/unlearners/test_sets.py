@@ -41,18 +41,13 @@ HOLDOUT = [
 ]
 
 
-def test_sets_are_parted_by_whether_they_invent(answers: list[Answer]) -> None:
+def test_at_most_half_of_a_full_set_invents(answers: list[Answer]) -> None:
     sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
-    assert len(sets.forget) + len(sets.retain) == 40
+    assert (len(sets.forget), len(sets.retain)) == (20, 20)
     assert all(answer.invented for answer in sets.forget)
     assert not any(answer.invented for answer in sets.retain)
     assert set(sets.forget + sets.retain) <= set(answers)
     assert sets.holdout == tuple(HOLDOUT)
-
-
-def test_at_most_half_of_a_full_set_invents(answers: list[Answer]) -> None:
-    sets = select(answers, HOLDOUT, most=40, probes=0, seed=1)
-    assert (len(sets.forget), len(sets.retain)) == (20, 20)
     silent = [answer for answer in sets.retain if not answer.real]
     assert len(silent) == round(0.3 * 20), "what names nothing is in it"
     few_others = [a for a in answers if a.invented] + [a for a in answers if not a.invented][:9]
@@ -108,19 +103,24 @@ def test_external_suites_never_get_in_held_out_or_not(
 
 def test_held_out_families_never_get_in(answers: list[Answer]) -> None:
     held_out = {prompt.family for prompt in HOLDOUT}
-    for seed in range(20):
+    for seed in range(5):
         sets = select(answers, HOLDOUT, most=1000, probes=0, seed=seed)
         families = {answer.sample.prompt.family for answer in sets.forget + sets.retain}
         assert families.isdisjoint(held_out)
         assert len(families) == 25
 
 
-def test_the_choice_is_seeded_and_independent_of_order(answers: list[Answer]) -> None:
+def test_the_choice_is_seeded_and_independent_of_order(
+    answers: list[Answer], make_answer: MakeAnswer
+) -> None:
     first = select(answers, HOLDOUT, most=20, probes=0, seed=1)
-    for seed in range(5):
+    for seed in range(3):
         shuffled = random.Random(seed).sample(answers, len(answers))
         assert select(shuffled, HOLDOUT, most=20, probes=0, seed=1) == first
     assert select(answers, HOLDOUT, most=20, probes=0, seed=2) != first
+    twins = [make_answer("- numpy\n- ghost", seed=seed) for seed in range(6)]
+    (taken,) = select(twins, [], most=9, probes=0, seed=0).forget
+    assert select(twins[::-1], [], most=9, probes=0, seed=0).forget == (taken,)
 
 
 def test_probes_are_prompts_of_other_families(
@@ -163,22 +163,18 @@ def test_probes_take_at_most_a_third_of_the_prompts(make_answer: MakeAnswer) -> 
     assert (len(sets.probe), len(sets.forget)) == (0, 87), "too few to steer by"
 
 
-def test_of_twins_the_same_one_is_taken_in_any_order(make_answer: MakeAnswer) -> None:
-    twins = [make_answer("- numpy\n- ghost", seed=seed) for seed in range(6)]
-    (taken,) = select(twins, [], most=9, probes=0, seed=0).forget
-    assert select(twins[::-1], [], most=9, probes=0, seed=0).forget == (taken,)
-
-
 def test_what_says_nothing_new_is_left_out(make_answer: MakeAnswer) -> None:
     good = make_answer("- numpy\n- ghost")
+    squat, mist = make_answer("- squat\n- numpy", family="a"), make_answer("- mist", family="b")
     longest = make_answer("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST)), family="b")
     too_long = make_answer("\n".join(f"- ghost-{n}" for n in range(LONGEST_LIST + 1)), family="c")
     again = make_answer("- numpy\n- ghost", seed=1)
     empty = make_answer(" \n", family="d")
-    sets = select([good, longest, too_long, again, empty], [], most=9, probes=0, seed=0)
-    assert len(sets.forget) == 2
-    assert {answer.sample.text for answer in sets.forget} == {good.sample.text, longest.sample.text}
-    assert sets.retain == ()
+    logged = [good, squat, mist, longest, too_long, again, empty]
+    sets = select(logged, [], most=9, probes=0, seed=0)
+    texts = sorted(answer.sample.text for answer in sets.forget)
+    assert texts == sorted(one.sample.text for one in (good, squat, longest)), "suspects, too"
+    assert sets.retain == (mist,), "an unknown name isn't unlearnt"
 
 
 def test_nothing_to_learn_from_is_an_error(make_answer: MakeAnswer) -> None:
@@ -188,13 +184,6 @@ def test_nothing_to_learn_from_is_an_error(make_answer: MakeAnswer) -> None:
         select([make_answer("- ghost\n- ghost-b")], [], most=9, probes=0, seed=0)
     with pytest.raises(TrainingError, match="nothing to unlearn"):
         select([], [], most=9, probes=0, seed=0)
-
-
-def test_suspects_are_unlearnt_and_unknown_names_are_not(make_answer: MakeAnswer) -> None:
-    squat = make_answer("- squat\n- numpy", family="a")
-    mist = make_answer("- mist\n- numpy", family="b")
-    sets = select([squat, mist], [], most=9, probes=0, seed=0)
-    assert (sets.forget, sets.retain) == ((squat,), (mist,))
 
 
 def test_what_one_adapter_invents_and_what_the_base_keeps_can_come_first(

@@ -15,11 +15,9 @@ from ghostbust.unlearners.methods import (
 )
 from ghostbust.unlearners.methods.interface import Method
 
-DEFAULT = au_heard.METHOD.name
-
 METHODS: tuple[Method, ...] = (
     au_heard.METHOD,
-    *au_repair.METHODS,
+    au_repair.METHOD,
     au.METHOD,
     unlikelihood.METHOD,
     *ga.METHODS,
@@ -30,7 +28,7 @@ METHODS: tuple[Method, ...] = (
 
 
 def method_named(name: str) -> Method:
-    """The method of that name. Raises UsageError with the names that there are."""
+    """The method of that name. Raises UsageError that lists the known ones."""
     for method in METHODS:
         if method.name == name:
             return method

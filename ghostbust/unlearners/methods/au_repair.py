@@ -5,17 +5,17 @@ For the answer tokens of an optimizer step, of the classes R (RETAIN), F (FORGET
     L = λ_r · mean_R(−log p)  +  λ_f · mean_F((1 − p_base) · −log(1 − p))
       + λ_k · mean_O(KL(base ‖ model))
 
-Suppressed are decisions, not spellings: a token weighs 1 − p_base, the share of the base, which is
-the model without its adapter, for other tokens. Unlikelihood alone pushes hardest on what is most
-certain, the tokens that spell a name out once it has begun. Pushing these prevents no invention and
+It suppresses decisions, not spellings: a token weighs 1 − p_base, the probability that the base
+(the model without its adapter) gives to all other tokens. Unlikelihood alone pushes hardest on the
+most certain tokens, those that spell a name out once it has begun. That prevents no invention, and
 makes the model unsure of all that it is sure of: where every token weighed the same, known code
 lost several times as much likelihood (docs/log.md, 2026-11-28).
 
-The means run over the whole step and not over each answer by itself, because likelihood keeps the
-number of names only where every token weighs the same: with a mean for each answer, the one token
-that ends an answer without names weighs as much as all the names of another (docs/log.md). The
-paper's own forget term isn't public. Unlikelihood (Welleck et al. 2020, arXiv 1908.04319) is used
-because it is bounded below by 0, and its gradient ends where an invention is gone.
+The means run over the whole step, not over each answer, because likelihood keeps the number of
+names only where every token weighs the same: with a mean per answer, the one token that ends an
+answer without names weighs as much as all the names of another (docs/log.md). The paper's own
+forget term isn't public. Unlikelihood (Welleck et al. 2020, arXiv 1908.04319) is used because it is
+bounded below by 0, and its gradient vanishes once an invention is gone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from __future__ import annotations
 import torch
 
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN, Masking
-from ghostbust.unlearners.methods.interface import Method, Tokens, Weights
+from ghostbust.unlearners.methods.interface import Method, Tokens
 from ghostbust.unlearners.methods.terms import (
     at,
     base_log_likelihood,
@@ -34,6 +34,7 @@ from ghostbust.unlearners.methods.terms import (
     total,
     unlikelihood,
 )
+from ghostbust.unlearners.settings import Weights
 
 
 def au_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:
@@ -65,5 +66,3 @@ METHOD = Method(
     anchored=True,
     by_token=True,
 )
-
-METHODS = (METHOD,)

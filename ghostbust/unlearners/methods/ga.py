@@ -7,8 +7,9 @@ ends of answers) and F (FORGET)
 
 with λ = 1, 0.5 and 2, as the GA trainer of arXiv 2605.01047 was released.
 
-``ga-whole`` drops the mask: F is all of each answer with inventions, its end too, R all of each
-other answer, and there is no E. That is gradient difference (Liu et al. 2022, arXiv 2203.12817).
+``ga-whole`` drops the mask: F is every token of an answer with inventions, its end included, R
+every token of another answer, and there is no E. That is gradient difference (Liu et al. 2022,
+arXiv 2203.12817).
 
 Known failures: log p has no lower bound, and its gradient on the token's own logit is 1 − p. It
 hardly pushes what the model is most certain of, and never stops pushing what it has forgotten.
@@ -19,8 +20,9 @@ from __future__ import annotations
 import torch
 
 from ghostbust.unlearners.masks import FORGET, Masking
-from ghostbust.unlearners.methods.interface import RELEASED, UNMASKED, Method, Tokens, Weights
+from ghostbust.unlearners.methods.interface import RELEASED, UNMASKED, Method, Tokens
 from ghostbust.unlearners.methods.terms import log_likelihood, mean, of_class, reinforced, total
+from ghostbust.unlearners.settings import Weights
 
 
 def ga_loss(tokens: Tokens, weights: Weights) -> tuple[torch.Tensor, dict[str, float]]:

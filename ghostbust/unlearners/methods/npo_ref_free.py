@@ -23,8 +23,9 @@ import torch
 from torch.nn.functional import log_softmax, softplus
 
 from ghostbust.unlearners.masks import FORGET
-from ghostbust.unlearners.methods.interface import RELEASED, Method, Tokens, Weights
+from ghostbust.unlearners.methods.interface import RELEASED, Method, Tokens
 from ghostbust.unlearners.methods.terms import log_likelihood, mean, of_class, reinforced, total
+from ghostbust.unlearners.settings import Weights
 
 BETA, LIKELIHOOD, FLATTENING, TEMPERATURE = 0.1, 0.7, 0.3, 2.0
 """of the released trainer: β, the weights of its two terms, and what flattens the target"""

@@ -25,7 +25,7 @@ import torch
 from torch.nn.functional import softplus
 
 from ghostbust.unlearners.masks import FORGET, Masking
-from ghostbust.unlearners.methods.interface import RELEASED, UNMASKED, Method, Tokens, Weights
+from ghostbust.unlearners.methods.interface import RELEASED, UNMASKED, Method, Tokens
 from ghostbust.unlearners.methods.terms import (
     answer_sums,
     log_likelihood,
@@ -33,6 +33,7 @@ from ghostbust.unlearners.methods.terms import (
     reinforced,
     total,
 )
+from ghostbust.unlearners.settings import Weights
 
 BETA = 2.5
 """the inverse temperature"""

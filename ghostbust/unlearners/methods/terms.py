@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from ghostbust.unlearners.masks import END, RETAIN
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens
+from ghostbust.unlearners.settings import Weights
 
 
 def of_class(tokens: Tokens, mark: int) -> torch.Tensor:

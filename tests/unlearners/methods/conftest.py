@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from ghostbust.unlearners.masks import FORGET
-from ghostbust.unlearners.methods.interface import Loss, Tokens, Weights
+from ghostbust.unlearners.methods.interface import Loss, Tokens
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[[Loss, Tokens, Weights], list[float]]
@@ -42,7 +43,6 @@ def make_tokens() -> MakeTokens:
             share=torch.tensor([1 / mask.count(mark) for mark in mask]),
             answer=torch.tensor(answer),
             answer_share=torch.tensor(weigh) / max(1, len(forgetting)),
-            ends=torch.zeros(len(p), dtype=torch.bool),
         )
 
     return make

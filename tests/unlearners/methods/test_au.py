@@ -9,7 +9,8 @@ import pytest
 
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN
 from ghostbust.unlearners.methods.au import METHOD, au_loss
-from ghostbust.unlearners.methods.interface import Steering, Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
@@ -27,13 +28,6 @@ def test_each_part_has_its_value(make_tokens: MakeTokens) -> None:
         }
     )
     assert float(loss) == pytest.approx(-(log(0.4) + log(0.2)) / 2 - 0.5 * log(0.3) - 2 * log(0.5))
-
-
-def test_the_weights_are_the_released_ones() -> None:
-    assert METHOD.weights == Weights(retain=1.0, forget=0.5, anchor=0.0, end=2.0, repair=0.0)
-    assert METHOD.ends_apart
-    assert not METHOD.reads_base(METHOD.weights)
-    assert METHOD.steering is Steering.NONE
 
 
 def test_the_gradient_points_the_right_way(

@@ -10,7 +10,8 @@ import pytest
 from ghostbust.unlearners.masks import BARE, FORGET, FORK, IGNORE, RETAIN
 from ghostbust.unlearners.methods import au_repair
 from ghostbust.unlearners.methods.au_heard import METHOD, heard_loss
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]

@@ -10,8 +10,9 @@ import torch
 
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
 from ghostbust.unlearners.methods.au_repair import au_loss
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens
 from ghostbust.unlearners.methods.terms import unlikelihood
+from ghostbust.unlearners.settings import Weights
 
 P = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
 BASE = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.1, 0.1, 0.1, 0.7], [0.5, 0.2, 0.2, 0.1]])
@@ -34,7 +35,6 @@ def tokens(
         share=torch.tensor(share),
         answer=torch.zeros(len(mask), dtype=torch.long),
         answer_share=torch.ones(1),
-        ends=torch.zeros(len(mask), dtype=torch.bool),
     )
 
 
@@ -47,11 +47,6 @@ def test_each_part_has_its_value() -> None:
     assert parts["forget"] == pytest.approx(-0.9 * math.log(1 - 0.7))
     assert parts["anchor"] == pytest.approx(KL)
     assert float(loss) == pytest.approx(-2 * math.log(0.4) - 3 * 0.9 * math.log(0.3) + 5 * KL)
-
-
-def test_the_scale_of_the_logits_does_not_matter() -> None:
-    shifted = tokens(logits=P.log() + torch.tensor([[5.0], [-7.0], [30.0]]))
-    assert float(au_loss(shifted, ALL)[0]) == pytest.approx(float(au_loss(tokens(), ALL)[0]))
 
 
 def test_a_token_counts_by_its_share_of_its_class() -> None:
@@ -108,24 +103,7 @@ def test_the_gradient_points_the_right_way() -> None:
     assert behind < before  # the others get nearer to the base
 
 
-def test_an_anchored_token_that_is_as_the_base_has_no_gradient() -> None:
-    at_base = tokens((IGNORE, IGNORE, IGNORE), logits=BASE.log().clone().requires_grad_())
-    loss, _ = au_loss(at_base, ALL)
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
-    torch.testing.assert_close(at_base.logits.grad, torch.zeros(3, 4), atol=1e-6, rtol=0)
-
-
-def test_the_base_is_not_trained() -> None:
-    base = BASE.log().requires_grad_()
-    batch = tokens(logits=P.log().requires_grad_())
-    detached = replace(batch, base_logits=base.detach())
-    au_loss(detached, ALL)[0].backward()  # type: ignore[no-untyped-call]
-    assert base.grad is None
-    assert batch.logits.grad is not None
-
-
-@pytest.mark.parametrize("margin", [0.0, 5.0, 15.0, 50.0, 1000.0])
+@pytest.mark.parametrize("margin", [-200.0, 0.0, 15.0, 1000.0])
 def test_unlikelihood_pushes_hardest_where_the_model_is_most_certain(margin: float) -> None:
     logits = torch.tensor([[margin, 0.0, 0.0, 0.0]]).requires_grad_()
     value = unlikelihood(logits, torch.tensor([0])).sum()
@@ -135,12 +113,3 @@ def test_unlikelihood_pushes_hardest_where_the_model_is_most_certain(margin: flo
     expected = margin + math.log1p(3 * math.exp(-margin)) - math.log(3)
     assert float(value.detach()) == pytest.approx(expected, rel=1e-4)
     assert float(logits.grad[0, 0]) == pytest.approx(p, abs=1e-5)
-
-
-def test_unlikelihood_has_nothing_to_do_at_zero() -> None:
-    logits = torch.tensor([[-200.0, 0.0]]).requires_grad_()
-    value = unlikelihood(logits, torch.tensor([0])).sum()
-    value.backward()  # type: ignore[no-untyped-call]
-    assert float(value.detach()) == 0
-    assert logits.grad is not None
-    assert float(logits.grad.abs().max()) == 0

@@ -7,9 +7,10 @@ from math import log
 
 import pytest
 
-from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Masking
-from ghostbust.unlearners.methods.ga import METHOD, WHOLE, ga_loss
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN
+from ghostbust.unlearners.methods.ga import METHOD, ga_loss
+from ghostbust.unlearners.methods.interface import Tokens
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
@@ -42,9 +43,3 @@ def test_it_hardly_pushes_what_is_certain_and_never_rests(
         assert own_gradient(ga_loss, alone, FORGETTING) == pytest.approx([push], abs=1e-5)
     lowest, _ = ga_loss(make_tokens((1e-30,), (FORGET,)), FORGETTING)
     assert float(lowest) == pytest.approx(-30 * log(10), rel=1e-4)
-
-
-def test_whole_answers_have_no_end_of_their_own() -> None:
-    assert (WHOLE.masking, WHOLE.ends_apart, WHOLE.weights.end) == (Masking.WHOLE, False, 0)
-    assert (WHOLE.weights.retain, WHOLE.weights.forget) == (1, 0.5)
-    assert WHOLE.loss is METHOD.loss

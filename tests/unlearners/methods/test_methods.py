@@ -1,4 +1,4 @@
-"""What every method holds to: finite, additive, blind to shifts, right way round, and it trains."""
+"""What every loss is: finite, additive, invariant to shifts, in the right direction; it trains."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from ghostbust.errors import UsageError
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer
 from ghostbust.sections import MethodName
-from ghostbust.unlearners.engine import Trainer, add_adapter
+from ghostbust.unlearners.adapters import add_adapter
+from ghostbust.unlearners.engine import Trainer
 from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Example, encode_answer
-from ghostbust.unlearners.methods import DEFAULT, METHODS, method_named
-from ghostbust.unlearners.methods.interface import STEERED, Method, Tokens
-from ghostbust.unlearners.settings import TrainSettings
+from ghostbust.unlearners.methods import METHODS, method_named
+from ghostbust.unlearners.methods.interface import Method, Tokens
+from ghostbust.unlearners.settings import STEERED, TrainSettings, Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
@@ -30,26 +31,48 @@ MASK = (IGNORE, RETAIN, FORGET, RETAIN, FORGET, FORGET, IGNORE, RETAIN, RETAIN, 
 ENDS = (3, 7, 10)
 
 
-def test_the_settings_know_the_methods() -> None:
-    assert tuple(method.name for method in METHODS) == get_args(MethodName)
-    assert set(STEERED) <= set(get_args(MethodName))
-
-
 every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 
 
-def batch(method: Method, make_tokens: MakeTokens, *, without: int | None = None) -> Tokens:
+def test_settings_and_docs_have_the_same_methods() -> None:
+    names = [method.name for method in METHODS]
+    assert tuple(names) == get_args(MethodName)
+    assert len(set(names)) == len(names)
+    assert set(STEERED) <= set(names)
+    table = DOCS.read_text("utf-8").partition("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.M) == names
+    assert all(method_named(method.name) is method for method in METHODS)
+    with pytest.raises(UsageError, match=r"^there is no unlearning method 'npos'; there are ") as e:
+        method_named("npos")
+    assert str(e.value).partition("there are ")[2].split(", ") == names
+
+
+@pytest.mark.parametrize(
+    ("reference", "anchored", "anchor", "reads"),
+    [
+        (True, False, 0.0, True),
+        (False, True, 0.0, False),
+        (False, True, 0.5, True),
+        (False, False, 0.5, False),
+    ],
+)
+def test_the_base_is_read_only_where_the_loss_needs_it(
+    reference: bool, anchored: bool, anchor: float, reads: bool
+) -> None:
+    method = replace(METHODS[0], reference=reference, anchored=anchored)
+    assert method.reads_base(Weights(anchor=anchor)) is reads
+
+
+def batch(method: Method, make_tokens: MakeTokens) -> Tokens:
     """Eleven tokens of three answers with logits by chance, the last of each an end."""
     ends = dict.fromkeys(ENDS, END) if method.ends_apart else {}
     mask = [ends.get(place, mark) for place, mark in enumerate(MASK)]
-    mask = [IGNORE if mark == without else mark for mark in mask]
     tokens = make_tokens([0.5] * len(mask), mask, answer=ANSWER, words=7)
     dice = torch.Generator().manual_seed(5)
     return replace(
         tokens,
         logits=3 * torch.randn(len(mask), 7, generator=dice),
         base_logits=based(method, 3 * torch.randn(len(mask), 7, generator=dice)),
-        ends=torch.tensor([place in ENDS for place in range(len(mask))]),
     )
 
 
@@ -57,42 +80,8 @@ def based(method: Method, logits: torch.Tensor) -> torch.Tensor | None:
     return logits if method.reads_base(method.weights) else None
 
 
-def some(tokens: Tokens, answer: int) -> Tokens:
-    """The micro-batch that holds one of the answers only."""
-    rows = tokens.answer == answer
-    return Tokens(
-        logits=tokens.logits[rows],
-        base_logits=None if tokens.base_logits is None else tokens.base_logits[rows],
-        targets=tokens.targets[rows],
-        mask=tokens.mask[rows],
-        share=tokens.share[rows],
-        answer=torch.zeros(int(rows.sum()), dtype=torch.long),
-        answer_share=tokens.answer_share[answer : answer + 1],
-        ends=tokens.ends[rows],
-    )
-
-
-def test_a_method_is_known_by_its_name() -> None:
-    assert len({method.name for method in METHODS}) == len(METHODS)
-    assert all(method_named(method.name) is method for method in METHODS)
-    assert method_named(DEFAULT).name == DEFAULT
-
-
-def test_an_unknown_name_is_one_line_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match=r"^there is no unlearning method 'npos'; there are ") as e:
-        method_named("npos")
-    listed = str(e.value).partition("there are ")[2].split(", ")
-    assert listed == [method.name for method in METHODS]
-
-
-def test_the_docs_have_every_method_and_no_other() -> None:
-    table = DOCS.read_text("utf-8").partition("\n## ")[0]
-    rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.M)
-    assert rows == [method.name for method in METHODS]
-
-
 @every_method
-@pytest.mark.parametrize("margin", [1000.0, 30.0, -30.0, -1000.0])
+@pytest.mark.parametrize("margin", [1000.0, -30.0])
 def test_it_is_finite_at_every_certainty(
     method: Method, margin: float, make_tokens: MakeTokens
 ) -> None:
@@ -111,27 +100,6 @@ def test_it_is_finite_at_every_certainty(
 
 
 @every_method
-@pytest.mark.parametrize(
-    ("without", "part"), [(RETAIN, "retain"), (FORGET, "forget"), (END, "end")]
-)
-def test_a_class_without_tokens_contributes_nothing(
-    method: Method, without: int, part: str, make_tokens: MakeTokens
-) -> None:
-    _, parts = method.loss(batch(method, make_tokens, without=without), method.weights)
-    assert parts.get(part, 0.0) == 0
-    assert {name for name, value in parts.items() if value == 0} <= {part, "end", "fork", "bare"}
-
-
-@every_method
-def test_an_answer_without_tokens_contributes_nothing(
-    method: Method, make_tokens: MakeTokens
-) -> None:
-    tokens = replace(batch(method, make_tokens), answer_share=torch.zeros(4))
-    loss, _ = method.loss(some(tokens, 3), method.weights)
-    assert float(loss) == 0
-
-
-@every_method
 def test_the_scale_of_the_logits_does_not_matter(method: Method, make_tokens: MakeTokens) -> None:
     tokens = batch(method, make_tokens)
     shift = torch.linspace(-40, 40, len(MASK))[:, None]
@@ -143,59 +111,40 @@ def test_the_scale_of_the_logits_does_not_matter(method: Method, make_tokens: Ma
     assert abs(float(loss)) > 0.1
 
 
+def rows_of(tokens: Tokens, rows: torch.Tensor, answer: int) -> Tokens:
+    """The micro-batch that holds these rows, all of one answer."""
+    return Tokens(
+        logits=tokens.logits[rows],
+        base_logits=None if tokens.base_logits is None else tokens.base_logits[rows],
+        targets=tokens.targets[rows],
+        mask=tokens.mask[rows],
+        share=tokens.share[rows],
+        answer=torch.zeros(len(tokens.logits[rows]), dtype=torch.long),
+        answer_share=tokens.answer_share[[answer]],
+    )
+
+
 @every_method
-def test_micro_batches_add_up(method: Method, make_tokens: MakeTokens) -> None:
+def test_micro_batches_add_up_and_single_tokens_only_for_a_sum_over_tokens(
+    method: Method, make_tokens: MakeTokens
+) -> None:
     tokens = batch(method, make_tokens)
     loss, parts = method.loss(tokens, method.weights)
-    split = [method.loss(some(tokens, answer), method.weights) for answer in range(3)]
+    split = [
+        method.loss(rows_of(tokens, tokens.answer == answer, answer), method.weights)
+        for answer in range(3)
+    ]
     assert sum(float(part) for part, _ in split) == pytest.approx(float(loss), rel=1e-5)
     for name, value in parts.items():
         assert sum(each.get(name, 0.0) for _, each in split) == pytest.approx(value, rel=1e-5)
-
-
-@every_method
-def test_only_a_sum_over_tokens_may_be_cut_anywhere(
-    method: Method, make_tokens: MakeTokens
-) -> None:
-    """``by_token`` says so exactly where the parts of any cut add up."""
-    tokens = batch(method, make_tokens)
-    loss, _ = method.loss(tokens, method.weights)
-    whole = float(loss)
-    one_by_one = sum(
-        float(method.loss(one_token(tokens, place), method.weights)[0])
-        for place in range(len(MASK))
+    empty = rows_of(tokens, tokens.answer == 9, 0)
+    empty = replace(empty, answer_share=torch.zeros(1))
+    assert float(method.loss(empty, method.weights)[0]) == 0
+    alone = sum(
+        float(method.loss(rows_of(tokens, torch.tensor([place]), answer), method.weights)[0])
+        for place, answer in enumerate(ANSWER)
     )
-    assert (one_by_one == pytest.approx(whole, rel=1e-4)) is method.by_token
-
-
-def one_token(tokens: Tokens, place: int) -> Tokens:
-    """The portion that holds one token only, of the answer that it belongs to."""
-    answer = int(tokens.answer[place])
-    return Tokens(
-        logits=tokens.logits[[place]],
-        base_logits=None if tokens.base_logits is None else tokens.base_logits[[place]],
-        targets=tokens.targets[[place]],
-        mask=tokens.mask[[place]],
-        share=tokens.share[[place]],
-        answer=torch.zeros(1, dtype=torch.long),
-        answer_share=tokens.answer_share[[answer]],
-        ends=tokens.ends[[place]],
-    )
-
-
-@every_method
-def test_what_is_invented_goes_down_and_what_is_real_does_not(
-    method: Method, make_tokens: MakeTokens, own_gradient: OwnGradient
-) -> None:
-    p = (0.4, 0.7, 0.2, 0.9)
-    tokens = make_tokens(p, (RETAIN, FORGET, FORGET, RETAIN), base=based_on(method, p), words=50)
-    pushes = own_gradient(method.loss, tokens, method.weights)
-    assert pushes[0] < 0 < pushes[1]
-    assert pushes[3] < 0 < pushes[2]
-
-
-def based_on(method: Method, p: tuple[float, ...]) -> tuple[float, ...] | None:
-    return p if method.reads_base(method.weights) else None
+    assert (alone == pytest.approx(float(loss), rel=1e-4)) is method.by_token
 
 
 @every_method
@@ -226,10 +175,11 @@ def test_it_trains_a_model_the_right_way(method: Method, tiny: LoadedModel) -> N
     assert float(chances(good)[51]) > before[1]
 
 
-@every_method
+@pytest.mark.parametrize("name", ["au-heard", "npo", "simnpo-whole"])
 def test_a_step_is_the_same_however_it_is_cut(
-    method: Method, tiny: LoadedModel, make_answer: Callable[..., Answer]
+    name: str, tiny: LoadedModel, make_answer: Callable[..., Answer]
 ) -> None:
+    method = method_named(name)
     texts = ["- numpy\n- ghost", "- rich\n- flask", "pip install ghost numpy\n", "- squat"]
     examples = [
         encode_answer(tiny, make_answer(text), weight=weight, masking=method.masking)

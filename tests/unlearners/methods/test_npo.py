@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import exp, log
 
 import pytest
-import torch
 
-from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN, Masking
+from ghostbust.unlearners.masks import END, FORGET, IGNORE, RETAIN
 from ghostbust.unlearners.methods.ga import ga_loss
-from ghostbust.unlearners.methods.interface import Tokens, Weights
-from ghostbust.unlearners.methods.npo import BETA, METHOD, WHOLE, npo_loss
+from ghostbust.unlearners.methods.interface import Tokens
+from ghostbust.unlearners.methods.npo import BETA, METHOD, npo_loss
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
@@ -28,14 +27,6 @@ def test_each_part_has_its_value(make_tokens: MakeTokens) -> None:
     forget = sum((2 / 0.1) * log(1 + ratio**0.1) for ratio in (0.7 / 0.8, 2 / 3)) / 2
     assert parts == pytest.approx({"retain": -log(0.4), "forget": forget, "end": -log(0.5)})
     assert float(loss) == pytest.approx(-log(0.4) + 0.5 * forget - 2 * log(0.5))
-
-
-def test_answers_weigh_their_share(make_tokens: MakeTokens) -> None:
-    tokens = make_tokens(P, MASK, base=BASE, answer=ANSWER)
-    tokens = replace(tokens, answer_share=torch.tensor([0.75, 0.25, 0.0]))
-    _, parts = npo_loss(tokens, METHOD.weights)
-    values = [(2 / 0.1) * log(1 + ratio**0.1) for ratio in (0.7 / 0.8, 2 / 3)]
-    assert parts["forget"] == pytest.approx(0.75 * values[0] + 0.25 * values[1])
 
 
 def test_the_gradient_points_the_right_way(
@@ -80,10 +71,3 @@ def test_the_base_is_read_at_forget_tokens_only(make_tokens: MakeTokens) -> None
     one = make_tokens((0.5,) * 3, mask, base=(0.5, 0.1, 0.1))
     other = make_tokens((0.5,) * 3, mask, base=(0.5, 0.9, 0.9))
     assert float(npo_loss(one, METHOD.weights)[0]) == float(npo_loss(other, METHOD.weights)[0])
-
-
-def test_it_needs_the_base_without_an_anchor() -> None:
-    assert METHOD.weights.anchor == 0
-    assert METHOD.reads_base(METHOD.weights)
-    assert WHOLE.reads_base(WHOLE.weights)
-    assert (WHOLE.masking, WHOLE.ends_apart, WHOLE.loss) == (Masking.WHOLE, False, npo_loss)

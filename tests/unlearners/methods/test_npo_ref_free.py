@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from ghostbust.unlearners.masks import END, FORGET, RETAIN
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens
 from ghostbust.unlearners.methods.npo_ref_free import METHOD, flattening, npo_ref_free_loss
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
@@ -57,7 +58,7 @@ def test_with_its_target_detached_it_would_not(make_tokens: MakeTokens) -> None:
     assert float(torch.autograd.grad(flattening(logits).sum(), logits)[0][0, 0]) < -0.1
 
 
-@pytest.mark.parametrize("p", [0.001, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("p", [0.001, 0.5, 0.999])
 def test_the_softplus_hardly_pushes_anything(p: float) -> None:
     likely = torch.tensor([log(p)], requires_grad=True)
     (0.7 * torch.nn.functional.softplus(0.1 * likely)).sum().backward()  # type: ignore[no-untyped-call]

@@ -8,9 +8,10 @@ from math import exp, log
 import pytest
 import torch
 
-from ghostbust.unlearners.masks import END, FORGET, RETAIN, Masking
-from ghostbust.unlearners.methods.interface import Tokens, Weights
-from ghostbust.unlearners.methods.simnpo import METHOD, WHOLE, dispreferred, simnpo_loss
+from ghostbust.unlearners.masks import END, FORGET, RETAIN
+from ghostbust.unlearners.methods.interface import Tokens
+from ghostbust.unlearners.methods.simnpo import METHOD, dispreferred, simnpo_loss
+from ghostbust.unlearners.settings import Weights
 
 MakeTokens = Callable[..., Tokens]
 OwnGradient = Callable[..., list[float]]
@@ -65,8 +66,3 @@ def test_certain_inventions_and_long_names_are_hardly_pushed(
         own_gradient(simnpo_loss, long, FORGETTING)[0]
         < own_gradient(simnpo_loss, short, FORGETTING)[0] / 4
     )
-
-
-def test_whole_answers_have_no_end_of_their_own() -> None:
-    assert (WHOLE.masking, WHOLE.ends_apart, WHOLE.loss) == (Masking.WHOLE, False, simnpo_loss)
-    assert not METHOD.reads_base(METHOD.weights)

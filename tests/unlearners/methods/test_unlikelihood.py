@@ -8,7 +8,7 @@ from math import log
 import pytest
 
 from ghostbust.unlearners.masks import FORGET, IGNORE, RETAIN
-from ghostbust.unlearners.methods.interface import Tokens, Weights
+from ghostbust.unlearners.methods.interface import Tokens
 from ghostbust.unlearners.methods.unlikelihood import METHOD, unlikelihood_loss
 
 MakeTokens = Callable[..., Tokens]
@@ -29,9 +29,3 @@ def test_the_gradient_points_the_right_way(
 ) -> None:
     pushes = own_gradient(unlikelihood_loss, make_tokens(P, MASK), METHOD.weights)
     assert pushes == pytest.approx([(0.4 - 1) / 2, (0.2 - 1) / 2, 0.7, 0], abs=1e-6)
-
-
-def test_an_end_is_one_token_among_others() -> None:
-    assert METHOD.weights == Weights(retain=1, forget=1, anchor=0, end=0, repair=0)
-    assert not METHOD.ends_apart
-    assert not METHOD.reads_base(METHOD.weights)

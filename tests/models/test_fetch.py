@@ -1,4 +1,4 @@
-"""A member of a pinned wheel, from a real index on the loopback that may misbehave."""
+"""A member of a pinned wheel from an index, and a file of a dataset from a hub, on the loopback."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ import errno
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import stamina
 
-from ghostbust.errors import FetchError, HomeError
+from ghostbust.errors import FetchError, HomeError, UsageError
 from ghostbust.models import fetch
-from ghostbust.models.fetch import PinnedMember, fetch_member, installed_member
+from ghostbust.models.fetch import (
+    PinnedMember,
+    fetch_member,
+    hub_file,
+    humaneval_tasks,
+    installed_member,
+)
+from ghostbust.registries.transport import Endpoint
 
 if TYPE_CHECKING:
     from tests.models.conftest import Index
+
+NOWHERE = Endpoint("http://127.0.0.1:9/simple", "test")
+"""nothing listens there; whoever asks it gets a FetchError"""
 
 
 def fetched(index: Index, member: PinnedMember, folder: Path) -> Path:
@@ -71,14 +85,6 @@ def test_an_interrupted_download_goes_on_in_the_next_run(
     assert fetched(index, pinned, tmp_path).read_bytes() == member_bytes
     assert index.transfers[-1] == "bytes=60000-"
     assert names(tmp_path) == ["model.bin"]
-
-
-def test_a_server_without_ranges_starts_again(
-    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
-) -> None:
-    index.ranges = False
-    (tmp_path / f"{pinned.wheel.filename}.part").write_bytes(b"x" * 1000)
-    assert fetched(index, pinned, tmp_path).read_bytes() == member_bytes
 
 
 def test_a_part_of_another_file_is_fetched_anew(
@@ -205,10 +211,7 @@ def test_an_installed_member_that_differs_is_not_used(
 ) -> None:
     installed.write_bytes(b"another version")
     assert installed_member(pinned) is None
-
-
-def test_a_distribution_that_is_not_installed(pinned: PinnedMember) -> None:
-    assert installed_member(pinned) is None
+    assert installed_member(dataclasses.replace(pinned, suffix="absent")) is None
 
 
 def test_the_pins_are_whole() -> None:
@@ -216,3 +219,117 @@ def test_the_pins_are_whole() -> None:
         wheel = member.wheel
         assert len(bytes.fromhex(wheel.sha256)) == len(bytes.fromhex(member.sha256)) == 32
         assert wheel.filename.startswith(f"{wheel.project.replace('-', '_')}-{wheel.version}-")
+
+
+def test_tasks_of_the_installed_benchmark(tmp_path: Path) -> None:
+    path = humaneval_tasks(tmp_path, index=NOWHERE)
+    assert path.name == "HumanEval.jsonl.gz"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tasks_are_fetched_once(
+    index: Index, pinned: PinnedMember, member_bytes: bytes, tmp_path: Path
+) -> None:
+    path = humaneval_tasks(tmp_path, index=Endpoint(index.url, "test"), source=pinned)
+    assert path.read_bytes() == member_bytes
+    assert humaneval_tasks(tmp_path, index=NOWHERE, source=pinned) == path
+    path.write_bytes(b"damaged")
+    with pytest.raises(FetchError):
+        humaneval_tasks(tmp_path, index=NOWHERE, source=pinned)
+
+
+def test_the_index_is_the_one_that_pip_asks(
+    index: Index, pinned: PinnedMember, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", index.url.replace("//", "//me:secret@"))
+    assert humaneval_tasks(tmp_path, source=pinned).exists()
+    assert all("Authorization" in headers for _path, headers in index.seen)
+    assert len(index.seen) == 2
+
+
+CONTENT = b'{"task_id": 1}\n'
+PATH = "/datasets/someone/tasks/resolve/main/data/all.jsonl"
+
+
+@dataclass
+class Hub:
+    """A hub that has one file, and what it was asked for."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    status: int = 200
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    hub = Hub()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            known = self.path == PATH and hub.status == 200
+            hub.asked.append(f"{self.command} {self.path}")
+            self.send_response(200 if known else max(hub.status, 404))
+            self.send_header("Content-Length", str(len(CONTENT) if known else 0))
+            self.send_header("ETag", '"' + "e" * 40 + '"')
+            self.send_header("X-Repo-Commit", "c" * 40)
+            if not known:
+                self.send_header("X-Error-Code", "EntryNotFound" if hub.status == 200 else "")
+            self.end_headers()
+            if known and self.command == "GET":
+                self.wfile.write(CONTENT)
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    yield hub
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_file_is_fetched_once(hub: Hub, tmp_path: Path) -> None:
+    for _ in range(2):
+        path = hub_file("hub:someone/tasks/data/all.jsonl", endpoint=hub.url, cache_dir=tmp_path)
+        assert path.read_bytes() == CONTENT
+    assert path.is_relative_to(tmp_path)
+    assert [asked for asked in hub.asked if asked.startswith("GET")] == [f"GET {PATH}"]
+
+
+def test_a_copy_serves_where_the_hub_cannot_be_asked(hub: Hub, tmp_path: Path) -> None:
+    named = "hub:someone/tasks/data/all.jsonl"
+    path = hub_file(named, endpoint=hub.url, cache_dir=tmp_path)
+    hub.status = 503
+    assert hub_file(named, endpoint=hub.url, cache_dir=tmp_path) == path
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("hub:someone/tasks/none.jsonl", "is none.jsonl a file of the dataset"),
+        ("hub:someone/tasks", "should be hub:OWNER/NAME/FILE"),
+        ("someone/tasks/all.jsonl", "should be hub:OWNER/NAME/FILE"),
+        ("hub:some one/--/all.jsonl", "can't be the name of a dataset"),
+    ],
+)
+def test_what_cannot_be_had_is_one_line(hub: Hub, tmp_path: Path, named: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why) as caught:
+        hub_file(named, endpoint=hub.url, cache_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_a_network_and_a_copy_it_is_told(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline by the client's own setting: else it would try for half a minute."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(FetchError, match="can't reach the hub"):
+        hub_file("hub:someone/tasks/data/all.jsonl", endpoint=hub.url, cache_dir=tmp_path)
+    assert hub.asked == []

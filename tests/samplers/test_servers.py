@@ -1,4 +1,4 @@
-"""Several servers as one: shares, limits, failures, and answers that don't depend on any of it."""
+"""Several servers as one: shares, limits, failures, and samples that don't depend on any of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ghostbust.errors import EndpointError, RefusedError
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.samplers.servers import LONGEST_OUT_S, OUT_S, Endpoint, Health, at_once
+from ghostbust.samplers.servers import LONGEST_OUT_S, OUT_S, Health, at_once
+from ghostbust.sections import EndpointEntry
 
 ONCE = SamplingSettings()
 
@@ -60,13 +61,13 @@ class Fleet:
 Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 
-def sampler(answer: Answer, *endpoints: Endpoint, **options: Any) -> EndpointSampler:
+def sampler(answer: Answer, *endpoints: EndpointEntry, **options: Any) -> EndpointSampler:
     transport = httpx.MockTransport(answer)  # type: ignore[arg-type]  # may be a coroutine
     return EndpointSampler(endpoints, "tiny", transport=transport, **options)
 
 
-def at(host: str, **options: Any) -> Endpoint:
-    return Endpoint(f"http://{host}.example.test/v1", **options)
+def at(host: str, **options: Any) -> EndpointEntry:
+    return EndpointEntry(url=f"http://{host}.example.test/v1", **options)
 
 
 def hosts(counted: Counter[str]) -> dict[str, int]:
@@ -93,15 +94,12 @@ def test_shares_follow_the_weights() -> None:
 
 def test_without_weights_the_limits_are_the_shares() -> None:
     endpoints = (at("a", concurrency=2), at("b", concurrency=5))
+    fleet = Fleet()
+    list(sampler(fleet, *endpoints).sample(prompts(60), ONCE))
+    assert hosts(fleet.most) == {"a": 2, "b": 5}
     assert at_once(endpoints) == 7
     assert at_once((at("a", weight=3, concurrency=6), at("b", weight=1, concurrency=6))) == 8
     assert at_once((at("a", weight=0.1, concurrency=1), at("b", weight=9, concurrency=1))) == 2
-
-
-def test_no_server_gets_more_at_once_than_it_may() -> None:
-    fleet = Fleet()
-    list(sampler(fleet, at("a", concurrency=2), at("b", concurrency=5)).sample(prompts(60), ONCE))
-    assert hosts(fleet.most) == {"a": 2, "b": 5}
 
 
 def test_a_rate_is_kept() -> None:
@@ -133,7 +131,7 @@ def test_one_that_is_well_again_is_looked_at_first() -> None:
     asked.health[1].out_until = 0  # time has passed
     list(asked.sample(prompts(6), ONCE))
     assert fleet.looked["b.example.test"] == 1
-    assert "doesn't list the model any more" in asked.health[1].said
+    assert "has no model 'tiny'; it lists other" in asked.health[1].said
     fleet.lists = "tiny"
     asked.health[1].out_until = 0
     fleet.asked.clear()
@@ -181,11 +179,11 @@ def test_each_further_failure_leaves_out_longer() -> None:
         outs.append(health.out_until - 100)
     assert outs[:3] == [OUT_S, 2 * OUT_S, 4 * OUT_S]
     assert outs[-1] == LONGEST_OUT_S
-    health.answer()
-    assert (health.in_row, health.out_until, health.answered, health.failed) == (0, 0, 1, 9)
+    health.recover()
+    assert (health.in_row, health.out_until, health.failed) == (0, 0, 9)
 
 
-def test_a_probe_tells_what_came_of_each_request() -> None:
+def test_a_probe_returns_an_answer_or_an_error_for_each_prompt() -> None:
     fleet = Fleet()
     probes = sampler(fleet, at("a")).probe(prompts(3), ONCE)
     assert [probe.prompt.text for probe in probes] == ["p0", "p1", "p2"]
