@@ -181,7 +181,8 @@ def family_of_both(one: str, other: str) -> str:
 
 def split(tasks: Sequence[Task], holdout_share: float) -> tuple[list[Task], list[Task]]:
     """(train, holdout) tasks in the order given."""
-    train, holdout = [], []
+    train: list[Task] = []
+    holdout: list[Task] = []
     for task in tasks:
         (train if side_of(task.id, holdout_share) is Side.TRAIN else holdout).append(task)
     return train, holdout

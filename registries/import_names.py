@@ -61,7 +61,7 @@ class ImportFact:
 
 
 def facts_of_wheel(path: Path) -> list[ImportFact]:
-    """The modules of a wheel. Raises UsageError for a file that is none, or is damaged."""
+    """The modules of a wheel. Raises UsageError for any other file, and a damaged one."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

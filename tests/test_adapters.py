@@ -159,6 +159,12 @@ def a_pipe(folder: Path) -> None:
 
 
 FILES = ["adapter_config.json", "adapter_model.safetensors"]
+
+
+def manifest_of(text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / MANIFEST).write_text(text)
+
+
 SPOILT: dict[str, Callable[[Path], object]] = {
     "no files": lambda folder: retold(folder, files={}),
     "no weights": no_weights,
@@ -181,11 +187,9 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "a linked manifest": lambda folder: a_link(folder, MANIFEST),
     "a pipe": a_pipe,
     "no manifest": lambda folder: (folder / MANIFEST).unlink(),
-    "a deep manifest": lambda folder: (folder / MANIFEST).write_text("[" * 100_000 + "]" * 100_000),
-    **{
-        f"a manifest of {text!r}": lambda folder, text=text: (folder / MANIFEST).write_text(text)
-        for text in ("", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 99}')
-    },
+    "a deep manifest": manifest_of("[" * 100_000 + "]" * 100_000),
+    **{text or "empty": manifest_of(text)
+       for text in ("", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 99}')},
 }  # fmt: skip
 
 
