@@ -213,6 +213,7 @@ def import_rows(facts: Iterable[ImportFact], snapshot: Snapshot, day: date) -> l
             spaces.setdefault(fact.module, fact.source)
         else:
             claims[fact.module].append(fact)
+    # Only now, since a folder is shared if any other fact, also a later one, claims a part of it.
     for module, rivals in claims.items():
         if _is_shared(module, rivals, claims):
             spaces.setdefault(module, rivals[0].source)
