@@ -1,7 +1,8 @@
-"""Adapter folders: complete or not there, with a manifest that says what made them.
+"""Adapter folders: complete or missing, with a manifest that says what made them.
 
 A folder is written aside, its manifest last, and then renamed into place. Only safetensors
-weights are kept; the manifest holds the hash of every file, and reading checks them.
+weights are kept; the manifest holds the hash of every file, and reading checks them. Nothing in a
+folder may make peft import, read or search more than the adapter.
 """
 
 from __future__ import annotations
@@ -37,20 +38,16 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 """of a JSON file; the losses of a million steps take some 20 MB"""
 _CHUNK: Final = 1 << 20
 _LOADERS: Final = (
-    "megatron_config",
-    "loftq_config",
-    "corda_config",
-    "eva_config",
-    "lora_ga_config",
-)
-"""keys of a config by which peft 0.21 imports a module, or reads or makes other files"""
+    "megatron_config", "loftq_config", "corda_config", "eva_config", "lora_ga_config",
+)  # fmt: skip
+"""keys of a config that make peft 0.21 import a module, or read or write other files"""
 _STARTS: Final = (True, False, "gaussian", "orthogonal")
 """``init_lora_weights`` that leave the base's weights as they are"""
 _PATTERNS: Final = (
     "target_modules", "exclude_modules", "modules_to_save", "layers_pattern", "rank_pattern",
     "alpha_pattern",
 )  # fmt: skip
-"""keys whose texts peft takes for regular expressions, some of them"""
+"""keys whose texts peft may take for regular expressions"""
 _PLAIN_PATTERN: Final = re.compile(r"[\w.^$-]{1,200}")
 """no repetition: an expression with two of them can take for ever"""
 
@@ -73,10 +70,10 @@ class Manifest:
 def write_adapter(
     folder: Path, *, model: str, facts: Mapping[str, Any], save: Callable[[Path], None]
 ) -> Manifest:
-    """Make a complete adapter folder; ``save`` puts the weights and their config into it.
+    """Makes a complete adapter folder; ``save`` puts the weights and their config into it.
 
-    Nothing is left behind on failure. Raises HomeError where the disk refuses, or where the
-    folder is there already: names are never reused.
+    A failure leaves nothing behind. Raises HomeError where the disk refuses, or where the
+    folder exists: names are never reused.
     """
     if folder.exists():
         raise HomeError(f"the adapter folder {folder} is there already; names are never reused")
@@ -89,12 +86,16 @@ def write_adapter(
             if path.name not in hashes:
                 path.unlink()  # the model card that peft adds
         manifest = Manifest(folder.name, model, facts, ghostbust.__version__, hashes)
-        (aside / MANIFEST).write_text(json.dumps(_plain(manifest), indent=2), "utf-8")
+        row = {
+            "format": FORMAT, "name": manifest.name, "model": model, "version": manifest.version,
+            "facts": dict(facts), "files": hashes,
+        }  # fmt: skip
+        (aside / MANIFEST).write_text(json.dumps(row, indent=2), "utf-8")
     return manifest
 
 
 def read_adapter(folder: Path) -> Manifest:
-    """The manifest of a complete adapter that lies in the folder of its name.
+    """The manifest of a complete adapter in a folder with its name.
 
     Raises ModelError as `read_copy` does, and where the folder has another name.
     """
@@ -104,16 +105,16 @@ def read_adapter(folder: Path) -> Manifest:
 
 
 def read_copy(folder: Path) -> Manifest:
-    """The manifest of a complete adapter, in a folder of whatever name, such as an export's.
+    """The manifest of a complete adapter in a folder of any name, such as an export's.
 
-    Complete means: the files that it lists are those that are there, plain files of the kinds that
+    Complete means: the folder holds exactly the listed files, plain files of the kinds that
     `write_adapter` keeps, weights and config among them, each with its hash; and the config names
     nothing else that peft would load. Raises ModelError, one line, for anything else.
     """
     manifest = _read_manifest(folder)[0]
     try:
         hashes = {name: _hash(folder / name) for name in manifest.files}
-    except OSError as exc:  # of a disk that fails
+    except OSError as exc:  # a failing disk
         raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
     for name, digest in manifest.files.items():
         if hashes[name] != digest:
@@ -123,7 +124,7 @@ def read_copy(folder: Path) -> Manifest:
 
 
 def copy_adapter(folder: Path, into: Path) -> Manifest:
-    """Copies a complete adapter into an empty folder; what is copied is what was hashed.
+    """Copies a complete adapter into an empty folder, hashing the very bytes that it copies.
 
     Raises ModelError as `read_adapter` does, and OSError where ``into`` can't be written.
     """
@@ -137,9 +138,9 @@ def copy_adapter(folder: Path, into: Path) -> Manifest:
 
 
 def copy_plain(source: Path, target: Path) -> str:
-    """Copies a plain file, and returns the hash of the bytes that were written.
+    """Copies a plain file, and returns the hash of the written bytes.
 
-    Raises ModelError for anything that is no plain file, such as a link, and OSError where
+    Raises ModelError for anything but a plain file, such as a link, and OSError where
     ``target`` can't be written.
     """
     digest = hashlib.sha256()
@@ -153,7 +154,7 @@ def copy_plain(source: Path, target: Path) -> str:
 def check_loadable(folder: Path) -> None:
     """Raises ModelError where peft would load anything but a LoRA from safetensors.
 
-    For folders that ghostbust didn't make, too, such as the hub client's, whose files are links.
+    Also for folders that ghostbust didn't make, such as the hub client's, whose files are links.
     """
     if (folder / MANIFEST).exists():
         read_copy(folder)
@@ -172,7 +173,7 @@ def _check_name(folder: Path, manifest: Manifest) -> None:
 
 
 def _read_manifest(folder: Path) -> tuple[Manifest, bytes]:
-    """The manifest, its files listed right but not hashed yet, and its bytes."""
+    """The manifest, with its list of files checked but not their hashes, and its bytes."""
     try:
         text = _bytes_of(folder / MANIFEST)
     except ModelError as exc:
@@ -182,7 +183,7 @@ def _read_manifest(folder: Path) -> tuple[Manifest, bytes]:
         if row["format"] != FORMAT:
             raise ModelError(f"{folder} was written by another version of ghostbust")
         manifest = Manifest(row["name"], row["model"], row["facts"], row["version"], row["files"])
-        faults = [said for said, broken in _listing_faults(folder, manifest) if broken]
+        faults = [what for what, so in _listing_faults(folder, manifest) if so]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ModelError(f"{folder} is not a complete ghostbust adapter: {exc}") from exc
     if faults:
@@ -191,9 +192,10 @@ def _read_manifest(folder: Path) -> tuple[Manifest, bytes]:
 
 
 def _listing_faults(folder: Path, manifest: Manifest) -> Iterator[tuple[str, bool]]:
-    """What could be wrong with a manifest beside the files, and whether it is."""
+    """What could be wrong with a manifest and the files beside it, and whether it is."""
     texts = (manifest.name, manifest.model, manifest.version, *manifest.files.values())
-    yield "its manifest holds no text where one should be", not all(map(_is_text, texts))
+    all_texts = all(isinstance(text, str) for text in texts)
+    yield "its manifest holds no text where one should be", not all_texts
     yield "its facts are no object", not isinstance(manifest.facts, dict)
     yield f"its name {manifest.name!r} is no name of a folder", not _is_plain(manifest.name)
     listed = set(manifest.files)
@@ -208,17 +210,13 @@ def _listing_faults(folder: Path, manifest: Manifest) -> Iterator[tuple[str, boo
     yield f"it lacks {gone[:1]}, which its manifest lists", bool(gone)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
 def _is_plain(name: str) -> bool:
-    """Whether it is the name of one file or folder, that can be shown as it is."""
+    """Whether it is the printable name of one file or folder, not a path."""
     return Path(name).name == name and name.isprintable()
 
 
 def _bytes_of(path: Path) -> bytes:
-    """What a plain file holds. Raises ModelError where it isn't plain, or far too long."""
+    """The content of a plain file. Raises ModelError where it isn't plain, or far too long."""
     with _opened(path) as file:
         found = file.read(_MOST_BYTES + 1)
     if len(found) > _MOST_BYTES:
@@ -228,9 +226,9 @@ def _bytes_of(path: Path) -> bytes:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BufferedReader]:
-    """A plain file, open to be read. Raises ModelError where there is none: links are none."""
+    """A plain file, open for reading. Raises ModelError for anything else, links included."""
     try:
-        # Not blocking: nobody may ever write into a pipe that lies in a file's place.
+        # Not blocking: a pipe in the file's place might never be written.
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
         why = "it is a link" if exc.errno == errno.ELOOP else exc.strerror
@@ -242,23 +240,23 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
 
 
 def name_key(ecosystem: Ecosystem, name: str) -> str:
-    """What a forgotten name is noted as.
+    """The key under which an adapter lists a forgotten name.
 
     A hash, because unregistered names are a shopping list for squatters. Whoever guesses a name
-    can still see whether it is among them.
+    can still see whether it is in the list.
     """
     return content_id("forgotten", ecosystem, name)
 
 
 def write_forgotten(folder: Path, keys: Iterable[str]) -> None:
-    """Note the names that are forgotten, as keys; part of what ``write_adapter`` has saved."""
+    """Writes the keys of the forgotten names into the folder; for `write_adapter`'s ``save``."""
     (folder / FORGOTTEN).write_text(json.dumps(sorted(set(keys)), indent=0), "utf-8")
 
 
 def read_forgotten(folder: Path) -> frozenset[str] | None:
-    """The keys of the names that an adapter was trained to forget; None where it isn't noted.
+    """The keys of the names that an adapter was trained to forget; None where it has no list.
 
-    Raises ModelError where the note can't be read.
+    Raises ModelError where the list can't be read.
     """
     try:
         if not (folder / FORGOTTEN).exists():
@@ -272,15 +270,15 @@ def read_forgotten(folder: Path) -> frozenset[str] | None:
 
 
 def check_config(file: Path) -> Mapping[str, Any]:
-    """An adapter's config, which names nothing that peft would load, import or search for long.
+    """An adapter's config, which makes peft load, import or search nothing else.
 
-    Raises ModelError, one line, for anything else; a key that is missing is peft's default.
+    Raises ModelError, one line, for any other; a missing key is peft's default.
     """
     try:
         config = parse_json(_bytes_of(file))
         if not isinstance(config, dict):
             raise ModelError(f"{file} is no JSON object")
-        faults = [said for said, broken in _config_faults(config) if broken]
+        faults = [what for what, so in _config_faults(config) if so]
     except (OSError, ValueError, TypeError) as exc:
         raise ModelError(f"{file} can't be read: {exc}") from exc
     if faults:
@@ -307,13 +305,13 @@ def _config_faults(config: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
 
 
 def check_servable(folder: Path, *, most_rank: int = MOST_RANK, rslora: bool = True) -> None:
-    """Raises ModelError, one line, where vLLM would refuse the adapter, or serve another one.
+    """Raises ModelError, one line, where vLLM would refuse the adapter, or serve it wrongly.
 
-    As of its 0.11 to 0.32 (``PEFTHelper.validate_legal`` and what loads the weights): plain or
-    rank-stabilised LoRA of one rank, at most ``--max-lora-rank``; no DoRA, no biases, no modules
-    saved whole. Ranks and alphas by layer 0.11 would ignore; 0.32 applies them.
+    By the rules of its 0.11 to 0.32 (``PEFTHelper.validate_legal`` and the loader of the weights):
+    plain or rank-stabilised LoRA of one rank, at most ``--max-lora-rank``; no DoRA, no biases, no
+    modules saved whole. 0.11 would ignore ranks and alphas by layer; 0.32 applies them.
 
-    ``rslora``: whether the server scales rank-stabilised ones as they want it. SGLang doesn't: it
+    ``rslora``: whether the server scales rank-stabilised adapters correctly. SGLang doesn't: it
     multiplies by alpha / rank whatever the config says (0.5.23).
     """
     from safetensors import SafetensorError, safe_open
@@ -322,7 +320,7 @@ def check_servable(folder: Path, *, most_rank: int = MOST_RANK, rslora: bool = T
         config = check_config(folder / CONFIG)
         with safe_open(folder / WEIGHTS, framework="numpy") as weights:
             tensors = list(weights.keys())
-        faults = [said for said, broken in _faults(config, tensors, most_rank) if broken]
+        faults = [what for what, so in _serving_faults(config, tensors, most_rank) if so]
         if config.get("use_rslora") and not rslora:
             faults.append("it is rank-stabilised, and would be served with alpha / rank")
     except (ModelError, OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
@@ -331,10 +329,10 @@ def check_servable(folder: Path, *, most_rank: int = MOST_RANK, rslora: bool = T
         raise ModelError(f"{folder.name} can't be served: {'; '.join(faults)}")
 
 
-def _faults(
+def _serving_faults(
     config: Mapping[str, Any], tensors: Sequence[str], most_rank: int
 ) -> Iterator[tuple[str, bool]]:
-    """What could be wrong with an adapter, and whether it is."""
+    """What a server could refuse about an adapter, and whether it is so."""
     rank, kind = config["r"], config["peft_type"]
     yield f"it is {kind}, not LORA", kind != "LORA"
     yield f"its rank {rank} is over {most_rank}", not 0 < rank <= most_rank
@@ -347,17 +345,6 @@ def _faults(
     others = [name for name in tensors if not name.endswith((".lora_A.weight", ".lora_B.weight"))]
     yield f"it holds {others[:1]}, which is no LoRA weight", bool(others)
     yield "it holds no weights", not tensors
-
-
-def _plain(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "name": manifest.name,
-        "model": manifest.model,
-        "version": manifest.version,
-        "facts": dict(manifest.facts),
-        "files": dict(manifest.files),
-    }
 
 
 def _hash(path: Path) -> str:

@@ -1,9 +1,9 @@
 """Files and folders that appear whole or not at all, and the hashes of files.
 
-What is written lies beside its place, as ``.NAME.part``, until it is complete and on the disk; then
-it takes the place at once. Until then what was there before stays, also where the process is killed
-or the power fails. Any error leaves nothing behind. What a killed process left is removed when the
-same place is written the next time.
+A new file lies beside its place, as ``.NAME.part``, until it is complete and on the disk; then it
+replaces the old one at once. Until then the old one stays, even if the process is killed or the
+power fails. An error leaves nothing behind. What a killed process left is removed when the same
+place is written the next time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ghostbust.errors import GhostbustError
 
 PRIVATE: Final = 0o600
 SHARED: Final = 0o666
-"""for whom the umask lets: of files that programs of other users read"""
+"""for everybody whom the umask allows: programs of other users read the file"""
 
 
 @contextmanager
@@ -30,8 +30,8 @@ def whole_file(
 ) -> Iterator[Path]:
     """A new file to write, which takes the path's place when the block ends well.
 
-    An OSError in the block, or of the replacing, is raised as ``error`` with one line; None: as it
-    is.
+    An OSError in the block, or while replacing, is raised as ``error`` with one line; None:
+    unchanged.
     """
     aside = _aside(path)
     with _mapped(path, error):
@@ -63,8 +63,8 @@ def whole_folder(
 ) -> Iterator[Path]:
     """A new folder to fill, which takes the name ``path`` when the block ends well.
 
-    A folder that is there with something in it is an error then: remove it in the block to replace
-    it. ``private``: mode 0700. Raises as `whole_file`.
+    An existing folder that isn't empty is an error then: remove it in the block to replace it.
+    ``private``: mode 0700. Raises as `whole_file`.
     """
     aside = _aside(path)
     with _mapped(path, error):
@@ -83,7 +83,7 @@ def whole_folder(
 def clear_unfinished(folder: Path, name: str = "*") -> None:
     """Removes what a killed process left half-written in the folder, of that name or of any.
 
-    Only for the process that alone may write there.
+    Only for the one process that may write there.
     """
     for aside in folder.glob(f".{name}.part"):
         if aside.is_dir() and not aside.is_symlink():

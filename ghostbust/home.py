@@ -1,21 +1,7 @@
 """The home folder: where the database, the adapters and the deployed pointer are.
 
-::
-
-    HOME/ghostbust.db      everything measured (ghostbust.store)
-    HOME/adapters/         one folder for each adapter
-    HOME/deployed.json     the pointer to the adapter that serves
-    HOME/serving.json      what clients of model servers ask for (ghostbust.loop.publish)
-    HOME/bench/            a home of its own, of the benches that train
-    HOME/registry/         snapshots that come before those shipped along, if any
-    HOME/ghostbust.toml    settings, if the user wrote any (ghostbust.config)
-    HOME/training.pt       what a round whose training was cut off goes on from
-    HOME/trainer/          what a program of the settings trains on (ghostbust.loop.trainer)
-    HOME/watch.json        what the watch under way asks (ghostbust.loop.daemon.jobs)
-    HOME/lock              held by the process that works here
-    HOME/daemon.lock       held by the daemon, also while it waits
-    HOME/ingest.lock       held by the process that reads logs of production
-    HOME/deployed.lock     held for the moment in which the pointer moves
+Only one process works in a home at a time, one is its daemon, and so on: `Home.exclusive` takes
+the file lock for it, which the kernel lets go when the process dies.
 """
 
 from __future__ import annotations
@@ -34,15 +20,61 @@ import platformdirs
 from ghostbust.errors import BusyError, HomeError
 
 LOOK_S: Final = 0.05
-"""for so long a lock is tried for, because a look at who holds it shares it for a moment"""
+"""how long a lock is tried for: `Home.holder` shares it for a moment to see who holds it"""
+
+
+class _Place:
+    """A path below the home folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, home: Home, _: type[Home]) -> Path:
+        return home.path / self._name
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A home folder. From `Home.open` it is there and can be written."""
+    """A home folder. After `Home.open` it exists and can be written."""
 
     path: Path
     """absolute"""
+
+    database = _Place("ghostbust.db")
+    """everything measured (`ghostbust.store`)"""
+    adapters = _Place("adapters")
+    """one folder for each adapter"""
+    deployed = _Place("deployed.json")
+    """the pointer to the adapter that serves; missing until the first promotion"""
+    serving = _Place("serving.json")
+    """the clients' pointer, where the settings name no other file; may be missing"""
+    registry = _Place("registry")
+    """snapshots that come before the shipped ones; may be missing"""
+    config = _Place("ghostbust.toml")
+    """the settings that are read where no nearer file has any; may be missing"""
+    training = _Place("training.pt")
+    """where a round continues whose training was cut off; missing when there is none"""
+    trainer = _Place("trainer")
+    """the folder in which a program of the settings trains; missing when none does"""
+    watch = _Place("watch.json")
+    """the prompts of the daemon's watch; missing when none is under way"""
+    lock = _Place("lock")
+    """held by the working process"""
+    daemon_lock = _Place("daemon.lock")
+    """held by the daemon all the time, so that there is only one"""
+    ingest_lock = _Place("ingest.lock")
+    """held while logs are read, so that no two processes read the same line"""
+    recheck_lock = _Place("recheck.lock")
+    """held while invented names are looked up again, so that none is looked up twice"""
+    deployed_lock = _Place("deployed.lock")
+    """held while the deployed pointer moves, and no longer"""
+
+    @property
+    def locks(self) -> tuple[Path, ...]:
+        """All locks, the one that is held longest first."""
+        return (
+            self.daemon_lock, self.lock, self.ingest_lock, self.recheck_lock, self.deployed_lock,
+        )  # fmt: skip
 
     @classmethod
     def find(cls, path: Path | None) -> Self:
@@ -58,8 +90,8 @@ class Home:
     def open(cls, path: Path | None) -> Self:
         """The home folder that `find` finds, ready for use.
 
-        Made, with its ``adapters/``, for the user alone (mode 0700) where it isn't there; one
-        that is there keeps its mode. Raises HomeError where it can't be made or written.
+        A missing one is made, with its ``adapters/``, for the user alone (mode 0700); an existing
+        one keeps its mode. Raises HomeError where it can't be made or written.
         """
         home = cls.find(path)
         try:
@@ -71,88 +103,11 @@ class Home:
             raise _unusable(home.path, "it can't be written")
         return home
 
-    @property
-    def database(self) -> Path:
-        """The file of the store."""
-        return self.path / "ghostbust.db"
-
-    @property
-    def adapters(self) -> Path:
-        """The folder with one folder for each adapter."""
-        return self.path / "adapters"
-
-    @property
-    def deployed(self) -> Path:
-        """The pointer to the adapter that serves; not there until the first promotion."""
-        return self.path / "deployed.json"
-
-    @property
-    def serving(self) -> Path:
-        """The clients' pointer where the settings name no other; may not be there."""
-        return self.path / "serving.json"
-
-    @property
-    def registry(self) -> Path:
-        """The folder of the snapshots that come before those shipped along; may not be there."""
-        return self.path / "registry"
-
-    @property
-    def config(self) -> Path:
-        """The settings that are read where no nearer file has any; may not be there."""
-        return self.path / "ghostbust.toml"
-
-    @property
-    def training(self) -> Path:
-        """Where a round's training is; not there when none is under way, or was cut off."""
-        return self.path / "training.pt"
-
-    @property
-    def trainer(self) -> Path:
-        """The folder that a program of the settings trains in; not there when none does."""
-        return self.path / "trainer"
-
-    @property
-    def watch(self) -> Path:
-        """What the daemon's watch asks; not there when none is under way."""
-        return self.path / "watch.json"
-
-    @property
-    def lock(self) -> Path:
-        """The file that the working process holds."""
-        return self.path / "lock"
-
-    @property
-    def daemon_lock(self) -> Path:
-        """The file that the daemon holds all the time, so that there is only one."""
-        return self.path / "daemon.lock"
-
-    @property
-    def ingest_lock(self) -> Path:
-        """The file that is held while logs are read, so that no two read the same line."""
-        return self.path / "ingest.lock"
-
-    @property
-    def recheck_lock(self) -> Path:
-        """The file that is held while invented names are looked up again, so that none is twice."""
-        return self.path / "recheck.lock"
-
-    @property
-    def deployed_lock(self) -> Path:
-        """The file that is held while the deployed pointer moves, and no longer."""
-        return self.path / "deployed.lock"
-
-    @property
-    def locks(self) -> tuple[Path, ...]:
-        """All of them, the one that is held longest first."""
-        return (
-            self.daemon_lock, self.lock, self.ingest_lock, self.recheck_lock, self.deployed_lock,
-        )  # fmt: skip
-
     def open_bench(self) -> Self:
         """The home folder ``bench/`` inside of this one, ready for use.
 
-        Database, adapters and lock are its own, so no round learns from what a bench samples; its
-        snapshots are this one's. Raises HomeError where it can't be made or written.
+        Its database, adapters and locks are its own, so no round learns from what a bench
+        samples; its snapshots are this one's. Raises HomeError where it can't be made or written.
         """
         bench = self.open(self.path / "bench")
         try:
@@ -164,16 +119,14 @@ class Home:
 
     @contextmanager
     def exclusive(self, purpose: str, lock: Path | None = None) -> Iterator[None]:
-        """Holds the home folder for this process; ``purpose`` is one word for whoever meets it.
+        """Holds one of `locks` for this process, `lock` by default.
 
-        ``lock`` is `daemon_lock` for the right to be the daemon, `ingest_lock` for that to read
-        logs, `recheck_lock` for that to recheck, or `deployed_lock` for that to move the pointer.
-        They hold nothing else: watches, and the rounds that the daemon starts as programs, take the
-        home one by one, and reading logs, a recheck or a rollback waits for none of them.
+        ``purpose`` is one word for whoever finds it held. The locks are independent: watches, and
+        the rounds that the daemon starts as programs, take `lock` one by one, and reading logs, a
+        recheck or a rollback waits for none of them.
 
-        Raises BusyError, after ``LOOK_S``, naming the holder where there is one: also where it is
-        this very process. The kernel lets go when the process dies, however it dies. Forked
-        children hold on with their parent; started programs don't.
+        Raises BusyError, after ``LOOK_S``, with the holder's name; also where this very process
+        holds it. Forked children hold it together with their parent; started programs don't.
         """
         try:
             handle = os.open(lock or self.lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -188,8 +141,8 @@ class Home:
     def holder(self, lock: Path) -> str | None:
         """Who holds the lock, as ``1234 daemon``; None where nobody does.
 
-        It is asked of the kernel by sharing the lock for a moment, so that a holder in another
-        container is seen too. Whoever comes in that moment waits it out (``LOOK_S``).
+        Asks the kernel by sharing the lock for a moment, so a holder in another container shows
+        too. A process that wants the lock in that moment waits for ``LOOK_S``.
         """
         try:
             handle = os.open(lock, os.O_RDONLY)
@@ -200,38 +153,33 @@ class Home:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "(starting)"
+            return _text_of(handle) or "(starting)"
         finally:
             os.close(handle)
         return None
 
     def _take(self, handle: int, purpose: str) -> None:
-        try:
-            self._flock(handle)
-            # Never emptied on the way out: the lock counts, the text only says who has it.
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()} {purpose}\n".encode(), 0)
-        except BlockingIOError as exc:
-            pid, _, held_for = os.pread(handle, 200, 0).decode("utf-8", "replace").partition(" ")
-            raise BusyError(
-                f"{self.path} is in use by process {pid or '(starting)'}"
-                f" ({held_for.strip() or 'starting'}); wait for it or stop it"
-            ) from exc
-        except OSError as exc:
-            raise _unusable(self.path, exc.strerror) from exc
-
-    def _flock(self, handle: int) -> None:
-        """Takes the lock. Raises BlockingIOError where somebody holds it, and not only looks."""
         deadline = time.monotonic() + LOOK_S
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                break
+            except BlockingIOError as exc:
                 if time.monotonic() >= deadline:
-                    raise
+                    pid, _, held_for = _text_of(handle).partition(" ")
+                    raise BusyError(
+                        f"{self.path} is in use by process {pid or '(starting)'}"
+                        f" ({held_for or 'starting'}); wait for it or stop it"
+                    ) from exc
                 time.sleep(LOOK_S / 20)
-            else:
-                return
+            except OSError as exc:
+                raise _unusable(self.path, exc.strerror) from exc
+        try:
+            # Never emptied at the end: the lock counts, the text only names its holder.
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()} {purpose}\n".encode(), 0)
+        except OSError as exc:
+            raise _unusable(self.path, exc.strerror) from exc
 
 
 def cache_dir() -> Path:
@@ -241,6 +189,10 @@ def cache_dir() -> Path:
     """
     folder = _from_environment("GHOSTBUST_CACHE") or platformdirs.user_cache_path("ghostbust")
     return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100
+
+
+def _text_of(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
 
 
 def _from_environment(variable: str) -> Path | None:

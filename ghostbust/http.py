@@ -1,10 +1,10 @@
 """HTTP: the client library's names, which statuses and errors may pass, answers within limits.
 
-Nothing else imports httpx, so that a successor takes its place here.
+Nothing else imports httpx, so a successor can take its place here.
 
-A server may send a byte every few seconds, or a few bytes that unpack to gigabytes: httpx limits
-neither, since its time-outs are those of single reads and its decoders give what a chunk holds.
-`ask` and `read_body` do.
+A server may send a byte every few seconds, or a few bytes that unpack to gigabytes. httpx limits
+neither: its time-outs are for single reads, and its decoders return whatever a chunk unpacks to.
+`ask` and `read_body` limit both.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AsyncBaseTransport = httpx.AsyncBaseTransport
 create_ssl_context = httpx.create_ssl_context
 
 Error = httpx.HTTPError
-"""whatever goes wrong between a request and its answer, and `StatusError`"""
+"""any failure between a request and its answer, and `StatusError`"""
 StatusError = httpx.HTTPStatusError
 """of ``raise_for_status``"""
 TransportError = httpx.TransportError
@@ -44,23 +44,23 @@ TimeoutException = httpx.TimeoutException
 DecodingError = httpx.DecodingError
 InvalidURL = httpx.InvalidURL
 ERRORS: Final = (Error, InvalidURL)
-"""all that a request raises"""
+"""everything that a request raises"""
 BROKEN_OFF: Final = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
-"""the connection was there, and the answer didn't come to its end"""
+"""the connection was made, but the answer broke off"""
 
 OVERLOADED: Final = frozenset({429, 503, 529})
-"""statuses of a server that has too much to do"""
+"""statuses of a server with too much to do"""
 BUSY: Final = frozenset({408, 429, 502, 503, 504})
-"""what a gateway or a busy server says: nothing about the request"""
+"""statuses of a gateway or a busy server, which say nothing about the request"""
 MAX_BYTES: Final = 16 << 20
-"""of an answer of a model server, unpacked; thousands of tokens have less than 0.1 MB"""
+"""largest answer of a model server, unpacked; thousands of tokens have less than 0.1 MB"""
 CONNECT_S: Final = 10.0
-"""for a connection, where the whole answer may take longer"""
+"""to connect, where the whole answer may take longer"""
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 
 
 class TooLargeError(Error):
-    """An answer of more bytes than it may have."""
+    """An answer with more bytes than allowed."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"its answer is larger than {max_bytes:,} bytes")
@@ -72,7 +72,7 @@ def may_pass(status: int) -> bool:
 
 
 def retry_after_s(response: Response) -> float | None:
-    """What Retry-After asks for, as seconds or as a date; None without a readable one."""
+    """The wait that Retry-After asks for, as seconds or as a date; None without a readable one."""
     asked = response.headers.get("Retry-After", "").strip()
     if asked.isdecimal():
         return float(asked)
@@ -81,7 +81,7 @@ def retry_after_s(response: Response) -> float | None:
 
 
 def read_date(text: str) -> datetime | None:
-    """The time that a header says; None for anything else."""
+    """The time in a header; None for anything else."""
     try:
         when = parsedate_to_datetime(text)
     except (ValueError, OverflowError):  # the latter for years and zones of many digits
@@ -90,7 +90,7 @@ def read_date(text: str) -> datetime | None:
 
 
 def failure(exc: Exception, where: str, within: str = "time") -> str:
-    """What went wrong at a model server, in one line. Quotes nothing that may hold a secret."""
+    """The failure of a model server, in one line. Quotes nothing that may hold a secret."""
     if isinstance(exc, TimeoutException):
         return f"{where} didn't answer in {within}; is the server overloaded?"
     if isinstance(exc, TooLargeError):
@@ -99,7 +99,7 @@ def failure(exc: Exception, where: str, within: str = "time") -> str:
 
 
 def unreachable(exc: Exception, place: str) -> str:
-    """What went wrong at a registry, in one line, with the library's own words."""
+    """The failure of a registry, in one line, with the library's own message."""
     return f"{place}: can't be reached ({type(exc).__name__}: {exc})"
 
 
@@ -114,7 +114,7 @@ def ask(
     verify: ssl.SSLContext | bool = True,
     **content: Any,
 ) -> Response:
-    """One question and its answer, for callers without an event loop. Raises as `ask_by`."""
+    """One request and its answer, for callers without an event loop. Raises as `ask_by`."""
 
     async def once() -> Response:
         timeout = Timeout(total_s, connect=min(CONNECT_S, total_s))
@@ -137,10 +137,10 @@ async def ask_by(
     max_bytes: int | None = MAX_BYTES,
     **content: Any,
 ) -> Response:
-    """The answer, which has come as a whole after ``total_s`` seconds; None: no limit.
+    """The answer, complete within ``total_s`` seconds; None: no limit.
 
-    ``max_bytes``: of its body, unpacked; None: the body isn't read. ``content`` is as for httpx.
-    Raises TooLargeError, httpx.ReadTimeout, and what httpx raises.
+    ``max_bytes`` limits its body, unpacked; None: the body isn't read. ``content`` is as for httpx.
+    Raises TooLargeError, httpx.ReadTimeout, and whatever httpx raises.
     """
     plain = {"Accept-Encoding": "identity"}
     try:
@@ -159,10 +159,12 @@ async def ask_by(
 async def read_body(response: Response, max_bytes: int) -> bytes:
     """The body of an answer that isn't read yet, unpacked, a chunk at a time.
 
-    Raises TooLargeError, DecodingError for one that is packed otherwise than once by gzip.
+    Raises TooLargeError, DecodingError for one that is packed in any way but once by gzip.
     """
     if response.is_stream_consumed:  # made in this process
-        return _checked(response.content, max_bytes)
+        if len(response.content) > max_bytes:
+            raise TooLargeError(max_bytes)
+        return response.content
     packing = response.headers.get("Content-Encoding", "identity").strip().lower()
     if packing not in ("identity", "", *_GZIP):
         raise DecodingError("the answer is packed in a way that wasn't asked for")
@@ -178,9 +180,3 @@ async def read_body(response: Response, max_bytes: int) -> bytes:
         if len(body) > max_bytes or received > max_bytes:
             raise TooLargeError(max_bytes)
     return bytes(body)
-
-
-def _checked(body: bytes, max_bytes: int) -> bytes:
-    if len(body) > max_bytes:
-        raise TooLargeError(max_bytes)
-    return body

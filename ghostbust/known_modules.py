@@ -1,7 +1,7 @@
-"""The two tables of which distribution provides a module, as one.
+"""Which distribution provides a module: two tables as one.
 
-``ghostbust/data/import_names.tsv`` is written by hand, ``import_facts.tsv`` made by
-``ghostbust registry imports`` of wheels and installed metadata; the first comes before the second.
+``ghostbust/data/import_names.tsv`` is written by hand; ``ghostbust registry imports`` makes
+``import_facts.tsv`` from wheels and installed metadata. The first comes before the second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 @cache
 def known_modules() -> Mapping[str, str]:
-    """Distribution by dotted import name; empty where no single one provides the module."""
+    """Dotted import name to distribution; empty where no single one provides the module."""
     found: dict[str, str] = {}
     for name in ("import_facts.tsv", "import_names.tsv"):
         text = files("ghostbust.data").joinpath(name).read_text(encoding="utf-8")

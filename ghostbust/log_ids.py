@@ -1,4 +1,4 @@
-"""What a log record belongs to: job, run, round. Set around the work, read by the log."""
+"""The job, run and round that a log record belongs to. Set around the work, read by the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IDS: Final[ContextVar[Mapping[str, str | int]]] = ContextVar("log_ids", default
 
 @contextmanager
 def log_ids(**ids: str | int) -> Iterator[None]:
-    """Inside, and in this thread only, records belong to these, besides what they did before."""
+    """Adds ids to the records of the block, in this thread only."""
     before = _IDS.set({**_IDS.get(), **ids})
     try:
         yield
@@ -23,5 +23,5 @@ def log_ids(**ids: str | int) -> Iterator[None]:
 
 
 def current_ids() -> Mapping[str, str | int]:
-    """What a record of this moment and thread belongs to; empty outside of any work."""
+    """The ids of a record made now in this thread; empty outside of any work."""
     return _IDS.get()

@@ -1,7 +1,9 @@
-"""Prompts: the shipped seed tasks, the user's own files, and the forms they are put in.
+"""Prompts: seed tasks and the user's own, their wordings, and which of them may train.
 
-A task becomes one prompt in each context (the paper's three). Which wording a task gets is drawn
-from its family's id, so a task is always asked in the same words.
+A task becomes one prompt in each context (the paper's three). Its wording is drawn from its
+family's id, so a task is always asked in the same words. Its side of the split is drawn from the id
+too. Prompts of external suites are for evaluation only: they are known by their family, which
+begins with `SUITE`, and LibHalluBench's also by their words.
 """
 
 from __future__ import annotations
@@ -19,77 +21,16 @@ from ghostbust.documents import ParseError, parse_row
 from ghostbust.errors import UsageError
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side, content_id
 
-# --- reserved
-# Prompts that are for evaluation only and must never train, with two ways to know them.
-#
-# By family: what a reader of external suites makes has a family that begins with `SUITE`, and such
-# a family is held out for good. By words: LibHalluBench's tasks are known wherever they come
-# from, in
-# another form, on one line or as a part of a longer text, by fingerprints of eight words each. The
-# fingerprints are shipped, so this holds whether or not the package ``libhallubench`` is
-# installed.
-
 SUITE: Final = "suite:"
 """begins the family of every prompt of an external suite"""
 
-WINDOW: Final = 8
-"""words in a fingerprint. None of 3,974 other coding tasks (PackageHallucination's, MBPP's) has
-eight words in a row with LibHalluBench (2026-11-25)"""
-
-_FILE: Final = "reserved_libhallubench.tsv"
-_WORD: Final = re.compile(r"[^\W_]+")
-
-
-def suite_family(suite: str, key: str) -> str:
-    """The family of a suite's prompts that belong together."""
-    return f"{SUITE}{suite}:{key}"
-
-
-def of_suite(family: str) -> bool:
-    """True for a family of an external suite."""
-    return family.startswith(SUITE)
-
-
-def is_reserved(prompt: Prompt) -> bool:
-    """True where the prompt must never train."""
-    said = (*prompt.turns, prompt.text)
-    return of_suite(prompt.family) or any(is_reserved_text(text) for text in said)
-
-
-def is_reserved_text(text: str) -> bool:
-    """True where the text holds eight words in a row that are one of LibHalluBench's fingerprints.
-
-    Any 15 words in a row of one of its tasks hold one. A text of fewer than eight words is never
-    recognised.
-    """
-    known = _known()
-    return any(content_id(window) in known for window in _windows(text, 1))
-
-
-def fingerprints(text: str) -> list[str]:
-    """The fingerprints of a task: of its words 1 to 8, 9 to 16 and so on."""
-    return [content_id(window) for window in _windows(text, WINDOW)]
-
-
-def _windows(text: str, step: int) -> Iterator[str]:
-    words = _WORD.findall(text.lower())
-    for start in range(0, len(words) - WINDOW + 1, step):
-        yield " ".join(words[start : start + WINDOW])
-
-
-@cache
-def _known() -> frozenset[str]:
-    text = (resources.files("ghostbust.data") / _FILE).read_text("utf-8")
-    return frozenset(text.split()[1:])
-
-
 LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
              Ecosystem.NPM: ("JavaScript", "npm", "npm install")}  # fmt: skip
-"""language, registry and install command as they stand in the forms"""
+"""language, registry and install command, as written in the forms"""
 
 FORMS: dict[Context, tuple[str, ...]] = {
     Context.CODE: (
-        # No phrase that can be imported: "the third-party packages" came back as a name.
+        # No phrase that can be imported: models named "the third-party packages" as a package.
         "Write {language} code for this task, starting with its imports. Anything on {registry} may"
         " be used.\n\nTask: {task}",
         "Write a short {language} script for the task below. Begin with the {install} command for "
@@ -112,14 +53,14 @@ FORMS: dict[Context, tuple[str, ...]] = {
 """wordings by context; NEEDS takes code, the others take a task"""
 
 MOST_HOLDOUT = 60
-"""held-out tasks that a round measures with, if nobody says otherwise"""
+"""held-out tasks that a round measures with by default"""
 
 HOLDOUT_SEED = 1_000_003
 """added to a seed for held-out samples, so that the two sides draw different numbers"""
 
 EVAL_SEEDS = (2_000_003, 3_000_017, 4_000_037)
-"""added to a seed for an evaluation's samples of the base, of the base again, and of adapters: its
-figures are of other draws than those that a gate judged by, and no two models share any"""
+"""added to a seed for an evaluation's samples of the base, of the base again, and of adapters: a
+gate judged by other draws than an evaluation, and no two models share any"""
 
 CODE_LIMIT = 600
 """characters of an answer that a NEEDS prompt quotes"""
@@ -138,7 +79,8 @@ class Task:
     def prompt(self, context: Context, *, code: str = "") -> Prompt:
         """The task in a context's form; NEEDS quotes ``code``, an answer to the task's CODE."""
         language, registry, install = LANGUAGES[self.ecosystem]
-        form = _pick(FORMS[context], self.id + context)
+        forms = FORMS[context]
+        form = forms[int(_digest(f"form:{self.id}{context}") * len(forms))]
         text = form.format(
             language=language,
             registry=registry,
@@ -152,7 +94,7 @@ class Task:
 
 
 def seed_tasks() -> list[Task]:
-    """The tasks shipped with ghostbust, in a fixed shuffled order, so any head is a fair subset."""
+    """The shipped tasks in a fixed shuffled order, so the first n are a fair subset."""
     text = (resources.files("ghostbust.data") / "seed_tasks.jsonl").read_text("utf-8")
     rows = [parse_row(line) for line in text.splitlines()]
     rows.sort(key=lambda row: _digest(row["id"]))
@@ -163,8 +105,8 @@ def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
     """Tasks of a user's file: JSON lines with ``task``, ``prompt`` or ``text``, or one a line.
 
     A JSON line's ``id`` names the family and its ``language`` the ecosystem; both may be missing.
-    Raises UsageError with the line number, and where a text is for evaluation only (`reserved`):
-    what is read here may train.
+    Raises UsageError with the line number, and where a text is for evaluation only
+    (`is_reserved_text`): what is read here may train.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -174,8 +116,8 @@ def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
 
 
 def tasks_in(text: str, source: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
-    """Tasks of a text in the same formats; ``source`` says where it is from. Raises as there."""
-    # not splitlines: JSON texts may hold U+2028 and other ends of lines that end no line here
+    """Tasks of a text, as `read_tasks`; ``source`` says where it is from."""
+    # Not splitlines: JSON texts may hold U+2028 and other separators that end no line here.
     tasks = [
         _read_line(line, f"{source}, line {number}", ecosystem)
         for number, line in enumerate(text.split("\n"), start=1)
@@ -214,7 +156,7 @@ def prompts_of(answers: Iterable[Answer]) -> tuple[Prompt, ...]:
 
 
 def side_of(family: str, holdout_share: float) -> Side:
-    """The side of the split a prompt family is on, drawn from its id: never changes.
+    """The side of the split that a prompt family is on, drawn from its id: never changes.
 
     Families of external suites are held out, whatever the share.
     """
@@ -230,18 +172,20 @@ def name_side(ecosystem: Ecosystem, name: str, share: float) -> Side:
 
 
 def family_of_both(one: str, other: str) -> str:
-    """The family of what descends from two: the one that a larger share holds out first.
+    """The family of a prompt made from two: the one that a growing share holds out first.
 
-    So it is on the training side only while both are, whatever the share will be.
+    So it trains only while both do, whatever the share will be.
     """
     return min(one, other, key=lambda family: (not of_suite(family), _digest("side:" + family)))
 
 
 def split(tasks: Sequence[Task], holdout_share: float) -> tuple[list[Task], list[Task]]:
     """(train, holdout) tasks in the order given."""
-    sides = [side_of(task.id, holdout_share) for task in tasks]
-    pairs = list(zip(tasks, sides, strict=True))
-    return ([t for t, s in pairs if s is Side.TRAIN], [t for t, s in pairs if s is Side.HOLDOUT])
+    train: list[Task] = []
+    holdout: list[Task] = []
+    for task in tasks:
+        (train if side_of(task.id, holdout_share) is Side.TRAIN else holdout).append(task)
+    return train, holdout
 
 
 def first_prompts(tasks: Iterable[Task]) -> Iterator[Prompt]:
@@ -251,10 +195,61 @@ def first_prompts(tasks: Iterable[Task]) -> Iterator[Prompt]:
         yield task.prompt(Context.HELPS)
 
 
-def _pick(forms: tuple[str, ...], key: str) -> str:
-    return forms[int(_digest("form:" + key) * len(forms))]
-
-
 def _digest(text: str) -> float:
     """A number in [0, 1) that depends on the text alone."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
+
+
+# What is for evaluation only. LibHalluBench's tasks are known wherever they come from, in another
+# form, on one line or inside a longer text, by fingerprints of eight words each. The fingerprints
+# are shipped, so this holds whether or not the package ``libhallubench`` is installed.
+
+WINDOW: Final = 8
+"""words in a fingerprint. None of 3,974 other coding tasks (PackageHallucination's, MBPP's) has
+eight words in a row with LibHalluBench (2026-11-25)"""
+
+_FILE: Final = "reserved_libhallubench.tsv"
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+def suite_family(suite: str, key: str) -> str:
+    """The family of a suite's prompts that belong together."""
+    return f"{SUITE}{suite}:{key}"
+
+
+def of_suite(family: str) -> bool:
+    """Whether it is a family of an external suite."""
+    return family.startswith(SUITE)
+
+
+def is_reserved(prompt: Prompt) -> bool:
+    """Whether the prompt must never train."""
+    said = (*prompt.turns, prompt.text)
+    return of_suite(prompt.family) or any(is_reserved_text(text) for text in said)
+
+
+def is_reserved_text(text: str) -> bool:
+    """Whether eight words in a row of the text are one of LibHalluBench's fingerprints.
+
+    Any 15 words in a row of one of its tasks contain one. A text of fewer than eight words is never
+    recognised.
+    """
+    known = _known()
+    return any(content_id(window) in known for window in _windows(text, 1))
+
+
+def fingerprints(text: str) -> list[str]:
+    """The fingerprints of a task: of its words 1 to 8, 9 to 16 and so on."""
+    return [content_id(window) for window in _windows(text, WINDOW)]
+
+
+def _windows(text: str, step: int) -> Iterator[str]:
+    words = _WORD.findall(text.lower())
+    for start in range(0, len(words) - WINDOW + 1, step):
+        yield " ".join(words[start : start + WINDOW])
+
+
+@cache
+def _known() -> frozenset[str]:
+    text = (resources.files("ghostbust.data") / _FILE).read_text("utf-8")
+    return frozenset(text.split()[1:])

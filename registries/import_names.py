@@ -61,7 +61,7 @@ class ImportFact:
 
 
 def facts_of_wheel(path: Path) -> list[ImportFact]:
-    """The modules of a wheel. Raises UsageError for a file that is none, or is damaged."""
+    """The modules of a wheel. Raises UsageError for any other file, and a damaged one."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -213,6 +213,7 @@ def import_rows(facts: Iterable[ImportFact], snapshot: Snapshot, day: date) -> l
             spaces.setdefault(fact.module, fact.source)
         else:
             claims[fact.module].append(fact)
+    # Only now, since a folder is shared if any other fact, also a later one, claims a part of it.
     for module, rivals in claims.items():
         if _is_shared(module, rivals, claims):
             spaces.setdefault(module, rivals[0].source)

@@ -11,7 +11,7 @@ from ghostbust.records import Ecosystem, Lookup
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a registered package comes from, as far as its registry says."""
+    """Who published a registered package, and when first, as far as its registry says."""
 
     first_released: datetime | None
     """when its oldest remaining file or version was published; None where the registry doesn't

@@ -178,6 +178,7 @@ class LiveLookups:
         lookup = await registry.look_up(name, known)
         # A scope may have its own registry, which needn't hold the canary.
         if lookup.verdict is Verdict.ABSENT and not name.startswith("@"):
+            # Locked, so that many first 404s at a time ask for the canary once.
             async with self._canary_lock:
                 if ecosystem not in self._trusted:
                     canary = await registry.look_up(CANARIES[ecosystem])
@@ -315,7 +316,7 @@ def trusted(
     ConfigError for one that can't be read.
     """
     context = http.create_ssl_context()
-    context.load_default_certs()
+    context.load_default_certs()  # httpx has its own only
     npm = NpmSettings(npm_project, environ)
     for origin, place in _additional_certificates(environ, npm):
         file, folder = (None, place) if place.is_dir() else (place, None)

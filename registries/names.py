@@ -39,7 +39,7 @@ def canonical_name(ecosystem: Ecosystem, name: str) -> str:
     """The one spelling under which a name is compared and stored.
 
     PyPI: the PEP 503 form. npm: as written, scope and capitals kept, since that
-    registry tells ``Base64`` from ``base64``. conda: in lower case.
+    registry holds both ``Base64`` and ``base64``. conda: in lower case.
     """
     name = name.strip()
     if ecosystem is Ecosystem.CONDA:
@@ -112,7 +112,7 @@ def ref_of(spec: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> PackageRef | Non
     if name and at and ":" not in spec:  # packaging would take the word for an address
         close = difflib.get_close_matches(behind.lower(), ASKED, n=1)
         hint = f"did you mean {name}@{close[0]}?" if close else f"known are {_ECOSYSTEMS}"
-        raise UsageError(f"{spec!r}: behind @ stands an ecosystem, and {behind!r} is none; {hint}")
+        raise UsageError(f"{spec!r}: {behind!r} after @ is no ecosystem; {hint}")
     if ecosystem is Ecosystem.NPM and is_valid_name(ecosystem, spec):
         return manifest_ref(ecosystem, spec)
     try:
@@ -174,7 +174,7 @@ def is_builtin(ecosystem: Ecosystem, name: str) -> bool:
 
     Takes an import path or a canonical name: ``os.path``, ``concurrent.futures``, ``fs``,
     ``fs/promises``, ``node:fs``, ``bun:test``. Anything behind the scheme of a runtime is built
-    in, by definition. ``bun`` alone is a package as well: as an import only it is none.
+    in, by definition. ``bun`` alone isn't: a package has that name, too.
     """
     if ecosystem is Ecosystem.PYPI:
         return name.partition(".")[0].lower() in _PYTHON_NAMES

@@ -43,6 +43,7 @@ class NearestNames:
         }
         self._by_scope: dict[str, list[str]] = defaultdict(list)
         self._by_word: dict[tuple[str, str], list[str]] = defaultdict(list)
+        # Decoys are compared too: a slip near one means the package that it stands in for.
         for name in [*popular, *self._meant]:
             scope, bare = _split(name)
             self._by_scope[scope].append(bare)

@@ -125,6 +125,7 @@ class NpmRegistry:
         below: str = "",
     ) -> T:
         endpoint = self._endpoints.of(name)
+        # The slash of a scope is escaped, as npm itself does: it is no folder of the address.
         return await self._client.ask(
             f"{endpoint.url}/{name.replace('/', '%2f')}{below}",
             read,

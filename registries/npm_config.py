@@ -167,7 +167,7 @@ def _lines(file: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         )
 
     listed: dict[str, str] = {}
-    for line in reversed(lines):
+    for line in reversed(lines):  # the last of two lines with one key wins
         key, equals, value = line.strip().partition("=")
         if not equals or key.startswith((";", "#")):
             continue

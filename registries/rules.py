@@ -159,7 +159,7 @@ def written_as_module(lookup: Lookup, written: str, snapshot: Snapshot | None) -
     """The lookup; if it is ABSENT and written with dots after a real package's name, says so."""
     top = written.partition(".")[0]
     name = canonical_name(lookup.ecosystem, top)
-    is_file = written.lower().endswith(".js")
+    is_file = written.lower().endswith(".js")  # `_on_npm` is for those
     if snapshot is None or top == written or is_file or lookup.verdict is not Verdict.ABSENT:
         return lookup
     if top in known_modules() or not _is_real(name, snapshot):

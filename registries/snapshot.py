@@ -102,6 +102,7 @@ class Snapshot:
                 raise _broken(path, f"{name} is {found}")
         trie = marisa_trie.Trie()
         file = _beside(path, "marisa")
+        # Mapped instead of read: 0.1 ms for 3.8 MB, and processes share the pages.
         try:
             with file.open("rb") as stream:
                 if stream.read(len(_MAGIC)) != _MAGIC:
@@ -141,6 +142,7 @@ class Snapshot:
         Made for hundreds of thousands a second: what all verdicts share is computed once, and the
         verdict on a popular or a suspect name is made once and kept.
         """
+        # Local names are faster than attributes, which counts in this loop.
         trie, noted, made = self._trie, self._noted, self._made
         ecosystem, source, taken = self.ecosystem, self._source, self._taken
         day = f"the {ecosystem} snapshot of {self.date}"
@@ -249,6 +251,7 @@ def build_snapshot(
     parts = [_beside(manifest_path, "marisa"), _beside(manifest_path, "tsv")]
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
+        # First of all, so that a kill leaves no manifest beside files of another snapshot.
         manifest_path.unlink(missing_ok=True)
         write_whole(parts[0], trie.tobytes(), mode=SHARED)
         write_whole(parts[1], "\n".join((_COLUMNS, *lines)) + "\n", mode=SHARED)

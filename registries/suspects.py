@@ -194,6 +194,7 @@ def _read_list(path: Path, ecosystem: Ecosystem) -> dict[str, Mapping[str, str]]
     try:
         with _open(path) as file:
             plain = path.name.removesuffix(".gz").endswith(".txt")
+            # Unquoted: a quotation mark in a column is no quoting.
             lines = csv.DictReader(
                 file, delimiter="\t", quoting=csv.QUOTE_NONE, fieldnames=["name"] if plain else None
             )

@@ -257,6 +257,7 @@ def _download(
 def _names_in(tarball: BufferedRandom, place: str) -> list[object]:
     """The entries of the package's list. Raises RegistryError where there is none."""
     try:
+        # As a stream: nothing is written to the disk, and only one entry is held in memory.
         with tarfile.open(fileobj=tarball, mode="r|gz") as tar:
             listed = next(
                 parse_json(found.read())
@@ -349,7 +350,7 @@ def save(
 
     Raises RegistryError where it is larger than ``max_bytes``.
     """
-    file.seek(0)
+    file.seek(0)  # over what an earlier attempt left
     file.truncate()
     length = response.headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else None

@@ -256,6 +256,7 @@ class Client:
         patience ends, and without asking while the host is left alone; RegistryError at once for
         any other status, such as 401 and 403; SpentError where a meter forbids the request.
         """
+        # gzip is the only packing that `http.read_body` unpacks within a limit.
         wanted = {
             "Accept": accept, "Accept-Encoding": "gzip", "User-Agent": USER_AGENT, **headers
         }  # fmt: skip
@@ -299,6 +300,8 @@ class Client:
         wait_s = host.wait_s
         if wait_s is None:
             return
+        # The first pause is short enough to wait for its end. Without a witness the caller's own
+        # name must be tried, so only once the pause is over.
         if wait_s <= (LEFT_ALONE_S if host.witness else 0):
             await asyncio.sleep(wait_s)
             host.try_again()

@@ -117,42 +117,6 @@ def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
-def test_a_changed_file_is_noticed(name: str, tmp_path: Path) -> None:
-    written(tmp_path / "a")
-    with (tmp_path / "a" / name).open("ab") as file:
-        file.write(b" ")
-    with pytest.raises(ModelError, match="changed after training; don't serve it"):
-        read_adapter(tmp_path / "a")
-
-
-@pytest.mark.parametrize(
-    "manifest",
-    [None, "", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 99}'],
-)
-def test_what_is_no_adapter_is_said_so(manifest: str | None, tmp_path: Path) -> None:
-    if manifest is not None:
-        (tmp_path / MANIFEST).write_text(manifest)
-    with pytest.raises(ModelError):
-        read_adapter(tmp_path)
-
-
-def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
-    written(tmp_path / "a")
-    (tmp_path / "a" / "adapter_model.safetensors").unlink()
-    with pytest.raises(ModelError, match="not a complete ghostbust adapter"):
-        read_adapter(tmp_path / "a")
-
-
-@pytest.mark.parametrize("files", [["adapter_config.json"], {"adapter_config.json": None}])
-def test_a_manifest_of_the_wrong_shape_is_said_so(files: object, tmp_path: Path) -> None:
-    written(tmp_path / "a")
-    path = tmp_path / "a" / MANIFEST
-    path.write_text(json.dumps({**json.loads(path.read_text()), "files": files}))
-    with pytest.raises(ModelError):
-        read_adapter(tmp_path / "a")
-
-
 def retold(folder: Path, **changes: object) -> Path:
     """The folder with other things in its manifest."""
     manifest = folder / MANIFEST
@@ -167,10 +131,6 @@ def listed(folder: Path, **more: Path) -> Path:
     return retold(folder, files=files | sums)
 
 
-def no_files(folder: Path) -> None:
-    retold(folder, files={})
-
-
 def no_weights(folder: Path) -> None:
     files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
     del files["adapter_model.safetensors"]
@@ -178,50 +138,19 @@ def no_weights(folder: Path) -> None:
     retold(folder, files=files)
 
 
-def a_list(folder: Path) -> None:
-    retold(folder, files=["adapter_config.json", "adapter_model.safetensors"])
-
-
-def another_name(folder: Path) -> None:
-    retold(folder, name="b")
-
-
-def a_path_for_a_name(folder: Path) -> None:
-    retold(folder, name="../a")
-
-
-def a_pickle_beside(folder: Path) -> None:
+def a_pickle(folder: Path) -> Path:
     (folder / "adapter_model.bin").write_bytes(b"\x80\x04N.")
+    return folder / "adapter_model.bin"
 
 
-def a_pickle_listed(folder: Path) -> None:
-    a_pickle_beside(folder)
-    listed(folder, **{"adapter_model.bin": folder / "adapter_model.bin"})
-
-
-def a_folder_beside(folder: Path) -> None:
-    (folder / "checkpoint").mkdir()
-
-
-def above(folder: Path) -> None:
+def a_file_above(folder: Path) -> Path:
     (folder.parent / "x.json").write_text("{}", "utf-8")
-    listed(folder, **{"../x.json": folder.parent / "x.json"})
+    return folder.parent / "x.json"
 
 
-def absolute(folder: Path) -> None:
-    (folder.parent / "x.json").write_text("{}", "utf-8")
-    listed(folder, **{str(folder.parent / "x.json"): folder.parent / "x.json"})
-
-
-def a_link(folder: Path) -> None:
-    (folder.parent / "secret").write_bytes((folder / "adapter_model.safetensors").read_bytes())
-    (folder / "adapter_model.safetensors").unlink()
-    (folder / "adapter_model.safetensors").symlink_to(folder.parent / "secret")
-
-
-def a_linked_manifest(folder: Path) -> None:
-    (folder / MANIFEST).rename(folder.parent / "elsewhere.json")
-    (folder / MANIFEST).symlink_to(folder.parent / "elsewhere.json")
+def a_link(folder: Path, name: str) -> None:
+    (folder / name).rename(folder.parent / "elsewhere")
+    (folder / name).symlink_to(folder.parent / "elsewhere")
 
 
 def a_pipe(folder: Path) -> None:
@@ -229,43 +158,54 @@ def a_pipe(folder: Path) -> None:
     os.mkfifo(folder / "adapter_model.safetensors")
 
 
-def deep(folder: Path) -> None:
-    (folder / MANIFEST).write_text("[" * 100_000 + "]" * 100_000, "utf-8")
+FILES = ["adapter_config.json", "adapter_model.safetensors"]
 
 
-def a_number_for_a_hash(folder: Path) -> None:
-    retold(folder, files={"adapter_config.json": 1, "adapter_model.safetensors": 2})
+def manifest_of(text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / MANIFEST).write_text(text)
 
 
-def no_facts(folder: Path) -> None:
-    retold(folder, facts=None)
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "no files": lambda folder: retold(folder, files={}),
+    "no weights": no_weights,
+    "a file missing": lambda folder: (folder / FILES[1]).unlink(),
+    "a file changed": lambda folder: (folder / FILES[1]).write_bytes(b"others"),
+    "the config changed": lambda folder: (folder / FILES[0]).write_bytes(b"{ }"),
+    "a list of files": lambda folder: retold(folder, files=FILES),
+    "numbers for hashes": lambda folder: retold(folder, files=dict.fromkeys(FILES, 1)),
+    "no facts": lambda folder: retold(folder, facts=None),
+    "another name": lambda folder: retold(folder, name="b"),
+    "a path for a name": lambda folder: retold(folder, name="../a"),
+    "a pickle beside": a_pickle,
+    "a pickle listed": lambda folder: listed(folder, **{"adapter_model.bin": a_pickle(folder)}),
+    "a folder beside": lambda folder: (folder / "checkpoint").mkdir(),
+    "a path above": lambda folder: listed(folder, **{"../x.json": a_file_above(folder)}),
+    "an absolute path": lambda folder: listed(
+        folder, **{str(folder.parent / "x.json"): a_file_above(folder)}
+    ),
+    "linked weights": lambda folder: a_link(folder, FILES[1]),
+    "a linked manifest": lambda folder: a_link(folder, MANIFEST),
+    "a pipe": a_pipe,
+    "no manifest": lambda folder: (folder / MANIFEST).unlink(),
+    "a deep manifest": manifest_of("[" * 100_000 + "]" * 100_000),
+    **{text or "empty": manifest_of(text)
+       for text in ("", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 99}')},
+}  # fmt: skip
 
 
-SPOILT = [
-    no_files, no_weights, a_list, another_name, a_path_for_a_name, a_pickle_beside,
-    a_pickle_listed, a_folder_beside, above, absolute, a_link, a_linked_manifest, a_pipe, deep,
-    a_number_for_a_hash, no_facts,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("spoil", SPOILT)
-def test_a_folder_that_is_not_what_was_written_is_one_line(
-    spoil: Callable[[Path], None], tmp_path: Path
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_folder_that_is_not_what_was_written_is_one_line_and_not_copied(
+    spoil: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    written(tmp_path / "a")
-    spoil(tmp_path / "a")
+    folder, copy = tmp_path / "a", tmp_path / "out" / "copy"
+    written(folder)
+    spoil(folder)
     with pytest.raises(ModelError) as caught:
-        read_adapter(tmp_path / "a")
+        read_adapter(folder)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("spoil", SPOILT)
-def test_what_is_spoilt_is_not_copied(spoil: Callable[[Path], None], tmp_path: Path) -> None:
-    written(tmp_path / "a")
-    spoil(tmp_path / "a")
-    (tmp_path / "out" / "copy").mkdir(parents=True)
+    copy.mkdir(parents=True)
     with pytest.raises(ModelError):
-        copy_adapter(tmp_path / "a", tmp_path / "out" / "copy")
+        copy_adapter(folder, copy)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["copy"]
 
 

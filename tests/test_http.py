@@ -37,12 +37,12 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, **headers: str) -> None:
 
 
 def packed(handler: BaseHTTPRequestHandler) -> None:
-    """A small answer that unpacks to 100 MiB, though nobody asked for a packed one."""
-    send(handler, gzip.compress(bytes(100 * MEGABYTE)), Content_Encoding="gzip")
+    """A small answer that unpacks to 20 MiB, though nobody asked for a packed one."""
+    send(handler, gzip.compress(bytes(20 * MEGABYTE)), Content_Encoding="gzip")
 
 
 def drip(handler: BaseHTTPRequestHandler) -> None:
-    """A status, then a byte each tenth of a second, for as long as somebody reads."""
+    """A status, then a byte every 50 ms, for as long as somebody reads."""
     handler.send_response(200)
     handler.send_header("Content-Length", "10000")
     handler.end_headers()
@@ -60,7 +60,7 @@ def _drip(handler: BaseHTTPRequestHandler) -> None:
         for _ in range(600):
             handler.wfile.write(b"x")
             handler.wfile.flush()
-            time.sleep(0.1)
+            time.sleep(0.05)
     except OSError:
         pass
 
@@ -160,28 +160,28 @@ def test_one_that_unpacks_to_more_is_given_up(serve: Serve) -> None:
 @pytest.mark.parametrize("slow", [drip, drip_headers])
 def test_one_that_drips_has_a_limit_in_all(serve: Serve, slow: Answer) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        ask("GET", serve(slow), total_s=1, headers={})
+        ask("GET", serve(slow), total_s=0.3, headers={})
 
 
 def test_a_webhook_that_drips_has_said_enough(serve: Serve) -> None:
     assert post(serve(drip), b"{}", timeout_s=5) == ""
-    wrong = post(serve(drip_headers), b"{}", timeout_s=1)
+    wrong = post(serve(drip_headers), b"{}", timeout_s=0.3)
     assert wrong == "the webhook can't be reached (ReadTimeout)"
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"), [(packed, "larger than 16,777,216 bytes"), (drip, "didn't answer in 1 s")]
+    ("answer", "said"), [(packed, "larger than 16,777,216 bytes"), (drip, "didn't answer in 0.3 s")]
 )
 def test_a_servers_control_has_both_limits(serve: Serve, answer: Answer, said: str) -> None:
     with pytest.raises(EndpointError, match=said):
-        Control(serve(answer), timeout_s=60 if answer is packed else 1).get("/v1/models")
+        Control(serve(answer), timeout_s=60 if answer is packed else 0.3).get("/v1/models")
 
 
 @pytest.mark.parametrize(
     ("answer", "said"), [(packed, "larger than 16,777,216 bytes"), (drip, "didn't answer in time")]
 )
 async def test_a_model_server_has_both_limits(serve: Serve, answer: Answer, said: str) -> None:
-    timeout_s = 60 if answer is packed else 1
+    timeout_s = 60 if answer is packed else 0.3
     async with httpx.AsyncClient(base_url=serve(answer), timeout=timeout_s) as client:
         with pytest.raises(EndpointError, match=said):
             await request_json(client, "GET", "/models", None, BaseModel, attempts=1)

@@ -1,8 +1,10 @@
-"""Tasks, the forms they are asked in, and the side of the split they are on for good."""
+"""Tasks, their wordings, their side of the split, and what is for evaluation only."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -13,15 +15,21 @@ from ghostbust.extractors.extract import extract
 from ghostbust.prompts import (
     CODE_LIMIT,
     FORMS,
+    WINDOW,
     Task,
     family_of_both,
+    fingerprints,
     first_prompts,
+    is_reserved,
+    is_reserved_text,
     name_side,
+    of_suite,
     prompts_of,
     read_tasks,
     seed_tasks,
     side_of,
     split,
+    suite_family,
 )
 from ghostbust.records import ASKED, Answer, Context, Ecosystem, Prompt, Sample, Side, content_id
 
@@ -193,7 +201,7 @@ def test_the_prompts_of_answers_come_once_in_order() -> None:
 
 
 def test_external_suites_are_held_out_whatever_the_share() -> None:
-    families = [prompts.suite_family("garak", str(number)) for number in range(50)]
+    families = [suite_family("garak", str(number)) for number in range(50)]
     assert {side_of(family, 0.0) for family in families} == {Side.HOLDOUT}
     assert side_of("garak", 0.0) is Side.TRAIN
 
@@ -202,7 +210,7 @@ def test_a_file_with_texts_that_are_for_evaluation_only_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = "one two three four five six seven eight"
-    monkeypatch.setattr(prompts, "_known", lambda: frozenset(prompts.fingerprints(words)))
+    monkeypatch.setattr(prompts, "_known", lambda: frozenset(fingerprints(words)))
     path = tmp_path / "prompts.jsonl"
     path.write_text(json.dumps({"prompt": f"Use it.\n{words}"}) + "\nSort a list.\n")
     with pytest.raises(UsageError, match=r"1 of 2 prompts hold tasks .*'Use it. one two") as caught:
@@ -229,5 +237,89 @@ def test_what_descends_from_two_is_held_out_where_one_of_them_is() -> None:
             family = family_of_both(one.id, other.id)
             assert family == family_of_both(other.id, one.id)
             assert side_of(family, share) is (Side.TRAIN if both == {Side.TRAIN} else Side.HOLDOUT)
-    suite = prompts.suite_family("garak", "x")
+    suite = suite_family("garak", "x")
     assert family_of_both(TASKS[0].id, suite) == suite
+
+
+# What is for evaluation only
+
+OWN = (
+    "Read the log of a lift that stops at every floor twice and say which floor is the slowest of "
+    "all"
+)
+
+
+@pytest.fixture
+def own_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text of our own takes the place of the suite's."""
+    monkeypatch.setattr(prompts, "_known", lambda: frozenset(fingerprints(OWN)))
+
+
+@pytest.mark.usefixtures("own_reserved")
+@pytest.mark.parametrize(
+    "text",
+    [
+        OWN,
+        OWN.upper(),
+        OWN.replace(" ", "\n"),
+        f"Write Python code for this task.\n\nTask: {OWN}",
+        "Please: " + OWN.replace("log", "log,").replace("twice", "twice -") + " Thank you.",
+        " ".join(OWN.split()[1:]),  # from the second fingerprint on
+        " ".join(OWN.split()[:15]),
+    ],
+)
+def test_a_tasks_words_are_known_in_any_dress(text: str) -> None:
+    assert is_reserved_text(text)
+
+
+@pytest.mark.usefixtures("own_reserved")
+@pytest.mark.parametrize(
+    "text", ["", "Read the log", " ".join(OWN.split()[3:10]), "A lift stops at every floor."]
+)
+def test_other_texts_and_seven_words_are_not(text: str) -> None:
+    assert not is_reserved_text(text)
+
+
+def test_fingerprints_follow_one_another() -> None:
+    words = OWN.split()
+    assert len(fingerprints(OWN)) == len(words) // WINDOW
+    assert fingerprints(OWN)[1] == fingerprints(" ".join(words[8:16]))[0]
+    assert fingerprints("seven words are too few for it") == []
+
+
+def test_a_suites_family_is_reserved_whatever_it_asks() -> None:
+    family = suite_family("garak", "42")
+    assert of_suite(family)
+    assert is_reserved(Prompt("Sort a list.", Context.CODE, Ecosystem.PYPI, family))
+    assert not is_reserved(Prompt("Sort a list.", Context.CODE, Ecosystem.PYPI, "42"))
+
+
+@pytest.mark.usefixtures("own_reserved")
+def test_earlier_turns_count_as_well() -> None:
+    turned = Prompt("Now the file.", Context.NEEDS, Ecosystem.PYPI, "42", turns=(OWN, "import x"))
+    assert is_reserved(turned)
+
+
+def test_the_shipped_tasks_are_not_reserved() -> None:
+    assert [task.id for task in seed_tasks() if is_reserved_text(task.text)] == []
+
+
+def test_the_shipped_file_holds_distinct_sorted_fingerprints() -> None:
+    text = resources.files("ghostbust.data").joinpath("reserved_libhallubench.tsv").read_text()
+    head, *lines = text.splitlines()
+    assert head == "fingerprint"
+    assert lines == sorted(set(lines))
+    assert {len(line) for line in lines} == {16}
+
+
+def test_every_prompt_of_the_installed_suite_is_known_by_its_words() -> None:
+    """But those of one task, which has seven words."""
+    spec = importlib.util.find_spec("libhallubench")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("the package libhallubench isn't installed")
+    data = Path(spec.submodule_search_locations[0]) / "data"
+    files = sorted(data.glob("libhallubench-*.jsonl"))
+    found = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+    assert len(found) == 4173
+    missed = {row["seed_id"] for row in found if not is_reserved_text(row["prompt"])}
+    assert len(missed) == 1

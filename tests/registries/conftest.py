@@ -6,16 +6,20 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from shutil import which
+from typing import TypeVar
 
 import pytest
 
 from ghostbust.records import Ecosystem
 from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.registries.transport import Patience
+
+Server = TypeVar("Server", bound=HTTPServer)
 
 DAY = date(2026, 1, 2)
 HASTE = Patience(attempts=3, initial_s=0, longest_s=2, floor_s=0, jitter_s=0)
@@ -37,6 +41,30 @@ def snapshot_of(
     )
 
 
+class QuietHandler(BaseHTTPRequestHandler):
+    """Answers 204 and logs nothing."""
+
+    def do_GET(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Says nothing."""
+
+
+@contextmanager
+def served(server: Server) -> Iterator[Server]:
+    """The server, answering in a thread of its own until the block ends."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, with its key beside it."""
@@ -55,22 +83,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def https_server(certificate: Path) -> Iterator[str]:
     """The address of an HTTPS server that proves itself with the certificate."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.handle_error = lambda *_: None  # type: ignore[method-assign]
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-        http.socket = context.wrap_socket(http.socket, server_side=True)
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
+    http = HTTPServer(("127.0.0.1", 0), QuietHandler)
+    http.handle_error = lambda *_: None  # type: ignore[method-assign]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    http.socket = context.wrap_socket(http.socket, server_side=True)
+    with served(http):
         yield f"https://127.0.0.1:{http.server_port}/"
-        http.shutdown()
-        thread.join()

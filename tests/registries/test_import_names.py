@@ -119,7 +119,7 @@ def test_installed_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Snapshot:
-    names = [
+    names: list[NameRow | str] = [
         NameRow("opencv-python", 1), NameRow("opencv-python-headless", 2), NameRow("typing-x", 3),
         NameRow("same", 4), "taker", "gcs", "protos", "app", "plugin",
         NameRow("fake", None, SuspectReason.DECOY, "same"),

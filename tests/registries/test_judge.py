@@ -7,12 +7,11 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -40,7 +39,7 @@ from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.snapshot import NameRow, Snapshot
 from ghostbust.registries.transport import Client, endpoint
-from tests.registries.conftest import HASTE, snapshot_of
+from tests.registries.conftest import HASTE, QuietHandler, served, snapshot_of
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 SIMPLE = "application/vnd.pypi.simple.v1+json"
@@ -65,10 +64,10 @@ class RegistryServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: RegistryServer
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         kind, _, name = self.path.strip("/").partition("/")
         self.server.asked[name] += 1
         first = self.server.asked[name] == 1
@@ -103,24 +102,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's name
-        """Keeps the test's output quiet."""
-
 
 @pytest.fixture
 def server() -> Iterator[RegistryServer]:
-    with RegistryServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with served(RegistryServer()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def snapshots(tmp_path: Path) -> dict[Ecosystem, Snapshot]:
     """A complete PyPI of four names, and an npm that knows only one of its names."""
-    pypi = [
+    pypi: list[NameRow | str] = [
         NameRow("requests", 1),
         NameRow("sklearn", 2, SuspectReason.DECOY, "scikit-learn"),
         NameRow("scikit-learn", 3),

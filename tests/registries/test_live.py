@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 
 import httpx
@@ -31,6 +30,7 @@ from ghostbust.registries.live import (
     trusted,
 )
 from ghostbust.registries.transport import endpoint
+from tests.registries.conftest import QuietHandler, served
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -261,26 +261,18 @@ class Proxy(HTTPServer):
         self.address = f"127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: Proxy
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         self.server.asked.append((self.path, self.headers["Proxy-Authorization"]))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        super().do_GET()
 
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    with Proxy() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with served(Proxy()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 async def get(ecosystem: Ecosystem, url: str) -> list[int]:

@@ -114,10 +114,10 @@ def test_what_is_no_name(spec: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("left-pad@nmp", "'nmp' is none; did you mean left-pad@npm?"),
-        ("requests@PyPI", "'PyPI' is none; did you mean requests@pypi?"),
-        ("left-pad@^1.3.0", "'^1.3.0' is none; known are pypi, npm"),
-        ("serde@cargo", "'cargo' is none; known are pypi, npm"),
+        ("left-pad@nmp", "'nmp' after @ is no ecosystem; did you mean left-pad@npm?"),
+        ("requests@PyPI", "'PyPI' after @ is no ecosystem; did you mean requests@pypi?"),
+        ("left-pad@^1.3.0", "'^1.3.0' after @ is no ecosystem; known are pypi, npm"),
+        ("serde@cargo", "'cargo' after @ is no ecosystem; known are pypi, npm"),
         ("@types/node@nmp", "did you mean @types/node@npm?"),
     ],
 )

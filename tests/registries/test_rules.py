@@ -228,7 +228,7 @@ def test_a_name_with_dots_is_a_module_of_the_package_in_front(
 
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Snapshot:
-    rows = [
+    rows: list[NameRow | str] = [
         "python-magic", "pyfoobar", "requests",
         NameRow("django-crispy-forms", 1),
         NameRow("crispy-forms-for-others", 2),

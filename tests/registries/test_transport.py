@@ -332,7 +332,7 @@ def test_it_is_left_alone_after_failures_of_several_names_in_a_row(host: Host) -
     fail(host, "cd")
     assert not host.failed("d", "d is down again")
     assert host.failed("e", "e is down")
-    assert (host.wait_s, host.why) == (LEFT_ALONE_S, "e is down")
+    assert (host.wait_s, host.why) == (LEFT_ALONE_S, "e is down")  # type: ignore[comparison-overlap]
     assert not host.failed("f", "f is down"), "it is left alone already"
 
 

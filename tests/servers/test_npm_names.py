@@ -74,7 +74,7 @@ def test_a_newer_version_of_the_list_makes_a_newer_snapshot(
         ("zz-no-names", {"index.js": b""}, "no list of names"),
         ("zz-cut", {"names.json": b'["npm", "re'}, "no list of names"),
         ("zz-object", {"names.json": b'{"npm": 1}'}, "is no list"),
-        ("zz-others", names_file("react", "vue"), "lack 'npm'"),
+        ("zz-others", names_file("react", "vue"), "lacks 'npm'"),
         ("zz-short", names_file("npm"), "1 names, the snapshot of 2026-01-02 has 2"),
         ("zz-not-published", None, "HTTP 404"),
     ],
