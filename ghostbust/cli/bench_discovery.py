@@ -133,8 +133,8 @@ def _plan(
     """The plan, its model loaded; only the chosen ecosystem's packages are asked for."""
     from ghostbust.errors import UsageError
     from ghostbust.loop.build import make_rewriter, make_sampler, make_tasks
-    from ghostbust.loop.discovery.plan import rules_of
     from ghostbust.loop.compare_discovery import FindingPlan
+    from ghostbust.loop.discovery.plan import rules_of
     from ghostbust.prompts import split
     from ghostbust.records import Ecosystem
 

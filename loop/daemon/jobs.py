@@ -256,9 +256,7 @@ def _choose(
     return Pending(seed, chosen.prompts)
 
 
-def _ask(
-    place: Workplace, session: Session, sampler: LimitedSampler, asked: Pending
-) -> Watched:
+def _ask(place: Workplace, session: Session, sampler: LimitedSampler, asked: Pending) -> Watched:
     """The finished run. What the next watch should go on with stays noted, nothing else."""
     settings = sampling_settings(place.config, asked.seed)
     limited = sampler.within(budget_of_watch(place.config, session.store, asked.seed))

@@ -15,7 +15,7 @@ import pytest
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError
 from ghostbust.home import Home
-from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance, AllowedSampler
+from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance, LimitedSampler
 from ghostbust.loop.daemon.jobs import Stopped, Workplace
 from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.daemon.schedule import Timetable
@@ -188,7 +188,7 @@ def test_budgets_are_kept_to_the_unit_over_two_days_and_a_restart(
 
         with Store.open(place.home.database) as store:
             allowance = Allowance(store, place.config, place.clock)
-            sampler = AllowedSampler(scripted(say), allowance, asks_live=False)
+            sampler = LimitedSampler(scripted(say), allowance)
             settings = SamplingSettings(samples_per_prompt=2, max_new_tokens=64)
             for _ in sampler.sample(PROMPTS, settings):
                 made.clock.sleep(1)
