@@ -46,8 +46,8 @@ def tell_alarms(store: Store, settings: AlarmSection) -> int:
     reached = 0
     with _TELLING:
         for alarm in store.alarms.untold():
-            if told := _tell(alarm, settings):
-                store.alarms.mark_told(alarm.id, told)
+            if reached_by := _send(alarm, settings):
+                store.alarms.mark_told(alarm.id, reached_by)
                 reached += 1
     return reached
 
@@ -68,20 +68,17 @@ def described(alarm: Alarm) -> dict[str, object]:
     }
 
 
-def _tell(alarm: Alarm, settings: AlarmSection) -> list[str]:
+def _send(alarm: Alarm, settings: AlarmSection) -> list[str]:
     """Sends one alarm; which of ``webhook`` and ``command`` it has reached."""
-    body, told = json.dumps(described(alarm)).encode(), []
+    body = json.dumps(described(alarm)).encode()
     wrong: dict[str, str] = {}
     if settings.webhook is not None:
         wrong["webhook"] = post(settings.webhook, body, timeout_s=settings.timeout_s)
     if settings.command:
         wrong["command"] = run_program(settings.command, body, timeout_s=settings.timeout_s)
-    for way, said in wrong.items():
-        if said:
-            log.warning("alarm: %s", said)
-        else:
-            told.append(way)
-    return told
+    for said in filter(None, wrong.values()):
+        log.warning("alarm: %s", said)
+    return [way for way, said in wrong.items() if not said]
 
 
 def post(

@@ -210,7 +210,7 @@ def broken_limits(
 
 
 def word_overlap(one: str, other: str) -> float:
-    """Dice coefficient of the words of two texts, with how often each stands there; in [0, 1]."""
+    """Dice coefficient of the words of two texts, repeated ones counted, in [0, 1]."""
     a, b = Counter(one.lower().split()), Counter(other.lower().split())
     return 2 * (a & b).total() / (a.total() + b.total()) if a or b else 1.0
 

@@ -49,7 +49,7 @@ class ChildEnd:
     out_of_memory: bool = False
     """True where the kernel killed a process for want of memory meanwhile"""
     stopped: bool = False
-    """True where it was told to end"""
+    """True where it ended because `run` was stopped"""
 
     @property
     def why(self) -> str:
@@ -77,15 +77,15 @@ class Child:
     """what it and all that it starts may use together; None for no limit"""
     grace_s: float = GRACE_S
     limit_s: float | None = None
-    """seconds after which it is told to end; None for no limit"""
+    """seconds after which it gets SIGTERM; None for no limit"""
     environment: Mapping[str, str] | None = None
     """variables beside this process's own"""
 
     def run(self, on_line: Callable[[str], None], stopping: threading.Event) -> ChildEnd:
         """Runs it to its end; ``on_line`` gets each line of its standard error.
 
-        It is told to end, and killed if it doesn't, when ``stopping`` is set or an exception leaves
-        this call. Nothing that it started runs on afterwards.
+        It gets SIGTERM, and is killed if it doesn't end, when ``stopping`` is set or an exception
+        leaves this call. Nothing that it started runs on afterwards.
         """
         before = _kernel_kills()
         program = subprocess.Popen(

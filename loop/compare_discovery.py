@@ -1,12 +1,12 @@
-"""FINDING: what discovery finds, beside uniform sampling of the same seed prompts.
+"""COMPARE DISCOVERY: what it finds, compared with uniform sampling of the same seed prompts.
 
 ::
 
     Task ─choose, in waves─▶ Prompt ─ask, judge, log─▶ Answer ─count─▶ names and prompts by tokens
 
-The uniform way asks so many answers; the others then spend as many tokens, those of rewriting
-included. Each way with each seed has a database of its own, so that none knows what another found.
-A run that was cut off goes on where it was; one that is there in full isn't sampled again.
+The uniform way samples a given number of answers. The others then spend as many tokens, those of
+rewriting included. Each way with each seed has a database of its own, so none knows what another
+found. A run that was interrupted is continued; a finished one isn't sampled again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class FindingPlan:
     """of the bench's own home folder"""
     sampler: Sampler
     ways: Sequence[Look]
-    """the uniform way comes first, whatever the order: it says how many tokens the others have"""
+    """the uniform way always runs first: its tokens are the budget of the others"""
     seeds: Sequence[int]
     tasks: Sequence[Task]
     """both sides of the split; the held-out ones are never asked"""
@@ -74,7 +74,7 @@ def compare_finding(plan: FindingPlan) -> Finding:
 
 
 def _run(plan: FindingPlan, way: Look, seed: int, *, tokens: int | None) -> LookRun:
-    """The way, until it has so many tokens; None: until it has the plan's answers."""
+    """Runs the way until it has so many tokens; None: until it has the plan's answers."""
     home = _home(plan, way, seed)
     plan.listener.begin(f"{way}, seed {seed}")
     with Store.open(home.database) as store:
@@ -99,7 +99,7 @@ def _next_wave(plan: FindingPlan, store: Store, tokens: int | None) -> int:
 
 
 def _ask(plan: FindingPlan, home: Home, store: Store, way: Look, seed: int, wave: int) -> None:
-    """One wave: the one that was cut off, else a new one."""
+    """Samples one wave: the interrupted one, else a new one."""
     asked = jobs.find(home, store, plan.tasks)
     if asked is None:
         done = sum(run.status is RunStatus.DONE for run in store.runs.recent(EVERYTHING))
@@ -117,7 +117,7 @@ def _ask(plan: FindingPlan, home: Home, store: Store, way: Look, seed: int, wave
 
 
 def _choose(plan: FindingPlan, store: Store, way: Look, seed: int, wave: int) -> Pending:
-    """A wave's prompts; what it cost to write them is noted."""
+    """A wave's prompts; the cost of writing them is stored."""
     if way is Look.UNIFORM:
         train, _ = split(plan.tasks, plan.rules.holdout_share)
         prompts = list(first_prompts(train))
@@ -130,7 +130,7 @@ def _choose(plan: FindingPlan, store: Store, way: Look, seed: int, wave: int) ->
 
 
 def _points(store: Store) -> Iterator[Point]:
-    """How far the run is after each answer; a wave's rewriting is paid for before its answers."""
+    """The run's progress after each answer; a wave's rewriting is paid for before its answers."""
     rewriting: dict[int, int] = {}
     for row in store.rewritings.read():
         rewriting[row.seed] = rewriting.get(row.seed, 0) + row.tokens
@@ -146,8 +146,11 @@ def _points(store: Store) -> Iterator[Point]:
 
 
 def _home(plan: FindingPlan, way: Look, seed: int) -> Home:
-    """Where a run's answers are. All that they depend on but the number of answers is in the name,
-    so that the same command with more answers goes on."""
+    """Where a run's answers are.
+
+    The name holds all that they depend on but their number: the same command with more answers
+    continues the run.
+    """
     session = plan.session
     settings = asdict(sampling_settings(session.config, seed)) | {
         "rules": asdict(plan.rules),

@@ -7,6 +7,9 @@
     Task ─ask the base─▶ Answer ─predict with and without the adapter─▶ Shift
     Task ─ask each, changed or under stress─▶ Answer ─compare─▶ Row
     suite ─ask each─▶ Answer ─compare─▶ Row
+
+Answers are logged as those of a watch are. What the store has of an evaluation, of one that was
+interrupted too, isn't sampled again.
 """
 
 from __future__ import annotations
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from ghostbust.evaluation.locality import Shift
     from ghostbust.evaluation.persistence import Change
     from ghostbust.evaluation.utility import UtilityResult
-    from ghostbust.gates.interface import Subject
     from ghostbust.gates.tasks import CodingTask
     from ghostbust.models.load import LoadedModel
     from ghostbust.models.pair import Apart
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
 Model = TypeVar("Model")
 Load = Callable[[Session, Chosen | None], Sampler]
 """loads an adapter, or for None the base; raises as ``build.make_sampler``"""
-LoadSubject = Callable[[Session, Chosen | None], "Subject"]
-"""the same, of a model whose weights are here"""
 REORDERED = "base, reordered"
 """the base against itself, where only the order of coding tasks is another"""
 
@@ -209,7 +209,7 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
     return measure_behaviour(arms, seed=plan.seed)
 
 
-def evaluate_utility(plan: EvalPlan, load: LoadSubject = Session.load_local) -> list[UtilityResult]:
+def evaluate_utility(plan: EvalPlan) -> list[UtilityResult]:
     """The base against itself in another order, then against each adapter, on the coding tasks.
 
     Raises SandboxError where the sandbox can't be trusted.
@@ -231,14 +231,14 @@ def evaluate_utility(plan: EvalPlan, load: LoadSubject = Session.load_local) -> 
         seed=plan.seed,
         layers=limits.sandbox_layers,
     )
-    base = _load(plan, None, load)
+    base = _load(plan, None, Session.load_local)
     plan.listener.begin(f"solve {len(tasks)} coding tasks: {BASE}")
     before = measure_model(base, tasks, settings)
     plan.listener.begin(f"solve {len(tasks)} coding tasks: {REORDERED}")
     after = {REORDERED: measure_reordered(base, tasks, settings)}
     del base
     for chosen in plan.adapters:
-        adapted = _load(plan, chosen, load)
+        adapted = _load(plan, chosen, Session.load_local)
         plan.listener.begin(f"solve {len(tasks)} coding tasks: {chosen[0]}")
         after[chosen[0]] = measure_model(adapted, tasks, settings)
         del adapted
@@ -248,7 +248,7 @@ def evaluate_utility(plan: EvalPlan, load: LoadSubject = Session.load_local) -> 
     ]
 
 
-def evaluate_locality(plan: EvalPlan, load: Load = load_sampler) -> dict[str, list[Shift]]:
+def evaluate_locality(plan: EvalPlan) -> dict[str, list[Shift]]:
     """How far each adapter moved the base's predictions, by name, in float32.
 
     Measured on the shipped general texts and on the base's answers to the tasks at the first
@@ -256,9 +256,9 @@ def evaluate_locality(plan: EvalPlan, load: Load = load_sampler) -> dict[str, li
     """
     from ghostbust.evaluation.locality import general_texts, locality
 
-    answers = ask_tasks(
-        plan, _load(plan, None, load), plan.tasks, plan.temperatures[0], plan.seed + EVAL_SEEDS[0]
-    )
+    base, seed = _load(plan, None, load_sampler), plan.seed + EVAL_SEEDS[0]
+    answers = ask_tasks(plan, base, plan.tasks, plan.temperatures[0], seed)
+    del base
     found: dict[str, list[Shift]] = {}
     for chosen in plan.adapters:
         plan.listener.begin(f"compare what {chosen[0]} and the base predict in float32")
@@ -276,14 +276,13 @@ def evaluate_persistence(plan: EvalPlan) -> dict[str, list[Row]]:
     The tasks are the plan's few, at the first temperature. Raises ModelError for a model that
     can't be quantised, TrainingError where fine-tuning fails.
     """
-    base = _load(plan, None, load_sampler)
-    seed = plan.seed + EVAL_SEEDS[0]
+    base, seed = _load(plan, None, load_sampler), plan.seed + EVAL_SEEDS[0]
     answers = ask_tasks(plan, base, plan.few, plan.temperatures[0], seed)
     del base
     return {chosen[0]: _what_is_left(plan, chosen, answers) for chosen in plan.adapters}
 
 
-def evaluate_suites(plan: EvalPlan, load: Load = load_sampler) -> dict[str, dict[str, list[Row]]]:
+def evaluate_suites(plan: EvalPlan) -> dict[str, dict[str, list[Row]]]:
     """The base and each adapter on each external suite, at the first temperature.
 
     By suite, then by adapter; without any, the base beside itself.
@@ -291,7 +290,7 @@ def evaluate_suites(plan: EvalPlan, load: Load = load_sampler) -> dict[str, dict
     models: list[Chosen | None] = [None, *plan.adapters]
     answers: dict[str, list[tuple[Answer, ...]]] = {suite: [] for suite in plan.suites}
     for chosen in models:
-        sampler = _load(plan, chosen, load)
+        sampler = _load(plan, chosen, load_sampler)
         for suite, prompts in plan.suites.items():
             answers[suite].append(ask_again(plan, sampler, prompts))
         del sampler

@@ -251,7 +251,7 @@ def stands(publishing: Publishing, deployed: str | None) -> Iterator[ReplicaStat
 
 
 def pointed(pointer: Path) -> str | None:
-    """The adapter that clients are told to ask for; None for the base, also before any was.
+    """The adapter that the pointer file names; None for the base, also before there is a file.
 
     Raises HomeError where the file can't be read.
     """
@@ -272,7 +272,7 @@ def _point(pointer: Path, name: str | None, model: str) -> None:
 
 # --- rehearsal
 #
-# Servers don't tell most of their limits: the highest rank, layers that they don't take, a folder
+# Servers don't say most of their limits: the highest rank, layers that they don't take, a folder
 # that they don't see. These show when an adapter is loaded, and then a training would be lost. So
 # an untrained adapter of the round's shape is loaded on every replica before, and unloaded again.
 # Clients notice nothing.

@@ -87,9 +87,7 @@ def recheck(store: Store, judge: Judge, *, before: datetime, limit: int) -> list
     Raises UsageError for a judge that isn't live: a snapshot can't say what was registered since.
     """
     if judge.mode is not Mode.LIVE:
-        raise UsageError(
-            f"in mode {judge.mode} nobody can tell which names were registered since; ask live"
-        )
+        raise UsageError(f"mode {judge.mode} can't say which names were registered since; ask live")
     verdicts = []
     due: dict[Ecosystem, list[str]] = defaultdict(list)
     for ecosystem, name in store.ledger.recheck_names(before, limit):

@@ -93,9 +93,9 @@ def train_answers(
 ) -> Iterator[Answer]:
     """The model's logged answers, of one run or of all, to prompts of train-side families.
 
-    Where training starts from a former adapter, only those of that one and of the base: it may have
+    Where training starts from an adapter, the answers are its own and the base's: it may have
     unlearnt what adapters before it invented. Every held-out family stays out, not only those that
-    this round measures with: the next round may draw others.
+    this round measures with, since the next round may draw others.
     """
     model, share = session.config.model.name, session.config.prompts.holdout_share
     adapters = None if former is None else (None, former.folder.name)
@@ -113,7 +113,7 @@ def choose_sets(
 ) -> SetSplit:
     """The sets that a training by these settings learns from.
 
-    What the ``former`` adapter still invents comes first, and what the base keeps.
+    ``former``: the adapter that training starts from; what it still invents comes first.
     """
     return select(
         answers,

@@ -49,7 +49,7 @@ class JobDone:
     name: str
     """`watch`, `round`, …"""
     state: JobState
-    """`skipped`: it didn't begin; `stopped`: it was told to end, and goes on another time"""
+    """`skipped`: it didn't begin; `stopped`: it was interrupted and continues another time"""
     seconds: float
     """how long it worked"""
     reason: str

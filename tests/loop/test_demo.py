@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,49 +17,27 @@ from ghostbust.records import Context, GateVerdict, Side
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
+from tests.loop.rounds import round_config
 
 SIZE = DemoSize(train_tasks=14, train_samples=1, holdout_tasks=11, holdout_samples=2)
 
-Demo = Callable[[Path, int], DemoOutcome]
+Demo = tuple[Home, DemoOutcome, DemoOutcome]
 
 
-@pytest.fixture
-def demo(talking_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
-    """Runs the demo in a home of its own."""
-    monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path / "cache"))
-    config = override(
-        Config(),
-        model__name=str(talking_model_dir),
-        model__device="cpu",
-        registry__mode="snapshot",
-        training__rank=2,
-        training__max_answers=24,
-        gates__humaneval_tasks=1,
-        gates__max_new_tokens=8,
-        sampling__max_new_tokens=8,
-    )
-
-    def run(path: Path, seed: int) -> DemoOutcome:
-        with open_session(Home.open(path), config, purpose="demo") as session:
-            return run_demo(session, seed, Silence(), SIZE)
-
-    return run
+@pytest.fixture(scope="module")
+def demo(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """A home, and what came of two demos there with the same seed."""
+    folder = tmp_path_factory.mktemp("demo")
+    config = override(round_config(talking_model_dir), gates__humaneval_tasks=1)
+    home = Home.open(folder / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GHOSTBUST_CACHE", str(folder / "cache"))
+        with open_session(home, config, purpose="demo") as session:
+            return home, *(run_demo(session, 0, Silence(), SIZE) for _ in range(2))  # type: ignore[return-value]
 
 
-def figures(outcome: DemoOutcome) -> object:
-    """Everything that was measured, without times and paths."""
-    return (
-        outcome.before.measurement,
-        outcome.round.after.measurement,
-        outcome.round.candidate.name,
-        outcome.round.candidate.steps,
-        outcome.round.candidate.final_loss,
-        outcome.round.report,
-    )
-
-
-def test_the_demo_does_every_step_and_tells_the_truth(demo: Demo, tmp_path: Path) -> None:
-    outcome = demo(tmp_path / "home", 0)
+def test_the_demo_does_every_step_and_tells_the_truth(demo: Demo) -> None:
+    home, outcome, _ = demo
     before, after = outcome.before.measurement, outcome.round.after.measurement
     # A task whose code answer is empty isn't asked what that code needs.
     assert 2 * 11 * 2 < before.answers == after.answers <= 3 * 11 * 2
@@ -68,10 +45,9 @@ def test_the_demo_does_every_step_and_tells_the_truth(demo: Demo, tmp_path: Path
     assert set(before.by_context) == set(Context)
     assert outcome.round.report.verdict is not GateVerdict.PASS  # one benchmark task is too few
     assert outcome.round.promotion is None
-    home = Home.open(tmp_path / "home")
     assert read_adapter(outcome.round.candidate.path).name == outcome.round.candidate.name
     with Store.open(home.database) as store:
-        runs = store.runs.recent()
+        runs = store.runs.recent()[-3:]
         assert [run.spec.kind for run in runs] == [RunKind.GATE, RunKind.DEMO, RunKind.DEMO]
         assert {run.status for run in runs} == {RunStatus.DONE}
         assert runs[2].measurement is not None
@@ -80,9 +56,8 @@ def test_the_demo_does_every_step_and_tells_the_truth(demo: Demo, tmp_path: Path
         assert store.rounds.get(1).holdout == len(prompts_of(outcome.before.answers))
 
 
-def test_the_two_sides_never_mix(demo: Demo, tmp_path: Path) -> None:
-    demo(tmp_path / "home", 0)
-    with Store.open(Home.open(tmp_path / "home").database) as store:
+def test_the_two_sides_never_mix(demo: Demo) -> None:
+    with Store.open(demo[0].database) as store:
         swept, measured, again = (
             {a.sample.prompt.family for a in store.answers.read(run_id=run_id)}
             for run_id in (1, 2, 3)
@@ -93,17 +68,21 @@ def test_the_two_sides_never_mix(demo: Demo, tmp_path: Path) -> None:
     assert measured == again
 
 
-def test_the_same_seed_gives_the_same_numbers(demo: Demo, tmp_path: Path) -> None:
-    first = demo(tmp_path / "one", 3)
-    assert figures(demo(tmp_path / "two", 3)) == figures(first)
-    assert figures(demo(tmp_path / "three", 4)) != figures(first)
-
-
-def test_a_second_demo_in_the_same_home_is_a_round_of_its_own(demo: Demo, tmp_path: Path) -> None:
-    first, second = demo(tmp_path / "home", 3), demo(tmp_path / "home", 3)
+def test_a_second_demo_is_a_round_of_its_own_with_the_same_numbers(demo: Demo) -> None:
+    _, first, second = demo
     assert second.round.round_id == first.round.round_id + 1
     assert second.round.candidate.path != first.round.candidate.path
-    assert second.round.after.measurement == first.round.after.measurement
+    one, other = (
+        (
+            outcome.before.measurement,
+            outcome.round.after.measurement,
+            outcome.round.candidate.steps,
+            outcome.round.candidate.final_loss,
+            [(result.verdict, result.candidate) for result in outcome.round.report.results],
+        )
+        for outcome in (first, second)
+    )
+    assert one == other
 
 
 def test_the_full_size_fits_the_shipped_tasks() -> None:
