@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -29,8 +29,8 @@ from ghostbust.records import (
     content_id,
 )
 from ghostbust.store.connection import (
-    Connection,
     Row,
+    Table,
     columns_of,
     decode,
     encode,
@@ -110,15 +110,8 @@ _LINES: Final = (
 )
 
 
-class Answers:
+class Answers(Table):
     """The tables ``samples``, ``run_samples``, ``refs`` and ``verdicts``."""
-
-    def __init__(
-        self, connection: Connection, now: Callable[[], datetime], *, keep_private: bool
-    ) -> None:
-        self._connection = connection
-        self._now = now
-        self._keep_private = keep_private
 
     def add(self, run_id: int, answers: Iterable[Answer]) -> None:
         """Adds the answers to the run, with their prompts and invented names: all, or none.

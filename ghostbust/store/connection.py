@@ -93,6 +93,18 @@ class Connection:
             yield self._db.conn
 
 
+class Table:
+    """What each noun of the store is: methods that read and write its tables."""
+
+    def __init__(
+        self, connection: Connection, now: Callable[[], datetime], *, keep_private: bool = False
+    ) -> None:
+        """``keep_private``: keeps texts of users' own prompts, and of the answers to them."""
+        self._connection = connection
+        self._now = now
+        self._keep_private = keep_private
+
+
 def open_database(path: Path, *, read_only: bool) -> Connection:
     """The database at ``path``; made, or brought up to date, unless ``read_only``.
 

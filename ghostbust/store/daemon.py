@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
 
-from ghostbust.store.connection import Connection, encode_time, insert
+from ghostbust.store.connection import Table, encode_time, insert
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import is_alive, this_process
 
@@ -49,12 +49,8 @@ class JobRow:
         return self.process is not None and not is_alive(self.process)
 
 
-class JobLog:
+class JobLog(Table):
     """The table ``jobs``: one row for each job that was ever scheduled, run or paused."""
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
 
     def all(self) -> dict[str, JobRow]:
         """Every job that has a row, by name."""
@@ -112,11 +108,8 @@ class JobLog:
             )
 
 
-class Spending:
+class Spending(Table):
     """The table ``spent``: one row for each day and budget."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def of(self, day: date) -> dict[str, float]:
         """What was spent on the day, by budget; without those of which nothing was."""
@@ -174,11 +167,8 @@ _LOOKUPS: Final = (
 )
 
 
-class Retention:
+class Retention(Table):
     """Deletes from the tables ``samples`` and ``lookups``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def drop_texts(self, before: datetime) -> int:
         """Deletes texts of adapters' answers to watches before then; how many, up to `PORTION`.
@@ -233,14 +223,11 @@ class Waiting:
     """since when the oldest does; None where nothing waits"""
 
 
-class Growth:
+class Growth(Table):
     """What was added lately, by whatever process, and what waits for a person. Reads only.
 
     Meant to be asked every few seconds however large the database is: only new rows are read.
     """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def marks(self) -> Marks:
         """The newest rows now."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,8 +26,8 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.store.connection import (
-    Connection,
     Row,
+    Table,
     columns_of,
     decode,
     encode_time,
@@ -190,11 +190,8 @@ _REVIEWS: Final = (
 _LOOKUP: Final = "SELECT * FROM lookups n" + _THIS
 
 
-class Ledger:
+class Ledger(Table):
     """The tables ``names`` and ``sightings``. Nothing that it returns is redacted."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def hallucinations(
         self,
@@ -450,11 +447,8 @@ def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime)
             )
 
 
-class Lookups:
+class Lookups(Table):
     """The table ``lookups``, the newest live verdict on each name: the registries' cache."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
         """The newest verdict that was put for the name, however old; None if there is none."""
@@ -474,12 +468,8 @@ class Lookups:
             )
 
 
-class Reviews:
+class Reviews(Table):
     """The table ``reviews``, and the column ``review`` of ``names``, which has the last one."""
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
 
     def add(self, ecosystem: Ecosystem, name: str, decision: Decision, reason: str) -> None:
         """Adds a decision. Raises StoreError for a name that isn't in the ledger."""
@@ -505,11 +495,8 @@ class Reviews:
         return frozenset((Ecosystem(row["ecosystem"]), row["name"]) for row in rows)
 
 
-class Alarms:
+class Alarms(Table):
     """The table ``alarms``. ``Ledger.mark_claimed`` raises them."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def recent(self, limit: int = 100) -> list[Alarm]:
         """The newest alarms, newest first."""

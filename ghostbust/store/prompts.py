@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final
 
 from ghostbust.records import Context, Ecosystem, Flag, Prompt
-from ghostbust.store.connection import Connection, columns_of, decode, encode_time, insert
+from ghostbust.store.connection import Table, columns_of, decode, encode_time, insert
 
 MOST_RELATIVES: Final = 100
 """prompts of a lineage that `Prompts.lineage` reads, in each direction"""
@@ -181,15 +181,8 @@ SELECT id, min(depth) AS depth FROM below WHERE depth > 0 GROUP BY id
 """
 
 
-class Prompts:
+class Prompts(Table):
     """The table ``prompts``: the pool, and the prompts that were taken out of it."""
-
-    def __init__(
-        self, connection: Connection, now: Callable[[], datetime], *, keep_private: bool
-    ) -> None:
-        self._connection = connection
-        self._now = now
-        self._keep_private = keep_private
 
     def add(self, prompts: Iterable[Prompt]) -> None:
         """Adds prompts that weren't sampled yet; known ones stay as they are."""
@@ -361,12 +354,8 @@ ORDER BY s.place, n.id
 """
 
 
-class Rewritings:
+class Rewritings(Table):
     """The table ``rewritings``, and the samples that show what they paid."""
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
 
     def add(self, rewritings: Iterable[Rewriting]) -> None:
         """Adds them in the order given. Their parents must be among the prompts."""

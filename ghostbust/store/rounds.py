@@ -1,10 +1,12 @@
 """Rounds, the adapters they made, what the gates said of them, and where they served."""
 
+# ruff: noqa: S608 (statements are put together from constants and field names only)
+
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +29,7 @@ from ghostbust.store.answers import Answers, judgement_of
 from ghostbust.store.connection import (
     Connection,
     Row,
+    Table,
     columns_of,
     decode,
     encode_time,
@@ -175,12 +178,8 @@ _ADAPTERS: Final = (
 )
 
 
-class Rounds:
+class Rounds(Table):
     """The tables ``rounds``, ``adapters`` and ``gate_results``."""
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
 
     def start(
         self,
@@ -197,6 +196,7 @@ class Rounds:
         ``settings`` and ``plan`` hold JSON values only; with a plan, another process can resume
         the round. ``before_run`` measured the base.
         """
+        at = self._now()
         row = {
             "model": model,
             "method": method,
@@ -206,8 +206,8 @@ class Rounds:
             "process": this_process(),
             "state": RoundState.STARTED,
             "reason": "",
-            "started": self._now(),
-            "updated": self._now(),
+            "started": at,
+            "updated": at,
             "plan": plan,
             "before_run": before_run,
         }
@@ -223,10 +223,14 @@ class Rounds:
     def add_sets(self, round_id: int, sets: SetSplit) -> None:
         """Stores the sizes and the content id of the selected sets; the state is then SELECTED."""
         with self._connection.write() as connection:
-            self._set_state(connection, round_id, RoundState.SELECTED)
-            connection.execute(
-                "UPDATE rounds SET forget = ?, retain = ?, holdout = ?, sets_id = ? WHERE id = ?",
-                (len(sets.forget), len(sets.retain), len(sets.holdout), sets_id(sets), round_id),
+            self._set_state(
+                connection,
+                round_id,
+                RoundState.SELECTED,
+                forget=len(sets.forget),
+                retain=len(sets.retain),
+                holdout=len(sets.holdout),
+                sets_id=sets_id(sets),
             )
 
     def add_candidate(self, round_id: int, candidate: Candidate) -> None:
@@ -256,11 +260,8 @@ class Rounds:
         ``after_run`` measured the candidate.
         """
         with self._connection.write() as connection:
-            self._set_state(connection, round_id, RoundState.GATED)
-            connection.execute(
-                "UPDATE rounds SET verdict = ?, after_run = ? WHERE id = ?",
-                (report.verdict, after_run, round_id),
-            )
+            said = {"verdict": report.verdict, "after_run": after_run}
+            self._set_state(connection, round_id, RoundState.GATED, **said)
             connection.execute("DELETE FROM gate_results WHERE round_id = ?", (round_id,))
             for position, result in enumerate(report.results):
                 low, high = result.ci or (None, None)
@@ -375,12 +376,20 @@ class Rounds:
         ]
 
     def _set_state(
-        self, connection: sqlite3.Connection, round_id: int, state: RoundState, reason: str = ""
+        self,
+        connection: sqlite3.Connection,
+        round_id: int,
+        state: RoundState,
+        reason: str = "",
+        **columns: object,
     ) -> None:
+        """Sets the state, the reason and these columns; a new state starts to count attempts."""
+        more = "".join(f", {column} = :{column}" for column in columns)
         cursor = connection.execute(
             "UPDATE rounds SET attempts = iif(state = :state, attempts, 1), state = :state,"
-            " reason = :reason, updated = :at WHERE id = :id",
-            {"state": state, "reason": reason, "at": encode_time(self._now()), "id": round_id},
+            f" reason = :reason, updated = :at{more} WHERE id = :id",
+            columns
+            | {"state": state, "reason": reason, "at": encode_time(self._now()), "id": round_id},
         )
         if not cursor.rowcount:
             raise StoreError(f"there is no round {round_id}")
@@ -458,16 +467,12 @@ def _key(answer: Answer) -> tuple[str, str]:
     return answer.sample.id, judgement_of(answer)
 
 
-class Published:
+class Published(Table):
     """The tables ``published`` and ``canaries``: which adapter was loaded where, what it showed.
 
     This is what ghostbust did, by which it finds what rounds left behind. What a replica has at the
     moment only the replica knows.
     """
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
 
     def mark_loaded(self, replica: str, adapter: str) -> None:
         """Stores that the replica has the adapter now."""
@@ -508,11 +513,8 @@ class Published:
         )
 
 
-class Promotions:
+class Promotions(Table):
     """The table ``promotions``: every move of the deployed pointer, which is a file of the home."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def add(self, promotion: Promotion) -> None:
         """Adds a move of the pointer that has been made."""

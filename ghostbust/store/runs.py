@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ import ghostbust
 from ghostbust.errors import StoreError
 from ghostbust.measure import said_unknown
 from ghostbust.records import Measurement
-from ghostbust.store.connection import Connection, columns_of, encode, encode_time, insert
+from ghostbust.store.connection import Table, columns_of, encode, encode_time, insert
 
 
 class RunKind(StrEnum):
@@ -133,12 +133,8 @@ class Requests:
         return self.failed / self.made if self.made else 0.0
 
 
-class Runs:
+class Runs(Table):
     """The tables ``runs`` and ``requests``."""
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
 
     def start(self, spec: RunSpec) -> int:
         """Adds a run of this process; its id."""

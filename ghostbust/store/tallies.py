@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,7 +18,7 @@ from typing import Final
 from ghostbust.measure import LOCAL, UNMAPPED, Counts
 from ghostbust.prompts import SUITE
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
-from ghostbust.store.connection import Connection, Row, decode, encode_time, insert
+from ghostbust.store.connection import Row, Table, decode, encode_time, insert
 
 PAGE_NAMES: Final = 500
 """names whose samples `Tallies.refresh_repeats` holds in memory at a time"""
@@ -106,12 +106,8 @@ _JUDGED: Final = (
 )
 
 
-class Tallies:
+class Tallies(Table):
     """Counts over the tables ``run_samples``, ``refs`` and ``verdicts``; the table ``repeats``."""
-
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._now = now
 
     def of_run(self, run_id: int) -> list[SampleTally]:
         """What each sample of the run named, by prompt and number; names count once a sample."""

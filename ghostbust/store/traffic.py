@@ -7,7 +7,7 @@ answers there were and what they named, in a number of rows that doesn't grow wi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 from ghostbust.measure import Counts, Key, Tally
 from ghostbust.records import Answer, Verdict
 from ghostbust.store.answers import insert_answer
-from ghostbust.store.connection import Connection, columns_of, decode, encode_time, insert
+from ghostbust.store.connection import Table, columns_of, decode, encode_time, insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,8 @@ _ADD_COUNTS: Final = "ON CONFLICT DO UPDATE SET " + ", ".join(
 )
 
 
-class Traffic:
+class Traffic(Table):
     """The tables ``ingest_files``, ``ingest_counts`` and ``ingest_lines``."""
-
-    def __init__(
-        self, connection: Connection, now: Callable[[], datetime], *, keep_private: bool
-    ) -> None:
-        self._connection = connection
-        self._now = now
-        self._keep_private = keep_private
 
     def add(self, parts: Iterable[LoggedPart], file: ReadFile | None) -> None:
         """Keeps a block: what it counted for each run, answers that invent names, and the place.
