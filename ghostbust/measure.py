@@ -50,7 +50,7 @@ _INVENTED = (Verdict.ABSENT, Verdict.SUSPECT)
 
 
 @dataclass(slots=True)
-class Counts:
+class NameCounts:
     """What some answers named, distinct within each."""
 
     answers: int = 0
@@ -103,14 +103,14 @@ class Counts:
         return cls.of(answer.judged, answer.sample.prompt)
 
     @classmethod
-    def total(cls, several: Iterable[Counts]) -> Self:
+    def total(cls, several: Iterable[NameCounts]) -> Self:
         """The sums of several counts."""
         made = cls()
         for one in several:
             made.add(one)
         return made
 
-    def add(self, other: Counts) -> None:
+    def add(self, other: NameCounts) -> None:
         """Adds the counts of other answers to these."""
         for one in fields(self):
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
@@ -145,7 +145,7 @@ _Z2 = NormalDist().inv_cdf(0.975) ** 2
 
 def measure(answers: Sequence[Answer], *, seed: int = 0) -> Measurement:
     """The pooled rate, its interval and the volume, overall and in each context that occurs."""
-    counted = [(answer.sample.prompt, Counts.of_answer(answer)) for answer in answers]
+    counted = [(answer.sample.prompt, NameCounts.of_answer(answer)) for answer in answers]
     contexts = [c for c in Context if any(prompt.context is c for prompt, _ in counted)]
     return measured(
         [(prompt.family, counts) for prompt, counts in counted],
@@ -160,13 +160,13 @@ def measure(answers: Sequence[Answer], *, seed: int = 0) -> Measurement:
 
 
 def measured(
-    counted: Sequence[tuple[str | int, Counts]],
+    counted: Sequence[tuple[str | int, NameCounts]],
     seed: int,
     by_context: Mapping[str, Measurement] | None = None,
 ) -> Measurement:
     """The same of counts, each with the family, or the group of families, that it is of."""
-    total = Counts.total(counts for _, counts in counted)
-    families: dict[str | int, Counts] = defaultdict(Counts)
+    total = NameCounts.total(counts for _, counts in counted)
+    families: dict[str | int, NameCounts] = defaultdict(NameCounts)
     for family, counts in counted:
         families[family].add(counts)
     table = [(family.invented, family.named) for family in families.values()]
@@ -254,16 +254,16 @@ class Key:
     group: int
 
 
-Tally = dict[Key, Counts]
+Tally = dict[Key, NameCounts]
 """counts of answers, at most `GROUPS` for each model, adapter and context"""
 
 
-def add_to(tally: Tally, key: Key, counts: Counts) -> None:
+def add_to(tally: Tally, key: Key, counts: NameCounts) -> None:
     """Adds counts under a key."""
-    tally.setdefault(key, Counts()).add(counts)
+    tally.setdefault(key, NameCounts()).add(counts)
 
 
-def measurement_of(tally: Mapping[Key, Counts], *, seed: int = 0) -> Measurement:
+def measurement_of(tally: Mapping[Key, NameCounts], *, seed: int = 0) -> Measurement:
     """Rate, interval and volume of all that was counted, whole and by context."""
     contexts = sorted({key.context for key in tally})
     counted = sorted(((k.context, k.group, counts) for k, counts in tally.items()), key=_by_group)
@@ -274,11 +274,11 @@ def measurement_of(tally: Mapping[Key, Counts], *, seed: int = 0) -> Measurement
     return measured([(group, counts) for _, group, counts in counted], seed, parts)
 
 
-def _by_group(counted: tuple[str, int, Counts]) -> int:
+def _by_group(counted: tuple[str, int, NameCounts]) -> int:
     return counted[1]
 
 
-def by_model(tally: Mapping[Key, Counts]) -> dict[tuple[str, str | None], Measurement]:
+def by_model(tally: Mapping[Key, NameCounts]) -> dict[tuple[str, str | None], Measurement]:
     """The same for each model with each adapter, the most answers first."""
     parts: dict[tuple[str, str | None], Tally] = {}
     for key, counts in tally.items():
@@ -314,7 +314,7 @@ _INSTALLERS = ("pip", "pip3", "uv", "conda", "poetry", "npm", "npx", "yarn", "pn
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class FencedBlock:
     """A fenced block of an answer, or the whole of one that has no fence."""
 
     label: str
@@ -356,7 +356,7 @@ def is_malformed(answer: Answer) -> bool:
     if sample.prompt.context is not Context.CODE:
         return not answer.judged and not any(map(_is_item, sample.text.splitlines()))
     ecosystem = sample.prompt.ecosystem
-    fenced = fenced or [Block("", sample.text, closed=not sample.truncated)]
+    fenced = fenced or [FencedBlock("", sample.text, closed=not sample.truncated)]
     code = [block for block in fenced if block.label in _LABELS.get(ecosystem, ("",))]
     return not code or not all(parses(block, ecosystem) for block in code)
 
@@ -394,7 +394,7 @@ def _repeated(items: Sequence[str], longest: int, shortest: int) -> Iterator[Seq
                 yield items[place + 1 - run : place + 1 - run + period]
 
 
-def blocks(text: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[FencedBlock]:
     """The fenced blocks of a text, in order."""
     label, fence, code = "", "", list[str]()
     for line in text.splitlines():
@@ -402,15 +402,15 @@ def blocks(text: str) -> Iterator[Block]:
         if not fence and mark:
             fence, label, code = mark[1], mark[2].lower(), []
         elif fence and mark and not mark[2] and mark[1].startswith(fence):
-            yield Block(label, "\n".join(code), closed=True)
+            yield FencedBlock(label, "\n".join(code), closed=True)
             fence = ""
         elif fence:
             code.append(line)
     if fence:
-        yield Block(label, "\n".join(code), closed=False)
+        yield FencedBlock(label, "\n".join(code), closed=False)
 
 
-def parses(block: Block, ecosystem: Ecosystem) -> bool:
+def parses(block: FencedBlock, ecosystem: Ecosystem) -> bool:
     """True where the block is code of the ecosystem's language, or the beginning of such."""
     lines = block.code.splitlines()
     if not block.closed:

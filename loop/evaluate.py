@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ghostbust.adapters import MANIFEST, WEIGHTS, read_adapter, read_copy, read_forgotten
 from ghostbust.config import Config
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.behaviour import Arm, Row, measure_behaviour
+from ghostbust.evaluation.behaviour import ModelAnswers, Row, measure_behaviour
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
 from ghostbust.evaluation.suites import compare_suite, stress
 from ghostbust.home import Home
@@ -35,7 +35,7 @@ from ghostbust.store.rows import RunKind
 
 if TYPE_CHECKING:
     from ghostbust.evaluation.locality import Shift
-    from ghostbust.evaluation.persistence import Change
+    from ghostbust.evaluation.persistence import ModelChange
     from ghostbust.evaluation.utility import UtilityResult
     from ghostbust.gates.interface import Subject
     from ghostbust.gates.tasks import CodingTask
@@ -236,20 +236,22 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
     base = _load(plan, None, load)
     answers = ask_tasks(plan, base, plan.tasks, first, of_base)
     prompts = prompts_of(answers)
-    arms: dict[float, list[Arm]] = {first: [Arm(BASE, answers)]}
+    arms: dict[float, list[ModelAnswers]] = {first: [ModelAnswers(BASE, answers)]}
     for temperature in other_temperatures:
-        arms[temperature] = [Arm(BASE, ask_prompts(plan, base, prompts, temperature, of_base))]
+        arms[temperature] = [
+            ModelAnswers(BASE, ask_prompts(plan, base, prompts, temperature, of_base))
+        ]
     for temperature in plan.temperatures:
         if temperature > 0:
             again = ask_prompts(plan, base, prompts, temperature, of_again, AGAIN)
-            arms[temperature].append(Arm(AGAIN, again))
+            arms[temperature].append(ModelAnswers(AGAIN, again))
     del base  # a second model may not fit beside it
     for name, folder in plan.adapters:
         adapted = _load(plan, (name, folder), load)
         forgotten = read_forgotten(folder)
         for temperature in plan.temperatures:
             answers = ask_prompts(plan, adapted, prompts, temperature, of_adapters, name)
-            arms[temperature].append(Arm(name, answers, forgotten))
+            arms[temperature].append(ModelAnswers(name, answers, forgotten))
         del adapted
     plan.listener.begin("measure")
     return measure_behaviour(arms, seed=plan.seed)
@@ -390,7 +392,7 @@ def _what_is_left(plan: EvalPlan, chosen: Chosen, answers: Sequence[Answer]) -> 
     return [as_it_is, replace(beside, note=note), *changed, *under_stress]
 
 
-def _told(plan: EvalPlan, change: Change) -> Change:
+def _told(plan: EvalPlan, change: ModelChange) -> ModelChange:
     """The change, which says when it begins."""
 
     def apply(loaded: LoadedModel) -> str:

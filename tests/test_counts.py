@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ghostbust.extractors.extract import extract
-from ghostbust.measure import Counts, measure, said_unknown
+from ghostbust.measure import NameCounts, measure, said_unknown
 from ghostbust.records import (
     Answer,
     Context,
@@ -64,7 +64,7 @@ def test_a_name_is_the_prompts_wherever_one_place_is() -> None:
     twice = answer(
         judged("said", Verdict.REAL), judged("said", Verdict.REAL, "any", Flag.PROMPT_INDUCED)
     )
-    assert Counts.of_answer(twice) == Counts(answers=1, induced_real=1)
+    assert NameCounts.of_answer(twice) == NameCounts(answers=1, induced_real=1)
 
 
 def test_unknown_names_are_told_apart_by_cause() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from ghostbust.measure import (
     GROUPS,
-    Counts,
     Key,
+    NameCounts,
     Tally,
     add_to,
     by_model,
@@ -52,7 +52,9 @@ def tally(answers: list[Answer]) -> Tally:
     made: Tally = {}
     for one in answers:
         prompt = one.sample.prompt
-        add_to(made, Key("m", None, prompt.context, group_of(prompt.family)), Counts.of_answer(one))
+        add_to(
+            made, Key("m", None, prompt.context, group_of(prompt.family)), NameCounts.of_answer(one)
+        )
     return made
 
 
@@ -93,7 +95,7 @@ def test_nothing_counted() -> None:
 
 
 def test_by_model_the_most_answers_first() -> None:
-    counted = {Key("a", None, "code", 1): Counts(1), Key("b", "x", "code", 1): Counts(2, 1)}
+    counted = {Key("a", None, "code", 1): NameCounts(1), Key("b", "x", "code", 1): NameCounts(2, 1)}
     assert [(who, m.answers) for who, m in by_model(counted).items()] == [
         (("b", "x"), 2), (("a", None), 1),
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 ::
 
-    Arm(base), Arm(base again), Arm(adapter) …  ─measure_behaviour─▶  Behaviour  ─tables─▶  Table …
+    answers of the base, the base again, each adapter ─measure_behaviour─▶  Behaviour  ─tables─▶  Table …
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ghostbust.evaluation.figures import (
     AGAIN,
     ALL,
     Behaviour,
-    Change,
+    ChangeFromBase,
     Figures,
     Induced,
     NewNames,
@@ -29,7 +29,7 @@ from ghostbust.evaluation.figures import (
     estimate,
     share_estimate,
 )
-from ghostbust.measure import FAULTS, Counts, faults_of, measure
+from ghostbust.measure import FAULTS, NameCounts, faults_of, measure
 from ghostbust.records import Answer, Context, Flag, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.statistics import (
@@ -55,7 +55,7 @@ Sums = Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountTable:
     """Counts of several answers, or of several prompts."""
 
     families: Sequence[str]
@@ -74,7 +74,7 @@ def count_answers(
     faults: Sequence[Mapping[str, float]],
     forgotten: Collection[str] = (),
     context: Context | None = None,
-) -> Counted:
+) -> CountTable:
     """The counts of each answer, of one context or of all.
 
     ``faults`` are those of ``count_faults``; ``forgotten`` the keys of names that count as known
@@ -88,16 +88,16 @@ def count_answers(
     families = [answer.sample.prompt.family for answer, _ in chosen]
     rows = [_row(answer, forgotten) | dict(wrong) for answer, wrong in chosen]
     names = rows[0] if rows else {}
-    return Counted(families, {name: [row[name] for row in rows] for name in names})
+    return CountTable(families, {name: [row[name] for row in rows] for name in names})
 
 
-def clusters_of(counted: Counted, column: str) -> int:
+def clusters_of(counted: CountTable, column: str) -> int:
     """How many families have any of what the column counts."""
     pairs = zip(counted.families, counted.columns.get(column, ()), strict=False)
     return len({family for family, count in pairs if count})
 
 
-def draw_together(counted: Sequence[Counted], *, seed: int, resamples: int) -> list[Sums]:
+def draw_together(counted: Sequence[CountTable], *, seed: int, resamples: int) -> list[Sums]:
     """The sums of each, families resampled for all of them together.
 
     Raises ValueError where they aren't of the same families.
@@ -123,8 +123,8 @@ def share(part: Floats, whole: Floats) -> Floats:
 
 
 def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
-    counts = Counts.of_answer(answer)
-    new = Counts.of(
+    counts = NameCounts.of_answer(answer)
+    new = NameCounts.of(
         (
             one
             for one in answer.judged
@@ -167,13 +167,13 @@ def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
 Pair = tuple[Answer, Answer]
 
 
-def across(left: Sequence[Answer], right: Sequence[Answer]) -> Counted:
+def across(left: Sequence[Answer], right: Sequence[Answer]) -> CountTable:
     """What each left answer shares with each right one to the same prompt, a mean per prompt."""
     others = _by_prompt(right)
     return _count({key: product(mine, others[key]) for key, mine in _by_prompt(left).items()})
 
 
-def within(answers: Sequence[Answer]) -> Counted:
+def within(answers: Sequence[Answer]) -> CountTable:
     """The same between each two of the answers to a prompt; needs two of each."""
     return _count({key: combinations(mine, 2) for key, mine in _by_prompt(answers).items()})
 
@@ -230,7 +230,7 @@ def _by_prompt(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
     return grouped
 
 
-def _count(pairs: dict[str, Iterable[Pair]]) -> Counted:
+def _count(pairs: dict[str, Iterable[Pair]]) -> CountTable:
     """Twice what is shared and what is named by both together, a mean over each prompt's pairs."""
     families: list[str] = []
     columns: dict[str, list[float]] = {"shared": [], "sizes": []}
@@ -241,7 +241,7 @@ def _count(pairs: dict[str, Iterable[Pair]]) -> Counted:
         families.append(of_prompt[0][0].sample.prompt.family)
         columns["shared"].append(sum(2 * len(a & b) for a, b in sets) / len(sets))
         columns["sizes"].append(sum(len(a) + len(b) for a, b in sets) / len(sets))
-    return Counted(families, columns)
+    return CountTable(families, columns)
 
 
 # --- rates
@@ -310,7 +310,7 @@ NAME_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Arm:
+class ModelAnswers:
     """The answers of one model at one temperature. Every arm answered the same prompts."""
 
     name: str
@@ -323,7 +323,7 @@ class Arm:
         """What is wrong with each answer."""
         return count_faults(self.answers)
 
-    def counted(self, forgotten: frozenset[str], context: Context | None) -> Counted:
+    def counted(self, forgotten: frozenset[str], context: Context | None) -> CountTable:
         """The counts of its answers in one context, or in all."""
         return count_answers(self.answers, self.faults, forgotten, context)
 
@@ -332,7 +332,7 @@ class Arm:
         return [a for a in self.answers if context in (None, a.sample.prompt.context)]
 
 
-def measure_behaviour(arms: Mapping[float, Sequence[Arm]], *, seed: int) -> Behaviour:
+def measure_behaviour(arms: Mapping[float, Sequence[ModelAnswers]], *, seed: int) -> Behaviour:
     """The figures of the arms at each temperature; the first arm is the base.
 
     An arm named ``AGAIN`` is the base once more, with another seed: the yardstick. Raises
@@ -352,7 +352,12 @@ def measure_behaviour(arms: Mapping[float, Sequence[Arm]], *, seed: int) -> Beha
 
 
 def _figures(
-    base: Arm, arm: Arm, again: Arm | None, temperature: float, context: Context | None, seed: int
+    base: ModelAnswers,
+    arm: ModelAnswers,
+    again: ModelAnswers | None,
+    temperature: float,
+    context: Context | None,
+    seed: int,
 ) -> Figures:
     known = arm.forgotten or frozenset()
     counted = [one.counted(known, context) for one in (base, arm)]
@@ -383,8 +388,8 @@ def _figures(
     )
 
 
-def _change(before: Sums, after: Sums) -> Change:
-    return Change(
+def _change(before: Sums, after: Sums) -> ChangeFromBase:
+    return ChangeFromBase(
         drop=estimate(drop(before, after, "invented", "named")),
         answer_drop=estimate(drop(before, after, "with_invention", "answers")),
         volume_ratio=estimate(volume_ratio(before, after)),
@@ -418,7 +423,9 @@ def _induced(before: Sums, after: Sums, *, compared: bool) -> Induced:
     return Induced(named / every if every else math.nan, *drops)
 
 
-def _overlap(base: Arm, arm: Arm, again: Arm, context: Context | None, seed: int) -> Overlap | None:
+def _overlap(
+    base: ModelAnswers, arm: ModelAnswers, again: ModelAnswers, context: Context | None, seed: int
+) -> Overlap | None:
     """The arm beside all answers of the base, as a share of those beside each other.
 
     The repeated base is set against the other half alone. None where no prompt has two answers.
@@ -504,7 +511,7 @@ def _drop_interval(
     counts = np.zeros((len(families), 4))  # invented, named; of the base, of the adapted model
     for number, answer in enumerate((*base, *adapted)):
         column = 0 if number < len(base) else 2
-        named = Counts.of_answer(answer)
+        named = NameCounts.of_answer(answer)
         counts[number, column : column + 2] = named.invented, named.named
     sums = cluster_sums(families, *counts.T.tolist())  # (families, 4)
     return percentile_interval(relative_drop(resampled_sums(sums, seed=seed)), LEVEL)

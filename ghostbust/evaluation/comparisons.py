@@ -17,7 +17,7 @@ from ghostbust.evaluation.plots import (
     frontier,
     rate_by_round,
 )
-from ghostbust.evaluation.ways import Look, Way
+from ghostbust.evaluation.ways import Search, Way
 from ghostbust.measure import FAULTS
 from ghostbust.records import Score
 from ghostbust.statistics import cluster_sums, resampled_sums
@@ -412,7 +412,7 @@ OPERATORS_NOTE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SearchPoint:
     """How far a way is after an answer."""
 
     tokens: int
@@ -425,7 +425,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Uses:
+class OperatorUses:
     """What became of an operator's uses."""
 
     operator: str
@@ -436,22 +436,22 @@ class Uses:
 
 
 @dataclass(frozen=True, slots=True)
-class LookRun:
+class SearchRun:
     """One way with one seed."""
 
-    way: Look
+    way: Search
     seed: int
-    points: tuple[Point, ...]
+    points: tuple[SearchPoint, ...]
     """one for each answer"""
-    uses: tuple[Uses, ...] = ()
+    uses: tuple[OperatorUses, ...] = ()
     """by operator; none for uniform"""
 
-    def at(self, tokens: int) -> Point:
+    def at(self, tokens: int) -> SearchPoint:
         """The last point within so many tokens."""
         return max(
             (point for point in self.points if point.tokens <= tokens),
             key=lambda point: point.answers,
-            default=Point(0, 0, 0, 0),
+            default=SearchPoint(0, 0, 0, 0),
         )
 
     @property
@@ -461,17 +461,17 @@ class LookRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SearchComparison:
     """Every way with every seed."""
 
-    runs: tuple[LookRun, ...]
+    runs: tuple[SearchRun, ...]
 
     def limit(self, seed: int) -> int:
         """The tokens at which a seed's ways are compared."""
         return min(run.tokens for run in self.runs if run.seed == seed)
 
 
-def finding_tables(found: Finding) -> tuple[Table, ...]:
+def search_tables(found: SearchComparison) -> tuple[Table, ...]:
     """What each way found by seed, then over seeds, then what became of the operators."""
     rows = [_row(found, run) for run in found.runs]
     over: list[Row] = []
@@ -486,10 +486,10 @@ def finding_tables(found: Finding) -> tuple[Table, ...]:
     return (*tables, Table("operators", uses, (OPERATORS_NOTE,))) if uses else tuple(tables)
 
 
-def draw_finding(found: Finding) -> dict[str, str]:
+def draw_search(found: SearchComparison) -> dict[str, str]:
     """File name to SVG: names and paying prompts over tokens, a line for each way and seed."""
     lines: dict[str, list[Curve]] = {"distinct invented names": [], "distinct paying prompts": []}
-    pick: tuple[Callable[[Point], int], ...] = (lambda p: p.names, lambda p: p.prompts)
+    pick: tuple[Callable[[SearchPoint], int], ...] = (lambda p: p.names, lambda p: p.prompts)
     for (label, made), value in zip(lines.items(), pick, strict=True):
         for run in found.runs:
             xs = tuple(point.tokens for point in run.points)
@@ -501,10 +501,10 @@ def draw_finding(found: Finding) -> dict[str, str]:
 _COUNTED = ("answers", "tokens", "names", "prompts", "names ratio", "prompts ratio")
 
 
-def _row(found: Finding, run: LookRun) -> Row:
+def _row(found: SearchComparison, run: SearchRun) -> Row:
     limit = found.limit(run.seed)
     own = run.at(limit)
-    uniform = next((r for r in found.runs if (r.way, r.seed) == (Look.UNIFORM, run.seed)), None)
+    uniform = next((r for r in found.runs if (r.way, r.seed) == (Search.UNIFORM, run.seed)), None)
     base = None if uniform is None else uniform.at(limit)
     return {
         "way": run.way,
@@ -530,7 +530,7 @@ def _spread_of(values: Sequence[object]) -> Spread | None:
     return Spread(sum(numbers) / len(numbers), min(numbers), max(numbers))
 
 
-def _uses(found: Finding) -> list[Row]:
+def _uses(found: SearchComparison) -> list[Row]:
     sums: dict[tuple[str, str], list[int]] = {}
     for run in found.runs:
         for one in run.uses:

@@ -53,7 +53,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Section:
+class EvaluationSection:
     """What one section of ``ghostbust eval`` found."""
 
     name: str
@@ -95,7 +95,7 @@ LEAST_OVERLAP = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeFromBase:
     """One arm set against the base."""
 
     drop: Estimate
@@ -182,7 +182,7 @@ class Figures:
     """share of the answers with so many real names, by ``counting.BINS``"""
     faults: Mapping[str, Estimate]
     """share of the answers, by fault; also ``truncated``, which by itself is none"""
-    change: Change | None
+    change: ChangeFromBase | None
     """None for the base itself"""
     new_names: NewNames | None
     """None where it isn't known what the arm forgot, as for the base"""
@@ -250,14 +250,14 @@ def _other_names(one: Figures) -> list[str]:
     return ["recommends other packages"] if highest < LEAST_OVERLAP else []
 
 
-def _other_lengths(change: Change | None, yardstick: Change | None) -> list[str]:
+def _other_lengths(change: ChangeFromBase | None, yardstick: ChangeFromBase | None) -> list[str]:
     if change is None or yardstick is None:
         return []
     longer = change.length_distance.low > yardstick.length_distance.high
     return ["its lists have other lengths"] if longer else []
 
 
-def _faulty(change: Change | None) -> list[str]:
+def _faulty(change: ChangeFromBase | None) -> list[str]:
     if change is None:
         return []
     return [

@@ -42,7 +42,7 @@ QUANTISED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ModelChange:
     """Something that happens to a model after it was made."""
 
     name: str
@@ -75,19 +75,19 @@ class MergeDifference:
     places: int
 
 
-def changes(texts: Sequence[str], tuning: FineTuning | None = None) -> tuple[Change, ...]:
+def changes(texts: Sequence[str], tuning: FineTuning | None = None) -> tuple[ModelChange, ...]:
     """None, quantisation to 8 and 4 bits, and fine-tuning on the texts."""
     return (
-        Change(AS_IT_IS, _unchanged),
-        *(Change(kind.name, partial(_quantised, kind=kind)) for kind in QUANTISED),
-        Change("fine-tuned", partial(fine_tune, texts=texts, tuning=tuning or FineTuning())),
+        ModelChange(AS_IT_IS, _unchanged),
+        *(ModelChange(kind.name, partial(_quantised, kind=kind)) for kind in QUANTISED),
+        ModelChange("fine-tuned", partial(fine_tune, texts=texts, tuning=tuning or FineTuning())),
     )
 
 
 def persistence(
     load: Callable[[bool], LoadedModel],
     measure: Measure,
-    what: Sequence[Change],
+    what: Sequence[ModelChange],
     *,
     adapter: str,
     seed: int = 0,

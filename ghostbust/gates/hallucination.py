@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ghostbust.gates.interface import aligned, inconclusive, unpaired
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import (
     Floats,
@@ -81,7 +81,7 @@ def _family_sums(base: Sequence[Answer], candidate: Sequence[Answer]) -> Floats:
     """Per family: invented and all names of the base, then of the candidate: (C, 4)."""
     columns: list[list[float]] = []
     for answers in (base, candidate):
-        counted = [Counts.of_answer(answer) for answer in answers]
+        counted = [NameCounts.of_answer(answer) for answer in answers]
         columns.append([float(counts.invented) for counts in counted])
         columns.append([float(counts.named) for counts in counted])
     return cluster_sums([answer.sample.prompt.family for answer in base], *columns)
@@ -89,7 +89,7 @@ def _family_sums(base: Sequence[Answer], candidate: Sequence[Answer]) -> Floats:
 
 def _apart(side: str, answers: Sequence[Answer]) -> dict[str, int]:
     """The names that are in no rate, by why."""
-    counts = Counts.total(Counts.of_answer(answer) for answer in answers)
+    counts = NameCounts.total(NameCounts.of_answer(answer) for answer in answers)
     return {
         f"{side}_unknown": counts.unknown,
         f"{side}_local": counts.local,

@@ -207,7 +207,7 @@ CANARY_WALL_S = 0.5
 """wall time given to the canary that never ends"""
 
 
-class Outcome(StrEnum):
+class ProgramOutcome(StrEnum):
     """How a program ended."""
 
     PASSED = "passed"
@@ -220,11 +220,11 @@ class Outcome(StrEnum):
 
 
 OUTCOMES = {
-    judge.FAILED: Outcome.FAILED,
-    judge.DENIED: Outcome.DENIED,
-    judge.MEMORY: Outcome.OUT_OF_MEMORY,
-    judge.PROCESSOR: Outcome.TIMED_OUT,
-    judge.FILES: Outcome.OUT_OF_FILES,
+    judge.FAILED: ProgramOutcome.FAILED,
+    judge.DENIED: ProgramOutcome.DENIED,
+    judge.MEMORY: ProgramOutcome.OUT_OF_MEMORY,
+    judge.PROCESSOR: ProgramOutcome.TIMED_OUT,
+    judge.FILES: ProgramOutcome.OUT_OF_FILES,
 }
 
 
@@ -273,7 +273,7 @@ class Program:
 class ProgramResult:
     """What became of one program."""
 
-    outcome: Outcome
+    outcome: ProgramOutcome
     reason: str
     """exception type, exit status or limit that ended it, printable ASCII; empty when it passed"""
     wall_s: float
@@ -281,7 +281,7 @@ class ProgramResult:
     @property
     def passed(self) -> bool:
         """True if the check returned."""
-        return self.outcome is Outcome.PASSED
+        return self.outcome is ProgramOutcome.PASSED
 
 
 CANARIES = (
@@ -291,11 +291,11 @@ CANARIES = (
             "def f(x):\n    return x + 1\n",
             "assert f(1) == 2\n",
         ),
-        Outcome.PASSED,
+        ProgramOutcome.PASSED,
     ),
-    (Program("def f(x):\n    return x - 1\n", "assert f(1) == 2\n"), Outcome.FAILED),
-    (Program("import os\nos._exit(0)\n", "assert True\n"), Outcome.FAILED),
-    (Program("while True:\n    pass\n", "assert True\n"), Outcome.TIMED_OUT),
+    (Program("def f(x):\n    return x - 1\n", "assert f(1) == 2\n"), ProgramOutcome.FAILED),
+    (Program("import os\nos._exit(0)\n", "assert True\n"), ProgramOutcome.FAILED),
+    (Program("while True:\n    pass\n", "assert True\n"), ProgramOutcome.TIMED_OUT),
 )
 """known programs with the outcome a working sandbox gives them"""
 
@@ -317,7 +317,7 @@ def run_programs(
     around = find_confinement() if confinement is None else confinement
     endless = replace(limits, wall_s=min(CANARY_WALL_S, limits.wall_s))
     jobs = [
-        (program, endless if outcome is Outcome.TIMED_OUT else limits)
+        (program, endless if outcome is ProgramOutcome.TIMED_OUT else limits)
         for program, outcome in CANARIES
     ]
     jobs += [(program, limits) for program in programs]
@@ -382,14 +382,16 @@ def _run(program: Program, limits: SandboxLimits, around: Confinement, gate: int
         wall_s = time.monotonic() - started
         said = _said(report)
     if not in_time:
-        return ProgramResult(Outcome.TIMED_OUT, f"wall time over {limits.wall_s:g} s", wall_s)
+        return ProgramResult(
+            ProgramOutcome.TIMED_OUT, f"wall time over {limits.wall_s:g} s", wall_s
+        )
     if secrets.compare_digest(said, token.encode()):
-        return ProgramResult(Outcome.PASSED, "", wall_s)
+        return ProgramResult(ProgramOutcome.PASSED, "", wall_s)
     word, _, reason = _printable(said).partition(" ")
     if word == judge.PROCESSOR:
         reason = f"processor time over {limits.cpu_s} s"
     ended = f"ended before its check, with status {process.returncode}"
-    return ProgramResult(OUTCOMES.get(word, Outcome.FAILED), reason or ended, wall_s)
+    return ProgramResult(OUTCOMES.get(word, ProgramOutcome.FAILED), reason or ended, wall_s)
 
 
 @contextlib.contextmanager

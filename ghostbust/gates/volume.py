@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ghostbust.gates.interface import MIN_FAMILIES, Pair, by_context, inconclusive, paired, unpaired
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import Interval, ratio_bootstrap
 
@@ -47,7 +47,7 @@ def volume_gate(
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    pairs = paired(base, candidate, lambda answer: float(Counts.of_answer(answer).real))
+    pairs = paired(base, candidate, lambda answer: float(NameCounts.of_answer(answer).real))
     whole = _Named.of(pairs, seed)
     if whole.productive < MIN_FAMILIES:
         return inconclusive(

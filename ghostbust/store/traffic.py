@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 
-from ghostbust.measure import Counts, Key, Tally
+from ghostbust.measure import Key, NameCounts, Tally
 from ghostbust.records import Verdict
 from ghostbust.store.answers import insert_answer
 from ghostbust.store.connection import Connection, Row, decode_time, encode_time
 from ghostbust.store.rows import LoggedAnswer, NamedOften, ReadFile
 
-_COUNTS = tuple(column.name for column in fields(Counts))
+_COUNTS = tuple(column.name for column in fields(NameCounts))
 _COLUMNS = ", ".join(("run_id", "model", "adapter", "context", "family_group", *_COUNTS))
 _ADDED = ", ".join(f"{column} = {column} + excluded.{column}" for column in _COUNTS)
 _INSERT = (
@@ -115,9 +115,9 @@ class Traffic:
         """What the run counted so far."""
         rows = self._connection.rows("SELECT * FROM ingest_counts WHERE run_id = ?", (run_id,))
         return {
-            Key(row["model"], row["adapter"] or None, row["context"], row["family_group"]): Counts(
-                *(row[column] for column in _COUNTS)
-            )
+            Key(
+                row["model"], row["adapter"] or None, row["context"], row["family_group"]
+            ): NameCounts(*(row[column] for column in _COUNTS))
             for row in rows
         }
 
@@ -149,7 +149,7 @@ def _update_file(connection: sqlite3.Connection, file: ReadFile, at: datetime) -
     )  # fmt: skip
 
 
-def _count_values(run_id: int, key: Key, counts: Counts) -> tuple[str | int, ...]:
+def _count_values(run_id: int, key: Key, counts: NameCounts) -> tuple[str | int, ...]:
     return run_id, key.model, key.adapter or "", key.context, key.group, *astuple(counts)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
-from ghostbust.measure import LOCAL, UNMAPPED, Counts
+from ghostbust.measure import LOCAL, UNMAPPED, NameCounts
 from ghostbust.prompts import SUITE
 from ghostbust.records import Context, Ecosystem, Flag, Hallucination, Lookup, Verdict
 from ghostbust.store.answers import Lookups
@@ -38,7 +38,7 @@ _PROMPTED: Final = (
 
 
 def _counts() -> str:
-    """The columns of `ghostbust.measure.Counts`, but for ``answers``; it says what they are."""
+    """The columns of `ghostbust.measure.NameCounts`, but for ``answers``; it says what they are."""
     made: list[str] = []
     prompted: dict[Verdict, str] = {}
     for verdict in (Verdict.REAL, Verdict.ABSENT, Verdict.SUSPECT):
@@ -56,7 +56,7 @@ def _counts() -> str:
 
 
 _COUNTS: Final = _counts()
-_COLUMNS: Final = tuple(one.name for one in fields(Counts) if one.name != "answers")
+_COLUMNS: Final = tuple(one.name for one in fields(NameCounts) if one.name != "answers")
 _JUDGED: Final = (
     " JOIN refs f ON f.sample_id = r.sample_id AND f.judgement = r.judgement"
     " JOIN verdicts v ON v.id = f.verdict_id"
@@ -73,7 +73,7 @@ class SampleTally:
     """0-based number of the completion among those of its prompt"""
     family: str
     context: Context
-    counts: Counts
+    counts: NameCounts
     """of one answer"""
 
 
@@ -185,7 +185,7 @@ class Tallies:
 def _tally(row: Row) -> SampleTally:
     return SampleTally(
         row["prompt_id"], row["number"], row["family"], Context(row["context"]),
-        Counts(answers=1, **{column: row[column] for column in _COLUMNS}),
+        NameCounts(answers=1, **{column: row[column] for column in _COLUMNS}),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ghostbust.adapters import name_key
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
+from ghostbust.evaluation.behaviour import ModelAnswers, measure_behaviour
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures, Induced
 from ghostbust.records import Answer, Context, Ecosystem
 
@@ -31,10 +31,10 @@ def of_base(rng: random.Random, family: int) -> Names:
 
 
 @pytest.fixture
-def arm(make_answer: MakeAnswer) -> Callable[..., Arm]:
+def arm(make_answer: MakeAnswer) -> Callable[..., ModelAnswers]:
     """Makes a model that says what the base would, changed by a function."""
 
-    def make(name: str, seed: int, say: Say = lambda _rng, _family, names: names) -> Arm:
+    def make(name: str, seed: int, say: Say = lambda _rng, _family, names: names) -> ModelAnswers:
         rng = random.Random(seed)
         answers = []
         for family in range(FAMILIES):
@@ -47,15 +47,15 @@ def arm(make_answer: MakeAnswer) -> Callable[..., Arm]:
                             context=context, number=number,
                         )
                     )  # fmt: skip
-        return Arm(name, answers, None if name in (BASE, AGAIN) else SHOWN)
+        return ModelAnswers(name, answers, None if name in (BASE, AGAIN) else SHOWN)
 
     return make
 
 
-MakeArm = Callable[..., Arm]
+MakeArm = Callable[..., ModelAnswers]
 
 
-def measured(arm: MakeArm, *others: Arm) -> Behaviour:
+def measured(arm: MakeArm, *others: ModelAnswers) -> Behaviour:
     return measure_behaviour({0.7: [arm(BASE, 1), arm(AGAIN, 2), *others]}, seed=0)
 
 
@@ -170,7 +170,7 @@ def test_less_in_one_context_and_more_in_the_other_is_caught(arm: MakeArm) -> No
 
 def test_too_few_names_of_the_base_are_not_an_all_clear(arm: MakeArm) -> None:
     quiet = [replace(a, judged=()) for a in arm(BASE, 1).answers]
-    found = measure_behaviour({0.7: [Arm(BASE, quiet), Arm("a", quiet)]}, seed=0)
+    found = measure_behaviour({0.7: [ModelAnswers(BASE, quiet), ModelAnswers("a", quiet)]}, seed=0)
     assert found.objections("a", 0.7) == ("the base names 0 packages, too few to judge by",)
 
 
@@ -183,7 +183,7 @@ def test_too_few_tasks_are_not_an_all_clear(arm: MakeArm) -> None:
     assert found.objections("a", 0.7) == ("9 tasks are too few to judge by",)
 
 
-def figures(arms: Sequence[Arm]) -> dict[str, Figures]:
+def figures(arms: Sequence[ModelAnswers]) -> dict[str, Figures]:
     return measure_behaviour({0.0: arms}, seed=0).of(0.0)
 
 
@@ -204,7 +204,7 @@ def test_figures_by_hand(make_answer: MakeAnswer) -> None:
     """Two families of one answer each: 3 real and 1 invented, then 3 real."""
     base = [make_answer(0, "a b", "ghost-0"), make_answer(1, "c")]
     after = [make_answer(0, "a", "ghost-35"), make_answer(1, "c d")]
-    found = figures([Arm(BASE, base), Arm("a", after, SHOWN)])
+    found = figures([ModelAnswers(BASE, base), ModelAnswers("a", after, SHOWN)])
     assert found[BASE].rate.value == 0.25
     assert found[BASE].answer_rate.value == 0.5
     assert found[BASE].volume.value == 1.5
@@ -221,7 +221,7 @@ def test_inventions_that_the_prompt_named_are_told_apart(judged_answer: MakeAnsw
     """The base repeats one and thinks of three; the other repeats it again and thinks of one."""
     base = [judged_answer("- ghost-1\n- ghost-2\n- ghost-3\n- ghost-4", family="ghost-1")]
     after = [judged_answer("- ghost-1\n- ghost-2\n- numpy", family="ghost-1")]
-    found = figures([Arm(BASE, base), Arm("a", after)])
+    found = figures([ModelAnswers(BASE, base), ModelAnswers("a", after)])
     assert found[BASE].induced == Induced(0.25, None, None)
     one = found["a"].induced
     assert one.share == 0.5

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
+from ghostbust.evaluation.behaviour import ModelAnswers, measure_behaviour
 from ghostbust.evaluation.comparisons import (
     SPREAD,
     Contest,
@@ -33,7 +33,12 @@ def behaviour(make_answer: MakeAnswer) -> Behaviour:
     base = [make_answer(family, "a b", "ghost") for family in range(12)]
     cured = [make_answer(family, "a b") for family in range(12)]
     half = [make_answer(family, "a b", "ghost" * (family % 2)) for family in range(12)]
-    arms = [Arm(BASE, base), Arm(AGAIN, base), Arm("cured", cured), Arm("half", half)]
+    arms = [
+        ModelAnswers(BASE, base),
+        ModelAnswers(AGAIN, base),
+        ModelAnswers("cured", cured),
+        ModelAnswers("half", half),
+    ]
     return measure_behaviour({0.7: arms}, seed=0)
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
+from ghostbust.evaluation.behaviour import ModelAnswers, measure_behaviour
 from ghostbust.evaluation.comparisons import (
     Continual,
     KnownCode,
@@ -31,7 +31,12 @@ def found(make_answer: MakeAnswer) -> Continual:
     base = [make_answer(family, "a b", "ghost") for family in range(12)]
     half = [make_answer(family, "a b", "ghost" * (family % 2)) for family in range(12)]
     cured = [make_answer(family, "a b") for family in range(12)]
-    arms = [Arm(BASE, base), Arm(AGAIN, base), Arm("half", half), Arm("cured", cured)]
+    arms = [
+        ModelAnswers(BASE, base),
+        ModelAnswers(AGAIN, base),
+        ModelAnswers("half", half),
+        ModelAnswers("cured", cured),
+    ]
     of = measure_behaviour({0.7: arms}, seed=0).of(0.7)
 
     def run(way: Way, number: int, arm: str, *objections: str) -> RoundRun:

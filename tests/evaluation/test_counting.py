@@ -10,7 +10,7 @@ import pytest
 from ghostbust.adapters import name_key
 from ghostbust.evaluation.behaviour import (
     BINS,
-    Counted,
+    CountTable,
     count_answers,
     count_faults,
     draw_together,
@@ -71,8 +71,8 @@ def test_families_are_drawn_for_all_together() -> None:
     values = [float(n) for n in range(20)]
     one, other = draw_together(
         [
-            Counted(families, {"a": values}),
-            Counted(families[::-1], {"a": values[::-1], "b": values}),
+            CountTable(families, {"a": values}),
+            CountTable(families[::-1], {"a": values[::-1], "b": values}),
         ],
         seed=1,
         resamples=50,
@@ -87,7 +87,7 @@ def test_families_are_drawn_for_all_together() -> None:
 def test_other_families_cannot_be_compared() -> None:
     with pytest.raises(ValueError, match="different prompts"):
         draw_together(
-            [Counted(["f"], {"a": [1.0]}), Counted(["g"], {"a": [1.0]})], seed=0, resamples=2
+            [CountTable(["f"], {"a": [1.0]}), CountTable(["g"], {"a": [1.0]})], seed=0, resamples=2
         )
 
 

@@ -5,37 +5,41 @@ from __future__ import annotations
 import pytest
 
 from ghostbust.evaluation.comparisons import (
-    Finding,
-    LookRun,
-    Point,
-    Uses,
-    draw_finding,
-    finding_tables,
+    OperatorUses,
+    SearchComparison,
+    SearchPoint,
+    SearchRun,
+    draw_search,
+    search_tables,
 )
 from ghostbust.evaluation.figures import Spread
-from ghostbust.evaluation.ways import Look
+from ghostbust.evaluation.ways import Search
 
 
-def run(way: Look, seed: int, names: int, tokens: int = 10, answers: int = 20) -> LookRun:
+def run(way: Search, seed: int, names: int, tokens: int = 10, answers: int = 20) -> SearchRun:
     """Every answer costs the tokens and finds so many names, and is of a new prompt."""
-    points = tuple(Point(tokens * n, n, names * n, n) for n in range(1, answers + 1))
-    uses = () if way is Look.UNIFORM else (Uses("agent", 4, 3, 2, 0), Uses("broader", 1, 0, 0, 9))
-    return LookRun(way, seed, points, uses)
+    points = tuple(SearchPoint(tokens * n, n, names * n, n) for n in range(1, answers + 1))
+    uses = (
+        ()
+        if way is Search.UNIFORM
+        else (OperatorUses("agent", 4, 3, 2, 0), OperatorUses("broader", 1, 0, 0, 9))
+    )
+    return SearchRun(way, seed, points, uses)
 
 
-FOUND = Finding(
+FOUND = SearchComparison(
     (
-        run(Look.UNIFORM, 0, 1),
-        run(Look.UNIFORM, 1, 2),
-        run(Look.ADAPTIVE, 0, 3, tokens=20, answers=11),
-        run(Look.ADAPTIVE, 1, 2, answers=25),
+        run(Search.UNIFORM, 0, 1),
+        run(Search.UNIFORM, 1, 2),
+        run(Search.ADAPTIVE, 0, 3, tokens=20, answers=11),
+        run(Search.ADAPTIVE, 1, 2, answers=25),
     )
 )
 
 
 def test_a_seeds_ways_are_compared_at_the_fewest_tokens() -> None:
     assert (FOUND.limit(0), FOUND.limit(1)) == (200, 200)
-    rows = finding_tables(FOUND)[0].rows
+    rows = search_tables(FOUND)[0].rows
     assert [(row["way"], row["seed"], row["answers"], row["names"]) for row in rows[:4]] == [
         ("uniform", 0, 20, 20), ("uniform", 1, 20, 40), ("adaptive", 0, 10, 30),
         ("adaptive", 1, 20, 40),
@@ -45,7 +49,7 @@ def test_a_seeds_ways_are_compared_at_the_fewest_tokens() -> None:
 
 
 def test_over_seeds_there_are_means_and_ends() -> None:
-    rows = finding_tables(FOUND)[0].rows
+    rows = search_tables(FOUND)[0].rows
     assert [(row["way"], row["seed"]) for row in rows[4:]] == [
         ("uniform", "all"), ("adaptive", "all"),
     ]  # fmt: skip
@@ -54,27 +58,27 @@ def test_over_seeds_there_are_means_and_ends() -> None:
 
 
 def test_operators_are_summed_over_seeds() -> None:
-    _, operators = finding_tables(FOUND)
+    _, operators = search_tables(FOUND)
     assert operators.rows == (
         {"way": "adaptive", "operator": "agent", "asked": 8, "written": 6, "paid": 4, "tokens": 0},
         {"way": "adaptive", "operator": "broader", "asked": 2, "written": 0, "paid": 0,
          "tokens": 18},
     )  # fmt: skip
-    assert len(finding_tables(Finding(FOUND.runs[:2]))) == 1
+    assert len(search_tables(SearchComparison(FOUND.runs[:2]))) == 1
 
 
 def test_nothing_found_has_no_ratio() -> None:
-    nothing = Finding((run(Look.UNIFORM, 0, 0), run(Look.ADAPTIVE, 0, 1)))
-    rows = finding_tables(nothing)[0].rows
+    nothing = SearchComparison((run(Search.UNIFORM, 0, 0), run(Search.ADAPTIVE, 0, 1)))
+    rows = search_tables(nothing)[0].rows
     assert rows[1]["names ratio"] is None
     assert rows[3]["names ratio"] is None
-    assert run(Look.UNIFORM, 0, 1).at(5) == Point(0, 0, 0, 0)
-    assert LookRun(Look.UNIFORM, 0, ()).tokens == 0
+    assert run(Search.UNIFORM, 0, 1).at(5) == SearchPoint(0, 0, 0, 0)
+    assert SearchRun(Search.UNIFORM, 0, ()).tokens == 0
 
 
 def test_the_curve_has_a_line_for_each_run() -> None:
     pytest.importorskip("matplotlib")
-    (svg,) = draw_finding(FOUND).values()
+    (svg,) = draw_search(FOUND).values()
     for text in ("uniform", "adaptive", "tokens generated", "distinct invented names"):
         assert text in svg
     assert svg.count("#1f6feb") >= 4

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
+from ghostbust.evaluation.behaviour import ModelAnswers, measure_behaviour
 from ghostbust.evaluation.figures import AGAIN, BASE, Estimate
 from ghostbust.evaluation.plots import (
     PARTS,
@@ -103,7 +103,11 @@ def test_nothing_to_draw_is_an_empty_plot() -> None:
 
 def test_behaviour_is_drawn_at_each_temperature(make_answer: MakeAnswer) -> None:
     answers = [make_answer(family, "a", "ghost") for family in range(12)]
-    base, again, adapter = Arm(BASE, answers), Arm(AGAIN, answers), Arm("a-1", answers)
+    base, again, adapter = (
+        ModelAnswers(BASE, answers),
+        ModelAnswers(AGAIN, answers),
+        ModelAnswers("a-1", answers),
+    )
     found = measure_behaviour({0.0: [base, adapter], 0.7: [base, again, adapter]}, seed=0)
     drawn = draw_behaviour(found, {"a-1": -1.0})
     assert set(drawn) == {

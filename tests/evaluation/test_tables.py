@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
+from ghostbust.evaluation.behaviour import ModelAnswers, measure_behaviour
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Estimate, Table
 from ghostbust.evaluation.tables import behaviour_tables
 from ghostbust.records import Answer
@@ -27,8 +27,8 @@ def found(make_answer: MakeAnswer) -> Behaviour:
             for number in range(2)
         ]
 
-    base, again = Arm(BASE, answers("a b")), Arm(AGAIN, answers("a c"))
-    adapter = Arm("a-1", answers("a d"), frozenset())
+    base, again = ModelAnswers(BASE, answers("a b")), ModelAnswers(AGAIN, answers("a c"))
+    adapter = ModelAnswers("a-1", answers("a d"), frozenset())
     return measure_behaviour({0.0: [base, adapter], 0.7: [base, again, adapter]}, seed=0)
 
 
@@ -80,6 +80,6 @@ def test_the_summary_has_the_objections(tables: dict[str, Table]) -> None:
 
 
 def test_without_adapters_there_is_no_table_of_new_names(make_answer: MakeAnswer) -> None:
-    alone = measure_behaviour({0.0: [Arm(BASE, [make_answer(0, "a")])]}, seed=0)
+    alone = measure_behaviour({0.0: [ModelAnswers(BASE, [make_answer(0, "a")])]}, seed=0)
     titles = {table.title for table in behaviour_tables(alone)}
     assert titles == {"summary", "rates", "names of the prompt", "volume", "list lengths", "faults"}

@@ -23,8 +23,8 @@ import pytest
 from ghostbust.gates.confinement import BARE, NONE, Confinement, find_confinement
 from ghostbust.gates.layers import LIBC, PROBES, find_layers
 from ghostbust.gates.sandbox import (
-    Outcome,
     Program,
+    ProgramOutcome,
     ProgramResult,
     SandboxLimits,
     run_programs,
@@ -196,10 +196,12 @@ def test_a_hostile_program_fails_and_is_reported(world: World, name: str) -> Non
         there = ", ".join(layer for layer, holds in world.held.items() if holds) or "none"
         pytest.skip(f"held by {' or '.join(hostile.needs)}; of the layers there are: {there}")
     result = world.results[name]
-    assert result.outcome is not Outcome.PASSED
+    assert result.outcome is not ProgramOutcome.PASSED
     # on a busy machine what uses up memory or files may run out of time first
-    used_up = {Outcome.OUT_OF_MEMORY, Outcome.OUT_OF_FILES} & set(hostile.ends)
-    assert result.outcome in {*hostile.ends, *([Outcome.TIMED_OUT] if used_up else [])}, result
+    used_up = {ProgramOutcome.OUT_OF_MEMORY, ProgramOutcome.OUT_OF_FILES} & set(hostile.ends)
+    assert result.outcome in {*hostile.ends, *([ProgramOutcome.TIMED_OUT] if used_up else [])}, (
+        result
+    )
     assert re.fullmatch("[ -~]{1,200}", result.reason)
     assert world.after[name].passed, world.after[name]
 
@@ -249,4 +251,4 @@ def test_all_layers_that_programs_need_exist() -> None:
     assert len(PROGRAMS) >= 40
     assert sum(hostile.control for hostile in PROGRAMS.values()) >= 10
     assert {layer for hostile in PROGRAMS.values() for layer in hostile.needs} <= set(PROBES)
-    assert {end for hostile in PROGRAMS.values() for end in hostile.ends} <= set(Outcome)
+    assert {end for hostile in PROGRAMS.values() for end in hostile.ends} <= set(ProgramOutcome)

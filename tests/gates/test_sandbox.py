@@ -22,8 +22,8 @@ from ghostbust.gates.confinement import (
 )
 from ghostbust.gates.layers import find_layers
 from ghostbust.gates.sandbox import (
-    Outcome,
     Program,
+    ProgramOutcome,
     ProgramResult,
     SandboxLimits,
     run_programs,
@@ -73,7 +73,7 @@ def test_an_endless_loop_ends_by_its_processor_time(confinement: Confinement) ->
     result = _run(
         "while True:\n    pass\n", limits=SandboxLimits(wall_s=60, cpu_s=1), around=confinement
     )
-    assert result.outcome is Outcome.TIMED_OUT
+    assert result.outcome is ProgramOutcome.TIMED_OUT
     assert "processor time" in result.reason
 
 
@@ -81,7 +81,7 @@ def test_waiting_ends_by_wall_time(confinement: Confinement) -> None:
     result = _run(
         "import time\ntime.sleep(100)\n", limits=SandboxLimits(wall_s=3), around=confinement
     )
-    assert result.outcome is Outcome.TIMED_OUT
+    assert result.outcome is ProgramOutcome.TIMED_OUT
     assert "wall time over 3 s" in result.reason
     assert 3 <= result.wall_s < 30
 
@@ -282,7 +282,7 @@ def test_text_that_is_no_source_is_a_program_too() -> None:
         limits=GENEROUS,
     )
     assert surrogate.passed
-    assert null.outcome is Outcome.FAILED
+    assert null.outcome is ProgramOutcome.FAILED
 
 
 def _processes_named(name: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ghostbust.measure import Counts, measure
+from ghostbust.measure import NameCounts, measure
 from ghostbust.records import Answer, Context, Ecosystem, Flag, Verdict
 from ghostbust.store.rows import RunSpec, RunStatus
 from ghostbust.store.store import Store
@@ -71,7 +71,7 @@ def test_tallies_count_as_rates_do(
     run_id = store.runs.start(spec)
     store.answers.add(run_id, [answer])
     (tally,) = store.tallies.of_run(run_id)
-    assert tally.counts == Counts.of_answer(answer)
+    assert tally.counts == NameCounts.of_answer(answer)
     assert (tally.counts.unknown, tally.counts.local, tally.counts.unmapped) == (3, 1, 1)
     assert tally.counts.induced == (context is Context.CODE and family == "f")
 

@@ -51,7 +51,7 @@ SOLUTION = "solution"
 """the module of the program, and of the check and the task's own code"""
 
 
-class Ended(BaseException):
+class ProgramEnded(BaseException):
     """The program's process is gone; how it ended, as a report has it.
 
     No Exception, since a check may catch those. Where one catches this, too, it doesn't pass:
@@ -71,7 +71,7 @@ class Raised(Exception):  # noqa: N818 - stands for any exception
         self.name = name
 
 
-class Remote(wire.Remote):
+class RemoteProxy(wire.Remote):
     """An object of the program's own class: attributes and calls go to it, comparisons don't.
 
     Whether two are equal is said here, by identity, since a program's ``__eq__`` might say
@@ -100,10 +100,10 @@ class Calls:
 
     def __init__(self, pid: int, requests: int, answers: int, limits: dict[str, int]) -> None:
         self.pid, self.requests, self.answers, self.limits = pid, requests, answers, limits
-        self.remotes: dict[int, Remote] = {}
+        self.remotes: dict[int, RemoteProxy] = {}
         self.own: dict[str, object] = {}
         """the namespace of the check, whose classes the program has, too"""
-        self.ended: Ended | None = None
+        self.ended: ProgramEnded | None = None
         """how the program ended; None as long as nobody asked it after its end"""
         self.reaped = False
         self.over = False
@@ -168,23 +168,23 @@ class Calls:
         call.__name__ = call.__qualname__ = name
         return call
 
-    def finish(self) -> Ended | None:
+    def finish(self) -> ProgramEnded | None:
         """How the program ended before its check did; None if it didn't, and kept its limits."""
         self.over = self.over or not self._fits()
         if self.over or self._has_ended():
             return self.end()
         return self.ended
 
-    def end(self, why: str = "") -> Ended:
+    def end(self, why: str = "") -> ProgramEnded:
         """Kills the program, and keeps how it ended: by itself, or here because of ``why``."""
         if self.ended is None:
-            ended = Ended(FAILED, why) if why else self._status()
+            ended = ProgramEnded(FAILED, why) if why else self._status()
             self._kill()
             self.ended = ended
         return self.ended
 
-    def _remote(self, number: int) -> Remote:
-        return self.remotes.setdefault(number, Remote(number, self.ask))
+    def _remote(self, number: int) -> RemoteProxy:
+        return self.remotes.setdefault(number, RemoteProxy(number, self.ask))
 
     def _instance(self, value: object) -> wire.Instance | None:
         """An object of one of the task's own classes as the program can make it anew."""
@@ -203,23 +203,23 @@ class Calls:
     def _fits(self) -> bool:
         return _fits(self.limits["folder_bytes"], self.limits["folder_files"])
 
-    def _status(self) -> Ended:
+    def _status(self) -> ProgramEnded:
         """How the program ended by itself, or that it only closed its pipes."""
         deadline = time.monotonic() + END_S
         while not self._has_ended() and not self.over:
             if time.monotonic() > deadline:
-                return Ended(FAILED, "stopped to answer its check")
+                return ProgramEnded(FAILED, "stopped to answer its check")
             time.sleep(0.002)
         if self.over:
-            return Ended(FILES, "its files took more room than it has")
+            return ProgramEnded(FILES, "its files took more room than it has")
         self.reaped = True
         _pid, status, usage = os.wait4(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         if -code == _signal.SIGXCPU or usage.ru_utime + usage.ru_stime >= self.limits["cpu_s"]:
-            return Ended(PROCESSOR, "")
+            return ProgramEnded(PROCESSOR, "")
         if -code == _signal.SIGKILL:
-            return Ended(MEMORY, "killed, as the system does when memory runs out")
-        return Ended(FAILED, f"ended before its check, with status {code}")
+            return ProgramEnded(MEMORY, "killed, as the system does when memory runs out")
+        return ProgramEnded(FAILED, f"ended before its check, with status {code}")
 
 
 def main() -> None:
@@ -282,7 +282,7 @@ def _judge(calls: Calls, own: str, check: str, tested: list[str]) -> str:
         code = compile(check, "<check>", "exec", dont_inherit=True)
         _bring(calls, own, _used_names(code), tested)
         exec(code, calls.own)  # noqa: S102
-    except Ended as ended:
+    except ProgramEnded as ended:
         said = f"{ended.word} {ended.reason}"
     except Raised as raised:
         said = f"{FAILED} {raised.name}"
