@@ -184,14 +184,11 @@ def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> 
         case SectionName.UTILITY:
             return EvaluationSection(name, tables.utility_tables(solved))
         case SectionName.LOCALITY:
-            from ghostbust.evaluation.locality import drawn
-
             shifts = evaluate.evaluate_locality(plan)
-            parts = {adapter: drawn(moved) for adapter, moved in shifts.items()}
             return EvaluationSection(
                 name,
                 (tables.locality_table(shifts),),
-                lambda: {"locality.svg": locality(parts)},
+                lambda: {"locality.svg": locality(shifts)},
             )
         case SectionName.PERSISTENCE:
             left = evaluate.evaluate_persistence(plan)

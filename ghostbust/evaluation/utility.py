@@ -1,8 +1,8 @@
-"""Utility: does the adapted model still solve coding tasks, and still know right solutions?
+"""UTILITY: whether the adapted model still solves coding tasks, and still knows right solutions.
 
-The same figures as the gates ``coding`` and ``likelihood``, of each benchmark and of all
-together, and the two gates' verdicts on the whole. ``measure_reordered`` gives the floor: the
-base against itself, where every change is noise.
+The figures of the gates ``coding`` and ``likelihood``, for each benchmark and for all together, and
+the two gates' verdicts on the whole. ``measure_reordered`` gives the noise floor: the base against
+itself.
 """
 
 from __future__ import annotations
@@ -130,12 +130,11 @@ def measure_model(
 def measure_reordered(
     base: Subject, tasks: Sequence[CodingTask], settings: UtilitySettings
 ) -> MeasuredTasks:
-    """The base once more, in another order: beside its first time, the floor of every figure.
+    """The base once more, in another order: what differs from its first time is noise.
 
-    Answers are greedy, so no seed of sampling could change them; but in another order, drawn
-    with the settings' seed, and in smaller blocks each task shares its batch with others, and
-    bf16 sums of another shape round differently. What is lost, gained and shifted here is
-    what no adapter can be blamed for. Errors are those of ``measure_model``.
+    Answers are greedy, so no seed of sampling changes them. But in another order, drawn with the
+    settings' seed, and in smaller blocks, each task shares its batch with others, and bf16 sums of
+    another shape round differently. Errors are those of ``measure_model``.
     """
     shuffled = list(tasks)
     random.Random(settings.seed).shuffle(shuffled)  # noqa: S311

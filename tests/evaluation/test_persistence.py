@@ -211,7 +211,7 @@ def test_the_type_is_kept_and_broken_weights_stay_broken(kind: GGMLQuantizationT
 
 def test_a_models_matrices_are_rounded_and_nothing_else(tiny: LoadedModel) -> None:
     before = {name: p.clone() for name, p in tiny.model.named_parameters()}
-    note = quantise(tiny.model, Q4_0)
+    note = quantise(tiny, Q4_0)
     changed = {n for n, p in tiny.model.named_parameters() if not torch.equal(p, before[n])}
     assert changed == {name for name in before if "_proj" in name}
     assert len(changed) == 14
@@ -221,4 +221,4 @@ def test_a_models_matrices_are_rounded_and_nothing_else(tiny: LoadedModel) -> No
 def test_a_model_without_matrices_cannot_be_quantised(tiny: LoadedModel) -> None:
     tiny.model.model.layers = torch.nn.ModuleList()
     with pytest.raises(ModelError, match="no linear layers"):
-        quantise(tiny.model, Q8_0)
+        quantise(tiny, Q8_0)

@@ -1,4 +1,4 @@
-"""Runs in one table: a row for each, one for its method, and what failed says so."""
+"""Runs beside each other in tables and plots: methods, rounds, ways to search; failures said."""
 
 from __future__ import annotations
 
@@ -11,14 +11,26 @@ from ghostbust.evaluation.behaviour import ModelAnswers, measure_behaviour
 from ghostbust.evaluation.comparisons import (
     SPREAD,
     Contest,
+    Continual,
     Cost,
     KnownCode,
+    Lesson,
     MethodRun,
+    OperatorUses,
+    RoundRun,
+    SearchComparison,
+    SearchPoint,
+    SearchRun,
     contest_tables,
+    continual_tables,
     draw_contest,
+    draw_continual,
+    draw_search,
     known_code,
+    search_tables,
 )
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Estimate, Spread, Table
+from ghostbust.evaluation.ways import Search, Way
 from ghostbust.records import Answer, Score
 
 MakeAnswer = Callable[..., Answer]
@@ -133,3 +145,131 @@ def test_the_frontier_names_each_method_once(contest: Contest) -> None:
     root = ElementTree.fromstring(drawn["frontier.svg"])
     said = [node.text.strip() for node in root.iter() if node.text and node.text.strip()]
     assert [said.count(name) for name in ("au", "ga", AGAIN)] == [1, 1, 1]
+
+
+# Ways to go on from round to round
+
+LESSON = Lesson(answers=20, forget=8, own=15, steps=6, train_s=3.0, rank=16, kept_norm=0.9)
+
+
+@pytest.fixture
+def found(behaviour: Behaviour) -> Continual:
+    """Two ways: one halves the rate and then cures, the other fails in its second round."""
+    of = behaviour.of(0.7)
+
+    def run(way: Way, number: int, arm: str, *objections: str) -> RoundRun:
+        return RoundRun(way, number, arm, "", LESSON, of[arm], objections, CODE)
+
+    failed = RoundRun(Way.MERGE, 2, "half", "the loss became nan", None, None, (), None)
+    runs = (
+        run(Way.CONTINUE, 1, "half"),
+        run(Way.CONTINUE, 2, "cured", "recommends less", "more empty answers"),
+        run(Way.MERGE, 1, "half"),
+        failed,
+        run(Way.MERGE, 3, "cured"),
+    )
+    return Continual(runs, of[BASE], of[AGAIN])
+
+
+def test_a_row_for_each_round_then_the_base_twice(found: Continual) -> None:
+    rounds, objections, training = continual_tables(found)
+    assert [(row["way"], row["round"]) for row in rounds.rows] == [
+        ("continue", 1), ("continue", 2), ("merge", 1), ("merge", 2), ("merge", 3),
+        (BASE, ""), (AGAIN, ""),
+    ]  # fmt: skip
+    first, cured, _, failed, _, base, again = rounds.rows
+    assert isinstance(first["rate"], Estimate)
+    assert first["rate"].value == pytest.approx(6 / 30)
+    assert cured["drop"] == Estimate(1, 1, 1)
+    assert cured["likelihood %"] == Estimate(-1, -1.5, -0.5)
+    assert (cured["rank"], cured["objections"]) == (16, 2)
+    assert failed == {"way": "merge", "round": 2, "failed": "the loss became nan"}
+    assert isinstance(base["rate"], Estimate)
+    assert base["rate"].value == pytest.approx(1 / 3)
+    assert "drop" not in base
+    assert again["drop"] == Estimate(0, 0, 0)
+    assert objections.rows == (
+        {"way": "continue", "round": 2, "objections": "recommends less; more empty answers"},
+    )
+    assert len(training.rows) == 4
+    assert (training.rows[0]["its own"], training.rows[0]["kept norm"]) == (15, 0.9)
+
+
+def test_a_line_for_each_way_ends_where_it_failed(found: Continual) -> None:
+    (svg,) = draw_continual(found).values()
+    texts = ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter()]
+    assert {"continue", "merge", "base", "1", "2"} <= set(texts)
+    assert "3" not in texts
+    empty = Continual((), None, None)
+    assert continual_tables(empty) == ()
+
+
+# Ways to search
+
+
+def search(way: Search, seed: int, names: int, tokens: int = 10, answers: int = 20) -> SearchRun:
+    """Every answer costs the tokens and finds so many names, and is of a new prompt."""
+    points = tuple(SearchPoint(tokens * n, n, names * n, n) for n in range(1, answers + 1))
+    uses = (
+        ()
+        if way is Search.UNIFORM
+        else (OperatorUses("agent", 4, 3, 2, 0), OperatorUses("broader", 1, 0, 0, 9))
+    )
+    return SearchRun(way, seed, points, uses)
+
+
+FOUND = SearchComparison(
+    (
+        search(Search.UNIFORM, 0, 1),
+        search(Search.UNIFORM, 1, 2),
+        search(Search.ADAPTIVE, 0, 3, tokens=20, answers=11),
+        search(Search.ADAPTIVE, 1, 2, answers=25),
+    )
+)
+
+
+def test_a_seeds_ways_are_compared_at_the_fewest_tokens() -> None:
+    assert (FOUND.limit(0), FOUND.limit(1)) == (200, 200)
+    rows = search_tables(FOUND)[0].rows
+    assert [(row["way"], row["seed"], row["answers"], row["names"]) for row in rows[:4]] == [
+        ("uniform", 0, 20, 20), ("uniform", 1, 20, 40), ("adaptive", 0, 10, 30),
+        ("adaptive", 1, 20, 40),
+    ]  # fmt: skip
+    assert [row["names ratio"] for row in rows[:4]] == [1, 1, 1.5, 1]
+    assert [row["prompts ratio"] for row in rows[:4]] == [1, 1, 0.5, 1]
+
+
+def test_over_seeds_there_are_means_and_ends() -> None:
+    rows = search_tables(FOUND)[0].rows
+    assert [(row["way"], row["seed"]) for row in rows[4:]] == [
+        ("uniform", "all"), ("adaptive", "all"),
+    ]  # fmt: skip
+    assert rows[5]["names ratio"] == Spread(1.25, 1, 1.5)
+    assert rows[5]["tokens"] == Spread(200, 200, 200)
+
+
+def test_operators_are_summed_over_seeds() -> None:
+    _, operators = search_tables(FOUND)
+    assert operators.rows == (
+        {"way": "adaptive", "operator": "agent", "asked": 8, "written": 6, "paid": 4, "tokens": 0},
+        {"way": "adaptive", "operator": "broader", "asked": 2, "written": 0, "paid": 0,
+         "tokens": 18},
+    )  # fmt: skip
+    assert len(search_tables(SearchComparison(FOUND.runs[:2]))) == 1
+
+
+def test_nothing_found_has_no_ratio() -> None:
+    nothing = SearchComparison((search(Search.UNIFORM, 0, 0), search(Search.ADAPTIVE, 0, 1)))
+    rows = search_tables(nothing)[0].rows
+    assert rows[1]["names ratio"] is None
+    assert rows[3]["names ratio"] is None
+    assert search(Search.UNIFORM, 0, 1).at(5) == SearchPoint(0, 0, 0, 0)
+    assert SearchRun(Search.UNIFORM, 0, ()).tokens == 0
+
+
+def test_the_curve_has_a_line_for_each_run() -> None:
+    pytest.importorskip("matplotlib")
+    (svg,) = draw_search(FOUND).values()
+    for text in ("uniform", "adaptive", "tokens generated", "distinct invented names"):
+        assert text in svg
+    assert svg.count("#1f6feb") >= 4
