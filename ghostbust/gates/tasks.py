@@ -1,4 +1,4 @@
-"""Coding tasks, each a function that a bare completion writes, read from HumanEval's or MBPP's file.
+"""Coding tasks, each a function that a bare completion writes, from the files of HumanEval or MBPP.
 
 The code of the benchmarks' own packages is never imported: it runs model-written code unguarded.
 Sources: Chen et al. (2021), arXiv 2107.03374, for HumanEval; Austin et al. (2021), arXiv

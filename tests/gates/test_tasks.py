@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import DataError, UsageError
-from ghostbust.gates.sandbox import SandboxLimits, run_programs
+from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
 from ghostbust.gates.tasks import CodingTask, code_beside, load_mbpp, load_tasks, mbpp_task
 
 PATIENT = SandboxLimits(wall_s=60)
@@ -30,12 +30,17 @@ CHECKED = CodingTask(
 PLAIN = CodingTask("Other/x/2", "def two():", "\n    return 2\n", "assert two() == 2", "")
 
 
-@pytest.mark.parametrize("task", [CHECKED, PLAIN], ids=lambda task: task.task_id)
-def test_the_test_is_run_on_the_completion(task: CodingTask) -> None:
-    completions = [task.canonical_solution, "\n    return 3\n", ""]
-    programs = [task.program(completion) for completion in completions]
-    results = run_programs(programs, limits=PATIENT)
-    assert [result.passed for result in results] == [True, False, False]
+def passed(programs: Sequence[Program]) -> list[bool]:
+    return [result.passed for result in run_programs(programs, limits=PATIENT)]
+
+
+def test_the_test_is_run_on_the_completion() -> None:
+    programs = [
+        task.program(completion)
+        for task in (CHECKED, PLAIN)
+        for completion in (task.canonical_solution, "\n    return 3\n", "")
+    ]
+    assert passed(programs) == [True, False, False] * 2
 
 
 HELPED = CodingTask(
@@ -52,20 +57,16 @@ HELPED = CodingTask(
 WRONG = "\n    return 7\n\n"
 
 
-@pytest.mark.parametrize(
-    ("completion", "passes"),
-    [
-        (HELPED.canonical_solution, True),
-        (WRONG, False),
-        (WRONG + "def double(x):\n    return 6\n", False),
-        (WRONG + "def floor(x):\n    return 3\n", False),
-        (WRONG + "class Pair:\n    def __init__(self, a, b): self.a, self.b = 1, 2\n", False),
-        (HELPED.canonical_solution + "def double(x):\n    return 0\n", True),
-    ],
-)
-def test_helpers_of_the_prompt_are_the_prompts(completion: str, passes: bool) -> None:
-    (result,) = run_programs([HELPED.program(completion)], limits=PATIENT)
-    assert result.passed is passes
+def test_helpers_of_the_prompt_are_the_prompts() -> None:
+    completions = {
+        HELPED.canonical_solution: True,
+        WRONG: False,
+        WRONG + "def double(x):\n    return 6\n": False,
+        WRONG + "def floor(x):\n    return 3\n": False,
+        WRONG + "class Pair:\n    def __init__(self, a, b): self.a, self.b = 1, 2\n": False,
+        HELPED.canonical_solution + "def double(x):\n    return 0\n": True,
+    }
+    assert passed([HELPED.program(one) for one in completions]) == [*completions.values()]
 
 
 @pytest.mark.parametrize(
@@ -220,10 +221,6 @@ def write_mbpp(path: Path, rows: Sequence[object]) -> Path:
     return path
 
 
-def solved(task: CodingTask, completion: str) -> bool:
-    return run_programs([task.program(completion)], limits=PATIENT)[0].passed
-
-
 def test_a_row_becomes_a_function_to_go_on_with(tmp_path: Path) -> None:
     (task,) = load_mbpp(write_mbpp(tmp_path / "mbpp.jsonl", [mbpp_row()]))
     assert task.task_id == "MBPP/1"
@@ -232,9 +229,8 @@ def test_a_row_becomes_a_function_to_go_on_with(tmp_path: Path) -> None:
         '    """Write a function to scale a number.\n\n    >>> scaled(3)\n    6\n    """'
     )
     assert task.canonical_solution == "\n    return helper(x)"
-    assert solved(task, task.canonical_solution)
-    assert not solved(task, "\n    return x")
-    assert not solved(task, "")
+    completions = (task.canonical_solution, "\n    return x", "")
+    assert passed([task.program(one) for one in completions]) == [True, False, False]
 
 
 def test_the_sanitized_form_is_read_too(tmp_path: Path) -> None:
@@ -250,31 +246,37 @@ def test_the_sanitized_form_is_read_too(tmp_path: Path) -> None:
     (task,) = load_mbpp(path)
     assert "    assert math.isclose(scaled(3), 6.0)\n" in task.prompt
     assert task.test.startswith("import math\n")
-    assert solved(task, task.canonical_solution)
+    assert passed([task.program(task.canonical_solution)]) == [True]
 
 
-@pytest.mark.parametrize(
-    ("code", "tests", "setup"),
-    [
-        # A function that is called as the test's own might be.
-        ("def check(x):\n  return x < 1", ["assert check(0)", "assert not check(1)"], ""),
-        # What the setup makes needs a class of the solution; the function stands in front of it.
-        (
-            "def depth(n):\n return n.d\nclass Node:\n def __init__(self, d): self.d = d",
-            ["assert (depth(root)) == 2"],
-            "root = Node(2)",
-        ),
-        # Quotes, backslashes and the ends of docstrings in the text and the assertion.
-        ("def q(s):\n  return s + \"'''\"", ['assert q("\\\\\\"\\n") == "\\\\\\"\\n\'\'\'"'], ""),
-        # The docstring of the solution itself gives way; a function that has nothing else keeps it.
-        ('def f(x):\n  "Adds."\n  return x + 1', ["assert set([f(1)]) == {2}"], ""),
-        ('def f(x):\n  "Nothing."', ["assert f(1) is None"], ""),
-    ],
-)
-def test_awkward_rows_still_pass_their_own_tests(code: str, tests: list[str], setup: str) -> None:
-    task = mbpp_task("MBPP/1", 'Say "it" \\ and """that""".', code, tests, setup)
-    assert solved(task, task.canonical_solution)
-    assert "Adds." not in task.prompt + task.canonical_solution
+AWKWARD: list[tuple[str, list[str], str]] = [
+    # A function that is called as the test's own might be.
+    ("def check(x):\n  return x < 1", ["assert check(0)", "assert not check(1)"], ""),
+    # What the setup makes needs a class of the solution; the function stands in front of it.
+    (
+        "def depth(n):\n return n.d\nclass Node:\n def __init__(self, d): self.d = d",
+        ["assert (depth(root)) == 2"],
+        "root = Node(2)",
+    ),
+    # Quotes, backslashes and the ends of docstrings in the text and the assertion.
+    ("def q(s):\n  return s + \"'''\"", ['assert q("\\\\\\"\\n") == "\\\\\\"\\n\'\'\'"'], ""),
+    # The docstring of the solution itself gives way; a function that has nothing else keeps it.
+    ('def f(x):\n  "Adds."\n  return x + 1', ["assert set([f(1)]) == {2}"], ""),
+    ('def f(x):\n  "Nothing."', ["assert f(1) is None"], ""),
+    # An escape that Python warns of.
+    ("def f(s):\n  return s == '\\d'", ["assert f('\\\\d')"], ""),
+]
+
+
+def test_awkward_rows_still_pass_their_own_tests(tmp_path: Path) -> None:
+    text = 'Say "it" \\ and """that""".'
+    rows = [
+        mbpp_row(text=text, code=code, task_id=number, test_list=tests, test_setup_code=setup)
+        for number, (code, tests, setup) in enumerate(AWKWARD)
+    ]
+    tasks = load_mbpp(write_mbpp(tmp_path / "mbpp.jsonl", rows))
+    assert all(passed([task.program(task.canonical_solution) for task in tasks]))
+    assert not any("Adds." in task.prompt + task.canonical_solution for task in tasks)
 
 
 def test_several_lines_of_text_are_indented_alike() -> None:
@@ -328,21 +330,13 @@ def test_files_that_are_none_are_refused(tmp_path: Path, content: bytes | None, 
         load_mbpp(path)
 
 
-def test_a_careless_escape_is_no_warning(tmp_path: Path) -> None:
-    code = "def f(s):\n  return s == '\\d'"
-    tests = ["assert f('\\\\d')"]
-    (task,) = load_mbpp(write_mbpp(tmp_path / "mbpp.jsonl", [mbpp_row(code=code, test_list=tests)]))
-    assert solved(task, task.canonical_solution)
-
-
 def test_a_solution_cannot_answer_for_the_code_around_its_function() -> None:
     code = "import sys\ndef size(x):\n  return sys.getsizeof(x)\ndef big(x):\n  return size(x) > 9"
     tests = ["assert size(3) == sys.getsizeof(3)", "assert big(3) == (size(3) > 9)"]
     task = mbpp_task("MBPP/1", "Is it big?", code, [tests[1], tests[0]], "")
-    assert solved(task, task.canonical_solution)
     lies = "\n    return 7\n\ndef size(x):\n    return X()\n\nclass X:\n"
     lies += "    def __gt__(self, other): return 7\n    getsizeof = size\nsys = X()\n"
-    assert not solved(task, lies)
+    assert passed([task.program(one) for one in (task.canonical_solution, lies)]) == [True, False]
 
 
 @pytest.mark.slow
