@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -262,36 +263,35 @@ def evaluate_utility(plan: EvalPlan, load: LoadSubject = load_local) -> list[Uti
 
     Raises SandboxError where the sandbox can't be trusted.
     """
-    from ghostbust.evaluation.utility import (
-        UtilitySettings,
-        compare_utility,
-        measure_model,
-        measure_reordered,
-    )
+    from ghostbust.evaluation.utility import compare_utility, measure_model, measure_reordered
+    from ghostbust.gates.coding import CodingGate
     from ghostbust.gates.interface import Look
+    from ghostbust.gates.likelihood import LikelihoodGate
 
     limits, tasks = plan.session.config.gates, plan.coding
-    settings = UtilitySettings(
-        coding_margin=limits.coding_margin,
-        likelihood_margin=limits.likelihood_margin,
-        look=Look(limits.alpha),
+    look = Look(limits.alpha)
+    coding = CodingGate(
+        tasks,
+        margin=limits.coding_margin,
+        look=look,
         max_new_tokens=limits.max_new_tokens,
-        seed=plan.seed,
+        budget_s=math.inf,
         layers=limits.sandbox_layers,
     )
+    likelihood = LikelihoodGate(tasks, margin=limits.likelihood_margin, look=look, seed=plan.seed)
     base = _load(plan, None, load)
     plan.listener.begin(f"solve {len(tasks)} coding tasks: {BASE}")
-    before = measure_model(base, tasks, settings)
+    before = measure_model(base, coding, likelihood)
     plan.listener.begin(f"solve {len(tasks)} coding tasks: {REORDERED}")
-    after = {REORDERED: measure_reordered(base, tasks, settings)}
+    after = {REORDERED: measure_reordered(base, coding, likelihood)}
     del base
     for chosen in plan.adapters:
         adapted = _load(plan, chosen, load)
         plan.listener.begin(f"solve {len(tasks)} coding tasks: {chosen[0]}")
-        after[chosen[0]] = measure_model(adapted, tasks, settings)
+        after[chosen[0]] = measure_model(adapted, coding, likelihood)
         del adapted
     return [
-        compare_utility(before, measured, tasks, settings, names=(BASE, name))
+        compare_utility(before, measured, coding, likelihood, names=(BASE, name))
         for name, measured in after.items()
     ]
 

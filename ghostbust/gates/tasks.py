@@ -222,5 +222,5 @@ def _docstring(text: str, assertion: str) -> str:
             example = [f">>> {ast.unparse(call)}", ast.unparse(value)]
         case _:
             example = ast.unparse(statement).splitlines()
-    first, *others = [*text.strip().splitlines(), "", *example, ""]
-    return "\n".join([first, *((INDENT + line).rstrip() for line in others[:-1]), INDENT])
+    lines = [*text.strip().splitlines(), "", *example]
+    return "\n".join([lines[0], *((INDENT + line).rstrip() for line in lines[1:]), INDENT])

@@ -18,8 +18,10 @@ from ghostbust.evaluation.tables import (
     utility_tables,
     variant_table,
 )
-from ghostbust.evaluation.utility import ALL, MeasuredTasks, UtilitySettings, compare_utility
+from ghostbust.evaluation.utility import ALL, MeasuredTasks, compare_utility
+from ghostbust.gates.coding import CodingGate
 from ghostbust.gates.interface import Look
+from ghostbust.gates.likelihood import LikelihoodGate
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.records import Answer, Score
 
@@ -92,7 +94,10 @@ def test_without_adapters_there_is_no_table_of_new_names(make_answer: MakeAnswer
 # Utility, locality, persistence, suites
 
 TASKS = [CodingTask(f"{name}/{n}", "", "", "", "") for name in ("One", "Two") for n in range(10)]
-SETTINGS = UtilitySettings(look=Look(0.1), coding_margin=0.07, min_tasks=1)
+GATES = (
+    CodingGate(TASKS, look=Look(0.1), margin=0.07, min_tasks=1),
+    LikelihoodGate(TASKS, look=Look(0.1), min_tasks=1),
+)
 
 
 def measured(solved: int, nats: float) -> MeasuredTasks:
@@ -106,7 +111,7 @@ def measured(solved: int, nats: float) -> MeasuredTasks:
 def test_utility_has_a_row_for_each_model_and_benchmark() -> None:
     base = measured(8, 1.0)
     found = [
-        compare_utility(base, after, TASKS, SETTINGS, names=(BASE, name))
+        compare_utility(base, after, *GATES, names=(BASE, name))
         for name, after in (("base, reordered", base), ("a-1", measured(5, 1.02)))
     ]
     solved, likelihood, gates = utility_tables(found)
