@@ -203,7 +203,7 @@ def contest_tables(found: Contest) -> tuple[Table, ...]:
             )
         seeds = f"all {len(runs)}" if len(done) == len(runs) else f"{len(done)} of {len(runs)}"
         spread = {column: _spread(row[column] for row in done) for column in SPREAD}
-        summary.append({"method": method, "seed": seeds} | spread)
+        summary.append({"method": method, "seed": seeds, **spread})
     if found.yardstick is not None:
         summary.append({"method": AGAIN, "seed": ""} | _behaved(found.yardstick))
     more_note = "More faults: share of the answers minus the base's."
@@ -468,7 +468,7 @@ def search_tables(found: SearchComparison) -> tuple[Table, ...]:
         columns = {name: [row[name] for row in rows if row["way"] == way] for name in COUNTED}
         # A ratio that one seed lacks has no mean over all of them.
         spread = {n: None if None in values else _spread(values) for n, values in columns.items()}
-        over.append({"way": way, "seed": "all"} | spread)
+        over.append({"way": way, "seed": "all", **spread})
     found_notes = (
         "Names: distinct invented names; prompts: distinct prompts that elicited one that they "
         "hadn't named themselves. Each seed's ways are compared at the same generated tokens, "

@@ -24,7 +24,6 @@ from ghostbust.evaluation.behaviour import (
     length_distance,
     measure_behaviour,
     name_shares,
-    share,
     volume_ratio,
     within,
 )
@@ -250,10 +249,6 @@ def test_each_context_has_figures_of_its_own(arm: MakeArm) -> None:
     assert whole.answers == sum(part.answers for part in parts) == FAMILIES * 6
 
 
-def test_the_same_seed_gives_the_same_figures(arm: MakeArm) -> None:
-    assert measured(arm, arm("a", 3)) == measured(arm, arm("a", 3))
-
-
 # Counts, and families drawn for all models together
 
 
@@ -299,13 +294,6 @@ def test_other_families_cannot_be_compared() -> None:
     tables = [CountTable([family], {"a": [1.0]}) for family in "fg"]
     with pytest.raises(ValueError, match="different prompts"):
         draw_together(tables, seed=0, resamples=2)
-
-
-def test_a_share_of_nothing_is_no_number() -> None:
-    values = share(np.array([1.0, 0.0, 1.0]), np.array([4.0, 0.0, 0.0]))
-    assert values[0] == 0.25
-    assert np.isnan(values[1])
-    assert np.isinf(values[2])
 
 
 def test_padding_and_silence_each_lower_one_rate_and_not_the_other() -> None:

@@ -95,11 +95,6 @@ def test_the_summary_has_a_row_for_each_run_one_for_its_method_and_the_yardstick
     assert again["drop"] == Estimate(0, 0, 0)
 
 
-def test_every_column_of_a_run_is_in_the_row_of_its_method(contest: Contest) -> None:
-    summary = titled(contest_tables(contest))["summary"].rows
-    assert set(summary[0]) == set(summary[2]) == {"method", "seed", *SPREAD}
-
-
 def test_a_method_that_failed_with_every_seed_has_no_figures(contest: Contest) -> None:
     failed = contest.runs[-1]
     (summary,) = contest_tables(Contest((failed,), None))

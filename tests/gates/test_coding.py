@@ -133,7 +133,8 @@ def test_what_keeps_tasks_from_being_run_is_inconclusive_not_a_failure(
     candidate: Completer | None, how: dict[str, Any], why: str
 ) -> None:
     tasks = _tasks(5)
-    gate = CodingGate(tasks, **({"min_tasks": 5, "limits": PATIENT} | how))
+    settings: dict[str, Any] = {"min_tasks": 5, "limits": PATIENT} | how
+    gate = CodingGate(tasks, **settings)
     result = gate.run(_outcomes(5, 5)[0], candidate or Knowing(tasks, 5))
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert why in result.reason
