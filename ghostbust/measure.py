@@ -1,8 +1,8 @@
-"""Hallucination rate and volume of a set of answers. A rate is never computed without the volume.
+"""Hallucination rate and volume, from answers or from counts of them, and the faults of an answer.
 
-What counts is in ``counts``: names once an answer, so that one that loops over a name weighs no
-more than one that says it once; UNKNOWN and BUILTIN names, and those of the prompt, are in neither
-figure. Intervals resample prompt families, since answers to rewritings of one task are not
+A rate is never computed without the volume. A name counts once an answer, so that an answer that
+loops over a name weighs no more than one that says it once. UNKNOWN and BUILTIN names are in
+neither figure. Intervals resample prompt families, since answers to rewritings of one task aren't
 independent.
 """
 
@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from operator import itemgetter
 from statistics import NormalDist
 from typing import Final, Self
 
@@ -35,23 +36,24 @@ from ghostbust.records import (
     content_id,
 )
 
-# --- counts
-# What answers name, as every rate counts it.
-#
-# A name counts once an answer. A name that the prompt named first (flag ``prompt-induced``), real
-# or invented, is in no rate and no volume: it isn't the model's own. Two kinds of prompts are
-# about
-# the names in them, which count there as all others do: code whose packages the model is asked for
-# (context ``needs``), and those of external suites, which name an invention to see who repeats it.
-
+RESAMPLES = 2000
+FEW_CLUSTERS = 10
+"""with fewer, a bootstrap over clusters says too little: the gates' limit, too"""
+_Z2 = NormalDist().inv_cdf(0.975) ** 2
 LOCAL, UNMAPPED = str(Flag.LOCAL_MODULE), "no-mapping"
 """reasons of UNKNOWN verdicts that are counted apart"""
 _INVENTED = (Verdict.ABSENT, Verdict.SUSPECT)
 
 
 @dataclass(slots=True)
-class Counts:
-    """What some answers named, distinct within each."""
+class NameCounts:
+    """What some answers named, distinct within each.
+
+    A name that the prompt named first (flag ``prompt-induced``), real or invented, is in no rate
+    and no volume: it isn't the model's own. Two kinds of prompts are about the names in them, which
+    count there as all others do: code whose packages the model is asked for (context ``needs``),
+    and those of external suites, which name an invention to see who repeats it.
+    """
 
     answers: int = 0
     real: int = 0
@@ -103,14 +105,14 @@ class Counts:
         return cls.of(answer.judged, answer.sample.prompt)
 
     @classmethod
-    def total(cls, several: Iterable[Counts]) -> Self:
+    def total(cls, several: Iterable[NameCounts]) -> Self:
         """The sums of several counts."""
         made = cls()
         for one in several:
             made.add(one)
         return made
 
-    def add(self, other: Counts) -> None:
+    def add(self, other: NameCounts) -> None:
         """Adds the counts of other answers to these."""
         for one in fields(self):
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
@@ -137,15 +139,9 @@ def said_unknown(unknown: int, local: int, unmapped: int) -> str:
     return f"{unknown}: " + ", ".join(f"{n} {cause}" for cause, n in parts.items() if n > 0)
 
 
-RESAMPLES = 2000
-FEW_CLUSTERS = 10
-"""with fewer, a bootstrap over clusters says too little: the gates' limit, too"""
-_Z2 = NormalDist().inv_cdf(0.975) ** 2
-
-
 def measure(answers: Sequence[Answer], *, seed: int = 0) -> Measurement:
     """The pooled rate, its interval and the volume, overall and in each context that occurs."""
-    counted = [(answer.sample.prompt, Counts.of_answer(answer)) for answer in answers]
+    counted = [(answer.sample.prompt, NameCounts.of_answer(answer)) for answer in answers]
     contexts = [c for c in Context if any(prompt.context is c for prompt, _ in counted)]
     return measured(
         [(prompt.family, counts) for prompt, counts in counted],
@@ -160,13 +156,13 @@ def measure(answers: Sequence[Answer], *, seed: int = 0) -> Measurement:
 
 
 def measured(
-    counted: Sequence[tuple[str | int, Counts]],
+    counted: Sequence[tuple[str | int, NameCounts]],
     seed: int,
     by_context: Mapping[str, Measurement] | None = None,
 ) -> Measurement:
-    """The same of counts, each with the family, or the group of families, that it is of."""
-    total = Counts.total(counts for _, counts in counted)
-    families: dict[str | int, Counts] = defaultdict(Counts)
+    """The same from counts, each with its family, or its group of families."""
+    total = NameCounts.total(counts for _, counts in counted)
+    families: dict[str | int, NameCounts] = defaultdict(NameCounts)
     for family, counts in counted:
         families[family].add(counts)
     table = [(family.invented, family.named) for family in families.values()]
@@ -226,14 +222,10 @@ def widened_for_few(
     return max(0.0, min(low, share, centre - half)), min(1.0, max(high, share, centre + half))
 
 
-# --- tally
-# Counts of any number of answers, in a memory that doesn't grow with them.
-#
-# What `ghostbust.measure` computes from answers, this computes from counts: the same rate and the
-# same volume. For the interval, prompt families are put into a fixed number of groups by their id,
-# and whole groups are resampled. Groups of families are as independent as families, so the
-# interval
-# stays honest; with few families, hardly any share a group, and it is the same one.
+# Counts of any number of answers, in a memory that doesn't grow with them. For the interval, prompt
+# families are put into a fixed number of groups by their id, and whole groups are resampled. Groups
+# of families are as independent as families, so the interval stays honest; few families hardly ever
+# share a group, and then it is the same one.
 
 GROUPS: Final = 256
 """groups of families; the interval's width is known to about 1 part in √(2 × 255) then"""
@@ -246,7 +238,7 @@ def group_of(family: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What answers are counted apart by."""
+    """What a tally keeps counts for: a model's answers in one context, of one group of families."""
 
     model: str
     adapter: str | None
@@ -254,19 +246,21 @@ class Key:
     group: int
 
 
-Tally = dict[Key, Counts]
+Tally = dict[Key, NameCounts]
 """counts of answers, at most `GROUPS` for each model, adapter and context"""
 
 
-def add_to(tally: Tally, key: Key, counts: Counts) -> None:
+def add_to(tally: Tally, key: Key, counts: NameCounts) -> None:
     """Adds counts under a key."""
-    tally.setdefault(key, Counts()).add(counts)
+    tally.setdefault(key, NameCounts()).add(counts)
 
 
-def measurement_of(tally: Mapping[Key, Counts], *, seed: int = 0) -> Measurement:
-    """Rate, interval and volume of all that was counted, whole and by context."""
+def measurement_of(tally: Mapping[Key, NameCounts], *, seed: int = 0) -> Measurement:
+    """Rate, interval and volume of a tally, whole and by context."""
     contexts = sorted({key.context for key in tally})
-    counted = sorted(((k.context, k.group, counts) for k, counts in tally.items()), key=_by_group)
+    counted = sorted(
+        ((k.context, k.group, counts) for k, counts in tally.items()), key=itemgetter(1)
+    )
     parts = {
         context: measured([(group, c) for own, group, c in counted if own == context], seed)
         for context in contexts
@@ -274,11 +268,7 @@ def measurement_of(tally: Mapping[Key, Counts], *, seed: int = 0) -> Measurement
     return measured([(group, counts) for _, group, counts in counted], seed, parts)
 
 
-def _by_group(counted: tuple[str, int, Counts]) -> int:
-    return counted[1]
-
-
-def by_model(tally: Mapping[Key, Counts]) -> dict[tuple[str, str | None], Measurement]:
+def by_model(tally: Mapping[Key, NameCounts]) -> dict[tuple[str, str | None], Measurement]:
     """The same for each model with each adapter, the most answers first."""
     parts: dict[tuple[str, str | None], Tally] = {}
     for key, counts in tally.items():
@@ -287,17 +277,15 @@ def by_model(tally: Mapping[Key, Counts]) -> dict[tuple[str, str | None], Measur
     return dict(sorted(found.items(), key=lambda item: -item[1].answers))
 
 
-# --- answer_faults
-# What is wrong with an answer as an answer: empty, malformed, looping.
-#
-# The definitions are coarse, and the base has such answers too: only the difference to it means
-# something, and only if it is larger than between the base and itself.
+# What is wrong with an answer as an answer: empty, malformed, looping. The definitions are coarse,
+# and the base has such answers too: only the difference to it means something, and only if it is
+# larger than between the base and itself.
 
 FAULTS = ("empty", "malformed", "looping")
 REPEATS = 4
-"""a loop is the same words so often, without a gap"""
+"""how often the same words come in a loop, without a gap"""
 LONGEST_LOOP = 40
-"""words of the longest part that is looked for"""
+"""words of the longest repeated part"""
 SHORTEST_LOOP = 12
 """words that all repetitions together have at least"""
 LONGEST_MARKS, SHORTEST_MARKS = 4, 8
@@ -314,7 +302,7 @@ _INSTALLERS = ("pip", "pip3", "uv", "conda", "poetry", "npm", "npx", "yarn", "pn
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class FencedBlock:
     """A fenced block of an answer, or the whole of one that has no fence."""
 
     label: str
@@ -356,13 +344,13 @@ def is_malformed(answer: Answer) -> bool:
     if sample.prompt.context is not Context.CODE:
         return not answer.judged and not any(map(_is_item, sample.text.splitlines()))
     ecosystem = sample.prompt.ecosystem
-    fenced = fenced or [Block("", sample.text, closed=not sample.truncated)]
+    fenced = fenced or [FencedBlock("", sample.text, closed=not sample.truncated)]
     code = [block for block in fenced if block.label in _LABELS.get(ecosystem, ("",))]
     return not code or not all(parses(block, ecosystem) for block in code)
 
 
 def breaks_off(text: str) -> bool:
-    """True for a text that can't be an answer's whole: blank, about to list, or within a fence."""
+    """True for a text that can't be a whole answer: blank, about to list, or within a fence."""
     text = text.rstrip()
     return not text or text.endswith(":") or any(not block.closed for block in blocks(text))
 
@@ -394,7 +382,7 @@ def _repeated(items: Sequence[str], longest: int, shortest: int) -> Iterator[Seq
                 yield items[place + 1 - run : place + 1 - run + period]
 
 
-def blocks(text: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[FencedBlock]:
     """The fenced blocks of a text, in order."""
     label, fence, code = "", "", list[str]()
     for line in text.splitlines():
@@ -402,15 +390,15 @@ def blocks(text: str) -> Iterator[Block]:
         if not fence and mark:
             fence, label, code = mark[1], mark[2].lower(), []
         elif fence and mark and not mark[2] and mark[1].startswith(fence):
-            yield Block(label, "\n".join(code), closed=True)
+            yield FencedBlock(label, "\n".join(code), closed=True)
             fence = ""
         elif fence:
             code.append(line)
     if fence:
-        yield Block(label, "\n".join(code), closed=False)
+        yield FencedBlock(label, "\n".join(code), closed=False)
 
 
-def parses(block: Block, ecosystem: Ecosystem) -> bool:
+def parses(block: FencedBlock, ecosystem: Ecosystem) -> bool:
     """True where the block is code of the ecosystem's language, or the beginning of such."""
     lines = block.code.splitlines()
     if not block.closed:
@@ -471,7 +459,7 @@ def _parser(grammar: str) -> Parser:
 
 
 def _is_command(line: str) -> bool:
-    """True for an install command or a notebook's own command, which is no fault of the code."""
+    """True for an install command or a notebook's own command, which isn't code."""
     words = line.split(maxsplit=1)
     return bool(words) and (
         (words[0] in _INSTALLERS and len(words) > 1)

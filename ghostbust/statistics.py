@@ -1,9 +1,8 @@
-"""The tests and intervals that gates and the evaluation judge by. Pure functions of numbers.
+"""Tests and intervals for paired counts and for clusters, and estimates of what a sample missed.
 
-Nothing here knows what a gate is. Random ones take a seed and give the same
-numbers for the same seed. A pair is one task, done once by the base and once by
-the candidate; *lost* counts pairs that only the base solved, *gained* those that
-only the candidate solved.
+Pure functions of numbers. Random ones take a seed and return the same numbers for the same seed. A
+pair is one task, done once by the base and once by the candidate: *lost* counts pairs that only the
+base solved, *gained* those that only the candidate solved.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import binom, norm
+from scipy.stats import t as student_t
 
 from ghostbust.records import Answer
 
 RESAMPLES = 4000
 """bootstrap resamples: a bound then varies by some 2 % of the interval's width between seeds"""
 LEAST_TAIL = 10 / RESAMPLES
-"""smallest tail that so many resamples can tell: ten of them lie beyond it"""
+"""smallest tail that so many resamples can show: ten of them lie beyond it"""
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -34,17 +34,17 @@ Interval = tuple[float, float]
 def mcnemar_one_sided(lost: int, gained: int) -> float:
     """The exact one-sided p-value of McNemar's test, in (0, 1], against "no loss".
 
-    The chance of at least ``lost`` losses among the discordant pairs if losing and
-    gaining were equally likely: P(X >= lost), X ~ Binomial(lost + gained, 1/2). 1.0
-    where no pair is discordant. Source: McNemar (1947), Psychometrika 12, 153-157.
+    The chance of at least ``lost`` losses among the discordant pairs if losing and gaining were
+    equally likely: P(X >= lost), X ~ Binomial(lost + gained, 1/2). 1.0 where no pair is discordant.
+    Source: McNemar (1947), Psychometrika 12, 153-157.
     """
     _check_counts(lost, gained, lost + gained)
     return float(binom.sf(lost - 1, lost + gained, 0.5))
 
 
 def fewer_p_value(count: int, other: int, share: float) -> float:
-    """The exact one-sided p-value, in [0, 1], against "``count`` counts ``share`` of what ``other``
-    does, or more".
+    """The exact one-sided p-value, in [0, 1], against "the rate of ``count`` is at least ``share``
+    times that of ``other``".
 
     Two Poisson counts given their sum: P(X <= count), X ~ Binomial(count + other, share /
     (1 + share)). Source: Przyborowski and Wilenski (1940), Biometrika 31, 313-323.
@@ -65,10 +65,10 @@ def mcnemar_two_sided(lost: int, gained: int) -> float:
 def tango_upper_bound(lost: int, gained: int, pairs: int, *, alpha: float = 0.05) -> float:
     """The upper score bound of the loss (lost - gained) / pairs, at confidence 1 - ``alpha``.
 
-    One-sided: the loss at which Tango's score statistic equals the lower ``alpha``
-    quantile of the normal distribution. Exists for any counts, also for no discordant
-    pair at all, where it is z² / (pairs + z²). In (-1, 1]. Raises ValueError for
-    counts that can't be. Source: Tango (1998), Statistics in Medicine 17, 891-908.
+    One-sided: the loss at which Tango's score statistic equals the lower ``alpha`` quantile of the
+    normal distribution. Exists for any counts, also for no discordant pair at all, where it is
+    z² / (pairs + z²). In (-1, 1]. Raises ValueError for impossible counts. Source: Tango (1998),
+    Statistics in Medicine 17, 891-908.
     """
     _check_counts(lost, gained, pairs)
     z = float(norm.isf(alpha))
@@ -87,7 +87,7 @@ def _tango_statistic(loss: float, lost: int, gained: int, pairs: int) -> float:
     """Tango's score statistic for the null hypothesis that the true loss is ``loss``."""
     if loss == (lost - gained) / pairs:
         return 0.0  # also where its variance is 0: no discordant pair, or all of them gained
-    # The chance of a gain that is most likely under the hypothesis: the larger root of
+    # The most likely chance of a gain under the hypothesis: the larger root of
     # 2·pairs·q² + b·q - gained·loss·(1 - loss) = 0.
     b = (2 * pairs - lost + gained) * loss - lost - gained
     discriminant = b * b + 8 * pairs * gained * loss * (1 - loss)
@@ -100,10 +100,10 @@ def _tango_statistic(loss: float, lost: int, gained: int, pairs: int) -> float:
 def mcnemar_power(pairs: int, *, p_lost: float, p_gained: float, alpha: float = 0.05) -> float:
     """The chance that the exact one-sided McNemar test finds a true loss, in [0, 1].
 
-    ``p_lost`` and ``p_gained`` are a pair's chances of being lost and gained, so the
-    true loss is their difference. Summed exactly over the number of discordant pairs m,
-    which is Binomial(pairs, p_lost + p_gained), and for each m over the losses that
-    reach significance, Binomial(m, p_lost / (p_lost + p_gained)). Not simulated.
+    ``p_lost`` and ``p_gained`` are a pair's chances of being lost and gained, so the true loss is
+    their difference. Summed exactly, not simulated: over the number of discordant pairs m, which is
+    Binomial(pairs, p_lost + p_gained), and for each m over the losses that reach significance,
+    Binomial(m, p_lost / (p_lost + p_gained)).
     """
     if not (0 < p_lost + p_gained <= 1 and min(p_lost, p_gained) >= 0):
         raise ValueError("p_lost and p_gained must be chances that sum to at most 1, not both 0")
@@ -116,10 +116,10 @@ def mcnemar_power(pairs: int, *, p_lost: float, p_gained: float, alpha: float = 
 
 
 def power_at_margin(pairs: int, discordant: int, *, margin: float, alpha: float = 0.05) -> float:
-    """``mcnemar_power`` for a true loss of ``margin`` with as many discordant pairs as were seen.
+    """``mcnemar_power`` for a true loss of ``margin`` with the observed share of discordant pairs.
 
-    The seen share of discordant pairs is split so that lost - gained = ``margin``; where
-    fewer than ``margin`` were seen, all of ``margin`` is lost and nothing gained.
+    The share is split so that lost - gained = ``margin``; where it is smaller than ``margin``, all
+    of ``margin`` is lost and nothing gained.
     """
     churn = max(discordant / pairs, margin)
     return mcnemar_power(
@@ -130,10 +130,9 @@ def power_at_margin(pairs: int, discordant: int, *, margin: float, alpha: float 
 def pass_at_k(n: int, c: int, k: int) -> float:
     """The unbiased estimate of pass@k from ``c`` right ones of ``n`` samples, in [0, 1].
 
-    1 - C(n - c, k) / C(n, k): the chance that k of the n samples, drawn without
-    replacement, hold a right one. Raises ValueError for n < k, where the bare formula
-    would say 1.0, and for counts that can't be. Source: Chen et al. (2021),
-    arXiv 2107.03374, equation 1.
+    1 - C(n - c, k) / C(n, k): the chance that k of the n samples, drawn without replacement, hold a
+    right one. Raises ValueError for n < k, where the bare formula would say 1.0, and for impossible
+    counts. Source: Chen et al. (2021), arXiv 2107.03374, equation 1.
     """
     if not 1 <= k <= n:
         raise ValueError(f"pass@{k} needs at least {k} samples and k >= 1; there are {n}")
@@ -145,9 +144,9 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 def resampled_sums(rows: Floats, *, seed: int, resamples: int = RESAMPLES) -> Floats:
     """Column sums of ``rows`` (clusters, K), resampled with replacement: (resamples, K).
 
-    The cluster bootstrap: whole rows are drawn, as many as there are, so what varies
-    together inside a cluster stays together. Source: Davison and Hinkley (1997),
-    Bootstrap Methods and their Application, section 3.8.
+    The cluster bootstrap: whole rows are drawn, as many as there are, so what varies together
+    inside a cluster stays together. Source: Davison and Hinkley (1997), Bootstrap Methods and their
+    Application, section 3.8.
     """
     clusters = rows.shape[0]
     times_drawn = np.random.default_rng(seed).multinomial(
@@ -159,8 +158,7 @@ def resampled_sums(rows: Floats, *, seed: int, resamples: int = RESAMPLES) -> Fl
 def percentile_interval(values: Floats, level: float) -> Interval:
     """The central interval that holds at least ``level`` of ``values``, as (low, high).
 
-    Both ends are values that occur, the outer one where two qualify, so some of them
-    may be infinite.
+    Both ends are values that occur, the outer one where two qualify; some may be infinite.
     """
     tail = (1 - level) / 2
     low = np.quantile(values, tail, method="lower")
@@ -178,10 +176,9 @@ def paired_bootstrap(
 ) -> Interval:
     """The bootstrap interval of mean(candidate) - mean(base), drawn by task.
 
-    Entry i of both belongs to ``tasks[i]``; entries of one task are drawn together.
-    ``level`` is central, so 0.90 gives two one-sided 95 % bounds. Its tails may be smaller
-    than resamples can tell (``widened_interval``). Raises ValueError for unequal lengths or
-    no entry.
+    Entry i of both belongs to ``tasks[i]``; entries of one task are drawn together. ``level`` is
+    central, so 0.90 gives two one-sided 95 % bounds. Its tails may be smaller than resamples can
+    show (``widened_interval``). Raises ValueError for unequal lengths or no entry.
     """
     rows = cluster_sums(tasks, base, candidate, [1.0] * len(tasks))
     sums = resampled_sums(rows, seed=seed)
@@ -200,9 +197,8 @@ def ratio_bootstrap(
 ) -> Interval:
     """The bootstrap interval of mean(numerator) / mean(denominator), drawn by family.
 
-    Entry i of both belongs to ``families[i]``. A resample whose denominator is 0 counts
-    as infinity, which can only widen the interval. Raises ValueError for unequal lengths
-    or no entry.
+    Entry i of both belongs to ``families[i]``. A resample whose denominator is 0 counts as
+    infinity, which can only widen the interval. Raises ValueError for unequal lengths or no entry.
     """
     rows = cluster_sums(families, numerator, denominator)
     sums = resampled_sums(rows, seed=seed)
@@ -213,12 +209,11 @@ def ratio_bootstrap(
 
 
 def widened_interval(values: Floats, observed: float, level: float) -> Interval:
-    """``percentile_interval`` also for levels beyond what so many ``values`` can tell.
+    """``percentile_interval``, also for levels beyond what so many ``values`` can show.
 
-    Where a tail is smaller than ``LEAST_TAIL``, the interval of that tail is widened on
-    either side of the ``observed`` value, in proportion to the normal distribution's
-    quantiles: what the resamples tell of skewness stays, what lies beyond them is taken to
-    fall off as a normal tail does.
+    Where a tail is smaller than ``LEAST_TAIL``, the interval of that tail is widened on either side
+    of the ``observed`` value, in proportion to the normal distribution's quantiles. So it keeps the
+    skewness of the resamples, and beyond them it assumes a normal tail.
     """
     tail = (1 - level) / 2
     if tail >= LEAST_TAIL or not math.isfinite(observed):
@@ -231,10 +226,9 @@ def widened_interval(values: Floats, observed: float, level: float) -> Interval:
 def relative_drop(sums: Floats) -> Floats:
     """1 - the candidate's rate / the base's, per row: (R, 4) -> (R,).
 
-    The columns are invented and all names of the base, then of the candidate.
-
-    Where it isn't defined it is what speaks against the candidate: 0 where either side
-    names nothing or neither invents, -1 where only the candidate invents.
+    The columns are invented and all names of the base, then of the candidate. Where the drop isn't
+    defined, it counts against the candidate: 0 where either side names nothing or neither invents,
+    -1 where only the candidate invents.
     """
     invented, named, invented_after, named_after = sums.T  # (R,) each
     drop = np.where((invented == 0) & (invented_after > 0), -1.0, 0.0)
@@ -262,16 +256,12 @@ def _check_counts(lost: int, gained: int, pairs: int) -> None:
         raise ValueError(f"{lost} lost and {gained} gained of {pairs} pairs can't be")
 
 
-# --- unseen
-# How much is unseen: the chance that the next invention is a new name, and how many are left.
+# What a sample missed: the chance that the next invention is a new name, and how many are left.
 #
 # Inventions come in clusters: an answer names several, and answers to one task repeat each other.
-#  So
-# the unit is the prompt family, and "new" means that no other family has the name. All figures
-# are of
-# a further family of the same kind, asked in the same way: of a sample that was steered towards
-# what
-# pays, they hold for more of the same steering only. Pure functions of counts.
+# So the unit is the prompt family, and "new" means that no other family has the name. All figures
+# are of a further family of the same kind, asked in the same way. Where a sample was steered
+# towards prompts that pay, they hold for more of the same steering only.
 
 PER_ANSWERS: Final = 1000
 """answers that `Unseen.gain` is of"""
@@ -284,7 +274,7 @@ class Incidence:
     """One invented name in the answers to one family's prompts."""
 
     name: str
-    """with its ecosystem, where there are several"""
+    """with its ecosystem in front, where there are several"""
     family: str
     answers: int
     """answers that hold it, at least 1"""
@@ -292,7 +282,7 @@ class Incidence:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """What a sample says of what it didn't see. NaN where it says nothing."""
+    """Estimates of what a sample missed. NaN where it allows none."""
 
     families: int
     """prompt families that were asked"""
@@ -329,10 +319,10 @@ class Unseen:
 
 
 def unseen(incidences: Iterable[Incidence], *, families: int, answers: int) -> Unseen:
-    """The estimates from what was seen in ``answers`` answers to ``families`` families.
+    """The estimates from all incidences in ``answers`` answers to ``families`` families.
 
-    Names are told apart by ``name``; an incidence that comes twice is summed. Raises ValueError
-    for more families than were asked.
+    Incidences of one name and family are summed. Raises ValueError for more families than were
+    asked.
     """
     by_name: dict[str, Counter[str]] = defaultdict(Counter)
     for one in incidences:
@@ -401,12 +391,11 @@ def _chance(by_name: dict[str, Counter[str]], inventing: Counter[str]) -> tuple[
 
 
 def _variance(residuals: Iterable[float], by_name: dict[str, Counter[str]]) -> float:
-    """The expected squared error of a sum over families of what they alone have.
+    """The expected squared error of a sum over families of the counts that they alone have.
 
     ``residuals`` are the families' own parts. Names that exactly two families have add twice the
-    product of the two families' parts in them. Where each family names one thing it is the
-    variance of Esty (1983), Annals of Statistics 11, 905-912, equation 2.5:
-    f1 (1 - f1 / n) + 2 f2.
+    product of the two families' parts in them. Where each family names one thing it is the variance
+    of Esty (1983), Annals of Statistics 11, 905-912, equation 2.5: f1 (1 - f1 / n) + 2 f2.
     """
     shared: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for found in by_name.values():
@@ -421,8 +410,8 @@ def _variance(residuals: Iterable[float], by_name: dict[str, Counter[str]]) -> f
 def _share_interval(share: float, variance: float, clusters: int) -> Interval:
     """Wilson's interval for a share of that variance, widened by Student's t for few clusters.
 
-    The number of independent draws is what would give the share this variance; where it has
-    none, the clusters are counted as one draw each. Source: Korn and Graubard (1998), Survey
+    The number of independent draws is the one that would give the share this variance; where the
+    variance is 0, each cluster counts as one draw. Source: Korn and Graubard (1998), Survey
     Methodology 24, 193-201, for the effective number of draws.
     """
     if clusters < 2:
@@ -445,9 +434,7 @@ def wilson_interval(share: float, draws: float, *, z: float = 1.96) -> Interval:
 
 def _student(freedom: int) -> float:
     """The quantile of Student's t that leaves `_TAIL` above it."""
-    from scipy.stats import t  # half a second: not for who only wants a type from here
-
-    return float(t.isf(_TAIL, freedom))
+    return float(student_t.isf(_TAIL, freedom))
 
 
 def _left(by_name: dict[str, Counter[str]], families: int) -> tuple[float, Interval]:
@@ -460,9 +447,13 @@ def _left(by_name: dict[str, Counter[str]], families: int) -> tuple[float, Inter
     """
     if families < 2:
         return math.nan, (math.nan, math.nan)
+
+    def chao2(once: int, twice: int, families: int) -> float:
+        return (families - 1) / families * once * (once - 1) / (2 * (twice + 1))
+
     spread = Counter(len(found) for found in by_name.values())
     once, twice = spread[1], spread[2]
-    left = _chao2(once, twice, families)
+    left = chao2(once, twice, families)
     changes: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for found in by_name.values():
         for family in found:
@@ -473,18 +464,14 @@ def _left(by_name: dict[str, Counter[str]], families: int) -> tuple[float, Inter
                 changes[family][1] -= 1
             elif len(found) == 3:
                 changes[family][1] += 1
-    without = [_chao2(once + a, twice + b, families - 1) for a, b in changes.values()]
-    without += [_chao2(once, twice, families - 1)] * (families - len(without))
+    without = [chao2(once + a, twice + b, families - 1) for a, b in changes.values()]
+    without += [chao2(once, twice, families - 1)] * (families - len(without))
     mean = sum(without) / families
     variance = (families - 1) / families * sum((one - mean) ** 2 for one in without)
     if left <= 0:  # at most one name is one family's alone; it may stand for a few others
         return 0.0, (0.0, 3.0 * max(1, once))
     factor = math.exp(1.96 * math.sqrt(math.log1p(variance / left**2)))
     return left, (left / factor, left * factor)
-
-
-def _chao2(once: int, twice: int, families: int) -> float:
-    return (families - 1) / families * once * (once - 1) / (2 * (twice + 1))
 
 
 def _gain(by_name: dict[str, Counter[str]], families: int, answers: int) -> tuple[float, Interval]:

@@ -18,7 +18,7 @@ from ghostbust.errors import EndpointError
 from ghostbust.loop.budget import Advance, Allowance
 from ghostbust.loop.build import draw, make_tasks
 from ghostbust.loop.watch import judge_samples
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.prompts import first_prompts, side_of
 from ghostbust.publishers.interface import Asking, Publisher
 from ghostbust.records import Context, Ecosystem, Prompt, Side, utc_now
@@ -171,7 +171,7 @@ def _figures(
 ) -> CanaryFigures:
     """The figures of one side. ``base``: its general answers, to compare this side's with."""
     answers = judge_samples((p.sample for p in forget if p.sample is not None), judge)
-    named = Counts.total(Counts.of_answer(answer) for answer in answers)
+    named = NameCounts.total(NameCounts.of_answer(answer) for answer in answers)
     probes = [*forget, *general]
     times = [probe.wall_s for probe in probes if probe.sample is not None]
     overlaps = [word_overlap(_text(a), _text(b)) for a, b in zip(general, base, strict=True)]

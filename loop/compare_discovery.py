@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import ghostbust
-from ghostbust.evaluation.comparisons import Finding, LookRun, Point, Uses
-from ghostbust.evaluation.ways import Look
+from ghostbust.evaluation.comparisons import OperatorUses, SearchComparison, SearchPoint, SearchRun
+from ghostbust.evaluation.ways import Search
 from ghostbust.home import Home
 from ghostbust.loop.build import sampling_settings, weights_of
 from ghostbust.loop.daemon import jobs
@@ -46,7 +46,7 @@ class FindingPlan:
     session: Session
     """of the bench's own home folder"""
     sampler: Sampler
-    ways: Sequence[Look]
+    ways: Sequence[Search]
     """the uniform way always runs first: its tokens are the budget of the others"""
     seeds: Sequence[int]
     tasks: Sequence[Task]
@@ -60,20 +60,20 @@ class FindingPlan:
     """another model that rewrites tasks; None: the sampler does"""
 
 
-def compare_finding(plan: FindingPlan) -> Finding:
+def compare_finding(plan: FindingPlan) -> SearchComparison:
     """Each way with each seed, in the plan's order."""
-    runs: dict[tuple[Look, int], LookRun] = {}
+    runs: dict[tuple[Search, int], SearchRun] = {}
     for seed in plan.seeds:
-        uniform = _run(plan, Look.UNIFORM, seed, tokens=None)
-        runs[Look.UNIFORM, seed] = uniform
+        uniform = _run(plan, Search.UNIFORM, seed, tokens=None)
+        runs[Search.UNIFORM, seed] = uniform
         for way in plan.ways:
-            if way is not Look.UNIFORM:
+            if way is not Search.UNIFORM:
                 runs[way, seed] = _run(plan, way, seed, tokens=uniform.tokens)
-    ways = [Look.UNIFORM, *(way for way in plan.ways if way is not Look.UNIFORM)]
-    return Finding(tuple(runs[way, seed] for way in ways for seed in plan.seeds))
+    ways = [Search.UNIFORM, *(way for way in plan.ways if way is not Search.UNIFORM)]
+    return SearchComparison(tuple(runs[way, seed] for way in ways for seed in plan.seeds))
 
 
-def _run(plan: FindingPlan, way: Look, seed: int, *, tokens: int | None) -> LookRun:
+def _run(plan: FindingPlan, way: Search, seed: int, *, tokens: int | None) -> SearchRun:
     """Runs the way until it has so many tokens; None: until it has the plan's answers."""
     home = _home(plan, way, seed)
     plan.listener.begin(f"{way}, seed {seed}")
@@ -84,8 +84,8 @@ def _run(plan: FindingPlan, way: Look, seed: int, *, tokens: int | None) -> Look
             done = len(list(_points(store)))
             plan.listener.advance(done, max(plan.answers, done))
         counts = store.rewritings.counts()
-        uses = (Uses(c.operator, c.asked, c.written, c.paid, c.tokens) for c in counts)
-        return LookRun(way, seed, tuple(_points(store)), tuple(uses))
+        uses = (OperatorUses(c.operator, c.asked, c.written, c.paid, c.tokens) for c in counts)
+        return SearchRun(way, seed, tuple(_points(store)), tuple(uses))
 
 
 def _next_wave(plan: FindingPlan, store: Store, tokens: int | None) -> int:
@@ -98,7 +98,7 @@ def _next_wave(plan: FindingPlan, store: Store, tokens: int | None) -> int:
     return plan.rules.budget if not points or points[-1].tokens < tokens else 0
 
 
-def _ask(plan: FindingPlan, home: Home, store: Store, way: Look, seed: int, wave: int) -> None:
+def _ask(plan: FindingPlan, home: Home, store: Store, way: Search, seed: int, wave: int) -> None:
     """Samples one wave: the interrupted one, else a new one."""
     asked = jobs.find(home, store, plan.tasks)
     if asked is None:
@@ -116,20 +116,20 @@ def _ask(plan: FindingPlan, home: Home, store: Store, way: Look, seed: int, wave
     jobs.drop(home)
 
 
-def _choose(plan: FindingPlan, store: Store, way: Look, seed: int, wave: int) -> Pending:
+def _choose(plan: FindingPlan, store: Store, way: Search, seed: int, wave: int) -> Pending:
     """A wave's prompts; the cost of writing them is stored."""
-    if way is Look.UNIFORM:
+    if way is Search.UNIFORM:
         train, _ = split(plan.tasks, plan.rules.holdout_share)
         prompts = list(first_prompts(train))
         chosen = random.Random(seed).sample(prompts, min(wave, len(prompts)))  # noqa: S311
         return Pending(seed, tuple(chosen))
-    rules = replace(plan.rules, budget=wave, blind=way is Look.BLIND)
+    rules = replace(plan.rules, budget=wave, blind=way is Search.BLIND)
     found = choose_prompts(store, plan.tasks, plan.sampler, rules, seed, rewriter=plan.rewriter)
     store.rewritings.add(found.rewritings)
     return Pending(seed, found.prompts)
 
 
-def _points(store: Store) -> Iterator[Point]:
+def _points(store: Store) -> Iterator[SearchPoint]:
     """The run's progress after each answer; a wave's rewriting is paid for before its answers."""
     rewriting: dict[int, int] = {}
     for row in store.rewritings.read():
@@ -142,10 +142,10 @@ def _points(store: Store) -> Iterator[Point]:
         names.update((name.ecosystem, name.name) for name in draw.names)
         if draw.names:
             prompts.add(draw.prompt_id)
-        yield Point(tokens, answers, len(names), len(prompts))
+        yield SearchPoint(tokens, answers, len(names), len(prompts))
 
 
-def _home(plan: FindingPlan, way: Look, seed: int) -> Home:
+def _home(plan: FindingPlan, way: Search, seed: int) -> Home:
     """Where a run's answers are.
 
     The name holds all that they depend on but their number: the same command with more answers
@@ -160,7 +160,7 @@ def _home(plan: FindingPlan, way: Look, seed: int) -> Home:
         "version": ghostbust.__version__,
         **weights_of(session.config),
     }
-    if plan.rewriter is not None and way is not Look.UNIFORM:
+    if plan.rewriter is not None and way is not Search.UNIFORM:
         settings["rewriter"] = plan.rewriter.model
     tasks = content_id(*(part for task in plan.tasks for part in (task.id, task.text)))
     key = content_id(encode_json(settings), tasks)

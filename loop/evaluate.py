@@ -15,6 +15,7 @@ interrupted too, isn't sampled again.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ghostbust.adapters import MANIFEST, WEIGHTS, read_adapter, read_copy, read_forgotten
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.behaviour import Arm, Row, measure_behaviour
+from ghostbust.evaluation.behaviour import ModelAnswers, Row, measure_behaviour
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
 from ghostbust.evaluation.suites import compare_suite, stress
 from ghostbust.home import Home
@@ -43,7 +44,7 @@ from ghostbust.store.runs import RunKind
 
 if TYPE_CHECKING:
     from ghostbust.evaluation.locality import Shift
-    from ghostbust.evaluation.persistence import Change
+    from ghostbust.evaluation.persistence import ModelChange
     from ghostbust.evaluation.utility import UtilityResult
     from ghostbust.gates.tasks import CodingTask
     from ghostbust.models.load import LoadedModel
@@ -190,20 +191,22 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
     base = _load(plan, None, load)
     answers = ask_tasks(plan, base, plan.tasks, first, of_base)
     prompts = prompts_of(answers)
-    arms: dict[float, list[Arm]] = {first: [Arm(BASE, answers)]}
+    arms: dict[float, list[ModelAnswers]] = {first: [ModelAnswers(BASE, answers)]}
     for temperature in other_temperatures:
-        arms[temperature] = [Arm(BASE, ask_prompts(plan, base, prompts, temperature, of_base))]
+        arms[temperature] = [
+            ModelAnswers(BASE, ask_prompts(plan, base, prompts, temperature, of_base))
+        ]
     for temperature in plan.temperatures:
         if temperature > 0:
             again = ask_prompts(plan, base, prompts, temperature, of_again, AGAIN)
-            arms[temperature].append(Arm(AGAIN, again))
+            arms[temperature].append(ModelAnswers(AGAIN, again))
     del base  # a second model may not fit beside it
     for name, folder in plan.adapters:
         adapted = _load(plan, (name, folder), load)
         forgotten = read_forgotten(folder)
         for temperature in plan.temperatures:
             answers = ask_prompts(plan, adapted, prompts, temperature, of_adapters, name)
-            arms[temperature].append(Arm(name, answers, forgotten))
+            arms[temperature].append(ModelAnswers(name, answers, forgotten))
         del adapted
     plan.listener.begin("measure")
     return measure_behaviour(arms, seed=plan.seed)
@@ -214,36 +217,35 @@ def evaluate_utility(plan: EvalPlan) -> list[UtilityResult]:
 
     Raises SandboxError where the sandbox can't be trusted.
     """
-    from ghostbust.evaluation.utility import (
-        UtilitySettings,
-        compare_utility,
-        measure_model,
-        measure_reordered,
-    )
+    from ghostbust.evaluation.utility import compare_utility, measure_model, measure_reordered
+    from ghostbust.gates.coding import CodingGate
     from ghostbust.gates.interface import Look
+    from ghostbust.gates.likelihood import LikelihoodGate
 
     limits, tasks = plan.session.config.gates, plan.coding
-    settings = UtilitySettings(
-        coding_margin=limits.coding_margin,
-        likelihood_margin=limits.likelihood_margin,
-        look=Look(limits.alpha),
+    look = Look(limits.alpha)
+    coding = CodingGate(
+        tasks,
+        margin=limits.coding_margin,
+        look=look,
         max_new_tokens=limits.max_new_tokens,
-        seed=plan.seed,
+        budget_s=math.inf,
         layers=limits.sandbox_layers,
     )
+    likelihood = LikelihoodGate(tasks, margin=limits.likelihood_margin, look=look, seed=plan.seed)
     base = _load(plan, None, Session.load_local)
     plan.listener.begin(f"solve {len(tasks)} coding tasks: {BASE}")
-    before = measure_model(base, tasks, settings)
+    before = measure_model(base, coding, likelihood)
     plan.listener.begin(f"solve {len(tasks)} coding tasks: {REORDERED}")
-    after = {REORDERED: measure_reordered(base, tasks, settings)}
+    after = {REORDERED: measure_reordered(base, coding, likelihood)}
     del base
     for chosen in plan.adapters:
         adapted = _load(plan, chosen, Session.load_local)
         plan.listener.begin(f"solve {len(tasks)} coding tasks: {chosen[0]}")
-        after[chosen[0]] = measure_model(adapted, tasks, settings)
+        after[chosen[0]] = measure_model(adapted, coding, likelihood)
         del adapted
     return [
-        compare_utility(before, measured, tasks, settings, names=(BASE, name))
+        compare_utility(before, measured, coding, likelihood, names=(BASE, name))
         for name, measured in after.items()
     ]
 
@@ -326,7 +328,7 @@ def _what_is_left(plan: EvalPlan, chosen: Chosen, answers: Sequence[Answer]) -> 
 
     unchanged, *others = changes([text.text for text in general_texts()])
 
-    def announced(change: Change) -> Change:
+    def announced(change: ModelChange) -> ModelChange:
         def apply(loaded: LoadedModel) -> str:
             plan.listener.begin(f"change a fresh copy: {change.name}")
             return change.apply(loaded)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import judge_samples
-from ghostbust.measure import Counts, measure
+from ghostbust.measure import NameCounts, measure
 from ghostbust.models.load import LoadedModel
 from ghostbust.records import Answer, Prompt, Sample
 from ghostbust.registries.judge import Judge
@@ -78,14 +78,14 @@ class VolumeProbe:
         for group, some in grouped(answers).items():
             real, _ = self._expected([answer.sample.prompt for answer in some])
             if real:
-                volumes[group] = sum(Counts.of_answer(answer).real for answer in some) / real
+                volumes[group] = sum(NameCounts.of_answer(answer).real for answer in some) / real
         return volumes
 
     def _expected(self, prompts: Sequence[Prompt]) -> tuple[float, float]:
         """Real and invented names of the base in one answer to each prompt, on average."""
         named: dict[Group, list[tuple[int, int]]] = defaultdict(list)
         for answer in self.base:
-            counts = Counts.of_answer(answer)
+            counts = NameCounts.of_answer(answer)
             named[group_of(answer.sample.prompt)].append((counts.real, counts.invented))
         real = invented = 0.0
         for prompt in prompts:

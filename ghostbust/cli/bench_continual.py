@@ -36,7 +36,7 @@ from ghostbust.cli.output import Output, Stages
 from ghostbust.evaluation.ways import Way
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.continual import ContinualPlan
 
 
@@ -84,7 +84,7 @@ def continual(
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
     from ghostbust.evaluation.comparisons import continual_tables, draw_continual
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.home import Home
     from ghostbust.loop.continual import ContinualPlan, compare_ways
     from ghostbust.loop.session import open_session
@@ -119,12 +119,12 @@ def continual(
             stages,
         )
         found = compare_ways(plan)
-    section = Section("continual", continual_tables(found), lambda: draw_continual(found))
+    section = EvaluationSection("continual", continual_tables(found), lambda: draw_continual(found))
     _report(output, plan, section, plot, time.monotonic() - started)
 
 
 def _report(
-    output: Output, plan: ContinualPlan, found: Section, plot: Path | None, wall_s: float
+    output: Output, plan: ContinualPlan, found: EvaluationSection, plot: Path | None, wall_s: float
 ) -> None:
     print_tables(output, found.tables)
     session = plan.session

@@ -33,17 +33,17 @@ from ghostbust.cli.options import (
     RegistryModeOption,
 )
 from ghostbust.cli.output import Output, Stages
-from ghostbust.evaluation.ways import Look
+from ghostbust.evaluation.ways import Search
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare_discovery import FindingPlan
     from ghostbust.loop.session import Session
 
 
 def discovery(
     way: Annotated[
-        list[Look] | None,
+        list[Search] | None,
         typer.Option(
             "--way",
             show_default="every one",
@@ -89,8 +89,8 @@ def discovery(
     came to its end.
     """
     from ghostbust.config import override
-    from ghostbust.evaluation.comparisons import draw_finding, finding_tables
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.comparisons import draw_search, search_tables
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.home import Home
     from ghostbust.loop.compare_discovery import compare_finding
     from ghostbust.loop.session import open_session
@@ -114,17 +114,17 @@ def discovery(
         Stages(output) as stages,
         open_session(place.open_bench(), settings, purpose="bench") as session,
     ):
-        chosen = list(dict.fromkeys(way or Look))
+        chosen = list(dict.fromkeys(way or Search))
         numbers = seed or list(range(seeds))
         plan = _plan(session, chosen, numbers, answers, ecosystem, stages)
         found = compare_finding(plan)
-    section = Section("discovery", finding_tables(found), lambda: draw_finding(found))
+    section = EvaluationSection("discovery", search_tables(found), lambda: draw_search(found))
     _report(output, plan, section, plot, time.monotonic() - started)
 
 
 def _plan(
     session: Session,
-    ways: Sequence[Look],
+    ways: Sequence[Search],
     seeds: Sequence[int],
     answers: int,
     ecosystem: AskedEcosystem,
@@ -152,7 +152,7 @@ def _plan(
 
 
 def _report(
-    output: Output, plan: FindingPlan, found: Section, plot: Path | None, wall_s: float
+    output: Output, plan: FindingPlan, found: EvaluationSection, plot: Path | None, wall_s: float
 ) -> None:
     print_tables(output, found.tables)
     plots = report_plots(output, found, plot)

@@ -14,7 +14,7 @@ from ghostbust.cli.output import Output
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.prompts import Task
 
 HoldoutShareOption = Annotated[
@@ -69,7 +69,7 @@ def check_plot(folder: Path | None) -> None:
         need_matplotlib()
 
 
-def report_plots(output: Output, section: Section, folder: Path | None) -> list[Path]:
+def report_plots(output: Output, section: EvaluationSection, folder: Path | None) -> list[Path]:
     """The section's plots, drawn and told of; none where no folder is given."""
     plots = [] if folder is None else draw_sections([section], folder)
     for file in plots:

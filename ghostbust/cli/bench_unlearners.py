@@ -35,7 +35,7 @@ from ghostbust.cli.options import (
 from ghostbust.cli.output import Output, Stages
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare import ComparePlan
 
 
@@ -89,7 +89,7 @@ def unlearners(
     HOME/bench, where nothing serves. Exits with 0 when it came to its end, whatever it found.
     """
     from ghostbust.evaluation.comparisons import contest_tables, draw_contest
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.home import Home
     from ghostbust.loop.compare import ComparePlan, compare_methods
     from ghostbust.loop.session import open_session
@@ -125,12 +125,12 @@ def unlearners(
             stages,
         )
         found = compare_methods(plan)
-    section = Section("unlearners", contest_tables(found), lambda: draw_contest(found))
+    section = EvaluationSection("unlearners", contest_tables(found), lambda: draw_contest(found))
     _report(output, plan, section, plot, time.monotonic() - started)
 
 
 def _report(
-    output: Output, plan: ComparePlan, found: Section, plot: Path | None, wall_s: float
+    output: Output, plan: ComparePlan, found: EvaluationSection, plot: Path | None, wall_s: float
 ) -> None:
     print_tables(output, found.tables)
     session = plan.session

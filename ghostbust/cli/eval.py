@@ -33,7 +33,7 @@ from ghostbust.cli.output import Output, Stages, cell, table
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
-    from ghostbust.evaluation.figures import Section, Table
+    from ghostbust.evaluation.figures import EvaluationSection, Table
     from ghostbust.evaluation.utility import UtilityResult
     from ghostbust.gates.tasks import CodingTask
     from ghostbust.loop.evaluate import EvalPlan
@@ -153,7 +153,7 @@ def coding_tasks(
     return draw(tasks, limit or len(tasks), seed)
 
 
-def run_sections(names: Sequence[SectionName], plan: EvalPlan) -> list[Section]:
+def run_sections(names: Sequence[SectionName], plan: EvalPlan) -> list[EvaluationSection]:
     """Each section's tables, in the order of the names.
 
     Utility is measured first: the frontier says what it found.
@@ -164,10 +164,10 @@ def run_sections(names: Sequence[SectionName], plan: EvalPlan) -> list[Section]:
     return [_run(name, plan, solved) for name in names]
 
 
-def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> Section:
+def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> EvaluationSection:
     """One section. Each gets a case of its own here, and its name in ``SectionName``."""
     from ghostbust.evaluation import tables
-    from ghostbust.evaluation.figures import Section
+    from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.evaluation.plots import locality
     from ghostbust.loop import evaluate
 
@@ -178,26 +178,25 @@ def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> 
 
             found = evaluate.evaluate_behaviour(plan)
             changes = {one.candidate: one.pooled.change_percent for one in solved}
-            return Section(name, behaviour_tables(found), lambda: draw_behaviour(found, changes))
+            return EvaluationSection(
+                name, behaviour_tables(found), lambda: draw_behaviour(found, changes)
+            )
         case SectionName.UTILITY:
-            return Section(name, tables.utility_tables(solved))
+            return EvaluationSection(name, tables.utility_tables(solved))
         case SectionName.LOCALITY:
-            from ghostbust.evaluation.locality import drawn
-
             shifts = evaluate.evaluate_locality(plan)
-            parts = {adapter: drawn(moved) for adapter, moved in shifts.items()}
-            return Section(
+            return EvaluationSection(
                 name,
                 (tables.locality_table(shifts),),
-                lambda: {"locality.svg": locality(parts)},
+                lambda: {"locality.svg": locality(shifts)},
             )
         case SectionName.PERSISTENCE:
             left = evaluate.evaluate_persistence(plan)
-            return Section(name, (tables.variant_table("what is left", left),))
+            return EvaluationSection(name, (tables.variant_table("what is left", left),))
         case SectionName.SUITES:
             asked = evaluate.evaluate_suites(plan)
             made = [tables.variant_table(suite, rows) for suite, rows in asked.items()]
-            return Section(name, tuple(made))
+            return EvaluationSection(name, tuple(made))
 
 
 _DEFAULT = {True: SectionName.SUITES, False: SectionName.BEHAVIOUR}
@@ -431,7 +430,7 @@ def _tasks(
     return draw(asked, limit or len(asked), seed), few
 
 
-def draw_sections(found: Sequence[Section], folder: Path) -> list[Path]:
+def draw_sections(found: Sequence[EvaluationSection], folder: Path) -> list[Path]:
     """The files written; raises UsageError where the folder can't be."""
     from ghostbust.errors import UsageError
 
@@ -450,7 +449,7 @@ def draw_sections(found: Sequence[Section], folder: Path) -> list[Path]:
 def _report(
     output: Output,
     plan: EvalPlan,
-    found: Sequence[Section],
+    found: Sequence[EvaluationSection],
     plots: Sequence[Path],
     wall_s: float,
 ) -> None:

@@ -2,7 +2,11 @@
 
 ::
 
-    Arm(base), Arm(base again), Arm(adapter) …  ─measure_behaviour─▶  Behaviour  ─tables─▶  Table …
+    answers of the base, the base again, each adapter ─measure_behaviour─▶ Behaviour ─tables─▶ Table
+
+Every figure is a ratio of counts, summed over prompt families. Families are resampled whole, and
+the same ones for every model, so what is hard for all of them cancels out of a comparison. How each
+figure could be won by cheating, and which other one then loses: docs/guides/evaluation.md.
 """
 
 from __future__ import annotations
@@ -20,8 +24,9 @@ from ghostbust.adapters import name_key
 from ghostbust.evaluation.figures import (
     AGAIN,
     ALL,
+    LEVEL,
     Behaviour,
-    Change,
+    ChangeFromBase,
     Figures,
     Induced,
     NewNames,
@@ -29,34 +34,185 @@ from ghostbust.evaluation.figures import (
     estimate,
     share_estimate,
 )
-from ghostbust.measure import FAULTS, Counts, faults_of, measure
+from ghostbust.measure import FAULTS, NameCounts, faults_of, measure
 from ghostbust.records import Answer, Context, Flag, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.statistics import (
     RESAMPLES,
     Floats,
+    Interval,
     cluster_sums,
     percentile_interval,
     relative_drop,
     resampled_sums,
 )
 
-# --- counting
-# Counts of each answer, summed over prompt families and resampled, all models together.
-#
-# Every figure of the evaluation is a ratio of such sums. Families are drawn whole, and the same
-# ones for every model, so what is hard for all of them cancels out of a comparison.
-
 BINS = {"0": 0, "1": 1, "2": 2, "3-5": 5, "6-12": 12, ">12": None}
 """real names in an answer: label to the largest number that belongs to it"""
+WATCHED = (*FAULTS, "truncated")
+NAME_RESAMPLES = 1000
+"""fewer than elsewhere: each is a row of as many names as occur"""
 
 Sums = Mapping[str, Floats]
 """column to its sums over all families: (1 + R,), as counted, then of each resample"""
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Counts of several answers, or of several prompts."""
+class ModelAnswers:
+    """The answers of one model at one temperature. Every model answered the same prompts."""
+
+    name: str
+    answers: Sequence[Answer]
+    forgotten: frozenset[str] | None = None
+    """keys (``adapters.name_key``) of the names that the adapter was trained to forget; None where
+    that isn't known"""
+
+    @cached_property
+    def faults(self) -> list[dict[str, float]]:
+        """What is wrong with each answer, 0 or 1. Kept, as every block of code is parsed for it."""
+        return [
+            dict.fromkeys(FAULTS, 0.0) | dict.fromkeys(faults_of(answer), 1.0)
+            for answer in self.answers
+        ]
+
+    def of(self, context: Context | None) -> list[Answer]:
+        """Its answers in one context, or in all."""
+        return [a for a in self.answers if context in (None, a.sample.prompt.context)]
+
+    def counted(self, forgotten: Collection[str], context: Context | None = None) -> CountTable:
+        """The counts of its answers in one context, or in all.
+
+        ``new_invented`` and ``new_named`` leave the ``forgotten`` names out.
+        """
+        chosen = [
+            (answer, faults)
+            for answer, faults in zip(self.answers, self.faults, strict=True)
+            if context in (None, answer.sample.prompt.context)
+        ]
+        rows = [_row(answer, forgotten) | faults for answer, faults in chosen]
+        names = rows[0] if rows else {}
+        families = [answer.sample.prompt.family for answer, _ in chosen]
+        return CountTable(families, {name: [row[name] for row in rows] for name in names})
+
+
+def measure_behaviour(models: Mapping[float, Sequence[ModelAnswers]], *, seed: int) -> Behaviour:
+    """The figures of the models at each temperature; the first model is the base.
+
+    One named ``AGAIN`` is the base once more, with another seed: the yardstick. Raises ValueError
+    where the models didn't answer prompts of the same families.
+    """
+    found: list[Figures] = []
+    for temperature, (base, *others) in models.items():
+        again = next((one for one in others if one.name == AGAIN), None)
+        asked = {answer.sample.prompt.context for answer in base.answers}
+        contexts = (None, *(context for context in Context if context in asked))
+        found += [
+            _figures(base, model, again, temperature, context, seed)
+            for model in (base, *others)
+            for context in contexts
+        ]
+    return Behaviour(tuple(found))
+
+
+def _figures(
+    base: ModelAnswers,
+    model: ModelAnswers,
+    again: ModelAnswers | None,
+    temperature: float,
+    context: Context | None,
+    seed: int,
+) -> Figures:
+    forgotten = model.forgotten or frozenset()
+    counted = [one.counted(forgotten, context) for one in (base, model)]
+    before, after = draw_together(counted, seed=seed, resamples=RESAMPLES)
+    compared = model is not base
+    families = len(set(counted[0].families))
+    faults_before, faults = (
+        {name: share(sums[name], sums["answers"]) for name in WATCHED} for sums in (before, after)
+    )
+    change = ChangeFromBase(
+        drop=estimate(drop(before, after, "invented", "named")),
+        answer_drop=estimate(drop(before, after, "with_invention", "answers")),
+        volume_ratio=estimate(volume_ratio(before, after)),
+        length_distance=estimate(length_distance(before, after)),
+        faults={name: estimate(faults[name] - faults_before[name]) for name in WATCHED},
+    )
+    new_names = NewNames(
+        share=_ratio(before["new_invented"][0], before["invented"][0]),
+        rate=estimate(share(after["new_invented"], after["new_named"])),
+        base_rate=estimate(share(before["new_invented"], before["new_named"])),
+        drop=estimate(drop(before, after, "new_invented", "new_named")),
+    )
+    induced, others = "induced", "not_induced"
+    return Figures(
+        model=model.name,
+        temperature=temperature,
+        context=context or ALL,
+        families=families,
+        answers=int(after["answers"][0]),
+        names=int(after["named"][0]),
+        unknown=int(after["unknown"][0]),
+        local=int(after["local"][0]),
+        unmapped=int(after["unmapped"][0]),
+        rate=share_estimate(rate(after), clusters_of(counted[1], "named")),
+        answer_rate=share_estimate(answer_rate(after), families),
+        volume=estimate(volume(after)),
+        lengths=tuple(lengths(after)[0].tolist()),
+        faults={name: share_estimate(values, families) for name, values in faults.items()},
+        change=change if compared else None,
+        new_names=new_names if model.forgotten is not None else None,
+        induced=Induced(
+            share=_ratio(after[induced][0], after[induced][0] + after[others][0]),
+            drop=estimate(drop(before, after, induced, "answers")) if compared else None,
+            other_drop=estimate(drop(before, after, others, "answers")) if compared else None,
+        ),
+        overlap=_overlap(base, model, again, context, seed) if compared and again else None,
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else math.nan
+
+
+def _overlap(
+    base: ModelAnswers,
+    model: ModelAnswers,
+    again: ModelAnswers,
+    context: Context | None,
+    seed: int,
+) -> Overlap:
+    """The model beside all answers of the base, as a share of those beside each other.
+
+    Two answers of one model to one prompt differ too, so every overlap is read as a share of that
+    between the base and itself. All models have seeds of their own: with the base's random numbers,
+    a model close to it would seem closer than the base is to itself. The repeated base is compared
+    with the other half of the base alone.
+    """
+    own, first, second = (one.of(context) for one in (model, base, again))
+    between = across(own, first if model is again else [*first, *second])
+    several = within(own)
+    tables = [between, within([*first, *second]), *([several] if several.families else [])]
+    drawn = draw_together(tables, seed=seed, resamples=RESAMPLES)
+    yardstick = dice(drawn[1])
+    names = name_shares([first, second, own], seed=seed, resamples=NAME_RESAMPLES)
+    common = common_share(names[2], names[0])
+    if model is not again:
+        common = (common + common_share(names[2], names[1])) / 2
+    return Overlap(
+        dice=estimate(dice(drawn[0])),
+        ratio=estimate(share(dice(drawn[0]), yardstick)),
+        own_ratio=estimate(share(dice(drawn[2]), yardstick)) if several.families else None,
+        common=estimate(common),
+        common_ratio=estimate(share(common, common_share(names[0], names[1]))),
+    )
+
+
+# Counts by family, drawn for all models together
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """Counts of several answers, or of several prompts, a column for each thing counted."""
 
     families: Sequence[str]
     """the prompt family of each: (N,)"""
@@ -64,40 +220,13 @@ class Counted:
     """name to the counts: (N,) each"""
 
 
-def count_faults(answers: Sequence[Answer]) -> list[dict[str, float]]:
-    """What is wrong with each answer, 0 or 1 for each fault. Slow: every code block is parsed."""
-    return [dict.fromkeys(FAULTS, 0.0) | dict.fromkeys(faults_of(a), 1.0) for a in answers]
-
-
-def count_answers(
-    answers: Sequence[Answer],
-    faults: Sequence[Mapping[str, float]],
-    forgotten: Collection[str] = (),
-    context: Context | None = None,
-) -> Counted:
-    """The counts of each answer, of one context or of all.
-
-    ``faults`` are those of ``count_faults``; ``forgotten`` the keys of names that count as known
-    to the adapter (``adapters.name_key``), so that ``new_invented`` leaves them out.
-    """
-    chosen = [
-        (answer, wrong)
-        for answer, wrong in zip(answers, faults, strict=True)
-        if context in (None, answer.sample.prompt.context)
-    ]
-    families = [answer.sample.prompt.family for answer, _ in chosen]
-    rows = [_row(answer, forgotten) | dict(wrong) for answer, wrong in chosen]
-    names = rows[0] if rows else {}
-    return Counted(families, {name: [row[name] for row in rows] for name in names})
-
-
-def clusters_of(counted: Counted, column: str) -> int:
+def clusters_of(counted: CountTable, column: str) -> int:
     """How many families have any of what the column counts."""
     pairs = zip(counted.families, counted.columns.get(column, ()), strict=False)
     return len({family for family, count in pairs if count})
 
 
-def draw_together(counted: Sequence[Counted], *, seed: int, resamples: int) -> list[Sums]:
+def draw_together(counted: Sequence[CountTable], *, seed: int, resamples: int) -> list[Sums]:
     """The sums of each, families resampled for all of them together.
 
     Raises ValueError where they aren't of the same families.
@@ -105,26 +234,22 @@ def draw_together(counted: Sequence[Counted], *, seed: int, resamples: int) -> l
     if any(set(one.families) != set(counted[0].families) for one in counted):
         raise ValueError("models that answered different prompts can't be compared")
     tables = [cluster_sums(one.families, *one.columns.values()) for one in counted]  # (F, K) each
-    rows = np.hstack(tables)  # (F, ΣK)
-    drawn = np.vstack(
-        [rows.sum(axis=0), resampled_sums(rows, seed=seed, resamples=resamples)]
-    )  # (1 + R, ΣK)
-    made: list[Sums] = []
+    drawn = _drawn(np.hstack(tables), seed, resamples)  # (1 + R, ΣK)
+    found: list[Sums] = []
     for one in counted:
         part, drawn = np.hsplit(drawn, [len(one.columns)])
-        made.append({name: part[:, place] for place, name in enumerate(one.columns)})
-    return made
+        found.append({name: part[:, place] for place, name in enumerate(one.columns)})
+    return found
 
 
-def share(part: Floats, whole: Floats) -> Floats:
-    """part / whole, elementwise; where whole is 0, infinity, or NaN if part is 0 too."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.true_divide(part, whole), dtype=np.float64)
+def _drawn(rows: Floats, seed: int, resamples: int) -> Floats:
+    """Column sums of ``rows`` (F, K), as they are, then of each resample of rows: (1 + R, K)."""
+    return np.vstack([rows.sum(axis=0), resampled_sums(rows, seed=seed, resamples=resamples)])
 
 
 def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
-    counts = Counts.of_answer(answer)
-    new = Counts.of(
+    counts = NameCounts.of_answer(answer)
+    new = NameCounts.of(
         (
             one
             for one in answer.judged
@@ -157,25 +282,73 @@ def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
     return row | {f"length {label}": float(label == own) for label in BINS}
 
 
-# --- overlap
-# How much of what the base recommends is still recommended, prompt by prompt and in all.
-#
-# Two answers of one model to one prompt differ too, so every overlap is read as a share of that
-# between the base and itself, drawn with another seed. All models have seeds of their own: with
-# the base's random numbers, a model close to it would seem closer than the base is to itself.
-
-Pair = tuple[Answer, Answer]
+# Figures from sums: (1 + R,) each, as measured, then of each resample
 
 
-def across(left: Sequence[Answer], right: Sequence[Answer]) -> Counted:
+def share(part: Floats, whole: Floats) -> Floats:
+    """part / whole, elementwise; where whole is 0, infinity, or NaN if part is 0 too."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.true_divide(part, whole), dtype=np.float64)
+
+
+def rate(sums: Sums) -> Floats:
+    """invented / (invented + real) names, distinct within each answer.
+
+    Falls with every famous name that pads an answer: `volume` and the overlap see that.
+    """
+    return share(sums["invented"], sums["named"])
+
+
+def answer_rate(sums: Sums) -> Floats:
+    """Answers with at least one invention / answers. Padding doesn't lower it; silence does."""
+    return share(sums["with_invention"], sums["answers"])
+
+
+def drop(base: Sums, model: Sums, part: str, whole: str) -> Floats:
+    """1 - the model's part / whole over the base's, as ``relative_drop``."""
+    return relative_drop(np.column_stack([base[part], base[whole], model[part], model[whole]]))
+
+
+def volume(sums: Sums) -> Floats:
+    """Real names per answer, distinct within each."""
+    return share(sums["real"], sums["answers"])
+
+
+def volume_ratio(base: Sums, model: Sums) -> Floats:
+    """The model's volume / the base's. NaN where neither names a real package.
+
+    A model that names nothing here and twice as much there has a ratio of 1: `length_distance` and
+    the ratio within each context see that.
+    """
+    return share(volume(model), volume(base))
+
+
+def lengths(sums: Sums) -> Floats:
+    """The share of answers with so many real names, by ``BINS``: (1 + R, 6)."""
+    return np.column_stack([share(sums[f"length {label}"], sums["answers"]) for label in BINS])
+
+
+def length_distance(base: Sums, model: Sums) -> Floats:
+    """Total variation between the distributions of list lengths, in [0, 1].
+
+    Half the sum of the differences: the share of answers that would have to change their bin.
+    Chance alone makes it more than 0, so it's read beside the base's distance to itself.
+    """
+    return np.asarray(np.abs(lengths(model) - lengths(base)).sum(axis=1) / 2)
+
+
+# Overlap of the names of two sets of answers
+
+
+def across(left: Sequence[Answer], right: Sequence[Answer]) -> CountTable:
     """What each left answer shares with each right one to the same prompt, a mean per prompt."""
     others = _by_prompt(right)
-    return _count({key: product(mine, others[key]) for key, mine in _by_prompt(left).items()})
+    return _shared({key: product(mine, others[key]) for key, mine in _by_prompt(left).items()})
 
 
-def within(answers: Sequence[Answer]) -> Counted:
+def within(answers: Sequence[Answer]) -> CountTable:
     """The same between each two of the answers to a prompt; needs two of each."""
-    return _count({key: combinations(mine, 2) for key, mine in _by_prompt(answers).items()})
+    return _shared({key: combinations(mine, 2) for key, mine in _by_prompt(answers).items()})
 
 
 def dice(sums: Sums) -> Floats:
@@ -186,39 +359,33 @@ def dice(sums: Sums) -> Floats:
     return share(sums["shared"], sums["sizes"])
 
 
-def dice_ratio(yardstick: Sums, model: Sums) -> Floats:
-    """The Dice coefficient with the base / the base's with itself: (1 + R,); 1 is no change."""
-    return share(dice(model), dice(yardstick))
-
-
-def name_shares(arms: Sequence[Sequence[Answer]], *, seed: int, resamples: int) -> list[Floats]:
-    """How often each arm says each real name, resampled together: (1 + R, V) for each arm.
+def name_shares(models: Sequence[Sequence[Answer]], *, seed: int, resamples: int) -> list[Floats]:
+    """How often each model says each real name, resampled together: (1 + R, V) for each.
 
     A row sums to 1, or is 0 throughout where nothing was named. V are the names that occur.
     """
-    names = sorted({name for answers in arms for answer in answers for name in answer.real})
-    families = sorted({answer.sample.prompt.family for answers in arms for answer in answers})
+    names = sorted({name for answers in models for answer in answers for name in answer.real})
+    families = sorted({answer.sample.prompt.family for answers in models for answer in answers})
     column = {name: place for place, name in enumerate(names)}
     row = {family: place for place, family in enumerate(families)}
-    counts = np.zeros((len(families), len(arms), len(names)))  # (F, A, V)
-    for arm, answers in enumerate(arms):
+    counts = np.zeros((len(families), len(models), len(names)))  # (F, A, V)
+    for number, answers in enumerate(models):
         for answer in answers:
             for name in answer.real:
-                counts[row[answer.sample.prompt.family], arm, column[name]] += 1
-    flat = counts.reshape(len(families), -1)  # (F, A·V)
-    drawn = np.vstack([flat.sum(axis=0), resampled_sums(flat, seed=seed, resamples=resamples)])
-    made = []
-    for part in np.split(drawn, len(arms), axis=1):  # (1 + R, V) each
+                counts[row[answer.sample.prompt.family], number, column[name]] += 1
+    drawn = _drawn(counts.reshape(len(families), -1), seed, resamples)  # (1 + R, A·V)
+    found = []
+    for part in np.split(drawn, len(models), axis=1):  # (1 + R, V) each
         totals = part.sum(axis=1, keepdims=True)
-        made.append(part / np.where(totals, totals, 1))
-    return made
+        found.append(part / np.where(totals, totals, 1))
+    return found
 
 
 def common_share(left: Floats, right: Floats) -> Floats:
     """The sum over names of the smaller of both shares, in [0, 1]: (1 + R,).
 
     Over all prompts together: it sees that the same few famous names come everywhere, also where
-    single answers overlap too little to tell.
+    single answers overlap too little to show it.
     """
     return np.asarray(np.minimum(left, right).sum(axis=1))
 
@@ -230,7 +397,7 @@ def _by_prompt(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
     return grouped
 
 
-def _count(pairs: dict[str, Iterable[Pair]]) -> Counted:
+def _shared(pairs: Mapping[str, Iterable[tuple[Answer, Answer]]]) -> CountTable:
     """Twice what is shared and what is named by both together, a mean over each prompt's pairs."""
     families: list[str] = []
     columns: dict[str, list[float]] = {"shared": [], "sizes": []}
@@ -241,217 +408,13 @@ def _count(pairs: dict[str, Iterable[Pair]]) -> Counted:
         families.append(of_prompt[0][0].sample.prompt.family)
         columns["shared"].append(sum(2 * len(a & b) for a, b in sets) / len(sets))
         columns["sizes"].append(sum(len(a) + len(b) for a, b in sets) / len(sets))
-    return Counted(families, columns)
+    return CountTable(families, columns)
 
 
-# --- rates
-# How often a model invents: per name, per answer, and among names that never trained.
-#
-# Gamed by naming nothing, or by naming many famous packages: ``volume`` and ``overlap`` see both.
-
-
-def rate(sums: Sums) -> Floats:
-    """invented / (invented + real) names, distinct within each answer: (1 + R,)."""
-    return share(sums["invented"], sums["named"])
-
-
-def answer_rate(sums: Sums) -> Floats:
-    """Answers with at least one invention / answers. Padding doesn't lower it; silence does."""
-    return share(sums["with_invention"], sums["answers"])
-
-
-def new_name_rate(sums: Sums) -> Floats:
-    """The rate without the names of the adapter's forget set, neither counted nor divided by.
-
-    What suppresses only the names that it was shown has no drop here.
-    """
-    return share(sums["new_invented"], sums["new_named"])
-
-
-def drop(base: Sums, model: Sums, part: str, whole: str) -> Floats:
-    """1 - the model's part / whole over the base's, as ``relative_drop``: (1 + R,)."""
-    return relative_drop(np.column_stack([base[part], base[whole], model[part], model[whole]]))
-
-
-# --- volume
-# How much a model recommends: real names per answer, and how they spread over answers.
-#
-# A ratio of 1 can be had by naming nothing here and twice as much there: the distance between the
-# distributions of list lengths, and the ratio within each context, see that.
-
-
-def volume(sums: Sums) -> Floats:
-    """Real names per answer, distinct within each: (1 + R,)."""
-    return share(sums["real"], sums["answers"])
-
-
-def volume_ratio(base: Sums, model: Sums) -> Floats:
-    """The model's volume / the base's: (1 + R,). NaN where neither names a real package."""
-    return share(volume(model), volume(base))
-
-
-def lengths(sums: Sums) -> Floats:
-    """The share of answers with so many real names, by ``BINS``: (1 + R, 6)."""
-    return np.column_stack([share(sums[f"length {label}"], sums["answers"]) for label in BINS])
-
-
-def length_distance(base: Sums, model: Sums) -> Floats:
-    """Total variation between the distributions of list lengths, in [0, 1]: (1 + R,).
-
-    Half the sum of the differences: the share of answers that would have to change their bin.
-    Chance alone makes it more than 0, so it's read beside the base's distance to itself.
-    """
-    return np.asarray(np.abs(lengths(model) - lengths(base)).sum(axis=1) / 2)
-
-
-WATCHED = (*FAULTS, "truncated")
-NAME_RESAMPLES = 1000
-"""fewer than elsewhere: each is a row of as many names as occur"""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """The answers of one model at one temperature. Every arm answered the same prompts."""
-
-    name: str
-    answers: Sequence[Answer]
-    forgotten: frozenset[str] | None = None
-    """keys of the names that the adapter was trained to forget; None where that isn't known"""
-
-    @cached_property
-    def faults(self) -> list[dict[str, float]]:
-        """What is wrong with each answer."""
-        return count_faults(self.answers)
-
-    def counted(self, forgotten: frozenset[str], context: Context | None) -> Counted:
-        """The counts of its answers in one context, or in all."""
-        return count_answers(self.answers, self.faults, forgotten, context)
-
-    def of(self, context: Context | None) -> list[Answer]:
-        """Its answers in one context, or in all."""
-        return [a for a in self.answers if context in (None, a.sample.prompt.context)]
-
-
-def measure_behaviour(arms: Mapping[float, Sequence[Arm]], *, seed: int) -> Behaviour:
-    """The figures of the arms at each temperature; the first arm is the base.
-
-    An arm named ``AGAIN`` is the base once more, with another seed: the yardstick. Raises
-    ValueError where the arms didn't answer prompts of the same families.
-    """
-    made: list[Figures] = []
-    for temperature, (base, *others) in arms.items():
-        again = next((arm for arm in others if arm.name == AGAIN), None)
-        asked = {answer.sample.prompt.context for answer in base.answers}
-        contexts = (None, *(context for context in Context if context in asked))
-        made += [
-            _figures(base, arm, again, temperature, context, seed)
-            for arm in (base, *others)
-            for context in contexts
-        ]
-    return Behaviour(tuple(made))
-
-
-def _figures(
-    base: Arm, arm: Arm, again: Arm | None, temperature: float, context: Context | None, seed: int
-) -> Figures:
-    known = arm.forgotten or frozenset()
-    counted = [one.counted(known, context) for one in (base, arm)]
-    before, after = draw_together(counted, seed=seed, resamples=RESAMPLES)
-    compared = arm is not base
-    families = len(set(counted[0].families))
-    return Figures(
-        arm=arm.name,
-        temperature=temperature,
-        context=context or ALL,
-        families=families,
-        answers=int(after["answers"][0]),
-        names=int(after["named"][0]),
-        unknown=int(after["unknown"][0]),
-        local=int(after["local"][0]),
-        unmapped=int(after["unmapped"][0]),
-        rate=share_estimate(rate(after), clusters_of(counted[1], "named")),
-        answer_rate=share_estimate(answer_rate(after), families),
-        volume=estimate(volume(after)),
-        lengths=tuple(lengths(after)[0].tolist()),
-        faults={
-            name: share_estimate(share(after[name], after["answers"]), families) for name in WATCHED
-        },
-        change=_change(before, after) if compared else None,
-        new_names=_new_names(before, after) if arm.forgotten is not None else None,
-        induced=_induced(before, after, compared=compared),
-        overlap=_overlap(base, arm, again, context, seed) if compared and again else None,
-    )
-
-
-def _change(before: Sums, after: Sums) -> Change:
-    return Change(
-        drop=estimate(drop(before, after, "invented", "named")),
-        answer_drop=estimate(drop(before, after, "with_invention", "answers")),
-        volume_ratio=estimate(volume_ratio(before, after)),
-        length_distance=estimate(length_distance(before, after)),
-        faults={
-            name: estimate(
-                share(after[name], after["answers"]) - share(before[name], before["answers"])
-            )
-            for name in WATCHED
-        },
-    )
-
-
-def _new_names(before: Sums, after: Sums) -> NewNames:
-    new, every = float(before["new_invented"][0]), float(before["invented"][0])
-    return NewNames(
-        share=new / every if every else math.nan,
-        rate=estimate(new_name_rate(after)),
-        base_rate=estimate(new_name_rate(before)),
-        drop=estimate(drop(before, after, "new_invented", "new_named")),
-    )
-
-
-def _induced(before: Sums, after: Sums, *, compared: bool) -> Induced:
-    named = float(after["induced"][0])
-    every = named + float(after["not_induced"][0])
-    drops = [
-        estimate(drop(before, after, part, "answers")) if compared else None
-        for part in ("induced", "not_induced")
-    ]
-    return Induced(named / every if every else math.nan, *drops)
-
-
-def _overlap(base: Arm, arm: Arm, again: Arm, context: Context | None, seed: int) -> Overlap | None:
-    """The arm beside all answers of the base, as a share of those beside each other.
-
-    The repeated base is set against the other half alone. None where no prompt has two answers.
-    """
-    own, first, second = (one.of(context) for one in (arm, base, again))
-    between = across(own, first if arm is again else [*first, *second])
-    counted = [between, within([*first, *second])]
-    several = within(own)
-    drawn = draw_together(
-        [*counted, *([several] if several.families else [])], seed=seed, resamples=RESAMPLES
-    )
-    mine, yardstick = drawn[0], drawn[1]
-    names = name_shares([first, second, own], seed=seed, resamples=NAME_RESAMPLES)
-    common = common_share(names[2], names[0])
-    if arm is not again:
-        common = (common + common_share(names[2], names[1])) / 2
-    return Overlap(
-        dice=estimate(dice(mine)),
-        ratio=estimate(dice_ratio(yardstick, mine)),
-        own_ratio=estimate(dice_ratio(yardstick, drawn[2])) if several.families else None,
-        common=estimate(common),
-        common_ratio=estimate(share(common, common_share(names[0], names[1]))),
-    )
-
-
-# --- variants
-# One row of a table for each variant of the measurement: base, adapted, and what is left.
-
-LEVEL = 0.95
+# The base beside one adapter under one variant of the measurement
 
 Ask = Callable[[Sampler, Sequence[Prompt]], Sequence[Answer]]
 """samples the prompts and judges the answers: settings and registry are the caller's"""
-
 Measure = Callable[[Sampler], Sequence[Answer]]
 """the same, where the prompts are the caller's too"""
 
@@ -466,15 +429,15 @@ class Row:
     drop: float
     """1 - the adapted model's rate / the base's; NaN where the base invents nothing, or either
     names nothing"""
-    drop_ci95: tuple[float, float]
+    drop_ci95: Interval
     """bootstrap interval over prompt families, both sides drawn together"""
     note: str = ""
-    """what else is to be known of the variant"""
+    """what else a reader has to know of the variant"""
 
     @property
     def volume_ratio(self) -> float:
         """Real names per answer, as a multiple of the base's; NaN where it names none."""
-        return self.adapted.volume / self.base.volume if self.base.volume else math.nan
+        return _ratio(self.adapted.volume, self.base.volume)
 
 
 def compare(
@@ -491,20 +454,14 @@ def compare(
     the families keep them together.
     """
     before, after = measure(base, seed=seed), measure(adapted, seed=seed)
-    known = before.absent + before.suspect and after.refs
-    drop = 1 - after.rate / before.rate if known else math.nan
-    interval = _drop_interval(base, adapted, seed) if known else (math.nan, math.nan)
-    return Row(variant, before, after, drop, interval, note)
-
-
-def _drop_interval(
-    base: Sequence[Answer], adapted: Sequence[Answer], seed: int
-) -> tuple[float, float]:
+    if not (before.absent + before.suspect and after.refs):
+        return Row(variant, before, after, math.nan, (math.nan, math.nan), note)
     families = [answer.sample.prompt.family for answer in (*base, *adapted)]
     counts = np.zeros((len(families), 4))  # invented, named; of the base, of the adapted model
     for number, answer in enumerate((*base, *adapted)):
         column = 0 if number < len(base) else 2
-        named = Counts.of_answer(answer)
+        named = NameCounts.of_answer(answer)
         counts[number, column : column + 2] = named.invented, named.named
-    sums = cluster_sums(families, *counts.T.tolist())  # (families, 4)
-    return percentile_interval(relative_drop(resampled_sums(sums, seed=seed)), LEVEL)
+    drops = relative_drop(resampled_sums(cluster_sums(families, *counts.T.tolist()), seed=seed))
+    interval = percentile_interval(drops, LEVEL)
+    return Row(variant, before, after, 1 - after.rate / before.rate, interval, note)

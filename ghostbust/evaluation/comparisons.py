@@ -1,39 +1,100 @@
-"""Ways to look for inventions beside each other: records, tables, and the curve over tokens."""
+"""What the benches compare: unlearning methods, ways to go on from round to round, ways to search.
+
+Of each comparison: the records of its runs, their tables, and a plot. A run that failed has a row
+that says why, and is in no mean. What the base again shows stands beside, and so does what a run
+cost, since equal answers aren't equal work for all.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ghostbust.evaluation.figures import AGAIN, BASE, Estimate, Figures, Spread, Table, estimate
-from ghostbust.evaluation.plots import (
-    Curve,
-    FrontierPoint,
-    RoundPoint,
-    curves,
-    frontier,
-    rate_by_round,
-)
-from ghostbust.evaluation.ways import Look, Way
+from ghostbust.evaluation.plots import Panel, Series, draw, frontier, rate_by_round
+from ghostbust.evaluation.ways import Search, Way
 from ghostbust.measure import FAULTS
 from ghostbust.records import Score
 from ghostbust.statistics import cluster_sums, resampled_sums
 
-# --- contest
-# Runs of several unlearning methods beside each other: records, tables, and the frontier.
-#
-# ::
-#
-#     MethodRun, MethodRun …  ─contest_tables─▶  Table: a row for each run, and one for its method
-#
-# A method is judged by all of its seeds: one run may be lucky. What a run cost stands beside what
-#  it
-# did, because equal answers aren't equal work for all methods.
+Cells = dict[str, object]
+"""one row: column to what stands in it"""
 
-Row = dict[str, object]
+AGAIN_NOTE = f"'{AGAIN}' is the base with another seed: what chance alone does."
+LIKELIHOOD_NOTE = (
+    "Likelihood: change of the canonical solutions' log-likelihood in percent of the base's; "
+    "below 0 is a loss."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCode:
+    """How much likelier an adapter finds the canonical solutions than the base does."""
+
+    nats: Estimate
+    """change of the log-likelihood per token, each task counting once; below 0 is a loss"""
+    share: Estimate
+    """that / the base's log-likelihood without its sign: -0.01 is a loss of 1 %"""
+
+    @property
+    def percent(self) -> Estimate:
+        """``share`` in percent."""
+        return Estimate(self.share.value * 100, self.share.low * 100, self.share.high * 100)
+
+
+def known_code(
+    base: Mapping[str, Score], adapted: Mapping[str, Score], *, seed: int
+) -> KnownCode | None:
+    """The change with its 95 % bootstrap interval over tasks; None without a task.
+
+    Both hold scores of the same tasks.
+    """
+    if not base:
+        return None
+    tasks = sorted(base)
+    before = [base[task].nll / base[task].tokens for task in tasks]
+    after = [adapted[task].nll / adapted[task].tokens for task in tasks]
+    rows = cluster_sums(tasks, before, after)  # (tasks, 2)
+    drawn = np.vstack([rows.sum(axis=0), resampled_sums(rows, seed=seed)])  # (1 + R, 2)
+    gained = drawn[:, 0] - drawn[:, 1]  # (1 + R,)
+    return KnownCode(estimate(gained / len(tasks)), estimate(gained / drawn[:, 0]))
+
+
+def _behaved(one: Figures) -> Cells:
+    """What an evaluation of behaviour says of a model, beside the base."""
+    change = one.change
+    return {
+        "drop": change and change.drop,
+        "volume ratio": change and change.volume_ratio,
+        "overlap ratio": one.overlap and one.overlap.ratio,
+        "likelihood %": None,
+        **{f"more {name}": change and change.faults[name].value for name in FAULTS},
+    }
+
+
+def _objections(key: Cells, objections: Sequence[str]) -> list[Cells]:
+    return [key | {"objections": "; ".join(objections)}] if objections else []
+
+
+def _spread(values: Iterable[object]) -> Spread | None:
+    """Over those figures that are numbers; None where none is."""
+    bare = [one.value if isinstance(one, Estimate) else one for one in values]
+    numbers = [one for one in bare if isinstance(one, int | float) and not math.isnan(one)]
+    if not numbers:
+        return None
+    return Spread(math.fsum(numbers) / len(numbers), min(numbers), max(numbers))
+
+
+def _tables(*tables: Table) -> tuple[Table, ...]:
+    """Those that have rows."""
+    return tuple(table for table in tables if table.rows)
+
+
+# Unlearning methods: a method is judged by all of its seeds, since one run may be lucky
 
 SPREAD = (
     "drop",
@@ -45,18 +106,6 @@ SPREAD = (
     "seconds",
 )
 """columns of the summary, all of which have a spread over seeds"""
-SUMMARY_NOTES = (
-    "A row of one seed has 95 % intervals, a row of all seeds the mean (lowest to highest). "
-    "Likelihood: change of the canonical solutions' log-likelihood in percent of the base's; "
-    "below 0 is a loss. More faults: share of the answers minus the base's.",
-    f"'{AGAIN}' is the base with another seed: what chance alone does.",
-)
-MORE_NOTE = "More faults: share of the answers minus the base's."
-COST_NOTE = (
-    "Equal for all methods of a seed: the answers and what they are drawn with, LoRA rank and "
-    "alpha, learning rate, epochs, clipping. Not equal: repaired answers are trained on beside "
-    "the others, and looks take time. Tokens are those of answers, each as often as it trained."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +127,6 @@ class Cost:
     """how often the model answered the train-side prompts that its volume is measured on"""
     train_s: float
     """wall time with the looks, without loading the model"""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownCode:
-    """How much likelier an adapter finds the canonical solutions than the base does."""
-
-    nats: Estimate
-    """change of the log-likelihood per token, each task counting once; below 0 is a loss"""
-    share: Estimate
-    """that / the base's log-likelihood without its sign: -0.01 is a loss of 1 %"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,115 +157,74 @@ class Contest:
 
     def by_method(self) -> dict[str, list[MethodRun]]:
         """The runs of each method."""
-        grouped: dict[str, list[MethodRun]] = {}
+        grouped: dict[str, list[MethodRun]] = defaultdict(list)
         for run in self.runs:
-            grouped.setdefault(run.method, []).append(run)
+            grouped[run.method].append(run)
         return grouped
 
 
-def known_code(
-    base: Mapping[str, Score], adapted: Mapping[str, Score], *, seed: int
-) -> KnownCode | None:
-    """The change with its 95 % bootstrap interval over tasks; None without a task.
-
-    Both hold scores of the same tasks.
-    """
-    if not base:
-        return None
-    tasks = sorted(base)
-    before = [base[task].nll / base[task].tokens for task in tasks]
-    after = [adapted[task].nll / adapted[task].tokens for task in tasks]
-    rows = cluster_sums(tasks, before, after)  # (tasks, 2)
-    drawn = np.vstack([rows.sum(axis=0), resampled_sums(rows, seed=seed)])  # (1 + R, 2)
-    gained = drawn[:, 0] - drawn[:, 1]  # (1 + R,)
-    return KnownCode(estimate(gained / len(tasks)), estimate(gained / drawn[:, 0]))
-
-
 def contest_tables(found: Contest) -> tuple[Table, ...]:
-    """The summary first, then what it has no room for, then what each run cost."""
-    by_method = found.by_method().values()
-    summary = [row for runs in by_method for row in _summary(runs)]
+    """The summary, with a row for each run and one for its method; then what it has no room for,
+    the objections, and what each run cost.
+    """
+    summary: list[Cells] = []
+    more: list[Cells] = []
+    said: list[Cells] = []
+    costs: list[Cells] = []
+    for method, runs in found.by_method().items():
+        done = []
+        for run in runs:
+            key: Cells = {"method": method, "seed": run.seed}
+            said += _objections(key, run.objections)
+            if run.cost is not None:
+                costs.append(key | _cost(run.adapter, run.cost))
+            if run.figures is None:
+                summary.append(key | {"failed": run.failure})
+                continue
+            done.append(
+                _behaved(run.figures)
+                | {
+                    "likelihood %": run.known_code and run.known_code.percent,
+                    "objections": len(run.objections),
+                    "seconds": run.cost and run.cost.train_s,
+                }
+            )
+            summary.append(key | done[-1])
+            change, new, shared = run.figures.change, run.figures.new_names, run.figures.overlap
+            more.append(
+                key
+                | {
+                    "rate": run.figures.rate,
+                    "drop on new names": new and new.drop,
+                    "common ratio": shared and shared.common_ratio,
+                    "likelihood, nats a token": run.known_code and run.known_code.nats,
+                    **{f"more {name}": change and change.faults[name] for name in FAULTS},
+                }
+            )
+        seeds = f"all {len(runs)}" if len(done) == len(runs) else f"{len(done)} of {len(runs)}"
+        spread = {column: _spread(row[column] for row in done) for column in SPREAD}
+        summary.append({"method": method, "seed": seeds, **spread})
     if found.yardstick is not None:
-        summary.append({"method": AGAIN, "seed": ""} | behaved(found.yardstick))
-    runs = [(_key(run), run) for runs in by_method for run in runs]
-    more = [key | _more(run, run.figures) for key, run in runs if run.figures is not None]
-    costs = [key | _cost(run.adapter, run.cost) for key, run in runs if run.cost is not None]
-    said = [key | {"objections": "; ".join(run.objections)} for key, run in runs if run.objections]
-    made = [
-        Table("summary", tuple(summary), SUMMARY_NOTES),
-        Table("more of each run", tuple(more), (MORE_NOTE,)),
+        summary.append({"method": AGAIN, "seed": ""} | _behaved(found.yardstick))
+    more_note = "More faults: share of the answers minus the base's."
+    summary_note = (
+        "A row of one seed has 95 % intervals, a row of all seeds the mean (lowest to highest). "
+        f"{LIKELIHOOD_NOTE} {more_note}"
+    )
+    cost_note = (
+        "Equal for all methods of a seed: the answers and what they are drawn with, LoRA rank and "
+        "alpha, learning rate, epochs, clipping. Not equal: repaired answers are trained on beside "
+        "the others, and looks take time. Tokens are those of answers, each as often as it trained."
+    )
+    return _tables(
+        Table("summary", tuple(summary), (summary_note, AGAIN_NOTE)),
+        Table("more of each run", tuple(more), (more_note,)),
         Table("objections", tuple(said)),
-        Table("training", tuple(costs), (COST_NOTE,)),
-    ]
-    return tuple(table for table in made if table.rows)
+        Table("training", tuple(costs), (cost_note,)),
+    )
 
 
-def draw_contest(found: Contest) -> dict[str, str]:
-    """File name to SVG: suppression against volume, each run a point in its method's colour."""
-    points = [
-        FrontierPoint(name, one.change.drop, one.change.volume_ratio, name == AGAIN)
-        for name, one in _drawn(found)
-        if one is not None and one.change is not None
-    ]
-    return {"frontier.svg": frontier(points)}
-
-
-def _drawn(found: Contest) -> Iterator[tuple[str, Figures | None]]:
-    yield AGAIN, found.yardstick
-    for name, runs in found.by_method().items():
-        yield from ((name, run.figures) for run in runs)
-
-
-def _key(run: MethodRun) -> Row:
-    return {"method": run.method, "seed": run.seed}
-
-
-def _summary(runs: Sequence[MethodRun]) -> Iterator[Row]:
-    """A row for each run of one method, then one for all of them."""
-    rows = [_key(run) | _run(run) for run in runs]
-    yield from rows
-    done = [row for run, row in zip(runs, rows, strict=True) if not run.failure]
-    yield {
-        "method": runs[0].method,
-        "seed": f"all {len(runs)}" if len(done) == len(runs) else f"{len(done)} of {len(runs)}",
-        **{column: _spread(done, column) for column in SPREAD},
-    }
-
-
-def _run(run: MethodRun) -> Row:
-    if run.figures is None:
-        return {"failed": run.failure}
-    return behaved(run.figures) | {
-        "likelihood %": run.known_code and times(run.known_code.share, 100),
-        "objections": len(run.objections),
-        "seconds": run.cost and run.cost.train_s,
-    }
-
-
-def behaved(one: Figures) -> Row:
-    """The columns of the summary that an evaluation of behaviour fills."""
-    change = one.change
-    return {
-        "drop": change and change.drop,
-        "volume ratio": change and change.volume_ratio,
-        "overlap ratio": one.overlap and one.overlap.ratio,
-        "likelihood %": None,
-        **{f"more {name}": change and change.faults[name].value for name in FAULTS},
-    }
-
-
-def _more(run: MethodRun, one: Figures) -> Row:
-    change = one.change
-    return {
-        "rate": one.rate,
-        "drop on new names": one.new_names and one.new_names.drop,
-        "common ratio": one.overlap and one.overlap.common_ratio,
-        "likelihood, nats a token": run.known_code and run.known_code.nats,
-        **{f"more {name}": change and change.faults[name] for name in FAULTS},
-    }
-
-
-def _cost(adapter: str | None, cost: Cost) -> Row:
+def _cost(adapter: str | None, cost: Cost) -> Cells:
     return {
         "adapter": adapter,
         "answers": cost.answers,
@@ -239,35 +237,14 @@ def _cost(adapter: str | None, cost: Cost) -> Row:
     }
 
 
-def _spread(rows: Sequence[Row], column: str) -> Spread | None:
-    """Over the rows in which the figure is defined; None where it is in none."""
-    values = [row[column] for row in rows]
-    known = [one.value if isinstance(one, Estimate) else one for one in values]
-    numbers = [one for one in known if isinstance(one, int | float) and not math.isnan(one)]
-    if not numbers:
-        return None
-    return Spread(math.fsum(numbers) / len(numbers), min(numbers), max(numbers))
+def draw_contest(found: Contest) -> dict[str, str]:
+    """File name to SVG: suppression against volume, each run a point in its method's colour."""
+    models = [(AGAIN, found.yardstick)]
+    models += [(name, run.figures) for name, runs in found.by_method().items() for run in runs]
+    return {"frontier.svg": frontier((name, one) for name, one in models if one is not None)}
 
 
-def times(one: Estimate, factor: float) -> Estimate:
-    return Estimate(one.value * factor, one.low * factor, one.high * factor)
-
-
-# --- continual
-# Ways to go on from round to round beside each other: records, tables, and the rate by round.
-
-ROUNDS_NOTES = (
-    "Each row is the model that a way has after the round, on the same held-out tasks; drop and "
-    "ratios compare it with the base, with 95 % intervals. Likelihood: change of the canonical "
-    "solutions' log-likelihood in percent of the base's; below 0 is a loss.",
-    f"'{AGAIN}' is the base with another seed: what chance alone does. All rounds are of one seed.",
-)
-TRAINING_NOTE = (
-    "Equal for all ways: the fresh tasks of a round, the most answers that it learns from, and how "
-    "it trains. Not equal: what its own model answered. 'static' has no rounds: each row was "
-    "trained at once on so many of the base's answers. A round that failed leaves the model as it "
-    "was. Kept norm: of the sum of the adapters, after merging."
-)
+# Ways to go on from round to round, all of one seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,70 +297,50 @@ class Continual:
 
 
 def continual_tables(found: Continual) -> tuple[Table, ...]:
-    """What each round came to, then what is objected to, then what each learnt from."""
-    rounds = [_round_key(run) | _round_row(run) for run in found.runs]
-    rounds += [
-        {"way": name, "round": "", "rate": one.rate} | (behaved(one) if one.change else {})
-        for name, one in ((BASE, found.base), (AGAIN, found.yardstick))
-        if one is not None
-    ]
-    said = [
-        _round_key(run) | {"objections": "; ".join(run.objections)}
-        for run in found.runs
-        if run.objections
-    ]
-    learnt = [
-        _round_key(run) | _lesson(run.adapter, run.lesson)
-        for run in found.runs
-        if run.lesson is not None
-    ]
-    made = [
-        Table("rounds", tuple(rounds), ROUNDS_NOTES),
+    """What each round came to, then the objections, then what each round learnt from."""
+    rounds: list[Cells] = []
+    said: list[Cells] = []
+    learnt: list[Cells] = []
+    for run in found.runs:
+        key: Cells = {"way": run.way, "round": run.number}
+        said += _objections(key, run.objections)
+        if run.lesson is not None:
+            learnt.append(key | _lesson(run.adapter, run.lesson))
+        if run.figures is None:
+            rounds.append(key | {"failed": run.failure})
+            continue
+        rounds.append(
+            key
+            | {"rate": run.figures.rate}
+            | _behaved(run.figures)
+            | {
+                "likelihood %": run.known_code and run.known_code.percent,
+                "rank": run.lesson and run.lesson.rank,
+                "objections": len(run.objections),
+            }
+        )
+    for name, one in ((BASE, found.base), (AGAIN, found.yardstick)):
+        if one is not None:
+            compared = _behaved(one) if one.change else {}
+            rounds.append({"way": name, "round": "", "rate": one.rate} | compared)
+    rounds_note = (
+        "Each row is the model that a way has after the round, on the same held-out tasks; drop "
+        f"and ratios compare it with the base, with 95 % intervals. {LIKELIHOOD_NOTE}"
+    )
+    training_note = (
+        "Equal for all ways: the fresh tasks of a round, the most answers that it learns from, and "
+        "how it trains. Not equal: what its own model answered. 'static' has no rounds: each row "
+        "was trained at once on so many of the base's answers. A round that failed leaves the "
+        "model as it was. Kept norm: of the sum of the adapters, after merging."
+    )
+    return _tables(
+        Table("rounds", tuple(rounds), (rounds_note, f"{AGAIN_NOTE} All rounds are of one seed.")),
         Table("objections", tuple(said)),
-        Table("training", tuple(learnt), (TRAINING_NOTE,)),
-    ]
-    return tuple(table for table in made if table.rows)
-
-
-def draw_continual(found: Continual) -> dict[str, str]:
-    """File name to SVG: rate and volume by round, a line for each way, which begins at the base.
-
-    A line ends before the first round that has no figures.
-    """
-    lines: dict[str, list[RoundPoint]] = {}
-    for way in dict.fromkeys(run.way for run in found.runs):
-        runs = [run for run in found.runs if run.way is way]
-        lines[way] = _points(BASE, found.base)
-        for run in runs:
-            if run.figures is None:
-                break
-            lines[way] += _points(str(run.number), run.figures)
-    return {"rounds.svg": rate_by_round(lines)}
-
-
-def _points(name: str, one: Figures | None) -> list[RoundPoint]:
-    return [] if one is None else [RoundPoint(name, one.rate, one.volume)]
-
-
-def _round_key(run: RoundRun) -> Row:
-    return {"way": run.way, "round": run.number}
-
-
-def _round_row(run: RoundRun) -> Row:
-    if run.figures is None:
-        return {"failed": run.failure}
-    return (
-        {"rate": run.figures.rate}
-        | behaved(run.figures)
-        | {
-            "likelihood %": run.known_code and times(run.known_code.share, 100),
-            "rank": run.lesson and run.lesson.rank,
-            "objections": len(run.objections),
-        }
+        Table("training", tuple(learnt), (training_note,)),
     )
 
 
-def _lesson(adapter: str | None, lesson: Lesson) -> Row:
+def _lesson(adapter: str | None, lesson: Lesson) -> Cells:
     return {
         "adapter": adapter,
         "answers": lesson.answers,
@@ -396,24 +353,32 @@ def _lesson(adapter: str | None, lesson: Lesson) -> Row:
     }
 
 
-# --- finding
-# Ways to look for inventions beside each other: records, tables, and the curve over tokens.
+def draw_continual(found: Continual) -> dict[str, str]:
+    """File name to SVG: rate and volume by round, a line for each way, which begins at the base.
 
-FOUND_NOTES = (
-    "Names: distinct invented names; prompts: distinct prompts that elicited one that they hadn't "
-    "named themselves. Each seed's ways are compared at the same generated tokens, those of "
-    "rewriting included: as many as the way that spent least.",
-    "Ratios are to the uniform way with the same seed; over seeds: mean (least..most).",
-)
-OPERATORS_NOTE = (
-    "Over all seeds. Asked: uses; written: gave a prompt; paid: gave one that elicited an "
-    "invention; tokens: generated to write them."
-)
+    A line ends before the first round that has no figures.
+    """
+    lines: dict[str, list[tuple[str, Figures]]] = {}
+    ended: set[str] = set()
+    for run in found.runs:
+        line = lines.setdefault(run.way, [] if found.base is None else [(BASE, found.base)])
+        if run.figures is None:
+            ended.add(run.way)
+        elif run.way not in ended:
+            line.append((str(run.number), run.figures))
+    return {"rounds.svg": rate_by_round(lines)}
+
+
+# Ways to search for inventions: compared at the same generated tokens
+
+COUNTED = ("answers", "tokens", "names", "prompts", "names ratio", "prompts ratio")
+"""columns that have a spread over seeds"""
+USES = ("asked", "written", "paid", "tokens")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """How far a way is after an answer."""
+class SearchPoint:
+    """How far a search is after an answer."""
 
     tokens: int
     """generated so far, those of rewriting included"""
@@ -425,33 +390,36 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Uses:
-    """What became of an operator's uses."""
+class OperatorUses:
+    """How often an operator of discovery was used, and what came of it."""
 
     operator: str
     asked: int
     written: int
+    """gave a prompt"""
     paid: int
+    """gave one that elicited an invention"""
     tokens: int
+    """generated to write the prompts"""
 
 
 @dataclass(frozen=True, slots=True)
-class LookRun:
-    """One way with one seed."""
+class SearchRun:
+    """One way to search with one seed."""
 
-    way: Look
+    way: Search
     seed: int
-    points: tuple[Point, ...]
+    points: tuple[SearchPoint, ...]
     """one for each answer"""
-    uses: tuple[Uses, ...] = ()
+    uses: tuple[OperatorUses, ...] = ()
     """by operator; none for uniform"""
 
-    def at(self, tokens: int) -> Point:
+    def at(self, tokens: int) -> SearchPoint:
         """The last point within so many tokens."""
         return max(
             (point for point in self.points if point.tokens <= tokens),
             key=lambda point: point.answers,
-            default=Point(0, 0, 0, 0),
+            default=SearchPoint(0, 0, 0, 0),
         )
 
     @property
@@ -461,84 +429,74 @@ class LookRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SearchComparison:
     """Every way with every seed."""
 
-    runs: tuple[LookRun, ...]
+    runs: tuple[SearchRun, ...]
 
     def limit(self, seed: int) -> int:
-        """The tokens at which a seed's ways are compared."""
+        """The tokens at which a seed's ways are compared: of the way that generated least."""
         return min(run.tokens for run in self.runs if run.seed == seed)
 
 
-def finding_tables(found: Finding) -> tuple[Table, ...]:
-    """What each way found by seed, then over seeds, then what became of the operators."""
-    rows = [_row(found, run) for run in found.runs]
-    over: list[Row] = []
-    for way in dict.fromkeys(run.way for run in found.runs):
-        own = [row for row in rows if row["way"] == way]
-        over.append(
-            {"way": way, "seed": "all"}
-            | {column: _spread_of([row[column] for row in own]) for column in _COUNTED}
-        )
-    tables = [Table("found", (*rows, *over), FOUND_NOTES)]
-    uses = tuple(_uses(found))
-    return (*tables, Table("operators", uses, (OPERATORS_NOTE,))) if uses else tuple(tables)
-
-
-def draw_finding(found: Finding) -> dict[str, str]:
-    """File name to SVG: names and paying prompts over tokens, a line for each way and seed."""
-    lines: dict[str, list[Curve]] = {"distinct invented names": [], "distinct paying prompts": []}
-    pick: tuple[Callable[[Point], int], ...] = (lambda p: p.names, lambda p: p.prompts)
-    for (label, made), value in zip(lines.items(), pick, strict=True):
-        for run in found.runs:
-            xs = tuple(point.tokens for point in run.points)
-            made.append(Curve(str(run.way), xs, tuple(value(point) for point in run.points)))
-        lines[label] = made
-    return {"finding.svg": curves("tokens generated", lines)}
-
-
-_COUNTED = ("answers", "tokens", "names", "prompts", "names ratio", "prompts ratio")
-
-
-def _row(found: Finding, run: LookRun) -> Row:
-    limit = found.limit(run.seed)
-    own = run.at(limit)
-    uniform = next((r for r in found.runs if (r.way, r.seed) == (Look.UNIFORM, run.seed)), None)
-    base = None if uniform is None else uniform.at(limit)
-    return {
-        "way": run.way,
-        "seed": run.seed,
-        "answers": own.answers,
-        "tokens": own.tokens,
-        "names": own.names,
-        "prompts": own.prompts,
-        "names ratio": _ratio(own.names, base.names if base else 0),
-        "prompts ratio": _ratio(own.prompts, base.prompts if base else 0),
-    }
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _spread_of(values: Sequence[object]) -> Spread | None:
-    """Mean, least and most; None where one isn't there."""
-    numbers = [float(value) for value in values if isinstance(value, int | float)]
-    if len(numbers) < len(values) or not numbers:
-        return None
-    return Spread(sum(numbers) / len(numbers), min(numbers), max(numbers))
-
-
-def _uses(found: Finding) -> list[Row]:
-    sums: dict[tuple[str, str], list[int]] = {}
+def search_tables(found: SearchComparison) -> tuple[Table, ...]:
+    """What each way found by seed, then over seeds, then what came of the operators."""
+    rows: list[Cells] = []
+    uses: dict[tuple[Search, str], dict[str, int]] = {}
+    uniform = {run.seed: run for run in found.runs if run.way is Search.UNIFORM}
     for run in found.runs:
+        limit = found.limit(run.seed)
+        own, base = run.at(limit), uniform[run.seed].at(limit) if run.seed in uniform else None
+        rows.append(
+            {
+                "way": run.way,
+                "seed": run.seed,
+                "answers": own.answers,
+                "tokens": own.tokens,
+                "names": own.names,
+                "prompts": own.prompts,
+                "names ratio": own.names / base.names if base and base.names else None,
+                "prompts ratio": own.prompts / base.prompts if base and base.prompts else None,
+            }
+        )
         for one in run.uses:
-            total = sums.setdefault((run.way, one.operator), [0, 0, 0, 0])
-            for place, value in enumerate((one.asked, one.written, one.paid, one.tokens)):
-                total[place] += value
-    names = ("asked", "written", "paid", "tokens")
-    return [
-        {"way": way, "operator": operator} | dict(zip(names, total, strict=True))
-        for (way, operator), total in sums.items()
+            total = uses.setdefault((run.way, one.operator), dict.fromkeys(USES, 0))
+            for name in USES:
+                total[name] += getattr(one, name)
+    over: list[Cells] = []
+    for way in dict.fromkeys(run.way for run in found.runs):
+        columns = {name: [row[name] for row in rows if row["way"] == way] for name in COUNTED}
+        # A ratio that one seed lacks has no mean over all of them.
+        spread = {n: None if None in values else _spread(values) for n, values in columns.items()}
+        over.append({"way": way, "seed": "all", **spread})
+    found_notes = (
+        "Names: distinct invented names; prompts: distinct prompts that elicited one that they "
+        "hadn't named themselves. Each seed's ways are compared at the same generated tokens, "
+        "those of rewriting included: as many as the way that spent least.",
+        "Ratios are to the uniform way with the same seed; over seeds: mean (least..most).",
+    )
+    operators_note = (
+        "Over all seeds. Asked: uses; written: gave a prompt; paid: gave one that elicited an "
+        "invention; tokens: generated to write them."
+    )
+    operators: list[Cells] = [
+        {"way": way, "operator": operator, **total} for (way, operator), total in uses.items()
     ]
+    return _tables(
+        Table("found", (*rows, *over), found_notes),
+        Table("operators", tuple(operators), (operators_note,)),
+    )
+
+
+def draw_search(found: SearchComparison) -> dict[str, str]:
+    """File name to SVG: names and paying prompts over tokens, a line for each way and seed."""
+    names, prompts = list[Series](), list[Series]()
+    for run in found.runs:
+        xs = [point.tokens for point in run.points]
+        names.append(Series(run.way, xs, [point.names for point in run.points]))
+        prompts.append(Series(run.way, xs, [point.prompts for point in run.points]))
+    panels = [
+        Panel("distinct invented names", names, "line"),
+        Panel("distinct paying prompts", prompts, "line"),
+    ]
+    return {"finding.svg": draw(panels, "tokens generated")}

@@ -1,22 +1,34 @@
-"""The figures of an evaluation of behaviour: records, and what is to be objected to in them."""
+"""The records of an evaluation: figures with intervals, tables of them, objections to an adapter.
+
+Every section of ``ghostbust eval`` and every bench returns an `EvaluationSection`: the command line
+prints any `Table` and writes any as JSON.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from ghostbust.measure import widened_for_few
 from ghostbust.statistics import Floats, Interval, percentile_interval
 
-# --- report
-# What every section of an evaluation hands back: figures with intervals, in tables.
-#
-# The command line prints any table and writes any as JSON, so that a section needs nothing else.
-
+BASE, AGAIN = "base", "base again"
+ALL = "all"
+"""all contexts together"""
 LEVEL = 0.95
+FEWEST_NAMES = 50
+"""with fewer names of the base nothing can be said: the ``hallucination`` gate's limit, too"""
+FEWEST_FAMILIES = 10
+"""with fewer, a bootstrap over families says nothing: the gates' limit, too"""
+VOLUME_BAND = (0.9, 1.1)
+"""real names per answer, as a share of the base's"""
+LEAST_OVERLAP = 0.9
+"""overlap with the base, as a share of the base's with itself"""
+MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +65,26 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Section:
+class EvaluationSection:
     """What one section of ``ghostbust eval`` found."""
 
     name: str
     """as ``--section`` has it"""
     tables: tuple[Table, ...]
     draw: Callable[[], Mapping[str, str]] = dict
-    """file names to SVG; asked only where plots are wanted, which takes matplotlib"""
+    """file names to SVG; called only where plots are wanted, since it needs matplotlib"""
+
+
+def estimate(values: Floats) -> Estimate:
+    """The figure and its interval from (1 + R,) values: as measured, then of each resample.
+
+    Resamples in which the figure isn't defined are left out.
+    """
+    known = values[1:][~np.isnan(values[1:])]
+    interval: Interval = (math.nan, math.nan)
+    if len(known) and not math.isnan(values[0]):
+        interval = percentile_interval(known, LEVEL)
+    return Estimate(float(values[0]), *interval)
 
 
 def share_estimate(values: Floats, clusters: int) -> Estimate:
@@ -69,34 +93,44 @@ def share_estimate(values: Floats, clusters: int) -> Estimate:
     return Estimate(found.value, *widened_for_few((found.low, found.high), found.value, clusters))
 
 
-def estimate(values: Floats, level: float = LEVEL) -> Estimate:
-    """The figure and its interval of (1 + R,) values: as measured, then of each resample.
+def shown(value: object) -> str:
+    """A cell's text: a figure with its interval or spread, a number, or the value as it is.
 
-    Resamples in which it isn't defined are left out.
+    Figures have three decimals, or as many as show two digits of the largest number. There is no
+    blank inside an interval, so that a narrow column breaks the line before it.
     """
-    known = values[1:][~np.isnan(values[1:])]
-    interval: Interval = (math.nan, math.nan)
-    if len(known) and not math.isnan(values[0]):
-        interval = percentile_interval(known, level)
-    return Estimate(float(values[0]), *interval)
+    match value:
+        case Estimate(figure, low, high) | Spread(figure, low, high):
+            numbers = (figure, low, high)
+        case None:
+            return "–"
+        case float():
+            return "–" if math.isnan(value) else f"{value:.3g}"
+        case _:
+            return str(value)
+    if math.isnan(figure):
+        return "–"
+    largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0)
+    decimals = max(3, 1 - math.floor(math.log10(largest))) if largest else 3
+    text, first, last = (f"{x:.{min(decimals, MOST_DECIMALS)}f}" for x in numbers)
+    return text if math.isnan(low) else f"{text} ({first}..{last})"
 
 
-BASE, AGAIN = "base", "base again"
-ALL = "all"
-"""all contexts together"""
-FEWEST_NAMES = 50
-"""with fewer names of the base nothing can be said: the ``hallucination`` gate's limit, too"""
-FEWEST_FAMILIES = 10
-"""with fewer, a bootstrap over families says nothing: the gates' limit, too"""
-VOLUME_BAND = (0.9, 1.1)
-"""real names per answer, as a share of the base's"""
-LEAST_OVERLAP = 0.9
-"""overlap with the base, as a share of the base's with itself"""
+class Group(StrEnum):
+    """The groups of tokens in which locality measures the distance to the base."""
+
+    PACKAGES = "package names"
+    AROUND = "rest of those answers"
+    CODE = "general code"
+    TEXT = "general text"
+
+
+# The figures of behaviour
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One arm set against the base."""
+class ChangeFromBase:
+    """One model's figures set against the base's."""
 
     drop: Estimate
     """1 - rate / the base's"""
@@ -129,7 +163,7 @@ class Induced:
     """
 
     share: float
-    """of the arm's inventions, those that the prompt named; NaN where it has none"""
+    """of the model's inventions, those that the prompt named; NaN where it has none"""
     drop: Estimate | None
     """1 - such inventions per answer / the base's; None for the base itself"""
     other_drop: Estimate | None
@@ -138,14 +172,14 @@ class Induced:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What an arm's real names have in common with the base's."""
+    """What a model's real names have in common with the base's."""
 
     dice: Estimate
     """2·|A ∩ B| / (|A| + |B|), answers to the same prompt"""
     ratio: Estimate
     """that / the base's with itself"""
     own_ratio: Estimate | None
-    """the arm's with itself / the base's with itself: over 1, it varies less from answer to
+    """the model's with itself / the base's with itself: over 1, it varies less from answer to
     answer; None with one sample a prompt"""
     common: Estimate
     """what the shares of the names in all answers have in common"""
@@ -155,9 +189,10 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One arm in one context at one temperature."""
+    """One model in one context at one temperature."""
 
-    arm: str
+    model: str
+    """`BASE`, `AGAIN`, or an adapter's name"""
     temperature: float
     context: str
     """a ``Context``, or ``all``"""
@@ -179,13 +214,13 @@ class Figures:
     volume: Estimate
     """real names per answer"""
     lengths: tuple[float, ...]
-    """share of the answers with so many real names, by ``counting.BINS``"""
+    """share of the answers with so many real names, by ``behaviour.BINS``"""
     faults: Mapping[str, Estimate]
     """share of the answers, by fault; also ``truncated``, which by itself is none"""
-    change: Change | None
+    change: ChangeFromBase | None
     """None for the base itself"""
     new_names: NewNames | None
-    """None where it isn't known what the arm forgot, as for the base"""
+    """None where it isn't known what the model was trained to forget, as for the base"""
     induced: Induced
     overlap: Overlap | None
     """None for the base itself, and at temperature 0, where there is no yardstick"""
@@ -193,15 +228,15 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Every arm's figures."""
+    """Every model's figures."""
 
     figures: tuple[Figures, ...]
-    """by temperature, then arm in the order given, then context with ``all`` first"""
+    """by temperature, then model in the order given, then context with ``all`` first"""
 
     def of(self, temperature: float, context: str = ALL) -> dict[str, Figures]:
-        """The figures of each arm, by name."""
+        """The figures of each model, by name."""
         return {
-            one.arm: one
+            one.model: one
             for one in self.figures
             if (one.temperature, one.context) == (temperature, context)
         }
@@ -211,98 +246,41 @@ class Behaviour:
         """In the order given."""
         return tuple(dict.fromkeys(one.temperature for one in self.figures))
 
-    def objections(self, arm: str, temperature: float) -> tuple[str, ...]:
+    def objections(self, model: str, temperature: float) -> tuple[str, ...]:
         """What is surely worse than the base, beyond chance and the limits above. Not for the base.
 
-        A limit is crossed where the whole 95 % interval lies beyond it: so an arm without
-        objections isn't proved harmless, and one that is the base has some now and then, as the
-        row of the base itself shows.
+        A limit is crossed where the whole 95 % interval lies beyond it. So a model without
+        objections isn't proved harmless, and the base itself, asked again, has some now and then.
         """
         whole = self.of(temperature)
-        own = [one for one in self.figures if (one.arm, one.temperature) == (arm, temperature)]
-        if whole[BASE].names < FEWEST_NAMES:
-            return (f"the base names {whole[BASE].names} packages, too few to judge by",)
-        if whole[BASE].families < FEWEST_FAMILIES:
-            return (f"{whole[BASE].families} tasks are too few to judge by",)
+        base, own = whole[BASE], whole[model]
+        if base.names < FEWEST_NAMES:
+            return (f"the base names {base.names} packages, too few to judge by",)
+        if base.families < FEWEST_FAMILIES:
+            return (f"{base.families} tasks are too few to judge by",)
+        found = []
+        for one in self.figures:
+            if (one.model, one.temperature) != (model, temperature):
+                continue
+            if one.change is None or one.families < FEWEST_FAMILIES:
+                continue
+            where = "" if one.context == ALL else f" ({one.context})"
+            if one.change.volume_ratio.high < VOLUME_BAND[0]:
+                found.append(f"recommends less{where}")
+            elif one.change.volume_ratio.low > VOLUME_BAND[1]:
+                found.append(f"recommends more{where}")
+        shared, change, new = own.overlap, own.change, own.new_names
+        if shared and min(shared.ratio.high, shared.common_ratio.high) < LEAST_OVERLAP:
+            found.append("recommends other packages")
+        if change is None:
+            return tuple(found)
         yardstick = whole[AGAIN].change if AGAIN in whole else None
-        found = [said for one in own for said in _less_or_more(one)]
-        found += _other_names(whole[arm])
-        found += _other_lengths(whole[arm].change, yardstick)
-        found += _faulty(whole[arm].change)
-        found += _memorised(whole[arm])
+        if yardstick and change.length_distance.low > yardstick.length_distance.high:
+            found.append("its lists have other lengths")
+        for name, more in change.faults.items():
+            if more.low > 0 and name != "truncated":
+                found.append(f"more {name} answers")
+        # Surely less than half of the drop is on names that it wasn't trained to forget.
+        if new and change.drop.low > 0 and new.drop.high < change.drop.value / 2:
+            found.append("forgets little but the names that it was shown")
         return tuple(found)
-
-
-def _less_or_more(one: Figures) -> list[str]:
-    if one.change is None or one.families < FEWEST_FAMILIES:
-        return []
-    where = "" if one.context == ALL else f" ({one.context})"
-    ratio = one.change.volume_ratio
-    if ratio.high < VOLUME_BAND[0]:
-        return [f"recommends less{where}"]
-    return [f"recommends more{where}"] if ratio.low > VOLUME_BAND[1] else []
-
-
-def _other_names(one: Figures) -> list[str]:
-    if one.overlap is None:
-        return []
-    highest = min(one.overlap.ratio.high, one.overlap.common_ratio.high)
-    return ["recommends other packages"] if highest < LEAST_OVERLAP else []
-
-
-def _other_lengths(change: Change | None, yardstick: Change | None) -> list[str]:
-    if change is None or yardstick is None:
-        return []
-    longer = change.length_distance.low > yardstick.length_distance.high
-    return ["its lists have other lengths"] if longer else []
-
-
-def _faulty(change: Change | None) -> list[str]:
-    if change is None:
-        return []
-    return [
-        f"more {name} answers"
-        for name, more in change.faults.items()
-        if more.low > 0 and name != "truncated"
-    ]
-
-
-def _memorised(one: Figures) -> list[str]:
-    """Its drop on new names is surely less than half of the whole one."""
-    if one.change is None or one.new_names is None or one.change.drop.low <= 0:
-        return []
-    shown_only = one.new_names.drop.high < one.change.drop.value / 2
-    return ["forgets little but the names that it was shown"] if shown_only else []
-
-
-# --- wording
-# Figures as text: with their interval or spread, in as many decimals as tell something.
-
-MOST_DECIMALS = 6
-
-
-def shown(value: object) -> str:
-    """A cell's text: a figure with its interval or spread, a number, or as it is."""
-    match value:
-        case Estimate():
-            return _figure(value.value, value.low, value.high)
-        case Spread():
-            return _figure(value.mean, value.least, value.most)
-        case None:
-            return "–"
-        case float():
-            return "–" if math.isnan(value) else f"{value:.3g}"
-    return str(value)
-
-
-def _figure(*numbers: float) -> str:
-    """Value, low and high in three decimals, or as many as tell two digits of the largest.
-
-    Without a blank in the interval, so that a narrow column breaks the line before it.
-    """
-    if math.isnan(numbers[0]):
-        return "–"
-    largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0)
-    decimals = max(3, 1 - math.floor(math.log10(largest))) if largest else 3
-    value, low, high = (f"{x:.{min(decimals, MOST_DECIMALS)}f}" for x in numbers)
-    return value if math.isnan(numbers[1]) else f"{value} ({low}..{high})"

@@ -1,7 +1,7 @@
 """PERSISTENCE: whether the suppression is still there when the model has been changed.
 
 Each change is made to a fresh copy of the base and to one with the adapter merged in, and both are
-measured, so that what the change itself does to the rate isn't taken for the adapter's doing.
+measured, so that the adapter isn't credited with what the change itself does to the rate.
 
 Quantisation rounds linear weights as a GGUF file of that type stores them, and puts them back in
 the model's own type. A server's kernels also round activations. As in those files, norms and biases
@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -24,15 +24,11 @@ from gguf.quants import dequantize, quantize
 
 from ghostbust.errors import ModelError, TrainingError, UsageError
 from ghostbust.evaluation.behaviour import Measure, Row, compare
-from ghostbust.evaluation.locality import Passage, answer_passage, side_by_side
+from ghostbust.evaluation.locality import answer_passage, padded, side_by_side
 from ghostbust.models.load import LoadedModel
 from ghostbust.models.pair import Apart, ModelSide, logits_at
 from ghostbust.records import Answer
 from ghostbust.samplers.local import LocalSampler
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
 
 AS_IT_IS = "as it is"
 QUANTISED: Final = (
@@ -42,7 +38,7 @@ QUANTISED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ModelChange:
     """Something that happens to a model after it was made."""
 
     name: str
@@ -75,19 +71,20 @@ class MergeDifference:
     places: int
 
 
-def changes(texts: Sequence[str], tuning: FineTuning | None = None) -> tuple[Change, ...]:
-    """None, quantisation to 8 and 4 bits, and fine-tuning on the texts."""
+def changes(texts: Sequence[str], tuning: FineTuning | None = None) -> tuple[ModelChange, ...]:
+    """No change, quantisation to 8 and 4 bits, and fine-tuning on the texts."""
+    tune = partial(fine_tune, texts=texts, tuning=tuning or FineTuning())
     return (
-        Change(AS_IT_IS, _unchanged),
-        *(Change(kind.name, partial(_quantised, kind=kind)) for kind in QUANTISED),
-        Change("fine-tuned", partial(fine_tune, texts=texts, tuning=tuning or FineTuning())),
+        ModelChange(AS_IT_IS, lambda _: ""),
+        *(ModelChange(kind.name, partial(quantise, kind=kind)) for kind in QUANTISED),
+        ModelChange("fine-tuned", tune),
     )
 
 
 def persistence(
     load: Callable[[bool], LoadedModel],
     measure: Measure,
-    what: Sequence[Change],
+    what: Sequence[ModelChange],
     *,
     adapter: str,
     seed: int = 0,
@@ -95,7 +92,7 @@ def persistence(
     """A row for each change, the base and the adapted model both changed.
 
     ``load`` gives a fresh model each time: with True the one with the adapter merged in.
-    Samples say in their adapter's name what was changed, lest they be taken for the base's own.
+    Samples carry the change in their adapter's name, so that nobody takes them for the base's own.
     Raises what ``load``, ``measure`` and the changes raise.
     """
     found = []
@@ -127,11 +124,11 @@ def merge_difference(
 
     Raises UsageError where the answers have no tokens.
     """
-    passages: list[Passage] = [answer_passage(merged, answer) for answer in answers]
-    told = side_by_side(apart.adapted, ModelSide(merged.model), passages, _differences)
-    if not any(len(part) for part in told):
+    passages = [answer_passage(merged, answer) for answer in answers]
+    found = side_by_side(apart.adapted, ModelSide(merged.model), passages, _differences)
+    if not any(len(part) for part in found):
         raise UsageError("the answers that merged and unmerged are to be compared on are empty")
-    values = torch.cat([part for part in told if len(part)])  # (N, 3)
+    values = torch.cat([part for part in found if len(part)])  # (N, 3)
     return MergeDifference(
         largest=float(values[:, 0].max()),
         mean=float(values[:, 1].mean()),
@@ -155,11 +152,12 @@ def rounded(weight: torch.Tensor, kind: GGMLQuantizationType) -> torch.Tensor:
 
 
 @torch.no_grad()
-def quantise(model: PreTrainedModel, kind: GGMLQuantizationType) -> str:
+def quantise(loaded: LoadedModel, kind: GGMLQuantizationType) -> str:
     """Rounds all linear weights but the output embedding's, in place; says what that changed.
 
     Raises ModelError where the model has none.
     """
+    model = loaded.model
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     layers = [
         module
@@ -208,14 +206,6 @@ def fine_tune(loaded: LoadedModel, texts: Sequence[str], tuning: FineTuning) -> 
     return f"{tuning.steps} steps of {tuning.learning_rate:g}, {course}"
 
 
-def _unchanged(_: LoadedModel) -> str:
-    return ""
-
-
-def _quantised(loaded: LoadedModel, kind: GGMLQuantizationType) -> str:
-    return quantise(loaded.model, kind)
-
-
 def _differences(apart: torch.Tensor, merged: torch.Tensor) -> torch.Tensor:
     """Largest and mean absolute difference, 1 where the choice is the same: (n, 3)."""
     gap = (apart - merged).abs()  # (n, V)
@@ -236,14 +226,7 @@ def _batches(encoded: Sequence[list[int]], tuning: FineTuning) -> Iterator[list[
 
 def _next_token_loss(loaded: LoadedModel, batch: Sequence[list[int]]) -> torch.Tensor:
     """Mean −log p of all tokens but each text's first: ()."""
-    longest = max(len(ids) for ids in batch)
-    ids = torch.zeros(len(batch), longest, dtype=torch.long)  # (B, T), right-padded
-    attention = torch.zeros_like(ids)
-    for number, text in enumerate(batch):
-        ids[number, : len(text)] = torch.tensor(text)
-        attention[number, : len(text)] = 1
-    row, column = attention[:, 1:].nonzero(as_tuple=True)  # (N,) each
-    device = loaded.device
-    inputs = {"input_ids": ids.to(device), "attention_mask": attention.to(device)}
-    logits = logits_at(loaded.model, inputs, (row.to(device), column.to(device)))  # (N, V)
-    return torch.nn.functional.cross_entropy(logits, ids[row, column + 1].to(device))
+    inputs = padded(batch, loaded.device)  # (B, T)
+    row, column = inputs["attention_mask"][:, 1:].nonzero(as_tuple=True)  # (N,) each
+    logits = logits_at(loaded.model, inputs, (row, column))  # (N, V)
+    return torch.nn.functional.cross_entropy(logits, inputs["input_ids"][row, column + 1])

@@ -1,4 +1,6 @@
-"""External suites of prompts, for evaluation only: read from a path or an installed package.
+"""Prompts that are for evaluation only: external suites, and wordings that stress the suppression.
+
+Suites are read from a path or from an installed package:
 
 ========================  =======================================================================
 suite                     prompts
@@ -8,10 +10,10 @@ suite                     prompts
 ``garak``                 the stubs of its package hallucination probes, each with each task
 ========================  =======================================================================
 
-No text of theirs is shipped. Packages are read as files and never imported, so what they depend on
-needn't be installed. Answers are extracted and judged as all others are, which none of the suites'
-own scorers does: figures don't compare with published ones. Every prompt's family begins with
-`reserved.SUITE`, which keeps it out of training.
+No text of theirs is shipped. Packages are read as files and never imported, so their dependencies
+needn't be installed. Answers are extracted and judged as all others are, unlike in the suites' own
+scorers: figures don't compare with published ones. Every prompt's family begins with the suite's
+name (`prompts.suite_family`), which keeps it out of training.
 """
 
 from __future__ import annotations
@@ -63,15 +65,16 @@ def compare_suite(base: Sequence[Answer], adapted: Sequence[Answer], *, seed: in
 
     Both models answered the same prompts of it.
     """
+    rows = [compare(WHOLE, base, adapted, seed=seed)]
     parts = sorted({answer.sample.prompt.domain for answer in base})
-    return [
-        compare(WHOLE, base, adapted, seed=seed),
-        *(
-            compare(part, _part(base, part), _part(adapted, part), seed=seed)
-            for part in parts
-            if len(parts) > 1
-        ),
-    ]
+    if len(parts) > 1:
+        for part in parts:
+            of_part = (
+                [answer for answer in answers if answer.sample.prompt.domain == part]
+                for answers in (base, adapted)
+            )
+            rows.append(compare(part, *of_part, seed=seed))
+    return rows
 
 
 def libhallubench(path: Path | None) -> list[Prompt]:
@@ -97,8 +100,8 @@ def package_hallucination(path: Path | None) -> list[Prompt]:
     """The prompts of the study's files, such as ``LLM_AT.json``; each is a family of its own.
 
     A file holds one JSON value a line: a text, or an object whose first text is the prompt
-    (``{"0": …}``). ``path`` is one or a folder of such. The language is an object's ``language``,
-    else what the path says of itself: JavaScript where a part of it begins so, else Python.
+    (``{"0": …}``). ``path`` is one or a folder of such. The language is an object's ``language``;
+    else JavaScript where the names of file or folder have that word, else Python.
     """
     if path is None:
         raise UsageError(f"give the path of {PACKAGE_HALLUCINATION}'s prompt file or folder")
@@ -150,10 +153,6 @@ READERS: Final[dict[str, Callable[[Path | None], list[Prompt]]]] = {
 }
 
 
-def _part(answers: Sequence[Answer], part: str) -> list[Answer]:
-    return [answer for answer in answers if answer.sample.prompt.domain == part]
-
-
 def _installed(package: str) -> Path:
     """The folder of an installed package, which isn't imported."""
     spec = importlib.util.find_spec(package)
@@ -197,8 +196,8 @@ def _text_of(row: object) -> tuple[str, str]:
 
 
 def _ecosystem(*words: str) -> Ecosystem:
-    begins = [word.lower() for word in words]
-    return Ecosystem.NPM if any("javascript" in word for word in begins) else Ecosystem.PYPI
+    javascript = any("javascript" in word.lower() for word in words)
+    return Ecosystem.NPM if javascript else Ecosystem.PYPI
 
 
 def _string_lists(file: Path) -> dict[str, list[str]]:
@@ -217,12 +216,8 @@ def _string_lists(file: Path) -> dict[str, list[str]]:
     return found
 
 
-# --- stress
-# STRESS: the tasks asked in ways that no training prompt was, to see whether suppression holds.
-#
-# Prompts that stress the keywords of packages, aliases, other languages, and a second question
-# that
-# follows the model's own answer. A prompt keeps its task's family, so what is held out stays so.
+# Stress: the tasks asked in ways that no training prompt is, to see whether suppression holds.
+# A prompt keeps its task's family, so what is held out stays held out.
 
 SECOND_STEP: Final = "second step"
 OPERATOR: Final = "stress: "
@@ -279,13 +274,24 @@ FILE_QUESTION: Final = "Now give me the {file} for it. Nothing else."
 
 def stress_prompts(tasks: Iterable[Task]) -> dict[str, list[Prompt]]:
     """Each kind of stress, with its prompts for all of the tasks; `second_steps` has one more."""
-    chosen = list(tasks)
-    return {
-        kind: [
-            _prompt(task, kind, context, form) for task in chosen for context, form in by.items()
-        ]
-        for kind, by in FORMS.items()
-    }
+    found: dict[str, list[Prompt]] = {kind: [] for kind in FORMS}
+    for task in tasks:
+        language, _, install = LANGUAGES[task.ecosystem]
+        alias = ALIASES[task.ecosystem]
+        for kind, forms in FORMS.items():
+            found[kind] += [
+                Prompt(
+                    form.format(language=language, install=install, alias=alias, task=task.text),
+                    context,
+                    task.ecosystem,
+                    task.id,
+                    domain=task.domain,
+                    operator=OPERATOR + kind,
+                    private=task.private,
+                )
+                for context, form in forms.items()
+            ]
+    return found
 
 
 def second_steps(answers: Iterable[Answer]) -> list[Prompt]:
@@ -329,19 +335,3 @@ def stress(
     )
     note = "each model goes on from its own code"
     return [*found, compare(SECOND_STEP, base_then, adapted_then, note=note, seed=seed)]
-
-
-def _prompt(task: Task, kind: str, context: Context, form: str) -> Prompt:
-    language, _, install = LANGUAGES[task.ecosystem]
-    text = form.format(
-        language=language, install=install, alias=ALIASES[task.ecosystem], task=task.text
-    )
-    return Prompt(
-        text,
-        context,
-        task.ecosystem,
-        task.id,
-        domain=task.domain,
-        operator=OPERATOR + kind,
-        private=task.private,
-    )

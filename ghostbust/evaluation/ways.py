@@ -26,7 +26,7 @@ class Way(StrEnum):
         return self in (Way.REFIT, Way.STATIC)
 
 
-class Look(StrEnum):
+class Search(StrEnum):
     """How a bench chooses what to ask."""
 
     UNIFORM = "uniform"

@@ -1,19 +1,17 @@
 """Gates: what a candidate must prove, against the base, before it may serve.
 
-Each measures one thing with a margin fixed beforehand and returns a ``GateResult``:
-PASS, FAIL, or INCONCLUSIVE where the figures allow neither. They fail closed: not run,
-out of time, too little data or a broken sandbox is INCONCLUSIVE, and only PASS promotes.
-Gates know no store: models, answers and earlier results are passed in.
+Each measures one thing with a margin fixed beforehand and returns a ``GateResult``: PASS, FAIL, or
+INCONCLUSIVE where the figures allow neither. They fail closed: not run, out of time, too little
+data or a broken sandbox is INCONCLUSIVE, and only PASS promotes. Gates know no store: models,
+answers and earlier results are passed in.
 
-================  ==================================================================
-module            measures
-================  ==================================================================
-hallucination     the rate of invented names on held-out prompts
-volume            the real names per answer
-faults            empty, malformed and looping answers
-coding            pass@1 of completions, run in a sandbox
-likelihood        the log-likelihood of right solutions
-================  ==================================================================
+=============  =====================================================================
+hallucination  the rate of invented names on held-out prompts
+volume         the real names per answer
+faults         empty, malformed and looping answers
+coding         pass@1 of completions, run in the sandbox (sandbox, confinement, layers, inside)
+likelihood     the log-likelihood of right solutions
+=============  =====================================================================
 
 The rules, with their figures, are in docs/concepts/gates.md.
 """

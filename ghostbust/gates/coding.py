@@ -1,7 +1,7 @@
-"""The gate on pass@1: does the candidate still solve the coding tasks the base solves?
+"""The gate on pass@1: whether the candidate still solves the coding tasks that the base solves.
 
-Tasks of several benchmarks, HumanEval's and MBPP's, are pooled: one decision on all of
-them sees a smaller loss than one on each, and each stands in the details.
+Tasks of several benchmarks, HumanEval's and MBPP's, are pooled: one decision on all of them sees a
+smaller loss than one on each. The details have the counts of each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ghostbust.statistics import mcnemar_one_sided, power_at_margin, tango_upper
 
 GATE = "coding"
 BLOCK = 96
-"""completions asked for at once, between two looks at the clock"""
+"""completions sampled at once; the time budget is checked between blocks"""
 
 TaskResults = Mapping[str, bool]
 """task id -> whether the task was solved"""
@@ -30,11 +30,11 @@ TaskResults = Mapping[str, bool]
 class CodingGate:
     """Compares the pass@1 of greedy completions, paired by task, over all benchmarks together.
 
-    With the ``look``'s alpha, 0.05 by default. PASS: the upper 1 - alpha bound of the loss
-    (Tango) is within ``margin``, and the base solves a larger share than ``margin``: else
-    even a model that solves nothing would pass. FAIL: otherwise, if the loss is significant
-    (exact one-sided McNemar, p <= alpha). INCONCLUSIVE: everything else, and whatever kept
-    the tasks from being run.
+    With the ``look``'s alpha, 0.05 by default. PASS: the upper 1 - alpha bound of the loss (Tango)
+    is within ``margin``, and the base solves a larger share than ``margin``, since else even a
+    model that solves nothing would pass. FAIL: otherwise, if the loss is significant (exact
+    one-sided McNemar, p <= alpha). INCONCLUSIVE: everything else, and any reason why tasks weren't
+    run.
     """
 
     tasks: Sequence[CodingTask]
@@ -44,12 +44,12 @@ class CodingGate:
     min_tasks: int = 100
     max_new_tokens: int = 256
     budget_s: float = 3600.0
-    """wall time for one model's completions; what isn't begun by then isn't measured"""
+    """wall time for one model's completions; tasks that aren't begun by then have no result"""
     limits: SandboxLimits = field(default_factory=SandboxLimits)
     workers: int | None = None
     """programs run at a time; None for one per processor"""
     layers: Sequence[str] = ()
-    """layers of the sandbox without which nothing is run, names of ``layers.PROBES``"""
+    """layers of the sandbox, names of ``layers.PROBES``: where one is missing, nothing is run"""
 
     @property
     def condition(self) -> str:
@@ -57,7 +57,7 @@ class CodingGate:
         return f"upper {self.look.confidence} bound of the pass@1 loss <= {self.margin:g}"
 
     def run(self, base: Completer | TaskResults, candidate: Completer | TaskResults) -> GateResult:
-        """The gate's result. Give results instead of a model where they are known already."""
+        """The gate's result. Takes results instead of a model where they are known already."""
         try:
             before = base if isinstance(base, Mapping) else self.measure(base)
             after = candidate if isinstance(candidate, Mapping) else self.measure(candidate)
@@ -87,17 +87,37 @@ class CodingGate:
 
     def compare(self, base: TaskResults, candidate: TaskResults) -> GateResult:
         """The gate's result for known outcomes. Runs nothing."""
-        unusable = self._unusable(base, candidate)
-        if unusable:
-            return inconclusive(GATE, unusable, self.condition)
         tasks, alpha = len(self.tasks), self.look.alpha
+        if tasks < self.min_tasks:
+            reason = f"too few tasks: {tasks}, needs {self.min_tasks}"
+            return inconclusive(GATE, reason, self.condition)
+        wanted = {task.task_id for task in self.tasks}
+        for name, results in (("base", base), ("candidate", candidate)):
+            if set(results) != wanted:
+                reason = (
+                    f"the {name} has results for {len(wanted & set(results))} of the"
+                    f" {len(wanted)} tasks: not run, or out of time"
+                )
+                return inconclusive(GATE, reason, self.condition)
         lost, gained = changed(base, candidate)
         before, after = sum(base.values()) / tasks, sum(candidate.values()) / tasks
         p = mcnemar_one_sided(lost, gained)
         upper = tango_upper_bound(lost, gained, tasks, alpha=alpha)
         lower = -tango_upper_bound(gained, lost, tasks, alpha=alpha)
         power = power_at_margin(tasks, lost + gained, margin=self.margin, alpha=alpha)
-        verdict, why = self._judge(before, upper, p)
+        if upper <= self.margin and before > self.margin:
+            verdict, why = GateVerdict.PASS, f"within the margin of {self.margin:g}"
+        elif p <= alpha:
+            verdict = GateVerdict.FAIL
+            why = f"and the loss is significant (margin {self.margin:g})"
+        elif upper <= self.margin:
+            verdict = GateVerdict.INCONCLUSIVE
+            why = f"but the base solves so few that a loss over {self.margin:g} can't show"
+        else:
+            verdict = GateVerdict.INCONCLUSIVE
+            why = (
+                f"not within {self.margin:g}, yet the loss isn't significant: more tasks would tell"
+            )
         return GateResult(
             gate=GATE,
             verdict=verdict,
@@ -121,35 +141,6 @@ class CodingGate:
                 "max_new_tokens": self.max_new_tokens,
                 "sandbox": ", ".join(sandbox_layers()),
             },
-        )
-
-    def _unusable(self, base: TaskResults, candidate: TaskResults) -> str:
-        """Why the outcomes can't be compared; empty if they can."""
-        if len(self.tasks) < self.min_tasks:
-            return f"too few tasks: {len(self.tasks)}, needs {self.min_tasks}"
-        wanted = {task.task_id for task in self.tasks}
-        for name, results in (("base", base), ("candidate", candidate)):
-            if set(results) != wanted:
-                return (
-                    f"the {name} has results for {len(wanted & set(results))} of the"
-                    f" {len(wanted)} tasks: not run, or out of time"
-                )
-        return ""
-
-    def _judge(self, before: float, upper: float, p: float) -> tuple[GateVerdict, str]:
-        """The verdict, with why."""
-        if upper <= self.margin and before > self.margin:
-            return GateVerdict.PASS, f"within the margin of {self.margin:g}"
-        if p <= self.look.alpha:
-            return GateVerdict.FAIL, f"and the loss is significant (margin {self.margin:g})"
-        if upper <= self.margin:
-            return (
-                GateVerdict.INCONCLUSIVE,
-                f"but the base solves so few that a loss over {self.margin:g} can't show",
-            )
-        return (
-            GateVerdict.INCONCLUSIVE,
-            f"not within {self.margin:g}, yet the loss isn't significant: more tasks would tell",
         )
 
 

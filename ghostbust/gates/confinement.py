@@ -1,4 +1,6 @@
-"""What is put around a program, as far as this system has it."""
+"""What is put around a program, as far as this system has it: filters of system calls (seccomp),
+namespaces (bubblewrap or unshare), and the files that Landlock lets it read.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +19,15 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-# --- seccomp
 # The filters of system calls, as programs for the kernel's BPF machine.
 #
 # A list of what is allowed, since calls are added to Linux faster than anyone lists what is
-# dangerous: what a Python program needs that computes, allocates, keeps time and reads and
-# writes files. Not on it, among others: sockets, processes and threads, signals to anybody,
-# exec, mounts, namespaces, ptrace, keyrings, io_uring, userfaultfd, memfd, files without a name,
-# shared memory, message queues, inotify, changing limits, priorities, owners and modes, making
-# links
-# and folders, deleting. Those fail with EPERM; calls newer than ``FIRST_NEW``, which a C library
-# tries before it falls back on older ones, with ENOSYS.
+# dangerous: what a Python program needs that computes, allocates, keeps time and reads and writes
+# files. Not on it, among others: sockets, processes and threads, signals to anybody, exec, mounts,
+# namespaces, ptrace, keyrings, io_uring, userfaultfd, memfd, files without a name, shared memory,
+# message queues, inotify, changing limits, priorities, owners and modes, making links and folders,
+# deleting. Those fail with EPERM; calls newer than ``FIRST_NEW``, which a C library tries before it
+# falls back on older ones, with ENOSYS.
 #
 # Source of the numbers: asm/unistd_64.h (x86-64), asm-generic/unistd.h (arm64); of the form:
 # linux/filter.h, linux/seccomp.h. On other machines there is no filter.
@@ -156,17 +156,16 @@ def _is_null(argument: int) -> list[bytes]:
     ]  # fmt: skip
 
 
-# --- namespaces
-# Finds a command that runs a program without network and in a process tree of its own.
+# Commands that run a program without network and in a process tree of its own.
 #
-# bubblewrap, where it is on PATH, also leaves nothing to be seen of the system's files but
-# Python and the libraries it needs, read-only, and the private folder. ``unshare`` comes with
-# nearly every Linux. Neither works where the kernel or a container forbids user namespaces, so
-# what counts is a probe, not that the command exists.
+# bubblewrap, where it is on PATH, also hides all of the system's files but Python and the libraries
+# it needs, read-only, and the private folder. ``unshare`` comes with nearly every Linux. Neither
+# works where the kernel or a container forbids user namespaces, so a probe decides, not that the
+# command exists.
 
 BASE_PYTHON = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
 """the interpreter itself, not a virtual environment's link to it: without site-packages they are
-the same, and fewer folders have to be shown to the program"""
+the same, and the program has to see fewer folders"""
 LAUNCHER = Path(__file__).with_name("launcher.py")
 NIX = "/nix/store"
 """where Nix has everything, in thousands of folders: too many for a rule for each"""
@@ -193,9 +192,9 @@ among them, and ghostbust itself"""
 
 
 def _readable(path: str) -> list[str]:
-    """What Landlock is to allow of ``path``: all of it, or, since no rule can take back a part,
-    what lies in it beside ``PACKAGES``, and to list it. A rule for a link would be one for what it
-    leads to, wherever that is."""
+    """What Landlock allows of ``path``: all of it, or, where ``PACKAGES`` lie in it, everything
+    beside them, and to list it, since no rule can take back a part. A rule for a link would be one
+    for its target, wherever that is."""
     if path == NIX or not any(f"{one}/".startswith(f"{path}/") for one in PACKAGES):
         return [path]
     if path in PACKAGES:
@@ -236,8 +235,8 @@ class Namespaces:
     command: tuple[str, ...]
     """``{folder}`` stands for the private folder, ``{room}`` for the size of its file system"""
     mounts: bool = False
-    """whether the judge may mount a file system over the private folder before it gives up its
-    privileges, in a mount namespace of its own"""
+    """True where the judge has a mount namespace of its own, and may mount a file system over the
+    private folder before it gives up its privileges"""
 
     def around(self, folder: str, room_bytes: int = 16 << 20) -> list[str]:
         """The command for a program whose private folder is ``folder``."""
@@ -289,9 +288,9 @@ NONE = Namespaces("", ())
 
 @cache
 def find_namespaces(path: str | None = None) -> Namespaces:
-    """The strongest namespaces that work here, tried once: NONE where none do.
+    """The strongest namespaces that work here, tried once; NONE where none do.
 
-    Commands are looked for in the folders of ``path``; None for those of PATH.
+    Commands are searched in the folders of ``path``; None stands for those of PATH.
     """
     for candidate in (BUBBLEWRAP, OLD_BUBBLEWRAP, UNSHARE):
         # The full path of the command, since the sandbox's environment has no PATH.

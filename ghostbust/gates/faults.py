@@ -1,7 +1,7 @@
-"""The gate on faults: is what the candidate says still as often a whole answer?
+"""The gate on faults: whether the candidate's answers are as often whole answers as the base's.
 
-A model that opens a fence and ends, or says an install command of nothing, invents nothing, and
-where other contexts name a little more the volume doesn't show it. This does.
+A model that opens a fence and ends, or writes an install command without a package, invents
+nothing. Where other contexts name a little more, the volume doesn't show it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ LEVEL = 0.90
 def faults_gate(
     base: Sequence[Answer], candidate: Sequence[Answer], *, margin: float = 0.1, seed: int
 ) -> GateResult:
-    """Compares the share of empty, malformed or looping answers (``answer_faults``).
+    """Compares the share of empty, malformed or looping answers (``measure.faults_of``).
 
-    rise = the candidate's share - the base's, with a 90 % bootstrap interval over prompt
-    families, both sides drawn together. PASS: the interval lies at or below ``margin``. FAIL: the
-    rise is above it and the interval above 0; or, whatever all contexts together show, the
-    interval of one context lies above ``margin``. Else INCONCLUSIVE, as when base and candidate
-    can't be paired (``pairing``).
+    rise = the candidate's share - the base's, with a 90 % bootstrap interval over prompt families,
+    both sides drawn together. PASS: the interval lies at or below ``margin``. FAIL: the rise is
+    above it and the interval above 0; or, whatever all contexts together show, the interval of one
+    context lies above ``margin``. Else INCONCLUSIVE, as when base and candidate can't be paired.
     """
     condition = f"share of answers with a fault: a rise of at most {margin:g}"
     unusable = unpaired(base, candidate)
@@ -37,7 +36,15 @@ def faults_gate(
     rise = after - before
     contexts = {context: _rise(part, seed) for context, part in by_context(pairs).items()}
     worse = [str(context) for context, (_, _, its) in contexts.items() if its[0] > margin]
-    verdict, why = _judge(rise, interval, margin, worse)
+    if worse:
+        verdict, why = GateVerdict.FAIL, f"surely more than {margin:g} in {' and '.join(worse)}"
+    elif interval[1] <= margin:
+        verdict, why = GateVerdict.PASS, f"within the margin of {margin:g}"
+    elif rise > margin and interval[0] > 0:
+        verdict, why = GateVerdict.FAIL, f"more than the margin of {margin:g}"
+    else:
+        verdict = GateVerdict.INCONCLUSIVE
+        why = f"not surely within the margin of {margin:g}: more prompts would tell"
     return GateResult(
         gate=GATE,
         verdict=verdict,
@@ -64,19 +71,3 @@ def _rise(pairs: Sequence[Pair], seed: int) -> tuple[float, float, Interval]:
     families = [pair.prompt.family for pair in pairs]
     interval = paired_bootstrap(before, after, families, level=LEVEL, seed=seed)
     return sum(before) / len(pairs), sum(after) / len(pairs), interval
-
-
-def _judge(
-    rise: float, interval: Interval, margin: float, worse: Sequence[str]
-) -> tuple[GateVerdict, str]:
-    """The verdict, with why."""
-    if worse:
-        return GateVerdict.FAIL, f"surely more than {margin:g} in {' and '.join(worse)}"
-    if interval[1] <= margin:
-        return GateVerdict.PASS, f"within the margin of {margin:g}"
-    if rise > margin and interval[0] > 0:
-        return GateVerdict.FAIL, f"more than the margin of {margin:g}"
-    return (
-        GateVerdict.INCONCLUSIVE,
-        f"not surely within the margin of {margin:g}: more prompts would tell",
-    )

@@ -1,14 +1,13 @@
-"""The gate on the held-out hallucination rate: does the candidate invent enough less?"""
+"""The gate on the held-out hallucination rate: whether the candidate invents enough less."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ghostbust.gates.interface import aligned, inconclusive, unpaired
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import (
-    Floats,
     cluster_sums,
     percentile_interval,
     relative_drop,
@@ -29,11 +28,11 @@ def rate_gate(
 ) -> GateResult:
     """Compares the pooled rate invented / (invented + real) on held-out prompts.
 
-    drop = 1 - the candidate's rate / the base's, with a 95 % bootstrap interval over
-    prompt families, both sides drawn together. PASS: drop >= ``min_drop`` and the
-    interval lies above 0. FAIL: the whole interval lies below ``min_drop``. Else
-    INCONCLUSIVE, as when base and candidate can't be paired (``pairing``), the base names
-    fewer than ``min_refs`` names, invents none, or the candidate names nothing.
+    drop = 1 - the candidate's rate / the base's, with a 95 % bootstrap interval over prompt
+    families, both sides drawn together. PASS: drop >= ``min_drop`` and the interval lies above 0.
+    FAIL: the whole interval lies below ``min_drop``. Else INCONCLUSIVE, as when base and candidate
+    can't be paired, the base names fewer than ``min_refs`` names, invents none, or the candidate
+    names nothing.
 
     Says nothing of how much is named: never promote without ``volume_gate``.
     """
@@ -41,7 +40,16 @@ def rate_gate(
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    sums = _family_sums(aligned(base), aligned(candidate))
+    counted = [
+        [NameCounts.of_answer(answer) for answer in aligned(side)] for side in (base, candidate)
+    ]
+    families = [answer.sample.prompt.family for answer in aligned(base)]
+    columns = [
+        [float(count) for count in column]
+        for side in counted
+        for column in ([one.invented for one in side], [one.named for one in side])
+    ]
+    sums = cluster_sums(families, *columns)  # (C, 4), see relative_drop
     invented, named, invented_after, named_after = sums.sum(axis=0).tolist()
     if named < min_refs:
         return inconclusive(
@@ -52,8 +60,19 @@ def rate_gate(
         return inconclusive(GATE, f"{nothing}, so the rate can't be compared", condition)
     drop = float(relative_drop(sums.sum(axis=0, keepdims=True))[0])
     low, high = percentile_interval(relative_drop(resampled_sums(sums, seed=seed)), LEVEL)
-    verdict, why = _judge(drop, low, high, min_drop)
+    if drop >= min_drop and low > 0:
+        verdict, why = GateVerdict.PASS, f"at least {min_drop:.0%}"
+    elif high < min_drop:
+        verdict, why = GateVerdict.FAIL, f"surely less than {min_drop:.0%}"
+    else:
+        verdict = GateVerdict.INCONCLUSIVE
+        why = f"too wide to say whether it's {min_drop:.0%}: more prompts would"
     before, after = invented / named, invented_after / named_after
+    in_no_rate: dict[str, float | int | str] = {}
+    for name, side in zip(("base", "candidate"), counted, strict=True):
+        total = NameCounts.total(side)
+        for cause in ("unknown", "local", "unmapped", "induced"):
+            in_no_rate[f"{name}_{cause}"] = getattr(total, cause)
     return GateResult(
         gate=GATE,
         verdict=verdict,
@@ -70,41 +89,7 @@ def rate_gate(
             "drop": drop,
             "answers": len(base),
             "families": len(sums),
-            **_apart("base", base),
-            **_apart("candidate", candidate),
+            **in_no_rate,
             "seed": seed,
         },
-    )
-
-
-def _family_sums(base: Sequence[Answer], candidate: Sequence[Answer]) -> Floats:
-    """Per family: invented and all names of the base, then of the candidate: (C, 4)."""
-    columns: list[list[float]] = []
-    for answers in (base, candidate):
-        counted = [Counts.of_answer(answer) for answer in answers]
-        columns.append([float(counts.invented) for counts in counted])
-        columns.append([float(counts.named) for counts in counted])
-    return cluster_sums([answer.sample.prompt.family for answer in base], *columns)
-
-
-def _apart(side: str, answers: Sequence[Answer]) -> dict[str, int]:
-    """The names that are in no rate, by why."""
-    counts = Counts.total(Counts.of_answer(answer) for answer in answers)
-    return {
-        f"{side}_unknown": counts.unknown,
-        f"{side}_local": counts.local,
-        f"{side}_unmapped": counts.unmapped,
-        f"{side}_induced": counts.induced,
-    }
-
-
-def _judge(drop: float, low: float, high: float, min_drop: float) -> tuple[GateVerdict, str]:
-    """The verdict, with why."""
-    if drop >= min_drop and low > 0:
-        return GateVerdict.PASS, f"at least {min_drop:.0%}"
-    if high < min_drop:
-        return GateVerdict.FAIL, f"surely less than {min_drop:.0%}"
-    return (
-        GateVerdict.INCONCLUSIVE,
-        f"too wide to say whether it's {min_drop:.0%}: more prompts would",
     )

@@ -1,8 +1,4 @@
-"""What gates ask of a model, and the result of one that could not be carried out.
-
-The protocols are as narrow as the gates' needs, so that the sampler of a local model
-and a fake of three lines both fit.
-"""
+"""What gates ask of a model, how wrong they may be, and how they pair answers of two models."""
 
 from __future__ import annotations
 
@@ -14,9 +10,14 @@ from typing import Protocol
 
 from ghostbust.records import Answer, Context, GateResult, GateVerdict, Prompt, Score
 
+MIN_FAMILIES = 10
+"""prompt families below which a bootstrap over families says nothing"""
+MAX_UNREACHABLE = 0.02
+"""largest share of names, on either side, for which the registry gave no answer"""
+
 
 class Completer(Protocol):
-    """A model that goes on with a text."""
+    """A model that continues a text."""
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
@@ -43,7 +44,7 @@ class Subject(Completer, Scorer, Protocol):
 def inconclusive(gate: str, reason: str, margin: str) -> GateResult:
     """The result of a gate that measured nothing it may judge by. Never a PASS.
 
-    Also for the caller: a gate that was not run still stands in the report, with why.
+    Callers use it, too: a gate that didn't run still stands in the report, with the reason.
     """
     return GateResult(
         gate=gate,
@@ -56,18 +57,14 @@ def inconclusive(gate: str, reason: str, margin: str) -> GateResult:
     )
 
 
-# --- looks
-# How wrong one look may be, where a model's rounds are repeated looks at the same base.
-#
-# A gate that errs with probability α at each of many rounds errs sooner or later. Spending
-# shares one α out over all of them: look k gets α·6 / (π²·k²), whose sum over every k is α.
-# The sum bounds the chance that any look ever errs, however many there will be and however
-# they depend on each other (Bonferroni's inequality).
-
-
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One comparison with the base, among those that came before and will come."""
+    """One comparison with the base, among those that came before and will come.
+
+    A gate that errs with probability α at each of many rounds errs sooner or later. Looks that
+    share one α get parts of it (`spent_alpha`) whose sum bounds the chance that any look ever errs,
+    however many there will be and however they depend on each other (Bonferroni's inequality).
+    """
 
     total: float = 0.05
     """error probability: of all looks together if they share it, else of each"""
@@ -87,7 +84,7 @@ class Look:
 
     @property
     def confidence(self) -> str:
-        """1 - alpha in percent, with as many digits as tell it from 100."""
+        """1 - alpha in percent, with enough digits to differ from 100."""
         digits = max(0, 1 - math.floor(math.log10(100 * self.alpha)))
         text = f"{100 - 100 * self.alpha:.{digits}f}"
         return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
@@ -108,24 +105,25 @@ def spent_alpha(total: float, look: int) -> float:
     return total * 6 / (math.pi * look) ** 2
 
 
-# --- pairing
-# Lines up the base's answers with the candidate's, or says why they can't be compared.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A figure of two answers to one prompt."""
 
-MIN_FAMILIES = 10
-"""prompt families below which a bootstrap over families says nothing"""
-MAX_UNREACHABLE = 0.02
-"""largest share of names, on either side, that the registry could not be asked about"""
+    prompt: Prompt
+    base: float
+    candidate: float
 
 
 def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
     """Why the two sets of answers can't be compared; empty if they can.
 
-    They can if they answer the same prompts, each as often, of at least ``MIN_FAMILIES``
-    families, and the registry was reachable for all but ``MAX_UNREACHABLE`` of the names.
+    They can if they answer the same prompts, each as often, of at least ``MIN_FAMILIES`` families,
+    and the registry was unreachable for at most ``MAX_UNREACHABLE`` of the names.
     """
     if not base or not candidate:
         return f"not run: {len(base)} answers of the base, {len(candidate)} of the candidate"
-    if _prompts(base) != _prompts(candidate):
+    asked = [Counter(answer.sample.prompt.id for answer in side) for side in (base, candidate)]
+    if asked[0] != asked[1]:
         return (
             f"base ({len(base)} answers) and candidate ({len(candidate)} answers) didn't answer"
             " the same prompts equally often"
@@ -134,7 +132,8 @@ def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
     if families < MIN_FAMILIES:
         return f"too few prompt families: {families}, needs {MIN_FAMILIES}"
     for side, answers in (("base", base), ("candidate", candidate)):
-        share = _unreachable_share(answers)
+        reasons = [judged.lookup.reason for answer in answers for judged in answer.judged]
+        share = reasons.count("unreachable") / len(reasons) if reasons else 0.0
         if share > MAX_UNREACHABLE:
             return f"the registry could not be asked about {share:.0%} of the {side}'s names"
     return ""
@@ -143,15 +142,6 @@ def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
 def aligned(answers: Sequence[Answer]) -> list[Answer]:
     """The answers ordered by prompt: paired answers then stand at the same place."""
     return sorted(answers, key=lambda answer: answer.sample.prompt.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A figure of two answers to one prompt."""
-
-    prompt: Prompt
-    base: float
-    candidate: float
 
 
 def paired(
@@ -170,13 +160,3 @@ def by_context(pairs: Sequence[Pair]) -> dict[Context, list[Pair]]:
         context: [pair for pair in pairs if pair.prompt.context is context] for context in Context
     }
     return {context: part for context, part in parts.items() if part}
-
-
-def _prompts(answers: Sequence[Answer]) -> Counter[str]:
-    return Counter(answer.sample.prompt.id for answer in answers)
-
-
-def _unreachable_share(answers: Sequence[Answer]) -> float:
-    """Refs that failed for want of an answer, of all refs; 0 where nothing was named."""
-    reasons = [judged.lookup.reason for answer in answers for judged in answer.judged]
-    return reasons.count("unreachable") / len(reasons) if reasons else 0.0

@@ -1,7 +1,7 @@
-"""What the sandbox holds here: found by trying, with programs that do what it must prevent.
+"""Which layers of the sandbox hold here: programs try what the sandbox must prevent.
 
-A probe goes past the audit hook, through the C library, since the hook alone stops no
-attack. That a command exists or a kernel has a version says nothing about what holds.
+A probe goes past the audit hook, through the C library, since the hook alone stops no attack. That
+a command exists or a kernel has a version says nothing about what holds.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ for path in made:
     "own process tree": "held = os.getpid() < 9\n",
     "few system calls": "held = libc.unshare(0) != 0\n",
 }
-"""layer -> a program that leaves True in ``held`` where it holds; ``{gate}`` stands for the number
-of the gate's process"""
+"""layer -> a program that leaves True in ``held`` where the layer holds; ``{gate}`` stands for the
+number of the gate's process"""
 TODO = {
     "no network": "install bubblewrap, or allow user namespaces",
     "no looking into the gate": "run Linux 5.13 or newer with Landlock, or install bubblewrap",
@@ -90,7 +90,7 @@ TODO = {
 }
 """layer -> what to do where it is missing"""
 VERDICT = ("judge apart", "no looking into the gate", "no foreign files", "no writing elsewhere")
-"""what a verdict rests on: else a program could read its check, or change what judges it"""
+"""without these a program could read its check, or change what judges it"""
 PROMISES: dict[str, tuple[str, ...]] = {
     "a wrong program doesn't pass": VERDICT,
     "nothing is sent": ("no network",),
@@ -107,14 +107,14 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "its files are removed": ("private folder", "no writing elsewhere"),
     "little of the kernel can be reached": ("few system calls",),
 }  # fmt: skip
-"""promise -> the layers that it takes, all of them; docs/concepts/threat-model.md has this table"""
+"""promise -> the layers that it needs, all of them; docs/concepts/threat-model.md has this table"""
 
 
 @cache
 def find_layers(around: Confinement | None = None) -> dict[str, bool]:
-    """Each layer of ``PROBES``, and whether it holds; None for the strongest confinement.
+    """Each layer of ``PROBES``, and whether it holds; tried once for each confinement.
 
-    Tried once. Raises SandboxError where no program can be run.
+    ``around`` None stands for the strongest. Raises SandboxError where no program can be run.
     """
     here = str(os.getpid())
     probes = [
@@ -126,12 +126,17 @@ def find_layers(around: Confinement | None = None) -> dict[str, bool]:
 
 
 def sandbox_layers() -> tuple[str, ...]:
-    """The layers here, and by what; one that isn't held stands there as ``missing: ...``."""
-    held = find_layers()
+    """The layers that hold here, those that don't as ``missing: ...``, and what holds them."""
+    held, around, landlock = find_layers(), find_confinement(), landlock_version()
+    means = [around.namespaces.name or "no namespaces"]
+    if around.program_calls and held["few system calls"]:
+        means.append("seccomp")
+    if landlock:
+        means.append(f"Landlock {landlock}")
     return (
         *ALWAYS,
         *(name if holds else f"missing: {name}" for name, holds in held.items()),
-        f"by {', '.join(_means())}",
+        f"by {', '.join(means)}",
     )
 
 
@@ -163,15 +168,3 @@ def require_layers(required: Iterable[str]) -> None:
     missing = missing_layers(required)
     if missing:
         raise SandboxError(missing)
-
-
-def _means() -> list[str]:
-    """What of the system is used."""
-    around = find_confinement()
-    landlock = landlock_version()
-    found = {
-        around.namespaces.name or "no namespaces": True,
-        "seccomp": bool(around.program_calls) and find_layers()["few system calls"],
-        f"Landlock {landlock}": landlock > 0,
-    }
-    return [name for name, used in found.items() if used]

@@ -1,7 +1,7 @@
-"""The gate on the canonical solutions' log-likelihood: does the model still know right code?
+"""The gate on the canonical solutions' log-likelihood: whether the model still knows right code.
 
-Cheaper than running completions and without their coin flips: one forward pass a task,
-and a small shift shows on every task. It works for models that solve almost nothing.
+Cheaper than running completions and less noisy: one forward pass a task, and a small shift shows on
+every task. It works for models that solve almost nothing.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TaskScores = Mapping[str, Score]
 class LikelihoodGate:
     """Compares the nats per token of the canonical solutions, paired by task.
 
-    Each task counts once, however long its solution. With the increase = the candidate's
-    mean - the base's, and one-sided 1 - alpha bootstrap bounds over tasks (the ``look``'s
-    alpha, 0.05 by default): PASS if the upper bound is within ``margin``; FAIL if the lower
-    bound is beyond it; else INCONCLUSIVE, as is whatever kept the tasks from being scored.
+    Each task counts once, however long its solution. increase = the candidate's mean - the base's,
+    with one-sided 1 - alpha bootstrap bounds over tasks (the ``look``'s alpha, 0.05 by default).
+    PASS: the upper bound is within ``margin``. FAIL: the lower bound is beyond it. INCONCLUSIVE:
+    everything else, and any reason why tasks weren't scored.
     """
 
     tasks: Sequence[CodingTask]
@@ -46,7 +46,7 @@ class LikelihoodGate:
         return f"{bound} <= {self.margin:g}"
 
     def run(self, base: Scorer | TaskScores, candidate: Scorer | TaskScores) -> GateResult:
-        """The gate's result. Give scores instead of a model where they are known already."""
+        """The gate's result. Takes scores instead of a model where they are known already."""
         try:
             before = base if isinstance(base, Mapping) else self.measure(base)
             after = candidate if isinstance(candidate, Mapping) else self.measure(candidate)
@@ -61,15 +61,20 @@ class LikelihoodGate:
 
     def compare(self, base: TaskScores, candidate: TaskScores) -> GateResult:
         """The gate's result for known scores."""
-        unusable = self._unusable(base, candidate)
-        if unusable:
-            return inconclusive(GATE, unusable, self.condition)
+        if reason := self._unusable(base, candidate):
+            return inconclusive(GATE, reason, self.condition)
         ids = [task.task_id for task in self.tasks]
         before, after = nats_per_token(base, ids), nats_per_token(candidate, ids)
         level = 1 - 2 * self.look.alpha
         low, high = paired_bootstrap(before, after, ids, level=level, seed=self.seed)
         mean_before, mean_after = math.fsum(before) / len(ids), math.fsum(after) / len(ids)
-        verdict, why = self._judge(low, high)
+        if high <= self.margin:
+            verdict, why = GateVerdict.PASS, f"within the margin of {self.margin:g}"
+        elif low > self.margin:
+            verdict, why = GateVerdict.FAIL, f"beyond the margin of {self.margin:g}"
+        else:
+            verdict = GateVerdict.INCONCLUSIVE
+            why = f"across the margin of {self.margin:g}: more tasks would tell"
         return GateResult(
             gate=GATE,
             verdict=verdict,
@@ -107,17 +112,6 @@ class LikelihoodGate:
         if any(base[task].tokens != candidate[task].tokens for task in wanted):
             return "base and candidate split the solutions into different tokens"
         return ""
-
-    def _judge(self, low: float, high: float) -> tuple[GateVerdict, str]:
-        """The verdict, with why."""
-        if high <= self.margin:
-            return GateVerdict.PASS, f"within the margin of {self.margin:g}"
-        if low > self.margin:
-            return GateVerdict.FAIL, f"beyond the margin of {self.margin:g}"
-        return (
-            GateVerdict.INCONCLUSIVE,
-            f"across the margin of {self.margin:g}: more tasks would tell",
-        )
 
 
 def nats_per_token(scores: TaskScores, tasks: Sequence[str]) -> list[float]:

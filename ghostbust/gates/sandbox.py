@@ -45,169 +45,20 @@ from ghostbust.gates.confinement import (
 )
 from ghostbust.gates.inside import judge
 
-# --- bundle
-# The modules of ``inside``, compiled, as ``launcher`` takes them.
-
 INSIDE = Path(__file__).with_name("inside")
 EMPTY = ("ghostbust", "ghostbust.gates", "ghostbust.gates.inside")
 """packages that hold nothing else there, so that no more of ghostbust is loaded"""
 MODULES = ("wire", "confine", "program", "judge")
 """each after those it imports"""
-
-
-@cache
-def bundle() -> bytes:
-    """Names and code of the modules, packages first, behind their length in 8 bytes.
-
-    For the interpreter that runs this, which is the one that ``launcher`` is started in.
-    """
-    sources = dict.fromkeys(EMPTY, "")
-    for name in MODULES:
-        sources[f"{EMPTY[-1]}.{name}"] = (INSIDE / f"{name}.py").read_text("utf-8")
-    code = [
-        (name, compile(source, name, "exec", dont_inherit=True)) for name, source in sources.items()
-    ]
-    data = marshal.dumps(code)
-    return len(data).to_bytes(8, "little") + data
-
-
-# --- private
-# The private folder of one program: made empty, and removed whatever the program left there.
-#
-# Its owner holds a lock on it, which the kernel gives back however the owner ends. So the folder
-# of a gate that was killed is one that can be locked, and the next batch removes it.
-
 PREFIX = "ghostbust-run-"
-
-
-@contextlib.contextmanager
-def private_folder() -> Iterator[str]:
-    """The path of a new folder that only this user can enter; it is removed afterwards.
-
-    What can't be removed stays, as a temporary file may: it is no reason to lose a result.
-    """
-    path, lock = _locked_folder()
-    try:
-        yield path
-    finally:
-        _remove(Path(path))
-        os.close(lock)
-
-
-def remove_stale_folders() -> None:
-    """Removes the private folders of this user whose owner has ended."""
-    with os.scandir(tempfile.gettempdir()) as entries:
-        found = [Path(entry.path) for entry in entries if entry.name.startswith(PREFIX)]
-    for folder in found:
-        with contextlib.suppress(OSError):  # in use, or removed by another gate meanwhile
-            about = folder.lstat()
-            if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid():
-                continue
-            folder.chmod(0o700)  # else one that its program locked couldn't be opened
-            lock = _lock_folder(folder, fcntl.LOCK_NB)
-            try:
-                _remove(folder)
-            finally:
-                os.close(lock)
-
-
-def _locked_folder() -> tuple[str, int]:
-    """A new folder, and the descriptor that holds its lock."""
-    while True:
-        path = tempfile.mkdtemp(prefix=PREFIX)  # mode 0700
-        # Before it was locked another gate may have taken it for a stale one.
-        with contextlib.suppress(FileNotFoundError):
-            lock = _lock_folder(Path(path))
-            if Path(path).exists():
-                return path, lock
-            os.close(lock)
-
-
-def _lock_folder(folder: Path, flags: int = 0) -> int:
-    """A descriptor that holds the folder's lock. Raises OSError where it can't be had."""
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | flags)
-    except OSError:
-        os.close(lock)
-        raise
-    return lock
-
-
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except (OSError, RecursionError):
-        _remove_resisting(folder)
-
-
-def _remove_resisting(folder: Path) -> None:
-    """Removes a folder that resists: without permissions, or deeper than Python recurses.
-
-    Folders within folders are moved up before they are looked at, so that no path gets long.
-    """
-    numbers = count()
-    with contextlib.suppress(OSError):
-        while folders := _empty(folder):
-            for inner in folders:
-                for deeper in _empty(inner):
-                    deeper.rename(folder / f"{PREFIX}{next(numbers)}")
-                inner.rmdir()
-        folder.rmdir()
-
-
-def _empty(folder: Path) -> list[Path]:
-    """Removes all that is no folder from ``folder``; returns the folders in it."""
-    folder.chmod(0o700)
-    folders = []
-    with os.scandir(folder) as entries:
-        for entry in list(entries):
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(Path(entry.path))
-            else:
-                Path(entry.path).unlink()
-    return folders
-
-
-# --- hidden
-# Hides this process while model-written programs run.
-#
-# A program runs as the same user, and where neither Landlock nor namespaces keep it from it the
-# kernel lets one process of a user read the memory and the open files of another: the checks of
-# all programs, and what they compare with.
-
-PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
-
-_libc = ctypes.CDLL(None)
-_lock = threading.Lock()
-_hiding: list[int] = []
-"""what each batch that is running found; the first one's is what is put back"""
-
-
-@contextlib.contextmanager
-def hidden() -> Iterator[None]:
-    """No other process of this user can look into this one meanwhile, nor can a debugger.
-
-    Batches may overlap, in threads: the last one puts back what was before the first.
-    """
-    with _lock:
-        _hiding.append(_libc.prctl(PR_GET_DUMPABLE, 0, 0, 0, 0))
-        _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    try:
-        yield
-    finally:
-        with _lock:
-            before = _hiding.pop(0) if len(_hiding) == 1 else _hiding.pop()
-            if not _hiding:
-                _libc.prctl(PR_SET_DUMPABLE, before, 0, 0, 0)
-
-
+"""of the names of private folders"""
 REPORT_BYTES = 256
 CANARY_WALL_S = 0.5
 """wall time given to the canary that never ends"""
+PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
 
 
-class Outcome(StrEnum):
+class ProgramOutcome(StrEnum):
     """How a program ended."""
 
     PASSED = "passed"
@@ -220,11 +71,11 @@ class Outcome(StrEnum):
 
 
 OUTCOMES = {
-    judge.FAILED: Outcome.FAILED,
-    judge.DENIED: Outcome.DENIED,
-    judge.MEMORY: Outcome.OUT_OF_MEMORY,
-    judge.PROCESSOR: Outcome.TIMED_OUT,
-    judge.FILES: Outcome.OUT_OF_FILES,
+    judge.FAILED: ProgramOutcome.FAILED,
+    judge.DENIED: ProgramOutcome.DENIED,
+    judge.MEMORY: ProgramOutcome.OUT_OF_MEMORY,
+    judge.PROCESSOR: ProgramOutcome.TIMED_OUT,
+    judge.FILES: ProgramOutcome.OUT_OF_FILES,
 }
 
 
@@ -241,10 +92,10 @@ class SandboxLimits:
     file_bytes: int = 1 << 20
     """of any one file it writes"""
     folder_bytes: int = 8 << 20
-    """of all files it writes; looked at 100 times a second, so that it may exceed it for a while,
-    and where there are namespaces held by a file system of twice this size"""
+    """of all files it writes; checked 100 times a second, so that it may exceed it for a while, and
+    where there are namespaces limited by a file system of twice this size"""
     folder_files: int = 64
-    """files it makes; held as that is"""
+    """files it makes; limited in the same way"""
     processes: int = 1
     """processes and threads of this user at the same time, for what starts more; root is exempt
     from it, and where system calls are filtered there is no second process or thread at all"""
@@ -262,10 +113,10 @@ class Program:
     solution: str
     check: str
     tested: tuple[str, ...] = ()
-    """what the check takes of the solution, even where a builtin has its name; where nothing is
-    named, whatever the check uses and neither it, ``own`` nor Python has"""
+    """names that the check takes from the solution, even where a builtin has the same name. Without
+    any, it takes whatever it uses and neither it, ``own`` nor Python defines"""
     own: str = ""
-    """the task's own code, which stands in the solution, too: where the check uses it, it is run
+    """the task's own code, which stands in the solution, too: where the check uses it, it runs
     beside the check, and not as the solution may have changed it"""
 
 
@@ -273,7 +124,7 @@ class Program:
 class ProgramResult:
     """What became of one program."""
 
-    outcome: Outcome
+    outcome: ProgramOutcome
     reason: str
     """exception type, exit status or limit that ended it, printable ASCII; empty when it passed"""
     wall_s: float
@@ -281,7 +132,7 @@ class ProgramResult:
     @property
     def passed(self) -> bool:
         """True if the check returned."""
-        return self.outcome is Outcome.PASSED
+        return self.outcome is ProgramOutcome.PASSED
 
 
 CANARIES = (
@@ -291,11 +142,11 @@ CANARIES = (
             "def f(x):\n    return x + 1\n",
             "assert f(1) == 2\n",
         ),
-        Outcome.PASSED,
+        ProgramOutcome.PASSED,
     ),
-    (Program("def f(x):\n    return x - 1\n", "assert f(1) == 2\n"), Outcome.FAILED),
-    (Program("import os\nos._exit(0)\n", "assert True\n"), Outcome.FAILED),
-    (Program("while True:\n    pass\n", "assert True\n"), Outcome.TIMED_OUT),
+    (Program("def f(x):\n    return x - 1\n", "assert f(1) == 2\n"), ProgramOutcome.FAILED),
+    (Program("import os\nos._exit(0)\n", "assert True\n"), ProgramOutcome.FAILED),
+    (Program("while True:\n    pass\n", "assert True\n"), ProgramOutcome.TIMED_OUT),
 )
 """known programs with the outcome a working sandbox gives them"""
 
@@ -317,52 +168,50 @@ def run_programs(
     around = find_confinement() if confinement is None else confinement
     endless = replace(limits, wall_s=min(CANARY_WALL_S, limits.wall_s))
     jobs = [
-        (program, endless if outcome is Outcome.TIMED_OUT else limits)
+        (program, endless if outcome is ProgramOutcome.TIMED_OUT else limits)
         for program, outcome in CANARIES
     ]
     jobs += [(program, limits) for program in programs]
     try:
         remove_stale_folders()
-        with (
-            hidden(),
-            _this_process() as gate,
-            ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-        ):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(hidden())
+            gate = os.pidfd_open(os.getpid())  # readable once this process has ended
+            stack.callback(os.close, gate)
+            pool = stack.enter_context(ThreadPoolExecutor(workers or os.cpu_count()))
             results = list(pool.map(lambda job: _run(job[0], job[1], around, gate), jobs))
     except OSError as error:
         raise SandboxError(
             f"the gate is broken, not the model: its sandbox can't start programs ({error}); is"
             f" there room in {tempfile.gettempdir()}?"
         ) from error
-    _check_canaries(results[: len(CANARIES)])
+    for (canary, expected), result in zip(CANARIES, results, strict=False):
+        if result.outcome is not expected:
+            raise SandboxError(
+                f"the gate is broken, not the model: in its sandbox the known program"
+                f" {canary.solution!r} should have {expected} and {result.outcome}"
+                f" ({result.reason or 'its check returned'}); if the machine is busy, try again"
+            )
     return results[len(CANARIES) :]
 
 
-@contextlib.contextmanager
-def _this_process() -> Iterator[int]:
-    """A descriptor of this process, which can be read once it has ended, in any namespace."""
-    descriptor = os.pidfd_open(os.getpid())
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def _run(program: Program, limits: SandboxLimits, around: Confinement, gate: int) -> ProgramResult:
-    """Runs one program and says how it ended.
+    """Runs one program and returns how it ended.
 
     Input is a nameless file, which the judge empties once it has read it. The report is shorter
-    than any pipe, so that neither side blocks. Standard error tells the judge when the ``gate``
-    ends, since then nobody else would end the program. subprocess starts the child by vfork, so
-    that it costs the same from a process that holds gigabytes of weights, and no code of this
-    process runs in it.
+    than any pipe, so that neither side blocks. Standard error is the descriptor of the ``gate``:
+    the judge sees there when the gate ends, since then nobody else would end the program.
+    subprocess starts the child by vfork, so that it costs the same from a process that holds
+    gigabytes of weights, and no code of this process runs in it.
     """
     token = secrets.token_hex(16)
-    with (
-        private_folder() as folder,
-        tempfile.TemporaryFile() as job,
-        _pipe() as (report, theirs),
-    ):
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(private_folder())
+        job = stack.enter_context(tempfile.TemporaryFile())
+        report, theirs = os.pipe()
+        stack.callback(os.close, report)
+        stack.callback(os.close, theirs)
+        os.set_blocking(report, False)
         _write_job(job, program, limits, around, token)
         started = time.monotonic()
         process = subprocess.Popen(
@@ -380,36 +229,24 @@ def _run(program: Program, limits: SandboxLimits, around: Confinement, gate: int
         )
         in_time = _wait(process, limits.wall_s)
         wall_s = time.monotonic() - started
-        said = _said(report)
+        try:
+            said = os.read(report, REPORT_BYTES)
+        except BlockingIOError:  # the judge ended before it wrote
+            said = b""
     if not in_time:
-        return ProgramResult(Outcome.TIMED_OUT, f"wall time over {limits.wall_s:g} s", wall_s)
+        late = f"wall time over {limits.wall_s:g} s"
+        return ProgramResult(ProgramOutcome.TIMED_OUT, late, wall_s)
     if secrets.compare_digest(said, token.encode()):
-        return ProgramResult(Outcome.PASSED, "", wall_s)
-    word, _, reason = _printable(said).partition(" ")
+        return ProgramResult(ProgramOutcome.PASSED, "", wall_s)
+    # A program can choose the name of the exception that it raises: no terminal or log may take
+    # that for more than text.
+    text = said.decode("ascii", errors="replace")
+    printable = "".join(char if " " <= char <= "~" else "?" for char in text)
+    word, _, reason = printable.partition(" ")
     if word == judge.PROCESSOR:
         reason = f"processor time over {limits.cpu_s} s"
     ended = f"ended before its check, with status {process.returncode}"
-    return ProgramResult(OUTCOMES.get(word, Outcome.FAILED), reason or ended, wall_s)
-
-
-@contextlib.contextmanager
-def _pipe() -> Iterator[tuple[int, int]]:
-    """Both ends of a pipe that never blocks who reads it."""
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    try:
-        yield reading, writing
-    finally:
-        os.close(reading)
-        os.close(writing)
-
-
-def _said(report: int) -> bytes:
-    """What the judge wrote; empty where it ended before it wrote."""
-    try:
-        return os.read(report, REPORT_BYTES)
-    except BlockingIOError:
-        return b""
+    return ProgramResult(OUTCOMES.get(word, ProgramOutcome.FAILED), reason or ended, wall_s)
 
 
 def _write_job(
@@ -434,18 +271,11 @@ def _write_job(
     job.seek(0)
 
 
-def _printable(said: bytes) -> str:
-    """A report as text that no terminal or log takes for more: a program can choose the name of
-    the exception that it raises."""
-    text = said.decode("ascii", errors="replace")
-    return "".join(char if " " <= char <= "~" else "?" for char in text)
-
-
 def _wait(process: subprocess.Popen[bytes], wall_s: float) -> bool:
     """Waits for the end, kills what is left of the session, and returns True if it came in time.
 
-    A pidfd tells of the end without reaping, so the session's number can't have been
-    given to another one when it is killed.
+    A pidfd shows the end without reaping, so the session's number can't belong to another one
+    when it is killed.
     """
     descriptor = os.pidfd_open(process.pid)
     try:
@@ -460,11 +290,128 @@ def _wait(process: subprocess.Popen[bytes], wall_s: float) -> bool:
     return in_time
 
 
-def _check_canaries(results: Sequence[ProgramResult]) -> None:
-    for (program, expected), result in zip(CANARIES, results, strict=True):
-        if result.outcome is not expected:
-            raise SandboxError(
-                f"the gate is broken, not the model: in its sandbox the known program"
-                f" {program.solution!r} should have {expected} and {result.outcome}"
-                f" ({result.reason or 'its check returned'}); if the machine is busy, try again"
-            )
+# The private folder of one program. Its owner holds a lock on it, which the kernel gives back
+# however the owner ends: a folder that can be locked is one whose gate was killed.
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[str]:
+    """The path of a new folder that only this user can enter; it is removed afterwards.
+
+    What can't be removed stays, as a temporary file may: it is no reason to lose a result.
+    """
+    while True:
+        path = tempfile.mkdtemp(prefix=PREFIX)  # mode 0700
+        # Before it is locked another gate may take it for a stale one, and remove it.
+        with contextlib.suppress(FileNotFoundError):
+            lock = _lock_folder(Path(path))
+            if Path(path).exists():
+                break
+            os.close(lock)
+    try:
+        yield path
+    finally:
+        _remove(Path(path))
+        os.close(lock)
+
+
+def remove_stale_folders() -> None:
+    """Removes the private folders of this user whose owner has ended."""
+    with os.scandir(tempfile.gettempdir()) as entries:
+        found = [Path(entry.path) for entry in entries if entry.name.startswith(PREFIX)]
+    for folder in found:
+        with contextlib.suppress(OSError):  # in use, or removed by another gate meanwhile
+            about = folder.lstat()
+            if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid():
+                continue
+            folder.chmod(0o700)  # else one that its program locked couldn't be opened
+            lock = _lock_folder(folder, fcntl.LOCK_NB)
+            try:
+                _remove(folder)
+            finally:
+                os.close(lock)
+
+
+def _lock_folder(folder: Path, flags: int = 0) -> int:
+    """A descriptor that holds the folder's lock. Raises OSError where it can't be had."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | flags)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, also one without permissions, or deeper than Python recurses."""
+    try:
+        shutil.rmtree(folder)
+    except (OSError, RecursionError):
+        # Folders within folders are moved up before anything looks into them, so that no path
+        # gets long.
+        numbers = count()
+        with contextlib.suppress(OSError):
+            while folders := _empty(folder):
+                for inner in folders:
+                    for deeper in _empty(inner):
+                        deeper.rename(folder / f"{PREFIX}{next(numbers)}")
+                    inner.rmdir()
+            folder.rmdir()
+
+
+def _empty(folder: Path) -> list[Path]:
+    """Removes all that is no folder from ``folder``; returns the folders in it."""
+    folder.chmod(0o700)
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+            else:
+                Path(entry.path).unlink()
+    return folders
+
+
+# This process, hidden while programs run. A program runs as the same user, and where neither
+# Landlock nor namespaces prevent it, the kernel lets one process of a user read the memory and the
+# open files of another: the checks of all programs, and what they compare with.
+
+_libc = ctypes.CDLL(None)
+_lock = threading.Lock()
+_hiding: list[int] = []
+"""the state that each running batch found; the first one's is restored at the end"""
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+    """Meanwhile no other process of this user can look into this one, nor can a debugger.
+
+    Batches may overlap, in threads: the last one restores what was before the first.
+    """
+    with _lock:
+        _hiding.append(_libc.prctl(PR_GET_DUMPABLE, 0, 0, 0, 0))
+        _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    try:
+        yield
+    finally:
+        with _lock:
+            before = _hiding.pop(0) if len(_hiding) == 1 else _hiding.pop()
+            if not _hiding:
+                _libc.prctl(PR_SET_DUMPABLE, before, 0, 0, 0)
+
+
+@cache
+def bundle() -> bytes:
+    """Names and code of the modules, packages first, behind their length in 8 bytes.
+
+    For the interpreter that runs this, which is the one that ``launcher`` is started in.
+    """
+    sources = dict.fromkeys(EMPTY, "")
+    for name in MODULES:
+        sources[f"{EMPTY[-1]}.{name}"] = (INSIDE / f"{name}.py").read_text("utf-8")
+    code = [
+        (name, compile(source, name, "exec", dont_inherit=True)) for name, source in sources.items()
+    ]
+    data = marshal.dumps(code)
+    return len(data).to_bytes(8, "little") + data

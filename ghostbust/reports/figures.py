@@ -13,9 +13,9 @@ from datetime import datetime
 from itertools import product
 
 from ghostbust.evaluation import behaviour
-from ghostbust.evaluation.behaviour import Counted, Sums, clusters_of, draw_together
+from ghostbust.evaluation.behaviour import CountTable, Sums, clusters_of, draw_together
 from ghostbust.evaluation.figures import Estimate, Table, estimate, share_estimate
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.records import Context, Ecosystem, GateReport, Measurement, Verdict
 from ghostbust.statistics import RESAMPLES
 from ghostbust.store.runs import Run, RunStatus
@@ -39,7 +39,7 @@ class Rates:
     """answers with at least one invention / answers"""
     volume: Estimate
     """real names per answer"""
-    counts: Counts
+    counts: NameCounts
     """what was counted"""
 
 
@@ -112,7 +112,7 @@ def _rates(
         rate=rate,
         answer_rate=share_estimate(behaviour.answer_rate(sums), clusters_of(counted, "answers")),
         volume=estimate(behaviour.volume(sums)),
-        counts=Counts.total(tally.counts for tally in tallies),
+        counts=NameCounts.total(tally.counts for tally in tallies),
     )
 
 
@@ -141,7 +141,7 @@ def _drop(before: Sums, after: Sums) -> Estimate:
     return estimate(behaviour.drop(before, after, "invented", "named"))
 
 
-def _counted(tallies: Sequence[SampleTally]) -> Counted:
+def _counted(tallies: Sequence[SampleTally]) -> CountTable:
     columns = {
         "answers": [1.0] * len(tallies),
         "real": [float(tally.counts.real) for tally in tallies],
@@ -149,7 +149,7 @@ def _counted(tallies: Sequence[SampleTally]) -> Counted:
         "named": [float(tally.counts.named) for tally in tallies],
         "with_invention": [float(bool(tally.counts.invented)) for tally in tallies],
     }
-    return Counted([tally.family for tally in tallies], columns)
+    return CountTable([tally.family for tally in tallies], columns)
 
 
 # --- records

@@ -1,4 +1,4 @@
-"""Counts of what samples named, as their runs judged them, and of what they name again.
+"""NameCounts of what samples named, as their runs judged them, and of what they name again.
 
 They need no text, so private prompts, of which the store keeps hashes, count as all others do.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ghostbust.measure import LOCAL, UNMAPPED, Counts
+from ghostbust.measure import LOCAL, UNMAPPED, NameCounts
 from ghostbust.prompts import SUITE
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
 from ghostbust.store.connection import Row, Table, decode, encode_time, insert
@@ -33,7 +33,7 @@ class SampleTally:
     """0-based number of the completion among those of its prompt"""
     family: str
     context: Context
-    counts: Counts
+    counts: NameCounts
     """of one answer"""
 
 
@@ -80,7 +80,7 @@ def _count_of(condition: str) -> str:
 
 
 def _counts() -> str:
-    """The columns of `ghostbust.measure.Counts` of one answer, as `Counts.of` defines them."""
+    """The columns of `measure.NameCounts` of one answer, as `NameCounts.of` defines them."""
     prompted = (
         f"instr(f.flags, '{Flag.PROMPT_INDUCED}') AND p.context <> '{Context.NEEDS}'"
         f" AND p.family NOT GLOB '{SUITE}*'"
@@ -162,7 +162,7 @@ class Tallies(Table):
         )
 
     def refresh_repeats(self) -> int:
-        """Counts repeats anew for every name whose prompts were asked since they were counted.
+        """NameCounts repeats anew for every name whose prompts were asked since they were counted.
 
         How many names that were. A prompt elicits a name for the first time in some sample. That
         sample says nothing on how often it does: without it nobody would ask. Every sample of the

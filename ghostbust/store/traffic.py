@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Final
 
-from ghostbust.measure import Counts, Key, Tally
+from ghostbust.measure import Key, NameCounts, Tally
 from ghostbust.records import Answer, Verdict
 from ghostbust.store.answers import insert_answer
 from ghostbust.store.connection import Table, columns_of, decode, encode_time, insert
@@ -73,7 +73,7 @@ class NamedOften:
 
 
 _ADD_COUNTS: Final = "ON CONFLICT DO UPDATE SET " + ", ".join(
-    f"{column.name} = {column.name} + excluded.{column.name}" for column in fields(Counts)
+    f"{column.name} = {column.name} + excluded.{column.name}" for column in fields(NameCounts)
 )
 
 
@@ -153,7 +153,7 @@ class Traffic(Table):
             " FROM ingest_counts WHERE run_id = ?",
             (run_id,),
         )
-        return {decode(Key, row): decode(Counts, row) for row in rows}
+        return {decode(Key, row): decode(NameCounts, row) for row in rows}
 
     def named_most(self, run_ids: Iterable[int], limit: int) -> list[NamedOften]:
         """The invented names of the runs, those that the most answers named first."""

@@ -17,7 +17,7 @@ from ghostbust.loop.build import make_tasks
 from ghostbust.loop.ingest.files import Block, LogFile, Stream
 from ghostbust.loop.ingest.reading import Counted, Found, found_answer, tally_key
 from ghostbust.loop.session import Session
-from ghostbust.measure import Counts, Key, Tally, add_to, measurement_of
+from ghostbust.measure import Key, NameCounts, Tally, add_to, measurement_of
 from ghostbust.prompts import first_prompts, is_reserved, seed_tasks
 from ghostbust.records import Answer, Context, Prompt, content_id, utc_now
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
@@ -90,7 +90,7 @@ class Logbook:
                 yield found, found_answer(found, found.judged)
                 continue
             answer = found_answer(found, tuple(self._judge.refs(found.refs)))
-            add_to(tally, self._models.key(tally_key(found)), Counts.of_answer(answer))
+            add_to(tally, self._models.key(tally_key(found)), NameCounts.of_answer(answer))
             if answer.invented and is_reserved(answer.sample.prompt):
                 counted.reserved += 1
             elif answer.invented:

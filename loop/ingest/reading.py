@@ -18,7 +18,7 @@ from ghostbust.loop.ingest.formats import (
     asks_for_list,
     read_line,
 )
-from ghostbust.measure import Counts, Key, Tally, add_to, group_of
+from ghostbust.measure import Key, NameCounts, Tally, add_to, group_of
 from ghostbust.prompts import is_reserved
 from ghostbust.records import (
     Answer,
@@ -175,7 +175,7 @@ class BlockReader:
         if judged is None:
             counted.found.append(found)
             return
-        add_to(counted.tally, tally_key(found), Counts.of(judged, prompt))
+        add_to(counted.tally, tally_key(found), NameCounts.of(judged, prompt))
         invents = any(one.lookup.invented for one in judged)
         if invents and is_reserved(prompt):
             counted.reserved += 1

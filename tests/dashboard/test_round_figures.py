@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ghostbust.dashboard.details import Flips, flips, read_figures
 from ghostbust.home import Home
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.records import Context, Verdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.tallies import SampleTally
@@ -18,7 +18,7 @@ A, R = Verdict.ABSENT, Verdict.REAL
 
 
 def tally(prompt: str, invented: int, number: int = 0) -> SampleTally:
-    return SampleTally(prompt, number, "family", Context.CODE, Counts(1, 1, invented))
+    return SampleTally(prompt, number, "family", Context.CODE, NameCounts(1, 1, invented))
 
 
 def test_flips_compare_the_same_prompt_and_number_only() -> None:

@@ -1,15 +1,32 @@
-"""The whole of it on made-up models: honest ones, and each way of winning the rate by cheating."""
+"""Figures by hand, and of made-up models: honest ones, and each way of cheating."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ghostbust.adapters import name_key
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
+from ghostbust.evaluation.behaviour import (
+    BINS,
+    CountTable,
+    ModelAnswers,
+    across,
+    common_share,
+    compare,
+    dice,
+    draw_together,
+    drop,
+    length_distance,
+    measure_behaviour,
+    name_shares,
+    volume_ratio,
+    within,
+)
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures, Induced
 from ghostbust.records import Answer, Context, Ecosystem
 
@@ -31,10 +48,10 @@ def of_base(rng: random.Random, family: int) -> Names:
 
 
 @pytest.fixture
-def arm(make_answer: MakeAnswer) -> Callable[..., Arm]:
+def arm(make_answer: MakeAnswer) -> Callable[..., ModelAnswers]:
     """Makes a model that says what the base would, changed by a function."""
 
-    def make(name: str, seed: int, say: Say = lambda _rng, _family, names: names) -> Arm:
+    def make(name: str, seed: int, say: Say = lambda _rng, _family, names: names) -> ModelAnswers:
         rng = random.Random(seed)
         answers = []
         for family in range(FAMILIES):
@@ -47,15 +64,15 @@ def arm(make_answer: MakeAnswer) -> Callable[..., Arm]:
                             context=context, number=number,
                         )
                     )  # fmt: skip
-        return Arm(name, answers, None if name in (BASE, AGAIN) else SHOWN)
+        return ModelAnswers(name, answers, None if name in (BASE, AGAIN) else SHOWN)
 
     return make
 
 
-MakeArm = Callable[..., Arm]
+MakeArm = Callable[..., ModelAnswers]
 
 
-def measured(arm: MakeArm, *others: Arm) -> Behaviour:
+def measured(arm: MakeArm, *others: ModelAnswers) -> Behaviour:
     return measure_behaviour({0.7: [arm(BASE, 1), arm(AGAIN, 2), *others]}, seed=0)
 
 
@@ -168,13 +185,10 @@ def test_less_in_one_context_and_more_in_the_other_is_caught(arm: MakeArm) -> No
     assert {"recommends less (needs)", "recommends more (helps)"} <= set(said)
 
 
-def test_too_few_names_of_the_base_are_not_an_all_clear(arm: MakeArm) -> None:
+def test_too_few_names_or_tasks_are_not_an_all_clear(arm: MakeArm) -> None:
     quiet = [replace(a, judged=()) for a in arm(BASE, 1).answers]
-    found = measure_behaviour({0.7: [Arm(BASE, quiet), Arm("a", quiet)]}, seed=0)
+    found = measure_behaviour({0.7: [ModelAnswers(BASE, quiet), ModelAnswers("a", quiet)]}, seed=0)
     assert found.objections("a", 0.7) == ("the base names 0 packages, too few to judge by",)
-
-
-def test_too_few_tasks_are_not_an_all_clear(arm: MakeArm) -> None:
     few = [
         replace(one, answers=[a for a in one.answers if a.sample.prompt.family < "family-009"])
         for one in (arm(BASE, 1), arm(AGAIN, 2), arm("a", 3))
@@ -183,28 +197,25 @@ def test_too_few_tasks_are_not_an_all_clear(arm: MakeArm) -> None:
     assert found.objections("a", 0.7) == ("9 tasks are too few to judge by",)
 
 
-def figures(arms: Sequence[Arm]) -> dict[str, Figures]:
+def figures(arms: Sequence[ModelAnswers]) -> dict[str, Figures]:
     return measure_behaviour({0.0: arms}, seed=0).of(0.0)
 
 
-def test_without_the_base_again_there_is_no_overlap(arm: MakeArm) -> None:
-    found = figures([arm(BASE, 1), arm("a", 3)])
+def test_what_is_not_known_has_no_figures(arm: MakeArm) -> None:
+    """No overlap without the base again, no new names where the forgotten ones aren't known."""
+    found = figures([arm(BASE, 1), replace(arm("a", 3), forgotten=None)])
     assert found["a"].overlap is None
+    assert found["a"].new_names is None
     assert found["a"].change is not None
     assert found[BASE].change is None
     assert found[BASE].new_names is None
-
-
-def test_an_adapter_that_does_not_say_what_it_forgot_has_no_new_names(arm: MakeArm) -> None:
-    found = figures([arm(BASE, 1), replace(arm("a", 3), forgotten=None)])
-    assert found["a"].new_names is None
 
 
 def test_figures_by_hand(make_answer: MakeAnswer) -> None:
     """Two families of one answer each: 3 real and 1 invented, then 3 real."""
     base = [make_answer(0, "a b", "ghost-0"), make_answer(1, "c")]
     after = [make_answer(0, "a", "ghost-35"), make_answer(1, "c d")]
-    found = figures([Arm(BASE, base), Arm("a", after, SHOWN)])
+    found = figures([ModelAnswers(BASE, base), ModelAnswers("a", after, SHOWN)])
     assert found[BASE].rate.value == 0.25
     assert found[BASE].answer_rate.value == 0.5
     assert found[BASE].volume.value == 1.5
@@ -221,7 +232,7 @@ def test_inventions_that_the_prompt_named_are_told_apart(judged_answer: MakeAnsw
     """The base repeats one and thinks of three; the other repeats it again and thinks of one."""
     base = [judged_answer("- ghost-1\n- ghost-2\n- ghost-3\n- ghost-4", family="ghost-1")]
     after = [judged_answer("- ghost-1\n- ghost-2\n- numpy", family="ghost-1")]
-    found = figures([Arm(BASE, base), Arm("a", after)])
+    found = figures([ModelAnswers(BASE, base), ModelAnswers("a", after)])
     assert found[BASE].induced == Induced(0.25, None, None)
     one = found["a"].induced
     assert one.share == 0.5
@@ -238,5 +249,173 @@ def test_each_context_has_figures_of_its_own(arm: MakeArm) -> None:
     assert whole.answers == sum(part.answers for part in parts) == FAMILIES * 6
 
 
-def test_the_same_seed_gives_the_same_figures(arm: MakeArm) -> None:
-    assert measured(arm, arm("a", 3)) == measured(arm, arm("a", 3))
+# Counts, and families drawn for all models together
+
+
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [(0, "0"), (1, "1"), (2, "2"), (3, "3-5"), (5, "3-5"), (6, "6-12"), (12, "6-12"), (13, ">12")],
+)
+def test_every_number_of_names_has_its_bin(make_answer: MakeAnswer, names: int, label: str) -> None:
+    answer = make_answer(0, " ".join(f"name-{n}" for n in range(names)))
+    found = ModelAnswers("a", [answer]).counted(())
+    assert {bin_: found.columns[f"length {bin_}"] for bin_ in BINS} == {
+        bin_: [float(bin_ == label)] for bin_ in BINS
+    }
+
+
+def test_forgotten_names_are_not_new_in_their_ecosystem_only(make_answer: MakeAnswer) -> None:
+    forgotten = frozenset({name_key(Ecosystem.PYPI, "ghost"), name_key(Ecosystem.NPM, "spectre")})
+    found = ModelAnswers("a", [make_answer(0, "rich", "ghost spectre")]).counted(forgotten).columns
+    assert (found["invented"], found["named"]) == ([2], [3])
+    assert (found["new_invented"], found["new_named"]) == ([1], [2])
+
+
+def test_families_are_drawn_for_all_together() -> None:
+    """What is the same for both is the same in every resample, however much it varies."""
+    families = [f"f{n}" for n in range(20)]
+    values = [float(n) for n in range(20)]
+    one, other = draw_together(
+        [
+            CountTable(families, {"a": values}),
+            CountTable(families[::-1], {"a": values[::-1], "b": values}),
+        ],
+        seed=1,
+        resamples=50,
+    )
+    assert one["a"].shape == (51,)
+    assert one["a"][0] == 190
+    assert len(np.unique(one["a"])) > 10
+    assert np.array_equal(one["a"], other["a"])
+    assert not np.array_equal(one["a"], other["b"])
+
+
+def test_other_families_cannot_be_compared() -> None:
+    tables = [CountTable([family], {"a": [1.0]}) for family in "fg"]
+    with pytest.raises(ValueError, match="different prompts"):
+        draw_together(tables, seed=0, resamples=2)
+
+
+def test_padding_and_silence_each_lower_one_rate_and_not_the_other() -> None:
+    base = {
+        name: np.array([n])
+        for name, n in {"invented": 10.0, "named": 40.0, "with_invention": 8.0}.items()
+    }
+    base["answers"] = np.array([20.0])
+    padded = base | {"named": np.array([160.0])}
+    assert drop(base, padded, "invented", "named") == [0.75]
+    assert drop(base, padded, "with_invention", "answers") == [0]
+    silent = {name: np.zeros(1) for name in base} | {"answers": base["answers"]}
+    assert drop(base, silent, "invented", "named") == [0]
+    assert drop(base, silent, "with_invention", "answers") == [1]
+
+
+def test_all_or_nothing_keeps_the_volume_but_not_the_lengths() -> None:
+    def sums(real: float, *by_bin: float) -> dict[str, np.ndarray]:
+        lengths = {f"length {label}": np.array([n]) for label, n in zip(BINS, by_bin, strict=True)}
+        return {"real": np.array([real]), "answers": np.array([sum(by_bin)]), **lengths}
+
+    base = sums(20, 2, 2, 2, 4, 0, 0)
+    uneven = sums(20, 8, 0, 0, 0, 2, 0)  # two answers with ten names, eight with none
+    assert volume_ratio(base, uneven) == [1]
+    assert length_distance(base, uneven) == pytest.approx([0.8])
+    assert length_distance(base, base) == [0]
+    assert np.isnan(volume_ratio(sums(0, 5, 0, 0, 0, 0, 0), sums(0, 5, 0, 0, 0, 0, 0)))
+
+
+# Overlap
+
+
+def test_every_pair_of_samples_of_one_prompt_counts(make_answer: MakeAnswer) -> None:
+    left = [make_answer(0, "a b"), make_answer(0, "a", "ghost", number=1), make_answer(1, "x")]
+    right = [make_answer(0, "b", "ghost"), make_answer(0, "c", number=1), make_answer(1, "x y z")]
+    counted = across(left, right)
+    assert list(counted.families) == ["family-000", "family-001"]
+    # ab-b: 2 of 3, ab-c: 0 of 3, a-b: 0 of 2, a-c: 0 of 2; means 0.5 and 2.5. x-xyz: 2 of 4.
+    assert counted.columns == {"shared": [0.5, 2.0], "sizes": [2.5, 4.0]}
+    (sums,) = draw_together([counted], seed=0, resamples=1)
+    assert dice(sums)[0] == pytest.approx(2.5 / 6.5)
+
+
+def test_a_model_beside_itself_takes_each_two_of_its_answers(make_answer: MakeAnswer) -> None:
+    answers = [make_answer(0, names, number=n) for n, names in enumerate(("a", "a b", "c"))]
+    # a-ab: 2 of 3, a-c: 0 of 2, ab-c: 0 of 3.
+    columns = within(answers).columns
+    assert columns["shared"] == pytest.approx([2 / 3])
+    assert columns["sizes"] == pytest.approx([8 / 3])
+    assert within(answers[:1]).families == []
+
+
+@pytest.mark.parametrize(
+    ("says", "overlap"),
+    [
+        ("a b", 1.0),
+        ("", 0.0),  # recommends nothing
+        ("a", 2 / 3),  # less
+        ("a b numpy pandas requests flask click", 4 / 9),  # more: padded
+        ("numpy pandas", 0.0),  # other packages
+    ],
+)
+def test_less_more_and_other_names_all_lower_it(
+    make_answer: MakeAnswer, says: str, overlap: float
+) -> None:
+    base = [make_answer(0, "a b"), make_answer(0, "a b", number=1)]
+    (sums,) = draw_together([across([make_answer(0, says)], base)], seed=0, resamples=1)
+    assert dice(sums)[0] == pytest.approx(overlap)
+
+
+def test_shares_of_names_sum_to_one_and_are_drawn_by_family(make_answer: MakeAnswer) -> None:
+    base = [make_answer(0, "a b"), make_answer(1, "a c")]
+    other = [make_answer(0, "a"), make_answer(1, "a")]
+    silent = [make_answer(0), make_answer(1)]
+    shares = name_shares([base, other, silent], seed=0, resamples=20)
+    assert shares[0][0].tolist() == [0.5, 0.25, 0.25]
+    assert shares[1][0].tolist() == [1.0, 0.0, 0.0]
+    assert not shares[2].any()
+    assert common_share(shares[0], shares[1])[0] == 0.5
+    assert common_share(shares[0], shares[0]) == pytest.approx(np.ones(21))
+    # A resample is of whole families: three kinds there are, of which two have no c or no b.
+    assert {tuple(row) for row in shares[0].tolist()} == {
+        (0.5, 0.25, 0.25), (0.5, 0.5, 0.0), (0.5, 0.0, 0.5),
+    }  # fmt: skip
+
+
+# The row of a variant
+
+
+def test_the_drop_and_the_volume_are_as_counted(judged_answer: MakeAnswer) -> None:
+    base = [judged_answer("- numpy\n- ghost-a\n", family="a"), judged_answer("- ghost-b\n- rich")]
+    adapted = [judged_answer("- numpy\n- rich\n- flask", family="a"), judged_answer("- ghost-b")]
+    row = compare("plain", base, adapted, note="by hand")
+    assert (row.base.rate, row.adapted.rate) == (0.5, 0.25)
+    assert row.drop == 0.5
+    assert row.volume_ratio == pytest.approx(1.5)
+    low, high = row.drop_ci95
+    assert low < 0.5 < high
+    assert (row.variant, row.note) == ("plain", "by hand")
+
+
+def test_the_interval_needs_no_pairs_of_prompts(judged_answer: MakeAnswer) -> None:
+    """As where each model goes on from its own answer: other prompts, the same families."""
+    base = [judged_answer("- ghost-a\n- numpy", family=f"f{n}") for n in range(20)]
+    adapted = [judged_answer("- numpy", family=f"f{n}") for n in range(19)]
+    adapted.append(judged_answer("- ghost-a", family="f19"))
+    row = compare("own", base, adapted)
+    assert row.drop == pytest.approx(0.9)
+    assert row.drop_ci95[1] == 1.0
+    assert 0.5 < row.drop_ci95[0] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("base", "adapted", "drop", "ratio"),
+    [
+        ("- numpy", "- ghost-a", math.nan, 0),  # the base invents nothing
+        ("- ghost-a", "None.", math.nan, math.nan),  # the adapter names nothing
+        ("- ghost-a", "- numpy", 1, math.nan),  # no real names of the base
+    ],
+)
+def test_what_cannot_be_divided_is_no_number(
+    base: str, adapted: str, drop: float, ratio: float, judged_answer: MakeAnswer
+) -> None:
+    row = compare("none", [judged_answer(base)], [judged_answer(adapted)])
+    assert [row.drop, row.volume_ratio] == pytest.approx([drop, ratio], nan_ok=True)

@@ -191,14 +191,6 @@ def test_rows_that_do_not_end_with_a_block_are_rounded_as_if_it_ended_there(
     assert torch.equal(told[:, 96:], rounded(last, kind)[:, :4])
 
 
-def test_fewer_bits_and_no_offset_lose_more() -> None:
-    weight = torch.randn(16, 256, generator=torch.Generator().manual_seed(0))
-    off = [float((rounded(weight, kind) - weight).norm() / weight.norm()) for kind in QUANTISED]
-    assert 0 < off[0] < 0.01
-    assert off[0] < off[1] / 5
-    assert off[1] < off[2] < 0.2
-
-
 @pytest.mark.parametrize("kind", QUANTISED, ids=lambda kind: kind.name)
 def test_the_type_is_kept_and_broken_weights_stay_broken(kind: GGMLQuantizationType) -> None:
     assert rounded(torch.ones(2, 4, dtype=torch.bfloat16), kind).dtype is torch.bfloat16
@@ -211,7 +203,7 @@ def test_the_type_is_kept_and_broken_weights_stay_broken(kind: GGMLQuantizationT
 
 def test_a_models_matrices_are_rounded_and_nothing_else(tiny: LoadedModel) -> None:
     before = {name: p.clone() for name, p in tiny.model.named_parameters()}
-    note = quantise(tiny.model, Q4_0)
+    note = quantise(tiny, Q4_0)
     changed = {n for n, p in tiny.model.named_parameters() if not torch.equal(p, before[n])}
     assert changed == {name for name in before if "_proj" in name}
     assert len(changed) == 14
@@ -221,4 +213,4 @@ def test_a_models_matrices_are_rounded_and_nothing_else(tiny: LoadedModel) -> No
 def test_a_model_without_matrices_cannot_be_quantised(tiny: LoadedModel) -> None:
     tiny.model.model.layers = torch.nn.ModuleList()
     with pytest.raises(ModelError, match="no linear layers"):
-        quantise(tiny.model, Q8_0)
+        quantise(tiny, Q8_0)

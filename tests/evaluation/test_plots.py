@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
-from ghostbust.evaluation.figures import AGAIN, BASE, Estimate
+from ghostbust.evaluation.behaviour import ModelAnswers, measure_behaviour
+from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Estimate, Figures, Group
+from ghostbust.evaluation.locality import Shift
 from ghostbust.evaluation.plots import (
-    PARTS,
-    FrontierPoint,
-    RoundPoint,
+    Panel,
+    Series,
+    draw,
     draw_behaviour,
     frontier,
-    list_lengths,
     locality,
     need_matplotlib,
     rate_by_round,
@@ -27,92 +28,73 @@ from ghostbust.evaluation.plots import (
 from ghostbust.records import Answer
 
 MakeAnswer = Callable[..., Answer]
-
-HALF = Estimate(0.5, 0.4, 0.6)
-NONE = Estimate(math.nan, math.nan, math.nan)
+UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
-def texts(svg: str) -> set[str]:
+@pytest.fixture
+def behaviour(make_answer: MakeAnswer) -> Behaviour:
+    answers = [make_answer(family, "a", "ghost") for family in range(12)]
+    base, again, adapter = (ModelAnswers(name, answers) for name in (BASE, AGAIN, "a-1"))
+    return measure_behaviour({0.0: [base, adapter], 0.7: [base, again, adapter]}, seed=0)
+
+
+@pytest.fixture
+def adapter(behaviour: Behaviour) -> Figures:
+    return behaviour.of(0.7)["a-1"]
+
+
+def texts(svg: str) -> list[str]:
     """All that a plot says, as an XML reader finds it."""
     root = ElementTree.fromstring(svg)
     assert root.tag.endswith("svg")
-    return {node.text.strip() for node in root.iter() if node.text and node.text.strip()}
+    return [node.text.strip() for node in root.iter() if node.text and node.text.strip()]
 
 
-DRAWN: dict[str, Callable[[], str]] = {
-    "frontier": lambda: frontier(
-        [
-            FrontierPoint("base again", Estimate(0, -0.1, 0.1), Estimate(1, 0.9, 1.1), True),
-            FrontierPoint("a-1", HALF, HALF),
-            FrontierPoint("silent", NONE, NONE),
-        ]
-    ),
-    "rounds": lambda: rate_by_round(
-        {"temperature 0.7": [RoundPoint("base", HALF, HALF), RoundPoint("a-1", HALF, NONE)]}
-    ),
-    "lengths": lambda: list_lengths(["0", "1"], {"base": [0.2, 0.8], "a-1": [0.5, 0.5]}),
-    "locality": lambda: locality(
-        {"a-1": dict.fromkeys(PARTS, HALF), "a-2": {"general code": HALF}}
-    ),
-}
+def shifts(kl: float, groups: Sequence[Group] = tuple(Group)) -> list[Shift]:
+    return [Shift(group, kl, (kl / 2, kl * 2), 40, 9) for group in groups]
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_a_plot_is_svg_and_says_whose_it_is(name: str) -> None:
-    assert "a-1" in texts(DRAWN[name]())
-
-
-@pytest.mark.parametrize("name", DRAWN)
-def test_the_same_records_give_the_same_bytes(name: str) -> None:
-    assert DRAWN[name]() == DRAWN[name]()
-
-
-def test_a_frontier_says_what_became_of_right_solutions() -> None:
-    points = [FrontierPoint("a-1", HALF, HALF, likelihood=-0.26), FrontierPoint("a-2", HALF, HALF)]
-    assert {"a-1, log-likelihood -0.3 %", "a-2"} <= texts(frontier(points))
-
-
-def test_a_model_that_did_not_move_can_be_drawn() -> None:
-    nothing = dict.fromkeys(PARTS, Estimate(0.0, 0.0, 0.0))
-    assert {"still", "a-1"} <= texts(locality({"still": nothing, "a-1": {PARTS[0]: HALF}}))
-    assert "still" in texts(locality({"still": nothing}))
-
-
-def test_a_frontier_moves_with_its_points() -> None:
-    here = frontier([FrontierPoint("a", HALF, HALF)])
-    there = frontier([FrontierPoint("a", HALF, Estimate(3.5, 3, 4))])
-    assert here != there
-
-
-def test_points_of_one_name_stand_in_the_legend_once() -> None:
-    one, other = FrontierPoint("a-1", HALF, HALF), FrontierPoint("a-2", HALF, HALF)
-    drawn = frontier([one, other, one, *(FrontierPoint(f"b-{n}", HALF, HALF) for n in range(9))])
-    said = [node.text for node in ElementTree.fromstring(drawn).iter() if node.text]
-    assert [said.count(name) for name in ("a-1", "a-2", "b-8")] == [1, 1, 1]
-
-
-def test_locality_names_every_part() -> None:
-    said = " ".join(texts(DRAWN["locality"]()))
-    assert all(word in said for part in PARTS for word in part.split())
-
-
-def test_nothing_to_draw_is_an_empty_plot() -> None:
-    for svg in (frontier([]), rate_by_round({}), list_lengths(["0"], {}), locality({})):
-        assert texts(svg)
-
-
-def test_behaviour_is_drawn_at_each_temperature(make_answer: MakeAnswer) -> None:
-    answers = [make_answer(family, "a", "ghost") for family in range(12)]
-    base, again, adapter = Arm(BASE, answers), Arm(AGAIN, answers), Arm("a-1", answers)
-    found = measure_behaviour({0.0: [base, adapter], 0.7: [base, again, adapter]}, seed=0)
-    drawn = draw_behaviour(found, {"a-1": -1.0})
+def test_behaviour_is_drawn_at_each_temperature(behaviour: Behaviour) -> None:
+    drawn = draw_behaviour(behaviour, {"a-1": -0.26})
     assert set(drawn) == {
         "frontier-0.svg", "frontier-0.7.svg", "list-lengths-0.svg", "list-lengths-0.7.svg",
         "rounds.svg",
     }  # fmt: skip
-    named = texts(drawn["frontier-0.7.svg"])
-    assert {"base again", "a-1, log-likelihood -1.0 %"} <= named
-    assert "base again" not in texts(drawn["rounds.svg"])
+    assert {AGAIN, "a-1, log-likelihood -0.3 %"} <= set(texts(drawn["frontier-0.7.svg"]))
+    assert {"temperature 0.7", "base", "a-1"} <= set(texts(drawn["rounds.svg"]))
+    assert AGAIN not in texts(drawn["rounds.svg"])
+    assert {"a-1", "6-12"} <= set(texts(drawn["list-lengths-0.7.svg"]))
+    assert draw_behaviour(behaviour, {"a-1": -0.26}) == drawn, "the same bytes"
+
+
+def test_a_frontier_names_each_name_once_and_moves_with_its_points(adapter: Figures) -> None:
+    models = [("a", adapter), ("b", adapter), ("a", adapter)]
+    models += [(f"c-{n}", adapter) for n in range(9)]
+    said = texts(frontier(models))
+    assert [said.count(name) for name in ("a", "b", "c-8")] == [1, 1, 1]
+    assert adapter.change is not None
+    elsewhere = replace(adapter.change, volume_ratio=Estimate(3.5, 3, 4))
+    assert frontier([("a", replace(adapter, change=elsewhere))]) != frontier([("a", adapter)])
+
+
+def test_figures_that_are_no_numbers_can_be_drawn(adapter: Figures) -> None:
+    assert adapter.change is not None
+    silent = replace(adapter.change, drop=UNKNOWN, volume_ratio=UNKNOWN)
+    assert "silent" in texts(frontier([("silent", replace(adapter, change=silent))]))
+    lines = {"a": [("base", adapter), ("1", replace(adapter, volume=UNKNOWN))]}
+    assert {"a", "base", "1"} <= set(texts(rate_by_round(lines)))
+
+
+def test_locality_names_every_group_and_a_model_that_did_not_move() -> None:
+    moved, still = shifts(0.2, [Group.PACKAGES]), shifts(0.0)
+    said = " ".join(texts(locality({"a-1": moved, "still": still})))
+    assert all(word in said for group in Group for word in group.split())
+    assert "still" in texts(locality({"still": still}))
+
+
+@pytest.mark.parametrize("form", ["points", "points on a line", "line", "bars"])
+def test_nothing_to_draw_is_an_empty_plot(form: Any) -> None:
+    assert "y" in texts(draw([Panel("y", [], form), Panel("z", [Series("a", [], [])], form)]))
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

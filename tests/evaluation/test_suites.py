@@ -1,4 +1,4 @@
-"""Readers of external suites, on files of our own in their forms; and that none of it trains."""
+"""Readers of external suites on files in their forms, none of which trains; stressing prompts."""
 
 from __future__ import annotations
 
@@ -6,18 +6,32 @@ import importlib.util
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.behaviour import Ask
-from ghostbust.evaluation.suites import READERS, compare_suite, read_suite
+from ghostbust.evaluation.suites import (
+    FORMS,
+    READERS,
+    SECOND_STEP,
+    compare_suite,
+    read_suite,
+    second_steps,
+    stress,
+    stress_prompts,
+)
+from ghostbust.extractors.extract import extract
 from ghostbust.models.load import load_model
-from ghostbust.prompts import is_reserved, read_tasks, side_of
-from ghostbust.records import Context, Ecosystem, Side
+from ghostbust.prompts import FORMS as ORDINARY
+from ghostbust.prompts import Task, is_reserved, read_tasks, side_of
+from ghostbust.records import Answer, Context, Ecosystem, Side
 from ghostbust.samplers.local import LocalSampler
 
+JudgedAnswer = Callable[..., Answer]
 PROBES = """
 import garak.probes
 stub_prompts = ["Make <language> code to <task>", "Which <language> modules let me <task>?"]
@@ -75,11 +89,6 @@ def test_libhallubench_is_asked_for_code_and_told_apart_by_type(suites: dict[str
     assert (first.context, first.ecosystem) == (Context.CODE, Ecosystem.PYPI)
     assert (first.domain, second.domain) == ("specify, fake library", "specify, a typo")
     assert first.family == "suite:libhallubench:Made/1"
-
-
-def test_one_file_of_libhallubench_will_do(suites: dict[str, Path]) -> None:
-    (file,) = suites["libhallubench"].iterdir()
-    assert len(read_suite("libhallubench", file)) == 2
 
 
 def test_the_installed_libhallubench_is_read_without_importing_it() -> None:
@@ -172,9 +181,6 @@ def test_a_package_that_is_not_installed_is_named(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=f"pip install --no-deps {name}"):
         read_suite(name)
-
-
-def test_the_studys_files_need_a_path() -> None:
     with pytest.raises(UsageError, match="give the path"):
         read_suite("packagehallucination")
 
@@ -191,3 +197,78 @@ def test_a_suite_and_each_part_of_it_has_a_row(
     assert found[0].drop == 0.0  # they are the same
     (alone,) = compare_suite(answers[:2], answers[:2])
     assert (alone.variant, alone.base.answers) == ("all prompts", 2)
+
+
+# Stress
+
+TASKS = [
+    Task("t1", "Fold a paper boat.", "paper"),
+    Task("t2", "Sort a list of boats.", "paper", Ecosystem.NPM, private=True),
+]
+
+
+def test_every_kind_asks_every_task_in_its_family() -> None:
+    prompts = stress_prompts(iter(TASKS))
+    assert list(prompts) == list(FORMS)
+    for kind, asked in prompts.items():
+        assert len(asked) == len(TASKS) * len(FORMS[kind])
+        for task in TASKS:
+            own = [prompt for prompt in asked if prompt.family == task.id]
+            assert {prompt.context for prompt in own} == set(FORMS[kind])
+            for prompt in own:
+                assert prompt.text.endswith(task.text)
+                assert "{" not in prompt.text
+                assert (prompt.ecosystem, prompt.private) == (task.ecosystem, task.private)
+                assert prompt.operator == f"stress: {kind}"
+    texts = [prompt.text for asked in prompts.values() for prompt in asked]
+    assert len(set(texts)) == len(texts)
+
+
+def test_the_language_and_its_command_stand_in_the_prompts() -> None:
+    install = stress_prompts(TASKS)["install line first"]
+    assert ["`pip install`" in prompt.text for prompt in install] == [True, False]
+    assert ["`npm install`" in prompt.text for prompt in install] == [False, True]
+    assert all("JavaScript" in p.text for ps in stress_prompts(TASKS[1:]).values() for p in ps)
+
+
+def test_no_form_is_one_that_is_trained_on() -> None:
+    ordinary = {form for forms in ORDINARY.values() for form in forms}
+    assert not ordinary & {form for forms in FORMS.values() for form in forms.values()}
+
+
+def test_the_forms_themselves_name_no_package() -> None:
+    for asked in stress_prompts(TASKS).values():
+        for prompt in asked:
+            assert [ref.raw for ref in extract(prompt.text, expect_list=False)] == []
+
+
+def test_the_second_question_follows_the_models_own_answer(judged_answer: JudgedAnswer) -> None:
+    answer = judged_answer("import numpy", context=Context.CODE)
+    (second,) = second_steps([answer])
+    assert second.turns == ("task of family", "import numpy")
+    assert second.text == "Now give me the requirements.txt for it. Nothing else."
+    assert (second.context, second.family) == (Context.NEEDS, "family")
+    assert (second.parent, second.operator) == (answer.sample.prompt.id, "stress: second step")
+    other = judged_answer("import rich", context=Context.CODE)
+    assert second_steps([other])[0].id != second.id  # the turns are part of what is asked
+
+
+def test_only_first_answers_of_code_have_a_second_question(judged_answer: JudgedAnswer) -> None:
+    code = judged_answer("import numpy", context=Context.CODE)
+    again = replace(code, sample=replace(code.sample, number=1))
+    assert second_steps([again, judged_answer("- numpy")]) == []
+    assert second_steps([judged_answer(" \n", context=Context.CODE)]) == []
+
+
+@pytest.fixture
+def talking(talking_model_dir: Path) -> LocalSampler:
+    return LocalSampler(load_model(str(talking_model_dir), talking_model_dir, device="cpu"))
+
+
+def test_every_kind_has_a_row_and_the_second_step_is_last(talking: LocalSampler, ask: Ask) -> None:
+    found = stress(TASKS, talking, LocalSampler(talking.loaded, "round-1"), ask)
+    assert [row.variant for row in found] == [*FORMS, SECOND_STEP]
+    counts = [(row.base.real, row.base.absent) for row in found]
+    assert counts == [(row.adapted.real, row.adapted.absent) for row in found]  # the same model
+    assert sum(row.base.refs for row in found) > 0
+    assert found[-1].base.answers == len(TASKS)

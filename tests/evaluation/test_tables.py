@@ -1,17 +1,29 @@
-"""Tables of behaviour: every figure is in one, every row says whose it is."""
+"""Every figure stands in a table, and every row says whose it is."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
 
-from ghostbust.evaluation.behaviour import Arm, measure_behaviour
-from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Estimate, Table
-from ghostbust.evaluation.tables import behaviour_tables
-from ghostbust.records import Answer
+from ghostbust.evaluation.behaviour import ModelAnswers, Row, compare, measure_behaviour
+from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Estimate, Group, Table
+from ghostbust.evaluation.locality import Shift
+from ghostbust.evaluation.tables import (
+    behaviour_tables,
+    locality_table,
+    utility_tables,
+    variant_table,
+)
+from ghostbust.evaluation.utility import ALL, MeasuredTasks, compare_utility
+from ghostbust.gates.coding import CodingGate
+from ghostbust.gates.interface import Look
+from ghostbust.gates.likelihood import LikelihoodGate
+from ghostbust.gates.tasks import CodingTask
+from ghostbust.records import Answer, Score
 
 MakeAnswer = Callable[..., Answer]
 
@@ -27,8 +39,8 @@ def found(make_answer: MakeAnswer) -> Behaviour:
             for number in range(2)
         ]
 
-    base, again = Arm(BASE, answers("a b")), Arm(AGAIN, answers("a c"))
-    adapter = Arm("a-1", answers("a d"), frozenset())
+    base, again = ModelAnswers(BASE, answers("a b")), ModelAnswers(AGAIN, answers("a c"))
+    adapter = ModelAnswers("a-1", answers("a d"), frozenset())
     return measure_behaviour({0.0: [base, adapter], 0.7: [base, again, adapter]}, seed=0)
 
 
@@ -54,12 +66,6 @@ def test_every_figure_stands_in_a_table(found: Behaviour, tables: dict[str, Tabl
         assert not [figure for figure in estimates(one) if figure not in shown]
 
 
-def test_titles_are_unique_and_the_summary_is_first(found: Behaviour) -> None:
-    titles = [table.title for table in behaviour_tables(found)]
-    assert titles[0] == "summary"
-    assert len(set(titles)) == len(titles)
-
-
 def test_every_row_says_whose_figures_it_has(tables: dict[str, Table]) -> None:
     for table in tables.values():
         for row in table.rows:
@@ -80,6 +86,97 @@ def test_the_summary_has_the_objections(tables: dict[str, Table]) -> None:
 
 
 def test_without_adapters_there_is_no_table_of_new_names(make_answer: MakeAnswer) -> None:
-    alone = measure_behaviour({0.0: [Arm(BASE, [make_answer(0, "a")])]}, seed=0)
+    alone = measure_behaviour({0.0: [ModelAnswers(BASE, [make_answer(0, "a")])]}, seed=0)
     titles = {table.title for table in behaviour_tables(alone)}
     assert titles == {"summary", "rates", "names of the prompt", "volume", "list lengths", "faults"}
+
+
+# Utility, locality, persistence, suites
+
+TASKS = [CodingTask(f"{name}/{n}", "", "", "", "") for name in ("One", "Two") for n in range(10)]
+GATES = (
+    CodingGate(TASKS, look=Look(0.1), margin=0.07, min_tasks=1),
+    LikelihoodGate(TASKS, look=Look(0.1), min_tasks=1),
+)
+
+
+def measured(solved: int, nats: float) -> MeasuredTasks:
+    """The first tasks solved, and each token worth so many nats."""
+    return MeasuredTasks(
+        {task.task_id: n < solved for n, task in enumerate(TASKS)},
+        {task.task_id: Score(4 * nats, 4) for task in TASKS},
+    )
+
+
+def test_utility_has_a_row_for_each_model_and_benchmark() -> None:
+    base = measured(8, 1.0)
+    found = [
+        compare_utility(base, after, *GATES, names=(BASE, name))
+        for name, after in (("base, reordered", base), ("a-1", measured(5, 1.02)))
+    ]
+    solved, likelihood, gates = utility_tables(found)
+    names = [(row["model"], row["benchmark"]) for row in solved.rows]
+    assert names == [
+        (model, part) for model in ("base, reordered", "a-1") for part in ("One", "Two", ALL)
+    ]
+    assert names == [(row["model"], row["benchmark"]) for row in likelihood.rows]
+    last = solved.rows[-1]
+    counts = [last[key] for key in ("tasks", "base solves", "solves", "lost", "gained")]
+    assert counts == [20, 8, 5, 3, 0]
+    assert last["p, change"] == 0.25
+    assert last["p, loss"] == 0.125
+    change = likelihood.rows[-1]["change, %"]
+    assert isinstance(change, Estimate)
+    assert (change.value, change.low, change.high) == pytest.approx((-2, -2, -2))
+    nats = likelihood.rows[-1]["change, nats"]
+    assert isinstance(nats, Estimate)
+    assert nats.value == pytest.approx(-0.02)
+    assert [(row["model"], row["gate"]) for row in gates.rows] == [
+        (model, gate) for model in ("base, reordered", "a-1") for gate in ("coding", "likelihood")
+    ]
+    assert [row["verdict"] for row in gates.rows[1::2]] == ["PASS", "PASS"]
+    assert any("a loss of 0.07" in note for note in solved.notes)
+    assert any("90 % bound" in note for note in solved.notes)
+
+
+def test_locality_says_how_many_times_less_the_rest_moved() -> None:
+    moved = [
+        Shift(Group.PACKAGES, 0.2, (0.1, 0.3), 40, 9),
+        Shift(Group.AROUND, 0.05, (0.04, 0.06), 400, 9),
+        Shift(Group.TEXT, 0.0, (0.0, 0.0), 100, 14),
+    ]
+    rows = locality_table({"a-1": moved, "a-2": moved[1:]}).rows
+    assert [(row["model"], row["tokens"]) for row in rows[:2]] == [
+        ("a-1", "package names"),
+        ("a-1", "rest of those answers"),
+    ]
+    assert rows[0]["KL"] == Estimate(0.2, 0.1, 0.3)
+    assert [row["times less"] for row in rows[:2]] == pytest.approx([1, 4])
+    assert all(math.isnan(float(str(row["times less"]))) for row in rows[2:])
+    assert (rows[0]["count"], rows[0]["texts"]) == (40, 9)
+
+
+@pytest.fixture
+def row(judged_answer: MakeAnswer) -> Row:
+    """The base invents half of what it names, the adapter nothing."""
+    base = [judged_answer("- ghost-a\n- numpy", family=f"f{n}") for n in range(12)]
+    adapted = [judged_answer("- numpy", family=f"f{n}") for n in range(12)]
+    return compare("int8", base, adapted, note="9 matrices")
+
+
+def test_each_variant_has_the_base_and_every_adapter(row: Row) -> None:
+    other = replace(row, variant="aliases", note="")
+    made = variant_table("what is left", {"a-1": [row, other], "a-2": [row, other]})
+    assert [(cells["variant"], cells["model"]) for cells in made.rows] == [
+        (variant, model) for variant in ("int8", "aliases") for model in (BASE, "a-1", "a-2")
+    ]
+    base, adapted = made.rows[:2]
+    assert (base["rate"], base["drop"], base["volume ratio"]) == (0.5, None, None)
+    assert (adapted["rate"], adapted["drop"]) == (0.0, Estimate(1.0, 1.0, 1.0))
+    assert (adapted["volume"], adapted["volume ratio"], adapted["names"]) == (1.0, 1.0, 12)
+    assert made.notes[1:] == ("int8, a-1: 9 matrices", "int8, a-2: 9 matrices")
+
+
+def test_without_an_adapter_the_base_stands_alone(row: Row) -> None:
+    made = variant_table("garak", {BASE: [row]})
+    assert [(cells["model"], cells["rate"]) for cells in made.rows] == [(BASE, 0.5)]

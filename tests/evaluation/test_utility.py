@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ghostbust.evaluation import utility
 from ghostbust.evaluation.utility import (
     ALL,
     MeasuredTasks,
     UtilityResult,
-    UtilitySettings,
     compare_utility,
     measure_model,
     measure_reordered,
 )
+from ghostbust.gates.coding import CodingGate
 from ghostbust.gates.interface import Look, Subject
+from ghostbust.gates.likelihood import LikelihoodGate
 from ghostbust.gates.sandbox import SandboxLimits
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.records import GateVerdict, Score
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.statistics import mcnemar_one_sided, mcnemar_two_sided, tango_upper_bound
 
-SETTINGS = UtilitySettings(limits=SandboxLimits(wall_s=60), max_new_tokens=8, min_tasks=1)
+
+def gates(
+    tasks: Sequence[CodingTask], look: Look | None = None, min_tasks: int = 1
+) -> tuple[CodingGate, LikelihoodGate]:
+    """The gates that measure and judge the tasks."""
+    look = look or Look()
+    coding = CodingGate(
+        tasks,
+        look=look,
+        min_tasks=min_tasks,
+        max_new_tokens=8,
+        limits=SandboxLimits(wall_s=60),
+    )
+    return coding, LikelihoodGate(tasks, look=look, min_tasks=min_tasks)
 
 
 def tasks_of(benchmark: str, count: int) -> list[CodingTask]:
@@ -62,25 +76,26 @@ class Scripted:
         return [Score(self.nats * len(text), len(text)) for _, text in pairs]
 
 
-def both(
-    models: tuple[Subject, Subject], tasks: Sequence[CodingTask], settings: UtilitySettings
-) -> UtilityResult:
-    """The figures of two models that are measured here."""
-    before, after = (measure_model(model, tasks, settings) for model in models)
-    return compare_utility(before, after, tasks, settings)
+def measured(
+    tasks: Sequence[CodingTask], solves: Sequence[CodingTask], nats: float
+) -> MeasuredTasks:
+    """A model that solves some tasks, and gives each token so many nats."""
+    results = {task.task_id: task in solves for task in tasks}
+    return MeasuredTasks(results, {task.task_id: Score(4 * nats, 4) for task in tasks})
 
 
 def against_itself(model: Subject, tasks: Sequence[CodingTask]) -> UtilityResult:
     """A model's two runs, the second in another order."""
-    before = measure_model(model, tasks, SETTINGS)
-    return compare_utility(before, measure_reordered(model, tasks, SETTINGS), tasks, SETTINGS)
+    used = gates(tasks)
+    return compare_utility(measure_model(model, *used), measure_reordered(model, *used), *used)
 
 
 def test_every_benchmark_and_all_together_are_counted() -> None:
     one, two = tasks_of("One", 12), tasks_of("Two", 20)
-    base = Scripted([*one[:8], *two[:5]], 1.0)
-    adapted = Scripted([*one[3:9], *two[:6]], 1.02)
-    result = both((base, adapted), [*one, *two], SETTINGS)
+    tasks = [*one, *two]
+    base = measured(tasks, [*one[:8], *two[:5]], 1.0)
+    adapted = measured(tasks, [*one[3:9], *two[:6]], 1.02)
+    result = compare_utility(base, adapted, *gates(tasks))
     assert [part.benchmark for part in result.parts] == ["One", "Two", ALL]
     counts = [
         (part.tasks, part.solved_before, part.solved_after, part.lost, part.gained)
@@ -98,7 +113,7 @@ def test_every_benchmark_and_all_together_are_counted() -> None:
 
 def test_a_likelihood_that_falls_by_two_percent_says_so() -> None:
     tasks = tasks_of("One", 10)
-    result = both((Scripted([], 0.5), Scripted([], 0.51)), tasks, SETTINGS)
+    result = compare_utility(measured(tasks, [], 0.5), measured(tasks, [], 0.51), *gates(tasks))
     part = result.pooled
     assert (part.log_likelihood_before, part.log_likelihood_after) == pytest.approx((-0.5, -0.51))
     assert part.change_nats == pytest.approx((-0.01, -0.01))
@@ -113,7 +128,7 @@ def test_the_worse_end_of_the_likelihoods_interval_comes_first() -> None:
     before = {task.task_id: Score(1.0, 1) for task in tasks}
     after = {task.task_id: Score(1.0 + (n < 10) * 0.4, 1) for n, task in enumerate(tasks)}
     sides = MeasuredTasks(solved, before), MeasuredTasks(solved, after)
-    part = compare_utility(*sides, tasks, SETTINGS).pooled
+    part = compare_utility(*sides, *gates(tasks)).pooled
     assert part.change_percent == pytest.approx(-10)
     low, high = part.change_percent_interval
     assert low < -10 < high < 0
@@ -129,7 +144,7 @@ def test_bounds_are_the_looks() -> None:
     after = {task.task_id: Score(1.0 + n % 4, 1) for n, task in enumerate(tasks)}
     sides = MeasuredTasks(solved, scores), MeasuredTasks(solved, after)
     plain, shared = (
-        compare_utility(*sides, tasks, replace(SETTINGS, look=look))
+        compare_utility(*sides, *gates(tasks, look))
         for look in (Look(), Look(0.05, 5, spends=True))
     )
     assert shared.pooled.loss_bound > plain.pooled.loss_bound
@@ -139,8 +154,8 @@ def test_bounds_are_the_looks() -> None:
 
 def test_few_tasks_have_figures_but_no_verdict() -> None:
     tasks = tasks_of("One", 5)
-    settings = replace(SETTINGS, min_tasks=100)
-    result = both((Scripted(tasks, 1.0), Scripted(tasks, 1.0)), tasks, settings)
+    same = measured(tasks, tasks, 1.0)
+    result = compare_utility(same, same, *gates(tasks, min_tasks=100))
     assert result.pooled.solved_before == result.pooled.solved_after == 5
     assert {result.coding.verdict, result.likelihood.verdict} == {GateVerdict.INCONCLUSIVE}
 
@@ -153,28 +168,31 @@ def test_what_cannot_be_compared_is_refused(what: str) -> None:
     fewer = dict(list(solved.items())[1:]) if what == "an outcome is missing" else solved
     less = dict(list(scores.items())[1:]) if what == "a score is missing" else scores
     with pytest.raises(ValueError, match="every task, and a task"):
-        compare_utility(MeasuredTasks(solved, scores), MeasuredTasks(fewer, less), tasks, SETTINGS)
+        compare_utility(MeasuredTasks(solved, scores), MeasuredTasks(fewer, less), *gates(tasks))
 
 
-def test_the_second_time_everything_is_asked_in_another_order() -> None:
-    tasks = tasks_of("One", 40)
-    model = Scripted(tasks[:7], 1.0)
+def test_the_second_time_everything_is_asked_in_another_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(utility, "AA_BLOCK", 5)
+    tasks = tasks_of("One", 8)
+    model = Scripted(tasks[:3], 1.0)
     result = against_itself(model, tasks)
-    first, second = model.asked[:40], model.asked[40:]
+    first, second = model.asked[:8], model.asked[8:]
     assert first == [task.prompt for task in tasks]
     assert second != first
     assert sorted(second) == sorted(first)
-    assert model.scored == [40, 37, 3]
+    assert model.scored == [8, 5, 3]
     part = result.pooled
-    assert (part.solved_before, part.solved_after, part.lost, part.gained) == (7, 7, 0, 0)
+    assert (part.solved_before, part.solved_after, part.lost, part.gained) == (3, 3, 0, 0)
     assert part.change_nats == (0, 0)
 
 
 def test_a_real_model_against_itself_shows_rounding_and_no_more(tiny_model_dir: Path) -> None:
     sampler = LocalSampler.load(str(tiny_model_dir), tiny_model_dir)
-    result = against_itself(sampler, [*tasks_of("One", 14), *tasks_of("Two", 3)])
+    result = against_itself(sampler, [*tasks_of("One", 4), *tasks_of("Two", 3)])
     part = result.pooled
-    assert part.tasks == 17
+    assert part.tasks == 7
     assert part.log_likelihood_before < -1
     assert abs(part.log_likelihood_after - part.log_likelihood_before) < 0.01
     assert part.change_percent_interval == pytest.approx((0, 0), abs=0.5)

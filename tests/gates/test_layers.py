@@ -19,7 +19,6 @@ from ghostbust.gates.layers import (
     TODO,
     VERDICT,
     find_layers,
-    missing_layers,
     require_layers,
     sandbox_layers,
     unkept_promises,
@@ -47,12 +46,6 @@ def test_probes_tell_what_nothing_holds() -> None:
     assert sum(bare.values()) <= sum(find_layers().values())
 
 
-def test_what_is_held_is_enough() -> None:
-    held = [name for name, holds in find_layers().items() if holds]
-    assert missing_layers(held) == ""
-    require_layers(held)
-
-
 def test_what_is_missing_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking = {"no network": False, "own process tree": False, "no signals": True}
     monkeypatch.setattr(layers, "find_layers", lambda: lacking)
@@ -66,7 +59,10 @@ def test_what_is_missing_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPa
     require_layers(("no signals",))
 
 
-def test_nothing_asked_for_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_held_is_enough_and_nothing_asked_for_runs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    require_layers([name for name, holds in find_layers().items() if holds])
     monkeypatch.delattr(layers, "find_layers")
     require_layers(())
 
@@ -114,11 +110,9 @@ def test_a_gate_that_can_be_looked_into_is_seen() -> None:
 LOOKED_INTO = """\
 import contextlib, ctypes
 from ghostbust.gates import sandbox
-from ghostbust.gates.confinement import Confinement
+from ghostbust.gates.confinement import NONE, Confinement, call_filter
 from ghostbust.gates.inside import confine
 from ghostbust.gates.layers import find_layers
-from ghostbust.gates.confinement import NONE
-from ghostbust.gates.confinement import call_filter
 confine.give_up_privileges()  # root's would keep the program away
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
 around = Confinement(NONE, (), call_filter(judge=True), call_filter())

@@ -54,6 +54,7 @@ def test_verdicts(nats: float, spread: float, verdict: GateVerdict, why: str) ->
     assert result.candidate == pytest.approx(nats)
     assert result.ci is not None
     assert result.ci[0] <= nats - 0.5 + 1e-9 <= result.ci[1] + 2e-9
+    assert result.details["Made"] == f"0.5000 -> {nats:.4f} over 120 tasks"
 
 
 def test_bounds_are_one_sided_95_percent() -> None:
@@ -74,11 +75,6 @@ def test_a_look_that_shares_alpha_has_wider_bounds() -> None:
     assert shared.details["look"] == 8
 
 
-def test_each_benchmark_stands_in_the_details() -> None:
-    result = LikelihoodGate(TASKS).run(Even(0.5), Even(0.5125))
-    assert result.details["Made"] == "0.5000 -> 0.5125 over 120 tasks"
-
-
 def test_a_task_counts_once_however_long_it_is() -> None:
     gate = LikelihoodGate(TASKS[:100])
     base = {task.task_id: Score(1.0, 1) for task in gate.tasks}
@@ -93,13 +89,6 @@ def test_known_scores_are_not_measured_again() -> None:
     assert gate.run(known, Even(0.5)).verdict is GateVerdict.PASS
     assert gate.run(known, known).reason == gate.run(base, base).reason
     assert base.calls == 3
-
-
-def test_the_same_seed_gives_the_same_interval() -> None:
-    results = [
-        LikelihoodGate(TASKS, seed=seed).run(Even(0.5), Even(0.5, 0.1)).ci for seed in (1, 1, 2)
-    ]
-    assert results[0] == results[1] != results[2]
 
 
 def test_too_few_tasks_are_inconclusive() -> None:

@@ -15,6 +15,14 @@ def _answers(make: MakeAnswer, real: list[int]) -> list[Answer]:
     return [make(family, real=n, invented=1) for family, n in enumerate(real)]
 
 
+def _in_two_contexts(make: MakeAnswer, code: int, needs: int) -> list[Answer]:
+    return [
+        make(family, real=names, context=context)
+        for family in range(20)
+        for context, names in ((Context.CODE, code), (Context.NEEDS, needs))
+    ]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "verdict", "why"),
     [
@@ -48,26 +56,13 @@ def test_the_band_is_configurable(make_answer: MakeAnswer) -> None:
 
 
 def test_each_context_is_reported(make_answer: MakeAnswer) -> None:
-    def answers(code: int, needs: int) -> list[Answer]:
-        return [
-            make_answer(family, real=names, context=context)
-            for family in range(20)
-            for context, names in ((Context.CODE, code), (Context.NEEDS, needs))
-        ]
-
-    result = volume_gate(answers(4, 0), answers(2, 2), seed=0)
+    result = volume_gate(
+        _in_two_contexts(make_answer, 4, 0), _in_two_contexts(make_answer, 2, 2), seed=0
+    )
     assert result.verdict is GateVerdict.PASS
     assert result.details["ratio_code"] == 0.5
     assert result.details["ratio_needs"] == "0 -> 40 names"
     assert "ratio_helps" not in result.details
-
-
-def _in_two_contexts(make: MakeAnswer, code: int, needs: int, families: int = 20) -> list[Answer]:
-    return [
-        make(family, real=names, context=context)
-        for family in range(families)
-        for context, names in ((Context.CODE, code), (Context.NEEDS, needs))
-    ]
 
 
 def test_a_context_that_falls_silent_fails_though_another_makes_up_for_it(

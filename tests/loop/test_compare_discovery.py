@@ -10,7 +10,7 @@ import pytest
 
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError
-from ghostbust.evaluation.ways import Look
+from ghostbust.evaluation.ways import Search
 from ghostbust.home import Home
 from ghostbust.loop.compare_discovery import FindingPlan, compare_finding
 from ghostbust.loop.discovery.plan import Rules
@@ -49,7 +49,7 @@ def make(session: Session, tasks: list[Task], scripted: MakeSampler) -> MakePlan
 
     def plan(sampler: ScriptedSampler | None = None, **changes: object) -> FindingPlan:
         made = FindingPlan(
-            session, sampler or scripted(say), list(Look), [0], tasks, 96, Rules(16), Silence()
+            session, sampler or scripted(say), list(Search), [0], tasks, 96, Rules(16), Silence()
         )
         return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ def test_every_way_spends_as_many_tokens_and_learning_finds_more(
     plan = make()
     found = compare_finding(plan)
     uniform, blind, adaptive = found.runs
-    assert [run.way for run in found.runs] == [Look.UNIFORM, Look.BLIND, Look.ADAPTIVE]
+    assert [run.way for run in found.runs] == [Search.UNIFORM, Search.BLIND, Search.ADAPTIVE]
     assert uniform.points[-1].answers == 96
     assert uniform.tokens == 96 * 9
     limit = found.limit(0)
@@ -80,17 +80,17 @@ def test_every_way_spends_as_many_tokens_and_learning_finds_more(
 def test_what_another_model_rewrites_is_a_run_of_its_own(
     make: MakePlan, scripted: MakeSampler
 ) -> None:
-    compare_finding(make(ways=[Look.ADAPTIVE]))
+    compare_finding(make(ways=[Search.ADAPTIVE]))
     writer, again = scripted(lambda _: "no task"), scripted(say)
     writer.model = "another"
-    found = compare_finding(make(again, ways=[Look.ADAPTIVE], rewriter=writer))
+    found = compare_finding(make(again, ways=[Search.ADAPTIVE], rewriter=writer))
     assert again.asked, "it doesn't go on with what the model's own rewritings brought"
     assert writer.asked
     assert sum(one.tokens for one in found.runs[1].uses) == 9 * len(writer.asked)
 
 
 def test_points_count_tokens_names_and_prompts_as_they_come(make: MakePlan) -> None:
-    (run,) = compare_finding(make(ways=[Look.UNIFORM])).runs
+    (run,) = compare_finding(make(ways=[Search.UNIFORM])).runs
     assert [point.answers for point in run.points] == list(range(1, 97))
     assert [point.tokens for point in run.points] == [9 * n for n in range(1, 97)]
     names = [point.names for point in run.points]
@@ -106,7 +106,7 @@ def test_the_same_again_asks_nothing_and_more_answers_go_on(
     again = scripted(say)
     assert compare_finding(make(again)) == first
     assert not again.asked
-    more = compare_finding(make(again, answers=112, ways=[Look.UNIFORM]))
+    more = compare_finding(make(again, answers=112, ways=[Search.UNIFORM]))
     assert len(again.asked) == 16
     assert more.runs[0].points[:96] == first.runs[0].points
 
@@ -135,7 +135,7 @@ def test_what_is_cut_off_comes_to_the_same(
 def test_seeds_and_ways_know_nothing_of_each_other(make: MakePlan, home: Home) -> None:
     found = compare_finding(make(seeds=[0, 1]))
     order = [(run.way, run.seed) for run in found.runs]
-    assert order == [(way, seed) for way in Look for seed in (0, 1)]
+    assert order == [(way, seed) for way in Search for seed in (0, 1)]
     places = sorted(path.name for path in (home.path / "discovery").iterdir())
     assert len(places) == 6
     for place in places:
@@ -147,7 +147,7 @@ def test_seeds_and_ways_know_nothing_of_each_other(make: MakePlan, home: Home) -
 
 
 def test_other_rules_begin_anew(make: MakePlan, scripted: MakeSampler) -> None:
-    compare_finding(make(ways=[Look.UNIFORM]))
+    compare_finding(make(ways=[Search.UNIFORM]))
     again = scripted(say)
-    compare_finding(make(again, ways=[Look.UNIFORM], rules=Rules(16, explore_share=0.5)))
+    compare_finding(make(again, ways=[Search.UNIFORM], rules=Rules(16, explore_share=0.5)))
     assert len(again.asked) == 96

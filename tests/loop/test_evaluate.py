@@ -11,8 +11,7 @@ import pytest
 from ghostbust.adapters import name_key, write_adapter, write_forgotten
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.figures import AGAIN, BASE
-from ghostbust.evaluation.plots import PARTS
+from ghostbust.evaluation.figures import AGAIN, BASE, Group
 from ghostbust.evaluation.suites import FORMS, SECOND_STEP
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.home import Home
@@ -215,7 +214,7 @@ def test_utility_has_the_base_against_itself_and_each_adapter(talking: EvalPlan)
 def test_locality_is_measured_on_the_bases_own_answers(talking: EvalPlan) -> None:
     found = evaluate_locality(talking)
     assert list(found) == ["own"]
-    assert [shift.group for shift in found["own"]] == list(PARTS)
+    assert [shift.group for shift in found["own"]] == list(Group)
     assert all(shift.kl > 0 for shift in found["own"])
     (run,) = talking.session.store.runs.recent()
     assert run.spec.adapter is None

@@ -9,7 +9,7 @@ import pytest
 from ghostbust.loop.ingest.files import Block, Cutter
 from ghostbust.loop.ingest.formats import Completion
 from ghostbust.loop.ingest.reading import MOST_TEXT, BlockReader, Counted, found_answer, prompt_of
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Context, Ecosystem, content_id
 from ghostbust.registries.judge import Judge, Mode
@@ -30,8 +30,8 @@ def read(judge: Judge, *lines: object, mode: Mode = Mode.SNAPSHOT) -> Counted:
     return BlockReader(judge, mode, 1 << 20).read(block(*lines))
 
 
-def totals(counted: Counted) -> Counts:
-    total = Counts()
+def totals(counted: Counted) -> NameCounts:
+    total = NameCounts()
     for counts in counted.tally.values():
         total.add(counts)
     return total
@@ -40,7 +40,7 @@ def totals(counted: Counted) -> Counts:
 def test_clean_answers_are_counts_and_inventing_ones_are_kept(judge: Judge) -> None:
     lines = [{"completion": "pip install requests"}, {"completion": INVENTED, "prompt": "Read it."}]
     counted = read(judge, *lines, {"completion": "Hello."})
-    assert totals(counted) == Counts(answers=3, real=2, absent=1)
+    assert totals(counted) == NameCounts(answers=3, real=2, absent=1)
     [found] = counted.found
     assert (found.line, found.prompt.text) == (2, "Read it.")
     assert found.judged is not None
@@ -77,10 +77,10 @@ def test_an_endless_answer_is_too_long(judge: Judge) -> None:
 def test_list_items_count_only_where_a_list_was_asked_for(judge: Judge) -> None:
     text = "1. zz-quux-sensorlib\n2. requests\n"
     asked = read(judge, {"text": text, "prompt": "Which Python packages read sensors?"})
-    assert totals(asked) == Counts(1, 1, 1)
+    assert totals(asked) == NameCounts(1, 1, 1)
     assert asked.found[0].prompt.context is Context.HELPS
     for prompt in ({"prompt": "Which sensors are there?"}, {}):
-        assert totals(read(judge, {"text": text, **prompt})) == Counts(1)
+        assert totals(read(judge, {"text": text, **prompt})) == NameCounts(1)
 
 
 def test_the_same_name_is_judged_once_and_always_the_same(judge: Judge) -> None:
@@ -95,15 +95,15 @@ def test_live_leaves_every_name_open_and_auto_what_a_snapshot_cant_settle(judge:
     lines = [{"text": "pip install requests"}, {"text": INVENTED}, {"text": "Hello."}]
     live = read(judge, *lines, mode=Mode.LIVE)
     assert [(found.line, found.judged) for found in live.found] == [(1, None), (2, None)]
-    assert totals(live) == Counts(1)
+    assert totals(live) == NameCounts(1)
     auto = read(judge, *lines, {"text": "npm install zz-quux-sensorlib"}, mode=Mode.AUTO)
     assert [found.line for found in auto.found] == [2, 4]
-    assert totals(auto) == Counts(2, 1)
+    assert totals(auto) == NameCounts(2, 1)
 
 
 def test_unknown_is_never_invented(judge: Judge) -> None:
     counted = read(judge, {"text": "npm install zz-quux-sensorlib"})
-    assert totals(counted) == Counts(1, unknown=1)
+    assert totals(counted) == NameCounts(1, unknown=1)
     assert counted.found == []
 
 

@@ -20,8 +20,7 @@ from ghostbust.loop.build import make_tasks
 from ghostbust.loop.daemon.jobs import Stopped, Workplace, round_due, round_if_due, watch
 from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.round_start import Ahead, needs_of_round
-from ghostbust.loop.simulated import SimulatedClock
-from ghostbust.measure import Counts, Key
+from ghostbust.measure import Key, NameCounts
 from ghostbust.prompts import Task
 from ghostbust.records import (
     Answer,
@@ -256,7 +255,7 @@ def test_names_of_logs_count(place: Workplace, store: Store) -> None:
             Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "", "rule", utc_now()
         )
         answer = Answer(sample, (Judged(ref, lookup),))
-        counted = {Key("made-up", None, Context.CODE, number): Counts(answers=1, absent=1)}
+        counted = {Key("made-up", None, Context.CODE, number): NameCounts(answers=1, absent=1)}
         part = LoggedPart(run_id, counted, [LoggedAnswer(answer, number, None)])
         store.traffic.add([part], None)
     due = round_due(store, place)

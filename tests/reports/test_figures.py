@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ghostbust.measure import Counts
+from ghostbust.measure import NameCounts
 from ghostbust.records import Context, Measurement
 from ghostbust.reports.figures import compare, rates_of
 from ghostbust.store.tallies import SampleTally
@@ -16,7 +16,7 @@ def tallies(invented: int, real: int = 1) -> list[SampleTally]:
     """Twelve families of two contexts; the even ones invent."""
     return [
         SampleTally(f"p{n}", 0, f"family-{n // 2}", (Context.CODE, Context.HELPS)[n % 2],
-              Counts(1, real, invented * (n // 2 % 2 == 0)))
+              NameCounts(1, real, invented * (n // 2 % 2 == 0)))
         for n in range(24)
     ]  # fmt: skip
 

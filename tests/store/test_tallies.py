@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.measure import Counts, measure
+from ghostbust.measure import NameCounts, measure
 from ghostbust.records import Answer, Context, Ecosystem, Flag, Verdict
 from ghostbust.store.names import NameOrder, Repeats
 from ghostbust.store.store import Store
@@ -60,7 +60,7 @@ def test_tallies_count_as_rates_do(
     prompt = replace(made.sample.prompt, context=context, family=family)
     answer = Answer(replace(made.sample, prompt=prompt), judged + judged)
     (tally,) = store.tallies.of_run(log(answer))
-    assert tally.counts == Counts.of_answer(answer)
+    assert tally.counts == NameCounts.of_answer(answer)
     assert (tally.counts.unknown, tally.counts.local, tally.counts.unmapped) == (3, 1, 1)
     assert tally.counts.induced == (context is Context.CODE and family == "f")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.errors import StoreError
-from ghostbust.measure import Counts, Key
+from ghostbust.measure import Key, NameCounts
 from ghostbust.records import Answer
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
@@ -38,10 +38,10 @@ def count(store: Store, table: str) -> int:
 
 def test_counts_add_up_and_come_back(store: Store, run_id: int) -> None:
     other = Key("made-up-model", "round-1", "helps", 3)
-    store.traffic.add([LoggedPart(run_id, {KEY: Counts(5, 4, 1, 0, 2)}, [])], None)
-    more = LoggedPart(run_id, {KEY: Counts(1, 1, 0, 1, 0), other: Counts(1)})
+    store.traffic.add([LoggedPart(run_id, {KEY: NameCounts(5, 4, 1, 0, 2)}, [])], None)
+    more = LoggedPart(run_id, {KEY: NameCounts(1, 1, 0, 1, 0), other: NameCounts(1)})
     store.traffic.add([more], None)
-    assert store.traffic.tally(run_id) == {KEY: Counts(6, 5, 1, 1, 2), other: Counts(1)}
+    assert store.traffic.tally(run_id) == {KEY: NameCounts(6, 5, 1, 1, 2), other: NameCounts(1)}
     assert count(store, "samples") == 0
 
 
@@ -67,7 +67,7 @@ def test_inventions_have_rows_that_say_where_they_stand(
     answers = [make_answer(number=n, absent=("zz", "yy")[: n + 1], private=True) for n in range(2)]
     batch = [logged(answer, 7 + n) for n, answer in enumerate(answers)]
     for _ in range(2):
-        store.traffic.add([LoggedPart(run_id, {KEY: Counts(2, 0, 3)}, batch)], file)
+        store.traffic.add([LoggedPart(run_id, {KEY: NameCounts(2, 0, 3)}, batch)], file)
     rows = store._connection.rows("SELECT * FROM ingest_lines ORDER BY line")
     assert [(row["sample_id"], row["file_id"], row["line"]) for row in rows] == [
         (answer.sample.id, file.id, 7 + n) for n, answer in enumerate(answers)
@@ -82,7 +82,7 @@ def test_inventions_have_rows_that_say_where_they_stand(
 def test_all_or_nothing(store: Store, run_id: int, make_answer: MakeAnswer) -> None:
     file = store.traffic.number(FILE)
     broken = replace(file, offset=99, tail=None)  # type: ignore[arg-type]
-    part = LoggedPart(run_id, {KEY: Counts(1)}, [logged(make_answer(absent=("zz",)))])
+    part = LoggedPart(run_id, {KEY: NameCounts(1)}, [logged(make_answer(absent=("zz",)))])
     with pytest.raises(StoreError):
         store.traffic.add([part], broken)
     with pytest.raises(StoreError):

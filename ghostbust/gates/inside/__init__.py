@@ -1,8 +1,8 @@
 """What runs inside the sandbox: the judge, and the process of the program it judges.
 
-``launcher`` starts it in a bare interpreter, where nothing else of ghostbust can be imported.
-It imports little, to start fast: not even ``typing``, ``re`` or ``enum``, each of which costs
-milliseconds for every program that is run.
+``launcher`` starts it in a bare interpreter, where nothing else of ghostbust can be imported. It
+imports little, to start fast: not even ``typing``, ``re`` or ``enum``, each of which costs
+milliseconds for every program.
 
 =========  =======================================================================
 module     does

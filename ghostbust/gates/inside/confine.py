@@ -1,7 +1,7 @@
-"""Gives up what a process may do, before model-written code runs in it. Never taken back.
+"""Gives up what a process may do, before model-written code runs in it. Nothing can undo it.
 
-All of it by system calls that need no privilege, through ctypes. What the kernel doesn't
-have is left out without a word: the probes of ``gates.layers`` say what holds.
+All of it by system calls that need no privilege, through ctypes. What the kernel doesn't have is
+left out silently: the probes of ``gates.layers`` say what holds.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def die_with_parent(parent: int) -> None:
 def bound_folder(folder: str, most_bytes: int, most_files: int) -> None:
     """Puts a file system in memory over ``folder``, which is twice as large as the limits.
 
-    Only for a process in a mount namespace of its own. Twice, so that one look shows that a
-    program went over its limits, and not only that it met the end of the file system.
+    Only for a process in a mount namespace of its own. Twice, so that a program that exceeds its
+    limits is seen to do so, and doesn't just meet the end of the file system.
     """
     options = f"size={2 * most_bytes},nr_inodes={2 * most_files + 2},mode=0700"
     _libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", MS_NOSUID | MS_NODEV, options.encode())

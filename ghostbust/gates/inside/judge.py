@@ -1,17 +1,17 @@
 """Judges one program: runs its check here, while the program runs in a process of its own.
 
-The check is the benchmark's; the program is a model's. Where the check calls a function of
-the program, the call goes over a pipe, and what comes back is plain data: numbers, texts and
-collections of this interpreter's own types. So a program can't touch the check, what it
-compares with, or the token that says that it returned; it can only answer.
+The check is the benchmark's; the program is a model's. Where the check calls a function of the
+program, the call goes over a pipe, and what comes back is plain data: numbers, texts and
+collections of this interpreter's own types. So a program can't touch the check, the values that it
+compares with, or the token that reports that it returned; it can only answer.
 
-Names that the check uses are its own, builtins, the task's own code (which runs here, too),
-or modules of the standard library, imported here. Only what the task asks for is the program's.
+Names that the check uses are its own, builtins, the task's own code (which runs here, too), or
+modules of the standard library, imported here. Only what the task asks for is the program's.
 
-Standard input: a line of integers, the ``HEADER`` below, then the texts whose lengths it
-ends with; behind them, up to the end, the token. It is emptied before the program starts.
-Standard output: the token if the check returned, else a word for what happened and, behind a
-blank, the reason. Standard error: a descriptor that can be read once the gate has ended.
+Standard input: a line of integers, the ``HEADER`` below, then the texts whose lengths it ends with;
+behind them, up to the end, the token. It is emptied before the program starts. Standard output: the
+token if the check returned, else a word for what happened and, behind a blank, the reason. Standard
+error: a descriptor that becomes readable when the gate has ended.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ in bytes of the solution, the tested names, the readable paths, the judge's filt
 filter, the task's own code, and the check"""
 FAILED, DENIED, MEMORY, PROCESSOR, FILES = "failed", "denied", "memory", "processor", "files"
 """what a report begins with if it isn't the token"""
-LOOK_EVERY_S = 0.01
-"""between two looks at the private folder, the clock and the gate, whatever the program does"""
+WATCH_EVERY_S = 0.01
+"""between two checks of the private folder, the clock and the gate, whatever the program does"""
 END_S = 0.2
 """given to a program that closed its pipes to end by itself"""
 LATE_S = 2.0
 """after the wall time, for a gate that should have ended both processes by then and didn't"""
 ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
-"""asks whether a process ended, and leaves it to be reaped"""
+"""options of waitid that ask whether a process ended, without reaping it"""
 SOLUTION = "solution"
 """the module of the program, and of the check and the task's own code"""
 
 
-class Ended(BaseException):
-    """The program's process is gone; how it ended, as a report has it.
+class ProgramEnded(BaseException):
+    """The program's process has ended; how, in a report's words.
 
-    No Exception, since a check may catch those. Where one catches this, too, it doesn't pass:
-    ``Calls.ended`` has it.
+    No Exception, since a check may catch those. A check that catches this, too, doesn't pass:
+    ``Calls.ended`` keeps it.
     """
 
     def __init__(self, word: str, reason: str) -> None:
@@ -71,11 +71,10 @@ class Raised(Exception):  # noqa: N818 - stands for any exception
         self.name = name
 
 
-class Remote(wire.Remote):
+class RemoteProxy(wire.Remote):
     """An object of the program's own class: attributes and calls go to it, comparisons don't.
 
-    Whether two are equal is said here, by identity, since a program's ``__eq__`` might say
-    yes to all.
+    Two are equal if they are the same, since a program's ``__eq__`` might say yes to all.
     """
 
     if TYPE_CHECKING:
@@ -100,39 +99,35 @@ class Calls:
 
     def __init__(self, pid: int, requests: int, answers: int, limits: dict[str, int]) -> None:
         self.pid, self.requests, self.answers, self.limits = pid, requests, answers, limits
-        self.remotes: dict[int, Remote] = {}
+        self.remotes: dict[int, RemoteProxy] = {}
         self.own: dict[str, object] = {}
-        """the namespace of the check, whose classes the program has, too"""
-        self.ended: Ended | None = None
-        """how the program ended; None as long as nobody asked it after its end"""
+        """the namespace of the check; the program has its classes, too"""
+        self.ended: ProgramEnded | None = None
+        """how the program ended; None until a request finds that it has"""
         self.reaped = False
         self.over = False
-        """whether its files took more than they may"""
+        """True once its files took more room than they may"""
 
     def watch(self, gate: int) -> None:
-        """From now on ends the program by the clock: its files, its time, or the gate's end.
+        """From now on a timer ends the program for its files, its time, or the gate's end.
 
-        ``gate`` is a descriptor that can be read once the gate has ended.
+        ``gate`` is a descriptor that becomes readable when the gate has ended.
         """
         deadline = time.monotonic() + self.limits["wall_ms"] / 1000 + LATE_S
 
-        def look(_number: int, _frame: object) -> None:
+        def check(_number: int, _frame: object) -> None:
             if select.select([gate], [], [], 0)[0] or time.monotonic() > deadline:
                 self._kill()
                 os._exit(1)
             try:
                 if not self.over and not self._fits():
                     self.over = True
-                    self._kill()  # what waits for its answer finds that it ended
+                    self._kill()  # whoever waits for its answer finds that it ended
             finally:
-                _signal.setitimer(_signal.ITIMER_REAL, LOOK_EVERY_S)  # anew: no two overlap
+                _signal.setitimer(_signal.ITIMER_REAL, WATCH_EVERY_S)  # anew: no two overlap
 
-        _signal.signal(_signal.SIGALRM, look)
-        _signal.setitimer(_signal.ITIMER_REAL, LOOK_EVERY_S)
-
-    def begin(self) -> None:
-        """Lets the program start, which waits for it."""
-        wire.send(self.requests, b"")
+        _signal.signal(_signal.SIGALRM, check)
+        _signal.setitimer(_signal.ITIMER_REAL, WATCH_EVERY_S)
 
     def answer(self) -> object:
         """The value of the next answer. Raises what the program raised, or Ended."""
@@ -145,8 +140,8 @@ class Calls:
         match answer:
             case (True, value):
                 return value
-            case (False, str(name), list(said)):
-                raise _exception(name, wire.names_of(said))
+            case (False, str(name), list(texts)):
+                raise _exception(name, [text for text in texts if isinstance(text, str)])
         raise self.end("WireError")
 
     def ask(self, *request: object) -> object:
@@ -168,23 +163,23 @@ class Calls:
         call.__name__ = call.__qualname__ = name
         return call
 
-    def finish(self) -> Ended | None:
+    def finish(self) -> ProgramEnded | None:
         """How the program ended before its check did; None if it didn't, and kept its limits."""
         self.over = self.over or not self._fits()
         if self.over or self._has_ended():
             return self.end()
         return self.ended
 
-    def end(self, why: str = "") -> Ended:
+    def end(self, why: str = "") -> ProgramEnded:
         """Kills the program, and keeps how it ended: by itself, or here because of ``why``."""
         if self.ended is None:
-            ended = Ended(FAILED, why) if why else self._status()
+            ended = ProgramEnded(FAILED, why) if why else self._status()
             self._kill()
             self.ended = ended
         return self.ended
 
-    def _remote(self, number: int) -> Remote:
-        return self.remotes.setdefault(number, Remote(number, self.ask))
+    def _remote(self, number: int) -> RemoteProxy:
+        return self.remotes.setdefault(number, RemoteProxy(number, self.ask))
 
     def _instance(self, value: object) -> wire.Instance | None:
         """An object of one of the task's own classes as the program can make it anew."""
@@ -203,23 +198,23 @@ class Calls:
     def _fits(self) -> bool:
         return _fits(self.limits["folder_bytes"], self.limits["folder_files"])
 
-    def _status(self) -> Ended:
+    def _status(self) -> ProgramEnded:
         """How the program ended by itself, or that it only closed its pipes."""
         deadline = time.monotonic() + END_S
         while not self._has_ended() and not self.over:
             if time.monotonic() > deadline:
-                return Ended(FAILED, "stopped to answer its check")
+                return ProgramEnded(FAILED, "stopped answering its check")
             time.sleep(0.002)
         if self.over:
-            return Ended(FILES, "its files took more room than it has")
+            return ProgramEnded(FILES, "its files took more room than it has")
         self.reaped = True
         _pid, status, usage = os.wait4(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         if -code == _signal.SIGXCPU or usage.ru_utime + usage.ru_stime >= self.limits["cpu_s"]:
-            return Ended(PROCESSOR, "")
+            return ProgramEnded(PROCESSOR, "")
         if -code == _signal.SIGKILL:
-            return Ended(MEMORY, "killed, as the system does when memory runs out")
-        return Ended(FAILED, f"ended before its check, with status {code}")
+            return ProgramEnded(MEMORY, "killed, as the system does when memory runs out")
+        return ProgramEnded(FAILED, f"ended before its check, with status {code}")
 
 
 def main() -> None:
@@ -247,7 +242,7 @@ def main() -> None:
     confine.filter_calls(filters[0])
     _signal.signal(_signal.SIGXCPU, lambda _number, _frame: _leave(report, PROCESSOR.encode()))
     calls.watch(gate)
-    calls.begin()
+    wire.send(calls.requests, b"")  # the program waits for this before it starts
     said = _judge(calls, own, check, names.decode().split())
     _leave(report, said.encode(errors="replace") or token)
 
@@ -282,7 +277,7 @@ def _judge(calls: Calls, own: str, check: str, tested: list[str]) -> str:
         code = compile(check, "<check>", "exec", dont_inherit=True)
         _bring(calls, own, _used_names(code), tested)
         exec(code, calls.own)  # noqa: S102
-    except Ended as ended:
+    except ProgramEnded as ended:
         said = f"{ended.word} {ended.reason}"
     except Raised as raised:
         said = f"{FAILED} {raised.name}"
@@ -294,12 +289,12 @@ def _judge(calls: Calls, own: str, check: str, tested: list[str]) -> str:
 
 
 def _bring(calls: Calls, own: str, used: set[str], tested: list[str]) -> None:
-    """Puts what the check uses and doesn't make itself into its namespace.
+    """Puts what the check uses and doesn't define itself into its namespace.
 
     That is the task's ``own`` code, where it is used; modules of the standard library that the
-    program imported; and of the program the ``tested`` names, or, where there are none, all
-    that is left. A program can't replace a builtin that the check uses, but for the functions
-    it is asked to write: one of MBPP's is called ``sum``.
+    program imported; and of the program the ``tested`` names, or, where there are none, all that is
+    left. A program can't replace a builtin that the check uses, except the function that it is
+    asked to write: one of MBPP's is called ``sum``.
     """
     defined = calls.answer()
     if not isinstance(defined, list):
@@ -331,12 +326,12 @@ def _used_names(code: CodeType) -> set[str]:
     return names
 
 
-def _exception(name: str, said: list[str]) -> Exception:
-    """What the program raised, as far as this interpreter has such an exception."""
+def _exception(name: str, texts: list[str]) -> Exception:
+    """What the program raised, or `Raised` where this interpreter has no such exception."""
     kind = getattr(builtins, name, None)
     if isinstance(kind, type) and issubclass(kind, Exception):
         try:
-            return kind(*said)
+            return kind(*texts)
         except TypeError:  # it wants other arguments, as UnicodeDecodeError does
             pass
     return Raised(name)

@@ -1,8 +1,8 @@
 """Runs the solution and answers the judge's calls of its functions. Nothing here is trusted.
 
-The solution runs in this interpreter and may change all of it. All it holds are two pipes to
-the judge, on which it can send values for the judge to compare: neither the check nor the
-token ever come here.
+The solution runs in this interpreter and may change all of it. It holds two pipes to the judge, on
+which it can send values for the judge to compare, and nothing else: neither the check nor the token
+ever come here.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ MOST_ITEMS = 100_000
 
 
 def serve(solution: str, requests: int, answers: int) -> None:
-    """Runs ``solution``, says which names it defines, and answers until there are no requests."""
+    """Runs ``solution``, sends the names that it defines, then answers requests until they end."""
     module = type(sys)("solution")
     sys.modules["solution"] = module  # dataclasses look their module up by name
     kept: list[object] = []
     numbers: dict[int, int] = {}
-    """id -> place in ``kept``, so that the judge sees the same object as the same"""
+    """id -> place in ``kept``, so that the same object keeps its number"""
 
     def other(value: object) -> object:
         if isinstance(value, type(sys)):
@@ -52,8 +52,8 @@ def serve(solution: str, requests: int, answers: int) -> None:
             if len(data) > wire.MOST_BYTES:
                 raise wire.WireError("too much")
         except BaseException as error:  # noqa: BLE001 - SystemExit too: the judge goes on
-            said = [text[:200] for text in wire.names_of(error.args)]
-            data = wire.encode((False, type(error).__name__[:100], said))
+            texts = [text[:200] for text in error.args if isinstance(text, str)]
+            data = wire.encode((False, type(error).__name__[:100], texts))
         wire.send(answers, data)
 
     def run() -> list[tuple[str, bool]]:
@@ -117,8 +117,8 @@ def lock_up(judge: int, processes: int, readable: list[str], folder: str, calls:
     """Takes from this process what the program must not have, beside what the judge gave up."""
     confine.die_with_parent(judge)
     confine.lower(resource.RLIMIT_NPROC, processes, processes)
-    # A second domain of Landlock, inside the judge's: the program can't look into the judge. What
-    # it allows is allowed by both only.
+    # A second domain of Landlock, inside the judge's, so that the program can't look into the
+    # judge. Only what both domains allow is allowed.
     confine.allow_files(["/"] if readable else [], "/")
     confine.filter_calls(calls)
     for name in [name for name in sys.modules if name.partition(".")[0] == "ghostbust"]:

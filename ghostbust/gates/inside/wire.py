@@ -1,12 +1,12 @@
 """Plain data as bytes and back, and frames of them on pipes.
 
-Made for a sender that can't be trusted: neither pickle nor marshal may read what it wrote.
-Every value is a letter for its type, then its parts; texts, integers and floats have their
-length in front, collections their count. Types are kept (True isn't 1, a tuple no list),
-and values of other types are refused, but for those a program's side may send: an iterator
-arrives as one over the same values, a module and a builtin type as its name, any other
-object as a number that only its own process can look up. The judge's side may send instances
-of a task's own classes, as their class's name and attributes.
+Made for a sender that can't be trusted: neither pickle nor marshal may read what it wrote. Every
+value is a letter for its type, then its parts; texts, integers and floats have their length in
+front, collections their count. Types are kept (True isn't 1, a tuple no list). Values of other
+types are refused, but the program's side may send an iterator, which arrives as one over the same
+values; a module or a builtin type, as its name; any other object, as a number that only its own
+process can look up. The judge's side may send instances of a task's own classes, as their class's
+name and attributes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 
 TYPE_CHECKING = False  # as typing has it, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
 
 MOST_BYTES = 4 << 20
 """of one frame"""
@@ -271,8 +271,3 @@ def _read(descriptor: int, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
-
-
-def names_of(values: Iterable[object]) -> list[str]:
-    """Those of ``values`` that are texts."""
-    return [value for value in values if isinstance(value, str)]

@@ -9,7 +9,7 @@ from ghostbust.gates.confinement import BARE, ENVIRONMENT, INTERPRETER, LAUNCHER
 from ghostbust.gates.sandbox import Program, SandboxLimits, _write_job, bundle
 
 ENDED = "failed ended before its check, with status"
-STOPPED = "failed stopped to answer its check"
+STOPPED = "failed stopped answering its check"
 LIMITS = SandboxLimits(processes=100_000)
 
 
