@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import ghostbust
-from ghostbust.cli.findings import Finding
 from ghostbust.records import (
     GateReport,
     GateResult,
@@ -26,11 +25,12 @@ from ghostbust.records import (
     content_id,
 )
 from ghostbust.registries.names import is_valid_name, purl, purl_of
-from ghostbust.reports.figures import NamedIn, Report
 from ghostbust.text import Place, visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import Skipped
+    from ghostbust.cli.sources import Unchecked
+    from ghostbust.reports.figures import NamedIn, Report
+    from ghostbust.results import Checked
 
 
 # --- rules
@@ -117,11 +117,10 @@ def rule_of(lookup: Lookup) -> Rule | None:
     return _BY_VERDICT.get((lookup.verdict, lookup.reason))
 
 
-def message(one: Finding) -> str:
+def message(one: Checked) -> str:
     """One line for a person: which name, what of it, and what may have been meant."""
-    lookup = one.lookup
     like = f"; nearest: {', '.join(one.nearest)}" if one.nearest else ""
-    text = f"{lookup.ecosystem} package {lookup.name} is {lookup.verdict}: {lookup.evidence}{like}"
+    text = f"{one.ecosystem} package {one.name} is {one.verdict}: {one.evidence}{like}"
     return visible(text)
 
 
@@ -130,14 +129,14 @@ FINGERPRINT = "ghostbustName/v1"
 """names the way the fingerprint is made; changes with it"""
 
 
-def sarif_log(findings: Sequence[Finding], skipped: Sequence[Skipped] = ()) -> dict[str, object]:
+def sarif_log(findings: Sequence[Checked], skipped: Sequence[Unchecked] = ()) -> dict[str, object]:
     """The log as a JSON document; ``skipped``: what wasn't looked at."""
-    reported = [(one, rule) for one in findings if (rule := rule_of(one.lookup))]
+    reported = [(one, rule) for one in findings if (rule := rule_of(one))]
     used = [rule for rule in RULES if any(rule is other for _, other in reported)]
     seen: Counter[tuple[str, ...]] = Counter()
     results = []
     for one, rule in reported:
-        told = (rule.id, one.lookup.ecosystem, one.lookup.name, _path(one.place))
+        told = (rule.id, one.ecosystem, one.name, _path(one.place))
         seen[told] += 1
         results.append(_result(one, rule, used.index(rule), content_id(*told, str(seen[told]))))
     driver = {
@@ -165,7 +164,7 @@ def descriptor(rule: Rule) -> dict[str, object]:
     }
 
 
-def _result(one: Finding, rule: Rule, index: int, fingerprint: str) -> dict[str, object]:
+def _result(one: Checked, rule: Rule, index: int, fingerprint: str) -> dict[str, object]:
     """A result; its fingerprint stays when lines above it come and go."""
     result: dict[str, object] = {
         "ruleId": rule.id,
@@ -174,10 +173,10 @@ def _result(one: Finding, rule: Rule, index: int, fingerprint: str) -> dict[str,
         "message": {"text": plain_text(message(one))},
         "partialFingerprints": {FINGERPRINT: fingerprint},
         "properties": {
-            "ecosystem": str(one.lookup.ecosystem),
-            "name": one.lookup.name,
+            "ecosystem": str(one.ecosystem),
+            "name": one.name,
             "purl": purl_of(one.ref),
-            "source": one.lookup.source,
+            "source": one.source,
             "nearest": list(one.nearest),
         },
     }
@@ -198,7 +197,7 @@ def _location(place: Place) -> dict[str, object]:
     }
 
 
-def _invocation(findings: Iterable[Finding], skipped: Iterable[Skipped]) -> dict[str, object]:
+def _invocation(findings: Iterable[Checked], skipped: Iterable[Unchecked]) -> dict[str, object]:
     """Says, beside the results, whether everything could be asked for and was looked at."""
     unanswered = sum(one.unanswered for one in findings)
     notes = [("warning", f"not looked at: {one.what}: {one.why}") for one in skipped]
@@ -246,14 +245,14 @@ _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def workflow_commands(
-    findings: Iterable[Finding], skipped: Iterable[Skipped] = ()
+    findings: Iterable[Checked], skipped: Iterable[Unchecked] = ()
 ) -> Iterator[str]:
     """One line for each place that names what isn't to be trusted, or couldn't be asked for.
 
     Then one for each thing that wasn't looked at.
     """
     for one in findings:
-        if rule := rule_of(one.lookup):
+        if rule := rule_of(one):
             told = {"title": rule.title}
             if (place := one.place) is not None and place.path != "-":
                 told |= {

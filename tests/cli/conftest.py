@@ -30,9 +30,9 @@ from ghostbust.registries.snapshot import Snapshot, build_snapshot
 from ghostbust.registries.suspects import NameRow
 from ghostbust.store.rows import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.cli.reading import Run as Run
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
-Run = Callable[..., Result]
 LogRun = Callable[..., int]
 
 

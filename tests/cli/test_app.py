@@ -6,15 +6,16 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import Result
 
 import ghostbust
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 HEAVY = ("torch", "transformers", "peft", "textual", "scipy", "tree_sitter")
 
@@ -59,9 +60,13 @@ def test_what_libraries_log_stays_off_standard_error() -> None:
     assert ended.stderr == ""
 
 
-def test_version() -> None:
-    ended = ghostbust_process("--version")
-    assert (ended.returncode, ended.stdout) == (0, f"ghostbust {ghostbust.__version__}\n")
+def test_each_entry_point_runs() -> None:
+    script = subprocess.run(
+        [Path(sys.executable).with_name("ghostbust"), "--version"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    for ended in (script, ghostbust_process("--version")):
+        assert (ended.returncode, ended.stdout) == (0, f"ghostbust {ghostbust.__version__}\n")
 
 
 def test_json_of_a_real_process_is_pure() -> None:

@@ -1,7 +1,8 @@
-"""What reaches the terminal, and what JSON says."""
+"""What reaches the terminal and files, what JSON says, and progress."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from ghostbust.cli.output import Output, cell, print_json, table
+from ghostbust.cli.output import Output, Stages, cell, print_json, table, whole_file, write_text
 from ghostbust.documents import plain
+from ghostbust.errors import UsageError
+from ghostbust.loop.signals import Listener
 from ghostbust.records import Ecosystem, Flag
 from ghostbust.text import visible
 
@@ -109,3 +113,82 @@ def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.isascii()
     assert "\x1b" not in out
     assert json.loads(out) == {"name": "\x1b\u202e\udc80é"}
+
+
+def terminal(output: Output) -> io.StringIO:
+    """Makes the output believe that standard error is a terminal; what is drawn there."""
+    drawn = io.StringIO()
+    output.aside = Console(file=drawn, force_terminal=True, width=120, color_system=None)
+    return drawn
+
+
+def test_a_log_gets_a_line_for_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    with Stages(Output()) as stages, Stages(Output(quiet=True)) as silent:
+        silent.begin("nothing of this")
+        stages.advance(1, 2)  # before any stage
+        listener: Listener = stages
+        listener.begin("load smollm2")
+        listener.advance(1, 2)
+        listener.step(1, 4, 0.25)
+        listener.begin("train")
+    assert capsys.readouterr() == ("", "load smollm2\ntrain\n")
+
+
+def test_a_terminal_gets_bars_with_counts_and_the_loss() -> None:
+    output = Output()
+    drawn = terminal(output)
+    with Stages(output) as stages:
+        stages.begin("ask 3 tasks")
+        stages.advance(16, 18)
+        stages.begin("train")
+        stages.step(3, 4, 1.234)
+    shown = drawn.getvalue()
+    assert "ask 3 tasks" in shown
+    assert "16/16" in shown  # a stage that is over is shown as whole
+    assert "3/4" in shown
+    assert "loss 1.23" in shown
+
+
+@pytest.mark.parametrize("hostile", ["a [/red] model", "[bold]x", "x\x1b[2J"])
+def test_names_in_a_stage_are_no_markup_and_move_no_terminal(hostile: str) -> None:
+    output = Output()
+    drawn = terminal(output)
+    with Stages(output) as stages:
+        stages.begin(f"load {hostile}")
+        stages.advance(1, 2)
+    shown = drawn.getvalue()
+    assert hostile.replace("\x1b", "\\x1b") in shown
+    assert "\x1b[2J" not in shown
+
+
+def fail_in(stages: Stages) -> None:
+    with stages:
+        stages.begin("load")
+        raise ZeroDivisionError
+
+
+def test_an_error_gives_the_cursor_back() -> None:
+    output = Output()
+    drawn = terminal(output)
+    with pytest.raises(ZeroDivisionError):
+        fail_in(Stages(output))
+    shown = drawn.getvalue()
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def test_what_was_there_stays_until_all_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old", "utf-8")
+
+    def fail(aside: Path) -> None:
+        aside.write_text("half", "utf-8")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), whole_file(path) as aside:
+        fail(aside)
+    assert path.read_text("utf-8") == "old"
+    write_text(path, "new")
+    assert path.read_text("utf-8") == "new"
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(UsageError, match="can't write"):
+        write_text(tmp_path / "none" / "file", "x")
