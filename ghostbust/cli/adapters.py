@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, help_if_bare
+from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, command_group
 from ghostbust.cli.output import Output, cell
 from ghostbust.errors import HomeError, UsageError
 
@@ -19,17 +19,11 @@ if TYPE_CHECKING:
     from ghostbust.store.store import Store
 
 
-adapters = typer.Typer(name="adapters", help="List, show, promote, reject and roll back adapters.")
+adapters = command_group("adapters", "List, show, promote, reject and roll back adapters.")
 
 AdapterArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an adapter.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the log.")]
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
-
-
-@adapters.callback(invoke_without_command=True)
-def group(context: typer.Context) -> None:
-    """List, show, promote, reject and roll back adapters."""
-    help_if_bare(context)
 
 
 @adapters.command("list")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.edge import FINDINGS, help_if_bare
+from ghostbust.cli.edge import FINDINGS, command_group
 from ghostbust.documents import document_of
 
 if TYPE_CHECKING:
@@ -151,14 +151,9 @@ def redactor_of(settings: Config) -> Redactor:
     return Redactor(variables=(name for name in variables if name))
 
 
-jobs = typer.Typer(name="jobs", help="The daemon's jobs: when each runs, and what came of it.")
+jobs = command_group("jobs", "The daemon's jobs: when each runs, and what came of it.")
 
 JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="watch, round, recheck, …")]
-
-
-@jobs.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    help_if_bare(context)
 
 
 @jobs.command("list")

@@ -70,6 +70,11 @@ class EdgeGroup(TyperGroup):
         sys.exit(_run(self, list(sys.argv[1:] if args is None else args)))
 
 
+def command_group(name: str, what: str) -> typer.Typer:
+    """A group of commands, which prints its help and exits with 2 where it is called alone."""
+    return typer.Typer(name=name, help=what, callback=help_if_bare, invoke_without_command=True)
+
+
 def help_if_bare(context: typer.Context) -> None:
     """Prints a group's help and exits with 2 where it was called without a command."""
     if context.invoked_subcommand is None:

@@ -8,21 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.edge import help_if_bare, on_interrupt
+from ghostbust.cli.edge import command_group, on_interrupt
 from ghostbust.cli.options import RevealOption
 from ghostbust.cli.output import whole_file, write_text
 from ghostbust.errors import UsageError
 
-export = typer.Typer(name="export", help="Write adapters and the ledger for other programs.")
+export = command_group("export", "Write adapters and the ledger for other programs.")
 
 AdapterFormat = Literal["peft", "merged", "gguf-lora"]
 LedgerFormat = Literal["sqlite", "jsonl", "csv", "cyclonedx"]
-
-
-@export.callback(invoke_without_command=True)
-def group(context: typer.Context) -> None:
-    """Write adapters and the ledger for other programs."""
-    help_if_bare(context)
 
 
 @export.command("adapter")

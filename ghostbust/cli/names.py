@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, help_if_bare
+from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, command_group
 from ghostbust.cli.options import (
     EndpointOption,
     ModelOption,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ghostbust.records import Ecosystem, Hallucination
     from ghostbust.store.store import Store
 
-names = typer.Typer(name="names", help="Invented names: list, review, ask for them again.")
+names = command_group("names", "Invented names: list, review, ask for them again.")
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A name of the ledger: acme-core, @acme/ui, a purl.")
@@ -42,12 +42,6 @@ AdapterOption = Annotated[
         "--adapter", help="Whose repeats: an adapter's name, 'deployed' for what serves, or 'base'."
     ),
 ]
-
-
-@names.callback(invoke_without_command=True)
-def group(context: typer.Context) -> None:
-    """Invented names: list, review, ask for them again."""
-    help_if_bare(context)
 
 
 @names.command("show")

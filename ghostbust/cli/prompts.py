@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.edge import help_if_bare
+from ghostbust.cli.edge import command_group
 from ghostbust.cli.options import EcosystemOption, RevealOption
 from ghostbust.cli.output import write_text
 from ghostbust.documents import document_of, json_text
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ghostbust.store.rows import PoolPrompt
 
 
-prompts = typer.Typer(name="prompts", help="The pool of prompts: list, add, show, prune, export.")
+prompts = command_group("prompts", "The pool of prompts: list, add, show, prune, export.")
 
 _SHOWN_CHARACTERS = 70
 _LISTED = 20
@@ -32,12 +32,6 @@ _ORDERS: dict[str, Callable[[PoolPrompt], tuple[float, str]]] = {
     "samples": lambda p: (-p.samples, p.prompt_id),
     "added": lambda p: (-p.added.timestamp(), p.prompt_id),
 }
-
-
-@prompts.callback(invoke_without_command=True)
-def group(context: typer.Context) -> None:
-    """The pool of prompts: list, add, show, prune, export."""
-    help_if_bare(context)
 
 
 @prompts.command()

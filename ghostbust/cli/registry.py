@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with, note_npmrc
-from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, help_if_bare
+from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, command_group
 from ghostbust.cli.options import AskedEcosystem, AsOfOption, RevealOption, day_option
 from ghostbust.cli.output import Output
 from ghostbust.cli.sweep import print_measurements
@@ -28,17 +28,12 @@ if TYPE_CHECKING:
     from ghostbust.registries.transport import Endpoint, Progress
 
 
-registry = typer.Typer(name="registry", help="The registries' names: snapshots and addresses.")
+registry = command_group("registry", "The registries' names: snapshots and addresses.")
 
 NamesOfOption = Annotated[AskedEcosystem, typer.Option("--ecosystem", help="Whose names they are.")]
 _SNAPSHOT_COLUMNS = ("ecosystem", "date", "names", "complete", "bytes", "verified", "path")
 _SHOWN = 15
 """changes in the table; all of them are in the JSON"""
-
-
-@registry.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    help_if_bare(context)
 
 
 @registry.command()
