@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -67,21 +66,6 @@ def test_each_entry_point_runs() -> None:
     )  # fmt: skip
     for ended in (script, ghostbust_process("--version")):
         assert (ended.returncode, ended.stdout) == (0, f"ghostbust {ghostbust.__version__}\n")
-
-
-def test_json_of_a_real_process_is_pure() -> None:
-    ended = ghostbust_process(
-        "check", "requests", "zz-no-such-name-9z", "--registry", "snapshot", "--json"
-    )
-    assert ended.returncode == 1
-    assert json.loads(ended.stdout)["invented"] == 1
-
-
-def test_wrong_usage_of_a_real_process() -> None:
-    ended = ghostbust_process("chek")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.count("\n") == 1
-    assert "Did you mean 'check'" in ended.stderr
 
 
 def test_text_that_standard_output_cannot_encode_is_no_bug(
