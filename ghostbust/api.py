@@ -1,14 +1,13 @@
-"""What ``import ghostbust`` offers: the functions that the commands call, without the printing.
+"""What ``import ghostbust`` offers: what the commands do, without the printing.
 
-Each raises what it meets as a `ghostbust.errors.GhostbustError`, and returns the records of
-`ghostbust.records` and of the loop. Described with examples in docs/reference/api.md, which a test
-runs and compares with what stands here.
+Every error is a `ghostbust.errors.GhostbustError`; what is returned are records. A test compares
+this file with docs/reference/api.md and runs the examples there.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -21,12 +20,11 @@ from ghostbust.records import ASKED, Ecosystem, PackageRef
 from ghostbust.results import (
     Checked,
     CheckedList,
-    Found,
-    FoundList,
+    FoundRef,
+    FoundRefs,
     Swept,
     Unlearned,
     is_builtin_import,
-    key_of,
 )
 from ghostbust.text import Lines
 
@@ -56,11 +54,11 @@ def extract(
     ecosystem: Ecosystem | AskedEcosystem | None = None,
     filename: str = "",
     builtins: bool = False,
-) -> FoundList:
+) -> FoundRefs:
     """Every place where a text names a package, in its order. Asks no registry.
 
-    ``builtins``: imports of what the language itself provides as well. Raises UsageError for a
-    language or an ecosystem that isn't known, and nothing because of the text.
+    ``builtins``: also imports of what the language itself provides. Raises UsageError for an
+    unknown language or ecosystem, and nothing because of the text.
     """
     if ecosystem is not None:
         ecosystem = Ecosystem(_one_of("ecosystem", ecosystem, ASKED))
@@ -74,7 +72,9 @@ def extract(
         filename=filename,
     )
     lines = Lines(filename, text)
-    return FoundList(Found.of(ref, lines) for ref in refs if builtins or not is_builtin_import(ref))
+    return FoundRefs(
+        FoundRef.of(ref, lines) for ref in refs if builtins or not is_builtin_import(ref)
+    )
 
 
 def check(
@@ -86,13 +86,12 @@ def check(
 ) -> CheckedList:
     """The verdict on each package, in the order given.
 
-    A package is written as for ``ghostbust check`` (``requests>=2``, ``left-pad@npm``, a purl; a
-    name that doesn't say its ecosystem is of ``ecosystem``), or a ref that `extract` found; lists
-    of them are taken too. ``registry`` says who is asked; None: the ``registry.mode`` of the home
-    folder's settings or the environment. ``as_of`` judges by the newest snapshot that isn't later,
-    and asks nobody. Nothing is written, and no home folder made. A registry that can't be asked
-    gives UNKNOWN. Raises UsageError for what is no package, and SnapshotError where a snapshot is
-    missing or broken.
+    A package is written as for ``ghostbust check`` (``requests>=2``, ``left-pad@npm``, a purl), or
+    is a ref that `extract` found; lists are taken too. ``ecosystem``: of names that don't say it.
+    ``registry`` says who is asked; None: the ``registry.mode`` of the home folder's settings or the
+    environment. ``as_of`` judges by the newest snapshot that isn't later, and asks nobody. Writes
+    nothing and makes no home folder. A registry that can't be asked gives UNKNOWN. Raises
+    UsageError for what is no package, SnapshotError where a snapshot is missing or broken.
     """
     from ghostbust.home import Home
     from ghostbust.registries.judge import Mode, asked_of, default_judge
@@ -100,16 +99,17 @@ def check(
 
     own = Ecosystem(_one_of("ecosystem", ecosystem, ASKED))
     asked = None if registry is None else Mode(_one_of("registry", registry, tuple(Mode)))
-    refs = [_ref(one, own) for one in _flat(packages)]
+    refs = [
+        _ref(one, own)
+        for given in packages
+        for one in ([given] if isinstance(given, str | PackageRef) else given)
+    ]
     place = Home.find(home)
     mode, day = asked_of(asked, as_of, place)
     with default_judge(mode, data_dir=place.registry, as_of=day, npm_project=place.path) as judge:
         judged = judge.refs(refs)
         nearest = nearest_names(judge.snapshots, [one.lookup for one in judged])
-    return CheckedList(
-        (Checked.of(one.ref, one.lookup, nearest.get(key_of(one.lookup), ())) for one in judged),
-        str(mode),
-    )
+    return CheckedList((Checked.of(one.ref, one.lookup, nearest) for one in judged), str(mode))
 
 
 def sweep(
@@ -126,10 +126,10 @@ def sweep(
 ) -> Swept:
     """Sample the model, judge every package that it names, and log it: the answers and the rate.
 
-    ``model`` is ``smollm2``, a Hugging Face id or a folder; None, the settings' one. ``endpoint``
-    is the base URL of an OpenAI-compatible server that is sampled instead. ``limit``: ask so many
-    tasks, drawn by the seed. ``adapter`` is a name, ``deployed`` or ``base``. Goes on with the same
-    sweep that was interrupted.
+    ``model``: ``smollm2``, a Hugging Face id or a folder; None: the settings'. ``endpoint``: base
+    URL of an OpenAI-compatible server to sample instead. ``limit``: ask so many tasks, drawn by the
+    seed. ``adapter``: a name, ``deployed`` or ``base``. Resumes the same sweep if it was
+    interrupted.
     """
     from ghostbust.loop.signals import Silence
     from ghostbust.loop.sweep import run_sweep
@@ -166,9 +166,9 @@ def unlearn(
 ) -> Unlearned:
     """Train an adapter on what is logged, gate it, and let it serve if every gate passes.
 
-    ``holdout``: held-out tasks that measure, at most. ``train_anyway``: also where it is known
-    beforehand that a gate can't pass. Raises NotReadyError where it isn't asked for and that is so,
-    and where nothing is logged that could be learnt from.
+    ``holdout``: held-out tasks that measure, at most. ``train_anyway``: train even if a gate can't
+    pass. Raises NotReadyError, unless ``train_anyway``, where that is known beforehand, and where
+    nothing is logged to learn from.
     """
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
@@ -196,9 +196,9 @@ def evaluate(
 ) -> Behaviour:
     """What adapters changed in what the model recommends, beside the base and the base again.
 
-    ``adapters`` are names, ``deployed``, or folders; none: the base alone. All are asked the
-    held-out tasks, or ``limit`` of them, drawn by the seed. Raises UsageError where no task is held
-    out, or there is no such adapter.
+    ``adapters``: names, ``deployed``, or folders; none: the base alone. Each is asked the held-out
+    tasks, or ``limit`` of them, drawn by the seed. Raises UsageError where no task is held out, and
+    for an unknown adapter.
     """
     from ghostbust.loop.build import draw, make_tasks
     from ghostbust.loop.evaluate import EvalPlan, choose_adapters, evaluate_behaviour
@@ -229,16 +229,6 @@ def _ref(package: str | PackageRef, ecosystem: Ecosystem) -> PackageRef:
     if ref is None:
         raise UsageError(f"{package!r} comes from no registry, so none can be asked about it")
     return ref
-
-
-def _flat(
-    packages: Iterable[str | PackageRef | Iterable[str | PackageRef]],
-) -> Iterator[str | PackageRef]:
-    for one in packages:
-        if isinstance(one, str | PackageRef):
-            yield one
-        else:
-            yield from one
 
 
 def _one_of(what: str, value: str, known: Sequence[str]) -> str:

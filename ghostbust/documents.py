@@ -1,4 +1,4 @@
-"""A record as a JSON document: what `--json` prints and what results give as a dict."""
+"""Records as JSON documents, and JSON and TOML from outside with one error for both."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import dataclasses
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def json_text(document: Mapping[str, object], *, indent: int | None = None) -> str:
@@ -18,10 +21,18 @@ def json_text(document: Mapping[str, object], *, indent: int | None = None) -> s
     return json.dumps(plain(document), indent=indent, allow_nan=False)
 
 
-def plain(value: object) -> object:
-    """A record, or what holds records, as what JSON knows; NaN and infinity become null.
+def document_of(
+    record: DataclassInstance, *, without: Collection[str] = (), **changed: object
+) -> dict[str, Any]:
+    """A dataclass's fields by name, without some of them, with ``changed`` replaced or added."""
+    fields = (field.name for field in dataclasses.fields(record) if field.name not in without)
+    return {name: getattr(record, name) for name in fields} | changed
 
-    Raises TypeError for anything else.
+
+def plain(value: object) -> object:
+    """A record, or what holds records, as JSON values; NaN and infinity become null.
+
+    Raises TypeError for anything that has no JSON form.
     """
     match value:
         case Enum():
@@ -40,41 +51,31 @@ def plain(value: object) -> object:
             return sorted(str(plain(item)) for item in value)
         case list() | tuple():
             return [plain(item) for item in value]
-    if dataclasses.is_dataclass(value):
-        fields = dataclasses.fields(value)
-        return {field.name: plain(getattr(value, field.name)) for field in fields}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain(document_of(value))
     raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-# --- parsing
-# JSON and TOML from outside: one error for whatever can't be parsed.
-#
-# The standard parsers raise more than their own error: RecursionError for deep nesting, ValueError
-# for bytes that aren't UTF-8 and for numbers of thousands of digits.
 
 
 class ParseError(ValueError):
     """A text that is no JSON or TOML. Its message is a few words, with the place if it is known."""
 
 
+# The parsers raise more than their own error: RecursionError for deep nesting, ValueError for
+# bytes that aren't UTF-8 and for numbers of thousands of digits.
+
+
 def parse_json(text: str | bytes) -> Any:
     """The value that a JSON text holds. Raises ParseError, whatever is wrong with the text."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError as exc:
-        line = f"line {exc.lineno}, " if exc.lineno > 1 else ""
-        raise ParseError(f"{exc.msg} at {line}column {exc.colno}") from exc
     except (ValueError, RecursionError) as exc:
         raise ParseError(_reason(exc)) from exc
 
 
 def parse_row(text: str) -> Any:
-    """As `parse_json`, for what is kept: every text in it can be written as UTF-8.
-
-    JSON may hold half of a surrogate pair (``"\\ud83d"``).
-    """
+    """As `parse_json`, for what is stored: every text in it can be written as UTF-8."""
     row = parse_json(text)
-    try:
+    try:  # JSON may hold half of a surrogate pair, "\ud83d"
         json.dumps(row, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:
         raise ParseError(_reason(exc)) from exc
@@ -85,15 +86,18 @@ def parse_toml(text: str) -> dict[str, Any]:
     """The tables that a TOML text holds. Raises ParseError, whatever is wrong with the text."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise ParseError(str(exc)) from exc
     except (ValueError, RecursionError) as exc:
         raise ParseError(_reason(exc)) from exc
 
 
 def _reason(exc: Exception) -> str:
-    """What is wrong where the parser doesn't say it in its own error."""
+    """What is wrong with the text, in a few words."""
     match exc:
+        case json.JSONDecodeError():
+            line = f"line {exc.lineno}, " if exc.lineno > 1 else ""
+            return f"{exc.msg} at {line}column {exc.colno}"
+        case tomllib.TOMLDecodeError():
+            return str(exc)
         case RecursionError():
             return "it is nested too deeply"
         case UnicodeDecodeError():

@@ -6,18 +6,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ghostbust.documents import plain
-from ghostbust.measure import said_unknown
+from ghostbust.documents import document_of, plain
 from ghostbust.records import (
     Answer,
     Ecosystem,
     Flag,
-    Judged,
     Lookup,
     Measurement,
     PackageRef,
@@ -25,8 +24,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.registries.names import purl_of
-from ghostbust.statistics import unseen_of
-from ghostbust.text import Lines, redact, visible
+from ghostbust.text import Lines, Place, redact, visible
 
 if TYPE_CHECKING:
     from ghostbust.loop.round import RoundOutcome
@@ -34,10 +32,18 @@ if TYPE_CHECKING:
 
 IGNORED = "ignored"
 """the reason of a name that a comment in its line keeps from being judged"""
+MAY_BE_SETTLED = ("unreachable", "not-in-snapshot", Flag.PRIVATE_INDEX)
+"""reasons of an UNKNOWN that another try, ``--registry`` or a trusted setting may settle"""
+REF_COLUMNS = ("line", "column", "ecosystem", "kind", "as written", "name", "flags")
+CHECKED_COLUMNS = ("name", "ecosystem", "verdict", "reason", "evidence", "nearest")
+FIGURES = (
+    "rate", "95 % interval", "volume", "real", "invented", "induced", "unknown", "answers",
+)  # fmt: skip
+"""the columns of a table of measurements; ``induced``: inventions that the prompt named first"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found(PackageRef):
+class FoundRef(PackageRef):
     """A place where a text names a package."""
 
     line: int
@@ -49,11 +55,30 @@ class Found(PackageRef):
     def of(cls, ref: PackageRef, lines: Lines) -> Self:
         """The ref with its place in the text that it is of."""
         place = lines.place(ref.start, ref.end)
-        return cls(**_values(ref), line=place.line, column=place.column)
+        return cls(**document_of(ref), line=place.line, column=place.column)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``ghostbust extract --json`` prints of it."""
-        return _document(ref_document(self))
+        return _plain(
+            {
+                "ecosystem": self.ecosystem,
+                "kind": self.kind,
+                "name": self.name,
+                "import_name": self.import_name,
+                "purl": purl_of(self),
+                "start": self.start,
+                "end": self.end,
+                "flags": self.flags,
+            }
+        )
+
+    def row(self) -> tuple[object, ...]:
+        """The cells of `REF_COLUMNS`."""
+        flags = sorted([*self.flags, *(["builtin"] if self.builtin else [])])
+        return (
+            self.line, self.column, self.ecosystem, self.kind, self.raw, self.name or "?",
+            " ".join(flags),
+        )  # fmt: skip
 
     def __str__(self) -> str:
         """Where, how and what."""
@@ -61,21 +86,19 @@ class Found(PackageRef):
         return visible(f"{self.line}:{self.column}: {self.kind} {name} ({self.ecosystem})")
 
     def _repr_html_(self) -> str:
-        return FoundList([self])._repr_html_()
+        return FoundRefs([self])._repr_html_()
 
 
-class FoundList(list[Found]):
+class FoundRefs(list[FoundRef]):
     """The places in the order of the text."""
 
     def _repr_html_(self) -> str:
-        head = ("line", "column", "ecosystem", "kind", "as written", "name", "flags")
-        return _table(
-            head,
-            (
-                (o.line, o.column, o.ecosystem, o.kind, o.raw, o.name or "?", _joined(o))
-                for o in self
-            ),
-        )
+        return _html_table(REF_COLUMNS, (one.row() for one in self))
+
+
+def is_builtin_import(ref: PackageRef) -> bool:
+    """True for what needs no package; a built-in name in a list is a mistake to be shown."""
+    return ref.builtin and ref.kind is RefKind.IMPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,26 +109,57 @@ class Checked(Lookup):
     """what was asked about"""
     nearest: tuple[str, ...] = ()
     """for an absent name: popular names that look like it, likest first"""
+    place: Place | None = None
+    """where in a file it stands; None for an argument, and for a ref that `extract` found"""
 
     @classmethod
-    def of(cls, ref: PackageRef, lookup: Lookup, nearest: Sequence[str]) -> Self:
-        """The ref with its verdict."""
-        return cls(**_values(lookup), ref=ref, nearest=tuple(nearest))
+    def of(
+        cls,
+        ref: PackageRef,
+        lookup: Lookup,
+        nearest: Mapping[tuple[str, str], Sequence[str]],
+        place: Place | None = None,
+    ) -> Self:
+        """The ref with its verdict; ``nearest`` by ecosystem and name."""
+        names = tuple(nearest.get((lookup.ecosystem, lookup.name), ()))
+        return cls(**document_of(lookup), ref=ref, nearest=names, place=place)
 
     @property
     def line(self) -> int | None:
-        """Where a ref that `extract` found stands in its text, from 1; None for a name."""
-        return self.ref.line if isinstance(self.ref, Found) else None
+        """Where it stands in its file or text, from 1; None for a name."""
+        at = self.place or self.ref
+        return at.line if isinstance(at, Place | FoundRef) else None
 
     @property
     def column(self) -> int | None:
         """The same in its line."""
-        return self.ref.column if isinstance(self.ref, Found) else None
+        at = self.place or self.ref
+        return at.column if isinstance(at, Place | FoundRef) else None
+
+    @property
+    def unanswered(self) -> bool:
+        """True for an UNKNOWN that another try may settle."""
+        return self.reason in MAY_BE_SETTLED
+
+    @property
+    def unasked(self) -> bool:
+        """True for a package of an ecosystem that nobody looks up, such as conda's."""
+        return self.reason == "not-asked"
+
+    @property
+    def is_problem(self) -> bool:
+        """True for an invention, and for what another try may settle or nobody looks up."""
+        return self.invented or self.unanswered or self.unasked
 
     def to_dict(self) -> dict[str, Any]:
         """What ``ghostbust check --json`` prints of it among its ``results``."""
-        own = checked_document(self.ref, self, self.nearest)
-        return _document(own | {"file": None, "line": self.line, "column": self.column})
+        unprinted = ("first_released", "validator", "ref", "place")
+        return _plain(
+            document_of(
+                self, without=unprinted, purl=purl_of(self.ref),
+                file=self.place and self.place.path, line=self.line, column=self.column,
+            )
+        )  # fmt: skip
 
     def __str__(self) -> str:
         """The name, the verdict and why."""
@@ -125,35 +179,37 @@ class CheckedList(list[Checked]):
         self.registry = registry
         """who was asked: ``snapshot``, ``live`` or ``auto``"""
 
+    def distinct(self) -> list[Checked]:
+        """Each name once, in order, by the verdict that weighs most.
+
+        An invention comes before another verdict on the same name, then an UNKNOWN that another
+        try may settle, then any other.
+        """
+        found: dict[tuple[str, str], Checked] = {}
+        for one in self:
+            key = (one.ecosystem, one.name)
+            if key not in found or _weight(one) < _weight(found[key]):
+                found[key] = one
+        return list(found.values())
+
     def to_dict(self) -> dict[str, Any]:
         """What ``ghostbust check --json`` prints: each name once, and the counts."""
-        names: dict[tuple[str, str], Checked] = {}
-        for one in self:  # a verdict comes before an UNKNOWN on the same name
-            if names.setdefault(key_of(one), one).verdict is Verdict.UNKNOWN:
-                names[key_of(one)] = one
-        counts = summary([Judged(one.ref, one) for one in names.values()])
-        results = [one.to_dict() for one in names.values()]
-        return _document({"registry": self.registry, "results": results, **counts.to_dict()})
+        names = self.distinct()
+        results = [one.to_dict() for one in names]
+        return {"registry": self.registry, "results": results, **Summary.of(names).to_dict()}
 
     def _repr_html_(self) -> str:
-        head = ("name", "ecosystem", "verdict", "reason", "evidence", "nearest")
-        return _table(
-            head,
-            (
-                (o.name, o.ecosystem, o.verdict, o.reason, o.evidence, ", ".join(o.nearest))
-                for o in self
-            ),
+        rows = (
+            (o.name, o.ecosystem, o.verdict, o.reason, o.evidence, ", ".join(o.nearest))
+            for o in self
         )
+        return _html_table(CHECKED_COLUMNS, rows)
 
 
-class HasVerdict(Protocol):
-    """A package with the verdict on it, as counts need it."""
-
-    @property
-    def ref(self) -> PackageRef: ...
-
-    @property
-    def lookup(self) -> Lookup: ...
+def _weight(one: Checked) -> int:
+    if one.verdict is not Verdict.UNKNOWN:
+        return 0 if one.invented else 1
+    return 2 if one.unanswered else 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +226,24 @@ class Summary:
     """distinct names that are the checkout's own code"""
     ignored: int
     """distinct names that a comment in their line keeps from being judged"""
+
+    @classmethod
+    def of(cls, names: Sequence[Checked]) -> Self:
+        """Counts the names, which are distinct."""
+        counted = Counter(one.verdict for one in names)
+        imports = [
+            one.reason for one in names
+            if one.ref.kind is RefKind.IMPORT and one.ref.ecosystem is Ecosystem.PYPI
+        ]  # fmt: skip
+        reasons = Counter(one.reason for one in names)
+        return cls(
+            names=len(names),
+            verdicts={verdict: counted[verdict] for verdict in Verdict},
+            imports=len(imports),
+            unmapped=imports.count("no-mapping"),
+            own=reasons[Flag.LOCAL_MODULE],
+            ignored=reasons[IGNORED],
+        )
 
     @property
     def invented(self) -> int:
@@ -200,59 +274,8 @@ class Summary:
         }
 
 
-def summary(names: Sequence[HasVerdict]) -> Summary:
-    """Counts over distinct names."""
-    verdicts = dict.fromkeys(Verdict, 0)
-    for one in names:
-        verdicts[one.lookup.verdict] += 1
-    imports = [
-        one
-        for one in names
-        if one.ref.kind is RefKind.IMPORT and one.ref.ecosystem is Ecosystem.PYPI
-    ]
-    unmapped = sum(one.lookup.reason == "no-mapping" for one in imports)
-    own = sum(one.lookup.reason == Flag.LOCAL_MODULE for one in names)
-    ignored = sum(one.lookup.reason == IGNORED for one in names)
-    return Summary(len(names), verdicts, len(imports), unmapped, own, ignored)
-
-
-def key_of(lookup: Lookup) -> tuple[str, str]:
-    """What tells a name from others."""
-    return lookup.ecosystem, lookup.name
-
-
-def is_builtin_import(ref: PackageRef) -> bool:
-    """True for what needs no package; a built-in name in a list is a mistake to be shown."""
-    return ref.builtin and ref.kind is RefKind.IMPORT
-
-
-def ref_document(ref: PackageRef) -> dict[str, object]:
-    """A place that names a package, as JSON."""
-    return {
-        "ecosystem": ref.ecosystem,
-        "kind": ref.kind,
-        "name": ref.name,
-        "import_name": ref.import_name,
-        "purl": purl_of(ref),
-        "start": ref.start,
-        "end": ref.end,
-        "flags": ref.flags,
-    }
-
-
-def checked_document(ref: PackageRef, lookup: Lookup, nearest: Sequence[str]) -> dict[str, object]:
-    """The verdict on a package, as JSON, without its place."""
-    return {
-        "ecosystem": lookup.ecosystem,
-        "name": lookup.name,
-        "purl": purl_of(ref),
-        "verdict": lookup.verdict,
-        "reason": lookup.reason,
-        "evidence": lookup.evidence,
-        "source": lookup.source,
-        "looked_up_at": lookup.looked_up_at,
-        "nearest": list(nearest),
-    }
+InventedName = tuple[str, str, str, int]
+"""a name, its verdict and reason, and how many answers name it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,26 +294,23 @@ class Swept:
     measurement: Measurement
     wall_s: float
 
-    def invented(self, *, reveal: bool = False) -> list[tuple[str, str, str, int]]:
+    def invented(self, *, reveal: bool = False) -> list[InventedName]:
         """Name, verdict, reason and number of answers of each invention, most frequent first."""
         return invented_names(self.answers, reveal=reveal)
 
     def to_dict(self, *, reveal: bool = False) -> dict[str, Any]:
         """What ``ghostbust sweep --json`` prints; ``reveal``: names in full, not shortened."""
-        measured = self.measurement
-        return _document(
+        from ghostbust.statistics import unseen_of
+
+        return _plain(
             {
                 "model": self.model,
                 "adapter": self.adapter,
                 "seed": self.seed,
                 "registry": self.registry,
                 "run": self.run_id,
-                **measurement_document(measured),
-                "by_context": {k: measurement_document(m) for k, m in measured.by_context.items()},
-                "invented": [
-                    {"name": name, "verdict": verdict, "reason": reason, "answers": count}
-                    for name, verdict, reason, count in self.invented(reveal=reveal)
-                ],
+                **measurement_document(self.measurement, contexts=True),
+                "invented": invented_document(self.invented(reveal=reveal)),
                 "unseen": unseen_of(self.answers),
                 "wall_s": round(self.wall_s, 1),
             }
@@ -298,13 +318,15 @@ class Swept:
 
     def __str__(self) -> str:
         """The model and its rate, with interval and volume."""
+        m = self.measurement
         return visible(
-            f"{self.model}, {self.adapter or 'base'}: {measurement_line(self.measurement)}"
+            f"{self.model}, {self.adapter or 'base'}: rate {m.rate:.3f}"
+            f" [{m.ci95[0]:.3f}, {m.ci95[1]:.3f}], volume {m.volume:.2f} over {m.answers} answers"
         )
 
     def _repr_html_(self) -> str:
         rows = {"all": self.measurement, **self.measurement.by_context}
-        return _table(("", *FIGURES), ((name, *figures(m)) for name, m in rows.items()))
+        return _html_table(("", *FIGURES), ((name, *figures(m)) for name, m in rows.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +343,8 @@ class Unlearned:
 
     def to_dict(self) -> dict[str, Any]:
         """What ``ghostbust round --json`` prints."""
-        return _document(
-            round_document(self.before, self.outcome)
-            | {"model": self.model, "seed": self.seed, "wall_s": round(self.wall_s)}
-        )
+        done = round_document(self.before, self.outcome)
+        return _plain(done | {"model": self.model, "seed": self.seed, "wall_s": round(self.wall_s)})
 
     def __str__(self) -> str:
         """The adapter, and what its gates said."""
@@ -332,18 +352,14 @@ class Unlearned:
         return f"{self.outcome.candidate.name}: gates {self.outcome.report.verdict}, {promoted}"
 
     def _repr_html_(self) -> str:
-        results = self.outcome.report.results
-        return _table(("gate", "verdict", "why"), ((r.gate, r.verdict, r.reason) for r in results))
-
-
-FIGURES = (
-    "rate", "95 % interval", "volume", "real", "invented", "induced", "unknown", "answers",
-)  # fmt: skip
-"""the columns of a table of measurements; ``induced``: inventions that the prompt named first"""
+        rows = ((one.gate, one.verdict, one.reason) for one in self.outcome.report.results)
+        return _html_table(("gate", "verdict", "why"), rows)
 
 
 def figures(m: Measurement) -> tuple[str, ...]:
-    """A row of it, for people."""
+    """The cells of `FIGURES`."""
+    from ghostbust.measure import said_unknown
+
     return (
         f"{m.rate:.3f}",
         f"{m.ci95[0]:.3f} to {m.ci95[1]:.3f}",
@@ -356,35 +372,18 @@ def figures(m: Measurement) -> tuple[str, ...]:
     )
 
 
-def measurement_line(m: Measurement) -> str:
-    """A rate for people, never without its interval and volume."""
-    return (
-        f"rate {m.rate:.3f} [{m.ci95[0]:.3f}, {m.ci95[1]:.3f}],"
-        f" volume {m.volume:.2f} over {m.answers} answers"
-    )
+def measurement_document(measured: Measurement, *, contexts: bool = False) -> dict[str, object]:
+    """A rate as JSON, never without its interval and volume; with each context's if asked."""
+    made = document_of(measured, without=("by_context",))
+    if contexts:
+        made["by_context"] = {
+            context: measurement_document(m) for context, m in measured.by_context.items()
+        }
+    return made
 
 
-def measurement_document(measured: Measurement) -> dict[str, object]:
-    """A rate as JSON, never without its interval and volume."""
-    return {
-        "rate": measured.rate,
-        "ci95": list(measured.ci95),
-        "refs": measured.refs,
-        "real": measured.real,
-        "absent": measured.absent,
-        "suspect": measured.suspect,
-        "unknown": measured.unknown,
-        "local": measured.local,
-        "unmapped": measured.unmapped,
-        "induced": measured.induced,
-        "induced_real": measured.induced_real,
-        "answers": measured.answers,
-        "volume": measured.volume,
-    }
-
-
-def invented_names(answers: Sequence[Answer], *, reveal: bool) -> list[tuple[str, str, str, int]]:
-    """(name, verdict, reason, answers that name it), most frequent first, redacted unless asked."""
+def invented_names(answers: Sequence[Answer], *, reveal: bool) -> list[InventedName]:
+    """The invented names, most frequent first, shortened unless revealed."""
     counts: dict[str, tuple[str, str, set[str]]] = {}
     for answer in answers:
         for judged in answer.judged:
@@ -397,6 +396,11 @@ def invented_names(answers: Sequence[Answer], *, reveal: bool) -> list[tuple[str
         for name, (verdict, reason, seen) in sorted(counts.items())
     ]
     return sorted(rows, key=lambda row: -row[3])
+
+
+def invented_document(names: Iterable[InventedName]) -> list[dict[str, object]]:
+    """Invented names as JSON."""
+    return [dict(zip(("name", "verdict", "reason", "answers"), one, strict=True)) for one in names]
 
 
 def round_document(before: Watched, outcome: RoundOutcome) -> dict[str, object]:
@@ -412,20 +416,11 @@ def round_document(before: Watched, outcome: RoundOutcome) -> dict[str, object]:
     }
 
 
-def _document(made: Mapping[str, object]) -> dict[str, Any]:
-    """The document as JSON knows it."""
+def _plain(made: Mapping[str, object]) -> dict[str, Any]:
     return {key: plain(value) for key, value in made.items()}
 
 
-def _values(record: PackageRef | Lookup) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
-
-
-def _joined(ref: PackageRef) -> str:
-    return " ".join(sorted([*ref.flags, *(["builtin"] if ref.builtin else [])]))
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _html_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """An HTML table; every cell is escaped."""
 
     def row(tag: str, cells: Sequence[object]) -> str:

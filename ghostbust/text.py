@@ -1,4 +1,4 @@
-"""Where in a text something stands, as editors and code hosts count: lines and columns from 1."""
+"""Text from others: made visible, made harmless, shortened; and where in it something stands."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 from ghostbust.records import Hallucination
 
-# --- shown
-# How text that others wrote is shown: harmless where it stands, useless to a squatter.
-
 _FORMULA = tuple("=+-@|%＝＋－＠")
 """what a formula begins with, also in full width"""
 
 
 def visible(text: str) -> str:
-    """The text with control, direction and other unprintable characters as ``\\x1b`` and alike."""
+    """The text with control, direction and other unprintable characters escaped (``\\x1b``)."""
     if text.isprintable():
         return text
     return "".join(
@@ -47,15 +44,9 @@ def came_back(name: Hallucination) -> str:
     return f"{name.came_back} of {name.asked_again}" if name.asked_again else "-"
 
 
-# --- places
-# Where in a text something stands, as editors and code hosts count: lines and columns from 1.
-
-_BYTE_ORDER_MARK = "\ufeff"
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stretch of a file. Lines and columns count from 1, columns in code points."""
+    """A stretch of a file, as editors count: lines and columns from 1, columns in code points."""
 
     path: str
     """as the user gave it; ``-`` for standard input"""
@@ -71,7 +62,7 @@ class Lines:
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
-        self._mark = len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0
+        self._mark = 1 if text.startswith("\ufeff") else 0
         self._starts = [0]
         at = text.find("\n")
         while at >= 0:

@@ -1,8 +1,11 @@
-"""What `import ghostbust` offers: light, lazy, and the records of the loop."""
+"""What `import ghostbust` offers: light, lazy, the records of the loop; and its page."""
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +20,7 @@ import ghostbust
 from ghostbust.cli.app import app
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, GhostbustError, NotReadyError, UsageError
-from ghostbust.records import Ecosystem, Lookup, PackageRef, Verdict
+from ghostbust.records import Lookup, PackageRef, Verdict
 
 LIGHT = """
 import sys
@@ -51,12 +54,6 @@ def test_verdicts_come_in_the_order_of_the_packages() -> None:
         ("zz-quux-sensorlib", Verdict.ABSENT),
         ("requests", Verdict.REAL),
     ]
-
-
-def test_names_belong_to_the_ecosystem_that_is_given() -> None:
-    (found,) = ghostbust.check("left-pad", ecosystem="npm", registry="snapshot")
-    assert (found.ecosystem, found.verdict) == (Ecosystem.NPM, Verdict.REAL)
-    assert ghostbust.check() == []
 
 
 ABSENT = "zz-quux-sensorlib"
@@ -230,3 +227,33 @@ def test_sweeps_and_rounds_have_the_documents_of_their_commands(
     assert (own["before"], own["gate"]["verdict"]) == (told["before"], told["gate"]["verdict"])
     assert str(done).endswith(f"gates {done.outcome.report.verdict}, doesn't serve")
     assert issubclass(NotReadyError, GhostbustError)
+
+
+TEXT = (Path(__file__).parents[1] / "docs" / "reference" / "api.md").read_text("utf-8")
+SECTIONS = dict(re.findall(r"^## `ghostbust\.([^`]+)`\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))
+OFFERED = [name for name in ghostbust.__all__ if name != "__version__"]
+
+
+def test_every_function_has_a_section_and_every_section_a_function() -> None:
+    assert set(SECTIONS) == set(OFFERED)
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_its_section_has_the_signature_and_every_parameter(name: str) -> None:
+    parameters = inspect.signature(getattr(ghostbust, name)).parameters
+    bare = [one.replace(annotation=inspect.Parameter.empty) for one in parameters.values()]
+    signature = re.sub(r"<(Language\.\w+): [^>]*>", r"\1", f"{name}{inspect.Signature(bare)}")
+    assert f"`{signature}`" in SECTIONS[name]
+    rows = re.findall(r"^\| (`[^|]+`) \|", SECTIONS[name], re.M)
+    assert [word for row in rows for word in re.findall(r"`([^`]+)`", row)] == list(parameters)
+
+
+def test_its_examples_are_what_python_prints(talking_model_dir: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```pycon\n(.*?)^\n```$", TEXT, re.M | re.S)
+    assert len(blocks) == len(OFFERED) + 1
+    names = {"MODEL": str(talking_model_dir), "HOME": tmp_path / "home"}
+    example = doctest.DocTestParser().get_doctest("\n".join(blocks), names, "api.md", "api.md", 0)
+    said: list[str] = []
+    found = doctest.DocTestRunner().run(example, out=said.append)
+    assert found.attempted > 15
+    assert not found.failed, "".join(said)

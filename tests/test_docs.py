@@ -1,18 +1,36 @@
-"""Every page is in the table of contents, and every link leads somewhere."""
+"""The docs agree with the program: links, commands, options, settings, and what commands print."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from ghostbust.cli.app import app
+from ghostbust.config import load_config
+from ghostbust.errors import ConfigError
+from ghostbust.home import Home
 from ghostbust.store.rounds import RoundState
+from tests.command_lines import (
+    COMMANDS,
+    KEYED,
+    PAGES,
+    ROOT,
+    SCRIPTS,
+    SESSION,
+    Block,
+    blocks,
+    mentions,
+)
 
-ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
 _FENCED = re.compile(r"^(`{3,})[^`\n]*\n.*?^\1$", re.M | re.S)
 
 
@@ -38,17 +56,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
-def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
-    missing = [target for target in links(page) if not target.exists()]
-    assert not missing
-    told = {(target, anchor) for target, anchor in places(page) if anchor}
-    assert not [place for place in told if place[1] not in anchors(place[0])]
+def test_every_link_leads_to_a_file_and_a_heading() -> None:
+    linked = {(page.name, *place) for page in PAGES for place in places(page)}
+    assert not [place for place in linked if not place[1].exists()]
+    assert not [place for place in linked if place[2] and place[2] not in anchors(place[1])]
 
 
 def test_the_table_of_contents_has_every_page() -> None:
     index = DOCS / "index.md"
-    unlisted = set(PAGES) - {index} - set(links(index))
+    unlisted = set(PAGES) - {ROOT / "README.md", index} - set(links(index))
     assert not unlisted
 
 
@@ -57,3 +73,167 @@ def test_the_line_tells_every_state_of_a_round() -> None:
     rows = re.findall(r"^\| (`[a-z`, -]+`) \|", text, re.M)
     told = {word for row in rows for word in re.findall(r"`([a-z-]+)`", row)}
     assert told == {str(state) for state in RoundState}
+
+
+ROOT_COMMAND = get_command(app)
+LABELS = {"", SESSION, *SCRIPTS, *KEYED, "toml", "json", "python", "pycon", "dockerfile"}
+NOT_OURS = {
+    "pip": "installs",
+    "uv": "installs what pip can't",
+    "printf": "the system's own",
+    "echo": "the shell's own",
+    "exit": "the shell's own",
+    "grep": "the system's own",
+    "jq": "reads what an agent says of a command",
+    "pytest": "this suite",
+    ".": "the shell's own",
+    "cd": "the shell's own",
+    "mkdir": "the system's own",
+    "vllm": "a model server",
+    "python": "makes an environment, or a model server",
+    "llama-server": "a model server",
+    "tar": "unpacks a model server's source",
+    "cmake": "builds a model server",
+    "datasette": "reads an exported ledger",
+    "zcat": "reads a log",
+    "cp": "the system's own",
+    "true": "the system's own",
+    "tee": "the system's own",
+    "useradd": "the system's own",
+    "systemctl": "the system's own",
+    "some-model": "stands for any program that prints answers",
+}
+"""programs of others that the docs call, and what for; ghostbust's tests don't run them"""
+
+
+def refusal(arguments: list[str]) -> str | None:
+    """Why the program wouldn't take these arguments; None where it would. Nothing is run."""
+    command: Any = ROOT_COMMAND
+    context: Any = None
+    name: str | None = "ghostbust"
+    try:
+        while True:
+            context = command.make_context(name, list(arguments), parent=context)
+            if not isinstance(command, TyperGroup):
+                return None
+            rest = [*context._protected_args, *context.args]
+            if not rest:
+                return None
+            name, command, arguments = command.resolve_command(context, rest)
+    except typer.Exit:  # --help and --version end here
+        return None
+    except typer.TyperException as exc:
+        return exc.format_message()
+
+
+def test_no_block_hides_a_command() -> None:
+    for block in (one for page in PAGES for one in blocks(page)):
+        assert block.label in LABELS, f"{block.page}, line {block.line}"
+        if block.label not in (SESSION, *SCRIPTS, *KEYED, "dockerfile"):
+            hidden = re.findall(r"^(?:\$ .*|(?:.*\W)?ghostbust [a-z]+( .*)?)$", block.text, re.M)
+            assert not hidden, f"{block.page}, line {block.line}: label it sh or console"
+
+
+def test_every_command_is_taken_as_written() -> None:
+    refused = {str(one): refusal(one.arguments) for one in COMMANDS if one.arguments is not None}
+    assert len(refused) > 50
+    assert not {command: why for command, why in refused.items() if why}
+
+
+def test_what_there_isnt_is_refused() -> None:
+    for wrong in ("chekc a", "check --colour", "report --format pdf", "round x"):
+        assert refusal(wrong.split()) is not None
+
+
+def test_commands_in_running_text_exist_with_their_options() -> None:
+    for words in (one for page in PAGES for one in mentions(page)):
+        found: Any = ROOT_COMMAND
+        for word in words:
+            inner = getattr(found, "commands", {})
+            if word in inner:
+                found = inner[word]
+            else:
+                assert not inner or not word.islower() or word.startswith("-"), words
+        options = {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
+        asked = {word.strip("[]") for word in words if word.lstrip("[").startswith("--")}
+        assert asked <= options | {"--help"}, words
+
+
+def test_programs_of_others_are_named_and_no_more_than_those() -> None:
+    others = {command.words[0] for command in COMMANDS if command.arguments is None}
+    assert others == set(NOT_OURS)
+
+
+def test_settings_in_the_docs_are_read_as_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "ghostbust.toml"
+    for block in (one for page in PAGES for one in blocks(page) if one.label == "toml"):
+        file.write_text(block.text, "utf-8")
+        try:
+            load_config(file, Home(tmp_path / "home"))
+        except ConfigError as exc:
+            pytest.fail(f"{block.page}, line {block.line}: {exc}")
+
+
+def test_commands_are_split_as_a_shell_does() -> None:
+    text = (
+        "$ export A=1\n$ A=1 ghostbust check -f a.txt > b | cat\nghostbust not this\n"
+        "$ ghostbust \\\n    names list  # all\n$ cat > x <<'E'\nghostbust nor this\nE\n"
+    )
+    found = [command.words for command in Block(ROOT / "x.md", 1, SESSION, text).commands()]
+    assert found == [
+        ("ghostbust", "check", "-f", "a.txt"),
+        ("cat",),
+        ("ghostbust", "names", "list"),
+        ("cat",),
+    ]
+    unit = Block(ROOT / "x.md", 1, "ini", "[Unit]\nExecStart=/opt/bin/ghostbust daemon\n")
+    assert [command.arguments for command in unit.commands()] == [["daemon"]]
+
+
+TUTORIAL = [*blocks(ROOT / "docs" / "tutorial.md")]
+ANSWER = next(block.text for block in TUTORIAL if "pip install requests" in block.text)
+PRIVATE = [*blocks(ROOT / "docs" / "guides" / "private-registries.md")]
+
+
+def shown(wanted: str, among: list[Block]) -> Iterator[str]:
+    """The lines that a page shows below a command, without empty ones."""
+    text = next(b.text for b in among if b.label == SESSION and b.text.startswith(f"$ {wanted}\n"))
+    return (line for line in text.splitlines()[1:] if line)
+
+
+def printed(output: str) -> list[str]:
+    """The lines that a command prints, as a page shows them: without white space behind."""
+    return [line for line in map(str.rstrip, output.splitlines()) if line]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the tutorial's answer, and a home with the guide's names to vouch for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("GHOSTBUST_HOME", str(tmp_path / "home"))
+    (tmp_path / "answer.md").write_text(ANSWER, "utf-8")
+    (tmp_path / "home").mkdir()
+    vouched = next(block.text for block in PRIVATE if block.text.startswith("[check]"))
+    (tmp_path / "home" / "ghostbust.toml").write_text(vouched, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("wanted", "among", "code"),
+    [
+        ("ghostbust extract answer.md", TUTORIAL, 0),
+        ("ghostbust check -f answer.md", TUTORIAL, 1),
+        ("ghostbust check acme-core billing-core @acme/ui@npm requests", PRIVATE, 0),
+    ],
+)
+def test_it_prints_what_the_page_shows(
+    folder: Path, wanted: str, among: list[Block], code: int
+) -> None:
+    done = CliRunner().invoke(app, wanted.split()[1:])
+    assert done.exit_code == code
+    assert printed(done.output) == list(shown(wanted, among))

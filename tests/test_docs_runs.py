@@ -19,21 +19,21 @@ from ghostbust.store.store import Store
 from tests.command_lines import COMMANDS, ROOT, Command
 
 NOT_RUN = {
-    r"demo": "minutes on the embedded model; tests/cli/test_demo_command.py runs a small one",
-    r"round\b.*": "trains; tests/cli/test_round_command.py runs a small one",
+    r"demo": "minutes on the embedded model; tests/cli/test_rounds.py runs a small one",
+    r"round\b.*": "trains; tests/cli/test_rounds.py runs a small one",
     r"eval\b.*": "asks hundreds of prompts; tests/cli/test_eval.py runs small ones",
     r"bench .*": "minutes; tests/cli/test_bench_*.py run small ones",
-    r"daemon\b.*": "ends by a signal; tests/cli/test_daemon_command.py sends one",
+    r"daemon\b.*": "ends by a signal; tests/cli/test_daemon.py sends one",
     r"ingest .*--follow": "ends by a signal; tests/cli/test_ingest.py sends one",
     r"ingest -": "reads a real pipe; tests/cli/test_ingest.py has one",
     r"registry sync\b.*": "fetches a registry's whole listing; tests/servers/test_sync_pypi.py",
-    r"registry recheck\b.*": "asks registries; tests/cli/test_registry_recheck.py has one",
+    r"registry recheck\b.*": "asks registries; tests/cli/test_registry.py has one",
     r"check .*--registry live": "asks the public registries; tests/servers has others",
     r"sweep .*--endpoint .*": "needs a model server; tests/servers has one",
     r"report adapters round-\S+ round-.*": "needs two adapters that were asked the same prompts;"
     " tests/cli/test_report.py",
 }
-"""arguments of commands that are parsed by test_docs_commands.py but not run here, and why"""
+"""arguments of commands that are parsed by test_docs.py but not run here, and why"""
 SMALLER = {"sweep": ["--model", "{model}", "--limit", "2", "--samples", "1"]}
 """options that are put behind those of the docs, so that a run is short"""
 PASSED = "round-0001-2a651655"

@@ -1,231 +1,133 @@
-"""``ghostbust adapters``: what rounds made, what serves, and moving that forward or back.
-
-``publishing.py`` has the group's commands on model servers.
-"""
+"""``ghostbust adapters``: what rounds made, what serves, and moving that forward or back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostbust.cli.context import load_settings, open_to_change, open_to_read
-from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, help_if_bare
-from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
-from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.context import Invocation, invoked_with
+from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, command_group
+from ghostbust.cli.output import Output, cell
+from ghostbust.errors import HomeError, UsageError
 
 if TYPE_CHECKING:
-    from ghostbust.config import Config
-    from ghostbust.home import Home
-    from ghostbust.loop.publish import Publishing, ReplicaState
+    from ghostbust.loop.publish import Publishing
     from ghostbust.records import GateReport, Promotion
-    from ghostbust.store.rounds import AdapterRow, Canary
+    from ghostbust.store.rounds import AdapterRow
     from ghostbust.store.store import Store
 
 
-adapters = typer.Typer(name="adapters", help="List, show, promote, reject and roll back adapters.")
+adapters = command_group("adapters", "List, show, promote, reject and roll back adapters.")
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an adapter.")]
+AdapterArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an adapter.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the log.")]
-
-
-@adapters.callback(invoke_without_command=True)
-def group(context: typer.Context) -> None:
-    """List, show, promote, reject and roll back adapters."""
-    help_if_bare(context)
+_COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
 
 @adapters.command("list")
-def list_adapters(home: HomeOption = None, as_json: JsonOption = False) -> None:
+@invoked_with("home", "as_json")
+def list_adapters(cli: Invocation) -> None:
     """List the adapters, newest first; the deployed one is marked."""
-    output = Output(as_json=as_json)
-    with open_to_read(home) as (_, store):
-        deployed = store.promotions.deployed()
-        rows = table("", "adapter", "round", "model", "gates", "made")
-        documents = []
-        for row in store.rounds.adapters():
-            serves = row.candidate.name == deployed
-            rows.add_row(
-                cell("*" if serves else ""),
-                cell(row.candidate.name),
-                cell(row.round_id),
-                cell(row.candidate.model),
-                cell(row.verdict or "not run"),
-                cell(row.created.isoformat()),
+    store = cli.open_store()
+    deployed, rows = store.promotions.deployed(), store.rounds.adapters()
+    cli.output.table(
+        ("", "adapter", "round", "model", "gates", "made"),
+        (
+            (
+                "*" if row.candidate.name == deployed else "", row.candidate.name, row.round_id,
+                row.candidate.model, row.verdict or "not run", row.created.isoformat(),
             )
-            documents.append(_document(row, deployed))
-        output.result.print(rows)
-        output.line(f"serves: {deployed or 'the base'}")
-        output.document({"deployed": deployed, "adapters": documents})
+            for row in rows
+        ),
+    )  # fmt: skip
+    cli.output.line(f"serves: {deployed or 'the base'}")
+    documents = [_document(row, deployed) for row in rows]
+    cli.output.document({"deployed": deployed, "adapters": documents})
 
 
 @adapters.command("show")
-def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+@invoked_with("home", "as_json")
+def show(cli: Invocation, name: AdapterArgument) -> None:
     """Show an adapter: where it is, what made it, and what each gate said."""
-    output = Output(as_json=as_json)
-    with open_to_read(home) as (_, store):
-        row = _row(store, name)
-        report = store.rounds.gate_report(row.round_id)
-        deployed = store.promotions.deployed()
-    output.line(f"{name}, round {row.round_id} on {row.candidate.model}")
-    output.line(f"folder: {row.candidate.path}")
-    output.line(
-        f"method {row.candidate.method}, seed {row.candidate.seed}, {row.candidate.steps} steps "
-        f"in {row.candidate.train_s:.0f} s"
+    store = cli.open_store()
+    row = _row(store, name)
+    made, report = row.candidate, store.rounds.gate_report(row.round_id)
+    cli.output.line(f"{name}, round {row.round_id} on {made.model}")
+    cli.output.line(f"folder: {made.path}")
+    cli.output.line(
+        f"method {made.method}, seed {made.seed}, {made.steps} steps in {made.train_s:.0f} s"
     )
     if report is not None:
-        output.result.print(gate_table(report))
-    output.document(
-        _document(row, deployed) | {"gates": [] if report is None else list(report.results)}
-    )
+        print_gates(cli.output, report)
+    gates = [] if report is None else list(report.results)
+    cli.output.document(_document(row, store.promotions.deployed()) | {"gates": gates})
 
 
 @adapters.command("promote")
+@invoked_with("home", "config", "as_json")
 def promote(
-    name: NameArgument,
-    reason: ReasonOption = "promoted by hand",
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
+    cli: Invocation, name: AdapterArgument, reason: ReasonOption = "promoted by hand"
 ) -> None:
     """Let an adapter serve whose gates passed."""
     from ghostbust.loop.promote import promote as move
 
-    with _settled(home) as (place, store):
-        report = store.rounds.gate_report(_row(store, name).round_id)
-        publishing = _publishing(config, place, store)
-        _say(Output(as_json=as_json), move(store, place, name, report, reason, publishing))
+    store = _settled_store(cli)
+    report = store.rounds.gate_report(_row(store, name).round_id)
+    _say(cli.output, move(store, cli.home, name, report, reason, _publishing(cli, store)))
 
 
 @adapters.command("reject")
+@invoked_with("home", "as_json")
 def reject(
-    name: NameArgument,
-    reason: ReasonOption = "rejected by hand",
-    home: HomeOption = None,
-    as_json: JsonOption = False,
+    cli: Invocation, name: AdapterArgument, reason: ReasonOption = "rejected by hand"
 ) -> None:
     """Turn down an adapter that waits for approval."""
     from ghostbust.loop.promote import reject as turn_down
 
-    output = Output(as_json=as_json)
-    with open_to_change(home) as (_, store):
-        turn_down(store, name, reason)
-    output.line(f"{name} is rejected")
-    output.document({"rejected": name, "reason": reason})
+    turn_down(cli.open_store("change"), name, reason)
+    cli.output.line(f"{name} is rejected")
+    cli.output.document({"rejected": name, "reason": reason})
 
 
 @adapters.command("rollback")
-def rollback(
-    reason: ReasonOption = "rolled back by hand",
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@invoked_with("home", "config", "as_json")
+def rollback(cli: Invocation, reason: ReasonOption = "rolled back by hand") -> None:
     """Let serve again what served before the deployed adapter."""
     from ghostbust.loop.promote import roll_back
 
-    with _settled(home) as (place, store):
-        publishing = _publishing(config, place, store)
-        _say(Output(as_json=as_json), roll_back(store, place, reason, publishing))
+    store = _settled_store(cli)
+    _say(cli.output, roll_back(store, cli.home, reason, _publishing(cli, store)))
 
 
-def gate_table(report: GateReport) -> object:
-    """What each gate of a report said, a row each."""
-    colours = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
-    rows = table("gate", "verdict", "base", "candidate", "why")
-    for result in report.results:
-        rows.add_row(
-            cell(result.gate),
-            cell(result.verdict, colours[result.verdict]),
-            cell("" if result.base is None else f"{result.base:.3f}"),
-            cell("" if result.candidate is None else f"{result.candidate:.3f}"),
-            cell(result.reason),
-        )
-    return rows
-
-
-def _publishing(path: Path | None, home: Home, store: Store) -> Publishing:
-    """Where adapters go, by the settings."""
-    from ghostbust.loop.publish import make_publishing
-
-    return make_publishing(load_settings(path, home), home, store)
-
-
-@contextmanager
-def _settled(path: Path | None) -> Iterator[tuple[Home, Store]]:
-    """The home, its log brought up to the pointer that is about to move."""
-    from ghostbust.errors import HomeError
-    from ghostbust.loop.promote import settle
-
-    with open_to_change(path) as (home, store):
-        with suppress(HomeError):  # a pointer that can't be read is about to be replaced
-            settle(store, home)
-        yield home, store
-
-
-def _row(store: Store, name: str) -> AdapterRow:
-    from ghostbust.errors import UsageError
-
-    row = store.rounds.adapter(name)
-    if row is None:
-        raise UsageError(f"there is no adapter {name!r}; `ghostbust adapters list` shows them")
-    return row
-
-
-def _document(row: AdapterRow, deployed: str | None) -> dict[str, object]:
-    return {
-        "name": row.candidate.name,
-        "path": row.candidate.path,
-        "round": row.round_id,
-        "model": row.candidate.model,
-        "method": row.candidate.method,
-        "seed": row.candidate.seed,
-        "verdict": row.verdict,
-        "created": row.created,
-        "deployed": row.candidate.name == deployed,
-    }
-
-
-def _say(output: Output, promotion: Promotion) -> None:
-    output.line(
-        f"{promotion.adapter or 'the base'} serves now (before: {promotion.previous or 'the base'})"
-    )
-    output.document({"deployed": promotion.adapter, "previous": promotion.previous})
-
-
-# --- publishing
-# ``ghostbust adapters publish``, ``unpublish``, ``status``: adapters at the model servers.
-
-
+@adapters.command("publish")
+@invoked_with("home", "config", "as_json")
 def publish(
+    cli: Invocation,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Name of an adapter to try.")
     ] = None,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Have every server serve what is deployed, as after a restart; with NAME, load and try it."""
-    from ghostbust.errors import UsageError
     from ghostbust.loop.build import deployed_adapter, find_adapter
-    from ghostbust.loop.publish import bring_up, make_publishing, restore
+    from ghostbust.loop.publish import bring_up, restore
 
-    output = Output(as_json=as_json)
-    with open_to_change(home) as (place, store):
-        publishing = make_publishing(_settings(config, place), place, store)
-        if name is not None:
-            found = find_adapter(store, place, name)
-            if found is None:
-                raise UsageError("the base needs no publishing; name an adapter")
-            canaries = bring_up(publishing, store, *found)
-            _say_canaries(output, canaries)
-            output.document({"adapter": name, "canaries": canaries})
-            return
-        deployed = deployed_adapter(place)
-        troubles = restore(publishing, store, deployed)
+    output, store = cli.output, cli.open_store("change")
+    publishing = _publishing(cli, store)
+    if name is not None:
+        found = find_adapter(store, cli.home, name)
+        if found is None:
+            raise UsageError("the base needs no publishing; name an adapter")
+        canaries = bring_up(publishing, store, *found)
+        for canary in canaries:
+            output.line(f"{canary.replica}: {canary.reason}")
+        if not canaries:
+            output.line("loaded; nobody could be asked, so there was no canary")
+        output.document({"adapter": name, "canaries": canaries})
+        return
+    deployed = deployed_adapter(cli.home)
+    troubles = restore(publishing, store, deployed)
     for trouble in troubles:
         output.note(trouble)
     served = len(publishing.publishers) - len(troubles)
@@ -236,67 +138,108 @@ def publish(
         raise typer.Exit(COULD_NOT_ASK)
 
 
-def unpublish(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of an adapter.")],
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@adapters.command("unpublish")
+@invoked_with("home", "config", "as_json")
+def unpublish(cli: Invocation, name: AdapterArgument) -> None:
     """Unload an adapter from every server; not the one that serves."""
-    from ghostbust.errors import UsageError
-    from ghostbust.loop.publish import make_publishing, unpublish
+    from ghostbust.loop.publish import unpublish as unload
 
-    output = Output(as_json=as_json)
-    with open_to_change(home) as (place, store):
-        if store.promotions.deployed() == name:
-            raise UsageError(f"{name} serves; roll back, or promote another one, first")
-        publishing = make_publishing(_settings(config, place), place, store)
-        unpublish(publishing, store, name)
-    output.line(f"{name} is unloaded")
-    output.document({"adapter": name})
+    store = cli.open_store("change")
+    if store.promotions.deployed() == name:
+        raise UsageError(f"{name} serves; roll back, or promote another one, first")
+    unload(_publishing(cli, store), store, name)
+    cli.output.line(f"{name} is unloaded")
+    cli.output.document({"adapter": name})
 
 
-def status(
-    home: HomeOption = None, config: ConfigOption = None, as_json: JsonOption = False
-) -> None:
+@adapters.command("status")
+@invoked_with("home", "config", "as_json")
+def status(cli: Invocation) -> None:
     """Show what each server has beside what is deployed; exits with 1 where they differ."""
-    from ghostbust.loop.publish import make_publishing, stands
+    from ghostbust.loop.publish import stands
 
-    output = Output(as_json=as_json)
-    with open_to_read(home) as (place, store):
-        publishing = make_publishing(_settings(config, place), place, store)
-        deployed = store.promotions.deployed()
-        canaries = {row.replica: row for row in reversed(store.published.canaries(deployed))}
-        found = list(stands(publishing, deployed))
-    rows = table("server", "clients get it", "loaded", "last canary of it")
-    for stand in found:
-        canary = canaries.get(stand.where) if deployed else None
-        rows.add_row(
-            cell(stand.where),
-            cell("yes" if stand.ready else stand.said or "no", "green" if stand.ready else "red"),
-            cell(", ".join(stand.loaded)),
-            cell(canary.reason if canary else ""),
-        )
-    output.line(f"deployed: {deployed or 'the base'}")
-    output.result.print(rows)
-    output.document({"deployed": deployed, "pointer": publishing.pointer, "servers": found})
-    _exit_by(found)
-
-
-def _exit_by(found: list[ReplicaState]) -> None:
-    if any(stand.said for stand in found):
+    store = cli.open_store()
+    publishing, deployed = _publishing(cli, store), store.promotions.deployed()
+    canaries = {row.replica: row.reason for row in reversed(store.published.canaries(deployed))}
+    servers = list(stands(publishing, deployed))
+    cli.output.line(f"deployed: {deployed or 'the base'}")
+    cli.output.table(
+        ("server", "clients get it", "loaded", "last canary of it"),
+        (
+            (
+                one.where,
+                cell("yes", "green") if one.ready else cell(one.said or "no", "red"),
+                ", ".join(one.loaded),
+                canaries.get(one.where) if deployed else None,
+            )
+            for one in servers
+        ),
+    )
+    cli.output.document({"deployed": deployed, "pointer": publishing.pointer, "servers": servers})
+    if any(one.said for one in servers):
         raise typer.Exit(COULD_NOT_ASK)
-    if not all(stand.ready for stand in found):
+    if not all(one.ready for one in servers):
         raise typer.Exit(FINDINGS)
 
 
-def _say_canaries(output: Output, canaries: list[Canary]) -> None:
-    for canary in canaries:
-        output.line(f"{canary.replica}: {canary.reason}")
-    if not canaries:
-        output.line("loaded; nobody could be asked, so there was no canary")
+def print_gates(output: Output, report: GateReport) -> None:
+    """What each gate of a report said, a row each."""
+    output.table(
+        ("gate", "verdict", "base", "candidate", "why"),
+        (
+            (
+                one.gate,
+                cell(one.verdict, _COLOURS[one.verdict]),
+                None if one.base is None else f"{one.base:.3f}",
+                None if one.candidate is None else f"{one.candidate:.3f}",
+                one.reason,
+            )
+            for one in report.results
+        ),
+    )
 
 
-def _settings(path: Path | None, home: Home) -> Config:
+def _publishing(cli: Invocation, store: Store) -> Publishing:
+    """Where adapters go, by the settings."""
+    from ghostbust.loop.publish import make_publishing
 
-    return load_settings(path, home)
+    return make_publishing(cli.settings, cli.home, store)
+
+
+def _settled_store(cli: Invocation) -> Store:
+    """The store, its log brought up to the pointer that is about to move."""
+    from ghostbust.loop.promote import settle
+
+    store = cli.open_store("change")
+    with suppress(HomeError):  # a pointer that can't be read is about to be replaced
+        settle(store, cli.home)
+    return store
+
+
+def _row(store: Store, name: str) -> AdapterRow:
+    row = store.rounds.adapter(name)
+    if row is None:
+        raise UsageError(f"there is no adapter {name!r}; `ghostbust adapters list` shows them")
+    return row
+
+
+def _document(row: AdapterRow, deployed: str | None) -> dict[str, object]:
+    made = row.candidate
+    return {
+        "name": made.name,
+        "path": made.path,
+        "round": row.round_id,
+        "model": made.model,
+        "method": made.method,
+        "seed": made.seed,
+        "verdict": row.verdict,
+        "created": row.created,
+        "deployed": made.name == deployed,
+    }
+
+
+def _say(output: Output, promotion: Promotion) -> None:
+    output.line(
+        f"{promotion.adapter or 'the base'} serves now (before: {promotion.previous or 'the base'})"
+    )
+    output.document({"deployed": promotion.adapter, "previous": promotion.previous})

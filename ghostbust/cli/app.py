@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 import ghostbust
-from ghostbust.cli.adapters import adapters, publish, status, unpublish
+from ghostbust.cli.adapters import adapters
 from ghostbust.cli.bench import bench
 from ghostbust.cli.check import CheckCommand, check
 from ghostbust.cli.daemon import daemon, jobs
 from ghostbust.cli.dashboard import dashboard
-from ghostbust.cli.demo import demo
 from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
@@ -21,9 +20,9 @@ from ghostbust.cli.extract import extract
 from ghostbust.cli.ingest import ingest
 from ghostbust.cli.names import names
 from ghostbust.cli.prompts import prompts
-from ghostbust.cli.registry import diff, imports, recheck, registry, rescore
+from ghostbust.cli.registry import registry
 from ghostbust.cli.report import report
-from ghostbust.cli.rounds import round_
+from ghostbust.cli.rounds import demo, round_
 from ghostbust.cli.sweep import sweep
 
 app = typer.Typer(cls=EdgeGroup, add_completion=False, pretty_exceptions_enable=False)
@@ -57,9 +56,6 @@ app.command()(sweep)
 app.command()(ingest)
 app.command("round")(round_)
 app.command("eval")(eval_)
-adapters.command()(publish)
-adapters.command()(unpublish)
-adapters.command()(status)
 app.add_typer(adapters)
 app.add_typer(names)
 app.add_typer(prompts)
@@ -70,10 +66,6 @@ app.command()(report)
 app.add_typer(export)
 app.command(cls=CheckCommand)(check)
 app.command()(extract)
-registry.command()(diff)
-registry.command()(recheck)
-registry.command()(rescore)
-registry.command()(imports)
 app.add_typer(registry)
 app.add_typer(bench)
 app.command()(doctor)

@@ -19,16 +19,16 @@ import typer
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from ghostbust.cli.findings import Finding, find
-from ghostbust.cli.gathering import OwnCode, Vouching, gather
+from ghostbust.cli.gathering import gather
+from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
 from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, RefKind
-from ghostbust.registries.judge import Judge
 
 if TYPE_CHECKING:
-    from ghostbust.cli.findings import Finding
+    from ghostbust.registries.judge import Judge
+    from ghostbust.results import Checked
 
 
 def checkouts(
@@ -102,11 +102,11 @@ def _document(one: Scored) -> dict[str, object]:
     }
 
 
-def _accusation(one: Finding) -> str:
+def _accusation(one: Checked) -> str:
     assert one.place is not None
-    lookup, place = one.lookup, one.place
+    place = one.place
     where = f"{place.path}:{place.line}:{place.column}"
-    return f"{where}: {lookup.verdict} {lookup.name} ({lookup.reason})"
+    return f"{where}: {one.verdict} {one.name} ({one.reason})"
 
 
 # --- checkout_scores
@@ -138,7 +138,7 @@ class Scored:
     files: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     """places, by verdict"""
-    accused: list[Finding] = field(default_factory=list)
+    accused: list[Checked] = field(default_factory=list)
     """places called ABSENT or SUSPECT"""
     expected: int = 0
     """what the second reader finds in the files that were read"""
@@ -156,10 +156,10 @@ def score_checkout(folder: Path, judge: Judge) -> Scored:
     """Checks a folder as ``ghostbust check FOLDER`` does, and compares. Raises UsageError."""
     began = time.process_time()
     gathered = gather([], [str(folder)])
-    findings = find(judge, Vouching(), gathered.sources, OwnCode(gathered.folders))
+    findings = judge_sources(judge, Vouching(), gathered.sources, OwnCode(gathered.folders))
     scored = Scored(folder.name, len(gathered.sources), cpu_s=time.process_time() - began)
-    scored.verdicts.update(str(one.lookup.verdict) for one in findings)
-    scored.accused = [one for one in findings if one.lookup.invented]
+    scored.verdicts.update(str(one.verdict) for one in findings)
+    scored.accused = [one for one in findings if one.invented]
     found = {spot for one in findings for spot in _spots_of(one)}
     for source in gathered.sources:
         for spot in second_reading(source.path or "", source.text):
@@ -169,7 +169,7 @@ def score_checkout(folder: Path, judge: Judge) -> Scored:
     return scored
 
 
-def _spots_of(one: Finding) -> Iterator[Spot]:
+def _spots_of(one: Checked) -> Iterator[Spot]:
     """A place as the second reader would name it, with its line and without."""
     assert one.place is not None
     name = one.ref.name or one.ref.raw

@@ -8,30 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.text import Text
 from typer.core import TyperCommand
 
-from ghostbust.cli.context import npmrc_ignored
+from ghostbust.cli.context import Invocation, invoked_with, npmrc_ignored, open_judge
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, NOT_LOOKED_AT
-from ghostbust.cli.options import (
-    AsOfOption,
-    HomeOption,
-    JsonOption,
-    QuietOption,
-    RegistryModeOption,
-)
-from ghostbust.cli.output import Output, cell, print_json, table
+from ghostbust.cli.options import AsOfOption, RegistryModeOption
+from ghostbust.cli.output import Output, cell, print_json
 from ghostbust.errors import UsageError
 from ghostbust.records import Verdict
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.findings import Finding
-    from ghostbust.cli.sources import Skipped
-    from ghostbust.results import Summary
+    from ghostbust.cli.sources import Unchecked
+    from ghostbust.results import Checked, CheckedList
 
 Format = Literal["table", "json", "sarif", "github"]
 _MOST_LINES = 20
+"""of what wasn't looked at"""
 _FILE_OPTIONS = ("-f", "--file")
 _STYLES = {
     Verdict.REAL: "green",
@@ -64,7 +57,9 @@ def _is_option(word: str) -> bool:
     return word.startswith("-") and word != "-"
 
 
+@invoked_with("home", "as_json", "quiet")
 def check(
+    cli: Invocation,
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -123,9 +118,6 @@ def check(
             " ./ghostbust.toml.",
         ),
     ] = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Say of each package whether it is real.
 
@@ -133,48 +125,46 @@ def check(
     if none is but one could not be asked for, and with 4 if all that is left is that something
     wasn't looked at.
     """
-    if as_json and shape not in (None, "json"):
+    if cli.output.as_json and shape not in (None, "json"):
         raise UsageError(f"--json and --format {shape} exclude each other")
-    shape = "json" if as_json else shape or "table"
-    from ghostbust.cli.context import open_judge
-    from ghostbust.cli.findings import find
-    from ghostbust.cli.gathering import OwnCode, gather, passed_over, trusted_vouching
-    from ghostbust.home import Home
+    shape = "json" if cli.output.as_json else shape or "table"
+    from ghostbust.cli.gathering import gather
+    from ghostbust.cli.judging import (
+        OwnCode,
+        is_vouching_ignored,
+        judge_sources,
+        trusted_vouching,
+    )
     from ghostbust.registries.judge import Mode, asked_of
+    from ghostbust.results import CheckedList
 
-    output = Output(as_json=shape != "table", quiet=quiet)
-    vouching = trusted_vouching(config, home)
-    if passed_over(config):
-        output.note("./ghostbust.toml isn't heard here: what is checked can't vouch for itself")
-    if npmrc_ignored(Home.find(home)):
-        output.note("./.npmrc isn't heard here: what is checked can't say who is asked about it")
+    vouching = trusted_vouching(config, cli.home)
+    if is_vouching_ignored(config):
+        cli.output.note("./ghostbust.toml is ignored here: what is checked can't vouch for itself")
+    if npmrc_ignored(cli.home):
+        cli.output.note("./.npmrc is ignored here: what is checked can't say who is asked about it")
     if not names and not files and command is None:
         raise UsageError("nothing to check: give names, --file FILE, --command or - (see --help)")
     gathered = gather(names or [], [str(file) for file in files or []], command, exclude or [])
     for line in gathered.notes:
-        output.note(line)
+        cli.output.note(line)
     if not any(source.refs for source in gathered.sources):
-        output.note("no package is named there: nothing to check")
-    mode, day = asked_of(
-        None if registry is None else Mode(registry),
-        None if as_of is None else as_of.date(),
-        Home.find(home),
-        config,
-    )
-    with open_judge(mode, home, day) as judge:
+        cli.output.note("no package is named there: nothing to check")
+    asked = None if registry is None else Mode(registry)
+    mode, day = asked_of(asked, as_of, cli.home, config)
+    with open_judge(mode, cli.home_path, day) as judge:
         own = OwnCode(gathered.folders, heed_comments=comments)
-        findings = find(judge, vouching, gathered.sources, own)
-    _report(output, shape, mode, findings, gathered.skipped, show_all=show_all)
-    raise typer.Exit(_exit_code(findings, gathered.skipped))
+        found = judge_sources(judge, vouching, gathered.sources, own)
+    checked = CheckedList(found, str(mode))
+    _report(cli.output, shape, checked, gathered.skipped, show_all=show_all)
+    raise typer.Exit(_exit_code(checked, gathered.skipped))
 
 
-def _exit_code(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> int:
+def _exit_code(checked: CheckedList, skipped: Sequence[Unchecked]) -> int:
     """1 for a finding, else 3 for what nobody could say, 4 for what nobody looked at, 0."""
-    if any(one.lookup.invented for one in findings):
+    names = checked.distinct()
+    if any(one.invented for one in names):
         return FINDINGS
-    from ghostbust.cli.findings import distinct
-
-    names = distinct(findings)
     if any(one.unanswered for one in names):
         return COULD_NOT_ASK
     return NOT_LOOKED_AT if skipped or any(one.unasked for one in names) else 0
@@ -183,113 +173,85 @@ def _exit_code(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> int:
 def _report(
     output: Output,
     shape: Format,
-    mode: str,
-    findings: Sequence[Finding],
-    skipped: Sequence[Skipped],
+    checked: CheckedList,
+    skipped: Sequence[Unchecked],
     *,
     show_all: bool,
 ) -> None:
     """Prints the findings: for people the problems, as JSON each name once, else each place."""
-    from ghostbust.cli.findings import distinct
-    from ghostbust.cli.sarif import sarif_log, workflow_commands
-    from ghostbust.results import summary
-
     match shape:
         case "table":
-            _print_names(output, [one for one in findings if one.place is None])
-            _print_places(output, findings, show_all=show_all)
+            _print_names(output, checked)
+            _print_places(output, checked, show_all=show_all)
             _print_skipped(output, skipped)
-            if findings:
-                output.line(_counted(summary(distinct(findings))))
+            if checked:
+                output.line(_counts(checked))
         case "json":
-            names = distinct(findings)
-            print_json(_document(mode, names, summary(names), skipped), indent=2)
+            print_json(checked.to_dict() | {"not_looked_at": skipped}, indent=2)
         case "sarif":
-            print_json(sarif_log(findings, skipped), indent=2)
+            from ghostbust.cli.sarif import sarif_log
+
+            print_json(sarif_log(checked, skipped), indent=2)
         case "github":
-            lines = workflow_commands(findings, skipped)
-            sys.stdout.writelines(f"{line}\n" for line in lines)
+            from ghostbust.cli.sarif import workflow_commands
+
+            sys.stdout.writelines(f"{line}\n" for line in workflow_commands(checked, skipped))
 
 
-def _print_names(output: Output, given: Sequence[Finding]) -> None:
-    """A table of the names that were given as such, whatever is said of them."""
-    from ghostbust.cli.findings import distinct
+def _print_names(output: Output, checked: CheckedList) -> None:
+    """A table of the names that were given as such, whatever the verdict on them."""
+    from ghostbust.results import CheckedList
 
-    if not given:
-        return
-    rows = table("name", "ecosystem", "verdict", "reason", "evidence")
-    for one in distinct(given):
-        lookup = one.lookup
-        rows.add_row(
-            cell(lookup.name),
-            cell(lookup.ecosystem),
-            cell(lookup.verdict, _STYLES[lookup.verdict]),
-            cell(lookup.reason),
-            cell(lookup.evidence + _like(one)),
-        )
-    output.result.print(rows)
+    given = CheckedList((one for one in checked if one.place is None), checked.registry)
+    if given:
+        output.table(
+            ("name", "ecosystem", "verdict", "reason", "evidence"),
+            (
+                (
+                    one.name, one.ecosystem, cell(one.verdict, _STYLES[one.verdict]), one.reason,
+                    one.evidence + _nearest(one),
+                )
+                for one in given.distinct()
+            ),
+        )  # fmt: skip
 
 
-def _print_places(output: Output, findings: Sequence[Finding], *, show_all: bool) -> None:
+def _print_places(output: Output, checked: Sequence[Checked], *, show_all: bool) -> None:
     """A line for each place in files that is a problem, or for every place, file by file."""
-    for one in findings:
-        if one.place is None or not (show_all or one.is_problem):
-            continue
-        place, lookup = one.place, one.lookup
-        line = Text(visible(f"{place.path}:{place.line}:{place.column}: "))
-        line.append(str(lookup.verdict), _STYLES[lookup.verdict])
-        about = f"{lookup.ecosystem}, {lookup.reason}"
-        line.append(visible(f" {lookup.name} ({about}): {lookup.evidence}{_like(one)}"))
-        output.result.print(line, soft_wrap=True)
+    for one in checked:
+        if one.place is not None and (show_all or one.is_problem):
+            line = cell(f"{one.place.path}:{one.line}:{one.column}: ")
+            line.append(str(one.verdict), _STYLES[one.verdict])
+            about = f"{one.ecosystem}, {one.reason}"
+            line.append(visible(f" {one.name} ({about}): {one.evidence}{_nearest(one)}"))
+            output.result.print(line, soft_wrap=True)
 
 
-def _like(one: Finding) -> str:
+def _nearest(one: Checked) -> str:
     return f"; nearest: {', '.join(one.nearest)}" if one.nearest else ""
 
 
-def _print_skipped(output: Output, skipped: Sequence[Skipped]) -> None:
-    """A line for each thing that wasn't looked at, up to twenty, and one that counts the others."""
+def _print_skipped(output: Output, skipped: Sequence[Unchecked]) -> None:
+    """A line for each thing that wasn't looked at, and after twenty one that counts the others."""
     for one in skipped[:_MOST_LINES]:
         output.line(f"not looked at: {one.what}: {one.why}", "yellow")
     if len(skipped) > _MOST_LINES:
         output.line(f"not looked at: {len(skipped) - _MOST_LINES} more", "yellow")
 
 
-def _counted(told: Summary) -> str:
+def _counts(checked: CheckedList) -> str:
     """One line such as ``3 names: 2 REAL, 1 UNKNOWN (33.3 %); 1 of 2 imports unmapped``."""
-    parts = [f"{count} {verdict}" for verdict, count in told.verdicts.items() if count]
-    if told.verdicts[Verdict.UNKNOWN] and told.unknown_share is not None:
-        parts[-1] += f" ({told.unknown_share:.1%})"
-    line = f"{told.names} {'name' if told.names == 1 else 'names'}: {', '.join(parts)}"
-    if told.unmapped:
-        line += f"; {told.unmapped} of {told.imports} imports can't be tied to a distribution"
-    if told.own:
-        line += f"; {told.own} the checkout's own"
-    if told.ignored:
-        line += f"; {told.ignored} ignored by comments (--no-comments judges them)"
+    from ghostbust.results import Summary
+
+    counts = Summary.of(checked.distinct())
+    parts = [f"{count} {verdict}" for verdict, count in counts.verdicts.items() if count]
+    if counts.verdicts[Verdict.UNKNOWN] and counts.unknown_share is not None:
+        parts[-1] += f" ({counts.unknown_share:.1%})"
+    line = f"{counts.names} {'name' if counts.names == 1 else 'names'}: {', '.join(parts)}"
+    if counts.unmapped:
+        line += f"; {counts.unmapped} of {counts.imports} imports can't be tied to a distribution"
+    if counts.own:
+        line += f"; {counts.own} the checkout's own"
+    if counts.ignored:
+        line += f"; {counts.ignored} ignored by comments (--no-comments judges them)"
     return line
-
-
-def _document(
-    mode: str, names: Sequence[Finding], told: Summary, skipped: Sequence[Skipped]
-) -> dict[str, object]:
-    """The JSON document that docs/reference/cli.md shows."""
-    return {
-        "registry": mode,
-        "results": [_result(one) for one in names],
-        **told.to_dict(),
-        "not_looked_at": [{"what": one.what, "why": one.why} for one in skipped],
-    }
-
-
-def _result(one: Finding) -> dict[str, object]:
-    """One entry of the JSON document."""
-    from ghostbust.results import checked_document
-
-    place = one.place
-    return {
-        **checked_document(one.ref, one.lookup, one.nearest),
-        "file": None if place is None else place.path,
-        "line": None if place is None else place.line,
-        "column": None if place is None else place.column,
-    }

@@ -1,17 +1,31 @@
-"""A judge for a command that only asks: with the home's snapshots and cache if there is a home.
+"""What a command works with: output, home folder, settings and store, opened when first used.
 
-Makes no home folder, and needs none that can be written.
+A command names the options that it shares with others, and gets what they stand for as one
+object::
+
+    @names.command("list")
+    @invoked_with("home", "as_json")
+    def list_names(cli: Invocation, search: SearchOption = "") -> None:
+        store = cli.open_store("read")
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
+from functools import cached_property, wraps
+from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self
 
+from ghostbust.cli.edge import on_interrupt
+from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, QuietOption
+from ghostbust.cli.output import Output, Stages
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Lookup
@@ -20,15 +34,148 @@ from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ghostbust.config import Config
     from ghostbust.home import Home
+    from ghostbust.loop.session import Session
+    from ghostbust.loop.signals import Clock
+    from ghostbust.records import Ecosystem, Lookup
+    from ghostbust.registries.interface import LookupCache
+    from ghostbust.registries.judge import Judge, Mode
     from ghostbust.store.store import Store
 
+Own = ParamSpec("Own")
+_SHARED: dict[str, tuple[Any, object]] = {
+    "home": (HomeOption, None),
+    "config": (ConfigOption, None),
+    "as_json": (JsonOption, False),
+    "quiet": (QuietOption, False),
+}
+"""the shared options by their parameter, each with its default"""
 
-# --- settings
-# The settings of a command, and what is said of files in the current folder that don't count.
+
+class Invocation:
+    """One run of a command. What it opens is closed when the command ends."""
+
+    def __init__(
+        self,
+        home: Path | None = None,
+        config: Path | None = None,
+        *,
+        as_json: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        self.home_path = home
+        """as given; None: the environment's, or the user's"""
+        self.config_path = config
+        self.output = Output(as_json=as_json, quiet=quiet)
+        self._began = time.monotonic()
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._opened.close()
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the command began, to a tenth."""
+        return round(time.monotonic() - self._began, 1)
+
+    @cached_property
+    def home(self) -> Home:
+        """Where the home folder is or would be. Makes nothing, so that a typo makes no home."""
+        from ghostbust.home import Home
+
+        return Home.find(self.home_path)
+
+    def make_home(self) -> Home:
+        """The home folder, made where it isn't there. Raises HomeError where it can't be used."""
+        from ghostbust.home import Home
+
+        return Home.open(self.home_path)
+
+    @cached_property
+    def settings(self) -> Config:
+        """The settings. Raises ConfigError."""
+        return load_settings(self.config_path, self.home)
+
+    def configure(self, **options: object) -> Config:
+        """The settings, from now on with options such as ``model__name`` in place of their keys.
+
+        None leaves a key as it is. Raises ConfigError.
+        """
+        from ghostbust.config import override
+
+        self.settings = override(self.settings, **options)
+        return self.settings
+
+    def open_store(
+        self, access: Literal["read", "change", "make"] = "read", *, keep_private: bool = False
+    ) -> Store:
+        """The home's store: to read, to change what is there, or made where it isn't there.
+
+        ``read`` works where nothing can be written. Only ``make`` makes a home folder: without it,
+        raises StoreError where there is no database.
+        """
+        from ghostbust.store.connection import need_database
+        from ghostbust.store.store import Store
+
+        if access == "change":
+            need_database(self.home.database)
+        if access != "read":
+            self.make_home()
+        return self._opened.enter_context(
+            Store.open(self.home.database, read_only=access == "read", keep_private=keep_private)
+        )
+
+    @contextmanager
+    def session(
+        self, purpose: str, *, if_interrupted: str, clock: Clock | None = None
+    ) -> Iterator[tuple[Session, Stages]]:
+        """The home folder for this process alone, and its progress on standard error.
+
+        ``if_interrupted``: what Ctrl-C says of how to go on. Raises as `open_session`.
+        """
+        from ghostbust.loop.session import open_session
+
+        with (
+            on_interrupt(if_interrupted),
+            Stages(self.output) as stages,
+            open_session(self.make_home(), self.settings, purpose=purpose, clock=clock) as session,
+        ):
+            yield session, stages
+
+
+def invoked_with(
+    *shared: str,
+) -> Callable[[Callable[Concatenate[Invocation, Own], None]], Callable[..., None]]:
+    """Gives a command these shared options, and their `Invocation` as its first argument."""
+
+    def decorate(command: Callable[Concatenate[Invocation, Own], None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        added = [
+            Parameter(name, Parameter.KEYWORD_ONLY, annotation=option, default=default)
+            for name, (option, default) in ((name, _SHARED[name]) for name in shared)
+        ]
+
+        @wraps(command)
+        def invoke(**options: Any) -> None:
+            with Invocation(**{name: options.pop(name) for name in shared}) as cli:
+                command(cli, **options)  # type: ignore[call-arg]
+
+        # typer reads a command's options from its signature and its annotations
+        parameters = [*own, *added]
+        invoke.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        invoke.__annotations__ = {one.name: one.annotation for one in parameters}
+        return invoke
+
+    return decorate
 
 
 def load_settings(config: Path | None, home: Home) -> Config:
@@ -38,15 +185,15 @@ def load_settings(config: Path | None, home: Home) -> Config:
     """
     from ghostbust.config import load_config
 
-    settings = load_config(config, home, note=_say)
+    settings = load_config(config, home, note=_warn)
     note_npmrc(home)
     return settings
 
 
 def note_npmrc(home: Home) -> None:
-    """The line where the current folder's ``.npmrc`` would say whom to ask, or how."""
+    """Says so where the current folder's ``.npmrc`` is ignored that would say whom to ask."""
     if npmrc_ignored(home):
-        _say(
+        _warn(
             "./.npmrc isn't trusted: ignored; npm_config_userconfig=.npmrc in the environment"
             f" trusts it, and {home.path / '.npmrc'} is read, too"
         )
@@ -54,72 +201,28 @@ def note_npmrc(home: Home) -> None:
 
 def npmrc_ignored(home: Home) -> bool:
     """Whether the current folder has a ``.npmrc`` about registries that isn't read."""
-    if not Path(".npmrc").is_file():  # spares what it takes to load npm's settings
+    if not Path(".npmrc").is_file():  # npm's settings take a while to load
         return False
     from ghostbust.registries.npm_config import NpmSettings
 
     return NpmSettings(home.path).ignores(Path(".npmrc"))
 
 
-def _say(text: str) -> None:
+def _warn(text: str) -> None:
     print(f"ghostbust: {visible(text)}", file=sys.stderr)
-
-
-# --- stores
-# The store as commands open it: to read, to change what is there, or to begin one.
-#
-# Only the last makes a home folder, so that a mistyped ``--home`` is an error and no empty home.
-
-
-@contextmanager
-def open_to_read(path: Path | None) -> Iterator[tuple[Home, Store]]:
-    """The home folder and its store, which may lie where nothing can be written.
-
-    Raises StoreError where there is no database, or an older one.
-    """
-    from ghostbust.home import Home
-    from ghostbust.store.store import Store
-
-    home = Home.find(path)
-    with Store.open(home.database, read_only=True) as store:
-        yield home, store
-
-
-@contextmanager
-def open_to_change(path: Path | None) -> Iterator[tuple[Home, Store]]:
-    """The home folder and its store. Raises StoreError where there is no database."""
-    from ghostbust.home import Home
-    from ghostbust.store.connection import need_database
-
-    need_database(Home.find(path).database)
-    with open_or_make(path) as opened:
-        yield opened
-
-
-@contextmanager
-def open_or_make(path: Path | None, *, keep_private: bool = False) -> Iterator[tuple[Home, Store]]:
-    """The home folder and its store, made where they aren't there; raises as their ``open``."""
-    from ghostbust.home import Home
-    from ghostbust.store.store import Store
-
-    home = Home.open(path)
-    with Store.open(home.database, keep_private=keep_private) as store:
-        yield home, store
-
-
-# --- judging
-# A judge for a command that only asks: with the home's snapshots and cache if there is a home.
-#
-# Makes no home folder, and needs none that can be written.
 
 
 @contextmanager
 def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iterator[Judge]:
-    """The judge of `default_judge`, whose cache is the home's database if it has one.
+    """A judge for a command that only asks: with the home's snapshots and cache, if it has any.
 
-    A ``.npmrc`` in the working folder isn't read: who wrote what is checked would say who is asked
-    about it, and could have the environment's secrets sent there. The home folder's is.
+    Makes no home folder, and needs none that can be written. The working folder's ``.npmrc`` isn't
+    read: whoever wrote what is checked would decide who is asked about it, and could have secrets
+    of the environment sent there. The home folder's is.
     """
+    from ghostbust.home import Home
+    from ghostbust.registries.judge import Mode
+
     place = Home.find(home)
     with ExitStack() as stack:
         cache = None
@@ -127,31 +230,9 @@ def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iter
             cache = _open_cache(place.database, stack)
         yield stack.enter_context(
             default_judge(
-                mode,
-                cache=cache,
-                data_dir=place.registry,
-                as_of=as_of,
-                npm_project=place.path,
+                mode, cache=cache, data_dir=place.registry, as_of=as_of, npm_project=place.path
             )
         )
-
-
-class ForgivingCache:
-    """A cache that is as good as empty where its database can't be read or written."""
-
-    def __init__(self, cache: LookupCache) -> None:
-        self._cache = cache
-
-    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        """The newest verdict on a name; None without one, or where it can't be read."""
-        with suppress(StoreError):
-            return self._cache.get_lookup(ecosystem, name)
-        return None
-
-    def put_lookup(self, lookup: Lookup) -> None:
-        """Keeps a verdict if it can."""
-        with suppress(StoreError):
-            self._cache.put_lookup(lookup)
 
 
 def _open_cache(database: Path, stack: ExitStack) -> LookupCache | None:
@@ -163,3 +244,21 @@ def _open_cache(database: Path, stack: ExitStack) -> LookupCache | None:
             store = stack.enter_context(Store.open(database, read_only=read_only))
             return ForgivingCache(store.lookups)
     return None
+
+
+class ForgivingCache:
+    """A cache that counts as empty where its database can't be read or written."""
+
+    def __init__(self, cache: LookupCache) -> None:
+        self._cache = cache
+
+    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
+        """The newest verdict on a name; None without one, or where it can't be read."""
+        with suppress(StoreError):
+            return self._cache.get_lookup(ecosystem, name)
+        return None
+
+    def put_lookup(self, lookup: Lookup) -> None:
+        """Stores a verdict if it can."""
+        with suppress(StoreError):
+            self._cache.put_lookup(lookup)

@@ -1,4 +1,4 @@
-"""``ghostbust daemon``: the jobs on their schedule, beside the deployed model."""
+"""``ghostbust daemon``, which runs the jobs on their schedule, and ``ghostbust jobs``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ghostbust.cli.context import load_settings
-from ghostbust.cli.edge import FINDINGS, help_if_bare
-from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption
-from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.context import Invocation, invoked_with
+from ghostbust.cli.edge import FINDINGS, command_group
+from ghostbust.documents import document_of
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from ghostbust.store.daemon import JobRow
 
 
+@invoked_with("home", "config")
 def daemon(
-    home: HomeOption = None,
-    config: ConfigOption = None,
+    cli: Invocation,
     log_format: Annotated[
         Literal["text", "json"],
         typer.Option("--log-format", help="Lines for people, or one JSON object each."),
@@ -45,17 +44,19 @@ def daemon(
     exit code 0; what it was doing goes on at the next start. SIGHUP has it read its settings
     again. One daemon for a home folder.
     """
-    from ghostbust.home import Home
+    if print_unit:  # asks nobody and makes nothing
+        from ghostbust.operations.systemd import unit_for
+
+        given = (cli.home_path, cli.config_path)
+        unit = unit_for(*(path and path.expanduser().absolute() for path in given))
+        typer.echo(unit, nl=False)
+        return
     from ghostbust.operations.logs import log_to_stderr
 
-    if print_unit:
-        _print_unit(home, config)
-        return
-    place = Home.open(home)
-    settings = load_settings(config, place)
-    redactor = redactor_of(settings)
+    place = cli.make_home()
+    redactor = redactor_of(cli.settings)
     log_to_stderr(log_format, redactor)
-    serve(assemble(place, config, settings, redactor))
+    serve(assemble(place, cli.config_path, cli.settings, redactor))
 
 
 def serve(made: Daemon) -> None:
@@ -102,11 +103,16 @@ def workplace(
     stopping: threading.Event,
     redactor: Redactor,
 ) -> Workplace:
-    """What the jobs work with; ``settings`` tells those in force whenever a model is opened."""
+    """What the jobs work with. ``settings`` gives those in force whenever a model is opened."""
     from ghostbust.home import cache_dir
     from ghostbust.loop.build import make_rewriter, make_sampler, make_tasks
     from ghostbust.loop.daemon.jobs import Workplace
 
+    # A round in the same home, with the same settings and budgets, by the same interpreter.
+    round_command = [sys.executable, "-m", "ghostbust", "round", "--home", str(place.path)]
+    round_command += ["--json", "--budgeted"]
+    if config is not None:
+        round_command += ["--config", str(config)]
     return Workplace(
         home=place,
         config=settings(),
@@ -114,7 +120,7 @@ def workplace(
         open_sampler=lambda adapter: make_sampler(settings(), cache_dir(), adapter=adapter),
         open_rewriter=lambda: make_rewriter(settings()),
         hide=redactor.hide,
-        round_command=_round_command(place, config),
+        round_command=round_command,
         stopping=stopping,
     )
 
@@ -132,113 +138,101 @@ def redactor_of(settings: Config) -> Redactor:
     return Redactor(variables=(name for name in variables if name))
 
 
-def _print_unit(home: Path | None, config: Path | None) -> None:
-    """The unit on standard output; asks nobody and makes nothing."""
-    from ghostbust.operations.systemd import unit_for
+jobs = command_group("jobs", "The daemon's jobs: when each runs, and what came of it.")
 
-    absolute = [None if path is None else path.expanduser().absolute() for path in (home, config)]
-    typer.echo(unit_for(*absolute), nl=False)
-
-
-def _round_command(home: Home, config: Path | None) -> list[str]:
-    """A round in the same home, with the same settings and budgets, by the same interpreter."""
-    command = [sys.executable, "-m", "ghostbust", "round", "--home", str(home.path), "--json"]
-    command.append("--budgeted")
-    return command if config is None else [*command, "--config", str(config)]
-
-
-# --- jobs
-# ``ghostbust jobs``: the daemon's jobs, seen and steered from outside.
-
-jobs = typer.Typer(name="jobs", help="The daemon's jobs: when each runs, and what came of it.")
-
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="watch, round, recheck, …")]
-
-
-@jobs.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    help_if_bare(context)
+JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="watch, round, recheck, …")]
 
 
 @jobs.command("list")
-def list_(
-    home: HomeOption = None, config: ConfigOption = None, as_json: JsonOption = False
-) -> None:
+@invoked_with("home", "config", "as_json")
+def list_jobs(cli: Invocation) -> None:
     """Show each job's last run, what came of it and when it is due, and the day's budgets."""
-    from ghostbust.home import Home
     from ghostbust.loop.daemon.runner import stand
 
-    output = Output(as_json=as_json)
-    place = Home.find(home)
-    found = stand(place, load_settings(config, place))
-    shown = table("job", "state", "last run", "outcome", "due", "why")
-    for row in found.rows:
-        shown.add_row(
-            cell(row.name),
-            cell(_state(row, found)),
-            cell(_at(row.started)),
-            cell(row.outcome or ""),
-            cell(_at(row.due) if row.name in found.scheduled and row.paused is None else ""),
-            cell(row.reason),
-        )
-    output.result.print(shown)
-    shown = table("budget of the day", "spent", "left")
-    for name, spent in found.spent.items():
-        limit = found.limits.get(name)
-        left = "no limit" if limit is None else f"{max(0.0, limit - spent):,.12g}"
-        shown.add_row(cell(name), cell(f"{spent:,.12g}"), cell(left))
-    output.result.print(shown)
+    output, found = cli.output, stand(cli.home, cli.settings)
+    output.table(
+        ("job", "state", "last run", "outcome", "due", "why"),
+        (
+            (
+                row.name, _state(row, found), _at(row.started), row.outcome,
+                None if row.paused else _at(_due(row, found)), row.reason,
+            )
+            for row in found.rows
+        ),
+    )  # fmt: skip
+    budgets = [(name, spent, found.limits.get(name)) for name, spent in found.spent.items()]
+    output.table(
+        ("budget of the day", "spent", "left"),
+        (
+            (
+                name, f"{spent:,.12g}",
+                "no limit" if limit is None else f"{max(0.0, limit - spent):,.12g}",
+            )
+            for name, spent, limit in budgets
+        ),
+    )  # fmt: skip
     output.line("a daemon works here" if found.daemon else "no daemon works here")
     if found.trouble:
         output.note(f"nothing can be noted at the moment: {found.trouble}")
-    output.document(_document(found))
+    output.document(
+        {
+            "daemon": found.daemon,
+            "trouble": found.trouble or None,
+            "jobs": [
+                document_of(
+                    row, without=("process",), state=_state(row, found), due=_due(row, found)
+                )
+                for row in found.rows
+            ],
+            "budgets": [
+                dict(zip(("budget", "spent", "limit"), one, strict=True)) for one in budgets
+            ],
+            "day_ends": found.day_ends,
+        }
+    )
 
 
 @jobs.command()
-def run(name: NameArgument, home: HomeOption = None, config: ConfigOption = None) -> None:
+@invoked_with("home", "config")
+def run(cli: Invocation, name: JobArgument) -> None:
     """Run a job now: here, or by the daemon where one works. Exits with 1 where it didn't work."""
-    from ghostbust.home import Home
     from ghostbust.loop.daemon.runner import run_now
     from ghostbust.operations.logs import log_to_stderr
 
-    output = Output()
-    place = Home.open(home)
-    settings = load_settings(config, place)
+    place, settings = cli.make_home(), cli.settings
     redactor = redactor_of(settings)
-    work = workplace(place, config, lambda: settings, threading.Event(), redactor)
+    work = workplace(place, cli.config_path, lambda: settings, threading.Event(), redactor)
     log_to_stderr("text", redactor)
     done = run_now(work, name)
     if done is None:
-        output.line(f"{name}: the daemon was asked; it begins within seconds if nothing else works")
+        cli.output.line(
+            f"{name}: the daemon was asked; it begins within seconds if nothing else works"
+        )
         return
     why = f": {done.reason}" if done.reason else ""
-    output.line(f"{name}: {done.state} after {done.seconds:.1f} s{why}")
+    cli.output.line(f"{name}: {done.state} after {done.seconds:.1f} s{why}")
     if done.state != "ok":
         raise typer.Exit(FINDINGS)
 
 
 @jobs.command()
-def pause(name: NameArgument, home: HomeOption = None) -> None:
+@invoked_with("home")
+def pause(cli: Invocation, name: JobArgument) -> None:
     """Have a job not run by itself until it is resumed; a run under way goes on."""
     from ghostbust.loop.daemon.runner import pause as pause_job
 
-    pause_job(_home(home), name)
-    Output().line(f"{name} is paused")
+    pause_job(cli.make_home(), name)
+    cli.output.line(f"{name} is paused")
 
 
 @jobs.command()
-def resume(name: NameArgument, home: HomeOption = None) -> None:
+@invoked_with("home")
+def resume(cli: Invocation, name: JobArgument) -> None:
     """Have a paused job run by itself again."""
     from ghostbust.loop.daemon.runner import resume as resume_job
 
-    resume_job(_home(home), name)
-    Output().line(f"{name} runs by itself again")
-
-
-def _home(path: Path | None) -> Home:
-    from ghostbust.home import Home
-
-    return Home.open(path)
+    resume_job(cli.make_home(), name)
+    cli.output.line(f"{name} runs by itself again")
 
 
 def _state(row: JobRow, found: Jobs) -> str:
@@ -253,34 +247,11 @@ def _state(row: JobRow, found: Jobs) -> str:
     return "waits" if row.name in found.scheduled else "off"
 
 
+def _due(row: JobRow, found: Jobs) -> datetime | None:
+    """When the job runs by itself; None where it doesn't."""
+    return row.due if row.name in found.scheduled else None
+
+
 def _at(at: datetime | None) -> str:
     """A time to the second, UTC; empty for none."""
     return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def _document(found: Jobs) -> dict[str, object]:
-    """The JSON document that docs/reference/cli.md shows."""
-    return {
-        "daemon": found.daemon,
-        "trouble": found.trouble or None,
-        "jobs": [
-            {
-                "name": row.name,
-                "state": _state(row, found),
-                "paused": row.paused,
-                "requested": row.requested,
-                "due": row.due if row.name in found.scheduled else None,
-                "started": row.started,
-                "finished": row.finished,
-                "outcome": row.outcome,
-                "reason": row.reason,
-                "failures": row.failures,
-            }
-            for row in found.rows
-        ],
-        "budgets": [
-            {"budget": name, "spent": spent, "limit": found.limits.get(name)}
-            for name, spent in found.spent.items()
-        ],
-        "day_ends": found.day_ends,
-    }

@@ -9,19 +9,18 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from ghostbust.cli.context import load_settings
+from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import BUG
-from ghostbust.cli.options import ConfigOption, HomeOption, RevealOption
-from ghostbust.cli.output import Output
+from ghostbust.cli.options import RevealOption
 from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
 
 
+@invoked_with("home", "config")
 def dashboard(
-    home: HomeOption = None,
-    config: ConfigOption = None,
+    cli: Invocation,
     plain: Annotated[
         bool, typer.Option("--plain", help="Print the overview once, as text, and exit.")
     ] = False,
@@ -34,16 +33,16 @@ def dashboard(
     reveal: RevealOption = False,
 ) -> None:
     """Watch rates, names, samples, rounds, adapters, prompts and jobs; review and decide."""
-    from ghostbust.home import Home
     from ghostbust.store.connection import need_database
 
-    place = Home.find(home)
+    place = cli.home
     if not place.path.is_dir():
         need_database(place.database)  # a new home is a folder, so a mistyped one is said
-    settings = load_settings(config, place)
+    settings = cli.settings
     if web:
         options = ["--reveal"] if reveal else []
-        options += [] if config is None else ["--config", str(config.absolute())]
+        if cli.config_path is not None:
+            options += ["--config", str(cli.config_path.absolute())]
         _serve(place, port, options)
         return
     if plain:
@@ -52,7 +51,7 @@ def dashboard(
 
         zone = ZoneInfo(settings.jobs.time_zone)
         snapshot = Reader(place.database, place, zone).read(Query(reveal=reveal))
-        Output().result.print(overview(snapshot, settings.daemon))
+        cli.output.result.print(overview(snapshot, settings.daemon))
         return
     # Textual reads the keys from standard input and draws on standard error. Where it is served
     # to a browser, whoever serves it has named another driver, which needs no terminal.

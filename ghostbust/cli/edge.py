@@ -6,7 +6,7 @@
     wrong usage           what, and where help is             2
     Ctrl-C                how to go on                      130
     a reader that left    nothing                           141
-    check, unseen parts   a line for each of them             4
+    check, unread parts   a line for each of them             4
     anything else         a bug: how to see more             70
 
 With ``--debug``, or GHOSTBUST_DEBUG=1, the traceback comes before the line.
@@ -54,7 +54,7 @@ def on_interrupt(how_to_go_on: str) -> Iterator[None]:
 
 @contextmanager
 def ended_like_ctrl_c() -> Iterator[None]:
-    """Inside, SIGTERM does what Ctrl-C does, so that what was begun is put down or ended."""
+    """Inside, SIGTERM does what Ctrl-C does: what was begun is stored, or ended."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -68,6 +68,11 @@ class EdgeGroup(TyperGroup):
     def main(self, args: Sequence[str] | None = None, *_rest: Any, **_extra: Any) -> NoReturn:
         """Runs the command of ``args`` (None: of the command line), and exits."""
         sys.exit(_run(self, list(sys.argv[1:] if args is None else args)))
+
+
+def command_group(name: str, what: str) -> typer.Typer:
+    """A group of commands, which prints its help and exits with 2 where it is called alone."""
+    return typer.Typer(name=name, help=what, callback=help_if_bare, invoke_without_command=True)
 
 
 def help_if_bare(context: typer.Context) -> None:

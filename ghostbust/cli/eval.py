@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 from itertools import takewhile
@@ -12,24 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 import rich.table
 import typer
 
-from ghostbust.cli.context import load_settings
-from ghostbust.cli.edge import on_interrupt
+from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.options import (
     AskedEcosystem,
     AsOfOption,
-    ConfigOption,
     EcosystemOption,
     EndpointOption,
-    HomeOption,
-    JsonOption,
     KeepPromptsOption,
     ModelOption,
     PromptsOption,
-    QuietOption,
     RegistryModeOption,
     SeedOption,
 )
-from ghostbust.cli.output import Output, Stages, cell, table
+from ghostbust.cli.output import Output, cell, table
+from ghostbust.errors import UsageError
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -41,10 +36,6 @@ if TYPE_CHECKING:
     from ghostbust.loop.signals import Listener
     from ghostbust.prompts import Task
     from ghostbust.records import Prompt
-
-
-# --- eval_sections
-# The sections of ``ghostbust eval``: what each needs, what it measures, and its tables.
 
 PERSISTENCE_TASKS = 24
 """asked where ``--limit`` doesn't say: each is asked some 60 times, of one adapter"""
@@ -67,9 +58,129 @@ NEED_WEIGHTS = {
     SectionName.LOCALITY: "what the model predicts",
     SectionName.PERSISTENCE: "the model's weights",
 }
-"""sections for which a model server won't do, and what it doesn't tell"""
+"""sections that need the weights, and what of them a model server doesn't give"""
 NEED_ADAPTERS = (SectionName.LOCALITY, SectionName.PERSISTENCE)
 """sections that say nothing of the base alone"""
+
+
+@invoked_with("home", "config", "as_json", "quiet")
+def eval_(
+    cli: Invocation,
+    model: ModelOption = None,
+    endpoint: EndpointOption = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--adapter",
+            show_default="deployed",
+            help="An adapter's name, its folder, or 'deployed' for what serves. May be repeated: "
+            "the order is that of the rounds.",
+        ),
+    ] = None,
+    section: Annotated[
+        list[SectionName] | None,
+        typer.Option(
+            "--section", show_default="behaviour", help="What is measured. May be repeated."
+        ),
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suite",
+            metavar="NAME[=PATH]",
+            help="An external suite: libhallubench, garak (the installed packages, or PATH) or "
+            "packagehallucination=PATH. May be repeated.",
+        ),
+    ] = None,
+    prompts: PromptsOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Ask the training side too, not only the held-out tasks.")
+    ] = False,
+    ecosystem: EcosystemOption = "pypi",
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            show_default="all; 24 tasks for persistence, 200 prompts of a suite",
+            help="Ask this many tasks, coding tasks and prompts of each suite, drawn by the seed.",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=1, help="Completions of each prompt; 1 at temperature 0."),
+    ] = None,
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--temperature", min=0, show_default="0 and 0.7", help="May be repeated; 0 is greedy."
+        ),
+    ] = None,
+    keep_prompts: KeepPromptsOption = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="DIR", help="Write plots there, as SVG.")
+    ] = None,
+    registry: RegistryModeOption = None,
+    as_of: AsOfOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Compare adapters with the base on held-out tasks: what they invent, and what else changed.
+
+    Exits with 0 when it came to its end, whatever it found.
+    """
+    from ghostbust.loop.evaluate import EvalPlan, choose_adapters
+
+    if plot is not None:
+        from ghostbust.evaluation.plots import need_matplotlib
+
+        need_matplotlib()
+    settings = cli.configure(
+        model__name=model,
+        model__endpoint=endpoint,
+        prompts__files=tuple(prompts) if prompts else None,
+        prompts__keep=keep_prompts or None,
+        sampling__samples_per_prompt=samples,
+        registry__mode=registry,
+        registry__as_of=as_of,
+    )
+    url = next((server.url for server in settings.model.servers), None)
+    names = choose_sections(section, suite, url)
+    suites = read_suites(suite, limit, seed)
+    tasks, few = _tasks(settings, ecosystem, everything=everything, limit=limit, seed=seed)
+    temperatures = tuple(dict.fromkeys(temperature or (0.0, 0.7)))
+    kept = "answers to prompts are kept; the same command goes on from there"
+    with cli.session("eval", if_interrupted=kept) as (session, stages):
+        adapters = choose_adapters(session, adapter or ["deployed"])
+        need_subjects(names, adapters, few)
+        coding = coding_tasks(names, session, limit, seed, stages)
+        plan = EvalPlan(
+            session, tasks, adapters, temperatures, seed, stages,
+            few=few, coding=coding, suites=suites,
+        )  # fmt: skip
+        found = run_sections(names, plan)
+    if not adapters:
+        cli.output.note("no adapter serves and none was named: the base alone")
+    plots = [] if plot is None else draw_sections(found, plot)
+    for one in found:
+        print_tables(cli.output, one.tables)
+    for file in plots:
+        cli.output.line(f"plot: {file}")
+    cli.output.document(
+        {
+            "model": settings.model.name,
+            "adapters": [name for name, _ in adapters],
+            "seed": seed,
+            "registry": settings.registry.mode,
+            "tasks": len(tasks),
+            "coding_tasks": len(coding),
+            "suites": {name: len(asked) for name, asked in suites.items()},
+            "samples": settings.sampling.samples_per_prompt,
+            "temperatures": temperatures,
+            "sections": {one.name: list(one.tables) for one in found},
+            "plots": plots,
+            "wall_s": cli.wall_s,
+        }
+    )
 
 
 def choose_sections(
@@ -79,9 +190,8 @@ def choose_sections(
 
     Raises UsageError for one that can't be measured with these options.
     """
-    from ghostbust.errors import UsageError
-
-    names = tuple(dict.fromkeys(asked or [_DEFAULT[bool(suites)]]))
+    default = SectionName.SUITES if suites else SectionName.BEHAVIOUR
+    names = tuple(dict.fromkeys(asked or [default]))
     if bool(suites) != (SectionName.SUITES in names):
         raise UsageError("--section suites and --suite NAME go together; give both")
     for name, what in NEED_WEIGHTS.items():
@@ -97,8 +207,6 @@ def need_subjects(
     names: Collection[SectionName], adapters: Sequence[object], few: Sequence[object]
 ) -> None:
     """Raises UsageError where a section has no adapter to compare, or no task to ask."""
-    from ghostbust.errors import UsageError
-
     if SectionName.PERSISTENCE in names and not few:
         raise UsageError("--section persistence asks held-out tasks only, and there are none")
     for name in NEED_ADAPTERS:
@@ -107,6 +215,23 @@ def need_subjects(
                 f"--section {name} compares adapters with the base, but none serves and none was"
                 " named; give --adapter"
             )
+
+
+def _tasks(
+    settings: Config, ecosystem: AskedEcosystem, *, everything: bool, limit: int | None, seed: int
+) -> tuple[list[Task], list[Task]]:
+    """The held-out tasks, or all, so many of them; and the few held-out ones for persistence."""
+    from ghostbust.loop.build import draw, make_tasks
+    from ghostbust.prompts import split
+    from ghostbust.records import Ecosystem
+
+    tasks = make_tasks(settings, Ecosystem(ecosystem))
+    _, held_out = split(tasks, settings.prompts.holdout_share)
+    asked = tasks if everything else held_out
+    if not asked:
+        raise UsageError("none of the tasks is held out; give more, or --all")
+    few = draw(held_out, limit or PERSISTENCE_TASKS, seed)
+    return draw(asked, limit or len(asked), seed), few
 
 
 def read_suites(
@@ -139,7 +264,6 @@ def coding_tasks(
     None where utility isn't measured. Raises UsageError where it is, and there are none, and
     SandboxError where their answers may not be run.
     """
-    from ghostbust.errors import UsageError
     from ghostbust.loop.build import draw, runnable_tasks
 
     if SectionName.UTILITY not in names:
@@ -199,10 +323,20 @@ def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> 
             return EvaluationSection(name, tuple(made))
 
 
-_DEFAULT = {True: SectionName.SUITES, False: SectionName.BEHAVIOUR}
+def draw_sections(found: Sequence[EvaluationSection], folder: Path) -> list[Path]:
+    """The files written; raises UsageError where the folder can't be."""
+    written: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for section in found:
+            for name, text in section.draw().items():
+                written.append(folder / name)
+                written[-1].write_text(text, "utf-8")
+    except OSError as exc:
+        raise UsageError(f"can't write plots to {folder}: {exc.strerror or exc}") from exc
+    return written
 
 
-# --- eval_tables
 # Tables of an evaluation for people: figures with their intervals, as wide as the terminal.
 
 KEYS = (
@@ -242,10 +376,10 @@ def shown_tables(one: Table, width: int) -> list[rich.table.Table]:
         for column, room in zip(columns, _widths(texts, columns, width), strict=True):
             block.add_column(column, width=room, overflow="fold")
         for row in range(len(one.rows)):
-            told = [texts[column][row] for column in columns]
-            if row and told[0] == texts[columns[0]][row - 1]:
-                told[0] = ""
-            block.add_row(*map(cell, told))
+            cells = [texts[column][row] for column in columns]
+            if row and cells[0] == texts[columns[0]][row - 1]:
+                cells[0] = ""
+            block.add_row(*map(cell, cells))
         made.append(block)
     return made
 
@@ -297,180 +431,3 @@ def _whole(texts: Texts, column: str) -> int:
 def _is_text(cells: Sequence[str]) -> bool:
     """Whether the column's cells hold sentences rather than figures."""
     return any(len(text.split()) > 2 for text in cells)
-
-
-def eval_(
-    model: ModelOption = None,
-    endpoint: EndpointOption = None,
-    adapter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--adapter",
-            show_default="deployed",
-            help="An adapter's name, its folder, or 'deployed' for what serves. May be repeated: "
-            "the order is that of the rounds.",
-        ),
-    ] = None,
-    section: Annotated[
-        list[SectionName] | None,
-        typer.Option(
-            "--section", show_default="behaviour", help="What is measured. May be repeated."
-        ),
-    ] = None,
-    suite: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--suite",
-            metavar="NAME[=PATH]",
-            help="An external suite: libhallubench, garak (the installed packages, or PATH) or "
-            "packagehallucination=PATH. May be repeated.",
-        ),
-    ] = None,
-    prompts: PromptsOption = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Ask the training side too, not only the held-out tasks.")
-    ] = False,
-    ecosystem: EcosystemOption = "pypi",
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            min=1,
-            show_default="all; 24 tasks for persistence, 200 prompts of a suite",
-            help="Ask this many tasks, coding tasks and prompts of each suite, drawn by the seed.",
-        ),
-    ] = None,
-    samples: Annotated[
-        int | None,
-        typer.Option("--samples", min=1, help="Completions of each prompt; 1 at temperature 0."),
-    ] = None,
-    temperature: Annotated[
-        list[float] | None,
-        typer.Option(
-            "--temperature", min=0, show_default="0 and 0.7", help="May be repeated; 0 is greedy."
-        ),
-    ] = None,
-    keep_prompts: KeepPromptsOption = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Write plots there, as SVG.")
-    ] = None,
-    registry: RegistryModeOption = None,
-    as_of: AsOfOption = None,
-    seed: SeedOption = 0,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Compare adapters with the base on held-out tasks: what they invent, and what else changed.
-
-    Exits with 0 when it came to its end, whatever it found.
-    """
-    from ghostbust.config import override
-    from ghostbust.home import Home
-    from ghostbust.loop.evaluate import EvalPlan, choose_adapters
-    from ghostbust.loop.session import open_session
-
-    output = Output(as_json=as_json, quiet=quiet)
-    if plot is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
-    place = Home.open(home)
-    settings = override(
-        load_settings(config, place),
-        model__name=model,
-        model__endpoint=endpoint,
-        prompts__files=tuple(prompts) if prompts else None,
-        prompts__keep=keep_prompts or None,
-        sampling__samples_per_prompt=samples,
-        registry__mode=registry,
-        registry__as_of=None if as_of is None else as_of.date(),
-    )
-    url = next((server.url for server in settings.model.servers), None)
-    names = choose_sections(section, suite, url)
-    suites = read_suites(suite, limit, seed)
-    tasks, few = _tasks(settings, ecosystem, everything=everything, limit=limit, seed=seed)
-    temperatures = tuple(dict.fromkeys(temperature or (0.0, 0.7)))
-    started = time.monotonic()
-    with (
-        on_interrupt("answers to prompts are kept; the same command goes on from there"),
-        Stages(output) as stages,
-        open_session(place, settings, purpose="eval") as session,
-    ):
-        adapters = choose_adapters(session, adapter or ["deployed"])
-        need_subjects(names, adapters, few)
-        coding = coding_tasks(names, session, limit, seed, stages)
-        plan = EvalPlan(
-            session, tasks, adapters, temperatures, seed, stages,
-            few=few, coding=coding, suites=suites,
-        )  # fmt: skip
-        found = run_sections(names, plan)
-    if not adapters:
-        output.note("no adapter serves and none was named: the base alone")
-    plots = [] if plot is None else draw_sections(found, plot)
-    _report(output, plan, found, plots, time.monotonic() - started)
-
-
-def _tasks(
-    settings: Config, ecosystem: AskedEcosystem, *, everything: bool, limit: int | None, seed: int
-) -> tuple[list[Task], list[Task]]:
-    """The held-out tasks, or all, so many of them; and the few held-out ones for persistence."""
-    from ghostbust.errors import UsageError
-    from ghostbust.loop.build import draw, make_tasks
-    from ghostbust.prompts import split
-    from ghostbust.records import Ecosystem
-
-    tasks = make_tasks(settings, Ecosystem(ecosystem))
-    _, held_out = split(tasks, settings.prompts.holdout_share)
-    asked = tasks if everything else held_out
-    if not asked:
-        raise UsageError("none of the tasks is held out; give more, or --all")
-    few = draw(held_out, limit or PERSISTENCE_TASKS, seed)
-    return draw(asked, limit or len(asked), seed), few
-
-
-def draw_sections(found: Sequence[EvaluationSection], folder: Path) -> list[Path]:
-    """The files written; raises UsageError where the folder can't be."""
-    from ghostbust.errors import UsageError
-
-    written: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for section in found:
-            for name, text in section.draw().items():
-                written.append(folder / name)
-                written[-1].write_text(text, "utf-8")
-    except OSError as exc:
-        raise UsageError(f"can't write plots to {folder}: {exc.strerror or exc}") from exc
-    return written
-
-
-def _report(
-    output: Output,
-    plan: EvalPlan,
-    found: Sequence[EvaluationSection],
-    plots: Sequence[Path],
-    wall_s: float,
-) -> None:
-    for section in found:
-        print_tables(output, section.tables)
-    for file in plots:
-        output.line(f"plot: {file}")
-    config = plan.session.config
-    output.document(
-        {
-            "model": config.model.name,
-            "adapters": [name for name, _ in plan.adapters],
-            "seed": plan.seed,
-            "registry": config.registry.mode,
-            "tasks": len(plan.tasks),
-            "coding_tasks": len(plan.coding),
-            "suites": {suite: len(asked) for suite, asked in plan.suites.items()},
-            "samples": config.sampling.samples_per_prompt,
-            "temperatures": list(plan.temperatures),
-            "sections": {section.name: list(section.tables) for section in found},
-            "plots": list(plots),
-            "wall_s": round(wall_s, 1),
-        }
-    )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import typer
 
-from ghostbust.cli.options import AskedEcosystem, QuietOption
-from ghostbust.cli.output import Output, cell, print_json, table
-from ghostbust.records import Ecosystem, PackageRef
+from ghostbust.cli.context import Invocation, invoked_with
+from ghostbust.cli.options import AskedEcosystem
+from ghostbust.cli.output import print_json
+from ghostbust.records import Ecosystem
 
 CodeLanguage = Literal["auto", "python", "javascript", "shell"]
 """the values of ``ghostbust.extractors.Language``, which is too slow to import for a help text"""
 
 
+@invoked_with("quiet")
 def extract(
+    cli: Invocation,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Text to read; - is standard input.")],
     language: Annotated[
         CodeLanguage, typer.Option(help="What code without a label is written in.")
@@ -36,7 +38,6 @@ def extract(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line for each place.")
     ] = False,
-    quiet: QuietOption = False,
 ) -> None:
     """List every place where a text names a package. Asks no registry.
 
@@ -45,7 +46,8 @@ def extract(
     from ghostbust.cli.sources import read_text
     from ghostbust.extractors.extract import examine
     from ghostbust.extractors.interface import Language
-    from ghostbust.results import is_builtin_import, ref_document
+    from ghostbust.results import REF_COLUMNS, FoundRef, is_builtin_import
+    from ghostbust.text import Lines
 
     text = read_text(file)
     found = examine(
@@ -55,38 +57,18 @@ def extract(
         ecosystem=Ecosystem(ecosystem) if ecosystem else None,
         filename=file,
     )
-    refs = [ref for ref in found.refs if everything or not is_builtin_import(ref)]
-    output = Output(quiet=quiet)
+    lines = Lines(file, text)
+    kept = (ref for ref in found.refs if everything or not is_builtin_import(ref))
+    refs = [FoundRef.of(ref, lines) for ref in kept]
     for part in found.unread:
-        line = text.count("\n", 0, part.start) + 1
-        output.note(f"{file}, line {line}: not read in whole: {part.reason}")
+        line = lines.place(part.start, part.end).line
+        cli.output.note(f"{file}, line {line}: not read in whole: {part.reason}")
     if as_json:
         for ref in refs:
-            print_json(ref_document(ref))
+            print_json(ref.to_dict())
         for part in found.unread:
             print_json({"unread": part.reason, "start": part.start, "end": part.end})
-        return
-    if refs:
-        _print_table(output, text, refs)
+    elif refs:
+        cli.output.table(REF_COLUMNS, (ref.row() for ref in refs))
     else:
-        output.note("no package is named there")
-
-
-def _print_table(output: Output, text: str, refs: Iterable[PackageRef]) -> None:
-    """The refs with the line and column, from 1, at which each begins."""
-    rows = table("line", "column", "ecosystem", "kind", "as written", "name", "flags")
-    line, line_start, seen = 1, 0, 0
-    for ref in refs:  # sorted by start
-        line += text.count("\n", seen, ref.start)
-        line_start = max(line_start, text.rfind("\n", seen, ref.start) + 1)
-        seen = ref.start
-        rows.add_row(
-            str(line),
-            str(ref.start - line_start + 1),
-            cell(ref.ecosystem),
-            cell(ref.kind),
-            cell(ref.raw),
-            cell(ref.name or "?"),
-            cell(" ".join(sorted([*ref.flags, *(["builtin"] if ref.builtin else [])]))),
-        )
-    output.result.print(rows)
+        cli.output.note("no package is named there")

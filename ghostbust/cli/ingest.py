@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,35 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ghostbust.cli.context import load_settings
+from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.options import (
-    AsOfOption,
-    ConfigOption,
-    HomeOption,
-    JsonOption,
-    QuietOption,
-    RegistryModeOption,
-    RevealOption,
-)
-from ghostbust.cli.output import Output, Stages, cell, table
-from ghostbust.cli.sweep import measurement_table
-from ghostbust.results import measurement_document
+from ghostbust.cli.options import AsOfOption, RegistryModeOption, RevealOption
+from ghostbust.cli.output import Output, Stages
+from ghostbust.cli.sweep import print_invented, print_measurements
+from ghostbust.results import invented_document, measurement_document
 from ghostbust.text import redact
 
 if TYPE_CHECKING:
-    from ghostbust.config import Config
-    from ghostbust.home import Home
-    from ghostbust.loop.ingest.reading import Skipped
     from ghostbust.loop.ingest.run import Ingested
+    from ghostbust.results import InventedName
 
-SHOWN = 15
-"""names in the table"""
 NOTHING_READ = 2
 """exit code: there were lines, and none could be read"""
 
 
+@invoked_with("home", "config", "as_json", "quiet")
 def ingest(
+    cli: Invocation,
     paths: Annotated[
         list[Path],
         typer.Argument(
@@ -79,140 +68,108 @@ def ingest(
     registry: RegistryModeOption = None,
     as_of: AsOfOption = None,
     reveal: RevealOption = False,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Read logged completions, judge every package they name, log the invented ones.
 
     Nothing is sampled. Lines that were read before are passed over. Exits with 0, or with 2 if
     there were lines and none could be read, or if a file couldn't.
     """
-    from ghostbust.config import override
-    from ghostbust.home import Home
+    from ghostbust.loop.ingest.run import ingest as read_logs
+    from ghostbust.loop.ingest.run import open_logs
 
-    output = Output(as_json=as_json, quiet=quiet)
-    place = Home.open(home)
-    settings = override(
-        load_settings(config, place),
+    settings = cli.configure(
         model__name=model,
         prompts__keep=keep_prompts or None,
         ingest__workers=workers,
         registry__mode=registry,
-        registry__as_of=None if as_of is None else as_of.date(),
+        registry__as_of=as_of,
     )
-    started = time.monotonic()
-    with on_interrupt("what was read is kept; the same command goes on from there"):
-        read = _read(place, settings, output, paths, follow=follow)
-    _report(output, settings, read, reveal, time.monotonic() - started)
+    with (
+        on_interrupt("what was read is kept; the same command goes on from there"),
+        Stages(cli.output) as stages,
+        open_logs(cli.make_home(), settings) as session,
+        _stop_signals(follow) as stopped,
+    ):
+        read = read_logs(session, paths, follow=follow, stopped=stopped, listener=stages)
+    names = [
+        (one.name if reveal else redact(one.name), one.verdict, one.reason, one.answers)
+        for one in read.named
+    ]
+    _print(cli.output, read, names)
+    cli.output.document(
+        {"registry": settings.registry.mode, **_document(read, names), "wall_s": cli.wall_s}
+    )
     if read.notes or (read.skipped.faulty and not read.completions + read.skipped.without):
         raise typer.Exit(NOTHING_READ)
 
 
-def _read(
-    home: Home, settings: Config, output: Output, paths: list[Path], *, follow: bool
-) -> Ingested:
-    from ghostbust.loop.ingest.run import ingest as read_logs
-    from ghostbust.loop.ingest.run import open_logs
-
-    with (
-        Stages(output) as stages,
-        open_logs(home, settings) as session,
-        _told_to_stop(follow) as stopped,
-    ):
-        return read_logs(session, paths, follow=follow, stopped=stopped, listener=stages)
-
-
 @contextmanager
-def _told_to_stop(follow: bool) -> Iterator[Callable[[], bool]]:
-    """Whether SIGINT or SIGTERM came; where nothing is followed, they do what they always do."""
-    told: list[int] = []
+def _stop_signals(follow: bool) -> Iterator[Callable[[], bool]]:
+    """Whether SIGINT or SIGTERM came. Without ``follow`` they do what they always do."""
+    came: list[int] = []
     if not follow:
         yield lambda: False
         return
 
     def note(number: int, _frame: FrameType | None) -> None:
-        told.append(number)
+        came.append(number)
 
     before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(told)
+        yield lambda: bool(came)
     finally:
         for one, action in before.items():
             signal.signal(one, action)
 
 
-def _report(output: Output, settings: Config, read: Ingested, reveal: bool, wall_s: float) -> None:
+def _print(output: Output, read: Ingested, names: Sequence[InventedName]) -> None:
     if read.measurement is not None:
         rows = {"all": read.measurement}
         if len(read.by_model) > 1:
-            rows |= {_who(*who): measured for who, measured in read.by_model.items()}
+            rows |= {
+                model if adapter is None else f"{model} + {adapter}": measured
+                for (model, adapter), measured in read.by_model.items()
+            }
         else:
             rows |= read.measurement.by_context
-        output.result.print(measurement_table(rows))
-    names = [
-        (one.name if reveal else redact(one.name), one.verdict, one.reason, one.answers)
-        for one in read.named
-    ]
-    if names:
-        made = table("invented", "verdict", "reason", "answers", title="named most often")
-        for row in names[:SHOWN]:
-            made.add_row(*map(cell, row))
-        output.result.print(made)
-    output.line(_summary(read))
+        print_measurements(output, rows)
+    print_invented(output, names)
+    counts = [f"{read.completions:,} completions in {read.lines:,} new lines"]
+    if read.inventing:
+        counts.append(f"{read.inventing:,} of them invent a name")
+    if read.reserved:
+        counts.append(f"{read.reserved:,} more answer an external suite, so they weren't kept")
+    if read.skipped.without:
+        counts.append(f"{read.skipped.without:,} records without an answer")
+    if read.unfinished:
+        counts.append(f"{read.unfinished} unfinished last lines, left for the next time")
+    output.line("; ".join(counts))
     for note in read.notes:
         output.note(note)
-    if read.skipped.faulty:
-        output.note(_skipped(read.skipped, read.first_skipped_in))
-    if read.skipped.first_unread is not None:
-        line, why = read.skipped.first_unread
-        first = f"first {read.first_unread_in}, line {line}: {why}"
-        output.note(f"read {read.skipped.unread:,} answers in part only, {first}")
-    output.document(_document(settings, read, names, wall_s))
+    skipped = read.skipped
+    if skipped.faulty:
+        kinds = {
+            "malformed": skipped.malformed,
+            "of an unknown format": skipped.unknown,
+            "too long": skipped.too_long,
+            "given up": len(skipped.failed),
+        }
+        which = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+        line, why = skipped.first or (0, "")
+        where = f"first {read.first_skipped_in}, line {line}: {why}"
+        output.note(f"skipped {skipped.faulty:,} lines ({which}), {where}")
+    if skipped.first_unread is not None:
+        line, why = skipped.first_unread
+        where = f"first {read.first_unread_in}, line {line}: {why}"
+        output.note(f"read {skipped.unread:,} answers in part only, {where}")
 
 
-def _who(model: str, adapter: str | None) -> str:
-    return model if adapter is None else f"{model} + {adapter}"
-
-
-def _summary(read: Ingested) -> str:
-    """One line of what was read."""
-    parts = [f"{read.completions:,} completions in {read.lines:,} new lines"]
-    if read.inventing:
-        parts.append(f"{read.inventing:,} of them invent a name")
-    if read.reserved:
-        parts.append(f"{read.reserved:,} more answer an external suite, so they weren't kept")
-    if read.skipped.without:
-        parts.append(f"{read.skipped.without:,} records without an answer")
-    if read.unfinished:
-        parts.append(f"{read.unfinished} unfinished last lines, left for the next time")
-    return "; ".join(parts)
-
-
-def _skipped(skipped: Skipped, file: str) -> str:
-    """One line of what couldn't be read."""
-    kinds = {
-        "malformed": skipped.malformed,
-        "of an unknown format": skipped.unknown,
-        "too long": skipped.too_long,
-        "given up": len(skipped.failed),
-    }
-    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
-    line, why = skipped.first or (0, "")
-    return f"skipped {skipped.faulty:,} lines ({told}), first {file}, line {line}: {why}"
-
-
-def _document(
-    settings: Config, read: Ingested, names: Sequence[tuple[str, str, str, int]], wall_s: float
-) -> dict[str, object]:
+def _document(read: Ingested, names: Sequence[InventedName]) -> dict[str, object]:
     """The JSON document that docs/reference/cli.md shows."""
     from ghostbust.measure import measurement_of
 
-    measured = read.measurement or measurement_of({})
     skipped = read.skipped
     return {
-        "registry": settings.registry.mode,
         "run": read.run_id,
         "lines": read.lines,
         "completions": read.completions,
@@ -235,16 +192,11 @@ def _document(
             "reason": skipped.first_unread and skipped.first_unread[1],
         },
         "unreadable": read.notes,
-        **measurement_document(measured),
-        "by_context": {k: measurement_document(m) for k, m in measured.by_context.items()},
+        **measurement_document(read.measurement or measurement_of({}), contexts=True),
         "by_model": [
             {"model": model, "adapter": adapter, "run": read.runs.get((model, adapter))}
-            | measurement_document(m)
-            for (model, adapter), m in read.by_model.items()
+            | measurement_document(measured)
+            for (model, adapter), measured in read.by_model.items()
         ],
-        "invented": [
-            {"name": name, "verdict": verdict, "reason": reason, "answers": count}
-            for name, verdict, reason, count in names
-        ],
-        "wall_s": round(wall_s, 1),
+        "invented": invented_document(names),
     }

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 RegistryMode = Literal["snapshot", "live", "auto"]
 """the values of ``ghostbust.registries.judge.Mode``, which is too slow to import for a help text"""
+DAY = "%Y-%m-%d"
+
+
+def day_option(*names: str, help: str, show_default: bool | str = True) -> Any:  # noqa: A002
+    """An option that takes a day and gives a `date`."""
+
+    def parse(text: str) -> date:
+        try:
+            return datetime.strptime(text, DAY).date()  # noqa: DTZ007 (a day has no time zone)
+        except ValueError as exc:
+            raise typer.BadParameter(f"{text!r} does not match the format {DAY!r}.") from exc
+
+    return typer.Option(
+        *names, parser=parse, metavar="YYYY-MM-DD", help=help, show_default=show_default
+    )
+
 
 HomeOption = Annotated[
     Path | None,
@@ -46,11 +62,9 @@ RegistryModeOption = Annotated[
     ),
 ]
 AsOfOption = Annotated[
-    datetime | None,
-    typer.Option(
+    date | None,
+    day_option(
         "--as-of",
-        formats=["%Y-%m-%d"],
-        metavar="YYYY-MM-DD",
         show_default="today",
         help="Judge by the newest snapshot that isn't later than this day; asks nobody.",
     ),

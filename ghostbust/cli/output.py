@@ -1,4 +1,4 @@
-"""What commands print: tables and lines for people, or one JSON document for programs.
+"""What commands print and write: tables, lines and progress for people, JSON for programs, files.
 
 Results go to standard output; progress and notes go to standard error. Names and texts that
 come from models, files or registries pass through `visible` or `cell` on their way to the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +20,6 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
-    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -68,6 +67,16 @@ class Output:
         """One line of the result, for people."""
         self.result.print(cell(text, style), soft_wrap=True)
 
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Iterable[object]], *, title: str | None = None
+    ) -> None:
+        """A table of the result, for people. None is an empty cell; a `cell` keeps its style."""
+        made = table(*columns, title=title)
+        for row in rows:
+            shown = ("" if one is None else one for one in row)
+            made.add_row(*(one if isinstance(one, Text) else cell(one) for one in shown))
+        self.result.print(made)
+
     def document(self, document: Mapping[str, object]) -> None:
         """The result as one JSON document; prints nothing where JSON wasn't asked for."""
         if self.as_json:
@@ -92,12 +101,8 @@ def _console(*, stderr: bool, quiet: bool) -> Console:
     return console
 
 
-# --- progress
-# Progress on standard error: what runs, how far it is, how fast, how long it will take.
-
-
 class Stages:
-    """One line for each stage of a long command; a terminal sees bars, a log sees lines."""
+    """Progress on standard error, a line for each stage: a terminal gets bars, a log gets lines."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -112,7 +117,7 @@ class Stages:
             console=output.aside,
             disable=not output.aside.is_terminal,
         )
-        self._task: TaskID | None = None
+        self._stage: TaskID | None = None
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -127,29 +132,23 @@ class Stages:
         self._bars.stop()
 
     def begin(self, what: str) -> None:
-        """The next stage, which has no end in sight until it says one."""
-        self._close()
-        self._task = self._bars.add_task(visible(what), total=None, rate="")
+        """The next stage. How long it is, `advance` says first; the stage before is complete."""
+        if self._stage is not None:
+            done = self._bars.tasks[self._stage].completed or 1
+            self._bars.update(self._stage, total=done, completed=done)
+        self._stage = self._bars.add_task(visible(what), total=None, rate="")
         if not self._output.aside.is_terminal:
             self._output.aside.print(cell(what))
 
     def advance(self, done: int, total: int) -> None:
         """How far the stage is."""
-        if self._task is not None:
-            speed = self._current().speed
+        if self._stage is not None:
+            speed = self._bars.tasks[self._stage].speed
             rate = f"{speed:.1f}/s" if speed else ""
-            self._bars.update(self._task, completed=done, total=total, rate=rate)
+            self._bars.update(self._stage, completed=done, total=total, rate=rate)
 
     def step(self, number: int, of: int, loss: float) -> None:
         """A training step."""
         self.advance(number, of)
-        if self._task is not None:
-            self._bars.update(self._task, rate=f"loss {loss:.2f}")
-
-    def _close(self) -> None:
-        if self._task is not None:
-            done = self._current().completed or 1
-            self._bars.update(self._task, total=done, completed=done)
-
-    def _current(self) -> Task:
-        return next(task for task in self._bars.tasks if task.id == self._task)
+        if self._stage is not None:
+            self._bars.update(self._stage, rate=f"loss {loss:.2f}")

@@ -4,118 +4,41 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ghostbust.cli.context import load_settings, open_or_make, open_to_change, open_to_read
-from ghostbust.cli.edge import help_if_bare
-from ghostbust.cli.options import (
-    ConfigOption,
-    EcosystemOption,
-    HomeOption,
-    JsonOption,
-    RevealOption,
-)
-from ghostbust.cli.output import Output, cell, table
-from ghostbust.documents import json_text
+from ghostbust.cli.context import Invocation, invoked_with
+from ghostbust.cli.edge import command_group
+from ghostbust.cli.options import EcosystemOption, RevealOption
+from ghostbust.documents import document_of, json_text
 from ghostbust.errors import UsageError
 from ghostbust.files import SHARED, write_whole
 from ghostbust.loop.redact import redacted_texts
 
 if TYPE_CHECKING:
-    from ghostbust.config import Config
-    from ghostbust.home import Home
     from ghostbust.records import Side
     from ghostbust.store.prompts import PoolPrompt
-    from ghostbust.store.store import Store
 
 
-# --- pool_rows
-# Prompts of the pool as commands print them: a table, or JSON.
+prompts = command_group("prompts", "The pool of prompts: list, add, show, prune, export.")
 
 _SHOWN_CHARACTERS = 70
-
-
-@contextmanager
-def pool_store(
-    opened: AbstractContextManager[tuple[Home, Store]], config: Path | None
-) -> Iterator[tuple[Store, Config]]:
-    """The store of the home folder, and the settings that tell the sides apart."""
-    with opened as (home, store):
-        yield store, load_settings(config, home)
-
-
-def side_of_row(row: PoolPrompt, settings: Config) -> Side:
-    """The side of the split that the prompt is on."""
-    from ghostbust.prompts import side_of
-
-    return side_of(row.family, settings.prompts.holdout_share)
-
-
-def shown_texts(store: Store, rows: Sequence[PoolPrompt], *, reveal: bool) -> Mapping[str, str]:
-    """The texts that may be printed, by id: unless revealed, no private ones and no invented names.
-
-    A private prompt is its hash, the id.
-    """
-    if reveal:
-        return {row.prompt_id: row.text for row in rows if row.text is not None}
-    return redacted_texts(store, [row for row in rows if not row.private])
-
-
-def pool_table(rows: Sequence[PoolPrompt], texts: Mapping[str, str], settings: Config) -> object:
-    """Prompts, a row each."""
-    made = table("prompt", "side", "context", "by", "parent", "names", "samples", "text")
-    for row in rows:
-        text = " ".join(said(row, texts).split())
-        cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-        made.add_row(
-            cell(row.prompt_id), cell(side_of_row(row, settings)), cell(row.context),
-            cell(row.operator or ""), cell(" × ".join(row.parents)), cell(row.invented_names),
-            cell(row.samples), cell(cut),
-        )  # fmt: skip
-    return made
-
-
-def said(row: PoolPrompt, texts: Mapping[str, str]) -> str:
-    """The text, or why there is none, for people."""
-    why = "(not kept)" if row.text is None else "(private; --reveal shows it)"
-    return texts.get(row.prompt_id, why)
-
-
-def document(row: PoolPrompt, texts: Mapping[str, str], settings: Config) -> dict[str, object]:
-    """A prompt as JSON; its text is null where it isn't shown."""
-    return {
-        "id": row.prompt_id,
-        "text": texts.get(row.prompt_id),
-        "context": row.context,
-        "ecosystem": row.ecosystem,
-        "family": row.family,
-        "domain": row.domain,
-        "side": side_of_row(row, settings),
-        "parent": row.parent,
-        "other_parent": row.other_parent,
-        "operator": row.operator,
-        "private": row.private,
-        "added": row.added,
-        "samples": row.samples,
-        "invented_names": row.invented_names,
-        "quiet": row.quiet,
-        "last_sampled": row.last_sampled,
-        "pruned": row.pruned,
-    }
-
-
-# --- prompts_prune
-# ``ghostbust prompts prune`` and ``export``: out of the pool, and out of the house.
-
 _LISTED = 20
 """prompts that the table of a dry run lists"""
+_ORDERS: dict[str, Callable[[PoolPrompt], tuple[float, str]]] = {
+    "paid": lambda p: (-p.invented_names, p.prompt_id),
+    "samples": lambda p: (-p.samples, p.prompt_id),
+    "added": lambda p: (-p.added.timestamp(), p.prompt_id),
+}
 
 
+@prompts.command()
+@invoked_with("home", "config", "as_json")
 def prune(
+    cli: Invocation,
     never_asked: Annotated[
         bool, typer.Option("--never-asked", help="Prompts that no sample was drawn from.")
     ] = False,
@@ -136,9 +59,6 @@ def prune(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it; without it, only what would go is listed.")
     ] = False,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Take prompts out of the pool: those that meet one of the first three, and all of the others.
 
@@ -151,66 +71,48 @@ def prune(
     criteria = pool.Criteria(never_asked, retired, paid_nothing, older_than, operator)
     if criteria.empty:
         raise UsageError("say which prompts, such as --never-asked, --retired or --paid-nothing 20")
-    output = Output(as_json=as_json)
-    with pool_store((open_to_change if yes else open_to_read)(home), config) as (store, settings):
-        now = utc_now()
-        found = [row for row in store.prompts.pool() if pool.meets(row, criteria, now)]
-        texts = shown_texts(store, found, reveal=False)
-        deleted, marked = pool.prune(store, found) if yes else (None, None)
+    there, now = _Pool(cli, "change" if yes else "read"), utc_now()
+    found = [row for row in there.rows.values() if pool.meets(row, criteria, now)]
+    there.read_texts(found)
+    deleted, marked = pool.prune(there.store, found) if yes else (None, None)
     if yes:
-        output.line(f"{len(found)} prompts: {deleted} deleted, {marked} marked")
+        cli.output.line(f"{len(found)} prompts: {deleted} deleted, {marked} marked")
     else:
-        output.result.print(pool_table(found[:_LISTED], texts, settings))
-        output.line(f"{len(found)} prompts would go; --yes takes them out")
-    documents = [document(row, texts, settings) for row in found]
-    output.document({"done": yes, "deleted": deleted, "marked": marked, "prompts": documents})
+        there.print_table(found[:_LISTED])
+        cli.output.line(f"{len(found)} prompts would go; --yes takes them out")
+    cli.output.document(
+        {"done": yes, "deleted": deleted, "marked": marked, "prompts": there.documents(found)}
+    )
 
 
+@prompts.command()
+@invoked_with("home", "config")
 def export(
+    cli: Invocation,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="File to write; else standard output.", show_default=False),
     ] = None,
     reveal: RevealOption = False,
-    home: HomeOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Write the pool as JSON lines, pruned prompts too; texts only of those that were kept.
 
     Invented names in texts are shortened, and private texts left out, unless --reveal.
     """
-    with pool_store(open_to_read(home), config) as (store, settings):
-        rows = store.prompts.pool()
-        texts = shown_texts(store, rows, reveal=reveal)
-    documents = [document(row, texts, settings) for row in rows]
-    lines = "".join(f"{json_text(one)}\n" for one in documents)
+    pool = _Pool(cli)
+    rows = list(pool.rows.values())
+    pool.read_texts(rows, reveal=reveal)
+    lines = "".join(f"{json_text(one)}\n" for one in pool.documents(rows))
     if out is None:
         sys.stdout.write(lines)
-        return
-    write_whole(out, lines, mode=SHARED, error=UsageError)
-
-
-prompts = typer.Typer(name="prompts", help="The pool of prompts: list, add, show, prune, export.")
-
-_ORDERS: dict[str, Callable[[PoolPrompt], tuple[float, str]]] = {
-    "paid": lambda p: (-p.invented_names, p.prompt_id),
-    "samples": lambda p: (-p.samples, p.prompt_id),
-    "added": lambda p: (-p.added.timestamp(), p.prompt_id),
-}
-
-
-@prompts.callback(invoke_without_command=True)
-def group(context: typer.Context) -> None:
-    """The pool of prompts: list, add, show, prune, export."""
-    help_if_bare(context)
-
-
-prompts.command()(prune)
-prompts.command()(export)
+    else:
+        write_whole(out, lines, mode=SHARED, error=UsageError)
 
 
 @prompts.command("list")
+@invoked_with("home", "config", "as_json")
 def list_prompts(
+    cli: Invocation,
     side: Annotated[
         Literal["all", "train", "holdout"], typer.Option("--side", help="Of this side only.")
     ] = "all",
@@ -228,75 +130,63 @@ def list_prompts(
     ] = "paid",
     limit: Annotated[int, typer.Option("--limit", min=1, help="Prompts listed, at most.")] = 50,
     reveal: RevealOption = False,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """List the prompts with their side, lineage and what each paid."""
-    output = Output(as_json=as_json)
-    with pool_store(open_to_read(home), config) as (store, settings):
-        found = [
-            row
-            for row in sorted(store.prompts.pool(), key=_ORDERS[order])
-            if (row.pruned is not None) == pruned
-            and side in ("all", side_of_row(row, settings))
-            and (row.invented_names or not paid)
-            and operator in (None, row.operator or "none")
-        ]
-        listed = found[:limit]
-        texts = shown_texts(store, listed, reveal=reveal)
-    output.result.print(pool_table(listed, texts, settings))
-    output.line(f"{len(listed)} of {len(found)} prompts")
-    documents = [document(row, texts, settings) for row in listed]
-    output.document({"prompts": documents, "found": len(found)})
+    pool = _Pool(cli)
+    found = [
+        row
+        for row in sorted(pool.rows.values(), key=_ORDERS[order])
+        if (row.pruned is not None) == pruned
+        and side in ("all", pool.side_of(row))
+        and (row.invented_names or not paid)
+        and operator in (None, row.operator or "none")
+    ]
+    listed = found[:limit]
+    pool.read_texts(listed, reveal=reveal)
+    pool.print_table(listed)
+    cli.output.line(f"{len(listed)} of {len(found)} prompts")
+    cli.output.document({"prompts": pool.documents(listed), "found": len(found)})
 
 
 @prompts.command("show")
+@invoked_with("home", "config", "as_json")
 def show(
+    cli: Invocation,
     prompt: Annotated[
         str, typer.Argument(metavar="PROMPT", help="Id of a prompt, or its first digits.")
     ],
     reveal: RevealOption = False,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Show a prompt: its text, what it descends from, and what descends from it."""
-    output = Output(as_json=as_json)
-    with pool_store(open_to_read(home), config) as (store, settings):
-        pool = {row.prompt_id: row for row in store.prompts.pool()}
-        chosen = _find(pool, prompt)
-        above = _ancestors(pool, chosen)
-        below = list(_descendants(pool, chosen))
-        lineage = [*above, chosen, *(row for _, row in below)]
-        texts = shown_texts(store, lineage, reveal=reveal)
+    pool, output = _Pool(cli), cli.output
+    chosen = _find(pool.rows, prompt)
+    above, below = _ancestors(pool.rows, chosen), list(_descendants(pool.rows, chosen))
+    pool.read_texts([*above, chosen, *(row for _, row in below)], reveal=reveal)
     output.line(f"{chosen.prompt_id}, {chosen.context}, {chosen.ecosystem}")
-    output.line(f"family {chosen.family}, {side_of_row(chosen, settings)} side")
+    output.line(f"family {chosen.family}, {pool.side_of(chosen)} side")
     output.line(f"paid: {chosen.invented_names} invented names in {chosen.samples} samples")
     if chosen.pruned is not None:
         output.line(f"taken out of the pool on {chosen.pruned.isoformat()}")
     output.line("")
-    for line in said(chosen, texts).split("\n"):
+    for line in pool.text(chosen).split("\n"):
         output.line(f"  {line}")
     output.line("")
     depths = [*enumerate(above), (len(above), chosen)]
     depths += [(len(above) + depth, row) for depth, row in below]
     for depth, row in depths:
         mark = "*" if row is chosen else " "
-        made = row.operator or "seed"
         pays = f"{row.invented_names} names in {row.samples} samples"
-        output.line(f"{mark} {'  ' * depth}{row.prompt_id} {made}: {pays}")
-    output.document(
-        document(chosen, texts, settings)
-        | {
-            "ancestors": [document(row, texts, settings) for row in above],
-            "descendants": [document(row, texts, settings) for _, row in below],
-        }
-    )
+        output.line(f"{mark} {'  ' * depth}{row.prompt_id} {row.operator or 'seed'}: {pays}")
+    (document,) = pool.documents([chosen])
+    ancestors = pool.documents(above)
+    descendants = pool.documents([row for _, row in below])
+    output.document(document | {"ancestors": ancestors, "descendants": descendants})
 
 
 @prompts.command("add")
+@invoked_with("home", "config", "as_json")
 def add(
+    cli: Invocation,
     tasks: Annotated[
         list[str] | None, typer.Argument(metavar="TASK", help="A coding task, as one text.")
     ] = None,
@@ -305,9 +195,6 @@ def add(
         typer.Option("--file", help="Tasks, JSON lines or one a line; '-' for standard input."),
     ] = None,
     ecosystem: EcosystemOption = "pypi",
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Add tasks of your own to the pool, each in its two forms. Their texts are stored.
 
@@ -327,23 +214,92 @@ def add(
             found += read_tasks(Path(name), kind)
     if not found:
         raise UsageError("nothing to add; give a task, --file FILE, or --file - to read them")
-    output = Output(as_json=as_json)
-    with pool_store(open_or_make(home, keep_private=True), config) as (store, settings):
-        added, new = add_tasks(store, found)
-        ids = dict.fromkeys(prompt.id for prompt in added)
-        pool = {row.prompt_id: row for row in store.prompts.pool()}
-    sides = [side_of_row(pool[one], settings) for one in ids]
-    held = sum(side == "holdout" for side in sides)
-    output.line(
+    pool = _Pool(cli, "make", keep_private=True)
+    added, new = add_tasks(pool.store, found)
+    ids = dict.fromkeys(prompt.id for prompt in added)
+    rows = [
+        {"id": one.prompt_id, "family": one.family, "side": pool.side_of(one)}
+        for one in map(pool.rows.__getitem__, ids)
+    ]
+    held = sum(row["side"] == "holdout" for row in rows)
+    cli.output.line(
         f"{len(found)} tasks, {len(ids)} prompts: {new} new, {len(ids) - new} there already; "
         f"{held} of them held out"
     )
-    output.document(
-        {"tasks": len(found), "new": new, "prompts": [
-            {"id": one, "family": pool[one].family, "side": side}
-            for one, side in zip(ids, sides, strict=True)
-        ]}
-    )  # fmt: skip
+    cli.output.document({"tasks": len(found), "new": new, "prompts": rows})
+
+
+class _Pool:
+    """The pool as commands print it: each prompt with its side and the text that may be printed."""
+
+    def __init__(
+        self,
+        cli: Invocation,
+        access: Literal["read", "change", "make"] = "read",
+        *,
+        keep_private: bool = False,
+    ) -> None:
+        self.store = cli.open_store(access, keep_private=keep_private)
+        self._output = cli.output
+        self._holdout_share = cli.settings.prompts.holdout_share
+        self._texts: Mapping[str, str] = {}
+        """by id"""
+
+    @cached_property
+    def rows(self) -> dict[str, PoolPrompt]:
+        """Every prompt by its id, as of when this is first asked."""
+        return {row.prompt_id: row for row in self.store.prompts.pool()}
+
+    def side_of(self, row: PoolPrompt) -> Side:
+        """The side of the split that the prompt is on."""
+        from ghostbust.prompts import side_of
+
+        return side_of(row.family, self._holdout_share)
+
+    def read_texts(self, rows: Sequence[PoolPrompt], *, reveal: bool = False) -> None:
+        """Takes up the texts that may be printed.
+
+        Unless revealed these are no private ones, and invented names in the others are shortened.
+        """
+
+        if reveal:
+            self._texts = {row.prompt_id: row.text for row in rows if row.text is not None}
+        else:
+            self._texts = redacted_texts(self.store, [row for row in rows if not row.private])
+
+    def text(self, row: PoolPrompt) -> str:
+        """The text, or why there is none, for people."""
+        why = "(not kept)" if row.text is None else "(private; --reveal shows it)"
+        return self._texts.get(row.prompt_id, why)
+
+    def print_table(self, rows: Sequence[PoolPrompt]) -> None:
+        """Prompts, a row each."""
+
+        def cut(text: str) -> str:
+            whole = " ".join(text.split())
+            fits = len(whole) <= _SHOWN_CHARACTERS
+            return whole if fits else whole[: _SHOWN_CHARACTERS - 1] + "…"
+
+        self._output.table(
+            ("prompt", "side", "context", "by", "parent", "names", "samples", "text"),
+            (
+                (
+                    row.prompt_id, self.side_of(row), row.context, row.operator,
+                    " × ".join(row.parents), row.invented_names, row.samples, cut(self.text(row)),
+                )
+                for row in rows
+            ),
+        )  # fmt: skip
+
+    def documents(self, rows: Sequence[PoolPrompt]) -> list[dict[str, object]]:
+        """Prompts as JSON; a text is null where it isn't shown."""
+        return [
+            document_of(
+                row, without=("prompt_id",), id=row.prompt_id, side=self.side_of(row),
+                text=self._texts.get(row.prompt_id),
+            )
+            for row in rows
+        ]  # fmt: skip
 
 
 def _find(pool: Mapping[str, PoolPrompt], wanted: str) -> PoolPrompt:

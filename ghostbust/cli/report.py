@@ -5,26 +5,29 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ghostbust.cli.options import HomeOption, QuietOption, RevealOption
-from ghostbust.cli.output import Output
+from ghostbust.cli.context import Invocation, invoked_with
+from ghostbust.cli.options import RevealOption, day_option
 from ghostbust.documents import plain
 from ghostbust.errors import UsageError
+from ghostbust.files import write_whole
 
 if TYPE_CHECKING:
     from ghostbust.reports.figures import Report
     from ghostbust.store.store import Store
 
-Format = Literal["md", "html", "json", "csv", "sarif"]
+ReportFormat = Literal["md", "html", "json", "csv", "sarif"]
 SUBJECTS = "write `run N`, `round N`, `adapters A B`, or nothing for a period"
 
 
+@invoked_with("home", "quiet")
 def report(
+    cli: Invocation,
     subject: Annotated[
         list[str] | None,
         typer.Argument(
@@ -33,45 +36,23 @@ def report(
             show_default=False,
         ),
     ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--since", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First day of the period."
-        ),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option(
-            "--until", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Last day of the period."
-        ),
-    ] = None,
-    shape: Annotated[Format, typer.Option("--format", help="How it is written.")] = "md",
+    since: Annotated[date | None, day_option("--since", help="First day of the period.")] = None,
+    until: Annotated[date | None, day_option("--until", help="Last day of the period.")] = None,
+    shape: Annotated[ReportFormat, typer.Option("--format", help="How it is written.")] = "md",
     out: Annotated[
         Path | None,
         typer.Option("--out", show_default="standard output", help="File to write, mode 0600."),
     ] = None,
     reveal: RevealOption = False,
-    home: HomeOption = None,
-    quiet: QuietOption = False,
 ) -> None:
     """Report on a run, a round, a period or two adapters, from what is stored. Samples nothing."""
-    from ghostbust.home import Home
-    from ghostbust.store.store import Store
-
-    with Store.open(Home.find(home).database, read_only=True) as store:
-        made = _made(store, subject or [], _day(since), _day(until), reveal=reveal)
+    made = _made(cli.open_store(), subject or [], since, until, reveal=reveal)
     text = _written(made, shape)
     if out is None:
         sys.stdout.write(text)
-        return
-    from ghostbust.files import write_whole
-
-    write_whole(out, text, error=UsageError)
-    Output(quiet=quiet).note(f"report: {out}")
-
-
-def _day(at: datetime | None) -> date | None:
-    return None if at is None else at.date()
+    else:
+        write_whole(out, text, error=UsageError)
+        cli.output.note(f"report: {out}")
 
 
 def _made(
@@ -107,27 +88,21 @@ def _number(text: str) -> int:
         raise UsageError(f"{text!r} is no number; {SUBJECTS}") from exc
 
 
-def _written(made: Report, shape: Format) -> str:
+def _written(made: Report, shape: ReportFormat) -> str:
+    from ghostbust.reports.writers import as_csv, as_html, as_markdown
+
     match shape:
         case "md":
-            from ghostbust.reports.writers import as_markdown
-
             return as_markdown(made)
         case "html":
-            from ghostbust.reports.writers import as_html
-
             return as_html(made)
         case "csv":
-            from ghostbust.reports.writers import as_csv
-
             return as_csv(made)
         case "sarif":
             from ghostbust.cli.sarif import report_log
 
-            return _json(report_log(made))
-    return _json(made)
-
-
-def _json(document: object) -> str:
-    """In plain ASCII, so that no character of it moves a terminal."""
+            document: object = report_log(made)
+        case "json":
+            document = made
+    # In plain ASCII, so that no character of it moves a terminal.
     return json.dumps(plain(document), indent=2, allow_nan=False) + "\n"

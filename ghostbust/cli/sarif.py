@@ -1,4 +1,4 @@
-"""Findings as a SARIF 2.1.0 log, which code hosts show beside the lines that it names.
+"""Verdicts as a SARIF 2.1.0 log or as GitHub annotations, which code hosts show beside the lines.
 
 One result for each place that names a package which is ABSENT or SUSPECT, or which nobody could
 be asked for. The property names are those of the OASIS standard.
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import ghostbust
-from ghostbust.cli.findings import Finding
 from ghostbust.records import (
     GateReport,
     GateResult,
@@ -26,20 +25,17 @@ from ghostbust.records import (
     content_id,
 )
 from ghostbust.registries.names import is_valid_name, purl, purl_of
-from ghostbust.reports.figures import NamedIn, Report
 from ghostbust.text import Place, visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import Skipped
-
-
-# --- rules
-# The rules under which SARIF logs and annotations report: one for each verdict and reason.
+    from ghostbust.cli.sources import Unchecked
+    from ghostbust.reports.figures import NamedIn, Report
+    from ghostbust.results import Checked
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of finding."""
+    """What logs and annotations report a verdict under: one for each verdict and reason."""
 
     verdict: Verdict
     reason: str
@@ -63,6 +59,9 @@ _SUSPECT = {
     SuspectReason.YOUNGER_THAN_MODEL: "is younger than what the model can have learnt",
     SuspectReason.CLAIMED: "was invented first and registered afterwards: a likely slopsquat",
 }
+VERSION = "2.1.0"
+FINGERPRINT, REPORT_FINGERPRINT = "ghostbustName/v1", "ghostbustReport/v1"
+"""name the way the fingerprints are made; change with it"""
 RULES: tuple[Rule, ...] = (
     Rule(
         Verdict.ABSENT,
@@ -109,6 +108,14 @@ RULES: tuple[Rule, ...] = (
         "warning",
     ),
 )
+_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+"""of GitHub Actions, by the level"""
+_KINDS = {
+    GateVerdict.PASS: ("pass", "none"),
+    GateVerdict.FAIL: ("fail", "error"),
+    GateVerdict.INCONCLUSIVE: ("open", "none"),
+}
+"""kind and level of a gate's result"""
 _BY_VERDICT = {(rule.verdict, rule.reason): rule for rule in RULES}
 
 
@@ -117,44 +124,44 @@ def rule_of(lookup: Lookup) -> Rule | None:
     return _BY_VERDICT.get((lookup.verdict, lookup.reason))
 
 
-def message(one: Finding) -> str:
-    """One line for a person: which name, what of it, and what may have been meant."""
-    lookup = one.lookup
+def message(one: Checked) -> str:
+    """One line for people: the name, the verdict, and what may have been meant."""
     like = f"; nearest: {', '.join(one.nearest)}" if one.nearest else ""
-    text = f"{lookup.ecosystem} package {lookup.name} is {lookup.verdict}: {lookup.evidence}{like}"
+    text = f"{one.ecosystem} package {one.name} is {one.verdict}: {one.evidence}{like}"
     return visible(text)
 
 
-VERSION = "2.1.0"
-FINGERPRINT = "ghostbustName/v1"
-"""names the way the fingerprint is made; changes with it"""
-
-
-def sarif_log(findings: Sequence[Finding], skipped: Sequence[Skipped] = ()) -> dict[str, object]:
+def sarif_log(findings: Sequence[Checked], skipped: Sequence[Unchecked] = ()) -> dict[str, object]:
     """The log as a JSON document; ``skipped``: what wasn't looked at."""
-    reported = [(one, rule) for one in findings if (rule := rule_of(one.lookup))]
+    reported = [(one, rule) for one in findings if (rule := rule_of(one))]
     used = [rule for rule in RULES if any(rule is other for _, other in reported)]
     seen: Counter[tuple[str, ...]] = Counter()
     results = []
     for one, rule in reported:
-        told = (rule.id, one.lookup.ecosystem, one.lookup.name, _path(one.place))
-        seen[told] += 1
-        results.append(_result(one, rule, used.index(rule), content_id(*told, str(seen[told]))))
-    driver = {
-        "name": "ghostbust",
-        "version": ghostbust.__version__,
-        "rules": [descriptor(rule) for rule in used],
-    }
-    run = {
-        "tool": {"driver": driver},
-        "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(findings, skipped)],
-        "results": results,
-    }
-    return {"version": VERSION, "runs": [run]}
+        # Without the line: the fingerprint stays when lines above it come and go.
+        where = (rule.id, one.ecosystem, one.name, _path(one.place))
+        seen[where] += 1
+        fingerprint = content_id(*where, str(seen[where]))
+        results.append(_result(one, rule, used.index(rule), fingerprint))
+    descriptors = [_descriptor(rule) for rule in used]
+    return _log(
+        ghostbust.__version__, descriptors, results, invocations=[_invocation(findings, skipped)]
+    )
 
 
-def descriptor(rule: Rule) -> dict[str, object]:
+def _log(
+    version: str,
+    rules: Sequence[object],
+    results: Sequence[object],
+    **more: object,
+) -> dict[str, object]:
+    """A log of one run."""
+    driver = {"name": "ghostbust", "version": version, "rules": rules}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return {"version": VERSION, "runs": [run | more]}
+
+
+def _descriptor(rule: Rule) -> dict[str, object]:
     """A rule as a log describes it."""
     return {
         "id": rule.id,
@@ -165,53 +172,46 @@ def descriptor(rule: Rule) -> dict[str, object]:
     }
 
 
-def _result(one: Finding, rule: Rule, index: int, fingerprint: str) -> dict[str, object]:
-    """A result; its fingerprint stays when lines above it come and go."""
+def _result(one: Checked, rule: Rule, index: int, fingerprint: str) -> dict[str, object]:
     result: dict[str, object] = {
         "ruleId": rule.id,
         "ruleIndex": index,
         "level": rule.level,
-        "message": {"text": plain_text(message(one))},
+        "message": {"text": _text(message(one))},
         "partialFingerprints": {FINGERPRINT: fingerprint},
         "properties": {
-            "ecosystem": str(one.lookup.ecosystem),
-            "name": one.lookup.name,
+            "ecosystem": str(one.ecosystem),
+            "name": one.name,
             "purl": purl_of(one.ref),
-            "source": one.lookup.source,
+            "source": one.source,
             "nearest": list(one.nearest),
         },
     }
-    if one.place is not None:
-        result["locations"] = [{"physicalLocation": _location(one.place)}]
-    return result
-
-
-def _location(place: Place) -> dict[str, object]:
-    return {
-        "artifactLocation": {"uri": _uri(place)},
-        "region": {
+    if (place := one.place) is not None:
+        region = {
             "startLine": place.line,
             "startColumn": place.column,
             "endLine": place.end_line,
             "endColumn": place.end_column,
-        },
-    }
+        }
+        location = {"artifactLocation": {"uri": _uri(place)}, "region": region}
+        result["locations"] = [{"physicalLocation": location}]
+    return result
 
 
-def _invocation(findings: Iterable[Finding], skipped: Iterable[Skipped]) -> dict[str, object]:
+def _invocation(findings: Iterable[Checked], skipped: Iterable[Unchecked]) -> dict[str, object]:
     """Says, beside the results, whether everything could be asked for and was looked at."""
     unanswered = sum(one.unanswered for one in findings)
     notes = [("warning", f"not looked at: {one.what}: {one.why}") for one in skipped]
     if unanswered:
         text = f"{unanswered} of the places name a package that nobody could be asked for"
         notes.insert(0, ("error", text))
-    told: dict[str, object] = {"executionSuccessful": unanswered == 0}
+    invocation: dict[str, object] = {"executionSuccessful": unanswered == 0}
     if notes:
-        told["toolExecutionNotifications"] = [
-            {"level": level, "message": {"text": plain_text(visible(text))}}
-            for level, text in notes
+        invocation["toolExecutionNotifications"] = [
+            {"level": level, "message": {"text": _text(text)}} for level, text in notes
         ]
-    return told
+    return invocation
 
 
 def _uri(place: Place) -> str:
@@ -231,39 +231,32 @@ def _path(place: Place | None) -> str:
     return (whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix()
 
 
-def plain_text(text: str) -> str:
-    """Text in which nothing is a link: SARIF reads ``[label](target)`` as one, unless escaped."""
-    return text.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
-
-
-# --- annotations
-# Findings as workflow commands of GitHub Actions, one line each, shown beside the code.
-#
-# A name can't break out of its line: what has a meaning there is percent-encoded, and control
-# characters are shown as escapes.
-
-_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+def _text(text: str) -> str:
+    """Visible text in which nothing is a link: SARIF reads ``[label](target)`` as one."""
+    shown = visible(text)
+    return shown.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
 
 
 def workflow_commands(
-    findings: Iterable[Finding], skipped: Iterable[Skipped] = ()
+    findings: Iterable[Checked], skipped: Iterable[Unchecked] = ()
 ) -> Iterator[str]:
-    """One line for each place that names what isn't to be trusted, or couldn't be asked for.
+    """A workflow command of GitHub Actions for each place that `sarif_log` has a result for.
 
-    Then one for each thing that wasn't looked at.
+    Then one for each thing that wasn't looked at. A name can't break out of its line: what has a
+    meaning there is percent-encoded, and control characters are shown as escapes.
     """
     for one in findings:
-        if rule := rule_of(one.lookup):
-            told = {"title": rule.title}
+        if rule := rule_of(one):
+            values = {"title": rule.title}
             if (place := one.place) is not None and place.path != "-":
-                told |= {
+                values |= {
                     "file": place.path,
                     "line": str(place.line),
                     "endLine": str(place.end_line),
                     "col": str(place.column),
                     "endColumn": str(place.end_column),
                 }
-            properties = ",".join(f"{key}={_property(value)}" for key, value in told.items())
+            properties = ",".join(f"{key}={_property(value)}" for key, value in values.items())
             yield f"::{_COMMANDS[rule.level]} {properties}::{_data(message(one))}"
     for thing in skipped:
         yield f"::warning title=Not looked at::{_data(f'{thing.what}: {thing.why}')}"
@@ -277,49 +270,32 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-# --- report_sarif
-# A report as a SARIF 2.1.0 log: a result for each invented name, and one for each gate.
-#
-# The results have no place in a file: what they are about is a model. Names are those of the
-# report,
-# redacted unless it reveals them; the fingerprint is a hash of the whole name.
-
-REPORT_FINGERPRINT = "ghostbustReport/v1"
-"""names the way the fingerprint is made; changes with it"""
-_KINDS = {
-    GateVerdict.PASS: ("pass", "none"),
-    GateVerdict.FAIL: ("fail", "error"),
-    GateVerdict.INCONCLUSIVE: ("open", "none"),
-}
-
-
 def report_log(report: Report) -> dict[str, object]:
-    """The log as a JSON document."""
-    named = [(one, rule) for one in report.names if (rule := _rule(one, report))]
+    """A report as a log: a result for each invented name, and one for each gate.
+
+    The results have no place in a file: they are about a model. Names are those of the report,
+    shortened unless it reveals them; the fingerprint is a hash of the whole name.
+    """
+    named = [
+        (one, rule) for one in report.names if (rule := _BY_VERDICT.get((one.verdict, one.reason)))
+    ]
     rules = list(dict.fromkeys(rule for _, rule in named))
     gates = sorted({result.gate for gate in report.gates for result in gate.results})
     results = [_name_result(one, rule, revealed=report.revealed) for one, rule in named]
     results += [_gate_result(gate, result) for gate in report.gates for result in gate.results]
-    run = {
-        "tool": {
-            "driver": {
-                "name": "ghostbust",
-                "version": report.version,
-                "rules": [*map(descriptor, rules), *map(_gate_descriptor, gates)],
-            }
-        },
-        "automationDetails": {"description": {"text": _text(report.title)}},
-        "columnKind": "unicodeCodePoints",
-        "invocations": [{"executionSuccessful": True, "endTimeUtc": _utc(report)}],
-        "results": results,
-    }
-    return {"version": VERSION, "runs": [run]}
-
-
-def _rule(one: NamedIn, report: Report) -> Rule | None:
-    """The rule that ``check`` would report the name under."""
-    lookup = Lookup(one.ecosystem, "", one.verdict, one.reason, "", "", report.made)
-    return rule_of(lookup)
+    gate_rules = [
+        {"id": f"gate/{gate}", "shortDescription": {"text": _text(f"The gate {gate}")}}
+        for gate in gates
+    ]
+    return _log(
+        report.version,
+        [*map(_descriptor, rules), *gate_rules],
+        results,
+        automationDetails={"description": {"text": _text(report.title)}},
+        invocations=[
+            {"executionSuccessful": True, "endTimeUtc": f"{report.made:%Y-%m-%dT%H:%M:%SZ}"}
+        ],
+    )
 
 
 def _name_result(one: NamedIn, rule: Rule, *, revealed: bool) -> dict[str, object]:
@@ -349,15 +325,3 @@ def _gate_result(gate: GateReport, result: GateResult) -> dict[str, object]:
         "partialFingerprints": {REPORT_FINGERPRINT: content_id(gate.candidate, result.gate)},
         "properties": {"base": result.base, "candidate": result.candidate},
     }
-
-
-def _gate_descriptor(gate: str) -> dict[str, object]:
-    return {"id": f"gate/{gate}", "shortDescription": {"text": _text(f"The gate {gate}")}}
-
-
-def _utc(report: Report) -> str:
-    return report.made.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _text(text: str) -> str:
-    return plain_text(visible(text))

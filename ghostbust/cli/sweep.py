@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ghostbust.cli.context import load_settings
+from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, on_interrupt
 from ghostbust.cli.options import (
     AsOfOption,
-    ConfigOption,
     EndpointOption,
-    HomeOption,
-    JsonOption,
     KeepPromptsOption,
     ModelOption,
     PromptsOption,
-    QuietOption,
     RegistryModeOption,
     RevealOption,
     SeedOption,
 )
-from ghostbust.cli.output import Output, Stages, cell, table
+from ghostbust.cli.output import Output, Stages
 from ghostbust.results import FIGURES, figures
-from ghostbust.statistics import unseen_of
 
 if TYPE_CHECKING:
     from ghostbust.records import Measurement
-    from ghostbust.results import Swept
+    from ghostbust.results import InventedName
+
+_SHOWN = 15
+"""names in the table; all of them are in the JSON"""
 
 
+@invoked_with("home", "config", "as_json", "quiet")
 def sweep(
+    cli: Invocation,
     model: ModelOption = None,
     endpoint: EndpointOption = None,
     prompts: PromptsOption = None,
@@ -61,10 +62,6 @@ def sweep(
     as_of: AsOfOption = None,
     seed: SeedOption = 0,
     reveal: RevealOption = False,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Sample the model, judge every package it names, log and report the invented ones.
 
@@ -72,20 +69,17 @@ def sweep(
     compare with it.
     """
     from ghostbust import api
-    from ghostbust.config import override
-    from ghostbust.home import Home
+    from ghostbust.statistics import unseen_of
 
-    output = Output(as_json=as_json, quiet=quiet)
-    place = Home.open(home)
-    settings = override(
-        load_settings(config, place),
+    output = cli.output
+    settings = cli.configure(
         model__name=model,
         model__endpoint=endpoint,
         prompts__files=tuple(prompts) if prompts else None,
         prompts__keep=keep_prompts or None,
         sampling__samples_per_prompt=samples,
         registry__mode=registry,
-        registry__as_of=None if as_of is None else as_of.date(),
+        registry__as_of=as_of,
     )
     with (
         on_interrupt("what was sampled is kept; the same command goes on from there"),
@@ -93,39 +87,30 @@ def sweep(
     ):
         swept = api.sweep(
             limit=limit, side=side, adapter=adapter, seed=seed,
-            config=settings, home=place.path, listener=stages,
+            config=settings, home=cli.home.path, listener=stages,
         )  # fmt: skip
-    _report(output, swept, reveal)
-    if fail_over is not None:
-        _hold_to(fail_over, swept.measurement.rate, output)
-
-
-def _hold_to(most: float, rate: float, output: Output) -> None:
-    """Exits with 1 for a rate over the limit, with 3 where there is none to compare."""
-    if math.isnan(rate):
-        output.note(f"no package could be judged, so there is no rate to hold to {most}")
+    measured = swept.measurement
+    print_measurements(output, {"all": measured} | measured.by_context)
+    print_invented(output, swept.invented(reveal=reveal))
+    output.line(str(unseen_of(swept.answers)))
+    output.document(swept.to_dict(reveal=reveal))
+    if fail_over is None:
+        return
+    if math.isnan(measured.rate):
+        output.note(f"no package could be judged, so there is no rate to hold to {fail_over}")
         raise typer.Exit(COULD_NOT_ASK)
-    if rate > most:
-        output.note(f"the rate {rate:.3f} is over {most}")
+    if measured.rate > fail_over:
+        output.note(f"the rate {measured.rate:.3f} is over {fail_over}")
         raise typer.Exit(FINDINGS)
 
 
-def _report(output: Output, swept: Swept, reveal: bool) -> None:
-    measured = swept.measurement
-    output.result.print(measurement_table({"all": measured} | measured.by_context))
-    names = swept.invented(reveal=reveal)
-    if names:
-        rows = table("invented", "verdict", "reason", "answers", title="named most often")
-        for name, verdict, reason, count in names[:15]:
-            rows.add_row(cell(name), cell(verdict), cell(reason), cell(count))
-        output.result.print(rows)
-    output.line(str(unseen_of(swept.answers)))
-    output.document(swept.to_dict(reveal=reveal))
-
-
-def measurement_table(rows: dict[str, Measurement]) -> object:
+def print_measurements(output: Output, rows: Mapping[str, Measurement]) -> None:
     """Rates with intervals, volumes and counts, a row each."""
-    made = table("", *FIGURES)
-    for name, measured in rows.items():
-        made.add_row(cell(name), *map(cell, figures(measured)))
-    return made
+    output.table(("", *FIGURES), ((name, *figures(measured)) for name, measured in rows.items()))
+
+
+def print_invented(output: Output, names: Sequence[InventedName]) -> None:
+    """The names that most answers invent; no table where there are none."""
+    if names:
+        columns = ("invented", "verdict", "reason", "answers")
+        output.table(columns, names[:_SHOWN], title="named most often")

@@ -29,9 +29,9 @@ from ghostbust.records import (
 from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.cli.reading import Run as Run
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
-Run = Callable[..., Result]
 LogRun = Callable[..., int]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import Result
 
 from ghostbust.home import Home
 from ghostbust.store.store import Store
+from tests.cli.reading import one_line
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 DEEP_JSON, DEEP_TOML = '{"a":' * 100_000, "a = " + "[" * 100_000
 BROKEN = {
@@ -27,11 +29,7 @@ def said(run: Run, home: Path) -> Callable[..., str]:
     Store.open(Home.open(home).database).close()
 
     def invoke(*command: object) -> str:
-        done = run(*command)
-        assert (done.exit_code, done.stdout) == (2, ""), done.stderr
-        line = done.stderr.splitlines()[-1]
-        assert line.startswith("ghostbust: ")
-        return line
+        return one_line(run(*command))
 
     return invoke
 

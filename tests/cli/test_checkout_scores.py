@@ -46,5 +46,5 @@ def test_a_checkout_is_scored(tmp_path: Path) -> None:
         scored = score_checkout(tmp_path, judge)
     assert (scored.files, scored.places) == (4, 5)
     assert scored.verdicts == {"REAL": 3, "ABSENT": 1, "UNKNOWN": 1}
-    assert [one.lookup.name for one in scored.accused] == ["zz-no-such-name-9z"]
+    assert [one.name for one in scored.accused] == ["zz-no-such-name-9z"]
     assert (scored.expected, scored.missed) == (5, [])

@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
-import typer
-from typer.testing import CliRunner
-
-from ghostbust.cli.dashboard import dashboard
-from ghostbust.errors import StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.store.store import Store
+from tests.cli.reading import one_line
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 
-@pytest.fixture
-def app() -> typer.Typer:
-    app = typer.Typer()
-    app.command()(dashboard)
-    return app
-
-
-def test_plain_prints_the_overview(app: typer.Typer, tmp_path: Path) -> None:
-    with Store.open(Home.open(tmp_path).database):
-        pass
-    result = CliRunner().invoke(app, ["--home", str(tmp_path), "--plain"])
-
+def test_without_a_terminal_plain_prints_the_overview(run: Run, home: Path) -> None:
+    Store.open(Home.open(home).database).close()
+    result = run("dashboard", "--plain")
     assert result.exit_code == 0
     assert "the base serves" in result.output
-    assert not re.search(r"\x1b", result.output)
+    assert "\x1b" not in result.output
+    assert "--plain" in one_line(run("dashboard"))
 
 
-def test_plain_without_a_database_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no database"):
-        dashboard(tmp_path, plain=True)
-    assert not (tmp_path / "ghostbust.db").exists()
-
-
-def test_without_a_terminal_it_says_what_to_do(app: typer.Typer, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["--home", str(tmp_path)])
-
-    assert isinstance(result.exception, UsageError)
-    assert "--plain" in str(result.exception)
+def test_plain_without_a_database_is_an_error(run: Run, home: Path) -> None:
+    home.mkdir()
+    assert "no database" in one_line(run("dashboard", "--plain"))
+    assert not (home / "ghostbust.db").exists()
 
 
 def test_neither_help_nor_plain_loads_textual() -> None:

@@ -1,21 +1,37 @@
-"""``ghostbust eval`` on a small model: its tables, its plots, and every way it can't start."""
+"""``ghostbust eval`` on a small model: sections, tables, plots, and every way it can't start."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 from typer.testing import Result
 
+from ghostbust.cli.eval import (
+    NEED_ADAPTERS,
+    NEED_WEIGHTS,
+    SUITE_PROMPTS,
+    SectionName,
+    choose_sections,
+    need_subjects,
+    read_suites,
+    shown_tables,
+)
+from ghostbust.errors import UsageError
+from ghostbust.evaluation.figures import Estimate, Table
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import Side
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
+from tests.cli.reading import document, one_line
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
 Eval = Callable[..., Result]
 
 SETTINGS = "[sampling]\nmax_new_tokens = 8\nsamples_per_prompt = 2\n\n[model]\ndevice = 'cpu'\n"
@@ -59,25 +75,10 @@ def evaluate(run: Run, talking_model_dir: Path, home: Path) -> Eval:
     return invoke
 
 
-def document(result: Result) -> dict[str, Any]:
-    """The one JSON document on standard output."""
-    assert result.exit_code == 0, result.stderr
-    loaded: dict[str, Any] = json.loads(result.stdout)
-    return loaded
-
-
 def rows(told: dict[str, Any], title: str) -> list[dict[str, Any]]:
     """The rows of one table of the behaviour section."""
     (found,) = [t for t in told["sections"]["behaviour"] if t["title"] == title]
     return list(found["rows"])
-
-
-def one_line(result: Result, code: int) -> str:
-    """Standard error, which is one line of ours; nothing else was printed."""
-    assert result.exit_code == code, result.stderr
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    return result.stderr.splitlines()[-1]
 
 
 def test_an_adapter_stands_beside_the_base_and_the_base_again(
@@ -132,19 +133,6 @@ def test_what_the_store_has_is_not_sampled_again(
     assert base == [row for row in rows(first, "rates") if row["model"] == "base"]
 
 
-def test_one_temperature_ecosystem_and_section(evaluate: Eval, home: Path) -> None:
-    told = document(
-        evaluate(
-            "--json", "--temperature", 0.5, "--temperature", 0.5, "--ecosystem", "npm",
-            "--section", "behaviour", "--samples", 1, limit=3,
-        )
-    )  # fmt: skip
-    assert (told["temperatures"], told["samples"]) == ([0.5], 1)
-    assert [row["model"] for row in rows(told, "summary")] == ["base", "base again"]
-    with Store.open(home / "ghostbust.db") as store:
-        assert {a.sample.prompt.ecosystem for a in store.answers.read()} == {"npm"}
-
-
 def test_own_prompts_are_held_out_by_family_unless_all_are_asked(
     evaluate: Eval, tmp_path: Path
 ) -> None:
@@ -172,6 +160,7 @@ def test_own_prompts_are_held_out_by_family_unless_all_are_asked(
         (("--endpoint", "http://127.0.0.1:9/v1", "--section", "utility"), 2, "a model server"),
         (("--section", "locality"), 2, "none serves and none was named"),
         (("--section", "suites"), 2, "--suite NAME go together"),
+        (("--section", "behaviour", "--suite", "garak"), 2, "--suite NAME go together"),
         (("--suite", "humanity"), 2, "there is no suite 'humanity'"),
     ],
 )
@@ -223,8 +212,113 @@ def test_the_base_alone_is_set_against_itself_and_put_to_suites(
     evaluate: Eval, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "one.jsonl").write_text('"Fold a boat."\n', "utf-8")
-    told = document(evaluate("--json", "--suite", f"packagehallucination={tmp_path}/one.jsonl"))
+    suite = f"packagehallucination={tmp_path}/one.jsonl"
+    one_temperature = ("--temperature", 0.5, "--temperature", 0.5, "--samples", 1)
+    told = document(evaluate("--json", "--suite", suite, *one_temperature, "--ecosystem", "npm"))
+    assert (told["temperatures"], told["samples"]) == ([0.5], 1)
     (table,) = told["sections"]["suites"]
     assert [(row["variant"], row["model"], row["answers"]) for row in table["rows"]] == [
         ("all prompts", "base", 1)
     ]
+
+
+SERVER = "http://127.0.0.1:9/v1"
+
+
+def test_a_section_is_measured_once_and_a_suite_alone_is_one() -> None:
+    asked = [SectionName.UTILITY, SectionName.BEHAVIOUR, SectionName.UTILITY]
+    assert choose_sections(asked, None, None) == ("utility", "behaviour")
+    assert choose_sections(None, None, SERVER) == ("behaviour",)
+    assert choose_sections(None, ["garak"], SERVER) == ("suites",)
+
+
+@pytest.mark.parametrize("name", NEED_WEIGHTS)
+def test_a_model_server_does_not_tell_what_some_sections_need(name: SectionName) -> None:
+    assert choose_sections([name], None, None) == (name,)
+    with pytest.raises(UsageError, match=f"--section {name} needs .* a model server doesn't tell"):
+        choose_sections([name], None, SERVER)
+
+
+@pytest.mark.parametrize("name", SectionName)
+def test_some_sections_say_nothing_of_the_base_alone(name: SectionName) -> None:
+    need_subjects([name], ["an adapter"], ["a task"])
+    if name in NEED_ADAPTERS:
+        with pytest.raises(UsageError, match=f"--section {name} compares adapters with the base"):
+            need_subjects([name], [], ["a task"])
+    else:
+        need_subjects([name], [], ["a task"])
+
+
+def test_persistence_asks_held_out_tasks_alone() -> None:
+    with pytest.raises(UsageError, match="asks held-out tasks only"):
+        need_subjects([SectionName.PERSISTENCE], ["an adapter"], [])
+
+
+def test_a_suite_is_cut_to_the_limit_by_the_seed(tmp_path: Path) -> None:
+    file = tmp_path / "a=b.jsonl"
+    file.write_text("".join(f'"Fold boat {n}."\n' for n in range(SUITE_PROMPTS + 9)), "utf-8")
+    asked = [f"packagehallucination={file}"] * 2
+    (found,) = read_suites(asked, 5, 0).values()
+    assert len(found) == 5
+    assert read_suites(asked, 5, 0) == {asked[0]: found} != read_suites(asked, 5, 1)
+    assert len(read_suites(asked, None, 0)[asked[0]]) == SUITE_PROMPTS
+    assert read_suites(None, None, 0) == {}
+
+
+def printed(one: Table, width: int) -> list[list[str]]:
+    """The words of each line that has any."""
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(*shown_tables(one, width), sep="")
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= width
+    return [line.split() for line in lines if line.split() and "─" not in line]
+
+
+FIGURE = Estimate(0.5, 0.25, 0.75)
+ROWS: tuple[dict[str, object], ...] = (
+    {"model": "base", "context": "all", "rate": FIGURE, "names": 9},
+    {"model": "a-1", "context": "all", "rate": FIGURE, "drop": FIGURE, "names": 8},
+    {"model": "a-1", "context": "code", "rate": FIGURE, "drop": FIGURE, "names": 7},
+)
+
+
+def test_a_wide_table_is_one_whose_first_key_is_not_repeated() -> None:
+    figure = ["0.500", "(0.250..0.750)"]
+    assert printed(Table("title", ROWS), 80) == [
+        ["title"],
+        ["model", "context", "rate", "names", "drop"],
+        ["base", "all", *figure, "9", "–"],
+        ["a-1", "all", *figure, "8", *figure],
+        ["code", *figure, "7", *figure],
+    ]
+
+
+def test_a_narrow_table_goes_on_below_with_the_keys_and_breaks_before_the_interval() -> None:
+    lines = printed(Table("title", ROWS), 42)
+    assert lines[:4] == [
+        ["title"],
+        ["model", "context", "rate", "names"],
+        ["base", "all", "0.500", "9"],
+        ["(0.250..0.750)"],
+    ]
+    below = lines.index(["model", "context", "drop"])
+    assert lines[below + 1 :] == [
+        ["base", "all", "–"],
+        ["a-1", "all", "0.500", "(0.250..0.750)"],
+        ["code", "0.500", "(0.250..0.750)"],
+    ]
+
+
+def test_long_texts_and_names_are_broken_and_never_cut() -> None:
+    name, text = "round" * 8, "more tasks would tell, " * 4
+    rows: tuple[dict[str, object], ...] = ({"model": name, "verdict": "PASS", "reason": text},)
+    lines = printed(Table("gates", rows), 64)
+    begins = [line[0] for line in lines if line[0].startswith("round")]
+    assert "".join(begins) == name
+    assert [word for line in lines for word in line].count("tell,") == 4
+
+
+def test_a_table_of_keys_alone_or_of_nothing_is_shown() -> None:
+    assert printed(Table("title", ({"model": "base"},)), 30)[1:] == [["model"], ["base"]]
+    assert shown_tables(Table("title", ()), 30) == []

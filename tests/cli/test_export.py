@@ -7,14 +7,15 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import Result
 
 from ghostbust.adapters import read_copy
 from ghostbust.home import Home
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 
 @pytest.fixture

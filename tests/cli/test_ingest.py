@@ -116,16 +116,6 @@ def test_exit_codes(ingest: Callable[..., Any], tmp_path: Path) -> None:
     assert (result.exit_code, "can't be unpacked" in result.stderr) == (2, True)
 
 
-def test_a_line_over_the_limit_is_skipped(
-    ingest: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GHOSTBUST_INGEST__LINE_BYTES", "5000")
-    log = write(tmp_path / "a.log", {"completion": "x" * 2_000_000}, INVENTED)
-    document = json.loads(ingest(log, "--json").stdout)
-    assert (document["skipped"]["too_long"], document["skipped"]["first_line"]) == (1, 1)
-    assert document["absent"] == 1
-
-
 def command(home: Path, *args: object) -> list[str]:
     fixed = ["--home", home, "--registry", "snapshot", "--workers", 1, "--json", "--quiet"]
     return [sys.executable, "-m", "ghostbust", "ingest", *map(str, [*args, *fixed])]

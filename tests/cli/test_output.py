@@ -1,7 +1,8 @@
-"""What reaches the terminal, and what JSON says."""
+"""What reaches the terminal and files, what JSON says, and progress."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from ghostbust.cli.output import Output, cell, print_json, table
+from ghostbust.cli.output import Output, Stages, print_json
 from ghostbust.documents import plain
+from ghostbust.loop.signals import Listener
 from ghostbust.records import Ecosystem, Flag
 from ghostbust.text import visible
 
@@ -33,25 +36,29 @@ def test_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
-def test_a_table_obeys_neither_markup_nor_escape_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = table("name")
-    rows.add_row(cell("[bold]x[/bold] \x1b[31m :smile:"))
-    Output().result.print(rows)
-    assert "[bold]x[/bold] \\x1b[31m :smile:" in capsys.readouterr().out
-
-
-def test_a_line_obeys_neither_markup_nor_escape_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().line("[red]x[/red]\x1b[31m")
-    assert capsys.readouterr().out == "[red]x[/red]\\x1b[31m\n"
+def test_neither_tables_lines_nor_stages_obey_markup_or_escape_codes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile, shown = "[bold]x[/bold] \x1b[31m :smile:", "[bold]x[/bold] \\x1b[31m :smile:"
+    output = Output()
+    output.table(["name"], [[hostile]])
+    output.line(hostile)
+    with Stages(output) as stages:
+        stages.begin(hostile)
+    told = capsys.readouterr()
+    assert told.out.count(shown) == 2
+    assert told.err == f"{shown}\n"
+    drawn = terminal(output)
+    with Stages(output) as stages:
+        stages.begin(hostile)
+    assert shown in drawn.getvalue()
 
 
 def test_a_table_that_is_piped_cuts_no_name(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    rows = table("name", "evidence")
-    rows.add_row(cell("n" * 60), cell("e" * 80))
-    Output().result.print(rows)
+    Output().table(["name", "evidence"], [["n" * 60, "e" * 80]])
     assert "n" * 60 + "   " + "e" * 80 in capsys.readouterr().out
 
 
@@ -109,3 +116,52 @@ def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.isascii()
     assert "\x1b" not in out
     assert json.loads(out) == {"name": "\x1b\u202e\udc80é"}
+
+
+def terminal(output: Output) -> io.StringIO:
+    """Makes the output believe that standard error is a terminal; what is drawn there."""
+    drawn = io.StringIO()
+    output.aside = Console(file=drawn, force_terminal=True, width=120, color_system=None)
+    return drawn
+
+
+def test_a_log_gets_a_line_for_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    with Stages(Output()) as stages, Stages(Output(quiet=True)) as silent:
+        silent.begin("nothing of this")
+        stages.advance(1, 2)  # before any stage
+        listener: Listener = stages
+        listener.begin("load smollm2")
+        listener.advance(1, 2)
+        listener.step(1, 4, 0.25)
+        listener.begin("train")
+    assert capsys.readouterr() == ("", "load smollm2\ntrain\n")
+
+
+def test_a_terminal_gets_bars_with_counts_and_the_loss() -> None:
+    output = Output()
+    drawn = terminal(output)
+    with Stages(output) as stages:
+        stages.begin("ask 3 tasks")
+        stages.advance(16, 18)
+        stages.begin("train")
+        stages.step(3, 4, 1.234)
+    shown = drawn.getvalue()
+    assert "ask 3 tasks" in shown
+    assert "16/16" in shown  # a stage that is over is shown as whole
+    assert "3/4" in shown
+    assert "loss 1.23" in shown
+
+
+def fail_in(stages: Stages) -> None:
+    with stages:
+        stages.begin("load")
+        raise ZeroDivisionError
+
+
+def test_an_error_gives_the_cursor_back() -> None:
+    output = Output()
+    drawn = terminal(output)
+    with pytest.raises(ZeroDivisionError):
+        fail_in(Stages(output))
+    shown = drawn.getvalue()
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")

@@ -1,21 +1,27 @@
-"""SARIF logs: valid by a model that was generated from the standard's schema, and stable."""
+"""SARIF logs, annotations of GitHub Actions, and the rules that they report under."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Log
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Schema
 
-from ghostbust.cli.findings import Finding
-from ghostbust.cli.sarif import FINGERPRINT, sarif_log
+from ghostbust.cli.sarif import FINGERPRINT, RULES, message, rule_of, sarif_log, workflow_commands
 from ghostbust.documents import plain
-from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.home import Home
+from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.names import manifest_ref
+from ghostbust.results import MAY_BE_SETTLED, Checked
 from ghostbust.text import Place
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 
 def finding(
@@ -23,16 +29,32 @@ def finding(
     verdict: Verdict = Verdict.ABSENT,
     reason: str = "not-registered",
     place: Place | None = None,
-) -> Finding:
+) -> Checked:
     lookup = Lookup(Ecosystem.PYPI, name, verdict, reason, "because", "rule", utc_now())
-    return Finding(manifest_ref(Ecosystem.PYPI, name), lookup, place, ["y"])
+    ref = manifest_ref(Ecosystem.PYPI, name)
+    return Checked.of(ref, lookup, {(Ecosystem.PYPI, name): ["y"]}, place)
 
 
 def at(line: int, path: str = "a.md") -> Place:
     return Place(path, line, 2, line, 3)
 
 
-def run_of(*findings: Finding) -> Any:
+def test_there_is_a_rule_for_each_reason_to_object() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert all(rule_of(finding("x", rule.verdict, rule.reason)) is rule for rule in RULES)
+    reasons = {rule.reason for rule in RULES if rule.verdict is Verdict.SUSPECT}
+    assert reasons == set(SuspectReason)
+    unknown = {rule.reason for rule in RULES if rule.verdict is Verdict.UNKNOWN}
+    assert unknown == set(MAY_BE_SETTLED)
+    for verdict, reason in ((Verdict.REAL, "registered"), (Verdict.UNKNOWN, "no-mapping")):
+        assert rule_of(finding("x", verdict, reason)) is None
+
+
+def test_a_message_names_what_may_have_been_meant_and_no_control_characters() -> None:
+    assert message(finding("x\x1b\n")) == ("pypi package x\\x1b\\n is ABSENT: because; nearest: y")
+
+
+def run_of(*findings: Checked) -> Any:
     """The only run of a log that has been through JSON and the schema."""
     log = json.loads(json.dumps(plain(sarif_log(findings))))
     Schema.model_validate(log)
@@ -41,7 +63,7 @@ def run_of(*findings: Finding) -> Any:
     return run
 
 
-def fingerprints(*findings: Finding) -> list[str]:
+def fingerprints(*findings: Checked) -> list[str]:
     return [result["partialFingerprints"][FINGERPRINT] for result in run_of(*findings)["results"]]
 
 
@@ -115,3 +137,52 @@ def test_the_model_is_strict() -> None:
     log["runs"][0]["results"][0]["unheard_of"] = 1
     with pytest.raises(ValidationError, match="unheard_of"):
         Schema.model_validate(log)
+
+
+def test_an_annotation() -> None:
+    place = Place("docs/a,b:c%.md", 3, 5, 3, 6)
+    (line,) = workflow_commands([finding(place=place)])
+    assert line == (
+        "::error title=Package doesn't exist,file=docs/a%2Cb%3Ac%25.md,line=3,endLine=3,col=5,"
+        "endColumn=6::pypi package x is ABSENT: because; nearest: y"
+    )
+
+
+@pytest.mark.parametrize("place", [None, Place("-", 1, 1, 1, 2)])
+def test_what_stands_in_no_file_is_said_without_one(place: Place | None) -> None:
+    (line,) = workflow_commands([finding("x", Verdict.UNKNOWN, "unreachable", place)])
+    assert line.startswith("::warning title=Registry gave no answer::pypi package x")
+
+
+def test_nothing_is_said_of_what_is_real() -> None:
+    assert list(workflow_commands([finding("x", Verdict.REAL, "registered")])) == []
+
+
+@pytest.mark.parametrize("name", ["a\n::stop-commands::x", "a\r::error::x", "100%0A::x"])
+def test_a_name_does_not_break_out_of_its_line(name: str) -> None:
+    (line,) = workflow_commands([finding(name)])
+    assert "\n" not in line
+    assert "\r" not in line
+    assert "%0A" not in line.replace("%250A", "")
+
+
+@pytest.mark.parametrize("reveal", [False, True])
+def test_it_is_valid_and_redacted_unless_asked(
+    run: Run, home: Path, fill_home: Callable[[Home], str], reveal: bool
+) -> None:
+    fill_home(Home.open(home))
+    done = run("report", "round", 1, "--format", "sarif", *(["--reveal"] if reveal else []))
+    assert done.stdout.isascii()
+    assert ("zz-quux-sensorlib" in done.stdout) is reveal
+    told = json.loads(done.stdout)
+    Log.model_validate(told)
+    (one,) = told["runs"]
+    rules = {rule["id"] for rule in one["tool"]["driver"]["rules"]}
+    assert {result["ruleId"] for result in one["results"]} == rules
+    prints = [json.dumps(result["partialFingerprints"]) for result in one["results"]]
+    assert len(set(prints)) == len(prints)
+    gates = {r["ruleId"]: (r["kind"], r["level"]) for r in one["results"] if "kind" in r}
+    assert gates == {"gate/volume": ("pass", "none"), "gate/coding": ("open", "none")}
+    text = " ".join(result["message"]["text"] for result in one["results"])
+    assert text.isprintable()
+    assert "[click](" not in text

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from ghostbust.cli.sources import (
-    Source,
+    SourceText,
     read_source,
     read_text,
     source_of_command,
-    source_of_name,
 )
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, Flag, RefKind
@@ -19,41 +18,9 @@ from ghostbust.records import Ecosystem, Flag, RefKind
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 
 
-def named(source: Source) -> list[tuple[Ecosystem, str | None]]:
+def named(source: SourceText) -> list[tuple[Ecosystem, str | None]]:
     assert all(source.text[ref.start : ref.end] == ref.raw for ref in source.refs)
     return [(ref.ecosystem, ref.name) for ref in source.refs]
-
-
-def test_a_name() -> None:
-    assert named(source_of_name("left-pad@npm")) == [(NPM, "left-pad")]
-    assert named(source_of_name("thing @ https://files.example.test/thing.whl")) == []
-    assert source_of_name("requests").path is None
-
-
-def test_a_command() -> None:
-    assert named(source_of_command("sudo npm i -D @a/b && pip install x==1")) == [
-        (NPM, "@a/b"),
-        (PYPI, "x"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "found"),
-    [
-        ("requirements-dev.txt", "flask\n", (PYPI, "flask")),
-        ("constraints.in", "flask==3\n", (PYPI, "flask")),
-        ("package.json", '\ufeff{"dependencies": {"left-pad": "1"}}', (NPM, "left-pad")),
-        ("answer.md", "Run `pip install flask`.\n", (PYPI, "flask")),
-        ("list.txt", '{"dependencies": {"left-pad": "1"}}', (NPM, "left-pad")),
-    ],
-)
-def test_a_file_is_read_by_what_it_is(
-    tmp_path: Path, name: str, text: str, found: tuple[Ecosystem, str]
-) -> None:
-    (tmp_path / name).write_text(text)
-    source = read_source(str(tmp_path / name))
-    assert named(source) == [found]
-    assert source.path == str(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +86,6 @@ def test_requirements_with_an_index_of_their_own(tmp_path: Path, option: str) ->
     assert ref.flags == {Flag.PRIVATE_INDEX}
 
 
-def test_a_line_of_requirements_that_is_none(tmp_path: Path) -> None:
-    file = tmp_path / "requirements.txt"
-    file.write_text("requests\nwhat is this\n")
-    with pytest.raises(UsageError, match="line 2"):
-        read_source(str(file))
-
-
 def test_package_json(tmp_path: Path) -> None:
     file = tmp_path / "package.json"
     file.write_text(
@@ -139,8 +99,48 @@ def test_package_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("requirements.txt", "requests\nwhat is this\n", "line 2"),
+        ("pyproject.toml", "[project]\ndependencies = ['thing'\n", "isn't valid TOML"),
+        ("pyproject.toml", '[project]\ndependencies = ["re\\u0071uests>=2"]', "escapes"),
+        ("pyproject.toml", '[tool.poetry.dependencies]\n"h\\u0074tpx" = "1"', "escapes"),
+        ("package.json", "{", "isn't valid JSON"),
+        ("package.json", "[" * 100_000, "isn't valid JSON"),
+        ("package.json", '{"dependencies": {"a"', "isn't valid JSON"),
+        ("package.json", "[]", "isn't a JSON object"),
+        ("package.json", '{"dependencies": []}', "aren't objects"),
+        ("package.json", '{"devDependencies": {"e\\u0073c": "1"}}', "escapes"),
+        ("package.json", '{"devDependencies": {"@types\\/node": "1"}}', "escapes"),
+        ("package.json", '{"devDependencies": {"x": "npm:r\\u0065al@1"}}', "escapes"),
+        ("Cargo.toml", "", "aren't read"),
+        ("Gemfile.lock", "", "aren't read"),
+        ("tox.cfg", "", "aren't read"),
+    ],
+)
+def test_a_dependency_file_that_isnt_what_its_name_says_is_an_error(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=said):
+        read_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
     ("name", "text", "ecosystem"),
     [
+        ("requirements-dev.txt", "thing\n", PYPI),
+        ("constraints.in", "thing==3\n", PYPI),
+        ("package.json", '\ufeff{"dependencies": {"thing": "1"}}', NPM),
+        ("list.txt", '{"dependencies": {"thing": "1"}}', NPM),
+        ("list.txt", "thing@npm\n", NPM),
+        ("x.txt", "First,\nrun `pip install thing`.\n", PYPI),
+        ("answer.md", "```python\nimport os, thing\n```\n", PYPI),
+        (
+            "pyproject.toml",
+            '[project]\ndependencies = ["thing; python_version < \\"3.1\\""]\n',
+            PYPI,
+        ),
         ("pyproject.toml", "[project]\ndependencies = ['thing']\n", PYPI),
         ("Pipfile", '[packages]\nthing = "*"\n', PYPI),
         ("setup.cfg", "[options]\ninstall_requires = thing\n", PYPI),
@@ -179,70 +179,6 @@ def test_what_stands_in_a_dependency_file_is_no_placeholder(
     (tmp_path / name).write_text(text)
     found = read_source(str(tmp_path / name)).refs
     assert [ref.name for ref in found if ref.name != "setuptools"] == ["foo", "your-package"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [r'[project]' "\n" r'dependencies = ["re\u0071uests>=2"]',
-     "[tool.poetry.dependencies]\n" r'"h\u0074tpx" = "1"'],
-)  # fmt: skip
-def test_a_name_that_escapes_hide_in_toml_is_said(tmp_path: Path, text: str) -> None:
-    (tmp_path / "pyproject.toml").write_text(text)
-    with pytest.raises(UsageError, match="escapes"):
-        read_source(str(tmp_path / "pyproject.toml"))
-
-
-def test_escapes_behind_a_name_in_toml_hide_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "pyproject.toml"
-    file.write_text('[project]\ndependencies = ["tomli; python_version < \\"3.11\\""]\n')
-    assert named(read_source(str(file))) == [(PYPI, "tomli")]
-
-
-def test_broken_toml_is_said(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['thing'\n")
-    with pytest.raises(UsageError, match="isn't valid TOML"):
-        read_source(str(tmp_path / "pyproject.toml"))
-
-
-@pytest.mark.parametrize(
-    "text", ["{", '{"dependencies": []}', '{"dependencies": {"a"', "[]", "[" * 100_000]
-)
-def test_a_package_json_that_is_none(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "package.json"
-    file.write_text(text)
-    with pytest.raises(UsageError, match=r"package\.json"):
-        read_source(str(file))
-
-
-@pytest.mark.parametrize(
-    "entry", [r'"e\u0073c": "1"', r'"@types\/node": "1"', r'"x": "npm:r\u0065al@1"']
-)
-def test_a_name_that_escapes_hide_is_not_passed_over(tmp_path: Path, entry: str) -> None:
-    file = tmp_path / "package.json"
-    file.write_text('{"x": "esc", "devDependencies": {' + entry + "}}")
-    with pytest.raises(UsageError, match="escapes"):
-        read_source(str(file))
-
-
-def test_a_text_file_is_a_list_of_names_or_an_answer(tmp_path: Path) -> None:
-    file = tmp_path / "x.txt"
-    file.write_text("requests\nleft-pad@npm\n")
-    assert named(read_source(str(file))) == [(PYPI, "requests"), (NPM, "left-pad")]
-    file.write_text("First,\nrun `pip install requests`.\n")
-    assert named(read_source(str(file))) == [(PYPI, "requests")]
-
-
-def test_an_answer_without_its_built_in_imports(tmp_path: Path) -> None:
-    file = tmp_path / "answer.md"
-    file.write_text("```python\nimport os, numpy\n```\n")
-    assert named(read_source(str(file))) == [(PYPI, "numpy")]
-
-
-@pytest.mark.parametrize("name", ["Cargo.toml", "Gemfile.lock", "tox.cfg"])
-def test_a_manifest_that_is_not_read_is_not_passed_over(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("")
-    with pytest.raises(UsageError, match="aren't read"):
-        read_source(str(tmp_path / name))
 
 
 def test_read_text_keeps_line_ends_and_replaces_what_is_no_utf8(tmp_path: Path) -> None:

@@ -9,35 +9,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import Result
 
-from ghostbust.measure import measure
 from ghostbust.prompts import seed_tasks, side_of, split
 from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
     Side,
-    Verdict,
 )
-from ghostbust.results import invented_names, measurement_document
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
+from tests.cli.reading import document, one_line
 from tests.talking import make_talking_model
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
 Sweep = Callable[..., Result]
 
 FIGURES = {
@@ -64,22 +53,6 @@ def sweep(run: Run, talking_model_dir: Path, home: Path) -> Sweep:
     return invoke
 
 
-def document(result: Result) -> dict[str, Any]:
-    """The one JSON document on standard output."""
-    assert result.exit_code == 0, result.stderr
-    loaded: dict[str, Any] = json.loads(result.stdout)
-    return loaded
-
-
-def one_line(result: Result, code: int) -> str:
-    """Standard error, which is one line of ours; nothing else was printed."""
-    assert result.exit_code == code, result.stderr
-    assert result.stdout == ""
-    assert result.stderr.splitlines()[-1].startswith("ghostbust: ")
-    assert "Traceback" not in result.stderr
-    return result.stderr.splitlines()[-1]
-
-
 def test_the_document_has_the_rate_with_all_that_belongs_to_it(
     sweep: Sweep, talking_model_dir: Path
 ) -> None:
@@ -95,10 +68,6 @@ def test_the_document_has_the_rate_with_all_that_belongs_to_it(
     for figures in told["by_context"].values():
         assert set(figures) == FIGURES
     assert sum(f["answers"] for f in told["by_context"].values()) == told["answers"]
-
-
-def test_it_ends_with_what_is_left(sweep: Sweep) -> None:
-    told = document(sweep("--json", "--seed", 2))
     unseen = told["unseen"]
     assert (unseen["families"], unseen["answers"]) == (5, told["answers"])
     assert unseen["inventions"] == told["absent"] + told["suspect"]
@@ -168,14 +137,6 @@ def test_one_side_of_the_split_alone(sweep: Sweep, home: Path, side: str) -> Non
     assert sides == {Side(side)}
 
 
-def test_a_side_without_tasks_is_told(sweep: Sweep, tmp_path: Path) -> None:
-    train, _ = split(seed_tasks(), 0.25)
-    file = tmp_path / "own.jsonl"
-    file.write_text(json.dumps({"id": train[0].id, "task": "Sort mail."}), "utf-8")
-    said = one_line(sweep("--side", "holdout", "--prompts", file), 2)
-    assert "none of the tasks is on the holdout side" in said
-
-
 def test_a_rate_over_the_limit_is_a_finding(sweep: Sweep) -> None:
     result = sweep("--fail-over", 0.001, "--json")
     assert result.exit_code == 1
@@ -203,12 +164,6 @@ def ph_file(tmp_path: Path, secret: str = "Quillfeather") -> Path:
     return file
 
 
-def test_prompts_of_ones_own_are_asked(sweep: Sweep, tmp_path: Path) -> None:
-    told = document(sweep("--json", "--prompts", ph_file(tmp_path), limit=None))
-    assert 2 * 4 < told["answers"] <= 3 * 4
-    assert set(told["by_context"]) == {"code", "needs", "helps"}
-
-
 def database_bytes(home: Path) -> bytes:
     return b"".join(path.read_bytes() for path in home.glob("ghostbust.db*"))
 
@@ -216,38 +171,14 @@ def database_bytes(home: Path) -> bytes:
 def test_private_prompts_are_not_in_the_database_unless_asked(
     sweep: Sweep, tmp_path: Path, home: Path
 ) -> None:
-    document(sweep("--json", "--prompts", ph_file(tmp_path)))
+    told = document(sweep("--json", "--prompts", ph_file(tmp_path), limit=None))
+    assert 2 * 4 < told["answers"] <= 3 * 4
     kept = database_bytes(home)
     assert b"zz-harbor-toolkit" in kept  # what was invented is logged all the same
     assert b"Quillfeather" not in kept
     assert b"pip install" not in kept  # nor are the answers
-    document(sweep("--json", "--prompts", ph_file(tmp_path), "--keep-prompts"))
+    document(sweep("--json", "--prompts", ph_file(tmp_path), "--keep-prompts", limit=None))
     assert b"Quillfeather" in database_bytes(home)
-
-
-def test_an_unknown_model_is_one_line(sweep: Sweep) -> None:
-    said = one_line(sweep("--model", "no/such-model"), 2)
-    assert "can't load the model 'no/such-model'" in said
-
-
-def test_an_unknown_adapter_is_one_line(sweep: Sweep) -> None:
-    assert "there is no adapter 'nobody'" in one_line(sweep("--adapter", "nobody"), 2)
-
-
-def test_a_missing_prompts_file_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
-    said = one_line(sweep("--prompts", tmp_path / "gone.jsonl"), 2)
-    assert "can't read the prompts in" in said
-
-
-def test_a_bad_settings_key_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
-    file = tmp_path / "bad.toml"
-    file.write_text("[sampling]\ntemprature = 1\n", "utf-8")
-    said = one_line(sweep("--config", file), 2)
-    assert "unknown key sampling.temprature; did you mean temperature?" in said
-
-
-def test_an_endpoint_that_does_not_answer_is_one_line(sweep: Sweep) -> None:
-    one_line(sweep("--endpoint", "http://127.0.0.1:9/v1"), 3)
 
 
 def test_a_home_in_use_is_one_line(sweep: Sweep, home: Path) -> None:
@@ -257,9 +188,32 @@ def test_a_home_in_use_is_one_line(sweep: Sweep, home: Path) -> None:
         assert "is in use by process" in one_line(sweep(), 3)
 
 
-def test_a_home_that_is_a_file_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", "utf-8")
-    assert "home folder" in one_line(sweep("--home", tmp_path / "file"), 2)
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("--model", "no/such-model"), 2, "can't load the model 'no/such-model'"),
+        (("--adapter", "nobody"), 2, "there is no adapter 'nobody'"),
+        (("--prompts", "gone.jsonl"), 2, "can't read the prompts in"),
+        (("--prompts", "train.jsonl", "--side", "holdout"), 2, "is on the holdout side"),
+        (("--config", "bad.toml"), 2, "sampling.temprature; did you mean temperature?"),
+        (("--home", "train.jsonl"), 2, "home folder"),
+        (("--endpoint", "http://127.0.0.1:9/v1"), 3, ""),
+    ],
+)
+def test_what_can_not_start_is_one_line(
+    sweep: Sweep, args: tuple[str, ...], code: int, said: str
+) -> None:
+    train, _ = split(seed_tasks(), 0.25)
+    task = json.dumps({"id": train[0].id, "task": "Sort mail."})
+    Path("train.jsonl").write_text(task, "utf-8")
+    Path("bad.toml").write_text("[sampling]\ntemprature = 1\n", "utf-8")
+    assert said in one_line(sweep(*args), code)
+
+
+def test_a_broken_snapshot_is_one_line(sweep: Sweep, home: Path) -> None:
+    (home / "registry").mkdir()
+    (home / "registry" / "registry-pypi.json").write_text("{}", "utf-8")
+    assert "registry-pypi.json" in one_line(sweep())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -269,12 +223,6 @@ def test_a_home_that_cannot_be_written_is_one_line(sweep: Sweep, home: Path) -> 
         one_line(sweep(), 2)
     finally:
         home.chmod(0o700)
-
-
-def test_a_broken_snapshot_is_one_line(sweep: Sweep, home: Path) -> None:
-    (home / "registry").mkdir()
-    (home / "registry" / "registry-pypi.json").write_text("{}", "utf-8")
-    assert "registry-pypi.json" in one_line(sweep(), 2)
 
 
 # As `python -m ghostbust`, also where whoever runs the tests has SIGINT ignored.
@@ -342,35 +290,3 @@ def test_after_a_kill_and_a_ctrl_c_the_same_command_goes_on(
     for document_ in (told, unbroken):
         del document_["wall_s"]
     assert told == unbroken
-
-
-def answer(family: str, **names: Verdict) -> Answer:
-    prompt = Prompt(f"help with {family}", Context.HELPS, Ecosystem.PYPI, family)
-    at = datetime(2026, 11, 24, tzinfo=UTC)
-    judged = tuple(
-        Judged(
-            PackageRef(Ecosystem.PYPI, RefKind.LIST, name, 0, len(name), name),
-            Lookup(Ecosystem.PYPI, name, verdict, "not-registered", "", "snapshot", at),
-        )
-        for name, verdict in names.items()
-    )
-    return Answer(Sample(prompt, family, "m", None, 0, 0, 0.7, False, 5), judged)
-
-
-def test_names_are_counted_by_answers_most_frequent_first() -> None:
-    twice = answer("a", ghost=Verdict.ABSENT, requests=Verdict.REAL)
-    twice = replace(twice, judged=twice.judged * 2)
-    answers = [twice, answer("b", ghost=Verdict.ABSENT), answer("c", aghast=Verdict.SUSPECT)]
-    assert invented_names(answers, reveal=True) == [
-        ("ghost", "ABSENT", "not-registered", 2),
-        ("aghast", "SUSPECT", "not-registered", 1),
-    ]
-    assert [row[0] for row in invented_names(answers, reveal=False)] == ["gh…(5)", "agh…(6)"]
-
-
-def test_a_rate_that_does_not_exist_is_null(capsys: pytest.CaptureFixture[str]) -> None:
-    from ghostbust.cli.output import Output
-
-    Output(as_json=True).document(measurement_document(measure([answer("a")])))
-    told = json.loads(capsys.readouterr().out)
-    assert (told["rate"], told["ci95"], told["refs"]) == (None, [None, None], 0)

@@ -1,35 +1,47 @@
-"""``ghostbust round`` on a small model, and what it prints of what came of it."""
+"""``ghostbust round`` and ``ghostbust demo`` on a small model."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import Result
 
 from ghostbust.adapters import read_adapter
 from ghostbust.cli.output import Output
-from ghostbust.cli.rounds import report_round
+from ghostbust.cli.rounds import _print_demo, print_round
 from ghostbust.loop.round import RoundOutcome
 from ghostbust.loop.watch import Watched
 from ghostbust.measure import measure
 from ghostbust.records import (
+    Answer,
     Candidate,
+    Context,
+    Ecosystem,
     GateReport,
     GateResult,
     GateVerdict,
+    Judged,
+    Lookup,
+    PackageRef,
     Promotion,
+    Prompt,
+    RefKind,
+    Sample,
+    Verdict,
     utc_now,
 )
 from ghostbust.results import round_document
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 SETTINGS = """
 [model]
@@ -194,9 +206,96 @@ def test_what_came_of_it_is_said(
     report = GateReport(ended.report.candidate, (replace(gate, verdict=verdict),))
     move = Promotion("round-0001-aa", None, "promote", "", utc_now()) if promoted else None
     ended = replace(ended, report=report, promotion=move)
-    report_round(Output(), before, ended)
+    print_round(Output(), before, ended)
     shown = capsys.readouterr().out
     assert said in shown
     assert "adapter: adapters/round-0001-aa" in shown
     assert "fine [b]indeed[/b]" in shown
     assert round_document(before, ended)["promoted"] is promoted
+
+
+DEMO_SETTINGS = """
+[model]
+device = "cpu"
+
+[training]
+rank = 2
+max_answers = 32
+
+[gates]
+humaneval_tasks = 1
+max_new_tokens = 8
+"""
+DEMO_FIGURES = {"rate", "ci95", "refs", "real", "absent", "suspect", "answers", "volume"}
+DEMO_KEYS = {
+    "model", "seed", "registry", "before", "after", "gate", "promoted", "wall_s", "peak_rss_mb",
+}  # fmt: skip
+
+
+def test_the_whole_demo_ends_with_one_truthful_document(
+    run: Run, home: Path, talking_model_dir: Path
+) -> None:
+    home.mkdir()
+    (home / "ghostbust.toml").write_text(DEMO_SETTINGS, "utf-8")
+    result = run("demo", "--model", talking_model_dir, "--json", "--seed", 1)
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert set(told) >= DEMO_KEYS
+    assert (told["model"], told["seed"]) == (str(talking_model_dir), 1)
+    assert told["registry"] == "snapshot"
+    for figures in (told["before"], told["after"]):
+        assert set(figures) >= DEMO_FIGURES
+        assert figures["refs"] == figures["real"] + figures["absent"] + figures["suspect"]
+        assert figures["ci95"][0] <= figures["rate"] <= figures["ci95"][1]
+    assert told["before"]["answers"] == told["after"]["answers"]
+    assert {"verdict", "gates"} <= set(told["gate"])
+    assert told["gate"]["verdict"] != "PASS"  # one benchmark task is too few
+    assert told["promoted"] is False
+    assert not (home / "deployed.json").exists()
+    assert read_adapter(Path(told["path"])).facts["settings"]["seed"] == 1
+    assert told["wall_s"] > 0
+    assert 50 < told["peak_rss_mb"] < 4096
+
+
+def test_an_unknown_model_is_one_line(run: Run) -> None:
+    result = run("demo", "--model", "no/such-model")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "can't load the model 'no/such-model'" in result.stderr.splitlines()[-1]
+
+
+def answers(*names: str) -> tuple[Answer, ...]:
+    """One answer for each invented name."""
+    made = []
+    for number, name in enumerate(names):
+        prompt = Prompt(f"help {number}", Context.HELPS, Ecosystem.PYPI, str(number))
+        at = datetime(2026, 11, 24, tzinfo=UTC)
+        lookup = Lookup(
+            Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "", "snapshot:2026-11-23", at
+        )
+        ref = PackageRef(Ecosystem.PYPI, RefKind.LIST, name, 0, len(name), name)
+        sample = Sample(prompt, name, "m", None, 0, 0, 0.7, False, 3)
+        made.append(Answer(sample, (Judged(ref, lookup),)))
+    return tuple(made)
+
+
+def demonstrated(
+    before: tuple[Answer, ...], after: tuple[Answer, ...]
+) -> tuple[Watched, RoundOutcome]:
+    """A demo whose base gave the first answers, and whose adapter the second."""
+    candidate = Candidate("round-0001-aa", Path("a"), "m", "au", 0, 1, 0.5, 1.0)
+    report = GateReport(candidate.name, ())
+    ended = RoundOutcome(1, candidate, report, Watched(2, after, measure(after)), None)
+    return Watched(1, before, measure(before)), ended
+
+
+def test_names_that_look_alike_when_shortened_are_counted_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = answers("fastcsv-x", "fastcsv-x", "fastcsv-y")
+    _print_demo(Output(), *demonstrated(before, answers("fastcsv-y")), reveal=False)
+    shown = capsys.readouterr().out
+    rows = [line.split() for line in shown.splitlines() if "fas…(9)" in line]
+    assert rows == [["fas…(9)", "ABSENT", "2", "0"], ["fas…(9)", "ABSENT", "1", "1"]]
+    assert "fastcsv" not in shown
+    _print_demo(Output(), *demonstrated(before, ()), reveal=True)
+    assert "fastcsv-x" in capsys.readouterr().out

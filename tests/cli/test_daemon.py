@@ -1,4 +1,4 @@
-"""The daemon as a process: one for a home, killed and started again, stopped by SIGTERM."""
+"""The daemon as a process, and ``ghostbust jobs`` beside it and without one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -21,11 +22,16 @@ from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
+from ghostbust.loop.budget import SAMPLES
 from ghostbust.loop.daemon import jobs
 from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import seed_tasks
 from ghostbust.store.runs import Run, RunStatus
 from ghostbust.store.store import Store
+from tests.cli.reading import document, one_line
+
+if TYPE_CHECKING:
+    from tests.cli.reading import Run as RunCommand
 
 SETTINGS = """
 [model]
@@ -45,16 +51,16 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def home(tmp_path: Path, tiny_model_dir: Path) -> Home:
-    """A home whose settings name the tiny model and a fast schedule."""
-    home = Home.open(tmp_path / "home")
-    home.config.write_text(SETTINGS.format(model=tiny_model_dir))
-    return home
+def watched(tmp_path: Path, tiny_model_dir: Path) -> Home:
+    """A watched whose settings name the tiny model and a fast schedule."""
+    watched = Home.open(tmp_path / "home")
+    watched.config.write_text(SETTINGS.format(model=tiny_model_dir))
+    return watched
 
 
 @pytest.fixture
-def start(home: Home, tmp_path: Path) -> Iterator[Start]:
-    """Starts `ghostbust daemon` in the home; whatever is left of it is killed in the end."""
+def start(watched: Home, tmp_path: Path) -> Iterator[Start]:
+    """Starts `ghostbust daemon` in the watched; whatever is left of it is killed in the end."""
     systemds = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
     settings = {
         k: v for k, v in os.environ.items() if not k.startswith("GHOSTBUST_") and k not in systemds
@@ -64,7 +70,15 @@ def start(home: Home, tmp_path: Path) -> Iterator[Start]:
     def popen(
         *options: str, notified: bool = False, stdout: int | None = None
     ) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "ghostbust", "daemon", "--home", str(home.path), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "ghostbust",
+            "daemon",
+            "--home",
+            str(watched.path),
+            *options,
+        ]
         begun.append(
             subprocess.Popen(
                 command,
@@ -107,34 +121,33 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None
         time.sleep(0.05)
 
 
-def test_it_watches_survives_a_kill_and_ends_on_sigterm(home: Home, start: Start) -> None:
+def test_it_watches_survives_a_kill_and_ends_on_sigterm(watched: Home, start: Start) -> None:
     first = start()
-    until(home.database.exists, first)
+    until(watched.database.exists, first)
     second = start()
-    assert second.communicate(timeout=30)[1].splitlines() == [
-        f"ghostbust: {home.path} is in use by process {first.pid} (daemon); wait for it or stop it"
-    ]
+    used = f"{watched.path} is in use by process {first.pid} (daemon); wait for it or stop it"
+    assert second.communicate(timeout=30)[1] == f"ghostbust: {used}\n"
     assert second.returncode == 3
-    until(lambda: answers(home) > 0, first)
+    until(lambda: answers(watched) > 0, first)
     first.kill()
     first.wait()
-    (killed,) = runs(home)
+    (killed,) = runs(watched)
     assert killed.status is RunStatus.RUNNING, "killed in the middle"
-    told = answers(home)
+    told = answers(watched)
 
     third = start()
-    until(lambda: runs(home)[-1].status is RunStatus.DONE, third)
-    assert runs(home)[-1].id == killed.id, "it went on with the same run"
-    assert answers(home) >= max(told, 48)
-    until(lambda: len(runs(home)) == 2, third)
+    until(lambda: runs(watched)[-1].status is RunStatus.DONE, third)
+    assert runs(watched)[-1].id == killed.id, "it went on with the same run"
+    assert answers(watched) >= max(told, 48)
+    until(lambda: len(runs(watched)) == 2, third)
     third.send_signal(signal.SIGTERM)
     said = third.communicate(timeout=30)[1]
     assert third.returncode == 0
     assert "daemon: stops (SIGTERM)" in said
-    last = runs(home)[0]
+    last = runs(watched)[0]
     assert last.status is not RunStatus.RUNNING
-    with Store.open(home.database) as store:
-        rest = jobs.find(home, store, seed_tasks())
+    with Store.open(watched.database) as store:
+        rest = jobs.find(watched, store, seed_tasks())
         assert (rest is not None) == (last.status is RunStatus.INTERRUPTED)
 
 
@@ -143,15 +156,14 @@ def test_it_watches_survives_a_kill_and_ends_on_sigterm(home: Home, start: Start
     [
         ("[daemon]\nwatch_evry_s = 5\n", "unknown key daemon.watch_evry_s"),
         ('[prompts]\nfiles = ["none.jsonl"]\n', "can't read the prompts in"),
+        ('[daemon]\nlisten = "nowhere"\n', "daemon.listen: should be HOST:PORT"),
     ],
 )
 def test_bad_settings_are_one_line_and_end_it(
-    home: Home, start: Start, settings: str, complaint: str
+    place: Home, run: RunCommand, settings: str, complaint: str
 ) -> None:
-    home.config.write_text(settings)
-    process = start()
-    (line,) = process.communicate(timeout=30)[1].splitlines()
-    assert (process.returncode, complaint in line) == (2, True), line
+    place.config.write_text(settings)
+    assert complaint in one_line(run("daemon"))
 
 
 @contextmanager
@@ -173,14 +185,14 @@ def listening(path: Path, heard: list[str]) -> Iterator[None]:
 
 
 def test_it_is_operated_health_metrics_logs_reload_and_systemd(
-    home: Home, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    watched: Home, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As systemd would: READY, a reload by SIGHUP, WATCHDOG, STOPPING; HTTP and JSON meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     more = f'listen = "127.0.0.1:{port}"\n'
-    settings = home.config.read_text().replace("watch_prompts = 48", "watch_prompts = 6")
-    home.config.write_text(settings + more)
+    settings = watched.config.read_text().replace("watch_prompts = 48", "watch_prompts = 6")
+    watched.config.write_text(settings + more)
     heard: list[str] = []
     with listening(tmp_path / "notify", heard):
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
@@ -195,10 +207,10 @@ def test_it_is_operated_health_metrics_logs_reload_and_systemd(
             assert 'ghostbust_jobs_total{job="watch",outcome="ok"}' in metrics
             assert "ghostbust_samples_total 0.0" not in metrics
         until(lambda: heard.count("WATCHDOG=1") > 1, process)
-        home.config.write_text(settings.replace("watch_prompts = 6", "watch_prompts = 7") + more)
+        watched.config.write_text(settings.replace("watch_prompts = 6", "watch_prompts = 7") + more)
         process.send_signal(signal.SIGHUP)
         until(lambda: heard.count("READY=1") == 2, process)
-        home.config.write_text(settings + "broken")
+        watched.config.write_text(settings + "broken")
         process.send_signal(signal.SIGHUP)
         until(lambda: heard.count("READY=1") == 3, process)
         assert heard.count("RELOADING=1") == 2
@@ -215,24 +227,94 @@ def test_it_is_operated_health_metrics_logs_reload_and_systemd(
     assert (done["job"], done["run"], done["round"]) == ("watch", 1, None)
 
 
-def test_the_unit_is_printed_and_nothing_is_made(start: Start, tmp_path: Path) -> None:
-    process = start("--print-unit", "--home", str(tmp_path / "never"), stdout=subprocess.PIPE)
-    unit = process.communicate(timeout=30)[0]
-    assert process.returncode == 0
-    assert "Type=notify" in unit
-    assert f"Environment=GHOSTBUST_HOME={tmp_path / 'never'}" in unit
+def test_the_unit_is_printed_and_nothing_is_made(run: RunCommand, tmp_path: Path) -> None:
+    done = run("daemon", "--print-unit", "--home", tmp_path / "never")
+    assert done.exit_code == 0
+    assert "Type=notify" in done.stdout
+    assert f"Environment=GHOSTBUST_HOME={tmp_path / 'never'}" in done.stdout
     assert not (tmp_path / "never").exists()
 
 
-def test_a_place_to_listen_at_that_is_none(home: Home, start: Start) -> None:
-    home.config.write_text('[daemon]\nlisten = "nowhere"\n')
-    process = start()
-    (line,) = process.communicate(timeout=30)[1].splitlines()
-    assert (process.returncode, "daemon.listen: should be HOST:PORT" in line) == (2, True)
-
-
-def test_its_rounds_are_in_the_budgets_of_the_day(home: Home) -> None:
-    place = workplace(home, None, Config, threading.Event(), Redactor())
+def test_its_rounds_are_in_the_budgets_of_the_day(watched: Home) -> None:
+    place = workplace(watched, None, Config, threading.Event(), Redactor())
     assert place.round_command[1:] == [
-        "-m", "ghostbust", "round", "--home", str(home.path), "--json", "--budgeted",
+        "-m", "ghostbust", "round", "--home", str(watched.path), "--json", "--budgeted",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def place(home: Path) -> Home:
+    """A home with a store and settings."""
+    place = Home.open(home)
+    place.config.write_text(
+        '[registry]\nmode = "snapshot"\n[budget]\nsamples = 10\n'
+        '[jobs.watch]\nevery = "15m"\n[jobs.round]\nevery = "off"\n[selfcheck]\nfree_bytes = 0\n'
+    )
+    Store.open(place.database).close()
+    return place
+
+
+def states(run: RunCommand) -> dict[str, str]:
+    listed = document(run("jobs", "list", "--json"))
+    return {job["name"]: job["state"] for job in listed["jobs"]}
+
+
+def test_the_list_tells_of_every_job_and_budget(place: Home, run: RunCommand) -> None:
+    from ghostbust.config import load_config
+    from ghostbust.loop.budget import Allowance
+    from ghostbust.loop.signals import SystemClock
+
+    with Store.open(place.database) as store:
+        Allowance(store, load_config(None, place), SystemClock()).take({SAMPLES: 4})
+        store.jobs.finish("recheck", "failed", "nobody answers")
+    assert states(run) == {
+        "watch": "waits", "ingest": "off", "round": "off", "recheck": "waits", "sync": "off",
+        "retention": "off", "selfcheck": "waits", "rollback": "waits",
+        "alarms": "off",
+    }  # fmt: skip
+    told = document(run("jobs", "list", "--json"))
+    assert told["daemon"] is False
+    assert told["trouble"] is None
+    assert told["budgets"][0] == {"budget": "samples", "spent": 4.0, "limit": 10.0}
+    shown = run("jobs", "list").stdout
+    assert "nobody answers" in shown
+    assert "no daemon works here" in shown
+    assert "no limit" in shown
+
+
+def test_a_job_is_paused_and_resumed(place: Home, run: RunCommand) -> None:
+    assert run("jobs", "pause", "watch").exit_code == 0
+    assert states(run)["watch"] == "paused"
+    run("jobs", "resume", "watch")
+    assert states(run)["watch"] == "waits"
+
+
+def test_a_job_runs_right_here_where_no_daemon_is(place: Home, run: RunCommand) -> None:
+    done = run("jobs", "run", "selfcheck")
+    assert (done.exit_code, done.stdout.split(" after")[0]) == (0, "selfcheck: ok")
+    with Store.open(place.database) as store:
+        assert store.jobs.get("selfcheck").outcome == "ok"
+        store.jobs.pause("recheck")
+    assert run("jobs", "run", "recheck").exit_code == 0, "paused or not"
+
+
+def test_a_used_up_budget_holds_a_run_by_hand_too(place: Home, run: RunCommand) -> None:
+    place.config.write_text(place.config.read_text().replace("samples = 10", "samples = 0"))
+    done = run("jobs", "run", "watch")
+    assert done.exit_code == 1
+    assert "the day's budget of samples is used up (0 of 0); goes on tomorrow" in done.stdout
+
+
+def test_a_daemon_is_asked_to_run_it(place: Home, run: RunCommand) -> None:
+    with place.exclusive("daemon", place.daemon_lock):
+        done = run("jobs", "run", "watch")
+        assert done.exit_code == 0
+        assert "the daemon was asked" in done.stdout
+        assert states(run)["watch"] == "asked for"
+
+
+def test_an_unknown_job_is_named(place: Home, run: RunCommand) -> None:
+    for command in ("run", "pause", "resume"):
+        done = run("jobs", command, "wacth")
+        assert done.exit_code == 2
+        assert "there is no job 'wacth'; there are watch, ingest" in done.stderr

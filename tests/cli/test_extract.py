@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
-
-from typer.testing import Result
+from typing import TYPE_CHECKING, Any, get_args
 
 from ghostbust.cli.extract import CodeLanguage
 from ghostbust.extractors.interface import Language
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 ANSWER = "Run `pip install Flask_Cors`\r\n\r\n```python\r\nimport os\r\nimport cv2\r\n```\r\n"
 
@@ -64,29 +62,6 @@ def test_listed_names_are_npms_for_javascript_unless_the_ecosystem_says_otherwis
     assert [entry["purl"] for entry in found] == ["pkg:npm/chalk", "pkg:npm/ora"]
     found = entries(run(*asked, "--ecosystem", "pypi", stdin="- chalk\n- ora\n").stdout)
     assert [entry["purl"] for entry in found] == ["pkg:pypi/chalk", "pkg:pypi/ora"]
-
-
-def test_flags_are_a_sorted_list(run: Run) -> None:
-    text = "try:\n    import numpy\nexcept ImportError:\n    pass\n"
-    (entry,) = entries(run("extract", "-", "--json", stdin=text).stdout)
-    assert entry["flags"] == ["optional"]
-
-
-def test_a_list_counts_only_where_one_was_asked_for(run: Run) -> None:
-    text = "1. requests\n2. flask\n"
-    assert entries(run("extract", "-", "--json", stdin=text).stdout) == []
-    found = entries(
-        run("extract", "-", "--json", "--expect-list", "--ecosystem", "npm", stdin=text).stdout
-    )
-    assert [(entry["ecosystem"], entry["kind"], entry["name"]) for entry in found] == [
-        ("npm", "list", "requests"),
-        ("npm", "list", "flask"),
-    ]
-
-
-def test_the_language_of_bare_code(run: Run) -> None:
-    result = run("extract", "-", "--json", "--language", "shell", stdin="pip install requests")
-    assert [entry["name"] for entry in entries(result.stdout)] == ["requests"]
 
 
 def test_the_table_has_line_and_column(run: Run, tmp_path: Path) -> None:
