@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ghostbust.answer_faults import blocks, faults_of, is_looping
 from ghostbust.extractors.extract import extract
 from ghostbust.measure import (
     GROUPS,
@@ -16,11 +17,8 @@ from ghostbust.measure import (
     NameCounts,
     Tally,
     add_to,
-    blocks,
     by_model,
-    faults_of,
     group_of,
-    is_looping,
     measure,
     measurement_of,
     said_unknown,

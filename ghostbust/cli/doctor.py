@@ -20,10 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from ghostbust import http
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.output import cell
-from ghostbust.config import Config, override
 from ghostbust.documents import document_of, parse_json
 from ghostbust.errors import GhostbustError, PublishError, UsageError
 from ghostbust.records import ASKED, Ecosystem, utc_now
@@ -317,6 +315,8 @@ def service_checks(settings: Config, home: Home) -> Mapping[str, Check]:
 
 def check_server(settings: Config, url: str) -> Diagnosis:
     """Whether one model server answers and lists the model, and what time it is there."""
+    from ghostbust import http
+    from ghostbust.config import override
     from ghostbust.loop.build import make_endpoint
     from ghostbust.registries.live import ahead_of_us
 
@@ -425,6 +425,7 @@ def check_daemon(home: Home, settings: Config) -> Diagnosis:
     said = f"process {holder.partition(' ')[0]} runs here"
     if settings.daemon.listen is None:
         return Diagnosis(Level.OK, said)
+    from ghostbust import http
     from ghostbust.operations.health import read_listen
 
     host, port = read_listen(settings.daemon.listen)

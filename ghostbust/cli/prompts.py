@@ -16,7 +16,6 @@ from ghostbust.cli.options import EcosystemOption, RevealOption
 from ghostbust.documents import document_of, json_text
 from ghostbust.errors import UsageError
 from ghostbust.files import SHARED, write_whole
-from ghostbust.loop.redact import redacted_texts
 
 if TYPE_CHECKING:
     from ghostbust.records import Side
@@ -265,6 +264,8 @@ class _Pool:
         if reveal:
             self._texts = {row.prompt_id: row.text for row in rows if row.text is not None}
         else:
+            from ghostbust.loop.redact import redacted_texts
+
             self._texts = redacted_texts(self.store, [row for row in rows if not row.private])
 
     def text(self, row: PoolPrompt) -> str:

@@ -21,6 +21,7 @@ from itertools import combinations, product
 import numpy as np
 
 from ghostbust.adapters import name_key
+from ghostbust.answer_faults import FAULTS, faults_of
 from ghostbust.evaluation.figures import (
     AGAIN,
     ALL,
@@ -34,7 +35,7 @@ from ghostbust.evaluation.figures import (
     estimate,
     share_estimate,
 )
-from ghostbust.measure import FAULTS, NameCounts, faults_of, measure
+from ghostbust.measure import NameCounts, measure
 from ghostbust.records import Answer, Context, Flag, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.statistics import (

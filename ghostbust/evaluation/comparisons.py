@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ghostbust.answer_faults import FAULTS
 from ghostbust.evaluation.figures import AGAIN, BASE, Estimate, Figures, Spread, Table, estimate
 from ghostbust.evaluation.plots import Panel, Series, draw, frontier, rate_by_round
 from ghostbust.evaluation.ways import Search, Way
-from ghostbust.measure import FAULTS
 from ghostbust.records import Score
 from ghostbust.statistics import cluster_sums, resampled_sums
 

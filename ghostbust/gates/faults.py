@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ghostbust.answer_faults import faults_of
 from ghostbust.gates.interface import Pair, by_context, inconclusive, paired, unpaired
-from ghostbust.measure import faults_of
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import Interval, paired_bootstrap
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ghostbust.measure import blocks, breaks_off, faults_of
+from ghostbust.answer_faults import blocks, breaks_off, faults_of
 from ghostbust.models.convert import FOLDER
 from ghostbust.models.load import EMBEDDED, LoadedModel
 from ghostbust.records import Answer, Verdict

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ghostbust.measure import blocks
+from ghostbust.answer_faults import blocks
 from ghostbust.records import Answer, Context, PackageRef, RefKind
 
 _SPACE = r"(?:[ \t]|\\\r?\n)"

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from ghostbust.answer_faults import breaks_off, faults_of
 from ghostbust.errors import NotReadyError
-from ghostbust.measure import breaks_off, faults_of
 from ghostbust.prompts import is_reserved, name_side
 from ghostbust.records import Answer, Context, Ecosystem, Judged, Prompt, SetSplit, Side
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from ghostbust.answer_faults import faults_of
 from ghostbust.gates.faults import faults_gate
-from ghostbust.measure import faults_of
 from ghostbust.records import Answer, Context, GateVerdict
 
 MakeAnswer = Callable[..., Answer]

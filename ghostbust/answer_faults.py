@@ -1,0 +1,213 @@
+"""What is wrong with an answer as an answer: empty, malformed, looping.
+
+Apart from `ghostbust.measure`, since it needs a parser, which light commands don't load.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from tree_sitter import Language, Node, Parser
+
+from ghostbust.records import Answer, Context, Ecosystem
+
+# What is wrong with an answer as an answer: empty, malformed, looping. The definitions are coarse,
+# and the base has such answers too: only the difference to it means something, and only if it is
+# larger than between the base and itself.
+
+FAULTS = ("empty", "malformed", "looping")
+REPEATS = 4
+"""how often the same words come in a loop, without a gap"""
+LONGEST_LOOP = 40
+"""words of the longest repeated part"""
+SHORTEST_LOOP = 12
+"""words that all repetitions together have at least"""
+LONGEST_MARKS, SHORTEST_MARKS = 4, 8
+"""the same of lines that hold no letter and no digit, such as fences and comment signs"""
+
+_INCOMPLETE = 0x4000  # PyCF_ALLOW_INCOMPLETE_INPUT, as codeop has it (CPython 3.11 to 3.14)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*([^\s`]*)")
+_MARKER = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s+(?=\S)")
+_LABELS = {
+    Ecosystem.PYPI: ("python", "py", "python3", "ipython", ""),
+    Ecosystem.NPM: ("javascript", "js", "jsx", "mjs", "cjs", "typescript", "ts", "tsx", ""),
+}
+_INSTALLERS = ("pip", "pip3", "uv", "conda", "poetry", "npm", "npx", "yarn", "pnpm", "$")
+
+
+@dataclass(frozen=True, slots=True)
+class FencedBlock:
+    """A fenced block of an answer, or the whole of one that has no fence."""
+
+    label: str
+    """the language behind the fence, in lower case; empty where none is given"""
+    code: str
+    closed: bool
+    """False where the answer ends before the fence does"""
+
+
+def faults_of(answer: Answer) -> tuple[str, ...]:
+    """Which of ``FAULTS`` an answer has. An empty one has no other.
+
+    empty
+        no text but blanks.
+    malformed
+        a fence that is left open by an answer that the token limit did not cut off; or, where
+        code was asked for, no block in the language, or one that doesn't parse; or, where a list
+        was asked for, no list item, no line of one word (a fence is neither), and no package.
+        Without a fence the whole answer is the code. A block that was cut off must parse as the
+        beginning of something, its last line left aside. Install commands among the code are
+        passed over.
+    looping
+        a sequence of up to 40 words comes 4 times or more without a gap, 12 words or more in
+        all, one of them with a letter; numbers and bullets of list items don't count as words. Or
+        one of up to 4 lines without letter or digit, blank ones aside, 8 lines or more in all.
+    """
+    if not answer.sample.text.strip():
+        return ("empty",)
+    malformed, looping = is_malformed(answer), is_looping(answer.sample.text)
+    return ("malformed",) * malformed + ("looping",) * looping
+
+
+def is_malformed(answer: Answer) -> bool:
+    """True for a malformed answer, as ``faults_of`` says."""
+    sample = answer.sample
+    fenced = list(blocks(sample.text))
+    if any(not block.closed for block in fenced) and not sample.truncated:
+        return True
+    if sample.prompt.context is not Context.CODE:
+        return not answer.judged and not any(map(_is_item, sample.text.splitlines()))
+    ecosystem = sample.prompt.ecosystem
+    fenced = fenced or [FencedBlock("", sample.text, closed=not sample.truncated)]
+    code = [block for block in fenced if block.label in _LABELS.get(ecosystem, ("",))]
+    return not code or not all(parses(block, ecosystem) for block in code)
+
+
+def breaks_off(text: str) -> bool:
+    """True for a text that can't be a whole answer: blank, about to list, or within a fence."""
+    text = text.rstrip()
+    return not text or text.endswith(":") or any(not block.closed for block in blocks(text))
+
+
+def is_looping(text: str) -> bool:
+    """True where words or lines of mere marks repeat without end, as ``faults_of`` says."""
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    words = [word for line in lines for word in _MARKER.sub("", line).split()]
+    return any(
+        any(map(str.isalpha, "".join(part)))
+        for part in _repeated(words, LONGEST_LOOP, SHORTEST_LOOP)
+    ) or any(
+        not any(map(str.isalnum, "".join(part)))
+        for part in _repeated(lines, LONGEST_MARKS, SHORTEST_MARKS)
+    )
+
+
+def _repeated(items: Sequence[str], longest: int, shortest: int) -> Iterator[Sequence[str]]:
+    """Each part of up to ``longest`` items that comes ``REPEATS`` times or more without a gap,
+    ``shortest`` items or more in all.
+    """
+    for period in range(1, min(longest, len(items) // REPEATS) + 1):
+        needed = max(REPEATS * period, shortest) - period
+        run = 0
+        for place in range(len(items) - period):
+            run = run + 1 if items[place] == items[place + period] else 0
+            if run >= needed:
+                # The first items of a run that long are the whole part that repeats.
+                yield items[place + 1 - run : place + 1 - run + period]
+
+
+def blocks(text: str) -> Iterator[FencedBlock]:
+    """The fenced blocks of a text, in order."""
+    label, fence, code = "", "", list[str]()
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if not fence and mark:
+            fence, label, code = mark[1], mark[2].lower(), []
+        elif fence and mark and not mark[2] and mark[1].startswith(fence):
+            yield FencedBlock(label, "\n".join(code), closed=True)
+            fence = ""
+        elif fence:
+            code.append(line)
+    if fence:
+        yield FencedBlock(label, "\n".join(code), closed=False)
+
+
+def parses(block: FencedBlock, ecosystem: Ecosystem) -> bool:
+    """True where the block is code of the ecosystem's language, or the beginning of such."""
+    lines = block.code.splitlines()
+    if not block.closed:
+        del lines[-1:]  # it may end in the middle of a word
+    code = "\n".join("" if _is_command(line) else line for line in lines) + "\n"
+    if ecosystem is Ecosystem.NPM:
+        return _javascript_parses(code, block.label, closed=block.closed)
+    return _python_parses(code, closed=block.closed)
+
+
+def _python_parses(code: str, *, closed: bool) -> bool:
+    flags = ast.PyCF_ONLY_AST | (0 if closed else _INCOMPLETE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of "\\d" and the like
+            compile(code, "<answer>", "exec", flags, dont_inherit=True)
+    except SyntaxError as exc:
+        return not closed and "incomplete input" in str(exc)
+    except (ValueError, RecursionError, MemoryError):  # a null byte; nested too deeply
+        return False
+    return True
+
+
+def _javascript_parses(code: str, label: str, *, closed: bool) -> bool:
+    parser = _parser("tsx" if label == "tsx" else "ts" if label in ("ts", "typescript") else "js")
+    tree = parser.parse(code.encode())
+    if tree.root_node.has_error and not closed:
+        tree = parser.parse((code + _missing_closers(tree.root_node)).encode())
+    return not tree.root_node.has_error
+
+
+def _missing_closers(root: Node) -> str:
+    """The brackets that are still open at the end, closed."""
+    closers = {"(": ")", "[": "]", "{": "}", "${": "}"}
+    waiting: list[str] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        stack += reversed(node.children)
+        if node.type in closers:
+            waiting.append(closers[node.type])
+        elif waiting and node.type == waiting[-1] and not node.is_missing:
+            waiting.pop()
+    return "".join(reversed(waiting))
+
+
+@cache
+def _parser(grammar: str) -> Parser:
+    if grammar == "js":
+        import tree_sitter_javascript
+
+        return Parser(Language(tree_sitter_javascript.language()))
+    import tree_sitter_typescript
+
+    if grammar == "ts":
+        return Parser(Language(tree_sitter_typescript.language_typescript()))
+    return Parser(Language(tree_sitter_typescript.language_tsx()))
+
+
+def _is_command(line: str) -> bool:
+    """True for an install command or a notebook's own command, which isn't code."""
+    words = line.split(maxsplit=1)
+    return bool(words) and (
+        (words[0] in _INSTALLERS and len(words) > 1)
+        or words[0][0] in "!%"
+        or line.lstrip().startswith(("python -m pip ", "python3 -m pip "))
+    )
+
+
+def _is_item(line: str) -> bool:
+    """True for a list item or a line of one word; a fence is neither, nor are mere marks."""
+    one = bool(_MARKER.match(line)) or len(line.split()) == 1
+    return one and any(map(str.isalnum, line)) and not _FENCE.match(line)
