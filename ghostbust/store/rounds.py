@@ -260,8 +260,9 @@ class Rounds(Table):
         ``after_run`` measured the candidate.
         """
         with self._connection.write() as connection:
-            said = {"verdict": report.verdict, "after_run": after_run}
-            self._set_state(connection, round_id, RoundState.GATED, **said)
+            self._set_state(
+                connection, round_id, RoundState.GATED, verdict=report.verdict, after_run=after_run
+            )
             connection.execute("DELETE FROM gate_results WHERE round_id = ?", (round_id,))
             for position, result in enumerate(report.results):
                 low, high = result.ci or (None, None)
