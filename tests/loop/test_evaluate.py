@@ -16,9 +16,9 @@ from ghostbust.evaluation.plots import PARTS
 from ghostbust.evaluation.suites import FORMS, SECOND_STEP
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.home import Home
+from ghostbust.loop.build import Chosen
 from ghostbust.loop.evaluate import (
     REORDERED,
-    Chosen,
     EvalPlan,
     ask_again,
     ask_prompts,

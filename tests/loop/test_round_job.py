@@ -19,7 +19,7 @@ from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_tasks
 from ghostbust.loop.daemon.jobs import Stopped, Workplace, round_due, round_if_due, watch
 from ghostbust.loop.daemon.runner import JobRunner
-from ghostbust.loop.round_start import Ahead, needs_of_round
+from ghostbust.loop.round_needs import Ahead, needs_of_round
 from ghostbust.loop.simulated import SimulatedClock
 from ghostbust.measure import Counts, Key
 from ghostbust.prompts import Task
@@ -97,7 +97,8 @@ def test_no_round_begins_before_enough_is_logged(
 ROUND = """
 import sys
 from pathlib import Path
-from ghostbust.store import RoundState, Store
+from ghostbust.store.rounds import RoundState
+from ghostbust.store.store import Store
 with Store.open(Path({path!r})) as store:
     number = store.rounds.start(model="m", method="au", seed=int(sys.argv[2]), settings={{}})
     store.rounds.set_state(number, RoundState.{state}, "because")
