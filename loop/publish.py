@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ghostbust.adapters import read_adapter
 from ghostbust.config import Config
@@ -37,14 +37,15 @@ from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_judge
 from ghostbust.loop.canary import run_canary
-from ghostbust.models.load import LoadedModel
 from ghostbust.publishers.interface import Publisher
 from ghostbust.publishers.kinds import how_to_name, make_publishers
 from ghostbust.records import utc_now
 from ghostbust.store.rounds import Canary
 from ghostbust.store.store import Store
-from ghostbust.unlearners.adapters import write_blank
-from ghostbust.unlearners.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from ghostbust.models.load import LoadedModel
+    from ghostbust.unlearners.settings import TrainSettings
 
 Trial = Callable[[Publisher, str], Canary | None]
 """a canary of the adapter at the replica; None where it answers no prompts"""
@@ -292,6 +293,8 @@ def rehearse(
     Raises PublishError where a server refuses it, EndpointError where one can't be asked,
     ModelError where no server could take it, HomeError where the disk refuses.
     """
+    from ghostbust.unlearners.adapters import write_blank
+
     servers = [publisher for publisher in publishing.publishers if publisher.loads_at_runtime]
     for folder in adapters.glob(f"{PREFIX}*"):
         _clear(servers, folder)

@@ -13,6 +13,7 @@ from typing import Final
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import TrainingError
 from ghostbust.loop.build import deployed_adapter, training_settings
+from ghostbust.loop.round_needs import SETTLED, planned_holdout
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched, recalled
@@ -23,8 +24,6 @@ from ghostbust.unlearners.settings import Former, TrainSettings, check_former
 
 MOST_ATTEMPTS: Final = 3
 """how often a step is begun before its round is given up: what kills it may do so for ever"""
-SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
-"""states of a round that has its gate report and only has to be published"""
 _UNTRAINED: Final = (RoundState.STARTED, RoundState.SELECTED)
 
 
@@ -75,12 +74,6 @@ def take_up(session: Session, listener: Listener) -> Left | None:
     before = recalled(session.store, left.before_run)
     whole = len(before.answers) == len(session.store.answers.sampled_keys(left.before_run))
     return Left(left, before, whole, planned_holdout(left, 0))
-
-
-def planned_holdout(left: Round, default: int) -> int:
-    """How many held-out tasks measure in the round."""
-    most = None if left.plan is None else left.plan.get("most_holdout")
-    return most if isinstance(most, int) else default
 
 
 def finished_steps(store: Store, round_id: int) -> FinishedSteps:

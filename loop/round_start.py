@@ -1,33 +1,24 @@
-"""Before a round: whether it can pass and what it may cost, then the base on held-out prompts.
-
-All that a round asks is known beforehand, but for how long the answers are: each is counted with
-all the tokens that it may have. Nor is it known which names a registry will be asked for.
-"""
+"""Before a round: whether it can pass and may be paid, then the base on the held-out prompts."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ghostbust.config import Config
 from ghostbust.errors import BudgetError, NotReadyError
-from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance, noted
-from ghostbust.loop.build import asks_live, draw, make_tasks, runnable_tasks
-from ghostbust.loop.canary import GENERAL
+from ghostbust.loop.budget import noted
+from ghostbust.loop.build import draw, make_tasks, runnable_tasks
 from ghostbust.loop.gating import ON_TASKS, never_passed
 from ghostbust.loop.publish import check_limits, make_publishing, rehearse
-from ghostbust.loop.round_resume import SETTLED, Left, planned_holdout, round_start
-from ghostbust.loop.round_steps import RoundPlan, in_words, train_answers
+from ghostbust.loop.round_needs import SETTLED, ahead_of, needs_of_round, what_comes
+from ghostbust.loop.round_resume import Left, round_start
+from ghostbust.loop.round_steps import RoundPlan, train_answers
 from ghostbust.loop.watch import Watched
-from ghostbust.prompts import Task, split
-from ghostbust.records import Context, utc_now
+from ghostbust.prompts import split
+from ghostbust.records import utc_now
 from ghostbust.samplers.local import LocalSampler
-from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.runs import RunKind, RunStatus
-from ghostbust.store.store import Store
-from ghostbust.unlearners.sets import FEWEST_PROBES
-from ghostbust.unlearners.settings import most_looks
+from ghostbust.store.runs import RunKind
 
 
 def get_ready(
@@ -124,111 +115,3 @@ def measure_base(
         return before, None
     tokens = sum(answer.sample.tokens for answer in before.answers)
     return before, tokens / (time.monotonic() - started)
-
-
-# --- what a round may cost
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What a round still has to do."""
-
-    most_holdout: int
-    """held-out tasks that measure, at most"""
-    base: bool = True
-    """whether the base still has to answer them"""
-    training: bool = True
-    candidate: bool = True
-    """whether the candidate still has to answer them"""
-    gates: bool = True
-
-
-def ahead_of(store: Store, left: Round | None, most_holdout: int) -> Ahead:
-    """What the interrupted round still has to do; for None, a new one."""
-    if left is None:
-        return Ahead(most_holdout)
-    most = planned_holdout(left, most_holdout)
-    if left.state in SETTLED:
-        return Ahead(most, base=False, training=False, candidate=False, gates=False)
-    return Ahead(
-        most,
-        base=left.before_run is None or not _is_whole(store, left.before_run),
-        training=left.state is not RoundState.TRAINED,
-        candidate=left.adapter is None or not _has_answered(store, left.adapter),
-    )
-
-
-def _is_whole(store: Store, run_id: int) -> bool:
-    """Whether the texts of all answers of the run were kept."""
-    kept = sum(1 for _ in store.answers.read(run_id=run_id))
-    return kept == len(store.answers.sampled_keys(run_id))
-
-
-def _has_answered(store: Store, adapter: str) -> bool:
-    """Whether the adapter has answered held-out prompts; its name is never used again."""
-    runs = store.runs.recent(-1, kinds=[RunKind.GATE], adapters=[adapter], status=RunStatus.DONE)
-    return any(_is_whole(store, run.id) for run in runs)
-
-
-def needs_of_round(config: Config, tasks: Sequence[Task], ahead: Ahead) -> dict[str, float]:
-    """What a round takes from each budget at most; ``tasks`` are all that there are.
-
-    Of requests to registries, one where live ones may be asked: more isn't known.
-    """
-    asked = list(_answers(config, tasks, ahead))
-    needs: dict[str, float] = {
-        SAMPLES: sum(count for count, _ in asked),
-        TOKENS: sum(count * most_tokens for count, most_tokens in asked),
-    }
-    return needs | ({REQUESTS: 1} if asks_live(config) else {})
-
-
-def lacking_for_round(
-    store: Store, config: Config, allowance: Allowance, left: Round | None, most_holdout: int
-) -> str | None:
-    """Which budget may not be enough for the round, in one line; None where all are.
-
-    ``left``: the interrupted round that would be continued; None: a new one.
-    """
-    ahead = ahead_of(store, left, most_holdout)
-    return allowance.lacking(needs_of_round(config, make_tasks(config), ahead))
-
-
-def what_comes(
-    config: Config, tasks: Sequence[Task], ahead: Ahead, tokens_per_s: float | None
-) -> str:
-    """What a round still asks at most, in one line, and how long that takes at the base's pace.
-
-    ``tokens_per_s``: measured just now; None: no time is said. How long a training step takes isn't
-    known before one is made.
-    """
-    needs = needs_of_round(config, tasks, ahead)
-    line = f"to come: up to {needs[SAMPLES]:,.0f} answers with up to {needs[TOKENS]:,.0f} tokens"
-    if tokens_per_s:
-        line += f", {in_words(needs[TOKENS] / tokens_per_s)} at the base's {tokens_per_s:,.0f}/s"
-    return f"{line}; and the steps of the training" if ahead.training else line
-
-
-def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tuple[int, int]]:
-    """Each kind of answers to be asked for: how many, and how many tokens each may have."""
-    _, holdout = split(tasks, config.prompts.holdout_share)
-    most_tokens, training, gates = config.sampling.max_new_tokens, config.training, config.gates
-    each = len(Context) * config.sampling.samples_per_prompt
-    held_out = min(ahead.most_holdout, len(holdout)) * each
-    yield held_out * (ahead.base + ahead.candidate), most_tokens
-    if ahead.training and not config.trainer.command and training.probes >= FEWEST_PROBES:
-        yield most_looks(training.method, training.members) * training.probes, most_tokens
-    if ahead.gates:
-        coding = gates.humaneval_tasks + (0 if gates.mbpp is None else gates.mbpp_tasks)
-        yield 2 * coding, gates.max_new_tokens
-    yield _canaries(config), most_tokens
-
-
-def _canaries(config: Config) -> int:
-    """Answers of an adapter and of the base at each server; none where a person promotes."""
-    publish, servers = config.publish, len(config.model.servers)
-    without = publish.kind == "none" or (publish.kind == "directory" and not servers)
-    if without or config.daemon.promote == "review":
-        return 0
-    prompts = config.canary.forget + min(config.canary.general, len(GENERAL))
-    return 2 * (len(publish.replicas) or servers) * prompts

@@ -14,6 +14,7 @@ from ghostbust.loop.gating import Gates, run_gates
 from ghostbust.loop.probe import VolumeProbe
 from ghostbust.loop.promote import let_serve
 from ghostbust.loop.publish import Publishing, bring_up, make_publishing
+from ghostbust.loop.round_needs import in_words
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.trainer import train_by_command
@@ -187,17 +188,13 @@ def _how_long(plan: RoundPlan, sets: SetSplit) -> str:
     rounds = plan.session.store.rounds
     wanted = (plan.session.config.model.name, plan.training.method)
     for one in rounds.recent():
-        same = one.adapter is not None and (one.model, one.method) == wanted
-        row = rounds.adapter(one.adapter) if one.adapter is not None and same else None
+        if one.adapter is None or (one.model, one.method) != wanted:
+            continue
+        row = rounds.adapter(one.adapter)
         if row is not None and row.candidate.steps:
             took = in_words(row.candidate.train_s)
             return f"{said}; the last training took {took} for {row.candidate.steps:,} steps"
     return said
-
-
-def in_words(seconds: float) -> str:
-    """A duration for people."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 # --- gate

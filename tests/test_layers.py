@@ -13,7 +13,8 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "home", "config", "sections", "adapters", "prompts", "measure",
-    "answer_faults", "statistics", "http", "text", "documents", "known_modules", "log_ids", "safe_path", "files",
+    "answer_faults", "statistics", "http", "text", "documents", "known_modules", "log_ids",
+    "safe_path", "files",
     "times",
 }  # fmt: skip
 """files at the root that every part may import"""

@@ -40,7 +40,7 @@ from ghostbust.loop.ingest.run import ingest, open_logs
 from ghostbust.loop.ingest.workers import OpenPool, open_pool
 from ghostbust.loop.promote import look_after, note_requests
 from ghostbust.loop.recheck import recheck_due
-from ghostbust.loop.round_start import lacking_for_round
+from ghostbust.loop.round_needs import lacking_for_round
 from ghostbust.loop.session import Session, open_beside, open_session
 from ghostbust.loop.signals import Clock, Silence, SystemClock
 from ghostbust.loop.watch import Watched, Watcher

@@ -74,8 +74,8 @@ def test_the_budget_holds_and_a_prompt_that_is_asked_anyway_costs_nothing(
     for task, said in zip(tasks, (("zz-a", "zz-c"), ("zz-b",)), strict=False):
         log(store, judge, scripted(says(*said)), [task.prompt(Context.CODE)], 2)
     named = {one.name: one for one in store.ledger.hallucinations()}
-    names = [named["zz-a"], named["zz-b"], named["zz-c"]]
-    prompts, taken, _ = choose_again(store, [], names, most_prompts=1)
+    three = [named["zz-a"], named["zz-b"], named["zz-c"]]
+    prompts, taken, _ = choose_again(store, [], three, most_prompts=1)
     assert [name.name for name in taken] == ["zz-a", "zz-c"]
     assert len(prompts) == 1
 

@@ -17,7 +17,7 @@ from ghostbust.errors import BudgetError
 from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.build import make_tasks
 from ghostbust.loop.round import next_round
-from ghostbust.loop.round_start import Ahead, needs_of_round
+from ghostbust.loop.round_needs import Ahead, needs_of_round
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Silence, SystemClock
 from ghostbust.records import Answer, Verdict

@@ -19,7 +19,7 @@ from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_tasks
 from ghostbust.loop.daemon.jobs import Stopped, Workplace, round_due, round_if_due, watch
 from ghostbust.loop.daemon.runner import JobRunner
-from ghostbust.loop.round_start import Ahead, needs_of_round
+from ghostbust.loop.round_needs import Ahead, needs_of_round
 from ghostbust.measure import Key, NameCounts
 from ghostbust.prompts import Task
 from ghostbust.records import (
