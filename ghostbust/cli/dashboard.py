@@ -37,7 +37,7 @@ def dashboard(
 
     place = cli.home
     if not place.path.is_dir():
-        need_database(place.database)  # a new home is a folder, so a mistyped one is said
+        need_database(place.database)  # a mistyped --home is an error; an empty folder is a new home
     settings = cli.settings
     if web:
         options = ["--reveal"] if reveal else []

@@ -470,7 +470,7 @@ def check_unit(unit: Path | None = None) -> Diagnosis:
 
 
 def _with_clock(found: Diagnosis, ahead: timedelta | None) -> Diagnosis:
-    """The diagnosis, a warning where the other's clock and this one are far apart."""
+    """The diagnosis, a warning where the other's clock differs much from this one."""
     if ahead is None or abs(ahead) <= APART:
         return found
     way = "ahead of" if ahead > timedelta(0) else "behind"

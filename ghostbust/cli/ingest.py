@@ -71,7 +71,7 @@ def ingest(
 ) -> None:
     """Read logged completions, judge every package they name, log the invented ones.
 
-    Nothing is sampled. Lines that were read before are passed over. Exits with 0, or with 2 if
+    Nothing is sampled. Lines that were read before are skipped. Exits with 0, or with 2 if
     there were lines and none could be read, or if a file couldn't.
     """
     from ghostbust.loop.ingest.run import ingest as read_logs

@@ -2,7 +2,7 @@
 
 A file is read by what its name says, else as a list of names, else as a text to extract from. A
 dependency file must be valid: a part that can't be read could name a package that isn't checked.
-What isn't read is reported (`Unchecked`), never passed over silently.
+What isn't read is reported (`Unchecked`), never skipped silently.
 """
 
 from __future__ import annotations
