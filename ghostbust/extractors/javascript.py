@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ghostbust.extractors.installers import installs
 from ghostbust.extractors.interface import Placed, moved, plain, word_set
-from ghostbust.extractors.javascript_faults import Statement, loose_imports, pieces
+from ghostbust.extractors.javascript_faults import LoadingStatement, loose_imports, pieces
 from ghostbust.extractors.javascript_syntax import (
     ByteOffsets,
     Grammar,
@@ -119,7 +119,7 @@ def _is_faulty(syntax: Syntax, text: str) -> bool:
 
 
 def _piece(
-    text: str, piece: Statement, offset: int, *, guarded: bool, valid_only: bool
+    text: str, piece: LoadingStatement, offset: int, *, guarded: bool, valid_only: bool
 ) -> Iterator[PackageRef]:
     """Refs of one statement. ``guarded``: it stands in a ``try`` that catches."""
     source = text[piece.start : piece.end]
@@ -131,7 +131,9 @@ def _piece(
         )
 
 
-def _imports_in(text: str, piece: Statement, *, valid_only: bool) -> Iterator[tuple[Import, bool]]:
+def _imports_in(
+    text: str, piece: LoadingStatement, *, valid_only: bool
+) -> Iterator[tuple[Import, bool]]:
     """Imports of one statement, and whether the text breaks off in the specifier.
 
     The last statement of a text may end in the middle. ``valid_only`` leaves out what stands

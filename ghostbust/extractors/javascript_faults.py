@@ -29,7 +29,7 @@ _MOST_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class LoadingStatement:
     """One statement, or one line with a call in it."""
 
     start: int
@@ -38,7 +38,7 @@ class Statement:
     """True where it begins as an import, an export or a declaration does"""
 
 
-def pieces(text: str) -> Iterator[Statement]:
+def pieces(text: str) -> Iterator[LoadingStatement]:
     """All places in a text, in order and apart, where a line may import something.
 
     A statement that begins a line extends to the line that holds the quoted specifier.
@@ -51,14 +51,14 @@ def pieces(text: str) -> Iterator[Statement]:
         if _begins(line, _STARTS) or (line.startswith(_DECLARES) and line.rstrip()[-1:] == "{"):
             statement_end = _statement_end(text, first, end)
             if statement_end is not None:
-                yield Statement(first, statement_end, is_statement=True)
+                yield LoadingStatement(first, statement_end, is_statement=True)
                 end = statement_end
             elif line.startswith("import ") and " from " in line:  # its quotes are missing
-                yield Statement(first, end, is_statement=False)
+                yield LoadingStatement(first, end, is_statement=False)
         elif _may_be_faulty(line):
-            yield Statement(first, end, is_statement=False)
+            yield LoadingStatement(first, end, is_statement=False)
         elif any(call in line for call in _CALLS) and not line.startswith(("//", "*", "/*")):
-            yield Statement(first, end, is_statement=line.startswith(_DECLARES))
+            yield LoadingStatement(first, end, is_statement=line.startswith(_DECLARES))
         start = end + 1
 
 

@@ -284,7 +284,7 @@ _CALLS = ("import_module(", "__import__(")
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class LogicalLine:
     """One logical line of code, comments and trailing white space included."""
 
     start: int
@@ -428,7 +428,7 @@ def _called(source: str) -> ast.Module | None:
     return parse(source[: _behind_string(source, literal)] + ")")
 
 
-def _outline(statements: list[Statement]) -> tuple[list[int], list[int]]:
+def _outline(statements: list[LogicalLine]) -> tuple[list[int], list[int]]:
     """For each statement the number of the one it stands in, and of the first behind its block.
 
     By indentation, in one pass: -1 where it stands in none, the length where nothing is behind.
@@ -446,7 +446,7 @@ def _outline(statements: list[Statement]) -> tuple[list[int], list[int]]:
 
 
 def _guards(
-    text: str, statements: list[Statement], outline: tuple[list[int], list[int]], number: int
+    text: str, statements: list[LogicalLine], outline: tuple[list[int], list[int]], number: int
 ) -> Iterator[str]:
     """Headers of the blocks that statement ``number`` stands in, cut to a line's length."""
     parents, behind = outline
@@ -462,7 +462,7 @@ def _guards(
         at = parents[at]
 
 
-def _head(text: str, statement: Statement) -> str:
+def _head(text: str, statement: LogicalLine) -> str:
     return text[statement.start : min(statement.end, statement.start + 200)]
 
 
@@ -481,7 +481,7 @@ def texts_in(code: str) -> Iterator[tuple[int, int]]:
             index += 1
 
 
-def statements_of(text: str) -> Iterator[Statement]:
+def statements_of(text: str) -> Iterator[LogicalLine]:
     """All logical lines of ``text``, in order, blank ones and lone comments left out."""
     position = 0
     while position < len(text):
@@ -496,7 +496,7 @@ def statements_of(text: str) -> Iterator[Statement]:
         indent = start - line
         end = _logical_end(text, start)
         if start < end and text[start] != "#":
-            yield Statement(start, end, indent)
+            yield LogicalLine(start, end, indent)
         position = max(end, start + 1)
 
 
