@@ -37,7 +37,7 @@ def dashboard(
 
     place = cli.home
     if not place.path.is_dir():
-        need_database(place.database)  # a mistyped --home is an error; an empty folder is a new home
+        need_database(place.database)  # a typo is an error, an empty folder isn't
     settings = cli.settings
     if web:
         options = ["--reveal"] if reveal else []

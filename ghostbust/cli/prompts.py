@@ -295,12 +295,15 @@ class _Pool:
     def documents(self, rows: Sequence[PoolPrompt]) -> list[dict[str, object]]:
         """Prompts as JSON; a text is null where it isn't shown."""
         return [
-            document_of(
-                row, without=("prompt_id",), id=row.prompt_id, side=self.side_of(row),
+            {"id": row.prompt_id}
+            | document_of(
+                row,
+                without=("prompt_id",),
+                side=self.side_of(row),
                 text=self._texts.get(row.prompt_id),
             )
             for row in rows
-        ]  # fmt: skip
+        ]
 
 
 def _find(pool: Mapping[str, PoolPrompt], wanted: str) -> PoolPrompt:
