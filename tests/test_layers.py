@@ -201,3 +201,9 @@ def test_httpx_is_imported_in_one_place() -> None:
         for module, tree in trees().items()
         if "httpx" in {name.split(".")[0] for name in imported(tree)}
     ] == ["http.py"]
+
+
+def test_the_page_on_architecture_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = {module.partition("/")[0] for module in trees() if "/" in module}
+    assert [room for room in sorted(rooms) if f"\n| `{room}` |" not in page] == []
