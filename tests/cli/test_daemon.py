@@ -126,7 +126,7 @@ def test_it_watches_survives_a_kill_and_ends_on_sigterm(watched: Home, start: St
     until(watched.database.exists, first)
     second = start()
     used = f"{watched.path} is in use by process {first.pid} (daemon); wait for it or stop it"
-    assert second.communicate(timeout=30)[1] == f"ghostbust: {used}\n"
+    assert second.communicate(timeout=120)[1] == f"ghostbust: {used}\n"
     assert second.returncode == 3
     until(lambda: answers(watched) > 0, first)
     first.kill()
