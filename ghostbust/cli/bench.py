@@ -17,7 +17,7 @@ from ghostbust.cli.options import JsonOption
 from ghostbust.cli.output import Output, cell, table
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.extraction import Disagreement, Score
+    from ghostbust.evaluation.extraction import CorpusScore, Disagreement
 
 bench = typer.Typer(
     name="bench", help="Compare methods, rounds and checks on a model or folder of yours."
@@ -63,7 +63,7 @@ def extraction(
         _print_disagreements(output, result.disagreements)
 
 
-def _rows(result: Score) -> list[dict[str, object]]:
+def _rows(result: CorpusScore) -> list[dict[str, object]]:
     """One row for each group and kind, the group's sum first; the last ones are of all groups."""
     from ghostbust.evaluation.extraction import ALL
 

@@ -264,7 +264,7 @@ class Disagreement:
 
 
 @dataclass(slots=True)
-class Score:
+class CorpusScore:
     """The figures of a whole corpus."""
 
     snippets: dict[str, int] = field(default_factory=dict)
@@ -295,16 +295,16 @@ def find_all(snippet: Snippet) -> list[PackageRef]:
 
 def score(
     snippets: Iterable[Snippet], find: Callable[[Snippet], Iterable[PackageRef]] = find_all
-) -> Score:
+) -> CorpusScore:
     """Compares what ``find`` gives for each snippet with what the corpus expects."""
-    result = Score()
+    result = CorpusScore()
     for snippet in snippets:
         result.snippets[snippet.group] = result.snippets.get(snippet.group, 0) + 1
         _compare(snippet, list(find(snippet)), result)
     return result
 
 
-def _compare(snippet: Snippet, refs: list[PackageRef], result: Score) -> None:
+def _compare(snippet: Snippet, refs: list[PackageRef], result: CorpusScore) -> None:
     """Adds one snippet to the counts and disagreements."""
     given = {_place(ref): ref for ref in refs}
     expected = {_place(item): item for item in snippet.expected}
@@ -335,7 +335,7 @@ def _compare(snippet: Snippet, refs: list[PackageRef], result: Score) -> None:
             result.disagreements.append(_differs(snippet, "false-alarm", ref, _line(snippet, ref)))
 
 
-def _tallies(result: Score, group: str, kind: str) -> list[Tally]:
+def _tallies(result: CorpusScore, group: str, kind: str) -> list[Tally]:
     keys = [(group, kind), (group, ALL), (ALL, kind), (ALL, ALL)]
     return [result.tallies.setdefault(key, Tally()) for key in keys]
 

@@ -11,8 +11,8 @@ import pytest
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.extraction import (
     ALL,
+    CorpusScore,
     Expected,
-    Score,
     Snippet,
     Tally,
     find_all,
@@ -151,11 +151,11 @@ def ref(text: str, raw: str, kind: RefKind = RefKind.IMPORT, **said: object) -> 
     return PackageRef(Ecosystem.PYPI, kind, raw, start, start + len(raw), name, flags=flags)
 
 
-def scored(find: Callable[[str], list[PackageRef]]) -> Score:
+def scored(find: Callable[[str], list[PackageRef]]) -> CorpusScore:
     return score(SNIPPETS[:1], lambda snippet: find(snippet.text))
 
 
-def whats(result: Score) -> list[tuple[str, str]]:
+def whats(result: CorpusScore) -> list[tuple[str, str]]:
     return [(item.what, item.raw) for item in result.disagreements]
 
 

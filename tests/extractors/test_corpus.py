@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.evaluation.extraction import Score, read_corpus, score
+from ghostbust.evaluation.extraction import CorpusScore, read_corpus, score
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.interface import Language
 
@@ -22,11 +22,11 @@ GROUPS = ("python", "javascript", "shell", "list", "manifest", "prose", "mixed")
 
 
 @pytest.fixture(scope="module")
-def scored() -> Score:
+def scored() -> CorpusScore:
     return score(SNIPPETS)
 
 
-def disagreements(result: Score, group: str = "", what: str = "") -> str:
+def disagreements(result: CorpusScore, group: str = "", what: str = "") -> str:
     """Those of one group and sort, or all, for the message of a failed test."""
     ids = {snippet.id for snippet in (*SNIPPETS, *ROWS) if group in ("", snippet.group)}
     return "\n".join(
@@ -56,7 +56,7 @@ def test_line_ends_of_windows_change_no_row() -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_the_corpus_is_read(scored: Score, group: str) -> None:
+def test_the_corpus_is_read(scored: CorpusScore, group: str) -> None:
     tally = scored.tally(group)
     assert tally.precision >= PRECISION, disagreements(scored, group, "false-alarm")
     assert tally.recall >= RECALL, disagreements(scored, group, "missed")
