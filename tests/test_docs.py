@@ -77,6 +77,10 @@ def test_the_line_tells_every_state_of_a_round() -> None:
 
 ROOT_COMMAND = get_command(app)
 LABELS = {"", SESSION, *SCRIPTS, *KEYED, "toml", "json", "python", "pycon", "dockerfile"}
+FORMER = {
+    "audit", "daemon", "dashboard", "engine", "faults", "ingest", "truth", "unattended", "unseen",
+}  # fmt: skip
+"""commands of `bench` that the log calls by this name; they are programs of tests/lab now"""
 NOT_OURS = {
     "pip": "installs",
     "uv": "installs what pip can't",
@@ -146,7 +150,9 @@ def test_what_there_isnt_is_refused() -> None:
 
 
 def test_commands_in_running_text_exist_with_their_options() -> None:
-    for words in (one for page in PAGES for one in mentions(page)):
+    for page, words in ((page, one) for page in PAGES for one in mentions(page)):
+        if page.name == "log.md" and words[0] == "bench" and words[1] in FORMER:
+            continue
         found: Any = ROOT_COMMAND
         for word in words:
             inner = getattr(found, "commands", {})

@@ -262,7 +262,6 @@ def _documents(
     return [
         _document(one, store.ledger.repeats_of(one.ecosystem, one.name), reveal=reveal)
         for one in found
-        for one in found
     ]
 
 
