@@ -150,7 +150,7 @@ def test_what_there_isnt_is_refused() -> None:
 
 
 def test_commands_in_running_text_exist_with_their_options() -> None:
-    for page, words in ((page, one) for page in PAGES for one in mentions(page)):
+    for page, words in ((one, words) for one in PAGES for words in mentions(one)):
         if page.name == "log.md" and words[0] == "bench" and words[1] in FORMER:
             continue
         found: Any = ROOT_COMMAND
