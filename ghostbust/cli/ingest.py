@@ -31,7 +31,7 @@ from ghostbust.text import redact
 if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.home import Home
-    from ghostbust.loop.ingest.reading import Skipped
+    from ghostbust.loop.ingest.reading import SkippedLines
     from ghostbust.loop.ingest.run import Ingested
 
 SHOWN = 15
@@ -190,7 +190,7 @@ def _summary(read: Ingested) -> str:
     return "; ".join(parts)
 
 
-def _skipped(skipped: Skipped, file: str) -> str:
+def _skipped(skipped: SkippedLines, file: str) -> str:
     """One line of what couldn't be read."""
     kinds = {
         "malformed": skipped.malformed,

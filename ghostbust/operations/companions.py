@@ -16,7 +16,7 @@ from ghostbust.config import Config
 from ghostbust.errors import GhostbustError
 from ghostbust.home import Home
 from ghostbust.loop.signals import Companion, JobDone
-from ghostbust.operations.health import Endpoint, Readiness, read_listen
+from ghostbust.operations.health import HealthEndpoint, Readiness, read_listen
 from ghostbust.operations.metrics import make_registry
 from ghostbust.operations.notify import News, Notices
 from ghostbust.operations.systemd import Pulse, ServiceManager
@@ -53,7 +53,7 @@ def companions(beside: Beside) -> list[Companion]:
     if listen is None:
         return [news, pulse]
     readiness = Readiness(beside.home, beside.config, REQUESTS, beside.shown)
-    endpoint = Endpoint(
+    endpoint = HealthEndpoint(
         read_listen(listen), alive=beside.alive, readiness=readiness, metrics=registry
     )
     collector.begin()

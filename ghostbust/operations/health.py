@@ -42,7 +42,7 @@ LOOK_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartState:
     """One thing that the daemon needs."""
 
     ready: bool
@@ -65,7 +65,7 @@ class Readiness:
         """``config``: the settings in force. ``shown`` takes out what mustn't be seen."""
         self._home, self._config, self._heard, self._shown = home, config, heard, shown
         self._lock = threading.Lock()
-        self._model = Part(True, "not looked at yet", None)
+        self._model = PartState(True, "not looked at yet", None)
         self._looks = Repeating("readiness", self.look, LOOK_S)
 
     def start(self) -> None:
@@ -85,48 +85,48 @@ class Readiness:
         """Asks the model servers, if there are any, for their models."""
         config = self._config()
         if not config.model.servers:
-            part = Part(True, f"{config.model.name} runs in the daemon's own process", utc_now())
+            part = PartState(True, f"{config.model.name} runs in the daemon's own process", utc_now())
         else:
             part = self._ask(config)
         with self._lock:
             self._model = part
 
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, PartState]:
         """What was seen last, by name. Only the database is looked at now."""
         with self._lock:
             model = self._model
         return {"database": self._database(), "model": model, "registries": self._registries()}
 
-    def _ask(self, config: Config) -> Part:
+    def _ask(self, config: Config) -> PartState:
         try:
             sampler = make_endpoint(config, None)
             sampler.check()
         except GhostbustError as exc:
-            return Part(False, self._shown(str(exc)), utc_now())
+            return PartState(False, self._shown(str(exc)), utc_now())
         away = [state.said for state in sampler.health if state.in_row]
         servers = len(config.model.servers)
         said = f"{servers - len(away)} of {servers} servers list {config.model.served_as}"
-        return Part(True, self._shown("; ".join([said, *away])), utc_now())
+        return PartState(True, self._shown("; ".join([said, *away])), utc_now())
 
-    def _database(self) -> Part:
+    def _database(self) -> PartState:
         try:
             with Store.open(self._home.database, read_only=True) as store:
                 store.growth.marks()
         except StoreError as exc:
-            return Part(False, self._shown(str(exc)), utc_now())
-        return Part(True, "it can be read", utc_now())
+            return PartState(False, self._shown(str(exc)), utc_now())
+        return PartState(True, "it can be read", utc_now())
 
-    def _registries(self) -> Part:
+    def _registries(self) -> PartState:
         registry = self._config().registry
         if registry.mode == "snapshot" or registry.as_of is not None:
-            return Part(True, "a snapshot is asked, which is always there", utc_now())
+            return PartState(True, "a snapshot is asked, which is always there", utc_now())
         answer, failure = self._heard.last_answer, self._heard.last_failure
         if answer is None and failure is None:
-            return Part(True, "not asked yet", None)
+            return PartState(True, "not asked yet", None)
         if failure is not None and (answer is None or failure > answer):
             said = "the last request got no usable answer"
-            return Part(False, said, failure)
-        return Part(True, "the last request was answered", answer)
+            return PartState(False, said, failure)
+        return PartState(True, "the last request was answered", answer)
 
 
 # --- endpoint
@@ -144,7 +144,7 @@ Page = tuple[HTTPStatus, str, bytes]
 """status, content type, body"""
 
 
-class Endpoint:
+class HealthEndpoint:
     """A companion that answers over HTTP."""
 
     def __init__(
@@ -265,7 +265,7 @@ class _Server(ThreadingHTTPServer):
 
 
 def _asker(page: Callable[[str, str], Page]) -> type[BaseHTTPRequestHandler]:
-    class Asked(BaseHTTPRequestHandler):
+    class PageHandler(BaseHTTPRequestHandler):
         timeout = REQUEST_S
         server_version = "ghostbust"
         sys_version = ""
@@ -293,7 +293,7 @@ def _asker(page: Callable[[str, str], Page]) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing: a probe every few seconds is no news, and its path is anybody's text."""
 
-    return Asked
+    return PageHandler
 
 
 def _json(said: object) -> bytes:

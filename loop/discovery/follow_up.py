@@ -27,7 +27,7 @@ from ghostbust.loop.discovery.forms import (
     Request,
     take_apart,
 )
-from ghostbust.loop.discovery.operators import OPERATORS, Known, Written, rewrite
+from ghostbust.loop.discovery.operators import OPERATORS, KnownTasks, Written, rewrite
 from ghostbust.loop.discovery.pool import DOMAIN, FORM, OPERATOR, Pool
 from ghostbust.prompts import Task, is_reserved
 from ghostbust.records import Ecosystem, Prompt, Sample
@@ -149,7 +149,7 @@ class Follower:
         self._tasks = by_domain(train, rng)
         self._parents = parents_of(pool, rng, variants, blind=blind)
         everything = [*pool.prompts.values(), *pool.held_out]
-        self._known = Known(p.task for p in map(take_apart, everything) if p is not None)
+        self._known = KnownTasks(p.task for p in map(take_apart, everything) if p is not None)
         for task in train:
             self._known.add(task.text)
         self._dropped = set(self._bandit.dropped(OPERATORS))

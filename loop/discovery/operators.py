@@ -203,7 +203,7 @@ COMBINING: Final = (Crossover(), FollowUp())
 # --- likeness
 # Which tasks are so much alike that asking both tells nothing new.
 #
-# Tasks are compared as sets of words (Jaccard). `Known` finds every near-duplicate exactly,
+# Tasks are compared as sets of words (Jaccard). `KnownTasks` finds every near-duplicate exactly,
 # without
 # comparing with all: two sets that are alike share one of their few first words in any fixed order
 # of words (the prefix filter of set-similarity joins), so long words come first, being rare.
@@ -224,7 +224,7 @@ def alike(one: frozenset[str], other: frozenset[str]) -> bool:
     return union == 0 or len(one & other) / union > TOO_ALIKE
 
 
-class Known:
+class KnownTasks:
     """Tasks that are known, by their words."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:

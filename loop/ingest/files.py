@@ -35,7 +35,7 @@ TAIL: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogPlace:
     """How far a file was read, and what it looked like up to there."""
 
     offset: int
@@ -51,7 +51,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class LogBlock:
     """Whole lines in a row."""
 
     data: bytes
@@ -61,7 +61,7 @@ class Block:
     """1-based number of its first line"""
     too_long: int | None
     """1-based number of the line in front of it that was dropped; None where none was"""
-    end: Place
+    end: LogPlace
     """what is passed once the block has been read"""
 
 
@@ -92,7 +92,7 @@ class Cutter:
         """Bytes taken from the stream, those of a line that isn't whole yet included."""
         return self.offset + self._dropped + len(self._rest)
 
-    def take(self, chunk: bytes) -> Block | None:
+    def take(self, chunk: bytes) -> LogBlock | None:
         """The block that the chunk completes; None where no line ends in it."""
         cut = chunk.rfind(b"\n") + 1
         if not cut:
@@ -110,14 +110,14 @@ class Cutter:
         self._pass(data, 0)
         end = self._place()
         self._keep(chunk[cut:])
-        return Block(data, start, line, too_long, end)
+        return LogBlock(data, start, line, too_long, end)
 
     @property
     def looked(self) -> int:
         """The offset up to which `tail` reaches."""
         return self.offset + self._dropped
 
-    def finish(self) -> Block | None:
+    def finish(self) -> LogBlock | None:
         """The last line, which has no end, if it is whole: a JSON value; None where it isn't.
 
         What a program is in the middle of writing is no JSON yet, and stays for the next time.
@@ -129,7 +129,7 @@ class Cutter:
         data, start, line = bytes(self._rest), self.offset, self.lines + 1
         self._rest.clear()
         self._pass(data, 0)
-        return Block(data, start, line, None, self._place())
+        return LogBlock(data, start, line, None, self._place())
 
     def _keep(self, chunk: bytes) -> None:
         if self._dropped or len(self._rest) + len(chunk) > self.limit:
@@ -150,9 +150,9 @@ class Cutter:
             self.head += data[: HEAD - len(self.head)]
         self.tail = (self.tail + data[-TAIL:])[-TAIL:]
 
-    def _place(self) -> Place:
+    def _place(self) -> LogPlace:
         head = self.head[: min(HEAD, self.offset)]
-        return Place(self.offset, self.lines, len(head), digest(head), digest(self.tail))
+        return LogPlace(self.offset, self.lines, len(head), digest(head), digest(self.tail))
 
 
 # --- log_file
@@ -235,14 +235,14 @@ class LogFile:
                 return
         self._file.seek(0)
 
-    def read(self) -> Block | None:
+    def read(self) -> LogBlock | None:
         """The next block; None where no further line is whole yet."""
         while chunk := self._chunk():
             if block := self._cutter.take(chunk):
                 return block
         return None
 
-    def read_last(self) -> Block | None:
+    def read_last(self) -> LogBlock | None:
         """A last line without an end, if it is whole; None for one that is still being written."""
         return None if self.damaged else self._cutter.finish()
 
@@ -385,7 +385,7 @@ QUIET_S: Final = 10.0
 MOST_OPEN: Final = 200
 """files that are open before quiet ones are closed at once"""
 
-Read = tuple[LogFile, Block] | None
+Read = tuple[LogFile, LogBlock] | None
 """a block with the file that it is of. None: what was given before is to be remembered before the
 next is asked for, since another file may go on where the last one was left; nothing may be new"""
 
@@ -570,7 +570,7 @@ class Stream:
         """True where the stream ended within a line."""
         return self._cutter.taken > self._cutter.offset
 
-    def read(self, wait_s: float) -> Block | None:
+    def read(self, wait_s: float) -> LogBlock | None:
         """The next block; None where no line was completed in that many seconds, or at the end."""
         while not self.ended and select.select([self._number], [], [], wait_s)[0]:
             chunk = os.read(self._number, CHUNK)
@@ -579,6 +579,6 @@ class Stream:
                 return block
         return None
 
-    def read_last(self) -> Block | None:
+    def read_last(self) -> LogBlock | None:
         """A last line without an end, if it is whole."""
         return self._cutter.finish()

@@ -188,7 +188,7 @@ _DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedPrompt:
     """What an answer was an answer to."""
 
     prompt: str | None
@@ -198,7 +198,7 @@ class Asked:
     system: str = ""
 
 
-def asked_in(messages: Any) -> Asked:
+def asked_in(messages: Any) -> AskedPrompt:
     """The question at the end of a conversation. Raises MalformedError for what is none.
 
     Messages of one speaker in a row are one; results of tools belong to nobody and are left out.
@@ -217,12 +217,12 @@ def asked_in(messages: Any) -> Asked:
     if said and said[-1][0] == "assistant":
         said.pop()  # the answer goes on after results of a tool, or after a beginning given
     if not said:
-        return Asked(None, (), "\n\n".join(system))
+        return AskedPrompt(None, (), "\n\n".join(system))
     *turns, (_, prompt) = said
-    return Asked(prompt, tuple(text for _, text in turns), "\n\n".join(system))
+    return AskedPrompt(prompt, tuple(text for _, text in turns), "\n\n".join(system))
 
 
-def split_answer(messages: Any) -> tuple[Asked, Record] | None:
+def split_answer(messages: Any) -> tuple[AskedPrompt, Record] | None:
     """A conversation that the model ended: what was asked, and its last message; else None."""
     listed = list(_messages(messages))
     if not listed or listed[-1].get("role") != "assistant":
@@ -318,7 +318,7 @@ def completions(record: Record, request: Record, response: Record) -> list[Compl
 
 
 def _completion(
-    record: Record, request: Record, response: Record, asked: Asked, choice: Record, number: int
+    record: Record, request: Record, response: Record, asked: AskedPrompt, choice: Record, number: int
 ) -> Completion:
     message = choice.get("message")
     if isinstance(message, dict):
@@ -341,14 +341,14 @@ def _completion(
     )
 
 
-def _asked(request: Record) -> Asked:
+def _asked(request: Record) -> AskedPrompt:
     """What a request asks: its messages, or its one prompt; several prompts tell none."""
     if "messages" in request:
         return asked_in(request["messages"])
     prompt: Any = request.get("prompt")
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
-    return Asked(text_of(prompt, "prompt") if isinstance(prompt, str) else None)
+    return AskedPrompt(text_of(prompt, "prompt") if isinstance(prompt, str) else None)
 
 
 # --- openai_batch
@@ -427,7 +427,7 @@ class PlainRecord:
         ]
 
 
-def _asked_in_record(record: Record) -> Asked:
+def _asked_in_record(record: Record) -> AskedPrompt:
     if "messages" in record:
         return asked_in(record["messages"])
     value: Any = next((record[key] for key in _PROMPT_KEYS if record.get(key)), None)
@@ -435,7 +435,7 @@ def _asked_in_record(record: Record) -> Asked:
         return asked_in(value)
     system = record.get("system")
     told = text_of(system, "system") if isinstance(system, str) else ""
-    return Asked(None if value is None else text_of(value, "prompt"), (), told)
+    return AskedPrompt(None if value is None else text_of(value, "prompt"), (), told)
 
 
 # --- conversation

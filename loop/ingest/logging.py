@@ -14,8 +14,8 @@ from typing import Final, Self
 
 from ghostbust.config import Config
 from ghostbust.loop.build import make_tasks
-from ghostbust.loop.ingest.files import Block, LogFile, Stream
-from ghostbust.loop.ingest.reading import Counted, Found, found_answer, tally_key
+from ghostbust.loop.ingest.files import LogBlock, LogFile, Stream
+from ghostbust.loop.ingest.reading import Counted, FoundAnswer, found_answer, tally_key
 from ghostbust.loop.session import Session
 from ghostbust.measure import Key, NameCounts, Tally, add_to, measurement_of
 from ghostbust.prompts import first_prompts, is_reserved, seed_tasks
@@ -64,7 +64,7 @@ class Logbook:
                 measured = measurement_of(self._store.traffic.tally(run_id))
                 self._store.runs.finish(run_id, RunStatus.DONE, measured)
 
-    def write(self, source: LogFile | Stream, block: Block, counted: Counted) -> int:
+    def write(self, source: LogFile | Stream, block: LogBlock, counted: Counted) -> int:
         """Logs a block, with how far its file is read; how many answers got rows."""
         tally: Tally = {}
         for key, counts in counted.tally.items():
@@ -83,7 +83,7 @@ class Logbook:
         self._store.traffic.add([LoggedPart(*one) for one in named], file)
         return sum(map(len, logged.values()))
 
-    def _settled(self, counted: Counted, tally: Tally) -> Iterator[tuple[Found, Answer]]:
+    def _settled(self, counted: Counted, tally: Tally) -> Iterator[tuple[FoundAnswer, Answer]]:
         """The answers that invent names. Open ones are judged, and counted, first."""
         for found in counted.found:
             if found.judged is not None:
@@ -97,7 +97,7 @@ class Logbook:
                 yield found, answer
 
     def _placed(
-        self, source: LogFile | Stream, found: Found, answer: Answer, run_id: int
+        self, source: LogFile | Stream, found: FoundAnswer, answer: Answer, run_id: int
     ) -> Answer:
         """The answer with its model, its prompt's family and what tells it from all others."""
         completion, sample = found.completion, answer.sample
@@ -130,7 +130,7 @@ class Logbook:
         family = next((stored[i] for i in ids if i in stored), None)
         return replace(prompt, family=family or self._families.get(first, prompt.family))
 
-    def _file(self, source: LogFile | Stream, block: Block) -> ReadFile | None:
+    def _file(self, source: LogFile | Stream, block: LogBlock) -> ReadFile | None:
         """How far the file is read with this block; a new one gets its number."""
         if isinstance(source, Stream):
             return None

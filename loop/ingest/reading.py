@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ghostbust.extractors.extract import examine
-from ghostbust.loop.ingest.files import Block
+from ghostbust.loop.ingest.files import LogBlock
 from ghostbust.loop.ingest.formats import (
     Completion,
     MalformedError,
@@ -43,7 +43,7 @@ _REMEMBERED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundAnswer:
     """An answer that invents a name, or may."""
 
     line: int
@@ -56,7 +56,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Skipped:
+class SkippedLines:
     """Lines that gave no completion, answers that were read in part only, and why."""
 
     malformed: int = 0
@@ -90,7 +90,7 @@ class Skipped:
         self.unread += 1
         self.first_unread = self.first_unread or (line, why)
 
-    def add(self, more: Skipped) -> None:
+    def add(self, more: SkippedLines) -> None:
         """Counts what was skipped elsewhere too."""
         self.malformed += more.malformed
         self.unknown += more.unknown
@@ -109,10 +109,10 @@ class Counted:
     lines: int = 0
     """lines that aren't blank"""
     completions: int = 0
-    skipped: Skipped = field(default_factory=Skipped)
+    skipped: SkippedLines = field(default_factory=SkippedLines)
     tally: Tally = field(default_factory=dict)
     """of the answers that are settled; the model is empty where the log doesn't say it"""
-    found: list[Found] = field(default_factory=list)
+    found: list[FoundAnswer] = field(default_factory=list)
     """answers that invent a name, in order, and those that are open"""
     reserved: int = 0
     """answers to prompts of an external suite that invent a name: counted, and nothing else"""
@@ -137,7 +137,7 @@ class BlockReader:
         self._limit = line_limit
         self._verdicts: dict[tuple[object, ...], Lookup] = {}
 
-    def read(self, block: Block) -> Counted:
+    def read(self, block: LogBlock) -> Counted:
         """Counts the block's answers, and finds those that matter."""
         counted = Counted()
         if block.too_long is not None:
@@ -171,7 +171,7 @@ class BlockReader:
         judged = None if self._mode is Mode.LIVE and refs else self._judged(refs)
         if judged is not None and self._mode is Mode.AUTO and _is_open(judged):
             judged = None
-        found = Found(line, completion, prompt, tuple(refs), judged)
+        found = FoundAnswer(line, completion, prompt, tuple(refs), judged)
         if judged is None:
             counted.found.append(found)
             return
@@ -211,7 +211,7 @@ def prompt_of(completion: Completion) -> Prompt:
     return Prompt(text, context, Ecosystem.PYPI, family, private=True, turns=completion.turns)
 
 
-def found_answer(found: Found, judged: tuple[Judged, ...]) -> Answer:
+def found_answer(found: FoundAnswer, judged: tuple[Judged, ...]) -> Answer:
     """The answer, of no run and no place yet."""
     completion = found.completion
     invented = [one.lookup.ecosystem for one in judged if one.lookup.invented]
@@ -230,13 +230,13 @@ def found_answer(found: Found, judged: tuple[Judged, ...]) -> Answer:
     return Answer(sample, judged)
 
 
-def tally_key(found: Found) -> Key:
+def tally_key(found: FoundAnswer) -> Key:
     """What the answer is counted under."""
     completion, prompt = found.completion, found.prompt
     return Key(completion.model or "", completion.adapter, prompt.context, group_of(prompt.family))
 
 
-def _completions(line: bytes, number: int, skipped: Skipped) -> Iterator[Completion]:
+def _completions(line: bytes, number: int, skipped: SkippedLines) -> Iterator[Completion]:
     try:
         completions = read_line(line)
         if any(len(completion.text) > MOST_TEXT for completion in completions):

@@ -22,7 +22,7 @@ from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.build import cutoff_of
 from ghostbust.loop.ingest.files import (
-    Block,
+    LogBlock,
     Files,
     LogFile,
     Stream,
@@ -31,7 +31,7 @@ from ghostbust.loop.ingest.files import (
     is_stream,
 )
 from ghostbust.loop.ingest.logging import Logbook
-from ghostbust.loop.ingest.reading import Counted, Skipped
+from ghostbust.loop.ingest.reading import Counted, SkippedLines
 from ghostbust.loop.ingest.workers import InOrder, OpenPool, ReaderSettings, open_pool
 from ghostbust.loop.session import Session, open_beside
 from ghostbust.loop.signals import Clock, Listener, Silence
@@ -46,7 +46,7 @@ MOST_NAMED = 1000
 """names in a result, those that the most answers named"""
 
 Source = LogFile | Stream
-Read = tuple[Source, Block] | None
+Read = tuple[Source, LogBlock] | None
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Ingested:
     lines: int = 0
     """lines that aren't blank"""
     completions: int = 0
-    skipped: Skipped = field(default_factory=Skipped)
+    skipped: SkippedLines = field(default_factory=SkippedLines)
     first_skipped_in: str = ""
     """the file of ``skipped.first``"""
     first_unread_in: str = ""

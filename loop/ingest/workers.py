@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 from ghostbust.errors import DataError, GhostbustError
-from ghostbust.loop.ingest.files import Block
-from ghostbust.loop.ingest.reading import BlockReader, Counted, Skipped
+from ghostbust.loop.ingest.files import LogBlock
+from ghostbust.loop.ingest.reading import BlockReader, Counted, SkippedLines
 from ghostbust.loop.leash import end_with
 from ghostbust.registries.judge import Mode, default_judge
 
@@ -45,13 +45,13 @@ READY: Final = "ready"
 
 log = logging.getLogger(__name__)
 Tag = TypeVar("Tag")
-Submit = Callable[[Block], "Future[Counted]"]
+Submit = Callable[[LogBlock], "Future[Counted]"]
 
 
 class Reader(Protocol):
     """Reads blocks in a worker process."""
 
-    def read(self, block: Block) -> Counted:
+    def read(self, block: LogBlock) -> Counted:
         """What the block comes to."""
 
 
@@ -115,20 +115,20 @@ class InOrder(Generic[Tag]):
         self._submit = submit
         self._most = most
         self._while_waiting = waiting
-        self._waiting: deque[tuple[Tag, Block, Future[Counted]]] = deque()
+        self._waiting: deque[tuple[Tag, LogBlock, Future[Counted]]] = deque()
 
-    def give(self, tag: Tag, block: Block) -> Iterator[tuple[Tag, Block, Counted]]:
+    def give(self, tag: Tag, block: LogBlock) -> Iterator[tuple[Tag, LogBlock, Counted]]:
         """Gives a block away, and takes the results for which there is no more room."""
         self._waiting.append((tag, block, self._submit(block)))
         while len(self._waiting) > self._most:
             yield self._next()
 
-    def rest(self) -> Iterator[tuple[Tag, Block, Counted]]:
+    def rest(self) -> Iterator[tuple[Tag, LogBlock, Counted]]:
         """All results that are still on their way."""
         while self._waiting:
             yield self._next()
 
-    def _next(self) -> tuple[Tag, Block, Counted]:
+    def _next(self) -> tuple[Tag, LogBlock, Counted]:
         tag, block, future = self._waiting.popleft()
         while not wait([future], POLL_S).done:
             self._while_waiting()
@@ -146,7 +146,7 @@ class _Pool:
         self._workers: set[_Worker] = set()
         self._closed = False
 
-    def submit(self, block: Block) -> Future[Counted]:
+    def submit(self, block: LogBlock) -> Future[Counted]:
         """The block, on its way."""
         return self._threads.submit(self._read, block)
 
@@ -158,7 +158,7 @@ class _Pool:
                 worker.kill()
         self._threads.shutdown(cancel_futures=True)
 
-    def _read(self, block: Block) -> Counted:
+    def _read(self, block: LogBlock) -> Counted:
         try:
             return self._ask(block, self._block_s)
         except _GaveUpError as exc:
@@ -170,10 +170,10 @@ class _Pool:
                 counted.add(self._ask(one, self._line_s))
             except _GaveUpError as exc:
                 failed = (number, f"a worker {exc}")
-                counted.add(Counted(1, skipped=Skipped(failed=[failed], first=failed)))
+                counted.add(Counted(1, skipped=SkippedLines(failed=[failed], first=failed)))
         return counted
 
-    def _ask(self, block: Block, limit_s: float) -> Counted:
+    def _ask(self, block: LogBlock, limit_s: float) -> Counted:
         """What this thread's worker says. Raises _GaveUpError where it didn't, and is gone."""
         worker: _Worker | None = getattr(self._own, "worker", None)
         worker = worker or self._start()
@@ -225,7 +225,7 @@ class _Worker:
         if said != READY:
             raise DataError(f"a worker can't begin: {said}")
 
-    def read(self, block: Block, limit_s: float) -> Counted:
+    def read(self, block: LogBlock, limit_s: float) -> Counted:
         """What the block comes to. Raises _GaveUpError."""
         try:
             self._pipe.send(block)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import DataError
-from ghostbust.loop.ingest.files import Block, Place
+from ghostbust.loop.ingest.files import LogBlock, LogPlace
 from ghostbust.loop.ingest.reading import Counted
 from ghostbust.loop.ingest.workers import MEMORY_BYTES, InOrder, ReaderSettings, open_pool
 from ghostbust.registries.judge import Mode
@@ -24,8 +24,8 @@ from ghostbust.registries.judge import Mode
 SETTINGS = ReaderSettings(Mode.SNAPSHOT, Path("nowhere"), None, None, 1 << 20)
 
 
-def block(line: int, data: bytes = b'{"text": "pip install zz-quux-sensorlib"}\n') -> Block:
-    return Block(data, 0, line, None, Place(1, line, 0, "", ""))
+def block(line: int, data: bytes = b'{"text": "pip install zz-quux-sensorlib"}\n') -> LogBlock:
+    return LogBlock(data, 0, line, None, LogPlace(1, line, 0, "", ""))
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ class Poisoned:
     def reader(self) -> Poisoned:
         return self
 
-    def read(self, block: Block) -> Counted:
+    def read(self, block: LogBlock) -> Counted:
         for line in block.data.split(b"\n"):
             if line == b"spin":
                 re.match(r"(a|aa)+$", "a" * 80 + "b")
@@ -117,7 +117,7 @@ def test_a_worker_that_cannot_begin_says_why(tmp_path: Path) -> None:
 
 
 def test_what_a_reader_raises_comes_out() -> None:
-    def submit(_: Block) -> Future[Counted]:
+    def submit(_: LogBlock) -> Future[Counted]:
         future: Future[Counted] = Future()
         future.set_exception(DataError("no"))
         return future

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ghostbust.loop.ingest.files import Block, Cutter
+from ghostbust.loop.ingest.files import LogBlock, Cutter
 from ghostbust.loop.ingest.formats import Completion
 from ghostbust.loop.ingest.reading import MOST_TEXT, BlockReader, Counted, found_answer, prompt_of
 from ghostbust.measure import NameCounts
@@ -17,13 +17,13 @@ from ghostbust.registries.judge import Judge, Mode
 INVENTED = "pip install zz-quux-sensorlib requests"
 
 
-def block(*lines: object, too_long: int | None = None) -> Block:
+def block(*lines: object, too_long: int | None = None) -> LogBlock:
     data = "".join(
         f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines
     ).encode()
     made = Cutter(1 << 20).take(data)
     assert made is not None
-    return Block(made.data, 0, 1, too_long, made.end)
+    return LogBlock(made.data, 0, 1, too_long, made.end)
 
 
 def read(judge: Judge, *lines: object, mode: Mode = Mode.SNAPSHOT) -> Counted:

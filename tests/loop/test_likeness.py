@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from ghostbust.loop.discovery.operators import Known, alike, words
+from ghostbust.loop.discovery.operators import KnownTasks, alike, words
 
 
 def test_alike_is_a_matter_of_the_words_shared() -> None:
@@ -13,24 +13,24 @@ def test_alike_is_a_matter_of_the_words_shared() -> None:
 
 
 def test_what_is_known_is_found_and_nothing_else() -> None:
-    known = Known(["Plot the readings of a weather station every hour."])
+    known = KnownTasks(["Plot the readings of a weather station every hour."])
     assert known.has_like("every hour, plot the readings of a weather station")
     assert not known.has_like("Bake three loaves of bread.")
     known.add("Bake three loaves of bread.")
     assert known.has_like("bake three loaves of bread")
-    assert not Known().has_like("anything")
+    assert not KnownTasks().has_like("anything")
 
 
 def test_texts_without_words_are_alike() -> None:
-    assert not Known(["a word"]).has_like("?!")
-    assert Known(["..."]).has_like("?!")
+    assert not KnownTasks(["a word"]).has_like("?!")
+    assert KnownTasks(["..."]).has_like("?!")
 
 
 def test_the_short_cut_finds_what_comparing_with_all_finds() -> None:
     rng = random.Random(3)
     vocabulary = [f"w{n}" * rng.randint(1, 3) for n in range(14)]
     texts = [" ".join(rng.sample(vocabulary, rng.randint(1, 12))) for _ in range(300)]
-    known, found = Known(), 0
+    known, found = KnownTasks(), 0
     seen: list[frozenset[str]] = []
     for text in texts:
         expected = any(alike(words(text), other) for other in seen)

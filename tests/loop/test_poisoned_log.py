@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.ingest.files import Block
+from ghostbust.loop.ingest.files import LogBlock
 from ghostbust.loop.ingest.reading import BlockReader, Counted
 from ghostbust.loop.ingest.workers import ReaderSettings, Submit, open_pool
 from ghostbust.records import Ecosystem
@@ -91,7 +91,7 @@ class HarmedReader:
     def __init__(self, reader: BlockReader) -> None:
         self._reader = reader
 
-    def read(self, block: Block) -> Counted:
+    def read(self, block: LogBlock) -> Counted:
         data = block.data
         if b"SPIN" in data:
             re.match(r"(a|a)*b", "a" * 60)

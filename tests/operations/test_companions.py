@@ -10,7 +10,7 @@ from ghostbust.config import Config
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
 from ghostbust.operations.companions import Beside, companions
-from ghostbust.operations.health import Endpoint
+from ghostbust.operations.health import HealthEndpoint
 from ghostbust.operations.systemd import ServiceManager
 from ghostbust.sections import DaemonSection
 
@@ -21,7 +21,7 @@ def beside(home: Home, listen: str | None) -> Beside:
 
 
 def test_nobody_listens_unless_the_settings_say_so(home: Home) -> None:
-    assert not any(isinstance(one, Endpoint) for one in companions(beside(home, None)))
+    assert not any(isinstance(one, HealthEndpoint) for one in companions(beside(home, None)))
 
 
 def test_all_of_them_start_and_stop(home: Home) -> None:
@@ -29,7 +29,7 @@ def test_all_of_them_start_and_stop(home: Home) -> None:
     all_of_them = companions(beside(home, "127.0.0.1:0"))
     for one in all_of_them:
         one.start()
-    (endpoint,) = [one for one in all_of_them if isinstance(one, Endpoint)]
+    (endpoint,) = [one for one in all_of_them if isinstance(one, HealthEndpoint)]
     assert endpoint.port
     for one in reversed(all_of_them):
         one.stop()

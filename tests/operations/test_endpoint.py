@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from ghostbust.config import Config
 from ghostbust.errors import ConfigError
 from ghostbust.home import Home
-from ghostbust.operations.health import Endpoint, Readiness, is_loopback, read_listen
+from ghostbust.operations.health import HealthEndpoint, Readiness, is_loopback, read_listen
 from ghostbust.registries.transport import RequestCounts
 from ghostbust.sections import RegistrySection
 from ghostbust.store.store import Store
@@ -32,7 +32,7 @@ def get(home: Home, alive: Alive) -> Iterator[Callable[..., httpx.Response]]:
     settings = Config(registry=RegistrySection(mode="snapshot"))
     registry = CollectorRegistry()
     Counter("ghostbust_tries", "Tries.", registry=registry).inc()
-    endpoint = Endpoint(
+    endpoint = HealthEndpoint(
         ("127.0.0.1", 0),
         alive=lambda: alive[0],
         readiness=Readiness(home, lambda: settings, RequestCounts()),
@@ -101,7 +101,7 @@ def test_anything_else_is_nothing(get: Callable[..., httpx.Response]) -> None:
 def test_a_port_that_is_taken_is_one_line(home: Home) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        endpoint = Endpoint(
+        endpoint = HealthEndpoint(
             ("127.0.0.1", port), alive=lambda: True,
             readiness=Readiness(home, Config, RequestCounts()), metrics=CollectorRegistry(),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.loop.ingest.files import Block, Files, LogFile
+from ghostbust.loop.ingest.files import LogBlock, Files, LogFile
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FakeMemory:
         times = [file.at for file in self.files.values() if file.path == path]
         return max(times, default=None)
 
-    def keep(self, file: LogFile, block: Block) -> None:
+    def keep(self, file: LogFile, block: LogBlock) -> None:
         """Remembers how far a file was read, as the loop does with each block."""
         if file.id is None:
             file.id = len(self.files) + 1

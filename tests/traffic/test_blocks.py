@@ -7,12 +7,12 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostbust.loop.ingest.files import HEAD, TAIL, Block, Cutter, Place, digest
+from ghostbust.loop.ingest.files import HEAD, TAIL, LogBlock, Cutter, LogPlace, digest
 
 LIMIT = 40
 
 
-def cut(data: bytes, sizes: list[int], cutter: Cutter | None = None) -> tuple[list[Block], Cutter]:
+def cut(data: bytes, sizes: list[int], cutter: Cutter | None = None) -> tuple[list[LogBlock], Cutter]:
     cutter = cutter or Cutter(LIMIT)
     blocks, at = [], 0
     for size in [*sizes, len(data)]:
@@ -51,7 +51,7 @@ def test_lines_are_whole_numbered_and_placed(
     if blocks:
         end = data.rfind(b"\n") + 1
         head, tail = data[: min(HEAD, end)], data[max(0, end - TAIL) : end]
-        expected = Place(end, data.count(b"\n"), len(head), digest(head), digest(tail))
+        expected = LogPlace(end, data.count(b"\n"), len(head), digest(head), digest(tail))
         assert blocks[-1].end == expected
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ghostbust.loop.ingest.formats import Asked, MalformedError, answer_of, asked_in
+from ghostbust.loop.ingest.formats import AskedPrompt, MalformedError, answer_of, asked_in
 
 
 def test_the_last_message_is_the_prompt_and_the_earlier_ones_are_turns() -> None:
@@ -17,7 +17,7 @@ def test_the_last_message_is_the_prompt_and_the_earlier_ones_are_turns() -> None
         {"role": "user", "content": [{"type": "text", "text": "C"}, {"type": "image_url"}]},
         {"role": "user", "content": "D"},
     ]
-    assert asked_in(messages) == Asked("C\n\nD", ("A", "B"), "S")
+    assert asked_in(messages) == AskedPrompt("C\n\nD", ("A", "B"), "S")
 
 
 def test_an_answer_that_goes_on_after_a_tool_still_answers_the_user() -> None:
@@ -26,11 +26,11 @@ def test_an_answer_that_goes_on_after_a_tool_still_answers_the_user() -> None:
         {"role": "assistant", "content": "I look.", "tool_calls": []},
         {"role": "tool", "content": "secret"},
     ]
-    assert asked_in(messages) == Asked("A")
+    assert asked_in(messages) == AskedPrompt("A")
 
 
 def test_nobody_asked() -> None:
-    assert asked_in([{"role": "system", "content": "S"}]) == Asked(None, (), "S")
+    assert asked_in([{"role": "system", "content": "S"}]) == AskedPrompt(None, (), "S")
 
 
 def test_tool_calls_are_read_as_fences() -> None:
