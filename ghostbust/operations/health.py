@@ -85,7 +85,9 @@ class Readiness:
         """Asks the model servers, if there are any, for their models."""
         config = self._config()
         if not config.model.servers:
-            part = PartState(True, f"{config.model.name} runs in the daemon's own process", utc_now())
+            part = PartState(
+                True, f"{config.model.name} runs in the daemon's own process", utc_now()
+            )
         else:
             part = self._ask(config)
         with self._lock:

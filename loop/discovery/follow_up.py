@@ -11,24 +11,20 @@ import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ghostbust.errors import EndpointError
-from ghostbust.loop.discovery.forms import (
-    AGAIN,
-    BARE,
-    EVERY,
-    FOLLOW_UP,
-    SEED,
-    Form,
+from ghostbust.loop.discovery.forms import BARE, EVERY, FOLLOW_UP, Form, Parent, take_apart
+from ghostbust.loop.discovery.operators import (
+    OPERATORS,
+    KnownTasks,
     Operator,
-    Parent,
     Request,
-    take_apart,
+    Written,
+    rewrite,
 )
-from ghostbust.loop.discovery.operators import OPERATORS, KnownTasks, Written, rewrite
-from ghostbust.loop.discovery.pool import DOMAIN, FORM, OPERATOR, Pool
+from ghostbust.loop.discovery.pool import AGAIN, DOMAIN, FORM, OPERATOR, SEED, Pool
 from ghostbust.prompts import Task, is_reserved
 from ghostbust.records import Ecosystem, Prompt, Sample
 from ghostbust.samplers.interface import Sampler
@@ -291,7 +287,7 @@ class Follower:
                 self.take(prompt)
 
     def _child(self, wish: _Wish, written: Written) -> Prompt | None:
-        prompt = wish.operator.write(wish.request, written.task)
+        prompt = wish.operator.write(replace(wish.request, written=written.task))
         return prompt if prompt and self._is_new(prompt, wish.request.parent) else None
 
     def _reword(self, parent: Parent) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from scipy.stats import gamma
 
-from ghostbust.loop.discovery.forms import AGAIN, SEED, form_name
+from ghostbust.loop.discovery.forms import form_name
 from ghostbust.prompts import Task, first_prompts, name_side, side_of
 from ghostbust.records import Prompt, Side
 from ghostbust.store.prompts import Draw, PoolPrompt
@@ -34,6 +34,10 @@ PASSES: Final = 8
 SURE: Final = 0.95
 """probability with which an operator that is dropped pays less than `LEAST_FACTOR`"""
 LEAST_FACTOR: Final = 0.5
+SEED: Final = "seed"
+"""among the operators: a task as it was given"""
+AGAIN: Final = "again"
+"""among the operators: a prompt that paid off, asked once more"""
 DOMAIN, OPERATOR, FORM = range(3)
 """the parts of an arm"""
 

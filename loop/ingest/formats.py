@@ -318,7 +318,12 @@ def completions(record: Record, request: Record, response: Record) -> list[Compl
 
 
 def _completion(
-    record: Record, request: Record, response: Record, asked: AskedPrompt, choice: Record, number: int
+    record: Record,
+    request: Record,
+    response: Record,
+    asked: AskedPrompt,
+    choice: Record,
+    number: int,
 ) -> Completion:
     message = choice.get("message")
     if isinstance(message, dict):

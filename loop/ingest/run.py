@@ -22,8 +22,8 @@ from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.build import cutoff_of
 from ghostbust.loop.ingest.files import (
-    LogBlock,
     Files,
+    LogBlock,
     LogFile,
     Stream,
     check_paths,

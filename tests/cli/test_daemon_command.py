@@ -21,7 +21,7 @@ from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
-from ghostbust.loop.daemon import jobs
+from ghostbust.loop.daemon import watch_job
 from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import seed_tasks
 from ghostbust.store.runs import Run, RunStatus
@@ -134,7 +134,7 @@ def test_it_watches_survives_a_kill_and_ends_on_sigterm(home: Home, start: Start
     last = runs(home)[0]
     assert last.status is not RunStatus.RUNNING
     with Store.open(home.database) as store:
-        rest = jobs.find(home, store, seed_tasks())
+        rest = watch_job.find(home, store, seed_tasks())
         assert (rest is not None) == (last.status is RunStatus.INTERRUPTED)
 
 
