@@ -160,7 +160,7 @@ FIELDS: Final = (
     "a peat bog survey", "a carnival parade", "a bookbinder", "a reindeer herd", "a quarry",
     "a sign language school",
 )  # fmt: skip
-"""whom a task can be moved to: trades that few packages were written for"""
+"""trades that few packages were written for"""
 _RARER: Final = (
     "Take less known packages than the usual ones.",
     "Take specialised packages that were made for exactly this.",
@@ -212,7 +212,7 @@ def words(text: str) -> frozenset[str]:
 
 
 def alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    """True where two word sets are so much the same that asking both tells nothing new."""
+    """True if the two word sets are so similar that asking both finds nothing new."""
     union = len(one | other)
     return union == 0 or len(one & other) / union > TOO_ALIKE
 
@@ -238,7 +238,7 @@ class KnownTasks:
             self._by_word[word].append(own)
 
     def has_like(self, text: str) -> bool:
-        """True where a known task is alike."""
+        """True if a known task is alike."""
         own = words(text)
         if not own:
             return self._empty
@@ -246,7 +246,7 @@ class KnownTasks:
 
 
 def _first_words(own: frozenset[str]) -> list[str]:
-    """So many words that any set alike shares one of its own first words with them."""
+    """So many words that any set alike has one of them among its own first words."""
     ordered = sorted(own, key=lambda word: (-len(word), word))
     return ordered[: len(own) - math.ceil(TOO_ALIKE * len(own)) + 1]
 
@@ -273,12 +273,12 @@ _SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of asking the model for a task."""
+    """What a model wrote when asked for a task."""
 
     task: str | None
-    """None where it wrote none"""
+    """None if it is no task"""
     tokens: int
-    """that it generated"""
+    """generated tokens"""
 
 
 def rewrite(
@@ -300,10 +300,10 @@ def rewrite(
 
 
 def clean(answer: Sample, parent_task: str) -> str | None:
-    """The answer's first line as a task, one sentence; None where it isn't one.
+    """The answer's first line as a task, one sentence; None if it isn't one.
 
-    Turned down: too short or long, chatter, code, advice on packages, an echo of the parent, and
-    what has no longer word in common with it.
+    Turned down: too short or long, chatter, code, advice on packages, an echo of the parent, and a
+    text that shares no longer word with it.
     """
     lines = [_LEAD.sub("", line).strip(_TAIL) for line in answer.text.splitlines()]
     lines = [line for line in lines if line and not line.endswith(":")]

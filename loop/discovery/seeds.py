@@ -92,7 +92,7 @@ def _appeared(snapshot: Snapshot, data_dir: Path | None) -> list[str]:
 
 
 def describe(ecosystem: Ecosystem, name: str, said: str) -> Task | None:
-    """The task of one package; None where too little is left without its name.
+    """The task of one package; None if too little is left without its name.
 
     Its family is the package, so another wording of the description is on the same side.
     """
@@ -104,10 +104,10 @@ def describe(ecosystem: Ecosystem, name: str, said: str) -> Task | None:
 
 
 def hide(name: str, said: str) -> str | None:
-    """The description without the name, however it is spelled; None where it shows through.
+    """The description without the name, however it is spelled; None if it still shows.
 
-    Blanks, `-`, `_` and `.` count as one, and as nothing. A description of a name that is a part
-    of one of its other words, such as ``flask`` in ``flask-login``, can't be used.
+    Blanks, `-`, `_` and `.` are treated as equal, and as optional. If the name is a part of another
+    word of the description, such as ``flask`` in ``flask-login``, the description can't be used.
     """
     bare = name.rpartition("/")[2]
     parts = [re.escape(part) for part in re.split(r"[-_.]+", bare) if part]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -44,15 +45,13 @@ from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 from ghostbust.store.traffic import LoggedAnswer, LoggedPart
-from tests.simulated import SimulatedClock
-
-Python = Callable[[str], Workplace]
-from typing import TYPE_CHECKING
-
 from tests.loop.daemon.conftest import CONFIG
+from tests.simulated import SimulatedClock
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler
+
+Python = Callable[[str], Workplace]
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ from ghostbust.loop.ingest.files import (
     is_stream,
     rotated,
 )
-from tests.loop.ingest.conftest import FakeMemory, Reader
+from ghostbust.store.traffic import Traffic
+from tests.loop.ingest.conftest import NewLines, keep
 
 LIMIT = 40
 
@@ -150,7 +151,7 @@ def test_a_path_that_isnt_there(tmp_path: Path) -> None:
         check_paths([tmp_path / "gone"])
 
 
-def test_what_was_read_is_passed_over(tmp_path: Path, read_new: Reader) -> None:
+def test_what_was_read_is_passed_over(tmp_path: Path, read_new: NewLines) -> None:
     log = tmp_path / "a.log"
     log.write_text("1\n2\n")
     assert read_new(log) == ["1", "2"]
@@ -162,7 +163,7 @@ def test_what_was_read_is_passed_over(tmp_path: Path, read_new: Reader) -> None:
 
 @pytest.mark.parametrize("lines", [3, 5000])
 def test_under_another_name_copied_and_packed(
-    tmp_path: Path, read_new: Reader, memory: FakeMemory, lines: int
+    tmp_path: Path, read_new: NewLines, traffic: Traffic, lines: int
 ) -> None:
     log = tmp_path / "a.log"
     log.write_text("".join(f"{n}\n" for n in range(lines)))
@@ -172,7 +173,8 @@ def test_under_another_name_copied_and_packed(
     with moved.open("a") as stream:
         stream.write("new\n")
     shutil.copy(moved, tmp_path / "c.log")
-    memory.forget_inodes()
+    with traffic._connection.write() as connection:  # as if moved to another disk
+        connection.execute("UPDATE ingest_files SET device = 0, inode = 0")
     assert read_new(tmp_path / "c.log") == ["new"]
     packed = tmp_path / "c.log.gz"
     packed.write_bytes(gzip.compress(moved.read_bytes() + b"newer\n"))
@@ -182,7 +184,7 @@ def test_under_another_name_copied_and_packed(
         assert read_new(moved, tmp_path / "c.log") == []
 
 
-def test_a_new_file_on_the_old_inode_is_new(tmp_path: Path, read_new: Reader) -> None:
+def test_a_new_file_on_the_old_inode_is_new(tmp_path: Path, read_new: NewLines) -> None:
     log = tmp_path / "a.log"
     log.write_text("1\n2\n")
     read_new(log)
@@ -192,7 +194,7 @@ def test_a_new_file_on_the_old_inode_is_new(tmp_path: Path, read_new: Reader) ->
     assert read_new(log) == ["8", "9", "10", "11"]
 
 
-def test_two_files_with_the_same_beginning_are_two(tmp_path: Path, read_new: Reader) -> None:
+def test_two_files_with_the_same_beginning_are_two(tmp_path: Path, read_new: NewLines) -> None:
     head = "".join(f"{n}\n" for n in range(3000))
     (tmp_path / "a.log").write_text(head + "a\n")
     (tmp_path / "b.log").write_text(head + "b\n")
@@ -200,7 +202,7 @@ def test_two_files_with_the_same_beginning_are_two(tmp_path: Path, read_new: Rea
     assert read_new(tmp_path / "b.log")[-1] == "b"
 
 
-def test_a_copy_that_is_still_written_waits(tmp_path: Path, read_new: Reader) -> None:
+def test_a_copy_that_is_still_written_waits(tmp_path: Path, read_new: NewLines) -> None:
     log, copy = tmp_path / "a.log", tmp_path / "a.log.1"
     data = "".join(f"{n}\n" for n in range(3000)).encode()
     log.write_bytes(data)
@@ -211,7 +213,7 @@ def test_a_copy_that_is_still_written_waits(tmp_path: Path, read_new: Reader) ->
     assert read_new(copy) == ["more"]
 
 
-def test_a_line_without_end_waits_unless_it_is_whole(tmp_path: Path, read_new: Reader) -> None:
+def test_a_line_without_end_waits_unless_it_is_whole(tmp_path: Path, read_new: NewLines) -> None:
     log = tmp_path / "a.log"
     log.write_text('1\n{"text":')
     assert (read_new(log), read_new.unfinished) == (["1"], 1)
@@ -224,7 +226,7 @@ def test_a_line_without_end_waits_unless_it_is_whole(tmp_path: Path, read_new: R
 
 
 def test_a_packed_file_that_is_cut_off_goes_on_when_it_is_whole(
-    tmp_path: Path, read_new: Reader
+    tmp_path: Path, read_new: NewLines
 ) -> None:
     lines = [f"{n * n}" for n in range(100_000)]
     whole = gzip.compress("\n".join([*lines, ""]).encode())
@@ -273,10 +275,10 @@ def test_a_stream_that_isnt_there(tmp_path: Path) -> None:
 class Follower:
     """A follower that looks once each time it is asked."""
 
-    def __init__(self, memory: FakeMemory, *paths: Path) -> None:
-        self.memory = memory
+    def __init__(self, traffic: Traffic, *paths: Path) -> None:
+        self.traffic = traffic
         self.notes: list[str] = []
-        self._files = Files(paths, memory, 1 << 20, self.notes.append)
+        self._files = Files(paths, traffic, 1 << 20, self.notes.append)
         self._stop = False
         self._reads = self._files.follow(lambda: self._stop, 0.001)
 
@@ -288,7 +290,7 @@ class Follower:
             read = next(self._reads)
             quiet = 0 if read else quiet + 1
             if read:
-                self.memory.keep(*read)
+                keep(self.traffic, *read)
                 said += read[1].data.decode().split()
         return said
 
@@ -301,11 +303,11 @@ Follow = Callable[..., Follower]
 
 
 @pytest.fixture
-def follow(memory: FakeMemory) -> Iterator[Follow]:
+def follow(traffic: Traffic) -> Iterator[Follow]:
     made: list[Follower] = []
 
     def start(*paths: Path) -> Follower:
-        made.append(Follower(memory, *paths))
+        made.append(Follower(traffic, *paths))
         return made[-1]
 
     yield start
@@ -404,7 +406,7 @@ def test_a_copy_that_is_written_while_it_is_followed(log: Path, follow: Follow) 
 
 
 def test_two_copies_of_what_is_new_are_read_once(
-    log: Path, follow: Follow, read_new: Reader
+    log: Path, follow: Follow, read_new: NewLines
 ) -> None:
     read_new(log)
     append(log, 3)
@@ -415,7 +417,7 @@ def test_two_copies_of_what_is_new_are_read_once(
     assert sorted(new()) == ["3", "new"]
 
 
-def test_two_copies_of_what_is_new_are_read_once_in_one_go(log: Path, read_new: Reader) -> None:
+def test_two_copies_of_what_is_new_are_read_once_in_one_go(log: Path, read_new: NewLines) -> None:
     read_new(log)
     append(log, 3)
     shutil.copy(log, log.with_name("app.log.1"))
@@ -476,7 +478,7 @@ def test_a_quiet_file_is_closed_and_goes_on_when_it_grows(
     assert new() == ["1"]
 
 
-def test_rotated_while_nobody_read(log: Path, read_new: Reader) -> None:
+def test_rotated_while_nobody_read(log: Path, read_new: NewLines) -> None:
     read_new(log)
     append(log, 3)
     log.rename(log.with_name("app.log.1"))
@@ -486,7 +488,7 @@ def test_rotated_while_nobody_read(log: Path, read_new: Reader) -> None:
     assert read_new(log) == []
 
 
-def test_copied_and_cut_while_nobody_read(log: Path, read_new: Reader) -> None:
+def test_copied_and_cut_while_nobody_read(log: Path, read_new: NewLines) -> None:
     read_new(log)
     append(log, 3)
     log.with_name("app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
@@ -494,15 +496,17 @@ def test_copied_and_cut_while_nobody_read(log: Path, read_new: Reader) -> None:
     assert read_new(log) == ["3", "new"]
 
 
-def test_it_stops_while_there_is_more_to_read(log: Path, memory: FakeMemory) -> None:
+def test_it_stops_while_there_is_more_to_read(log: Path, traffic: Traffic) -> None:
     append(log, *range(200_000))
     asked = iter([False] * 4 + [True] * 9)
-    read = [r for r in Files([log], memory, 1 << 20, print).follow(lambda: next(asked), 0.001) if r]
+    read = [
+        r for r in Files([log], traffic, 1 << 20, print).follow(lambda: next(asked), 0.001) if r
+    ]
     assert 0 < len(read) < 5
 
 
 def test_a_file_that_cant_be_read_is_told_and_the_others_are_read(
-    tmp_path: Path, read_new: Reader, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, read_new: NewLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(tmp_path / "a.log", "a")
     append(tmp_path / "b.log", "b")
@@ -518,9 +522,9 @@ def test_a_file_that_cant_be_read_is_told_and_the_others_are_read(
     assert read_new.notes == [f"can't read {tmp_path}/a.log: Permission denied"]
 
 
-def test_time_passes_between_two_looks(log: Path, memory: FakeMemory) -> None:
+def test_time_passes_between_two_looks(log: Path, traffic: Traffic) -> None:
     began = time.monotonic()
     looks = iter([False] * 20)
-    reads = Files([log], memory, 1 << 20, print).follow(lambda: next(looks, True), 0.01)
+    reads = Files([log], traffic, 1 << 20, print).follow(lambda: next(looks, True), 0.01)
     assert len([r for r in reads if r]) == 1
     assert time.monotonic() - began > 0.02

@@ -8,8 +8,14 @@ from dataclasses import replace
 import pytest
 
 from ghostbust.loop.ingest.files import Cutter, LogBlock
-from ghostbust.loop.ingest.formats import Completion, asks_for_list
-from ghostbust.loop.ingest.reading import MOST_TEXT, BlockReader, Counted, found_answer, prompt_of
+from ghostbust.loop.ingest.formats import Completion
+from ghostbust.loop.ingest.reading import (
+    MOST_TEXT,
+    BlockReader,
+    Counted,
+    asks_for_list,
+    prompt_of,
+)
 from ghostbust.measure import NameCounts
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Context, Ecosystem, content_id
@@ -45,7 +51,7 @@ def test_clean_answers_are_counts_and_inventing_ones_are_kept(judge: Judge) -> N
     [found] = counted.found
     assert (found.line, found.prompt.text) == (2, "Read it.")
     assert found.judged is not None
-    answer = found_answer(found, found.judged)
+    answer = found.answer(found.judged)
     assert (answer.invented, answer.real) == (["zz-quux-sensorlib"], ["requests"])
     assert counted.completions == counted.lines == 3
 
@@ -146,7 +152,7 @@ def test_answers_without_a_prompt_are_families_of_their_own() -> None:
 def test_the_prompt_is_of_the_registry_whose_name_was_invented(judge: Judge) -> None:
     [found] = read(judge, {"text": "npm install crossenv"}).found
     assert found.judged is not None
-    assert found_answer(found, found.judged).sample.prompt.ecosystem is Ecosystem.NPM
+    assert found.answer(found.judged).sample.prompt.ecosystem is Ecosystem.NPM
 
 
 @pytest.mark.parametrize(

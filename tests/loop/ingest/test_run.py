@@ -200,7 +200,7 @@ def test_an_interrupted_run_is_ended_though_its_model_never_comes_again(
 def test_models_beyond_the_limit_are_one(
     read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ghostbust.loop.ingest.logging.MOST_MODELS", 2)
+    monkeypatch.setattr("ghostbust.loop.ingest.logbook.MOST_MODELS", 2)
     lines = [{"completion": CLEAN, "model": f"m{n}"} for n in range(9)]
     result = read(write(tmp_path / "a.log", *lines))
     assert sorted(m.answers for m in result.by_model.values()) == [1, 1, 7]

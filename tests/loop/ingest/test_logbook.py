@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ghostbust.config import load_config, override
 from ghostbust.home import Home
-from ghostbust.loop.ingest.logging import Models, known_families
+from ghostbust.loop.ingest.logbook import ServedModels, known_families
 from ghostbust.loop.ingest.run import open_logs
 from ghostbust.prompts import seed_tasks
 from ghostbust.records import Candidate, Context
@@ -19,7 +19,7 @@ def test_an_adapters_name_in_place_of_a_model(home: Home) -> None:
         round_id = session.store.rounds.start(model="smollm2", method="au", seed=0, settings={})
         candidate = Candidate("round-1", Path("/a"), "smollm2", "au", 0, 1, 0.0, 0.0)
         session.store.rounds.add_candidate(round_id, candidate)
-        models = Models(session)
+        models = ServedModels(session)
     assert models.of("round-1", None) == ("smollm2", "round-1")
     assert models.of("served", None) == models.of(None, None) == ("smollm2", None)
     assert models.of("acme", "x") == ("acme", "x")

@@ -1,8 +1,8 @@
-"""The writing half of ingest: a run, its counts, and the answers that invent names.
+"""Stores what was read from logs: runs, their counts, and the answers that invent names.
 
-An answer gets its model, its family and an identity here. A record with an id is that id's, where
-it is read again; another is its line's in its file. A prompt that ghostbust asked itself, or that
-is a task of the settings or a shipped one, stays in that family, so that it stays on that side.
+An answer gets its model, its family and its identity here. The identity is the record's own id, or
+else its line in its file, so that no answer is stored twice. A prompt that ghostbust asked itself,
+or that is a task of the settings or a shipped one, stays in that family, and so on that side.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Self
 from ghostbust.config import Config
 from ghostbust.loop.build import make_tasks
 from ghostbust.loop.ingest.files import LogBlock, LogFile, Stream
-from ghostbust.loop.ingest.reading import Counted, FoundAnswer, found_answer, tally_key
+from ghostbust.loop.ingest.reading import Counted, FoundAnswer
 from ghostbust.loop.session import Session
 from ghostbust.measure import Key, NameCounts, Tally, add_to, measurement_of
 from ghostbust.prompts import first_prompts, is_reserved, seed_tasks
@@ -24,7 +24,7 @@ from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.traffic import LoggedAnswer, LoggedPart, ReadFile
 
 MOST_MODELS: Final = 20
-"""models that have runs of their own, since anybody may have chosen their names"""
+"""models with runs of their own; a limit, since anybody may write names into a log"""
 OTHERS: Final = "(others)"
 
 
@@ -33,20 +33,20 @@ Who = tuple[str, str | None]
 
 
 class Logbook:
-    """Runs of kind ``ingest``, one for each model and adapter. To be used in a ``with``.
+    """Runs of kind ``ingest``, one for each model and adapter; use it in a ``with``.
 
-    Each begins with its first completion, or goes on with one that was interrupted.
+    A run begins with the first completion of its model, or continues an interrupted one.
     """
 
     def __init__(self, session: Session) -> None:
         self._store = session.store
         self._judge = session.judge
         self._config = session.config
-        self._models = Models(session)
+        self._models = ServedModels(session)
         self._families = known_families(session.config)
         self._began = utc_now().isoformat()
         self.runs: dict[Who, int] = {}
-        """the ids of the runs; none as long as there was no completion"""
+        """the ids of the runs; empty before the first completion"""
 
     def __enter__(self) -> Self:
         return self
@@ -65,14 +65,14 @@ class Logbook:
                 self._store.runs.finish(run_id, RunStatus.DONE, measured)
 
     def write(self, source: LogFile | Stream, block: LogBlock, counted: Counted) -> int:
-        """Logs a block, with how far its file is read; how many answers got rows."""
+        """Stores a block and how far its file is read; returns how many answers got rows."""
         tally: Tally = {}
         for key, counts in counted.tally.items():
             add_to(tally, self._models.key(key), counts)
         file = self._file(source, block)
         logged: dict[Who, list[LoggedAnswer]] = {}
         for found, answer in self._settled(counted, tally):
-            who = _who(self._models.key(tally_key(found)))
+            who = _who(self._models.key(found.key))
             placed = self._placed(source, found, answer, self._run_of(who))
             one = LoggedAnswer(placed, found.line, found.completion.at)
             logged.setdefault(who, []).append(one)
@@ -84,13 +84,13 @@ class Logbook:
         return sum(map(len, logged.values()))
 
     def _settled(self, counted: Counted, tally: Tally) -> Iterator[tuple[FoundAnswer, Answer]]:
-        """The answers that invent names. Open ones are judged, and counted, first."""
+        """The answers that invent names. Judges and counts the open ones first."""
         for found in counted.found:
             if found.judged is not None:
-                yield found, found_answer(found, found.judged)
+                yield found, found.answer(found.judged)
                 continue
-            answer = found_answer(found, tuple(self._judge.refs(found.refs)))
-            add_to(tally, self._models.key(tally_key(found)), NameCounts.of_answer(answer))
+            answer = found.answer(tuple(self._judge.refs(found.refs)))
+            add_to(tally, self._models.key(found.key), NameCounts.of_answer(answer))
             if answer.invented and is_reserved(answer.sample.prompt):
                 counted.reserved += 1
             elif answer.invented:
@@ -99,7 +99,7 @@ class Logbook:
     def _placed(
         self, source: LogFile | Stream, found: FoundAnswer, answer: Answer, run_id: int
     ) -> Answer:
-        """The answer with its model, its prompt's family and what tells it from all others."""
+        """The answer with its model, its prompt's family, and a seed and number of its own."""
         completion, sample = found.completion, answer.sample
         model, adapter = self._models.of(completion.model, completion.adapter)
         if completion.key is not None:
@@ -116,7 +116,7 @@ class Logbook:
         )
 
     def _at_home(self, prompt: Prompt) -> Prompt:
-        """The prompt in the family that it, or the message that began it, is known to be of."""
+        """The prompt in its known family, or in that of the message that began it."""
         if not prompt.text:
             return prompt
         first = prompt.turns[0] if prompt.turns else prompt.text
@@ -131,15 +131,10 @@ class Logbook:
         return replace(prompt, family=family or self._families.get(first, prompt.family))
 
     def _file(self, source: LogFile | Stream, block: LogBlock) -> ReadFile | None:
-        """How far the file is read with this block; a new one gets its number."""
+        """How far the file is read with this block; a new file gets its number."""
         if isinstance(source, Stream):
             return None
-        device, inode = source.key
-        end = block.end
-        read = ReadFile(
-            source.id, str(source.path), device, inode,
-            end.head_bytes, end.head, end.tail, end.offset, end.lines,
-        )  # fmt: skip
+        read = source.read_up_to(block.end)
         if read.id is None:
             read = self._store.traffic.number(read)
             source.id = read.id
@@ -148,8 +143,8 @@ class Logbook:
     def _run_of(self, who: Who) -> int:
         """The id of the run of that model and adapter.
 
-        The first one goes on with all runs that were interrupted, so that none of them waits for
-        a model that no log names again.
+        The first call resumes all interrupted runs, so that none of them waits for a model that no
+        log names again.
         """
         if not self.runs:
             for run in self._store.runs.unfinished(self._spec(who)):
@@ -172,8 +167,8 @@ class Logbook:
         )
 
 
-class Models:
-    """Which model a log means: a server knows it, and its adapters, by names of its own."""
+class ServedModels:
+    """The model and adapter that a name in a log means; a server may use names of its own."""
 
     def __init__(self, session: Session) -> None:
         model = session.config.model
@@ -185,14 +180,14 @@ class Models:
         self._counted: set[str] = set()
 
     def of(self, model: str | None, adapter: str | None) -> tuple[str, str | None]:
-        """Model and adapter. A server of ours takes an adapter's name for that of a model."""
+        """Model and adapter. Servers list a loaded adapter as a model of that name."""
         named = model or ""
         if adapter is None and named in self._adapters:
             return self._adapters[named], named
         return self._served_as.get(named, named), adapter
 
     def key(self, key: Key) -> Key:
-        """What is counted under it; from the `MOST_MODELS`-th model on, all are one."""
+        """The key with known names; models beyond the first `MOST_MODELS` count as `OTHERS`."""
         model, adapter = self.of(key.model, key.adapter)
         counted = f"{model}\0{adapter or ''}"
         if len(self._counted) < MOST_MODELS:
@@ -207,12 +202,12 @@ def _who(key: Key) -> Who:
 
 
 def known_families(config: Config) -> dict[str, str]:
-    """The family of each text that is a task, or asks for one, of the settings or shipped along."""
+    """The family of each task's text and prompts, of the settings and the shipped tasks."""
     tasks = [*seed_tasks(), *make_tasks(config)]
     families = {task.text: task.id for task in tasks}
     return families | {prompt.text: prompt.family for prompt in first_prompts(tasks)}
 
 
 def _number(*parts: str) -> int:
-    """A 63-bit number for what is told apart by the parts."""
+    """A 63-bit number made of the parts."""
     return int(content_id(*parts), 16) >> 1
