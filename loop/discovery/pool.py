@@ -67,7 +67,7 @@ class Bandit:
 
     def __init__(self, evidence: Mapping[Arm, Evidence], *, dispersion: float = 1.0) -> None:
         self._parts: list[dict[str, Evidence]] = [{}, {}, {}]
-        """for each part of an arm: a level's reward, and as cost the reward that the others predict"""
+        """for each part of an arm: a level's reward, and as cost the reward the others predict"""
         reward = sum(one.reward for one in evidence.values())
         cost = sum(one.cost for one in evidence.values())
         self.mean = (reward + 1) / (cost + 1)
@@ -88,7 +88,7 @@ class Bandit:
         return drawn
 
     def dropped(self, operators: Iterable[str]) -> list[str]:
-        """The operators that surely don't pay: less than half of what others would in their place."""
+        """Those that surely pay less than half of what others would in their place."""
         found = []
         for operator in operators:
             known = self._parts[OPERATOR].get(operator, Evidence(0, 0))

@@ -480,7 +480,7 @@ class Files:
     def _open_file(
         self, path: Path, stamp: _Stamp, *, is_new: bool = False, only_known: bool = False
     ) -> Iterator[Read]:
-        # The caller stores what was read of other files first: this one may be a copy of one of them.
+        # The caller stores what was read of other files first: this may be a copy of one of them.
         yield None
         try:
             file = LogFile(path, self._limit)
