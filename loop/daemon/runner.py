@@ -148,7 +148,7 @@ class JobRunner:
         return Ran(done, hold.until, waits=hold.until is not None)
 
     def _cannot_begin(self, name: str, exc: GhostbustError) -> Ran:
-        """The database or disk can't be used: the job doesn't begin, as its results would be lost."""
+        """The database or disk can't be used: the job doesn't begin, its results would be lost."""
         done = JobDone(name, "skipped", 0.0, str(exc))
         if self._said.get(name) != done.reason:
             self._said[name] = done.reason
@@ -192,7 +192,7 @@ class _Meter:
             self._since = self._place.clock.monotonic()
 
     def count(self) -> None:
-        """Stores the minutes since the last call, or raises StoreError and leaves them to the next."""
+        """Stores the minutes since the last call. Raises StoreError; the next call has them."""
         with self._lock:
             if self._since is None:
                 return
