@@ -110,14 +110,15 @@ def test_a_recheck_asks_the_registry_for_what_the_snapshot_denies(
     index: type[PackageIndex],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    watch(place)
+    few = CONFIG.model_copy(update={"daemon": DaemonSection(watch_prompts=12)})
+    watch(replace(place, config=few))
     caplog.set_level(logging.INFO)
     auto = CONFIG.model_copy(update={"registry": RegistrySection(mode="auto")})
     recheck_names(replace(place, config=auto))
     names = {h.name: h.claimed_at for h in store.ledger.hallucinations()}
     claimed = {name for name, at in names.items() if at is not None}
     assert claimed == {name for name in names if name[-1] in "01234567"}
-    assert f"recheck: 40 names, {len(claimed)} claimed, 0 could not be asked" in caplog.text
+    assert f"recheck: 12 names, {len(claimed)} claimed, 0 could not be asked" in caplog.text
     assert all(f"pkg:pypi/{name} was invented" in caplog.text for name in claimed)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.errors import EndpointError
-from ghostbust.loop.discovery.follow_up import Follower, by_domain, parents_of, rewritten_tasks
+from ghostbust.loop.discovery.follow_up import Follower, parents_of, rewritten_tasks
 from ghostbust.loop.discovery.forms import EVERY
 from ghostbust.loop.discovery.plan import Chosen, choose_prompts
 from ghostbust.loop.discovery.pool import AGAIN, PATIENCE, Bandit, Pool, Record, read_pool
@@ -77,14 +77,6 @@ def test_a_rewriting_is_of_the_task_in_any_wording() -> None:
     used = frozenset({(KEYS[0], "broader"), ("not at hand", "broader")})
     one = Pool(PROMPTS, {}, Bandit({}), {}, used, frozenset())
     assert rewritten_tasks(one) == {(TASKS[0].text, "broader")}
-
-
-def test_tasks_by_domain_in_a_drawn_order() -> None:
-    found = by_domain(TASKS, random.Random(1))
-    assert {d: {task.id for task in own} for d, own in found.items()} == {
-        "d0": {"t0", "t2"}, "d1": {"t1", "t3"},
-    }  # fmt: skip
-    assert isinstance(next(iter(PROMPTS.values())), Prompt)
 
 
 def one_ghost(prompt: Prompt) -> str:

@@ -20,7 +20,6 @@ from ghostbust.loop.discovery.forms import (
     take_apart,
 )
 from ghostbust.loop.discovery.operators import (
-    FIELDS,
     MOST_CHARACTERS,
     OPERATORS,
     KnownTasks,
@@ -91,10 +90,6 @@ def test_a_sentence_that_lacks_its_end_gets_one() -> None:
     child = OPERATORS["field"].write(ask(parent_of("Plot the readings"), PIN))
     assert child is not None
     assert "Plot the readings. It is for" in child.text
-
-
-def test_fields_differ() -> None:
-    assert len(set(FIELDS)) == len(FIELDS)
 
 
 def test_another_ecosystem_only_where_its_registry_can_say_no() -> None:
@@ -237,12 +232,6 @@ def test_rewritings_come_in_the_order_asked_with_what_they_cost(scripted: MakeSa
     assert [prompt.operator for prompt in model.asked] == ["narrower", "broader"]
     assert all(QUESTIONS[str(prompt.operator)] in prompt.text for prompt in model.asked)
     assert [prompt.family for prompt in model.asked] == [f"family of {other}", f"family of {LONG}"]
-
-
-def test_nothing_wanted_asks_nobody(scripted: MakeSampler) -> None:
-    model = scripted(lambda _: GOOD)
-    assert rewrite(model, [], seed=1) == []
-    assert not model.asked
 
 
 def test_alike_is_a_matter_of_the_words_shared() -> None:

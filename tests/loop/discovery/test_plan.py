@@ -10,17 +10,15 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.discovery import plan
-from ghostbust.loop.discovery.forms import take_apart
 from ghostbust.loop.discovery.operators import OPERATORS
-from ghostbust.loop.discovery.plan import Rules, pause_reason, rules_of
-from ghostbust.loop.discovery.pool import PATIENCE, SEED
+from ghostbust.loop.discovery.plan import Rules, pause_reason
+from ghostbust.loop.discovery.pool import PATIENCE
 from ghostbust.loop.watch import Watcher
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts, name_side, side_of, suite_family
@@ -322,17 +320,6 @@ def test_exploring_asks_each_form_in_proportion_to_what_it_pays(
     assert 2.5 < asked[Context.HELPS] / asked[Context.CODE] < 4.5
 
 
-def test_the_rules_are_the_settings(judge: Judge) -> None:
-    config = Config(
-        discovery={"explore_share": 0.4, "variants_per_prompt": 3},
-        daemon={"watch_prompts": 7},
-        prompts={"holdout_share": 0.3, "name_holdout_share": 0.1},
-    )
-    assert rules_of(config, judge) == Rules(7, 0.4, 3, 0.3, 0.1, (Ecosystem.PYPI,))
-    assert take_apart(Prompt("x", Context.CODE, Ecosystem.PYPI, "f")) is not None
-    assert SEED not in OPERATORS
-
-
 DAY = datetime(2026, 12, 1, tzinfo=UTC)
 SETTINGS = DiscoverySection(stop_below=50, look_again_days=7)
 
@@ -353,10 +340,11 @@ def watched(
     kind: RunKind = RunKind.WATCH,
     adapter: str | None = None,
     status: RunStatus = RunStatus.DONE,
+    model: str = "m",
 ) -> None:
     """A finished run of so many answers that is the first to see so many names."""
     with Store.open(home.database, now=lambda: at) as store:
-        run_id = store.runs.start(RunSpec(kind, "m", adapter, seed))
+        run_id = store.runs.start(RunSpec(kind, model, adapter, seed))
         made = [_answer(seed, n, adapter, named=n < new) for n in range(answers)]
         store.answers.add(run_id, made)
         store.runs.finish(run_id, status, measure(made))
@@ -389,19 +377,20 @@ def test_a_gain_under_the_threshold_pauses_and_says_what_was_found(home: Home) -
     assert "stop_below (50)" in said
 
 
-def test_a_gain_at_the_threshold_goes_on(home: Home) -> None:
-    watched(home, DAY, new=2)
-    assert reason(home) is None
-
-
-def test_off_unless_it_is_asked_for(home: Home) -> None:
-    watched(home, DAY, new=0)
-    assert reason(home, settings=DiscoverySection()) is None
-
-
-def test_too_few_answers_say_nothing(home: Home) -> None:
-    watched(home, DAY, new=0, answers=39)
-    assert reason(home) is None
+@pytest.mark.parametrize(
+    ("run", "settings"),
+    [
+        ({"new": 2}, SETTINGS),  # exactly the threshold
+        ({"new": 0}, DiscoverySection()),
+        ({"new": 0, "answers": 39}, SETTINGS),
+        ({"new": 0, "kind": RunKind.SWEEP}, SETTINGS),
+        ({"new": 0, "status": RunStatus.INTERRUPTED}, SETTINGS),
+        ({"new": 0, "model": "other"}, SETTINGS),
+    ],
+)
+def test_watches_go_on(home: Home, run: dict[str, Any], settings: DiscoverySection) -> None:
+    watched(home, DAY, **run)
+    assert reason(home, settings=settings) is None
 
 
 def test_the_newest_watches_count_until_there_are_enough(home: Home) -> None:
@@ -423,18 +412,3 @@ def test_it_looks_again_with_another_adapter(home: Home) -> None:
     assert reason(home, adapter="round-1") is None
     watched(home, DAY + timedelta(hours=1), new=0, seed=2, adapter="round-1")
     assert reason(home, adapter="round-1") is not None
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [(RunKind.SWEEP, RunStatus.DONE), (RunKind.WATCH, RunStatus.INTERRUPTED)],
-)
-def test_only_finished_watches_count(home: Home, kind: RunKind, status: RunStatus) -> None:
-    watched(home, DAY, new=0, kind=kind, status=status)
-    assert reason(home) is None
-
-
-def test_another_models_watches_do_not_count(home: Home) -> None:
-    watched(home, DAY, new=0)
-    with Store.open(home.database) as store:
-        assert pause_reason(store, SETTINGS, model="other", adapter=None, now=DAY) is None

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -366,31 +367,67 @@ def test_renamed_in_a_followed_folder(log: Path, follow: Follow) -> None:
     assert new() == []
 
 
-def test_copied_and_cut(log: Path, follow: Follow) -> None:
-    new = follow(log)
-    new()
-    append(log, 3)  # not read yet
+def rotate(log: Path) -> None:
+    log.rename(log.with_name("app.log.1"))
+    append(log, "new")
+    append(log.with_name("app.log.other"), "not a log")
+
+
+def copy_and_cut(log: Path) -> None:
     shutil.copy(log, log.with_name("app.log.1"))
     os.truncate(log, 0)
-    append(log, "a")
-    assert sorted(new()) == ["3", "a"]
+    append(log, "new")
+
+
+def copy_twice_and_cut(log: Path) -> None:
+    log.with_name("app.log.2.gz").write_bytes(gzip.compress(log.read_bytes()))
+    copy_and_cut(log)
+
+
+@pytest.mark.parametrize("change", [rotate, copy_and_cut, copy_twice_and_cut])
+@pytest.mark.parametrize("meanwhile", ["followed", "nobody read"])
+def test_a_rotated_log_is_read_once(
+    log: Path, follow: Follow, read_new: NewLines, change: Callable[[Path], None], meanwhile: str
+) -> None:
+    if meanwhile == "followed":
+        new = follow(log)
+        new()
+    else:
+        read_new(log)
+    append(log, 3)  # not read yet
+    change(log)
+    read = new if meanwhile == "followed" else partial(read_new, log)
+    assert sorted(read()) == ["3", "new"]
+    assert read() == []
+
+
+def test_copies_of_what_is_new_are_read_once_in_a_folder(log: Path, read_new: NewLines) -> None:
+    read_new(log)
+    append(log, 3)
+    copy_twice_and_cut(log)
+    assert read_new(log.parent) == ["3", "new"]
+
+
+@pytest.mark.parametrize("lines", [list("abcdefgh"), ["1"], ["1", "2", "3"]])
+def test_a_log_that_was_cut_is_read_from_its_first_line(
+    log: Path, follow: Follow, lines: list[str]
+) -> None:
+    """Also if it is longer than before, or has the same lines again."""
+    new = follow(log)
+    new()
+    os.truncate(log, 0)
     assert new() == []
+    append(log, *lines)
+    assert new() == lines
 
 
-def test_cut_and_written_beyond_the_old_place(log: Path, follow: Follow) -> None:
+def test_a_log_that_was_deleted_and_made_again(log: Path, follow: Follow) -> None:
     new = follow(log)
     new()
-    os.truncate(log, 0)
-    append(log, *"abcdefgh")
-    assert new() == list("abcdefgh")
-
-
-def test_cut_and_the_same_lines_again_are_new_lines(log: Path, follow: Follow) -> None:
-    new = follow(log)
-    new()
-    os.truncate(log, 0)
-    append(log, 1)
-    assert new() == ["1"]
+    log.unlink()
+    assert new() == []
+    append(log, "x", "y", "z")
+    assert new() == ["x", "y", "z"]
 
 
 def test_a_copy_that_is_written_while_it_is_followed(log: Path, follow: Follow) -> None:
@@ -403,27 +440,6 @@ def test_a_copy_that_is_written_while_it_is_followed(log: Path, follow: Follow) 
     with copy.open("ab") as stream:
         stream.write(whole[6000:] + b"more\n")
     assert new() == ["more"]
-
-
-def test_two_copies_of_what_is_new_are_read_once(
-    log: Path, follow: Follow, read_new: NewLines
-) -> None:
-    read_new(log)
-    append(log, 3)
-    shutil.copy(log, log.with_name("app.log.1"))
-    log.with_name("app.log.2.gz").write_bytes(gzip.compress(log.read_bytes()))
-    log.write_text("new\n")
-    new = follow(log)
-    assert sorted(new()) == ["3", "new"]
-
-
-def test_two_copies_of_what_is_new_are_read_once_in_one_go(log: Path, read_new: NewLines) -> None:
-    read_new(log)
-    append(log, 3)
-    shutil.copy(log, log.with_name("app.log.1"))
-    log.with_name("app.log.2.gz").write_bytes(gzip.compress(log.read_bytes()))
-    log.write_text("new\n")
-    assert read_new(log.parent) == ["3", "new"]
 
 
 def test_more_files_than_may_be_open(
@@ -447,15 +463,6 @@ def test_a_packed_file_that_was_empty_at_first(tmp_path: Path, follow: Follow) -
     assert new() == ["1"]
 
 
-def test_gone_and_back(log: Path, follow: Follow) -> None:
-    new = follow(log)
-    new()
-    log.unlink()
-    assert new() == []
-    append(log, "x", "y", "z")
-    assert new() == ["x", "y", "z"]
-
-
 def test_files_that_appear_in_a_folder(tmp_path: Path, follow: Follow) -> None:
     new = follow(tmp_path)
     assert new() == []
@@ -476,24 +483,6 @@ def test_a_quiet_file_is_closed_and_goes_on_when_it_grows(
     os.truncate(log, 0)
     append(log, 1)
     assert new() == ["1"]
-
-
-def test_rotated_while_nobody_read(log: Path, read_new: NewLines) -> None:
-    read_new(log)
-    append(log, 3)
-    log.rename(log.with_name("app.log.1"))
-    append(log, "new")
-    append(log.with_name("app.log.other"), "not a log")
-    assert read_new(log) == ["3", "new"]
-    assert read_new(log) == []
-
-
-def test_copied_and_cut_while_nobody_read(log: Path, read_new: NewLines) -> None:
-    read_new(log)
-    append(log, 3)
-    log.with_name("app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
-    log.write_text("new\n")
-    assert read_new(log) == ["3", "new"]
 
 
 def test_it_stops_while_there_is_more_to_read(log: Path, traffic: Traffic) -> None:

@@ -161,37 +161,17 @@ def test_an_object_without_an_answer_is_of_no_known_format() -> None:
             read_line(json.dumps(record).encode())
 
 
+KEYS = (
+    "request", "response", "choices", "message", "messages", "content", "role", "text",
+    "completion", "output", "body", "custom_id", "error", "id", "model", "created", "prompt",
+    "time", "tool_calls", "function", "arguments", "finish_reason",
+)  # fmt: skip
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "request",
-                    "response",
-                    "choices",
-                    "message",
-                    "messages",
-                    "content",
-                    "role",
-                    "text",
-                    "completion",
-                    "output",
-                    "body",
-                    "custom_id",
-                    "error",
-                    "id",
-                    "model",
-                    "created",
-                    "prompt",
-                    "time",
-                    "tool_calls",
-                    "function",
-                    "arguments",
-                    "finish_reason",
-                ]
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=4,
         )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ghostbust.config import Config, load_config, override
-from ghostbust.errors import BusyError, UsageError
+from ghostbust.errors import BusyError
 from ghostbust.home import Home
 from ghostbust.loop.ingest.run import Ingested, ingest, open_logs
 from ghostbust.prompts import seed_tasks, side_of
@@ -269,8 +269,3 @@ def test_followed_until_it_is_told_to_stop(home: Home, config: Config, log: Path
     with open_logs(home, config) as session:
         result = ingest(session, [log], follow=True, stopped=stopped)
     assert (result.lines, result.completions) == (5, 4)
-
-
-def test_a_path_that_isnt_there(read: Read, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file or folder"):
-        read(tmp_path / "gone")
