@@ -20,8 +20,8 @@ from ghostbust.evaluation.comparisons import OperatorUses, SearchComparison, Sea
 from ghostbust.evaluation.ways import Search
 from ghostbust.home import Home
 from ghostbust.loop.build import sampling_settings, weights_of
-from ghostbust.loop.daemon import jobs
-from ghostbust.loop.daemon.jobs import Pending
+from ghostbust.loop.daemon import watch_job
+from ghostbust.loop.daemon.watch_job import Pending
 from ghostbust.loop.discovery.plan import Rules, choose_prompts
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
@@ -100,11 +100,11 @@ def _next_wave(plan: FindingPlan, store: Store, tokens: int | None) -> int:
 
 def _ask(plan: FindingPlan, home: Home, store: Store, way: Search, seed: int, wave: int) -> None:
     """Samples one wave: the interrupted one, else a new one."""
-    asked = jobs.find(home, store, plan.tasks)
+    asked = watch_job.find(home, store, plan.tasks)
     if asked is None:
         done = sum(run.status is RunStatus.DONE for run in store.runs.recent(EVERYTHING))
         asked = _choose(plan, store, way, seed * SEEDS_APART + done, wave)
-        jobs.keep(home, store, asked)
+        watch_job.keep(home, store, asked)
     watcher = Watcher(
         store,
         plan.sampler,
@@ -113,7 +113,7 @@ def _ask(plan: FindingPlan, home: Home, store: Store, way: Search, seed: int, wa
         made_by=weights_of(plan.session.config),
     )
     watcher.prompts(asked.prompts, RunKind.WATCH)
-    jobs.drop(home)
+    watch_job.drop(home)
 
 
 def _choose(plan: FindingPlan, store: Store, way: Search, seed: int, wave: int) -> Pending:

@@ -1,4 +1,4 @@
-"""What runs beside the daemon's jobs, put together from the settings."""
+"""What runs beside the daemon's jobs, and SIGHUP, which reads the settings again."""
 
 from __future__ import annotations
 
@@ -16,34 +16,39 @@ from ghostbust.config import Config
 from ghostbust.errors import GhostbustError
 from ghostbust.home import Home
 from ghostbust.loop.signals import Companion, JobDone
-from ghostbust.operations.health import Endpoint, Readiness, read_listen
+from ghostbust.operations.health import HealthEndpoint, Readiness, read_listen
 from ghostbust.operations.metrics import make_registry
 from ghostbust.operations.notify import News, Notices
 from ghostbust.operations.systemd import Pulse, ServiceManager
 from ghostbust.registries.transport import REQUESTS
 from ghostbust.sections import Section
 
+log = logging.getLogger(__name__)
+
+AT_START: Final = frozenset({"daemon.listen", "prompts.files"})
+"""keys that are read only when the daemon starts"""
+
 
 @dataclass(frozen=True)
 class Beside:
-    """What the companions know of the daemon."""
+    """What the companions get from the daemon."""
 
     home: Home
     config: Callable[[], Config]
     """the settings in force"""
     alive: Callable[[], bool]
-    """whether the schedule goes on"""
+    """whether the schedule runs"""
     stopping: threading.Event
     """set when the daemon stops"""
     manager: ServiceManager
     shown: Callable[[str], str]
-    """takes out of a text what mustn't be seen"""
+    """removes secrets and prompts from a text"""
 
 
 def companions(beside: Beside) -> list[Companion]:
-    """The notifications, the HTTP endpoint where the settings want one, and systemd's pulse.
+    """Notifications, the HTTP endpoint if ``daemon.listen`` is set, and systemd's pulse.
 
-    Raises ConfigError where ``daemon.listen`` names no place.
+    Raises ConfigError if ``daemon.listen`` can't be parsed.
     """
     registry, collector, counts = make_registry(beside.home, REQUESTS, beside.config)
     notices = Notices(lambda: beside.config().notify, counts.notice)
@@ -53,24 +58,18 @@ def companions(beside: Beside) -> list[Companion]:
     if listen is None:
         return [news, pulse]
     readiness = Readiness(beside.home, beside.config, REQUESTS, beside.shown)
-    endpoint = Endpoint(
+    endpoint = HealthEndpoint(
         read_listen(listen), alive=beside.alive, readiness=readiness, metrics=registry
     )
     collector.begin()
     return [counts, news, readiness, endpoint, pulse]
 
 
-# --- reload
-# SIGHUP: the settings are read again. Bad ones change nothing and are one line in the log.
-
-log = logging.getLogger(__name__)
-
-AT_START: Final = frozenset({"daemon.listen", "prompts.files"})
-"""keys that are read when the daemon starts, and not again"""
-
-
 class Reload:
-    """A companion that reads the settings again on SIGHUP. Starts in the main thread."""
+    """A companion that reads the settings again on SIGHUP. Bad settings are one line in the log.
+
+    `start` it in the main thread.
+    """
 
     def __init__(
         self,
@@ -79,24 +78,24 @@ class Reload:
         apply: Callable[[Config], None],
         manager: ServiceManager,
     ) -> None:
-        """``config``: the settings at the start. ``read`` reads them; ``apply`` puts new ones to
-        use, and may turn them down with a GhostbustError.
+        """``config``: the settings at the start. ``read`` reads them again. ``apply`` puts new ones
+        to use, or raises a GhostbustError.
         """
         self.config = config
-        """the settings in force; replaced whole, so any thread may read it"""
+        """the settings in force; replaced as a whole, so any thread may read it"""
         self._read, self._apply, self._manager = read, apply, manager
-        # A signal handler may interrupt whoever holds a lock, so it only puts something here.
+        # A signal handler can interrupt code that holds a lock, so it only puts something here.
         self._wanted: SimpleQueue[bool] = SimpleQueue()
         self._thread = Thread(target=self._work, name="reload", daemon=True)
         self._before: Callable[[int, FrameType | None], Any] | int | None = None
 
     def start(self) -> None:
-        """Listens to the signal."""
+        """Installs the handler of SIGHUP."""
         self._thread.start()
         self._before = signal.signal(signal.SIGHUP, lambda *_: self._wanted.put(True))
 
     def stop(self) -> None:
-        """Listens no more."""
+        """Restores the former handler of SIGHUP."""
         signal.signal(signal.SIGHUP, self._before)
         self._wanted.put(False)
         self._thread.join()
@@ -105,7 +104,7 @@ class Reload:
         """Nothing."""
 
     def reload(self) -> bool:
-        """Reads the settings and puts them to use; False where the old ones stay."""
+        """Reads the settings and puts them to use; False if the old ones stay."""
         try:
             new = self._read()
             changed = [key for key, _, _ in differences(self.config, new)]
@@ -145,7 +144,7 @@ def differences(old: Config, new: Config) -> Iterator[tuple[str, object, object]
 
 
 def described(old: Config, new: Config) -> Iterator[str]:
-    """Each difference for people: numbers and switches with their values, texts without."""
+    """Each difference in words: numbers and switches with values; texts, maybe secrets, without."""
     for key, before, after in differences(old, new):
         plain = isinstance(before, bool | int | float) and isinstance(after, bool | int | float)
         yield f"{key} was {before}, is {after}" if plain else f"{key} changed"

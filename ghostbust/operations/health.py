@@ -1,6 +1,9 @@
-"""The daemon's own address: ``/healthz``, ``/readyz``, ``/metrics``. Read-only, and no secrets.
+"""The daemon's HTTP pages: ``/healthz``, ``/readyz``, ``/metrics``. Read-only, without secrets.
 
-Off unless ``daemon.listen`` names a place: whoever can reach it reads rates and reasons.
+Off unless ``daemon.listen`` is set: everybody who can reach the port reads rates and reasons.
+
+Readiness is what was seen last. The model servers are asked for their list of models every LOOK_S
+seconds, not for each request. Registries aren't asked: what they answered to the jobs counts.
 """
 
 from __future__ import annotations
@@ -31,53 +34,55 @@ from ghostbust.records import utc_now
 from ghostbust.registries.transport import RequestCounts
 from ghostbust.store.store import Store
 
-# --- readiness
-# Whether the daemon's work can go on: the database, the model, the registries, as last seen.
-#
-# Model servers are asked for their list of models every LOOK_S seconds, never when somebody asks
-# whether all is ready; registries aren't asked at all: what they said to the jobs counts.
+log = logging.getLogger(__name__)
 
 LOOK_S: Final = 60.0
-"""seconds from one look at the model servers to the next"""
+"""between two looks at the model servers"""
+REQUEST_S: Final = 10.0
+"""how long a client may take to send its request and to read the answer"""
+JSON: Final = "application/json"
+
+Page = tuple[HTTPStatus, str, bytes]
+"""status, content type, body"""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One thing that the daemon needs."""
+class PartState:
+    """The state of one thing that the daemon needs."""
 
     ready: bool
     reason: str
-    """what was seen, in one line"""
+    """why, in one line"""
     seen: datetime | None
-    """when; None where it was never looked at"""
+    """when that was found; None if never"""
 
 
 class Readiness:
-    """A companion that looks at the model servers; `parts` is for any thread."""
+    """A companion that checks the model servers; any thread may call `parts`."""
 
     def __init__(
         self,
         home: Home,
         config: Callable[[], Config],
-        heard: RequestCounts,
+        requests: RequestCounts,
         shown: Callable[[str], str] = str,
     ) -> None:
-        """``config``: the settings in force. ``shown`` takes out what mustn't be seen."""
-        self._home, self._config, self._heard, self._shown = home, config, heard, shown
+        """``config``: the settings in force. ``shown`` removes secrets and prompts from a text."""
+        self._home, self._config, self._requests, self._shown = home, config, requests, shown
         self._lock = threading.Lock()
-        self._model = Part(True, "not looked at yet", None)
+        self._model = PartState(True, "not looked at yet", None)
         self._looks = Repeating("readiness", self.look, LOOK_S)
 
     def start(self) -> None:
-        """Begins to look."""
+        """Starts the thread."""
         self._looks.start()
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Ends the thread."""
         self._looks.stop()
 
     def job_done(self, done: JobDone) -> None:
-        """Has the servers looked at where a job failed."""
+        """Checks the servers soon if a job failed."""
         if done.state == "failed":
             self._looks.nudge()
 
@@ -85,66 +90,53 @@ class Readiness:
         """Asks the model servers, if there are any, for their models."""
         config = self._config()
         if not config.model.servers:
-            part = Part(True, f"{config.model.name} runs in the daemon's own process", utc_now())
+            part = PartState(
+                True, f"{config.model.name} runs in the daemon's own process", utc_now()
+            )
         else:
             part = self._ask(config)
         with self._lock:
             self._model = part
 
-    def parts(self) -> dict[str, Part]:
-        """What was seen last, by name. Only the database is looked at now."""
+    def parts(self) -> dict[str, PartState]:
+        """The last known states, by name. Only the database is checked now."""
         with self._lock:
             model = self._model
         return {"database": self._database(), "model": model, "registries": self._registries()}
 
-    def _ask(self, config: Config) -> Part:
+    def _ask(self, config: Config) -> PartState:
         try:
             sampler = make_endpoint(config, None)
             sampler.check()
         except GhostbustError as exc:
-            return Part(False, self._shown(str(exc)), utc_now())
+            return PartState(False, self._shown(str(exc)), utc_now())
         away = [state.said for state in sampler.health if state.in_row]
         servers = len(config.model.servers)
         said = f"{servers - len(away)} of {servers} servers list {config.model.served_as}"
-        return Part(True, self._shown("; ".join([said, *away])), utc_now())
+        return PartState(True, self._shown("; ".join([said, *away])), utc_now())
 
-    def _database(self) -> Part:
+    def _database(self) -> PartState:
         try:
             with Store.open(self._home.database, read_only=True) as store:
                 store.growth.marks()
         except StoreError as exc:
-            return Part(False, self._shown(str(exc)), utc_now())
-        return Part(True, "it can be read", utc_now())
+            return PartState(False, self._shown(str(exc)), utc_now())
+        return PartState(True, "it can be read", utc_now())
 
-    def _registries(self) -> Part:
+    def _registries(self) -> PartState:
         registry = self._config().registry
         if registry.mode == "snapshot" or registry.as_of is not None:
-            return Part(True, "a snapshot is asked, which is always there", utc_now())
-        answer, failure = self._heard.last_answer, self._heard.last_failure
+            return PartState(True, "a snapshot is asked, which is always there", utc_now())
+        answer, failure = self._requests.last_answer, self._requests.last_failure
         if answer is None and failure is None:
-            return Part(True, "not asked yet", None)
+            return PartState(True, "not asked yet", None)
         if failure is not None and (answer is None or failure > answer):
             said = "the last request got no usable answer"
-            return Part(False, said, failure)
-        return Part(True, "the last request was answered", answer)
+            return PartState(False, said, failure)
+        return PartState(True, "the last request was answered", answer)
 
 
-# --- endpoint
-# The daemon's own address: ``/healthz``, ``/readyz``, ``/metrics``. Read-only, and no secrets.
-#
-# Off unless ``daemon.listen`` names a place: whoever can reach it reads rates and reasons.
-
-log = logging.getLogger(__name__)
-
-REQUEST_S: Final = 10.0
-"""how long a client may take to say what it wants, and to read the answer"""
-JSON: Final = "application/json"
-
-Page = tuple[HTTPStatus, str, bytes]
-"""status, content type, body"""
-
-
-class Endpoint:
+class HealthEndpoint:
     """A companion that answers over HTTP."""
 
     def __init__(
@@ -155,7 +147,7 @@ class Endpoint:
         readiness: Readiness,
         metrics: CollectorRegistry,
     ) -> None:
-        """``listen``: host and port, 0 for any free. ``alive``: whether the schedule goes on."""
+        """``listen``: host and port, 0 for any free. ``alive``: whether the schedule runs."""
         self._listen = listen
         self._alive = alive
         self._readiness = readiness
@@ -166,14 +158,14 @@ class Endpoint:
 
     @property
     def port(self) -> int:
-        """The port that it listens at, once it has started."""
+        """The port at which it listens, once it has started."""
         return self._listen[1] if self._server is None else int(self._server.server_address[1])
 
     def start(self) -> None:
-        """Listens. Raises ConfigError where the place can't be had."""
+        """Listens. Raises ConfigError if the address is taken or can't be used."""
         host, port = self._listen
         try:
-            self._server = _Server(self._listen, _asker(self.page))
+            self._server = _Server(self._listen, _handler(self.page))
         except OSError as exc:
             raise ConfigError(
                 f"daemon.listen: can't listen at {host}:{port}: {exc.strerror}; choose another port"
@@ -187,7 +179,7 @@ class Endpoint:
         log.info("daemon: health and metrics at http://%s:%d", host, self.port)
 
     def stop(self) -> None:
-        """Answers no more."""
+        """Closes the port."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -197,14 +189,14 @@ class Endpoint:
         """Nothing."""
 
     def page(self, path: str, accept: str) -> Page:
-        """What stands at the path; ``accept`` is the header of that name."""
+        """The page at the path; ``accept`` is the header of that name."""
         match path.partition("?")[0]:
             case "/healthz":
                 return self._health()
             case "/readyz":
                 return self._ready()
             case "/metrics":
-                # The library's own app answers any path and no HEAD: to wrap it takes more code.
+                # The library's own app answers any path, and no HEAD; wrapping it takes more code.
                 encode, kind = choose_encoder(accept)
                 return HTTPStatus.OK, kind, encode(self._metrics)
         said = {"pages": ["/healthz", "/readyz", "/metrics"]}
@@ -260,12 +252,12 @@ class _Server(ThreadingHTTPServer):
         super().__init__(listen, handler)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
-        """A client that left, or sent nonsense, is no news."""
+        """Logs only for debugging: clients may leave, or send nonsense."""
         log.debug("http: a request failed", exc_info=True)
 
 
-def _asker(page: Callable[[str, str], Page]) -> type[BaseHTTPRequestHandler]:
-    class Asked(BaseHTTPRequestHandler):
+def _handler(page: Callable[[str, str], Page]) -> type[BaseHTTPRequestHandler]:
+    class PageHandler(BaseHTTPRequestHandler):
         timeout = REQUEST_S
         server_version = "ghostbust"
         sys_version = ""
@@ -291,9 +283,9 @@ def _asker(page: Callable[[str, str], Page]) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Nothing: a probe every few seconds is no news, and its path is anybody's text."""
+            """Logs nothing: probes come every few seconds, and their paths are anybody's text."""
 
-    return Asked
+    return PageHandler
 
 
 def _json(said: object) -> bytes:

@@ -1,8 +1,11 @@
-"""What no log line, status or notification shows: secrets, and the prompts that are being asked.
+"""Log records as lines, for people or as JSON, without secrets and without prompts.
 
-Secrets are known by value (what the environment holds under a name that says so) or by form (a
-bearer token, a URL's credentials, a well-known prefix). A prompt gets into a message where a model
-server quotes the request that it turned down; whatever part of it stands there is taken out.
+A record's text may hold what a model, a server or a file said. It becomes one line without control
+characters; secrets and prompts are removed.
+
+Secrets are recognised by value (what the environment holds under a name that says so) or by form (a
+bearer token, a URL's credentials, a well-known prefix). A prompt gets into a message when a model
+server quotes the request that it turned down.
 """
 
 from __future__ import annotations
@@ -19,22 +22,16 @@ from typing import Final, Literal
 from ghostbust.log_ids import current_ids
 from ghostbust.text import visible
 
-# --- log_lines
-# Log records as lines: for people, or one JSON object each. Neither can hold what it shouldn't.
-#
-# A record's text may hold what a model, a server or a file said. Whatever it is, it becomes one
-# line, no character of it moves a terminal, and secrets and prompts are taken out.
-
 Format = Literal["text", "json"]
 IDS: Final = ("job", "run", "round")
-"""what a record may belong to, in the order in which a JSON line has it"""
+"""what a record may belong to, in the order of a JSON line"""
 
 
 class TextLines(logging.Formatter):
     """``2026-11-24 08:00:12,000 INFO watch: …``: time, level, message."""
 
     def __init__(self, shown: Callable[[str], str]) -> None:
-        """``shown`` takes out what mustn't be seen."""
+        """``shown`` removes secrets and prompts."""
         super().__init__("%(asctime)s %(levelname)s %(message)s")
         self._shown = shown
 
@@ -46,13 +43,13 @@ class TextLines(logging.Formatter):
 class JsonLines(logging.Formatter):
     """One object a line: time (UTC), level, job, run, round, message; plain ASCII.
 
-    ``job``, ``run`` and ``round`` are null outside of one; a ``traceback`` is there where the
-    record has one. Control characters are spelt out before they are put into JSON, so that they
-    stay harmless in what a program unpacks and prints.
+    ``job``, ``run`` and ``round`` are null outside of one; ``traceback`` is there if the record has
+    one. Control characters are escaped before they become JSON, so that they stay harmless when a
+    program decodes and prints them.
     """
 
     def __init__(self, shown: Callable[[str], str]) -> None:
-        """``shown`` takes out what mustn't be seen."""
+        """``shown`` removes secrets and prompts."""
         super().__init__()
         self._shown = shown
 
@@ -72,36 +69,28 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_stderr(form: Format, shown: Callable[[str], str]) -> None:
-    """Lets ghostbust's own log speak; the libraries', of which one tells every request, doesn't."""
+    """Sends ghostbust's own log to stderr. Libraries stay silent: one of them logs each request."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines(shown) if form == "json" else TextLines(shown))
     own = logging.getLogger("ghostbust")
     own.addHandler(handler)
     own.setLevel(logging.INFO)
-    # Its errors come through the daemon's own line; its warnings tell of jobs that wait.
+    # The daemon logs its errors itself; its warnings are about jobs that wait.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
 
-# --- redaction
-# What no log line, status or notification shows: secrets, and the prompts that are being asked.
-#
-# Secrets are known by value (what the environment holds under a name that says so) or by form (a
-# bearer token, a URL's credentials, a well-known prefix). A prompt gets into a message where a
-# model
-# server quotes the request that it turned down; whatever part of it stands there is taken out.
-
-SECRET: Final = "***"  # noqa: S105 (what stands in the place of one)
+SECRET: Final = "***"  # noqa: S105 (replaces one)
 PROMPT: Final = "[prompt]"
 SHORTEST_SECRET: Final = 6
-"""characters; a shorter value would take harmless words out of every line"""
+"""characters; a shorter value could be a harmless word"""
 PIECE: Final = 16
-"""characters in a row that make a text a prompt's"""
+"""so many equal characters in a row mark a text as part of a prompt"""
 STEP: Final = 8
 """pieces begin this far apart, so any PIECE + STEP - 1 characters in a row hold a whole one"""
 REMEMBERED: Final = 1000
-"""texts asked last; what a server says of one comes soon after it was asked"""
+"""the last prompts; a server's answer quotes one of them"""
 LONGEST: Final = 4000
-"""characters of a message that are kept; a server's error page can be a book"""
+"""characters of a message; a server's error page can be very long"""
 
 _NAMES: Final = re.compile(
     r"(?:^|_)(?:KEY|TOKEN|SECRET|CREDENTIALS?)$|PASSW(?:OR)?D$", re.IGNORECASE
@@ -127,20 +116,20 @@ _FORMS: Final = (
 
 
 class Redactor:
-    """Takes out of texts what nobody should see. For any thread."""
+    """Removes secrets and prompts from texts. For any thread."""
 
     def __init__(
         self, environ: Mapping[str, str] = os.environ, variables: Iterable[str] = ()
     ) -> None:
-        """``variables`` hold secrets, whatever their names say; all are read each time anew."""
+        """``variables`` hold secrets, whatever their names. The environment is read each time."""
         self._environ = environ
         self._variables = frozenset(variables)
         self._asked: deque[str] = deque(maxlen=REMEMBERED)
         self._pieces: dict[str, tuple[str, int]] = {}
-        """piece to a prompt and where in it the piece stands; replaced whole, never changed"""
+        """piece to its prompt and position; replaced as a whole, never changed"""
 
     def __call__(self, text: str) -> str:
-        """The text without secrets and without the prompts that were asked last."""
+        """The text without secrets and without the last prompts."""
         text = self._without_prompts(text)
         for value in self._secrets():
             text = text.replace(value, SECRET)
@@ -149,7 +138,7 @@ class Redactor:
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
     def hide(self, prompts: Iterable[str]) -> None:
-        """Has these texts taken out from now on, as long as they are among the last REMEMBERED."""
+        """Removes these prompts from now on, as long as they are among the last REMEMBERED."""
         self._asked.extend(dict.fromkeys(prompts))
         self._pieces = {
             prompt[start : start + PIECE]: (prompt, start)
@@ -158,7 +147,7 @@ class Redactor:
         }
 
     def _without_prompts(self, text: str) -> str:
-        """The text without what it shares with a prompt, pieces grown to where the texts differ."""
+        """The text without the parts that it shares with a prompt, each as long as possible."""
         pieces, shown, since, at = self._pieces, [], 0, 0
         while pieces and at + PIECE <= len(text):
             found = pieces.get(text[at : at + PIECE])
@@ -176,7 +165,7 @@ class Redactor:
         return "".join([*shown, text[since:]])
 
     def _secrets(self) -> list[str]:
-        """Values, the longest first, so that none is cut by a shorter one in it."""
+        """Values, the longest first, so that a shorter one inside doesn't split it."""
         found = {
             value.strip()
             for name, value in self._environ.items()

@@ -1,7 +1,7 @@
-"""What ``/metrics`` shows: counts of this process, and what the database holds by now.
+"""The figures of ``/metrics``: counts of this process, and what the database holds.
 
-No label holds what somebody wrote: no package, no prompt, no path. Their values are verdicts,
-states, kinds, the names of jobs and budgets, and those of adapters (ghostbust makes them).
+No label holds free text: no package, no prompt, no path. Label values are verdicts, states, kinds,
+and names of jobs, budgets and adapters, all of which ghostbust made.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ from ghostbust.records import Verdict, utc_now
 from ghostbust.registries.transport import RequestCounts
 from ghostbust.store.daemon import Grown, Marks
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.runs import RatePoint, RunKind
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 
 SECONDS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
 """upper ends of the buckets of a job's duration"""
 WATCHED_RUNS: Final = 50
-"""newest measured runs among which each adapter's last watch is looked for"""
+"""newest watches among which each adapter's last one is shown"""
 MOVES: Final = {"promote": "promotions", "rollback": "rollbacks"}
 
 Key = TypeVar("Key", bound=str)
+Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 
 
 class JobMetrics:
-    """Counts of jobs and notifications, kept as they happen. A companion."""
+    """A companion that counts jobs and notifications."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._jobs = Counter(
@@ -64,13 +65,13 @@ class JobMetrics:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Nothing: it counts what it is told."""
+        """Nothing."""
 
     def stop(self) -> None:
         """Nothing."""
 
     def job_done(self, done: JobDone) -> None:
-        """Counts it."""
+        """Counts the run."""
         self._jobs.labels(done.name, done.state).inc()
         if done.state != "skipped":
             self._seconds.labels(done.name).observe(done.seconds)
@@ -83,32 +84,32 @@ class JobMetrics:
 
 
 class HomeCollector(Collector):
-    """What a home folder holds, read whenever somebody asks. For any thread.
+    """The figures of a home folder, read for each request. For any thread.
 
-    Counters begin at 0 with the daemon, and count what every process adds to the database. Where
-    that can't be read, ``ghostbust_store_up`` is 0 and what it would say is left out.
+    Counters begin at 0 with the daemon, and count what every process adds to the database. If that
+    can't be read, ``ghostbust_store_up`` is 0 and its figures are missing.
     """
 
-    def __init__(self, home: Home, heard: RequestCounts, config: Callable[[], Config]) -> None:
-        self._home, self._heard, self._config = home, heard, config
+    def __init__(self, home: Home, requests: RequestCounts, config: Callable[[], Config]) -> None:
+        self._home, self._requests, self._config = home, requests, config
         self._lock = threading.Lock()
         self._marks: Marks | None = None
         self._samples = self._tokens = self._inventions = 0
         self._refs: dict[str, int] = dict.fromkeys(Verdict, 0)
 
     def begin(self) -> None:
-        """Counts from here on. Without it, from the first time that somebody asks."""
+        """Starts the counters. Without it, the first request does."""
         try:
             with self._lock, Store.open(self._home.database, read_only=True) as store:
                 self._marks = store.growth.marks()
         except StoreError:
-            self._marks = Marks()  # it isn't there yet, so all that comes is new
+            self._marks = Marks()  # there is no database yet, so everything will be new
 
     def collect(self) -> Iterator[Metric]:
         """Every family of figures."""
         yield _gauge("build_info", "Version of ghostbust.", {__version__: 1}, "version")
         yield _counter(
-            "registry_requests", "Requests to registries, of this process.", self._heard.counts,
+            "registry_requests", "Requests to registries, of this process.", self._requests.counts,
             "outcome",
         )  # fmt: skip
         disk = shutil.disk_usage(self._home.path)
@@ -146,28 +147,29 @@ class HomeCollector(Collector):
 
 
 def make_registry(
-    home: Home, heard: RequestCounts, config: Callable[[], Config]
+    home: Home, requests: RequestCounts, config: Callable[[], Config]
 ) -> tuple[CollectorRegistry, HomeCollector, JobMetrics]:
-    """Everything that is shown, with the process's own memory, CPU time and open files.
+    """All figures, with the process's own memory, CPU time and open files.
 
     ``config``: the settings in force.
     """
     registry = CollectorRegistry()
-    collector = HomeCollector(home, heard, config)
+    collector = HomeCollector(home, requests, config)
     registry.register(collector)
     ProcessCollector(registry=registry)
     return registry, collector, JobMetrics(registry)
 
 
 def _standing(store: Store) -> Iterator[Metric]:
-    """What the whole database says, whenever it was written; only small tables are read."""
+    """Figures of the whole database, whenever it was written; reads small tables only."""
     states = dict.fromkeys(RoundState, 0) | store.growth.round_states()
     yield _gauge("rounds", "Rounds by how far they got.", states, "state")
     moves = store.growth.moves()
     for kind, name in MOVES.items():
         yield _counter(name, f"Moves of the deployed pointer: {kind}.", moves.get(kind, 0))
     yield _counter("claimed_names", "Invented names found registered.", store.ledger.claimed())
-    watches = last_watches(store.runs.rates(WATCHED_RUNS, RunKind.WATCH))
+    points = store.runs.rates(WATCHED_RUNS, RunKind.WATCH)  # oldest first: the last one stays
+    watches = {point.adapter or "base": point for point in points}
     rates = {adapter: point.rate for adapter, point in watches.items()}
     yield _gauge("watch_rate", "Hallucination rate of the last watch.", rates, "adapter")
     volumes = {adapter: point.volume for adapter, point in watches.items()}
@@ -180,7 +182,7 @@ def _standing(store: Store) -> Iterator[Metric]:
 
 
 def _budgets(store: Store, config: Config) -> Iterator[Metric]:
-    """What the daemon's jobs, rounds among them, spent today, and what the day has."""
+    """What jobs and rounds spent today, and the limits of the day."""
     allowance = Allowance(store, config, SystemClock())
     yield _gauge(
         "budget_spent", "Spent of each budget of the day so far.", allowance.spent(), "budget"
@@ -191,36 +193,29 @@ def _budgets(store: Store, config: Config) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-def last_watches(points: list[RatePoint]) -> dict[str, RatePoint]:
-    """Each adapter's last watch, ``base`` for none; ``points`` are watches, oldest first."""
-    return {point.adapter or "base": point for point in points}
-
-
 def _age_s(since: datetime | None, now: datetime) -> float:
     return 0.0 if since is None else max(0.0, (now - since).total_seconds())
 
 
 def _gauge(
-    name: str, told: str, value: float | Mapping[Key, float], label: str = ""
+    name: str, help_: str, value: float | Mapping[Key, float], label: str = ""
 ) -> GaugeMetricFamily:
-    made = GaugeMetricFamily(f"ghostbust_{name}", told, labels=[label] if label else [])
-    for labels, each in _values(value):
-        made.add_metric(labels, each)
-    return made
+    made = GaugeMetricFamily(f"ghostbust_{name}", help_, labels=[label] if label else [])
+    return _filled(made, value)
 
 
 def _counter(
-    name: str, told: str, value: float | Mapping[Key, float], label: str = ""
+    name: str, help_: str, value: float | Mapping[Key, float], label: str = ""
 ) -> CounterMetricFamily:
-    made = CounterMetricFamily(f"ghostbust_{name}", told, labels=[label] if label else [])
-    for labels, each in _values(value):
-        made.add_metric(labels, each)
-    return made
+    made = CounterMetricFamily(f"ghostbust_{name}", help_, labels=[label] if label else [])
+    return _filled(made, value)
 
 
-def _values(value: float | Mapping[Key, float]) -> Iterator[tuple[list[str], float]]:
-    """Labels and value of each figure; a single one has no label."""
+def _filled(made: Family, value: float | Mapping[Key, float]) -> Family:
+    """The family with each figure; a single one has no label."""
     if isinstance(value, Mapping):
-        yield from (([str(key)], float(each)) for key, each in value.items())
+        for key, each in value.items():
+            made.add_metric([str(key)], float(each))
     else:
-        yield [], float(value)
+        made.add_metric([], float(value))
+    return made

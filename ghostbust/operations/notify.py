@@ -1,6 +1,9 @@
-"""What is worth a notification: found in the store, on the disk, and in how jobs end.
+"""Notifications: what is worth one, and how it reaches a webhook or a program.
 
-What happened while no daemon ran is no news: it looks at what comes after its start.
+`News` finds it in the store, on the disk and in how jobs end. What happened while no daemon ran is
+no news: it looks for what comes after its start. `Notices` sends it in a thread of its own, so that
+no job waits. A notice that can't be sent is one warning in the log, and dropped; for claimed names
+there is also `ghostbust.loop.alarms`, which repeats an alarm until it reached somebody.
 """
 
 from __future__ import annotations
@@ -37,21 +40,19 @@ from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.store import Store
 from ghostbust.text import redact, visible
 
-# --- notices
-# News, and how it reaches somebody: a webhook, a program. Sent aside, so that no job waits.
-#
-# What can't be sent is one warning in the log and gone: claimed names have
-# `ghostbust.loop.alarms`
-# besides, which tells until somebody has heard. A webhook's body is signed as Standard Webhooks
-# (standardwebhooks.com) has it, so that receivers need no code of ours to check it.
-
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 4
 WAITING: Final = 100
-"""notices that may wait to be sent; further ones are dropped"""
+"""notices in the queue; further ones are dropped"""
 DRAIN_S: Final = 3.0
-"""how long what waits has when the daemon stops"""
+"""how long sending may go on when the daemon stops"""
+LOOK_S: Final = 60.0
+"""between two looks; the end of a job causes one at once"""
+ROUNDS: Final = 20
+"""newest rounds whose states are watched"""
+RELIEF: Final = 1.1
+"""free space must exceed the limit by this factor before a shortage is news again"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,14 @@ class Notice:
     text: str
     """what happened, in one line for people"""
     about: Mapping[str, object] = field(default_factory=dict)
-    """the same for programs; JSON values only"""
+    """the same as JSON values, for programs"""
     at: datetime = field(default_factory=utc_now)
     id: str = field(default_factory=lambda: f"msg_{uuid.uuid4().hex}")
     """the same in every attempt to send it"""
 
     @property
     def document(self) -> dict[str, object]:
-        """What is sent. ``text`` is what chat servers show of a webhook's body."""
+        """The document that is sent. Chat servers show the ``text`` of a webhook's body."""
         return {
             "id": self.id,
             "event": self.event,
@@ -81,12 +82,12 @@ class Notice:
 
     @property
     def body(self) -> bytes:
-        """The same as JSON."""
+        """The document as JSON."""
         return json.dumps(self.document).encode()
 
 
 class Notices:
-    """Sends notices in a thread of its own, in their order."""
+    """Sends notices in order, in a thread of its own."""
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class Notices:
         *,
         wait_s: float = 0.5,
     ) -> None:
-        """``settings``: those in force. ``count`` is told ``sent``, ``failed`` or ``dropped``.
+        """``settings``: those in force. ``count`` gets ``sent``, ``failed`` or ``dropped``.
         ``wait_s``: before the second attempt; doubled each time.
         """
         self._settings = settings
@@ -105,11 +106,11 @@ class Notices:
         self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
 
     def start(self) -> None:
-        """Begins to send."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Sends what waits, for a few seconds at most."""
+        """Sends what is in the queue, for a few seconds at most."""
         if self._thread.ident is None:
             return
         try:
@@ -120,7 +121,7 @@ class Notices:
         self._thread.join(DRAIN_S)
 
     def send(self, notice: Notice) -> None:
-        """Has it sent soon, if the settings want news of its kind. Never waits."""
+        """Queues the notice, if the settings want its event. Never waits."""
         settings = self._settings()
         if notice.event not in settings.events or not (settings.webhook or settings.command):
             return
@@ -145,7 +146,7 @@ class Notices:
         try:
             wrong = way()
         except Exception as exc:
-            # A notification that fails, however it does, harms nothing but itself.
+            # A failed notification must not harm anything else.
             wrong = type(exc).__name__
             log.debug("notify", exc_info=True)
         if wrong:
@@ -154,7 +155,7 @@ class Notices:
 
 
 def post(settings: NotifySection, notice: Notice, wait_s: float = 0.5) -> str:
-    """Posts the notice, signed; what went wrong, else empty (`alarms.post`).
+    """Posts the notice, signed; returns what went wrong, or an empty text (`alarms.post`).
 
     Raises ConfigError for a secret that can't be used.
     """
@@ -171,12 +172,12 @@ def post(settings: NotifySection, notice: Notice, wait_s: float = 0.5) -> str:
 
 
 def run(settings: NotifySection, notice: Notice) -> str:
-    """Gives the notice to the program; what went wrong, else empty."""
+    """Gives the notice to the program; returns what went wrong, or an empty text."""
     return run_program(settings.command, notice.body, timeout_s=settings.timeout_s)
 
 
 def signature(secret: bytes | None, number: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers that say who sent it and when (UTC); without a secret unsigned."""
+    """The headers of Standard Webhooks (standardwebhooks.com); unsigned without a secret."""
     headers = {"webhook-id": number, "webhook-timestamp": str(int(at.timestamp()))}
     if secret is not None:
         headers["webhook-signature"] = Webhook(secret).sign(number, at, body.decode())
@@ -184,10 +185,10 @@ def signature(secret: bytes | None, number: str, at: datetime, body: bytes) -> d
 
 
 def secret_of(settings: NotifySection) -> bytes | None:
-    """The key of the signatures; None where the settings name no variable.
+    """The key of the signatures; None if the settings name no variable.
 
     ``whsec_`` and base64 is how Standard Webhooks writes it; any other text is the key itself.
-    Raises ConfigError where the variable isn't set, or has no key or no base64 behind ``whsec_``.
+    Raises ConfigError if the variable isn't set, or has no key or no base64 after ``whsec_``.
     """
     if settings.secret_env is None:
         return None
@@ -205,21 +206,8 @@ def secret_of(settings: NotifySection) -> bytes | None:
     return key
 
 
-# --- news
-# What is worth a notification: found in the store, on the disk, and in how jobs end.
-#
-# What happened while no daemon ran is no news: it looks at what comes after its start.
-
-LOOK_S: Final = 60.0
-"""seconds from one look to the next; the end of a job has one at once"""
-ROUNDS: Final = 20
-"""newest rounds whose states are followed"""
-RELIEF: Final = 1.1
-"""free space must pass the limit by this factor before a shortage is news again"""
-
-
 class News:
-    """A companion that looks for news and has it sent."""
+    """A companion that looks for news and sends it."""
 
     def __init__(
         self,
@@ -229,8 +217,8 @@ class News:
         shown: Callable[[str], str] = str,
         free_bytes: Callable[[Home], int] | None = None,
     ) -> None:
-        """``settings``: those in force. ``shown`` takes out what mustn't be seen; ``free_bytes``
-        tells of the disk, None looks at it.
+        """``settings``: those in force. ``shown`` removes secrets and prompts. ``free_bytes``: of
+        the home's disk; None asks the system.
         """
         self._home, self._settings, self._notices = home, settings, notices
         self._shown = shown

@@ -1,4 +1,4 @@
-"""Something done again and again in a thread of its own, until it is told to stop."""
+"""Repeats a function in a thread of its own until it is stopped."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 JOIN_S: Final = 2.0
-"""how long the last repetition has to end; the thread is no reason to wait longer"""
+"""how long the last call has to end; the thread is a daemon thread, so nothing waits longer"""
 
 
 class Repeating:
-    """Does ``act`` at the start, every ``every_s`` seconds, and when it is nudged."""
+    """Calls ``act`` at the start, every ``every_s`` seconds, and after `nudge`."""
 
     def __init__(self, name: str, act: Callable[[], None], every_s: float) -> None:
-        """``name`` is what its errors are logged under."""
+        """``name`` begins the log lines of its errors."""
         self._name = name
         self._act = act
         self._every_s = every_s
@@ -26,15 +26,15 @@ class Repeating:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the thread."""
         self._thread.start()
 
     def nudge(self) -> None:
-        """Has it done soon, out of turn. From any thread."""
+        """Calls it soon, out of turn. For any thread."""
         self._nudged.set()
 
     def stop(self, wait_s: float = JOIN_S) -> None:
-        """Ends it, as soon as what it does is done; does nothing where it never began."""
+        """Ends the thread after the current call; does nothing if it never started."""
         self._stopping = True
         self._nudged.set()
         begun = self._thread.ident is not None
@@ -47,7 +47,7 @@ class Repeating:
             try:
                 self._act()
             except Exception as exc:
-                # Whatever it is, the daemon works on and the next time may go better.
+                # The daemon must go on, and the next call may succeed.
                 log.error("%s: %s: %s", self._name, type(exc).__name__, exc)
                 log.debug("%s", self._name, exc_info=True)
             if not self._stopping:

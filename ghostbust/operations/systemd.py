@@ -1,4 +1,4 @@
-"""The systemd unit that is shipped, with this installation's program and home folder in it."""
+"""systemd: what it is sent while the daemon runs, and the unit file for this installation."""
 
 from __future__ import annotations
 
@@ -18,31 +18,33 @@ from ghostbust.loop.signals import JobDone
 from ghostbust.operations.repeating import Repeating
 from ghostbust.text import visible
 
-# --- service_manager
-# Telling systemd how the service is: one datagram to the socket that ``NOTIFY_SOCKET`` names.
-#
-# The protocol is sd_notify(3)'s. A name that begins with ``@`` is an abstract socket.
-
 log = logging.getLogger(__name__)
 
 SEND_S: Final = 1.0
 """how long systemd may take to make room for a datagram"""
 LONGEST_STATUS: Final = 200
 """characters of a status line"""
+BEAT_S: Final = 5.0
+"""between two beats, unless the watchdog needs more of them"""
+FIRST_BEAT_S: Final = 0.1
+"""between two beats until the schedule has begun"""
 
 
 class ServiceManager:
-    """Whoever started this process and wants to hear of it; where nobody does, nothing happens."""
+    """Sends states to the socket in ``NOTIFY_SOCKET`` as sd_notify(3) does; without one, nothing.
+
+    A name that begins with ``@`` is an abstract socket.
+    """
 
     def __init__(self, address: str | None, watchdog_s: float | None = None) -> None:
-        """``address``: of its socket, None for none; ``watchdog_s``: silence it puts up with."""
+        """``address``: of its socket, None for none; ``watchdog_s``: longest silence it accepts."""
         self._address = address
         self.watchdog_s = watchdog_s
-        """seconds after which the service counts as hung; None where nobody watches"""
+        """seconds after which the service counts as hung; None without a watchdog"""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> ServiceManager:
-        """As systemd told this process; a watchdog meant for another process is none."""
+        """From systemd's variables. A watchdog of another process doesn't count."""
         watchdog_s = None
         period = environ.get("WATCHDOG_USEC", "")
         meant = environ.get("WATCHDOG_PID", "")
@@ -53,7 +55,7 @@ class ServiceManager:
 
     @property
     def listens(self) -> bool:
-        """Whether anybody is told."""
+        """Whether there is a socket."""
         return self._address is not None
 
     def ready(self) -> None:
@@ -61,24 +63,24 @@ class ServiceManager:
         self._send("READY=1")
 
     def status(self, text: str) -> None:
-        """What it does, for ``systemctl status``: one line, whatever is in the text."""
+        """The status of ``systemctl status``: one line, whatever is in the text."""
         self._send(f"STATUS={visible(' '.join(text.split()))[:LONGEST_STATUS]}")
 
     def watchdog(self) -> None:
-        """It isn't hung."""
+        """The service isn't hung."""
         self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """It reads its settings again; `ready` says that it has."""
+        """The service reads its settings again; `ready` ends that."""
         monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_us}")
 
     def stopping(self) -> None:
-        """It ends."""
+        """The service ends."""
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> None:
-        """One datagram, taken within a second or not at all."""
+        """Sends one datagram within a second, or logs a warning."""
         if self._address is None:
             return
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
@@ -90,17 +92,11 @@ class ServiceManager:
             log.warning("systemd: can't be told %s (%s)", message.partition("=")[0], exc)
 
 
-# --- pulse
-# The daemon's pulse, as systemd feels it: READY once it works, WATCHDOG as long as it does.
-
-BEAT_S: Final = 5.0
-"""how often it is felt, where the watchdog doesn't ask for more"""
-FIRST_BEAT_S: Final = 0.1
-"""how often until the schedule has begun"""
-
-
 class Pulse:
-    """A companion. A long job is no reason for silence; a schedule that has died is."""
+    """A companion that sends READY once the schedule runs, and WATCHDOG as long as it does.
+
+    It keeps sending during a long job, and stops when the schedule has died.
+    """
 
     def __init__(
         self,
@@ -109,7 +105,7 @@ class Pulse:
         stopping: threading.Event,
         shown: Callable[[str], str] = str,
     ) -> None:
-        """``alive``: whether the schedule goes on. ``shown``: takes out what mustn't be seen."""
+        """``alive``: whether the schedule runs. ``shown``: removes secrets and prompts."""
         self._manager = manager
         self._alive = alive
         self._stopping = stopping
@@ -120,25 +116,25 @@ class Pulse:
         self._first = Repeating("systemd", self._begin, FIRST_BEAT_S)
 
     def start(self) -> None:
-        """Begins to tell, where anybody listens."""
+        """Begins to send, if there is a socket."""
         if self._manager.listens:
             self._first.start()
             self._beats.start()
 
     def stop(self) -> None:
-        """The last word."""
+        """Sends STOPPING, unless that was sent."""
         self._first.stop()
         self._beats.stop()
         if not self._told_stopping:
             self._manager.stopping()
 
     def job_done(self, done: JobDone) -> None:
-        """Makes it the status line."""
+        """Makes the end of the job the status line."""
         reason = f": {done.reason}" if done.reason else ""
         self._manager.status(self._shown(f"{done.name} {done.state}, {done.seconds:.0f} s{reason}"))
 
     def _begin(self) -> None:
-        """Tells READY as soon as the schedule has begun."""
+        """Sends READY as soon as the schedule has begun."""
         if not self._told_ready and self._alive():
             self._told_ready = True
             self._manager.ready()
@@ -150,7 +146,7 @@ class Pulse:
             if not self._told_stopping:
                 self._told_stopping = True
                 self._manager.stopping()
-            self._manager.watchdog()  # a job has its time to end
+            self._manager.watchdog()  # a job may take some time to end
         elif not self._told_ready:
             return
         elif self._alive():
@@ -160,15 +156,14 @@ class Pulse:
             log.error("daemon: the schedule has died; a watchdog of systemd starts it anew")
 
 
-# --- unit
-# The systemd unit that is shipped, with this installation's program and home folder in it.
+# The unit file that is shipped, with this installation's program and home folder in it.
 
 NAME: Final = "ghostbust.service"
 FOLDERS: Final = (
     Path("/etc/systemd/system"), Path("/usr/local/lib/systemd/system"),
     Path("/usr/lib/systemd/system"), Path("~/.config/systemd/user"),
 )  # fmt: skip
-"""where a unit may be installed, the first one counts"""
+"""where a unit may be installed; the first one counts"""
 _HOMES: Final = ("/home", "/root", "/run/user")
 """where ``ProtectHome=yes`` shows empty folders"""
 _TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108 (compared with, not written to)
@@ -176,16 +171,16 @@ _TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108 (compared with, not writt
 
 
 def shipped_unit() -> str:
-    """The unit as it is shipped: the program in /opt/ghostbust, the home in /var/lib."""
+    """The shipped unit: the program in /opt/ghostbust, the home in /var/lib."""
     return (files("ghostbust.data") / NAME).read_text("utf-8")
 
 
 def unit_for(home: Path | None, config: Path | None, program: Path | None = None) -> str:
     """The unit for this installation.
 
-    ``home``: where another folder than /var/lib/ghostbust is wanted, ``config``: where a settings
-    file was given, both absolute; ``program``: None for the one that runs. A home elsewhere isn't
-    systemd's to make: it must be there, and the service user's own.
+    ``home``: instead of /var/lib/ghostbust; ``config``: a settings file; both absolute.
+    ``program``: None for the one that runs. systemd doesn't create a home elsewhere: it must exist
+    and belong to the service's user.
     """
     started = program or Path(sys.executable).with_name("ghostbust")
     words = [str(started), "daemon"] + ([] if config is None else ["--config", str(config)])
@@ -197,7 +192,7 @@ def unit_for(home: Path | None, config: Path | None, program: Path | None = None
             f"ReadWritePaths={_quoted(str(home))}",
         ]
     needed = [path for path in (started, home, config) if path is not None]
-    if program is None:  # what runs it may lie elsewhere: an interpreter, a checkout
+    if program is None:  # its interpreter or checkout may lie elsewhere
         needed += map(Path, (sys.prefix, sys.base_prefix, __file__))
     needed += [path.resolve() for path in needed]
     if any(_is_below(path, _HOMES) for path in needed):
@@ -212,7 +207,7 @@ def unit_for(home: Path | None, config: Path | None, program: Path | None = None
 
 
 def installed_unit(folders: tuple[Path, ...] = FOLDERS) -> Path | None:
-    """The unit file that systemd would read; None where none is installed under its name."""
+    """The unit file that systemd would read; None if none of this name is installed."""
     places = (folder.expanduser() / NAME for folder in folders)
     return next((place for place in places if place.is_file()), None)
 
@@ -226,7 +221,7 @@ def entries(text: str) -> Iterator[tuple[str, str]]:
 
 
 def program_of(text: str) -> str | None:
-    """The program that the unit starts; None where it says none, or what can't be read."""
+    """The program that the unit starts; None if there is none, or it can't be parsed."""
     commands = [value for key, value in entries(text) if key == "ExecStart" and value]
     try:
         words = shlex.split(commands[-1].lstrip("-@:+!")) if commands else []
@@ -240,12 +235,12 @@ def _is_below(path: Path, places: tuple[str, ...]) -> bool:
 
 
 def _words(words: list[str]) -> str:
-    """The words as systemd splits them again; it would replace a bare ``$`` in a command."""
+    """The words as systemd splits them; ``$`` is doubled, since systemd expands it."""
     return " ".join(_quoted(word).replace("$", "$$") for word in words)
 
 
 def _quoted(text: str) -> str:
-    """The text as one word of a unit file, in which ``%`` begins a specifier."""
+    """The text as one word of a unit file; ``%`` is doubled, since it begins a specifier."""
     text = text.replace("%", "%%")
     if not set(text) & set(" \t\"'\\;"):
         return text

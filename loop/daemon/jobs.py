@@ -1,16 +1,14 @@
-"""The daemon's round: whether one is due, and one in a process of its own.
+"""The daemon's smaller jobs: recheck, roll-back, alarms, sync, ingest, selfcheck, retention.
 
-Training and gates have that process, and its limit, to themselves. However it ends, the daemon goes
-on and says why it ended; a round that was cut off is gone on with at the next look.
+`watch_job` and `round_job` have the two large ones, `table` says when each job runs. A watch, and
+a round in its own process, hold the home folder; the jobs here work beside whoever does.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,122 +16,36 @@ from pathlib import Path
 
 from ghostbust.adapters import read_adapter
 from ghostbust.config import Config, override
-from ghostbust.documents import parse_json
-from ghostbust.errors import (
-    DataError,
-    HomeError,
-    ModelError,
-    StoreError,
-    UnansweredError,
-    UnreachableError,
-)
-from ghostbust.files import write_whole
+from ghostbust.errors import DataError, HomeError, ModelError, StoreError, UnansweredError
 from ghostbust.home import Home
-from ghostbust.log_ids import log_ids
 from ghostbust.loop.alarms import tell_alarms
-from ghostbust.loop.budget import REQUESTS, Allowance, LimitedSampler, budget_of_watch
-from ghostbust.loop.build import asks_live, deployed_adapter, sampling_settings
-from ghostbust.loop.child import GRACE_S, Child, sweep_children
-from ghostbust.loop.discovery.plan import choose_prompts, pause_reason, rules_of
-from ghostbust.loop.discovery.seeds import DescribedPackages, GivenTasks, gathered
+from ghostbust.loop.budget import REQUESTS, Allowance
+from ghostbust.loop.build import asks_live
+from ghostbust.loop.child import GRACE_S
 from ghostbust.loop.ingest.run import ingest, open_logs
 from ghostbust.loop.ingest.workers import OpenPool, open_pool
-from ghostbust.loop.promote import look_after, note_requests
+from ghostbust.loop.promote import look_after
 from ghostbust.loop.recheck import recheck_due
-from ghostbust.loop.round_needs import lacking_for_round
-from ghostbust.loop.session import Session, open_beside, open_session
+from ghostbust.loop.session import open_beside
 from ghostbust.loop.signals import Clock, Silence, SystemClock
-from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.measure import said_unknown
-from ghostbust.prompts import MOST_HOLDOUT, Task, first_prompts
-from ghostbust.records import Ecosystem, Prompt, utc_now
+from ghostbust.prompts import Task
+from ghostbust.records import Ecosystem, utc_now
 from ghostbust.registries.live import NEGATIVE_TTL, open_client
 from ghostbust.registries.names import purl
 from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.sync import sync_pypi
 from ghostbust.samplers.interface import Sampler
-from ghostbust.sections import DaemonSection
-from ghostbust.store.rounds import Round, RoundState
-from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
-
-# --- pending
-# The watch that is under way, in the home folder, so that a killed daemon goes on with it.
-#
-# The store knows what was answered; which prompts the rest of the run is made of stands here. Only
-# their ids do: a prompt's text stays where `prompts.keep` allows it.
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """What a watch asks."""
-
-    seed: int
-    """of the run, and of no other watch"""
-    prompts: tuple[Prompt, ...]
-
-
-def keep(home: Home, store: Store, pending: Pending) -> None:
-    """Notes the watch before it begins. Raises HomeError where the home can't be written."""
-    store.prompts.add(pending.prompts)
-    row = {"seed": pending.seed, "prompts": [prompt.id for prompt in pending.prompts]}
-    write_whole(home.watch, json.dumps(row) + "\n", error=HomeError)
-
-
-def dropped_done(home: Home, store: Store) -> bool:
-    """True where a watch is noted whose run is done; it is forgotten.
-
-    A kill can fall between a run's end and ``drop``.
-    """
-    noted = _read(home)
-    done = noted is not None and store.runs.is_done(RunKind.WATCH, noted[0])
-    if done:
-        drop(home)
-    return done
-
-
-def find(home: Home, store: Store, tasks: Iterable[Task]) -> Pending | None:
-    """The noted watch; None without one, or where a prompt's text was kept nowhere."""
-    noted = _read(home)
-    if noted is None:
-        return None
-    seed, ids = noted
-    own = {prompt.id: prompt for prompt in first_prompts(tasks)}
-    prompts = [own.get(prompt_id) or store.prompts.get(prompt_id) for prompt_id in ids]
-    whole = tuple(prompt for prompt in prompts if prompt is not None)
-    return Pending(seed, whole) if len(whole) == len(ids) else None
-
-
-def drop(home: Home) -> None:
-    """Forgets the watch: it is done, or can't be done."""
-    home.watch.unlink(missing_ok=True)
-
-
-def _read(home: Home) -> tuple[int, list[str]] | None:
-    """Seed and ids of the prompts. Raises HomeError where the note can't be read."""
-    try:
-        row = parse_json(home.watch.read_text("utf-8"))
-        return int(row["seed"]), list(row["prompts"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, OverflowError, KeyError, TypeError) as exc:
-        raise HomeError(f"can't read {home.watch}: {exc}; remove it") from exc
-
-
-# --- jobs
-# The daemon's jobs: watch, recheck, roll-back; `round_job.py` has the round.
-#
-# A watch holds the home folder while it works; the others work beside whoever does.
 
 log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):  # noqa: N818 (nothing went wrong)
-    """The daemon stops: raised inside a job, which then leaves things as a kill would."""
+    """The daemon stops. Raised inside a job, which then leaves things as a kill would."""
 
 
 class Waits(Exception):  # noqa: N818 (nothing went wrong)
-    """What a job found to do has to wait: raised inside it, with why; it looks again when due."""
+    """The job has to wait, for the reason in the text. It is tried again when it is next due."""
 
 
 @dataclass(frozen=True)
@@ -146,158 +58,37 @@ class Workplace:
     open_sampler: Callable[[tuple[str, Path] | None], Sampler]
     """loads the model with the adapter of that name and folder; None is the base"""
     round_command: Sequence[str]
-    """the program that does one round; ``--seed`` and a number are added"""
+    """the program that does one round; ``--seed`` and a number are appended"""
     stopping: threading.Event
     """set when the daemon stops"""
     child_grace_s: float = GRACE_S
     """how long a round has to end after SIGTERM, before it is killed"""
     clock: Clock = field(default_factory=SystemClock)
     open_rewriter: Callable[[], Sampler | None] = lambda: None
-    """another model that rewrites tasks; None: the one under watch does"""
+    """another model that rewrites tasks; None: the watched model does"""
     hide: Callable[[Iterable[str]], None] = lambda _: None
-    """has these texts of prompts kept out of the log"""
+    """keeps these texts of prompts out of the log"""
+
+    def raise_if_stopping(self) -> None:
+        """Raises Stopped when the job must end."""
+        if self.stopping.is_set():
+            raise Stopped
 
 
-def watch(place: Workplace) -> None:
-    """One watch: choose what to ask, ask the deployed model, log what it invents.
+def recheck_names(place: Workplace) -> None:
+    """Asks the registries again, in small portions, whether invented names exist by now.
 
-    A watch that was interrupted is gone on with first. The model is in memory only while the
-    watch lasts, so what a round promoted meanwhile is what the next one asks.
+    Raises UnansweredError if some names got no answer although the day had requests left.
     """
-    with open_session(place.home, place.config, purpose="watch", clock=place.clock) as session:
-        if dropped_done(place.home, session.store):
-            log.info("watch: the last one was killed behind its end; nothing is left of it to do")
-            return
-        adapter = deployed_adapter(place.home)
-        paused = _paused(place, session, None if adapter is None else adapter[0])
-        if paused is not None:
-            log.info("watch: none now: %s", paused)
-            return
-        allowance = Allowance(session.store, place.config, place.clock)
-        served = place.open_sampler(adapter)
-        sampler = _careful(place, served, allowance, asks_live=asks_live(place.config))
-        asked = find(place.home, session.store, place.tasks)
-        if asked is None:
-            rewriter = place.open_rewriter()
-            if rewriter is not None:
-                rewriter = _careful(place, rewriter, allowance, asks_live=False)
-            asked = _choose(place, session, sampler, rewriter)
-            if not asked.prompts:
-                log.warning("watch: no task is on the training side; add some to prompts.files")
-                return
-            keep(place.home, session.store, asked)
-        log.info(
-            "watch: asks %d prompts, %d rewritten, seed %d, adapter %s",
-            len(asked.prompts),
-            sum(prompt.operator is not None for prompt in asked.prompts),
-            asked.seed,
-            sampler.adapter or "none",
-        )
-        known, started = session.store.ledger.count_new_inventions(), time.monotonic()
-        try:
-            watched = _ask(place, session, sampler, asked)
-        finally:
-            note_requests(session.store, served)
-        new = session.store.ledger.count_new_inventions() - known
-        unseen = session.store.ledger.unseen(sampler.model, sampler.adapter)
-    with log_ids(run=watched.run_id):
-        told = _told(watched, new, time.monotonic() - started)
-        log.info("watch: run %d %s", watched.run_id, told)
-        log.info("watch: %d names of this adapter so far; %s", unseen.names, unseen)
-
-
-def _careful(
-    place: Workplace, sampler: Sampler, allowance: Allowance, *, asks_live: bool
-) -> LimitedSampler:
-    """The sampler within the day's budgets, until the daemon stops; its prompts aren't logged."""
-    return LimitedSampler(
-        sampler,
-        allowance,
-        asks_live=asks_live,
-        check=lambda: _stop_if_asked(place),
-        hide=place.hide,
-    )
-
-
-def _paused(place: Workplace, session: Session, adapter: str | None) -> str | None:
-    """Why no new watch should begin; None where one should, or one is to be gone on with."""
-    if place.home.watch.exists():
-        return None
-    return pause_reason(
-        session.store,
-        place.config.discovery,
-        model=place.config.model.name,
-        adapter=adapter,
-        now=utc_now(),
-    )
-
-
-def _choose(
-    place: Workplace, session: Session, sampler: Sampler, rewriter: Sampler | None
-) -> Pending:
-    """What a new watch asks. Its seed is the number that its run will have."""
-    config = place.config
-    seed = 1 + max((run.id for run in session.store.runs.recent(1)), default=0)
-    described = DescribedPackages(
-        session.judge,
-        config.discovery.described_packages,
-        config.discovery.newest_packages,
-        session.home.registry,
-    )
-    tasks = gathered([GivenTasks(place.tasks), described], seed)
-    rules = rules_of(config, session.judge)
-    chosen = choose_prompts(session.store, tasks, sampler, rules, seed, rewriter=rewriter)
-    session.store.rewritings.add(chosen.rewritings)
-    return Pending(seed, chosen.prompts)
-
-
-def _ask(place: Workplace, session: Session, sampler: LimitedSampler, asked: Pending) -> Watched:
-    """The finished run. What the next watch should go on with stays noted, nothing else."""
-    settings = sampling_settings(place.config, asked.seed)
-    limited = sampler.within(budget_of_watch(place.config, session.store, asked.seed))
-    watcher = Watcher(session.store, limited, session.judge, settings)
-    try:
-        watched = watcher.prompts(asked.prompts, RunKind.WATCH)
-    except (Stopped, UnreachableError):
-        run = session.store.runs.recent(1)[0]
-        log.info("watch: run %d is interrupted; the next watch goes on with it", run.id)
-        raise
-    except BaseException:
-        # These prompts may be what breaks it: never again and again.
-        drop(place.home)
-        raise
-    drop(place.home)
-    if limited.spent is not None:
-        log.info("watch: ended by daemon.watch_%s", limited.spent)
-    return watched
-
-
-def _told(watched: Watched, new: int, wall_s: float) -> str:
-    """The run's figures in one line, no names among them."""
-    told = watched.measurement
-    rate = f"rate {told.rate:.3f} ({told.ci95[0]:.3f} to {told.ci95[1]:.3f})"
-    return (
-        f"done: {told.answers} answers in {wall_s:.0f} s,"
-        f" {rate if told.refs else 'no package named'},"
-        f" {told.volume:.2f} real names an answer,"
-        f" unknown {said_unknown(told.unknown, told.local, told.unmapped)},"
-        f" {new} inventions never seen before"
-    )
-
-
-def look_again(place: Workplace) -> None:
-    """One recheck of invented names, in small portions."""
     if not asks_live(place.config):
         log.info("recheck: registry.mode is snapshot, which can't tell what was registered since")
         return
     live = override(place.config, registry__mode="live")
-    # A live "no" is believed for some hours, whatever the settings say.
+    # The judge caches a live "no" for some hours, so asking more often than that changes nothing.
     age = max(timedelta(seconds=place.config.daemon.recheck_every_s), NEGATIVE_TTL)
     lock = place.home.recheck_lock
     with open_beside(place.home, live, purpose="recheck", lock=lock, clock=place.clock) as session:
-        done = recheck_due(
-            session, before=utc_now() - age, at_portion=lambda: _stop_if_asked(place)
-        )
+        done = recheck_due(session, before=utc_now() - age, at_portion=place.raise_if_stopping)
         spent = Allowance(session.store, live, place.clock).lacking({REQUESTS: 1})
     for lookup in done.claimed:
         name = purl(lookup.ecosystem, lookup.name)
@@ -312,78 +103,61 @@ def look_again(place: Workplace) -> None:
         raise UnansweredError(f"the registries gave no answer for {len(done.unknown)} names")
 
 
-def take_back_if_worse(place: Workplace) -> None:
-    """Takes back what serves if it does worse than what served before, by the figures of watches.
+def roll_back_if_worse(place: Workplace) -> None:
+    """Rolls back the serving adapter if watches show that it does worse than the one before.
 
-    Holds the pointer only while it moves.
+    Locks the pointer only while it moves.
     """
     with Store.open(place.home.database) as store:
         look_after(store, place.home, place.config, Allowance(store, place.config, place.clock))
 
 
-def tell(place: Workplace) -> None:
-    """Tells of claimed names that reached nobody yet, such as while a webhook was down."""
+def send_alarms(place: Workplace) -> None:
+    """Sends the alarms that reached nobody yet, such as while a webhook was down."""
     with Store.open(place.home.database) as store:
-        if told := tell_alarms(store, place.config.alarm):
-            log.info("alarms: %d reached somebody", told)
-
-
-def _stop_if_asked(place: Workplace) -> None:
-    if place.stopping.is_set():
-        raise Stopped
-
-
-# --- sync_job
-# The daemon's sync of a registry: the names of the index that pip asks, if they changed.
+        if sent := tell_alarms(store, place.config.alarm):
+            log.info("alarms: %d reached somebody", sent)
 
 
 def sync_names(place: Workplace) -> None:
     """Fetches PyPI's names into the home folder, as ``ghostbust registry sync`` does.
 
-    Raises RegistryError where the index gives no usable listing; the snapshot in use stays then.
+    Raises RegistryError if the index gives no usable listing; the snapshot in use stays.
     """
-
-    def go_on(_done: int, _total: int | None) -> None:
-        if place.stopping.is_set():
-            raise Stopped
-
     index = PipSettings().index()
     with (
         Store.open(place.home.database) as store,
         open_client(Ecosystem.PYPI, index, Allowance(store, place.config, place.clock)) as client,
     ):
-        today = place.clock.now().date()
-        done = sync_pypi(client, index.url, place.home.registry, today=today, progress=go_on)
+        done = sync_pypi(
+            client,
+            index.url,
+            place.home.registry,
+            today=place.clock.now().date(),
+            progress=lambda _done, _total: place.raise_if_stopping(),
+        )
     made = done.snapshot
     news = f"{done.added:,} new, {done.vanished:,} gone" if done.changed else "nothing newer there"
     log.info("sync: %s names of %s; %s", f"{len(made):,}", made.date, news)
 
 
-# --- ingest_job
-# The daemon's reading of logs: what is new in `ingest.paths`, block by block.
+class _StopListener(Silence):
+    """Ends the reading of logs before it begins, or after a block that is stored."""
 
-
-class _Stoppable(Silence):
-    """A listener that ends the reading before it begins, or behind a block that is logged."""
-
-    def __init__(self, stopping: threading.Event) -> None:
-        self._stopping = stopping
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
 
     def begin(self, what: str) -> None:  # noqa: ARG002
-        """Raises Stopped where the job must stop."""
-        if self._stopping.is_set():
-            raise Stopped
+        self._place.raise_if_stopping()
 
     def advance(self, done: int, total: int) -> None:  # noqa: ARG002
-        """Raises Stopped where the job must stop."""
-        self.begin("")
+        self._place.raise_if_stopping()
 
 
 def read_logs(place: Workplace, open_readers: OpenPool = open_pool) -> None:
-    """Reads what is new in the logs of the settings, as ``ghostbust ingest`` does.
+    """Reads what is new in the logs of ``ingest.paths``, as ``ghostbust ingest`` does.
 
-    ``open_readers`` is as for `ingest`.
-    Raises UsageError for a path that isn't there, BusyError where somebody follows logs already.
+    Raises UsageError for a missing path, BusyError while another process reads logs.
     """
     if not place.config.ingest.paths:
         log.info("ingest: ingest.paths names no logs")
@@ -392,7 +166,7 @@ def read_logs(place: Workplace, open_readers: OpenPool = open_pool) -> None:
         read = ingest(
             session,
             place.config.ingest.paths,
-            listener=_Stoppable(place.stopping),
+            listener=_StopListener(place),
             open_readers=open_readers,
         )
     for note in read.notes:
@@ -408,12 +182,8 @@ def read_logs(place: Workplace, open_readers: OpenPool = open_pool) -> None:
     )
 
 
-# --- selfcheck
-# SELFCHECK: is the database sound, is every adapter what it was, is there room?
-
-
-def check_house(place: Workplace) -> None:
-    """Looks at everything once. Raises DataError, one line, with all that is wrong."""
+def selfcheck(place: Workplace) -> None:
+    """Checks database, adapters and disk. Raises DataError, one line, with all that is wrong."""
     faults = list(_faults(place))
     if faults:
         raise DataError("; ".join(faults))
@@ -423,7 +193,7 @@ def check_house(place: Workplace) -> None:
 def _faults(place: Workplace) -> Iterator[str]:
     home = place.home
     try:
-        lacking_room(home, place.config.selfcheck.free_bytes)
+        check_free_space(home, place.config.selfcheck.free_bytes)
     except HomeError as exc:
         yield str(exc)
     try:
@@ -434,18 +204,17 @@ def _faults(place: Workplace) -> Iterator[str]:
         yield str(exc)
         return
     for adapter in adapters:
-        if place.stopping.is_set():
-            raise Stopped
+        place.raise_if_stopping()
         if not adapter.path.exists():
-            continue  # deleted by a person; the store keeps the row
+            continue  # a person deleted it; the store keeps the row
         try:
             read_adapter(adapter.path)
         except ModelError as exc:
             yield str(exc)
 
 
-def lacking_room(home: Home, free_bytes: int) -> None:
-    """Returns where the home's disk has room. Raises HomeError where it has too little."""
+def check_free_space(home: Home, free_bytes: int) -> None:
+    """Raises HomeError if the home's disk has fewer free bytes, or can't be examined."""
     try:
         free = shutil.disk_usage(home.path).free
     except OSError as exc:
@@ -457,12 +226,8 @@ def lacking_room(home: Home, free_bytes: int) -> None:
         )
 
 
-# --- retention
-# RETENTION: what is old and needed by nothing is deleted, if the settings say so.
-
-
-def forget_old(place: Workplace) -> None:
-    """Deletes old answers' texts and old live verdicts, in portions."""
+def delete_old(place: Workplace) -> None:
+    """Deletes old answers' texts and old live verdicts, in portions, if the settings say so."""
     limits, now = place.config.retention, place.clock.now()
     texts = lookups = 0
     with place.home.exclusive("retention"), Store.open(place.home.database) as store:
@@ -470,108 +235,10 @@ def forget_old(place: Workplace) -> None:
             before = now - timedelta(days=limits.answers_days)
             while gone := store.retention.drop_texts(before):
                 texts += gone
-                _stop_if_asked(place)
+                place.raise_if_stopping()
         if limits.lookups_days is not None:
             before = now - timedelta(days=limits.lookups_days)
             while gone := store.retention.drop_lookups(before):
                 lookups += gone
-                _stop_if_asked(place)
+                place.raise_if_stopping()
     log.info("retention: the texts of %d answers and %d live verdicts deleted", texts, lookups)
-
-
-# --- round_job
-# The daemon's round: whether one is due, and one in a process of its own.
-#
-# Training and gates have that process, and its limit, to themselves. However it ends, the daemon
-# goes
-# on and says why it ended; a round that was cut off is gone on with at the next look.
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Whether a round should begin, and why or why not."""
-
-    begins: bool
-    number: int
-    """of the round that would begin, or that is gone on with"""
-    why: str
-
-
-def round_if_due(place: Workplace) -> None:
-    """One round in a process of its own, if one was cut off or there is enough to begin one.
-
-    Its memory, and a crash of it, stay outside. It takes the home folder itself; where another
-    process works there it ends at once, and the next look tries again. Raises Waits where the
-    day's budgets have less left than it may need.
-    """
-    mark = f"{place.home.path}:round"
-    if left := sweep_children(mark):
-        log.warning("round: ended %d processes that a killed daemon had left", left)
-    with Store.open(place.home.database) as store:
-        allowance = Allowance(store, place.config, place.clock)
-        due = round_due(store, place)
-        log.info("round: %s", due.why)
-        if not due.begins:
-            return
-        cut_off = store.rounds.interrupted(place.config.model.name)
-        lacking = lacking_for_round(store, place.config, allowance, cut_off, MOST_HOLDOUT)
-    if lacking is not None:
-        log.info("round: %d waits: %s", due.number, lacking)
-        raise Waits(f"round {due.number} waits: {lacking}")
-    limit = place.config.daemon.child_memory_gb
-    child = Child(
-        [*place.round_command, "--seed", str(due.number)],
-        mark,
-        memory_bytes=None if limit is None else int(limit * 1e9),
-        grace_s=place.child_grace_s,
-    )
-    with log_ids(round=due.number):
-        ended = child.run(lambda line: log.info("round: %s", line), place.stopping)
-    if ended.stopped:
-        raise Stopped
-    with Store.open(place.home.database) as store:
-        done = next(iter(store.rounds.recent(1)), None)
-        if ended.code:
-            log.warning("round: %d %s; tried again later", due.number, ended.why)
-            if done is not None and done.state.is_open:
-                store.rounds.explain(done.id, f"its process {ended.why}")
-        elif done is not None:
-            log.info("round: %d %s: %s, %s", done.id, done.state, done.adapter, done.reason)
-
-
-def round_due(store: Store, place: Workplace) -> Due:
-    """Whether a round should begin now."""
-    daemon, rounds = place.config.daemon, store.rounds.recent()
-    left = store.rounds.interrupted(place.config.model.name)
-    if left is not None:
-        return Due(True, left.id, f"{left.id} was interrupted while {left.state}: goes on")
-    number = 1 + (rounds[0].id if rounds else 0)
-    # a round that failed doesn't use its inventions up
-    last = next((r for r in rounds if r.state is not RoundState.FAILED), None)
-    # all that is new, whoever found it: names of logs are in the same ledger
-    new = store.ledger.count_new_inventions(None if last is None else last.started)
-    if new >= daemon.round_min_new:
-        return Due(True, number, f"{number} begins on {new} new inventions")
-    low = _surely_over(store, place, last, daemon)
-    if low is not None:
-        return Due(True, number, f"{number} begins at a rate of at least {low:.3f}")
-    return Due(False, number, f"{new} new inventions, begins at {daemon.round_min_new}")
-
-
-def _surely_over(
-    store: Store, place: Workplace, last: Round | None, daemon: DaemonSection
-) -> float | None:
-    """The lower end of what serves' newest watch, if it is over the limit; None where it isn't.
-
-    A watch counts once: not when a round began, or ended, after it.
-    """
-    if daemon.round_min_rate is None:
-        return None
-    deployed = deployed_adapter(place.home)
-    name = None if deployed is None else deployed[0]
-    model = place.config.model.name
-    for point in store.runs.rates(1, RunKind.WATCH, model=model, adapters=[name]):
-        newer = last is None or point.finished > last.updated
-        low = point.ci95[0]
-        return low if newer and low > daemon.round_min_rate else None
-    return None

@@ -1,10 +1,10 @@
-"""The daemon: the jobs on their schedule, each queue's one at a time, until it has to stop.
+"""The daemon: runs the jobs on their schedule, each queue's one at a time, until it has to stop.
 
 Jobs that take the home folder share a queue, so no two of them sample or train at once. Reading
-logs, alarms, roll-back and selfcheck have queues of their own: they wait for no other job. A job
-that comes due while another of its queue works waits its turn; one that fails is one line in the
-log, and is tried again when it is next due. A process that is killed leaves nothing that the next
-start can't go on with.
+logs, alarms, roll-back and selfcheck have queues of their own and wait for no other job. A job that
+comes due while another of its queue runs waits for its turn. One that fails is one line in the log,
+and is tried again when it is next due. A killed process leaves nothing that the next start can't
+continue.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ghostbust.store.store import Store
 log = logging.getLogger(__name__)
 
 STOP_S: Final = 20.0
-"""how long a job has to notice that the daemon stops: a batch of answers, a round's last words"""
+"""how long a job may take to end when the daemon stops: a batch of answers, a round's last step"""
 
 
 class Daemon:
-    """The jobs on their schedule. `run` it in the main thread, which the signals reach."""
+    """The jobs on their schedule. Call `run` in the main thread, which gets the signals."""
 
     def __init__(
         self,
@@ -47,12 +47,12 @@ class Daemon:
         jobs: Iterable[Job] = JOBS,
         poll_s: float = POLL_S,
     ) -> None:
-        """``poll_s``: seconds from one look for what was asked for to the next."""
+        """``poll_s``: seconds between two looks for requests."""
         self._place = place
         self._stop_s = stop_s
         self._companions = companions
-        # Not an Event: setting one inside a signal handler can meet its own lock.
-        self._told: SimpleQueue[str] = SimpleQueue()
+        # Not an Event: setting one inside a signal handler can deadlock on its own lock.
+        self._why_stop: SimpleQueue[str] = SimpleQueue()
         self._scheduler = BackgroundScheduler(
             executors={queue: ThreadPoolExecutor(1) for queue in QUEUES}, **SETTINGS
         )
@@ -62,26 +62,26 @@ class Daemon:
 
     @property
     def alive(self) -> bool:
-        """Whether the schedule goes on: it has begun, hasn't ended, and its thread hasn't died."""
+        """Whether the schedule runs: it has begun, hasn't ended, and its thread hasn't died."""
         thread = self._scheduler._thread  # None before the start, and after the end
         return bool(self._scheduler.running and thread is not None and thread.is_alive())
 
     def stop(self, why: str) -> None:
         """Makes `run` return. May be called from any thread, and from a signal handler."""
-        self._told.put(why)
+        self._why_stop.put(why)
 
     def run(self) -> bool:
-        """Works until SIGTERM, SIGINT or `stop`; True where the jobs at work ended in time.
+        """Works until SIGTERM, SIGINT or `stop`; True if the running jobs ended in time.
 
-        Where it is False, a job is stuck in a computation or a download: end the process, as
-        waiting for its thread could take long. The store is then as after a kill: consistent.
+        If False, a job is stuck in a computation or a download: end the process, as its thread may
+        take long. The store is consistent, as after a kill.
 
-        Raises BusyError where a daemon runs in this home folder already, StoreError for a
-        database that can't be used.
+        Raises BusyError if a daemon runs in this home folder already, StoreError if the database
+        can't be used.
         """
         home, daemon = self._place.home, self._place.home.daemon_lock
-        # What is broken is told now, not every hour. Held open: the last one to close a database
-        # has to write it anew, and the jobs open it every few seconds.
+        # Opening the store here reports a broken one at once. It stays open, since the last one to
+        # close a database merges its write-ahead log, and the jobs open it every few seconds.
         with (
             home.exclusive("daemon", daemon),
             self._signals(),
@@ -92,16 +92,16 @@ class Daemon:
             self._scheduler.start()
             threading.Thread(target=self._look, name="ghostbust look", daemon=True).start()
             log.info("daemon: works in %s", home.path)
-            why = self._told.get()
+            why = self._why_stop.get()
             log.info("daemon: stops (%s)", why)
             self._place.stopping.set()
             self._scheduler.shutdown(wait=False)
             return self._timetable.ended(self._stop_s)
 
     def reschedule(self, config: Config) -> None:
-        """Goes by other settings from now on; a job that works goes on by the old ones.
+        """Uses other settings from now on; a running job keeps the old ones.
 
-        Raises StoreError, and the schedule may then be that of either.
+        Raises StoreError; the schedule may then be that of either.
         """
         self._place = replace(self._place, config=config)
         self._timetable.fill(self._place)
@@ -116,7 +116,7 @@ class Daemon:
 
     @contextmanager
     def _accompanied(self) -> Iterator[None]:
-        """Inside, the companions have started; those that did are stopped, the last one first."""
+        """Starts the companions, and stops those that started, the last one first."""
         with ExitStack() as started:
             for companion in self._companions:
                 companion.start()
@@ -125,7 +125,7 @@ class Daemon:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Inside, SIGTERM and SIGINT stop the daemon, also a second time."""
+        """Lets SIGTERM and SIGINT stop the daemon, also a second time."""
         before = {
             number: signal.signal(number, lambda got, _: self.stop(signal.Signals(got).name))
             for number in (signal.SIGTERM, signal.SIGINT)

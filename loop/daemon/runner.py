@@ -1,4 +1,4 @@
-"""The jobs as a person sees and steers them, beside a daemon or without one."""
+"""Runs the daemon's jobs, and lets a person see and steer them, with or without a daemon."""
 
 from __future__ import annotations
 
@@ -21,29 +21,24 @@ from ghostbust.loop.signals import JobDone, StopSign, SystemClock
 from ghostbust.store.daemon import JobRow
 from ghostbust.store.store import Store
 
-# --- job_runner
-# One run of one job: what keeps it from beginning, its work, and what is noted of it.
-#
-# What can't be noted, as on a full disk, is kept in mind and noted when it can be again.
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of a run, or of the wish to have one."""
+    """The result of a run, or why there was none."""
 
     done: JobDone
     again: datetime | None
-    """when to try again, if the job isn't due before or waits for that; None: when it is due"""
+    """when to try again, if the job isn't due before; None: when it is due"""
     waits: bool = False
-    """True where it mustn't begin before ``again``, even if it is due"""
+    """True if it mustn't begin before ``again``, even if it is due"""
 
 
 class JobRunner:
-    """Runs jobs, those of each queue in a thread of their own. `count` may be called from another.
+    """Runs single jobs and stores how they ended. Each queue calls `run` in a thread of its own.
 
-    Jobs that run a model are all of one queue.
+    An end that can't be stored, as on a full disk, is kept in memory and stored later.
     """
 
     def __init__(
@@ -54,29 +49,28 @@ class JobRunner:
         busy: Busy | None = None,
         tell: Callable[[JobDone], None] = lambda _: None,
     ) -> None:
-        """``tell`` hears of every run; ``busy`` is as for `Holds`."""
+        """``tell`` is called after every run; ``busy`` is as for `Holds`."""
         self.jobs = {job.name: job for job in jobs}
         self.works: set[str] = set()
-        """the jobs that work now"""
+        """names of the jobs that run now"""
         self._place, self._busy, self._tell = place, busy, tell
         self._holds = Holds(place, busy)
         self._said: dict[str, str] = {}
-        """why each job waits, as far as it was logged"""
+        """the last logged reason why each job waits"""
         self._unsaved: dict[str, JobDone] = {}
         self._saving = threading.Lock()
         self._meter = _Meter(place)
 
     def reconfigure(self, place: Workplace) -> None:
-        """Goes by other settings from the next run on."""
+        """Uses other settings from the next run on."""
         self._place = place
         self._holds = Holds(place, self._busy)
         self._meter = _Meter(place)
 
     def run(self, name: str) -> Ran:
-        """Runs the job, unless something holds it; a run that was requested is held by less.
+        """Runs the job, unless something holds it; less holds a run that a person requested.
 
-        Returns also where it failed, with one line in the log. Whatever isn't ghostbust's own error
-        is noted and raised.
+        A GhostbustError is one line in the log; any other error is stored and raised.
         """
         job = self.jobs[name]
         try:
@@ -98,7 +92,7 @@ class JobRunner:
         return self._work(job, row, sign)
 
     def count(self) -> None:
-        """Notes the minutes of the model that runs now, so that a kill can't lose many of them."""
+        """Stores the minutes of the model that runs now, so that a kill can't lose many of them."""
         try:
             self._meter.count()
         except (StoreError, HomeError) as exc:
@@ -139,11 +133,11 @@ class JobRunner:
         now = self._place.clock.now()
         if done.state == "failed":
             return now + timedelta(seconds=retry_s(failures))
-        # It goes on as soon as what stopped it is over: the look that holds it knows when.
+        # Tried at once: whatever stopped it holds the job, and says until when.
         return now if done.state == "stopped" else None
 
     def _wait(self, store: Store, row: JobRow, hold: Hold) -> Ran:
-        """Says in one line why the job waits, once."""
+        """Logs once why the job waits."""
         done = JobDone(row.name, "skipped", 0.0, hold.reason)
         if self._said.get(row.name) != hold.reason:
             self._said[row.name] = hold.reason
@@ -154,7 +148,7 @@ class JobRunner:
         return Ran(done, hold.until, waits=hold.until is not None)
 
     def _cannot_begin(self, name: str, exc: GhostbustError) -> Ran:
-        """The database or the disk can't be used: nothing is begun that couldn't be kept."""
+        """The database or disk can't be used: the job doesn't begin, its results would be lost."""
         done = JobDone(name, "skipped", 0.0, str(exc))
         if self._said.get(name) != done.reason:
             self._said[name] = done.reason
@@ -165,7 +159,7 @@ class JobRunner:
         return Ran(done, again, waits=True)
 
     def _note(self, done: JobDone) -> None:
-        """Notes the end of a run; where that can't be, with the next job that begins."""
+        """Stores the end of a run, now or before the next job begins."""
         self._unsaved[done.name] = done
         try:
             with self._store() as store:
@@ -185,7 +179,7 @@ class JobRunner:
 
 
 class _Meter:
-    """Notes the minutes in which a model runs. May be called from two threads."""
+    """Stores the minutes in which a model runs. For two threads."""
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
@@ -198,7 +192,7 @@ class _Meter:
             self._since = self._place.clock.monotonic()
 
     def count(self) -> None:
-        """Notes what ran since it was last noted. Raises StoreError; it is noted later, then."""
+        """Stores the minutes since the last call. Raises StoreError; the next call has them."""
         with self._lock:
             if self._since is None:
                 return
@@ -218,33 +212,32 @@ class _Meter:
             self._since = None
 
 
-# --- job_control
-# The jobs as a person sees and steers them, beside a daemon or without one.
+# What a person sees and steers.
 
 NAMES: Final = tuple(job.name for job in JOBS)
 
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """How the jobs stand."""
+    """The state of the jobs."""
 
     rows: tuple[JobRow, ...]
     """all of them, in the order of the table"""
     scheduled: frozenset[str]
-    """those that run by themselves, by the settings"""
+    """names of the jobs that have a schedule by the settings"""
     spent: Mapping[str, float]
-    """of each budget, today"""
+    """today, of each budget"""
     limits: Mapping[str, float]
     """of each budget that has one"""
     day_ends: datetime
     daemon: bool
     """whether a daemon works in this home folder"""
     trouble: str
-    """why nothing can be noted at the moment, so that the rows are old; empty where it can"""
+    """why nothing can be stored now, so that the rows are old; empty if it can"""
 
 
 def stand(home: Home, config: Config) -> Jobs:
-    """How the jobs stand. Changes nothing; raises StoreError where the database can't be read."""
+    """The state of the jobs. Changes nothing; raises StoreError if the database can't be read."""
     clock = SystemClock()
     with Store.open(home.database, read_only=True) as store:
         known = store.jobs.all()
@@ -262,24 +255,24 @@ def stand(home: Home, config: Config) -> Jobs:
 
 
 def pause(home: Home, name: str) -> None:
-    """Has the job not run by itself, from now on. Raises UsageError for an unknown one."""
+    """Keeps the job from running by itself. Raises UsageError for an unknown job."""
     _check(name)
     with Store.open(home.database) as store:
         store.jobs.pause(name)
 
 
 def resume(home: Home, name: str) -> None:
-    """Has the job run by itself again. Raises UsageError for an unknown one."""
+    """Lets the job run by itself again. Raises UsageError for an unknown job."""
     _check(name)
     with Store.open(home.database) as store:
         store.jobs.resume(name)
 
 
 def run_now(place: Workplace, name: str) -> JobDone | None:
-    """Runs the job here and now; None where a daemon works, which was asked to.
+    """Runs the job here and now; or requests it from the daemon that works here, and returns None.
 
-    Pause, quiet hours and load don't keep it; a budget that is used up does. Raises UsageError
-    for an unknown job.
+    Pause, quiet hours and load don't hold it; a budget that is used up does. Raises UsageError for
+    an unknown job.
     """
     _check(name)
     home = place.home
@@ -299,7 +292,7 @@ def run_now(place: Workplace, name: str) -> JobDone | None:
 
 
 def daemon_works(home: Home) -> bool:
-    """Whether a daemon, or somebody who runs a job in its place, holds this home folder."""
+    """Whether a daemon, or a process that runs a job in its place, holds this home folder."""
     try:
         return home.holder(home.daemon_lock) is not None
     except HomeError:
@@ -312,7 +305,7 @@ def _check(name: str) -> None:
 
 
 def _trouble(home: Home) -> str:
-    """Whether something could be written now."""
+    """Why nothing can be written now; empty if something can."""
     if not shutil.disk_usage(home.path).free:
         return "the disk is full"
     try:

@@ -1,9 +1,8 @@
-"""When which job runs: the settings' schedule on APScheduler, what people ask for, and jumps of
-the clock.
+"""When which job runs: the settings' schedule on APScheduler, requests, and changes of the clock.
 
-The scheduler has a thread for each queue, which works job after job. Beside them, somebody has to
-call `look` every few seconds: not the scheduler, which would wait for hours where the clock was
-set back.
+The scheduler has a thread for each queue, which runs job after job. Somebody has to call
+`Timetable.look` every few seconds. The scheduler can't: it would sleep for hours after the clock
+was set back.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ from ghostbust.store.store import Store
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 2.0
-"""from one look for requests to the next"""
+"""between two looks for requests"""
 COUNT_S: Final = 30.0
-"""from one noting of a model's minutes to the next"""
+"""between two storings of a model's minutes"""
 JUMP: Final = timedelta(seconds=60)
-"""a smaller difference between two clocks is no jump"""
+"""a smaller difference between the two clocks is no jump"""
 SET_RIGHT: Final = timedelta(days=1)
-"""a clock that goes back further was wrong before, and cron's times are looked for anew"""
+"""a clock that is set back further was wrong before, so cron's times are computed anew"""
 SETTINGS: Final[dict[str, Any]] = {
     "timezone": UTC,
-    # Lateness is no reason to skip: what waited for a long round has its turn then.
+    # A late job still runs: it may have waited for a long round.
     "job_defaults": {"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
 }
-"""how APScheduler is set up for a timetable, but for its executors"""
+"""of APScheduler for a `Timetable`, except its executors"""
 
 
 class Timetable:
-    """The jobs on a scheduler that has `SETTINGS`, and an executor for each of `QUEUES`."""
+    """The jobs on a scheduler with `SETTINGS` and an executor for each of `QUEUES`."""
 
     def __init__(self, place: Workplace, runner: JobRunner, scheduler: BaseScheduler) -> None:
         self._place, self._runner, self._scheduler = place, runner, scheduler
@@ -53,16 +52,16 @@ class Timetable:
         self._seen = (self._clock.now(), self._clock.monotonic())
         self._counted = self._seen[1]
         self._called: set[str] = set()
-        """jobs that were asked for, and wait for their turn"""
+        """requested jobs that wait for their turn"""
         self._trouble = ""
         self._working = {queue: threading.Lock() for queue in QUEUES}
         scheduler.add_listener(self._explain, EVENT_JOB_ERROR)
 
     def fill(self, place: Workplace) -> None:
-        """Puts every job on the scheduler by the settings, in place of what was there.
+        """Puts every job on the scheduler by the settings, replacing what was there.
 
-        What an earlier daemon noted counts on: a job that became due meanwhile, was stopped or was
-        killed runs at once, another one when it is due. Raises StoreError.
+        The store says what an earlier daemon left: a job that became due meanwhile, was stopped or
+        was killed runs at once, any other when it is due. Raises StoreError.
         """
         self._place = place
         self._runner.reconfigure(place)
@@ -76,22 +75,22 @@ class Timetable:
                 if self._scheduler.get_job(name):
                     self._scheduler.remove_job(name)
                 if trigger is not None and due is not None:
-                    # those that are due at once: in this order
+                    # Jobs that are due at once keep the order of the table.
                     at = due if due > now else due + timedelta(microseconds=position)
                     self._add(name, trigger, at)
 
     def due(self, name: str) -> datetime | None:
-        """When the job runs next; None where it isn't scheduled."""
+        """When the job runs next; None if it isn't scheduled."""
         job = self._scheduler.get_job(name)
         return None if job is None else job.next_run_time
 
     def ended(self, timeout_s: float) -> bool:
-        """Waits until the jobs at work have ended; False where one takes longer."""
+        """Waits until the running jobs have ended; False if one takes longer."""
         deadline = time.monotonic() + timeout_s
         for working in self._working.values():
             if not working.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 return False
-            working.release()  # for jobs that waited their turn, to see that it is over
+            working.release()  # jobs that wait for their turn must see that it is over
         return True
 
     def _add(self, name: str, trigger: BaseTrigger, due: datetime) -> None:
@@ -113,7 +112,7 @@ class Timetable:
                 self._settle(name, ran)
 
     def _settle(self, name: str, ran: Ran | None) -> None:
-        """Puts the job where it is tried again, and notes when that is."""
+        """Schedules the next attempt, and stores when that is."""
         if self._place.stopping.is_set():
             return
         due = self.due(name)
@@ -132,8 +131,8 @@ class Timetable:
             log.debug("%s: when it is due can't be noted: %s", name, exc)
 
     def look(self) -> None:
-        """Sees what was asked for, whether the clock was set, and how long a model runs."""
-        self._mind_the_clock()
+        """Handles requests and a clock that was set, and stores how long a model runs."""
+        self._handle_clock_jump()
         now = self._clock.monotonic()
         if now - self._counted >= COUNT_S:
             self._counted = now
@@ -152,7 +151,7 @@ class Timetable:
                 self._call(name)
 
     def _call(self, name: str) -> None:
-        """Has a job that was asked for run next."""
+        """Schedules a requested job for now."""
         if name in self._called or name in self._runner.works:
             return
         self._called.add(name)
@@ -162,11 +161,11 @@ class Timetable:
         else:
             self._add(name, DateTrigger(now), now)
 
-    def _mind_the_clock(self) -> None:
-        """Where the clock was set back, a job of an interval is due as much earlier.
+    def _handle_clock_jump(self) -> None:
+        """If the clock was set back, moves the due times of interval jobs back as much.
 
-        Cron's times that came already don't come again, unless the clock was wrong by more than a
-        day. Where it was set forward, what is due by the new time runs, once.
+        Times of cron that have come don't come again, unless the clock was wrong by more than a
+        day. If the clock was set forward, what is due by the new time runs once.
         """
         wall, steady = self._clock.now(), self._clock.monotonic()
         jump = (wall - self._seen[0]) - timedelta(seconds=steady - self._seen[1])
@@ -188,7 +187,7 @@ class Timetable:
             self._note_due(job.id, due)
 
     def _explain(self, event: JobExecutionEvent) -> None:
-        """Logs what no job should raise; the scheduler has caught it."""
+        """Logs an unexpected error of a job, which the scheduler has caught."""
         log.error(
             "%s: unexpected %s: %s; tried again when it is next due",
             event.job_id,
@@ -202,7 +201,7 @@ class Timetable:
 
 
 def _first(trigger: BaseTrigger, row: JobRow | None, now: datetime) -> datetime | None:
-    """When a job runs first, by what an earlier daemon noted of it."""
+    """When a job runs first, by what an earlier daemon stored of it."""
     regular: datetime | None = trigger.get_next_fire_time(None, now)
     if row is None:
         return regular

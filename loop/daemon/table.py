@@ -1,4 +1,4 @@
-"""Why a job that is due doesn't begin now, and when to look again."""
+"""The daemon's jobs: what each does, when it is due, what it needs, and why it may have to wait."""
 
 from __future__ import annotations
 
@@ -18,28 +18,133 @@ from ghostbust.config import Config
 from ghostbust.errors import HomeError
 from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.build import asks_live
-from ghostbust.loop.daemon.jobs import (
-    Workplace,
-    check_house,
-    forget_old,
-    lacking_room,
-    look_again,
-    read_logs,
-    round_if_due,
-    sync_names,
-    take_back_if_worse,
-    tell,
-    watch,
-)
+from ghostbust.loop.daemon import jobs
+from ghostbust.loop.daemon.jobs import Workplace
+from ghostbust.loop.daemon.round_job import round_if_due
+from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.samplers.endpoint import base_url_of
 from ghostbust.sections import JobEntry, ModelSection
 from ghostbust.store.daemon import JobRow
 from ghostbust.times import QuietHours, seconds_of
 
-# --- times
-# When a job is due next: each so many seconds, or by cron's five fields in a time zone.
-#
-# A time that is past when it is looked at counts once, however often it came meanwhile: a machine
+WORK: Final = "work"
+"""queue of the jobs that run a model or sync, and may take hours"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing that the daemon does."""
+
+    name: str
+    work: Callable[[Workplace], None]
+    every_s: Callable[[Config], float | None]
+    """seconds from one run to the next if ``jobs`` has no entry for it; None: never"""
+    needs: Callable[[Config], Mapping[str, float]] = lambda _: {}
+    """what must be left of the day's budgets for a run to make sense"""
+    runs_model: Callable[[Config], bool] = lambda _: False
+    """whether it runs a model on this machine, which costs minutes of the day's budget"""
+    asks_model: bool = False
+    """whether it asks the deployed model, here or at its servers"""
+    needs_room: bool = True
+    """False if it may run on a full disk"""
+    queue: str = WORK
+    """jobs of one queue run one after the other; those of other queues don't wait for them"""
+
+    def trigger(self, config: Config) -> BaseTrigger | None:
+        """When it is due by the settings; None if it never is by itself."""
+        entry: JobEntry | None = getattr(config.jobs, self.name)
+        if entry is not None and entry.cron is not None:
+            return Cron(entry.cron, ZoneInfo(config.jobs.time_zone))
+        if entry is not None and entry.every is not None:
+            seconds = seconds_of(entry.every)
+        else:
+            seconds = self.every_s(config)
+        return None if seconds is None else Every(seconds)
+
+
+def _runs_here(config: Config) -> bool:
+    return not config.model.servers
+
+
+def _needs_of_watch(config: Config) -> dict[str, float]:
+    """At least one prompt's answers."""
+    each = config.sampling.samples_per_prompt
+    needs: dict[str, float] = {SAMPLES: each, TOKENS: each * config.sampling.max_new_tokens}
+    if asks_live(config):
+        needs[REQUESTS] = 1
+    if _runs_here(config):
+        needs[MINUTES] = 0
+    return needs
+
+
+def _needs_of_lookups(config: Config) -> dict[str, float]:
+    return {REQUESTS: 1} if asks_live(config) else {}
+
+
+INGEST_S: Final = 300.0
+ROLLBACK_S: Final = 600.0
+ALARMS_S: Final = 300.0
+SELFCHECK_S: Final = 6 * 3600.0
+RETENTION_S: Final = 24 * 3600.0
+
+JOBS: Final = (
+    Job(
+        "watch",
+        watch,
+        lambda c: c.daemon.watch_every_s,
+        _needs_of_watch,
+        _runs_here,
+        asks_model=True,
+    ),
+    Job(
+        "ingest",
+        jobs.read_logs,
+        lambda c: INGEST_S if c.ingest.paths else None,
+        _needs_of_lookups,
+        queue="ingest",
+    ),
+    Job(
+        "rollback",
+        jobs.roll_back_if_worse,
+        lambda c: ROLLBACK_S if c.rollback.auto else None,
+        needs_room=False,
+        queue="rollback",
+    ),
+    Job(
+        "round",
+        round_if_due,
+        lambda c: c.daemon.round_every_s,
+        lambda _: {MINUTES: 0},
+        lambda _: True,
+    ),
+    Job(
+        "alarms",
+        jobs.send_alarms,
+        lambda c: ALARMS_S if c.alarm.webhook or c.alarm.command else None,
+        queue="alarms",
+    ),
+    Job(
+        "recheck",
+        jobs.recheck_names,
+        lambda c: c.daemon.recheck_every_s,
+        _needs_of_lookups,
+        queue="recheck",
+    ),
+    Job("sync", jobs.sync_names, lambda _: None, lambda _: {REQUESTS: 1}),
+    Job(
+        "retention",
+        jobs.delete_old,
+        lambda c: RETENTION_S if c.retention.answers_days or c.retention.lookups_days else None,
+        needs_room=False,
+    ),
+    Job("selfcheck", jobs.selfcheck, lambda _: SELFCHECK_S, needs_room=False, queue="selfcheck"),
+)
+"""in the order in which those of a queue run if several are due at once"""
+# Logs, which anybody may have written, have a queue of their own, and so has each urgent job.
+QUEUES: Final = tuple(dict.fromkeys(job.queue for job in JOBS))
+
+
+# When a job is due next. A time that has passed counts once, however many were missed: a machine
 # that slept through ten runs makes up for one.
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -47,13 +152,13 @@ _INSTANT: Final = timedelta(microseconds=1)
 
 
 class Every(BaseTrigger):  # type: ignore[misc]
-    """Each so many seconds, counted from the run before."""
+    """Every so many seconds, counted from the run before."""
 
     def __init__(self, seconds: float) -> None:
         self._interval = timedelta(seconds=seconds)
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """The first time after ``now`` that is whole intervals behind ``previous``."""
+        """The first time after ``now`` that is whole intervals after ``previous``."""
         if previous is None:
             return now
         whole = max(0, floor((now - previous) / self._interval))
@@ -63,10 +168,10 @@ class Every(BaseTrigger):  # type: ignore[misc]
 class Cron(BaseTrigger):  # type: ignore[misc]
     """By cron's five fields, on the wall clock of a time zone.
 
-    APScheduler's own trigger fires without end in an hour that comes twice (3.11.3, 2026-11-28),
-    so it is asked in UTC as if the wall's time were that, and the rest is done here. Where the
-    clock goes forward, a time that is left out comes as much later. Where it goes back, a time
-    that comes twice counts once; only a job of every hour runs in both.
+    APScheduler's own trigger fires without end in an hour that comes twice (3.11.3, 2026-11-28).
+    So it gets the wall clock's time as if that were UTC, and this class does the rest. Where the
+    clock is set forward, a time that is skipped comes as much later. Where it is set back, a time
+    that comes twice counts once; only an hourly job runs in both hours.
     """
 
     def __init__(self, fields: str, zone: ZoneInfo) -> None:
@@ -75,24 +180,16 @@ class Cron(BaseTrigger):  # type: ignore[misc]
         self._hourly = fields.split()[1].startswith("*")
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        """The first time after both; None where the fields hold none, as on 30 February."""
-        after = now - _INSTANT if previous is None else max(previous, now)
-        return self._next(after.astimezone(UTC))
-
-    def _next(self, after: datetime) -> datetime | None:
+        """The first time after both; None if the fields match none, as on 30 February."""
+        after = (now - _INSTANT if previous is None else max(previous, now)).astimezone(UTC)
         wall = after.astimezone(self._zone).replace(tzinfo=UTC, fold=0)
-        while True:
-            found = self._wall.get_next_fire_time(None, wall + _INSTANT)
-            if found is None:
-                return None
+        while (found := self._wall.get_next_fire_time(None, wall + _INSTANT)) is not None:
             wall = found
-            at = self._instant(found)
+            # The first of two equal wall times; one inside a gap comes as much after the gap.
+            at: datetime = wall.replace(tzinfo=self._zone, fold=0).astimezone(UTC)
             if at > after:
                 return self._in_second_hour(after, at) or at
-
-    def _instant(self, wall: datetime) -> datetime:
-        """When the wall's time is: the first of two, and as much behind a gap as it is in it."""
-        return wall.replace(tzinfo=self._zone, fold=0).astimezone(UTC)
+        return None
 
     def _in_second_hour(self, after: datetime, before: datetime) -> datetime | None:
         """A time of an hourly job between the two, in an hour that comes a second time."""
@@ -110,137 +207,29 @@ class Cron(BaseTrigger):  # type: ignore[misc]
         return None
 
 
-# --- job_table
-# The daemon's jobs: what each does, when it runs if the settings don't say, what it needs.
-
-WORK: Final = "work"
-"""of jobs that take the home folder for themselves, and may take hours"""
-INGEST_S: Final = 300.0
-ROLLBACK_S: Final = 600.0
-ALARMS_S: Final = 300.0
-SELFCHECK_S: Final = 6 * 3600.0
-RETENTION_S: Final = 24 * 3600.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One thing that the daemon does."""
-
-    name: str
-    work: Callable[[Workplace], None]
-    every_s: Callable[[Config], float | None]
-    """seconds from one run to the next where the settings have no table for it; None: never"""
-    needs: Callable[[Config], Mapping[str, float]] = lambda _: {}
-    """what must be left of the day's budgets for a run to make sense"""
-    runs_model: Callable[[Config], bool] = lambda _: False
-    """whether a model runs on this machine for it, which costs minutes of the day's budget"""
-    asks_model: bool = False
-    """whether it asks the deployed model, here or at its servers"""
-    needs_room: bool = True
-    """False for what may run on a full disk"""
-    queue: str = WORK
-    """jobs of one queue work one after the other; those of others don't wait for them"""
-
-    def trigger(self, config: Config) -> BaseTrigger | None:
-        """When it is due by the settings; None where it never is by itself."""
-        entry: JobEntry | None = getattr(config.jobs, self.name)
-        if entry is not None and entry.cron is not None:
-            return Cron(entry.cron, ZoneInfo(config.jobs.time_zone))
-        given = entry is not None and entry.every is not None
-        seconds = seconds_of(entry.every) if entry and entry.every else None
-        seconds = seconds if given else self.every_s(config)
-        return None if seconds is None else Every(seconds)
-
-
-def _runs_here(config: Config) -> bool:
-    return not config.model.servers
-
-
-def _of_a_watch(config: Config) -> dict[str, float]:
-    """One prompt's answers at least."""
-    each = config.sampling.samples_per_prompt
-    needs: dict[str, float] = {SAMPLES: each, TOKENS: each * config.sampling.max_new_tokens}
-    if asks_live(config):
-        needs[REQUESTS] = 1
-    if _runs_here(config):
-        needs[MINUTES] = 0
-    return needs
-
-
-def _of_asking(config: Config) -> dict[str, float]:
-    return {REQUESTS: 1} if asks_live(config) else {}
-
-
-JOBS: Final = (
-    Job("watch", watch, lambda c: c.daemon.watch_every_s, _of_a_watch, _runs_here, asks_model=True),
-    Job(
-        "ingest",
-        read_logs,
-        lambda c: INGEST_S if c.ingest.paths else None,
-        _of_asking,
-        queue="ingest",
-    ),
-    Job(
-        "rollback",
-        take_back_if_worse,
-        lambda c: ROLLBACK_S if c.rollback.auto else None,
-        needs_room=False,
-        queue="rollback",
-    ),
-    Job(
-        "round",
-        round_if_due,
-        lambda c: c.daemon.round_every_s,
-        lambda _: {MINUTES: 0},
-        lambda _: True,
-    ),
-    Job(
-        "alarms",
-        tell,
-        lambda c: ALARMS_S if c.alarm.webhook or c.alarm.command else None,
-        queue="alarms",
-    ),
-    Job("recheck", look_again, lambda c: c.daemon.recheck_every_s, _of_asking, queue="recheck"),
-    Job("sync", sync_names, lambda _: None, lambda _: {REQUESTS: 1}),
-    Job(
-        "retention",
-        forget_old,
-        lambda c: RETENTION_S if c.retention.answers_days or c.retention.lookups_days else None,
-        needs_room=False,
-    ),
-    Job("selfcheck", check_house, lambda _: SELFCHECK_S, needs_room=False, queue="selfcheck"),
-)
-"""in the order in which those of a queue work where several are due at once"""
-QUEUES: Final = tuple(dict.fromkeys(job.queue for job in JOBS))
-"""reading logs, which anybody may have written, and what mustn't wait have one each"""
-
-
-# --- busy
 # Whether the machine, its GPU or the model servers have other things to do.
 
 ANSWER_S: Final = 10.0
 """in which a server lists its models, if the settings say nothing else"""
 
-Load = Callable[[], float]
-Percent = Callable[[], float | None]
 
-
-def busy_reason(
-    config: Config, *, load: Load | None = None, gpu_percent: Percent | None = None
-) -> str | None:
-    """Why no model should be asked or trained now, in one line; None where nothing says so.
-
-    ``load`` and ``gpu_percent`` measure this machine; None: the system and NVML do.
-    """
+def busy_reason(config: Config) -> str | None:
+    """Why no answers should be sampled now, in one line; None if nothing speaks against it."""
     if config.model.servers:
         return _servers_busy(config.model, config.busy.answer_s or ANSWER_S)
-    return machine_busy(config, load=load, gpu_percent=gpu_percent)
+    return machine_busy(config)
 
 
 def machine_busy(
-    config: Config, *, load: Load | None = None, gpu_percent: Percent | None = None
+    config: Config,
+    *,
+    load: Callable[[], float] | None = None,
+    gpu_percent: Callable[[], float | None] | None = None,
 ) -> str | None:
-    """Why no model should run on this machine now; None where nothing says so."""
+    """Why no model should run on this machine now; None if nothing speaks against it.
+
+    ``load`` and ``gpu_percent`` measure this machine; None: the system and NVML do.
+    """
     if config.busy.load is not None:
         per_core = (load or load_per_core)()
         if per_core >= config.busy.load:
@@ -260,7 +249,7 @@ def load_per_core() -> float:
 
 
 def use_of_gpu() -> float | None:
-    """The use of the most used GPU in percent; None where NVML, or a GPU, isn't there."""
+    """The use of the most used GPU in percent; None without NVML or a GPU."""
     try:
         import pynvml
     except ImportError:
@@ -281,7 +270,7 @@ def use_of_gpu() -> float | None:
 
 
 def _servers_busy(model: ModelSection, answer_s: float) -> str | None:
-    """Why all servers are busy; None where one isn't, and where one is simply not there.
+    """Why all servers are busy; None if one isn't, or can't be reached at all.
 
     The job itself says better what is wrong with a server that can't be reached.
     """
@@ -290,28 +279,26 @@ def _servers_busy(model: ModelSection, answer_s: float) -> str | None:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     for server in model.servers:
         url = base_url_of(server.url)
+        host = url.netloc.decode()
         try:
             answer = http.ask(
                 "GET", f"{url}/models", headers=headers, total_s=answer_s, max_bytes=None
             )
         except http.TimeoutException:
-            reasons.append(
-                f"{url.netloc.decode()} needs more than {answer_s:g} s to list its models"
-            )
+            reasons.append(f"{host} needs more than {answer_s:g} s to list its models")
         except http.Error:
             return None
         else:
             if answer.status_code not in http.OVERLOADED:
                 return None
-            reasons.append(f"{url.netloc.decode()} answers {answer.status_code}")
+            reasons.append(f"{host} answers {answer.status_code}")
     return "; ".join(reasons)
 
 
-# --- holds
 # Why a job that is due doesn't begin now, and when to look again.
 
 TROUBLE_S: Final = 60.0
-"""until the next look where the disk is full or the database can't be used"""
+"""until the next look if the disk is full or the database can't be used"""
 LONGEST_BUSY_S: Final = 1800.0
 FIRST_RETRY_S: Final = 300.0
 LONGEST_RETRY_S: Final = 3600.0
@@ -329,7 +316,7 @@ class Hold:
 
 
 class Holds:
-    """What makes a job wait. Keeps in mind how often in a row it was busy here."""
+    """Finds what makes a job wait. Counts how often in a row the machine was busy."""
 
     def __init__(self, place: Workplace, busy: Busy | None = None) -> None:
         """``busy``: says why no model should be asked now; None: the machine and the servers do."""
@@ -338,7 +325,7 @@ class Holds:
         self.quiet = QuietHours.of(place.config.jobs.quiet, place.config.jobs.time_zone)
 
     def find(self, job: Job, row: JobRow, allowance: Allowance, *, asked: bool) -> Hold | None:
-        """The first reason not to begin; None where there is none.
+        """The first reason not to begin; None if there is none.
 
         ``asked``: by a person, who knows about the quiet hours, the pause and the load.
         """
@@ -350,7 +337,7 @@ class Holds:
             return Hold(f"quiet hours until {end:%Y-%m-%d %H:%M} UTC", end)
         if job.needs_room:
             try:
-                lacking_room(self._place.home, config.selfcheck.free_bytes)
+                jobs.check_free_space(self._place.home, config.selfcheck.free_bytes)
             except HomeError as exc:
                 return Hold(str(exc), now + timedelta(seconds=TROUBLE_S))
         lacking = allowance.lacking(job.needs(config))
@@ -359,17 +346,15 @@ class Holds:
         return None if asked else self._busy(job, now)
 
     def _busy(self, job: Job, now: datetime) -> Hold | None:
-        """Busy the first time: the settings' wait; each further time in a row twice as long."""
+        """The first wait is ``busy.wait_s``; each further one in a row is twice as long."""
         config = self._place.config
-        reason = None
-        if self._given is not None and (job.asks_model or job.runs_model(config)):
-            reason = self._given(config)
-        elif job.asks_model:
-            reason = busy_reason(config)
-        elif job.runs_model(config):
-            reason = machine_busy(config)
+        if not job.asks_model and not job.runs_model(config):
+            return None
+        # A round trains on this machine, whatever the servers do.
+        measure = self._given or (busy_reason if job.asks_model else machine_busy)
+        reason = measure(config)
         if reason is None:
-            self._in_row = 0 if job.asks_model or job.runs_model(config) else self._in_row
+            self._in_row = 0
             return None
         wait_s = min(LONGEST_BUSY_S, config.busy.wait_s * 2.0**self._in_row)
         self._in_row += 1

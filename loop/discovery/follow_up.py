@@ -1,8 +1,8 @@
-"""Following up what paid: which operator, on which prompt, in which wording, by what is believed.
+"""Follows up prompts that paid off: draws operator, wording, domain and prompt.
 
-The pair of operator and form, then the domain, are those of the largest drawn factors; the prompt
-is the one whose own yield, its descendants' included, was drawn highest. Where that can't be done,
-the next best is.
+The pair of operator and form, then the domain, are those with the largest factors drawn from the
+bandit. The prompt is the one whose own yield, its children's included, was drawn highest. If that
+gives no new prompt, the next best is tried.
 """
 
 from __future__ import annotations
@@ -11,111 +11,43 @@ import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ghostbust.errors import EndpointError
-from ghostbust.loop.discovery.forms import (
-    AGAIN,
-    BARE,
-    EVERY,
-    FOLLOW_UP,
-    SEED,
-    Form,
+from ghostbust.loop.discovery.forms import BARE, EVERY, FOLLOW_UP, Form, Parent, take_apart
+from ghostbust.loop.discovery.operators import (
+    OPERATORS,
+    KnownTasks,
     Operator,
-    Parent,
     Request,
-    take_apart,
+    Written,
+    rewrite,
 )
-from ghostbust.loop.discovery.operators import OPERATORS, Known, Written, rewrite
-from ghostbust.loop.discovery.pool import DOMAIN, FORM, OPERATOR, Pool
+from ghostbust.loop.discovery.pool import AGAIN, DOMAIN, FORM, OPERATOR, SEED, Pool
 from ghostbust.prompts import Task, is_reserved
 from ghostbust.records import Ecosystem, Prompt, Sample
 from ghostbust.samplers.interface import Sampler
 from ghostbust.store.prompts import Rewriting
 from ghostbust.store.store import Store
 
-# --- parents
-# Which prompts and tasks are at hand to be followed up, in the order in which they are tried.
-
-
-def parents_of(
-    pool: Pool, rng: random.Random, variants: int, *, blind: bool
-) -> dict[str, list[Parent]]:
-    """By domain, the active prompts that can be taken apart, the best drawn yield first.
-
-    Each helping of ``variants`` that a prompt already had divides what it may bring. ``blind``:
-    in any order.
-    """
-    drawn: dict[str, float] = {}
-    for key, record in pool.records.items():
-        if record.active and key in pool.prompts:
-            children = pool.children.get(key, ())
-            drawn[key] = (
-                rng.random()
-                if blind
-                else _drawn_yield(pool, key, children, rng) / (1 + len(children) // variants)
-            )
-    found: dict[str, list[Parent]] = defaultdict(list)
-    for key in sorted(drawn, key=lambda key: (-drawn[key], key)):
-        parent = take_apart(pool.prompts[key])
-        if parent is not None:
-            found[parent.prompt.domain].append(parent)
-    return dict(found)
-
-
-def rewritten_tasks(pool: Pool) -> set[tuple[str, str]]:
-    """(task, operator) of the rewritings by the model: two wordings of a task are one to it."""
-    parents = {key: take_apart(pool.prompts[key]) for key, _ in pool.used if key in pool.prompts}
-    return {
-        (parent.task, operator)
-        for key, operator in pool.used
-        if (parent := parents.get(key)) is not None
-    }
-
-
-def by_domain(tasks: Sequence[Task], rng: random.Random) -> dict[str, list[Task]]:
-    """The tasks of each domain, in a drawn order."""
-    found: dict[str, list[Task]] = defaultdict(list)
-    for task in rng.sample(list(tasks), len(tasks)):
-        found[task.domain].append(task)
-    return dict(found)
-
-
-def _drawn_yield(pool: Pool, key: str, children: Sequence[str], rng: random.Random) -> float:
-    """Reward for a thousand tokens, drawn from what is believed of the prompt: what it and its
-    children brought, beside the mean of all, which weighs as much as one name."""
-    family = [pool.records[one] for one in (key, *children) if one in pool.records]
-    reward, cost = sum(one.reward for one in family), sum(one.cost for one in family)
-    return rng.gammavariate(1 + reward, 1 / (1 / pool.bandit.mean + cost))
-
-
-# --- following
-# Following up what paid: which operator, on which prompt, in which wording, by what is believed.
-#
-# The pair of operator and form, then the domain, are those of the largest drawn factors; the
-# prompt
-# is the one whose own yield, its descendants' included, was drawn highest. Where that can't be
-# done,
-# the next best is.
-
 log = logging.getLogger(__name__)
 
 TRIES: Final = 6
-"""prompts of a domain that an operator is tried on before the next domain"""
+"""prompts of a domain on which an operator is tried before the next domain"""
 _FORMS: Final = {form.name: form for form in (*EVERY, FOLLOW_UP, BARE)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """A rewriting that the model is to be asked for."""
+    """A rewriting that a model will be asked for."""
 
     operator: Operator
     request: Request
 
 
 class Follower:
-    """One choice under way: what is chosen so far, and what may still be."""
+    """One choice of prompts: what is chosen so far, and what can still be chosen."""
 
     def __init__(
         self,
@@ -131,7 +63,7 @@ class Follower:
         blind: bool,
         rewriter: Sampler | None = None,
     ) -> None:
-        """``rewriter``: another model that writes tasks; None: the one under watch does."""
+        """``rewriter``: another model that writes tasks; None: ``sampler`` does."""
         self.chosen: dict[str, Prompt] = {}
         """by id, in the order chosen"""
         self.rewritings: list[Rewriting] = []
@@ -141,26 +73,26 @@ class Follower:
         self._bandit = pool.bandit
         self._wishes: list[_Wish] = []
         self._taken: Counter[str] = Counter()
-        """how many were made of a prompt, by its id"""
+        """prompts made of a prompt, by its id"""
         self._used_up: set[tuple[str, str, str]] = set()
-        """(operator, form, domain) that gave nothing any more in this choice"""
+        """(operator, form, domain) that can give nothing more in this choice"""
         self._asked = set(pool.used) | rewritten_tasks(pool)
         self._seed = seed
         self._tasks = by_domain(train, rng)
         self._parents = parents_of(pool, rng, variants, blind=blind)
         everything = [*pool.prompts.values(), *pool.held_out]
-        self._known = Known(p.task for p in map(take_apart, everything) if p is not None)
+        self._known = KnownTasks(p.task for p in map(take_apart, everything) if p is not None)
         for task in train:
             self._known.add(task.text)
         self._dropped = set(self._bandit.dropped(OPERATORS))
 
     def take(self, prompt: Prompt) -> None:
-        """Chooses the prompt, if it isn't chosen yet, or was taken out of the pool."""
+        """Chooses the prompt, unless it is chosen already or was taken out of the pool."""
         if prompt.id not in self._pool.pruned:
             self.chosen.setdefault(prompt.id, prompt)
 
     def follow(self, count: int) -> None:
-        """Chooses ``count`` more by what is believed to pay; fewer where there is no more."""
+        """Chooses ``count`` more by what probably pays; fewer if there are no more."""
         wanted = len(self.chosen) + len(self._wishes) + count
         usable = [*(name for name in OPERATORS if name not in self._dropped), SEED, AGAIN]
         while len(self.chosen) + len(self._wishes) < wanted and self._choose_one(usable):
@@ -173,7 +105,7 @@ class Follower:
             self._choose_one([self._rng.choice(sorted(self._dropped))])
 
     def _choose_one(self, operators: Sequence[str]) -> bool:
-        """One more, by the best operator, form and domain that can be had; False without any."""
+        """One more, by the best operator, form and domain that gives one; False if none does."""
         by_operator = self._bandit.draw(OPERATOR, operators, self._rng)
         by_form = self._bandit.draw(FORM, _FORMS, self._rng)
         pairs = [(name, form) for name in operators for form in _forms_of(name)]
@@ -190,7 +122,7 @@ class Follower:
         return False
 
     def _use(self, name: str, form: Form, domain: str) -> bool:
-        """One prompt by the operator, in the form, of the domain; False where there is none."""
+        """One prompt by the operator, in the form, of the domain; False if there is none."""
         if name == SEED:
             return self._fresh(form, domain)
         if name == AGAIN:
@@ -208,7 +140,7 @@ class Follower:
         return False
 
     def _fresh(self, form: Form, domain: str) -> bool:
-        """A task that wasn't asked in this form yet."""
+        """A task that was never asked in this form."""
         for task in self._tasks.get(domain, ()):
             text = form.fill(task.ecosystem, task.text)
             prompt = Prompt(
@@ -252,7 +184,7 @@ class Follower:
         return True
 
     def _is_new(self, prompt: Prompt, parent: Parent) -> bool:
-        """True for what tells something new and may train; its task is known from now on.
+        """True for a prompt that wasn't asked and may train; its task counts as known from now on.
 
         The parent's own task may come in another wording, or for another registry.
         """
@@ -266,9 +198,10 @@ class Follower:
         return True
 
     def _write_wishes(self) -> None:
-        """Asks for all rewritings at once; the parent is reworded where none was written.
+        """Asks for all rewritings at once; rewords the parent of each that wasn't written.
 
-        So it is where another model can't be asked, but that isn't noted: it is asked another time.
+        If another model than the watched one is unreachable, all parents are reworded, and nothing
+        is noted: the rewritings are asked for another time.
         """
         wishes, self._wishes = self._wishes, []
         wanted = [(w.request.parent, w.operator.name, w.operator.question or "") for w in wishes]
@@ -291,11 +224,11 @@ class Follower:
                 self.take(prompt)
 
     def _child(self, wish: _Wish, written: Written) -> Prompt | None:
-        prompt = wish.operator.write(wish.request, written.task)
+        prompt = wish.operator.write(replace(wish.request, written=written.task))
         return prompt if prompt and self._is_new(prompt, wish.request.parent) else None
 
     def _reword(self, parent: Parent) -> None:
-        """The parent's task in a wording that it wasn't asked in yet, else the parent again."""
+        """The parent's task in a new wording, else the parent itself again."""
         operator = OPERATORS["reword"]
         forms = [form for form in operator.forms if form != parent.form]
         self._rng.shuffle(forms)
@@ -327,7 +260,7 @@ class Follower:
         return self._rng.choice(others) if others else None
 
     def _answer(self, parent: Parent) -> Sample | None:
-        """A logged answer of the model to the prompt, whose text was kept."""
+        """A stored answer of the model to the prompt, with its text."""
         found = self._store.answers.of_prompt(
             parent.prompt.id, model=self._sampler.model, adapter=self._sampler.adapter
         )
@@ -339,3 +272,54 @@ def _forms_of(operator: str) -> Iterator[Form]:
         yield from (*EVERY, BARE)
     else:
         yield from EVERY if operator == SEED else OPERATORS[operator].forms
+
+
+def parents_of(
+    pool: Pool, rng: random.Random, variants: int, *, blind: bool
+) -> dict[str, list[Parent]]:
+    """By domain, the active prompts that can be taken apart, the best drawn yield first.
+
+    A prompt's drawn yield is divided by 1 + the multiples of ``variants`` that were made of it.
+    ``blind``: in random order.
+    """
+    drawn: dict[str, float] = {}
+    for key, record in pool.records.items():
+        if record.active and key in pool.prompts:
+            children = pool.children.get(key, ())
+            drawn[key] = (
+                rng.random()
+                if blind
+                else _drawn_yield(pool, key, children, rng) / (1 + len(children) // variants)
+            )
+    found: dict[str, list[Parent]] = defaultdict(list)
+    for key in sorted(drawn, key=lambda key: (-drawn[key], key)):
+        parent = take_apart(pool.prompts[key])
+        if parent is not None:
+            found[parent.prompt.domain].append(parent)
+    return dict(found)
+
+
+def rewritten_tasks(pool: Pool) -> set[tuple[str, str]]:
+    """(task, operator) of all rewritings; a model gets the task, whatever its wording."""
+    parents = {key: take_apart(pool.prompts[key]) for key, _ in pool.used if key in pool.prompts}
+    return {
+        (parent.task, operator)
+        for key, operator in pool.used
+        if (parent := parents.get(key)) is not None
+    }
+
+
+def by_domain(tasks: Sequence[Task], rng: random.Random) -> dict[str, list[Task]]:
+    """The tasks of each domain, in random order."""
+    found: dict[str, list[Task]] = defaultdict(list)
+    for task in rng.sample(list(tasks), len(tasks)):
+        found[task.domain].append(task)
+    return dict(found)
+
+
+def _drawn_yield(pool: Pool, key: str, children: Sequence[str], rng: random.Random) -> float:
+    """Reward per thousand tokens, drawn from a gamma posterior: what the prompt and its children
+    brought, with a prior at the mean of all prompts that weighs as much as one name."""
+    family = [pool.records[one] for one in (key, *children) if one in pool.records]
+    reward, cost = sum(one.reward for one in family), sum(one.cost for one in family)
+    return rng.gammavariate(1 + reward, 1 / (1 / pool.bandit.mean + cost))

@@ -1,20 +1,16 @@
-"""What an operator is: a prompt that paid off in, a new prompt of the same side out."""
+"""Forms: the wordings a task is asked in, and prompts taken apart into wording and task.
+
+Beside the wordings of ``ghostbust.prompts``, which measurements use, discovery has some of its
+own, which elicit other names.
+"""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from ghostbust.prompts import FORMS, LANGUAGES
-from ghostbust.records import Context, Ecosystem, Prompt, Sample
-
-# --- forms
-# Wordings a task is asked in, and prompts taken apart into wording and task.
-#
-# Beside the wordings of ``ghostbust.prompts``, in which measurements ask, discovery has some of
-# its
-# own, which elicit other names.
+from ghostbust.records import Context, Ecosystem, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ PLAIN: Final = tuple(
     for context in (Context.CODE, Context.HELPS)
     for number, text in enumerate(FORMS[context], 1)
 )
-"""those that measurements ask in, too"""
+"""which measurements use, too"""
 PIN: Final = Form(
     "pin",
     Context.HELPS,
@@ -58,13 +54,13 @@ ALIAS: Final = Form(
 )
 OTHERS: Final = (PIN, AGENT, ALIAS)
 EVERY: Final = (*PLAIN, *OTHERS)
-"""those that any task can be asked in"""
+"""in which any task can be asked"""
 BARE: Final = Form("bare", Context.CODE, "{task}")
-"""of a text that isn't ghostbust's, such as one of production traffic: all of it is the task"""
+"""of a text from elsewhere, such as production traffic: all of it is the task"""
 LONGEST_BARE: Final = 400
-"""characters; in a longer one it can't be told what the task is"""
+"""characters; a longer text may hold more than a task"""
 FOLLOW_UP: Final = Form("follow-up", Context.HELPS, "{task}")
-"""of a question behind the model's own answer: it can't be taken apart"""
+"""of a question after the model's own answer; it can't be taken apart"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +87,11 @@ class Parent:
 
 
 def take_apart(prompt: Prompt) -> Parent | None:
-    """The prompt's wording and task; None for a question about code, and for one with earlier
-    turns or a long text in no known wording."""
+    """The prompt's wording and task.
+
+    None for a question about code, for one with earlier turns, and for a long text in no known
+    wording.
+    """
     if prompt.turns or prompt.context is Context.NEEDS or prompt.ecosystem not in LANGUAGES:
         return None
     for form in EVERY:
@@ -110,52 +109,3 @@ def form_name(prompt: Prompt) -> str:
         return FOLLOW_UP.name
     parent = take_apart(prompt)
     return prompt.context if parent is None else parent.form.name
-
-
-# --- interface
-# What an operator is: a prompt that paid off in, a new prompt of the same side out.
-
-SEED: Final = "seed"
-"""stands for a task as it was given, beside the operators"""
-AGAIN: Final = "again"
-"""stands for a prompt that paid off, asked once more"""
-MOST_CHARACTERS: Final = 400
-"""of a task; beyond it nothing more is added"""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What an operator is to work on."""
-
-    parent: Parent
-    form: Form
-    """the wording that the child is to be asked in, one of the operator's"""
-    rng: random.Random
-    mate: Parent | None = None
-    """a second prompt that paid off, of another task; None where there is none"""
-    answer: Sample | None = None
-    """what the model answered to the parent; None where that isn't at hand"""
-    ecosystems: tuple[Ecosystem, ...] = (Ecosystem.PYPI,)
-    """those whose registry can say that a name isn't there"""
-
-
-class Operator(Protocol):
-    """A named way to make a new prompt."""
-
-    @property
-    def name(self) -> str:
-        """As it stands in the store."""
-
-    @property
-    def forms(self) -> tuple[Form, ...]:
-        """The wordings that its prompts may have."""
-
-    @property
-    def question(self) -> str | None:
-        """What the model under watch is asked to do with a task; None: it needs no model."""
-
-    def write(self, request: Request, written: str | None = None) -> Prompt | None:
-        """The new prompt; None where the operator doesn't fit the parent.
-
-        ``written``: the task that the model wrote, for operators that have a question.
-        """

@@ -1,39 +1,155 @@
 """Operators: small named ways to make a new prompt of one that paid off.
 
-An operator that needs no model works on the text alone: it costs nothing and never writes
-nonsense. The model under watch is asked only for what rules can't do.
+Most work on the text alone: that costs nothing and never writes nonsense. A model, the one under
+watch or another, is asked only for what rules can't do.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from ghostbust.loop.discovery.forms import (
-    AGAIN,
     AGENT,
     ALIAS,
     EVERY,
     FOLLOW_UP,
-    MOST_CHARACTERS,
     PIN,
     PLAIN,
-    SEED,
     Form,
-    Operator,
     Parent,
-    Request,
 )
 from ghostbust.prompts import LANGUAGES, family_of_both
-from ghostbust.records import Context, Prompt, Sample
+from ghostbust.records import Context, Ecosystem, Prompt, Sample
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 
-# --- by_rule
-# Operators that change a task's text, or the wording around it, by a rule.
+MOST_CHARACTERS: Final = 400
+"""of a task; a longer one gets nothing added"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an operator works on."""
+
+    parent: Parent
+    form: Form
+    """the wording of the new prompt, one of the operator's"""
+    rng: random.Random
+    mate: Parent | None = None
+    """a second prompt that paid off, of another task; None if there is none"""
+    answer: Sample | None = None
+    """what the model answered to the parent; None if that isn't at hand"""
+    ecosystems: tuple[Ecosystem, ...] = (Ecosystem.PYPI,)
+    """those whose registry can say that a name isn't there"""
+    written: str | None = None
+    """the task that a model wrote, for an operator with a question; None if it wrote none"""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A named way to make a new prompt of the parent's side."""
+
+    name: str
+    """as it stands in the store"""
+    make: Callable[[str, Request], Prompt | None]
+    """gets the operator's name"""
+    forms: tuple[Form, ...] = EVERY
+    """the wordings that its prompts may have"""
+    question: str | None = None
+    """what a model is asked to do with the task; None: it needs no model"""
+
+    def write(self, request: Request) -> Prompt | None:
+        """The new prompt; None if the operator doesn't fit the parent."""
+        return self.make(self.name, request)
+
+
+def _reword(name: str, request: Request) -> Prompt | None:
+    """The same task in another wording; None if the parent has that wording already."""
+    if request.form == request.parent.form:
+        return None
+    return request.parent.child(name, form=request.form)
+
+
+def _hint(hints: tuple[str, ...], name: str, request: Request) -> Prompt | None:
+    """The task with one of the hints; None if it has one already, or is long."""
+    task = request.parent.task
+    if len(task) > MOST_CHARACTERS or any(hint in task for hint in hints):
+        return None
+    end = "" if task.endswith((".", "!", "?", ":")) else "."
+    hint = request.rng.choice(hints)
+    return request.parent.child(name, task=f"{task}{end} {hint}", form=request.form)
+
+
+def _move(name: str, request: Request) -> Prompt | None:
+    """The same task for another registry's packages; None if no other can deny a name."""
+    parent = request.parent
+    others = [eco for eco in request.ecosystems if eco is not parent.prompt.ecosystem]
+    if not others:
+        return None
+    moved = replace(parent, prompt=replace(parent.prompt, ecosystem=request.rng.choice(others)))
+    return replace(moved.child(name, form=request.form), parent=parent.prompt.id)
+
+
+def _cross(name: str, request: Request) -> Prompt | None:
+    """One task made of two; None without a second of the same ecosystem, and for long ones.
+
+    Private if one of them is. Of the two families it gets the one that would be held out first.
+    """
+    parent, mate = request.parent, request.mate
+    if (
+        mate is None
+        or mate.task == parent.task
+        or mate.prompt.ecosystem is not parent.prompt.ecosystem
+        or len(parent.task) + len(mate.task) > MOST_CHARACTERS
+    ):
+        return None
+    task = f"{parent.task.rstrip(' .')}, and in the same program: {mate.task}"
+    return replace(
+        parent.child(name, task=task, form=request.form),
+        other_parent=mate.prompt.id,
+        family=family_of_both(parent.prompt.family, mate.prompt.family),
+        private=parent.prompt.private or mate.prompt.private,
+    )
+
+
+def _take_written(name: str, request: Request) -> Prompt | None:
+    """The task that a model wrote."""
+    if request.written is None:
+        return None
+    return request.parent.child(name, task=request.written, form=request.form)
+
+
+QUESTIONS: Final = (
+    "Which other {language} packages could be used for it? List five more, one name per line.",
+    "None of these suits me. List five {language} packages that I could take instead, names only.",
+    "List the {registry} packages that go well with these, one name per line.",
+)
+"""asked after the model's answer"""
+
+
+def _follow_up(name: str, request: Request) -> Prompt | None:
+    """A further question after the model's answer to the parent; None without such an answer."""
+    parent, answer = request.parent.prompt, request.answer
+    if answer is None or not answer.text.strip():
+        return None
+    language, registry, _ = LANGUAGES[parent.ecosystem]
+    asked = request.rng.choice(QUESTIONS).format(language=language, registry=registry)
+    return replace(
+        parent,
+        text=request.form.fill(parent.ecosystem, asked),
+        context=request.form.context,
+        turns=(parent.text, answer.text),
+        parent=parent.id,
+        other_parent=None,
+        operator=name,
+    )
+
 
 FIELDS: Final = (
     "a bee keeper", "an organ builder", "a railway museum", "a tea plantation", "a lighthouse",
@@ -44,169 +160,46 @@ FIELDS: Final = (
     "a peat bog survey", "a carnival parade", "a bookbinder", "a reindeer herd", "a quarry",
     "a sign language school",
 )  # fmt: skip
-"""whom a task can be moved to: trades that few packages were written for"""
-
-
-@dataclass(frozen=True, slots=True)
-class Reworded:
-    """The same task in another wording."""
-
-    name: str
-    forms: tuple[Form, ...]
-    question: None = None
-
-    def write(self, request: Request, written: str | None = None) -> Prompt | None:
-        """None where the parent has the wording already."""
-        del written
-        if request.form == request.parent.form:
-            return None
-        return request.parent.child(self.name, form=request.form)
-
-
-@dataclass(frozen=True, slots=True)
-class Hinted:
-    """The task with one more sentence."""
-
-    name: str
-    hints: tuple[str, ...]
-    """the sentences; one is drawn"""
-    forms: tuple[Form, ...] = EVERY
-    question: None = None
-
-    def write(self, request: Request, written: str | None = None) -> Prompt | None:
-        """None where the task has such a sentence already, or is long."""
-        del written
-        task = request.parent.task
-        if len(task) > MOST_CHARACTERS or any(hint in task for hint in self.hints):
-            return None
-        end = "" if task.endswith((".", "!", "?", ":")) else "."
-        hint = request.rng.choice(self.hints)
-        return request.parent.child(self.name, task=f"{task}{end} {hint}", form=request.form)
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The same task for another registry's packages."""
-
-    name: str
-    forms: tuple[Form, ...] = PLAIN
-    question: None = None
-
-    def write(self, request: Request, written: str | None = None) -> Prompt | None:
-        """None where no other registry can say that a name isn't there."""
-        del written
-        parent = request.parent
-        others = [eco for eco in request.ecosystems if eco is not parent.prompt.ecosystem]
-        if not others:
-            return None
-        moved = replace(parent, prompt=replace(parent.prompt, ecosystem=request.rng.choice(others)))
-        return replace(moved.child(self.name, form=request.form), parent=parent.prompt.id)
-
-
-BY_RULE: Final = (
-    Reworded("reword", PLAIN),
-    Reworded("pin", (PIN,)),
-    Reworded("agent", (AGENT,)),
-    Reworded("alias", (ALIAS,)),
-    Hinted(
-        "rarer",
-        (
-            "Take less known packages than the usual ones.",
-            "Take specialised packages that were made for exactly this.",
-            "The packages that everybody takes for it are ruled out.",
-        ),
-    ),
-    Hinted(
-        "newer",
-        (
-            "Take packages that came out within the last year.",
-            "The packages must support the newest release of the language.",
-            "It replaces an old package that is no longer maintained.",
-        ),
-    ),
-    Hinted("field", tuple(f"It is for {field}." for field in FIELDS)),
-    Moved("ecosystem"),
+"""trades that few packages were written for"""
+_RARER: Final = (
+    "Take less known packages than the usual ones.",
+    "Take specialised packages that were made for exactly this.",
+    "The packages that everybody takes for it are ruled out.",
 )
-
-
-# --- combining
-# Operators that take more than one task: a crossover of two, a question behind an answer.
-
-QUESTIONS: Final = (
-    "Which other {language} packages could be used for it? List five more, one name per line.",
-    "None of these suits me. List five {language} packages that I could take instead, names only.",
-    "List the {registry} packages that go well with these, one name per line.",
+_NEWER: Final = (
+    "Take packages that came out within the last year.",
+    "The packages must support the newest release of the language.",
+    "It replaces an old package that is no longer maintained.",
 )
-"""what is asked behind the model's answer"""
+_BY_MODEL: Final = {
+    "paraphrase": "Rewrite this programming task in other words.",
+    "narrower": "Write a more specialised version of this programming task.",
+    "broader": "Write a bigger programming task that includes this one.",
+    "neighbour": "Write a similar programming task for a different field.",
+}
+
+# The order decides which operator a seed draws: append, don't sort.
+OPERATORS: Final[dict[str, Operator]] = {
+    operator.name: operator
+    for operator in (
+        Operator("reword", _reword, PLAIN),
+        Operator("pin", _reword, (PIN,)),
+        Operator("agent", _reword, (AGENT,)),
+        Operator("alias", _reword, (ALIAS,)),
+        Operator("rarer", partial(_hint, _RARER)),
+        Operator("newer", partial(_hint, _NEWER)),
+        Operator("field", partial(_hint, tuple(f"It is for {field}." for field in FIELDS))),
+        Operator("ecosystem", _move, PLAIN),
+        Operator("crossover", _cross),
+        Operator("follow-up", _follow_up, (FOLLOW_UP,)),
+        *(Operator(name, _take_written, question=asked) for name, asked in _BY_MODEL.items()),
+    )
+}
+"""every operator by its name"""
 
 
-@dataclass(frozen=True, slots=True)
-class Crossover:
-    """One task made of two."""
-
-    name: str = "crossover"
-    forms: tuple[Form, ...] = EVERY
-    question: None = None
-
-    def write(self, request: Request, written: str | None = None) -> Prompt | None:
-        """None without a second task of the same ecosystem, and for long ones.
-
-        Private if one of them is. Its family is the one that would be held out first.
-        """
-        del written
-        parent, mate = request.parent, request.mate
-        if mate is None or mate.task == parent.task:
-            return None
-        if mate.prompt.ecosystem is not parent.prompt.ecosystem:
-            return None
-        if len(parent.task) + len(mate.task) > MOST_CHARACTERS:
-            return None
-        task = f"{parent.task.rstrip(' .')}, and in the same program: {mate.task}"
-        return replace(
-            parent.child(self.name, task=task, form=request.form),
-            other_parent=mate.prompt.id,
-            family=family_of_both(parent.prompt.family, mate.prompt.family),
-            private=parent.prompt.private or mate.prompt.private,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUp:
-    """A further question behind the parent and the model's answer to it."""
-
-    name: str = "follow-up"
-    forms: tuple[Form, ...] = (FOLLOW_UP,)
-    question: None = None
-
-    def write(self, request: Request, written: str | None = None) -> Prompt | None:
-        """None where no answer to the parent is at hand, or an empty one."""
-        del written
-        parent, answer = request.parent.prompt, request.answer
-        if answer is None or not answer.text.strip():
-            return None
-        language, registry, _ = LANGUAGES[parent.ecosystem]
-        asked = request.rng.choice(QUESTIONS).format(language=language, registry=registry)
-        return replace(
-            parent,
-            text=request.form.fill(parent.ecosystem, asked),
-            context=request.form.context,
-            turns=(parent.text, answer.text),
-            parent=parent.id,
-            other_parent=None,
-            operator=self.name,
-        )
-
-
-COMBINING: Final = (Crossover(), FollowUp())
-
-
-# --- likeness
-# Which tasks are so much alike that asking both tells nothing new.
-#
-# Tasks are compared as sets of words (Jaccard). `Known` finds every near-duplicate exactly,
-# without
-# comparing with all: two sets that are alike share one of their few first words in any fixed order
-# of words (the prefix filter of set-similarity joins), so long words come first, being rare.
+# Which tasks are so much alike that asking both finds nothing new. They are compared as sets of
+# words (Jaccard).
 
 TOO_ALIKE: Final = 0.8
 """Jaccard index of the word sets above which two tasks count as one"""
@@ -219,13 +212,17 @@ def words(text: str) -> frozenset[str]:
 
 
 def alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    """True where two word sets are so much the same that asking both tells nothing new."""
+    """True if the two word sets are so similar that asking both finds nothing new."""
     union = len(one | other)
     return union == 0 or len(one & other) / union > TOO_ALIKE
 
 
-class Known:
-    """Tasks that are known, by their words."""
+class KnownTasks:
+    """Known tasks, in which a near-duplicate is found without comparing with all.
+
+    Two sets that are alike share one of their few first words in any fixed order of words (the
+    prefix filter of set-similarity joins). Long words come first, being rare.
+    """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._by_word: dict[str, list[frozenset[str]]] = defaultdict(list)
@@ -241,7 +238,7 @@ class Known:
             self._by_word[word].append(own)
 
     def has_like(self, text: str) -> bool:
-        """True where a known task is alike."""
+        """True if a known task is alike."""
         own = words(text)
         if not own:
             return self._empty
@@ -249,16 +246,13 @@ class Known:
 
 
 def _first_words(own: frozenset[str]) -> list[str]:
-    """So many words that any set alike shares one of its own first words with them."""
+    """So many words that any set alike has one of them among its own first words."""
     ordered = sorted(own, key=lambda word: (-len(word), word))
     return ordered[: len(own) - math.ceil(TOO_ALIKE * len(own)) + 1]
 
 
-# --- by_model
-# Operators for which a model writes the task, the one under watch or another, and what passes.
-#
-# A small model often answers a rewriting with code, chatter or an echo, so most of what it says is
-# turned down. Nothing here is logged as an answer of the model; its tokens are counted.
+# Tasks that a model writes. A small model often answers a rewriting with code, chatter or an echo,
+# so most of what it writes is turned down. Nothing of it is stored as an answer; its tokens count.
 
 _MIN_CHARACTERS, _MAX_CHARACTERS, _MIN_WORDS = 24, 240, 5
 _MAX_COMMAS = 6
@@ -278,36 +272,13 @@ _SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Rewritten:
-    """A task that the model wrote."""
-
-    name: str
-    question: str
-    forms: tuple[Form, ...] = EVERY
-
-    def write(self, request: Request, written: str | None = None) -> Prompt | None:
-        """None where the model wrote no task."""
-        if written is None:
-            return None
-        return request.parent.child(self.name, task=written, form=request.form)
-
-
-BY_MODEL: Final = (
-    Rewritten("paraphrase", "Rewrite this programming task in other words."),
-    Rewritten("narrower", "Write a more specialised version of this programming task."),
-    Rewritten("broader", "Write a bigger programming task that includes this one."),
-    Rewritten("neighbour", "Write a similar programming task for a different field."),
-)
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
-    """What came of asking the model for a task."""
+    """What a model wrote when asked for a task."""
 
     task: str | None
-    """None where it wrote none"""
+    """None if it is no task"""
     tokens: int
-    """that it generated"""
+    """generated tokens"""
 
 
 def rewrite(
@@ -329,10 +300,10 @@ def rewrite(
 
 
 def clean(answer: Sample, parent_task: str) -> str | None:
-    """The answer's first line as a task, one sentence; None where it isn't one.
+    """The answer's first line as a task, one sentence; None if it isn't one.
 
-    Turned down: too short or long, chatter, code, advice on packages, an echo of the parent, and
-    what has no longer word in common with it.
+    Turned down: too short or long, chatter, code, advice on packages, an echo of the parent, and a
+    text that shares no longer word with it.
     """
     lines = [_LEAD.sub("", line).strip(_TAIL) for line in answer.text.splitlines()]
     lines = [line for line in lines if line and not line.endswith(":")]
@@ -374,17 +345,3 @@ def _question(parent: Parent, operator: str, question: str) -> Prompt:
         other_parent=None,
         operator=operator,
     )
-
-
-# --- __init__
-# Operators: small named ways to make a new prompt of one that paid off.
-#
-# An operator that needs no model works on the text alone: it costs nothing and never writes
-# nonsense. The model under watch is asked only for what rules can't do.
-
-OPERATORS: Final[dict[str, Operator]] = {
-    operator.name: operator for operator in (*BY_RULE, *COMBINING, *BY_MODEL)
-}
-"""every operator by its name"""
-
-__all__ = ["AGAIN", "OPERATORS", "SEED", "Operator"]

@@ -1,8 +1,14 @@
-"""When asking more isn't worth it: watches pause where they hardly find a name that is new.
+"""DISCOVERY: chooses what a watch asks next, and says when watches should pause.
 
-Nothing is remembered of a pause. It follows from the watches of the last days: those that count are
-the serving adapter's, so another adapter starts anew, and a pause makes them grow old until there
-are too few to go by.
+::
+
+    what prompts brought ─read_pool─▶ Pool ─follow up─▶ new prompts of what paid ─┐
+    tasks asked least, retired prompts, dropped operators ─────────────────────────┴─▶ next watch
+
+A share of the prompts explores, the bandit chooses the rest. Everything is read from the store, and
+nothing is kept in memory between two choices. Only the training side is asked: a rewritten prompt
+belongs to its parent's family, a crossover to the family that would be held out first, and no
+prompt may be too much like a held-out task.
 """
 
 from __future__ import annotations
@@ -27,42 +33,30 @@ from ghostbust.store.prompts import Rewriting
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 
-# --- discovery
-# DISCOVERY: what to ask next. A share explores, the rest is what the bandit bets on.
-#
-# ::
-#
-#     what prompts brought ─read_pool─▶ Pool ─follow up─▶ new prompts of what paid ─┐
-#     tasks asked least, retired prompts, dropped operators ─────────────────────────┴─▶ next watch
-#
-# Everything is read from the store, nothing is remembered between two choices. What is asked is of
-# the training side only: a rewritten prompt belongs to its ancestor's family, a crossover to the
-# family that would be held out first, and nothing may be too much like a held-out task.
-
 CHECK_SHARE: Final = 0.15
-"""of what explores: retired prompts, those not asked for the longest time first"""
+"""of the exploring share: retired prompts, those not asked for the longest time first"""
 RETRY_CHANCE: Final = 0.2
-"""that a choice uses one of the dropped operators, once"""
+"""probability that a choice uses one of the dropped operators, once"""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How much is asked, and what is not."""
+    """How much a choice asks, and of what."""
 
     budget: int
     """prompts"""
     explore_share: float = 0.3
-    """of the budget that goes through all tasks, whatever they paid, and retired prompts"""
+    """of the budget: goes through all tasks, whatever they paid, and retired prompts"""
     variants_per_prompt: int = 2
     """new prompts from one that paid, in one choice"""
     holdout_share: float = 0.25
     """of the families, which aren't asked"""
     name_holdout: float = 0.0
-    """share of the names that pay nothing, being kept from training"""
+    """share of the names that are kept from training and so pay nothing"""
     ecosystems: tuple[Ecosystem, ...] = (Ecosystem.PYPI,)
     """whose registry can say that a name isn't there"""
     blind: bool = False
-    """the same operators, drawn without regard to what paid: what a bench compares with"""
+    """operators are drawn whatever they paid; the bench compares with that"""
 
 
 def rules_of(config: Config, judge: Judge) -> Rules:
@@ -79,11 +73,11 @@ def rules_of(config: Config, judge: Judge) -> Rules:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What to ask, and how it was come by."""
+    """What to ask, and by which rewritings it was made."""
 
     prompts: tuple[Prompt, ...]
     rewritings: tuple[Rewriting, ...]
-    """to be noted in the store behind the prompts' parents, which are there already"""
+    """to be stored after the prompts' parents, which are in the store already"""
 
 
 def choose_prompts(
@@ -97,9 +91,9 @@ def choose_prompts(
 ) -> Chosen:
     """At most ``budget`` distinct prompts of train-side families, the same for the same store.
 
-    ``sampler`` is the model under watch, which rewrites tasks unless another ``rewriter`` does.
-    Where too few prompts paid to be followed up, more is explored. No prompts only where no task
-    is on the training side. Raises what ``sampler`` raises.
+    ``sampler`` is the watched model, which rewrites tasks unless there is a ``rewriter``. If too
+    few prompts paid off, it explores more. No prompts only if no task is on the training side.
+    Raises what ``sampler`` raises.
     """
     train, _ = split(tasks, rules.holdout_share)
     pool = read_pool(
@@ -145,8 +139,8 @@ def _retired(pool: Pool, most: int) -> list[Prompt]:
 
 
 def _least_asked(train: Sequence[Task], pool: Pool, rng: random.Random) -> Iterable[Prompt]:
-    """CODE and HELPS of every task, those first that were sampled least for what their form is
-    believed to pay: in the long run each is asked in proportion to that, and none is left out."""
+    """CODE and HELPS prompts of every task, those first that have the fewest samples divided by the
+    expected factor of their form: in the long run each is asked in proportion to that factor."""
     asked = {key: record.samples for key, record in pool.records.items()}
     due = {}
     for prompt in first_prompts(train):
@@ -155,27 +149,21 @@ def _least_asked(train: Sequence[Task], pool: Pool, rng: random.Random) -> Itera
     return sorted(due, key=due.__getitem__)
 
 
-# --- coverage
-# When asking more isn't worth it: watches pause where they hardly find a name that is new.
-#
-# Nothing is remembered of a pause. It follows from the watches of the last days: those that count
-#  are
-# the serving adapter's, so another adapter starts anew, and a pause makes them grow old until
-# there
-# are too few to go by.
-
 LEAST_ANSWERS: Final = 1000
-"""answers of watches under which the gain isn't judged: a watch or two can miss by chance"""
+"""with fewer answers watches go on: one or two can find nothing by chance"""
 
 
 def pause_reason(
     store: Store, settings: DiscoverySection, *, model: str, adapter: str | None, now: datetime
 ) -> str | None:
-    """Why no watch should begin, in one line; None where one should.
+    """Why no watch should begin, in one line; None if one should.
 
-    The gain is the names that the newest watches were the first to see, by their answers: watches
-    of ``model`` with ``adapter`` that began in the last ``look_again_days``, newest first, until
-    they have `LEAST_ANSWERS`. Where there are fewer, or ``stop_below`` is None, watches go on.
+    Watches pause while they find hardly a new name. The gain is the number of names that the newest
+    watches were the first to find, per answer: watches of ``model`` with ``adapter`` that began in
+    the last ``look_again_days``, newest first, until they have `LEAST_ANSWERS`. With fewer answers,
+    or without ``stop_below``, watches go on.
+
+    A pause isn't stored. It ends with another adapter, or when its watches are too old to count.
     """
     if settings.stop_below is None:
         return None

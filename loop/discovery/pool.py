@@ -1,4 +1,9 @@
-"""What a person does to the pool of prompts: add to it, and take out of it."""
+"""The pool: what every prompt brought, the bandit that learns from it, what a person takes out.
+
+Everything is read from the store for each choice. A prompt that elicited an invented name in one
+of its last samples is active and may be followed up. One that paid off before, and whose last
+samples named nothing invented, is retired: it is asked again now and then.
+"""
 
 from __future__ import annotations
 
@@ -11,35 +16,36 @@ from typing import Final, NamedTuple
 
 from scipy.stats import gamma
 
-from ghostbust.loop.discovery.forms import AGAIN, SEED, form_name
+from ghostbust.loop.discovery.forms import form_name
 from ghostbust.prompts import Task, first_prompts, name_side, side_of
 from ghostbust.records import Prompt, Side
 from ghostbust.store.prompts import Draw, PoolPrompt
 from ghostbust.store.store import Store
 
-# --- bandit
-# What pays: a bandit over domain, operator and form, by invented names for the tokens spent.
-#
-# The yield of a prompt is taken for a product: what is found on average, times a factor for its
-# domain, one for its operator and one for its form. So a few samples say something of all prompts
-# that share one of the three. Each factor has a gamma posterior around 1, and a choice draws from
-# it (Thompson sampling): what is uncertain is tried, what surely pays little is not.
-#
-# Names come in lists, so counts vary more than a Poisson's; evidence is divided by how much more.
+# The bandit: what pays, over domain, operator and form, in invented names per thousand tokens. A
+# prompt's yield is modelled as a product: the mean yield, times a factor for its domain, one for
+# its operator and one for its form. So a few samples say something of all prompts that share one of
+# the three. Each factor has a gamma posterior around 1, and a choice draws from it (Thompson
+# sampling): it tries what is uncertain, and not what surely pays little. Names come in lists, so
+# counts vary more than a Poisson's; evidence is divided by that overdispersion.
 
 PRIOR: Final = 3.0
-"""names that the belief in a factor of 1 weighs as much as"""
+"""weight of the prior at a factor of 1, in names"""
 PASSES: Final = 8
-"""turns in which the factors are fitted to each other"""
+"""passes in which the factors are fitted to each other"""
 SURE: Final = 0.95
-"""probability with which an operator that is dropped pays less than `LEAST_FACTOR`"""
+"""an operator is dropped if its factor is below `LEAST_FACTOR` with this probability"""
 LEAST_FACTOR: Final = 0.5
+SEED: Final = "seed"
+"""among the operators: a task as it was given"""
+AGAIN: Final = "again"
+"""among the operators: a prompt that paid off, asked once more"""
 DOMAIN, OPERATOR, FORM = range(3)
 """the parts of an arm"""
 
 
 class Arm(NamedTuple):
-    """What a prompt is known by."""
+    """The three properties of a prompt that the bandit learns about."""
 
     domain: str
     operator: str
@@ -57,15 +63,15 @@ class Evidence:
 
 
 class Bandit:
-    """The fitted factors, and draws from what is believed of them."""
+    """The fitted factors, and draws from their posteriors."""
 
     def __init__(self, evidence: Mapping[Arm, Evidence], *, dispersion: float = 1.0) -> None:
         self._parts: list[dict[str, Evidence]] = [{}, {}, {}]
-        """of each dimension, a level's reward and the reward that the other factors expect"""
+        """for each part of an arm: a level's reward, and as cost the reward the others predict"""
         reward = sum(one.reward for one in evidence.values())
         cost = sum(one.cost for one in evidence.values())
         self.mean = (reward + 1) / (cost + 1)
-        """reward for a thousand tokens, over all"""
+        """reward per thousand tokens, over all arms"""
         self._fit(evidence, max(dispersion, 1.0))
 
     def factor(self, part: int, level: str) -> float:
@@ -74,7 +80,7 @@ class Bandit:
         return (PRIOR + known.reward) / (PRIOR + known.cost)
 
     def draw(self, part: int, levels: Iterable[str], rng: random.Random) -> dict[str, float]:
-        """A factor for each level, drawn from what is believed of it."""
+        """A factor for each level, drawn from its posterior."""
         drawn = {}
         for level in levels:
             known = self._parts[part].get(level, Evidence(0, 0))
@@ -82,7 +88,7 @@ class Bandit:
         return drawn
 
     def dropped(self, operators: Iterable[str]) -> list[str]:
-        """Those that surely don't pay: less than half of what others would in their place."""
+        """Those that surely pay less than half of what others would in their place."""
         found = []
         for operator in operators:
             known = self._parts[OPERATOR].get(operator, Evidence(0, 0))
@@ -121,25 +127,18 @@ def dispersion(rewards: Sequence[float], expected: Sequence[float]) -> float:
     return max(1.0, total / (len(rewards) - 1))
 
 
-# --- pool
-# The pool: every prompt with what it brought, as the store tells it. Nothing is remembered here.
-#
-# A prompt that elicited an invented name in one of its last samples is active and may be followed
-# up. One whose last samples all named nothing invented is retired: it is asked again now and then,
-# and is active again where it relapses.
-
 REPEAT: Final = 0.2
-"""what a name pays that was seen before, the first time that this prompt elicits it"""
+"""reward of a known name, the first time that this prompt elicits it; a new name counts 1"""
 HALF_LIFE: Final = 2000
-"""samples after which a sample weighs half: what pays changes with what is found"""
+"""in samples: newer samples weigh more, since what pays changes with what is found"""
 OTHER_ADAPTER: Final = 0.25
-"""weight of a sample of the base or of another adapter than the one that is asked now"""
+"""weight of a sample of another adapter, or of the base, than is asked now"""
 PATIENCE: Final = 4
 """samples without an invented name after which a prompt that paid is retired"""
 
 
 def is_retired(*, ever_paid: bool, quiet: int) -> bool:
-    """True where a prompt paid once and stopped: ``quiet`` samples since then named nothing."""
+    """True if a prompt paid off once, and ``quiet`` samples since then invented nothing."""
     return ever_paid and quiet >= PATIENCE
 
 
@@ -154,17 +153,17 @@ class Record:
     last_asked: int = -1
     """number of its last sample among all samples"""
     last_paid: tuple[bool, ...] = ()
-    """of its last `PATIENCE` samples, whether each elicited an invented name"""
+    """for each of its last `PATIENCE` samples: whether it elicited an invented name"""
     ever_paid: bool = False
 
     @property
     def active(self) -> bool:
-        """True where one of the last samples elicited something."""
+        """True if one of the last samples elicited an invented name."""
         return any(self.last_paid)
 
     @property
     def retired(self) -> bool:
-        """True where it paid once and stopped."""
+        """True if it paid off once and stopped."""
         quiet = 0 if self.active else len(self.last_paid)
         return is_retired(ever_paid=self.ever_paid, quiet=quiet)
 
@@ -174,9 +173,9 @@ class Pool:
     """What is known of the training side, for one choice."""
 
     prompts: Mapping[str, Prompt]
-    """whose text is at hand, by id"""
+    """with their texts, by id"""
     records: Mapping[str, Record]
-    """of those that were sampled, by id"""
+    """of the prompts that were sampled, by id"""
     bandit: Bandit
     children: Mapping[str, Sequence[str]]
     """ids of what was written from a prompt"""
@@ -185,9 +184,9 @@ class Pool:
     known: frozenset[str]
     """ids of all prompts in the store, the held-out ones too"""
     pruned: frozenset[str] = frozenset()
-    """ids of prompts that a person took out of the pool: not asked, not followed up"""
+    """ids of prompts that a person took out of the pool: neither asked nor followed up"""
     held_out: Sequence[Prompt] = field(default=())
-    """whose text is at hand: nothing may come too near to them"""
+    """with their texts: no new prompt may be too much like them"""
 
 
 def read_pool(
@@ -198,7 +197,7 @@ def read_pool(
     holdout_share: float,
     name_holdout: float,
 ) -> Pool:
-    """The pool as of now. What held-out prompts brought counts nowhere, nor do held-out names."""
+    """The pool as of now. Held-out prompts and held-out names count nowhere."""
     stats = store.prompts.pool()
     at_hand = {prompt.id: prompt for prompt in first_prompts(tasks)}
     at_hand |= {prompt.id: prompt for prompt in store.prompts.read()}
@@ -287,7 +286,7 @@ def _records(scored: Iterable[_Scored]) -> dict[str, Record]:
 
 
 def _arms(stats: Iterable[PoolPrompt], at_hand: Mapping[str, Prompt]) -> dict[str, Arm]:
-    """Each prompt's arm; the form is only the context where its text isn't at hand."""
+    """Each prompt's arm; without its text, the form is only the context."""
     return {
         row.prompt_id: Arm(
             row.domain,
@@ -330,7 +329,7 @@ def _evidence(
 def _bandit(
     evidence: Mapping[Arm, Evidence], scored: Sequence[_Scored], arms: Mapping[str, Arm]
 ) -> Bandit:
-    """Fitted twice: the first fit tells how much more the rewards vary than it would expect."""
+    """Fitted twice: the first fit gives the overdispersion of the rewards."""
     rough = Bandit(evidence)
     expected = []
     for one in scored:
@@ -349,8 +348,7 @@ def _children(stats: Iterable[PoolPrompt]) -> dict[str, list[str]]:
     return dict(found)
 
 
-# --- curating
-# What a person does to the pool of prompts: add to it, and take out of it.
+# What a person does to the pool.
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +359,7 @@ class Criteria:
     retired: bool = False
     """paid once, and not in its last `PATIENCE` samples"""
     paid_nothing: int | None = None
-    """none of its samples, at least so many, named an invention; None: doesn't count"""
+    """at least so many samples, none of which invented a name; None: not a criterion"""
     older_than_days: float | None = None
     """added before; None: however new"""
     operator: str | None = None
@@ -369,12 +367,12 @@ class Criteria:
 
     @property
     def empty(self) -> bool:
-        """True where every prompt would meet them."""
+        """True if every prompt would meet them."""
         return self == Criteria()
 
 
 def meets(prompt: PoolPrompt, criteria: Criteria, now: datetime) -> bool:
-    """True where the prompt is in the pool and the criteria take it out."""
+    """True if the prompt is in the pool and the criteria take it out."""
     paid = prompt.invented_names > 0
     why = [
         criteria.never_asked and not prompt.samples,
@@ -401,8 +399,8 @@ def prune(store: Store, prompts: Iterable[PoolPrompt]) -> tuple[int, int]:
 def add_tasks(store: Store, tasks: Sequence[Task]) -> tuple[list[Prompt], int]:
     """Puts each task's prompts into the pool; all of them, and how many weren't in it before.
 
-    What was taken out comes back. A store that keeps private texts is needed: what has none can't
-    be asked.
+    Prompts that were taken out come back. The store must keep private texts: a prompt without its
+    text can't be asked.
     """
     prompts = list(first_prompts(tasks))
     ids = {prompt.id for prompt in prompts}

@@ -1,42 +1,42 @@
-"""Whether a user asked for a list of packages: only then are a list's items package names.
+"""Log formats: the completions that one line of a log holds.
 
-The rule is cautious, since items of any other list would be counted as inventions. A message asks
-for a list where all of this holds:
+`read_line` is the entry. The format is recognised from the keys of the record: the first of
+`FORMATS` that takes it reads it. To add a format, write two functions and add it there.
 
-1. in one sentence, a word that asks for names (``list``, ``name``, ``suggest``, ``recommend``,
-   ``which``, ``what``) stands before, or a request for a list around, a word for packages in the
-   plural (``packages``, ``libraries``, ``modules``, ``dependencies``);
-2. the message says that they are software: a language, a registry or an install command;
-3. it asks for no code (``write a script``, ``implement``, ``function``, ``refactor``), since an
-   answer with code has lists of other things.
-
-English only; anything else asks for no list. What it misses costs recall, never precision: names
-in commands, imports and dependency files are found without it.
+==============  =================================================================================
+openai-batch    ``{"id", "custom_id", "response": {"body": …}, "error"}``: output of OpenAI's
+                batches. They don't hold what was asked, so their completions have no prompt,
+                unless the line was joined with its request, ``"request": {"body": …}`` or
+                ``"body": …``
+openai-log      ``{"request": {"messages": […]}, "response": {"choices": […]}}``, the same with
+                the request not nested, or a response alone
+conversation    ``{"messages": […]}``, of which the model's last message is the answer
+plain           ``{"completion": "…", "prompt": "…", "model": "…", "time": "…", "id": "…"}``. The
+                answer may be called ``response``, ``output`` or ``text`` and be a list of several;
+                instead of ``prompt`` there may be ``messages``, ``instruction``, ``question``
+                or ``input``
+==============  =================================================================================
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any
 
 from ghostbust.documents import ParseError, parse_json
-
-# --- interface
-# What every reader of a log format looks like, and what it gives: completions.
 
 Record = Mapping[str, Any]
 """one line of a log: a JSON object"""
 
 
 class MalformedError(ValueError):
-    """A line that holds no record, or a record that isn't what its keys promise."""
+    """A line without a record, or a record whose values have the wrong types."""
 
 
 class UnknownFormatError(ValueError):
-    """A JSON object that no format takes: nothing in it is where a completion would be."""
+    """A JSON object of no known format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,163 +46,227 @@ class Completion:
     text: str
     """the answer, tool calls included; may be empty"""
     prompt: str | None
-    """the user's last message, whole; None where the log doesn't say"""
+    """the user's last message, whole; None if the log doesn't say"""
     turns: tuple[str, ...] = ()
     """earlier messages, the user's and the model's in turn; mostly none"""
     system: str = ""
-    """what the operator told the model beforehand; empty for nothing"""
+    """the system prompt; empty if there is none"""
     model: str | None = None
-    """as the log spells it; None where it doesn't say"""
+    """as the log spells it; None if it doesn't say"""
     adapter: str | None = None
-    """None where the log doesn't say"""
+    """None if the log doesn't say"""
     at: datetime | None = None
-    """when it was logged, aware; None where the log doesn't say"""
+    """when it was logged, aware; None if the log doesn't say"""
     key: str | None = None
-    """the log's own id of the request; None where there is none"""
+    """the log's own id of the request; None if there is none"""
     number: int = 0
-    """0-based number among the answers to one request"""
+    """0-based, among the answers to one request"""
     truncated: bool = False
-    """True when the token limit ended it"""
-
-
-class Format(Protocol):
-    """Reads one kind of record. Holds no state."""
-
-    name: str
-
-    def takes(self, record: Record) -> bool:
-        """True for a record of this kind, by the keys that it has. Never raises."""
-        ...
-
-    def read(self, record: Record) -> list[Completion]:
-        """The completions of a record that it takes; none for a request that failed.
-
-        Raises MalformedError where a value isn't of the type that its key promises.
-        """
-        ...
-
-
-class Known(Protocol):
-    """A file that was read before, as far as that is remembered."""
-
-    @property
-    def id(self) -> int | None:
-        """The number by which it is remembered; none without one is found."""
-        ...
-
-    @property
-    def device(self) -> int: ...
-
-    @property
-    def inode(self) -> int: ...
-
-    @property
-    def offset(self) -> int:
-        """Bytes passed; of a gz file, as they are unpacked."""
-        ...
-
-    @property
-    def lines(self) -> int:
-        """Lines passed."""
-        ...
-
-    @property
-    def tail(self) -> str:
-        """Hash of the last bytes in front of ``offset``."""
-        ...
-
-
-class Memory(Protocol):
-    """What is remembered of the files that were read before."""
-
-    def head_sizes(self) -> Iterable[int]:
-        """The distinct numbers of bytes that files are known by."""
-        ...
-
-    def find(self, head_bytes: int, head: str) -> Iterable[Known]:
-        """The files whose first ``head_bytes`` bytes have the hash ``head``."""
-        ...
-
-    def last_read(self, path: str) -> datetime | None:
-        """When lines of a file of that name were read last; None where none were."""
-        ...
-
-
-# --- fields
-# Values of a record, checked: texts without lone surrogates, times, ids.
-
-MOST_LABEL = 200
-"""characters of a model's, an adapter's or a request's name; what is longer is cut"""
-_MILLISECONDS_FROM = 1e11
-"""a number of at least this many is no time in seconds: that would be in the year 5138"""
-
-
-def text_of(value: Any, key: str) -> str:
-    """A text that can be written as UTF-8. Raises MalformedError for anything else than a text."""
-    if not isinstance(value, str):
-        raise MalformedError(f'"{key}" is no text')
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # JSON may hold half of a surrogate pair: \ud83d
-        return value.encode("utf-8", "replace").decode()
-    return value
-
-
-def label(record: Record, *keys: str) -> str | None:
-    """The first of the keys that names something, as text; None where none does."""
-    for key in keys:
-        value = record.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        if isinstance(value, str) and value.strip():
-            return text_of(value, key).strip()[:MOST_LABEL]
-    return None
-
-
-def time_of(record: Record, *keys: str) -> datetime | None:
-    """The first of the keys that is a time: ISO 8601, or seconds or milliseconds since 1970.
-
-    None where none is: a time that can't be read is no reason to lose a completion. One without
-    a zone is taken for UTC.
-    """
-    for key in keys:
-        value = record.get(key)
-        try:
-            if isinstance(value, str):
-                at = datetime.fromisoformat(value)
-                return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                seconds = value / 1000 if value >= _MILLISECONDS_FROM else value
-                return datetime.fromtimestamp(seconds, UTC)
-        except (ValueError, OverflowError, OSError):
-            continue
-    return None
-
-
-# --- chat
-# Conversations in the chat format: who said what, and what an answer's tool calls hold.
-
-_OPERATOR = ("system", "developer")
-_DEEPEST = 8
-"""levels of a tool call's arguments that are looked at"""
+    """True if the token limit ended it"""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What an answer was an answer to."""
+class Format:
+    """One kind of record."""
+
+    name: str
+    takes: Callable[[Record], bool]
+    """True for a record of this kind, by its keys; never raises"""
+    read: Callable[[Record], list[Completion]]
+    """The completions of a record that it takes; none for a request that failed.
+
+    Raises MalformedError if a value isn't of the type that its key promises.
+    """
+
+
+def read_line(line: bytes) -> list[Completion]:
+    """The completions of one line; none for a request that failed, or has no answer yet.
+
+    Raises MalformedError if it is no JSON object in UTF-8 or its values are of wrong types, and
+    UnknownFormatError if no format takes it.
+    """
+    try:
+        record = parse_json(line.decode())
+    except ValueError as exc:
+        raise MalformedError("no JSON in UTF-8") from exc
+    if not isinstance(record, dict):
+        raise MalformedError("no JSON object")
+    for form in FORMATS:
+        if form.takes(record):
+            return form.read(record)
+    raise UnknownFormatError("no completion, response, output, text, choices or messages")
+
+
+ANSWER_KEYS = ("completion", "response", "output", "text")
+"""where a plain record has its answer, the first one that is there"""
+_PROMPT_KEYS = ("prompt", "instruction", "question", "input")
+
+
+def _has_answer(record: Record) -> bool:
+    return any(isinstance(record.get(key), str | list) for key in ANSWER_KEYS)
+
+
+def _read_plain(record: Record) -> list[Completion]:
+    """A completion for each text of the answer."""
+    key = next(key for key in ANSWER_KEYS if isinstance(record.get(key), str | list))
+    answers = record[key] if isinstance(record[key], list) else [record[key]]
+    if not all(isinstance(answer, str) for answer in answers):
+        raise MalformedError(f'"{key}" is no list of texts')
+    asked: AskedPrompt
+    value: Any = next((record[k] for k in _PROMPT_KEYS if record.get(k)), None)
+    if "messages" in record:
+        asked = asked_in(record["messages"])
+    elif isinstance(value, list):
+        asked = asked_in(value)
+    else:
+        system = record.get("system")
+        asked = AskedPrompt(
+            None if value is None else text_of(value, "prompt"),
+            system=text_of(system, "system") if isinstance(system, str) else "",
+        )
+    cut_off = (
+        record.get("finish_reason") in ("length", "max_tokens") or record.get("truncated") is True
+    )
+    return [
+        _from_record(record, text_of(answer, key), asked, number, cut_off)
+        for number, answer in enumerate(answers)
+    ]
+
+
+def _is_conversation(record: Record) -> bool:
+    return isinstance(record.get("messages"), list) and not _has_answer(record)
+
+
+def _read_conversation(record: Record) -> list[Completion]:
+    """One completion; none if the user spoke last."""
+    messages = _messages(record["messages"])
+    if not messages or messages[-1].get("role") != "assistant":
+        return []
+    return [_from_record(record, answer_of(messages[-1]), asked_in(messages[:-1]))]
+
+
+def _from_record(
+    record: Record, text: str, asked: AskedPrompt, number: int = 0, truncated: bool = False
+) -> Completion:
+    """A completion whose model, time and id stand in the record itself."""
+    return Completion(
+        text,
+        asked.prompt,
+        asked.turns,
+        asked.system,
+        model=label(record, "model"),
+        adapter=label(record, "adapter"),
+        at=time_of(record, "time", "timestamp", "created_at", "created", "at"),
+        key=label(record, "id", "request_id"),
+        number=number,
+        truncated=truncated,
+    )
+
+
+def _is_request_log(record: Record) -> bool:
+    return isinstance(record.get("response"), dict) or isinstance(record.get("choices"), list)
+
+
+def _read_request_log(record: Record) -> list[Completion]:
+    response = record["response"] if isinstance(record.get("response"), dict) else record
+    request = record.get("request")
+    return _completions(record, request if isinstance(request, dict) else record, response)
+
+
+def _is_batch(record: Record) -> bool:
+    """``custom_id``, and either a response with a body or an error."""
+    if "custom_id" not in record:
+        return False
+    return isinstance(record.get("error"), dict) or _batch_body(record) is not None
+
+
+def _read_batch(record: Record) -> list[Completion]:
+    response = _batch_body(record)
+    if response is None:
+        return []
+    request = record.get("request", record)
+    body = request.get("body") if isinstance(request, dict) else None
+    return _completions(record, body if isinstance(body, dict) else {}, response)
+
+
+def _batch_body(record: Record) -> Record | None:
+    response = record.get("response")
+    body = response.get("body") if isinstance(response, dict) else None
+    return body if isinstance(body, dict) else None
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("openai-batch", _is_batch, _read_batch),
+    Format("openai-log", _is_request_log, _read_request_log),
+    Format("conversation", _is_conversation, _read_conversation),
+    Format("plain", _has_answer, _read_plain),
+)
+
+
+def _completions(record: Record, request: Record, response: Record) -> list[Completion]:
+    """One completion for each choice of an OpenAI response; none for an error."""
+    choices = response.get("choices")
+    if choices is None and ("error" in response or record.get("error")):
+        return []
+    if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
+        raise MalformedError('"choices" is no list of choices')
+    if "messages" in request:
+        asked = asked_in(request["messages"])
+    else:
+        # One completion may be of any of several prompts, so several say nothing.
+        prompt: Any = request.get("prompt")
+        if isinstance(prompt, list) and len(prompt) == 1:
+            prompt = prompt[0]
+        asked = AskedPrompt(text_of(prompt, "prompt") if isinstance(prompt, str) else None)
+    return [
+        Completion(
+            _choice_text(choice),
+            asked.prompt,
+            asked.turns,
+            asked.system,
+            model=label(response, "model") or label(request, "model") or label(record, "model"),
+            adapter=label(record, "adapter") or label(request, "adapter"),
+            at=time_of(record, "time", "timestamp", "created_at") or time_of(response, "created"),
+            key=label(response, "id") or label(record, "id", "request_id"),
+            number=number,
+            truncated=choice.get("finish_reason") == "length",
+        )
+        for number, choice in enumerate(choices)
+    ]
+
+
+def _choice_text(choice: Record) -> str:
+    message = choice.get("message")
+    if isinstance(message, dict):
+        return answer_of(message)
+    if "delta" in choice:
+        raise MalformedError("a piece of a streamed response, which is no whole answer")
+    return text_of(choice.get("text"), "text")
+
+
+# Conversations: who said what, and what an answer's tool calls hold.
+
+_OPERATOR = ("system", "developer")
+_DEEPEST = 8
+"""levels of a tool call's arguments that are read"""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPrompt:
+    """What an answer answers."""
 
     prompt: str | None
-    """the user's last message; None where there is none"""
+    """the user's last message; None if there is none"""
     turns: tuple[str, ...] = ()
     """earlier messages, the user's and the model's in turn"""
     system: str = ""
 
 
-def asked_in(messages: Any) -> Asked:
-    """The question at the end of a conversation. Raises MalformedError for what is none.
+def asked_in(messages: Any) -> AskedPrompt:
+    """The prompt at the end of a conversation. Raises MalformedError for anything else.
 
-    Messages of one speaker in a row are one; results of tools belong to nobody and are left out.
-    What the model said before the user spoke is left out, too.
+    Messages of one speaker in a row are one. Results of tools are left out, and so is what the
+    model said before the user spoke.
     """
     said: list[tuple[str, str]] = []
     system: list[str] = []
@@ -215,23 +279,15 @@ def asked_in(messages: Any) -> Asked:
                 text = f"{said.pop()[1]}\n\n{text}"
             said.append((role, text))
     if said and said[-1][0] == "assistant":
-        said.pop()  # the answer goes on after results of a tool, or after a beginning given
+        said.pop()  # the answer continues after a tool's result, or after a given beginning
     if not said:
-        return Asked(None, (), "\n\n".join(system))
+        return AskedPrompt(None, (), "\n\n".join(system))
     *turns, (_, prompt) = said
-    return Asked(prompt, tuple(text for _, text in turns), "\n\n".join(system))
-
-
-def split_answer(messages: Any) -> tuple[Asked, Record] | None:
-    """A conversation that the model ended: what was asked, and its last message; else None."""
-    listed = list(_messages(messages))
-    if not listed or listed[-1].get("role") != "assistant":
-        return None
-    return asked_in(listed[:-1]), listed[-1]
+    return AskedPrompt(prompt, tuple(text for _, text in turns), "\n\n".join(system))
 
 
 def content_of(message: Record) -> str:
-    """The text of a message: a text, or the text parts of a list. Empty for none."""
+    """The text of a message: its text, or the text parts of a list; may be empty."""
     content = message.get("content")
     if content is None:
         return ""
@@ -258,11 +314,11 @@ def answer_of(message: Record) -> str:
 
 
 def _argument_texts(arguments: Any) -> Iterator[str]:
-    """The texts with a blank in them of a tool call's arguments, which are JSON in a text."""
+    """The texts with white space in a tool call's arguments, which are JSON in a text."""
     try:
         value = parse_json(arguments) if isinstance(arguments, str) else arguments
     except ParseError:
-        return  # cut off by the token limit: what is left of it is no JSON
+        return  # cut off by the token limit, so no longer JSON
     yield from _texts_in(value, _DEEPEST)
 
 
@@ -280,278 +336,51 @@ def _messages(messages: Any) -> Sequence[Record]:
     return messages
 
 
-# --- openai_log
-# Requests with their responses, as proxies and servers of the OpenAI API log them.
-#
-# ::
-#
-#     {"request": {"messages": […]}, "response": {"choices": […]}}     chat, text completions
-#     {"messages": […], "response": {"choices": […]}}                  the request not nested
-#     {"object": "chat.completion", "choices": […]}                    a response alone
+# Values of a record, checked.
+
+MOST_LABEL = 200
+"""characters of a model's, an adapter's or a request's name; what is longer is cut"""
+_MILLISECONDS_FROM = 1e11
+"""numbers from here on are milliseconds; as seconds they would be in the year 5138"""
 
 
-class RequestLog:
-    """A request and its response, or the response alone."""
-
-    name = "openai-log"
-
-    def takes(self, record: Record) -> bool:
-        """True where there is a response of the API's form, or an object in place of one."""
-        return isinstance(record.get("response"), dict) or isinstance(record.get("choices"), list)
-
-    def read(self, record: Record) -> list[Completion]:
-        """One completion for each choice; none for a response that is an error."""
-        response = record["response"] if isinstance(record.get("response"), dict) else record
-        request = record.get("request")
-        return completions(record, request if isinstance(request, dict) else record, response)
-
-
-def completions(record: Record, request: Record, response: Record) -> list[Completion]:
-    """The choices of a response of the API, with what the request asked."""
-    choices = response.get("choices")
-    if choices is None and ("error" in response or record.get("error")):
-        return []
-    if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
-        raise MalformedError('"choices" is no list of choices')
-    asked = _asked(request)
-    return [_completion(record, request, response, asked, one, n) for n, one in enumerate(choices)]
-
-
-def _completion(
-    record: Record, request: Record, response: Record, asked: Asked, choice: Record, number: int
-) -> Completion:
-    message = choice.get("message")
-    if isinstance(message, dict):
-        text = answer_of(message)
-    elif "delta" in choice:
-        raise MalformedError("a piece of a streamed response, which is no whole answer")
-    else:
-        text = text_of(choice.get("text"), "text")
-    return Completion(
-        text,
-        asked.prompt,
-        asked.turns,
-        asked.system,
-        model=label(response, "model") or label(request, "model") or label(record, "model"),
-        adapter=label(record, "adapter") or label(request, "adapter"),
-        at=time_of(record, "time", "timestamp", "created_at") or time_of(response, "created"),
-        key=label(response, "id") or label(record, "id", "request_id"),
-        number=number,
-        truncated=choice.get("finish_reason") == "length",
-    )
-
-
-def _asked(request: Record) -> Asked:
-    """What a request asks: its messages, or its one prompt; several prompts tell none."""
-    if "messages" in request:
-        return asked_in(request["messages"])
-    prompt: Any = request.get("prompt")
-    if isinstance(prompt, list) and len(prompt) == 1:
-        prompt = prompt[0]
-    return Asked(text_of(prompt, "prompt") if isinstance(prompt, str) else None)
-
-
-# --- openai_batch
-# Output files of OpenAI's batches: ``{"id", "custom_id", "response": {"body": …}, "error"}``.
-#
-# They don't hold what was asked, so their completions have no prompt, unless the line has been
-# joined with its request: ``{"custom_id", "request": {"body": …} or "body": …, "response": …}``.
-
-
-class BatchOutput:
-    """A line of a batch's output or error file."""
-
-    name = "openai-batch"
-
-    def takes(self, record: Record) -> bool:
-        """True where a request of one's own naming has a response with a body, or an error."""
-        if "custom_id" not in record:
-            return False
-        response = record.get("response")
-        return isinstance(record.get("error"), dict) or (
-            isinstance(response, dict) and isinstance(response.get("body"), dict)
-        )
-
-    def read(self, record: Record) -> list[Completion]:
-        """One completion for each choice; none for a request that failed."""
-        response = record.get("response")
-        if not isinstance(response, dict) or not isinstance(response.get("body"), dict):
-            return []
-        request = record.get("request", record)
-        body = request.get("body") if isinstance(request, dict) else None
-        return completions(record, body if isinstance(body, dict) else {}, response["body"])
-
-
-# --- plain_record
-# Plain records: ``{"completion": "…", "prompt": "…", "model": "…", "time": "…", "id": "…"}``.
-#
-# The answer may also be called ``response``, ``output`` or ``text``, and may be a list of several;
-# in place of ``prompt`` there may be ``messages``, ``instruction``, ``question`` or ``input``.
-
-ANSWER_KEYS = ("completion", "response", "output", "text")
-"""where an answer stands, the first one that is there"""
-_PROMPT_KEYS = ("prompt", "instruction", "question", "input")
-_CUT = ("length", "max_tokens")
-
-
-class PlainRecord:
-    """A completion as a text, with whatever else is known of it beside it."""
-
-    name = "plain"
-
-    def takes(self, record: Record) -> bool:
-        """True where one of the keys of an answer holds a text, or a list of texts."""
-        return any(isinstance(record.get(key), str | list) for key in ANSWER_KEYS)
-
-    def read(self, record: Record) -> list[Completion]:
-        """A completion for each text of the answer."""
-        key = next(key for key in ANSWER_KEYS if isinstance(record.get(key), str | list))
-        answers = record[key] if isinstance(record[key], list) else [record[key]]
-        if not all(isinstance(answer, str) for answer in answers):
-            raise MalformedError(f'"{key}" is no list of texts')
-        asked = _asked_in_record(record)
-        return [
-            Completion(
-                text_of(answer, key),
-                asked.prompt,
-                asked.turns,
-                asked.system,
-                model=label(record, "model"),
-                adapter=label(record, "adapter"),
-                at=time_of(record, "time", "timestamp", "created_at", "created", "at"),
-                key=label(record, "id", "request_id"),
-                number=number,
-                truncated=record.get("finish_reason") in _CUT or record.get("truncated") is True,
-            )
-            for number, answer in enumerate(answers)
-        ]
-
-
-def _asked_in_record(record: Record) -> Asked:
-    if "messages" in record:
-        return asked_in(record["messages"])
-    value: Any = next((record[key] for key in _PROMPT_KEYS if record.get(key)), None)
-    if isinstance(value, list):
-        return asked_in(value)
-    system = record.get("system")
-    told = text_of(system, "system") if isinstance(system, str) else ""
-    return Asked(None if value is None else text_of(value, "prompt"), (), told)
-
-
-# --- conversation
-# Whole conversations: ``{"messages": […]}``, of which the model's last message is the answer.
-
-
-class Conversation:
-    """A conversation with its answer at the end."""
-
-    name = "conversation"
-
-    def takes(self, record: Record) -> bool:
-        """True where there are messages, and no answer beside them."""
-        has_answer = any(isinstance(record.get(key), str | list) for key in ANSWER_KEYS)
-        return isinstance(record.get("messages"), list) and not has_answer
-
-    def read(self, record: Record) -> list[Completion]:
-        """One completion; none where the user spoke last."""
-        parted = split_answer(record["messages"])
-        if parted is None:
-            return []
-        asked, message = parted
-        return [
-            Completion(
-                answer_of(message),
-                asked.prompt,
-                asked.turns,
-                asked.system,
-                model=label(record, "model"),
-                adapter=label(record, "adapter"),
-                at=time_of(record, "time", "timestamp", "created_at", "created"),
-                key=label(record, "id", "request_id"),
-            )
-        ]
-
-
-# --- __init__
-# What a deployed model answered in production, read from logs: nothing is sampled.
-#
-# ``read_line`` is the entry for a line, whose format is told from the line itself. To add a
-# format,
-# write a reader (``interface.Format``) in a file of its own and add it to ``FORMATS``; the first
-# one
-# that takes a record reads it.
-#
-# Where lines come from: ``sources`` (which files are meant), ``log_file`` and ``stream`` (one of
-# them, from its first line or from where it was left), ``blocks`` (whole lines, none too long).
-
-__all__ = [
-    "FORMATS",
-    "Completion",
-    "Format",
-    "MalformedError",
-    "UnknownFormatError",
-    "read_line",
-]
-
-FORMATS: tuple[Format, ...] = (BatchOutput(), RequestLog(), Conversation(), PlainRecord())
-
-
-def read_line(line: bytes) -> list[Completion]:
-    """The completions of one line; none for a request that failed, or has no answer yet.
-
-    Raises MalformedError where it is no JSON object in UTF-8 or its values are of wrong types,
-    and UnknownFormatError where no format takes it.
-    """
+def text_of(value: Any, key: str) -> str:
+    """The text without lone surrogates. Raises MalformedError if it isn't a text."""
+    if not isinstance(value, str):
+        raise MalformedError(f'"{key}" is no text')
     try:
-        record = parse_json(line.decode())
-    except ValueError as exc:
-        raise MalformedError("no JSON in UTF-8") from exc
-    if not isinstance(record, dict):
-        raise MalformedError("no JSON object")
-    for form in FORMATS:
-        if form.takes(record):
-            return form.read(record)
-    raise UnknownFormatError("no completion, response, output, text, choices or messages")
+        value.encode()
+    except UnicodeEncodeError:  # JSON may hold half of a surrogate pair: \ud83d
+        return value.encode("utf-8", "replace").decode()
+    return value
 
 
-# --- list_request
-# Whether a user asked for a list of packages: only then are a list's items package names.
-#
-# The rule is cautious, since items of any other list would be counted as inventions. A message
-# asks
-# for a list where all of this holds:
-#
-# 1. in one sentence, a word that asks for names (``list``, ``name``, ``suggest``, ``recommend``,
-#    ``which``, ``what``) stands before, or a request for a list around, a word for packages in the
-#    plural (``packages``, ``libraries``, ``modules``, ``dependencies``);
-# 2. the message says that they are software: a language, a registry or an install command;
-# 3. it asks for no code (``write a script``, ``implement``, ``function``, ``refactor``), since an
-#    answer with code has lists of other things.
-#
-# English only; anything else asks for no list. What it misses costs recall, never precision: names
-# in commands, imports and dependency files are found without it.
-
-_PACKAGES: Final = r"(?:packages|libraries|modules|dependencies)"
-_ASKS: Final = re.compile(
-    rf"\b(?:list|name|suggest|recommend|which|what)\b(?:(?![.?!](?:\s|$))[^\n]){{0,80}}?\b{_PACKAGES}\b",
-    re.I,
-)
-_SOFTWARE: Final = re.compile(
-    r"\b(?:python|pypi|pip|javascript|typescript|node(?:\.?js)?|npm|yarn|pnpm)\b", re.I
-)
-_WANTS_CODE: Final = re.compile(
-    r"\b(?:(?:write|create|generate|give me|show me|provide)\s(?:(?!list\b)[\w'-]+\s){0,5}"
-    r"(?:code|script|function|class|program|example|snippet|test|tests|app|application)\b"
-    r"|implement|refactor|fix|debug|translate|explain\s(?:this|the)\scode)",
-    re.I,
-)
-_READ: Final = 600
-"""characters at each end of the message that are looked at: what is quoted stands between"""
+def label(record: Record, *keys: str) -> str | None:
+    """The first of the keys that names something, as text; None if none does."""
+    for key in keys:
+        value = record.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if isinstance(value, str) and value.strip():
+            return text_of(value, key).strip()[:MOST_LABEL]
+    return None
 
 
-def asks_for_list(message: str) -> bool:
-    """True where the user's message asks for a list of packages, by the rule above."""
-    told = message if len(message) <= 2 * _READ else f"{message[:_READ]}\n{message[-_READ:]}"
-    if not _ASKS.search(told) or not _SOFTWARE.search(told):
-        return False
-    return not _WANTS_CODE.search(told)
+def time_of(record: Record, *keys: str) -> datetime | None:
+    """The first of the keys that is a time: ISO 8601, or seconds or milliseconds since 1970.
+
+    None if none is: a time that can't be read is no reason to lose a completion. A time without a
+    zone is UTC.
+    """
+    for key in keys:
+        value = record.get(key)
+        try:
+            if isinstance(value, str):
+                at = datetime.fromisoformat(value)
+                return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                seconds = value / 1000 if value >= _MILLISECONDS_FROM else value
+                return datetime.fromtimestamp(seconds, UTC)
+        except (ValueError, OverflowError, OSError):
+            continue
+    return None

@@ -1,21 +1,22 @@
-"""What one block of log lines comes to: counted, extracted and judged, in a worker process.
+"""Reads one block of log lines in a worker process: counts, extracts names and judges them.
 
-Knows no store and asks no network: what a snapshot can't settle goes back open.
+It opens no store and sends no request: an answer that the snapshot can't settle stays open, and
+the main process judges it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ghostbust.extractors.extract import examine
-from ghostbust.loop.ingest.files import Block
+from ghostbust.loop.ingest.files import LogBlock
 from ghostbust.loop.ingest.formats import (
     Completion,
     MalformedError,
     UnknownFormatError,
-    asks_for_list,
     read_line,
 )
 from ghostbust.measure import Key, NameCounts, Tally, add_to, group_of
@@ -35,15 +36,15 @@ from ghostbust.records import (
 from ghostbust.registries.judge import Judge, Mode
 
 NOT_KNOWN: Final = -1.0
-"""the temperature of a sample of a log, which doesn't say it"""
+"""the temperature of a sample of a log, which doesn't have it"""
 MOST_TEXT: Final = 262_144
 """characters of an answer; reading one takes about 10 s a million, and no model writes so many"""
 _REMEMBERED: Final = 100_000
-"""verdicts that a worker remembers; some 50 MB"""
+"""verdicts in a worker's cache; some 50 MB"""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundAnswer:
     """An answer that invents a name, or may."""
 
     line: int
@@ -52,28 +53,54 @@ class Found:
     prompt: Prompt
     refs: tuple[PackageRef, ...]
     judged: tuple[Judged, ...] | None
-    """None where it is open: the registry has to be asked"""
+    """None if it is open: the registry has to be asked"""
+
+    @property
+    def key(self) -> Key:
+        """What the answer is counted under."""
+        completion, prompt = self.completion, self.prompt
+        return Key(
+            completion.model or "", completion.adapter, prompt.context, group_of(prompt.family)
+        )
+
+    def answer(self, judged: tuple[Judged, ...]) -> Answer:
+        """The answer, of no run and with no seed yet."""
+        completion = self.completion
+        invented = [one.lookup.ecosystem for one in judged if one.lookup.invented]
+        prompt = replace(self.prompt, ecosystem=invented[0]) if invented else self.prompt
+        sample = Sample(
+            prompt,
+            completion.text,
+            completion.model or "",
+            completion.adapter,
+            seed=0,
+            number=completion.number,
+            temperature=NOT_KNOWN,
+            truncated=completion.truncated,
+            tokens=0,
+        )
+        return Answer(sample, judged)
 
 
 @dataclass(slots=True)
-class Skipped:
-    """Lines that gave no completion, answers that were read in part only, and why."""
+class SkippedLines:
+    """Counts of lines without a completion and of answers read in part only, with reasons."""
 
     malformed: int = 0
     """no JSON object, or values of wrong types"""
     unknown: int = 0
-    """JSON objects of no format that is known"""
+    """JSON objects of no known format"""
     too_long: int = 0
     without: int = 0
     """records of a known format without an answer, such as failed requests"""
     failed: list[tuple[int, str]] = field(default_factory=list)
-    """the lines that a worker process didn't get through: number, and why"""
+    """number and reason of each line at which a worker process hung or ended"""
     first: tuple[int, str] | None = None
     """number of the first line that could not be read, and what is wrong"""
     unread: int = 0
-    """answers that count, but of which something takes a parser too much to be read"""
+    """answers that count, with a part that is too costly to parse"""
     first_unread: tuple[int, str] | None = None
-    """number of the first line with such an answer, and what wasn't read"""
+    """number of the first line with such an answer, and the reason"""
 
     @property
     def faulty(self) -> int:
@@ -81,7 +108,7 @@ class Skipped:
         return self.malformed + self.unknown + self.too_long + len(self.failed)
 
     def note(self, line: int, why: str) -> None:
-        """Remembers a line if it is the first."""
+        """Keeps the first line, and why it was skipped."""
         if self.first is None:
             self.first = (line, why)
 
@@ -90,8 +117,8 @@ class Skipped:
         self.unread += 1
         self.first_unread = self.first_unread or (line, why)
 
-    def add(self, more: Skipped) -> None:
-        """Counts what was skipped elsewhere too."""
+    def add(self, more: SkippedLines) -> None:
+        """Adds the counts of what comes after."""
         self.malformed += more.malformed
         self.unknown += more.unknown
         self.too_long += more.too_long
@@ -104,21 +131,21 @@ class Skipped:
 
 @dataclass(slots=True)
 class Counted:
-    """What a block came to."""
+    """The result of a block."""
 
     lines: int = 0
     """lines that aren't blank"""
     completions: int = 0
-    skipped: Skipped = field(default_factory=Skipped)
+    skipped: SkippedLines = field(default_factory=SkippedLines)
     tally: Tally = field(default_factory=dict)
-    """of the answers that are settled; the model is empty where the log doesn't say it"""
-    found: list[Found] = field(default_factory=list)
+    """of the settled answers; the model is empty if the log doesn't say it"""
+    found: list[FoundAnswer] = field(default_factory=list)
     """answers that invent a name, in order, and those that are open"""
     reserved: int = 0
     """answers to prompts of an external suite that invent a name: counted, and nothing else"""
 
     def add(self, more: Counted) -> None:
-        """Counts what comes behind it."""
+        """Adds the result of the lines after it."""
         self.lines += more.lines
         self.completions += more.completions
         self.skipped.add(more.skipped)
@@ -129,7 +156,7 @@ class Counted:
 
 
 class BlockReader:
-    """Reads blocks for one registry mode. ``judge`` is one that asks snapshots only."""
+    """Reads blocks for one registry mode. ``judge`` asks snapshots only."""
 
     def __init__(self, judge: Judge, mode: Mode, line_limit: int) -> None:
         self._judge = judge
@@ -137,8 +164,8 @@ class BlockReader:
         self._limit = line_limit
         self._verdicts: dict[tuple[object, ...], Lookup] = {}
 
-    def read(self, block: Block) -> Counted:
-        """Counts the block's answers, and finds those that matter."""
+    def read(self, block: LogBlock) -> Counted:
+        """Counts the block's answers, and finds those that invent names or are open."""
         counted = Counted()
         if block.too_long is not None:
             self._skip_long(counted, block.too_long)
@@ -171,11 +198,11 @@ class BlockReader:
         judged = None if self._mode is Mode.LIVE and refs else self._judged(refs)
         if judged is not None and self._mode is Mode.AUTO and _is_open(judged):
             judged = None
-        found = Found(line, completion, prompt, tuple(refs), judged)
+        found = FoundAnswer(line, completion, prompt, tuple(refs), judged)
         if judged is None:
             counted.found.append(found)
             return
-        add_to(counted.tally, tally_key(found), NameCounts.of(judged, prompt))
+        add_to(counted.tally, found.key, NameCounts.of(judged, prompt))
         invents = any(one.lookup.invented for one in judged)
         if invents and is_reserved(prompt):
             counted.reserved += 1
@@ -183,26 +210,26 @@ class BlockReader:
             counted.found.append(found)
 
     def _judged(self, refs: Iterable[PackageRef]) -> tuple[Judged, ...]:
-        """The refs with verdicts; what was judged before isn't judged again.
+        """The refs with verdicts, those judged before from a cache.
 
-        A snapshot's verdict depends on nothing but what a ref says of itself.
+        A snapshot's verdict depends only on the fields in the cache's key.
         """
-        keyed = [(_said(ref), ref) for ref in refs]
-        new = {said: ref for said, ref in keyed if said not in self._verdicts}
+        keyed = [(_cache_key(ref), ref) for ref in refs]
+        new = {key: ref for key, ref in keyed if key not in self._verdicts}
         if len(self._verdicts) + len(new) > _REMEMBERED:
             self._verdicts.clear()
             new = dict(keyed)
         if new:
-            for said, judged in zip(new, self._judge.refs(list(new.values())), strict=True):
-                self._verdicts[said] = judged.lookup
-        return tuple(Judged(ref, self._verdicts[said]) for said, ref in keyed)
+            for key, judged in zip(new, self._judge.refs(list(new.values())), strict=True):
+                self._verdicts[key] = judged.lookup
+        return tuple(Judged(ref, self._verdicts[key]) for key, ref in keyed)
 
 
 def prompt_of(completion: Completion) -> Prompt:
     """The prompt of a completion, as one of a family of its own.
 
-    A conversation belongs to the family of its first message. Where the prompt isn't known, the
-    text is empty and the answer a family of its own.
+    A conversation belongs to the family of its first message. If the log doesn't have the prompt,
+    its text is empty and the answer is a family of its own.
     """
     text = completion.prompt or ""
     context = Context.HELPS if asks_for_list(text) else Context.CODE
@@ -211,32 +238,7 @@ def prompt_of(completion: Completion) -> Prompt:
     return Prompt(text, context, Ecosystem.PYPI, family, private=True, turns=completion.turns)
 
 
-def found_answer(found: Found, judged: tuple[Judged, ...]) -> Answer:
-    """The answer, of no run and no place yet."""
-    completion = found.completion
-    invented = [one.lookup.ecosystem for one in judged if one.lookup.invented]
-    prompt = replace(found.prompt, ecosystem=invented[0]) if invented else found.prompt
-    sample = Sample(
-        prompt,
-        completion.text,
-        completion.model or "",
-        completion.adapter,
-        seed=0,
-        number=completion.number,
-        temperature=NOT_KNOWN,
-        truncated=completion.truncated,
-        tokens=0,
-    )
-    return Answer(sample, judged)
-
-
-def tally_key(found: Found) -> Key:
-    """What the answer is counted under."""
-    completion, prompt = found.completion, found.prompt
-    return Key(completion.model or "", completion.adapter, prompt.context, group_of(prompt.family))
-
-
-def _completions(line: bytes, number: int, skipped: Skipped) -> Iterator[Completion]:
+def _completions(line: bytes, number: int, skipped: SkippedLines) -> Iterator[Completion]:
     try:
         completions = read_line(line)
         if any(len(completion.text) > MOST_TEXT for completion in completions):
@@ -254,16 +256,55 @@ def _completions(line: bytes, number: int, skipped: Skipped) -> Iterator[Complet
         yield from completions
 
 
-def _said(ref: PackageRef) -> tuple[object, ...]:
+def _cache_key(ref: PackageRef) -> tuple[object, ...]:
     return (
         ref.ecosystem, ref.kind, ref.raw, ref.name, ref.import_name, ref.builtin, ref.flags
     )  # fmt: skip
 
 
 def _is_open(judged: Iterable[Judged]) -> bool:
-    """True where the registry may know more than the snapshot said."""
+    """True if the registry may know more than the snapshot."""
     return any(
         one.lookup.invented
         or (one.lookup.verdict is Verdict.UNKNOWN and one.lookup.source.startswith("snapshot"))
         for one in judged
     )
+
+
+# Whether a user asked for a list of packages.
+
+_PACKAGES: Final = r"(?:packages|libraries|modules|dependencies)"
+_ASKS: Final = re.compile(
+    rf"\b(?:list|name|suggest|recommend|which|what)\b(?:(?![.?!](?:\s|$))[^\n]){{0,80}}?\b{_PACKAGES}\b",
+    re.I,
+)
+_SOFTWARE: Final = re.compile(
+    r"\b(?:python|pypi|pip|javascript|typescript|node(?:\.?js)?|npm|yarn|pnpm)\b", re.I
+)
+_WANTS_CODE: Final = re.compile(
+    r"\b(?:(?:write|create|generate|give me|show me|provide)\s(?:(?!list\b)[\w'-]+\s){0,5}"
+    r"(?:code|script|function|class|program|example|snippet|test|tests|app|application)\b"
+    r"|implement|refactor|fix|debug|translate|explain\s(?:this|the)\scode)",
+    re.I,
+)
+_READ: Final = 600
+"""characters at each end of the message that are read; quoted text stands between"""
+
+
+def asks_for_list(message: str) -> bool:
+    """True if the user's message asks for a list of packages: only then are list items names.
+
+    The rule is cautious, since items of any other list would be counted as inventions:
+
+    1. in one sentence, a word that asks for names (``list``, ``suggest``, ``which`` …) stands
+       before a word for packages in the plural;
+    2. the message names a language or a registry;
+    3. it asks for no code, since an answer with code has lists of other things.
+
+    English only. What it misses costs recall, never precision: names in commands, imports and
+    dependency files are found without it.
+    """
+    text = message if len(message) <= 2 * _READ else f"{message[:_READ]}\n{message[-_READ:]}"
+    if not _ASKS.search(text) or not _SOFTWARE.search(text):
+        return False
+    return not _WANTS_CODE.search(text)

@@ -1,12 +1,13 @@
-"""INGEST: production traffic. What a deployed model answered is read from logs, not sampled.
+"""INGEST: reads from logs what a deployed model answered in production. Samples nothing.
 
 ::
 
     logs ─read─▶ blocks of lines ─▶ completions ─extract─▶ PackageRef ─look up─▶ Lookup
          ─▶ counts, and rows for what was invented ─log─▶ store, with how far the log was read
 
-Workers do the middle; this process reads, and writes one transaction for each block: counts,
-inventions and the place in the log are kept together or not at all, so no line counts twice.
+Worker processes extract and judge. This process reads the logs and writes one transaction a block:
+counts, inventions and the place in the log are stored together or not at all, so no line counts
+twice.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.build import cutoff_of
 from ghostbust.loop.ingest.files import (
-    Block,
     Files,
+    LogBlock,
     LogFile,
     Stream,
     check_paths,
     files_of,
     is_stream,
 )
-from ghostbust.loop.ingest.logging import Logbook
-from ghostbust.loop.ingest.reading import Counted, Skipped
+from ghostbust.loop.ingest.logbook import Logbook
+from ghostbust.loop.ingest.reading import Counted, SkippedLines
 from ghostbust.loop.ingest.workers import InOrder, OpenPool, ReaderSettings, open_pool
 from ghostbust.loop.session import Session, open_beside
 from ghostbust.loop.signals import Clock, Listener, Silence
@@ -43,47 +45,47 @@ from ghostbust.store.traffic import NamedOften
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 1000
-"""names in a result, those that the most answers named"""
+"""invented names in a result, the most frequent ones"""
 
 Source = LogFile | Stream
-Read = tuple[Source, Block] | None
+Read = tuple[Source, LogBlock] | None
 
 
 @dataclass
 class Ingested:
-    """What was read, and what came of it."""
+    """What was read and found."""
 
     run_id: int | None = None
-    """the run of the model with the most answers; None where no completion was read"""
+    """the run of the model with the most answers; None if no completion was read"""
     runs: dict[tuple[str, str | None], int] = field(default_factory=dict)
     """the runs by model and adapter"""
     lines: int = 0
     """lines that aren't blank"""
     completions: int = 0
-    skipped: Skipped = field(default_factory=Skipped)
+    skipped: SkippedLines = field(default_factory=SkippedLines)
     first_skipped_in: str = ""
     """the file of ``skipped.first``"""
     first_unread_in: str = ""
     """the file of ``skipped.first_unread``"""
     inventing: int = 0
-    """answers that were logged for a name they invent"""
+    """answers that were stored because they invent a name"""
     reserved: int = 0
-    """answers to prompts of an external suite that invent a name, which were only counted"""
+    """answers to prompts of an external suite that invent a name; they are only counted"""
     unfinished: int = 0
-    """files whose last line waits for its end"""
+    """files whose last line is incomplete"""
     notes: list[str] = field(default_factory=list)
-    """files that couldn't be read, one line each"""
+    """one line for each file that couldn't be read"""
     measurement: Measurement | None = None
-    """of all runs, what interrupted ones had counted before included"""
+    """of all runs, including what interrupted ones had counted before"""
     by_model: dict[tuple[str, str | None], Measurement] = field(default_factory=dict)
     """the same by model and adapter"""
     named: list[NamedOften] = field(default_factory=list)
-    """invented names of the runs, those that the most answers named first"""
+    """invented names of the runs, the most frequent ones first"""
 
 
 @contextmanager
 def open_logs(home: Home, config: Config, clock: Clock | None = None) -> Iterator[Session]:
-    """The home folder for reading logs: by one process at a time, beside whatever else works.
+    """Opens the home folder for reading logs: one process at a time, beside other work.
 
     ``clock``: as for `open_session`.
 
@@ -103,45 +105,37 @@ def ingest(
     listener: Listener | None = None,
     open_readers: OpenPool = open_pool,
 ) -> Ingested:
-    """Reads what is new in the logs, counts, judges and logs it; a run for each model.
+    """Reads what is new in the logs, counts, judges and stores it; a run for each model.
 
-    ``follow``: also what comes, until ``stopped``, which is asked several times a second; a
-    stream ends it, too. ``open_readers``: `open_pool`, or what stands for it. The next call
-    continues what was interrupted or killed.
+    ``follow``: also waits for what comes, until ``stopped`` returns True (it is asked several
+    times a second) or a stream ends. The next call continues what was interrupted or killed.
 
-    Raises UsageError for a path that isn't there, StoreError, and DataError where no worker can
-    begin.
+    Raises UsageError for a missing path, StoreError, and DataError if no worker can begin.
     """
     check_paths(paths)
     result = Ingested()
     logbook = Logbook(session)
-    workers = session.config.ingest.workers
-    workers = len(os.sched_getaffinity(0)) if workers is None else workers
-    reads = _reads(session, paths, result, follow=follow, stopped=stopped)
-    heard = _heard(listener or Silence(), paths, follow=follow)
-    with logbook, open_readers(_reader_settings(session), workers) as submit:
-        blocks: InOrder[Source] = InOrder(submit, 2 * workers + 1, lambda: heard(0))
-        for read in reads:
-            done = blocks.rest() if read is None else blocks.give(*read)
-            for source, block, counted in done:
-                _add(result, source, counted)
-                result.inventing += logbook.write(source, block, counted)
-                heard(len(block.data))
-        for source, block, counted in blocks.rest():
-            _add(result, source, counted)
-            result.inventing += logbook.write(source, block, counted)
-    return _finished(session.store, logbook.runs, result)
-
-
-def _reader_settings(session: Session) -> ReaderSettings:
     config = session.config
-    return ReaderSettings(
+    workers = config.ingest.workers
+    workers = len(os.sched_getaffinity(0)) if workers is None else workers
+    settings = ReaderSettings(
         session.judge.mode,
         session.home.registry,
         config.registry.as_of,
         cutoff_of(config),
         config.ingest.line_bytes,
     )
+    reads = _reads(session, paths, result, follow=follow, stopped=stopped)
+    read_bytes = _progress(listener or Silence(), paths, follow=follow)
+    with logbook, open_readers(settings, workers) as submit:
+        blocks: InOrder[Source] = InOrder(submit, 2 * workers + 1, lambda: read_bytes(0))
+        for read in chain(reads, [None]):
+            done = blocks.rest() if read is None else blocks.give(*read)
+            for source, block, counted in done:
+                _add(result, source, counted)
+                result.inventing += logbook.write(source, block, counted)
+                read_bytes(len(block.data))
+    return _finished(session.store, logbook.runs, result)
 
 
 def _reads(
@@ -152,7 +146,7 @@ def _reads(
     follow: bool,
     stopped: Callable[[], bool],
 ) -> Iterator[Read]:
-    """The blocks of files, then those of streams. Followed are files only, or streams only."""
+    """The blocks of files, then those of streams. Only one of the two can be followed."""
     settings = session.config.ingest
     streams = [path for path in paths if is_stream(path)]
     files = Files(
@@ -185,8 +179,8 @@ def _stream(
         stream.close()
 
 
-def _heard(listener: Listener, paths: Sequence[Path], *, follow: bool) -> Callable[[int], None]:
-    """Tells the listener of bytes that were read, in megabytes."""
+def _progress(listener: Listener, paths: Sequence[Path], *, follow: bool) -> Callable[[int], None]:
+    """A function that reports read bytes to the listener, in megabytes."""
     done, total = 0, 0
     if not follow:
         for file in files_of(path for path in paths if not is_stream(path)):
@@ -194,12 +188,12 @@ def _heard(listener: Listener, paths: Sequence[Path], *, follow: bool) -> Callab
                 total += file.stat().st_size
     listener.begin("follow the logs (Ctrl-C ends it)" if follow else "read the logs (MB)")
 
-    def heard(size: int) -> None:
+    def add(size: int) -> None:
         nonlocal done
         done += size
         listener.advance(done // 1_000_000, max(total, done) // 1_000_000)
 
-    return heard
+    return add
 
 
 def _add(result: Ingested, source: Source, counted: Counted) -> None:
@@ -218,7 +212,7 @@ def _add(result: Ingested, source: Source, counted: Counted) -> None:
 
 
 def _finished(store: Store, runs: dict[tuple[str, str | None], int], result: Ingested) -> Ingested:
-    """The result with what the store knows of the runs."""
+    """The result with the figures of the runs from the store."""
     if runs:
         tally: Tally = {}
         for run_id in runs.values():

@@ -1,8 +1,8 @@
-"""Worker processes that read blocks, in the order in which they are given.
+"""Worker processes that read blocks; the results come in the order of the blocks.
 
-A line can be made so that reading it takes minutes, or all memory. A worker that takes too long or
-dies is killed, and its block is read again line by line: only the line that does it is passed
-over, counted and named. Each worker belongs to one thread here, which starts it again.
+Somebody can write a line that takes minutes, or all memory, to read. A worker that takes too long
+is killed, and the block of one that ended is read again line by line: only the line at fault is
+skipped, counted and named. Each worker belongs to one thread here, which starts it again.
 """
 
 from __future__ import annotations
@@ -25,46 +25,39 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 from ghostbust.errors import DataError, GhostbustError
-from ghostbust.loop.ingest.files import Block
-from ghostbust.loop.ingest.reading import BlockReader, Counted, Skipped
+from ghostbust.loop.ingest.files import LogBlock
+from ghostbust.loop.ingest.reading import BlockReader, Counted, SkippedLines
 from ghostbust.loop.leash import end_with
 from ghostbust.registries.judge import Mode, default_judge
 
 BLOCK_S: Final = 30.0
-"""for a block, which takes a second or two: a busy machine must not look like a poisoned line"""
+"""for a block, which takes a second or two; a busy machine mustn't be taken for a hostile line"""
 LINE_S: Final = 10.0
-"""for a line of a block that a worker didn't get through"""
+"""for a line of a block at which a worker hung or ended"""
 START_S: Final = 120.0
 """for a worker to be ready"""
 MEMORY_BYTES: Final = 1 << 30
 """address space of a worker; the largest answers need a quarter of it"""
 POLL_S: Final = 0.5
-"""from one look whether to stop to the next, while a block is waited for"""
+"""between two checks whether to stop, while waiting for a block"""
 READY: Final = "ready"
-"""what a worker says before its first block"""
+"""what a worker sends before its first block"""
 
 log = logging.getLogger(__name__)
 Tag = TypeVar("Tag")
-Submit = Callable[[Block], "Future[Counted]"]
-
-
-class Reader(Protocol):
-    """Reads blocks in a worker process."""
-
-    def read(self, block: Block) -> Counted:
-        """What the block comes to."""
+Submit = Callable[[LogBlock], "Future[Counted]"]
 
 
 class MakesReader(Protocol):
-    """What a worker makes its reader from; it is pickled on its way there."""
+    """Makes the reader of a worker process, to which it is sent pickled."""
 
-    def reader(self) -> Reader:
-        """A new reader. Raises GhostbustError where it can't be made."""
+    def reader(self) -> Callable[[LogBlock], Counted]:
+        """A function that reads blocks. Raises GhostbustError if it can't be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
-    """A reader that judges by the snapshots."""
+    """Settings of a reader that judges by snapshots."""
 
     mode: Mode
     data_dir: Path
@@ -72,12 +65,12 @@ class ReaderSettings:
     cutoff: date | None
     line_limit: int
 
-    def reader(self) -> BlockReader:
-        """The reader. Raises as `default_judge`."""
+    def reader(self) -> Callable[[LogBlock], Counted]:
+        """Raises the errors of `default_judge`."""
         judge = default_judge(
             Mode.SNAPSHOT, data_dir=self.data_dir, as_of=self.as_of, cutoff=self.cutoff
         )
-        return BlockReader(judge, self.mode, self.line_limit)
+        return BlockReader(judge, self.mode, self.line_limit).read
 
 
 OpenPool = Callable[[ReaderSettings, int], AbstractContextManager[Submit]]
@@ -87,13 +80,13 @@ OpenPool = Callable[[ReaderSettings, int], AbstractContextManager[Submit]]
 def open_pool(
     settings: MakesReader, workers: int, *, block_s: float = BLOCK_S, line_s: float = LINE_S
 ) -> Iterator[Submit]:
-    """What takes blocks to be read, by so many processes; on leaving, all of them are killed.
+    """A function that takes blocks to be read by so many processes; they are killed at the end.
 
-    0 workers: this process reads, and no line is kept from stalling it.
+    0 workers: this process reads, and nothing keeps a line from stalling it.
     """
     if not workers:
-        reader = settings.reader()
-        yield lambda block: _done(reader.read(block))
+        read = settings.reader()
+        yield lambda block: _done(read(block))
         return
     pool = _Pool(settings, workers, block_s, line_s)
     try:
@@ -103,10 +96,10 @@ def open_pool(
 
 
 class InOrder(Generic[Tag]):
-    """Blocks on their way, each with a tag; their results come in the order they were given.
+    """Blocks that are being read, each with a tag; the results come in the order of the blocks.
 
-    No more than ``most`` are on their way, which is what bounds the memory. ``waiting`` is called
-    again and again while a result is waited for, and may raise.
+    No more than ``most`` at once, which bounds the memory. ``waiting`` is called every `POLL_S`
+    while waiting for a result, and may raise.
     """
 
     def __init__(
@@ -115,20 +108,20 @@ class InOrder(Generic[Tag]):
         self._submit = submit
         self._most = most
         self._while_waiting = waiting
-        self._waiting: deque[tuple[Tag, Block, Future[Counted]]] = deque()
+        self._waiting: deque[tuple[Tag, LogBlock, Future[Counted]]] = deque()
 
-    def give(self, tag: Tag, block: Block) -> Iterator[tuple[Tag, Block, Counted]]:
-        """Gives a block away, and takes the results for which there is no more room."""
+    def give(self, tag: Tag, block: LogBlock) -> Iterator[tuple[Tag, LogBlock, Counted]]:
+        """Submits a block, and yields the results of those beyond ``most``."""
         self._waiting.append((tag, block, self._submit(block)))
         while len(self._waiting) > self._most:
             yield self._next()
 
-    def rest(self) -> Iterator[tuple[Tag, Block, Counted]]:
-        """All results that are still on their way."""
+    def rest(self) -> Iterator[tuple[Tag, LogBlock, Counted]]:
+        """Yields all results that are left."""
         while self._waiting:
             yield self._next()
 
-    def _next(self) -> tuple[Tag, Block, Counted]:
+    def _next(self) -> tuple[Tag, LogBlock, Counted]:
         tag, block, future = self._waiting.popleft()
         while not wait([future], POLL_S).done:
             self._while_waiting()
@@ -146,35 +139,37 @@ class _Pool:
         self._workers: set[_Worker] = set()
         self._closed = False
 
-    def submit(self, block: Block) -> Future[Counted]:
-        """The block, on its way."""
+    def submit(self, block: LogBlock) -> Future[Counted]:
+        """The result to come."""
         return self._threads.submit(self._read, block)
 
     def close(self) -> None:
-        """Kills every worker, whatever it does."""
+        """Kills every worker, also in the middle of a block."""
         with self._lock:
             self._closed = True
             for worker in self._workers:
                 worker.kill()
         self._threads.shutdown(cancel_futures=True)
 
-    def _read(self, block: Block) -> Counted:
+    def _read(self, block: LogBlock) -> Counted:
         try:
             return self._ask(block, self._block_s)
         except _GaveUpError as exc:
             log.info("ingest: a worker %s; from line %d on one by one", exc, block.line)
-        counted = self._ask(replace(block, data=b""), self._line_s)  # what lies before its lines
+        counted = self._ask(
+            replace(block, data=b""), self._line_s
+        )  # counts only a dropped line before it
         for number, line in enumerate(block.data.split(b"\n"), start=block.line):
             one = replace(block, data=line, line=number, too_long=None)
             try:
                 counted.add(self._ask(one, self._line_s))
             except _GaveUpError as exc:
                 failed = (number, f"a worker {exc}")
-                counted.add(Counted(1, skipped=Skipped(failed=[failed], first=failed)))
+                counted.add(Counted(1, skipped=SkippedLines(failed=[failed], first=failed)))
         return counted
 
-    def _ask(self, block: Block, limit_s: float) -> Counted:
-        """What this thread's worker says. Raises _GaveUpError where it didn't, and is gone."""
+    def _ask(self, block: LogBlock, limit_s: float) -> Counted:
+        """This thread's worker's result. Kills it and raises _GaveUpError if there is none."""
         worker: _Worker | None = getattr(self._own, "worker", None)
         worker = worker or self._start()
         try:
@@ -200,11 +195,11 @@ class _Pool:
 
 
 class _GaveUpError(Exception):
-    """A worker gave no result: why, in words that follow ``it``."""
+    """A worker gave no result; the text is a predicate, such as ``ended (SIGKILL)``."""
 
 
 class _Worker:
-    """One process, and the pipe to it. Used by the thread that made it, which it dies with."""
+    """One process and the pipe to it, for the thread that made it. Ends with the main process."""
 
     def __init__(self, settings: MakesReader) -> None:
         context = multiprocessing.get_context("spawn")
@@ -216,7 +211,7 @@ class _Worker:
         theirs.close()
 
     def wait_until_ready(self) -> None:
-        """Returns when it can read. Raises DataError where it can't begin."""
+        """Raises DataError if the worker can't begin."""
         try:
             said = self._receive(START_S)
         except _GaveUpError as exc:
@@ -225,8 +220,8 @@ class _Worker:
         if said != READY:
             raise DataError(f"a worker can't begin: {said}")
 
-    def read(self, block: Block, limit_s: float) -> Counted:
-        """What the block comes to. Raises _GaveUpError."""
+    def read(self, block: LogBlock, limit_s: float) -> Counted:
+        """The result of the block. Raises _GaveUpError."""
         try:
             self._pipe.send(block)
         except OSError:
@@ -237,7 +232,7 @@ class _Worker:
         raise _GaveUpError(f"failed ({said})")
 
     def kill(self) -> None:
-        """Ends the process, also in the middle of a computation."""
+        """Ends the process, also in the middle of a block."""
         self._process.kill()
         self._process.join()
 
@@ -260,18 +255,18 @@ def _done(counted: Counted) -> Future[Counted]:
 
 
 def _work(pipe: Connection, settings: MakesReader, parent: int) -> None:
-    """A worker: reads what comes through the pipe. Ctrl-C is the main process's."""
+    """The worker process: reads blocks from the pipe. Ctrl-C is for the main process."""
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     least = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
     resource.setrlimit(resource.RLIMIT_AS, (least, least))
     try:
-        reader = settings.reader()
+        read = settings.reader()
     except GhostbustError as exc:
         pipe.send(str(exc))
         return
-    gc.freeze()  # what is there now stays: looking through it again and again costs a tenth
+    gc.freeze()  # the snapshots stay in memory: not collecting them saves a tenth of the time
     pipe.send(READY)
     while True:
         try:
@@ -279,6 +274,6 @@ def _work(pipe: Connection, settings: MakesReader, parent: int) -> None:
         except EOFError:
             return
         try:
-            pipe.send(reader.read(block))
-        except Exception as exc:  # noqa: BLE001 - a line's fault must not end the reading of others
+            pipe.send(read(block))
+        except Exception as exc:  # noqa: BLE001 - one bad line must not end the reading of others
             pipe.send(type(exc).__name__)

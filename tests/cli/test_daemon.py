@@ -23,7 +23,7 @@ from ghostbust.config import Config
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 from ghostbust.loop.budget import SAMPLES
-from ghostbust.loop.daemon import jobs
+from ghostbust.loop.daemon import watch_job
 from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import seed_tasks
 from ghostbust.store.runs import Run, RunStatus
@@ -149,7 +149,7 @@ def test_it_watches_survives_a_kill_and_ends_on_sigterm(watched: Home, start: St
     last = runs(watched)[0]
     assert last.status is not RunStatus.RUNNING
     with Store.open(watched.database) as store:
-        rest = jobs.find(watched, store, seed_tasks())
+        rest = watch_job.find(watched, store, seed_tasks())
         assert (rest is not None) == (last.status is RunStatus.INTERRUPTED)
 
 

@@ -41,7 +41,8 @@ from ghostbust.gates.tasks import CodingTask
 from ghostbust.home import Home
 from ghostbust.loop.build import deployed_adapter, make_sampler, make_tasks, sampling_settings
 from ghostbust.loop.child import marked
-from ghostbust.loop.daemon.jobs import Workplace, watch
+from ghostbust.loop.daemon.jobs import Workplace
+from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.loop.promote import roll_back
 from ghostbust.loop.publish import make_publishing
 from ghostbust.loop.round import next_round

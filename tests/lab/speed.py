@@ -26,7 +26,8 @@ from typing import Final, NamedTuple
 
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.manifests import requirements_refs
-from ghostbust.loop.ingest.formats import asks_for_list, read_line
+from ghostbust.loop.ingest.formats import read_line
+from ghostbust.loop.ingest.reading import asks_for_list
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.registries.snapshot import Snapshot, find_snapshot

@@ -17,7 +17,7 @@ from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
 from ghostbust.home import Home
-from ghostbust.loop.daemon.jobs import watch
+from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.loop.promote import look_after, note_requests, promote, request_figures
 from ghostbust.loop.publish import Publishing
 from ghostbust.measure import measure

@@ -1,0 +1,519 @@
+"""Files are cut into whole lines and known again; a followed log gives each line once."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghostbust.errors import UsageError
+from ghostbust.loop.ingest import files
+from ghostbust.loop.ingest.files import (
+    HEAD,
+    TAIL,
+    Cutter,
+    Files,
+    LogBlock,
+    LogFile,
+    LogPlace,
+    Stream,
+    check_paths,
+    digest,
+    files_of,
+    is_stream,
+    rotated,
+)
+from ghostbust.store.traffic import Traffic
+from tests.loop.ingest.conftest import NewLines, keep
+
+LIMIT = 40
+
+
+def cut(
+    data: bytes, sizes: list[int], cutter: Cutter | None = None
+) -> tuple[list[LogBlock], Cutter]:
+    cutter = cutter or Cutter(LIMIT)
+    blocks, at = [], 0
+    for size in [*sizes, len(data)]:
+        if block := cutter.take(data[at : at + size]):
+            blocks.append(block)
+        at += size
+    return blocks, cutter
+
+
+def kept_lines(data: bytes) -> list[tuple[int, bytes]]:
+    """The whole lines under the limit, numbered."""
+    lines = data.split(b"\n")[:-1]
+    return [(n, line) for n, line in enumerate(lines, start=1) if len(line) <= LIMIT]
+
+
+@given(
+    st.lists(st.integers(0, 3 * LIMIT), max_size=12),
+    st.booleans(),
+    st.lists(st.integers(1, 2 * LIMIT), max_size=20),
+)
+def test_lines_are_whole_numbered_and_placed(
+    lengths: list[int], ends: bool, sizes: list[int]
+) -> None:
+    data = b"\n".join(bytes([97 + n % 26]) * length for n, length in enumerate(lengths))
+    data += b"\n" if ends else b""
+    blocks, _ = cut(data, sizes)
+    got = [
+        (number, line)
+        for block in blocks
+        for number, line in enumerate(block.data.split(b"\n")[:-1], start=block.line)
+        if len(line) <= LIMIT
+    ]
+    assert got == kept_lines(data)
+    for block in blocks:
+        assert data[block.start : block.start + len(block.data)] == block.data
+    if blocks:
+        end = data.rfind(b"\n") + 1
+        head, tail = data[: min(HEAD, end)], data[max(0, end - TAIL) : end]
+        expected = LogPlace(end, data.count(b"\n"), len(head), digest(head), digest(tail))
+        assert blocks[-1].end == expected
+
+
+def test_a_long_line_is_told_once_and_never_kept() -> None:
+    cutter = Cutter(LIMIT)
+    assert cutter.take(b"short\n" + b"x" * 30) is not None
+    for _ in range(1000):
+        assert cutter.take(b"x" * 1000) is None
+    assert len(cutter._rest) == 0
+    block = cutter.take(b"x\nnext\n")
+    assert block is not None
+    assert (block.data, block.line, block.too_long) == (b"next\n", 3, 2)
+    assert block.end.offset == 6 + 30 + 1_000_000 + 1 + 1 + 5
+
+
+def test_it_goes_on_in_the_middle_as_if_it_had_begun_at_the_start() -> None:
+    rng = random.Random(3)
+    data = b"".join(b"%d\n" % rng.randrange(10**12) for _ in range(2000))
+    whole, _ = cut(data, [1000] * 40)
+    first, _ = cut(data[: whole[4].end.offset], [777] * 40)
+    place = first[-1].end
+    later = Cutter(LIMIT, place.offset, place.lines, data[:HEAD][: place.offset],
+                   data[max(0, place.offset - TAIL) : place.offset])  # fmt: skip
+    rest, _ = cut(data[place.offset :], [333] * 100, later)
+    assert rest[-1].end == whole[-1].end
+
+
+def test_a_last_line_without_end_counts_only_if_it_is_whole() -> None:
+    for text, whole in ((b'{"text": "a"}', True), (b'{"text": "a', False), (b"", False)):
+        _, cutter = cut(b"\n" + text, [])
+        block = cutter.finish()
+        assert (block is not None) is whole
+        assert cutter.offset == 1 + len(text) * whole
+        assert cutter.taken == 1 + len(text)
+
+
+def test_a_folder_means_its_files_the_oldest_first(tmp_path: Path) -> None:
+    for age, name in enumerate(["new.log", "sub/b.log", "a.log", ".hidden", ".git/x"]):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+        os.utime(path, (10_000 - age, 10_000 - age))
+    os.mkfifo(tmp_path / "pipe")
+    found = files_of([tmp_path, tmp_path / "a.log", tmp_path / "gone"])
+    assert [path.name for path in found] == ["a.log", "b.log", "new.log"]
+    assert is_stream(tmp_path / "pipe")
+    assert not is_stream(tmp_path)
+    assert not is_stream(tmp_path / "gone")
+
+
+def test_a_folder_that_is_hidden_itself_is_read_if_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".logs").mkdir()
+    (tmp_path / ".logs" / "a").write_text("x")
+    assert len(files_of([tmp_path / ".logs"])) == 1
+
+
+def test_what_a_log_was_rotated_to(tmp_path: Path) -> None:
+    for name, at in {"a.log": 9, "a.log.1": 8, "a.log-2026.gz": 7, "a.log.2": 2, "b.log.1": 8,
+                     "a.logs": 8}.items():  # fmt: skip
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (1000 + at, 1000 + at))
+    since = datetime.fromtimestamp(1005, UTC)
+    assert [p.name for p in rotated(tmp_path / "a.log", since)] == ["a.log-2026.gz", "a.log.1"]
+
+
+def test_a_path_that_isnt_there(tmp_path: Path) -> None:
+    check_paths([Path("-"), tmp_path])
+    with pytest.raises(UsageError, match="there is no file or folder"):
+        check_paths([tmp_path / "gone"])
+
+
+def test_what_was_read_is_passed_over(tmp_path: Path, read_new: NewLines) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("1\n2\n")
+    assert read_new(log) == ["1", "2"]
+    assert read_new(log) == []
+    with log.open("a") as stream:
+        stream.write("3\n")
+    assert read_new(log) == ["3"]
+
+
+@pytest.mark.parametrize("lines", [3, 5000])
+def test_under_another_name_copied_and_packed(
+    tmp_path: Path, read_new: NewLines, traffic: Traffic, lines: int
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("".join(f"{n}\n" for n in range(lines)))
+    assert len(read_new(log)) == lines
+    moved = log.rename(tmp_path / "b.log")
+    assert read_new(moved) == []
+    with moved.open("a") as stream:
+        stream.write("new\n")
+    shutil.copy(moved, tmp_path / "c.log")
+    with traffic._connection.write() as connection:  # as if moved to another disk
+        connection.execute("UPDATE ingest_files SET device = 0, inode = 0")
+    assert read_new(tmp_path / "c.log") == ["new"]
+    packed = tmp_path / "c.log.gz"
+    packed.write_bytes(gzip.compress(moved.read_bytes() + b"newer\n"))
+    assert read_new(packed) == ["newer"]
+    assert read_new(packed) == []
+    if lines > 3:  # what is less than 4 KB is told by all that was read of it
+        assert read_new(moved, tmp_path / "c.log") == []
+
+
+def test_a_new_file_on_the_old_inode_is_new(tmp_path: Path, read_new: NewLines) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("1\n2\n")
+    read_new(log)
+    log.write_text("7\n")  # shorter, on the same inode
+    assert read_new(log) == ["7"]
+    log.write_text("8\n9\n10\n11\n")  # longer
+    assert read_new(log) == ["8", "9", "10", "11"]
+
+
+def test_two_files_with_the_same_beginning_are_two(tmp_path: Path, read_new: NewLines) -> None:
+    head = "".join(f"{n}\n" for n in range(3000))
+    (tmp_path / "a.log").write_text(head + "a\n")
+    (tmp_path / "b.log").write_text(head + "b\n")
+    assert read_new(tmp_path / "a.log")[-1] == "a"
+    assert read_new(tmp_path / "b.log")[-1] == "b"
+
+
+def test_a_copy_that_is_still_written_waits(tmp_path: Path, read_new: NewLines) -> None:
+    log, copy = tmp_path / "a.log", tmp_path / "a.log.1"
+    data = "".join(f"{n}\n" for n in range(3000)).encode()
+    log.write_bytes(data)
+    read_new(log)
+    copy.write_bytes(data[:9000])
+    assert read_new(copy) == []
+    copy.write_bytes(data + b"more\n")
+    assert read_new(copy) == ["more"]
+
+
+def test_a_line_without_end_waits_unless_it_is_whole(tmp_path: Path, read_new: NewLines) -> None:
+    log = tmp_path / "a.log"
+    log.write_text('1\n{"text":')
+    assert (read_new(log), read_new.unfinished) == (["1"], 1)
+    with log.open("a") as stream:
+        stream.write('"x"}')
+    assert (read_new(log), read_new.unfinished) == (['{"text":"x"}'], 0)
+    with log.open("a") as stream:
+        stream.write("\n2\n")
+    assert read_new(log) == ["2"]
+
+
+def test_a_packed_file_that_is_cut_off_goes_on_when_it_is_whole(
+    tmp_path: Path, read_new: NewLines
+) -> None:
+    lines = [f"{n * n}" for n in range(100_000)]
+    whole = gzip.compress("\n".join([*lines, ""]).encode())
+    packed = tmp_path / "a.gz"
+    packed.write_bytes(whole[: len(whole) // 2])
+    first = read_new(packed)
+    assert first == lines[: len(first)]
+    assert "cut off" in read_new.notes[0]
+    packed.write_bytes(whole)
+    assert first + read_new(packed) == lines
+
+
+def test_what_cant_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't read"):
+        LogFile(tmp_path / "missing", 1000)
+
+
+def test_lines_come_as_they_are_written() -> None:
+    out, into = os.pipe()
+    stream = Stream(Path("-"), 1000, number=out)
+    os.close(out)
+    assert stream.read(0.01) is None
+    assert not stream.ended
+    os.write(into, b'1\n2\n{"a"')
+    block = stream.read(1)
+    assert block is not None
+    assert block.data == b"1\n2\n"
+    os.write(into, b": 1}")
+    assert stream.read(0.01) is None
+    assert stream.unfinished
+    os.close(into)
+    assert stream.read(1) is None
+    assert stream.ended
+    last = stream.read_last()
+    assert last is not None
+    assert (last.data, last.line) == (b'{"a": 1}', 3)
+    assert not stream.unfinished
+    stream.close()
+
+
+def test_a_stream_that_isnt_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't read"):
+        Stream(tmp_path / "gone", 1000)
+
+
+class Follower:
+    """A follower that looks once each time it is asked."""
+
+    def __init__(self, traffic: Traffic, *paths: Path) -> None:
+        self.traffic = traffic
+        self.notes: list[str] = []
+        self._files = Files(paths, traffic, 1 << 20, self.notes.append)
+        self._stop = False
+        self._reads = self._files.follow(lambda: self._stop, 0.001)
+
+    def __call__(self) -> list[str]:
+        """The new lines, once two looks in a row brought none."""
+        said: list[str] = []
+        quiet = 0
+        while quiet < 8:
+            read = next(self._reads)
+            quiet = 0 if read else quiet + 1
+            if read:
+                keep(self.traffic, *read)
+                said += read[1].data.decode().split()
+        return said
+
+    def stop(self) -> None:
+        self._stop = True
+        assert list(filter(None, self._reads)) == []
+
+
+Follow = Callable[..., Follower]
+
+
+@pytest.fixture
+def follow(traffic: Traffic) -> Iterator[Follow]:
+    made: list[Follower] = []
+
+    def start(*paths: Path) -> Follower:
+        made.append(Follower(traffic, *paths))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.stop()
+
+
+def append(path: Path, *lines: object) -> None:
+    with path.open("a") as stream:
+        stream.writelines(f"{line}\n" for line in lines)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "app.log"
+    append(path, 1, 2)
+    return path
+
+
+def test_a_log_that_grows(log: Path, follow: Follow) -> None:
+    new = follow(log)
+    assert new() == ["1", "2"]
+    with log.open("a") as stream:
+        stream.write("3\n4")
+        stream.flush()
+        assert new() == ["3"]
+        stream.write("4\n")
+    assert new() == ["44"]
+
+
+def test_renamed_while_its_writer_still_writes(log: Path, follow: Follow) -> None:
+    new = follow(log)
+    new()
+    with log.open("a") as old:
+        log.rename(log.with_name("app.log.1"))
+        append(log, "new1")
+        old.write("old3\n")
+        old.flush()
+        assert sorted(new()) == ["new1", "old3"]
+        old.write("old4\n")
+        old.flush()
+        append(log, "new2")
+        assert sorted(new()) == ["new2", "old4"]
+
+
+def test_renamed_in_a_followed_folder(log: Path, follow: Follow) -> None:
+    new = follow(log.parent)
+    new()
+    log.rename(log.with_name("app.log.1"))
+    append(log, "new")
+    append(log.with_name("app.log.1"), "old")
+    assert sorted(new()) == ["new", "old"]
+    packed = log.with_name("app.log.1.gz")
+    packed.write_bytes(gzip.compress(log.with_name("app.log.1").read_bytes()))
+    log.with_name("app.log.1").unlink()
+    assert new() == []
+
+
+def rotate(log: Path) -> None:
+    log.rename(log.with_name("app.log.1"))
+    append(log, "new")
+    append(log.with_name("app.log.other"), "not a log")
+
+
+def copy_and_cut(log: Path) -> None:
+    shutil.copy(log, log.with_name("app.log.1"))
+    os.truncate(log, 0)
+    append(log, "new")
+
+
+def copy_twice_and_cut(log: Path) -> None:
+    log.with_name("app.log.2.gz").write_bytes(gzip.compress(log.read_bytes()))
+    copy_and_cut(log)
+
+
+@pytest.mark.parametrize("change", [rotate, copy_and_cut, copy_twice_and_cut])
+@pytest.mark.parametrize("meanwhile", ["followed", "nobody read"])
+def test_a_rotated_log_is_read_once(
+    log: Path, follow: Follow, read_new: NewLines, change: Callable[[Path], None], meanwhile: str
+) -> None:
+    if meanwhile == "followed":
+        new = follow(log)
+        new()
+    else:
+        read_new(log)
+    append(log, 3)  # not read yet
+    change(log)
+    read = new if meanwhile == "followed" else partial(read_new, log)
+    assert sorted(read()) == ["3", "new"]
+    assert read() == []
+
+
+def test_copies_of_what_is_new_are_read_once_in_a_folder(log: Path, read_new: NewLines) -> None:
+    read_new(log)
+    append(log, 3)
+    copy_twice_and_cut(log)
+    assert read_new(log.parent) == ["3", "new"]
+
+
+@pytest.mark.parametrize("lines", [list("abcdefgh"), ["1"], ["1", "2", "3"]])
+def test_a_log_that_was_cut_is_read_from_its_first_line(
+    log: Path, follow: Follow, lines: list[str]
+) -> None:
+    """Also if it is longer than before, or has the same lines again."""
+    new = follow(log)
+    new()
+    os.truncate(log, 0)
+    assert new() == []
+    append(log, *lines)
+    assert new() == lines
+
+
+def test_a_log_that_was_deleted_and_made_again(log: Path, follow: Follow) -> None:
+    new = follow(log)
+    new()
+    log.unlink()
+    assert new() == []
+    append(log, "x", "y", "z")
+    assert new() == ["x", "y", "z"]
+
+
+def test_a_copy_that_is_written_while_it_is_followed(log: Path, follow: Follow) -> None:
+    append(log, *range(3000))
+    new = follow(log.parent)
+    assert len(new()) == 3002
+    whole, copy = log.read_bytes(), log.with_name("copy.log")
+    copy.write_bytes(whole[:6000])
+    assert new() == []
+    with copy.open("ab") as stream:
+        stream.write(whole[6000:] + b"more\n")
+    assert new() == ["more"]
+
+
+def test_more_files_than_may_be_open(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MOST_OPEN", 3)
+    monkeypatch.setattr(files, "QUIET_S", -1.0)
+    for n in range(20):
+        append(tmp_path / f"{n}.log", f"line{n}")
+    new = follow(tmp_path)
+    assert len(new()) == 20
+    assert not new._files._open
+
+
+def test_a_packed_file_that_was_empty_at_first(tmp_path: Path, follow: Follow) -> None:
+    packed = tmp_path / "a.gz"
+    packed.touch()
+    new = follow(tmp_path)
+    assert new() == []
+    packed.write_bytes(gzip.compress(b"1\n"))
+    assert new() == ["1"]
+
+
+def test_files_that_appear_in_a_folder(tmp_path: Path, follow: Follow) -> None:
+    new = follow(tmp_path)
+    assert new() == []
+    append(tmp_path / "a.log", "a")
+    (tmp_path / "b.gz").write_bytes(gzip.compress(b"b\n"))
+    assert sorted(new()) == ["a", "b"]
+
+
+def test_a_quiet_file_is_closed_and_goes_on_when_it_grows(
+    log: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "QUIET_S", -1.0)
+    new = follow(log)
+    assert new() == ["1", "2"]
+    assert not new._files._open
+    append(log, 3)
+    assert new() == ["3"]
+    os.truncate(log, 0)
+    append(log, 1)
+    assert new() == ["1"]
+
+
+def test_it_stops_while_there_is_more_to_read(log: Path, traffic: Traffic) -> None:
+    append(log, *range(200_000))
+    asked = iter([False] * 4 + [True] * 9)
+    read = [
+        r for r in Files([log], traffic, 1 << 20, print).follow(lambda: next(asked), 0.001) if r
+    ]
+    assert 0 < len(read) < 5
+
+
+def test_a_file_that_cant_be_read_is_told_and_the_others_are_read(
+    tmp_path: Path, read_new: NewLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(tmp_path / "a.log", "a")
+    append(tmp_path / "b.log", "b")
+    real = Path.open
+
+    def refuse(self: Path, *args: str, **named: int) -> object:
+        if self.name == "a.log":
+            raise PermissionError(13, "Permission denied")
+        return real(self, *args, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert read_new(tmp_path) == ["b"]
+    assert read_new.notes == [f"can't read {tmp_path}/a.log: Permission denied"]
+
+
+def test_time_passes_between_two_looks(log: Path, traffic: Traffic) -> None:
+    began = time.monotonic()
+    looks = iter([False] * 20)
+    reads = Files([log], traffic, 1 << 20, print).follow(lambda: next(looks, True), 0.01)
+    assert len([r for r in reads if r]) == 1
+    assert time.monotonic() - began > 0.02
