@@ -47,10 +47,10 @@ def dashboard(
         return
     if plain:
         from ghostbust.dashboard.overview import overview
-        from ghostbust.dashboard.reading import Query, Reader
+        from ghostbust.dashboard.reading import Query, StoreReader
 
         zone = ZoneInfo(settings.jobs.time_zone)
-        snapshot = Reader(place.database, place, zone).read(Query(reveal=reveal))
+        snapshot = StoreReader(place, zone).read(Query(reveal=reveal))
         cli.output.result.print(overview(snapshot, settings.daemon))
         return
     # Textual reads the keys from standard input and draws on standard error. Where it is served

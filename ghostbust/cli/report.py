@@ -18,7 +18,7 @@ from ghostbust.errors import UsageError
 from ghostbust.files import write_whole
 
 if TYPE_CHECKING:
-    from ghostbust.reports.figures import Report
+    from ghostbust.reports.document import Report
     from ghostbust.store.store import Store
 
 ReportFormat = Literal["md", "html", "json", "csv", "sarif"]
@@ -60,9 +60,12 @@ def _made(
 ) -> Report:
     """The report on the subject. Raises UsageError for one that can't be."""
     from ghostbust.records import utc_now
-    from ghostbust.reports.comparison import comparison_report
-    from ghostbust.reports.period import period_report
-    from ghostbust.reports.round import round_report, run_report
+    from ghostbust.reports.subjects import (
+        comparison_report,
+        period_report,
+        round_report,
+        run_report,
+    )
 
     if subject and (since or until):
         raise UsageError("--since and --until are for a period; leave the subject out")

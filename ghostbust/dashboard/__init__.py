@@ -2,15 +2,13 @@
 
 ::
 
-    reading      one Snapshot of the store a second, on a connection of its own
-    overview     rate, volume and counts, as text: also what ``--plain`` prints
-    board        the tabs, and the loop that refreshes them
-    *_pane       one tab each
-    table        their rows under labels, painted a line each
+    app          the tabs, and the loop that reads and shows every second
+    *_pane       one tab each; `pane` has what they share
+    overview     the first tab as text: also what ``--plain`` prints
+    reading      a `StoreSnapshot` for a `Query`, from a connection that only reads
+    details      one answer and one round, cut and compared for the eye
     decisions    approve, roll back, reject, review a name: the only writes
+    table        a table that keeps its place
+    widgets      cells and plots: whatever comes from the store passes through `cell`
     web          the same in a browser
-    timing       how long it takes on a big store
-
-Names and texts in the store come from models and registries: all of them pass through
-`ghostbust.dashboard.widgets` on their way to the screen.
 """

@@ -1,8 +1,8 @@
-"""The tab with the adapters, where a person decides on them."""
+"""The tab with the adapters, where a person decides which one serves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
@@ -15,10 +15,11 @@ from textual.widgets import Static
 
 from ghostbust.config import Config
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.decisions import DecidingPane
-from ghostbust.dashboard.reading import AdapterView, Snapshot
+from ghostbust.dashboard.pane import ListPane
+from ghostbust.dashboard.reading import AdapterView, StoreSnapshot
 from ghostbust.dashboard.rounds_pane import STYLES
-from ghostbust.dashboard.widgets import Line, StoreTable, amount, cell, figure, when
+from ghostbust.dashboard.table import StoreTable, TableRow
+from ghostbust.dashboard.widgets import amount, cell, figure, when
 from ghostbust.home import Home
 from ghostbust.records import Promotion
 from ghostbust.store.rounds import RoundState
@@ -27,9 +28,15 @@ MOVES: Final = 50
 """moves of the deployed pointer that are listed, the newest"""
 
 
-class AdaptersPane(DecidingPane):
-    """Every adapter, newest first, the deployed one marked."""
+class AdaptersPane(ListPane):
+    """Every adapter, newest first, the deployed one marked; below, where the one under the cursor
+    lies, and what served when and why.
+    """
 
+    tab, field, in_every_snapshot = "adapters", "adapter", True
+    columns = (
+        "adapter", "serves", "round", "gates", "steps", "loss", "train s", "created", "method",
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "approve", "Approve"),
         Binding("x", "reject", "Reject"),
@@ -39,36 +46,47 @@ class AdaptersPane(DecidingPane):
     def __init__(self, home: Home, config: Config) -> None:
         super().__init__()
         self._home, self._config = home, config
-        self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
-        """The table, under it where the adapter lies, and what served when and why."""
         yield Static(id="adapters-title")
-        yield StoreTable(
-            "adapter", "serves", "round", "gates", "steps", "loss", "train s", "created",
-            "method", id="adapters-table",
-        )  # fmt: skip
+        yield StoreTable(*self.columns, id="adapters-table")
         yield Static("no adapter yet", id="adapter-details")
         with VerticalScroll(id="moves-scroll", can_focus=False):
             yield Static(id="adapter-moves")
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Shows the adapters of the snapshot."""
-        old, self._snapshot = self._snapshot, snapshot
-        if old is None or (old.adapters, old.moves) != (snapshot.adapters, snapshot.moves):
-            self.query_one(StoreTable).fill([_line(view) for view in snapshot.adapters])
-            self._show_details()
-            waiting = sum(v.round.state is RoundState.WAITING for v in snapshot.adapters)
-            title = cell(
-                f"serves: {snapshot.deployed or 'the base'}; waiting for approval: {waiting}",
-                "bold yellow" if waiting else "bold",
-            )
-            self.query_one("#adapters-title", Static).update(title)
-            self.query_one("#adapter-moves", Static).update(moves(snapshot.moves))
+    def show(self, snapshot: StoreSnapshot) -> None:
+        old = self.snapshot
+        super().show(snapshot)
+        if old is None or old.moves != snapshot.moves:
+            self.query_one("#adapter-moves", Static).update(moves_text(snapshot.moves))
 
-    def on_store_table_moved(self) -> None:
-        """The cursor moved."""
-        self._show_details()
+    def title(self, snapshot: StoreSnapshot) -> Text:
+        waiting = sum(view.round.state is RoundState.WAITING for view in snapshot.adapters)
+        return cell(
+            f"serves: {snapshot.deployed or 'the base'}; waiting for approval: {waiting}",
+            "bold yellow" if waiting else "bold",
+        )
+
+    def listed(self, snapshot: StoreSnapshot) -> tuple[Hashable, object]:
+        return (), (snapshot.adapters, snapshot.deployed)
+
+    def rows(self, snapshot: StoreSnapshot) -> list[TableRow]:
+        return [_row(view, snapshot.deployed) for view in snapshot.adapters]
+
+    def about(self, snapshot: StoreSnapshot) -> tuple[object, ...]:
+        selected = self.query_one(StoreTable).selected
+        return tuple(v for v in snapshot.adapters if v.row.candidate.name == selected)
+
+    def details(self, *views: AdapterView) -> RenderableType:
+        lines = []
+        for view in views:
+            one = view.round
+            lines.append(cell(view.row.candidate.path))
+            lines.append(cell(f"round {one.id}, {one.state}: {one.reason}"))
+        return Text("\n").join(lines or [Text("no adapter yet")])
+
+    def moved(self) -> None:
+        self.show_details()  # nothing is to be read for them
 
     def action_approve(self) -> None:
         """Asks why, then lets the adapter under the cursor serve."""
@@ -78,14 +96,14 @@ class AdaptersPane(DecidingPane):
             self.decide(f"Let {name} serve?", approve)
 
     def action_reject(self) -> None:
-        """Asks why, then turns the adapter under the cursor down."""
+        """Asks why, then rejects the adapter under the cursor."""
         name = self._selected_name()
         if name is not None:
             self.decide(f"Reject {name}?", partial(decisions.reject, self._home, name))
 
     def action_roll_back(self) -> None:
-        """Asks why, then lets serve what served before."""
-        snapshot = self._snapshot
+        """Asks why, then lets what served before serve again."""
+        snapshot = self.snapshot
         if snapshot is None or snapshot.deployed is None:
             self.notify("the base serves: there is nothing to roll back", severity="warning")
             return
@@ -95,22 +113,13 @@ class AdaptersPane(DecidingPane):
         )
 
     def _selected_name(self) -> str | None:
-        name = self.query_one(StoreTable).selected
+        name: str | None = self.query_one(StoreTable).selected
         if name is None:
             self.notify("there is no adapter yet", severity="warning")
         return name
 
-    def _show_details(self) -> None:
-        selected = self.query_one(StoreTable).selected
-        for view in self._snapshot.adapters if self._snapshot else ():
-            candidate = view.row.candidate
-            if candidate.name == selected:
-                state = f"round {view.round.id}, {view.round.state}: {view.round.reason}"
-                details = Text("\n").join([cell(candidate.path), cell(state)])
-                self.query_one("#adapter-details", Static).update(details)
 
-
-def moves(log: Sequence[Promotion]) -> RenderableType:
+def moves_text(log: Sequence[Promotion]) -> RenderableType:
     """What served, newest first, with the reasons."""
     lines = [
         cell(
@@ -122,12 +131,11 @@ def moves(log: Sequence[Promotion]) -> RenderableType:
     return Group(*lines) if lines else Text("nothing was promoted yet", "dim")
 
 
-def _line(view: AdapterView) -> Line:
-    row, candidate = view.row, view.row.candidate
-    state = view.round.state
+def _row(view: AdapterView, deployed: str | None) -> TableRow:
+    row, candidate, state = view.row, view.row.candidate, view.round.state
     cells = (
         cell(candidate.name),
-        cell("● serves" if view.deployed else "", "bold green"),
+        cell("● serves" if candidate.name == deployed else "", "bold green"),
         cell(f"{row.round_id} {state}", STYLES.get(state, "")),
         cell(row.verdict, STYLES[row.verdict] if row.verdict else ""),
         figure(candidate.steps),
@@ -136,4 +144,4 @@ def _line(view: AdapterView) -> Line:
         cell(when(row.created)),
         cell(candidate.method),
     )
-    return Line(candidate.name, cells)
+    return TableRow(candidate.name, cells)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -23,69 +22,31 @@ from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from ghostbust.config import Config
 from ghostbust.dashboard.adapters_pane import AdaptersPane
-from ghostbust.dashboard.decisions import Asked, Pane
 from ghostbust.dashboard.jobs_pane import JobsPane
 from ghostbust.dashboard.names_pane import NamesPane
 from ghostbust.dashboard.overview import overview
+from ghostbust.dashboard.pane import Pane, QueryChanged
 from ghostbust.dashboard.prompts_pane import PromptsPane
-from ghostbust.dashboard.reading import Query, Reader, Snapshot
+from ghostbust.dashboard.reading import Query, StoreReader, StoreSnapshot, version_of
 from ghostbust.dashboard.rounds_pane import RoundsPane
 from ghostbust.dashboard.samples_pane import SamplesPane
-from ghostbust.dashboard.widgets import cell
+from ghostbust.dashboard.widgets import bare_table, cell
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 
-# --- help
-# The window that `?` opens: every key, of the whole and of the tab in front.
-
-MOVES = (
+MOVES: Final = (
     ("1 … 7", "go to a tab"),
     ("arrows, PgUp, PgDn, Home, End", "move in it"),
     ("Tab, Shift+Tab", "next part of the screen"),
 )
-
-
-class KeysDialog(ModalScreen[None]):
-    """Lists keys; any of Escape, q, ? or Enter closes it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False)
-    ]
-
-    def __init__(self, sections: Sequence[tuple[str, Iterable[BindingType]]]) -> None:
-        super().__init__()
-        self._sections = sections
-
-    def compose(self) -> ComposeResult:
-        """One table of keys."""
-        with VerticalScroll(id="keys"):
-            yield Static(_table(self._sections))
-
-
-def _table(sections: Sequence[tuple[str, Iterable[BindingType]]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column()
-    table.add_row(Text("everywhere", "bold"), Text("Escape closes this", "dim"))
-    for key, what in MOVES:
-        table.add_row(Text(key), Text(what))
-    for title, bindings in sections:
-        told = [b for b in bindings if isinstance(b, Binding) and b.description]
-        if title and told:
-            table.add_row(Text(title, "bold"), Text())
-        for binding in told:
-            key = {"question_mark": "?"}.get(binding.key, binding.key)
-            table.add_row(Text(key), Text(binding.tooltip or binding.description))
-    return table
-
-
-# --- board
-# The dashboard: seven tabs, refreshed every second from a connection that only reads.
-
+"""keys that Textual binds, and the tabs'"""
 REFRESH_S: Final = 1.0
 """pause between two readings"""
 AT_LEAST_EVERY_S: Final = 10.0
-"""after which the store is read also where its files look the same: file systems' clocks tick"""
+"""pause after which the store is read although its files seem unchanged.
+
+Two writes within one tick of the file system's clock leave the same time behind.
+"""
 FOCUS: Final = {
     "overview": "#overview-scroll",
     "names": "#names-table",
@@ -95,7 +56,7 @@ FOCUS: Final = {
     "prompts": "#prompts-table",
     "jobs": "#log-table",
 }
-"""tab to what takes the keys in it"""
+"""tab to the widget that takes the keys in it"""
 PANES: Final[dict[str, type[Pane]]] = {
     "names": NamesPane,
     "samples": SamplesPane,
@@ -127,22 +88,22 @@ class Dashboard(App[None]):
         reveal: bool = False,
         config: Config | None = None,
     ) -> None:
-        """``config``: the settings, by which decisions are made too; None: the defaults."""
+        """``config``: the settings, also of decisions; None: the defaults."""
         super().__init__()
         self.animation_level = "none"  # over a slow line, motion costs more than it shows
         self._home = home
         self._refresh_s = refresh_s
         self._config = Config() if config is None else config
-        self._reader = Reader(home.database, home, ZoneInfo(self._config.jobs.time_zone))
+        self._reader = StoreReader(home, ZoneInfo(self._config.jobs.time_zone))
         self._query = Query(reveal=reveal)
         self._wake = asyncio.Event()
         self._seen: tuple[object, ...] = ()
-        self.shown: Query | None = None
-        """what is on the screen; None before the first reading"""
+        """the query and the version of the store that are on the screen"""
         self._due = 0.0
+        self.shown: Query | None = None
+        """the query that is on the screen; None before the first reading"""
 
     def compose(self) -> ComposeResult:
-        """A status line, the tabs, the keys."""
         yield Static(cell(f"reading {self._home.database}"), id="status")
         with TabbedContent():
             with TabPane("1 Overview", id="overview"), VerticalScroll(id="overview-scroll"):
@@ -162,49 +123,51 @@ class Dashboard(App[None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        """Starts reading."""
         self.title = "ghostbust"
         self.action_tab("overview")
         self.follow()
 
     def on_unmount(self) -> None:
-        """Lets go of what was kept from being collected."""
         gc.unfreeze()
 
     @work
     async def follow(self) -> None:
-        """Reads and shows, again and again; the reading itself is done in a thread."""
+        """Reads in a thread and shows, every ``refresh_s`` seconds, or at once when woken."""
         while True:
             self._wake.clear()
-            query = self._query
-            changed = _version(self._home.database)
-            # A store that nobody wrote to, looked at in the same way, is on the screen already.
-            # The tab of jobs tells what processes do, too.
-            due = time.monotonic() >= self._due or query.tab == "jobs"
-            if (query, changed) != self._seen or due:
-                seen = await asyncio.to_thread(self._read, query, changed)
+            query, version = self._query, version_of(self._home.database)
+            due = time.monotonic() >= self._due
+            # The tab of jobs shows processes too, which don't write to the store.
+            if (query, version) != self._seen or due or query.tab == "jobs":
+                snapshot, error = None, ""
+                try:
+                    snapshot = await asyncio.to_thread(
+                        self._reader.read, query, None if due else version
+                    )
+                except StoreError as exc:
+                    error = str(exc)
                 if not self.is_running:  # closed meanwhile: there is no screen any more
                     return
-                if isinstance(seen, StoreError):
-                    # What was read before stays on the screen.
-                    said = cell(f"{seen}; waiting", "bold yellow")
-                    self.query_one("#status", Static).update(said)
+                if snapshot is None:  # what was read before stays on the screen
+                    status = cell(f"{error}; waiting", "bold yellow")
+                    self.query_one("#status", Static).update(status)
                     self._seen = ()
                 else:
-                    self.show(seen)
-                    self._seen = (query, changed)
-                    self._due = time.monotonic() + AT_LEAST_EVERY_S
+                    self.show(snapshot)
+                    self._seen = (query, version)
+                    if due:
+                        self._due = time.monotonic() + AT_LEAST_EVERY_S
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._refresh_s)
 
     async def on_event(self, event: events.Event) -> None:
-        """Acts on a key before the next one is looked at, so that this goes where that one leads.
+        """Acts on a key before the next one is handled.
 
-        Textual passes keys on to what has the focus and acts once they come back: of keys that
+        Textual passes keys to the focused widget and acts once they come back. Of keys that
         arrive together, as `/` and a text do over a slow line, all would go to the table.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
-            # As Textual does: who types has come back to a window that had lost the focus.
+            # As Textual does: a person who types has come back to the window.
             self.app_focus = True
             bound = self.screen.active_bindings.get(event.key)
             if bound is not None and bound.enabled and not isinstance(self.focused, Input):
@@ -212,8 +175,8 @@ class Dashboard(App[None]):
                 return
         await super().on_event(event)
 
-    def on_asked(self, event: Asked) -> None:
-        """Something else is to be looked at, at once."""
+    def on_query_changed(self, event: QueryChanged) -> None:
+        """Reads the rows that the person asks for, at once."""
         query = replace(self._query, **event.changes)
         if query != self._query:
             self._query = query
@@ -222,21 +185,21 @@ class Dashboard(App[None]):
             self.action_tab(event.changes["tab"])
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
-        """Another tab is in front, by key or mouse."""
+        """Reads for the tab in front, which a key or the mouse chose."""
         tab = event.pane.id
         if tab is not None and tab != self._query.tab:
             self._query = replace(self._query, tab=tab)
             self._wake.set()
 
     def on_decided(self) -> None:
-        """The store has changed: shows it at once."""
+        """Reads at once what the decision changed."""
         self._seen = ()
         self._wake.set()
 
     def action_tab(self, tab: str) -> None:
-        """Goes to a tab, and to what takes the keys in it."""
+        """Goes to a tab, and to the widget that takes the keys in it."""
         self.query_one(TabbedContent).active = tab
-        # At once: `Widget.focus` would come behind keys that are typed already.
+        # Not `Widget.focus`, which would wait behind keys that are typed already.
         self.set_focus(self.query_one(FOCUS[tab]))
 
     def action_reveal(self) -> None:
@@ -245,27 +208,19 @@ class Dashboard(App[None]):
         self._wake.set()
 
     def action_theme(self) -> None:
-        """Light, or dark."""
+        """Switches between light and dark."""
         dark = self.current_theme.dark
         self.theme = "textual-light" if dark else "textual-dark"
 
     def action_keys(self) -> None:
         """Lists the keys."""
         tab = self.query_one(TabbedContent).active
-        pane = PANES.get(tab)
         sections = [("", self.BINDINGS[len(FOCUS) :])]
-        if pane is not None:
-            sections.append((tab, pane.BINDINGS))
+        if tab in PANES:
+            sections.append((tab, PANES[tab].BINDINGS))
         self.push_screen(KeysDialog(sections))
 
-    def _read(self, query: Query, version: object) -> Snapshot | StoreError:
-        """What there is to see now: the store, or why it can't be read."""
-        try:
-            return self._reader.read(query, version)
-        except StoreError as exc:
-            return exc
-
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: StoreSnapshot) -> None:
         """Puts a snapshot on the screen."""
         with self.batch_update():
             self.query_one("#status", Static).update(
@@ -277,19 +232,41 @@ class Dashboard(App[None]):
             for pane in PANES.values():
                 self.query_one(pane).show(snapshot)
         if self.shown is None:
-            # What is loaded by now stays loaded: a full collection of garbage, which would stop
-            # a key half-way for 0.1 s, needn't look at it each time.
+            # What is loaded by now stays loaded. Frozen, it doesn't lengthen each full collection
+            # of garbage, which otherwise stops a key half-way for 0.1 s.
             gc.freeze()
         self.shown = snapshot.query
 
 
-def _version(database: Path) -> tuple[object, ...]:
-    """What differs once anybody has written: times, sizes and numbers of the file and its log."""
-    told: list[object] = []
-    for path in (database, database.with_name(f"{database.name}-wal")):
-        try:
-            stat = path.stat()
-            told += [stat.st_mtime_ns, stat.st_size, stat.st_ino]
-        except OSError:
-            told.append(None)
-    return tuple(told)
+class KeysDialog(ModalScreen[None]):
+    """Lists the keys, of the whole and of the tab in front. Escape, q, ? or Enter closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False)
+    ]
+
+    def __init__(self, sections: Sequence[tuple[str, Iterable[BindingType]]]) -> None:
+        super().__init__()
+        self._sections = sections
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="keys"):
+            yield Static(keys_table(self._sections))
+
+
+def keys_table(sections: Sequence[tuple[str, Iterable[BindingType]]]) -> Table:
+    """Every key that has words, below the title of its section."""
+    table = bare_table(header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row(Text("everywhere", "bold"), Text("Escape closes this", "dim"))
+    for key, what in MOVES:
+        table.add_row(Text(key), Text(what))
+    for title, bindings in sections:
+        listed = [b for b in bindings if isinstance(b, Binding) and b.description]
+        if title and listed:
+            table.add_row(Text(title, "bold"), Text())
+        for binding in listed:
+            key = {"question_mark": "?"}.get(binding.key, binding.key)
+            table.add_row(Text(key), Text(binding.tooltip or binding.description))
+    return table

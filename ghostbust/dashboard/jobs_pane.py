@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from ghostbust.dashboard.decisions import Pane
-from ghostbust.dashboard.reading import Activity, Event, Snapshot, job_state
-from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, when
+from ghostbust.dashboard.pane import Pane
+from ghostbust.dashboard.reading import Activity, Event, StoreSnapshot, job_state
+from ghostbust.dashboard.table import StoreTable, TableRow
+from ghostbust.dashboard.widgets import bare_table, cell, clipped, when
 
 STYLES = {
     "alarm": "bold red", "round": "magenta", "promote": "green", "rollback": "yellow",
     "review": "yellow",
 }  # fmt: skip
-LONGEST = 500
+LONGEST_EVENT = 500
 """characters of an event"""
 
 
@@ -30,20 +31,17 @@ class JobsPane(Pane):
         self._events: tuple[Event, ...] | None = None
 
     def compose(self) -> ComposeResult:
-        """The jobs, and the table of events."""
         yield Static(id="jobs-text")
         yield StoreTable("when (UTC)", "what", "log", id="log-table")
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Shows jobs and log of the snapshot."""
-        if snapshot.activity is None:
+    def show(self, snapshot: StoreSnapshot) -> None:
+        activity = snapshot.activity
+        if activity is None:
             return
-        self.query_one("#jobs-text", Static).update(jobs_text(snapshot.activity))
-        if snapshot.activity.events != self._events:
-            self._events = snapshot.activity.events
-            self.query_one(StoreTable).fill(
-                [_line(number, event) for number, event in _numbered(self._events)]
-            )
+        self.query_one("#jobs-text", Static).update(jobs_text(activity))
+        if activity.events != self._events:
+            self._events = activity.events
+            self.query_one(StoreTable).fill(log_rows(activity.events))
 
 
 def jobs_text(activity: Activity) -> RenderableType:
@@ -51,7 +49,7 @@ def jobs_text(activity: Activity) -> RenderableType:
     holders = activity.holders or ("nobody works in the home folder now",)
     parts: list[RenderableType] = [cell("; ".join(holders), "bold")]
     if activity.jobs:
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        table = bare_table(gap=1)
         for column in ("job", "state", "last began", "next", "came of it"):
             table.add_column(column, no_wrap=column != "came of it", overflow="fold")
         for job in activity.jobs:
@@ -72,18 +70,15 @@ def jobs_text(activity: Activity) -> RenderableType:
     return Group(*parts)
 
 
-def _numbered(events: Sequence[Event]) -> list[tuple[str, Event]]:
-    """Each event with a key that stays when newer ones come before it."""
-    seen: dict[str, int] = {}
-    numbered = []
-    for event in reversed(events):
-        key = f"{event.at.isoformat()} {event.what} {event.text}"
-        seen[key] = seen.get(key, 0) + 1
-        numbered.append((f"{key} {seen[key]}", event))
-    return numbered[::-1]
-
-
-def _line(key: str, event: Event) -> Line:
-    style = STYLES.get(event.what, "")
-    cells = (cell(when(event.at)), cell(event.what, style), cell(clipped(event.text, LONGEST)))
-    return Line(key, cells)
+def log_rows(events: Sequence[Event]) -> list[TableRow]:
+    """The rows of the log, whose keys stay the same when newer events come before them."""
+    rows, often = [], Counter[Event]()
+    for event in reversed(events):  # from the oldest: of equal ones the first stays number 1
+        often[event] += 1
+        cells = (
+            cell(when(event.at)),
+            cell(event.what, STYLES.get(event.what, "")),
+            cell(clipped(event.text, LONGEST_EVENT)),
+        )
+        rows.append(TableRow((event, often[event]), cells))
+    return rows[::-1]

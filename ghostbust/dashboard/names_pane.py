@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import partial
 from typing import ClassVar, Final
 
@@ -14,12 +15,13 @@ from textual.widgets import Input, Static
 
 from ghostbust.config import Config
 from ghostbust.dashboard import decisions
-from ghostbust.dashboard.decisions import Asked, DecidingPane
-from ghostbust.dashboard.reading import NAMES, Query, Snapshot
-from ghostbust.dashboard.widgets import Line, StoreTable, cell, clipped, day, figure, when
+from ghostbust.dashboard.pane import ListPane, QueryChanged
+from ghostbust.dashboard.reading import NAMES, StoreSnapshot
+from ghostbust.dashboard.table import StoreTable, TableRow
+from ghostbust.dashboard.widgets import cell, clipped, day, figure, when
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Verdict
-from ghostbust.store.names import Decision, KnownName, NameLine, NameOrder
+from ghostbust.store.names import Decision, KnownName, NameLine
 from ghostbust.text import came_back, redact
 
 LONGEST_NAME: Final = 60
@@ -29,9 +31,14 @@ LISTED: Final = 5
 _STYLES: Final = {Verdict.ABSENT: "red", Verdict.SUSPECT: "magenta"}
 
 
-class NamesPane(DecidingPane):
+class NamesPane(ListPane):
     """The names by the chosen order, redacted unless revealed; below, what is known of one."""
 
+    tab, field, in_every_snapshot = "names", "name", True
+    columns = (
+        "name", "in", "verdict", "reason", "seen", "prompts", "came back", "last", "claimed",
+        "first", "review",
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("/", "search", "Search"),
         Binding("s", "sort", "Sort"),
@@ -49,79 +56,70 @@ class NamesPane(DecidingPane):
     def __init__(self, home: Home, config: Config) -> None:
         super().__init__()
         self._home, self._config = home, config
-        self._query = Query()
-        self._snapshot: Snapshot | None = None
-        self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """A line on what is listed, the search box, the table, the details."""
         yield Static(id="names-title")
         yield Input(placeholder="search: part of a name", id="names-search", compact=True)
-        yield StoreTable(
-            "name", "in", "verdict", "reason", "seen", "prompts", "came back", "last", "claimed",
-            "first", "review",
-            id="names-table",
-        )  # fmt: skip
+        yield StoreTable(*self.columns, id="names-table")
         with VerticalScroll(id="name-scroll", can_focus=False):
             yield Static(id="name-details")
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Shows the names of the snapshot."""
-        self._query = snapshot.query
-        old, self._snapshot = self._snapshot, snapshot
-        self.query_one("#names-title", Static).update(self._title(snapshot))
-        query = snapshot.query
-        listed = (query.search, query.order, query.page, query.ignored)
-        shown = (listed, query.reveal, snapshot.names)
-        if shown != self._shown:
-            same_list = self._shown[:1] == shown[:1]
-            self._shown = shown
-            lines = [_line(line, reveal=query.reveal) for line in snapshot.names]
-            self.query_one(StoreTable).fill(lines, keep_place=same_list)
-            self._ask_of_selected()
-        if old is None or (old.known, old.nearest, old.query.reveal) != (
-            snapshot.known, snapshot.nearest, query.reveal,
-        ):  # fmt: skip
-            self.query_one("#name-details", Static).update(
-                details(snapshot.known, snapshot.nearest, reveal=query.reveal)
-            )
+    def title(self, snapshot: StoreSnapshot) -> Text:
+        query, first = snapshot.query, snapshot.query.page * NAMES
+        last = first + len(snapshot.names)
+        listed = f"{first + 1}–{last} of {snapshot.found}" if last else "0"
+        order = query.order.replace("_", " ")
+        searched = f" with '{query.search}'" if query.search else ""
+        ignored = ", ignored too" if query.ignored else ""
+        hidden = "revealed" if query.reveal else "redacted, v reveals"
+        return cell(f"{listed} names{searched}{ignored}, by {order}; {hidden}")
 
-    def on_store_table_moved(self) -> None:
-        """The cursor moved: its name's details are wanted."""
-        self._ask_of_selected()
+    def listed(self, snapshot: StoreSnapshot) -> tuple[Hashable, object]:
+        query = snapshot.query
+        place = (query.search, query.order, query.page, query.ignored)
+        return place, (query.reveal, snapshot.names)
+
+    def rows(self, snapshot: StoreSnapshot) -> list[TableRow]:
+        return [_row(line, reveal=snapshot.query.reveal) for line in snapshot.names]
+
+    def about(self, snapshot: StoreSnapshot) -> tuple[object, ...]:
+        return snapshot.known, snapshot.nearest, snapshot.query.reveal
+
+    def details(
+        self, known: KnownName | None, nearest: tuple[str, ...], reveal: bool
+    ) -> RenderableType:
+        if known is None:
+            return Text("no name is chosen", "dim")
+        return name_details(known, nearest, reveal=reveal)
+
+    def more_pages(self, snapshot: StoreSnapshot) -> bool:
+        return (snapshot.query.page + 1) * NAMES < snapshot.found
 
     def on_store_table_chosen(self) -> None:
-        """Enter: to the answers that named it."""
         self.action_samples()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Searches while the text is typed."""
+        self.post_message(QueryChanged(search=event.value.strip(), page=0))
+
+    def on_input_submitted(self) -> None:
+        self.screen.set_focus(self.query_one(StoreTable))
 
     def action_search(self) -> None:
         """Goes to the search box; at once, so that what is typed next lands in it."""
         self.screen.set_focus(self.query_one(Input))
 
-    def action_sort(self) -> None:
-        """Lists by the next order."""
-        orders = list(NameOrder)
-        following = orders[(orders.index(self._query.order) + 1) % len(orders)]
-        self.post_message(Asked(order=following, page=0))
-
     def action_ignored(self) -> None:
-        """Lists also what is ignored, or leaves it out again."""
-        self.post_message(Asked(ignored=not self._query.ignored, page=0))
-
-    def action_page(self, by: int) -> None:
-        """Goes to another page, if there is one."""
-        found = self._snapshot.found if self._snapshot else 0
-        page = self._query.page + by
-        if 0 <= page <= max(0, found - 1) // NAMES:
-            self.post_message(Asked(page=page))
+        """Also lists what is ignored, or leaves it out again."""
+        self.post_message(QueryChanged(ignored=not self.shown_query.ignored, page=0))
 
     def action_decide(self, decision: str) -> None:
-        """Asks why, then notes what the person says of the name under the cursor."""
+        """Asks why, then stores what the person decides about the name under the cursor."""
         chosen = self._selected()
         if chosen is None:
             self.notify("there is no name here", severity="warning")
             return
-        name = chosen[1] if self._query.reveal else redact(chosen[1])
+        name = chosen[1] if self.shown_query.reveal else redact(chosen[1])
         question = f"{decision.capitalize()} {clipped(name, LONGEST_NAME)}?"
         self.decide(question, partial(decisions.review, self._home, *chosen, Decision(decision)))
 
@@ -136,63 +134,39 @@ class NamesPane(DecidingPane):
         """Goes to the answers that named the name under the cursor."""
         chosen = self._selected()
         if chosen is not None:
-            self.post_message(Asked(tab="samples", of_name=chosen, sample=None, sample_page=0))
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Lists what contains the text, while it is typed."""
-        self.post_message(Asked(search=event.value.strip(), page=0))
-
-    def on_input_submitted(self) -> None:
-        """Enter goes on to the table."""
-        self.screen.set_focus(self.query_one(StoreTable))
+            self.post_message(
+                QueryChanged(tab="samples", of_name=chosen, sample=None, sample_page=0)
+            )
 
     def _selected(self) -> tuple[Ecosystem, str] | None:
-        key = self.query_one(StoreTable).selected
-        if key is None:
-            return None
-        ecosystem, _, name = key.partition(":")
-        return Ecosystem(ecosystem), name
-
-    def _ask_of_selected(self) -> None:
-        self.post_message(Asked(name=self._selected()))
-
-    def _title(self, snapshot: Snapshot) -> Text:
-        query, first = snapshot.query, snapshot.query.page * NAMES
-        last = first + len(snapshot.names)
-        listed = f"{first + 1}–{last} of {snapshot.found}" if last else "0"
-        order = query.order.replace("_", " ")
-        searched = f" with '{query.search}'" if query.search else ""
-        ignored = ", ignored too" if query.ignored else ""
-        hidden = "revealed" if query.reveal else "redacted, v reveals"
-        return cell(f"{listed} names{searched}{ignored}, by {order}; {hidden}")
+        selected: tuple[Ecosystem, str] | None = self.query_one(StoreTable).selected
+        return selected
 
 
-def details(known: KnownName | None, nearest: tuple[str, ...], *, reveal: bool) -> RenderableType:
+def name_details(known: KnownName, nearest: tuple[str, ...], *, reveal: bool) -> RenderableType:
     """All that is known of one name."""
-    if known is None:
-        return Text("no name is chosen", "dim")
-    name = known.name
+    name, lookup, alarm = known.name, known.lookup, known.alarm
+    shown = clipped(name.name if reveal else redact(name.name), LONGEST_NAME)
+    repeats = [
+        f"{one.came_back} of {one.asked_again} with {one.adapter or 'the base'}"
+        for one in known.repeats
+    ]
     lines = [
-        Text.assemble(
-            (clipped(_shown(name.name, reveal=reveal), LONGEST_NAME), "bold"),
-            cell(f"  {name.ecosystem}, {name.verdict}, {name.reason}"),
+        Text.assemble((shown, "bold"), cell(f"  {name.ecosystem}, {name.verdict}, {name.reason}")),
+        cell(
+            f"contexts: {', '.join(known.contexts) or 'none'};"
+            f" first seen {when(name.first_seen)}, last {when(name.last_seen)}"
         ),
-        cell(f"contexts: {', '.join(known.contexts) or 'none'};"
-             f" first seen {when(name.first_seen)}, last {when(name.last_seen)}"),
         cell(f"nearest real names: {', '.join(nearest) or 'none'}"),
-        cell("came back: " + (", ".join(
-            f"{one.came_back} of {one.asked_again} with {one.adapter or 'the base'}"
-            for one in known.repeats) or "never asked again")),
-    ]  # fmt: skip
-    if known.lookup is not None:
-        lookup = known.lookup
-        lines.append(cell(f"looked up {when(lookup.looked_up_at)}: {lookup.verdict}"
-                          f", {lookup.reason}"))  # fmt: skip
-    if known.alarm is not None:
-        alarm = known.alarm
-        lines.append(cell(f"CLAIMED {when(alarm.at)}, first released"
-                          f" {when(alarm.first_released)}, by {alarm.uploader or 'not told'}",
-                          "bold red"))  # fmt: skip
+        cell(f"came back: {', '.join(repeats) or 'never asked again'}"),
+    ]
+    if lookup is not None:
+        at = when(lookup.looked_up_at)
+        lines.append(cell(f"looked up {at}: {lookup.verdict}, {lookup.reason}"))
+    if alarm is not None:
+        released, uploader = when(alarm.first_released), alarm.uploader or "not told"
+        claimed = f"CLAIMED {when(alarm.at)}, first released {released}, by {uploader}"
+        lines.append(cell(claimed, "bold red"))
     lines += [
         cell(f"{when(review.at)} {review.decision}: {review.reason}", "yellow")
         for review in known.reviews
@@ -204,10 +178,10 @@ def details(known: KnownName | None, nearest: tuple[str, ...], *, reveal: bool) 
     return Group(*lines)
 
 
-def _line(line: NameLine, *, reveal: bool) -> Line:
+def _row(line: NameLine, *, reveal: bool) -> TableRow:
     name = line.name
     cells = (
-        cell(clipped(_shown(name.name, reveal=reveal), LONGEST_NAME)),
+        cell(clipped(name.name if reveal else redact(name.name), LONGEST_NAME)),
         cell(name.ecosystem),
         cell(name.verdict, _STYLES.get(name.verdict, "")),
         cell(name.reason, "bold red" if name.claimed_at else ""),
@@ -219,8 +193,4 @@ def _line(line: NameLine, *, reveal: bool) -> Line:
         cell(day(name.first_seen)),
         cell(line.review or "", "yellow"),
     )
-    return Line(f"{name.ecosystem}:{name.name}", cells)
-
-
-def _shown(name: str, *, reveal: bool) -> str:
-    return name if reveal else redact(name)
+    return TableRow((name.ecosystem, name.name), cells)

@@ -1,4 +1,4 @@
-"""The overview as a rich renderable: the first tab, and what ``--plain`` prints."""
+"""The overview as text: the first tab, and what ``--plain`` prints. Doesn't load Textual."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ghostbust.dashboard.reading import Snapshot, job_state
-from ghostbust.dashboard.widgets import Mark, Plot, cell, clipped, interval, percent, when
+from ghostbust.dashboard.reading import StoreSnapshot, job_state
+from ghostbust.dashboard.widgets import (
+    Mark,
+    Plot,
+    bare_table,
+    cell,
+    clipped,
+    interval,
+    percent,
+    when,
+)
 from ghostbust.sections import DaemonSection
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RatePoint, Run, curve_names
 from ghostbust.text import redact
 
-CHART_ROWS: Final = 7
+PLOT_ROWS: Final = 7
 MOST_POINTS: Final = 200
 """runs in the plot, the newest"""
 LEGEND: Final = 3
@@ -25,10 +34,10 @@ LEGEND: Final = 3
 _LONGEST_LABEL: Final = 32
 
 
-def overview(snapshot: Snapshot, limits: DaemonSection | None = None) -> RenderableType:
+def overview(snapshot: StoreSnapshot, limits: DaemonSection) -> RenderableType:
     """What serves, how much there is, the rate over time, the latest rates, the last runs.
 
-    ``limits``: what a watch may spend; None where that isn't known.
+    ``limits``: what a watch may spend.
     """
     return Group(
         _headline(snapshot),
@@ -54,16 +63,19 @@ def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
     ]
     title = Text.assemble(("rate over time ", "bold"), f"{len(known)} runs, with 95 % intervals; ")
     names = curve_names(known)
-    told = [f"{letter} {names[who]}" for who, letter in letters.items()]
-    title.append_text(cell(", ".join(told[:LEGEND])))
-    if len(told) > LEGEND:
-        title.append(f" and {len(told) - LEGEND} older ones")
+    legend = [f"{letter} {names[who]}" for who, letter in letters.items()]
+    title.append_text(cell(", ".join(legend[:LEGEND])))
+    if len(legend) > LEGEND:
+        title.append(f" and {len(legend) - LEGEND} older ones")
     first, last = when(known[0].finished), when(known[-1].finished)
-    return Group(title, Plot(marks, CHART_ROWS, percent, first, last))
+    return Group(title, Plot(marks, PLOT_ROWS, percent, first, last))
 
 
 def _letters(points: Sequence[RatePoint]) -> dict[tuple[str, str | None], str]:
-    """A letter for each model and adapter: a base's small, newest first; o for what is beyond."""
+    """A letter for each model and adapter, the newest first: small for bases, o when used up.
+
+    ``b`` is the newest base, ``A`` the newest adapter.
+    """
     newest = list(dict.fromkeys((point.model, point.adapter) for point in reversed(points)))
     small, large = iter("bacdefghijklmnpqrstuvwxyz"), iter("ACDEFGHIJKLMNPQRSTUVWXYZ")
     bases = {who: next(small, "o") for who in newest if who[1] is None}
@@ -74,7 +86,7 @@ def _style(point: RatePoint) -> str:
     return "yellow" if point.adapter is None else "green"
 
 
-def _headline(snapshot: Snapshot) -> Text:
+def _headline(snapshot: StoreSnapshot) -> Text:
     counts = snapshot.counts
     since = f"since round {counts.last_round}" if counts.last_round else "since ever"
     return Text.assemble(
@@ -92,35 +104,35 @@ def _headline(snapshot: Snapshot) -> Text:
     )
 
 
-def _work(snapshot: Snapshot, limits: DaemonSection | None) -> Text:
+def _work(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
     """What waits for a person, the budget, the jobs, the alarms: a line each, none for nothing."""
     lines = []
     waiting = [v for v in snapshot.adapters if v.round.state is RoundState.WAITING]
     if waiting:
         names = ", ".join(view.row.candidate.name for view in waiting)
-        lines.append(_said("waiting for approval", names, "bold yellow"))
+        lines.append(_labelled("waiting for approval", names, "bold yellow"))
     if snapshot.spent is not None:
         spent = snapshot.spent
-        answers = _of(spent.answers, limits.watch_answers if limits else None)
-        tokens = _of(spent.tokens, limits.watch_tokens if limits else None)
+        answers = _of(spent.answers, limits.watch_answers)
+        tokens = _of(spent.tokens, limits.watch_tokens)
         lines.append(
-            _said("budget", f"watch run {spent.run_id} took {answers} answers, {tokens} tokens")
+            _labelled("budget", f"watch run {spent.run_id} took {answers} answers, {tokens} tokens")
         )
     activity = snapshot.activity
     if activity is not None and activity.spent:
         today = ", ".join(f"{name} {spent:,.0f}" for name, spent in activity.spent)
-        lines.append(_said("spent today", today))
+        lines.append(_labelled("spent today", today))
     jobs = () if activity is None else activity.jobs
-    told = [f"{job.name} {job_state(job)}" for job in jobs]
-    lines.append(_said("jobs", ", ".join(told) or "no daemon has scheduled any yet"))
+    states = [f"{job.name} {job_state(job)}" for job in jobs]
+    lines.append(_labelled("jobs", ", ".join(states) or "no daemon has scheduled any yet"))
     for alarm in snapshot.alarms:
         name = alarm.name if snapshot.query.reveal else redact(alarm.name)
         claimed = f"{when(alarm.at)} {name} ({alarm.ecosystem}) is registered now"
-        lines.append(_said("ALARM", claimed, "bold red"))
+        lines.append(_labelled("ALARM", claimed, "bold red"))
     return Text("\n").join(lines)
 
 
-def _said(label: str, value: str, style: str = "") -> Text:
+def _labelled(label: str, value: str, style: str = "") -> Text:
     return Text.assemble((f"{label}  ", "bold"), cell(value, style))
 
 
@@ -129,7 +141,7 @@ def _of(spent: int, limit: int | None) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = bare_table(gap=1)
     for column in columns:
         right = column in ("run", "rate", "95 %", "volume", "answers")
         table.add_column(

@@ -1,16 +1,27 @@
-"""What the dashboard shows, read in one go. Never writes, and holds nothing open in between."""
+"""What the dashboard shows, read from the store in one go.
+
+`StoreReader` takes a `Query` and returns a `StoreSnapshot`. It opens the store for each reading,
+read only, and closes it again, so no writer waits for the dashboard.
+"""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from ghostbust.dashboard.details import AnswerView, Details, RoundFigures
-from ghostbust.errors import HomeError
+from ghostbust.dashboard.details import (
+    AnswerView,
+    RoundFigures,
+    prompt_text,
+    read_answer,
+    read_figures,
+)
+from ghostbust.errors import HomeError, SnapshotError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, GateReport, Promotion, utc_now
 from ghostbust.store.answers import SampleLine
@@ -22,11 +33,55 @@ from ghostbust.store.runs import RatePoint, Run, RunKind
 from ghostbust.store.store import Store
 from ghostbust.text import redact
 
-# --- activity
-# What works now, and what happened last: the log that the store itself is.
+if TYPE_CHECKING:
+    from ghostbust.registries.nearest import NearestNames
 
+T = TypeVar("T")
+
+NAMES: Final = 100
+"""names, samples or prompts on a page"""
+ROUNDS: Final = 50
+"""most rounds listed, the newest"""
+RUNS: Final = 8
+"""runs listed in the overview, the newest"""
+ALARMS: Final = 3
+"""alarms listed in the overview, the newest"""
+PROMPTS_REST: Final = 10.0
+"""the pool is counted again after so many times the seconds that counting took"""
 EVENTS: Final = 200
 """events listed, the newest"""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows the person asks for."""
+
+    search: str = ""
+    """part of a name"""
+    order: NameOrder = NameOrder.TIMES_SEEN
+    page: int = 0
+    """of names, from 0"""
+    ignored: bool = False
+    """also list names that a person ignores"""
+    reveal: bool = False
+    """show unregistered names in full"""
+    tab: str = "overview"
+    """the tab in front; what only one tab shows is read for that tab alone"""
+    name: tuple[Ecosystem, str] | None = None
+    """the name whose details are shown; None for the first"""
+    only_invented: bool = True
+    """list only answers that invent a name"""
+    of_name: tuple[Ecosystem, str] | None = None
+    """list only answers that named this one; None for all"""
+    sample_page: int = 0
+    sample: str | None = None
+    """id of the answer that is shown; None for the newest"""
+    prompt_order: PromptOrder = PromptOrder.PAID
+    prompt_page: int = 0
+    prompt: str | None = None
+    """id of the prompt whose lineage is shown; None for the first"""
+    round: int | None = None
+    """the round whose figures are shown; None for the newest"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,132 +97,20 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Who works in the home folder, what is under way, what came of the last things."""
+    """Who works in the home folder, the daemon's jobs, and what happened last."""
 
     holders: tuple[str, ...]
     """who holds which lock of the home folder, such as ``lock: process 71 (watch)``"""
     jobs: tuple[JobRow, ...]
     """the daemon's, by name"""
     spent: tuple[tuple[str, float], ...]
-    """of each budget today, by its name"""
+    """name of each budget and what was spent of it today"""
     events: tuple[Event, ...]
     """newest first"""
 
 
-def read_activity(store: Store, home: Home | None, *, reveal: bool, zone: tzinfo = UTC) -> Activity:
-    """What happened, from all tables that have a time. Names are redacted unless revealed.
-
-    ``zone``: where the day of the budgets begins at midnight.
-    """
-    events = sorted(_events(store, reveal=reveal), key=lambda event: event.at, reverse=True)
-    return Activity(
-        holders=() if home is None else tuple(_holders(home)),
-        jobs=tuple(store.jobs.all().values()),
-        spent=tuple(sorted(store.spending.of(utc_now().astimezone(zone).date()).items())),
-        events=tuple(events[:EVENTS]),
-    )
-
-
-def _holders(home: Home) -> Iterator[str]:
-    for lock in home.locks:
-        try:
-            holder = home.holder(lock)
-        except HomeError as exc:  # another user's
-            yield f"{lock.name}: {exc}"
-            continue
-        if holder is not None:
-            pid, _, purpose = holder.partition(" ")
-            yield f"{lock.name}: process {pid} ({purpose or 'starting'})"
-
-
-def _events(store: Store, *, reveal: bool) -> Iterator[Event]:
-    for run in store.runs.recent(EVENTS):
-        who = run.spec.adapter or "base"
-        measured = run.measurement
-        rate = "" if measured is None else f", rate {measured.rate:.3f}, {measured.answers} answers"
-        at = run.finished or run.started
-        yield Event(at, "run", f"{run.id} {run.spec.kind} of {who}: {run.status}{rate}")
-    for one in store.rounds.recent(EVENTS):
-        why = f": {one.reason}" if one.reason else ""
-        yield Event(one.updated, "round", f"{one.id} {one.state}{why}")
-    for move in store.promotions.all()[:EVENTS]:
-        serves = f"{move.adapter or 'the base'} serves"
-        yield Event(move.at, move.kind, f"{serves}, before it {move.previous or 'the base'}"
-                    f": {move.reason}")  # fmt: skip
-    for alarm in store.alarms.recent(EVENTS):
-        name = alarm.name if reveal else redact(alarm.name)
-        told = f", told: {' '.join(alarm.told)}" if alarm.told else ", nobody told"
-        yield Event(alarm.at, "alarm", f"{name} ({alarm.ecosystem}) is registered now{told}")
-    for review in store.reviews.recent(EVENTS):
-        name = review.name if reveal else redact(review.name)
-        yield Event(review.at, "review", f"{review.decision} {name}: {review.reason}")
-    for canary in store.published.canaries(limit=EVENTS):
-        passed = "passed" if canary.passed else "failed"
-        yield Event(canary.at, "canary", f"{canary.adapter} {passed} at {canary.replica}:"
-                    f" {canary.reason}")  # fmt: skip
-
-
-def job_state(job: JobRow) -> str:
-    """What the job does now, in a word or three."""
-    if job.works:
-        return "works"
-    if job.was_killed:
-        return "was killed"
-    if job.paused is not None:
-        return "paused"
-    if job.requested is not None:
-        return "asked for"
-    if not job.failures:
-        return "waits"
-    return "failed once" if job.failures == 1 else f"failed {job.failures} times"
-
-
-NAMES: Final = 100
-"""names, samples or prompts on a page"""
-ROUNDS: Final = 50
-"""most rounds listed, the newest"""
-RUNS: Final = 8
-"""runs listed in the overview, the newest"""
-ALARMS: Final = 3
-"""alarms told in the overview, the newest"""
-PROMPTS_EVERY: Final = 10.0
-"""what counting every prompt took is waited so many times over before it is done again"""
-
-
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What is looked at."""
-
-    search: str = ""
-    """part of a name"""
-    order: NameOrder = NameOrder.TIMES_SEEN
-    page: int = 0
-    """of names, from 0"""
-    ignored: bool = False
-    """list names too that a person ignores"""
-    reveal: bool = False
-    """show unregistered names in full"""
-    tab: str = "overview"
-    """what only one tab shows is read for that one only"""
-    name: tuple[Ecosystem, str] | None = None
-    """the name whose details are shown; None for none"""
-    only_invented: bool = True
-    """list answers only that invent a name"""
-    of_name: tuple[Ecosystem, str] | None = None
-    """list answers only that named this one; None for all"""
-    sample_page: int = 0
-    sample: str | None = None
-    """id of the answer that is shown; None for none"""
-    prompt_order: PromptOrder = PromptOrder.PAID
-    prompt_page: int = 0
-    prompt: str | None = None
-    """id of the prompt whose lineage is shown; None for none"""
-    round: int | None = None
-    """the round whose figures are shown; None for none"""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
+class StoreCounts:
     """Sizes of what the store holds."""
 
     runs: int
@@ -203,23 +146,21 @@ class AdapterView:
 
     row: AdapterRow
     round: Round
-    deployed: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class StoreSnapshot:
     """The store at one time."""
 
     at: datetime
     query: Query
-    """what the rest is the answer to"""
     deployed: str | None
     """None for the bare base"""
     previous: str | None
-    """what a roll-back would let serve; None for the bare base, also where the base serves"""
+    """what would serve after a roll-back; None for the bare base, also where the base serves"""
     moves: tuple[Promotion, ...]
     """newest first"""
-    counts: Counts
+    counts: StoreCounts
     names: tuple[NameLine, ...]
     found: int
     """names that the query finds, on all pages"""
@@ -227,7 +168,7 @@ class Snapshot:
     """newest first, as are adapters, runs and alarms"""
     adapters: tuple[AdapterView, ...]
     rates: tuple[RatePoint, ...] = ()
-    """oldest first; from here on, what only one tab shows"""
+    """oldest first; this and what stands below is read for one tab only"""
     runs: tuple[Run, ...] = ()
     spent: Spent | None = None
     """None where no watch was made"""
@@ -255,87 +196,89 @@ class Snapshot:
         return sorted(newest, key=lambda point: point.adapter is not None)
 
 
-@dataclass
-class _Kept:
-    """Something that takes long to read, and when it is due again."""
+class _Kept(Generic[T]):
+    """The value that was read last, for as long as it is asked for by the same key."""
 
-    key: object = None
-    value: tuple[PoolPrompt, ...] = ()
-    due: float = field(default=0.0)
+    def __init__(self) -> None:
+        self._last: tuple[object, T] | None = None
+        self._due = 0.0
+
+    def get(self, key: object, read: Callable[[], T], *, rest: float = math.inf) -> T:
+        """The kept value, or a new one.
+
+        ``rest``: a value is read again after so many times the seconds that reading it took.
+        """
+        if self._last is None or self._last[0] != key or time.monotonic() >= self._due:
+            began = time.monotonic()
+            self._last = (key, read())
+            ended = time.monotonic()
+            self._due = math.inf if rest == math.inf else ended + rest * (ended - began)
+        return self._last[1]
 
 
-class Reader:
+class StoreReader:
     """Reads snapshots. May be called from any thread, one call at a time."""
 
-    def __init__(self, database: Path, home: Home | None = None, zone: tzinfo = UTC) -> None:
-        """``home``: who works there, and the registry snapshots; None leaves both out.
+    def __init__(self, home: Home, zone: tzinfo = UTC) -> None:
+        """``zone``: where the day of the budgets begins at midnight (``jobs.time_zone``)."""
+        self._home, self._zone = home, zone
+        self._names = _Kept[NamePage]()
+        self._near = _Kept[tuple[str, ...]]()
+        self._indexes: dict[Ecosystem, NearestNames | None] = {}
+        self._answer = _Kept[AnswerView | None]()
+        self._round = _Kept[RoundFigures]()
+        self._prompts = _Kept[tuple[PoolPrompt, ...]]()
 
-        ``zone``: of the settings (``jobs.time_zone``), for what was spent today.
+    def read(self, query: Query, version: object = None) -> StoreSnapshot:
+        """The store as it is now. Raises StoreError where there is none, or it can't be read.
+
+        ``version``: a value that differs once somebody has written (`version_of`): while it stays
+        the same, the page of names isn't read again. None: always read.
         """
-        self._database = database
-        self._zone = zone
-        self._home = home
-        self._details = Details(home)
-        self._prompts = _Kept()
-        self._names: tuple[object, NamePage] | None = None
-
-    def read(self, query: Query, version: object = None) -> Snapshot:
-        """The store as it is now. Raises StoreError where there is none yet, or it can't be read.
-
-        ``version``: what differs whenever somebody has written; where it is the same again, so is
-        the page of names. None: that isn't known.
-
-        Opened anew each time, for under 2 ms: so a database that appears late, is replaced, or
-        is read from another thread needs no care.
-        """
-        with Store.open(self._database, read_only=True) as store:
-            return self._read(store, query, version)
-
-    def _read(self, store: Store, query: Query, version: object) -> Snapshot:
-        rounds = {one.id: one for one in store.rounds.recent(ROUNDS)}
-        moves = store.promotions.all()
-        deployed = moves[0].adapter if moves else None
-        page = self._page(store, query, deployed, version)
-        return Snapshot(
-            at=utc_now(),
-            query=query,
-            deployed=deployed,
-            previous=next((m.previous for m in moves if deployed and m.adapter == deployed), None),
-            moves=tuple(moves),
-            counts=_counts(store, list(rounds.values())),
-            names=page.lines,
-            found=page.found,
-            rounds=tuple(
-                RoundView(one, store.rounds.gate_report(one.id)) for one in rounds.values()
-            ),
-            adapters=tuple(
-                AdapterView(
-                    row,
-                    rounds.get(row.round_id) or store.rounds.get(row.round_id),
-                    row.candidate.name == deployed,
-                )
-                for row in store.rounds.adapters()
-            ),
-            **self._of_tab(store, query, deployed),
-        )
+        # Opening takes under 2 ms. In return a database may appear late, be replaced, or be read
+        # from another thread.
+        with Store.open(self._home.database, read_only=True) as store:
+            rounds = {one.id: one for one in store.rounds.recent(ROUNDS)}
+            moves = store.promotions.all()
+            deployed = moves[0].adapter if moves else None
+            page = self._page(store, query, deployed, version)
+            return StoreSnapshot(
+                at=utc_now(),
+                query=query,
+                deployed=deployed,
+                previous=moves[0].previous if deployed else None,
+                moves=tuple(moves),
+                counts=_counts(store, list(rounds.values())),
+                names=page.lines,
+                found=page.found,
+                rounds=tuple(
+                    RoundView(one, store.rounds.gate_report(one.id)) for one in rounds.values()
+                ),
+                adapters=tuple(
+                    AdapterView(row, rounds.get(row.round_id) or store.rounds.get(row.round_id))
+                    for row in store.rounds.adapters()
+                ),
+                **self._of_tab(store, query, page, deployed),
+            )
 
     def _page(self, store: Store, query: Query, deployed: str | None, version: object) -> NamePage:
-        """The page of names; while only the cursor moves, that which was read already."""
         key = (version, query.search, query.order, query.ignored, query.page, deployed)
-        if version is None or self._names is None or self._names[0] != key:
-            page = store.ledger.page(
+        return self._names.get(
+            object() if version is None else key,
+            lambda: store.ledger.page(
                 search=query.search,
                 order=query.order,
                 ignored=query.ignored,
                 limit=NAMES,
                 offset=query.page * NAMES,
                 adapter=deployed,
-            )
-            self._names = (key, page)
-        return self._names[1]
+            ),
+        )
 
-    def _of_tab(self, store: Store, query: Query, deployed: str | None) -> dict[str, Any]:
-        """What only the tab in front shows."""
+    def _of_tab(
+        self, store: Store, query: Query, page: NamePage, deployed: str | None
+    ) -> dict[str, Any]:
+        """The fields that only the tab in front shows."""
         match query.tab:
             case "overview":
                 return {
@@ -347,9 +290,11 @@ class Reader:
                 }
             case "jobs":
                 return {"activity": self._activity(store, query)}
-            case "names" if query.name is not None:
-                known = store.ledger.details(*query.name, adapter=deployed)
-                return {"known": known, "nearest": self._details.nearest(query.name)}
+            case "names" if query.name or page.lines:
+                ecosystem, name = query.name or _key(page.lines[0])
+                known = store.ledger.details(ecosystem, name, adapter=deployed)
+                near = self._near.get((ecosystem, name), lambda: self._nearest(ecosystem, name))
+                return {"known": known, "nearest": near}
             case "samples":
                 samples = store.answers.page(
                     invented=query.only_invented,
@@ -358,10 +303,9 @@ class Reader:
                     offset=query.sample_page * NAMES,
                 )
                 chosen = query.sample or (samples[0].sample_id if samples else None)
-                answer = self._details.answer(store, chosen, reveal=query.reveal)
-                return {"samples": tuple(samples), "answer": answer}
+                return {"samples": tuple(samples), "answer": self._view(store, chosen, query)}
             case "rounds":
-                return {"figures": self._details.figures(store, query.round)}
+                return {"figures": self._figures(store, query.round)}
             case "prompts":
                 return self._pool(store, query)
         return {}
@@ -369,23 +313,69 @@ class Reader:
     def _activity(self, store: Store, query: Query) -> Activity:
         return read_activity(store, self._home, reveal=query.reveal, zone=self._zone)
 
+    def _nearest(self, ecosystem: Ecosystem, name: str) -> tuple[str, ...]:
+        """Registered names like it; none where there is no snapshot of its registry."""
+        if ecosystem not in self._indexes:
+            from ghostbust.registries.judge import Mode, default_judge
+            from ghostbust.registries.nearest import NearestNames
+
+            try:
+                with default_judge(Mode.SNAPSHOT, data_dir=self._home.registry) as judge:
+                    snapshot = judge.snapshots.get(ecosystem)
+            except SnapshotError:
+                snapshot = None
+            self._indexes[ecosystem] = None if snapshot is None else NearestNames(snapshot)
+        index = self._indexes[ecosystem]
+        return () if index is None else tuple(index.of(name))
+
+    def _view(self, store: Store, sample_id: str | None, query: Query) -> AnswerView | None:
+        if sample_id is None:
+            return None
+        key = (sample_id, query.reveal)
+        return self._answer.get(key, lambda: read_answer(store, sample_id, reveal=query.reveal))
+
+    def _figures(self, store: Store, round_id: int | None) -> RoundFigures | None:
+        """The round's figures, the newest one's for None; None where there is no round."""
+        newest = store.rounds.recent(1)
+        if not newest:
+            return None
+        one = newest[0] if round_id is None else store.rounds.get(round_id)
+        key = (one.id, one.state, one.updated, one.adapter)
+        return self._round.get(key, lambda: read_figures(store, one))
+
     def _pool(self, store: Store, query: Query) -> dict[str, Any]:
         """The page of prompts, which takes long where there are many samples, and the lineage."""
-        key = (query.prompt_order, query.prompt_page)
-        if self._prompts.key != key or time.monotonic() >= self._prompts.due:
-            began = time.monotonic()
-            page = store.prompts.page(
-                order=query.prompt_order, limit=NAMES, offset=query.prompt_page * NAMES
-            )
-            took = time.monotonic() - began
-            self._prompts = _Kept(key, tuple(page), time.monotonic() + PROMPTS_EVERY * took)
-        lines = self._prompts.value
+        lines = self._prompts.get(
+            (query.prompt_order, query.prompt_page),
+            lambda: tuple(
+                store.prompts.page(
+                    order=query.prompt_order, limit=NAMES, offset=query.prompt_page * NAMES
+                )
+            ),
+            rest=PROMPTS_REST,
+        )
         chosen = query.prompt or (lines[0].prompt_id if lines else None)
         return {
-            "prompts": self._details.texts(store, lines, reveal=query.reveal),
+            "prompts": tuple((one, prompt_text(store, one, reveal=query.reveal)) for one in lines),
             "pool": store.prompts.count(),
             "lineage": () if chosen is None else tuple(store.prompts.lineage(chosen)),
         }
+
+
+def version_of(database: Path) -> tuple[object, ...]:
+    """Times, sizes and numbers of the file and its log: they differ once anybody has written."""
+    found: list[object] = []
+    for path in (database, database.with_name(f"{database.name}-wal")):
+        try:
+            stat = path.stat()
+            found += [stat.st_mtime_ns, stat.st_size, stat.st_ino]
+        except OSError:
+            found.append(None)
+    return tuple(found)
+
+
+def _key(line: NameLine) -> tuple[Ecosystem, str]:
+    return line.name.ecosystem, line.name.name
 
 
 def _spent(store: Store) -> Spent | None:
@@ -394,10 +384,10 @@ def _spent(store: Store) -> Spent | None:
     return None if newest is None else Spent(newest.id, *store.answers.spent(newest.id))
 
 
-def _counts(store: Store, rounds: Sequence[Round]) -> Counts:
+def _counts(store: Store, rounds: Sequence[Round]) -> StoreCounts:
     newest = store.runs.recent(1)
     last = next((one for one in rounds if one.state is not RoundState.FAILED), None)
-    return Counts(
+    return StoreCounts(
         # Runs are numbered from 1 and never deleted.
         runs=newest[0].id if newest else 0,
         names=store.ledger.count_new_inventions(),
@@ -405,3 +395,67 @@ def _counts(store: Store, rounds: Sequence[Round]) -> Counts:
         last_round=None if last is None else last.id,
         claimed=store.ledger.claimed(),
     )
+
+
+def read_activity(store: Store, home: Home, *, reveal: bool, zone: tzinfo = UTC) -> Activity:
+    """What happened, from all tables that have a time. Names are redacted unless revealed."""
+    events = sorted(_events(store, reveal=reveal), key=lambda event: event.at, reverse=True)
+    return Activity(
+        holders=tuple(_holders(home)),
+        jobs=tuple(store.jobs.all().values()),
+        spent=tuple(sorted(store.spending.of(utc_now().astimezone(zone).date()).items())),
+        events=tuple(events[:EVENTS]),
+    )
+
+
+def _holders(home: Home) -> Iterator[str]:
+    for lock in home.locks:
+        try:
+            holder = home.holder(lock)
+        except HomeError as exc:  # another user's
+            yield f"{lock.name}: {exc}"
+            continue
+        if holder is not None:
+            pid, _, purpose = holder.partition(" ")
+            yield f"{lock.name}: process {pid} ({purpose or 'starting'})"
+
+
+def _events(store: Store, *, reveal: bool) -> Iterator[Event]:
+    for run in store.runs.recent(EVENTS):
+        who = run.spec.adapter or "base"
+        measured = run.measurement
+        rate = "" if measured is None else f", rate {measured.rate:.3f}, {measured.answers} answers"
+        at = run.finished or run.started
+        yield Event(at, "run", f"{run.id} {run.spec.kind} of {who}: {run.status}{rate}")
+    for one in store.rounds.recent(EVENTS):
+        why = f": {one.reason}" if one.reason else ""
+        yield Event(one.updated, "round", f"{one.id} {one.state}{why}")
+    for move in store.promotions.all()[:EVENTS]:
+        serves, before = move.adapter or "the base", move.previous or "the base"
+        yield Event(move.at, move.kind, f"{serves} serves, before it {before}: {move.reason}")
+    for alarm in store.alarms.recent(EVENTS):
+        name = alarm.name if reveal else redact(alarm.name)
+        sent = f", told: {' '.join(alarm.told)}" if alarm.told else ", nobody told"
+        yield Event(alarm.at, "alarm", f"{name} ({alarm.ecosystem}) is registered now{sent}")
+    for review in store.reviews.recent(EVENTS):
+        name = review.name if reveal else redact(review.name)
+        yield Event(review.at, "review", f"{review.decision} {name}: {review.reason}")
+    for canary in store.published.canaries(limit=EVENTS):
+        passed = "passed" if canary.passed else "failed"
+        said = f"{canary.adapter} {passed} at {canary.replica}: {canary.reason}"
+        yield Event(canary.at, "canary", said)
+
+
+def job_state(job: JobRow) -> str:
+    """What the job does now, in a word or three."""
+    if job.works:
+        return "works"
+    if job.was_killed:
+        return "was killed"
+    if job.paused is not None:
+        return "paused"
+    if job.requested is not None:
+        return "asked for"
+    if not job.failures:
+        return "waits"
+    return "failed once" if job.failures == 1 else f"failed {job.failures} times"

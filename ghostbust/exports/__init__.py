@@ -3,9 +3,7 @@
 ==============  ====================================================================
 module          writes
 ==============  ====================================================================
-folders         a folder that appears whole or not at all
-peft            the adapter as it is, every file checked
-merged          the model with the adapter in its weights, for transformers and servers
+adapters        the adapter as it is (peft), or the model with the adapter in its weights (merged)
 gguf_lora       the adapter for llama.cpp
 ledger          invented names as JSON lines or CSV
 datasette       invented names, alarms and runs as a SQLite database with views

@@ -1,4 +1,4 @@
-"""The adapter as it is: what peft, vLLM and SGLang load."""
+"""An adapter for other programs: as it is, or merged into the weights of its model."""
 
 from __future__ import annotations
 
@@ -13,15 +13,43 @@ from ghostbust.adapters import MANIFEST, Manifest, copy_adapter, read_adapter
 from ghostbust.errors import UsageError
 from ghostbust.models.load import load_model
 
-# --- folders
-# A new folder for an export, and what it was made of.
+
+def export_peft(adapter: Path, out: Path) -> None:
+    """Copies a complete adapter folder, every file checked against its hash as it is copied.
+
+    Raises ModelError if the folder is incomplete or changed, and UsageError if ``out`` is there
+    already or can't be written.
+    """
+    with new_folder(out) as aside:
+        copy_adapter(adapter, aside)
+
+
+def export_merged(adapter: Path, out: Path, cache_dir: Path) -> None:
+    """Writes safetensors in bf16, the configs and the tokenizer, as transformers loads them.
+
+    The weights are, bit by bit, those that the gates measured: ``load_model`` merges for both.
+    They differ from the adapter kept beside the base by the rounding of the sum to bf16. Takes the
+    model's size in memory, and for a moment twice its size on the disk.
+
+    Raises ModelError if adapter or model can't be loaded, and UsageError if ``out`` is there
+    already or can't be written.
+    """
+    import torch
+
+    manifest = read_adapter(adapter)
+    with new_folder(out) as aside:
+        loaded = load_model(manifest.model, cache_dir, adapter=adapter, device="cpu")
+        loaded.model.to(dtype=torch.bfloat16)  # type: ignore[call-arg]  # exact: bf16 values
+        loaded.model.save_pretrained(aside)
+        loaded.tokenizer.save_pretrained(aside)
+        note_origin(aside, "merged", manifest, {"dtype": "bfloat16"})
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the name ``out`` when all went well.
+    """A new folder to fill, which takes the name ``out`` when the block ends well.
 
-    Raises UsageError where ``out`` is there already, or can't be written; nothing is left then.
+    Raises UsageError if ``out`` is there already, or can't be written; then nothing is left.
     """
     if out.exists():
         raise UsageError(f"{out} is there already; choose a folder that isn't")
@@ -41,42 +69,3 @@ def note_origin(folder: Path, kind: str, adapter: Manifest, facts: Mapping[str, 
         "files": {path.name: files.sha256_of(path) for path in sorted(folder.iterdir())},
     }
     (folder / MANIFEST).write_text(json.dumps(document, indent=2), "utf-8")
-
-
-# --- merged
-# The model with the adapter in its weights: for whatever loads a model and knows no adapters.
-
-
-def export_merged(adapter: Path, out: Path, cache_dir: Path) -> None:
-    """Writes safetensors in bf16, the configs and the tokenizer, as transformers loads them.
-
-    The weights are, bit by bit, those that the gates measured: ``load_model`` merges for both.
-    They differ from the adapter kept beside the base by the rounding of the sum to bf16. Takes
-    twice the model's size on the disk for a moment, and its size in memory.
-
-    Raises ModelError where adapter or model can't be loaded, and UsageError where ``out`` is there
-    already or can't be written.
-    """
-    import torch
-
-    manifest = read_adapter(adapter)
-    with new_folder(out) as aside:
-        loaded = load_model(manifest.model, cache_dir, adapter=adapter, device="cpu")
-        loaded.model.to(dtype=torch.bfloat16)  # type: ignore[call-arg]  # exact: bf16 values
-        loaded.model.save_pretrained(aside)
-        loaded.tokenizer.save_pretrained(aside)
-        note_origin(aside, "merged", manifest, {"dtype": "bfloat16"})
-
-
-# --- peft
-# The adapter as it is: what peft, vLLM and SGLang load.
-
-
-def export_peft(adapter: Path, out: Path) -> None:
-    """Copies a complete adapter folder, every file checked against its hash as it is copied.
-
-    Raises ModelError where the folder is incomplete or
-    changed, and UsageError where ``out`` is there already or can't be written.
-    """
-    with new_folder(out) as aside:
-        copy_adapter(adapter, aside)

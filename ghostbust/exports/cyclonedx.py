@@ -1,10 +1,10 @@
 """Registered names that the model recommends, as a CycloneDX 1.6 document.
 
-A bill of materials lists what exists. So invented names that no registry has are never in it, also
-not where all else reveals them: they have no package that a purl could stand for, and a scanner
-that resolved one would ask for exactly the download that must not happen.
+A bill of materials lists what exists. So invented names that no registry has are never in it, not
+even where other exports reveal them: no package stands behind their purl, and a scanner that
+resolved one would ask for exactly the download that must not happen.
 
-What fits: the real packages that answers named, as components; registered names that are no real
+In it are the real packages that answers named, as components; registered names that are no real
 recommendation (SUSPECT) with their reason; and, as vulnerabilities in triage (VEX), the *claimed*
 names: invented first and registered since. A tool that holds an inventory, such as
 Dependency-Track, then says where one of them has been installed already.
@@ -23,7 +23,7 @@ from packageurl import PackageURL
 
 import ghostbust
 from ghostbust.adapters import name_key
-from ghostbust.records import Ecosystem, SuspectReason, Verdict, utc_now
+from ghostbust.records import SuspectReason, Verdict, utc_now
 from ghostbust.registries.names import is_valid_name, purl
 from ghostbust.store.names import Alarm
 from ghostbust.store.store import Store
@@ -47,13 +47,18 @@ def bom(
     models: Sequence[str],
     made: datetime,
 ) -> dict[str, object]:
-    """The document. What can't be a package's name is left out."""
-    claimed = {(one.ecosystem, one.name): one for one in alarms if _valid(one.ecosystem, one.name)}
-    others = {
-        (one.ecosystem, one.name): one for one in registered if _valid(one.ecosystem, one.name)
+    """The document. Names that no package can have are left out."""
+    claimed = {(a.ecosystem, a.name): a for a in alarms if is_valid_name(a.ecosystem, a.name)}
+    components = {
+        (one.ecosystem, one.name): _component(one, one.verdict, one.reason, one.samples)
+        for one in registered
+        if (one.ecosystem, one.name) not in claimed and is_valid_name(one.ecosystem, one.name)
     }
-    components = [_recommended(one) for key, one in others.items() if key not in claimed]
-    components += [_claimed(one) for one in claimed.values()]
+    for key, alarm in claimed.items():
+        components[key] = _component(
+            alarm, Verdict.SUSPECT, SuspectReason.CLAIMED, alarm.times_seen
+        )
+    tool = {"type": "application", "name": "ghostbust", "version": ghostbust.__version__}
     return {
         "bomFormat": "CycloneDX",
         "specVersion": SPEC,
@@ -61,7 +66,7 @@ def bom(
         "version": 1,
         "metadata": {
             "timestamp": made.isoformat(),
-            "tools": {"components": [_tool()]},
+            "tools": {"components": [tool]},
             "component": {
                 "type": "machine-learning-model",
                 "bom-ref": "model",
@@ -69,36 +74,24 @@ def bom(
                 "description": "The components are packages that its answers named; it holds none.",
             },
         },
-        "components": components,
+        "components": list(components.values()),
         "vulnerabilities": [_vulnerability(one) for one in claimed.values()],
     }
 
 
-def _tool() -> dict[str, object]:
-    return {"type": "application", "name": "ghostbust", "version": ghostbust.__version__}
-
-
-def _recommended(one: RegisteredTally) -> dict[str, object]:
-    told = {"verdict": str(one.verdict), "reason": one.reason, "answers": str(one.samples)}
-    return _component(one.ecosystem, one.name, told)
-
-
-def _claimed(one: Alarm) -> dict[str, object]:
-    told = {"verdict": str(Verdict.SUSPECT), "reason": str(SuspectReason.CLAIMED)}
-    return _component(one.ecosystem, one.name, told | {"answers": str(one.times_seen)})
-
-
-def _component(ecosystem: Ecosystem, name: str, told: dict[str, str]) -> dict[str, object]:
-    identity = purl(ecosystem, name)
+def _component(
+    one: RegisteredTally | Alarm, verdict: Verdict, reason: str, answers: int
+) -> dict[str, object]:
+    identity = purl(one.ecosystem, one.name)
     parsed = PackageURL.from_string(identity)
-    group = {"group": parsed.namespace} if parsed.namespace else {}
+    facts = {"verdict": verdict, "reason": reason, "answers": answers}
     return {
         "type": "library",
         "bom-ref": identity,
-        **group,
+        **({"group": parsed.namespace} if parsed.namespace else {}),
         "name": parsed.name,
         "purl": identity,
-        "properties": [{"name": f"ghostbust:{key}", "value": value} for key, value in told.items()],
+        "properties": [{"name": f"ghostbust:{k}", "value": str(v)} for k, v in facts.items()],
     }
 
 
@@ -125,7 +118,3 @@ def _vulnerability(one: Alarm) -> dict[str, object]:
             "detail": "Only the name is known to be dangerous: nobody has read the package.",
         },
     }
-
-
-def _valid(ecosystem: Ecosystem, name: str) -> bool:
-    return is_valid_name(ecosystem, name)

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 import ghostbust
 from ghostbust.adapters import name_key
 from ghostbust.exports.ledger import ledger_rows
-from ghostbust.records import Measurement, utc_now
+from ghostbust.records import utc_now
 from ghostbust.store.store import Store
 from ghostbust.text import redact
 
@@ -51,7 +51,7 @@ VIEWS: Final = {
         " FROM runs WHERE rate IS NOT NULL ORDER BY id DESC",
     ),
 }
-"""name to what it tells, and how"""
+"""name to its description and its query"""
 TABLES: Final = {
     "about": "What this file is, and of when",
     "names": "Invented names. key is a hash of registry and name, the same in every export",
@@ -59,6 +59,29 @@ TABLES: Final = {
     "alarms": "Invented names that were found registered, and by whom, as far as the registry says",
     "runs": "Series of samples of one model and adapter; a rate is never without its volume",
 }
+
+
+_ABOUT: Final = {"what": str, "value": str}
+_NAMES: Final = {
+    "key": str, "ecosystem": str, "name": str, "purl": str, "verdict": str, "reason": str,
+    "times_seen": int, "prompts": int, "first_seen": str, "last_seen": str, "claimed_at": str,
+}  # fmt: skip
+_CONTEXTS: Final = {"name_key": str, "context": str}
+_ALARMS: Final = {
+    "id": int, "name_key": str, "at": str, "first_released": str, "uploader": str, "evidence": str,
+}  # fmt: skip
+_RUNS: Final = {
+    "id": int, "kind": str, "status": str, "model": str, "adapter": str, "seed": int,
+    "started": str, "finished": str, "rate": float, "rate_low": float, "rate_high": float,
+    "volume": float, "real": int, "absent": int, "suspect": int, "unknown": int, "local": int,
+    "unmapped": int, "induced": int, "answers": int,
+    "snapshots": str, "settings": str, "version": str,
+}  # fmt: skip
+_MEASURED: Final = (
+    "rate", "volume", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
+    "answers",
+)  # fmt: skip
+"""columns of ``runs`` that are fields of its measurement; SQLite stores NaN as NULL"""
 
 
 def write_sqlite(store: Store, out: Path, *, reveal: bool) -> None:
@@ -74,16 +97,16 @@ def write_sqlite(store: Store, out: Path, *, reveal: bool) -> None:
 
 
 def metadata(database: str, *, reveal: bool) -> str:
-    """What Datasette's ``--metadata`` takes, as JSON; ``database``: the file's name, no suffix."""
+    """The JSON for Datasette's ``--metadata``; ``database``: the file's name without suffix."""
     tables = TABLES | {name: said for name, (said, _) in VIEWS.items()}
-    told: dict[str, dict[str, object]] = {
+    described: dict[str, dict[str, object]] = {
         name: {"description": text} for name, text in tables.items()
     }
-    told["names"] |= {"sort_desc": "times_seen", "facets": ["ecosystem", "verdict", "reason"]}
+    described["names"] |= {"sort_desc": "times_seen", "facets": ["ecosystem", "verdict", "reason"]}
     document = {
         "title": "Packages that a code model invented",
         "description": _redacted(reveal),
-        "databases": {database: {"tables": told}},
+        "databases": {database: {"tables": described}},
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -109,33 +132,15 @@ def _fill(db: Database, store: Store, *, reveal: bool) -> None:
         db.table("names").create_index([column])
 
 
-_ABOUT: Final = {"what": str, "value": str}
-_NAMES: Final = {
-    "key": str, "ecosystem": str, "name": str, "purl": str, "verdict": str, "reason": str,
-    "times_seen": int, "prompts": int, "first_seen": str, "last_seen": str, "claimed_at": str,
-}  # fmt: skip
-_CONTEXTS: Final = {"name_key": str, "context": str}
-_ALARMS: Final = {
-    "id": int, "name_key": str, "at": str, "first_released": str, "uploader": str, "evidence": str,
-}  # fmt: skip
-_RUNS: Final = {
-    "id": int, "kind": str, "status": str, "model": str, "adapter": str, "seed": int,
-    "started": str, "finished": str, "rate": float, "rate_low": float, "rate_high": float,
-    "volume": float, "real": int, "absent": int, "suspect": int, "unknown": int, "local": int,
-    "unmapped": int, "induced": int, "answers": int,
-    "snapshots": str, "settings": str, "version": str,
-}  # fmt: skip
-
-
 def _insert(db: Database, name: str, rows: Any, columns: Mapping[str, type], pk: Any) -> None:
-    """Makes the table, also where there is no row, and fills it."""
+    """Makes the table, even without a row, and fills it."""
     table = db.table(name)
     table.create(dict(columns), pk=pk, strict=True)
     table.insert_all(rows, pk=pk)
 
 
 def _alarms(store: Store, *, reveal: bool) -> Iterator[dict[str, object]]:
-    """The evidence tells the name, so it is left out of what doesn't."""
+    """Every alarm. The evidence holds the name, so it is redacted with it."""
     for alarm in store.alarms.recent(-1):
         released = alarm.first_released
         yield {
@@ -150,6 +155,8 @@ def _alarms(store: Store, *, reveal: bool) -> Iterator[dict[str, object]]:
 
 def _runs(store: Store) -> Iterator[dict[str, object]]:
     for run in store.runs.recent(-1):
+        found = run.measurement
+        low, high = (None, None) if found is None else found.ci95
         yield {
             "id": run.id,
             "kind": str(run.spec.kind),
@@ -159,27 +166,13 @@ def _runs(store: Store) -> Iterator[dict[str, object]]:
             "seed": run.spec.seed,
             "started": run.started.isoformat(),
             "finished": None if run.finished is None else run.finished.isoformat(),
-            **_measured(run.measurement),
+            "rate_low": low,
+            "rate_high": high,
+            **{name: None if found is None else getattr(found, name) for name in _MEASURED},
             "snapshots": json.dumps(dict(run.spec.snapshots), sort_keys=True),
             "settings": json.dumps(dict(run.spec.settings), sort_keys=True),
             "version": run.version,
         }
-
-
-def _measured(one: Measurement | None) -> dict[str, object]:
-    """The figures of a run; none of them without a measurement. NaN is NULL in SQLite."""
-    if one is None:
-        return dict.fromkeys(
-            ("rate", "rate_low", "rate_high", "volume", "real", "absent", "suspect", "unknown",
-             "local", "unmapped", "induced", "answers")
-        )  # fmt: skip
-    low, high = one.ci95
-    return {
-        "rate": one.rate, "rate_low": low, "rate_high": high, "volume": one.volume,
-        "real": one.real, "absent": one.absent, "suspect": one.suspect, "unknown": one.unknown,
-        "local": one.local, "unmapped": one.unmapped, "induced": one.induced,
-        "answers": one.answers,
-    }  # fmt: skip
 
 
 def _redacted(reveal: bool) -> str:

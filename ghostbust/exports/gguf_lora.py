@@ -37,7 +37,7 @@ class _Family:
 
     arch: gguf.MODEL_ARCH
     turned: bool
-    """whether the rows of query and key weights lie in another order than transformers'"""
+    """whether the rows of query and key weights are in another order than in transformers"""
 
 
 FAMILIES = {
@@ -54,13 +54,19 @@ def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path) -> None:
 
     Reads the base's config, not its weights.
 
-    Raises ModelError for an adapter that is no plain or rank-stabilised LoRA, or for a model of a
-    family that isn't known here; UsageError where ``out`` is there already or can't be written.
+    Raises ModelError for an adapter that is no plain or rank-stabilised LoRA, or for a model of
+    another family than ``FAMILIES``; UsageError if ``out`` is there already or can't be written.
     """
     manifest = read_adapter(adapter)
     lora = read_lora(adapter)
     config = _config(manifest.model, cache_dir)
-    family = _family(config, manifest.model)
+    architecture = (getattr(config, "architectures", None) or ["unknown"])[0]
+    if architecture not in FAMILIES:
+        raise ModelError(
+            f"{manifest.model} is a {architecture}, and gguf-lora knows {', '.join(FAMILIES)};"
+            " export it merged, or use llama.cpp's convert_lora_to_gguf.py on the peft folder"
+        )
+    family = FAMILIES[architecture]
     alpha = lora.scaling * lora.rank
     with new_folder(out) as aside:
         writer = gguf.GGUFWriter(
@@ -82,8 +88,8 @@ def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path) -> None:
 def turn(rows: Floats, heads: int) -> Floats:
     """Rows (O, R) of a query or key weight from transformers' order to llama.cpp's: (O, R).
 
-    Rotary embeddings pair row i of a head with row i + half in the one, with row i + 1 in the
-    other.
+    Rotary embeddings pair row i of a head with row i + half in transformers, with row i + 1 in
+    llama.cpp.
     """
     half = rows.shape[0] // heads // 2
     return rows.reshape(heads, 2, half, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
@@ -119,13 +125,3 @@ def _config(model: str, cache_dir: Path) -> PretrainedConfig:
     except Exception as exc:  # a folder may hold anything, and the library raises everything
         raise ModelError(f"can't read the config of the model {model!r}: {exc}") from exc
     return config
-
-
-def _family(config: Any, model: str) -> _Family:
-    names = getattr(config, "architectures", None) or ["unknown"]
-    if names[0] not in FAMILIES:
-        raise ModelError(
-            f"{model} is a {names[0]}, and gguf-lora knows {', '.join(FAMILIES)}; export it merged,"
-            " or use llama.cpp's convert_lora_to_gguf.py on the peft folder"
-        )
-    return FAMILIES[names[0]]

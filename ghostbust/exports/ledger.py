@@ -1,4 +1,4 @@
-"""The ledger's rows as others may read them, and as JSON lines or CSV."""
+"""The invented names as JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ghostbust.adapters import name_key
-from ghostbust.records import Hallucination
 from ghostbust.registries.names import is_valid_name, purl
 from ghostbust.store.store import Store
 from ghostbust.text import no_formula, redact
@@ -23,9 +22,9 @@ class LedgerRow:
     """hash of registry and name (``adapters.name_key``): the same in every export"""
     ecosystem: str
     name: str
-    """shortened, unless the export reveals it"""
+    """shortened unless the export reveals it"""
     purl: str | None
-    """None unless the export reveals the name, and for what can't be a package's name"""
+    """None unless the export reveals the name, and if no package can have such a name"""
     verdict: str
     reason: str
     times_seen: int
@@ -38,14 +37,28 @@ class LedgerRow:
     """ISO 8601, UTC, as all times here"""
     last_seen: str
     claimed_at: str | None
-    """when a recheck found it registered; None as long as it is not"""
+    """when a recheck found it registered; None until then"""
 
 
 def ledger_rows(store: Store, *, reveal: bool) -> Iterator[LedgerRow]:
     """Every name of the ledger, the most seen first."""
     contexts = store.tallies.contexts()
     for one in store.ledger.hallucinations(limit=-1):
-        yield _row(one, contexts.get((one.ecosystem, one.name), ()), reveal=reveal)
+        whole = reveal and is_valid_name(one.ecosystem, one.name)
+        yield LedgerRow(
+            key=name_key(one.ecosystem, one.name),
+            ecosystem=str(one.ecosystem),
+            name=one.name if reveal else redact(one.name),
+            purl=purl(one.ecosystem, one.name) if whole else None,
+            verdict=str(one.verdict),
+            reason=one.reason,
+            times_seen=one.times_seen,
+            prompts=one.prompts,
+            contexts=contexts.get((one.ecosystem, one.name), ()),
+            first_seen=one.first_seen.isoformat(),
+            last_seen=one.last_seen.isoformat(),
+            claimed_at=None if one.claimed_at is None else one.claimed_at.isoformat(),
+        )
 
 
 def write_jsonl(store: Store, out: Path, *, reveal: bool) -> None:
@@ -56,32 +69,10 @@ def write_jsonl(store: Store, out: Path, *, reveal: bool) -> None:
 
 
 def write_csv(store: Store, out: Path, *, reveal: bool) -> None:
-    """A table with a heading. What a spreadsheet would compute has an apostrophe in front."""
+    """A table with a header. An apostrophe stands in front of what a spreadsheet would compute."""
     with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         writer.writerow(LedgerRow.__dataclass_fields__)
         for row in ledger_rows(store, reveal=reveal):
             values = asdict(row) | {"contexts": " ".join(row.contexts)}
-            writer.writerow([_csv_cell(value) for value in values.values()])
-
-
-def _csv_cell(value: object) -> object:
-    return no_formula(value) if isinstance(value, str) else value
-
-
-def _row(one: Hallucination, contexts: tuple[str, ...], *, reveal: bool) -> LedgerRow:
-    whole = reveal and is_valid_name(one.ecosystem, one.name)
-    return LedgerRow(
-        key=name_key(one.ecosystem, one.name),
-        ecosystem=str(one.ecosystem),
-        name=one.name if reveal else redact(one.name),
-        purl=purl(one.ecosystem, one.name) if whole else None,
-        verdict=str(one.verdict),
-        reason=one.reason,
-        times_seen=one.times_seen,
-        prompts=one.prompts,
-        contexts=contexts,
-        first_seen=one.first_seen.isoformat(),
-        last_seen=one.last_seen.isoformat(),
-        claimed_at=None if one.claimed_at is None else one.claimed_at.isoformat(),
-    )
+            writer.writerow(no_formula(v) if isinstance(v, str) else v for v in values.values())

@@ -2,9 +2,10 @@
 
 ::
 
-    Store ─run, round, period, comparison─▶ Report ─markdown, html, tidy_csv─▶ text
+    Store ─subjects─▶ Report ─writers─▶ HTML, Markdown, CSV
 
-A report holds texts that others wrote (names, models, reasons) as ``Quoted``; whatever writes it
-down keeps them harmless there. Unregistered names are redacted when it is made, unless asked for.
-Nothing here samples, looks up or stores.
+`figures` computes rates from counts, `tables` has what several reports share, `document` the
+records, `drawing` the plots of the HTML page. Texts that others wrote (names, models, reasons) are
+``Quoted``; writers keep them harmless. Unregistered names are redacted when the report is made,
+unless asked for. Nothing here samples, looks up or stores.
 """

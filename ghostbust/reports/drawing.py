@@ -1,7 +1,7 @@
-"""Where the lines of a chart lie, in the units of its SVG. The page's template draws them.
+"""Where the curves of a chart lie, in the units of its SVG, which the page's template writes.
 
-Drawn here and not by matplotlib, so that a page needs none, follows the reader's light or dark
-theme, and its text stays text.
+Not drawn by matplotlib: so a page follows the reader's light or dark theme, and its text stays
+text.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ghostbust.reports.figures import Chart, Line
+from ghostbust.reports.document import Chart, Curve
 
 WIDTH, HEIGHT = 480, 270
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 50
-"""margins: for the labels of the axes"""
+"""margins, with room for the labels of the axes"""
 GRID = 5
-"""steps of the y axis, about"""
+"""steps of the y axis at most, but for the outermost"""
 MARKED = 60
-"""a line of more points than this has no marks, which would hide it"""
+"""a curve of more points has no marks: they would hide it"""
 STYLES = 8
-"""colours and dashes that the page's style has"""
+"""colours and dashes in ``report.css``"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A line of the chart."""
+    """One curve, drawn."""
 
     name: str
     style: int
@@ -60,7 +60,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Maps values to the box; what has no extent lies in the middle."""
+    """Maps values to the box; a single value lies in the middle."""
 
     low: float
     high: float
@@ -76,9 +76,14 @@ class _Scale:
 
 def draw(chart: Chart) -> Drawing:
     """The chart's geometry. Points without a value are left out."""
-    points = [point for line in chart.lines for point in line.points if _known(point.y.value)]
+    points = [
+        point for curve in chart.lines for point in curve.points if math.isfinite(point.y.value)
+    ]
     ends = [
-        end for point in points for end in (point.y.value, point.y.low, point.y.high) if _known(end)
+        end
+        for point in points
+        for end in (point.y.value, point.y.low, point.y.high)
+        if math.isfinite(end)
     ]
     steps = nice_steps(0.0 if chart.from_zero else min(ends, default=0), max(ends, default=1))
     xs = [point.x for point in points]
@@ -88,7 +93,7 @@ def draw(chart: Chart) -> Drawing:
     labels = sorted(chart.ticks.items())
     return Drawing(
         chart,
-        tuple(_stroke(line, number % STYLES, x, y) for number, line in enumerate(chart.lines)),
+        tuple(_stroke(curve, number % STYLES, x, y) for number, curve in enumerate(chart.lines)),
         tuple(
             Tick(x(at), text, _anchor(place, len(labels)))
             for place, (at, text) in enumerate(labels)
@@ -108,16 +113,16 @@ def nice_steps(low: float, high: float) -> list[float]:
     return [step * number for number in range(first, max(last, first + 1) + 1)]
 
 
-def _stroke(line: Line, style: int, x: _Scale, y: _Scale) -> Stroke:
-    points = [point for point in line.points if _known(point.y.value)]
+def _stroke(curve: Curve, style: int, x: _Scale, y: _Scale) -> Stroke:
+    points = [point for point in curve.points if math.isfinite(point.y.value)]
     places = tuple((x(point.x), y(point.y.value)) for point in points)
     bars = tuple(
         (x(point.x), y(point.y.high), y(point.y.low))
         for point in points
-        if _known(point.y.low) and _known(point.y.high)
+        if math.isfinite(point.y.low) and math.isfinite(point.y.high)
     )
     path = " ".join(f"{across},{down}" for across, down in places)
-    return Stroke(line.name, style, path, places if len(places) <= MARKED else (), bars)
+    return Stroke(curve.name, style, path, places if len(places) <= MARKED else (), bars)
 
 
 def _anchor(place: int, of: int) -> str:
@@ -127,10 +132,6 @@ def _anchor(place: int, of: int) -> str:
     return {0: "start", of - 1: "end"}.get(place, "middle")
 
 
-def _known(value: float) -> bool:
-    return math.isfinite(value)
-
-
 def legend(strokes: Sequence[Stroke]) -> bool:
-    """Whether the lines need to be told apart."""
+    """Whether the curves need a legend: there are several."""
     return any(a.name != b.name for a, b in pairwise(strokes))

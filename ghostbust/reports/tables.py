@@ -1,22 +1,33 @@
-"""Tables that several reports have: rates, gates, names, provenance."""
+"""What several reports have: tables of rates, gates, names and provenance, and plots."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
-from ghostbust.adapters import name_key
-from ghostbust.evaluation.figures import Estimate, Table
-from ghostbust.records import GateReport, GateResult
-from ghostbust.reports.figures import NamedIn, Paired, Part, Quoted, Rates, shown_name
+from ghostbust.adapters import name_key, read_adapter
+from ghostbust.errors import ModelError
+from ghostbust.evaluation.figures import BASE, Estimate, Table
+from ghostbust.records import GateReport
+from ghostbust.reports.document import Chart, Curve, CurvePoint, NamedIn, Quoted, ReportPart
+from ghostbust.reports.figures import Paired, Rates
 from ghostbust.store.rounds import Round
-from ghostbust.store.runs import RatePoint, Run
+from ghostbust.store.runs import RatePoint, Run, curve_names
+from ghostbust.store.store import Store
 from ghostbust.store.tallies import NameTally
+from ghostbust.text import redact
 
-BASE = "base"
 MOST_NAMES = 100
 """rows of a table of names"""
+MOST_CURVES = 8
+"""adapters and kinds of run in a plot, the newest; the table has all"""
+STRETCHES = 10
+"""rows of the table of losses"""
+TICKS = 3
+"""below a plot over time; four overlap on a phone"""
 METHOD = (
     "A model is asked in three contexts: to write code (code), which packages a piece of code"
     " needs (needs), and which packages help with a task (helps). Each package that an answer"
@@ -37,12 +48,12 @@ REDACTED = (
 )
 
 
-def method_part() -> Part:
-    """How the figures come about."""
-    return Part("method", "Method", METHOD)
+def shown_name(name: str, *, reveal: bool) -> Quoted:
+    """A name as a report may show it."""
+    return Quoted(name if reveal else redact(name))
 
 
-def rates_table(title: str, models: Mapping[str, Sequence[Rates]]) -> Table:
+def rates_table(models: Mapping[str, Sequence[Rates]]) -> Table:
     """Rates with their volume, a row for each model and context."""
     rows: list[dict[str, object]] = [
         {
@@ -63,10 +74,10 @@ def rates_table(title: str, models: Mapping[str, Sequence[Rates]]) -> Table:
         for name, several in models.items()
         for one in several
     ]
-    return Table(title, tuple(rows))
+    return Table("by context", tuple(rows))
 
 
-def paired_table(title: str, pairs: Mapping[str, Sequence[Paired]]) -> Table:
+def paired_table(pairs: Mapping[str, Sequence[Paired]]) -> Table:
     """Differences on the same prompts, a row for each pair and context."""
     rows: list[dict[str, object]] = [
         {
@@ -86,27 +97,27 @@ def paired_table(title: str, pairs: Mapping[str, Sequence[Paired]]) -> Table:
         " for both cancels out. A drop is 1 - rate / the first's rate. An interval that holds 0"
         " (differences, drops) or 1 (ratios) is no difference that can be told from chance.",
     )
-    return Table(title, tuple(rows), notes)
+    return Table("compared", tuple(rows), notes)
 
 
 def gates_table(title: str, report: GateReport | None) -> Table:
-    """What each gate said, the base beside the candidate; no row where they weren't run."""
-    results = () if report is None else report.results
-    return Table(title, tuple(_gate_row(result) for result in results))
-
-
-def _gate_row(result: GateResult) -> dict[str, object]:
-    low, high = result.ci or (None, None)
-    return {
-        "gate": Quoted(result.gate),
-        "verdict": str(result.verdict),
-        "base": result.base,
-        "candidate": result.candidate,
-        "interval from": low,
-        "interval to": high,
-        "condition to pass": Quoted(result.margin),
-        "reason": Quoted(result.reason),
-    }
+    """What each gate said, the base beside the candidate; no row if they weren't run."""
+    rows: list[dict[str, object]] = []
+    for result in () if report is None else report.results:
+        low, high = result.ci or (None, None)
+        rows.append(
+            {
+                "gate": Quoted(result.gate),
+                "verdict": str(result.verdict),
+                "base": result.base,
+                "candidate": result.candidate,
+                "interval from": low,
+                "interval to": high,
+                "condition to pass": Quoted(result.margin),
+                "reason": Quoted(result.reason),
+            }
+        )
+    return Table(title, tuple(rows))
 
 
 def names_of(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[NamedIn, ...]:
@@ -124,7 +135,7 @@ def names_of(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[NamedIn, ..
     )
 
 
-def names_table(title: str, tallies: Sequence[NameTally], *, reveal: bool) -> Table:
+def names_table(tallies: Sequence[NameTally], *, reveal: bool) -> Table:
     """The names of most answers, ``MOST_NAMES`` of them; the report's ``names`` are all."""
     rows: list[dict[str, object]] = [
         {
@@ -142,11 +153,11 @@ def names_table(title: str, tallies: Sequence[NameTally], *, reveal: bool) -> Ta
         }
         for one in tallies[:MOST_NAMES]
     ]
-    return Table(title, tuple(rows), notes_on_names(tallies, reveal=reveal))
+    return Table("names", tuple(rows), notes_on_names(tallies, reveal=reveal))
 
 
 def notes_on_names(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[str, ...]:
-    """That names are redacted, and that more are left out, where that is so."""
+    """Whether names are redacted, and whether some are left out."""
     notes = [] if reveal or not tallies else [REDACTED]
     if len(tallies) > MOST_NAMES:
         notes.append(
@@ -156,8 +167,8 @@ def notes_on_names(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[str, 
     return tuple(notes)
 
 
-def history_table(title: str, points: Sequence[RatePoint]) -> Table:
-    """Finished runs, oldest first."""
+def history_part(points: Sequence[RatePoint]) -> ReportPart:
+    """The rate over time by adapter and kind of run, and the volume beside it."""
     rows: list[dict[str, object]] = [
         {
             "run": point.run_id,
@@ -173,7 +184,112 @@ def history_table(title: str, points: Sequence[RatePoint]) -> Table:
         for point in points
     ]
     note = "Kinds of runs ask different prompts: one kind's rate doesn't compare with another's."
-    return Table(title, tuple(rows), (note,) if rows else ())
+    table = Table("finished runs", tuple(rows), (note,) if rows else ())
+    known = [point for point in points if not math.isnan(point.rate)]
+    charts: tuple[Chart, ...] = ()
+    if known:
+        charts = (
+            _over_time(
+                known, "Rate over time", "hallucination rate",
+                lambda point: Estimate(point.rate, *point.ci95),
+            ),
+            _over_time(
+                known, "Volume over time", "real names per answer",
+                lambda point: _without_interval(point.volume),
+            ),
+        )  # fmt: skip
+    text = () if points else ("No run has come to its end yet.",)
+    return ReportPart("history", "Over time", text, (table,), charts)
+
+
+def losses_of(store: Store, one: Round) -> tuple[list[float], str]:
+    """The loss of each step of a round in nats per answer; if there are none, also why."""
+    row = None if one.adapter is None else store.rounds.adapter(one.adapter)
+    if row is None:
+        return [], "The round made no adapter."
+    try:
+        losses = read_adapter(row.candidate.path).facts.get("losses")
+    except ModelError:
+        return [], "The adapter's folder is gone or was changed, so its losses aren't known."
+    # The manifest is a file, so it may hold anything.
+    if not isinstance(losses, list) or not all(isinstance(loss, int | float) for loss in losses):
+        losses = []
+    return [float(loss) for loss in losses], "" if losses else "Its manifest has no losses."
+
+
+def loss_part(losses: Sequence[float], missing: str) -> ReportPart:
+    """The losses of a training; ``missing``: why there are none.
+
+    Methods weigh the loss differently, so it shows how the training went, and doesn't compare
+    between methods.
+    """
+    if not losses:
+        return ReportPart("training", "Training", (missing,))
+    ends = [round(len(losses) * n / STRETCHES) for n in range(STRETCHES + 1)]
+    rows = tuple(
+        {"steps": f"{first + 1} to {last}", "mean loss": sum(losses[first:last]) / (last - first)}
+        for first, last in pairwise(ends)
+        if first < last
+    )
+    points = (CurvePoint(n, _without_interval(loss)) for n, loss in enumerate(losses, 1))
+    chart = Chart(
+        "Loss by step",
+        f"The training loss over {len(losses)} steps, from {losses[0]:.3g} to {losses[-1]:.3g}.",
+        "optimizer step",
+        "loss",
+        (Curve("loss", tuple(points)),),
+        {float(n): str(round(n)) for n in _evenly(1, len(losses))},
+        from_zero=False,
+    )
+    note = (
+        "Loss of a step, in nats per answer; methods weigh it differently, so it doesn't compare."
+    )
+    return ReportPart("training", "Training", (), (Table("loss", rows, (note,)),), (chart,))
+
+
+def _without_interval(value: float) -> Estimate:
+    return Estimate(value, math.nan, math.nan)
+
+
+def _over_time(
+    points: Sequence[RatePoint],
+    title: str,
+    y_label: str,
+    value: Callable[[RatePoint], Estimate],
+) -> Chart:
+    curves: dict[str, list[CurvePoint]] = {}
+    names = curve_names(points)
+    for point in points:
+        name = f"{names[point.model, point.adapter]}, {point.kind}"
+        curves.setdefault(name, []).append(CurvePoint(point.finished.timestamp(), value(point)))
+    newest = sorted(curves, key=lambda name: -curves[name][-1].x)[:MOST_CURVES]
+    kept = [name for name in curves if name in newest]
+    left_out = (
+        f" {len(curves) - len(kept)} older ones are left out." if len(kept) < len(curves) else ""
+    )
+    first, last = points[0].finished, points[-1].finished
+    return Chart(
+        title,
+        f"The {y_label} of {len(points)} runs, from {when(first)} to {when(last)}, a line for each"
+        f" adapter and kind of run.{left_out}",
+        "when the run ended (UTC)",
+        y_label,
+        tuple(Curve(name, tuple(curves[name])) for name in kept),
+        _time_ticks(first, last),
+    )
+
+
+def _time_ticks(first: datetime, last: datetime) -> Mapping[float, str]:
+    """Days, or hours if all runs are within two days."""
+    form = "%m-%d %H:%M" if last - first < timedelta(days=2) else "%Y-%m-%d"
+    ends = first.timestamp(), last.timestamp()
+    return {at: datetime.fromtimestamp(at, UTC).strftime(form) for at in _evenly(*ends)}
+
+
+def _evenly(first: float, last: float) -> list[float]:
+    if first == last:
+        return [first]
+    return [first + (last - first) * n / (TICKS - 1) for n in range(TICKS)]
 
 
 def run_facts(run: Run) -> dict[str, object]:
@@ -190,7 +306,7 @@ def run_facts(run: Run) -> dict[str, object]:
         "registry snapshots": Quoted(
             ", ".join(f"{name} {day}" for name, day in sorted(run.spec.snapshots.items())) or "none"
         ),
-        "settings": settings_text(run.spec.settings),
+        "settings": _settings_text(run.spec.settings),
         "ghostbust": Quoted(run.version),
     }
 
@@ -211,7 +327,7 @@ def round_facts(one: Round) -> dict[str, object]:
         "id of the sets": Quoted(one.sets_id or "none"),
         "started": when(one.started),
         "last changed": when(one.updated),
-        "settings": settings_text(one.settings),
+        "settings": _settings_text(one.settings),
         "ghostbust": Quoted(one.version),
     }
 
@@ -221,7 +337,7 @@ def facts_table(title: str, facts: Mapping[str, object]) -> Table:
     return Table(title, tuple({"what": name, "value": value} for name, value in facts.items()))
 
 
-def settings_text(settings: Mapping[str, object]) -> Quoted:
+def _settings_text(settings: Mapping[str, object]) -> Quoted:
     """Settings in one line."""
     return Quoted(json.dumps(dict(settings), sort_keys=True, ensure_ascii=False))
 

@@ -1,6 +1,7 @@
-"""A report as one CSV table: a row for each figure, so that a program can filter it.
+"""A report as an HTML page, as Markdown, or as one CSV table.
 
-Text that a spreadsheet would compute has an apostrophe in front (``shown.no_formula``).
+Names, models and reasons are text that others wrote (``Quoted``). No reader obeys them: HTML has
+them escaped, Markdown in code spans, CSV with an apostrophe in front of formulas.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from io import StringIO
 
@@ -16,18 +17,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ghostbust.evaluation.figures import Estimate, Spread, Table, shown
 from ghostbust.reports import drawing
-from ghostbust.reports.figures import Part, Quoted, Report
+from ghostbust.reports.document import Quoted, Report, ReportPart
 from ghostbust.reports.tables import when
 from ghostbust.text import no_formula, visible
 
-# --- html
-# A report as one HTML page that asks nobody for anything: no script, no font, no picture.
-#
-# The template escapes whatever it is given; a policy in the page's head forbids it to load or run
-# anything, should that ever fail.
-
 SHORT = 28
-"""characters of a cell that stands in one line"""
+"""characters of a cell that the page doesn't wrap"""
 VERDICTS = {
     "PASS": "good", "REAL": "good", "promoted": "good", "FAIL": "bad", "ABSENT": "bad",
     "SUSPECT": "bad", "rejected": "bad", "failed": "bad", "INCONCLUSIVE": "open",
@@ -37,7 +32,11 @@ VERDICTS = {
 
 
 def as_html(report: Report) -> str:
-    """The whole page."""
+    """One page without script, font or picture, which asks no server for anything.
+
+    The template escapes whatever it is given. Should that ever fail, a policy in the page's head
+    forbids it to load or run anything.
+    """
     return _template().render(report=report)
 
 
@@ -51,14 +50,11 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"visible": _visible, "shown": _shown, "when": when}
+    environment.filters |= {
+        "visible": lambda text: visible(str(text)), "shown": _shown, "when": when,
+    }  # fmt: skip
     environment.globals |= {"columns": _columns, "style": _style, "drawing": drawing}
     return environment.get_template("report.html.j2")
-
-
-def _visible(text: str) -> str:
-    """Control and direction characters as escapes."""
-    return visible(str(text))
 
 
 def _shown(value: object) -> str:
@@ -66,7 +62,7 @@ def _shown(value: object) -> str:
 
 
 def _style(value: object, *, figures: bool) -> str:
-    """A cell's classes: a figure in a column of ``figures``, others' text, or ours."""
+    """A cell's CSS classes; ``figures``: whether its column holds figures only."""
     classes = ["figure" if figures else "quoted" if isinstance(value, Quoted) else "text"]
     if isinstance(value, str) and not isinstance(value, Quoted) and value in VERDICTS:
         classes.append(VERDICTS[value])
@@ -76,47 +72,41 @@ def _style(value: object, *, figures: bool) -> str:
 
 
 def _columns(table: Table) -> dict[str, bool]:
-    """The table's columns, in the order in which its rows have them, and which hold figures."""
-    names = dict.fromkeys(column for row in table.rows for column in row)
-    return {name: _of_figures([row.get(name) for row in table.rows]) for name in names}
+    """Each column of the table, in the order of its rows, and whether it holds figures only."""
+    found = {}
+    for name in dict.fromkeys(column for row in table.rows for column in row):
+        known = [row[name] for row in table.rows if row.get(name) is not None]
+        figures = (isinstance(value, Estimate | Spread | int | float) for value in known)
+        found[name] = bool(known) and all(figures)
+    return found
 
-
-def _of_figures(values: Sequence[object]) -> bool:
-    """Whether all values that are known are figures; so is nothing where none is known."""
-    known = [value for value in values if value is not None]
-    return bool(known) and all(isinstance(v, Estimate | Spread | int | float) for v in known)
-
-
-# --- markdown
-# A report as Markdown (GitHub's, whose tables other readers know, too).
-#
-# Text that others wrote stands in code spans, where nothing is a link, a mention, HTML or a
-# picture;
-# the two characters that would end a span or a cell are shown as escapes.
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&!])")
-_REACHES_OUT = re.compile(r"://|www\.|@|mailto:|xmpp:", re.I)
-"""what GitHub makes a link or a mention of, escaped or not"""
+_LINKED = re.compile(r"://|www\.|@|mailto:|xmpp:", re.I)
+"""what GitHub makes a link or a mention, escaped or not"""
 
 
 def as_markdown(report: Report) -> str:
-    """The whole report; ends with a newline. Plots are left out: the tables have their figures."""
+    """GitHub's Markdown, which other readers know, too; ends with a newline.
+
+    Plots are left out: the tables have their figures. Text that others wrote stands in code spans,
+    where nothing is a link, a mention, HTML or a picture.
+    """
     return "\n".join(_lines(report)) + "\n"
 
 
 def code(text: str) -> str:
-    """Any text as a code span that ends where the text does; ``-`` for an empty one."""
+    """Any text as a code span; a dash for an empty one.
+
+    The two characters that would end a span or a cell are written as escapes.
+    """
     kept = visible(text).replace("`", "\\x60").replace("|", "\\x7c").strip()
     return f"`{kept}`" if kept else "–"
 
 
 def prose(text: str) -> str:
-    """A sentence of ours as plain text; as a code span where others' words in it reach out."""
-    return code(text) if _REACHES_OUT.search(text) else _escaped(text)
-
-
-def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", visible(text))
+    """A sentence of ours as plain text; as a code span if a word in it would become a link."""
+    return code(text) if _LINKED.search(text) else _SPECIAL.sub(r"\\\1", visible(text))
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -133,7 +123,7 @@ def _lines(report: Report) -> Iterator[str]:
     )
 
 
-def _part_lines(part: Part) -> Iterator[str]:
+def _part_lines(part: ReportPart) -> Iterator[str]:
     yield from ("", f"## {prose(part.title)}")
     for paragraph in part.text:
         yield from ("", prose(paragraph))
@@ -159,16 +149,14 @@ def _cell(value: object) -> str:
     return code(value) if isinstance(value, Quoted) else prose(shown(value))
 
 
-# --- tidy_csv
-# A report as one CSV table: a row for each figure, so that a program can filter it.
-#
-# Text that a spreadsheet would compute has an apostrophe in front (``shown.no_formula``).
-
 COLUMNS = ("part", "table", "row", "column", "value", "low", "high")
 
 
 def as_csv(report: Report) -> str:
-    """Every table of the report; ``low`` and ``high`` are the interval's ends, else empty."""
+    """Every table of the report, a row for each figure, so that a program can filter it.
+
+    ``low`` and ``high`` are the interval's ends, else empty.
+    """
     text = StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,177 +1,21 @@
-"""A temporary home whose store is filled through its own methods, hostile names included."""
+"""A temporary home, empty or filled."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
-from ghostbust.adapters import write_adapter
 from ghostbust.home import Home
-from ghostbust.measure import measure
-from ghostbust.records import (
-    Answer,
-    Candidate,
-    Context,
-    Ecosystem,
-    GateReport,
-    GateResult,
-    GateVerdict,
-    Judged,
-    Lookup,
-    Measurement,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    SetSplit,
-    Verdict,
-)
+from ghostbust.records import GateVerdict
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.runs import RunKind, RunSpec, RunStatus
-from ghostbust.store.store import Store
-
-HOSTILE = (
-    "[red]danger[/red]",
-    "[/]unbalanced",
-    "\x1b[2J\x1b]0;owned\x07",
-    "ab\u202egpj.exe",
-    "line\nbreak\ttab",
-    "[@click=app.quit]click[/]",
-    "包" * 300,
-)
-
-
-@dataclass
-class Clock:
-    """The time the store believes it is: a minute later at each look."""
-
-    at: datetime = datetime(2026, 12, 1, 8, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.at += timedelta(minutes=1)
-        return self.at
-
-
-Condition = Callable[[], bool]
-
-
-async def until(pilot: Pilot[None], condition: Condition) -> None:
-    """Lets the app work until the condition holds; fails after a minute."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "the screen didn't get there"
-        await pilot.pause(0.02)
-
-
-@dataclass
-class Filler:
-    """Fills the store of a home as a daemon would."""
-
-    home: Home
-    clock: Clock
-
-    def store(self) -> Store:
-        """The store, to be closed by whoever asks."""
-        return Store.open(self.home.database, now=self.clock)
-
-    def answers(self, names: list[str], *, seed: int = 1) -> None:
-        """One running run whose answers name one absent package each."""
-        with self.store() as store:
-            run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up-model", None, seed))
-            store.answers.add(run_id, [_answer(name, seed) for name in names])
-
-    def judged(
-        self,
-        adapter: str | None,
-        answers: Mapping[str, Mapping[str, Verdict]],
-        kind: RunKind = RunKind.GATE,
-    ) -> int:
-        """A finished run in which each prompt's answer names these packages."""
-        with self.store() as store:
-            run_id = store.runs.start(RunSpec(kind, "smollm2", adapter, 1))
-            made = [_naming(prompt, names, adapter) for prompt, names in answers.items()]
-            store.answers.add(run_id, made)
-            store.runs.finish(run_id, RunStatus.DONE, measure(made))
-        return run_id
-
-    def rate(self, rate: float, adapter: str | None, kind: RunKind = RunKind.WATCH) -> None:
-        """A finished run with this rate."""
-        with self.store() as store:
-            run_id = store.runs.start(RunSpec(kind, "made-up-model", adapter, 1))
-            ci95 = (max(0.0, rate - 0.03), rate + 0.03)
-            measured = Measurement(rate, ci95, 1000, 700, 300, 0, 4, 300, 1.92)
-            store.runs.finish(run_id, RunStatus.DONE, measured)
-
-    def round(
-        self,
-        state: RoundState,
-        verdict: GateVerdict = GateVerdict.PASS,
-        losses: tuple[float, ...] = (),
-    ) -> str:
-        """A round up to ``state``; the name of its adapter, whose folder is complete."""
-        with self.store() as store:
-            round_id = store.rounds.start(
-                model="made-up-model", method="au", seed=3, settings={"rank": 16, "lr": 2e-4}
-            )
-            name = f"round-{round_id:04d}-1a2b3c4d"
-            sets = SetSplit((_answer("ghost", round_id),), (), (_prompt("held out"),))
-            store.rounds.add_sets(round_id, sets)
-            path = self.home.adapters / name
-            write_adapter(path, model="made-up-model", facts={"losses": list(losses)}, save=_save)
-            candidate = Candidate(name, path, "made-up-model", "au", 3, 40, 0.1234, 61.5)
-            store.rounds.add_candidate(round_id, candidate)
-            reason = "rate 0.2860 -> 0.0190: a drop of 93.4% [90.1%, 95.8%], at least [b]50%[/b]"
-            results = (
-                GateResult(
-                    "hallucination",
-                    verdict,
-                    reason,
-                    0.286,
-                    0.019,
-                    (0.9, 0.96),
-                    "drop",
-                    {"drop": 0.934},
-                ),
-                GateResult(
-                    "volume",
-                    GateVerdict.PASS,
-                    "ratio 1.02",
-                    1.92,
-                    1.96,
-                    None,
-                    "0.8",
-                    {"ratio": 1.02},
-                ),
-            )
-            store.rounds.add_gate_report(round_id, GateReport(name, results))
-            store.rounds.set_state(round_id, state, "for a person to decide")
-        return name
-
-
-Until = Callable[[Pilot[None], Condition], Awaitable[None]]
-
-
-@pytest.fixture(name="until")
-def until_fixture() -> Until:
-    """`until`, for tests, which can't import from here."""
-    return until
+from ghostbust.store.runs import RunKind
+from tests.dashboard.board import HOSTILE, Clock, Filler
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home.open(tmp_path / "home")
-
-
-@pytest.fixture
-def hostile() -> tuple[str, ...]:
-    """Names that would move a terminal, or be markup, if they were obeyed."""
-    return HOSTILE
 
 
 @pytest.fixture
@@ -190,39 +34,3 @@ def filled(filler: Filler) -> Filler:
     name = filler.round(RoundState.WAITING)
     filler.rate(0.019, name, RunKind.GATE)
     return filler
-
-
-def _prompt(text: str) -> Prompt:
-    return Prompt(text, Context.CODE, Ecosystem.PYPI, f"family of {text}")
-
-
-def _naming(task: str, names: Mapping[str, Verdict], adapter: str | None) -> Answer:
-    """An answer that installs and imports nothing but these."""
-    text, judged = "Install what you need:\n\npip install", []
-    for name, verdict in names.items():
-        start = len(text) + 1
-        text += f" {name}"
-        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, len(text), name)
-        reason = "registered" if verdict is Verdict.REAL else "not-registered"
-        at = datetime(2026, 12, 1, tzinfo=UTC)
-        judged.append(
-            Judged(ref, Lookup(Ecosystem.PYPI, name, verdict, reason, "asked", "live", at))
-        )
-    sample = Sample(_prompt(task), text, "smollm2", adapter, 1, 0, 0.7, False, 30)
-    return Answer(sample, tuple(judged))
-
-
-def _answer(name: str, seed: int) -> Answer:
-    ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 12, 12 + len(name), name)
-    lookup = Lookup(
-        Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "asked", "live",
-        datetime(2026, 12, 1, tzinfo=UTC),
-    )  # fmt: skip
-    text = f"pip install {name}"
-    sample = Sample(_prompt(name), text, "made-up-model", None, seed, 0, 0.7, False, 12)
-    return Answer(sample, (Judged(ref, lookup),))
-
-
-def _save(folder: Path) -> None:
-    (folder / "adapter_config.json").write_text("{}", "utf-8")
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from ghostbust.config import Config, load_config
-from ghostbust.dashboard.app import Dashboard
-from ghostbust.dashboard.decisions import ReasonDialog, approve, reject, roll_back
-from ghostbust.dashboard.widgets import StoreTable
+from ghostbust.dashboard.decisions import approve, reject, roll_back
 from ghostbust.errors import ModelError, StoreError, UsageError
 from ghostbust.home import Home
 from ghostbust.publishers.directory import published
 from ghostbust.records import GateVerdict
 from ghostbust.store.rounds import RoundState
-
-if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler, Until
+from tests.dashboard.board import Filler, open_board
 
 CONFIG = Config()
 
@@ -27,9 +22,8 @@ CONFIG = Config()
 def test_approving_lets_it_serve_with_the_reason_logged(home: Home, filler: Filler) -> None:
     name = filler.round(RoundState.WAITING)
 
-    assert (
-        approve(home, name, "looks good", config=CONFIG) == f"{name} serves now, before it the base"
-    )
+    said = approve(home, name, "looks good", config=CONFIG)
+    assert said == f"{name} serves now, before it the base"
     pointer = published(home.deployed)
     assert pointer is not None
     assert pointer[0] == name
@@ -74,9 +68,8 @@ def test_rolling_back_returns_to_what_served_before(home: Home, filler: Filler) 
     approve(home, first, "first", config=CONFIG)
     approve(home, second, "second", config=CONFIG)
 
-    assert (
-        roll_back(home, second, "worse", config=CONFIG) == f"{first} serves now, before it {second}"
-    )
+    said = roll_back(home, second, "worse", config=CONFIG)
+    assert said == f"{first} serves now, before it {second}"
     with filler.store() as store:
         assert store.promotions.deployed() == first
 
@@ -106,7 +99,7 @@ def test_rejecting_ends_the_wait(home: Home, filler: Filler) -> None:
 
 
 async def test_the_dashboard_decides_by_the_settings_that_it_was_given(
-    home: Home, filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
+    home: Home, filler: Filler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the home's settings nor the current folder's count beside a file that was named."""
     monkeypatch.chdir(tmp_path)
@@ -116,15 +109,12 @@ async def test_the_dashboard_decides_by_the_settings_that_it_was_given(
     (tmp_path / "given").mkdir()
     (tmp_path / "given.toml").write_text(_publishing_to(tmp_path / "given"), "utf-8")
     name = filler.round(RoundState.WAITING)
-    app = Dashboard(home, refresh_s=0.05, config=load_config(tmp_path / "given.toml", home))
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: len(app.query_one("#adapters-table", StoreTable).lines) == 1)
-        await pilot.press("5", "a")
-        await until(pilot, lambda: isinstance(app.screen, ReasonDialog))
-        await pilot.press(*"good", "enter")
-        await until(pilot, lambda: bool(app._notifications))
-    (told,) = app._notifications
-    assert told.message == f"{name} serves now, before it the base"
+    async with open_board(home, config=load_config(tmp_path / "given.toml", home)) as board:
+        await board.until(lambda: len(board.rows("adapters")) == 1)
+        await board.press("5", "a")
+        await board.answer(*"good", "enter")
+        await board.until(lambda: bool(board.said))
+        assert board.said == [f"{name} serves now, before it the base"]
     assert any((tmp_path / "given").iterdir())
     assert not [*(tmp_path / "homes").iterdir(), *(tmp_path / "theirs").iterdir()]
 

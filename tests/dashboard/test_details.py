@@ -1,29 +1,126 @@
-"""What is read of the one row under the cursor, and what of it stays hidden."""
+"""An answer cut by verdict and by mask, and a round's figures: nothing invented stands in full."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
 
-from ghostbust.dashboard.details import Details
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghostbust.dashboard.details import (
+    MASK_STYLES,
+    STYLES,
+    AnswerView,
+    Flips,
+    answer_text,
+    by_token,
+    by_verdict,
+    flips,
+    prompt_text,
+    read_answer,
+    read_figures,
+)
 from ghostbust.home import Home
-from ghostbust.records import Ecosystem, Verdict
+from ghostbust.measure import NameCounts
+from ghostbust.records import (
+    Answer,
+    Context,
+    Ecosystem,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    Verdict,
+)
 from ghostbust.store.prompts import PromptOrder
 from ghostbust.store.rounds import RoundState
+from ghostbust.store.tallies import SampleTally
+from tests.dashboard.board import Filler, printed
 
-if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler
+A, R = Verdict.ABSENT, Verdict.REAL
+TEXT = "pip install ghost-kit requests # [red]ghost\x1b[2J"
+
+
+def answer(text: str, *named: tuple[str, Verdict]) -> Answer:
+    judged = []
+    for name, verdict in named:
+        start = text.index(name)
+        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, start + len(name), name)
+        at = datetime(2026, 12, 1, tzinfo=UTC)
+        lookup = Lookup(Ecosystem.PYPI, name, verdict, "asked", "", "live", at)
+        judged.append(Judged(ref, lookup))
+    prompt = Prompt("do it", Context.CODE, Ecosystem.PYPI, "f")
+    return Answer(Sample(prompt, text, "m", None, 0, 0, 0.7, True, 9), tuple(judged))
+
+
+ONE = answer(TEXT, ("ghost-kit", Verdict.ABSENT), ("requests", Verdict.REAL))
+
+
+def test_each_ref_has_its_verdicts_style_and_invented_names_are_redacted() -> None:
+    pieces = by_verdict(ONE, str, reveal=False)
+
+    assert [(piece.text, piece.style) for piece in pieces] == [
+        ("pip install ", ""),
+        ("gho…(9)", STYLES[Verdict.ABSENT]),
+        (" ", ""),
+        ("requests", STYLES[Verdict.REAL]),
+        (" # [red]ghost\x1b[2J", ""),
+    ]
+    assert "".join(piece.text for piece in by_verdict(ONE, str, reveal=True)) == TEXT
+
+
+def test_tokens_have_their_masks_style() -> None:
+    marks = [(0, 11, 0), (11, 17, 2), (17, 21, 2), (21, 30, 1), (30, len(TEXT), 0)]
+    pieces = by_token(ONE, marks, str, reveal=False)
+
+    assert [(piece.text, piece.style) for piece in pieces if piece.style] == [
+        (" ", MASK_STYLES[2]), ("gho…(9)", MASK_STYLES[2]), (" requests", MASK_STYLES[1]),
+    ]  # fmt: skip
+    assert "".join(piece.text for piece in by_token(ONE, marks, str, reveal=True)) == TEXT
+
+
+@given(st.data())
+def test_however_tokens_lie_the_text_stays_and_the_name_is_hidden(data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(TEXT) - 1))))
+    edges = [0, *cuts, len(TEXT)]
+    marks = [(a, b, data.draw(st.sampled_from([0, 1, 2]))) for a, b in pairwise(edges)]
+
+    assert "".join(p.text for p in by_token(ONE, marks, str, reveal=True)) == TEXT
+    hidden = "".join(p.text for p in by_token(ONE, marks, str, reveal=False))
+    assert hidden == TEXT.replace("ghost-kit", "gho…(9)")
+
+
+def test_overlapping_refs_are_shown_once() -> None:
+    twice = answer("pip install ghost-kit", ("ghost-kit", Verdict.ABSENT), ("ghost", Verdict.REAL))
+
+    assert "".join(p.text for p in by_verdict(twice, str, reveal=True)) == "pip install ghost-kit"
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_nothing_in_an_answer_is_obeyed(masked: bool) -> None:
+    hide = by_verdict(ONE, str, reveal=False)
+    view = AnswerView(ONE, "[b]do\x1b[2J it[/b]\nnow", hide, None, False)
+    shown = printed(answer_text(view, masked=masked))
+
+    assert "\x1b" not in shown
+    assert "[b]do\\x1b[2J it[/b]\nnow" in shown
+    assert "# [red]ghost\\x1b[2J" in shown
+    assert "ABSENT   gho…(9)" in shown
+    assert ("no mask" in shown) is masked
 
 
 def test_an_answer_and_its_prompt_are_redacted_unless_revealed(home: Home, filler: Filler) -> None:
-    filler.judged(None, {"why zz-ghost?": {"zz-ghost": Verdict.ABSENT, "numpy": Verdict.REAL}})
-    details = Details(home)
+    filler.judged(None, {"why zz-ghost?": {"zz-ghost": A, "numpy": R}})
     with filler.store() as store:
         (line,) = store.answers.page(invented=True, name=None, limit=9, offset=0)
-        hidden = details.answer(store, line.sample_id, reveal=False)
-        shown = details.answer(store, line.sample_id, reveal=True)
-        assert details.answer(store, None, reveal=True) is None
-        assert details.answer(store, "no-such-answer", reveal=True) is None
+        hidden = read_answer(store, line.sample_id, reveal=False)
+        shown = read_answer(store, line.sample_id, reveal=True)
 
     assert hidden is not None
     assert shown is not None
@@ -31,34 +128,54 @@ def test_an_answer_and_its_prompt_are_redacted_unless_revealed(home: Home, fille
     assert shown.prompt == "why zz-ghost?"
 
 
-def test_private_prompts_are_shown_only_where_revealed(home: Home, filler: Filler) -> None:
-    filler.judged(None, {"our secret": {"numpy": Verdict.REAL}})
-    details = Details(home)
+@pytest.mark.parametrize(
+    ("changes", "hidden", "revealed"),
+    [
+        ({}, "our secret", "our secret"),
+        ({"private": True}, "(private; v shows it)", "our secret"),
+        ({"text": None}, "(not kept)", "(not kept)"),
+    ],
+)
+def test_private_prompts_are_shown_only_where_revealed(
+    home: Home, filler: Filler, changes: dict[str, Any], hidden: str, revealed: str
+) -> None:
+    filler.judged(None, {"our secret": {"numpy": R}})
     with filler.store() as store:
         (line,) = store.prompts.page(order=PromptOrder.PAID, limit=9, offset=0)
-        private, gone = replace(line, private=True), replace(line, text=None)
-        hidden = details.texts(store, [line, private, gone], reveal=False)
-        shown = details.texts(store, [line, private, gone], reveal=True)
-
-    assert [t for _, t in hidden] == ["our secret", "(private; v shows it)", "(not kept)"]
-    assert [t for _, t in shown] == ["our secret", "our secret", "(not kept)"]
+        line = replace(line, **changes)
+        assert prompt_text(store, line, reveal=False) == hidden
+        assert prompt_text(store, line, reveal=True) == revealed
 
 
-def test_figures_are_of_the_newest_round_unless_another_is_chosen(
-    home: Home, filler: Filler
-) -> None:
-    details = Details(home)
+def tally(prompt: str, invented: int, number: int = 0) -> SampleTally:
+    return SampleTally(prompt, number, "family", Context.CODE, NameCounts(1, 1, invented))
+
+
+def test_flips_compare_the_same_prompt_and_number_only() -> None:
+    base = [tally("a", 1), tally("a", 0, 1), tally("b", 2), tally("c", 0), tally("only base", 1)]
+    candidate = [tally("c", 0), tally("b", 1), tally("a", 1, 1), tally("a", 0), tally("other", 1)]
+
+    assert flips(base, candidate) == Flips(cured=("a",), broken=("a",), both=1, neither=1)
+
+
+def test_figures_of_a_round_that_was_judged(home: Home, filler: Filler) -> None:
+    name = filler.round(RoundState.WAITING, losses=(2.0, 1.5, 1.25))
+    filler.judged(None, {"one": {"zz-a": A, "numpy": R}, "two": {"numpy": R}})
+    filler.judged(name, {"one": {"numpy": R}, "two": {"zz-b": A, "numpy": R}})
     with filler.store() as store:
-        assert details.figures(store, None) is None
-    filler.round(RoundState.REJECTED, losses=(2.0, 1.0))
-    filler.round(RoundState.WAITING, losses=(3.0, 2.5))
+        figures = read_figures(store, store.rounds.get(1))
+
+    assert figures.losses == (2.0, 1.5, 1.25)
+    assert figures.missing == ""
+    assert [run for run, _ in figures.rates] == ["base", name]
+    assert figures.flips is not None
+    assert (len(figures.flips.cured), len(figures.flips.broken)) == (1, 1)
+
+
+def test_a_round_that_was_not_judged_says_what_is_missing(home: Home, filler: Filler) -> None:
+    filler.round(RoundState.REJECTED)
     with filler.store() as store:
-        newest, first = details.figures(store, None), details.figures(store, 1)
-        assert details.figures(store, 1) is first, "kept for the next second"
-    assert newest is not None
-    assert first is not None
-    assert (newest.losses, first.losses) == ((3.0, 2.5), (2.0, 1.0))
+        figures = read_figures(store, store.rounds.get(1))
 
-
-def test_without_a_home_no_real_name_is_near() -> None:
-    assert Details(None).nearest((Ecosystem.PYPI, "numpyy")) == ()
+    assert (figures.losses, figures.rates, figures.flips) == ((), (), None)
+    assert figures.missing == "Its manifest has no losses."

@@ -13,7 +13,7 @@ from ghostbust.dashboard.app import FOCUS
 from tests.terminal import Terminal, open_terminal
 
 if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler
+    from tests.dashboard.board import Filler
 
 pytestmark = pytest.mark.slow
 TABS = (

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from io import StringIO
-from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console, RenderableType
 
 from ghostbust.dashboard.overview import overview, rate_plot
-from ghostbust.dashboard.reading import Query, Reader
+from ghostbust.dashboard.reading import Query, StoreReader
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem
 from ghostbust.sections import DaemonSection
 from ghostbust.store.runs import RatePoint
-
-if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler
+from tests.dashboard.board import Filler, printed
 
 
-def printed(renderable: RenderableType, width: int = 80) -> str:
-    out = StringIO()
-    Console(file=out, width=width, color_system=None).print(renderable)
-    return out.getvalue()
+def overview_of(home: Home, width: int = 80, limits: DaemonSection = DaemonSection()) -> str:  # noqa: B008
+    """The overview as ``--plain`` prints it."""
+    return printed(overview(StoreReader(home).read(Query()), limits), width)
 
 
 @pytest.fixture
 def points(home: Home, filled: Filler) -> tuple[RatePoint, ...]:
-    return Reader(home.database).read(Query()).rates
+    return StoreReader(home).read(Query()).rates
 
 
 def test_a_rate_never_stands_without_interval_and_volume(home: Home, filled: Filler) -> None:
-    text = printed(overview(Reader(home.database).read(Query())))
+    text = overview_of(home)
 
     (line,) = [line for line in text.splitlines() if "0002" in line and "1.92" in line]
     assert line.split()[:7] == ["round-0002-1a2b3c4d", "gate", "1.9", "%", "0.0–4.9", "%", "1.92"]
@@ -41,7 +35,7 @@ def test_a_rate_never_stands_without_interval_and_volume(home: Home, filled: Fil
 
 @pytest.mark.parametrize("width", [76, 80, 200])
 def test_no_figure_is_cut_at_any_width(home: Home, filled: Filler, width: int) -> None:
-    text = printed(overview(Reader(home.database).read(Query())), width)
+    text = overview_of(home, width)
 
     assert "25.6–31.6 %" in text
     assert "…" not in text
@@ -49,7 +43,7 @@ def test_no_figure_is_cut_at_any_width(home: Home, filled: Filler, width: int) -
 
 
 def test_it_says_what_serves_and_how_much_there_is(home: Home, filled: Filler) -> None:
-    text = printed(overview(Reader(home.database).read(Query())))
+    text = overview_of(home)
 
     assert "none: the base serves" in text
     assert "67 invented names   0 new since round 2   0 claimed" in text
@@ -58,7 +52,7 @@ def test_it_says_what_serves_and_how_much_there_is(home: Home, filled: Filler) -
 def test_an_empty_store_has_an_overview(home: Home, filler: Filler) -> None:
     with filler.store():
         pass
-    text = printed(overview(Reader(home.database).read(Query())))
+    text = overview_of(home)
 
     assert "no finished run has a rate yet" in text
     assert "no run yet" in text
@@ -94,22 +88,20 @@ def test_it_tells_what_waits_the_budget_and_the_alarms(home: Home, filled: Fille
     with filled.store() as store:
         store.ledger.mark_claimed(Ecosystem.PYPI, "ghost-007", filled.clock())
         store.jobs.schedule("watch", filled.clock())
-    limits = DaemonSection(watch_answers=64)
-    snapshot = Reader(home.database).read(Query())
-    text = printed(overview(snapshot, limits))
+    text = overview_of(home, limits=DaemonSection(watch_answers=64))
 
     assert "waiting for approval  round-0002-1a2b3c4d" in text
     assert "of 64 answers" in text
     assert "jobs  watch waits" in text
     assert "gho…(9) (pypi) is registered now" in text
     assert "ghost-007" not in text
-    revealed = Reader(home.database).read(Query(reveal=True))
-    assert "ghost-007 (pypi)" in printed(overview(revealed))
+    revealed = StoreReader(home).read(Query(reveal=True))
+    assert "ghost-007 (pypi)" in printed(overview(revealed, DaemonSection()))
 
 
 def test_model_names_are_text(home: Home, filler: Filler) -> None:
     filler.rate(0.1, "[red]x[/red]\x1b[2J")
-    text = printed(overview(Reader(home.database).read(Query())))
+    text = overview_of(home)
 
     assert "[red]x[/red]\\x1b[2J" in text
     assert "\x1b" not in text

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from io import StringIO
-from typing import TYPE_CHECKING
 
-import pytest
-from rich.console import Console
-
-from ghostbust.dashboard.app import Dashboard
-from ghostbust.dashboard.prompts_pane import SHOWN, details
-from ghostbust.dashboard.widgets import StoreTable
+from ghostbust.dashboard.prompts_pane import MOST_RELATIVES, prompt_details
 from ghostbust.home import Home
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.store.prompts import PoolPrompt, Relative
-
-if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler, Until
+from tests.dashboard.board import Filler, open_board, printed
 
 LINE = PoolPrompt(
     "p-middle", "text", Context.CODE, Ecosystem.PYPI, "f1", "", "p-top", "sibling",
@@ -27,9 +18,7 @@ LINE = PoolPrompt(
 
 
 def told(text: str, lineage: list[Relative]) -> list[str]:
-    out = StringIO()
-    Console(file=out, width=100, color_system=None).print(details(LINE, text, lineage))
-    return [line.rstrip() for line in out.getvalue().splitlines()]
+    return [line.rstrip() for line in printed(prompt_details(LINE, text, lineage)).splitlines()]
 
 
 def relative(depth: int, name: str) -> Relative:
@@ -51,10 +40,10 @@ def test_the_lineage_stands_in_order_around_the_prompt() -> None:
 
 
 def test_of_a_long_lineage_the_rest_is_counted() -> None:
-    lines = told("text", [relative(1, f"p-{n}") for n in range(SHOWN + 4)])
+    lines = told("text", [relative(1, f"p-{n}") for n in range(MOST_RELATIVES + 4)])
 
     assert lines[-1] == "and 5 more"
-    assert sum(" samples" in line for line in lines) == SHOWN
+    assert sum(" samples" in line for line in lines) == MOST_RELATIVES
 
 
 def test_a_text_of_several_lines_keeps_them_and_nothing_is_obeyed() -> None:
@@ -63,21 +52,27 @@ def test_a_text_of_several_lines_keeps_them_and_nothing_is_obeyed() -> None:
     assert lines[1:3] == ["one", "[red]two[/red]\\x1b[2J"]
 
 
-@pytest.mark.parametrize("asked", [0, 4])
-async def test_a_rate_is_told_of_prompts_that_were_sampled(
-    home: Home, filler: Filler, until: Until, asked: int
-) -> None:
+async def test_only_prompts_that_were_sampled_have_a_rate(home: Home, filler: Filler) -> None:
     prompt = Prompt("never asked", Context.NEEDS, Ecosystem.PYPI, "f")
-    for seed in range(asked):
+    for seed in range(4):
         filler.answers([f"ghost-{seed}"], seed=seed)
     with filler.store() as store:
         store.prompts.add([prompt])
-    app = Dashboard(home, refresh_s=0.05)
-    async with app.run_test() as pilot:
-        await pilot.press("6")
-        table = app.query_one("#prompts-table", StoreTable)
-        await until(pilot, lambda: len(table.lines) == asked + 1)
-        rates = {line.key: line.cells[3].plain for line in table.lines}
+    async with open_board(home) as board:
+        await board.press("6")
+        await board.until(lambda: len(board.rows("prompts")) == 5)
+        rates = {row.key: row.cells[3].plain for row in board.table("prompts").rows}
 
     assert rates.pop(prompt.id) == "–"
-    assert list(rates.values()) == ["100"] * asked
+    assert list(rates.values()) == ["100"] * 4
+
+
+async def test_prompts_are_sorted_and_redacted(home: Home, filled: Filler) -> None:
+    async with open_board(home, size=(120, 40)) as board:
+        await board.press("6")
+        await board.until(lambda: len(board.rows("prompts")) == 67)
+        assert "by paid" in board.text("#prompts-title")
+        assert not [row for row in board.rows("prompts") if "ghost-" in row[-1]]
+        await board.press("s")
+        await board.until(lambda: "by samples" in board.text("#prompts-title"))
+        assert "lineage" in board.text("#prompt-details")

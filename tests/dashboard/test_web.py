@@ -21,7 +21,7 @@ from ghostbust.store.rounds import RoundState
 
 if TYPE_CHECKING:
     from ghostbust.home import Home
-    from tests.dashboard.conftest import Filler
+    from tests.dashboard.board import Filler
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ghostbust.home import Home
 from tests.browser import Watched, open_browser, open_page
 
 if TYPE_CHECKING:
-    from tests.dashboard.conftest import Filler
+    from tests.dashboard.board import Filler
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 120

@@ -28,8 +28,8 @@ from textual.widgets import Input
 
 from ghostbust.dashboard import app
 from ghostbust.dashboard.app import FOCUS, Dashboard
-from ghostbust.dashboard.reading import Query, Snapshot
-from ghostbust.dashboard.widgets import StoreTable
+from ghostbust.dashboard.reading import Query, StoreSnapshot
+from ghostbust.dashboard.table import StoreTable
 from ghostbust.home import Home
 from ghostbust.records import Measurement
 from ghostbust.store.connection import encode, encode_time
@@ -134,7 +134,7 @@ async def measure(home: Home, started: float) -> dict[str, float]:
     app = TimedDashboard(home)
     async with app.run_test(size=SIZE):
         names = app.query_one("#names-table", StoreTable)
-        await app.until(lambda _: len(names.lines) > 0)
+        await app.until(lambda _: len(names.rows) > 0)
         told["open_s"] = time.perf_counter() - began
         told["open_cpu_s"] = time.process_time() - used
         told["open_from_start_s"] = time.time() - started
@@ -171,7 +171,7 @@ class TimedDashboard(Dashboard):
         super().__init__(home)
         self._has_shown = asyncio.Event()
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: StoreSnapshot) -> None:
         """Shows the snapshot, and tells."""
         super().show(snapshot)
         self._has_shown.set()

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.reports.comparison import comparison_report
-from ghostbust.reports.figures import Report
-from ghostbust.reports.period import period_report
-from ghostbust.reports.round import round_report, run_report
+from ghostbust.reports.document import Report
+from ghostbust.reports.subjects import comparison_report, period_report, round_report, run_report
 from ghostbust.store.store import Store
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)

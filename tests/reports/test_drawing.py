@@ -1,4 +1,4 @@
-"""Where the lines of a chart lie."""
+"""Where the curves of a chart lie."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from math import nan
 import pytest
 
 from ghostbust.evaluation.figures import Estimate
+from ghostbust.reports.document import Chart, Curve, CurvePoint
 from ghostbust.reports.drawing import (
     BOTTOM,
     HEIGHT,
@@ -19,13 +20,12 @@ from ghostbust.reports.drawing import (
     legend,
     nice_steps,
 )  # fmt: skip
-from ghostbust.reports.figures import Chart, Line, Point
 
 
 def chart(*ys: Estimate, from_zero: bool = True) -> Chart:
-    points = tuple(Point(float(n), y) for n, y in enumerate(ys))
+    points = tuple(CurvePoint(float(n), y) for n, y in enumerate(ys))
     ticks = {0.0: "first", len(ys) - 1.0: "last"}
-    return Chart("t", "d", "x", "y", (Line("a", points),), ticks, from_zero)
+    return Chart("t", "d", "x", "y", (Curve("a", points),), ticks, from_zero)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 
-from ghostbust.reports.figures import Report
-from ghostbust.reports.period import history_part
+from ghostbust.reports.document import Report
+from ghostbust.reports.tables import history_part
 from ghostbust.reports.writers import as_html
 from ghostbust.store.store import Store
 from tests.browser import open_browser, open_page

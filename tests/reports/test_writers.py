@@ -11,7 +11,7 @@ from io import StringIO
 import pytest
 from markdown_it import MarkdownIt
 
-from ghostbust.reports.figures import Report
+from ghostbust.reports.document import Report
 from ghostbust.reports.writers import as_csv, as_html, as_markdown
 
 SUBJECTS = ("run", "round", "adapters", "period")

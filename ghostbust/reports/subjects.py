@@ -1,0 +1,410 @@
+"""The reports: on a run, a round, two adapters, or a period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import combinations
+
+import ghostbust
+from ghostbust.errors import StoreError, UsageError
+from ghostbust.evaluation.figures import BASE, Table, shown
+from ghostbust.measure import said_unknown
+from ghostbust.records import GateReport, Promotion
+from ghostbust.reports.document import Quoted, Report, ReportPart
+from ghostbust.reports.figures import Paired, Rates, before_of, compare, figures_of, newest_together
+from ghostbust.reports.tables import (
+    METHOD,
+    MOST_NAMES,
+    facts_table,
+    gates_table,
+    history_part,
+    loss_part,
+    losses_of,
+    names_of,
+    names_table,
+    notes_on_names,
+    paired_table,
+    rates_table,
+    round_facts,
+    run_facts,
+    shown_name,
+    when,
+)
+from ghostbust.store.names import Alarm
+from ghostbust.store.rounds import AdapterRow, Round
+from ghostbust.store.runs import Run, RunKind, RunStatus
+from ghostbust.store.store import Store
+from ghostbust.store.tallies import NameTally
+
+NO_MEASUREMENT = "The store has no run of the base and the candidate on the same prompts."
+
+
+def run_report(store: Store, run_id: int, *, reveal: bool, now: datetime) -> Report:
+    """What the run found, and what made it. Raises UsageError if there is no such run."""
+    try:
+        run = store.runs.get(run_id)
+    except StoreError as exc:
+        raise UsageError(f"{exc}; `ghostbust report` without a subject lists them") from exc
+    figures = figures_of(store, run)
+    names = store.tallies.invented([run_id])
+    model = run.spec.adapter or BASE
+    lead = "No answer is logged."
+    if figures:
+        whole, counts = figures[0], figures[0].counts
+        unknown = said_unknown(counts.unknown, counts.local, counts.unmapped)
+        lead = (
+            f"Of {counts.named} package names in {counts.answers} answers, {counts.invented} are"
+            f" invented: a rate of {shown(whole.rate)} at a volume of {shown(whole.volume)} real"
+            f" names per answer. Not in the rate: {counts.induced} inventions and"
+            f" {counts.induced_real} real names that the prompt had named, and names that could"
+            f" not be judged ({unknown})."
+        )
+    unfinished = f"The run is {run.status}, so these figures are of what it had logged."
+    return _report(
+        f"Run {run_id}: {model} on {run.spec.model}",
+        [lead] if run.status is RunStatus.DONE else [lead, unfinished],
+        [
+            ReportPart("rates", "Rates", (), (rates_table({model: figures}),)),
+            ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
+            history_part(store.runs.rates(model=run.spec.model)),
+        ],
+        [facts_table("the run", run_facts(run))],
+        names,
+        reveal=reveal,
+        now=now,
+    )
+
+
+def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) -> Report:
+    """What the round came to, and what made it. Raises UsageError if there is no such round."""
+    try:
+        one = store.rounds.get(round_id)
+    except StoreError as exc:
+        raise UsageError(f"{exc}; `ghostbust report` without a subject lists them") from exc
+    gates = store.rounds.gate_report(round_id)
+    runs = gate_runs(store, one)
+    figures = {name: figures_of(store, run) for name, run in runs.items()}
+    pairs: dict[str, list[Paired]] = {}
+    if len(runs) == 2:
+        before, after = (store.tallies.of_run(run.id) for run in runs.values())
+        pairs[" -> ".join(runs)] = compare(before, after, seed=one.seed)
+    names = store.tallies.invented(run.id for run in runs.values())
+    facts = round_facts(one)
+    row = store.rounds.adapter(one.adapter or "")
+    if row is not None:
+        facts |= {
+            "steps": row.candidate.steps,
+            "last loss": row.candidate.final_loss,
+            "seconds of training": row.candidate.train_s,
+        }
+    return _report(
+        f"Round {round_id} on {one.model}",
+        _round_lead(one, figures, pairs),
+        [
+            ReportPart("gates", "Gates", (_gates_text(one),), (gates_table("gates", gates),)),
+            _rates_part(figures, pairs),
+            ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
+            loss_part(*losses_of(store, one)),
+            history_part(store.runs.rates(model=one.model)),
+        ],
+        [
+            facts_table("the round", facts),
+            *(facts_table(f"run {run.id}", run_facts(run)) for run in runs.values()),
+        ],
+        names,
+        () if gates is None else (gates,),
+        reveal=reveal,
+        now=now,
+    )
+
+
+def gate_runs(store: Store, one: Round) -> dict[str, Run]:
+    """The runs by which the round was judged, by adapter: the base's, if it is there, then its."""
+    if one.adapter is None:
+        return {}
+    kinds = (RunKind.GATE, RunKind.DEMO)
+    judged = store.runs.recent(-1, kinds=kinds, adapters=[one.adapter], measured=True)
+    if not judged:
+        return {}
+    after = judged[-1]
+    before = before_of(store, after)
+    return ({} if before is None else {BASE: before}) | {one.adapter: after}
+
+
+def _round_lead(
+    one: Round, figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
+) -> list[str]:
+    lead = [f"The round is {one.state}{f': {one.reason}' if one.reason else ''}."]
+    if pairs:
+        (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
+        lead.append(
+            f"On held-out prompts the rate went from {shown(before[0].rate)} to"
+            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}, and the volume from"
+            f" {shown(before[0].volume)} to {shown(after[0].volume)} real names per answer, a"
+            f" ratio of {shown(whole.volume_ratio)}."
+        )
+    return lead
+
+
+def _gates_text(one: Round) -> str:
+    if one.verdict is None:
+        return "The gates weren't run, so nothing may serve."
+    return (
+        f"The gates say {one.verdict}. Each compares the candidate with the base; only PASS of all"
+        " of them promotes, and what can't tell is INCONCLUSIVE. The interval is that of the"
+        " quantity that the reason names."
+    )
+
+
+def _rates_part(
+    figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
+) -> ReportPart:
+    tables = [rates_table(figures)] if figures else []
+    text = NO_MEASUREMENT
+    if pairs:
+        text = "Both answered the same held-out prompts, which never train."
+        tables.append(paired_table(pairs))
+    return ReportPart("rates", "Rates", (text,), tuple(tables))
+
+
+def comparison_report(
+    store: Store, first: str, second: str, *, reveal: bool, now: datetime
+) -> Report:
+    """The two adapters (``base``: none) on the same prompts, as they were sampled last.
+
+    Raises UsageError if there is no such adapter, if they are of different models, or if no run of
+    both asked the same prompts.
+    """
+    rows = {name: _adapter(store, name) for name in (first, second) if name != BASE}
+    runs = _runs_to_compare(store, first, second, rows)
+    tallies = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
+    pairs = {
+        f"{a} -> {b}": compare(tallies[a], tallies[b], seed=0) for a, b in combinations(runs, 2)
+    }
+    figures = {name: figures_of(store, run) for name, run in runs.items()}
+    every = store.tallies.invented(run.id for run in runs.values())
+    of_each = {name: store.tallies.invented([run.id]) for name, run in runs.items()}
+    reports = {name: store.rounds.gate_report(row.round_id) for name, row in rows.items()}
+    gates = {name: report for name, report in reports.items() if report is not None}
+    compared = "Each gate compared its adapter with the base, not with the other adapter."
+    whole = pairs[f"{first} -> {second}"][0]
+    low, high = whole.difference.low, whole.difference.high
+    chance = "which chance alone could do" if low <= 0 <= high else "more than chance would do"
+    return _report(
+        f"{first} beside {second} on {next(iter(runs.values())).spec.model}",
+        [
+            f"On the same prompts of {whole.families} families, {second}'s rate differs from"
+            f" {first}'s by {shown(whole.difference)}, {chance}; it names"
+            f" {shown(whole.volume_ratio)} times as many real packages."
+        ],
+        [
+            ReportPart(
+                "rates", "Rates", ("All answered the same prompts.",),
+                (rates_table(figures), paired_table(pairs)),
+            ),
+            ReportPart(
+                "gates", "Gates", (compared if gates else "No gate was run.",),
+                tuple(gates_table(f"gates of {name}", report) for name, report in gates.items()),
+            ),
+            ReportPart(
+                "names", "Invented names", (), (_shared_names(of_each, every, reveal=reveal),)
+            ),
+            history_part(store.runs.rates(model=next(iter(runs.values())).spec.model)),
+        ],
+        [
+            *(
+                facts_table(f"round {row.round_id}", round_facts(store.rounds.get(row.round_id)))
+                for row in rows.values()
+            ),
+            *(facts_table(f"run {run.id}", run_facts(run)) for run in runs.values()),
+        ],
+        every,
+        tuple(gates.values()),
+        reveal=reveal,
+        now=now,
+    )  # fmt: skip
+
+
+def _adapter(store: Store, name: str) -> AdapterRow:
+    row = store.rounds.adapter(name)
+    if row is None:
+        raise UsageError(
+            f"there is no adapter {name!r}; `ghostbust adapters list` shows them, 'base' is none"
+        )
+    return row
+
+
+def _runs_to_compare(
+    store: Store, first: str, second: str, rows: Mapping[str, AdapterRow]
+) -> dict[str, Run]:
+    """The runs by the adapter's name, the base's in front if it asked the same prompts."""
+    if first == second:
+        raise UsageError("name two different adapters, or an adapter and 'base'")
+    models = sorted({row.candidate.model for row in rows.values()})
+    if len(models) > 1:
+        raise UsageError(f"the adapters belong to different models: {' and '.join(models)}")
+    names = (first, second) if BASE in (first, second) else (BASE, first, second)
+    for wanted in dict.fromkeys((names, (first, second))):
+        adapters = [None if name == BASE else name for name in wanted]
+        found = newest_together(store, adapters, model=models[0])
+        if found is not None:
+            return dict(zip(wanted, found, strict=True))
+    options = " ".join(f"--adapter {name}" for name in (first, second) if name != BASE)
+    raise UsageError(
+        f"no runs of {first} and {second} asked the same prompts; `ghostbust eval {options}` does"
+    )
+
+
+def _shared_names(
+    of_each: Mapping[str, Sequence[NameTally]], every: Sequence[NameTally], *, reveal: bool
+) -> Table:
+    """How many answers of each model named each invented name."""
+    counts = {
+        f"answers of {model}": {(one.ecosystem, one.name): one.samples for one in several}
+        for model, several in of_each.items()
+    }
+    rows: list[dict[str, object]] = [
+        {
+            "name": shown_name(one.name, reveal=reveal),
+            "registry": str(one.ecosystem),
+            "verdict": str(one.verdict),
+            **{label: of.get((one.ecosystem, one.name), 0) for label, of in counts.items()},
+        }
+        for one in every[:MOST_NAMES]
+    ]
+    return Table("names", tuple(rows), notes_on_names(every, reveal=reveal))
+
+
+def period_report(
+    store: Store, since: date | None, until: date | None, *, reveal: bool, now: datetime
+) -> Report:
+    """What was run, trained and promoted from the first day to the last, both of them included.
+
+    None: from the beginning, to the end. Days are those of UTC.
+    """
+    begin = None if since is None else datetime.combine(since, time(), UTC)
+    end = None if until is None else datetime.combine(until + timedelta(days=1), time(), UTC)
+
+    def within(at: datetime) -> bool:
+        return (begin is None or begin <= at) and (end is None or at < end)
+
+    runs = [run for run in reversed(store.runs.recent(-1)) if within(run.started)]
+    ids = {run.id for run in runs}
+    rounds = [one for one in reversed(store.rounds.recent(-1)) if within(one.started)]
+    names = store.tallies.invented(ids)
+    new = [one for one in names if one.first_seen is not None and within(one.first_seen)]
+    moves = [move for move in reversed(store.promotions.all()) if within(move.at)]
+    alarms = [alarm for alarm in store.alarms.recent(-1) if within(alarm.at)]
+    reports = {one.id: store.rounds.gate_report(one.id) for one in rounds}
+    gates = {number: report for number, report in reports.items() if report is not None}
+    versions = sorted({run.version for run in runs} | {one.version for one in rounds})
+    days = {f"{name} {day}" for run in runs for name, day in run.spec.snapshots.items()}
+    facts = {
+        "from": str(since or "the beginning"),
+        "to": str(until or "the end"),
+        "models": Quoted(", ".join(sorted({run.spec.model for run in runs})) or "none"),
+        "registry snapshots": Quoted(", ".join(sorted(days)) or "none"),
+        "ghostbust": Quoted(", ".join(versions) or "none"),
+        "serves at the end": Quoted(store.promotions.deployed() or BASE),
+    }
+    return _report(
+        f"From {since or 'the beginning'} to {until or 'the end'}",
+        [
+            f"Runs: {len(runs)}. Rounds: {len(rounds)}. Invented names: {len(names)}, for the"
+            f" first time {len(new)}. Found registered by somebody since: {len(alarms)}."
+        ],
+        [
+            history_part([point for point in store.runs.rates(-1) if point.run_id in ids]),
+            ReportPart("rounds", "Rounds", (), (_rounds_table(rounds),)),
+            ReportPart(
+                "gates", "Gates", () if gates else ("No gate was run.",),
+                tuple(gates_table(f"gates of round {n}", report) for n, report in gates.items()),
+            ),
+            ReportPart("moves", "What served", (), (_moves_table(moves),)),
+            ReportPart(
+                "names", "Invented names", (),
+                (_claimed_table(alarms, reveal=reveal), names_table(names, reveal=reveal)),
+            ),
+        ],
+        [facts_table("the period", facts)],
+        names,
+        tuple(gates.values()),
+        reveal=reveal,
+        now=now,
+    )  # fmt: skip
+
+
+def _rounds_table(rounds: Sequence[Round]) -> Table:
+    rows: list[dict[str, object]] = [
+        {
+            "round": one.id,
+            "state": str(one.state),
+            "gates": None if one.verdict is None else str(one.verdict),
+            "model": Quoted(one.model),
+            "adapter": None if one.adapter is None else Quoted(one.adapter),
+            "method": Quoted(one.method),
+            "seed": one.seed,
+            "started": when(one.started),
+            "why": Quoted(one.reason),
+        }
+        for one in rounds
+    ]
+    return Table("rounds", tuple(rows))
+
+
+def _moves_table(moves: Sequence[Promotion]) -> Table:
+    rows: list[dict[str, object]] = [
+        {
+            "when": when(move.at),
+            "move": move.kind,
+            "serves": Quoted(move.adapter or BASE),
+            "before": Quoted(move.previous or BASE),
+            "why": Quoted(move.reason),
+        }
+        for move in moves
+    ]
+    return Table("moves of the deployed pointer", tuple(rows))
+
+
+def _claimed_table(alarms: Sequence[Alarm], *, reveal: bool) -> Table:
+    rows: list[dict[str, object]] = [
+        {
+            "when": when(alarm.at),
+            "name": shown_name(alarm.name, reveal=reveal),
+            "registry": str(alarm.ecosystem),
+            "first released": when(alarm.first_released),
+            "answers ever": alarm.times_seen,
+        }
+        for alarm in alarms
+    ]
+    note = "Invented first and registered since: a likely slopsquat. Never counted as cured."
+    return Table("claimed names", tuple(rows), (note,) if rows else ())
+
+
+def _report(
+    title: str,
+    lead: Sequence[str],
+    parts: Sequence[ReportPart],
+    provenance: Sequence[Table],
+    names: Sequence[NameTally],
+    gates: tuple[GateReport, ...] = (),
+    *,
+    reveal: bool,
+    now: datetime,
+) -> Report:
+    """The report, with what all of them end with: the method, and what made the figures."""
+    ends = (
+        ReportPart("method", "Method", METHOD),
+        ReportPart("provenance", "Provenance", (), tuple(provenance)),
+    )
+    return Report(
+        title=title,
+        lead=tuple(lead),
+        parts=(*parts, *ends),
+        names=names_of(names, reveal=reveal),
+        gates=gates,
+        made=now,
+        version=ghostbust.__version__,
+        revealed=reveal,
+    )
