@@ -30,7 +30,7 @@ from ghostbust.records import (
 )
 from ghostbust.store.connection import (
     Row,
-    StoreTable,
+    StoreNoun,
     columns_of,
     decode,
     encode,
@@ -110,7 +110,7 @@ _LINES: Final = (
 )
 
 
-class Answers(StoreTable):
+class Answers(StoreNoun):
     """The tables ``samples``, ``run_samples``, ``refs`` and ``verdicts``."""
 
     def add(self, run_id: int, answers: Iterable[Answer]) -> None:

@@ -93,7 +93,7 @@ class Connection:
             yield self._db.conn
 
 
-class StoreTable:
+class StoreNoun:
     """What each noun of the store is: methods that read and write its tables."""
 
     def __init__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
 
-from ghostbust.store.connection import StoreTable, encode_time, insert
+from ghostbust.store.connection import StoreNoun, encode_time, insert
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import is_alive, this_process
 
@@ -49,7 +49,7 @@ class JobRow:
         return self.process is not None and not is_alive(self.process)
 
 
-class JobLog(StoreTable):
+class JobLog(StoreNoun):
     """The table ``jobs``: one row for each job that was ever scheduled, run or paused."""
 
     def all(self) -> dict[str, JobRow]:
@@ -108,7 +108,7 @@ class JobLog(StoreTable):
             )
 
 
-class Spending(StoreTable):
+class Spending(StoreNoun):
     """The table ``spent``: one row for each day and budget."""
 
     def of(self, day: date) -> dict[str, float]:
@@ -167,7 +167,7 @@ _LOOKUPS: Final = (
 )
 
 
-class Retention(StoreTable):
+class Retention(StoreNoun):
     """Deletes from the tables ``samples`` and ``lookups``."""
 
     def drop_texts(self, before: datetime) -> int:
@@ -223,7 +223,7 @@ class Waiting:
     """since when the oldest does; None where nothing waits"""
 
 
-class Growth(StoreTable):
+class Growth(StoreNoun):
     """What was added lately, by whatever process, and what waits for a person. Reads only.
 
     Meant to be asked every few seconds however large the database is: only new rows are read.

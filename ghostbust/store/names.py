@@ -27,7 +27,7 @@ from ghostbust.records import (
 )
 from ghostbust.store.connection import (
     Row,
-    StoreTable,
+    StoreNoun,
     columns_of,
     decode,
     encode_time,
@@ -190,7 +190,7 @@ _REVIEWS: Final = (
 _LOOKUP: Final = "SELECT * FROM lookups n" + _THIS
 
 
-class Ledger(StoreTable):
+class Ledger(StoreNoun):
     """The tables ``names`` and ``sightings``. Nothing that it returns is redacted."""
 
     def hallucinations(
@@ -447,7 +447,7 @@ def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime)
             )
 
 
-class Lookups(StoreTable):
+class Lookups(StoreNoun):
     """The table ``lookups``, the newest live verdict on each name: the registries' cache."""
 
     def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
@@ -468,7 +468,7 @@ class Lookups(StoreTable):
             )
 
 
-class Reviews(StoreTable):
+class Reviews(StoreNoun):
     """The table ``reviews``, and the column ``review`` of ``names``, which has the last one."""
 
     def add(self, ecosystem: Ecosystem, name: str, decision: Decision, reason: str) -> None:
@@ -495,7 +495,7 @@ class Reviews(StoreTable):
         return frozenset((Ecosystem(row["ecosystem"]), row["name"]) for row in rows)
 
 
-class Alarms(StoreTable):
+class Alarms(StoreNoun):
     """The table ``alarms``. ``Ledger.mark_claimed`` raises them."""
 
     def recent(self, limit: int = 100) -> list[Alarm]:

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final
 
 from ghostbust.records import Context, Ecosystem, Flag, Prompt
-from ghostbust.store.connection import StoreTable, columns_of, decode, encode_time, insert
+from ghostbust.store.connection import StoreNoun, columns_of, decode, encode_time, insert
 
 MOST_RELATIVES: Final = 100
 """prompts of a lineage that `Prompts.lineage` reads, in each direction"""
@@ -181,7 +181,7 @@ SELECT id, min(depth) AS depth FROM below WHERE depth > 0 GROUP BY id
 """
 
 
-class Prompts(StoreTable):
+class Prompts(StoreNoun):
     """The table ``prompts``: the pool, and the prompts that were taken out of it."""
 
     def add(self, prompts: Iterable[Prompt]) -> None:
@@ -354,7 +354,7 @@ ORDER BY s.place, n.id
 """
 
 
-class Rewritings(StoreTable):
+class Rewritings(StoreNoun):
     """The table ``rewritings``, and the samples that show what they paid."""
 
     def add(self, rewritings: Iterable[Rewriting]) -> None:

@@ -29,7 +29,7 @@ from ghostbust.store.answers import Answers, judgement_of
 from ghostbust.store.connection import (
     Connection,
     Row,
-    StoreTable,
+    StoreNoun,
     columns_of,
     decode,
     encode_time,
@@ -178,7 +178,7 @@ _ADAPTERS: Final = (
 )
 
 
-class Rounds(StoreTable):
+class Rounds(StoreNoun):
     """The tables ``rounds``, ``adapters`` and ``gate_results``."""
 
     def start(
@@ -468,7 +468,7 @@ def _key(answer: Answer) -> tuple[str, str]:
     return answer.sample.id, judgement_of(answer)
 
 
-class Published(StoreTable):
+class Published(StoreNoun):
     """The tables ``published`` and ``canaries``: which adapter was loaded where, what it showed.
 
     This is what ghostbust did, by which it finds what rounds left behind. What a replica has at the
@@ -514,7 +514,7 @@ class Published(StoreTable):
         )
 
 
-class Promotions(StoreTable):
+class Promotions(StoreNoun):
     """The table ``promotions``: every move of the deployed pointer, which is a file of the home."""
 
     def add(self, promotion: Promotion) -> None:

@@ -19,7 +19,7 @@ import ghostbust
 from ghostbust.errors import StoreError
 from ghostbust.measure import said_unknown
 from ghostbust.records import Measurement
-from ghostbust.store.connection import StoreTable, columns_of, encode, encode_time, insert
+from ghostbust.store.connection import StoreNoun, columns_of, encode, encode_time, insert
 
 
 class RunKind(StrEnum):
@@ -133,7 +133,7 @@ class Requests:
         return self.failed / self.made if self.made else 0.0
 
 
-class Runs(StoreTable):
+class Runs(StoreNoun):
     """The tables ``runs`` and ``requests``."""
 
     def start(self, spec: RunSpec) -> int:

@@ -18,7 +18,7 @@ from typing import Final
 from ghostbust.measure import LOCAL, UNMAPPED, NameCounts
 from ghostbust.prompts import SUITE
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
-from ghostbust.store.connection import Row, StoreTable, decode, encode_time, insert
+from ghostbust.store.connection import Row, StoreNoun, decode, encode_time, insert
 
 PAGE_NAMES: Final = 500
 """names whose samples `Tallies.refresh_repeats` holds in memory at a time"""
@@ -106,7 +106,7 @@ _JUDGED: Final = (
 )
 
 
-class Tallies(StoreTable):
+class Tallies(StoreNoun):
     """Counts over the tables ``run_samples``, ``refs`` and ``verdicts``; the table ``repeats``."""
 
     def of_run(self, run_id: int) -> list[SampleTally]:

@@ -15,7 +15,7 @@ from typing import Final
 from ghostbust.measure import Key, NameCounts, Tally
 from ghostbust.records import Answer, Verdict
 from ghostbust.store.answers import insert_answer
-from ghostbust.store.connection import StoreTable, columns_of, decode, encode_time, insert
+from ghostbust.store.connection import StoreNoun, columns_of, decode, encode_time, insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ _ADD_COUNTS: Final = "ON CONFLICT DO UPDATE SET " + ", ".join(
 )
 
 
-class Traffic(StoreTable):
+class Traffic(StoreNoun):
     """The tables ``ingest_files``, ``ingest_counts`` and ``ingest_lines``."""
 
     def add(self, parts: Iterable[LoggedPart], file: ReadFile | None) -> None:
