@@ -1,13 +1,12 @@
 """The dashboard in a browser on this machine, by textual-serve.
 
-What textual-serve leaves open is closed here: its page takes a font from elsewhere, and its socket
-hears any page that is open in the same browser. So the page is our own, and whoever asks must
-have the address with its secret, by this machine's name, and from no other page. What is answered
-says that no page may frame it, and that nothing may be loaded or run that this server doesn't send.
+textual-serve alone is open to others: its page takes a font from elsewhere, and its socket answers
+any page in the same browser. So the page is our own, and a request must have the secret of the
+address, the host 127.0.0.1 and this page's origin. The headers of each answer forbid other pages to
+frame it, and forbid the browser to load or run anything that this server doesn't send.
 
-Cookies don't tell ports apart: a browser sends this one to every server on 127.0.0.1 that it opens.
-So its name has the port, and its value is no secret of the address: it opens this port alone, and
-until the server ends.
+A browser sends a cookie to every port of 127.0.0.1. So the cookie has the port in its name, and its
+value isn't the secret of the address: it opens this port alone, until the server ends.
 """
 
 from __future__ import annotations
@@ -57,11 +56,11 @@ class DashboardServer(Server):
 
     @property
     def address(self) -> str:
-        """What a browser opens. Whoever has it can read the store and decide."""
+        """The address for a browser. Anybody who has it can read the store and decide."""
         return f"{self.public_url}/?{KEY}={self.secret}"
 
     async def on_startup(self, app: web.Application) -> None:  # noqa: ARG002
-        """Says where it is."""
+        """Prints the address."""
         self.console.print(f"the dashboard is at {self.address}", highlight=False, soft_wrap=True)
         self.console.print("Ctrl-C ends it")
 
@@ -72,12 +71,12 @@ class DashboardServer(Server):
         return app
 
     async def _protect(self, request: web.Request, answer: web.StreamResponse) -> None:  # noqa: ARG002
-        """Adds what keeps other pages out to every answer, refusals and the socket's too."""
+        """Adds the headers to every answer, also to refusals and the socket's."""
         answer.headers.update(self._headers)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handle) -> web.StreamResponse:
-        """Refuses whoever hasn't the secret, comes by another name, or from another page."""
+        """Refuses requests without the secret, to another host, or from another page."""
         own = f"{self.host}:{self.port}"
         origin = request.headers.get("Origin", self.public_url)
         key, token = request.query.get(KEY), request.cookies.get(self._cookie, "")
@@ -86,7 +85,7 @@ class DashboardServer(Server):
         if request.host != own or origin != self.public_url or not known:
             raise web.HTTPForbidden(text="open the address that `ghostbust dashboard --web` prints")
         if KEY in request.query:
-            # Out of the address, so that it stays out of the history and of what others see.
+            # A redirect keeps the secret out of the browser's history and off the screen.
             moved = web.HTTPFound("/")
             moved.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
             raise moved
@@ -94,15 +93,15 @@ class DashboardServer(Server):
 
     @property
     def _cookie(self) -> str:
-        """By its name, two dashboards in one browser keep theirs apart."""
+        """The name of the cookie: another one for each dashboard in a browser."""
         return f"ghostbust-{self.port}"
 
 
 def _headers(own: str) -> dict[str, str]:
-    """What every answer of the server at that address says.
+    """The headers of every answer of the server at that address.
 
-    The terminal makes style elements, so styles in the page are let in; of scripts in it, only the
-    one that the page is written with.
+    The terminal makes style elements, so inline styles are allowed; of inline scripts, only the
+    page's own.
     """
     page = (_PAGES / "app_index.html").read_text("utf-8")
     script = "".join(re.findall(r"<script>(.*?)</script>", page, re.DOTALL))

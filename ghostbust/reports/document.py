@@ -28,7 +28,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class ChartCurve:
     """Points of one thing, from left to right."""
 
     name: str
@@ -44,7 +44,7 @@ class Chart:
     """what it shows, for a reader who can't see it"""
     x_label: str
     y_label: str
-    lines: tuple[Curve, ...]
+    lines: tuple[ChartCurve, ...]
     ticks: Mapping[float, str]
     """place on the x axis and the text below it"""
     from_zero: bool = True

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ghostbust.reports.document import Chart, Curve
+from ghostbust.reports.document import Chart, ChartCurve
 
 WIDTH, HEIGHT = 480, 270
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 50
@@ -113,7 +113,7 @@ def nice_steps(low: float, high: float) -> list[float]:
     return [step * number for number in range(first, max(last, first + 1) + 1)]
 
 
-def _stroke(curve: Curve, style: int, x: _Scale, y: _Scale) -> Stroke:
+def _stroke(curve: ChartCurve, style: int, x: _Scale, y: _Scale) -> Stroke:
     points = [point for point in curve.points if math.isfinite(point.y.value)]
     places = tuple((x(point.x), y(point.y.value)) for point in points)
     bars = tuple(

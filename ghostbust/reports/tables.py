@@ -12,7 +12,7 @@ from ghostbust.adapters import name_key, read_adapter
 from ghostbust.errors import ModelError
 from ghostbust.evaluation.figures import BASE, Estimate, Table
 from ghostbust.records import GateReport
-from ghostbust.reports.document import Chart, Curve, CurvePoint, NamedIn, Quoted, ReportPart
+from ghostbust.reports.document import Chart, ChartCurve, CurvePoint, NamedIn, Quoted, ReportPart
 from ghostbust.reports.figures import Paired, Rates
 from ghostbust.store.rounds import Round
 from ghostbust.store.runs import RatePoint, Run, curve_names
@@ -237,7 +237,7 @@ def loss_part(losses: Sequence[float], missing: str) -> ReportPart:
         f"The training loss over {len(losses)} steps, from {losses[0]:.3g} to {losses[-1]:.3g}.",
         "optimizer step",
         "loss",
-        (Curve("loss", tuple(points)),),
+        (ChartCurve("loss", tuple(points)),),
         {float(n): str(round(n)) for n in _evenly(1, len(losses))},
         from_zero=False,
     )
@@ -274,7 +274,7 @@ def _over_time(
         f" adapter and kind of run.{left_out}",
         "when the run ended (UTC)",
         y_label,
-        tuple(Curve(name, tuple(curves[name])) for name in kept),
+        tuple(ChartCurve(name, tuple(curves[name])) for name in kept),
         _time_ticks(first, last),
     )
 

@@ -7,7 +7,7 @@ from math import nan
 import pytest
 
 from ghostbust.evaluation.figures import Estimate
-from ghostbust.reports.document import Chart, Curve, CurvePoint
+from ghostbust.reports.document import Chart, ChartCurve, CurvePoint
 from ghostbust.reports.drawing import (
     BOTTOM,
     HEIGHT,
@@ -25,7 +25,7 @@ from ghostbust.reports.drawing import (
 def chart(*ys: Estimate, from_zero: bool = True) -> Chart:
     points = tuple(CurvePoint(float(n), y) for n, y in enumerate(ys))
     ticks = {0.0: "first", len(ys) - 1.0: "last"}
-    return Chart("t", "d", "x", "y", (Curve("a", points),), ticks, from_zero)
+    return Chart("t", "d", "x", "y", (ChartCurve("a", points),), ticks, from_zero)
 
 
 @pytest.mark.parametrize(
