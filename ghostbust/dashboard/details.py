@@ -67,12 +67,12 @@ Hide = Callable[[str], str]
 
 def read_answer(store: Store, sample_id: str, *, reveal: bool) -> AnswerView | None:
     """The answer, ready to be shown; None where it isn't kept."""
-    # Here, because torch comes with it.
-    from ghostbust.unlearners.masks import token_marks
-
     answer = store.answers.latest(sample_id)
     if answer is None:
         return None
+    # Here, because torch comes with it.
+    from ghostbust.unlearners.masks import token_marks
+
     prompt = answer.sample.prompt
     raws = {one.ref.raw for one in answer.judged if one.lookup.invented}
     hide: Hide = partial(redacted_text, store, ecosystem=prompt.ecosystem, also=raws)

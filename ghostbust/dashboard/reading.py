@@ -279,6 +279,7 @@ class StoreReader:
         self, store: Store, query: Query, page: NamePage, deployed: str | None
     ) -> dict[str, Any]:
         """The fields that only the tab in front shows."""
+        reveal = query.reveal
         match query.tab:
             case "overview":
                 return {
@@ -286,10 +287,10 @@ class StoreReader:
                     "runs": tuple(store.runs.recent(RUNS)),
                     "spent": _spent(store),
                     "alarms": tuple(store.alarms.recent(ALARMS)),
-                    "activity": self._activity(store, query),
+                    "activity": read_activity(store, self._home, self._zone, reveal=reveal),
                 }
             case "jobs":
-                return {"activity": self._activity(store, query)}
+                return {"activity": read_activity(store, self._home, self._zone, reveal=reveal)}
             case "names" if query.name or page.lines:
                 ecosystem, name = query.name or _key(page.lines[0])
                 known = store.ledger.details(ecosystem, name, adapter=deployed)
@@ -302,16 +303,35 @@ class StoreReader:
                     limit=NAMES,
                     offset=query.sample_page * NAMES,
                 )
-                chosen = query.sample or (samples[0].sample_id if samples else None)
-                return {"samples": tuple(samples), "answer": self._view(store, chosen, query)}
+                chosen = query.sample or (samples[0].sample_id if samples else "")
+                answer = self._answer.get(
+                    (chosen, reveal), lambda: read_answer(store, chosen, reveal=reveal)
+                )
+                return {"samples": tuple(samples), "answer": answer}
             case "rounds":
-                return {"figures": self._figures(store, query.round)}
+                newest = store.rounds.recent(1)
+                if newest:
+                    one = newest[0] if query.round is None else store.rounds.get(query.round)
+                    key = (one.id, one.state, one.updated, one.adapter)
+                    return {"figures": self._round.get(key, lambda: read_figures(store, one))}
             case "prompts":
-                return self._pool(store, query)
+                # Counting takes long where there are many samples.
+                lines = self._prompts.get(
+                    (query.prompt_order, query.prompt_page),
+                    lambda: tuple(
+                        store.prompts.page(
+                            order=query.prompt_order, limit=NAMES, offset=query.prompt_page * NAMES
+                        )
+                    ),
+                    rest=PROMPTS_REST,
+                )
+                chosen = query.prompt or (lines[0].prompt_id if lines else "")
+                return {
+                    "prompts": tuple((p, prompt_text(store, p, reveal=reveal)) for p in lines),
+                    "pool": store.prompts.count(),
+                    "lineage": tuple(store.prompts.lineage(chosen)) if chosen else (),
+                }
         return {}
-
-    def _activity(self, store: Store, query: Query) -> Activity:
-        return read_activity(store, self._home, reveal=query.reveal, zone=self._zone)
 
     def _nearest(self, ecosystem: Ecosystem, name: str) -> tuple[str, ...]:
         """Registered names like it; none where there is no snapshot of its registry."""
@@ -327,39 +347,6 @@ class StoreReader:
             self._indexes[ecosystem] = None if snapshot is None else NearestNames(snapshot)
         index = self._indexes[ecosystem]
         return () if index is None else tuple(index.of(name))
-
-    def _view(self, store: Store, sample_id: str | None, query: Query) -> AnswerView | None:
-        if sample_id is None:
-            return None
-        key = (sample_id, query.reveal)
-        return self._answer.get(key, lambda: read_answer(store, sample_id, reveal=query.reveal))
-
-    def _figures(self, store: Store, round_id: int | None) -> RoundFigures | None:
-        """The round's figures, the newest one's for None; None where there is no round."""
-        newest = store.rounds.recent(1)
-        if not newest:
-            return None
-        one = newest[0] if round_id is None else store.rounds.get(round_id)
-        key = (one.id, one.state, one.updated, one.adapter)
-        return self._round.get(key, lambda: read_figures(store, one))
-
-    def _pool(self, store: Store, query: Query) -> dict[str, Any]:
-        """The page of prompts, which takes long where there are many samples, and the lineage."""
-        lines = self._prompts.get(
-            (query.prompt_order, query.prompt_page),
-            lambda: tuple(
-                store.prompts.page(
-                    order=query.prompt_order, limit=NAMES, offset=query.prompt_page * NAMES
-                )
-            ),
-            rest=PROMPTS_REST,
-        )
-        chosen = query.prompt or (lines[0].prompt_id if lines else None)
-        return {
-            "prompts": tuple((one, prompt_text(store, one, reveal=query.reveal)) for one in lines),
-            "pool": store.prompts.count(),
-            "lineage": () if chosen is None else tuple(store.prompts.lineage(chosen)),
-        }
 
 
 def version_of(database: Path) -> tuple[object, ...]:
@@ -397,7 +384,7 @@ def _counts(store: Store, rounds: Sequence[Round]) -> StoreCounts:
     )
 
 
-def read_activity(store: Store, home: Home, *, reveal: bool, zone: tzinfo = UTC) -> Activity:
+def read_activity(store: Store, home: Home, zone: tzinfo = UTC, *, reveal: bool) -> Activity:
     """What happened, from all tables that have a time. Names are redacted unless revealed."""
     events = sorted(_events(store, reveal=reveal), key=lambda event: event.at, reverse=True)
     return Activity(

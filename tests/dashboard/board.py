@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +22,7 @@ from ghostbust.adapters import write_adapter
 from ghostbust.dashboard.app import Dashboard
 from ghostbust.dashboard.pane import ReasonDialog
 from ghostbust.dashboard.table import StoreTable
+from ghostbust.dashboard.web import HOST
 from ghostbust.home import Home
 from ghostbust.measure import measure
 from ghostbust.records import (
@@ -192,6 +196,40 @@ async def open_board(
     app = Dashboard(home, refresh_s=0.05, **options)
     async with app.run_test(size=size) as pilot:
         yield Board(app, pilot)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens at."""
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+@asynccontextmanager
+async def served(home: Home, *options: str, cwd: Path | None = None) -> AsyncIterator[str]:
+    """The address that ``ghostbust dashboard --web`` prints, once it is listened at."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("ghostbust"), "dashboard", "--web", "--port", str(port),
+        "--home", str(home.path), *options, cwd=cwd, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(120):
+            line = (await process.stdout.readline()).decode()
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection(HOST, port)
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.1)
+                else:
+                    writer.close()
+                    break
+        yield line.removeprefix("the dashboard is at ").strip()
+    finally:
+        process.terminate()
+        await process.communicate()
 
 
 def printed(renderable: RenderableType, width: int = 100) -> str:

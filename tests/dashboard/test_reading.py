@@ -191,8 +191,8 @@ def test_today_is_the_day_of_the_zone(home: Home, filler: Filler) -> None:
             day = utc_now().astimezone(zone).date()
             store.spending.take(day, {"samples": amount}, {})
 
-        east = read_activity(store, home, reveal=False, zone=EAST)
-        west = read_activity(store, home, reveal=False, zone=WEST)
+        east = read_activity(store, home, EAST, reveal=False)
+        west = read_activity(store, home, WEST, reveal=False)
 
     assert (east.spent, west.spent) == ((("samples", 1.0),), (("samples", 2.0),))
 

@@ -6,28 +6,23 @@ import asyncio
 import base64
 import hashlib
 import re
-import socket
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from ghostbust.dashboard.web import HOST, DashboardServer
+from ghostbust.home import Home
 from ghostbust.store.rounds import RoundState
-
-if TYPE_CHECKING:
-    from ghostbust.home import Home
-    from tests.dashboard.board import Filler
+from tests.dashboard.board import Filler, free_port, served
 
 
 @pytest.fixture
 async def server(filled: Filler) -> AsyncIterator[DashboardServer]:
     """A server on the loopback, without its lines for the terminal."""
-    server = DashboardServer(filled.home, _free_port())
+    server = DashboardServer(filled.home, free_port())
     server.console.quiet = True
     runner = web.AppRunner(await server._make_app())
     await runner.setup()
@@ -118,35 +113,10 @@ async def test_a_cookie_is_its_ports_alone(filled: Filler, server: DashboardServ
             assert response.status == 403
 
 
-async def test_the_screens_come_through(filled: Filler, browser: aiohttp.ClientSession) -> None:
-    """As the command serves them, in processes of their own."""
-    command = ["dashboard", "--web", "--port", str(_free_port()), "--home", str(filled.home.path)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ghostbust", *command, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(90):
-            line = (await process.stdout.readline()).decode()
-            address = line.removeprefix("the dashboard is at ").strip()
-            await _open(browser, address)
-            own = address.partition("/?")[0]
-            seen = b""
-            async with browser.ws_connect(f"{own}/ws?width=80&height=24", origin=own) as screen:
-                async for message in screen:
-                    data = message.data
-                    seen += data if isinstance(data, bytes) else data.encode()
-                    if b"invented names" in seen:
-                        break
-            assert b"invented names" in seen
-    finally:
-        process.terminate()
-        await process.communicate()
-
-
 async def test_a_decision_in_the_browser_goes_by_the_given_settings(
     home: Home, filler: Filler, tmp_path: Path, browser: aiohttp.ClientSession
 ) -> None:
+    """The screens come through from a process of their own, which reads ``--config``."""
     filler.round(RoundState.WAITING)
     for file, folder in (
         (home.config, "homes"), (tmp_path / "ghostbust.toml", "theirs"),
@@ -158,28 +128,20 @@ async def test_a_decision_in_the_browser_goes_by_the_given_settings(
             "[canary]\nforget = 0\ngeneral = 0\n",
             "utf-8",
         )
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("ghostbust"), "dashboard", "--web",
-        "--port", str(_free_port()), "--home", str(home.path), "--config", "given.toml",
-        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(90):
-            line = (await process.stdout.readline()).decode()
-            address = line.removeprefix("the dashboard is at ").strip()
-            await _open(browser, address)
-            own = address.partition("/?")[0]
-            async with browser.ws_connect(f"{own}/ws?width=120&height=40", origin=own) as screen:
-                await _read_until(screen, b"Overview")
-                for typed, seen in (("5", b"waiting"), ("a", b"serve?"), ("why\r", b"")):
-                    await screen.send_json(["stdin", typed])
-                    await _read_until(screen, seen)
-                while not any((tmp_path / "given").iterdir()):
-                    await asyncio.sleep(0.1)
-    finally:
-        process.terminate()
-        await process.communicate()
+    async with served(home, "--config", "given.toml", cwd=tmp_path) as address:
+        async with browser.get(address) as response:
+            assert response.status == 200
+        own = address.partition("/?")[0]
+        async with (
+            asyncio.timeout(90),
+            browser.ws_connect(f"{own}/ws?width=120&height=40", origin=own) as screen,
+        ):
+            await _read_until(screen, b"invented names")
+            for typed, seen in (("5", b"waiting"), ("a", b"serve?"), ("why\r", b"")):
+                await screen.send_json(["stdin", typed])
+                await _read_until(screen, seen)
+            while not any((tmp_path / "given").iterdir()):
+                await asyncio.sleep(0.1)
     assert not [*(tmp_path / "homes").iterdir(), *(tmp_path / "theirs").iterdir()]
 
 
@@ -191,24 +153,6 @@ async def _read_until(screen: aiohttp.ClientWebSocketResponse, wanted: bytes) ->
         assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), message
         data = message.data
         seen += data if isinstance(data, bytes) else data.encode()
-
-
-async def _open(browser: aiohttp.ClientSession, address: str) -> None:
-    """Opens the address, which is told a moment before it is listened at."""
-    while True:
-        try:
-            async with browser.get(address) as response:
-                assert response.status == 200
-                return
-        except aiohttp.ClientConnectorError:
-            await asyncio.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def test_the_page_is_our_own() -> None:

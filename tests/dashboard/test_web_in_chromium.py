@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ghostbust.dashboard.web import HOST
-from ghostbust.home import Home
 from tests.browser import Watched, open_browser, open_page
-
-if TYPE_CHECKING:
-    from tests.dashboard.board import Filler
+from tests.dashboard.board import Filler, served
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 120
@@ -41,34 +33,6 @@ _BRIGHTNESS = """() => {
   return sum / points.length / 0.75;
 }"""
 """from 0 to 255"""
-
-
-@asynccontextmanager
-async def served(home: Home) -> AsyncIterator[str]:
-    """The address that the command prints, once it is listened at."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ghostbust", "dashboard", "--web", "--port", str(port),
-        "--home", str(home.path), stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            line = (await process.stdout.readline()).decode()
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection(HOST, port)
-                except ConnectionRefusedError:
-                    await asyncio.sleep(0.1)
-                else:
-                    writer.close()
-                    break
-        yield line.removeprefix("the dashboard is at ").strip()
-    finally:
-        process.terminate()
-        await process.communicate()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
