@@ -73,7 +73,9 @@ def open_terminal(
     name = f"ghostbust-{uuid.uuid4().hex}"
     terminal = Terminal(name, width, height)
     # Its server takes over the environment of whoever starts it.
-    own = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")}
+    # xdist gives its workers COLUMNS and LINES, which a program believes more than a terminal.
+    left_out = ("NO_COLOR", "TMUX", "COLUMNS", "LINES")
+    own = {k: v for k, v in os.environ.items() if k not in left_out}
     start = ["tmux", "-L", name, "-f", "/dev/null", "new-session", "-d",
              "-x", str(width), "-y", str(height), shlex.join(command)]  # fmt: skip
     subprocess.run(start, check=True, env=own | dict(environment))
