@@ -103,7 +103,7 @@ class RegistrySection(Section):
 
 
 class AlarmSection(Section):
-    """Who is told when an invented name was registered."""
+    """Who is notified when an invented name was registered."""
 
     webhook: str | None = None
     """URL that each alarm is posted to as JSON; none: nobody"""

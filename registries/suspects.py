@@ -131,15 +131,6 @@ def read_names(
         yield NameRow(name, rank, reason, other)
 
 
-def read_fakes(path: Path, ecosystem: Ecosystem) -> list[str]:
-    """The names whose class, in a file of name, class and summary, is squat or security hold.
-
-    Raises UsageError for a file that can't be read.
-    """
-    rows = _summaries(path)
-    return [canonical_name(ecosystem, columns[0]) for columns in rows if columns[1] in _CLASSES]
-
-
 def known_decoys(ecosystem: Ecosystem) -> dict[str, str]:
     """Decoy name to the package it stands in for, from the hand-made table."""
     table = files("ghostbust.data") / f"registry-{ecosystem}-decoys.tsv"

@@ -9,26 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ghostbust.cli.bench_checkouts import checkouts
-from ghostbust.cli.bench_continual import continual
-from ghostbust.cli.bench_discovery import discovery
-from ghostbust.cli.bench_unlearners import unlearners
-from ghostbust.cli.edge import help_if_bare
-from ghostbust.cli.options import JsonOption
-from ghostbust.cli.output import Output, cell, table
+from ghostbust.cli.bench_models import continual, discovery, unlearners
+from ghostbust.cli.context import Invocation, invoked_with
+from ghostbust.cli.edge import command_group
 
 if TYPE_CHECKING:
-    from ghostbust.evaluation.extraction import CorpusScore, Disagreement
+    from ghostbust.evaluation.extraction import CorpusScore
 
-bench = typer.Typer(
-    name="bench", help="Compare methods, rounds and checks on a model or folder of yours."
-)
-
-
-@bench.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    help_if_bare(context)
-
-
+bench = command_group("bench", "Compare methods, rounds and checks on a model or folder of yours.")
 bench.command()(checkouts)
 bench.command()(unlearners)
 bench.command()(continual)
@@ -36,31 +24,36 @@ bench.command()(discovery)
 
 
 @bench.command()
+@invoked_with("as_json")
 def extraction(
+    cli: Invocation,
     corpus: Annotated[
         Path, typer.Argument(metavar="CORPUS", help="A labelled corpus: a folder or one file.")
     ],
     show: Annotated[
         bool, typer.Option("--show", help="List every place where the corpus disagrees.")
     ] = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Score the extractor on labelled snippets: precision, recall, spans, names, flags."""
     from ghostbust.evaluation.extraction import read_corpus, score
 
     result = score(read_corpus(corpus))
-    output = Output(as_json=as_json)
     rows = list(_rows(result))
     document: dict[str, object] = {"snippets": result.snippets, "scores": rows}
     if show:
         document["disagreements"] = result.disagreements
-    output.document(document)
-    shown = table(*(key.replace("_", " ") for key in rows[0]))
-    for row in rows:
-        shown.add_row(*(cell(_said(value)) for value in row.values()))
-    output.result.print(shown)
+    cli.output.document(document)
+    columns = [key.replace("_", " ") for key in rows[0]]
+    cli.output.table(columns, (map(_said, row.values()) for row in rows))
     if show:
-        _print_disagreements(output, result.disagreements)
+        columns = ["snippet", "what", "ecosystem", "kind", "as written", "at", "detail"]
+        cli.output.table(
+            columns,
+            (
+                (one.snippet, one.what, one.ecosystem, one.kind, one.raw, one.start, one.detail)
+                for one in result.disagreements
+            ),
+        )
 
 
 def _rows(result: CorpusScore) -> list[dict[str, object]]:
@@ -99,13 +92,3 @@ def _said(value: object) -> str:
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{math.floor(value * 1000) / 1000:.3f}"
     return str(value)
-
-
-def _print_disagreements(output: Output, disagreements: list[Disagreement]) -> None:
-    shown = table("snippet", "what", "ecosystem", "kind", "as written", "at", "detail")
-    for item in disagreements:
-        shown.add_row(
-            cell(item.snippet), cell(item.what), cell(item.ecosystem), cell(item.kind),
-            cell(item.raw), cell(item.start), cell(item.detail),
-        )  # fmt: skip
-    output.result.print(shown)

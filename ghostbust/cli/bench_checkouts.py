@@ -1,4 +1,9 @@
-"""``ghostbust bench checkouts``: what `check` says of real repositories."""
+"""``ghostbust bench checkouts``: what `check` accuses in real repositories, and what it misses.
+
+A second reader, which shares no code with the extractors (Python's own ``ast``, ``json``,
+``packaging``), says what there is to find. It reads less, no texts and no commands, so it measures
+recall only. Whether an accusation is right only a person can say: ``--show`` lists them.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +24,9 @@ import typer
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.gathering import gather
 from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
-from ghostbust.cli.options import JsonOption
-from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, RefKind
 
@@ -31,14 +35,15 @@ if TYPE_CHECKING:
     from ghostbust.results import Checked
 
 
+@invoked_with("as_json")
 def checkouts(
+    cli: Invocation,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Each folder in it is a checkout.")
     ],
     show: Annotated[
         bool, typer.Option("--show", help="List what is accused, and what only the other found.")
     ] = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Check every checkout in a folder by the snapshots: places, accusations, what is missed.
 
@@ -49,22 +54,17 @@ def checkouts(
 
     if not folder.is_dir() or not (found := sorted(p for p in folder.iterdir() if p.is_dir())):
         raise UsageError(f"{folder}: should be a folder of checkouts")
-    output = Output(as_json=as_json)
     with default_judge(Mode.SNAPSHOT) as judge:
         scored = [score_checkout(one, judge) for one in found]
-    output.document({"checkouts": [_document(one) for one in scored]})
+    cli.output.document({"checkouts": [_document(one) for one in scored]})
     if show:
         for one in scored:
-            for finding in one.accused:
-                output.line(_accusation(finding))
+            for accused in one.accused:
+                cli.output.line(_accusation(accused))
             for spot in one.missed:
-                output.line(f"{spot.path}:{spot.line}: missed {spot.name}")
-    rows = table("checkout", "files", "places", "ABSENT", "SUSPECT", "per 1,000", "missed", "CPU s")
-    for one in scored:
-        rows.add_row(*map(cell, _row(one)))
-    if len(scored) > 1:
-        rows.add_row(*map(cell, _row(_sum(scored))))
-    output.result.print(rows)
+                cli.output.line(f"{spot.path}:{spot.line}: missed {spot.name}")
+    columns = "checkout", "files", "places", "ABSENT", "SUSPECT", "per 1,000", "missed", "CPU s"
+    cli.output.table(columns, map(_row, [*scored, _sum(scored)] if len(scored) > 1 else scored))
 
 
 def _row(one: Scored) -> list[str]:
@@ -77,7 +77,6 @@ def _row(one: Scored) -> list[str]:
 
 
 def _sum(scored: list[Scored]) -> Scored:
-
     total = Scored("all")
     for one in scored:
         total.files += one.files
@@ -108,13 +107,6 @@ def _accusation(one: Checked) -> str:
     where = f"{place.path}:{place.line}:{place.column}"
     return f"{where}: {one.verdict} {one.name} ({one.reason})"
 
-
-# --- checkout_scores
-# Scores `ghostbust check` on checkouts: what it accuses, and what a second reader finds beside it.
-#
-# The second reader shares no code with the extractors: Python's own ``ast``, ``json`` and
-# ``packaging``. It reads less (no texts, no commands), so it says something of recall only.
-# Whether an accusation is right only a person can say: they are listed for that.
 
 _GROUPS = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
 

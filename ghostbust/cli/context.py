@@ -27,10 +27,6 @@ from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, QuietOption
 from ghostbust.cli.output import Output, Stages
 from ghostbust.errors import StoreError
-from ghostbust.home import Home
-from ghostbust.records import Ecosystem, Lookup
-from ghostbust.registries.interface import LookupCache
-from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
@@ -221,7 +217,7 @@ def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iter
     of the environment sent there. The home folder's is.
     """
     from ghostbust.home import Home
-    from ghostbust.registries.judge import Mode
+    from ghostbust.registries.judge import Mode, default_judge
 
     place = Home.find(home)
     with ExitStack() as stack:

@@ -25,7 +25,6 @@ from ghostbust.records import (
     content_id,
 )
 from ghostbust.registries.names import is_valid_name, purl, purl_of
-from ghostbust.reports.document import NamedIn, Report
 from ghostbust.text import Place, visible
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The parts of a list: items, what stands in front of them, titles, tables, arrays, sections.
 
-Items and titles are told apart by markup and by words in the languages that answers come in. No
-list holds all such words, so the rules also look at capitals, repetition and indentation.
+Markup, and words in the languages that answers come in, distinguish items from titles. No list
+holds all such words, so the rules also use capitals, repetition and indentation.
 """
 
 from __future__ import annotations

@@ -315,7 +315,7 @@ def toml_entries(text: str) -> Iterator[Entry]:
     """Every scalar of a TOML text; the path begins with the names of its table.
 
     The ``holder`` of an entry outside of braces is the offset of its table's header, so that
-    the tables of an array (``[[name]]``) can be told apart. A line that is no TOML is passed
+    the tables of an array (``[[name]]``) can be distinguished. A line that is no TOML is passed
     over. Never raises.
     """
     table: tuple[Placed, ...] = ()

@@ -276,7 +276,7 @@ class _Reader:
         self.at: list[int] = []
         self.quoted = False
         self.loose = False
-        """True where a line without indentation has gone on with the command"""
+        """True where a line without indentation continued the command"""
         self.awaited: list[tuple[str, list[Placed]]] = []
         """end marks of the here-documents that begin behind this line, with their commands"""
         self.outer: list[_Outer] = []

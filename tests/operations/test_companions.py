@@ -18,6 +18,7 @@ from ghostbust.operations.companions import Beside, Reload, companions, describe
 from ghostbust.operations.health import HealthEndpoint
 from ghostbust.operations.systemd import ServiceManager
 from ghostbust.sections import DaemonSection
+from tests.operations.conftest import RecordingManager
 
 
 def beside(home: Home, listen: str | None) -> Beside:
@@ -44,17 +45,6 @@ def test_all_of_them_start_and_stop(home: Home) -> None:
 def test_a_place_that_is_none(home: Home) -> None:
     with pytest.raises(ConfigError, match=r"daemon\.listen"):
         companions(beside(home, "nowhere"))
-
-
-class Heard(ServiceManager):
-    """A manager that keeps what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__("/never")
-        self.told: list[str] = []
-
-    def _send(self, message: str) -> None:
-        self.told.append(message.partition("\n")[0])
 
 
 @pytest.fixture
@@ -150,17 +140,17 @@ def test_the_signal_itself_and_what_systemd_hears(
     file: Path, make: Make, until: Callable[..., None]
 ) -> None:
     used: list[Config] = []
-    heard, before = Heard(), signal.getsignal(signal.SIGHUP)
+    heard, before = RecordingManager(), signal.getsignal(signal.SIGHUP)
     reload = make(used.append, heard)
     reload.start()
     try:
         file.write_text("[daemon]\nwatch_every_s = 90")
         os.kill(os.getpid(), signal.SIGHUP)
-        until(lambda: heard.told == ["RELOADING=1", "READY=1"])
+        until(lambda: heard.sent == ["RELOADING=1", "READY=1"])
         assert [config.daemon.watch_every_s for config in used] == [90]
         file.write_text("broken")
         os.kill(os.getpid(), signal.SIGHUP)
-        until(lambda: heard.told == ["RELOADING=1", "READY=1"] * 2)
+        until(lambda: heard.sent == ["RELOADING=1", "READY=1"] * 2)
         assert len(used) == 1
     finally:
         reload.stop()

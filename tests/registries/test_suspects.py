@@ -14,7 +14,6 @@ from ghostbust.registries.snapshot import NameRow
 from ghostbust.registries.suspects import (
     known_decoys,
     other_package,
-    read_fakes,
     read_names,
     suspect_reason,
 )
@@ -108,15 +107,7 @@ def test_unusable_lists_are_the_users_error(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["fakes.tsv", "fakes.tsv.gz"])
-def test_the_fakes_among_summaries(tmp_path: Path, name: str) -> None:
-    text = "A_b\tsecurity-hold\tx\nc\tdecoy\ty\nd\tslopsquat-research\tz\n\nodd\n"
-    assert read_fakes(write(tmp_path, name, text), Ecosystem.PYPI) == ["a-b", "d"]
-
-
 def test_summaries_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"missing\.tsv"):
-        read_fakes(tmp_path / "missing.tsv", Ecosystem.PYPI)
     names = write(tmp_path, "n.txt", "a\n")
     with pytest.raises(UsageError, match="list of summaries"):
         list(read_names(names, Ecosystem.PYPI, summaries=tmp_path / "none.tsv"))

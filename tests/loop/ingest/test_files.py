@@ -181,7 +181,7 @@ def test_under_another_name_copied_and_packed(
     packed.write_bytes(gzip.compress(moved.read_bytes() + b"newer\n"))
     assert read_new(packed) == ["newer"]
     assert read_new(packed) == []
-    if lines > 3:  # what is less than 4 KB is told by all that was read of it
+    if lines > 3:  # a file under 4 KB is known by all that was read of it
         assert read_new(moved, tmp_path / "c.log") == []
 
 

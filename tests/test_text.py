@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ghostbust.records import Ecosystem, Hallucination, Verdict
-from ghostbust.text import came_back, no_formula, redact
+from ghostbust.text import Lines, Place, came_back, no_formula, redact
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,25 @@ def test_a_share_is_never_shown_without_its_tries(back: int, again: int, said: s
         Ecosystem.PYPI, "ghost", Verdict.ABSENT, "", 9, 2, day, day, None, again, back
     )
     assert came_back(name) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "place"),
+    [
+        ("x", "x", (1, 1, 1, 2)),
+        ("a\n  x", "x", (2, 3, 2, 4)),
+        ("a\r\nx", "x", (2, 1, 2, 2)),
+        ("é😀x", "x", (1, 3, 1, 4)),
+        ("\ufeffx", "x", (1, 1, 1, 2)),
+        ("\ufeff\nx", "x", (2, 1, 2, 2)),
+        ("ab\ncd", "b\nc", (1, 2, 2, 2)),
+        ("\n\n\nx\n", "x", (4, 1, 4, 2)),
+    ],
+)
+def test_place(text: str, word: str, place: tuple[int, int, int, int]) -> None:
+    start = text.index(word)
+    assert Lines("f", text).place(start, start + len(word)) == Place("f", *place)
+
+
+def test_the_end_of_a_text_without_a_line_end() -> None:
+    assert Lines("f", "").place(0, 0) == Place("f", 1, 1, 1, 1)
