@@ -1,6 +1,8 @@
 """What is wrong with an answer as an answer: empty, malformed, looping.
 
-Apart from `ghostbust.measure`, since it needs a parser, which light commands don't load.
+The definitions are coarse, and the base has such answers too: only the difference to it means
+something, and only if it is larger than between the base and itself. Apart from `measure`, since
+it needs a parser, which light commands don't load.
 """
 
 from __future__ import annotations
@@ -15,10 +17,6 @@ from functools import cache
 from tree_sitter import Language, Node, Parser
 
 from ghostbust.records import Answer, Context, Ecosystem
-
-# What is wrong with an answer as an answer: empty, malformed, looping. The definitions are coarse,
-# and the base has such answers too: only the difference to it means something, and only if it is
-# larger than between the base and itself.
 
 FAULTS = ("empty", "malformed", "looping")
 REPEATS = 4

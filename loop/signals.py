@@ -39,16 +39,13 @@ class Silence:
         """Does nothing."""
 
 
-JobState = JobOutcome
-
-
 @dataclass(frozen=True, slots=True)
 class JobDone:
     """One run of a job, once it is over."""
 
     name: str
     """`watch`, `round`, …"""
-    state: JobState
+    state: JobOutcome
     """`skipped`: it didn't begin; `stopped`: it was interrupted and continues another time"""
     seconds: float
     """how long it worked"""

@@ -128,7 +128,7 @@ def _by_context(tallies: Sequence[SampleTally]) -> dict[str, list[SampleTally]]:
 
 
 def _counted(tallies: Sequence[SampleTally]) -> CountTable:
-    """NameCounts as the columns that the figures of an evaluation are computed from."""
+    """Counts as the columns that the figures of an evaluation are computed from."""
     columns = {
         "answers": [1.0] * len(tallies),
         "real": [float(tally.counts.real) for tally in tallies],

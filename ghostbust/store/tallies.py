@@ -1,4 +1,4 @@
-"""NameCounts of what samples named, as their runs judged them, and of what they name again.
+"""Counts of what samples named, as their runs judged them, and of what they name again.
 
 They need no text, so private prompts, of which the store keeps hashes, count as all others do.
 """
@@ -162,7 +162,7 @@ class Tallies(StoreNoun):
         )
 
     def refresh_repeats(self) -> int:
-        """NameCounts repeats anew for every name whose prompts were asked since they were counted.
+        """Counts repeats anew for every name whose prompts were asked since they were counted.
 
         How many names that were. A prompt elicits a name for the first time in some sample. That
         sample says nothing on how often it does: without it nobody would ask. Every sample of the
