@@ -6,7 +6,7 @@
            ─▶ GateReport ─▶ Promotion
 
 Rates are in [0, 1], times are aware UTC, durations end in ``_s``. A record says
-nothing about how it is stored; ``store.py`` does.
+nothing about how it is stored; ``ghostbust.store`` does.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Each works in HOME/bench, where nothing serves, and goes on from what was sample
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -365,7 +365,7 @@ def _report(
     session: Session,
     found: EvaluationSection,
     plot: Path | None,
-    facts: dict[str, object],
+    facts: Mapping[str, object],
 ) -> None:
     """Tables, plots and the document. ``facts``: what the document has of this bench alone."""
     print_tables(cli.output, found.tables)
