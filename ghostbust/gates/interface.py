@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ghostbust.records import Answer, Context, GateResult, GateVerdict, Prompt, Score
+from ghostbust.statistics import block_alpha
 
 MIN_FAMILIES = 10
 """prompt families below which a bootstrap over families says nothing"""
@@ -63,7 +64,8 @@ class Look:
 
     A gate that errs with probability α at each of many rounds errs sooner or later. Looks that
     share one α get parts of it (`spent_alpha`) whose sum bounds the chance that any look ever errs,
-    however many there will be and however they depend on each other (Bonferroni's inequality).
+    however many there will be and however they depend on each other (Bonferroni's inequality). A
+    look's part is shared once more by the blocks of answers after which it is tested.
     """
 
     total: float = 0.05
@@ -72,15 +74,20 @@ class Look:
     """which look at this base it is, from 1"""
     spends: bool = False
     """the looks share ``total``"""
+    block: int = 1
+    """after which block of answers it is tested, from 1"""
+    blocks: int = 1
+    """how many blocks there are at most"""
 
     def __post_init__(self) -> None:
-        if not (0 < self.total < 0.5 and self.number >= 1):
-            raise ValueError("a look needs an error probability below 0.5 and a number from 1")
+        if not (0 < self.total < 0.5 and self.number >= 1 and 1 <= self.block <= self.blocks):
+            raise ValueError("a look needs an error probability below 0.5, and numbers from 1")
 
     @property
     def alpha(self) -> float:
-        """The error probability of this look's tests and one-sided bounds."""
-        return spent_alpha(self.total, self.number) if self.spends else self.total
+        """The error probability of this test and its one-sided bounds."""
+        spent = spent_alpha(self.total, self.number) if self.spends else self.total
+        return block_alpha(spent, self.block, self.blocks)
 
     @property
     def confidence(self) -> str:
@@ -94,7 +101,8 @@ class Look:
         """What a gate's result says of it."""
         shared = {"alpha_total": self.total} if self.spends else {}
         spending = "rounds" if self.spends else "none"
-        return {"alpha": self.alpha, **shared, "look": self.number, "spend": spending}
+        blocks = {"block": f"{self.block} of {self.blocks}"} if self.blocks > 1 else {}
+        return {"alpha": self.alpha, **shared, "look": self.number, "spend": spending, **blocks}
 
 
 def spent_alpha(total: float, look: int) -> float:
