@@ -303,8 +303,10 @@ def block_alpha(alpha: float, block: int, blocks: int) -> float:
     def excess(bound: float) -> float:
         return _reached(bound, blocks) - alpha
 
+    if blocks == 1:
+        return alpha
     least = float(norm.isf(alpha)) * math.sqrt(blocks)  # that of the last test alone
-    bound = least if blocks == 1 else float(brentq(excess, least, 2 * least + 1, xtol=1e-9))
+    bound = float(brentq(excess, least, 2 * least + 1, xtol=1e-9))
     return float(norm.sf(bound / math.sqrt(block)))
 
 

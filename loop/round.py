@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ghostbust.errors import BusyError, GhostbustError
-from ghostbust.loop.build import sampling_settings, training_settings
+from ghostbust.loop.build import gate_sampling, training_settings
 from ghostbust.loop.gating import Gates, run_gates
 from ghostbust.loop.round_resume import finished_steps, round_settings, take_up
 from ghostbust.loop.round_start import get_ready
@@ -31,7 +31,7 @@ from ghostbust.loop.round_steps import (
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched
-from ghostbust.prompts import HOLDOUT_SEED, prompts_of
+from ghostbust.prompts import prompts_of
 from ghostbust.records import Candidate, GateReport, Promotion
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
@@ -101,7 +101,7 @@ def next_round(
         seed, most_holdout = left.round.seed, left.most_holdout
     plan = RoundPlan(
         session,
-        sampling_settings(config, seed + HOLDOUT_SEED),
+        gate_sampling(config, seed),
         training_settings(config, seed),
         listener,
         processes=processes,

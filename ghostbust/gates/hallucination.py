@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ghostbust.gates.interface import Look, inconclusive, unpaired
+from ghostbust.gates.interface import MIN_FAMILIES, Look, inconclusive, unpaired
 from ghostbust.measure import NameCounts, SideBySide
 from ghostbust.records import Answer, GateResult, GateVerdict
 from ghostbust.statistics import fewer_bound, ratio_bounds, shown_with_chance
@@ -49,13 +49,15 @@ def rate_gate(
     rates, base_rates = pair.rates()
     rate, base_rate = float(rates.mean()), float(base_rates.mean())
     least_ratio, most_ratio = ratio_bounds(rates, base_rates, look.alpha)
-    # Where hardly anything is invented, its spread can't be seen. The counts alone say this much,
-    # each worth less by as much as the base's come in clusters.
-    each = pair.base["invented"].sum(axis=1)
-    clustered = max(1.0, float(each.var(ddof=1) / each.mean()))
-    rare = fewer_bound(after.invented / clustered, before.invented / clustered, look.alpha)
-    rare *= before.named / after.named
-    low, high = 1 - max(most_ratio, rare), 1 - max(0.0, least_ratio)
+    inventing = pair.candidate["invented"].sum(axis=1) > 0  # (F,)
+    if inventing.sum() < MIN_FAMILIES:
+        # So few can't show their own spread. The counts alone say this much, each worth less by as
+        # much as the base's come in clusters.
+        each = pair.base["invented"].sum(axis=1)
+        clustered = max(1.0, float(each.var(ddof=1) / each.mean()))
+        fewer = fewer_bound(after.invented / clustered, before.invented / clustered, look.alpha)
+        most_ratio = max(most_ratio, fewer * before.named / after.named)
+    low, high = 1 - most_ratio, 1 - max(0.0, least_ratio)
     middle = (1 + min_drop) / 2
     left = (1 - min_drop) * base_rates - rates  # (F,), above 0 in the mean where it passes
     power = shown_with_chance(left, (middle - min_drop) * base_rate, look.alpha)

@@ -1,14 +1,14 @@
-"""What gates ask of a model, how wrong they may be, and how they pair answers of two models."""
+"""What gates ask of a model, how wrong they may be, and which answers they can compare."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ghostbust.records import Answer, Context, GateResult, GateVerdict, Prompt, Score
+from ghostbust.records import Answer, GateResult, GateVerdict, Score
 from ghostbust.statistics import block_alpha
 
 MIN_FAMILIES = 10
@@ -113,15 +113,6 @@ def spent_alpha(total: float, look: int) -> float:
     return total * 6 / (math.pi * look) ** 2
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A figure of two answers to one prompt."""
-
-    prompt: Prompt
-    base: float
-    candidate: float
-
-
 def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
     """Why the two sets of answers can't be compared; empty if they can.
 
@@ -145,26 +136,3 @@ def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
         if share > MAX_UNREACHABLE:
             return f"the registry could not be asked about {share:.0%} of the {side}'s names"
     return ""
-
-
-def aligned(answers: Sequence[Answer]) -> list[Answer]:
-    """The answers ordered by prompt: paired answers then stand at the same place."""
-    return sorted(answers, key=lambda answer: answer.sample.prompt.id)
-
-
-def paired(
-    base: Sequence[Answer], candidate: Sequence[Answer], figure: Callable[[Answer], float]
-) -> list[Pair]:
-    """The figure of each answer beside that of the other side's, in the order of ``aligned``."""
-    return [
-        Pair(one.sample.prompt, figure(one), figure(other))
-        for one, other in zip(aligned(base), aligned(candidate), strict=True)
-    ]
-
-
-def by_context(pairs: Sequence[Pair]) -> dict[Context, list[Pair]]:
-    """The pairs of each context that was asked."""
-    parts = {
-        context: [pair for pair in pairs if pair.prompt.context is context] for context in Context
-    }
-    return {context: part for context, part in parts.items() if part}

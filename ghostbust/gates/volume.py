@@ -55,24 +55,26 @@ def volume_gate(
     base: Sequence[Answer],
     candidate: Sequence[Answer],
     *,
-    least: float = 0.9,
-    context_least: float = 0.8,
+    low: float = 0.9,
+    high: float = 1.1,
+    context_low: float = 0.8,
+    context_high: float = 1.25,
     look: Look | None = None,
 ) -> GateResult:
     """Compares supported real names per answer, and all names per answer, each once an answer.
 
     The ratios to the base have one-sided 1 - alpha bounds over prompt families, paired
-    (`statistics.ratio_bounds`). PASS: the lower bound of supported names is at least ``least``, and
-    ``context_least`` in each context; the upper bound of all names is at most 1 / ``least``, and 1
-    / ``context_least`` in each context. FAIL: a bound shows the contrary of one of these. Else
+    (`statistics.ratio_bounds`). PASS: the lower bound of supported names is at least ``low``, and
+    ``context_low`` in each context; the upper bound of all names is at most ``high``, and
+    ``context_high`` in each context. FAIL: a bound shows the contrary of one of these. Else
     INCONCLUSIVE, as when base and candidate can't be paired, the base has fewer than two answers to
     a prompt, or supported names in fewer than ``MIN_FAMILIES`` families. A context in which it has
     them in fewer decides nothing, and the reason says so.
     """
     look = look or Look()
     condition = (
-        f"{look.confidence} bounds: supported names >= {least:g} of the base's, >="
-        f" {context_least:g} in each context; all names <= {1 / least:.3g}, {1 / context_least:.3g}"
+        f"{look.confidence} bounds: supported names >= {low:g} of the base's, {context_low:g} in"
+        f" each context; all names <= {high:g}, {context_high:g}"
     )
     unusable = unpaired(base, candidate)
     if unusable:
@@ -89,14 +91,12 @@ def volume_gate(
     parts = {context: whole.only(context) for context in whole.contexts}
     judged = {c: part for c, part in parts.items() if _productive(part) >= MIN_FAMILIES}
     ratios = {
-        "supported names": _ratio(whole, "supported", least, look.alpha),
-        "all names": _ratio(whole, "all", 1 / least, look.alpha),
+        "supported names": _least(whole, low, look.alpha),
+        "all names": _most(whole, high, look.alpha),
     }
     for context, part in judged.items() if len(parts) > 1 else ():
-        ratios[f"supported names in {context}"] = _ratio(
-            part, "supported", context_least, look.alpha
-        )
-        ratios[f"all names in {context}"] = _ratio(part, "all", 1 / context_least, look.alpha)
+        ratios[f"supported names in {context}"] = _least(part, context_low, look.alpha)
+        ratios[f"all names in {context}"] = _most(part, context_high, look.alpha)
     missed = [f"{name} {ratio}" for name, ratio in ratios.items() if ratio.missed]
     unclear = [f"{name} {ratio}" for name, ratio in ratios.items() if not ratio.shown]
     power = max(0.0, 1 - sum(1 - ratio.power for ratio in ratios.values()))
@@ -149,21 +149,20 @@ def _productive(pair: SideBySide) -> int:
     return int((pair.base["supported"].sum(axis=1) > 0).sum())
 
 
-def _value(pair: SideBySide, figure: str) -> float | str:
+def _value(pair: SideBySide, figure: str) -> float:
     after, before = (float(each.sum()) for each in pair.each_family(figure))
-    return after / before if before else f"0 -> {after:g} names"
+    return after / before if before else math.nan
 
 
-def _ratio(pair: SideBySide, figure: str, limit: float, alpha: float) -> _Ratio:
-    """``limit`` below 1: the least that the ratio may be; above: the most."""
-    after, before = pair.each_family(figure)  # (F,) each
-    is_least = limit < 1
-    distance = after - limit * before if is_least else limit * before - after
-    as_base = abs(1 - limit) * float(before.mean())
-    return _Ratio(
-        value=float(after.sum() / before.sum()) if before.sum() else math.inf,
-        bounds=ratio_bounds(after, before, alpha),
-        power=shown_with_chance(distance, as_base, alpha),
-        is_least=is_least,
-        limit=limit,
-    )
+def _least(pair: SideBySide, limit: float, alpha: float) -> _Ratio:
+    after, before = pair.each_family("supported")  # (F,) each
+    as_base = (1 - limit) * float(before.mean())
+    power = shown_with_chance(after - limit * before, as_base, alpha)
+    return _Ratio(_value(pair, "supported"), ratio_bounds(after, before, alpha), power, True, limit)
+
+
+def _most(pair: SideBySide, limit: float, alpha: float) -> _Ratio:
+    after, before = pair.each_family("all")  # (F,) each
+    as_base = (limit - 1) * float(before.mean())
+    power = shown_with_chance(limit * before - after, as_base, alpha)
+    return _Ratio(_value(pair, "all"), ratio_bounds(after, before, alpha), power, False, limit)

@@ -1,9 +1,10 @@
 """How often the gates on held-out answers say PASS and FAIL, where the truth is known.
 
-The base's answers of a run are a population: its prompt families are drawn with replacement, and of
-the answers to each prompt one half, drawn by chance, is the base's and the other the candidate's. So
-the candidate is the base, and what is done to its answers is the only truth: names are taken out, or
-become unknown, answers become faulty, at rates that put the true figure where the case says.
+The base's answers of a run are a population: its prompt families are drawn with replacement, and
+of the answers to each prompt one half, drawn by chance, is the base's and the other the
+candidate's. So the candidate is the base, and what is done to its answers is the only truth: names
+are taken out, or become unknown, answers become faulty, at rates that put the true figure where the
+case says.
 
     python -m tests.lab.verdicts HOME RUN --replicates 1000
 """
@@ -17,6 +18,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -94,7 +96,9 @@ class Population:
             prompt = answer.sample.prompt
             self.prompts[prompt.family][prompt.id].append(answer)
         self.samples = min(len(one) for each in self.prompts.values() for one in each.values())
-        counts = [(answer.sample.prompt.context, NameCounts.of_answer(answer)) for answer in answers]
+        counts = [
+            (answer.sample.prompt.context, NameCounts.of_answer(answer)) for answer in answers
+        ]
         self.totals = {
             context: NameCounts.total(c for own, c in counts if own is context)
             for context in Context
@@ -162,6 +166,7 @@ class Case:
 def cases(population: Population) -> list[Case]:
     """What is tried: each limit itself, a truth beyond it, and harmless candidates."""
     rate, names = hallucination.rate_gate, volume.volume_gate
+    moved, faulty = unknown.unknown_gate, faults.faults_gate
     every = list(population.totals)
 
     def kept(share: float, *contexts: Context) -> Change:
@@ -176,10 +181,10 @@ def cases(population: Population) -> list[Case]:
         Case("volume: 0.80 in code alone, the limit", names, kept(0.8, Context.CODE), True),
         Case("volume: 0.50 in code alone", names, kept(0.5, Context.CODE), True),
         Case("volume: as the base", names, Change(), False),
-        Case("unknown: 0.10 more, the limit", unknown.unknown_gate, population.with_unknown(0.1), True),
-        Case("unknown: as the base", unknown.unknown_gate, Change(), False),
-        Case("faults: 0.10 more, the limit", faults.faults_gate, population.with_faults(0.1), True),
-        Case("faults: as the base", faults.faults_gate, Change(), False),
+        Case("unknown: 0.10 more, the limit", moved, population.with_unknown(0.1), True),
+        Case("unknown: as the base", moved, Change(), False),
+        Case("faults: 0.10 more, the limit", faulty, population.with_faults(0.1), True),
+        Case("faults: as the base", faulty, Change(), False),
     ]  # fmt: skip
 
 
@@ -206,7 +211,8 @@ def verdicts(
             base, candidate = population.drawn(families, case.change, draw)
             for block, end in enumerate(ends, 1):
                 look = Look(ALPHA, number, rounds > 1, block, blocks)
-                verdict = case.gate(sum(base[:end], []), sum(candidate[:end], []), look=look).verdict
+                sides = ([*chain.from_iterable(side[:end])] for side in (base, candidate))
+                verdict = case.gate(*sides, look=look).verdict
                 if verdict is not GateVerdict.INCONCLUSIVE:
                     break
             if verdict is GateVerdict.PASS:
