@@ -36,6 +36,7 @@ from ghostbust.store.connection import (
     encode,
     encode_time,
     insert,
+    insert_all,
 )
 from ghostbust.store.names import Decision, log_inventions
 from ghostbust.store.prompts import insert_prompt
@@ -298,38 +299,40 @@ def insert_answer(
 
     To be called inside a transaction.
     """
-    sample = answer.sample
-    insert_prompt(connection, sample.prompt, at, keep_private=keep_private)
+    sample, prompt = answer.sample, answer.sample.prompt
+    insert_prompt(connection, prompt, at, keep_private=keep_private)
+    sample_id = sample.id
     columns = columns_of(sample) | {
-        "id": sample.id,
-        "prompt_id": sample.prompt.id,
-        "text": sample.text if keep_private or not sample.prompt.private else None,
+        "id": sample_id,
+        "prompt_id": prompt.id,
+        "text": sample.text if keep_private or not prompt.private else None,
         "added": at,
     }
     del columns["prompt"]
     # A text that was not kept before is added to a known sample.
     adds_text = "ON CONFLICT (id) DO UPDATE SET text = coalesce(text, excluded.text)"
     insert(connection, "samples", columns, adds_text)
-    judgement = judgement_of(answer)
-    for position, judged in enumerate(answer.judged):
-        verdict = {"id": _verdict_id(judged.lookup)} | _verdict(judged.lookup)
-        insert(connection, "verdicts", verdict, "ON CONFLICT DO NOTHING")
-        ref = {"sample_id": sample.id, "judgement": judgement, "position": position}
-        ref |= _columns_of_ref(judged.ref) | {"verdict_id": verdict["id"]}
-        insert(connection, "refs", ref, "ON CONFLICT DO NOTHING")
-    link = {"run_id": run_id, "sample_id": sample.id, "judgement": judgement}
-    insert(connection, "run_samples", link, "ON CONFLICT DO NOTHING")
+    rows = [(_columns_of_ref(one.ref), _verdict(one.lookup)) for one in answer.judged]
+    judgement = _judgement(rows)
+    link = {"sample_id": sample_id, "judgement": judgement}
+    refs = [
+        link | {"position": position} | ref | {"verdict_id": verdict["id"]}
+        for position, (ref, verdict) in enumerate(rows)
+    ]
+    known = "ON CONFLICT DO NOTHING"
+    insert_all(connection, "verdicts", [verdict for _, verdict in rows], known)
+    insert_all(connection, "refs", refs, known)
+    insert(connection, "run_samples", {"run_id": run_id} | link, known)
     log_inventions(connection, answer, at)
 
 
 def judgement_of(answer: Answer) -> str:
     """The content id of the answer's refs and verdicts."""
-    return content_id(
-        *(
-            json.dumps([*_columns_of_ref(one.ref).values(), _verdict_id(one.lookup)])
-            for one in answer.judged
-        )
-    )
+    return _judgement((_columns_of_ref(one.ref), _verdict(one.lookup)) for one in answer.judged)
+
+
+def _judgement(rows: Iterable[tuple[dict[str, object], dict[str, str]]]) -> str:
+    return content_id(*(json.dumps([*ref.values(), verdict["id"]]) for ref, verdict in rows))
 
 
 # The order and the form of the values below is part of content ids, so of every home there is.
@@ -350,22 +353,19 @@ def _columns_of_ref(ref: PackageRef) -> dict[str, object]:
 
 
 def _verdict(lookup: Lookup) -> dict[str, str]:
-    return {
+    """The row of a verdict.
+
+    Only a live answer's id has the time in it: a snapshot's source holds its date, and what nobody
+    was asked for (a built-in, a mapping) would be a new verdict every second.
+    """
+    row = {
         "ecosystem": lookup.ecosystem,
         "name": lookup.name,
         "verdict": lookup.verdict,
         "reason": lookup.reason,
         "evidence": lookup.evidence,
         "source": lookup.source,
-        "looked_up_at": encode_time(lookup.looked_up_at),
     }
-
-
-def _verdict_id(lookup: Lookup) -> str:
-    """The content id of a verdict.
-
-    Only a live answer's has the time in it: a snapshot's source holds its date, and what nobody was
-    asked for (a built-in, a mapping) would be a new verdict every second.
-    """
-    *values, looked_up_at = _verdict(lookup).values()
-    return content_id(*values, looked_up_at if lookup.source == "live" else "")
+    at = encode_time(lookup.looked_up_at)
+    row["id"] = content_id(*row.values(), at if lookup.source == "live" else "")
+    return row | {"looked_up_at": at}

@@ -412,6 +412,9 @@ def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime)
         for judged in answer.judged
         if judged.lookup.invented
     }
+    if not invented:
+        return
+    seen_in = {"prompt_id": answer.sample.prompt.id, "sample_id": answer.sample.id}
     for lookup in invented.values():
         (name_id,) = insert(
             connection,
@@ -431,11 +434,7 @@ def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime)
             " reason = iif(claimed_at IS NULL, excluded.reason, reason),"
             " last_seen = max(last_seen, excluded.last_seen) RETURNING id",
         ).fetchone()
-        sighting = {
-            "name_id": name_id,
-            "prompt_id": answer.sample.prompt.id,
-            "sample_id": answer.sample.id,
-        }
+        sighting = {"name_id": name_id} | seen_in
         known_prompt = connection.execute(
             "SELECT 1 FROM sightings WHERE name_id = :name_id AND prompt_id = :prompt_id LIMIT 1",
             sighting,
