@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from ghostbust.extractors.extract import examine
-from ghostbust.log_ids import log_ids
+from ghostbust.loop.signals import log_ids
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Context, Measurement, PackageRef, Prompt, Sample, content_id

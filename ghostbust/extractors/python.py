@@ -32,8 +32,7 @@ from ghostbust.extractors.interface import (
 from ghostbust.extractors.javascript_syntax import ByteOffsets
 from ghostbust.extractors.names import canonical
 from ghostbust.extractors.shell import prose_refs, shell_refs
-from ghostbust.known_modules import known_modules
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind, known_modules
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError"})
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".svg", ".bmp", ".tiff", ".webp", ".xwd")

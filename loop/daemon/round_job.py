@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ghostbust.log_ids import log_ids
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import deployed_adapter
 from ghostbust.loop.child import Child, sweep_children
 from ghostbust.loop.daemon.jobs import Stopped, Waits, Workplace
 from ghostbust.loop.round_needs import lacking_for_round
+from ghostbust.loop.signals import log_ids
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind

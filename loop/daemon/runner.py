@@ -13,11 +13,10 @@ from typing import Final
 from ghostbust.config import Config
 from ghostbust.errors import BusyError, GhostbustError, HomeError, StoreError, UsageError
 from ghostbust.home import Home
-from ghostbust.log_ids import log_ids
 from ghostbust.loop.budget import BUDGETS, MINUTES, Allowance, limits_of
 from ghostbust.loop.daemon.jobs import Stopped, Waits, Workplace
 from ghostbust.loop.daemon.table import JOBS, TROUBLE_S, Busy, Hold, Holds, Job, retry_s
-from ghostbust.loop.signals import JobDone, StopSign, SystemClock
+from ghostbust.loop.signals import JobDone, StopSign, SystemClock, log_ids
 from ghostbust.store.daemon import JobRow
 from ghostbust.store.store import Store
 

@@ -17,8 +17,7 @@ from ghostbust.extractors.python import (
     statements_of,
     texts_in,
 )
-from ghostbust.known_modules import known_modules
-from ghostbust.records import Flag, PackageRef
+from ghostbust.records import Flag, PackageRef, known_modules
 
 
 def found(code: str) -> list[PackageRef]:

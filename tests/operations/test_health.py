@@ -20,6 +20,7 @@ from ghostbust.operations.health import HealthEndpoint, Readiness, is_loopback, 
 from ghostbust.registries.transport import Outcome, RequestCounts
 from ghostbust.sections import EndpointEntry, ModelSection, RegistrySection
 from ghostbust.store.store import Store
+from tests.operations.conftest import wait_for
 
 Alive = list[bool]
 
@@ -237,14 +238,12 @@ def test_registries_as_they_were_last_heard(home: Home) -> None:
     assert readiness.parts()["registries"].ready
 
 
-def test_a_failed_job_has_the_servers_looked_at(
-    home: Home, server: ModelServer, until: Callable[..., None]
-) -> None:
+def test_a_failed_job_has_the_servers_looked_at(home: Home, server: ModelServer) -> None:
     readiness = Readiness(home, lambda: config(server.url), RequestCounts())
     readiness.start()
-    until(lambda: readiness.parts()["model"].seen is not None)
+    wait_for(lambda: readiness.parts()["model"].seen is not None)
     server.status = 500
     readiness.job_done(JobDone("watch", "ok", 1, ""))
     readiness.job_done(JobDone("watch", "failed", 1, "no answer"))
-    until(lambda: not readiness.parts()["model"].ready)
+    wait_for(lambda: not readiness.parts()["model"].ready)
     readiness.stop()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ghostbust.log_ids import log_ids
+from ghostbust.loop.signals import log_ids
 from ghostbust.operations.logs import LONGEST, JsonLines, Redactor, TextLines, log_to_stderr
 
 EVIL = [

@@ -12,10 +12,10 @@ from ghostbust.records import Ecosystem, Promotion
 from ghostbust.store.daemon import Grown, JobRow, Marks, Waiting
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
+from tests.store.conftest import Clock
 
 if TYPE_CHECKING:
     from tests.conftest import FillHome
-    from tests.store.conftest import Clock
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 DAY, NEXT = date(2026, 11, 28), date(2026, 11, 29)

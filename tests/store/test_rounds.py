@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,9 +28,7 @@ from ghostbust.store.rounds import (
     sets_id,
 )
 from ghostbust.store.store import Store
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Clock, Log, MakeAnswer
+from tests.store.conftest import Clock, log, make_answer
 
 CANDIDATE = Candidate(
     name="round-0001-1a2b3c4d",
@@ -67,9 +64,7 @@ def round_id(store: Store) -> int:
     return start(store)
 
 
-def test_a_round_goes_from_start_to_promoted(
-    store: Store, round_id: int, clock: Clock, make_answer: MakeAnswer
-) -> None:
+def test_a_round_goes_from_start_to_promoted(store: Store, round_id: int, clock: Clock) -> None:
     started = Round(
         id=1,
         model="made-up-model",
@@ -116,7 +111,7 @@ def test_a_round_goes_from_start_to_promoted(
     assert store.rounds.get(round_id).reason == "why"
 
 
-def test_the_sets_id_tells_sets_apart_and_nothing_else(make_answer: MakeAnswer) -> None:
+def test_the_sets_id_tells_sets_apart_and_nothing_else() -> None:
     one, two, three = (make_answer(task) for task in "abc")
     same = sets_id(SetSplit((one, two), (three,), ()))
     assert sets_id(SetSplit((two, one), (three,), ())) == same
@@ -210,9 +205,9 @@ def test_only_rounds_of_the_model_that_were_gated_are_counted(store: Store) -> N
 
 
 @pytest.fixture
-def sets(log: Log, make_answer: MakeAnswer) -> SetSplit:
+def sets(store: Store) -> SetSplit:
     one, two, three = (make_answer(task) for task in ("c", "a", "b"))
-    log(one, two, three)
+    log(store, one, two, three)
     return SetSplit((one,), (three, two), (), (two.sample.prompt,), (three, one, two))
 
 
@@ -228,11 +223,9 @@ def test_a_rounds_sets_come_back_in_their_order(
     assert store.round_sets.get(round_id, ()) == fewer, "in place of the earlier ones"
 
 
-def test_a_rounds_sets_are_judged_as_they_were(
-    store: Store, round_id: int, sets: SetSplit, log: Log
-) -> None:
+def test_a_rounds_sets_are_judged_as_they_were(store: Store, round_id: int, sets: SetSplit) -> None:
     store.round_sets.keep(round_id, sets)
-    log(replace(sets.forget[0], judged=()))
+    log(store, replace(sets.forget[0], judged=()))
     assert store.round_sets.get(round_id, ()) == sets
 
 
