@@ -1,4 +1,4 @@
-"""How the loop and whoever runs it talk: progress, ends of jobs, log ids, the time, when to stop."""
+"""How the loop and whoever runs it talk: progress, ends of jobs, log ids, time, when to stop."""
 
 from __future__ import annotations
 
