@@ -316,7 +316,7 @@ def insert_answer(
     judgement = _judgement(rows)
     link = {"sample_id": sample_id, "judgement": judgement}
     refs = [
-        link | {"position": position} | ref | {"verdict_id": verdict["id"]}
+        {**link, "position": position, **ref, "verdict_id": verdict["id"]}
         for position, (ref, verdict) in enumerate(rows)
     ]
     known = "ON CONFLICT DO NOTHING"
