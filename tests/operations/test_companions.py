@@ -14,7 +14,7 @@ import pytest
 from ghostbust.config import Config, load_config
 from ghostbust.errors import ConfigError, StoreError
 from ghostbust.home import Home
-from ghostbust.operations.companions import Beside, Reload, companions, described, differences
+from ghostbust.operations.companions import Beside, Reload, companions
 from ghostbust.operations.health import HealthEndpoint
 from ghostbust.operations.systemd import ServiceManager
 from ghostbust.sections import DaemonSection
@@ -153,9 +153,3 @@ def test_the_signal_itself_and_what_systemd_hears(file: Path, make: Make) -> Non
     finally:
         reload.stop()
     assert signal.getsignal(signal.SIGHUP) is before
-
-
-def test_texts_are_never_told() -> None:
-    old, new = Config(), Config.model_validate({"alarm": {"webhook": "http://h/s3cret"}})
-    assert [key for key, _, _ in differences(old, new)] == ["alarm.webhook"]
-    assert list(described(old, new)) == ["alarm.webhook changed"]

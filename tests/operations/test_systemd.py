@@ -63,16 +63,13 @@ def test_a_status_cant_smuggle_in_another_message(listener: tuple[str, socket.so
     assert len(got) == len("STATUS=") + LONGEST_STATUS
 
 
-def test_without_systemd_nothing_is_sent() -> None:
-    manager = ServiceManager.from_environment({})
+@pytest.mark.parametrize("address", [None, "relative", "", "unix:/x"])
+def test_without_systemd_nothing_is_sent(address: str | None) -> None:
+    told = {} if address is None else {"NOTIFY_SOCKET": address}
+    manager = ServiceManager.from_environment(told)
     manager.ready()
     assert not manager.listens
     assert manager.watchdog_s is None
-
-
-@pytest.mark.parametrize("address", ["relative", "", "unix:/x"])
-def test_an_address_that_is_none_is_none(address: str) -> None:
-    assert not ServiceManager.from_environment({"NOTIFY_SOCKET": address}).listens
 
 
 def test_the_watchdogs_period_if_it_is_meant_for_this_process() -> None:

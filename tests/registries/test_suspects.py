@@ -172,11 +172,8 @@ def test_decoys_say_which_package_they_point_to(summary: str) -> None:
     assert reason(summary, ranked=True) is None, "popular packages aren't suspect for a word"
 
 
-def test_a_placeholder_keeps_the_package_it_points_to() -> None:
+def test_placeholders_point_and_squats_and_holds_are_suspect_even_if_popular() -> None:
     assert reason("Placeholder. Install my_lib instead.") == (SuspectReason.PLACEHOLDER, "my-lib")
-
-
-def test_squats_and_holds_are_suspect_even_if_popular() -> None:
     squat, hold = "Benign slopsquatting research package", "Security holding package"
     assert reason(squat, ranked=True) == (SuspectReason.RESEARCH_SQUAT, "")
     assert reason(hold, ranked=True) == (SuspectReason.SECURITY_HOLDING, "")

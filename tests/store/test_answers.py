@@ -60,14 +60,15 @@ def test_adding_the_same_answers_again_changes_nothing(store: Store, path: Path)
 
 def test_a_sample_of_two_runs_is_one_row_with_two_links(store: Store, path: Path) -> None:
     answer = make_answer(absent=("ghostlib",), real=("requests",))
-    runs = log(store, answer), log(store, answer)
+    runs = log(store, answer), log(store, answer, make_answer(number=1))
     assert counts(path, "samples", "refs", "run_samples") == {
-        "samples": 1,
-        "refs": 2,
-        "run_samples": 2,
-    }
-    assert [list(store.answers.read(run_id=run_id)) for run_id in runs] == [[answer]] * 2
-    assert list(store.answers.read()) == [answer]
+        "samples": 2, "refs": 2, "run_samples": 3,
+    }  # fmt: skip
+    assert list(store.answers.read(run_id=runs[0])) == [answer]
+    assert len(list(store.answers.read(run_id=runs[1]))) == len(list(store.answers.read())) == 2
+    prompt = answer.sample.prompt.id
+    keys = [store.answers.sampled_keys(run_id) for run_id in runs]
+    assert keys == [{(prompt, 0)}, {(prompt, 0), (prompt, 1)}], "what a run still lacks"
 
 
 def test_each_run_keeps_its_own_verdicts_on_a_sample(store: Store) -> None:
@@ -150,12 +151,6 @@ def test_a_private_text_is_kept_when_asked_also_for_a_known_prompt(
     assert list(store.answers.read()) == [answer]
     store.answers.add(run_id, [answer])
     assert list(store.answers.read()) == [answer], "not keeping doesn't forget"
-
-
-def test_sampled_keys_say_what_a_run_still_lacks(store: Store) -> None:
-    first = make_answer(number=0)
-    run_id, _ = log(store, first), log(store, make_answer(number=1))
-    assert store.answers.sampled_keys(run_id) == {(first.sample.prompt.id, 0)}
 
 
 def test_a_models_answers_to_a_prompt(store: Store) -> None:

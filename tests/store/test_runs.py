@@ -66,10 +66,7 @@ def test_a_rate_of_nothing_comes_back_as_nan(store: Store) -> None:
     run_id = store.runs.start(SPEC)
     nothing = Measurement(math.nan, (math.nan, math.nan), 0, 0, 0, 0, 0, 4, 0.0)
     store.runs.finish(run_id, RunStatus.DONE, nothing)
-    measurement = store.runs.get(run_id).measurement
-    assert measurement is not None
-    assert all(math.isnan(value) for value in (measurement.rate, *measurement.ci95))
-    assert measurement.answers == 4
+    assert repr(store.runs.get(run_id).measurement) == repr(nothing)
 
 
 def test_a_measurement_of_an_older_version_has_no_causes(store: Store, clock: Clock) -> None:

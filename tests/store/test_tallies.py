@@ -94,28 +94,24 @@ def drawn(names: str, task: str = "a", adapter: str | None = None) -> list[Answe
     ]
 
 
-def test_the_sample_that_first_named_it_is_no_try(store: Store) -> None:
-    log(store, *drawn("--gg-g-"))
+@pytest.mark.parametrize(
+    ("tasks", "again", "back", "prompts"),
+    [
+        (["--gg-g-"], 4, 2, 1),  # the sample that first named it is no try
+        (["--g"], 0, 0, 0),  # never asked for again
+        (["gg-", "-g-", "---"], 3, 1, 2),  # each prompt from its own first time
+    ],
+)
+def test_every_sample_after_the_first_that_named_it_is_a_try(
+    store: Store, tasks: list[str], again: int, back: int, prompts: int
+) -> None:
+    for task, names in zip("abc", tasks, strict=False):
+        log(store, *drawn(names, task))
     assert repeats(store) == [], "nothing is counted yet"
     assert store.tallies.refresh_repeats() == 1
-    assert repeats(store) == [Repeats(None, asked_again=4, came_back=2, prompts=1)]
+    assert repeats(store) == ([Repeats(None, again, back, prompts)] if again else [])
     (listed,) = store.ledger.hallucinations()
-    assert (listed.came_back, listed.asked_again) == (2, 4)
-
-
-def test_a_name_that_was_never_asked_for_again_has_no_figure(store: Store) -> None:
-    log(store, *drawn("--g"))
-    store.tallies.refresh_repeats()
-    assert repeats(store) == []
-    (listed,) = store.ledger.hallucinations()
-    assert (listed.came_back, listed.asked_again) == (0, 0)
-
-
-def test_prompts_are_summed_each_from_its_own_first_time(store: Store) -> None:
-    for task, names in (("a", "gg-"), ("b", "-g-"), ("c", "---")):
-        log(store, *drawn(names, task))
-    store.tallies.refresh_repeats()
-    assert repeats(store) == [Repeats(None, asked_again=3, came_back=1, prompts=2)]
+    assert (listed.came_back, listed.asked_again) == (back, again)
 
 
 def test_what_the_base_elicited_is_a_try_for_an_adapter(store: Store, clock: Clock) -> None:
