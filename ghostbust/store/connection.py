@@ -167,8 +167,11 @@ def _opened(path: Path, options: str) -> Database:
         _check_owner(db, path)
         if "mode=rw" in options:
             _make_current(db)
-        else:
-            _check_current(db, path)
+        elif MIGRATIONS.pending(db):
+            raise StoreError(
+                f"{path} was written by an older ghostbust;"
+                " the next sweep, round or daemon updates it"
+            )
     except BaseException:
         connection.close()
         raise
@@ -228,14 +231,6 @@ def _check_owner(db: Database, path: Path) -> None:
     if unknown:
         raise StoreError(
             f"{path} was written by a newer ghostbust ({min(unknown)}); update ghostbust"
-        )
-
-
-def _check_current(db: Database, path: Path) -> None:
-    """Raises StoreError for a database that lacks a step."""
-    if MIGRATIONS.pending(db):
-        raise StoreError(
-            f"{path} was written by an older ghostbust; the next sweep, round or daemon updates it"
         )
 
 

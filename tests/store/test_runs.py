@@ -121,11 +121,11 @@ def test_a_killed_run_is_marked_found_and_resumed(store: Store, clock: Clock, pa
     killed = subprocess.run([sys.executable, "-c", KILLED_RUN, str(path)], check=False)
     assert killed.returncode == -9
     own = store.runs.start(replace(SPEC, seed=8))
-    assert store.runs.find_unfinished(SPEC) is None, "not marked yet"
+    assert store.runs.find(SPEC, RunStatus.INTERRUPTED) is None, "not marked yet"
     assert store.mark_interrupted() == 2, "the run and the round"
     assert store.mark_interrupted() == 0
     assert store.runs.get(own).status is RunStatus.RUNNING
-    run_id = store.runs.find_unfinished(SPEC)
+    run_id = store.runs.find(SPEC, RunStatus.INTERRUPTED)
     assert run_id is not None
     assert store.runs.get(run_id).finished == clock()
     store.runs.resume(run_id)
@@ -135,17 +135,17 @@ def test_a_killed_run_is_marked_found_and_resumed(store: Store, clock: Clock, pa
     with pytest.raises(StoreError, match="can't be resumed"):
         store.runs.resume(run_id)
     store.runs.finish(run_id, RunStatus.DONE, MEASURED)
-    assert store.runs.find_unfinished(SPEC) is None
+    assert store.runs.find(SPEC, RunStatus.INTERRUPTED) is None
 
 
 def test_the_newest_finished_run_of_a_spec_is_found(store: Store) -> None:
-    assert store.runs.find_done(SPEC) is None
+    assert store.runs.find(SPEC, RunStatus.DONE) is None
     assert not store.runs.is_done(SPEC.kind, SPEC.seed)
     for status in (RunStatus.DONE, RunStatus.DONE, RunStatus.FAILED):
         store.runs.finish(store.runs.start(SPEC), status, None)
     store.runs.start(SPEC)
-    assert store.runs.find_done(SPEC) == 2
-    assert store.runs.find_done(replace(SPEC, seed=8)) is None
+    assert store.runs.find(SPEC, RunStatus.DONE) == 2
+    assert store.runs.find(replace(SPEC, seed=8), RunStatus.DONE) is None
     assert store.runs.is_done(SPEC.kind, SPEC.seed)
 
 
@@ -164,13 +164,13 @@ def test_a_run_of_another_spec_or_version_is_not_resumed(
     ]
     for change in changes:
         other = replace(SPEC, **change)  # type: ignore[arg-type]
-        assert store.runs.find_unfinished(other) is None, change
+        assert store.runs.find(other, RunStatus.INTERRUPTED) is None, change
         of_others = {"model", "adapter"} & change.keys()
         assert len(store.runs.unfinished(other)) == len(of_others), change
     reordered = replace(SPEC, settings=dict(reversed(list(SPEC.settings.items()))))
-    assert store.runs.find_unfinished(reordered) is not None
+    assert store.runs.find(reordered, RunStatus.INTERRUPTED) is not None
     monkeypatch.setattr(ghostbust, "__version__", "99.0")
-    assert store.runs.find_unfinished(SPEC) is None
+    assert store.runs.find(SPEC, RunStatus.INTERRUPTED) is None
 
 
 def test_only_ingest_ends_the_runs_of_ingest(store: Store) -> None:
