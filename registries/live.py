@@ -263,10 +263,7 @@ def open_asking_client(
 
 
 def open_client(
-    ecosystem: Ecosystem,
-    at: Endpoint,
-    meter: Meter | None = None,
-    npm_project: Path | None = None,
+    ecosystem: Ecosystem, at: Endpoint, meter: Meter | None = None, npm_project: Path | None = None
 ) -> http.Client:
     """A client for a registry and the files that it links to, wherever they are; ``meter`` counts.
 

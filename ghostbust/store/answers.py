@@ -218,9 +218,7 @@ class Answers(StoreNoun):
         elif invented:
             where = " AND EXISTS (SELECT 1 FROM sightings g WHERE g.sample_id = s.id)"
         return self._connection.read(
-            SampleLine,
-            f"{_LINES}{where} ORDER BY s.rowid DESC LIMIT :limit OFFSET :offset",
-            values,
+            SampleLine, f"{_LINES}{where} ORDER BY s.rowid DESC LIMIT :limit OFFSET :offset", values
         )
 
     def spent(self, run_id: int) -> tuple[int, int]:
@@ -288,12 +286,7 @@ def _ref(row: Row) -> PackageRef:
 
 
 def insert_answer(
-    connection: sqlite3.Connection,
-    run_id: int,
-    answer: Answer,
-    at: datetime,
-    *,
-    keep_private: bool,
+    connection: sqlite3.Connection, run_id: int, answer: Answer, at: datetime, *, keep_private: bool
 ) -> None:
     """Adds the answer to the run, with its prompt and invented names.
 

@@ -17,22 +17,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from ghostbust.errors import StoreError
-from ghostbust.records import (
-    Answer,
-    Ecosystem,
-    Hallucination,
-    Lookup,
-    SuspectReason,
-    Verdict,
-)
-from ghostbust.store.connection import (
-    Row,
-    StoreNoun,
-    columns_of,
-    decode,
-    encode_time,
-    insert,
-)
+from ghostbust.records import Answer, Ecosystem, Hallucination, Lookup, SuspectReason, Verdict
+from ghostbust.store.connection import Row, StoreNoun, columns_of, decode, encode_time, insert
 
 if TYPE_CHECKING:
     from ghostbust.statistics import Unseen
@@ -229,8 +215,7 @@ class Ledger(StoreNoun):
             where = f"{where} AND n.name LIKE :search ESCAPE '!'"
             # The index of names and reviews, which is much smaller than the table, is enough here.
             few = self._connection.rows(
-                f"SELECT n.id FROM names n WHERE {where} LIMIT {FEW + 1}",
-                find,
+                f"SELECT n.id FROM names n WHERE {where} LIMIT {FEW + 1}", find
             )
             found = len(few)
             if found <= FEW:

@@ -220,8 +220,7 @@ class Prompts(StoreNoun):
     ) -> list[PoolPrompt]:
         """Prompts that weren't taken out of the pool."""
         rows = self._connection.rows(
-            f"SELECT p.id FROM prompts p{_PAGES[order]} LIMIT ? OFFSET ?",
-            (limit, offset),
+            f"SELECT p.id FROM prompts p{_PAGES[order]} LIMIT ? OFFSET ?", (limit, offset)
         )
         ids = [row["id"] for row in rows]
         lines = self._some(ids)
@@ -264,8 +263,7 @@ class Prompts(StoreNoun):
         with self._connection.write() as connection:
             deletable = _deletable(connection, wanted)
             connection.execute(
-                f"DELETE FROM prompts WHERE id {_LISTED}",
-                {"ids": json.dumps(sorted(deletable))},
+                f"DELETE FROM prompts WHERE id {_LISTED}", {"ids": json.dumps(sorted(deletable))}
             )
             marked = connection.execute(
                 f"UPDATE prompts SET pruned = :at WHERE pruned IS NULL AND id {_LISTED}",
@@ -325,8 +323,7 @@ def _deletable(connection: sqlite3.Connection, wanted: set[str]) -> set[str]:
         pair
         for field in ("parent", "other_parent")
         for pair in connection.execute(
-            f"SELECT id, {field} FROM prompts WHERE {field} {_LISTED}",
-            ids,
+            f"SELECT id, {field} FROM prompts WHERE {field} {_LISTED}", ids
         )
     ]
     # A prompt that stays keeps its parents, these keep theirs, and so on.

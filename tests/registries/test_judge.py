@@ -287,10 +287,7 @@ def test_nobody_there_is_unknown(snapshots: dict[Ecosystem, Snapshot]) -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with online(Mode.AUTO, url, snapshots) as judge:
             found = judge.names(NPM, ["vue", "react"])
-    assert said(found) == {
-        "vue": ("UNKNOWN", "unreachable"),
-        "react": ("REAL", "registered"),
-    }
+    assert said(found) == {"vue": ("UNKNOWN", "unreachable"), "react": ("REAL", "registered")}
     assert "127.0.0.1" in found["vue"].evidence
 
 

@@ -103,11 +103,7 @@ def test_each_name_is_asked_once_and_kept(
 
 @pytest.mark.parametrize(
     ("said", "ttl"),
-    [
-        (Verdict.REAL, POSITIVE_TTL),
-        (Verdict.ABSENT, NEGATIVE_TTL),
-        (Verdict.SUSPECT, NEGATIVE_TTL),
-    ],
+    [(Verdict.REAL, POSITIVE_TTL), (Verdict.ABSENT, NEGATIVE_TTL), (Verdict.SUSPECT, NEGATIVE_TTL)],
 )
 def test_verdicts_are_kept_for_their_time_then_shown_to_the_registry(
     live: LiveLookups, registry: FakeRegistry, cache: Cache, said: Verdict, ttl: timedelta
@@ -133,11 +129,7 @@ def test_only_live_verdicts_are_taken_from_the_cache(
 
 @pytest.mark.parametrize(("error", "asked"), [(UnansweredError, 2), (RegistryError, 1)])
 def test_a_failure_is_unknown_never_kept_and_asked_again_while_others_get_answers(
-    live: LiveLookups,
-    registry: FakeRegistry,
-    cache: Cache,
-    error: type[RegistryError],
-    asked: int,
+    live: LiveLookups, registry: FakeRegistry, cache: Cache, error: type[RegistryError], asked: int
 ) -> None:
     """Not a third time: nobody got an answer in the second. A definite refusal only once."""
     registry.down, registry.error = {"b"}, error

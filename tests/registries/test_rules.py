@@ -18,13 +18,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.rules import (
-    AgeRule,
-    judge_import,
-    settle_name,
-    settle_ref,
-    variants,
-)
+from ghostbust.registries.rules import AgeRule, judge_import, settle_name, settle_ref, variants
 from ghostbust.registries.snapshot import NameRow, Snapshot
 from tests.registries.conftest import snapshot_of
 
@@ -141,9 +135,7 @@ def test_names_younger_than_the_model(rule: AgeRule, lookup: Lookup, shown: str)
     assert judged.evidence == f"there; {shown}, the model's knowledge ends 2025-06-15"
 
 
-def test_a_snapshot_that_lacks_it_shows_nothing_of_an_extra_index(
-    known: list[Snapshot],
-) -> None:
+def test_a_snapshot_that_lacks_it_shows_nothing_of_an_extra_index(known: list[Snapshot]) -> None:
     elsewhere = AgeRule(CUTOFF, {PYPI: known}, also_elsewhere={PYPI})
     assert elsewhere(real("private")).verdict is Verdict.REAL
     assert elsewhere(real("private", datetime(2026, 1, 1, tzinfo=UTC))).verdict is Verdict.SUSPECT

@@ -11,12 +11,7 @@ from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, SuspectReason
 from ghostbust.registries.names import canonical_name, is_valid_name
 from ghostbust.registries.snapshot import NameRow
-from ghostbust.registries.suspects import (
-    known_decoys,
-    other_package,
-    read_names,
-    suspect_reason,
-)
+from ghostbust.registries.suspects import known_decoys, other_package, read_names, suspect_reason
 
 REGISTERED = {"newname", "scikit-learn", "old", "the", "it", "my-lib"}
 

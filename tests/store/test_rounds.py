@@ -10,14 +10,7 @@ import pytest
 
 import ghostbust
 from ghostbust.errors import StoreError
-from ghostbust.records import (
-    Candidate,
-    GateReport,
-    GateResult,
-    GateVerdict,
-    Promotion,
-    SetSplit,
-)
+from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, Promotion, SetSplit
 from ghostbust.store.rounds import (
     AdapterRow,
     Canary,
