@@ -89,7 +89,8 @@ class LiveLookups:
             found: dict[str, Lookup] = {}
             to_ask: dict[str, Lookup | None] = {}
             for name in dict.fromkeys(names):
-                known = self._cache and self._cache.get_lookup(ecosystem, name)
+                cache = self._cache
+                known = None if cache is None else cache.get_lookup(ecosystem, name)
                 if known and (known.source != "live" or known.verdict is Verdict.UNKNOWN):
                     known = None
                 ttl = POSITIVE_TTL if known and known.verdict is Verdict.REAL else NEGATIVE_TTL

@@ -38,8 +38,8 @@ from ghostbust.store.connection import (
     insert,
     insert_all,
 )
-from ghostbust.store.names import Decision, log_inventions
-from ghostbust.store.prompts import insert_prompt
+from ghostbust.store.names import allowed_names, log_inventions
+from ghostbust.store.prompts import COST, insert_prompt
 
 ALLOWED: Final = "allowed"
 """reason of UNKNOWN on a name that a person vouches for"""
@@ -224,8 +224,7 @@ class Answers(StoreNoun):
     def spent(self, run_id: int) -> tuple[int, int]:
         """Answers and tokens of the run so far; as `Draw.cost` where tokens weren't counted."""
         (row,) = self._connection.rows(
-            "SELECT count(*) AS answers, coalesce(sum(iif(s.tokens > 0, s.tokens,"
-            " max(1, coalesce(length(s.text), 400) / 4))), 0) AS tokens"
+            f"SELECT count(*) AS answers, coalesce(sum({COST}), 0) AS tokens"
             " FROM run_samples r JOIN samples s ON s.id = r.sample_id WHERE r.run_id = ?",
             (run_id,),
         )
@@ -244,10 +243,7 @@ class Answers(StoreNoun):
         self, judged: dict[str, tuple[Judged, ...]]
     ) -> dict[str, tuple[Judged, ...]]:
         """The same with UNKNOWN on every name that a person vouches for."""
-        rows = self._connection.rows(
-            "SELECT ecosystem, name FROM names WHERE review = ?", (Decision.ALLOW,)
-        )
-        allowed = {(row["ecosystem"], row["name"]) for row in rows}
+        allowed = allowed_names(self._connection)
         if not allowed:
             return judged
         return {
@@ -315,7 +311,7 @@ def insert_answer(
     known = "ON CONFLICT DO NOTHING"
     insert_all(connection, "verdicts", [verdict for _, verdict in rows], known)
     insert_all(connection, "refs", refs, known)
-    insert(connection, "run_samples", {"run_id": run_id} | link, known)
+    insert(connection, "run_samples", {"run_id": run_id, **link}, known)
     log_inventions(connection, answer, at)
 
 

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Final
 
 from ghostbust.errors import StoreError
 from ghostbust.records import Answer, Ecosystem, Hallucination, Lookup, SuspectReason, Verdict
-from ghostbust.store.connection import Row, StoreNoun, columns_of, decode, encode_time, insert
+from ghostbust.store.connection import (
+    Connection,
+    Row,
+    StoreNoun,
+    columns_of,
+    decode,
+    encode_time,
+    insert,
+)
 
 if TYPE_CHECKING:
     from ghostbust.statistics import Unseen
@@ -473,10 +481,13 @@ class Reviews(StoreNoun):
 
     def allowed(self) -> frozenset[tuple[Ecosystem, str]]:
         """The names that a person vouches for."""
-        rows = self._connection.rows(
-            "SELECT ecosystem, name FROM names WHERE review = ?", (Decision.ALLOW,)
-        )
-        return frozenset((Ecosystem(row["ecosystem"]), row["name"]) for row in rows)
+        return allowed_names(self._connection)
+
+
+def allowed_names(connection: Connection) -> frozenset[tuple[Ecosystem, str]]:
+    """The names that a person vouches for."""
+    rows = connection.rows("SELECT ecosystem, name FROM names WHERE review = ?", (Decision.ALLOW,))
+    return frozenset((Ecosystem(row["ecosystem"]), row["name"]) for row in rows)
 
 
 class Alarms(StoreNoun):

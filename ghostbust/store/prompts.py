@@ -20,6 +20,8 @@ MOST_RELATIVES: Final = 100
 """prompts of a lineage that `Prompts.lineage` reads, in each direction"""
 MOST_DRAWS: Final = 20_000
 """samples that `Rewritings.draws` reads, the newest ones: older ones say nothing of the model"""
+COST: Final = "iif(s.tokens > 0, s.tokens, max(1, coalesce(length(s.text), 400) / 4))"
+"""of a sample ``s``, as `Draw.cost`; 100 tokens where its text wasn't kept"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,10 +336,10 @@ def _deletable(connection: sqlite3.Connection, wanted: set[str]) -> set[str]:
 
 # A name's first sample is the first that was added. Rows of ``samples`` are never deleted, so
 # their rowids count up. A name that the prompt itself contains wasn't elicited by it.
-_DRAWS: Final = """
+_DRAWS: Final = f"""
 WITH chosen AS (SELECT rowid AS place, * FROM samples ORDER BY rowid DESC LIMIT ?)
 SELECT s.place, s.prompt_id, s.adapter, s.seed,
- iif(s.tokens > 0, s.tokens, max(1, coalesce(length(s.text), 400) / 4)) AS cost,
+ {COST} AS cost,
  n.ecosystem, n.name,
  s.place = (SELECT min(f.rowid) FROM sightings o JOIN samples f ON f.id = o.sample_id
   WHERE o.name_id = n.id) AS new
