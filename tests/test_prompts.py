@@ -174,21 +174,21 @@ def test_a_bad_line_is_named(line: str, message: str, tmp_path: Path) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n"])
-def test_a_file_without_prompts_is_an_error(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "prompts.txt"
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match="holds no prompts"):
-        read_tasks(path)
-
-
-def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "holds no prompts"),
+        (b"\n \n", "holds no prompts"),
+        ("größe".encode("latin-1"), "can't read the prompts"),
+    ],
+)
+def test_a_file_without_prompts_is_an_error(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "prompts").write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        read_tasks(tmp_path / "prompts")
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(UsageError, match="can't read the prompts"):
             read_tasks(path)
-    (tmp_path / "latin").write_bytes("größe".encode("latin-1"))
-    with pytest.raises(UsageError, match="can't read the prompts"):
-        read_tasks(tmp_path / "latin")
 
 
 def test_the_prompts_of_answers_come_once_in_order() -> None:
