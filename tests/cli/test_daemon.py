@@ -108,31 +108,6 @@ def test_there_is_one_daemon_for_a_home(watched: Home, run: RunCommand) -> None:
     assert said == f"ghostbust: {used}"
 
 
-def test_it_watches_survives_a_kill_and_ends_on_sigterm(watched: Home, start: Start) -> None:
-    first = start()
-    until(lambda: logged(watched)[1] > 0, first)
-    first.kill()
-    first.wait()
-    (killed,), told = logged(watched)
-    assert killed.status is RunStatus.RUNNING, "killed in the middle"
-
-    second = start()
-    until(lambda: logged(watched)[0][-1].status is RunStatus.DONE, second)
-    runs, answers = logged(watched)
-    assert runs[-1].id == killed.id, "it went on with the same run"
-    assert answers >= max(told, 24)
-    until(lambda: len(logged(watched)[0]) == 2, second)
-    second.send_signal(signal.SIGTERM)
-    said = second.communicate(timeout=30)[1]
-    assert second.returncode == 0
-    assert "daemon: stops (SIGTERM)" in said
-    last = logged(watched)[0][0]
-    assert last.status is not RunStatus.RUNNING
-    with Store.open(watched.database) as store:
-        rest = watch_job.find(watched, store, seed_tasks())
-        assert (rest is not None) == (last.status is RunStatus.INTERRUPTED)
-
-
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
@@ -166,14 +141,21 @@ def listening(path: Path, heard: list[str]) -> Iterator[None]:
         thread.join()
 
 
-def test_it_is_operated_health_metrics_logs_reload_and_systemd(
+def test_it_survives_a_kill_and_is_operated_by_health_metrics_logs_reload_and_systemd(
     watched: Home, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As systemd would: READY, a reload by SIGHUP, WATCHDOG, STOPPING; HTTP and JSON meanwhile."""
+    first = start()
+    until(lambda: logged(watched)[1] > 0, first)
+    first.kill()
+    first.wait()
+    (killed,), told = logged(watched)
+    assert killed.status is RunStatus.RUNNING, "killed in the middle"
+
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     more = f'listen = "127.0.0.1:{port}"\n'
-    settings = watched.config.read_text().replace("watch_prompts = 24", "watch_prompts = 6")
+    settings = watched.config.read_text()
     watched.config.write_text(settings + more)
     heard: list[str] = []
     with listening(tmp_path / "notify", heard):
@@ -185,11 +167,16 @@ def test_it_is_operated_health_metrics_logs_reload_and_systemd(
             assert client.get("/healthz").json()["ok"] is True
             assert client.get("/readyz").status_code == 200
             until(lambda: any(line.startswith("STATUS=watch ok") for line in heard), process)
+            runs, answers = logged(watched)
+            assert (runs[-1].id, runs[-1].status) == (killed.id, RunStatus.DONE), "it goes on"
+            assert answers >= max(told, 24)
             metrics = client.get("/metrics").text
             assert 'ghostbust_jobs_total{job="watch",outcome="ok"}' in metrics
             assert "ghostbust_samples_total 0.0" not in metrics
         until(lambda: heard.count("WATCHDOG=1") > 1, process)
-        watched.config.write_text(settings.replace("watch_prompts = 6", "watch_prompts = 7") + more)
+        watched.config.write_text(
+            settings.replace("watch_prompts = 24", "watch_prompts = 7") + more
+        )
         process.send_signal(signal.SIGHUP)
         until(lambda: heard.count("READY=1") == 2, process)
         watched.config.write_text(settings + "broken")
@@ -200,9 +187,15 @@ def test_it_is_operated_health_metrics_logs_reload_and_systemd(
         said = process.communicate(timeout=30)[1]
     assert "STOPPING=1" in heard
     assert process.returncode == 0
+    last = logged(watched)[0][0]
+    assert last.status is not RunStatus.RUNNING
+    with Store.open(watched.database) as store:
+        rest = watch_job.find(watched, store, seed_tasks())
+        assert (rest is not None) == (last.status is RunStatus.INTERRUPTED)
     lines = [json.loads(line) for line in said.splitlines()]
     messages = [line["message"] for line in lines]
-    assert "reload: daemon.watch_prompts was 6, is 7" in messages
+    assert "daemon: stops (SIGTERM)" in messages
+    assert "reload: daemon.watch_prompts was 24, is 7" in messages
     (bad,) = [message for message in messages if "the settings in force stay" in message]
     assert "isn't valid TOML" in bad
     done = next(line for line in lines if " done: " in line["message"])
