@@ -212,10 +212,14 @@ def test_followed_through_a_rotation_until_sigterm(
     assert counted(home) == (9, 4, 4)
 
 
-def test_standard_input_is_read_to_its_end(ingest: Callable[..., Any]) -> None:
+def test_standard_input_is_read_to_its_end(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start(*command(tmp_path / "home", "-"), stdin=subprocess.PIPE)
     said = "\n".join([json.dumps(INVENTED), "no json", json.dumps(INVENTED)])
-    told = document(ingest("-", "--json", stdin=said))
-    assert (told["answers"], told["inventing"]) == (2, 2)
+    out, _ = process.communicate(said, timeout=30)
+    told = json.loads(out)
+    assert (process.returncode, told["answers"], told["inventing"]) == (0, 2, 2)
     assert told["skipped"]["first_file"] == "-"
 
 
