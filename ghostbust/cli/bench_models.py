@@ -15,15 +15,18 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval import draw_sections, print_tables
+from ghostbust.cli.eval import need_plots, show_sections
 from ghostbust.cli.options import (
     AskedEcosystem,
     EcosystemOption,
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
+    PlotOption,
     PromptsOption,
     RegistryModeOption,
+    SamplesOption,
+    SeedOption,
 )
 from ghostbust.cli.output import Stages
 from ghostbust.evaluation.ways import Search, Way
@@ -47,8 +50,12 @@ HoldoutTasksOption = Annotated[
     int | None,
     typer.Option("--holdout-tasks", min=1, help="Held-out tasks that measure; else all."),
 ]
-SamplesOption = Annotated[
-    int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", min=1, help="Repeat with so many seeds, from 0.")
+]
+SeedListOption = Annotated[
+    list[int] | None,
+    typer.Option("--seed", min=0, help="Only with this seed; may be repeated."),
 ]
 
 
@@ -63,13 +70,8 @@ def unlearners(
             help="A method; may be repeated. A name that isn't known lists those there are.",
         ),
     ] = None,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Train with so many seeds, from 0.")
-    ] = 3,
-    seed: Annotated[
-        list[int] | None,
-        typer.Option("--seed", min=0, help="Train with this seed; may be repeated."),
-    ] = None,
+    seeds: SeedsOption = 3,
+    seed: SeedListOption = None,
     model: ModelOption = None,
     prompts: PromptsOption = None,
     keep_prompts: KeepPromptsOption = False,
@@ -89,9 +91,7 @@ def unlearners(
             "the same answers: then they make as many, or more.",
         ),
     ] = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Write the frontier there, as SVG.")
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
 ) -> None:
     """Train by each method on the same answers, and compare the adapters on held-out tasks.
@@ -104,7 +104,7 @@ def unlearners(
     from ghostbust.loop.compare import ComparePlan, compare_methods
     from ghostbust.unlearners.methods import METHODS
 
-    _need_plots(plot)
+    need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
     train, holdout = _sides(settings, ecosystem, holdout_tasks)
     with _bench(cli, _without_server(settings)) as (session, stages):
@@ -145,7 +145,7 @@ def continual(
         ),
     ] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each way.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    seed: SeedOption = 0,
     model: ModelOption = None,
     prompts: PromptsOption = None,
     keep_prompts: KeepPromptsOption = False,
@@ -161,10 +161,7 @@ def continual(
     ] = None,
     holdout_tasks: HoldoutTasksOption = None,
     samples: SamplesOption = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="DIR", help="Write rate and volume by round, as SVG."),
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
 ) -> None:
     """Train several rounds in a row by each way, and compare every round with the base.
@@ -176,7 +173,7 @@ def continual(
     from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.continual import ContinualPlan, compare_ways
 
-    _need_plots(plot)
+    need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
     train, holdout = _sides(settings, ecosystem, holdout_tasks)
     each = train_tasks or max(1, len(train) // rounds)
@@ -218,23 +215,15 @@ def discovery(
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Completions of each prompt.")
     ] = 1,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Compare with so many seeds, from 0.")
-    ] = 3,
-    seed: Annotated[
-        list[int] | None,
-        typer.Option("--seed", min=0, help="Compare with this seed; may be repeated."),
-    ] = None,
+    seeds: SeedsOption = 3,
+    seed: SeedListOption = None,
     model: ModelOption = None,
     endpoint: EndpointOption = None,
     prompts: PromptsOption = None,
     keep_prompts: KeepPromptsOption = False,
     ecosystem: EcosystemOption = "pypi",
     holdout_share: HoldoutShareOption = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="DIR", help="Write what is found by tokens, as SVG."),
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
 ) -> None:
     """Compare adaptive discovery with uniform sampling of the same seed prompts, at equal tokens.
@@ -246,7 +235,7 @@ def discovery(
     from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare_discovery import compare_finding
 
-    _need_plots(plot)
+    need_plots(plot)
     _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
     settings = cli.configure(model__endpoint=endpoint, daemon__watch_prompts=wave)
     with _bench(cli, settings) as (session, stages):
@@ -352,14 +341,6 @@ def _sides(
     return train, draw(holdout, holdout_tasks or len(holdout), HELD_OUT_SEED)
 
 
-def _need_plots(folder: Path | None) -> None:
-    """Raises UsageError, before the work, where plots are asked for without matplotlib."""
-    if folder is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
-
-
 def _report(
     cli: Invocation,
     session: Session,
@@ -368,12 +349,9 @@ def _report(
     facts: Mapping[str, object],
 ) -> None:
     """Tables, plots and the document. ``facts``: what the document has of this bench alone."""
-    print_tables(cli.output, found.tables)
+    plots = show_sections(cli.output, [found], plot)
     if "adapters" in facts:
         cli.output.line(f"adapters: {facts['adapters']}")
-    plots = [] if plot is None else draw_sections([found], plot)
-    for file in plots:
-        cli.output.line(f"plot: {file}")
     config = session.config
     cli.output.document(
         {

@@ -19,8 +19,10 @@ from ghostbust.cli.options import (
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
+    PlotOption,
     PromptsOption,
     RegistryModeOption,
+    SamplesOption,
     SeedOption,
 )
 from ghostbust.cli.output import Output, cell, table
@@ -106,20 +108,18 @@ def eval_(
             help="Ask this many tasks, coding tasks and prompts of each suite, drawn by the seed.",
         ),
     ] = None,
-    samples: Annotated[
-        int | None,
-        typer.Option("--samples", min=1, help="Completions of each prompt; 1 at temperature 0."),
-    ] = None,
+    samples: SamplesOption = None,
     temperature: Annotated[
         list[float] | None,
         typer.Option(
-            "--temperature", min=0, show_default="0 and 0.7", help="May be repeated; 0 is greedy."
+            "--temperature",
+            min=0,
+            show_default="0 and 0.7",
+            help="May be repeated; 0 is greedy: one completion of each prompt.",
         ),
     ] = None,
     keep_prompts: KeepPromptsOption = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Write plots there, as SVG.")
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
     as_of: AsOfOption = None,
     seed: SeedOption = 0,
@@ -130,10 +130,7 @@ def eval_(
     """
     from ghostbust.loop.evaluate import EvalPlan, choose_adapters
 
-    if plot is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
+    need_plots(plot)
     settings = cli.configure(
         model__name=model,
         model__endpoint=endpoint,
@@ -160,11 +157,7 @@ def eval_(
         found = run_sections(names, plan)
     if not adapters:
         cli.output.note("no adapter serves and none was named: the base alone")
-    plots = [] if plot is None else draw_sections(found, plot)
-    for one in found:
-        print_tables(cli.output, one.tables)
-    for file in plots:
-        cli.output.line(f"plot: {file}")
+    plots = show_sections(cli.output, found, plot)
     cli.output.document(
         {
             "model": settings.model.name,
@@ -323,17 +316,38 @@ def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> 
             return EvaluationSection(name, tuple(made))
 
 
-def draw_sections(found: Sequence[EvaluationSection], folder: Path) -> list[Path]:
-    """The files written; raises UsageError where the folder can't be."""
+def need_plots(folder: Path | None) -> None:
+    """Raises UsageError, before the work, where plots are asked for without matplotlib."""
+    if folder is not None:
+        from ghostbust.evaluation.plots import need_matplotlib
+
+        need_matplotlib()
+
+
+def show_sections(
+    output: Output, found: Sequence[EvaluationSection], folder: Path | None
+) -> list[Path]:
+    """Draws the plots, if there is a folder for them, and prints the tables; the files written.
+
+    Raises UsageError, before anything is printed, where the folder can't be written.
+    """
     written: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for section in found:
-            for name, text in section.draw().items():
-                written.append(folder / name)
-                written[-1].write_text(text, "utf-8")
-    except OSError as exc:
-        raise UsageError(f"can't write plots to {folder}: {exc.strerror or exc}") from exc
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for section in found:
+                for name, text in section.draw().items():
+                    written.append(folder / name)
+                    written[-1].write_text(text, "utf-8")
+        except OSError as exc:
+            raise UsageError(f"can't write plots to {folder}: {exc.strerror or exc}") from exc
+    for one in (one for section in found for one in section.tables):
+        for shown in shown_tables(one, output.result.width):
+            output.result.print(shown)
+        for note in one.notes:
+            output.line(note, "dim")
+    for file in written:
+        output.line(f"plot: {file}")
     return written
 
 
@@ -347,15 +361,6 @@ KEYS = (
 GAP = 2
 TEXT = 24
 """characters that a column of longer texts, or of longer words, must have"""
-
-
-def print_tables(output: Output, tables: Sequence[Table]) -> None:
-    """A section's tables and their notes, as wide as the terminal."""
-    for one in tables:
-        for shown in shown_tables(one, output.result.width):
-            output.result.print(shown)
-        for note in one.notes:
-            output.line(note, "dim")
 
 
 def shown_tables(one: Table, width: int) -> list[rich.table.Table]:

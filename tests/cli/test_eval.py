@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import Result
 
+from ghostbust.adapters import MANIFEST
 from ghostbust.cli.eval import (
     NEED_ADAPTERS,
     NEED_WEIGHTS,
@@ -42,22 +43,14 @@ KEYS = {
 
 
 @pytest.fixture(scope="session")
-def adapter_dir(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def adapter_dir(
+    talking_model_dir: Path,
+    make_lora: Callable[..., Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A plain LoRA adapter of the small model, as other programs write them, that changes it."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    from ghostbust.models.load import peft_warnings_silenced
-
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(talking_model_dir)
-    config = LoraConfig(
-        r=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False
-    )
     folder = tmp_path_factory.mktemp("adapters") / "own"
-    with peft_warnings_silenced():
-        get_peft_model(model, config).save_pretrained(str(folder))
+    (make_lora(folder, talking_model_dir, size=0.3) / MANIFEST).unlink()
     return folder
 
 
