@@ -293,7 +293,7 @@ def test_the_same_is_trained_once_and_another_start_is_another(plan: ComparePlan
 def test_without_an_adapter_nothing_is_measured(plan: ComparePlan) -> None:
     measured = measure_adapters(plan.session, (), [], Silence())
     assert measured == Measured({}, None)
-    assert (measured.yardstick, measured.whole("a"), measured.objections("a")) == (None, None, ())
+    assert (measured.yardstick, measured.whole("a")) == (None, None)
 
 
 def test_scores_are_the_models_own_and_kept_for_the_same_tasks(plan: ComparePlan) -> None:

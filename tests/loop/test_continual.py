@@ -15,7 +15,7 @@ from ghostbust.errors import UsageError
 from ghostbust.evaluation.comparisons import Continual, RoundRun
 from ghostbust.evaluation.ways import Way
 from ghostbust.home import Home
-from ghostbust.loop.continual import ContinualPlan, compare_ways
+from ghostbust.loop.compare import ContinualPlan, compare_ways
 from ghostbust.loop.session import open_session
 from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, split

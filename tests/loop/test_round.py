@@ -12,7 +12,7 @@ from ghostbust.errors import (
     TrainingError,
 )
 from ghostbust.loop.round import run_round
-from ghostbust.loop.round_resume import round_start
+from ghostbust.loop.round_start import round_start
 from ghostbust.loop.round_steps import choose_sets, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher, recalled

@@ -10,7 +10,7 @@ import pytest
 from ghostbust.config import override
 from ghostbust.errors import BusyError, ModelError, PublishError, TrainingError
 from ghostbust.loop.round import next_round
-from ghostbust.loop.round_resume import MOST_ATTEMPTS, take_up
+from ghostbust.loop.round_start import MOST_ATTEMPTS, take_up
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Silence
 from ghostbust.loop.watch import Watcher

@@ -19,8 +19,9 @@ from ghostbust.loop.build import make_tasks
 from ghostbust.loop.daemon.jobs import (
     Stopped,
     Workplace,
+    round_due,
+    round_if_due,
 )
-from ghostbust.loop.daemon.round_job import round_due, round_if_due
 from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.loop.round_needs import Ahead, needs_of_round

@@ -18,8 +18,8 @@ from ghostbust.config import Config
 from ghostbust.errors import StoreError, UnansweredError
 from ghostbust.home import Home
 from ghostbust.loop.daemon.jobs import Workplace
+from ghostbust.loop.daemon.run import Timetable
 from ghostbust.loop.daemon.runner import JobRunner, stand
-from ghostbust.loop.daemon.schedule import Timetable
 from ghostbust.loop.daemon.table import JOBS, Job
 from ghostbust.sections import JobEntry, JobsSection, RegistrySection, SelfcheckSection
 from ghostbust.store import connection

@@ -17,8 +17,8 @@ from ghostbust.errors import EndpointError
 from ghostbust.home import Home
 from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance, LimitedSampler
 from ghostbust.loop.daemon.jobs import Stopped, Workplace
+from ghostbust.loop.daemon.run import Timetable
 from ghostbust.loop.daemon.runner import JobRunner
-from ghostbust.loop.daemon.schedule import Timetable
 from ghostbust.loop.daemon.table import JOBS, Job
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
