@@ -16,6 +16,7 @@ from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, GateReport, GateVerdict, Sample, Score
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import GatesSection
+from tests.loop.rounds import Heard
 
 GATES = ["hallucination", "volume", "faults", "likelihood", "coding"]
 
@@ -35,16 +36,6 @@ class Speaks:
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         return [Score(self.nll, 10)] * len(pairs)
-
-
-class Hears(Silence):
-    """Keeps what begins."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-
-    def begin(self, what: str) -> None:
-        self.begun.append(what)
 
 
 def benchmark(count: int) -> list[CodingTask]:
@@ -90,10 +81,10 @@ def run(
 def test_every_gate_is_told_and_in_the_report(
     answers: tuple[list[Answer], list[Answer]],
 ) -> None:
-    hears = Hears()
-    report = run(answers, 2, GatesSection(), listener=hears)
+    heard = Heard()
+    report = run(answers, 2, GatesSection(), listener=heard)
     assert [result.gate for result in report.results] == GATES
-    assert hears.begun == [f"gate: {name}" for name in GATES]
+    assert heard.begun == [f"gate: {name}" for name in GATES]
     assert report.candidate == "round-0001-aa"
 
 

@@ -7,12 +7,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 
-from ghostbust.adapters import write_adapter
 from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
@@ -26,11 +24,8 @@ from ghostbust.prompts import Task
 from ghostbust.publishers.directory import NoPublisher, published
 from ghostbust.records import (
     Answer,
-    Candidate,
     Context,
     Ecosystem,
-    GateReport,
-    GateResult,
     GateVerdict,
     Judged,
     Lookup,
@@ -45,6 +40,7 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.rounds import Canary, CanaryFigures, RoundState
 from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.loop.rounds import add_gated, report_of
 
 CONFIG = override(Config(), model__name="made-up")
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -93,26 +89,12 @@ def watched(
     clock.now += timedelta(hours=1)
 
 
-def save(folder: Path) -> None:
-    (folder / "adapter_config.json").write_text("{}", "utf-8")
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")
-
-
 def promoted(home: Home, store: Store, clock: Clock) -> str:
     """The name of an adapter that a round made, and that serves."""
-    round_id = store.rounds.start(model="made-up", method="au", seed=0, settings={})
-    path = home.adapters / f"round-{round_id:04d}-aa"
-    write_adapter(path, model="made-up", facts={}, save=save)
-    store.rounds.add_candidate(
-        round_id, Candidate(path.name, path, "made-up", "au", 0, 1, 0.1, 1.0)
-    )
-    report = GateReport(
-        path.name, (GateResult("volume", GateVerdict.PASS, "", None, None, None, ""),)
-    )
-    store.rounds.add_gate_report(round_id, report)
-    promote(store, home, path.name, report, "it passed")
+    name = add_gated(store, home)
+    promote(store, home, name, report_of(name, GateVerdict.PASS), "it passed")
     clock.now += timedelta(seconds=1)
-    return path.name
+    return name
 
 
 @pytest.fixture

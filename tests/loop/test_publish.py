@@ -34,12 +34,13 @@ from ghostbust.loop.publish import (
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.interface import Publisher
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
+from ghostbust.records import utc_now
 from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.store import Store
 from ghostbust.unlearners.adapters import write_blank
 from ghostbust.unlearners.settings import TrainSettings, Weights
 from tests.lab.model_server import Kind, ModelServer, Serving, serve
+from tests.loop.rounds import add_gated
 
 FIGURES = CanaryFigures(10, 0, 0, 2, 8, 0.1, 1.0)
 
@@ -77,17 +78,10 @@ def passed(
 ) -> Callable[[], str]:
     """Makes an adapter whose gates passed; its name."""
 
-    def make() -> str:
-        round_id = store.rounds.start(model="tiny", method="au", seed=0, settings={})
-        name = f"round-{round_id:04d}-aa"
-        path = make_lora(home.adapters / name, tiny_model_dir, seed=round_id, size=0.2)
-        store.rounds.add_sets(round_id, SetSplit((), (), ()))
-        store.rounds.add_candidate(round_id, Candidate(name, path, "tiny", "au", 0, 1, 0.1, 1.0))
-        result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
-        store.rounds.add_gate_report(round_id, GateReport(name, (result,)))
-        return name
+    def make(folder: Path, seed: int) -> None:
+        make_lora(folder, tiny_model_dir, seed=seed, size=0.2)
 
-    return make
+    return lambda: add_gated(store, home, make=make)
 
 
 def config_for(servers: list[ModelServer], kind: str = "vllm", **options: object) -> Config:
