@@ -102,9 +102,7 @@ def again(plan: ComparePlan) -> tuple[Contest, Heard]:
     return compare_methods(replace(plan, listener=listener)), listener
 
 
-def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(
-    done: Done,
-) -> None:
+def test_methods_learn_from_the_same_answers_and_stand_beside_the_same_base(done: Done) -> None:
     plan, found = done
     assert [(run.method, run.seed, run.failure) for run in found.runs] == [
         ("au-repair", 4, ""), ("ga", 4, ""),

@@ -78,9 +78,7 @@ def run(
     )
 
 
-def test_every_gate_is_told_and_in_the_report(
-    answers: tuple[list[Answer], list[Answer]],
-) -> None:
+def test_every_gate_is_told_and_in_the_report(answers: tuple[list[Answer], list[Answer]]) -> None:
     heard = Heard()
     report = run(answers, 2, GatesSection(), listener=heard)
     assert [result.gate for result in report.results] == GATES

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
-from ghostbust.errors import (
-    TrainingError,
-)
+from ghostbust.errors import TrainingError
 from ghostbust.loop.round import run_round
 from ghostbust.loop.round_start import round_start
 from ghostbust.loop.round_steps import choose_sets, train_answers

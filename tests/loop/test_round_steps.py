@@ -7,26 +7,13 @@ from dataclasses import replace
 import pytest
 
 from ghostbust.config import override
-from ghostbust.errors import (
-    CanaryError,
-    EndpointError,
-    GhostbustError,
-    PublishError,
-    TrainingError,
-)
+from ghostbust.errors import CanaryError, EndpointError, GhostbustError, PublishError, TrainingError
 from ghostbust.loop.round_steps import canary, choose_sets, promote, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, side_of, split, suite_family
 from ghostbust.publishers.directory import published
-from ghostbust.records import (
-    Candidate,
-    GateVerdict,
-    Promotion,
-    Prompt,
-    SetSplit,
-    Side,
-)
+from ghostbust.records import Candidate, GateVerdict, Promotion, Prompt, SetSplit, Side
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind

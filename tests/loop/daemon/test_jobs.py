@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import Config
-from ghostbust.errors import (
-    DataError,
-    SpentError,
-    UnansweredError,
-    UsageError,
-)
+from ghostbust.errors import DataError, SpentError, UnansweredError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.daemon.jobs import (
     Stopped,
@@ -31,14 +26,7 @@ from ghostbust.loop.daemon.jobs import (
 )
 from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.prompts import Task
-from ghostbust.records import (
-    Candidate,
-    Ecosystem,
-    Lookup,
-    Prompt,
-    Verdict,
-    utc_now,
-)
+from ghostbust.records import Candidate, Ecosystem, Lookup, Prompt, Verdict, utc_now
 from ghostbust.sections import (
     BudgetSection,
     DaemonSection,
@@ -105,10 +93,7 @@ def test_a_sync_whose_requests_are_used_up_leaves_the_snapshot(
 
 
 def test_a_recheck_asks_the_registry_for_what_the_snapshot_denies(
-    place: Workplace,
-    store: Store,
-    index: type[PackageIndex],
-    caplog: pytest.LogCaptureFixture,
+    place: Workplace, store: Store, index: type[PackageIndex], caplog: pytest.LogCaptureFixture
 ) -> None:
     few = CONFIG.model_copy(update={"daemon": DaemonSection(watch_prompts=12)})
     watch(replace(place, config=few))

@@ -16,12 +16,7 @@ import pytest
 from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_tasks
-from ghostbust.loop.daemon.jobs import (
-    Stopped,
-    Workplace,
-    round_due,
-    round_if_due,
-)
+from ghostbust.loop.daemon.jobs import Stopped, Workplace, round_due, round_if_due
 from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.loop.round_needs import Ahead, needs_of_round
@@ -39,9 +34,7 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
-from ghostbust.sections import (
-    BudgetSection,
-)
+from ghostbust.sections import BudgetSection
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store

@@ -145,10 +145,7 @@ def test_a_database_that_fills_up_under_a_job_is_noted_when_there_is_room(
 
 
 def test_a_read_only_database_holds_the_jobs_and_says_so_once(
-    daemon: Daemon,
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    daemon: Daemon, home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     daemon.run(minutes=1)
     opened = sqlite3.connect
@@ -169,10 +166,7 @@ def test_a_read_only_database_holds_the_jobs_and_says_so_once(
 
 
 def test_a_locked_database_holds_the_jobs_until_it_is_free(
-    daemon: Daemon,
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    daemon: Daemon, home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     daemon.run(minutes=1)
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.01)

@@ -13,35 +13,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import override
-from ghostbust.errors import (
-    BusyError,
-    EndpointError,
-    HomeError,
-)
+from ghostbust.errors import BusyError, EndpointError, HomeError
 from ghostbust.home import Home
 from ghostbust.loop.budget import SAMPLES, Allowance
 from ghostbust.loop.daemon import watch_job
-from ghostbust.loop.daemon.jobs import (
-    Stopped,
-    Workplace,
-)
+from ghostbust.loop.daemon.jobs import Stopped, Workplace
 from ghostbust.loop.daemon.watch_job import Pending, drop, find, keep, watch
 from ghostbust.loop.discovery.forms import Parent, take_apart
 from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import LOG_EVERY
 from ghostbust.prompts import Task, name_side, side_of
-from ghostbust.records import (
-    Context,
-    Ecosystem,
-    Prompt,
-    Side,
-)
-from ghostbust.sections import (
-    DiscoverySection,
-    ModelSection,
-    PromptsSection,
-)
+from ghostbust.records import Context, Ecosystem, Prompt, Side
+from ghostbust.sections import DiscoverySection, ModelSection, PromptsSection
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from ghostbust.unlearners.sets import select
