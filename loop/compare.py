@@ -130,22 +130,16 @@ def _train(plan: ComparePlan) -> Iterator[Trained]:
                 yield Trained(method, seed, None, str(exc))
                 continue
             plan.listener.begin(f"{method}, seed {seed}")
-            if plan.equal_steps:
-                training = _more_steps(training, sets)
+            if plan.equal_steps and not training.weights.repair:
+                answers_in_all = len(sets.forget) + len(sets.retain)
+                fewer = training.answers_per_step * answers_in_all
+                fewer //= answers_in_all + len(sets.forget)
+                training = replace(training, answers_per_step=max(1, fewer))
             yield train_once(session, sets, training, plan.listener)
 
 
 def _settings(config: Config, method: str, seed: int) -> TrainSettings:
     return training_settings(override(config, training__method=method), seed)
-
-
-def _more_steps(training: TrainSettings, sets: SetSplit) -> TrainSettings:
-    """As many steps for a method without repaired answers as with them, or more."""
-    if training.weights.repair:
-        return training
-    answers = len(sets.forget) + len(sets.retain)
-    fewer = training.answers_per_step * answers // (answers + len(sets.forget))
-    return replace(training, answers_per_step=max(1, fewer))
 
 
 def _cost(candidate: Candidate) -> Cost:
@@ -216,7 +210,11 @@ def measure_adapters(
     An adapter whose predictions aren't numbers isn't sampled.
     """
     scores = score_known_code(session, [None, *adapters] if adapters else [], listener)
-    sound = [adapter for adapter in adapters if are_numbers(scores[adapter[0]])]
+    sound = [
+        adapter
+        for adapter in adapters
+        if all(math.isfinite(score.nll) for score in scores[adapter[0]].values())
+    ]
     if not sound:
         return Measured(scores, None)
     temperature = session.config.sampling.temperature
@@ -319,11 +317,6 @@ def kept_scores(session: Session, chosen: Chosen | None) -> Path:
     weights = [weights_of(session.config), {} if chosen is None else read_copy(chosen[1]).files]
     key = content_id(model, json.dumps(weights, sort_keys=True), tasks)
     return session.home.path / "scores" / f"{key}.json"
-
-
-def are_numbers(scores: TaskScores) -> bool:
-    """False where a model's predictions are NaN or infinite: it can't be sampled either."""
-    return all(math.isfinite(score.nll) for score in scores.values())
 
 
 def _read_scores(file: Path) -> TaskScores | None:

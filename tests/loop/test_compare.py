@@ -24,7 +24,6 @@ from ghostbust.loop.compare import (
     ComparePlan,
     ContinualPlan,
     Measured,
-    are_numbers,
     compare_methods,
     compare_ways,
     kept_scores,
@@ -37,7 +36,7 @@ from ghostbust.loop.signals import Silence
 from ghostbust.models.fetch import humaneval_tasks
 from ghostbust.prompts import Task, split
 from ghostbust.publishers.directory import published
-from ghostbust.records import Score, SetSplit
+from ghostbust.records import SetSplit
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.sets import select
@@ -301,14 +300,6 @@ def test_scores_are_the_models_own_and_kept_for_the_same_tasks(plan: ComparePlan
     one = replace(session, config=override(session.config, gates__humaneval_tasks=1))
     assert len(score_known_code(one, [None], listener)["base"]) == 1
     assert len(listener.begun) == 2
-
-
-@pytest.mark.parametrize(
-    ("nll", "sound"), [(1.0, True), (float("nan"), False), (float("inf"), False)]
-)
-def test_numbers_are_finite(nll: float, sound: bool) -> None:
-    assert are_numbers({"a": Score(1.0, 1), "b": Score(nll, 1)}) is sound
-    assert are_numbers({})
 
 
 # --- rounds in a row
