@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ghostbust.config import override
 from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_tasks
@@ -34,7 +35,6 @@ from ghostbust.records import (
     Verdict,
     utc_now,
 )
-from ghostbust.sections import BudgetSection
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
@@ -139,8 +139,8 @@ def test_a_round_ends_with_the_daemon_even_if_it_is_deaf(
 
 
 def limited(place: Workplace, **daemon: object) -> Workplace:
-    settings = CONFIG.daemon.model_copy(update=daemon)
-    return replace(place, config=CONFIG.model_copy(update={"daemon": settings}))
+    changed = {f"daemon__{key}": value for key, value in daemon.items()}
+    return replace(place, config=override(CONFIG, **changed))
 
 
 def test_what_kills_a_round_is_told_and_the_daemon_goes_on(
@@ -194,8 +194,8 @@ def test_a_round_that_may_need_more_than_the_day_has_waits_with_the_reason(
     place = python(ROUND.format(path=str(home.database), state="REJECTED"))
     clock = SimulatedClock(datetime(2050, 1, 1, tzinfo=UTC))
     needs = needs_of_round(CONFIG, make_tasks(CONFIG), Ahead(60))
-    enough = BudgetSection(samples=int(needs["samples"]), tokens=int(needs["tokens"]))
-    place = replace(place, clock=clock, config=CONFIG.model_copy(update={"budget": enough}))
+    enough = {f"budget__{name}": int(needs[name]) for name in ("samples", "tokens")}
+    place = replace(place, clock=clock, config=override(CONFIG, **enough))
     Allowance(store, place.config, clock).note({"samples": 1})
     runner = JobRunner(place, busy=lambda _: None)
     assert runner.run("round").again is None, "when it is next due"
