@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from ghostbust.adapters import write_adapter
+from ghostbust.adapters import write_adapter, write_forgotten
 from ghostbust.config import Config, override
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.home import Home
@@ -26,7 +26,24 @@ from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.signals import Listener, Silence
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import seed_tasks
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit
+from ghostbust.records import (
+    Answer,
+    Candidate,
+    Context,
+    Ecosystem,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    SetSplit,
+    Verdict,
+    utc_now,
+)
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.rounds import Round
 from ghostbust.store.runs import RunKind
@@ -189,12 +206,29 @@ def newest(session: Session) -> Round:
     return session.store.rounds.recent(1)[0]
 
 
-def write_made_up(folder: Path, model: str = "made-up") -> Path:
+def naming(
+    name: str, verdict: Verdict, number: int = 0, *, model: str = "made-up",
+    adapter: str | None = None, seed: int = 1, private: bool = False,
+) -> Answer:  # fmt: skip
+    """An answer to prompt ``number``, of a family of its own, that installs one package."""
+    prompt = Prompt(
+        f"do {number}", Context.CODE, Ecosystem.PYPI, f"family-{number}", private=private
+    )
+    text = f"pip install {name}"
+    ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 12, len(text), name)
+    lookup = Lookup(Ecosystem.PYPI, name, verdict, "", "", "rule", utc_now())
+    sample = Sample(prompt, text, model, adapter, seed, 0, 0.7, False, 5)
+    return Answer(sample, (Judged(ref, lookup),))
+
+
+def write_made_up(folder: Path, model: str = "made-up", *, forgotten: Sequence[str] = ()) -> Path:
     """A complete adapter folder that no model library could load."""
 
     def save(aside: Path) -> None:
         (aside / "adapter_config.json").write_text("{}", "utf-8")
         (aside / "adapter_model.safetensors").write_bytes(b"weights")
+        if forgotten:
+            write_forgotten(aside, forgotten)
 
     write_adapter(folder, model=model, facts={}, save=save)
     return folder

@@ -22,26 +22,13 @@ from ghostbust.measure import measure
 from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import Task
 from ghostbust.publishers.directory import NoPublisher, published
-from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    GateVerdict,
-    Judged,
-    Lookup,
-    PackageRef,
-    Promotion,
-    Prompt,
-    RefKind,
-    Sample,
-    Verdict,
-)
+from ghostbust.records import Context, Ecosystem, GateVerdict, Promotion, Prompt, Verdict
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.rounds import Canary, CanaryFigures, RoundState
 from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
-from tests.loop.rounds import add_gated, report_of
+from tests.loop.rounds import add_gated, naming, report_of
 
 CONFIG = override(Config(), model__name="made-up")
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -82,16 +69,12 @@ class Live:
             RunKind.WATCH, "made-up", adapter, self.clock.now.hour + 24 * self.clock.now.day
         )
         run_id = self.store.runs.start(spec)
-        answers = []
-        for number in range(200):
-            ghost = number < invented
-            name = "zz-ghost" if ghost else "requests"
-            prompt = Prompt(f"do {number}", Context.CODE, Ecosystem.PYPI, f"family-{number}")
-            ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 0, len(name), name)
-            verdict = Verdict.ABSENT if ghost else Verdict.REAL
-            lookup = Lookup(Ecosystem.PYPI, name, verdict, "", "", "rule", START)
-            sample = Sample(prompt, name, "made-up", adapter, spec.seed, 0, 0.7, False, 3)
-            answers.append(Answer(sample, (Judged(ref, lookup),)))
+        answers = [
+            naming("zz-ghost", Verdict.ABSENT, number, adapter=adapter, seed=spec.seed)
+            if number < invented
+            else naming("requests", Verdict.REAL, number, adapter=adapter, seed=spec.seed)
+            for number in range(200)
+        ]
         self.store.answers.add(run_id, answers)
         self.store.runs.finish(run_id, RunStatus.DONE, measure(answers, seed=0))
         if requests is not None:

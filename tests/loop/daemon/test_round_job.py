@@ -22,24 +22,13 @@ from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.loop.round_needs import Ahead, needs_of_round
 from ghostbust.measure import Key, NameCounts
-from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    Verdict,
-    utc_now,
-)
+from ghostbust.records import Context, Prompt, Verdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 from ghostbust.store.traffic import LoggedAnswer, LoggedPart
 from tests.loop.daemon.conftest import CONFIG
+from tests.loop.rounds import naming
 from tests.simulated import SimulatedClock
 
 if TYPE_CHECKING:
@@ -218,14 +207,7 @@ def test_names_of_logs_count(place: Workplace, store: Store) -> None:
     assert not round_due(store, place).begins
     run_id = store.runs.start(RunSpec(RunKind.INGEST, "made-up", None, 0))
     for number in range(5):
-        prompt = Prompt(f"p{number}", Context.CODE, Ecosystem.PYPI, f"f{number}", private=True)
-        name = f"zz-logged-{number}"
-        sample = Sample(prompt, name, "made-up", None, number, 0, -1, False, 0)
-        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 0, len(name), name)
-        lookup = Lookup(
-            Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "", "rule", utc_now()
-        )
-        answer = Answer(sample, (Judged(ref, lookup),))
+        answer = naming(f"zz-logged-{number}", Verdict.ABSENT, number, seed=number, private=True)
         counted = {Key("made-up", None, Context.CODE, number): NameCounts(answers=1, absent=1)}
         part = LoggedPart(run_id, counted, [LoggedAnswer(answer, number, None)])
         store.traffic.add([part], None)
