@@ -126,7 +126,7 @@ def round_settings(
     }
 
 
-def round_start(session: Session, training: TrainSettings) -> Former | None:
+def start_adapter(session: Session, training: TrainSettings) -> Former | None:
     """The deployed adapter, if the settings let training start from it; None for the base.
 
     Raises TrainingError or ModelError where training can't start from it.
@@ -146,7 +146,7 @@ def _changed(session: Session, left: Round) -> str | None:
     if left.state not in _UNTRAINED:
         return None
     training = training_settings(session.config, left.seed)
-    now = round_settings(session, training, round_start(session, training))
+    now = round_settings(session, training, start_adapter(session, training))
     if json.loads(json.dumps(now)) != left.settings:
         return "its settings were changed"
     return None
@@ -172,7 +172,7 @@ def get_ready(
             raise BudgetError(f"the round can't begin: {lacking}")
     if left is not None and left.round.state in SETTLED:
         return plan, None, left.before
-    former = round_start(session, plan.training)
+    former = start_adapter(session, plan.training)
     if left is None and not any(
         answer.invented for answer in train_answers(session, former=former)
     ):

@@ -197,11 +197,6 @@ class Timetable:
                     at = due if due > now else due + timedelta(microseconds=position)
                     self._add(name, trigger, at)
 
-    def due(self, name: str) -> datetime | None:
-        """When the job runs next; None if it isn't scheduled."""
-        job = self._scheduler.get_job(name)
-        return None if job is None else job.next_run_time
-
     def ended(self, timeout_s: float) -> bool:
         """Waits until the running jobs have ended; False if one takes longer."""
         deadline = time.monotonic() + timeout_s
@@ -233,12 +228,12 @@ class Timetable:
         """Schedules the next attempt, and stores when that is."""
         if self._place.stopping.is_set():
             return
-        due = self.due(name)
-        if due is not None and ran is not None and ran.again is not None:
-            later = ran.waits or ran.again < due
-            if later:
-                due = ran.again
-                self._scheduler.modify_job(name, next_run_time=due)
+        job = self._scheduler.get_job(name)
+        due = None if job is None else job.next_run_time
+        again = None if ran is None else ran.again
+        if ran and due and again and (ran.waits or again < due):
+            due = again
+            self._scheduler.modify_job(name, next_run_time=due)
         self._note_due(name, due)
 
     def _note_due(self, name: str, due: datetime | None) -> None:
