@@ -13,13 +13,7 @@ from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.volume import volume_gate
 from ghostbust.loop.signals import Listener
-from ghostbust.records import (
-    Answer,
-    GateReport,
-    GateResult,
-    GateVerdict,
-    Score,
-)
+from ghostbust.records import Answer, GateReport, GateResult, GateVerdict, Score
 from ghostbust.sections import GatesSection
 
 ON_TASKS = ("likelihood", "coding")

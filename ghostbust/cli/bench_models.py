@@ -171,7 +171,7 @@ def continual(
     """
     from ghostbust.evaluation.comparisons import continual_tables, draw_continual
     from ghostbust.evaluation.figures import EvaluationSection
-    from ghostbust.loop.continual import ContinualPlan, compare_ways
+    from ghostbust.loop.compare import ContinualPlan, compare_ways
 
     need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)

@@ -126,14 +126,12 @@ class JobRunner:
                 meter.end()
             done = replace(done, seconds=clock.monotonic() - began)
             self._note(done)
-        return Ran(done, self._again(done, row.failures + 1))
-
-    def _again(self, done: JobDone, failures: int) -> datetime | None:
-        now = self._place.clock.now()
+        now, again = clock.now(), None
         if done.state == "failed":
-            return now + timedelta(seconds=retry_s(failures))
-        # Tried at once: whatever stopped it holds the job, and says until when.
-        return now if done.state == "stopped" else None
+            again = now + timedelta(seconds=retry_s(row.failures + 1))
+        elif done.state == "stopped":
+            again = now  # whatever stopped it holds the job, and says until when
+        return Ran(done, again)
 
     def _wait(self, store: Store, row: JobRow, hold: Hold) -> Ran:
         """Logs once why the job waits."""
