@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.extract import extract
 from ghostbust.extractors.interface import Language
 from ghostbust.extractors.labels import (
     import_line_refs,
@@ -15,7 +14,6 @@ from ghostbust.extractors.labels import (
     manifest_of,
 )
 from ghostbust.extractors.manifests import MANIFESTS
-from ghostbust.records import PackageRef
 
 
 @pytest.mark.parametrize(
@@ -157,9 +155,3 @@ def test_manifest_of(label: str, info: str, before: str, body: str, kind: str) -
 
 def test_content_counts_only_if_asked_for() -> None:
     assert manifest_of("", "", "", "a==1", by_content=False) == ""
-
-
-def found(text: str, filename: str = "") -> list[PackageRef]:
-    refs = extract(text, filename=filename)
-    assert all(text[ref.start : ref.end] == ref.raw for ref in refs)
-    return refs
