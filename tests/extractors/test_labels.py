@@ -6,7 +6,6 @@ import pytest
 
 from ghostbust.extractors.interface import Language
 from ghostbust.extractors.labels import (
-    import_line_refs,
     is_python,
     label_of,
     label_of_file,
@@ -82,11 +81,6 @@ def test_the_language_asked_for_decides_where_no_label_does() -> None:
 )
 def test_code_under_the_label_of_a_shell(body: str, language: Language) -> None:
     assert language_of("bash", body, Language.AUTO) is language
-
-
-def test_many_imports_between_commands_end() -> None:
-    body = "import a1\npip install $x (\n" * 5000
-    assert len(list(import_line_refs(body, 0))) == 5000
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from ghostbust.extractors.list_lines import (
     CATEGORIES,
     LABELS,
     NEVER,
-    lines_of,
     marker_of,
     speaks_of_need,
     speaks_of_packages,
@@ -81,12 +78,3 @@ def test_an_array_comes_before_a_package_json() -> None:
     refs = extract(text, expect_list=True)
     assert [ref.raw for ref in refs if ref.kind is RefKind.LIST] == ["httpx", "respx"]
     assert extract(text) == []
-
-
-MARKER = re.compile(r"[ ]*[-\d][.]? ")
-
-
-@pytest.mark.parametrize("line", ["Pros:\n- a\n", "a: " * 99, "- " * 99 + "\n", " ", "#"])
-@pytest.mark.usefixtures("hang_guard")
-def test_takes_linear_time(line: str) -> None:
-    list(lines_of(line * (200_000 // len(line)), MARKER))

@@ -26,14 +26,6 @@ def test_next_is_a_framework_in_a_list_for_npm_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", [",", ";", "|", "、", " and", "和", " " * 9, ", and " * 3, " : a", "` and `"]
-)
-def test_a_long_line_is_read_in_linear_time(mark: str) -> None:
-    text = "| Package |\n|---|\n" + f" a{mark}" * 20_000
-    assert len(ListExtractor(Ecosystem.PYPI).refs(text, 0)) in (0, 20_000)
-
-
-@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("requests\nnumpy==1.2\n\n- rich", True),
@@ -82,9 +74,3 @@ def test_is_marked_list(text: str, expected: bool) -> None:
 def test_names_in_a_sentence(line: str, names: Sequence[str]) -> None:
     refs = ListExtractor(Ecosystem.PYPI).refs(line, 0)
     assert [ref.raw for ref in refs] == list(names)
-
-
-@pytest.mark.parametrize("part", ["`a` ", "`a`, ", "need ", "`", "`a` (", "are "])
-@pytest.mark.usefixtures("hang_guard")
-def test_long_lines_end(part: str) -> None:
-    ListExtractor(Ecosystem.PYPI).refs(part * 15_000, 0)
