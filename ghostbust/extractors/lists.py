@@ -265,7 +265,7 @@ class ListExtractor:
         """True where the numbered headings are two or more, each a name with text below it."""
         lines = [line for line in text.splitlines() if line.strip()]
         numbers = [_NUMBERED_HEADING.match(line) for line in lines]
-        for number, line, below in zip(numbers, lines, [*lines[1:], "#"], strict=True):
+        for number, line, below in zip(numbers, lines, [*lines[1:], "#"], strict=False):
             if number and (below[0] in "#`-*+~" or not self._single(line, number.end())):
                 return False
         return sum(number is not None for number in numbers) > 1
