@@ -27,7 +27,7 @@ SUITE: Final = "suite:"
 FRESH: Final = "fresh"
 """the suite of the shipped tasks that are reserved"""
 
-FRESH_SHA256: Final = "59fd1146fd09a66d1f10be14684d65d8ce3d285b963f27e05b16cb1ffbdce362"
+FRESH_SHA256: Final = "6d6a288583ac27bc93c1f4f5a7d685f895df3e12ab9f53ad5e80b7dfc4cace91"
 """of ``fresh_tasks.jsonl`` as it was frozen on 2026-12-02, its lines ended by line feeds"""
 
 LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
