@@ -18,7 +18,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from ghostbust.prompts import of_suite
+from ghostbust.prompts import of_external_suite
 from ghostbust.records import (
     Answer,
     Context,
@@ -70,7 +70,7 @@ class NameCounts:
     @classmethod
     def of(cls, judged: Iterable[Judged], prompt: Prompt) -> Self:
         """The counts of one answer to the prompt, by what it names."""
-        is_asked = prompt.context is Context.NEEDS or of_suite(prompt.family)
+        is_asked = prompt.context is Context.NEEDS or of_external_suite(prompt.family)
         named: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
         prompted: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
         causes: dict[str, set[str]] = {LOCAL: set(), UNMAPPED: set()}

@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 
 from ghostbust import prompts
-from ghostbust.errors import UsageError
+from ghostbust.errors import DataError, UsageError
 from ghostbust.extractors.extract import extract
 from ghostbust.prompts import (
     CODE_LIMIT,
     FORMS,
+    FRESH,
     WINDOW,
     Task,
     family_of_both,
     fingerprints,
     first_prompts,
+    fresh_tasks,
     is_reserved,
     is_reserved_text,
     name_side,
+    of_external_suite,
     of_suite,
     prompts_of,
     read_tasks,
@@ -43,6 +46,24 @@ def test_the_shipped_tasks_come_in_a_fixed_mixed_order() -> None:
     assert [task.id for task in tasks] != sorted(task.id for task in tasks)
     assert len({task.domain for task in tasks[:20]}) > 8  # any head is a fair subset
     assert not any(task.private for task in tasks)
+
+
+@pytest.mark.parametrize("ecosystem", ASKED)
+def test_the_fresh_tasks_come_in_a_fixed_mixed_order(ecosystem: Ecosystem) -> None:
+    tasks = fresh_tasks(ecosystem)
+    assert tasks == fresh_tasks(ecosystem)
+    assert len({task.id for task in tasks}) == len(tasks) == 150
+    assert [task.id for task in tasks] != sorted(task.id for task in tasks)
+    assert len({task.domain for task in tasks[:20]}) > 8  # any head is a fair subset
+    assert {task.ecosystem for task in tasks} == {ecosystem}
+    assert not any(task.private for task in tasks)
+
+
+def test_fresh_tasks_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "FRESH_SHA256", "0" * 64)
+    prompts._fresh.cache_clear()
+    with pytest.raises(DataError, match="isn't the file that was frozen"):
+        fresh_tasks()
 
 
 def test_a_task_is_always_asked_in_the_same_words() -> None:
@@ -268,6 +289,28 @@ def test_a_suites_family_is_reserved_whatever_it_asks() -> None:
     assert of_suite(family)
     assert is_reserved(Prompt("Sort a list.", Context.CODE, Ecosystem.PYPI, family))
     assert not is_reserved(Prompt("Sort a list.", Context.CODE, Ecosystem.PYPI, "42"))
+
+
+def test_fresh_tasks_never_train_by_their_family_nor_by_their_words(tmp_path: Path) -> None:
+    for task in (*fresh_tasks(), *fresh_tasks(Ecosystem.NPM)):
+        assert task.id.startswith(suite_family(FRESH, ""))
+        assert of_suite(task.id)
+        assert side_of(task.id, holdout_share=0.0) is Side.HOLDOUT
+        assert all(is_reserved(prompt) for prompt in first_prompts([task]))
+        words = task.text.split()
+        assert is_reserved_text(" ".join(words[-WINDOW:])), "any eight words in a row"
+        asked = f"Hello. Please do this:\n{task.text.upper()} Thank you."
+        assert is_reserved(Prompt(asked, Context.CODE, task.ecosystem, "own"))
+    file = tmp_path / "own.jsonl"
+    file.write_text(f"Sort a list.\n{fresh_tasks()[0].text}\n", "utf-8")
+    with pytest.raises(UsageError, match="1 of 2 prompts hold tasks of LibHalluBench or ghostbust"):
+        read_tasks(file)
+
+
+def test_an_external_suite_is_one_that_others_wrote() -> None:
+    assert of_external_suite(suite_family("garak", "42"))
+    assert not of_external_suite(fresh_tasks()[0].id)
+    assert not of_external_suite("42")
 
 
 @pytest.mark.usefixtures("own_reserved")

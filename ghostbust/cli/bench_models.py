@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -30,6 +30,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Stages
 from ghostbust.evaluation.ways import Search, Way
+from ghostbust.prompts import FRESH
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -81,6 +82,13 @@ def unlearners(
         int | None,
         typer.Option("--train-tasks", min=1, help="Training tasks, drawn by each seed; else all."),
     ] = None,
+    suite: Annotated[
+        Literal["fresh"] | None,
+        typer.Option(
+            "--suite",
+            help="Measure on the reserved tasks, fresh, in place of the held-out ones.",
+        ),
+    ] = None,
     holdout_tasks: HoldoutTasksOption = None,
     samples: SamplesOption = None,
     equal_steps: Annotated[
@@ -106,7 +114,7 @@ def unlearners(
 
     need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
-    train, holdout = _sides(settings, ecosystem, holdout_tasks)
+    train, holdout = _sides(settings, ecosystem, holdout_tasks, fresh=suite == FRESH)
     with _bench(cli, _without_server(settings)) as (session, stages):
         plan = ComparePlan(
             session,
@@ -124,6 +132,7 @@ def unlearners(
         "seeds": list(plan.seeds),
         "train_tasks": plan.train_tasks,
         "holdout_tasks": len(holdout),
+        "fresh": suite == FRESH,
         "equal_steps": equal_steps,
         "adapters": session.home.adapters,
     }
@@ -323,18 +332,22 @@ def _bench(cli: Invocation, settings: Config) -> Iterator[tuple[Session, Stages]
 
 
 def _sides(
-    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None
+    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None, *, fresh: bool = False
 ) -> tuple[list[Task], list[Task]]:
-    """The training tasks, and as many held-out ones as `ghostbust eval --limit` takes."""
+    """The training tasks, and as many held-out ones as `ghostbust eval --limit` takes.
+
+    ``fresh``: the reserved tasks measure in place of the held-out ones.
+    """
     from ghostbust.errors import UsageError
     from ghostbust.loop.build import draw, make_tasks
     from ghostbust.loop.compare import HELD_OUT_SEED
-    from ghostbust.prompts import split
+    from ghostbust.prompts import fresh_tasks, split
     from ghostbust.records import Ecosystem
 
-    train, holdout = split(
-        make_tasks(settings, Ecosystem(ecosystem)), settings.prompts.holdout_share
-    )
+    wanted = Ecosystem(ecosystem)
+    train, holdout = split(make_tasks(settings, wanted), settings.prompts.holdout_share)
+    if fresh:
+        holdout = fresh_tasks(wanted)
     for tasks, side in ((train, "for training"), (holdout, "held out")):
         if not tasks:
             raise UsageError(f"none of the tasks is {side}; give more, or another --holdout-share")

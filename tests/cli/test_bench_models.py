@@ -10,7 +10,7 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.adapters import read_adapter
-from ghostbust.prompts import seed_tasks, side_of, split
+from ghostbust.prompts import FRESH, of_suite, seed_tasks, side_of, split, suite_family
 from ghostbust.records import Side
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
@@ -82,7 +82,7 @@ def test_methods_in_one_table_apart_from_the_users_home(
     plots = tmp_path / "plots"
     asked = ("--method", "au-repair", "--method", "ga", "--seed", 5, "--json")
     told = document(bench("unlearners", *asked, "--plot", plots))
-    assert set(told) == TRAINED | {"methods", "seeds", "equal_steps"}
+    assert set(told) == TRAINED | {"methods", "seeds", "equal_steps", "fresh"}
     assert (told["methods"], told["seeds"]) == (["au-repair", "ga"], [5])
     assert (told["train_tasks"], told["holdout_tasks"], told["samples"]) == (12, 10, 1)
     summary = rows(told, "summary")
@@ -124,6 +124,21 @@ def test_people_get_tables_of_every_seed_from_this_process(bench: Run, home: Pat
     result = bench("unlearners", "--method", "ga", "--seeds", 2)
     check_tables(result, "all 2", "volume ratio", "overlap", "likelihood", "looks", "base again")
     assert "ga, seed 1" in result.stderr
+
+
+def test_the_fresh_tasks_measure_and_the_training_tasks_stay(bench: Run, home: Path) -> None:
+    told = document(
+        bench("unlearners", "--suite", "fresh", "--method", "ga", "--seed", 0, "--json")
+    )
+    assert (told["fresh"], told["train_tasks"], told["holdout_tasks"]) == (True, 12, 10)
+    with Store.open(home / "bench" / "ghostbust.db") as store:
+        by_kind: dict[RunKind, set[str]] = {}
+        for run in store.runs.recent():
+            families = {a.sample.prompt.family for a in store.answers.read(run_id=run.id)}
+            by_kind.setdefault(run.spec.kind, set()).update(families)
+    assert not any(map(of_suite, by_kind[RunKind.SWEEP]))
+    assert len(by_kind[RunKind.EVAL]) == 10
+    assert all(family.startswith(suite_family(FRESH, "")) for family in by_kind[RunKind.EVAL])
 
 
 def test_own_tasks_and_another_share(bench: Run, home: Path, tmp_path: Path) -> None:

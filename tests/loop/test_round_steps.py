@@ -43,13 +43,14 @@ def test_no_held_out_family_is_in_the_sets(
     assert not any(answer.invented for answer in sets.retain)
 
 
-def test_answers_to_an_external_suite_are_logged_and_never_train(
-    session: Session, sampler: LocalSampler, tasks: list[Task]
+@pytest.mark.parametrize("suite", ["garak", "fresh"])
+def test_answers_to_a_suite_are_logged_and_never_train(
+    session: Session, sampler: LocalSampler, tasks: list[Task], suite: str
 ) -> None:
     train, _ = split(tasks, session.config.prompts.holdout_share)
-    suite = [replace(task, id=suite_family("garak", task.id)) for task in train]
+    of_suite = [replace(task, id=suite_family(suite, task.id)) for task in train]
     watcher = Watcher(session.store, sampler, session.judge, SAMPLING)
-    assert watcher.tasks(suite, RunKind.SWEEP).measurement.absent
+    assert watcher.tasks(of_suite, RunKind.SWEEP).measurement.absent
     assert list(train_answers(session)) == []
     with pytest.raises(TrainingError, match="nothing to unlearn"):
         chosen(session)
