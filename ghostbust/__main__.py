@@ -5,7 +5,7 @@ import logging
 import sys
 
 from ghostbust.cli.app import app
-from ghostbust.safe_path import keep_folder_out
+from ghostbust.files import keep_folder_out
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ import dataclasses
 import json
 import math
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from enum import Enum
 from pathlib import PurePath
@@ -64,30 +65,32 @@ class ParseError(ValueError):
 # bytes that aren't UTF-8 and for numbers of thousands of digits.
 
 
-def parse_json(text: str | bytes) -> Any:
-    """The value that a JSON text holds. Raises ParseError, whatever is wrong with the text."""
+@contextmanager
+def _one_error() -> Iterator[None]:
     try:
-        return json.loads(text)
+        yield
     except (ValueError, RecursionError) as exc:
         raise ParseError(_reason(exc)) from exc
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value that a JSON text holds. Raises ParseError, whatever is wrong with the text."""
+    with _one_error():
+        return json.loads(text)
 
 
 def parse_row(text: str) -> Any:
     """As `parse_json`, for what is stored: every text in it can be written as UTF-8."""
     row = parse_json(text)
-    try:  # JSON may hold half of a surrogate pair, "\ud83d"
+    with _one_error():  # JSON may hold half of a surrogate pair, "\ud83d"
         json.dumps(row, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as exc:
-        raise ParseError(_reason(exc)) from exc
     return row
 
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The tables that a TOML text holds. Raises ParseError, whatever is wrong with the text."""
-    try:
+    with _one_error():
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ParseError(_reason(exc)) from exc
 
 
 def _reason(exc: Exception) -> str:

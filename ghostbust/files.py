@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and the hashes of files.
+"""Files and folders that appear whole or not at all, hashes of files, and a safe import path.
 
 A new file lies beside its place, as ``.NAME.part``, until it is complete and on the disk; then it
 replaces the old one at once. Until then the old one stays, even if the process is killed or the
@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -126,3 +127,25 @@ def _to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+# Python puts the current folder first on the path of whatever is started with ``-m`` or ``-c``, as
+# worker processes and helpers of the standard library are: a ``json.py`` there would run.
+
+SAFE_PATH: Final = "PYTHONSAFEPATH"
+_OURS: Final = "ghostbust"
+"""any text switches it on; this one marks that `keep_folder_out` did"""
+
+
+def keep_folder_out() -> None:
+    """Makes Python processes started from here leave the current folder out of their path.
+
+    Unless this process itself imports from there, as ``python -m ghostbust`` in a clone does.
+    """
+    if not {"", str(Path.cwd())} & set(sys.path):
+        os.environ.setdefault(SAFE_PATH, _OURS)
+
+
+def for_users_program() -> Mapping[str, str]:
+    """The variables that undo it, for a program that the user's settings name."""
+    return {SAFE_PATH: ""} if os.environ.get(SAFE_PATH) == _OURS else {}

@@ -19,7 +19,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ghostbust.prompts import of_suite
+from ghostbust.prompts import of_external_suite
 from ghostbust.records import (
     Answer,
     Context,
@@ -139,7 +139,7 @@ _Names = dict[Verdict, set[str]]
 
 def _named(judged: Iterable[Judged], prompt: Prompt) -> tuple[_Names, _Names, set[str]]:
     """An answer's own names by verdict, those that the prompt had named, and its installers."""
-    is_asked = prompt.context is Context.NEEDS or of_suite(prompt.family)
+    is_asked = prompt.context is Context.NEEDS or of_external_suite(prompt.family)
     own: _Names = {verdict: set() for verdict in Verdict}
     prompted: _Names = {verdict: set() for verdict in Verdict}
     for one in judged:

@@ -2,8 +2,8 @@
 
 A task becomes one prompt in each context (the paper's three). Its wording is drawn from its
 family's id, so a task is always asked in the same words. Its side of the split is drawn from the id
-too. Prompts of external suites are for evaluation only: they are known by their family, which
-begins with `SUITE`, and LibHalluBench's also by their words.
+too. Prompts of external suites and the fresh tasks are for evaluation only: they are known by their
+family, which begins with `SUITE`. LibHalluBench's and the fresh ones are known by their words, too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,17 @@ from pathlib import Path
 from typing import Final
 
 from ghostbust.documents import ParseError, parse_row
-from ghostbust.errors import UsageError
+from ghostbust.errors import DataError, UsageError
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Side, content_id
 
 SUITE: Final = "suite:"
-"""begins the family of every prompt of an external suite"""
+"""begins the family of every prompt that is for evaluation only"""
+
+FRESH: Final = "fresh"
+"""the suite of the shipped tasks that are reserved"""
+
+FRESH_SHA256: Final = "6d6a288583ac27bc93c1f4f5a7d685f895df3e12ab9f53ad5e80b7dfc4cace91"
+"""of ``fresh_tasks.jsonl`` as it was frozen on 2026-12-02, its lines ended by line feeds"""
 
 LANGUAGES = {Ecosystem.PYPI: ("Python", "PyPI", "pip install"),
              Ecosystem.NPM: ("JavaScript", "npm", "npm install")}  # fmt: skip
@@ -95,10 +101,41 @@ class Task:
 
 def seed_tasks() -> list[Task]:
     """The shipped tasks in a fixed shuffled order, so the first n are a fair subset."""
-    text = (resources.files("ghostbust.data") / "seed_tasks.jsonl").read_text("utf-8")
-    rows = [parse_row(line) for line in text.splitlines()]
+    rows = [parse_row(line) for line in _data("seed_tasks.jsonl").splitlines()]
     rows.sort(key=lambda row: _digest(row["id"]))
     return [Task(row["id"], row["task"], row["domain"]) for row in rows]
+
+
+def fresh_tasks(ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
+    """The reserved tasks of one ecosystem, in a fixed shuffled order as `seed_tasks`.
+
+    They give final figures only: their families are the suite `FRESH`'s, so none can train. Raises
+    DataError where the file isn't the one that was frozen.
+    """
+    return [task for task in _fresh() if task.ecosystem is ecosystem]
+
+
+@cache
+def _fresh() -> tuple[Task, ...]:
+    text = _data("fresh_tasks.jsonl")
+    if hashlib.sha256(text.encode()).hexdigest() != FRESH_SHA256:
+        raise DataError(
+            "ghostbust/data/fresh_tasks.jsonl isn't the file that was frozen, so figures on it "
+            "would compare with none; install ghostbust anew"
+        )
+    rows = [parse_row(line) for line in text.splitlines()]
+    rows.sort(key=lambda row: _digest(row["id"]))
+    return tuple(
+        Task(
+            suite_family(FRESH, row["id"]), row["task"], row["domain"], Ecosystem(row["ecosystem"])
+        )
+        for row in rows
+    )
+
+
+def _data(name: str) -> str:
+    """A shipped text; line ends are line feeds, whatever git made of them."""
+    return (resources.files("ghostbust.data") / name).read_text("utf-8")
 
 
 def read_tasks(path: Path, ecosystem: Ecosystem = Ecosystem.PYPI) -> list[Task]:
@@ -128,8 +165,9 @@ def tasks_in(text: str, source: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> l
     reserved = [task.text for task in tasks if is_reserved_text(task.text)]
     if reserved:
         raise UsageError(
-            f"{source}: {len(reserved)} of {len(tasks)} prompts hold tasks of LibHalluBench, which "
-            f"is for evaluation only; take them out ({' '.join(reserved[0].split())[:80]!r} first)"
+            f"{source}: {len(reserved)} of {len(tasks)} prompts hold tasks of LibHalluBench or "
+            "ghostbust's fresh ones, which are for evaluation only; take them out "
+            f"({' '.join(reserved[0].split())[:80]!r} first)"
         )
     return tasks
 
@@ -158,7 +196,7 @@ def prompts_of(answers: Iterable[Answer]) -> tuple[Prompt, ...]:
 def side_of(family: str, holdout_share: float) -> Side:
     """The side of the split that a prompt family is on, drawn from its id: never changes.
 
-    Families of external suites are held out, whatever the share.
+    Families of suites are held out, whatever the share.
     """
     if of_suite(family):
         return Side.HOLDOUT
@@ -200,9 +238,9 @@ def _digest(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
 
-# What is for evaluation only. LibHalluBench's tasks are known wherever they come from, in another
-# form, on one line or inside a longer text, by fingerprints of eight words each. The fingerprints
-# are shipped, so this holds whether or not the package ``libhallubench`` is installed.
+# What is for evaluation only. LibHalluBench's tasks and the fresh ones are known wherever they come
+# from, in another form, on one line or inside a longer text, by fingerprints of eight words each.
+# LibHalluBench's fingerprints are shipped, so this holds whether or not the package is installed.
 
 WINDOW: Final = 8
 """words in a fingerprint. None of 3,974 other coding tasks (PackageHallucination's, MBPP's) has
@@ -218,8 +256,13 @@ def suite_family(suite: str, key: str) -> str:
 
 
 def of_suite(family: str) -> bool:
-    """Whether it is a family of an external suite."""
+    """Whether it is a family of an external suite, or of the fresh tasks."""
     return family.startswith(SUITE)
+
+
+def of_external_suite(family: str) -> bool:
+    """Whether it is a family of a suite that others wrote, which may name inventions itself."""
+    return of_suite(family) and not family.startswith(suite_family(FRESH, ""))
 
 
 def is_reserved(prompt: Prompt) -> bool:
@@ -229,10 +272,10 @@ def is_reserved(prompt: Prompt) -> bool:
 
 
 def is_reserved_text(text: str) -> bool:
-    """Whether eight words in a row of the text are one of LibHalluBench's fingerprints.
+    """Whether eight words in a row of the text are a fingerprint of a reserved task.
 
-    Any 15 words in a row of one of its tasks contain one. A text of fewer than eight words is never
-    recognised.
+    Any 15 words in a row of one of LibHalluBench's tasks contain one, and any eight of a fresh one.
+    A text of fewer than eight words is never recognised.
     """
     known = _known()
     return any(content_id(window) in known for window in _windows(text, 1))
@@ -251,5 +294,5 @@ def _windows(text: str, step: int) -> Iterator[str]:
 
 @cache
 def _known() -> frozenset[str]:
-    text = (resources.files("ghostbust.data") / _FILE).read_text("utf-8")
-    return frozenset(text.split()[1:])
+    fresh = (content_id(window) for task in _fresh() for window in _windows(task.text, 1))
+    return frozenset(_data(_FILE).split()[1:]).union(fresh)

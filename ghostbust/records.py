@@ -12,11 +12,15 @@ nothing about how it is stored; ``ghostbust.store`` does.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from itertools import cycle
 from pathlib import Path
+from types import MappingProxyType
 
 
 def utc_now() -> datetime:
@@ -33,6 +37,21 @@ def chat_messages(*texts: str) -> list[dict[str, str]]:
     """A conversation as chat templates and model servers take it; the user's message first."""
     roles = cycle(("user", "assistant"))
     return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+
+
+@cache
+def known_modules() -> Mapping[str, str]:
+    """Dotted import name to distribution; empty where no single one provides the module.
+
+    ``import_names.tsv``, written by hand, comes before ``import_facts.tsv``, which ``ghostbust
+    registry imports`` makes from wheels and installed metadata.
+    """
+    found: dict[str, str] = {}
+    for name in ("import_facts.tsv", "import_names.tsv"):
+        text = files("ghostbust.data").joinpath(name).read_text(encoding="utf-8")
+        rows = (line.split("\t") for line in text.splitlines() if line and line[0] != "#")
+        found |= {row[0]: row[1] for row in rows}
+    return MappingProxyType(found)
 
 
 class Ecosystem(StrEnum):

@@ -195,8 +195,9 @@ class CheckedList(list[Checked]):
     def to_dict(self) -> dict[str, Any]:
         """What ``ghostbust check --json`` prints: each name once, and the counts."""
         names = self.distinct()
+        counts = document_of(Summary.of(names), without=("names", "verdicts"))
         results = [one.to_dict() for one in names]
-        return {"registry": self.registry, "results": results, **Summary.of(names).to_dict()}
+        return {"registry": self.registry, "results": results, **counts}
 
     def _repr_html_(self) -> str:
         rows = (
@@ -218,10 +219,17 @@ class Summary:
 
     names: int
     verdicts: Mapping[Verdict, int]
+    invented: int
+    """ABSENT and SUSPECT names"""
+    unknown: int
+    unknown_share: float | None
+    """UNKNOWN names among all, in [0, 1]; None where nothing was named"""
     imports: int
     """distinct names that Python imports stand for"""
     unmapped: int
     """of these, the ones that couldn't be tied to a distribution"""
+    unmapped_share: float | None
+    """unmapped imports among the imports, in [0, 1]; None without any"""
     own: int
     """distinct names that are the checkout's own code"""
     ignored: int
@@ -230,48 +238,25 @@ class Summary:
     @classmethod
     def of(cls, names: Sequence[Checked]) -> Self:
         """Counts the names, which are distinct."""
-        counted = Counter(one.verdict for one in names)
+        verdicts = Counter(one.verdict for one in names)
+        reasons = Counter(one.reason for one in names)
         imports = [
             one.reason for one in names
             if one.ref.kind is RefKind.IMPORT and one.ref.ecosystem is Ecosystem.PYPI
         ]  # fmt: skip
-        reasons = Counter(one.reason for one in names)
+        unknown, unmapped = verdicts[Verdict.UNKNOWN], imports.count("no-mapping")
         return cls(
             names=len(names),
-            verdicts={verdict: counted[verdict] for verdict in Verdict},
+            verdicts={verdict: verdicts[verdict] for verdict in Verdict},
+            invented=verdicts[Verdict.ABSENT] + verdicts[Verdict.SUSPECT],
+            unknown=unknown,
+            unknown_share=unknown / len(names) if names else None,
             imports=len(imports),
-            unmapped=imports.count("no-mapping"),
+            unmapped=unmapped,
+            unmapped_share=unmapped / len(imports) if imports else None,
             own=reasons[Flag.LOCAL_MODULE],
             ignored=reasons[IGNORED],
         )
-
-    @property
-    def invented(self) -> int:
-        """ABSENT and SUSPECT names."""
-        return self.verdicts[Verdict.ABSENT] + self.verdicts[Verdict.SUSPECT]
-
-    @property
-    def unknown_share(self) -> float | None:
-        """UNKNOWN names among all, in [0, 1]; None where nothing was named."""
-        return self.verdicts[Verdict.UNKNOWN] / self.names if self.names else None
-
-    @property
-    def unmapped_share(self) -> float | None:
-        """Unmapped imports among the imports, in [0, 1]; None without any."""
-        return self.unmapped / self.imports if self.imports else None
-
-    def to_dict(self) -> dict[str, object]:
-        """The counts of a document of ``ghostbust check``."""
-        return {
-            "invented": self.invented,
-            "unknown": self.verdicts[Verdict.UNKNOWN],
-            "unknown_share": self.unknown_share,
-            "imports": self.imports,
-            "unmapped": self.unmapped,
-            "unmapped_share": self.unmapped_share,
-            "own": self.own,
-            "ignored": self.ignored,
-        }
 
 
 InventedName = tuple[str, str, str, int]

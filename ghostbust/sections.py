@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -124,9 +124,7 @@ class NotifySection(Section):
     """URL that each notice is posted to as JSON; none: nobody"""
     command: tuple[str, ...] = ()
     """program and arguments that get each notice as JSON on standard input; never a shell's line"""
-    events: tuple[EventName, ...] = (
-        "claimed", "gates-failed", "promotion", "rollback", "job-failing", "low-disk",
-    )  # fmt: skip
+    events: tuple[EventName, ...] = get_args(EventName)
     """what there are notices of"""
     secret_env: str | None = None
     """name of the environment variable whose secret signs what is posted; none: unsigned"""

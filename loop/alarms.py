@@ -19,11 +19,11 @@ from typing import Final
 import stamina
 
 from ghostbust import http
+from ghostbust.files import for_users_program
 from ghostbust.loop.leash import leashed
 from ghostbust.registries.live import trusted
 from ghostbust.registries.names import purl
 from ghostbust.registries.transport import USER_AGENT
-from ghostbust.safe_path import for_users_program
 from ghostbust.sections import AlarmSection
 from ghostbust.store.names import Alarm
 from ghostbust.store.store import Store

@@ -299,7 +299,7 @@ class Advance:
 class NotedSampler:
     """A model of a round. What it answers is noted in the day's budgets, whatever is left of them.
 
-    A round that has begun is not broken off: `round_resume` says beforehand whether the budgets are
+    A round that has begun is not broken off: `round_start` says beforehand whether the budgets are
     enough for all that it may ask.
     """
 

@@ -7,24 +7,35 @@
 
 It works in a home folder of its own, where nothing is gated and nothing serves: the rounds, the
 ledger and the deployed adapter of the user's home stay as they are. The same command again samples,
-trains and scores nothing twice. `train_once` and `measure_adapters` serve `continual`, too.
+trains and scores nothing twice.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import ghostbust
 from ghostbust.adapters import MANIFEST, read_adapter, read_copy
 from ghostbust.config import Config, override
 from ghostbust.documents import parse_json
-from ghostbust.errors import GhostbustError, HomeError, TrainingError
-from ghostbust.evaluation.comparisons import Contest, Cost, KnownCode, MethodRun, known_code
+from ghostbust.errors import GhostbustError, HomeError, ModelError, TrainingError, UsageError
+from ghostbust.evaluation.comparisons import (
+    Contest,
+    Continual,
+    Cost,
+    Lesson,
+    MethodRun,
+    RoundRun,
+    known_code,
+)
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures
+from ghostbust.evaluation.ways import Way
 from ghostbust.files import write_whole
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.loop.build import (
@@ -40,10 +51,13 @@ from ghostbust.loop.round_steps import RoundPlan, choose_sets, train
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.prompts import Task
-from ghostbust.records import Candidate, Score, SetSplit, content_id
+from ghostbust.records import Answer, Candidate, Score, SetSplit, content_id
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.runs import RunKind
+from ghostbust.unlearners.adapters import write_merged, write_stacked
 from ghostbust.unlearners.settings import Former, TrainSettings
+
+Run = TypeVar("Run", MethodRun, RoundRun)
 
 HELD_OUT_SEED = 0
 """of the held-out answers, whatever seeds train: so every run stands beside the same base"""
@@ -85,7 +99,15 @@ def compare_methods(plan: ComparePlan) -> Contest:
     made = [one.candidate for one in trained if one.candidate is not None]
     adapters = [(candidate.name, candidate.path) for candidate in made]
     measured = measure_adapters(plan.session, plan.holdout, adapters, plan.listener)
-    return Contest(tuple(_run(one, measured) for one in trained), measured.yardstick)
+    runs = []
+    for one in trained:
+        run = MethodRun(one.method, one.seed, None, one.failure, None, None, (), None)
+        if one.candidate is not None:
+            name = one.candidate.name
+            run = replace(run, adapter=name, cost=_cost(one.candidate))
+            run = measured.beside_base(run, name)
+        runs.append(run)
+    return Contest(tuple(runs), measured.yardstick)
 
 
 def _train(plan: ComparePlan) -> Iterator[Trained]:
@@ -108,40 +130,16 @@ def _train(plan: ComparePlan) -> Iterator[Trained]:
                 yield Trained(method, seed, None, str(exc))
                 continue
             plan.listener.begin(f"{method}, seed {seed}")
-            if plan.equal_steps:
-                training = _more_steps(training, sets)
+            if plan.equal_steps and not training.weights.repair:
+                answers_in_all = len(sets.forget) + len(sets.retain)
+                fewer = training.answers_per_step * answers_in_all
+                fewer //= answers_in_all + len(sets.forget)
+                training = replace(training, answers_per_step=max(1, fewer))
             yield train_once(session, sets, training, plan.listener)
 
 
 def _settings(config: Config, method: str, seed: int) -> TrainSettings:
     return training_settings(override(config, training__method=method), seed)
-
-
-def _more_steps(training: TrainSettings, sets: SetSplit) -> TrainSettings:
-    """As many steps for a method without repaired answers as with them, or more."""
-    if training.weights.repair:
-        return training
-    answers = len(sets.forget) + len(sets.retain)
-    fewer = training.answers_per_step * answers // (answers + len(sets.forget))
-    return replace(training, answers_per_step=max(1, fewer))
-
-
-def _run(one: Trained, measured: Measured) -> MethodRun:
-    """A run's figures, or why there are none."""
-    bare = MethodRun(one.method, one.seed, None, one.failure, None, None, (), None)
-    if one.candidate is None:
-        return bare
-    name = one.candidate.name
-    bare = replace(bare, adapter=name, cost=_cost(one.candidate))
-    figures = measured.whole(name)
-    if figures is None:
-        return replace(bare, failure=NO_NUMBERS)
-    return replace(
-        bare,
-        figures=figures,
-        objections=measured.objections(name),
-        known_code=measured.known_code(name),
-    )
 
 
 def _cost(candidate: Candidate) -> Cost:
@@ -191,14 +189,17 @@ class Measured:
         """The base again; None at temperature 0."""
         return self.whole(AGAIN)
 
-    def objections(self, name: str) -> tuple[str, ...]:
-        """What speaks against an adapter that was sampled."""
-        found = self.behaviour
-        return () if found is None else found.objections(name, found.temperatures[0])
-
-    def known_code(self, name: str) -> KnownCode | None:
-        """The change of the canonical solutions' likelihood; None where there are none."""
-        return known_code(self.scores[BASE], self.scores[name], seed=HELD_OUT_SEED)
+    def beside_base(self, run: Run, name: str) -> Run:
+        """The run with the figures of its adapter, or with the reason why there are none."""
+        figures = self.whole(name)
+        if self.behaviour is None or figures is None:
+            return replace(run, failure=NO_NUMBERS)
+        return replace(
+            run,
+            figures=figures,
+            objections=self.behaviour.objections(name, self.behaviour.temperatures[0]),
+            known_code=known_code(self.scores[BASE], self.scores[name], seed=HELD_OUT_SEED),
+        )
 
 
 def measure_adapters(
@@ -209,7 +210,11 @@ def measure_adapters(
     An adapter whose predictions aren't numbers isn't sampled.
     """
     scores = score_known_code(session, [None, *adapters] if adapters else [], listener)
-    sound = [adapter for adapter in adapters if are_numbers(scores[adapter[0]])]
+    sound = [
+        adapter
+        for adapter in adapters
+        if all(math.isfinite(score.nll) for score in scores[adapter[0]].values())
+    ]
     if not sound:
         return Measured(scores, None)
     temperature = session.config.sampling.temperature
@@ -295,7 +300,12 @@ def score_known_code(
         if known is None:
             listener.begin(f"score {len(tasks)} canonical solutions with {name}")
             known = LikelihoodGate(tasks).measure(session.load_local(chosen))
-            _write_scores(file, known)
+            rows = {task: (score.nll, score.tokens) for task, score in known.items()}
+            try:
+                file.parent.mkdir(mode=0o700, exist_ok=True)
+                write_whole(file, json.dumps(rows) + "\n")
+            except OSError as exc:
+                raise HomeError(f"can't write {file}: {exc.strerror or exc}") from exc
         found[name] = known
     return found
 
@@ -309,11 +319,6 @@ def kept_scores(session: Session, chosen: Chosen | None) -> Path:
     return session.home.path / "scores" / f"{key}.json"
 
 
-def are_numbers(scores: TaskScores) -> bool:
-    """False where a model's predictions are NaN or infinite: it can't be sampled either."""
-    return all(math.isfinite(score.nll) for score in scores.values())
-
-
 def _read_scores(file: Path) -> TaskScores | None:
     """None where nothing is kept. Raises HomeError for a file that is damaged."""
     try:
@@ -325,10 +330,130 @@ def _read_scores(file: Path) -> TaskScores | None:
         raise HomeError(f"can't read {file}: {exc}; remove it") from exc
 
 
-def _write_scores(file: Path, scores: TaskScores) -> None:
-    rows = {task: (score.nll, score.tokens) for task, score in scores.items()}
-    try:
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        write_whole(file, json.dumps(rows) + "\n")
-    except OSError as exc:
-        raise HomeError(f"can't write {file}: {exc.strerror or exc}") from exc
+# --- several rounds in a row, by each way to build on the round before
+#
+# In round 1 all ways are the same: the base answers, and a fresh adapter is trained. No gate is
+# run: every round's model serves in the next one.
+
+
+@dataclass(frozen=True)
+class ContinualPlan:
+    """What is compared, and on what."""
+
+    session: Session
+    """of the bench's own home folder; the model runs in this process"""
+    ways: Sequence[Way]
+    rounds: int
+    train: Sequence[Task]
+    train_tasks: int
+    """so many are asked in each round, other ones each time"""
+    holdout: Sequence[Task]
+    """all are asked"""
+    seed: int
+    """draws the tasks and the answers; round k trains with seed + k - 1"""
+    listener: Listener
+
+
+def compare_ways(plan: ContinualPlan) -> Continual:
+    """The rounds of each way, and what they made beside the base.
+
+    A round that fails has a reason instead of figures. It leaves the way's model as it was, and the
+    next round follows. Raises UsageError, before anything is loaded, where there are too few tasks.
+    """
+    wanted = plan.rounds * plan.train_tasks
+    if wanted > len(plan.train):
+        raise UsageError(
+            f"{plan.rounds} rounds of {plan.train_tasks} fresh tasks need {wanted} for training; "
+            f"there are {len(plan.train)}: give more --prompts, or fewer --train-tasks"
+        )
+    order = list(plan.train)
+    random.Random(plan.seed).shuffle(order)  # noqa: S311
+    portions = [order[at : at + plan.train_tasks] for at in range(0, wanted, plan.train_tasks)]
+    made = [one for way in plan.ways for one in _rounds(plan, way, portions)]
+    adapters = list(dict.fromkeys(serves for run, serves in made if serves and not run.failure))
+    measured = measure_adapters(plan.session, plan.holdout, adapters, plan.listener)
+    runs = tuple(
+        run if run.failure or serves is None else measured.beside_base(run, serves[0])
+        for run, serves in made
+    )
+    return Continual(runs, measured.whole(BASE), measured.yardstick)
+
+
+def _rounds(
+    plan: ContinualPlan, way: Way, portions: Sequence[Sequence[Task]]
+) -> Iterator[tuple[RoundRun, Chosen | None]]:
+    """The rounds of one way, from the base on, without figures, each with what serves after it.
+
+    Each asks what serves, then learns from all answers so far.
+    """
+    session = plan.session
+    said: list[Answer] = []
+    serves: Chosen | None = None
+    for number, tasks in enumerate(portions, 1):
+        plan.listener.begin(f"{way}, round {number}: ask {len(tasks)} fresh tasks")
+        model = session.load_local(None if way is Way.STATIC else serves)
+        settings = sampling_settings(session.config, plan.seed)
+        watcher = session.watcher(model, settings, plan.listener, weights=True)
+        said += watcher.tasks(tasks, RunKind.SWEEP, reuse=True).answers
+        failure, lesson = "", None
+        try:
+            serves, lesson = _learn(plan, way, number, serves, said)
+        except (TrainingError, ModelError) as exc:
+            failure = str(exc)
+        name = None if serves is None else serves[0]
+        yield RoundRun(way, number, name, failure, lesson, None, (), None), serves
+
+
+def _learn(
+    plan: ContinualPlan, way: Way, number: int, serves: Chosen | None, said: Sequence[Answer]
+) -> tuple[Chosen, Lesson]:
+    """What serves after the round's training, and what that learned from.
+
+    A fresh adapter learns from all answers so far; one that is built on what serves from those of
+    that one and of the base. All are of train-side tasks: no held-out prompts have to be kept away.
+
+    Raises TrainingError or ModelError where the training fails.
+    """
+    session, config = plan.session, plan.session.config
+    training = training_settings(config, plan.seed + number - 1)
+    if way is Way.STATIC:
+        training = replace(training, max_answers=number * training.max_answers)
+    former, own = None, None if serves is None else serves[0]
+    if serves is not None and not way.fresh:
+        former = Former(serves[1], fixed=way is not Way.CONTINUE)
+    if not way.fresh:
+        said = [answer for answer in said if answer.sample.adapter in (None, own)]
+    sets = choose_sets(config, training, said, former=former)
+    trained = train_once(session, sets, training, plan.listener, former)
+    candidate = trained.candidate
+    if candidate is None:
+        raise TrainingError(trained.failure)
+    chosen = _combine(way, serves, candidate, training)
+    learnt, facts = sets.forget + sets.retain, read_adapter(chosen[1]).facts
+    return chosen, Lesson(
+        answers=len(learnt),
+        forget=len(sets.forget),
+        own=sum(answer.sample.adapter == own for answer in learnt),
+        steps=candidate.steps,
+        train_s=candidate.train_s,
+        rank=facts["rank"] if "rank" in facts else facts["settings"]["rank"],
+        kept_norm=facts.get("kept_norm"),
+    )
+
+
+def _combine(
+    way: Way, serves: Chosen | None, candidate: Candidate, training: TrainSettings
+) -> Chosen:
+    """What serves after the round: an adapter trained on top of another is of no use alone."""
+    if serves is None or way.fresh or way is Way.CONTINUE:
+        return candidate.name, candidate.path
+    folder = candidate.path.with_name(f"{way}-{candidate.name}")
+    parts = [serves[1], candidate.path]
+    if not (folder / MANIFEST).is_file():
+        if way is Way.STACK:
+            write_stacked(folder, parts)
+        else:
+            write_merged(
+                folder, parts, rank=training.rank, alpha=training.alpha, rslora=training.rslora
+            )
+    return folder.name, folder

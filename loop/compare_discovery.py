@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import ceil
 
 import ghostbust
 from ghostbust.evaluation.comparisons import OperatorUses, SearchComparison, SearchPoint, SearchRun
@@ -76,26 +77,24 @@ def compare_finding(plan: FindingPlan) -> SearchComparison:
 def _run(plan: FindingPlan, way: Search, seed: int, *, tokens: int | None) -> SearchRun:
     """Runs the way until it has so many tokens; None: until it has the plan's answers."""
     home = _home(plan, way, seed)
+    each = plan.session.config.sampling.samples_per_prompt
     plan.listener.begin(f"{way}, seed {seed}")
     with Store.open(home.database) as store:
         store.mark_interrupted()
-        while (wave := _next_wave(plan, store, tokens)) > 0:
+        while True:
+            points = list(_points(store))
+            plan.listener.advance(len(points), max(plan.answers, len(points)))
+            wave = plan.rules.budget
+            if tokens is None:
+                wave = min(wave, ceil((plan.answers - len(points)) / each))
+            elif points and points[-1].tokens >= tokens:
+                wave = 0
+            if wave <= 0:
+                break
             _ask(plan, home, store, way, seed, wave)
-            done = len(list(_points(store)))
-            plan.listener.advance(done, max(plan.answers, done))
         counts = store.rewritings.counts()
         uses = (OperatorUses(c.operator, c.asked, c.written, c.paid, c.tokens) for c in counts)
-        return SearchRun(way, seed, tuple(_points(store)), tuple(uses))
-
-
-def _next_wave(plan: FindingPlan, store: Store, tokens: int | None) -> int:
-    """Prompts of the next wave; 0 where the run is done."""
-    points = list(_points(store))
-    each = plan.session.config.sampling.samples_per_prompt
-    if tokens is None:
-        left = -(-(plan.answers - len(points)) // each)
-        return max(0, min(plan.rules.budget, left))
-    return plan.rules.budget if not points or points[-1].tokens < tokens else 0
+        return SearchRun(way, seed, tuple(points), tuple(uses))
 
 
 def _ask(plan: FindingPlan, home: Home, store: Store, way: Search, seed: int, wave: int) -> None:

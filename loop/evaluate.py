@@ -27,13 +27,7 @@ from ghostbust.evaluation.behaviour import ModelAnswers, Row, measure_behaviour
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
 from ghostbust.evaluation.suites import compare_suite, stress
 from ghostbust.home import Home
-from ghostbust.loop.build import (
-    Chosen,
-    find_adapter,
-    make_sampler,
-    need_model,
-    sampling_settings,
-)
+from ghostbust.loop.build import Chosen, find_adapter, make_sampler, need_model, sampling_settings
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher

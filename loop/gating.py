@@ -15,13 +15,7 @@ from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.unknown import unknown_gate
 from ghostbust.gates.volume import volume_gate
 from ghostbust.loop.signals import Listener
-from ghostbust.records import (
-    Answer,
-    GateReport,
-    GateResult,
-    GateVerdict,
-    Score,
-)
+from ghostbust.records import Answer, GateReport, GateResult, GateVerdict, Score
 from ghostbust.sections import GatesSection
 
 ON_TASKS = ("likelihood", "coding")

@@ -120,29 +120,26 @@ def bring_up(publishing: Publishing, store: Store, name: str, folder: Path) -> l
     """
     read_adapter(folder)
     fresh: list[Publisher] = []
+    canaries = []
     try:
         for publisher in publishing.publishers:
             if name not in publisher.loaded():
                 fresh.append(publisher)
             load(publisher, store, name, folder)
-        tried = [_try(publishing, store, each, name) for each in publishing.publishers]
-        return [canary for canary in tried if canary is not None]
+        for publisher in publishing.publishers:
+            canary = publishing.trial(publisher, name)
+            if canary is None:
+                continue
+            store.published.add_canary(canary)
+            if not canary.passed:
+                raise CanaryError(f"canary of {name} at {canary.replica}: {canary.reason}")
+            canaries.append(canary)
+        return canaries
     except (PublishError, EndpointError, ModelError):
         for publisher in fresh:
             with suppress(PublishError, EndpointError):
                 unload(publisher, store, name)
         raise
-
-
-def _try(publishing: Publishing, store: Store, publisher: Publisher, name: str) -> Canary | None:
-    """The canary at one replica, stored. Raises CanaryError where it fails."""
-    canary = publishing.trial(publisher, name)
-    if canary is None:
-        return None
-    store.published.add_canary(canary)
-    if not canary.passed:
-        raise CanaryError(f"canary of {name} at {canary.replica}: {canary.reason}")
-    return canary
 
 
 def load(publisher: Publisher, store: Store, name: str, folder: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
-from ghostbust.prompts import FORMS, seed_tasks
-from ghostbust.records import Ecosystem
+from ghostbust.prompts import FORMS, fresh_tasks, seed_tasks
+from ghostbust.records import ASKED, Ecosystem
 from ghostbust.registries.names import canonical_name
 from ghostbust.store.prompts import PoolPrompt
 from ghostbust.store.store import Store
@@ -47,6 +47,7 @@ def _public_words() -> frozenset[str]:
     """The words of the shipped forms and tasks, in lower case."""
     texts = [form for forms in FORMS.values() for form in forms]
     texts += [task.text for task in seed_tasks()]
+    texts += [task.text for ecosystem in ASKED for task in fresh_tasks(ecosystem)]
     return frozenset(match[0].lower() for text in texts for match in _WORD.finditer(text))
 
 

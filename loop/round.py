@@ -18,16 +18,8 @@ from dataclasses import dataclass
 from ghostbust.errors import BusyError, GhostbustError
 from ghostbust.loop.build import gate_sampling, training_settings
 from ghostbust.loop.gating import Gates, run_gates
-from ghostbust.loop.round_resume import finished_steps, round_settings, take_up
-from ghostbust.loop.round_start import get_ready
-from ghostbust.loop.round_steps import (
-    RoundPlan,
-    canary,
-    gate,
-    promote,
-    select_sets,
-    unlearn,
-)
+from ghostbust.loop.round_start import finished_steps, get_ready, round_settings, take_up
+from ghostbust.loop.round_steps import RoundPlan, canary, gate, promote, select_sets, unlearn
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched

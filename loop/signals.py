@@ -1,11 +1,15 @@
-"""How the loop and whoever runs it talk: progress, the ends of jobs, the time, and when to stop."""
+"""How the loop and whoever runs it talk: progress, ends of jobs, log ids, time, when to stop."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from ghostbust.records import utc_now
@@ -64,6 +68,26 @@ class Companion(Protocol):
 
     def job_done(self, done: JobDone) -> None:
         """Called at the end of each run of a job, in the thread of the jobs."""
+
+
+_LOG_IDS: Final[ContextVar[Mapping[str, str | int]]] = ContextVar(
+    "log_ids", default=MappingProxyType({})
+)
+
+
+@contextmanager
+def log_ids(**ids: str | int) -> Iterator[None]:
+    """Adds ids of a job, run or round to the log records of the block, in this thread only."""
+    before = _LOG_IDS.set({**_LOG_IDS.get(), **ids})
+    try:
+        yield
+    finally:
+        _LOG_IDS.reset(before)
+
+
+def current_ids() -> Mapping[str, str | int]:
+    """The ids of a log record made now in this thread; empty outside of any work."""
+    return _LOG_IDS.get()
 
 
 class Clock(Protocol):

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from ghostbust.adapters import CONFIG, WEIGHTS, copy_plain, name_key, write_adapter, write_forgotten
 from ghostbust.errors import HomeError, TrainingError
+from ghostbust.files import for_users_program
 from ghostbust.loop.child import Child, sweep_children
 from ghostbust.loop.publish import check_limits, make_publishing
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.records import Answer, Candidate, SetSplit, content_id
-from ghostbust.safe_path import for_users_program
 from ghostbust.unlearners.external import check_left, read_metrics
 from ghostbust.unlearners.settings import Former, TrainSettings
 from ghostbust.unlearners.train import data_id

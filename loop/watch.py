@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from ghostbust.extractors.extract import examine
-from ghostbust.log_ids import log_ids
+from ghostbust.loop.signals import log_ids
 from ghostbust.measure import measure
 from ghostbust.prompts import Task, first_prompts
 from ghostbust.records import Answer, Context, Measurement, PackageRef, Prompt, Sample, content_id
@@ -116,7 +116,7 @@ class Watcher:
         Its samples are read anew for names, and these are looked up anew, as if sampled now. None
         where there is no such run, or where texts of its answers weren't kept.
         """
-        run_id = self.store.runs.find_done(self._spec(kind, first))
+        run_id = self.store.runs.find(self._spec(kind, first), RunStatus.DONE)
         if run_id is None:
             return None
         samples = [answer.sample for answer in self.store.answers.read(run_id=run_id)]
@@ -127,7 +127,7 @@ class Watcher:
     def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
         """The id of the interrupted run that this one continues, else of a new one."""
         spec = self._spec(kind, first)
-        unfinished = self.store.runs.find_unfinished(spec)
+        unfinished = self.store.runs.find(spec, RunStatus.INTERRUPTED)
         if unfinished is None:
             return self.store.runs.start(spec)
         self.store.runs.resume(unfinished)

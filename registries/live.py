@@ -13,7 +13,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,8 +89,12 @@ class LiveLookups:
             found: dict[str, Lookup] = {}
             to_ask: dict[str, Lookup | None] = {}
             for name in dict.fromkeys(names):
-                known = self._cached(ecosystem, name)
-                if known is not None and self._is_fresh(known):
+                cache = self._cache
+                known = None if cache is None else cache.get_lookup(ecosystem, name)
+                if known and (known.source != "live" or known.verdict is Verdict.UNKNOWN):
+                    known = None
+                ttl = POSITIVE_TTL if known and known.verdict is Verdict.REAL else NEGATIVE_TTL
+                if known and self._now() - known.looked_up_at < ttl:
                     found[name] = known
                 else:
                     to_ask[name] = known
@@ -122,17 +126,6 @@ class LiveLookups:
             if isinstance(answer, str) and answer:
                 found[name] = answer
         return found
-
-    def _cached(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        """The last live verdict, however old; None without one."""
-        known = self._cache.get_lookup(ecosystem, name) if self._cache is not None else None
-        if known is None or known.source != "live" or known.verdict is Verdict.UNKNOWN:
-            return None
-        return known
-
-    def _is_fresh(self, known: Lookup) -> bool:
-        ttl = POSITIVE_TTL if known.verdict is Verdict.REAL else NEGATIVE_TTL
-        return self._now() - known.looked_up_at < ttl
 
     async def _ask_all(
         self, ecosystem: Ecosystem, names: Mapping[str, Lookup | None]
@@ -271,10 +264,7 @@ def open_asking_client(
 
 
 def open_client(
-    ecosystem: Ecosystem,
-    at: Endpoint,
-    meter: Meter | None = None,
-    npm_project: Path | None = None,
+    ecosystem: Ecosystem, at: Endpoint, meter: Meter | None = None, npm_project: Path | None = None
 ) -> http.Client:
     """A client for a registry and the files that it links to, wherever they are; ``meter`` counts.
 
@@ -318,7 +308,14 @@ def trusted(
     context = http.create_ssl_context()
     context.load_default_certs()  # httpx has its own only
     npm = NpmSettings(npm_project, environ)
-    for origin, place in _additional_certificates(environ, npm):
+    places = [
+        ("pip's 'cert'", PipSettings(environ).certificates()),
+        ("npm's 'cafile'", npm.certificates()),
+        *((name, Path(environ[name]).expanduser()) for name in _CA_VARIABLES if environ.get(name)),
+    ]
+    for origin, place in places:
+        if place is None:
+            continue
         file, folder = (None, place) if place.is_dir() else (place, None)
         try:
             context.load_verify_locations(file, folder)
@@ -330,19 +327,6 @@ def trusted(
         except (OSError, ValueError) as exc:
             raise ConfigError("npm's 'ca': it can't be read as certificates") from exc
     return context
-
-
-def _additional_certificates(
-    environ: Mapping[str, str], npm: NpmSettings
-) -> Iterator[tuple[str, Path]]:
-    """Where a setting comes from, and the file or folder that it names."""
-    if (file := PipSettings(environ).certificates()) is not None:
-        yield "pip's 'cert'", file
-    if (file := npm.certificates()) is not None:
-        yield "npm's 'cafile'", file
-    for variable in _CA_VARIABLES:
-        if value := environ.get(variable):
-            yield variable, Path(value).expanduser()
 
 
 def _route(ecosystem: Ecosystem, npm_project: Path | None) -> Route:

@@ -27,10 +27,7 @@ from ghostbust.registries.interface import Origin, Registry
 from ghostbust.registries.names import canonical_name
 from ghostbust.registries.transport import Client, Endpoint, NoAnswerError, Reply
 
-JSON_TYPES = (
-    "application/vnd.pypi.simple.v1+json",
-    "application/vnd.pypi.simple.latest+json",
-)
+JSON_TYPES = ("application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json")
 HTML_TYPES = (
     "application/vnd.pypi.simple.v1+html",
     "application/vnd.pypi.simple.latest+html",

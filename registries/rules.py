@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 
-from ghostbust.known_modules import known_modules
 from ghostbust.records import (
     ASKED,
     Ecosystem,
@@ -23,6 +22,7 @@ from ghostbust.records import (
     RefKind,
     SuspectReason,
     Verdict,
+    known_modules,
 )
 from ghostbust.registries.names import canonical_name, is_builtin, is_valid_name
 from ghostbust.registries.snapshot import POPULAR, Snapshot

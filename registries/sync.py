@@ -317,16 +317,8 @@ def passing_file(folder: Path, place: str, what: str) -> Iterator[BufferedRandom
 
 def attempts(patience: Patience | None) -> Iterator[stamina.Attempt]:
     """Attempts to loop over, each a ``with``: the next one comes only where the block failed."""
-    patience = patience or Patience()
-    again = stamina.retry_context(
-        on=(http.TransportError, http.DecodingError, NoAnswerError),
-        attempts=patience.attempts,
-        timeout=None,
-        wait_initial=patience.initial_s,
-        wait_max=patience.longest_s,
-        wait_jitter=patience.jitter_s,
-    )
-    return iter(again)
+    again = (http.TransportError, http.DecodingError, NoAnswerError)
+    return iter(stamina.retry_context(on=again, timeout=None, **(patience or Patience()).waits))
 
 
 def check_status(place: str, response: http.Response, whose: str) -> None:

@@ -66,6 +66,14 @@ class Patience:
     total_s: float = 60.0
     """no attempt begins later than this after the first"""
 
+    @property
+    def waits(self) -> dict[str, Any]:
+        """The arguments of stamina's functions that it settles, all but the time in all."""
+        return {
+            "attempts": self.attempts, "wait_initial": self.initial_s, "wait_max": self.longest_s,
+            "wait_jitter": self.jitter_s,
+        }  # fmt: skip
+
 
 class NoAnswerError(Exception):
     """An answer that can't be used but may be better next time."""
@@ -323,13 +331,7 @@ class Client:
     async def _patiently(self, url: str, once: Callable[[], Awaitable[T]]) -> T:
         """What ``once`` returns in one of the attempts. Raises UnansweredError if it never does."""
         patience = self.patience
-        ask_once = stamina.AsyncRetryingCaller(
-            attempts=patience.attempts,
-            timeout=patience.total_s,
-            wait_initial=patience.initial_s,
-            wait_max=patience.longest_s,
-            wait_jitter=patience.jitter_s,
-        )
+        ask_once = stamina.AsyncRetryingCaller(timeout=patience.total_s, **patience.waits)
         try:
             return await ask_once(self._retry, once)
         except NoAnswerError as exc:

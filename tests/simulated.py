@@ -14,7 +14,7 @@ from typing import Any, Final
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.schedulers.base import BaseScheduler
 
-from ghostbust.loop.daemon.schedule import SETTINGS
+from ghostbust.loop.daemon.run import SETTINGS
 from ghostbust.loop.daemon.table import QUEUES
 
 _SHORTEST: Final = timedelta(microseconds=1)

@@ -20,7 +20,8 @@ import ghostbust
 from ghostbust.cli.app import app
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, GhostbustError, NotReadyError, UsageError
-from ghostbust.records import Lookup, PackageRef, Verdict
+from ghostbust.records import Lookup, PackageRef, Verdict, utc_now
+from ghostbust.store.store import Store
 
 LIGHT = """
 import sys
@@ -216,6 +217,8 @@ def test_sweeps_and_rounds_have_the_documents_of_their_commands(
     with pytest.raises(NotReadyError, match="likelihood and coding: too few tasks: 0, needs 100"):
         ghostbust.unlearn(holdout=12, config=config, home=home)
     done = ghostbust.unlearn(holdout=12, train_anyway=True, config=config, home=home)
+    with Store.open(home / "ghostbust.db") as store:
+        assert store.spending.of(utc_now().date()) == {}, "a person's round is in no budget"
     told = json.loads(
         printed(
             "round", "--holdout", "12", "--train-anyway", "--json",

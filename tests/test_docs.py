@@ -13,9 +13,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from ghostbust.cli import edge
 from ghostbust.cli.app import app
 from ghostbust.config import load_config
-from ghostbust.errors import ConfigError
+from ghostbust.errors import ConfigError, GhostbustError
 from ghostbust.home import Home
 from ghostbust.store.rounds import RoundState
 from tests.command_lines import (
@@ -197,6 +198,49 @@ def test_commands_are_split_as_a_shell_does() -> None:
     ]
     unit = Block(ROOT / "x.md", 1, "ini", "[Unit]\nExecStart=/opt/bin/ghostbust daemon\n")
     assert [command.arguments for command in unit.commands()] == [["daemon"]]
+
+
+CLI_TEXT = (DOCS / "reference" / "cli.md").read_text("utf-8")
+CLI_SECTIONS = dict(re.findall(r"^## `([^`]+)`\n(.*?)(?=^## |\Z)", CLI_TEXT, re.M | re.S))
+
+
+def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command and group that a user can call, with its full name."""
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, f"{path} {name}")
+
+
+EVERY_COMMAND = dict(commands(ROOT_COMMAND, "ghostbust"))
+
+
+def test_every_command_has_a_section_and_every_section_a_command() -> None:
+    assert set(CLI_SECTIONS) == set(EVERY_COMMAND)
+
+
+def test_every_option_stands_in_its_commands_table() -> None:
+    documented, there = set(), set()
+    for name, command in EVERY_COMMAND.items():
+        # Taken from the first column of the section's table: | `--file`, `-f` | … |
+        rows = re.findall(r"^\| (`[^|]+`) \|", CLI_SECTIONS.get(name, ""), re.M)
+        documented |= {(name, word) for row in rows for word in re.findall(r"`([^`]+)`", row)}
+        for one in command.params:
+            if one.param_type_name == "option":
+                words = {*one.opts, *one.secondary_opts} - {"--help"}
+            else:
+                words = {re.sub(r"[^A-Z_]", "", one.metavar or one.name.upper())}
+            there |= {(name, word) for word in words}
+    assert documented == there
+
+
+def test_every_exit_code_is_there() -> None:
+    def codes(kind: type[GhostbustError]) -> set[int]:
+        return {kind.exit_code}.union(*(codes(child) for child in kind.__subclasses__()))
+
+    there = codes(GhostbustError) | {0, edge.NOT_LOOKED_AT, edge.BUG, edge.INTERRUPTED}
+    there |= {edge.READER_LEFT}
+    table = CLI_TEXT.partition("## Exit codes")[2].partition("\n## ")[0]
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.M)} == there
 
 
 TUTORIAL = [*blocks(ROOT / "docs" / "tutorial.md")]

@@ -1,4 +1,4 @@
-"""Files and folders appear whole or not at all: after errors, after a kill, and for whom."""
+"""Files appear whole or not at all: after errors, after a kill, for whom. What isn't imported."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ import pytest
 from ghostbust.errors import HomeError, UsageError
 from ghostbust.files import (
     PRIVATE,
+    SAFE_PATH,
     SHARED,
     clear_unfinished,
+    for_users_program,
+    keep_folder_out,
     sha256_of,
     whole_file,
     whole_folder,
     write_whole,
 )
+from ghostbust.loop.alarms import run_program
 
 
 def names(folder: Path) -> list[str]:
@@ -202,3 +206,56 @@ def test_hashes(tmp_path: Path) -> None:
         assert sha256_of(file) == expected
     with pytest.raises(FileNotFoundError):
         sha256_of(tmp_path / "none")
+
+
+# A module that lies in the current folder isn't run by what ghostbust starts
+
+LINE = (
+    '{"messages": [{"role": "user", "content": "x"},'
+    ' {"role": "assistant", "content": "pip install flask"}]}\n'
+)
+PLANTED = "open(__file__ + '.ran', 'w').close()\n"
+
+
+def test_workers_of_a_command_import_nothing_from_a_checkout(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for module in ("multiprocessing", "signal"):
+        (checkout / f"{module}.py").write_text(PLANTED, "utf-8")
+    (checkout / "log.jsonl").write_text(LINE, "utf-8")
+    before = sorted(checkout.iterdir())
+    program = Path(sys.executable).with_name("ghostbust")
+    done = subprocess.run(
+        [program, "ingest", "log.jsonl", "--home", tmp_path / "home", "--registry", "snapshot",
+         "--workers", "2"],
+        cwd=checkout, env=os.environ | {"HOME": str(tmp_path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(checkout.iterdir()) == before
+
+
+@pytest.mark.parametrize(("own", "seen"), [(None, ""), ("1", "1")])
+def test_a_program_of_the_settings_gets_the_path_that_the_user_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None, seen: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(SAFE_PATH, own or "zz")
+    if own is None:
+        monkeypatch.delenv(SAFE_PATH)
+    keep_folder_out()
+    assert os.environ[SAFE_PATH], "Python's own processes keep the folder out"
+    code = f"import os, sys; open('seen', 'w').write(os.environ[{SAFE_PATH!r}])"
+    assert not run_program([sys.executable, "-c", code], b"{}", timeout_s=60)
+    assert (tmp_path / "seen").read_text() == seen
+    assert for_users_program() == ({} if own else {SAFE_PATH: ""})
+
+
+def test_a_clone_that_is_run_in_place_goes_on_working(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(SAFE_PATH, raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    keep_folder_out()
+    assert SAFE_PATH not in os.environ

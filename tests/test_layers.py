@@ -13,8 +13,7 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "home", "config", "sections", "adapters", "prompts", "measure",
-    "answer_faults", "statistics", "http", "text", "documents", "known_modules", "log_ids",
-    "safe_path", "files",
+    "answer_faults", "statistics", "http", "text", "documents", "files",
     "times",
 }  # fmt: skip
 """files at the root that every part may import"""
@@ -40,7 +39,7 @@ MAY_IMPORT = {
     # What `import ghostbust` offers, and the documents and tables of what it returns.
     "api": NOUNS | PARTS | {"models", "loop", "evaluation", "results"},
     "results": NOUNS | {"registries", "loop"},
-    "__main__": {"cli", "safe_path"},
+    "__main__": {"cli", "files"},
     "__init__": {"api"},
 }
 HEAVY = {"torch", "transformers", "peft"}

@@ -166,8 +166,9 @@ INDUCED = (
 )
 
 
-def test_what_the_prompt_named_is_in_no_rate_and_no_volume() -> None:
-    found = measure([answer(named=INDUCED)])
+@pytest.mark.parametrize("family", ["family", "suite:fresh:web-services-npm-1"])
+def test_what_the_prompt_named_is_in_no_rate_and_no_volume(family: str) -> None:
+    found = measure([answer(named=INDUCED, family=family)])
     assert (found.absent, found.suspect, found.real) == (1, 0, 1)
     assert (found.induced, found.induced_real) == (2, 1)
     assert (found.rate, found.volume, found.refs) == (0.5, 1, 2)

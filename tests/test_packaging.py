@@ -90,6 +90,7 @@ def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
         "ghostbust/py.typed",
         "ghostbust/loop/round.py",
         "ghostbust/registries/judge.py",
+        "ghostbust/data/fresh_tasks.jsonl",
         "ghostbust/data/seed_tasks.jsonl",
         "ghostbust/data/registry-pypi.marisa",
         "ghostbust/dashboard/dashboard.tcss",

@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 
 from ghostbust import prompts
-from ghostbust.errors import UsageError
+from ghostbust.errors import DataError, UsageError
 from ghostbust.extractors.extract import extract
 from ghostbust.prompts import (
     CODE_LIMIT,
     FORMS,
+    FRESH,
     WINDOW,
     Task,
     family_of_both,
     fingerprints,
     first_prompts,
+    fresh_tasks,
     is_reserved,
     is_reserved_text,
     name_side,
+    of_external_suite,
     of_suite,
     prompts_of,
     read_tasks,
@@ -43,6 +46,24 @@ def test_the_shipped_tasks_come_in_a_fixed_mixed_order() -> None:
     assert [task.id for task in tasks] != sorted(task.id for task in tasks)
     assert len({task.domain for task in tasks[:20]}) > 8  # any head is a fair subset
     assert not any(task.private for task in tasks)
+
+
+@pytest.mark.parametrize("ecosystem", ASKED)
+def test_the_fresh_tasks_come_in_a_fixed_mixed_order(ecosystem: Ecosystem) -> None:
+    tasks = fresh_tasks(ecosystem)
+    assert tasks == fresh_tasks(ecosystem)
+    assert len({task.id for task in tasks}) == len(tasks) == 150
+    assert [task.id for task in tasks] != sorted(task.id for task in tasks)
+    assert len({task.domain for task in tasks[:20]}) > 8  # any head is a fair subset
+    assert {task.ecosystem for task in tasks} == {ecosystem}
+    assert not any(task.private for task in tasks)
+
+
+def test_fresh_tasks_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "FRESH_SHA256", "0" * 64)
+    prompts._fresh.cache_clear()
+    with pytest.raises(DataError, match="isn't the file that was frozen"):
+        fresh_tasks()
 
 
 def test_a_task_is_always_asked_in_the_same_words() -> None:
@@ -100,7 +121,7 @@ def test_first_prompts_need_no_answer() -> None:
     ]  # fmt: skip
 
 
-def test_the_split_is_by_family_stable_and_disjoint() -> None:
+def test_the_split_is_by_family_stable_and_a_larger_share_only_adds_to_the_holdout() -> None:
     train, holdout = split(TASKS, 0.25)
     assert len(train) + len(holdout) == len(TASKS)
     assert {t.id for t in train}.isdisjoint(t.id for t in holdout)
@@ -109,14 +130,8 @@ def test_the_split_is_by_family_stable_and_disjoint() -> None:
     few = split(TASKS[:50], 0.25)
     assert set(few[0]) <= set(train)
     assert set(few[1]) <= set(holdout)
-
-
-def test_a_larger_share_only_adds_to_the_holdout() -> None:
-    _, small = split(TASKS, 0.1)
-    _, large = split(TASKS, 0.3)
-    assert set(small) < set(large)
-    assert split(TASKS, 0.0)[1] == []
-    assert split(TASKS, 1.0)[0] == []
+    assert set(split(TASKS, 0.1)[1]) < set(holdout) < set(split(TASKS, 0.3)[1])
+    assert split(TASKS, 0.0)[1] == split(TASKS, 1.0)[0] == []
 
 
 def test_a_familys_side_never_changes() -> None:
@@ -158,37 +173,25 @@ def test_a_line_ends_at_a_newline_and_nowhere_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("content", "said"),
     [
-        ('{"task": "a"', "not valid JSON"),
-        ("{}", 'needs a "task", "prompt" or "text"'),
-        ('{"task": 7}', 'needs a "task", "prompt" or "text"'),
-        ('{"task": ["a"]}', 'needs a "task", "prompt" or "text"'),
+        (b'fine\n\n{"task": "a"', r"prompts\.jsonl, line 3: not valid JSON"),
+        (b"fine\n\n{}", r'prompts\.jsonl, line 3: needs a "task", "prompt" or "text"'),
+        (b'fine\n\n{"task": 7}', r'line 3: needs a "task", "prompt" or "text"'),
+        (b'fine\n\n{"task": ["a"]}\n', r'line 3: needs a "task", "prompt" or "text"'),
+        (b"", "holds no prompts"),
+        (b"\n \n", "holds no prompts"),
+        ("größe".encode("latin-1"), "can't read the prompts"),
+        (None, "can't read the prompts"),
     ],
 )
-def test_a_bad_line_is_named(line: str, message: str, tmp_path: Path) -> None:
+def test_what_holds_no_tasks(content: bytes | None, said: str, tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
-    path.write_text(f"fine\n\n{line}\n")
-    with pytest.raises(UsageError, match=r"prompts\.jsonl, line 3: ") as caught:
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(UsageError, match=said):
         read_tasks(path)
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"\n \n"])
-def test_a_file_without_prompts_is_an_error(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "prompts.txt"
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match="holds no prompts"):
-        read_tasks(path)
-
-
-def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    for path in (tmp_path / "none", tmp_path):
-        with pytest.raises(UsageError, match="can't read the prompts"):
-            read_tasks(path)
-    (tmp_path / "latin").write_bytes("größe".encode("latin-1"))
     with pytest.raises(UsageError, match="can't read the prompts"):
-        read_tasks(tmp_path / "latin")
+        read_tasks(tmp_path / "none")
 
 
 def test_the_prompts_of_answers_come_once_in_order() -> None:
@@ -268,16 +271,10 @@ def own_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
         " ".join(OWN.split()[:15]),
     ],
 )
-def test_a_tasks_words_are_known_in_any_dress(text: str) -> None:
+def test_a_tasks_words_are_known_in_any_dress_and_seven_of_them_are_not(text: str) -> None:
     assert is_reserved_text(text)
-
-
-@pytest.mark.usefixtures("own_reserved")
-@pytest.mark.parametrize(
-    "text", ["", "Read the log", " ".join(OWN.split()[3:10]), "A lift stops at every floor."]
-)
-def test_other_texts_and_seven_words_are_not(text: str) -> None:
-    assert not is_reserved_text(text)
+    for other in ("", "Read the log", " ".join(OWN.split()[3:10]), "A lift stops at every floor."):
+        assert not is_reserved_text(other)
 
 
 def test_fingerprints_follow_one_another() -> None:
@@ -292,6 +289,28 @@ def test_a_suites_family_is_reserved_whatever_it_asks() -> None:
     assert of_suite(family)
     assert is_reserved(Prompt("Sort a list.", Context.CODE, Ecosystem.PYPI, family))
     assert not is_reserved(Prompt("Sort a list.", Context.CODE, Ecosystem.PYPI, "42"))
+
+
+def test_fresh_tasks_never_train_by_their_family_nor_by_their_words(tmp_path: Path) -> None:
+    for task in (*fresh_tasks(), *fresh_tasks(Ecosystem.NPM)):
+        assert task.id.startswith(suite_family(FRESH, ""))
+        assert of_suite(task.id)
+        assert side_of(task.id, holdout_share=0.0) is Side.HOLDOUT
+        assert all(is_reserved(prompt) for prompt in first_prompts([task]))
+        words = task.text.split()
+        assert is_reserved_text(" ".join(words[-WINDOW:])), "any eight words in a row"
+        asked = f"Hello. Please do this:\n{task.text.upper()} Thank you."
+        assert is_reserved(Prompt(asked, Context.CODE, task.ecosystem, "own"))
+    file = tmp_path / "own.jsonl"
+    file.write_text(f"Sort a list.\n{fresh_tasks()[0].text}\n", "utf-8")
+    with pytest.raises(UsageError, match="1 of 2 prompts hold tasks of LibHalluBench or ghostbust"):
+        read_tasks(file)
+
+
+def test_an_external_suite_is_one_that_others_wrote() -> None:
+    assert of_external_suite(suite_family("garak", "42"))
+    assert not of_external_suite(fresh_tasks()[0].id)
+    assert not of_external_suite("42")
 
 
 @pytest.mark.usefixtures("own_reserved")

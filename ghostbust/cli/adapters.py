@@ -10,6 +10,7 @@ import typer
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, command_group
 from ghostbust.cli.output import Output, cell
+from ghostbust.documents import document_of
 from ghostbust.errors import HomeError, UsageError
 
 if TYPE_CHECKING:
@@ -224,18 +225,10 @@ def _row(store: Store, name: str) -> AdapterRow:
 
 
 def _document(row: AdapterRow, deployed: str | None) -> dict[str, object]:
-    made = row.candidate
-    return {
-        "name": made.name,
-        "path": made.path,
-        "round": row.round_id,
-        "model": made.model,
-        "method": made.method,
-        "seed": made.seed,
-        "verdict": row.verdict,
-        "created": row.created,
-        "deployed": made.name == deployed,
-    }
+    return document_of(
+        row.candidate, without=("steps", "final_loss", "train_s"), round=row.round_id,
+        verdict=row.verdict, created=row.created, deployed=row.candidate.name == deployed,
+    )  # fmt: skip
 
 
 def _say(output: Output, promotion: Promotion) -> None:

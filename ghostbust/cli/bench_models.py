@@ -9,24 +9,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import on_interrupt
-from ghostbust.cli.eval import draw_sections, print_tables
+from ghostbust.cli.eval import need_plots, show_sections
 from ghostbust.cli.options import (
     AskedEcosystem,
     EcosystemOption,
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
+    PlotOption,
     PromptsOption,
     RegistryModeOption,
+    SamplesOption,
+    SeedOption,
 )
 from ghostbust.cli.output import Stages
 from ghostbust.evaluation.ways import Search, Way
+from ghostbust.prompts import FRESH
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -47,8 +51,12 @@ HoldoutTasksOption = Annotated[
     int | None,
     typer.Option("--holdout-tasks", min=1, help="Held-out tasks that measure; else all."),
 ]
-SamplesOption = Annotated[
-    int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", min=1, help="Repeat with so many seeds, from 0.")
+]
+SeedListOption = Annotated[
+    list[int] | None,
+    typer.Option("--seed", min=0, help="Only with this seed; may be repeated."),
 ]
 
 
@@ -63,13 +71,8 @@ def unlearners(
             help="A method; may be repeated. A name that isn't known lists those there are.",
         ),
     ] = None,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Train with so many seeds, from 0.")
-    ] = 3,
-    seed: Annotated[
-        list[int] | None,
-        typer.Option("--seed", min=0, help="Train with this seed; may be repeated."),
-    ] = None,
+    seeds: SeedsOption = 3,
+    seed: SeedListOption = None,
     model: ModelOption = None,
     prompts: PromptsOption = None,
     keep_prompts: KeepPromptsOption = False,
@@ -78,6 +81,13 @@ def unlearners(
     train_tasks: Annotated[
         int | None,
         typer.Option("--train-tasks", min=1, help="Training tasks, drawn by each seed; else all."),
+    ] = None,
+    suite: Annotated[
+        Literal["fresh"] | None,
+        typer.Option(
+            "--suite",
+            help="Measure on the reserved tasks, fresh, in place of the held-out ones.",
+        ),
     ] = None,
     holdout_tasks: HoldoutTasksOption = None,
     samples: SamplesOption = None,
@@ -89,9 +99,7 @@ def unlearners(
             "the same answers: then they make as many, or more.",
         ),
     ] = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Write the frontier there, as SVG.")
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
 ) -> None:
     """Train by each method on the same answers, and compare the adapters on held-out tasks.
@@ -104,9 +112,9 @@ def unlearners(
     from ghostbust.loop.compare import ComparePlan, compare_methods
     from ghostbust.unlearners.methods import METHODS
 
-    _need_plots(plot)
+    need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
-    train, holdout = _sides(settings, ecosystem, holdout_tasks)
+    train, holdout = _sides(settings, ecosystem, holdout_tasks, fresh=suite == FRESH)
     with _bench(cli, _without_server(settings)) as (session, stages):
         plan = ComparePlan(
             session,
@@ -124,6 +132,7 @@ def unlearners(
         "seeds": list(plan.seeds),
         "train_tasks": plan.train_tasks,
         "holdout_tasks": len(holdout),
+        "fresh": suite == FRESH,
         "equal_steps": equal_steps,
         "adapters": session.home.adapters,
     }
@@ -145,7 +154,7 @@ def continual(
         ),
     ] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each way.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    seed: SeedOption = 0,
     model: ModelOption = None,
     prompts: PromptsOption = None,
     keep_prompts: KeepPromptsOption = False,
@@ -161,10 +170,7 @@ def continual(
     ] = None,
     holdout_tasks: HoldoutTasksOption = None,
     samples: SamplesOption = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="DIR", help="Write rate and volume by round, as SVG."),
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
 ) -> None:
     """Train several rounds in a row by each way, and compare every round with the base.
@@ -174,9 +180,9 @@ def continual(
     """
     from ghostbust.evaluation.comparisons import continual_tables, draw_continual
     from ghostbust.evaluation.figures import EvaluationSection
-    from ghostbust.loop.continual import ContinualPlan, compare_ways
+    from ghostbust.loop.compare import ContinualPlan, compare_ways
 
-    _need_plots(plot)
+    need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
     train, holdout = _sides(settings, ecosystem, holdout_tasks)
     each = train_tasks or max(1, len(train) // rounds)
@@ -218,23 +224,15 @@ def discovery(
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Completions of each prompt.")
     ] = 1,
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Compare with so many seeds, from 0.")
-    ] = 3,
-    seed: Annotated[
-        list[int] | None,
-        typer.Option("--seed", min=0, help="Compare with this seed; may be repeated."),
-    ] = None,
+    seeds: SeedsOption = 3,
+    seed: SeedListOption = None,
     model: ModelOption = None,
     endpoint: EndpointOption = None,
     prompts: PromptsOption = None,
     keep_prompts: KeepPromptsOption = False,
     ecosystem: EcosystemOption = "pypi",
     holdout_share: HoldoutShareOption = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="DIR", help="Write what is found by tokens, as SVG."),
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
 ) -> None:
     """Compare adaptive discovery with uniform sampling of the same seed prompts, at equal tokens.
@@ -246,7 +244,7 @@ def discovery(
     from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare_discovery import compare_finding
 
-    _need_plots(plot)
+    need_plots(plot)
     _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
     settings = cli.configure(model__endpoint=endpoint, daemon__watch_prompts=wave)
     with _bench(cli, settings) as (session, stages):
@@ -334,30 +332,26 @@ def _bench(cli: Invocation, settings: Config) -> Iterator[tuple[Session, Stages]
 
 
 def _sides(
-    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None
+    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None, *, fresh: bool = False
 ) -> tuple[list[Task], list[Task]]:
-    """The training tasks, and as many held-out ones as `ghostbust eval --limit` takes."""
+    """The training tasks, and as many held-out ones as `ghostbust eval --limit` takes.
+
+    ``fresh``: the reserved tasks measure in place of the held-out ones.
+    """
     from ghostbust.errors import UsageError
     from ghostbust.loop.build import draw, make_tasks
     from ghostbust.loop.compare import HELD_OUT_SEED
-    from ghostbust.prompts import split
+    from ghostbust.prompts import fresh_tasks, split
     from ghostbust.records import Ecosystem
 
-    train, holdout = split(
-        make_tasks(settings, Ecosystem(ecosystem)), settings.prompts.holdout_share
-    )
+    wanted = Ecosystem(ecosystem)
+    train, holdout = split(make_tasks(settings, wanted), settings.prompts.holdout_share)
+    if fresh:
+        holdout = fresh_tasks(wanted)
     for tasks, side in ((train, "for training"), (holdout, "held out")):
         if not tasks:
             raise UsageError(f"none of the tasks is {side}; give more, or another --holdout-share")
     return train, draw(holdout, holdout_tasks or len(holdout), HELD_OUT_SEED)
-
-
-def _need_plots(folder: Path | None) -> None:
-    """Raises UsageError, before the work, where plots are asked for without matplotlib."""
-    if folder is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
 
 
 def _report(
@@ -368,12 +362,9 @@ def _report(
     facts: Mapping[str, object],
 ) -> None:
     """Tables, plots and the document. ``facts``: what the document has of this bench alone."""
-    print_tables(cli.output, found.tables)
+    plots = show_sections(cli.output, [found], plot)
     if "adapters" in facts:
         cli.output.line(f"adapters: {facts['adapters']}")
-    plots = [] if plot is None else draw_sections([found], plot)
-    for file in plots:
-        cli.output.line(f"plot: {file}")
     config = session.config
     cli.output.document(
         {

@@ -245,7 +245,7 @@ def _counts(checked: CheckedList) -> str:
 
     counts = Summary.of(checked.distinct())
     parts = [f"{count} {verdict}" for verdict, count in counts.verdicts.items() if count]
-    if counts.verdicts[Verdict.UNKNOWN] and counts.unknown_share is not None:
+    if counts.unknown and counts.unknown_share is not None:
         parts[-1] += f" ({counts.unknown_share:.1%})"
     line = f"{counts.names} {'name' if counts.names == 1 else 'names'}: {', '.join(parts)}"
     if counts.unmapped:

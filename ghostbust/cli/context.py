@@ -20,8 +20,7 @@ from datetime import date
 from functools import cached_property, wraps
 from inspect import Parameter
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.options import ConfigOption, HomeOption, JsonOption, QuietOption
@@ -49,7 +48,7 @@ _SHARED: dict[str, tuple[Any, object]] = {
 """the shared options by their parameter, each with its default"""
 
 
-class Invocation:
+class Invocation(ExitStack):
     """One run of a command. What it opens is closed when the command ends."""
 
     def __init__(
@@ -60,23 +59,12 @@ class Invocation:
         as_json: bool = False,
         quiet: bool = False,
     ) -> None:
+        super().__init__()
         self.home_path = home
         """as given; None: the environment's, or the user's"""
         self.config_path = config
         self.output = Output(as_json=as_json, quiet=quiet)
         self._began = time.monotonic()
-        self._opened = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._opened.close()
 
     @property
     def wall_s(self) -> float:
@@ -98,8 +86,16 @@ class Invocation:
 
     @cached_property
     def settings(self) -> Config:
-        """The settings. Raises ConfigError."""
-        return load_settings(self.config_path, self.home)
+        """The settings. Raises ConfigError.
+
+        Standard error gets a line for each file that isn't trusted, under ``--quiet`` too: its
+        author has to see why the file changes nothing.
+        """
+        from ghostbust.config import load_config
+
+        settings = load_config(self.config_path, self.home, note=_warn)
+        note_npmrc(self.home)
+        return settings
 
     def configure(self, **options: object) -> Config:
         """The settings, from now on with options such as ``model__name`` in place of their keys.
@@ -126,7 +122,7 @@ class Invocation:
             need_database(self.home.database)
         if access != "read":
             self.make_home()
-        return self._opened.enter_context(
+        return self.enter_context(
             Store.open(self.home.database, read_only=access == "read", keep_private=keep_private)
         )
 
@@ -172,18 +168,6 @@ def invoked_with(
         return invoke
 
     return decorate
-
-
-def load_settings(config: Path | None, home: Home) -> Config:
-    """`load_config`, with a line on standard error for each file that isn't trusted.
-
-    Under ``--quiet`` too: its author has to see why the file changes nothing.
-    """
-    from ghostbust.config import load_config
-
-    settings = load_config(config, home, note=_warn)
-    note_npmrc(home)
-    return settings
 
 
 def note_npmrc(home: Home) -> None:

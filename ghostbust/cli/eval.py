@@ -19,12 +19,15 @@ from ghostbust.cli.options import (
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
+    PlotOption,
     PromptsOption,
     RegistryModeOption,
+    SamplesOption,
     SeedOption,
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
+from ghostbust.prompts import FRESH
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -89,7 +92,8 @@ def eval_(
             "--suite",
             metavar="NAME[=PATH]",
             help="An external suite: libhallubench, garak (the installed packages, or PATH) or "
-            "packagehallucination=PATH. May be repeated.",
+            "packagehallucination=PATH; or fresh: the reserved tasks in place of the held-out "
+            "ones. May be repeated.",
         ),
     ] = None,
     prompts: PromptsOption = None,
@@ -106,20 +110,18 @@ def eval_(
             help="Ask this many tasks, coding tasks and prompts of each suite, drawn by the seed.",
         ),
     ] = None,
-    samples: Annotated[
-        int | None,
-        typer.Option("--samples", min=1, help="Completions of each prompt; 1 at temperature 0."),
-    ] = None,
+    samples: SamplesOption = None,
     temperature: Annotated[
         list[float] | None,
         typer.Option(
-            "--temperature", min=0, show_default="0 and 0.7", help="May be repeated; 0 is greedy."
+            "--temperature",
+            min=0,
+            show_default="0 and 0.7",
+            help="May be repeated; 0 is greedy: one completion of each prompt.",
         ),
     ] = None,
     keep_prompts: KeepPromptsOption = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Write plots there, as SVG.")
-    ] = None,
+    plot: PlotOption = None,
     registry: RegistryModeOption = None,
     as_of: AsOfOption = None,
     seed: SeedOption = 0,
@@ -130,10 +132,7 @@ def eval_(
     """
     from ghostbust.loop.evaluate import EvalPlan, choose_adapters
 
-    if plot is not None:
-        from ghostbust.evaluation.plots import need_matplotlib
-
-        need_matplotlib()
+    need_plots(plot)
     settings = cli.configure(
         model__name=model,
         model__endpoint=endpoint,
@@ -145,8 +144,12 @@ def eval_(
     )
     url = next((server.url for server in settings.model.servers), None)
     names = choose_sections(section, suite, url)
-    suites = read_suites(suite, limit, seed)
-    tasks, few = _tasks(settings, ecosystem, everything=everything, limit=limit, seed=seed)
+    fresh, suites = read_suites(suite, limit, seed)
+    if fresh and prompts:
+        raise UsageError("--suite fresh has tasks of its own; leave --prompts out")
+    tasks, few = _tasks(
+        settings, ecosystem, fresh=fresh, everything=everything, limit=limit, seed=seed
+    )
     temperatures = tuple(dict.fromkeys(temperature or (0.0, 0.7)))
     kept = "answers to prompts are kept; the same command goes on from there"
     with cli.session("eval", if_interrupted=kept) as (session, stages):
@@ -160,11 +163,7 @@ def eval_(
         found = run_sections(names, plan)
     if not adapters:
         cli.output.note("no adapter serves and none was named: the base alone")
-    plots = [] if plot is None else draw_sections(found, plot)
-    for one in found:
-        print_tables(cli.output, one.tables)
-    for file in plots:
-        cli.output.line(f"plot: {file}")
+    plots = show_sections(cli.output, found, plot)
     cli.output.document(
         {
             "model": settings.model.name,
@@ -172,6 +171,7 @@ def eval_(
             "seed": seed,
             "registry": settings.registry.mode,
             "tasks": len(tasks),
+            "fresh": fresh,
             "coding_tasks": len(coding),
             "suites": {name: len(asked) for name, asked in suites.items()},
             "samples": settings.sampling.samples_per_prompt,
@@ -186,14 +186,19 @@ def eval_(
 def choose_sections(
     asked: Sequence[SectionName] | None, suites: Sequence[str] | None, endpoint: str | None
 ) -> tuple[SectionName, ...]:
-    """The sections, each once. ``--suite`` alone asks for its own.
+    """The sections, each once. ``--suite`` alone asks for its own: ``fresh`` for behaviour.
 
     Raises UsageError for one that can't be measured with these options.
     """
-    default = SectionName.SUITES if suites else SectionName.BEHAVIOUR
-    names = tuple(dict.fromkeys(asked or [default]))
-    if bool(suites) != (SectionName.SUITES in names):
-        raise UsageError("--section suites and --suite NAME go together; give both")
+    external = [one for one in suites or () if one != FRESH]
+    default = [SectionName.BEHAVIOUR] if FRESH in (suites or ()) or not external else []
+    default += [SectionName.SUITES] if external else []
+    names = tuple(dict.fromkeys(asked or default))
+    if bool(external) != (SectionName.SUITES in names):
+        raise UsageError(
+            "--section suites and --suite NAME go together; give both (fresh is no external suite:"
+            " the other sections ask it)"
+        )
     for name, what in NEED_WEIGHTS.items():
         if name in names and endpoint is not None:
             raise UsageError(
@@ -218,14 +223,24 @@ def need_subjects(
 
 
 def _tasks(
-    settings: Config, ecosystem: AskedEcosystem, *, everything: bool, limit: int | None, seed: int
+    settings: Config,
+    ecosystem: AskedEcosystem,
+    *,
+    fresh: bool,
+    everything: bool,
+    limit: int | None,
+    seed: int,
 ) -> tuple[list[Task], list[Task]]:
-    """The held-out tasks, or all, so many of them; and the few held-out ones for persistence."""
+    """The held-out tasks, or all, so many of them; and the few held-out ones for persistence.
+
+    ``fresh``: of the reserved tasks, which are all held out.
+    """
     from ghostbust.loop.build import draw, make_tasks
-    from ghostbust.prompts import split
+    from ghostbust.prompts import fresh_tasks, split
     from ghostbust.records import Ecosystem
 
-    tasks = make_tasks(settings, Ecosystem(ecosystem))
+    wanted = Ecosystem(ecosystem)
+    tasks = fresh_tasks(wanted) if fresh else make_tasks(settings, wanted)
     _, held_out = split(tasks, settings.prompts.holdout_share)
     asked = tasks if everything else held_out
     if not asked:
@@ -236,20 +251,26 @@ def _tasks(
 
 def read_suites(
     asked: Sequence[str] | None, limit: int | None, seed: int
-) -> dict[str, list[Prompt]]:
-    """The prompts of each suite, ``NAME`` or ``NAME=PATH``, as it was asked for.
+) -> tuple[bool, dict[str, list[Prompt]]]:
+    """Whether ``fresh`` was asked for, and the prompts of each external suite, as it was asked for.
 
-    Raises UsageError as ``read_suite`` does.
+    That is ``NAME`` or ``NAME=PATH``. Raises UsageError as ``read_suite`` does, and for a path of
+    ``fresh``.
     """
     from ghostbust.evaluation.suites import read_suite
     from ghostbust.loop.build import draw
 
+    wanted = dict.fromkeys(asked or ())
     found = {}
-    for one in dict.fromkeys(asked or ()):
+    for one in wanted:
         name, _, path = one.partition("=")
+        if name == FRESH:
+            if path:
+                raise UsageError("--suite fresh takes no path: its tasks are shipped")
+            continue
         prompts = read_suite(name, Path(path).expanduser() if path else None)
         found[one] = draw(prompts, limit or SUITE_PROMPTS, seed)
-    return found
+    return FRESH in wanted, found
 
 
 def coding_tasks(
@@ -323,17 +344,38 @@ def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> 
             return EvaluationSection(name, tuple(made))
 
 
-def draw_sections(found: Sequence[EvaluationSection], folder: Path) -> list[Path]:
-    """The files written; raises UsageError where the folder can't be."""
+def need_plots(folder: Path | None) -> None:
+    """Raises UsageError, before the work, where plots are asked for without matplotlib."""
+    if folder is not None:
+        from ghostbust.evaluation.plots import need_matplotlib
+
+        need_matplotlib()
+
+
+def show_sections(
+    output: Output, found: Sequence[EvaluationSection], folder: Path | None
+) -> list[Path]:
+    """Draws the plots, if there is a folder for them, and prints the tables; the files written.
+
+    Raises UsageError, before anything is printed, where the folder can't be written.
+    """
     written: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for section in found:
-            for name, text in section.draw().items():
-                written.append(folder / name)
-                written[-1].write_text(text, "utf-8")
-    except OSError as exc:
-        raise UsageError(f"can't write plots to {folder}: {exc.strerror or exc}") from exc
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for section in found:
+                for name, text in section.draw().items():
+                    written.append(folder / name)
+                    written[-1].write_text(text, "utf-8")
+        except OSError as exc:
+            raise UsageError(f"can't write plots to {folder}: {exc.strerror or exc}") from exc
+    for one in (one for section in found for one in section.tables):
+        for shown in shown_tables(one, output.result.width):
+            output.result.print(shown)
+        for note in one.notes:
+            output.line(note, "dim")
+    for file in written:
+        output.line(f"plot: {file}")
     return written
 
 
@@ -347,15 +389,6 @@ KEYS = (
 GAP = 2
 TEXT = 24
 """characters that a column of longer texts, or of longer words, must have"""
-
-
-def print_tables(output: Output, tables: Sequence[Table]) -> None:
-    """A section's tables and their notes, as wide as the terminal."""
-    for one in tables:
-        for shown in shown_tables(one, output.result.width):
-            output.result.print(shown)
-        for note in one.notes:
-            output.line(note, "dim")
 
 
 def shown_tables(one: Table, width: int) -> list[rich.table.Table]:

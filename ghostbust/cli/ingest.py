@@ -138,7 +138,7 @@ def _print(output: Output, read: Ingested, names: Sequence[InventedName]) -> Non
     if read.inventing:
         counts.append(f"{read.inventing:,} of them invent a name")
     if read.reserved:
-        counts.append(f"{read.reserved:,} more answer an external suite, so they weren't kept")
+        counts.append(f"{read.reserved:,} answer tasks for evaluation only: they weren't kept")
     if read.skipped.without:
         counts.append(f"{read.skipped.without:,} records without an answer")
     if read.unfinished:

@@ -3,7 +3,7 @@ each comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +11,7 @@ import typer
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, command_group
 from ghostbust.cli.options import (
+    AdapterOption,
     EndpointOption,
     ModelOption,
     RegistryModeOption,
@@ -36,12 +37,13 @@ OrderOption = Annotated[
     NameOrder,
     typer.Option("--order", help="Counts and times run downwards; repeats: surest first."),
 ]
-AdapterOption = Annotated[
-    str,
-    typer.Option(
-        "--adapter", help="Whose repeats: an adapter's name, 'deployed' for what serves, or 'base'."
-    ),
-]
+DECISIONS = {
+    "accept": "Note that a name is invented indeed; nothing else changes.",
+    "ignore": "Leave a name out of the lists, unless they are asked for it.",
+    "allow": "Vouch for a name: `check` passes it over, and no round trains on it.",
+    "reopen": "Take the decision on a name back.",
+}
+"""what a person can decide, each a command"""
 
 
 @names.command("show")
@@ -75,42 +77,22 @@ def show(cli: Invocation, name: NameArgument, reveal: RevealOption = False) -> N
     )
 
 
-@names.command()
-@invoked_with("home", "as_json")
-def accept(cli: Invocation, name: NameArgument, reason: ReasonOption = "by hand") -> None:
-    """Note that a name is invented indeed; nothing else changes."""
-    _decide(cli, "accept", name, reason)
+def _command_for(decision: str) -> Callable[..., None]:
+    @invoked_with("home", "as_json")
+    def command(cli: Invocation, name: NameArgument, reason: ReasonOption = "by hand") -> None:
+        from ghostbust.loop.recheck import decide
+        from ghostbust.store.names import Decision
+
+        ecosystem, wanted = _parsed(name)
+        said = decide(cli.open_store("change"), ecosystem, wanted, Decision(decision), reason)
+        cli.output.line(f"{redact(wanted)}: {said}")
+        cli.output.document({"ecosystem": ecosystem, "decision": decision, "reason": reason})
+
+    return command
 
 
-@names.command()
-@invoked_with("home", "as_json")
-def ignore(cli: Invocation, name: NameArgument, reason: ReasonOption = "by hand") -> None:
-    """Leave a name out of the lists, unless they are asked for it."""
-    _decide(cli, "ignore", name, reason)
-
-
-@names.command()
-@invoked_with("home", "as_json")
-def allow(cli: Invocation, name: NameArgument, reason: ReasonOption = "by hand") -> None:
-    """Vouch for a name: `check` passes it over, and no round trains on it."""
-    _decide(cli, "allow", name, reason)
-
-
-@names.command()
-@invoked_with("home", "as_json")
-def reopen(cli: Invocation, name: NameArgument, reason: ReasonOption = "by hand") -> None:
-    """Take the decision on a name back."""
-    _decide(cli, "reopen", name, reason)
-
-
-def _decide(cli: Invocation, decision: str, name: str, reason: str) -> None:
-    from ghostbust.loop.recheck import decide
-    from ghostbust.store.names import Decision
-
-    ecosystem, wanted = _parsed(name)
-    said = decide(cli.open_store("change"), ecosystem, wanted, Decision(decision), reason)
-    cli.output.line(f"{redact(wanted)}: {said}")
-    cli.output.document({"ecosystem": ecosystem, "decision": decision, "reason": reason})
+for _decision, _what in DECISIONS.items():
+    names.command(_decision, help=_what)(_command_for(_decision))
 
 
 @names.command("lookup")
@@ -241,7 +223,6 @@ def _shown(name: Hallucination, reveal: bool) -> str:
 def _print(
     output: Output, found: Sequence[Hallucination], adapter: str | None, *, reveal: bool
 ) -> None:
-    """The names, a row each."""
     output.table(
         ("name", "in", "verdict", "reason", "seen", "prompts", "came back", "last seen"),
         (

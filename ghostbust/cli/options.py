@@ -77,6 +77,16 @@ ModelOption = Annotated[
         help="'smollm2' (embedded, no hub needed), a Hugging Face id, or a folder.",
     ),
 ]
+AdapterOption = Annotated[
+    str,
+    typer.Option("--adapter", help="An adapter's name, 'deployed' for what serves, or 'base'."),
+]
+SamplesOption = Annotated[
+    int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
+]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="DIR", help="Write plots there, as SVG.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 RevealOption = Annotated[
     bool, typer.Option("--reveal", help="Print unregistered names in full, not shortened.")

@@ -100,22 +100,20 @@ def _endpoint_rows(npm_project: Path) -> Iterator[dict[str, object]]:
     from ghostbust.registries.pip_config import PipSettings
 
     pip = PipSettings()
-    for index in (pip.index(), *pip.extra_indexes()):
-        yield _endpoint_row(Ecosystem.PYPI, None, index)
     npm = NpmSettings(npm_project).endpoints()
-    yield _endpoint_row(Ecosystem.NPM, None, npm.default)
-    for scope, endpoint in npm.scopes.items():
-        yield _endpoint_row(Ecosystem.NPM, scope, endpoint)
-
-
-def _endpoint_row(ecosystem: Ecosystem, scope: str | None, endpoint: Endpoint) -> dict[str, object]:
-    return {
-        "ecosystem": ecosystem,
-        "scope": scope,
-        "url": endpoint.url,
-        "origin": endpoint.origin,
-        "credentials": endpoint.authorization is not None,
-    }
+    asked: list[tuple[Ecosystem, str | None, Endpoint]] = [
+        *((Ecosystem.PYPI, None, index) for index in (pip.index(), *pip.extra_indexes())),
+        (Ecosystem.NPM, None, npm.default),
+        *((Ecosystem.NPM, scope, endpoint) for scope, endpoint in npm.scopes.items()),
+    ]
+    for ecosystem, scope, endpoint in asked:
+        yield {
+            "ecosystem": ecosystem,
+            "scope": scope,
+            "url": endpoint.url,
+            "origin": endpoint.origin,
+            "credentials": endpoint.authorization is not None,
+        }
 
 
 def _readable(value: object) -> object:

@@ -14,7 +14,7 @@ from ghostbust.cli.options import ModelOption, RegistryModeOption, RevealOption,
 from ghostbust.cli.output import Output
 from ghostbust.cli.sweep import print_measurements
 from ghostbust.prompts import MOST_HOLDOUT
-from ghostbust.results import invented_names, round_document
+from ghostbust.results import Unlearned, invented_names, round_document
 from ghostbust.text import redact
 
 if TYPE_CHECKING:
@@ -85,10 +85,8 @@ def round_(
                 session, holdout, seed, stages, processes, train_anyway=train_anyway
             )
     print_round(cli.output, before, outcome)
-    cli.output.document(
-        round_document(before, outcome)
-        | {"model": settings.model.name, "seed": seed, "wall_s": round(cli.wall_s)}
-    )
+    done = Unlearned(before, outcome, settings.model.name, seed, cli.wall_s)
+    cli.output.document(done.to_dict())
 
 
 def print_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:
@@ -126,8 +124,7 @@ def demo(
 
     from ghostbust.loop.demo import run_demo
 
-    if cli.home_path is None:
-        cli.home_path = platformdirs.user_data_path("ghostbust") / "demo"
+    cli.home_path = cli.home_path or platformdirs.user_data_path("ghostbust") / "demo"
     settings = cli.configure(
         model__name=model,
         registry__mode=registry or "snapshot",
@@ -145,10 +142,13 @@ def demo(
         outcome = run_demo(session, seed, stages)
     before, after = outcome.before, outcome.round
     _print_demo(cli.output, before, after, reveal=reveal)
+    # The largest resident size so far of this process, or of a child that has ended, in kB.
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(one).ru_maxrss for one in who)
     cli.output.document(
         {"model": settings.model.name, "seed": seed, "registry": settings.registry.mode}
         | round_document(before, after)
-        | {"wall_s": cli.wall_s, "peak_rss_mb": round(_peak_rss_mb())}
+        | {"wall_s": cli.wall_s, "peak_rss_mb": round(peak / 1024)}
     )
 
 
@@ -166,9 +166,3 @@ def _print_demo(output: Output, before: Watched, after: RoundOutcome, *, reveal:
         title="named most often",
     )
     print_round(output, before, after)
-
-
-def _peak_rss_mb() -> float:
-    """The largest resident size so far of this process, or of a child that has ended, in MB."""
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(one).ru_maxrss for one in who) / 1024

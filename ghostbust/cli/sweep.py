@@ -11,6 +11,7 @@ import typer
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, on_interrupt
 from ghostbust.cli.options import (
+    AdapterOption,
     AsOfOption,
     EndpointOption,
     KeepPromptsOption,
@@ -18,6 +19,7 @@ from ghostbust.cli.options import (
     PromptsOption,
     RegistryModeOption,
     RevealOption,
+    SamplesOption,
     SeedOption,
 )
 from ghostbust.cli.output import Output, Stages
@@ -40,13 +42,8 @@ def sweep(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Ask this many tasks, drawn by the seed.")
     ] = None,
-    samples: Annotated[
-        int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
-    ] = None,
-    adapter: Annotated[
-        str,
-        typer.Option("--adapter", help="An adapter's name, 'deployed' for what serves, or 'base'."),
-    ] = "deployed",
+    samples: SamplesOption = None,
+    adapter: AdapterOption = "deployed",
     side: Annotated[
         Literal["all", "train", "holdout"],
         typer.Option("--side", help="Which side of the split is asked."),

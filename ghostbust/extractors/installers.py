@@ -1,8 +1,8 @@
 """Install commands in a row of words: which program, which packages, from which index.
 
-A table says which words make an installer or a runner install something, and what its options
-take (`TOOLS`). `read_commands` reads the commands by it. `index_of_option` and `setting_of_command`
-say which indexes a text names for what is installed.
+``ghostbust/data/installers.tsv`` says which words make an installer or a runner install something,
+and what its options take (`TOOLS`). `read_commands` reads the commands by it. `index_of_option`
+and `setting_of_command` say which indexes a text names for what is installed.
 
 conda is in the table: its channels are other registries, so its refs have an ecosystem of their
 own. ``npm create x`` and ``yarn create x`` aren't: they fetch ``create-x``, which nobody wrote.
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
+from importlib.resources import files
 
 from ghostbust.extractors.interface import Placed, word_set
 from ghostbust.extractors.names import (
@@ -81,140 +82,39 @@ INDEX_OPTIONS = {
 }
 """options that name another index, or a page of links; ``--pip-args`` where it holds one"""
 
-_PIP = word_set(
-    "-r --requirement --requirements -c --constraint --constraints -e --editable -t --target "
-    "--platform --python-version --implementation --abi --root --prefix -b --build --src "
-    "-C --config-settings --config-setting --global-option --install-option --no-binary "
-    "--only-binary --no-build-isolation-package --progress-bar --root-user-action --report "
-    "-i --index-url --extra-index-url -f --find-links --log --proxy --retries --timeout "
-    "--default-timeout --exists-action --trusted-host --allow-insecure-host --cert "
-    "--client-cert --cache-dir --python --upgrade-strategy --group --use-feature "
-    "--use-deprecated --keyring-provider --resume-retries --uploaded-prior-to "
-    "--build-constraint --requirements-from-script --all-releases --only-final --refresh-package"
-)
-_UV = _PIP - word_set("-e --editable") | word_set(
-    "--index --default-index --index-strategy -p --extra --optional --package -P "
-    "--upgrade-package --refresh-package --reinstall-package --script --tag --branch --rev -m "
-    "--marker --bounds --directory --project --exclude-newer --link-mode --config-file "
-    "--override --overrides --with-editable --with-requirements --env-file --color -w --with "
-    "--from --no-extra --no-group --only-group --resolution --prerelease --fork-strategy -o "
-    "--output-file --with-executables-from --module --build-constraints --torch-backend "
-    "--python-platform --python-preference --no-build-package --no-binary-package "
-    "--config-settings-package --exclude-newer-package --upgrade-group --excludes "
-    "--no-install-package --no-editable-package --no-sources-package --preview-features "
-    "--prerelease-package --output-format"
-)
-# Not --optional: a flag in poetry 1, and in 2 the name of an extra.
-_POETRY = word_set("-G --group -E --extras --python --platform --source --markers")
-_POETRY |= word_set("-C --directory -P --project")
-_PDM = word_set("-G --group -p --project -L --lockfile -e --editable -k --skip --save-strategy")
-_PIPENV = _PIP | word_set("--index --pypi-mirror --categories --extra-pip-args")
-_PIPX = word_set(
-    "--spec --suffix --python --pip-args -i --index-url --preinstall --with --backend "
-    "--fetch-missing-python --requirement -r --constraint"
-)
-_RYE = word_set("--git --url --path --tag --rev --branch --optional --features --pyproject "
-                "--python -p --source")  # fmt: skip
-_CONDA = word_set(
-    "-n --name -p --prefix -c --channel -f --file --solver --subdir --platform --repodata-fn "
-    "--revision --clone --download-only-dir --rc-file --root-prefix -r --relocate-prefix "
-    "--cacert --retry-clean-cache --experimental --console --exclude-newer --format "
-    "--environment-specifier --env-spec --category --log-level --download-threads "
-    "--extract-threads --channel-alias"
-)
-# What npm 11, Yarn 1 and 4, pnpm 10 and Bun 1.3 take; a flag that one of them has isn't here.
-_NPM = word_set(
-    "--prefix -w --workspace --registry --tag --cache --omit --include --loglevel --only --also "
-    "--install-strategy --userconfig --globalconfig --cwd --filter -F -C --dir --location -L "
-    "--network-timeout --modules-folder --cache-folder --mutex --save-prefix --scope --before "
-    "--otp --node-options --script-shell --virtual-store-dir --store-dir --reporter --backend "
-    "--max-sockets --maxsockets --fetch-retries --fetch-timeout --fetch-retry-factor "
-    "--fetch-retry-mintimeout --fetch-retry-maxtimeout --install-links-dir --cpu --os --libc "
-    "--ca --cafile --cert --key --proxy --https-proxy --noproxy --local-address --user-agent "
-    "--depth --audit-level --access --git --umask --logs-dir --logs-max --min-release-age "
-    "--allow-git --allow-file --allow-directory --allow-remote --allow-scripts "
-    "--replace-registry-host --link-folder --global-folder --preferred-cache-folder "
-    "--use-yarnrc --network-concurrency --mode --save-catalog-name --lockfile-dir --modules-dir "
-    "--global-dir --global-bin-dir --state-dir --cache-dir --child-concurrency --node-linker "
-    "--package-import-method --resolution-mode --trust-policy --hoist-pattern "
-    "--public-hoist-pattern --use-node-version --concurrent-scripts --linker "
-    "--minimum-release-age --filter-prod --changed-files-ignore-pattern --test-pattern "
-    "--trust-policy-exclude --trust-policy-ignore-after --allow-build --workspace-concurrency"
-)
-_PACKAGE = word_set("-p --package")
-_RUNNER = _NPM | word_set("-c --call --config -n --node-arg --shell --npm")
-_DENO = word_set("--lock --config --import-map --cert --node-modules-dir --name -n --root")
-
-_WITH, _FROM = word_set("-w --with"), word_set("--from")
-_PY, _JS = Ecosystem.PYPI, Ecosystem.NPM
+_Verbs = dict[str, frozenset[str]]
+"""program to the words that make it install; none: every word does"""
 
 
-def _forms(*verbs: str) -> tuple[InstallForm, ...]:
-    """Forms in which all words behind the verb name packages."""
-    return tuple(InstallForm(tuple(verb.split())) for verb in verbs)
+def _read_table() -> tuple[tuple[Tool, ...], _Verbs, _Verbs]:
+    """(the tools, what installs of other ecosystems, what installs whole projects)."""
+    text = files("ghostbust.data").joinpath("installers.tsv").read_text(encoding="utf-8")
+    options: dict[str, frozenset[str]] = {}
+    tools: list[Tool] = []
+    others: dict[str, _Verbs] = {"other": {}, "whole": {}}
+    for line in text.splitlines():
+        kind, *cells = line.split("\t")
+        one, two, three, four, five = (*cells, *[""] * 5)[:5]
+        if kind == "options":
+            words = two.split()
+            own = {word for word in words if word.startswith("-")}
+            more = (options[word[1:]] for word in words if word.startswith("+"))
+            without = {word[1:] for word in words if word.startswith("!")}
+            options[one] = options.get(one, frozenset()).union(own, *more) - without
+        elif kind == "tool":
+            programs = tuple(two.split())
+            tool = Tool(Ecosystem(one), programs, (), options[three], four, word_set(five))
+            tools.append(tool)
+        elif kind == "form":
+            verbs = (tuple(verb.split()) for verb in two.split(","))
+            forms = (InstallForm(v, Takes(one), word_set(three), word_set(four)) for v in verbs)
+            tools[-1] = replace(tools[-1], forms=(*tools[-1].forms, *forms))
+        elif kind in others:
+            others[kind] |= dict.fromkeys(two.split(), word_set(one))
+    return tuple(tools), others["other"], others["whole"]
 
 
-def _runs(*verbs: str, options: frozenset[str] = _PACKAGE) -> tuple[InstallForm, ...]:
-    """Forms of a runner: the first word names a package, unless one of the options does."""
-    return tuple(InstallForm(tuple(verb.split()), Takes.FIRST, replacing=options) for verb in verbs)
-
-
-TOOLS = (
-    Tool(_PY, ("pip",), _forms("install"), _PIP),
-    Tool(
-        _PY,
-        ("uv",),
-        (
-            *_forms("pip install", "add"),
-            InstallForm(("tool", "install"), adding=_WITH, replacing=_FROM),
-            InstallForm(("tool", "run"), Takes.FIRST, _WITH, _FROM),
-            InstallForm(("run",), Takes.NONE, _WITH),
-        ),
-        _UV,
-    ),
-    Tool(_PY, ("uvx",), (InstallForm((), Takes.FIRST, _WITH, _FROM),), _UV),
-    Tool(_PY, ("poetry",), _forms("add", "self add"), _POETRY),
-    Tool(_PY, ("pdm",), _forms("add", "self add"), _PDM),
-    Tool(_PY, ("pipenv",), _forms("install"), _PIPENV),
-    Tool(_PY, ("rye",), _forms("add", "install"), _RYE, elsewhere=word_set("--git --url --path")),
-    Tool(
-        _PY,
-        ("pipx",),
-        (
-            InstallForm(
-                ("install",), adding=word_set("--preinstall"), replacing=word_set("--spec")
-            ),
-            InstallForm(("inject",), Takes.BUT_FIRST),
-            InstallForm(("run",), Takes.FIRST, word_set("--with"), word_set("--spec")),
-        ),
-        _PIPX,
-    ),
-    Tool(_PY, ("easy_install",), _forms(""), _PIP),
-    Tool(Ecosystem.CONDA, ("conda", "mamba", "micromamba"), _forms("install", "create"), _CONDA),
-    Tool(
-        _JS,
-        ("npm",),
-        (*_forms("install", "i", "add", "in", "isntall"), *_runs("exec", "x")),
-        _RUNNER,
-    ),
-    Tool(_JS, ("npx", "pnpx", "bunx"), _runs(""), _RUNNER),
-    Tool(_JS, ("yarn",), (*_forms("add", "global add", "workspace * add"), *_runs("dlx")), _RUNNER),
-    Tool(
-        _JS,
-        ("pnpm",),
-        (*_forms("add", "install", "i"), *_runs("dlx", options=word_set("--package"))),
-        _NPM - word_set("-w --workspace"),
-    ),
-    Tool(_JS, ("bun",), (*_forms("add", "a", "install", "i"), *_runs("x")), _RUNNER),
-    Tool(
-        _JS,
-        ("deno",),
-        (*_forms("add", "install", "i"), *_runs("run", "x", options=frozenset())),
-        _DENO,
-        prefix="npm:",
-    ),
-)
-
+TOOLS, _OTHERS, _WHOLE = _read_table()
 PROGRAMS = {program: tool for tool in TOOLS for program in tool.programs}
 """each tool under the names of its program"""
 
@@ -232,12 +132,11 @@ PROGRAMS = {program: tool for tool in TOOLS for program in tool.programs}
 _BESIDE = word_set("--extra-index-url -f --find-links")
 _PYTHON = ("PIP_", "UV_")
 _NODE = ("NPM_CONFIG_", "npm_config_", "YARN_")
+_BESIDE_SETTINGS = ("EXTRA_INDEX_URL", "UV_INDEX", "FIND_LINKS")
 _SETTINGS = (
-    "INDEX_URL", "DEFAULT_INDEX", "UV_INDEX", "FIND_LINKS", "REGISTRY", "registry",
-    "REGISTRY_SERVER",
+    "INDEX_URL", "DEFAULT_INDEX", "REGISTRY", "registry", "REGISTRY_SERVER", *_BESIDE_SETTINGS,
 )  # fmt: skip
 _MOST_SETTINGS, _MOST_BESIDE = 64, 15
-_BESIDE_SETTINGS = ("EXTRA_INDEX_URL", "UV_INDEX", "FIND_LINKS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,17 +160,12 @@ def index_of_option(
     if option not in INDEX_OPTIONS[ecosystem]:
         return None
     if option == "--pip-args":
-        return _index_of_pip_args(value)
+        words = value.replace("=", " ").split()
+        pairs = [pair for pair in zip(words, [*words[1:], ""], strict=False) if pair[0] != option]
+        named = [one for pair in pairs if (one := index_of_option(ecosystem, *pair)) is not None]
+        return next((index for index in named if index.replaces), named[0] if named else None)
     is_beside = option in _BESIDE or (is_uv and option == "--index")
     return NamedIndex(value, replaces=not is_beside)
-
-
-def _index_of_pip_args(value: str) -> NamedIndex | None:
-    words = value.replace("=", " ").split()
-    pairs = zip(words, [*words[1:], ""], strict=False)
-    found = [index_of_option(Ecosystem.PYPI, *pair) for pair in pairs if pair[0] != "--pip-args"]
-    named = [index for index in found if index is not None]
-    return next((index for index in named if index.replaces), named[0] if named else None)
 
 
 def latest(settings: Iterable[IndexSetting]) -> tuple[IndexSetting, ...]:
@@ -500,7 +394,10 @@ def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> N
             if value == "@" and command.found:
                 command.found.pop()
         elif value.startswith(_OPEN_BRACKETS):
-            command.index = _behind_brackets(words, command.index)
+            closing = _BRACKETS[value[0]]  # <name of the package>, which may have many words
+            ahead = range(command.index, min(command.index + 6, len(words)))
+            closed = (n for n in ahead if closing in words[n].value)
+            command.index = next(closed, command.index) + 1
             command.positionals += 1
             if command.form.takes is Takes.FIRST:
                 return
@@ -571,8 +468,8 @@ def _takes_value(option: str, values: frozenset[str]) -> bool:
     """True where the word behind an option is its value, also for the last of ``-Ur``."""
     if option in values or option.startswith("--"):
         return option in values
-    return next((f"-{x}" in values and n == len(option) - 1
-                 for n, x in enumerate(option) if n and f"-{x}" in values), False)  # fmt: skip
+    first = next((n for n, mark in enumerate(option) if n and f"-{mark}" in values), 0)
+    return 0 < first == len(option) - 1
 
 
 def _listed(word: Placed, tool: Tool) -> Iterator[tuple[int, int, str]]:
@@ -583,15 +480,6 @@ def _listed(word: Placed, tool: Tool) -> Iterator[tuple[int, int, str]]:
         if name is not None:
             yield name
         position += len(piece) + 1
-
-
-def _behind_brackets(words: Sequence[Placed], index: int) -> int:
-    """Index behind a placeholder such as ``<name of the package>``, which may have many words."""
-    closing = _BRACKETS[words[index].value[0]]
-    for later in range(index, min(index + 6, len(words))):
-        if closing in words[later].value:
-            return later + 1
-    return index + 1
 
 
 def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int, str] | None, bool]:
@@ -632,51 +520,6 @@ def _is_option(value: str) -> bool:
 
 
 # Commands that install what nobody here looks up: other ecosystems, and whole lock files.
-
-
-def _verbs(table: str) -> dict[str, frozenset[str]]:
-    """Program to the words that make it install; none: every word does."""
-    rows = [line.partition(":") for line in table.strip().splitlines()]
-    return {program: word_set(verbs) for verbs, _, row in rows for program in row.split()}
-
-
-_OTHERS = _verbs(
-    """
-    install: apt apt-get aptitude dnf yum snap flatpak port choco scoop winget nuget pod luarocks
-    install: opam cabal stack vcpkg conan helm spack asdf ghcup sdk gem
-    get install: go dart
-    add: apk paket jsr
-    pull run: docker podman
-    add install: bundle bundler pixi
-    add install binstall: cargo
-    install reinstall upgrade: brew
-    install in: zypper
-    -S -Sy -Syu: pacman
-    -i -iA --install: nix-env
-    profile shell run: nix
-    require install: composer
-    add tool: dotnet
-    install use: mise
-    package: swift
-    pub: flutter
-    pkg: raco
-    : cpan cpanm
-    """
-)
-_WHOLE = _verbs(
-    """
-    ci clean-install update: npm
-    install up upgrade: yarn
-    update up: pnpm
-    update: bun
-    sync lock: uv rye
-    install sync update lock: poetry pdm
-    sync update lock: pipenv
-    env: hatch
-    : pip-sync
-    """
-)
-"""the same for what installs whatever a project's files name"""
 
 
 def not_looked_up(words: Sequence[Placed]) -> tuple[str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -74,6 +75,12 @@ def line_end(text: str, start: int) -> int:
     """Offset of the first line break from ``start`` on; the length where there is none."""
     end = text.find("\n", start)
     return len(text) if end < 0 else end
+
+
+def behind(pattern: re.Pattern[str], text: str, start: int) -> int:
+    """Offset behind what the pattern matches at ``start``; ``start`` where it doesn't match."""
+    found = pattern.match(text, start)
+    return found.end() if found else start
 
 
 def blanked(text: str) -> str:

@@ -121,11 +121,10 @@ class ListExtractor:
 
     def _said(self, text: str, offset: int) -> Iterator[PackageRef]:
         """The names in a sentence without markup, where the answer has no other list."""
-        if "`" in text or _has_install(text):
-            return
-        for start, line in placed_lines(text):
-            for item in self._spoken(line, is_answer=True):
-                yield self._ref(item, offset + start)
+        if "`" not in text and not _has_install(text):
+            for start, line in placed_lines(text):
+                for item in self._spoken(line, is_answer=True):
+                    yield self._ref(item, offset + start)
 
     def is_bare_list(self, text: str) -> bool:
         """True for a list in a code fence: an array, or a text of which every line is an item."""
@@ -177,9 +176,7 @@ class ListExtractor:
     def _in_tables(self, text: str, offset: int) -> list[PackageRef]:
         refs = []
         for start, end in name_cells(text):
-            cell = text[start:end]
-            item = self._item(cell, 0)
-            items = self._comma_list(cell, 0) or ([item] if item and self._is_package(item) else [])
+            items = self._comma_list(text[start:end], 0) or self._single(text[start:end], 0)
             refs += [self._ref(item, offset + start) for item in items]
         return refs
 
@@ -187,34 +184,30 @@ class ListExtractor:
         """Names in a line behind its bullet or number. ``is_titled``: see ``has_phrase``."""
         if _has_install(line):
             return []
-        listed = self._comma_list(line, start)
-        if listed:
+        if listed := self._comma_list(line, start):
             return listed
-        item = self._item(line, start)
-        behind = self._behind_title(line, start, item, is_titled)
-        if behind:
-            return behind
-        return [item] if item is not None and self._is_package(item) else []
+        return self._behind_title(line, start, is_titled) or self._single(line, start)
 
-    def _behind_title(
-        self, line: str, start: int, titled: Item | None, is_titled: bool
-    ) -> list[Item]:
+    def _behind_title(self, line: str, start: int, is_titled: bool) -> list[Item]:
         """Names behind a title: ``Data handling: pandas, numpy``, ``Parser: `lxml```.
 
         None where the title itself is an item, unless it is a label or a category.
         """
         colon, value = title_end(line, start)
-        said = line[start:colon].strip(" \t*_`").lower()
-        if is_titled and titled is not None and titled.name[0].isupper() and colon >= 0:
-            return self._comma_list(line, value)
-        if colon < 0 or (titled is not None and said not in LABELS | CATEGORIES):
+        if colon < 0:
             return []
+        titled = read_item(line[start:], start, self.ecosystem)
+        said = line[start:colon].strip(" \t*_`").lower()
         listed = self._comma_list(line, value)
-        single = self._item(line, value)
-        if listed or single is None or not single.alone or not self._is_package(single):
+        if is_titled and titled is not None and titled.name[0].isupper():
             return listed
-        is_label = said in LABELS
-        return [single] if is_label or (single.sure and said not in NEVER) else []
+        if titled is not None and said not in LABELS | CATEGORIES:
+            return []
+        is_label, is_never = said in LABELS, said in NEVER
+        single = self._single(line, value)
+        return listed or [
+            item for item in single if item.alone and (is_label or (item.sure and not is_never))
+        ]
 
     def _bare_line(self, line: str, *, indented: bool = False) -> list[Item]:
         """Names in a line without a bullet that is nothing but an item or a comma list.
@@ -224,24 +217,24 @@ class ListExtractor:
         if _has_install(line) or line.startswith(("#", "|", "<")):
             return []
         if line.startswith(("\t", "    ")):
-            item = self._item(line, 0) if indented else None
-            is_name = item is not None and item.alone and self._is_package(item)
-            return [item] if item and is_name else self._comma_list(line, 0) if indented else []
+            if not indented:
+                return []
+            alone = [item for item in self._single(line, 0) if item.alone]
+            return alone or self._comma_list(line, 0)
         if line.rstrip().rstrip("*_").endswith(":"):
             return []
         start = len(line) - len(line.lstrip("> ")) if line.startswith(">") else 0
-        listed = self._comma_list(line, start)
-        if listed:
+        if listed := self._comma_list(line, start):
             return listed
         spans, end = next(coded_runs(line), ([], 0)) if line.startswith("`", start) else ([], 0)
         if len(spans) > 1 and not line[end:].strip(" .\n\r"):
             return self._all_packages(line, spans)
-        item = self._item(line, start)
-        if item is None or not self._is_package(item):
-            return []
-        if item.name.lower() in CATEGORIES and not item.alone:
-            return []
-        return [item] if item.alone or line.lstrip()[0] not in "`*_[" else []
+        is_marked = line.lstrip()[:1] in ("`", "*", "_", "[")
+        return [
+            item
+            for item in self._single(line, start)
+            if item.alone or not (item.name.lower() in CATEGORIES or is_marked)
+        ]
 
     def _in_sentence(self, line: str, *, all_named: bool) -> list[Item]:
         """Names in a numbered heading, or in a list that ends a sentence.
@@ -252,10 +245,11 @@ class ListExtractor:
         if _has_install(line):
             return self._coded(line)
         if heading := _NUMBERED_HEADING.match(line):
-            item = self._item(line, heading.end())
-            is_name = item is not None and self._is_package(item)
-            is_sure = item is not None and (item.sure or item.name[0].islower() or all_named)
-            return [item] if item and is_name and is_sure else []
+            return [
+                item
+                for item in self._single(line, heading.end())
+                if item.sure or item.name[0].islower() or all_named
+            ]
         colon = max(line.rfind(": "), line.rfind("："))
         head = line[: max(colon, 0)]
         about = {word.strip("`*_") for word in head.lower().split()}
@@ -270,14 +264,11 @@ class ListExtractor:
     def _is_headed(self, text: str) -> bool:
         """True where the numbered headings are two or more, each a name with text below it."""
         lines = [line for line in text.splitlines() if line.strip()]
-        headings = [at for at, line in enumerate(lines) if _NUMBERED_HEADING.match(line)]
-        for at in headings:
-            below = lines[at + 1] if at + 1 < len(lines) else "#"
-            number = _NUMBERED_HEADING.match(lines[at])
-            item = self._item(lines[at], number.end()) if number else None
-            if below[0] in "#`-*+~" or item is None or not self._is_package(item):
+        numbers = [_NUMBERED_HEADING.match(line) for line in lines]
+        for number, line, below in zip(numbers, lines, [*lines[1:], "#"], strict=False):
+            if number and (below[0] in "#`-*+~" or not self._single(line, number.end())):
                 return False
-        return len(headings) > 1
+        return sum(number is not None for number in numbers) > 1
 
     def _labelled(self, line: str) -> list[Item]:
         """The name behind ``Package:``, ``Library 2:`` or ``Answer:``."""
@@ -287,10 +278,8 @@ class ListExtractor:
             return []
         if listed := self._comma_list(line, value):
             return listed
-        item = self._item(line, value)
-        is_name = item is not None and self._is_package(item)
         is_word = said not in LABELS and not speaks_of_packages(said) and line[value:].istitle()
-        return [item] if item and is_name and not is_word else []
+        return [] if is_word else self._single(line, value)
 
     def _spoken(self, line: str, *, is_answer: bool) -> list[Item]:
         """The names between commas that a sentence about packages ends with.
@@ -315,19 +304,14 @@ class ListExtractor:
 
     def _coded(self, line: str) -> list[Item]:
         """The names in backticks that a sentence says are needed, or are the packages."""
-        found: list[Item] = []
-        for spans, end in coded_runs(line):
-            if is_listing(line, spans, end):
-                found += self._all_packages(line, spans)
-        return found
+        rows = (spans for spans, end in coded_runs(line) if is_listing(line, spans, end))
+        return [item for spans in rows for item in self._all_packages(line, spans)]
 
     def _all_packages(self, line: str, spans: list[tuple[int, int]]) -> list[Item]:
         """The names at these places, none unless all are packages."""
-        items = [read_item(line[start:end], start, self.ecosystem) for start, end in spans]
-        named = [item for item in items if item and item.alone and self._is_package(item)]
-        return (
-            named if len(named) == len(spans) and not any(i.name.isupper() for i in named) else []
-        )
+        named = [item for span in spans for item in self._single(line, *span) if item.alone]
+        is_all = len(named) == len(spans) and not any(item.name.isupper() for item in named)
+        return named if is_all else []
 
     def _comma_list(self, line: str, start: int) -> list[Item]:
         """Names between commas from ``start`` on; none unless they are two, and all parts names."""
@@ -337,14 +321,16 @@ class ListExtractor:
             begin, end = begin + 1, end - 1
         items: list[Item] = []
         for at, stop in _parts(line, begin, end):
-            item = read_item(line[at:stop], at, self.ecosystem)
-            if item is None or not item.alone or not self._is_package(item):
+            single = self._single(line, at, stop)
+            if not (single and single[0].alone):
                 return []
-            items.append(item)
+            items += single
         return items if len(items) > 1 else []
 
-    def _item(self, line: str, start: int) -> Item | None:
-        return read_item(line[start:], start, self.ecosystem)
+    def _single(self, line: str, start: int, end: int | None = None) -> list[Item]:
+        """The package that ``line[start:end]`` begins with, if there is one."""
+        item = read_item(line[start:end], start, self.ecosystem)
+        return [item] if item is not None and self._is_package(item) else []
 
     def _is_package(self, item: Item) -> bool:
         """False for words that stand in lists and are no package names."""
@@ -389,7 +375,7 @@ SEPARATOR = re.compile(rf"[,、，](?:[ \t]{{1,3}}{_AND})?|(?<=[ \t]){_AND}|以�
 _CODE = re.compile(r"[ \t]*(?P<code>`[^`\n]+`)(?:[ \t]*\([^()\n]*\))?[ \t]*")
 _LETTERS_ONLY = re.compile(r"[^\W\d_]+")
 _PROGRAM = re.compile(r"\b(?:pip3?|npm|yarn|pnpm|bun|uv|poetry|pipx|conda)[ \t]+\S*[ \t]*$", re.I)
-_CLAUSE = re.compile(r"[.;!?][ \t]|[,:][ \t]")
+_CLAUSE = re.compile(r"[.;!?,:][ \t]")
 _BEING = word_set("is are be est sont être ist sind sein es son ser è sono são")
 _MANY = word_set("are sont sind son sono são")
 _BETWEEN = word_set("only just the nur seulement uniquement solo sólo solamente")
@@ -427,7 +413,7 @@ def is_listing(line: str, spans: list[tuple[int, int]], end: int) -> bool:
     before = line[max(spans[0][0] - _REACH, 0) : spans[0][0]]
     if _PROGRAM.search(before):
         return False
-    words = _LETTERS_ONLY.findall(_clause(before))
+    words = _LETTERS_ONLY.findall(_CLAUSE.split(before.lower())[-1])
     while words and words[-1] in _BETWEEN:
         words.pop()
     if words and (words[-1] in NEEDING or words[-1].startswith(_NEED)):
@@ -452,16 +438,11 @@ def spoken_starts(line: str, *, is_answer: bool) -> Iterator[tuple[int, bool]]:
         if word[0] in _BEING or word[0].startswith(_NEED)
     ]
     for word in words[:-4:-1]:
-        before = _LETTERS_ONLY.findall(_clause(line[: word.start()]))
+        before = _LETTERS_ONLY.findall(_CLAUSE.split(line[: word.start()].lower())[-1])
         if word[0] not in _BEING:
             yield word.end(), False
         elif is_answer and word[0] in _MANY and _is_about(before):
             yield word.end(), before[0] in _ARTICLES or any(w.startswith(_NEED) for w in before)
-
-
-def _clause(before: str) -> str:
-    """The last clause of what stands in front, in lower case."""
-    return _CLAUSE.split(before.lower())[-1]
 
 
 def _is_about(subject: list[str]) -> bool:
@@ -507,9 +488,8 @@ def _around(text: str) -> Iterator[str]:
     in_table = False
     for line in text.splitlines():
         is_row, in_table = in_table, line.startswith("|")
-        if (is_row and in_table) or not line[:1].strip() or _is_item(line):
-            continue
-        yield line
+        if not (is_row and in_table) and line[:1].strip() and not _is_item(line):
+            yield line
 
 
 def _is_item(line: str) -> bool:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ghostbust.extractors.interface import Placed, line_end, plain
+from ghostbust.extractors.interface import Placed, behind, line_end, plain
 
 _DEEPEST = 24
 """keys in a path; what is nested deeper is read, but its path is cut"""
@@ -142,34 +142,47 @@ class _Reader:
             self._lone_key(frame)
 
     def _step(self, char: str) -> None:
-        frame = self.frames[-1]
+        text, frame = self.text, self.frames[-1]
         if char == "\n" and not frame.kind:
             self.done = True  # a value that isn't there
-        elif char == "\n" and frame.kind == "[" and self._at_next_statement():
+        elif (
+            char == "\n"
+            and self.toml
+            and frame.kind == "["
+            and _NEXT_STATEMENT.match(text, self.position + 1)
+        ):
             self.done = True
         elif char.isspace():
             self.position += 1
-        elif char == "#" or self.text.startswith("//", self.position):
-            self.position = line_end(self.text, self.position)
-        elif self.text.startswith("/*", self.position):
-            end = self.text.find("*/", self.position)
-            self.position = len(self.text) if end < 0 else end + 2
+        elif char == "#" or text.startswith("//", self.position):
+            self.position = line_end(text, self.position)
+        elif text.startswith("/*", self.position):
+            end = text.find("*/", self.position)
+            self.position = len(text) if end < 0 else end + 2
         elif char in "\"'":
-            self._value(self._string(char))
+            self._take(self._string(char), is_string=True)
         elif char in "[{(":
-            self._open(char)
+            path = frame.path
+            if frame.kind == "{" and frame.key is not None and len(path) < _DEEPEST:
+                path = (*path, frame.key.placed())
+            holder = self.position if char == "{" else frame.holder
+            self.frames.append(_Frame(char, path, holder))
+            self.opened[char] += 1
+            self.position += 1
         elif char in "]})":
-            self._close(char)
-        elif char in ",:=":
-            self._mark(frame, char)
-        else:
-            found = _BARE.match(self.text, self.position)
-            end = found.end() if found else self.position + 1
-            self._bare(StringLiteral(self.text, self.position, end, False))
+            self._close(_CLOSES[char])
+        elif char not in ",:=":
+            end = max(behind(_BARE, text, self.position), self.position + 1)
+            self._take(StringLiteral(text, self.position, end, False), is_string=False)
             self.position = end
-
-    def _at_next_statement(self) -> bool:
-        return self.toml and _NEXT_STATEMENT.match(self.text, self.position + 1) is not None
+        elif not frame.kind:
+            self.done = True
+        else:
+            self.position += 1
+            if char == ",":
+                frame.key, frame.has_colon = None, False
+            elif frame.key is not None:
+                frame.has_colon = True
 
     def _string(self, mark: str) -> StringLiteral:
         """The string literal at the position, which moves behind it."""
@@ -198,65 +211,33 @@ class _Reader:
             end = self.text.find(mark, end + 1)
         return len(self.text) if end < 0 else end
 
-    def _open(self, char: str) -> None:
-        frame = self.frames[-1]
-        path = frame.path
-        if frame.kind == "{" and frame.key is not None and len(path) < _DEEPEST:
-            path = (*path, frame.key.placed())
-        holder = self.position if char == "{" else frame.holder
-        self.frames.append(_Frame(char, path, holder))
-        self.opened[char] += 1
-        self.position += 1
-
-    def _close(self, char: str) -> None:
-        opening = _CLOSES[char]
+    def _close(self, opening: str) -> None:
+        """Closes the innermost of these brackets and all within it; passes over one too many."""
         if not self.opened[opening]:
             self.done |= not self.frames[-1].kind
             self.position += not self.done
             return
         self.position += 1
-        while self.frames[-1].kind != opening:
-            self._pop()
-        self._pop()
+        is_open = True
+        while is_open:
+            frame = self.frames.pop()
+            is_open = frame.kind != opening
+            self._lone_key(frame)
+            self.opened[frame.kind] -= 1
+            self._delivered(self.frames[-1])
 
-    def _pop(self) -> None:
-        frame = self.frames.pop()
-        self._lone_key(frame)
-        self.opened[frame.kind] -= 1
-        self._delivered(self.frames[-1])
-
-    def _mark(self, frame: _Frame, char: str) -> None:
-        """A comma, colon or equals sign."""
-        if not frame.kind:
-            self.done = True
-            return
-        self.position += 1
-        if char == ",":
-            frame.key, frame.has_colon = None, False
-        elif frame.key is not None:
-            frame.has_colon = True
-
-    def _value(self, found: StringLiteral) -> None:
+    def _take(self, found: StringLiteral, *, is_string: bool) -> None:
+        """Takes a string or another scalar for a key or for a value."""
         frame = self.frames[-1]
         if frame.kind == "{" and not frame.has_colon:
             frame.key = found
-            return
-        self._emit(frame, found, "")
-
-    def _bare(self, found: StringLiteral) -> None:
-        frame = self.frames[-1]
-        if frame.kind == "{" and not frame.has_colon:
-            frame.key = found
-            return
-        if not self.text.startswith(('"', "'"), found.end):  # else the prefix of a string
-            self._emit(frame, None, self.text[found.start : found.end])
-
-    def _emit(self, frame: _Frame, value: StringLiteral | None, scalar: str) -> None:
-        path = frame.path
-        if frame.kind == "{" and frame.key is not None:
-            path = (*path[:_DEEPEST], frame.key.placed())
-        self.entries.append(Entry(path, value, scalar, frame.holder))
-        self._delivered(frame)
+        elif is_string or not self.text.startswith(('"', "'"), found.end):  # a string's prefix
+            path = frame.path
+            if frame.kind == "{" and frame.key is not None:
+                path = (*path[:_DEEPEST], frame.key.placed())
+            scalar = "" if is_string else self.text[found.start : found.end]
+            self.entries.append(Entry(path, found if is_string else None, scalar, frame.holder))
+            self._delivered(frame)
 
     def _delivered(self, frame: _Frame) -> None:
         """The frame has got the value that it waited for."""
@@ -264,12 +245,10 @@ class _Reader:
         self.done |= not frame.kind
 
     def _lone_key(self, frame: _Frame) -> None:
-        """Tells a key whose value is missing because the text ends."""
+        """Adds a key whose value is missing because the text ends."""
         if frame.kind == "{" and frame.key is not None and self.position >= len(self.text):
             path = (*frame.path, frame.key.placed())
-            self.entries.append(
-                Entry(path, None, "", frame.holder, key_closed=frame.key.closed)
-            )  # fmt: skip
+            self.entries.append(Entry(path, None, "", frame.holder, frame.key.closed))
 
 
 def _escaped(text: str, index: int, end: int) -> tuple[str, int]:
@@ -322,37 +301,32 @@ def toml_entries(text: str) -> Iterator[Entry]:
     holder = -1
     position = 0
     while position < len(text):
-        position = _behind(_BLANKS, text, position)
+        position = behind(_BLANKS, text, position)
         end = line_end(text, position)
         if text.startswith("[", position):
             opening = 2 if text.startswith("[[", position) else 1
-            found, behind = _keys(text, position + opening)
-            if found and (text.startswith("]", behind) or behind >= end):
+            found, after = _keys(text, position + opening)
+            if found and (text.startswith("]", after) or after >= end):
                 table, holder = found, position
             position = end
             continue
-        keys, behind = _keys(text, position)
-        if keys and text.startswith("=", behind):
-            entries, position = read_literal(text, behind + 1, (*table, *keys), toml=True)
+        keys, after = _keys(text, position)
+        if keys and text.startswith("=", after):
+            entries, position = read_literal(text, after + 1, (*table, *keys), toml=True)
             for entry in entries:
                 held = entry.holder if entry.holder >= 0 else holder
                 yield Entry(entry.path, entry.value, entry.scalar, held, entry.key_closed)
             end = line_end(text, position)
-        elif keys and behind >= len(text):
+        elif keys and after >= len(text):
             yield Entry((*table, *keys), None, "", holder, key_closed=False)
         position = end
-
-
-def _behind(pattern: re.Pattern[str], text: str, position: int) -> int:
-    found = pattern.match(text, position)
-    return found.end() if found else position
 
 
 def _keys(text: str, position: int) -> tuple[tuple[Placed, ...], int]:
     """(the parts of a dotted key, offset of what follows it); no parts where there is no key."""
     parts: list[Placed] = []
     while True:
-        position = _behind(_SPACE, text, position)
+        position = behind(_SPACE, text, position)
         mark = text[position : position + 1]
         if mark in ('"', "'") and mark:
             end = text.find(mark, position + 1, position + 200)
@@ -365,7 +339,7 @@ def _keys(text: str, position: int) -> tuple[tuple[Placed, ...], int]:
             position = bare.end()
         else:
             return (), position
-        position = _behind(_SPACE, text, position)
+        position = behind(_SPACE, text, position)
         if not text.startswith(".", position) or len(parts) > _DEEPEST:
             return tuple(parts), position
         position += 1
@@ -379,38 +353,24 @@ _DEEPEST_YAML = 40
 """collections within each other; what is nested deeper is refused"""
 
 
-@dataclass(frozen=True, slots=True)
-class YamlEntry:
-    """One scalar."""
-
-    path: tuple[Placed, ...]
-    """the keys that lead to it, outermost first, without positions in lists"""
-    value: Placed
-    """with places that are no span where it isn't written in one piece"""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What the keys of the path say."""
-        return tuple(part.value for part in self.path)
-
-
 @dataclass(slots=True)
 class _YamlFrame:
     is_mapping: bool
     path: tuple[Placed, ...]
-    key: Placed | None = field(default=None)
+    key: Placed | None = None
 
 
-def yaml_entries(text: str) -> Iterator[YamlEntry]:
-    """Every scalar of all documents. Raises ValueError for what is no YAML, or refused.
+def yaml_entries(text: str) -> Iterator[tuple[tuple[Placed, ...], Placed]]:
+    """Every scalar of all documents, with the keys that lead to it as in ``Entry``.
 
-    A key that holds an empty collection gives an entry with an empty value.
+    It has places that are no span where it isn't written in one piece. A key that holds an empty
+    collection gives an empty scalar. Raises ValueError for what is no YAML, or refused.
     """
     # Imported here: few texts are YAML that has to be parsed.
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    frames: list[_YamlFrame] = []
+    frames = [_YamlFrame(False, ())]
     lead = len(text) - len(text.removeprefix("\ufeff"))
     try:
         for event in yaml.parse(text[lead:], Loader=loader):
@@ -418,45 +378,30 @@ def yaml_entries(text: str) -> Iterator[YamlEntry]:
                 raise ValueError("it has an alias, which no tool writes")
             if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None):
                 raise ValueError("it has a tag, which no tool writes")
+            frame = frames[-1]
+            path = (*frame.path, frame.key) if frame.key is not None else frame.path
+            is_key = frame.is_mapping and frame.key is None
             if isinstance(event, yaml.CollectionStartEvent):
-                frames.append(_opened(frames, isinstance(event, yaml.MappingStartEvent)))
-                yield YamlEntry(frames[-1].path, plain("", 0, 0))
+                if len(frames) > _DEEPEST_YAML:
+                    raise ValueError("it is nested too deeply")
+                if is_key:
+                    raise ValueError("it has a key that is no text")
+                frames.append(_YamlFrame(isinstance(event, yaml.MappingStartEvent), path))
+                yield path, plain("", 0, 0)
             elif isinstance(event, yaml.CollectionEndEvent):
                 frames.pop()
-                if frames:
-                    frames[-1].key = None
+                frames[-1].key = None
             elif isinstance(event, yaml.ScalarEvent):
                 marks = (event.start_mark, event.end_mark)
                 start, end = (mark.index + lead if mark else 0 for mark in marks)
-                yield from _scalar(frames, _placed(text, event.value, start, end))
+                value = _placed(text, event.value, start, end)
+                if is_key and value.value == "<<":
+                    raise ValueError("it has a merge key, which no tool writes")
+                if not is_key:
+                    yield path, value
+                frame.key = value if is_key else None
     except yaml.YAMLError as exc:
         raise ValueError(f"it isn't valid YAML ({' '.join(str(exc).split())[:120]})") from exc
-
-
-def _opened(frames: list[_YamlFrame], is_mapping: bool) -> _YamlFrame:
-    """The frame of a collection that begins."""
-    if len(frames) >= _DEEPEST_YAML:
-        raise ValueError("it is nested too deeply")
-    path: tuple[Placed, ...] = ()
-    if frames:
-        outer = frames[-1]
-        if outer.is_mapping and outer.key is None:
-            raise ValueError("it has a key that is no text")
-        path = (*outer.path, outer.key) if outer.key is not None else outer.path
-    return _YamlFrame(is_mapping, path)
-
-
-def _scalar(frames: list[_YamlFrame], value: Placed) -> Iterator[YamlEntry]:
-    frame = frames[-1] if frames else _YamlFrame(False, ())
-    if not frame.is_mapping:
-        yield YamlEntry(frame.path, value)
-    elif frame.key is None:
-        if value.value == "<<":
-            raise ValueError("it has a merge key, which no tool writes")
-        frame.key = value
-    else:
-        yield YamlEntry((*frame.path, frame.key), value)
-        frame.key = None
 
 
 def _placed(text: str, value: str, start: int, end: int) -> Placed:

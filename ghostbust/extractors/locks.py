@@ -282,13 +282,12 @@ def read_pnpm_lock(text: str) -> list[Locked]:
     """The packages of the lock file. Raises ValueError."""
     packages = _Entries()
     version = ""
-    for entry in yaml_entries(text):
-        path = entry.path
-        if entry.keys == ("lockfileVersion",):
-            version = entry.value.value
+    for path, value in yaml_entries(text):
+        if [part.value for part in path] == ["lockfileVersion"]:
+            version = value.value
         if len(path) > 1 and path[0].value == "packages":
-            package = packages.of(path[1])
-            package.note([part for part in path[2:] if part.value != "resolution"], entry.value)
+            rest = [part for part in path[2:] if part.value != "resolution"]
+            packages.of(path[1]).note(rest, value)
     if not version:
         raise ValueError("it has no lockfileVersion")
     is_old = version.partition(".")[0] in ("5", "4", "3")
@@ -405,12 +404,12 @@ def _split(pattern: Placed) -> tuple[Placed, Placed]:
 
 def _of_yaml(text: str) -> Iterator[Locked]:
     names: dict[str, Placed] = {}
-    for entry in yaml_entries(text):
-        path = [part.value for part in entry.path]
-        if path and path[0] != "__metadata":
-            names.setdefault(path[0], entry.path[0])
-        if len(path) == 2 and path[1] == "resolution" and path[0] in names:
-            names[path[0]] = entry.value
+    for path, value in yaml_entries(text):
+        keys = [part.value for part in path]
+        if keys and keys[0] != "__metadata":
+            names.setdefault(keys[0], path[0])
+        if len(keys) == 2 and keys[1] == "resolution" and keys[0] in names:
+            names[keys[0]] = value
     for pattern in names.values():
         name, place = _split(pattern)
         kind = place.value.partition(":")[0]

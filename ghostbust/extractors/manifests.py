@@ -65,6 +65,7 @@ def manifest_ref(
 
 # Requirements files: one requirement, option or comment a line, as pip reads them.
 
+_WORD = re.compile(r"(?:[^\s\"']|\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z))+")
 _FILE_OPTIONS = word_set("-r --requirement -c --constraint")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _LONGEST = 2_000
@@ -163,21 +164,16 @@ def indexes_of(lines: Iterable[RequirementLine]) -> tuple[NamedIndex, ...]:
 
 
 def files_of(lines: Iterable[RequirementLine]) -> Iterator[tuple[int, str]]:
-    """(line, path or address) of each requirements or constraints file that the lines name."""
+    """(line, path or address) of each requirements or constraints file that the lines name.
+
+    pip takes a beginning that no other option has for the option: ``--requirem``, ``--cons``.
+    """
+    cut = (("--requirement", "--require"), ("--constraint", "--co"))
     for line in lines:
         for name, value in line.options():
-            if value.value and (name in _FILE_OPTIONS or _is_cut_short(name)):
+            is_cut = any(long.startswith(name) and len(name) > len(most) for long, most in cut)
+            if value.value and (name in _FILE_OPTIONS or is_cut):
                 yield line.number, value.value
-
-
-def _is_cut_short(name: str) -> bool:
-    """True for the beginning of ``--requirement`` or ``--constraint`` that no other option has.
-
-    pip takes it for the whole option: ``--requirem``, ``--cons``.
-    """
-    return ("--requirement".startswith(name) and len(name) > len("--require")) or (
-        "--constraint".startswith(name) and len(name) > len("--co")
-    )
 
 
 def looks_like_requirements(text: str, *, named: bool) -> bool:
@@ -198,16 +194,7 @@ def looks_like_requirements(text: str, *, named: bool) -> bool:
 
 def _words(line: Placed) -> list[Placed]:
     """The words of a line between white space; quotes hold one together."""
-    words: list[Placed] = []
-    start, mark = -1, ""
-    for at, char in enumerate(line.value):
-        if char.isspace() and not mark:
-            words += [line.part(start, at)] if start >= 0 else []
-            start = -1
-            continue
-        start = at if start < 0 else start
-        mark = (char if char in "\"'" else "") if not mark else ("" if char == mark else mark)
-    return words + ([line.part(start, len(line.value))] if start >= 0 else [])
+    return [line.part(*word.span()) for word in _WORD.finditer(line.value)]
 
 
 def _unquoted(word: Placed) -> Placed:
@@ -441,7 +428,9 @@ def pyproject_refs(text: str, offset: int) -> Iterator[PackageRef]:
     since pip asks the index for it. Tables of other tools are not read.
     """
     entries = list(toml_entries(text))
-    own = _own_names(entries)
+    names = {one.keys: one.text for one in entries if one.value is not None}
+    own = names.get(("project", "name")) or names.get(("tool", "poetry", "name"))
+    own_name = canonicalize_name(own or "")
     packages = _packages(entries, _TABLES)
     sources = _source_tables(entries)
     urls = {said["name"]: said["url"] for _, said in sources if {"name", "url"} <= said.keys()}
@@ -456,7 +445,7 @@ def pyproject_refs(text: str, offset: int) -> Iterator[PackageRef]:
     ]
     refs += [ref for package in packages for ref in package.refs(offset)]
     for ref in refs:
-        if ref.name not in own:
+        if ref.name != own_name:
             yield with_indexes(ref, (*redirected.get(str(ref.name), ()), *indexes))
 
 
@@ -480,13 +469,6 @@ def hidden_names(text: str) -> list[str]:
         if not any(manifest_ref(spec, _PYPI, 0))
         and any(manifest_ref(plain(spec.value, 0, len(spec.value)), _PYPI, 0))
     ]
-
-
-def _own_names(entries: Iterable[Entry]) -> set[str]:
-    """The project's own name; poetry's only where the file has no other."""
-    names = {one.keys: one.text for one in entries if one.value is not None}
-    own = names.get(("project", "name")) or names.get(("tool", "poetry", "name"))
-    return {canonicalize_name(own)} if own else set()
 
 
 def _matches(path: _Path, patterns: Iterable[_Path]) -> bool:
@@ -532,40 +514,32 @@ def _source_tables(entries: Iterable[Entry]) -> list[tuple[_Path, dict[str, str]
 
 
 def _file_indexes(tables: Sequence[tuple[_Path, Mapping[str, str]]]) -> tuple[NamedIndex, ...]:
-    """The indexes that the file names besides PyPI, without those for chosen packages only."""
-    names_pypi = {path for path, said in tables if _is_pypi(said)}
-    found: list[NamedIndex] = []
-    seen: set[_Path] = set()
-    for path, said in tables:
-        is_explicit = said.get("explicit") == "true" or said.get("priority") == "explicit"
-        if not _is_pypi(said) and not is_explicit:
-            replaces = _replaces(
-                path, said, is_first=path not in seen, beside_pypi=path in names_pypi
-            )
-            found.append(NamedIndex(said.get("url") or said.get("name", ""), replaces))
-        seen.add(path)
-    return few(found)
-
-
-def _is_pypi(source: Mapping[str, str]) -> bool:
-    return source.get("name", "").lower() == "pypi"
-
-
-def _replaces(path: _Path, said: Mapping[str, str], *, is_first: bool, beside_pypi: bool) -> bool:
-    """True where the tool asks an index instead of PyPI, by the table that names it.
+    """The indexes that the file names besides PyPI, without those for chosen packages only.
 
     uv asks PyPI for what its indexes lack, unless one is the default; pdm asks both. Poetry asks
     PyPI no more once there is a primary source, and pipenv only the first one that the file has.
     """
-    match path:
-        case ("tool", "uv", "index"):
-            return said.get("default") == "true"
-        case ("tool", "poetry", "source"):
-            is_beside = said.get("priority") in ("supplemental", "secondary")
-            return not (is_beside or said.get("secondary") == "true" or beside_pypi)
-        case ("source",):
-            return is_first
-    return False
+    of_pypi = [said.get("name", "").lower() == "pypi" for _, said in tables]
+    beside_pypi = {path for (path, _), is_pypi in zip(tables, of_pypi, strict=True) if is_pypi}
+    found: list[NamedIndex] = []
+    seen: set[_Path] = set()
+    for (path, said), is_pypi in zip(tables, of_pypi, strict=True):
+        priority, is_first = said.get("priority"), path not in seen
+        seen.add(path)
+        if is_pypi or said.get("explicit") == "true" or priority == "explicit":
+            continue
+        replaces = False
+        match path:
+            case ("tool", "uv", "index"):
+                replaces = said.get("default") == "true"
+            case ("tool", "poetry", "source"):
+                is_second = priority in ("supplemental", "secondary")
+                is_second |= said.get("secondary") == "true"
+                replaces = not is_second and path not in beside_pypi
+            case ("source",):
+                replaces = is_first
+        found.append(NamedIndex(said.get("url") or said.get("name", ""), replaces))
+    return few(found)
 
 
 # PEP 723 headers of Python scripts

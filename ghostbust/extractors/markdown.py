@@ -30,7 +30,7 @@ from ghostbust.extractors.interface import (
     placed_lines,
     word_set,
 )
-from ghostbust.extractors.literals import Entry, StringLiteral, read_object
+from ghostbust.extractors.literals import StringLiteral, read_object
 
 _FENCE = re.compile(
     r"^(?P<lead>[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]*)?)(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)$",
@@ -320,16 +320,13 @@ def _in_prose(text: str, block: Block) -> Iterator[Block]:
         start = block.start + place
         if diff is None and line.startswith(_GIT):
             diff = start
-            yield from _unless_blank(text, replace(block, start=prose, end=start))
+            if text[prose:start].strip():
+                yield replace(block, start=prose, end=start)
         elif diff is not None and line.strip() and not line.startswith(_HEADS):
             yield from _files(text, replace(block, start=diff, end=start))
             diff, prose = None, start
-    yield from _unless_blank(text, replace(block, start=min(prose, block.end), end=block.end))
-
-
-def _unless_blank(text: str, block: Block) -> Iterator[Block]:
-    if text[block.start : block.end].strip():
-        yield block
+    if text[prose : block.end].strip():
+        yield replace(block, start=prose)
 
 
 def _files(text: str, block: Block) -> list[Block]:
@@ -427,26 +424,19 @@ def cells(text: str) -> Iterator[Cell]:
             if path[-1] in ("source", "input"):
                 cell.parts.append(entry.value)
             elif path[-1] == "cell_type":
-                cell.kind = _text(entry)
+                cell.kind = entry.text
         elif path in (
             ("metadata", "kernelspec", "language"),
             ("metadata", "language_info", "name"),
         ):
-            kernel = _text(entry).lower()
+            kernel = entry.text.lower()
     code = _LANGUAGES.get(kernel, Language.AUTO)
     for cell in found.values():
         if cell.parts and cell.kind in ("code", "markdown"):
-            yield Cell(_joined(cell.parts), code if cell.kind == "code" else Language.AUTO)
-
-
-def _text(entry: Entry) -> str:
-    return entry.value.placed().value if entry.value else ""
-
-
-def _joined(parts: list[StringLiteral]) -> Placed:
-    pieces = [part.placed() for part in parts]
-    at = [index for piece in pieces for index in piece.at]
-    return Placed("".join(piece.value for piece in pieces), tuple(at))
+            pieces = [part.placed() for part in cell.parts]
+            at = tuple(index for piece in pieces for index in piece.at)
+            source = Placed("".join(piece.value for piece in pieces), at)
+            yield Cell(source, code if cell.kind == "code" else Language.AUTO)
 
 
 # Commands that YAML spreads over several lines: ``run: >`` and plain scalars

@@ -14,8 +14,8 @@ import re
 import sys
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 from ghostbust.extractors.installers import installs
@@ -23,7 +23,6 @@ from ghostbust.extractors.interface import (
     Placed,
     blanked,
     give_up,
-    line_end,
     moved,
     placed_lines,
     plain,
@@ -32,8 +31,7 @@ from ghostbust.extractors.interface import (
 from ghostbust.extractors.javascript_syntax import ByteOffsets
 from ghostbust.extractors.names import canonical
 from ghostbust.extractors.shell import prose_refs, shell_refs
-from ghostbust.known_modules import known_modules
-from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind, known_modules
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError"})
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".svg", ".bmp", ".tiff", ".webp", ".xwd")
@@ -41,6 +39,7 @@ _LOADERS = ("import_module", "__import__")
 _NO_FLAGS: frozenset[Flag] = frozenset()
 _BETWEEN = tuple("\\\r\n\t\f ")
 """what may stand between ``from`` and the module"""
+_LINE_END = re.compile(r"\r\n?|\n")
 _LONGEST_MODULE = 1000
 """characters of a dotted module that is looked up together with each name imported from it"""
 
@@ -61,9 +60,8 @@ def python_refs(text: str, offset: int) -> Iterator[PackageRef]:
         yield from _Tree(code, offset).refs(tree, _NO_FLAGS)
         code = _texts_only(code)
     else:
-        for piece in parsed_pieces(code):
-            flags = _flags_of_headers(piece.guards)
-            yield from _Tree(piece.source, offset + piece.start).refs(piece.tree, flags)
+        for piece in _pieces(code):
+            yield from _Tree(piece.source, offset + piece.start).refs(piece.tree, piece.flags)
     for start, end in shell_lines:
         yield from shell_refs(text[start:end], offset + start)
     yield from prose_refs(_without_commented_magics(code), offset)
@@ -73,7 +71,7 @@ def python_line_refs(text: str, offset: int) -> Iterator[PackageRef]:
     """IMPORT refs of imports that begin a line of a text that is mostly no Python."""
     if not has_imports(text):
         return
-    for piece in parsed_pieces(text):
+    for piece in _pieces(text):
         begins = text[piece.start - 1 : piece.start] in ("", "\n")
         if begins and any(map(_is_plain_import, piece.tree.body)):
             yield from _Tree(piece.source, offset + piece.start).refs(piece.tree, _NO_FLAGS)
@@ -123,9 +121,9 @@ def _without_notebook_lines(text: str) -> tuple[str, list[tuple[int, int]]]:
 def _texts_only(code: str) -> str:
     """Code that parses, same length, without what stands outside of its strings and comments."""
     pieces, position = [], 0
-    for start, end in texts_in(code):
-        pieces += [blanked(code[position:start]), code[start:end]]
-        position = end
+    for found in _TEXTS.finditer(code):
+        pieces += [blanked(code[position : found.start()]), found[0]]
+        position = found.end()
     return _without_commented_magics("".join([*pieces, blanked(code[position:])]))
 
 
@@ -141,33 +139,14 @@ def _without_commented_magics(text: str) -> str:
     return "".join(lines)
 
 
-def _flags_of_headers(headers: Iterable[str]) -> frozenset[Flag]:
-    """Flags of a statement that stands in blocks with these headers."""
-    flags = set()
-    for header in headers:
-        if header.startswith("except") and any(error in header for error in _IMPORT_ERRORS):
-            flags.add(Flag.OPTIONAL)
-        if header.startswith("if") and "TYPE_CHECKING" in header:
-            flags.add(Flag.TYPE_CHECKING)
-    return frozenset(flags)
-
-
-@dataclass(slots=True)
 class _Tree:
     """Turns the nodes of one tree into refs. Columns of a tree count UTF-8 bytes."""
 
-    source: str
-    offset: int
-    """where ``source`` stands in the answer"""
-    line_starts: list[int] = field(default_factory=list)
-    places: ByteOffsets = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.places = ByteOffsets(self.source)
-        self.line_starts = [0]
-        for index, char in enumerate(self.source):
-            if char == "\n" or (char == "\r" and self.source[index + 1 : index + 2] != "\n"):
-                self.line_starts.append(index + 1)
+    def __init__(self, source: str, offset: int) -> None:
+        """``offset``: where ``source`` stands in the answer."""
+        self.source, self.offset = source, offset
+        self.places = ByteOffsets(source)
+        self.line_starts = [0, *(end.end() for end in _LINE_END.finditer(source))]
 
     def refs(self, tree: ast.AST, flags: frozenset[Flag]) -> Iterator[PackageRef]:
         """Refs of a tree and all below it. Walks without recursion: trees can be deep."""
@@ -175,7 +154,19 @@ class _Tree:
         while pending:
             node, flags = pending.pop()
             yield from self._of_node(node, flags)
-            pending.extend(_children(node, flags))
+            for handler in node.handlers if isinstance(node, ast.Try) else ():
+                caught = (
+                    handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+                )
+                if any(_name_of(name) in _IMPORT_ERRORS for name in caught):
+                    flags |= {Flag.OPTIONAL}
+            guarded: set[ast.AST] = set()
+            if isinstance(node, ast.If) and _name_of(node.test) == "TYPE_CHECKING":
+                guarded.update(node.body)
+            pending += (
+                (child, flags | {Flag.TYPE_CHECKING} if child in guarded else flags)
+                for child in ast.iter_child_nodes(node)
+            )
 
     def _of_node(self, node: ast.AST, flags: frozenset[Flag]) -> Iterator[PackageRef]:
         if isinstance(node, ast.Import):
@@ -188,8 +179,9 @@ class _Tree:
             name = next(iter(node.args), None) or next(named, None)
             if isinstance(name, ast.Constant) and isinstance(name.value, str):
                 yield from self._import(self._literal(name, name.value), name.value, flags)
-        elif isinstance(node, (ast.List, ast.Tuple)):
-            yield from self._argument_list(node)
+        elif isinstance(node, (ast.List, ast.Tuple)):  # ["python", "-m", "pip", "install", "x"]
+            for ref in installs([self._word(element) for element in node.elts], prose=False):
+                yield moved(ref, self.offset)
 
     def _import_from(
         self, node: ast.ImportFrom, module: str, flags: frozenset[Flag]
@@ -198,16 +190,16 @@ class _Tree:
         start = self._index(node) + len("from")
         while self.source[start : start + 1] in _BETWEEN:
             start += 1
+        of_module = distribution_of(module) or None
         seen: set[str | None] = set()
         for alias in node.names if len(module) <= _LONGEST_MODULE else node.names[:1]:
             dotted = f"{module}.{alias.name}"
-            owner = distribution_of(dotted)
-            is_longer = owner != distribution_of(module)
-            if seen and owner in seen:
-                continue
-            index = self._index(alias) if seen else start
-            yield from self._import(index, dotted if is_longer or seen else module, flags)
-            seen.add(owner)
+            owner = distribution_of(dotted) or None
+            if owner not in seen:
+                index = self._index(alias) if seen else start
+                is_longer = bool(seen) or owner != of_module
+                yield from self._import(index, dotted if is_longer else module, flags)
+                seen.add(owner)
 
     def _import(self, index: int, dotted: str, flags: frozenset[Flag]) -> Iterator[PackageRef]:
         """The ref of a module named at ``index`` of the source; none where it isn't there."""
@@ -220,27 +212,21 @@ class _Tree:
         start = self.offset + index
         builtin = is_stdlib(dotted)
         owner = distribution_of(dotted)
-        if owner is None and not is_namespace(dotted):  # a guess that only a registry can confirm
+        if owner is None:  # a guess that only a registry can confirm
             owner = canonical(Ecosystem.PYPI, dotted.partition(".")[0])
         yield PackageRef(
             Ecosystem.PYPI, RefKind.IMPORT, raw, start, start + len(raw),
-            name=raw if builtin else owner,
+            name=raw if builtin else owner or None,
             import_name=dotted, builtin=builtin, flags=flags,
         )  # fmt: skip
 
-    def _argument_list(self, node: ast.List | ast.Tuple) -> Iterator[PackageRef]:
-        """Installs of a command given as a list: ``["python", "-m", "pip", "install", "x"]``."""
-        words = []
-        for element in node.elts:
-            value = element.value if isinstance(element, ast.Constant) else None
-            index = self._literal(element, value) if isinstance(value, str) else -1
-            words.append(
-                plain(self.source, index, index + len(value))
-                if isinstance(value, str) and index >= 0
-                else Placed("", ())
-            )
-        for ref in installs(words, prose=False):
-            yield moved(ref, self.offset)
+    def _word(self, element: ast.expr) -> Placed:
+        """What a literal says, as a word of a command; a word without a place for all else."""
+        value = element.value if isinstance(element, ast.Constant) else None
+        index = self._literal(element, value) if isinstance(value, str) else -1
+        if isinstance(value, str) and index >= 0:
+            return plain(self.source, index, index + len(value))
+        return Placed("", ())
 
     def _literal(self, node: ast.expr, value: str) -> int:
         """Offset of a string literal's text; -1 where it isn't written as its value is."""
@@ -253,19 +239,6 @@ class _Tree:
         return self.places.code_point(self.places.byte(start) + node.col_offset)
 
 
-def _children(node: ast.AST, flags: frozenset[Flag]) -> Iterator[tuple[ast.AST, frozenset[Flag]]]:
-    """The nodes below one, each with the flags that hold there."""
-    for handler in node.handlers if isinstance(node, ast.Try) else ():
-        caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        if any(_name_of(name) in _IMPORT_ERRORS for name in caught):
-            flags |= {Flag.OPTIONAL}
-    guarded: set[ast.AST] = set()
-    if isinstance(node, ast.If) and _name_of(node.test) == "TYPE_CHECKING":
-        guarded.update(node.body)
-    for child in ast.iter_child_nodes(node):
-        yield child, flags | {Flag.TYPE_CHECKING} if child in guarded else flags
-
-
 def _name_of(node: ast.AST | None) -> str:
     """Last part of a plain or dotted name; empty for anything else."""
     if isinstance(node, ast.Attribute):
@@ -275,16 +248,31 @@ def _name_of(node: ast.AST | None) -> str:
 
 # Code that doesn't parse as a whole
 
-_OPENING, _CLOSING = "([{", ")]}"
 LONGEST = 1_048_576
 """characters of a text that is parsed; the tree takes some 100 times as much memory"""
 _MOST_PARTS = 1000
 _DOTTED = re.compile(r"\w+(?:[\s\\]*\.[\s\\]*\w+)*")
 _CALLS = ("import_module(", "__import__(")
+# A comment or a string literal; one that nothing closes ends with its line, or with the text.
+_TEXT = (
+    r"(?:#[^\n]*|\"{3}(?:.*?(?<!\\)\"{3}|.*)|'{3}(?:.*?(?<!\\)'{3}|.*)"
+    r"|\"(?:[^\"\\\n]|\\.?)*\"?|'(?:[^'\\\n]|\\.?)*'?)"
+)
+_TEXTS = re.compile(_TEXT, re.S)
+_LOADED = re.compile(rf"\w+\(\s*(?!#){_TEXT}", re.S)
+_INNER = re.compile(
+    rf"{_TEXT}|(?P<mark>[:;])(?: {{0,12}}(?P<import>(?=import |from )))?"
+    r"|(?<!\w)(?P<call>import_module\(|__import__\()",
+    re.S,
+)
+_STEP = re.compile(rf"{_TEXT}|\\(?:\r\n|.)?|[\n(\[{{)\]}}]", re.S)
+_LEAD = re.compile(r"(?P<indent>\s*)(?:(?:>>>|\.\.\.) [ \t]*)?")
+_IMPORT_LINE = re.compile(r"[^\S\n]*(?:import[^\S\n]+\S|from[^\S\n]+\S+[^\S\n]+import(?!\S))")
+"""what can only be an import, whatever is open in front of it"""
 
 
 @dataclass(frozen=True, slots=True)
-class LogicalLine:
+class _Statement:
     """One logical line of code, comments and trailing white space included."""
 
     start: int
@@ -295,14 +283,14 @@ class LogicalLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedPiece:
+class _Piece:
     """A piece of code that parses by itself, and where it starts in the text."""
 
     tree: ast.Module
     source: str
     start: int
-    guards: tuple[str, ...] = ()
-    """headers of the blocks it stands in, innermost first, and the ``except`` after each ``try``"""
+    flags: frozenset[Flag]
+    """what the blocks around it say"""
 
 
 def parse(source: str) -> ast.Module | None:
@@ -311,8 +299,13 @@ def parse(source: str) -> ast.Module | None:
     None, which is noted as unread, for what is longer than ``LONGEST``, and for a dotted name of
     so many parts that Python, which joins them one by one, takes quadratic time.
     """
-    if why := _too_much(source):
-        give_up(why)
+    if len(source) > LONGEST:
+        give_up(f"Python of more than {LONGEST:,} characters")
+        return None
+    if source.count(".") > _MOST_PARTS and any(
+        name[0].count(".") > _MOST_PARTS for name in _DOTTED.finditer(source)
+    ):
+        give_up(f"Python with a name of more than {_MOST_PARTS:,} parts")
         return None
     try:
         with warnings.catch_warnings():
@@ -322,34 +315,21 @@ def parse(source: str) -> ast.Module | None:
         return None
 
 
-def _too_much(source: str) -> str:
-    """Why the parser isn't given a text; empty where it is."""
-    if len(source) > LONGEST:
-        return f"Python of more than {LONGEST:,} characters"
-    if source.count(".") > _MOST_PARTS and any(
-        name[0].count(".") > _MOST_PARTS for name in _DOTTED.finditer(source)
-    ):
-        return f"Python with a name of more than {_MOST_PARTS:,} parts"
-    return ""
-
-
-def parsed_pieces(text: str) -> Iterator[ParsedPiece]:
+def _pieces(text: str) -> Iterator[_Piece]:
     """The statements of ``text`` that import something and parse alone, cut-off ends mended."""
-    statements = list(statements_of(text))
-    outline = _outline(statements)
+    statements = list(_statements(text))
+    flags = _flags_around(text, statements)
     for number, statement in enumerate(statements):
         source = text[statement.start : statement.end]
         if "import" not in source and not source.startswith("from "):
             continue
-        guards: tuple[str, ...] = ()
         for start, end in _candidates(source):
             piece = source[start:end]
             whole = parse(piece)
             is_last = number == len(statements) - 1 and end == len(source)
             tree = whole or _mended(piece, is_last=is_last)
             if tree is not None:
-                guards = guards or tuple(_guards(text, statements, outline, number))
-                yield ParsedPiece(tree, piece, statement.start + start, guards)
+                yield _Piece(tree, piece, statement.start + start, flags[number])
             if whole is not None and end - start == len(source):
                 break
 
@@ -362,28 +342,11 @@ def _candidates(source: str) -> Iterator[tuple[int, int]]:
     """
     yield 0, len(source)
     starts: list[int] = []
-    ends: list[int] = []
-    index = 0
-    while index < len(source):
-        char = source[index]
-        if char in "'\"":
-            index = _behind_string(source, index)
-            continue
-        if char == "#":
-            index = line_end(source, index)
-            continue
-        if char in ":;":
-            behind = source[index + 1 : index + 20]
-            if behind.lstrip(" ").startswith(("import ", "from ")):
-                starts.append(index + 1 + len(behind) - len(behind.lstrip(" ")))
-            if char == ";":
-                ends.append(index)
-        elif source.startswith(_CALLS, index) and not (
-            index and f"_{source[index - 1]}".isidentifier()
-        ):
-            starts.append(index)
-        index += 1
-    ends = sorted([*ends, *starts, len(source)])
+    ends = [len(source)]
+    for found in _INNER.finditer(source):
+        starts += [found.start(name) for name in ("import", "call") if found[name] is not None]
+        ends += [found.start()] if found["mark"] == ";" else []
+    ends = sorted([*ends, *starts])
     for start in starts:
         yield start, ends[bisect_right(ends, start)]
 
@@ -391,11 +354,12 @@ def _candidates(source: str) -> Iterator[tuple[int, int]]:
 def _mended(source: str, *, is_last: bool) -> ast.Module | None:
     """A tree of what an import that doesn't parse says for certain, or None.
 
-    ``from a.b import (c,`` says ``a.b``. The last statement of the text may also end in the
-    middle of ``from a.b`` or ``import a,``.
+    ``from a.b import (c,`` says ``a.b``, and ``import_module("a", …`` says ``a``. The last
+    statement of the text may also end in the middle of ``from a.b`` or ``import a,``.
     """
     if source.startswith(_CALLS):
-        return _called(source)
+        loaded = _LOADED.match(source)
+        return parse(loaded[0] + ")") if loaded else None
     first, is_more, _ = source.partition(";")
     if is_more and first.startswith(("import ", "from ")):
         source, is_last = first, False
@@ -418,131 +382,60 @@ def _mended(source: str, *, is_last: bool) -> ast.Module | None:
     return None
 
 
-def _called(source: str) -> ast.Module | None:
-    """A tree of ``import_module("…")`` alone, whatever stands behind the literal."""
-    literal = source.index("(") + 1
-    while source[literal : literal + 1].isspace():
-        literal += 1
-    if source[literal : literal + 1] not in ("'", '"'):
-        return None
-    return parse(source[: _behind_string(source, literal)] + ")")
-
-
-def _outline(statements: list[LogicalLine]) -> tuple[list[int], list[int]]:
-    """For each statement the number of the one it stands in, and of the first behind its block.
-
-    By indentation, in one pass: -1 where it stands in none, the length where nothing is behind.
-    """
+def _flags_around(text: str, statements: list[_Statement]) -> list[frozenset[Flag]]:
+    """For each statement the flags of the blocks that it stands in, by indentation."""
     parents = [-1] * len(statements)
-    behind = [len(statements)] * len(statements)
+    behind = [len(statements)] * len(statements)  # the first statement behind a block
     open_blocks: list[int] = []
     for number, statement in enumerate(statements):
         while open_blocks and statements[open_blocks[-1]].indent >= statement.indent:
             behind[open_blocks.pop()] = number
-        if open_blocks:
-            parents[number] = open_blocks[-1]
+        parents[number] = open_blocks[-1] if open_blocks else -1
         open_blocks.append(number)
-    return parents, behind
+    found: list[frozenset[Flag]] = []
+    for at in parents:
+        if at < 0:
+            found.append(_NO_FLAGS)
+            continue
+        header = handler = _head(text, statements[at])
+        if header.startswith("try"):
+            after = statements[behind[at]] if behind[at] < len(statements) else None
+            is_beside = after is not None and after.indent == statements[at].indent
+            handler = _head(text, after) if after is not None and is_beside else ""
+        own = set()
+        if handler.startswith("except") and any(error in handler for error in _IMPORT_ERRORS):
+            own.add(Flag.OPTIONAL)
+        if header.startswith("if") and "TYPE_CHECKING" in header:
+            own.add(Flag.TYPE_CHECKING)
+        found.append(found[at] | own)
+    return found
 
 
-def _guards(
-    text: str, statements: list[LogicalLine], outline: tuple[list[int], list[int]], number: int
-) -> Iterator[str]:
-    """Headers of the blocks that statement ``number`` stands in, cut to a line's length."""
-    parents, behind = outline
-    at = parents[number]
-    while at >= 0:
-        header = _head(text, statements[at])
-        yield header
-        after = behind[at]
-        if header.startswith("try") and after < len(statements):
-            handler = _head(text, statements[after])
-            if statements[after].indent == statements[at].indent and handler.startswith("except"):
-                yield handler
-        at = parents[at]
-
-
-def _head(text: str, statement: LogicalLine) -> str:
+def _head(text: str, statement: _Statement) -> str:
     return text[statement.start : min(statement.end, statement.start + 200)]
 
 
-def texts_in(code: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each comment and each string literal of code that parses, in order."""
-    index = 0
-    while index < len(code):
-        start = index
-        if code[index] == "#":
-            index = line_end(code, index)
-            yield start, index
-        elif code[index] in "'\"":
-            index = _behind_string(code, index)
-            yield start, index
-        else:
-            index += 1
-
-
-def statements_of(text: str) -> Iterator[LogicalLine]:
+def _statements(text: str) -> Iterator[_Statement]:
     """All logical lines of ``text``, in order, blank ones and lone comments left out."""
     position = 0
-    while position < len(text):
-        start = position
-        while start < len(text) and text[start].isspace():
-            start += 1
-        line = text.rfind("\n", position, start) + 1 or position
-        if text.startswith((">>> ", "... "), start):
-            start += 4
-            while start < len(text) and text[start] in " \t":
-                start += 1
-        indent = start - line
+    while (lead := _LEAD.match(text, position)) is not None and position < len(text):
+        line = text.rfind("\n", position, lead.end("indent")) + 1 or position
+        start = lead.end()
         end = _logical_end(text, start)
         if start < end and text[start] != "#":
-            yield LogicalLine(start, end, indent)
+            yield _Statement(start, end, start - line)
         position = max(end, start + 1)
 
 
 def _logical_end(text: str, start: int) -> int:
     """Offset of the line break (or end of text) that ends the logical line from ``start``."""
-    depth, index = 0, start
-    while index < len(text):
-        char = text[index]
-        if char == "#":
-            index = line_end(text, index)
-        elif char in "'\"":
-            index = _behind_string(text, index)
-        elif char == "\\":
-            index += 3 if text.startswith("\\\r\n", index) else 2
-        elif char == "\n":
-            if depth <= 0 or _starts_import(text, index + 1):
-                return index
-            index += 1
-        else:
-            depth += (char in _OPENING) - (char in _CLOSING)
-            index += 1
+    depth = 0
+    for step in _STEP.finditer(text, start):
+        char = step[0]
+        if char == "\n" and (depth <= 0 or _IMPORT_LINE.match(text, step.end())):
+            return step.start()
+        depth += (char in "([{") - (char in ")]}")
     return len(text)
-
-
-def _starts_import(text: str, start: int) -> bool:
-    """True where the line from ``start`` can only be an import, whatever is open before it."""
-    words = text[start : line_end(text, start)].split(None, 3)
-    if len(words) < 2:
-        return False
-    return words[0] == "import" or (len(words) > 2 and words[0] == "from" and words[2] == "import")
-
-
-def _behind_string(text: str, start: int) -> int:
-    """Offset behind the string literal at ``start``: its line's end where it isn't closed."""
-    mark = text[start] * 3
-    if text.startswith(mark, start):
-        end = text.find(mark, start + 3)
-        while end > 0 and text[end - 1] == "\\":
-            end = text.find(mark, end + 1)
-        return len(text) if end < 0 else end + 3
-    index = start + 1
-    while index < len(text) and text[index] != "\n":
-        if text[index] == text[start]:
-            return index + 1
-        index += 2 if text[index] == "\\" else 1
-    return min(index, len(text))
 
 
 # Which modules Python itself provides, and which distribution provides another one, from the tables
@@ -574,28 +467,16 @@ def is_stdlib(module: str) -> bool:
     return module.partition(".")[0] in _MODULES
 
 
-def distribution_of(dotted_import: str) -> str | None:
+def distribution_of(dotted: str) -> str | None:
     """Canonical distribution name of a dotted module by its longest prefix in the table.
 
-    None where the table has no entry, or where that prefix belongs to no single distribution
-    (``google.cloud``, ``kaggle_secrets``): ``is_namespace`` tells the two apart.
+    Empty where that prefix belongs to many distributions or to none (``google.cloud``,
+    ``kaggle_secrets``), None where the table has no entry.
     """
-    return _entry(dotted_import) or None
-
-
-def is_namespace(dotted_import: str) -> bool:
-    """True where the longest prefix in the table is of many distributions, or of none."""
-    return _entry(dotted_import) == ""
-
-
-def _entry(dotted: str) -> str | None:
     parts = dotted.split(".", _deepest())
     table = known_modules()
-    for count in range(min(len(parts), _deepest()), 0, -1):
-        found = table.get(".".join(parts[:count]))
-        if found is not None:
-            return found
-    return None
+    prefixes = (".".join(parts[:count]) for count in range(min(len(parts), _deepest()), 0, -1))
+    return next((table[prefix] for prefix in prefixes if prefix in table), None)
 
 
 @cache

@@ -32,7 +32,15 @@ from ghostbust.extractors.installers import (
     setting_of_command,
     setting_of_variable,
 )
-from ghostbust.extractors.interface import Extractor, Placed, line_end, moved, plain, word_set
+from ghostbust.extractors.interface import (
+    Extractor,
+    Placed,
+    behind,
+    line_end,
+    moved,
+    plain,
+    word_set,
+)
 from ghostbust.extractors.literals import Entry, read_literal
 from ghostbust.records import PackageRef
 
@@ -191,6 +199,9 @@ def _target(words: Sequence[Placed]) -> str:
     return glued or (values[0].rpartition("/")[2] if values else "")
 
 
+_BLANKS = re.compile(r"[ \t\r]*")
+_QUOTED = {"'": re.compile(r"'[^'\n]*'"), '"': re.compile(r'"(?:[^"\\\n]|\\.)*"', re.S)}
+_DOCUMENT = re.compile(r"<<-?[ \t]*(?P<mark>[\w'\"\\!.-]*)")
 _OPERATORS = frozenset(";&|()\n")
 _CONTINUING = "\\^`"
 _TEMPLATE = r"\{\{[^{}\n]{0,200}\}\}"
@@ -333,25 +344,25 @@ class _Reader:
         """Begins what is put into a word, or a subshell; False where the sign opens nothing."""
         opening = self.text[self.position : self.position + 2]
         if char == "`":
-            if not self._accent_closes():
+            closing = self.text.find("`", self.position + 1)
+            if closing < 0 or "\n" in self.text[self.position : closing]:
                 return False
             opening, self.accented = char, True
         elif char == "(":
             self._end_command()
             opening = char
-        elif opening not in _SUBSTITUTES:
-            return self._fills_in()
+        elif opening not in _SUBSTITUTES:  # what stands in `{{ … }}` and `${…}` is left out
+            if filled := _FILLED_IN.match(self.text, self.position):
+                for place in (filled.start(), filled.start() + 1, filled.end() - 1):
+                    self._take(place)
+                self.position = filled.end()
+            return filled is not None
         self.outer.append(
             _Outer(opening, self.position, self.command, self.value, self.at, self.quoted)
         )
         self.command, self.value, self.at, self.quoted = [], [], [], False
         self.position += len(opening)
         return True
-
-    def _accent_closes(self) -> bool:
-        """True for a grave accent that another one on its line closes, none being open."""
-        closing = self.text.find("`", self.position + 1)
-        return closing > 0 and "\n" not in self.text[self.position : closing]
 
     def _close(self) -> None:
         """Returns to the command around the innermost bracket, which is now closed."""
@@ -371,25 +382,14 @@ class _Reader:
         while self.accented:
             self._close()
 
-    def _fills_in(self) -> bool:
-        """Takes ``{{ … }}`` and ``${…}`` into the word, what stands in it left out."""
-        filled = _FILLED_IN.match(self.text, self.position)
-        if filled is None:
-            return False
-        self._take(filled.start())
-        self._take(filled.start() + 1)
-        self._take(filled.end() - 1)
-        self.position = filled.end()
-        return True
-
     def _redirects(self, char: str) -> bool:
         """True for the ``&`` of ``2>&1`` and ``&>``, which ends no command; takes it."""
         around = self.text[max(self.position - 1, 0) : self.position + 2]
-        if char != "&" or ">" not in (around[:1], around[-1:]):
-            return False
-        self._take(self.position)
-        self.position += 1
-        return True
+        is_one = char == "&" and ">" in (around[:1], around[-1:])
+        if is_one:
+            self._take(self.position)
+            self.position += 1
+        return is_one
 
     def _take(self, index: int) -> None:
         self.value.append(self.text[index])
@@ -403,7 +403,7 @@ class _Reader:
         """
         if mark == "`" and not self.text[self.position - 1 : self.position].isspace():
             return 0
-        index = _behind_blanks(self.text, self.position + 1)
+        index = behind(_BLANKS, self.text, self.position + 1)
         is_remarked = mark == "\\" and self.text[self.position + 1 : index + 1].endswith(
             (" #", "\t#")
         )
@@ -437,7 +437,7 @@ class _Reader:
 
     def _comment_line(self, start: int) -> int | None:
         """Offset behind the line at ``start`` if it is nothing but a comment; else None."""
-        index = _behind_blanks(self.text, start)
+        index = behind(_BLANKS, self.text, start)
         if not self.text.startswith("#", index):
             return None
         return min(line_end(self.text, index) + 1, len(self.text))
@@ -445,9 +445,7 @@ class _Reader:
     def _skip_output(self) -> None:
         """Passes over the lines from here on that a tool has printed, or cmd's comments."""
         while self.position < len(self.text):
-            start = self.position
-            while start < len(self.text) and self.text[start] in " \t":
-                start += 1
+            start = behind(_BLANKS, self.text, self.position)
             if not self.text.startswith(_OUTPUT, start):
                 return
             self.position = min(line_end(self.text, start) + 1, len(self.text))
@@ -462,13 +460,9 @@ class _Reader:
             self._end_word()
             self.position = index + 1
             return
-        index += self.text.startswith("-", index)
-        while index < len(self.text) and self.text[index] in " \t":
-            index += 1
-        end = index
-        while end < len(self.text) and (self.text[end].isalnum() or self.text[end] in "_'\"\\!-."):
-            end += 1
-        mark = self.text[index:end].strip("'\"\\")
+        found = _DOCUMENT.match(self.text, self.position)
+        end = found.end() if found else index
+        mark = found["mark"].strip("'\"\\") if found else ""
         if not mark or self._next_line(mark, end) is None:
             self._take(self.position)
             self._take(self.position + 1)
@@ -504,31 +498,19 @@ class _Reader:
         self.awaited = []
 
     def _quote(self, mark: str) -> None:
-        closing = self._closing(mark)
-        if closing is None:
+        quoted = _QUOTED[mark].match(self.text, self.position)
+        if quoted is None:
             self._take(self.position)
             self.position += 1
             return
         self.quoted = True
         index = self.position + 1
-        while index < closing:
+        self.position = quoted.end()
+        while index < self.position - 1:
             if mark == '"' and self.text[index] == "\\" and self.text[index + 1] in '"\\$`\n':
                 index += 1
             self._take(index)
             index += 1
-        self.position = closing + 1
-
-    def _closing(self, mark: str) -> int | None:
-        """Offset of the closing quote; None where the line ends first."""
-        index = self.position + 1
-        while index < len(self.text):
-            char = self.text[index]
-            if char == mark:
-                return index
-            if char == "\n":
-                return None
-            index += 2 if char == "\\" and mark == '"' else 1
-        return None
 
     def _end_word(self) -> None:
         if self.value or self.quoted:
@@ -540,12 +522,6 @@ class _Reader:
         if self.command:
             self.script.commands.append(self.command)
         self.command, self.loose = [], False
-
-
-def _behind_blanks(text: str, start: int) -> int:
-    while start < len(text) and text[start] in " \t\r":
-        start += 1
-    return start
 
 
 # Lines behind a comment in a command that a backslash continues: ``pip install a \``, ``  # why``,

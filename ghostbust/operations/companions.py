@@ -107,7 +107,7 @@ class Reload:
         """Reads the settings and puts them to use; False if the old ones stay."""
         try:
             new = self._read()
-            changed = [key for key, _, _ in differences(self.config, new)]
+            changed = dict(_differences(self.config, new))
             if not changed:
                 log.info("reload: nothing has changed")
                 return True
@@ -115,7 +115,7 @@ class Reload:
         except GhostbustError as exc:
             log.error("reload: %s; the settings in force stay", exc)
             return False
-        log.info("reload: %s", "; ".join(described(self.config, new)))
+        log.info("reload: %s", "; ".join(changed.values()))
         for key in changed:
             if key in AT_START:
                 log.warning("reload: %s is read at the start only: restart the daemon", key)
@@ -133,18 +133,17 @@ class Reload:
             self._manager.ready()
 
 
-def differences(old: Config, new: Config) -> Iterator[tuple[str, object, object]]:
-    """Each ``section.key`` that differs, with both values, in the order of the settings."""
+def _differences(old: Config, new: Config) -> Iterator[tuple[str, str]]:
+    """Each ``section.key`` that differs, and that in words, in the order of the settings.
+
+    Numbers and switches are shown with their values; texts, which may be secrets, without.
+    """
     for section in Config.model_fields:
         before: Section = getattr(old, section)
         after: Section = getattr(new, section)
         for key in type(before).model_fields:
-            if getattr(before, key) != getattr(after, key):
-                yield f"{section}.{key}", getattr(before, key), getattr(after, key)
-
-
-def described(old: Config, new: Config) -> Iterator[str]:
-    """Each difference in words: numbers and switches with values; texts, maybe secrets, without."""
-    for key, before, after in differences(old, new):
-        plain = isinstance(before, bool | int | float) and isinstance(after, bool | int | float)
-        yield f"{key} was {before}, is {after}" if plain else f"{key} changed"
+            was, is_ = getattr(before, key), getattr(after, key)
+            if was != is_:
+                plain = all(isinstance(value, bool | int | float) for value in (was, is_))
+                name = f"{section}.{key}"
+                yield name, f"{name} was {was}, is {is_}" if plain else f"{name} changed"

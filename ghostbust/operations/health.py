@@ -9,13 +9,12 @@ seconds, not for each request. Registries aren't asked: what they answered to th
 from __future__ import annotations
 
 import ipaddress
-import json
 import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from ghostbust.config import Config
+from ghostbust.documents import json_text
 from ghostbust.errors import ConfigError, GhostbustError, StoreError
 from ghostbust.home import Home
 from ghostbust.loop.build import make_endpoint
@@ -190,36 +190,27 @@ class HealthEndpoint:
 
     def page(self, path: str, accept: str) -> Page:
         """The page at the path; ``accept`` is the header of that name."""
+        alive = self._alive()
         match path.partition("?")[0]:
             case "/healthz":
-                return self._health()
+                good, said = alive, {
+                    "ok": alive,
+                    "process": "alive",
+                    "scheduler": "alive" if alive else "not running",
+                    "up_s": round(time.monotonic() - self._began, 1),
+                }  # fmt: skip
             case "/readyz":
-                return self._ready()
+                parts = self._readiness.parts()
+                good = alive and all(part.ready for part in parts.values())
+                said = {"ready": good, "scheduler": alive, "parts": parts}
             case "/metrics":
                 # The library's own app answers any path, and no HEAD; wrapping it takes more code.
                 encode, kind = choose_encoder(accept)
                 return HTTPStatus.OK, kind, encode(self._metrics)
-        said = {"pages": ["/healthz", "/readyz", "/metrics"]}
-        return HTTPStatus.NOT_FOUND, JSON, _json(said)
-
-    def _health(self) -> Page:
-        alive = self._alive()
-        said = {
-            "ok": alive,
-            "process": "alive",
-            "scheduler": "alive" if alive else "not running",
-            "up_s": round(time.monotonic() - self._began, 1),
-        }
-        return HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE, JSON, _json(said)
-
-    def _ready(self) -> Page:
-        parts = self._readiness.parts()
-        ready = self._alive() and all(part.ready for part in parts.values())
-        told = {name: asdict(part) for name, part in parts.items()}
-        for part in told.values():
-            part["seen"] = None if part["seen"] is None else part["seen"].isoformat()
-        said = {"ready": ready, "scheduler": self._alive(), "parts": told}
-        return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, JSON, _json(said)
+            case _:
+                pages = {"pages": ["/healthz", "/readyz", "/metrics"]}
+                return HTTPStatus.NOT_FOUND, JSON, _body(pages)
+        return HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, JSON, _body(said)
 
 
 def read_listen(text: str) -> tuple[str, int]:
@@ -288,5 +279,5 @@ def _handler(page: Callable[[str, str], Page]) -> type[BaseHTTPRequestHandler]:
     return PageHandler
 
 
-def _json(said: object) -> bytes:
-    return json.dumps(said).encode() + b"\n"
+def _body(said: Mapping[str, object]) -> bytes:
+    return json_text(said).encode() + b"\n"

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from ghostbust.log_ids import current_ids
+from ghostbust.loop.signals import current_ids
 from ghostbust.text import visible
 
 Format = Literal["text", "json"]

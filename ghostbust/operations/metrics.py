@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -36,7 +36,6 @@ WATCHED_RUNS: Final = 50
 MOVES: Final = {"promote": "promotions", "rollback": "rollbacks"}
 
 Key = TypeVar("Key", bound=str)
-Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 
 
 class JobMetrics:
@@ -177,7 +176,10 @@ def _standing(store: Store) -> Iterator[Metric]:
     queues, now = store.growth.waiting(), utc_now()
     counts = {name: queue.count for name, queue in queues.items()}
     yield _gauge("waiting", "What waits for somebody.", counts, "queue")
-    ages = {name: _age_s(queue.since, now) for name, queue in queues.items()}
+    ages = {
+        name: max(0.0, (now - queue.since).total_seconds()) if queue.since else 0.0
+        for name, queue in queues.items()
+    }
     yield _gauge("waiting_seconds", "How long the oldest of it waits.", ages, "queue")
 
 
@@ -193,29 +195,19 @@ def _budgets(store: Store, config: Config) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-def _age_s(since: datetime | None, now: datetime) -> float:
-    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
-
-
-def _gauge(
-    name: str, help_: str, value: float | Mapping[Key, float], label: str = ""
-) -> GaugeMetricFamily:
-    made = GaugeMetricFamily(f"ghostbust_{name}", help_, labels=[label] if label else [])
-    return _filled(made, value)
-
-
-def _counter(
-    name: str, help_: str, value: float | Mapping[Key, float], label: str = ""
-) -> CounterMetricFamily:
-    made = CounterMetricFamily(f"ghostbust_{name}", help_, labels=[label] if label else [])
-    return _filled(made, value)
-
-
-def _filled(made: Family, value: float | Mapping[Key, float]) -> Family:
+def _family(
+    kind: type[GaugeMetricFamily | CounterMetricFamily],
+    name: str,
+    help_: str,
+    value: float | Mapping[Key, float],
+    label: str = "",
+) -> Metric:
     """The family with each figure; a single one has no label."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            made.add_metric([str(key)], float(each))
-    else:
-        made.add_metric([], float(value))
+    made = kind(f"ghostbust_{name}", help_, labels=[label] if label else [])
+    for key, each in value.items() if isinstance(value, Mapping) else (("", value),):
+        made.add_metric([str(key)] if label else [], float(each))
     return made
+
+
+_gauge = partial(_family, GaugeMetricFamily)
+_counter = partial(_family, CounterMetricFamily)

@@ -18,7 +18,7 @@ import shutil
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -32,11 +32,11 @@ from ghostbust.loop.alarms import post as post_to_webhook
 from ghostbust.loop.alarms import run_program
 from ghostbust.loop.signals import JobDone
 from ghostbust.operations.repeating import Repeating
-from ghostbust.records import Promotion, utc_now
+from ghostbust.records import utc_now
 from ghostbust.registries.names import purl
 from ghostbust.sections import NotifySection
 from ghostbust.store.names import Alarm
-from ghostbust.store.rounds import Round, RoundState
+from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
 from ghostbust.text import redact, visible
 
@@ -274,21 +274,20 @@ class News:
             for alarm in reversed([a for a in alarms if a.id > (self._alarm or 0)]):
                 self._send("claimed", *self._claimed(alarm))
             for move in reversed(moves[: len(moves) - self._moves]):
-                self._send(*_moved(move))
-            for done in self._rejected(rounds):
+                event = "rollback" if move.kind == "rollback" else "promotion"
+                serves, before = move.adapter or "the base", move.previous or "the base"
+                text = f"{serves} serves now instead of {before}: {move.reason}"
+                self._send(event, text, {"adapter": move.adapter, "previous": move.previous})
+            for done in reversed(rounds):
+                was = self._rounds.get(done.id)
+                if done.state is not RoundState.REJECTED or was is RoundState.REJECTED:
+                    continue
                 reason = self._clean(done.reason)
                 about = {"round": done.id, "adapter": done.adapter, "reason": reason}
                 self._send("gates-failed", f"round {done.id} was rejected: {reason}", about)
         self._alarm = max((alarm.id for alarm in alarms), default=0)
         self._moves = len(moves)
         self._rounds = {done.id: done.state for done in rounds}
-
-    def _rejected(self, rounds: list[Round]) -> Iterator[Round]:
-        """Those that are rejected and weren't at the last look, oldest first."""
-        for done in reversed(rounds):
-            before = self._rounds.get(done.id)
-            if done.state is RoundState.REJECTED and before is not RoundState.REJECTED:
-                yield done
 
     def _look_at_disk(self) -> None:
         free, least = self._free_bytes(self._home), self._settings().free_bytes
@@ -317,11 +316,3 @@ class News:
     def _clean(self, text: str) -> str:
         """One harmless line."""
         return visible(self._shown(" ".join(text.split())))
-
-
-def _moved(move: Promotion) -> tuple[str, str, dict[str, object]]:
-    """Event, text and fields of a move of the pointer."""
-    event = "rollback" if move.kind == "rollback" else "promotion"
-    serves, before = move.adapter or "the base", move.previous or "the base"
-    text = f"{serves} serves now instead of {before}: {move.reason}"
-    return event, text, {"adapter": move.adapter, "previous": move.previous}

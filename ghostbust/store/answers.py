@@ -36,9 +36,10 @@ from ghostbust.store.connection import (
     encode,
     encode_time,
     insert,
+    insert_all,
 )
-from ghostbust.store.names import Decision, log_inventions
-from ghostbust.store.prompts import insert_prompt
+from ghostbust.store.names import allowed_names, log_inventions
+from ghostbust.store.prompts import COST, insert_prompt
 
 ALLOWED: Final = "allowed"
 """reason of UNKNOWN on a name that a person vouches for"""
@@ -217,16 +218,13 @@ class Answers(StoreNoun):
         elif invented:
             where = " AND EXISTS (SELECT 1 FROM sightings g WHERE g.sample_id = s.id)"
         return self._connection.read(
-            SampleLine,
-            f"{_LINES}{where} ORDER BY s.rowid DESC LIMIT :limit OFFSET :offset",
-            values,
+            SampleLine, f"{_LINES}{where} ORDER BY s.rowid DESC LIMIT :limit OFFSET :offset", values
         )
 
     def spent(self, run_id: int) -> tuple[int, int]:
         """Answers and tokens of the run so far; as `Draw.cost` where tokens weren't counted."""
         (row,) = self._connection.rows(
-            "SELECT count(*) AS answers, coalesce(sum(iif(s.tokens > 0, s.tokens,"
-            " max(1, coalesce(length(s.text), 400) / 4))), 0) AS tokens"
+            f"SELECT count(*) AS answers, coalesce(sum({COST}), 0) AS tokens"
             " FROM run_samples r JOIN samples s ON s.id = r.sample_id WHERE r.run_id = ?",
             (run_id,),
         )
@@ -245,10 +243,7 @@ class Answers(StoreNoun):
         self, judged: dict[str, tuple[Judged, ...]]
     ) -> dict[str, tuple[Judged, ...]]:
         """The same with UNKNOWN on every name that a person vouches for."""
-        rows = self._connection.rows(
-            "SELECT ecosystem, name FROM names WHERE review = ?", (Decision.ALLOW,)
-        )
-        allowed = {(row["ecosystem"], row["name"]) for row in rows}
+        allowed = allowed_names(self._connection)
         if not allowed:
             return judged
         return {
@@ -287,49 +282,46 @@ def _ref(row: Row) -> PackageRef:
 
 
 def insert_answer(
-    connection: sqlite3.Connection,
-    run_id: int,
-    answer: Answer,
-    at: datetime,
-    *,
-    keep_private: bool,
+    connection: sqlite3.Connection, run_id: int, answer: Answer, at: datetime, *, keep_private: bool
 ) -> None:
     """Adds the answer to the run, with its prompt and invented names.
 
     To be called inside a transaction.
     """
-    sample = answer.sample
-    insert_prompt(connection, sample.prompt, at, keep_private=keep_private)
+    sample, prompt = answer.sample, answer.sample.prompt
+    insert_prompt(connection, prompt, at, keep_private=keep_private)
+    sample_id = sample.id
     columns = columns_of(sample) | {
-        "id": sample.id,
-        "prompt_id": sample.prompt.id,
-        "text": sample.text if keep_private or not sample.prompt.private else None,
+        "id": sample_id,
+        "prompt_id": prompt.id,
+        "text": sample.text if keep_private or not prompt.private else None,
         "added": at,
     }
     del columns["prompt"]
     # A text that was not kept before is added to a known sample.
     adds_text = "ON CONFLICT (id) DO UPDATE SET text = coalesce(text, excluded.text)"
     insert(connection, "samples", columns, adds_text)
-    judgement = judgement_of(answer)
-    for position, judged in enumerate(answer.judged):
-        verdict = {"id": _verdict_id(judged.lookup)} | _verdict(judged.lookup)
-        insert(connection, "verdicts", verdict, "ON CONFLICT DO NOTHING")
-        ref = {"sample_id": sample.id, "judgement": judgement, "position": position}
-        ref |= _columns_of_ref(judged.ref) | {"verdict_id": verdict["id"]}
-        insert(connection, "refs", ref, "ON CONFLICT DO NOTHING")
-    link = {"run_id": run_id, "sample_id": sample.id, "judgement": judgement}
-    insert(connection, "run_samples", link, "ON CONFLICT DO NOTHING")
+    rows = [(_columns_of_ref(one.ref), _verdict(one.lookup)) for one in answer.judged]
+    judgement = _judgement(rows)
+    link = {"sample_id": sample_id, "judgement": judgement}
+    refs = [
+        {**link, "position": position, **ref, "verdict_id": verdict["id"]}
+        for position, (ref, verdict) in enumerate(rows)
+    ]
+    known = "ON CONFLICT DO NOTHING"
+    insert_all(connection, "verdicts", [verdict for _, verdict in rows], known)
+    insert_all(connection, "refs", refs, known)
+    insert(connection, "run_samples", {"run_id": run_id, **link}, known)
     log_inventions(connection, answer, at)
 
 
 def judgement_of(answer: Answer) -> str:
     """The content id of the answer's refs and verdicts."""
-    return content_id(
-        *(
-            json.dumps([*_columns_of_ref(one.ref).values(), _verdict_id(one.lookup)])
-            for one in answer.judged
-        )
-    )
+    return _judgement((_columns_of_ref(one.ref), _verdict(one.lookup)) for one in answer.judged)
+
+
+def _judgement(rows: Iterable[tuple[dict[str, object], dict[str, str]]]) -> str:
+    return content_id(*(json.dumps([*ref.values(), verdict["id"]]) for ref, verdict in rows))
 
 
 # The order and the form of the values below is part of content ids, so of every home there is.
@@ -350,22 +342,19 @@ def _columns_of_ref(ref: PackageRef) -> dict[str, object]:
 
 
 def _verdict(lookup: Lookup) -> dict[str, str]:
-    return {
+    """The row of a verdict.
+
+    Only a live answer's id has the time in it: a snapshot's source holds its date, and what nobody
+    was asked for (a built-in, a mapping) would be a new verdict every second.
+    """
+    row = {
         "ecosystem": lookup.ecosystem,
         "name": lookup.name,
         "verdict": lookup.verdict,
         "reason": lookup.reason,
         "evidence": lookup.evidence,
         "source": lookup.source,
-        "looked_up_at": encode_time(lookup.looked_up_at),
     }
-
-
-def _verdict_id(lookup: Lookup) -> str:
-    """The content id of a verdict.
-
-    Only a live answer's has the time in it: a snapshot's source holds its date, and what nobody was
-    asked for (a built-in, a mapping) would be a new verdict every second.
-    """
-    *values, looked_up_at = _verdict(lookup).values()
-    return content_id(*values, looked_up_at if lookup.source == "live" else "")
+    at = encode_time(lookup.looked_up_at)
+    row["id"] = content_id(*row.values(), at if lookup.source == "live" else "")
+    return row | {"looked_up_at": at}

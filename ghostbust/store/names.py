@@ -17,15 +17,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from ghostbust.errors import StoreError
-from ghostbust.records import (
-    Answer,
-    Ecosystem,
-    Hallucination,
-    Lookup,
-    SuspectReason,
-    Verdict,
-)
+from ghostbust.records import Answer, Ecosystem, Hallucination, Lookup, SuspectReason, Verdict
 from ghostbust.store.connection import (
+    Connection,
     Row,
     StoreNoun,
     columns_of,
@@ -229,8 +223,7 @@ class Ledger(StoreNoun):
             where = f"{where} AND n.name LIKE :search ESCAPE '!'"
             # The index of names and reviews, which is much smaller than the table, is enough here.
             few = self._connection.rows(
-                f"SELECT n.id FROM names n WHERE {where} LIMIT {FEW + 1}",
-                find,
+                f"SELECT n.id FROM names n WHERE {where} LIMIT {FEW + 1}", find
             )
             found = len(few)
             if found <= FEW:
@@ -412,6 +405,9 @@ def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime)
         for judged in answer.judged
         if judged.lookup.invented
     }
+    if not invented:
+        return
+    seen_in = {"prompt_id": answer.sample.prompt.id, "sample_id": answer.sample.id}
     for lookup in invented.values():
         (name_id,) = insert(
             connection,
@@ -431,11 +427,7 @@ def log_inventions(connection: sqlite3.Connection, answer: Answer, at: datetime)
             " reason = iif(claimed_at IS NULL, excluded.reason, reason),"
             " last_seen = max(last_seen, excluded.last_seen) RETURNING id",
         ).fetchone()
-        sighting = {
-            "name_id": name_id,
-            "prompt_id": answer.sample.prompt.id,
-            "sample_id": answer.sample.id,
-        }
+        sighting = {"name_id": name_id} | seen_in
         known_prompt = connection.execute(
             "SELECT 1 FROM sightings WHERE name_id = :name_id AND prompt_id = :prompt_id LIMIT 1",
             sighting,
@@ -489,10 +481,13 @@ class Reviews(StoreNoun):
 
     def allowed(self) -> frozenset[tuple[Ecosystem, str]]:
         """The names that a person vouches for."""
-        rows = self._connection.rows(
-            "SELECT ecosystem, name FROM names WHERE review = ?", (Decision.ALLOW,)
-        )
-        return frozenset((Ecosystem(row["ecosystem"]), row["name"]) for row in rows)
+        return allowed_names(self._connection)
+
+
+def allowed_names(connection: Connection) -> frozenset[tuple[Ecosystem, str]]:
+    """The names that a person vouches for."""
+    rows = connection.rows("SELECT ecosystem, name FROM names WHERE review = ?", (Decision.ALLOW,))
+    return frozenset((Ecosystem(row["ecosystem"]), row["name"]) for row in rows)
 
 
 class Alarms(StoreNoun):

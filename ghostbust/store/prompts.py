@@ -20,6 +20,8 @@ MOST_RELATIVES: Final = 100
 """prompts of a lineage that `Prompts.lineage` reads, in each direction"""
 MOST_DRAWS: Final = 20_000
 """samples that `Rewritings.draws` reads, the newest ones: older ones say nothing of the model"""
+COST: Final = "iif(s.tokens > 0, s.tokens, max(1, coalesce(length(s.text), 400) / 4))"
+"""of a sample ``s``, as `Draw.cost`; 100 tokens where its text wasn't kept"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +222,7 @@ class Prompts(StoreNoun):
     ) -> list[PoolPrompt]:
         """Prompts that weren't taken out of the pool."""
         rows = self._connection.rows(
-            f"SELECT p.id FROM prompts p{_PAGES[order]} LIMIT ? OFFSET ?",
-            (limit, offset),
+            f"SELECT p.id FROM prompts p{_PAGES[order]} LIMIT ? OFFSET ?", (limit, offset)
         )
         ids = [row["id"] for row in rows]
         lines = self._some(ids)
@@ -264,8 +265,7 @@ class Prompts(StoreNoun):
         with self._connection.write() as connection:
             deletable = _deletable(connection, wanted)
             connection.execute(
-                f"DELETE FROM prompts WHERE id {_LISTED}",
-                {"ids": json.dumps(sorted(deletable))},
+                f"DELETE FROM prompts WHERE id {_LISTED}", {"ids": json.dumps(sorted(deletable))}
             )
             marked = connection.execute(
                 f"UPDATE prompts SET pruned = :at WHERE pruned IS NULL AND id {_LISTED}",
@@ -325,8 +325,7 @@ def _deletable(connection: sqlite3.Connection, wanted: set[str]) -> set[str]:
         pair
         for field in ("parent", "other_parent")
         for pair in connection.execute(
-            f"SELECT id, {field} FROM prompts WHERE {field} {_LISTED}",
-            ids,
+            f"SELECT id, {field} FROM prompts WHERE {field} {_LISTED}", ids
         )
     ]
     # A prompt that stays keeps its parents, these keep theirs, and so on.
@@ -337,10 +336,10 @@ def _deletable(connection: sqlite3.Connection, wanted: set[str]) -> set[str]:
 
 # A name's first sample is the first that was added. Rows of ``samples`` are never deleted, so
 # their rowids count up. A name that the prompt itself contains wasn't elicited by it.
-_DRAWS: Final = """
+_DRAWS: Final = f"""
 WITH chosen AS (SELECT rowid AS place, * FROM samples ORDER BY rowid DESC LIMIT ?)
 SELECT s.place, s.prompt_id, s.adapter, s.seed,
- iif(s.tokens > 0, s.tokens, max(1, coalesce(length(s.text), 400) / 4)) AS cost,
+ {COST} AS cost,
  n.ecosystem, n.name,
  s.place = (SELECT min(f.rowid) FROM sightings o JOIN samples f ON f.id = o.sample_id
   WHERE o.name_id = n.id) AS new

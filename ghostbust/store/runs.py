@@ -276,15 +276,8 @@ class Runs(StoreNoun):
             if (found := run.measurement) is not None and run.finished is not None
         ]  # fmt: skip
 
-    def find_unfinished(self, spec: RunSpec) -> int | None:
-        """The newest interrupted run of the same spec and code version; None without one."""
-        return self._find(spec, RunStatus.INTERRUPTED)
-
-    def find_done(self, spec: RunSpec) -> int | None:
-        """The newest finished run of the same spec and code version; None without one."""
-        return self._find(spec, RunStatus.DONE)
-
-    def _find(self, spec: RunSpec, status: RunStatus) -> int | None:
+    def find(self, spec: RunSpec, status: RunStatus) -> int | None:
+        """The newest run of the same spec and code version in that state; None without one."""
         found: int | None = self._connection.value(
             "SELECT max(id) FROM runs WHERE kind = :kind AND model = :model"
             " AND adapter IS :adapter AND seed = :seed AND settings = :settings"

@@ -196,8 +196,7 @@ class Tallies(StoreNoun):
                 find,
             )
             sightings = self._connection.rows(
-                f"SELECT name_id, prompt_id, sample_id FROM sightings WHERE name_id {these}",
-                find,
+                f"SELECT name_id, prompt_id, sample_id FROM sightings WHERE name_id {these}", find
             )
             repeats = list(_repeats(samples, sightings))
             with self._connection.write() as connection:

@@ -1,6 +1,6 @@
 """SELECT: which answers a round learns from.
 
-Answers to held-out prompt families are left out, answers to an external suite (held out or not),
+Answers to held-out prompt families are left out, answers to a suite (held out or not),
 and answers that invent a name of the name holdout.
 """
 

@@ -13,11 +13,10 @@ from typing import Final
 from ghostbust.config import Config
 from ghostbust.errors import BusyError, GhostbustError, HomeError, StoreError, UsageError
 from ghostbust.home import Home
-from ghostbust.log_ids import log_ids
 from ghostbust.loop.budget import BUDGETS, MINUTES, Allowance, limits_of
 from ghostbust.loop.daemon.jobs import Stopped, Waits, Workplace
 from ghostbust.loop.daemon.table import JOBS, TROUBLE_S, Busy, Hold, Holds, Job, retry_s
-from ghostbust.loop.signals import JobDone, StopSign, SystemClock
+from ghostbust.loop.signals import JobDone, StopSign, SystemClock, log_ids
 from ghostbust.store.daemon import JobRow
 from ghostbust.store.store import Store
 
@@ -127,14 +126,12 @@ class JobRunner:
                 meter.end()
             done = replace(done, seconds=clock.monotonic() - began)
             self._note(done)
-        return Ran(done, self._again(done, row.failures + 1))
-
-    def _again(self, done: JobDone, failures: int) -> datetime | None:
-        now = self._place.clock.now()
+        now, again = clock.now(), None
         if done.state == "failed":
-            return now + timedelta(seconds=retry_s(failures))
-        # Tried at once: whatever stopped it holds the job, and says until when.
-        return now if done.state == "stopped" else None
+            again = now + timedelta(seconds=retry_s(row.failures + 1))
+        elif done.state == "stopped":
+            again = now  # whatever stopped it holds the job, and says until when
+        return Ran(done, again)
 
     def _wait(self, store: Store, row: JobRow, hold: Hold) -> Ran:
         """Logs once why the job waits."""

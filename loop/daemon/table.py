@@ -19,8 +19,7 @@ from ghostbust.errors import HomeError
 from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.build import asks_live
 from ghostbust.loop.daemon import jobs
-from ghostbust.loop.daemon.jobs import Workplace
-from ghostbust.loop.daemon.round_job import round_if_due
+from ghostbust.loop.daemon.jobs import Workplace, round_if_due
 from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.samplers.endpoint import base_url_of
 from ghostbust.sections import JobEntry, ModelSection

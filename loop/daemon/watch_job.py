@@ -17,7 +17,6 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError, UnreachableError
 from ghostbust.files import write_whole
 from ghostbust.home import Home
-from ghostbust.log_ids import log_ids
 from ghostbust.loop.budget import Allowance, LimitedSampler, budget_of_watch
 from ghostbust.loop.build import asks_live, deployed_adapter, sampling_settings
 from ghostbust.loop.daemon.jobs import Stopped, Workplace
@@ -25,6 +24,7 @@ from ghostbust.loop.discovery.plan import choose_prompts, pause_reason, rules_of
 from ghostbust.loop.discovery.seeds import described_tasks, gathered
 from ghostbust.loop.promote import note_requests
 from ghostbust.loop.session import Session, open_session
+from ghostbust.loop.signals import log_ids
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.measure import said_unknown
 from ghostbust.prompts import Task, first_prompts

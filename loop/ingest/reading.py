@@ -142,7 +142,7 @@ class Counted:
     found: list[FoundAnswer] = field(default_factory=list)
     """answers that invent a name, in order, and those that are open"""
     reserved: int = 0
-    """answers to prompts of an external suite that invent a name: counted, and nothing else"""
+    """answers to prompts for evaluation only that invent a name: counted, and nothing else"""
 
     def add(self, more: Counted) -> None:
         """Adds the result of the lines after it."""

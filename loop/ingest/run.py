@@ -70,7 +70,7 @@ class Ingested:
     inventing: int = 0
     """answers that were stored because they invent a name"""
     reserved: int = 0
-    """answers to prompts of an external suite that invent a name; they are only counted"""
+    """answers to prompts for evaluation only that invent a name; they are only counted"""
     unfinished: int = 0
     """files whose last line is incomplete"""
     notes: list[str] = field(default_factory=list)

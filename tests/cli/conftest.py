@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -29,72 +26,21 @@ from ghostbust.records import (
 from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.cli.loopback import FakeIndex as FakeIndex
 from tests.cli.reading import Run as Run
 
-JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 LogRun = Callable[..., int]
-
-
-class FakeIndex:
-    """A package index with the few names that a test gives it, on 127.0.0.1."""
-
-    def __init__(self) -> None:
-        self.names = ["pip", "requests", "left-pad"]
-        self.etag = '"one"'
-        self.status = 200
-        """anything but 200 is the answer to every question"""
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        index = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                index.asked.append((self.path, dict(self.headers)))
-                status, headers, body = index.answer(self.path, self.headers["If-None-Match"])
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Says nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/simple"
-
-    def answer(self, path: str, known: str | None) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body for a path below ``/simple/``."""
-        name = path.removeprefix("/simple/").strip("/")
-        if self.status != 200 or (name and name not in self.names):
-            return (self.status if self.status != 200 else 404), {}, b""
-        headers = {"Content-Type": JSON_TYPE, "ETag": self.etag}
-        if not name and known == self.etag:
-            return 304, headers, b""
-        meta = {"api-version": "1.1"}
-        page: dict[str, object] = {"meta": meta, "projects": [{"name": n} for n in self.names]}
-        if name:
-            page = {"meta": meta, "name": name, "files": [{"filename": "x-1.tar.gz"}]}
-        return 200, headers, json.dumps(page).encode()
 
 
 @pytest.fixture
 def index() -> Iterator[FakeIndex]:
-    yield from _serving(FakeIndex())
+    fake = FakeIndex()
+    with fake.serving():
+        yield fake
 
 
-@pytest.fixture
-def other_index() -> Iterator[FakeIndex]:
-    """A second one, which nothing is set to ask."""
-    yield from _serving(FakeIndex())
-
-
-def _serving(fake: FakeIndex) -> Iterator[FakeIndex]:
-    thread = threading.Thread(target=fake.server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield fake
-    fake.server.shutdown()
-    fake.server.server_close()
-    thread.join()
+other_index = index
+"""a second one, which nothing is set to ask"""
 
 
 @pytest.fixture

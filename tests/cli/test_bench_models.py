@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import Result
 
 from ghostbust.adapters import read_adapter
-from ghostbust.prompts import seed_tasks, side_of, split
+from ghostbust.prompts import FRESH, of_suite, seed_tasks, side_of, split, suite_family
 from ghostbust.records import Side
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
+from tests.cli.reading import document, one_line
 
-Run = Callable[..., Result]
+if TYPE_CHECKING:
+    from tests.cli.reading import Run
 
 SETTINGS = """
 [model]
@@ -34,7 +35,8 @@ max_answers = 16
 [gates]
 humaneval_tasks = 2
 """
-SERVED = SETTINGS.replace("[model]", '[model]\nendpoint = "http://127.0.0.1:9/v1"')
+SERVERS = 'endpoint = "http://127.0.0.1:9/v1"\nendpoints = [{url = "http://127.0.0.1:9"}]'
+SERVED = SETTINGS.replace("[model]", f"[model]\n{SERVERS}")
 """what trains here is sampled here, whatever server the settings name"""
 FEW = {
     "unlearners": ("--train-tasks", 12, "--holdout-tasks", 10),
@@ -62,13 +64,6 @@ def bench(run: Run, talking_model_dir: Path, home: Path, monkeypatch: pytest.Mon
     return invoke
 
 
-def document(result: Result) -> dict[str, Any]:
-    """The one JSON document on standard output."""
-    assert result.exit_code == 0, result.stderr
-    loaded: dict[str, Any] = json.loads(result.stdout)
-    return loaded
-
-
 def rows(told: dict[str, Any], title: str) -> list[dict[str, Any]]:
     (found,) = [table["rows"] for table in told["tables"] if table["title"] == title]
     return list(found)
@@ -87,7 +82,7 @@ def test_methods_in_one_table_apart_from_the_users_home(
     plots = tmp_path / "plots"
     asked = ("--method", "au-repair", "--method", "ga", "--seed", 5, "--json")
     told = document(bench("unlearners", *asked, "--plot", plots))
-    assert set(told) == TRAINED | {"methods", "seeds", "equal_steps"}
+    assert set(told) == TRAINED | {"methods", "seeds", "equal_steps", "fresh"}
     assert (told["methods"], told["seeds"]) == (["au-repair", "ga"], [5])
     assert (told["train_tasks"], told["holdout_tasks"], told["samples"]) == (12, 10, 1)
     summary = rows(told, "summary")
@@ -124,17 +119,26 @@ def test_methods_in_one_table_apart_from_the_users_home(
         assert len(store.runs.recent()) == runs
 
 
-@pytest.mark.parametrize(
-    "server", ['endpoint = "http://127.0.0.1:9/v1"', 'endpoints = [{url = "http://127.0.0.1:9"}]']
-)
-def test_people_get_tables_of_every_seed_from_this_process(
-    bench: Run, home: Path, server: str
-) -> None:
-    served = SETTINGS.replace("[model]", f"[model]\n{server}")
-    (home / "ghostbust.toml").write_text(served, "utf-8")
+def test_people_get_tables_of_every_seed_from_this_process(bench: Run, home: Path) -> None:
+    (home / "ghostbust.toml").write_text(SERVED, "utf-8")
     result = bench("unlearners", "--method", "ga", "--seeds", 2)
     check_tables(result, "all 2", "volume ratio", "overlap", "likelihood", "looks", "base again")
     assert "ga, seed 1" in result.stderr
+
+
+def test_the_fresh_tasks_measure_and_the_training_tasks_stay(bench: Run, home: Path) -> None:
+    told = document(
+        bench("unlearners", "--suite", "fresh", "--method", "ga", "--seed", 0, "--json")
+    )
+    assert (told["fresh"], told["train_tasks"], told["holdout_tasks"]) == (True, 12, 10)
+    with Store.open(home / "bench" / "ghostbust.db") as store:
+        by_kind: dict[RunKind, set[str]] = {}
+        for run in store.runs.recent():
+            families = {a.sample.prompt.family for a in store.answers.read(run_id=run.id)}
+            by_kind.setdefault(run.spec.kind, set()).update(families)
+    assert not any(map(of_suite, by_kind[RunKind.SWEEP]))
+    assert len(by_kind[RunKind.EVAL]) == 10
+    assert all(family.startswith(suite_family(FRESH, "")) for family in by_kind[RunKind.EVAL])
 
 
 def test_own_tasks_and_another_share(bench: Run, home: Path, tmp_path: Path) -> None:
@@ -224,7 +228,4 @@ def test_ways_of_searching_in_one_table(bench: Run, home: Path, tmp_path: Path) 
     ],
 )
 def test_what_can_not_start_is_one_line(bench: Run, args: tuple[str, ...], said: str) -> None:
-    result = bench(*args)
-    assert (result.exit_code, result.stdout) == (2, ""), result.stderr
-    assert said in result.stderr
-    assert "Traceback" not in result.stderr
+    assert said in one_line(bench(*args))

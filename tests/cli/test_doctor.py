@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,8 +19,9 @@ from ghostbust.home import Home
 from ghostbust.operations.systemd import unit_for
 from ghostbust.records import Ecosystem, Promotion, utc_now
 from ghostbust.registries.snapshot import NameRow, build_snapshot
-from ghostbust.sections import ModelSection
 from ghostbust.store.store import Store
+from tests.cli.loopback import ModelServer
+from tests.cli.reading import document
 
 if TYPE_CHECKING:
     from tests.cli.conftest import FakeIndex, Run
@@ -38,8 +36,8 @@ NAMES = [
 
 def test_a_sound_installation(run: Run, home: Path) -> None:
     result = run("doctor", "--json")
-    told = json.loads(result.stdout)
-    assert (result.exit_code, told["ok"], result.stderr) == (0, True, "")
+    told = document(result)
+    assert (told["ok"], result.stderr) == (True, "")
     assert [check["check"] for check in told["checks"]] == NAMES
     assert {check["level"] for check in told["checks"]} <= {"OK", "WARN"}
     assert home.is_dir()
@@ -49,9 +47,8 @@ def test_a_sound_installation(run: Run, home: Path) -> None:
 
 def test_a_home_that_cannot_be_made(run: Run, home: Path) -> None:
     home.write_text("a file")
-    result = run("doctor", "--json")
-    told = json.loads(result.stdout)
-    assert (result.exit_code, told["ok"]) == (2, False)
+    told = document(run("doctor", "--json"), 2)
+    assert told["ok"] is False
     assert (told["checks"][-1]["check"], told["checks"][-1]["level"]) == ("home", "FAIL")
     assert "--home" in told["checks"][-1]["said"]
 
@@ -59,9 +56,8 @@ def test_a_home_that_cannot_be_made(run: Run, home: Path) -> None:
 def test_a_damaged_store(run: Run, home: Path) -> None:
     home.mkdir()
     (home / "ghostbust.db").write_bytes(b"no database at all, but long enough to look at" * 20)
-    result = run("doctor", "--json")
-    found = {check["check"]: check for check in json.loads(result.stdout)["checks"]}
-    assert (result.exit_code, found["store"]["level"]) == (2, "FAIL")
+    found = {one["check"]: one for one in document(run("doctor", "--json"), 2)["checks"]}
+    assert found["store"]["level"] == "FAIL"
     assert found["model"]["level"] in ("OK", "WARN")
 
 
@@ -100,7 +96,6 @@ def test_clock() -> None:
 
 def test_sandbox_names_its_layers() -> None:
     finding = checks.check_sandbox(())
-    assert "judge apart" in finding.said
     assert "a verdict rests on judge apart, no looking into the gate, " in finding.said
     assert finding.level is (Level.WARN if "missing: " in finding.said else Level.OK)
 
@@ -170,17 +165,17 @@ def test_what_is_not_here_yet_is_not_fetched(tmp_path: Path) -> None:
 
 
 def test_a_model_of_ones_own(tmp_path: Path) -> None:
-    folder = checks.check_model(Config(model=ModelSection(name=str(tmp_path))), tmp_path)
-    assert "a folder" in folder.said
-    name = checks.check_model(Config(model=ModelSection(name="some/model")), tmp_path)
-    assert "Hugging Face id" in name.said
+    def check(**model: str) -> checks.Diagnosis:
+        return checks.check_model(config(model=model), tmp_path)
 
-
-def test_a_model_that_cannot_be_one_or_is_misspelt(tmp_path: Path) -> None:
+    assert "a folder" in check(name=str(tmp_path)).said
+    assert "Hugging Face id" in check(name="some/model").said
+    misspelt = check(name="smollm3")
+    assert (misspelt.level, misspelt.todo) == (Level.WARN, "did you mean 'smollm2'?")
     with pytest.raises(ModelError, match="there is no such folder"):
-        checks.check_model(Config(model=ModelSection(name="./nosuchfolder")), tmp_path)
-    found = checks.check_model(Config(model=ModelSection(name="smollm3")), tmp_path)
-    assert (found.level, found.todo) == (Level.WARN, "did you mean 'smollm2'?")
+        check(name="./nosuchfolder")
+    with pytest.raises(EndpointError):
+        check(endpoint="http://127.0.0.1:9/v1")
 
 
 def test_a_method_that_there_is_not_is_no_valid_setting(tmp_path: Path) -> None:
@@ -194,54 +189,11 @@ def test_a_method_that_there_is_not_is_no_valid_setting(tmp_path: Path) -> None:
     assert settings.said.endswith("not 'nope'")
 
 
-def test_a_model_server_that_is_not_there(tmp_path: Path) -> None:
-    settings = Config(model=ModelSection(endpoint="http://127.0.0.1:9/v1"))
-    with pytest.raises(EndpointError):
-        checks.check_model(settings, tmp_path)
-
-
-class Server:
-    """Answers GET and POST with what a test puts there; any other path is 404."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, tuple[int, Any]] = {}
-        self.date: str | None = None
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, said = server.pages.get(self.path, (404, {"detail": "Not Found"}))
-                body = json.dumps(said).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.do_GET()
-
-            def date_time_string(self, timestamp: float | None = None) -> str:
-                return server.date or super().date_time_string(timestamp)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Says nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}/v1"
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    made.pages["/v1/models"] = 200, {"data": [{"id": "coder"}]}
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+def server() -> Iterator[ModelServer]:
+    made = ModelServer()
+    with made.serving():
+        yield made
 
 
 @pytest.fixture
@@ -253,7 +205,7 @@ def config(**sections: object) -> Config:
     return Config.model_validate(sections)
 
 
-def test_each_server_and_its_clock(server: Server) -> None:
+def test_each_server_and_its_clock(server: ModelServer) -> None:
     settings = config(model={"name": "coder", "endpoint": server.url})
     assert checks.check_server(settings, server.url).level is Level.OK
     server.date = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -265,7 +217,7 @@ def test_each_server_and_its_clock(server: Server) -> None:
         checks.check_server(settings, "http://127.0.0.1:9/v1")
 
 
-def test_every_server_has_a_line(place: Home, server: Server) -> None:
+def test_every_server_has_a_line(place: Home, server: ModelServer) -> None:
     entries = [{"url": server.url}, {"url": "http://127.0.0.1:9/v1"}]
     settings = config(model={"name": "coder", "endpoints": entries})
     names = list(checks.service_checks(settings, place))
@@ -275,7 +227,7 @@ def test_every_server_has_a_line(place: Home, server: Server) -> None:
     ]  # fmt: skip
 
 
-def test_the_model_that_rewrites_has_a_line(place: Home, server: Server) -> None:
+def test_the_model_that_rewrites_has_a_line(place: Home, server: ModelServer) -> None:
     settings = config(discovery={"rewriter": {"url": server.url, "model": "coder"}})
     (line,) = [check for name, check in checks.service_checks(settings, place).items()
                if name == "rewriter"]  # fmt: skip
@@ -286,7 +238,7 @@ def test_the_model_that_rewrites_has_a_line(place: Home, server: Server) -> None
     assert "reword tasks by rule" in gone.todo
 
 
-def test_what_publishers_take(place: Home, server: Server) -> None:
+def test_what_publishers_take(place: Home, server: ModelServer) -> None:
     told = {
         "model": {"name": "coder", "endpoint": server.url},
         "publish": {"kind": "vllm"},
@@ -303,7 +255,7 @@ def test_what_publishers_take(place: Home, server: Server) -> None:
     assert "takes ranks up to 16, not 32" in checks.publisher_checks(larger, place)[name]().said
 
 
-def test_llamacpp_loads_none_at_run_time(place: Home, server: Server) -> None:
+def test_llamacpp_loads_none_at_run_time(place: Home, server: ModelServer) -> None:
     server.pages["/lora-adapters"] = 200, []
     settings = config(model={"endpoint": server.url}, publish={"kind": "llamacpp"})
     (check,) = checks.publisher_checks(settings, place).values()
@@ -341,7 +293,7 @@ def test_a_clock_that_was_set_back(place: Home) -> None:
     assert (back.level, "was set back" in back.said) == (Level.WARN, True)
 
 
-def test_the_daemon(place: Home, server: Server) -> None:
+def test_the_daemon(place: Home, server: ModelServer) -> None:
     assert "none runs" in checks.check_daemon(place, config()).said
     listening = config(daemon={"listen": f":{server.port}"})
     with place.exclusive("daemon", place.daemon_lock):

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import Result
 
+from ghostbust.adapters import MANIFEST
 from ghostbust.cli.eval import (
     NEED_ADAPTERS,
     NEED_WEIGHTS,
@@ -23,8 +24,8 @@ from ghostbust.cli.eval import (
 )
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.figures import Estimate, Table
-from ghostbust.prompts import seed_tasks, side_of, split
-from ghostbust.records import Side
+from ghostbust.prompts import fresh_tasks, seed_tasks, side_of, split
+from ghostbust.records import Context, Ecosystem, Side
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from tests.cli.reading import document, one_line
@@ -36,28 +37,20 @@ Eval = Callable[..., Result]
 
 SETTINGS = "[sampling]\nmax_new_tokens = 8\nsamples_per_prompt = 2\n\n[model]\ndevice = 'cpu'\n"
 KEYS = {
-    "model", "adapters", "seed", "registry", "tasks", "coding_tasks", "suites", "samples",
+    "model", "adapters", "seed", "registry", "tasks", "fresh", "coding_tasks", "suites", "samples",
     "temperatures", "sections", "plots", "wall_s",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def adapter_dir(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def adapter_dir(
+    talking_model_dir: Path,
+    make_lora: Callable[..., Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A plain LoRA adapter of the small model, as other programs write them, that changes it."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    from ghostbust.models.load import peft_warnings_silenced
-
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(talking_model_dir)
-    config = LoraConfig(
-        r=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False
-    )
     folder = tmp_path_factory.mktemp("adapters") / "own"
-    with peft_warnings_silenced():
-        get_peft_model(model, config).save_pretrained(str(folder))
+    (make_lora(folder, talking_model_dir, size=0.3) / MANIFEST).unlink()
     return folder
 
 
@@ -162,6 +155,9 @@ def test_own_prompts_are_held_out_by_family_unless_all_are_asked(
         (("--section", "suites"), 2, "--suite NAME go together"),
         (("--section", "behaviour", "--suite", "garak"), 2, "--suite NAME go together"),
         (("--suite", "humanity"), 2, "there is no suite 'humanity'"),
+        (("--suite", "fresh=tasks.jsonl"), 2, "--suite fresh takes no path"),
+        (("--suite", "fresh", "--prompts", "own.jsonl"), 2, "--suite fresh has tasks of its own"),
+        (("--suite", "fresh", "--section", "suites"), 2, "fresh is no external suite"),
     ],
 )
 def test_what_can_not_start_is_one_line(
@@ -222,6 +218,21 @@ def test_the_base_alone_is_set_against_itself_and_put_to_suites(
     ]
 
 
+def test_the_fresh_tasks_are_asked_in_place_of_the_held_out_ones(
+    evaluate: Eval, home: Path
+) -> None:
+    asked = ("--json", "--suite", "fresh", "--ecosystem", "npm", "--temperature", 0)
+    told = document(evaluate(*asked, limit=4))
+    assert (told["fresh"], told["tasks"], told["suites"]) == (True, 4, {})
+    assert set(told["sections"]) == {"behaviour"}
+    with Store.open(home / "ghostbust.db") as store:
+        prompts = [answer.sample.prompt for answer in store.answers.read()]
+    wanted = {task.id for task in fresh_tasks(Ecosystem.NPM)}
+    assert len({prompt.family for prompt in prompts}) == 4
+    assert {prompt.family for prompt in prompts} <= wanted
+    assert {prompt.context for prompt in prompts} == set(Context)
+
+
 SERVER = "http://127.0.0.1:9/v1"
 
 
@@ -230,6 +241,8 @@ def test_a_section_is_measured_once_and_a_suite_alone_is_one() -> None:
     assert choose_sections(asked, None, None) == ("utility", "behaviour")
     assert choose_sections(None, None, SERVER) == ("behaviour",)
     assert choose_sections(None, ["garak"], SERVER) == ("suites",)
+    assert choose_sections(None, ["fresh"], SERVER) == ("behaviour",)
+    assert choose_sections(None, ["garak", "fresh"], SERVER) == ("behaviour", "suites")
 
 
 @pytest.mark.parametrize("name", NEED_WEIGHTS)
@@ -258,11 +271,13 @@ def test_a_suite_is_cut_to_the_limit_by_the_seed(tmp_path: Path) -> None:
     file = tmp_path / "a=b.jsonl"
     file.write_text("".join(f'"Fold boat {n}."\n' for n in range(SUITE_PROMPTS + 9)), "utf-8")
     asked = [f"packagehallucination={file}"] * 2
-    (found,) = read_suites(asked, 5, 0).values()
-    assert len(found) == 5
-    assert read_suites(asked, 5, 0) == {asked[0]: found} != read_suites(asked, 5, 1)
-    assert len(read_suites(asked, None, 0)[asked[0]]) == SUITE_PROMPTS
-    assert read_suites(None, None, 0) == {}
+    fresh, suites = read_suites(asked, 5, 0)
+    assert not fresh
+    assert len(suites[asked[0]]) == 5
+    assert read_suites([*asked, "fresh"], 5, 0) == (True, suites)
+    assert suites != read_suites(asked, 5, 1)[1]
+    assert len(read_suites(asked, None, 0)[1][asked[0]]) == SUITE_PROMPTS
+    assert read_suites(None, None, 0) == (False, {})
 
 
 def printed(one: Table, width: int) -> list[list[str]]:

@@ -41,9 +41,7 @@ def test_offsets_count_code_points(run: Run) -> None:
 def test_all_has_the_built_in_imports(run: Run) -> None:
     found = entries(run("extract", "-", "--json", "--all", stdin=ANSWER).stdout)
     assert [(entry["import_name"], entry["purl"]) for entry in found][1] == ("os", None)
-
-
-def test_what_a_runtime_of_javascript_brings_along_is_built_in(run: Run) -> None:
+    # What a runtime of JavaScript brings along is built in as well.
     code = 'import { test } from "bun:test";\nimport { Database } from "bun:sqlite";\n'
     asked = ("extract", "-", "--json", "--language", "javascript")
     assert entries(run(*asked, stdin=code).stdout) == []
@@ -58,10 +56,9 @@ def test_a_listed_built_in_is_shown_without_all(run: Run) -> None:
 
 def test_listed_names_are_npms_for_javascript_unless_the_ecosystem_says_otherwise(run: Run) -> None:
     asked = ("extract", "-", "--json", "--expect-list", "--language", "javascript")
-    found = entries(run(*asked, stdin="- chalk\n- ora\n").stdout)
-    assert [entry["purl"] for entry in found] == ["pkg:npm/chalk", "pkg:npm/ora"]
-    found = entries(run(*asked, "--ecosystem", "pypi", stdin="- chalk\n- ora\n").stdout)
-    assert [entry["purl"] for entry in found] == ["pkg:pypi/chalk", "pkg:pypi/ora"]
+    for more, kind in (((), "npm"), (("--ecosystem", "pypi"), "pypi")):
+        found = entries(run(*asked, *more, stdin="- chalk\n- ora\n").stdout)
+        assert [entry["purl"] for entry in found] == [f"pkg:{kind}/chalk", f"pkg:{kind}/ora"]
 
 
 def test_the_table_has_line_and_column(run: Run, tmp_path: Path) -> None:

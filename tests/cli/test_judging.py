@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
-from typer.testing import Result
 
 from ghostbust.cli.judging import (
     Vouching,
@@ -30,6 +30,8 @@ from tests.cli.reading import document
 if TYPE_CHECKING:
     from tests.cli.conftest import FakeIndex, Run
 
+Results = Callable[..., dict[str, Any]]
+Reasons = Callable[..., dict[str, str]]
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 ABSENT = "zz-no-such-name-9z"
 MODULE = "zz_no_such_name_9z"
@@ -47,9 +49,16 @@ def answer(text: str) -> SourceText:
     return SourceText(extract(text), text, "answer.md")
 
 
-def results(result: Result) -> dict[str, Any]:
-    """The entries of a document of ``check``, by name."""
-    return {one["name"]: one for one in json.loads(result.stdout)["results"]}
+@pytest.fixture
+def results(run: Run) -> Results:
+    """What ``check`` finds, by name; the command ends with this code, and shows no secret."""
+
+    def check(*words: object, code: int = 0, mode: str = "snapshot") -> dict[str, Any]:
+        result = run("check", *words, "--registry", mode, "--json")
+        assert "secret" not in result.output
+        return {one["name"]: one for one in document(result, code)["results"]}
+
+    return check
 
 
 def test_every_place_is_found_with_its_line() -> None:
@@ -131,42 +140,38 @@ def test_conda_packages_are_unknown_and_no_reason_to_try_again() -> None:
         ("answer.md", f"`pip install -i {URL} {ABSENT}`\n", 3),
     ],
 )  # fmt: skip
-def test_a_file_that_names_an_index(run: Run, file: str, text: str, code: int) -> None:
+def test_a_file_that_names_an_index(results: Results, file: str, text: str, code: int) -> None:
     Path(file).write_text(text)
-    result = run("check", "-f", file, "--registry", "snapshot", "--json")
-    told = results(result)[ABSENT]
-    assert (result.exit_code, told["verdict"]) == (code, {1: "ABSENT", 3: "UNKNOWN"}[code])
+    told = results("-f", file, code=code)[ABSENT]
+    assert told["verdict"] == {1: "ABSENT", 3: "UNKNOWN"}[code]
     assert code == 1 or told["reason"] == "private-index"
-    assert "secret" not in result.output
 
 
 @pytest.mark.parametrize("option", ["-i", "--extra-index-url"])
-def test_what_is_public_stays_as_it_is_and_the_index_is_said(run: Run, option: str) -> None:
-    command = f"pip install {option} {URL} requests"
-    result = run("check", "--command", command, "--registry", "snapshot", "--json")
-    told = results(result)["requests"]
-    assert (result.exit_code, told["verdict"]) == (0, "REAL")
+def test_what_is_public_stays_as_it_is_and_the_index_is_said(results: Results, option: str) -> None:
+    told = results("--command", f"pip install {option} {URL} requests")["requests"]
+    assert told["verdict"] == "REAL"
     assert "https://index.example.test/simple is" in told["evidence"]
 
 
-def test_npm_and_another_registry(run: Run, index: FakeIndex) -> None:
+def test_npm_and_another_registry(results: Results, index: FakeIndex) -> None:
     command = f"npm i --registry {URL} left-pad @zz/none"
-    result = run("check", "--command", command, "--registry", "auto", "--json")
-    told = results(result)
-    assert (result.exit_code, told["left-pad"]["verdict"]) == (3, "REAL")
+    told = results("--command", command, mode="auto", code=3)
+    assert told["left-pad"]["verdict"] == "REAL"
     assert told["@zz/none"]["reason"] == "private-index"
 
 
 @pytest.mark.parametrize("mode", ["auto", "live"])
-def test_an_index_of_the_users_own_is_asked(run: Run, index: FakeIndex, mode: str) -> None:
+def test_an_index_of_the_users_own_is_asked(
+    run: Run, results: Results, index: FakeIndex, mode: str
+) -> None:
     index.names.append(ABSENT)
-    asked = ["check", "--registry", mode, "--json", "--command"]
-    result = run(*asked, f"pip install -i {index.url}/ {ABSENT} zz-none")
-    told = results(result)
-    assert result.exit_code == 1
+    command = f"pip install -i {index.url}/ {ABSENT} zz-none"
+    told = results("--command", command, mode=mode, code=1)
     assert (told[ABSENT]["verdict"], told[ABSENT]["source"]) == ("REAL", "live")
     assert (told["zz-none"]["verdict"], told["zz-none"]["source"]) == ("ABSENT", "live")
-    assert run(*asked, f"pip install -i {index.url}x {ABSENT}").exit_code in (0, 3)
+    another = run("check", "--command", f"pip install -i {index.url}x {ABSENT}", "--registry", mode)
+    assert another.exit_code in (0, 3)
 
 
 def test_nobody_asks_an_index_that_only_the_text_names(run: Run, other_index: FakeIndex) -> None:
@@ -183,7 +188,7 @@ def test_a_snapshot_says_nothing_of_the_users_own_index(run: Run, index: FakeInd
     assert index.asked == []
 
 
-def test_a_lock_file_with_another_registry_and_a_place_elsewhere(run: Run) -> None:
+def test_a_lock_file_with_another_registry_and_a_place_elsewhere(results: Results) -> None:
     packages = {
         "node_modules/left-pad": {"version": "1", "resolved": f"{URL}/left-pad-1.tgz"},
         "node_modules/@zz/none": {"version": "1", "resolved": f"{URL}/zz-none-1.tgz"},
@@ -191,14 +196,11 @@ def test_a_lock_file_with_another_registry_and_a_place_elsewhere(run: Run) -> No
         "node_modules/zz-lib": {"resolved": "lib", "link": True},
     }
     Path("package-lock.json").write_text(json.dumps({"packages": packages}))
-    result = run("check", "package-lock.json", "--registry", "auto", "--json")
-    told = results(result)
-    assert result.exit_code == 3
+    told = results("package-lock.json", mode="auto", code=3)
     assert {name: one["reason"] for name, one in told.items()} == {
         "left-pad": "registered", "@zz/none": "private-index",
         "zz-git": "elsewhere", "zz-lib": "elsewhere",
     }  # fmt: skip
-    assert "secret" not in result.output
 
 
 def test_a_lock_file_without_addresses_is_judged_publicly(run: Run, index: FakeIndex) -> None:
@@ -232,46 +234,50 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def reasons(run: Run, *arguments: object, code: int = 0) -> dict[str, str]:
+@pytest.fixture
+def reasons(results: Results) -> Reasons:
     """The reason of each name that ``check`` finds, which ends with this code."""
-    result = run("check", *arguments, "--json", "--registry", "snapshot")
-    assert result.exit_code == code, result.output
-    return {name: one["reason"] for name, one in results(result).items()}
+    return lambda *words, **how: {k: one["reason"] for k, one in results(*words, **how).items()}
 
 
-def test_a_checkouts_own_code_is_not_accused(run: Run, checkout: Path) -> None:
+def test_a_checkouts_own_code_is_not_accused(
+    run: Run, results: Results, reasons: Reasons, checkout: Path
+) -> None:
     write(
         checkout / "tests/test_it.py",
         "import zz_own.part\nimport zz_generate\nimport app\nimport requests\n",
     )
     write(checkout / "web/main.ts", "import { Button } from '@zz-own/ui';\n")
     write(checkout / "web/package.json", '{"dependencies": {"@zz-own/ui": "workspace:*"}}')
-    result = run("check", checkout, "--json", "--registry", "snapshot")
-    assert {name: one["reason"] for name, one in results(result).items()} == {
+    assert reasons(checkout) == {
         "zz-own": "local-module", "zz-generate": "local-module",
         "app": "local-module",  # somebody has registered that name
         "requests": "registered", "@zz-own/ui": "local-module",
     }  # fmt: skip
-    assert document(result)["own"] == 4
-    evidence = {name: one["evidence"] for name, one in results(result).items()}
+    assert document(run("check", checkout, "--json", "--registry", "snapshot"))["own"] == 4
+    evidence = {name: one["evidence"] for name, one in results(checkout).items()}
     assert "src/zz_own/__init__.py" in evidence["zz-own"]
     assert "tools/zz_generate.py" in evidence["zz-generate"]
     assert "packages/ui/package.json" in evidence["@zz-own/ui"]
 
 
-def test_a_single_file_knows_its_checkout_too(run: Run, checkout: Path) -> None:
+def test_a_single_file_knows_its_checkout_too(reasons: Reasons, checkout: Path) -> None:
     write(checkout / "tests/test_it.py", "import zz_own\nimport zz_generate\n")
-    assert reasons(run, "-f", checkout / "tests/test_it.py")
+    assert reasons("-f", checkout / "tests/test_it.py")
 
 
-def test_an_install_line_is_judged_whatever_lies_in_the_checkout(run: Run, checkout: Path) -> None:
+def test_an_install_line_is_judged_whatever_lies_in_the_checkout(
+    reasons: Reasons, checkout: Path
+) -> None:
     write(checkout / "setup.sh", "pip install zz-generate\n")
-    assert reasons(run, checkout, code=1) == {"zz-generate": "not-registered"}
+    assert reasons(checkout, code=1) == {"zz-generate": "not-registered"}
 
 
-def test_an_answer_from_elsewhere_gains_nothing_from_a_checkout(run: Run, checkout: Path) -> None:
+def test_an_answer_from_elsewhere_gains_nothing_from_a_checkout(
+    reasons: Reasons, checkout: Path
+) -> None:
     write(checkout.parent / "answer.md", "```python\nimport zz_generate\n```\n")
-    assert reasons(run, checkout.parent / "answer.md", code=1)
+    assert reasons(checkout.parent / "answer.md", code=1)
 
 
 @pytest.mark.parametrize(
@@ -283,11 +289,11 @@ def test_an_answer_from_elsewhere_gains_nothing_from_a_checkout(run: Run, checko
     ],
 )
 def test_a_comment_keeps_its_line_from_being_judged(
-    run: Run, tmp_path: Path, name: str, line: str
+    reasons: Reasons, tmp_path: Path, name: str, line: str
 ) -> None:
     write(tmp_path / name, f"{line}\n")
-    assert reasons(run, "-f", tmp_path / name) == {ABSENT: "ignored"}
-    assert reasons(run, "-f", tmp_path / name, "--no-comments", code=1)
+    assert reasons("-f", tmp_path / name) == {ABSENT: "ignored"}
+    assert reasons("-f", tmp_path / name, "--no-comments", code=1)
 
 
 @pytest.mark.parametrize(
@@ -297,9 +303,11 @@ def test_a_comment_keeps_its_line_from_being_judged(
         f"# ghostbust: ignore[above]\nimport {MODULE}\n",
     ],
 )
-def test_a_comment_must_say_why_and_stand_in_the_line(run: Run, tmp_path: Path, text: str) -> None:
+def test_a_comment_must_say_why_and_stand_in_the_line(
+    reasons: Reasons, tmp_path: Path, text: str
+) -> None:
     write(tmp_path / "a.py", text)
-    assert reasons(run, "-f", tmp_path / "a.py", code=1)
+    assert reasons("-f", tmp_path / "a.py", code=1)
 
 
 def test_only_problems_are_printed_with_their_places(run: Run, tmp_path: Path) -> None:

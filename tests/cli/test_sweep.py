@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import Result
 
+from ghostbust.cli.output import Stages
+from ghostbust.home import Home
 from ghostbust.prompts import seed_tasks, side_of, split
-from ghostbust.records import (
-    Side,
-)
+from ghostbust.records import Side
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from tests.cli.reading import document, one_line
@@ -139,8 +139,7 @@ def test_one_side_of_the_split_alone(sweep: Sweep, home: Path, side: str) -> Non
 
 def test_a_rate_over_the_limit_is_a_finding(sweep: Sweep) -> None:
     result = sweep("--fail-over", 0.001, "--json")
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["rate"] > 0.001
+    assert document(result, 1)["rate"] > 0.001
     assert "is over 0.001" in result.stderr
     assert sweep("--fail-over", 1).exit_code == 0
 
@@ -148,42 +147,33 @@ def test_a_rate_over_the_limit_is_a_finding(sweep: Sweep) -> None:
 def test_no_rate_is_not_under_the_limit(sweep: Sweep, tmp_path: Path) -> None:
     make_talking_model(tmp_path / "silent", [".", "-", "#"])  # not one name in any of them
     result = sweep("--model", tmp_path / "silent", "--fail-over", 0.5, "--json")
-    assert result.exit_code == 3
-    assert json.loads(result.stdout)["rate"] is None
+    assert document(result, 3)["rate"] is None
     assert "there is no rate" in result.stderr
-
-
-def ph_file(tmp_path: Path, secret: str = "Quillfeather") -> Path:
-    """Prompts in the format of the package-hallucination benchmark."""
-    file = tmp_path / "ph.jsonl"
-    rows = [
-        {"id": f"ph-python-{n:04d}", "language": "python", "task": f"Read ledger {n} of {secret}."}
-        for n in range(4)
-    ]
-    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    return file
-
-
-def database_bytes(home: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in home.glob("ghostbust.db*"))
 
 
 def test_private_prompts_are_not_in_the_database_unless_asked(
     sweep: Sweep, tmp_path: Path, home: Path
 ) -> None:
-    told = document(sweep("--json", "--prompts", ph_file(tmp_path), limit=None))
-    assert 2 * 4 < told["answers"] <= 3 * 4
-    kept = database_bytes(home)
+    file = tmp_path / "ph.jsonl"  # in the format of the package-hallucination benchmark
+    rows = [
+        {"id": f"ph-python-{n}", "language": "python", "task": f"Read ledger {n} of Quillfeather."}
+        for n in range(4)
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+
+    def stored(*more: str) -> bytes:
+        told = document(sweep("--json", "--prompts", file, *more, limit=None))
+        assert 2 * 4 < told["answers"] <= 3 * 4
+        return b"".join(path.read_bytes() for path in home.glob("ghostbust.db*"))
+
+    kept = stored()
     assert b"zz-harbor-toolkit" in kept  # what was invented is logged all the same
     assert b"Quillfeather" not in kept
     assert b"pip install" not in kept  # nor are the answers
-    document(sweep("--json", "--prompts", ph_file(tmp_path), "--keep-prompts", limit=None))
-    assert b"Quillfeather" in database_bytes(home)
+    assert b"Quillfeather" in stored("--keep-prompts")
 
 
 def test_a_home_in_use_is_one_line(sweep: Sweep, home: Path) -> None:
-    from ghostbust.home import Home
-
     with Home.open(home).exclusive("round"):
         assert "is in use by process" in one_line(sweep(), 3)
 
@@ -225,36 +215,6 @@ def test_a_home_that_cannot_be_written_is_one_line(sweep: Sweep, home: Path) -> 
         home.chmod(0o700)
 
 
-# As `python -m ghostbust`, also where whoever runs the tests has SIGINT ignored.
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    "from ghostbust.__main__ import main; main()"
-)
-
-
-def stopped(model: Path, database: Path, number: int, at: int) -> tuple[int, str]:
-    """A sweep in a process of its own that gets the signal once ``at`` answers are logged.
-
-    Gives its exit code and what it said on standard error.
-    """
-    command = [
-        sys.executable, "-c", PROGRAM, "sweep", "--model", str(model), "--samples", "2",
-        "--registry", "snapshot", "--json", "--quiet", "--limit", "150",
-    ]  # fmt: skip
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        deadline = time.monotonic() + 60
-        while logged(database) < at:
-            assert time.monotonic() < deadline, "nothing is logged"
-            assert process.poll() is None, "it ended before it could be stopped"
-            time.sleep(0.02)
-        os.kill(process.pid, number)
-        said, complained = process.communicate(timeout=30)
-    assert said == ""
-    return process.returncode, complained
-
-
 def logged(database: Path) -> int:
     """How many answers the first run has."""
     if not database.exists():
@@ -264,20 +224,40 @@ def logged(database: Path) -> int:
 
 
 def test_after_a_kill_and_a_ctrl_c_the_same_command_goes_on(
-    sweep: Sweep, home: Path, talking_model_dir: Path, tmp_path: Path
-) -> None:
+    sweep: Sweep, home: Path, talking_model_dir: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     database = home / "ghostbust.db"
-    code, said = stopped(talking_model_dir, database, signal.SIGKILL, 64)
-    assert (code, said) == (-signal.SIGKILL, "")
-    code, said = stopped(talking_model_dir, database, signal.SIGINT, 256)
-    assert code == 130
-    assert said == (
+    command = [
+        sys.executable, "-m", "ghostbust", "sweep", "--model", str(talking_model_dir), "--samples",
+        "2", "--registry", "snapshot", "--json", "--quiet", "--limit", "80",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not logged(database):
+            assert time.monotonic() < deadline, "nothing is logged"
+            assert process.poll() is None, "it ended before it could be stopped"
+            time.sleep(0.02)
+        process.kill()
+        assert process.communicate(timeout=30) == (b"", b"")
+    killed_at = logged(database)
+
+    def interrupted(_stages: Stages, done: int, _total: int) -> None:
+        if done > killed_at:
+            signal.raise_signal(signal.SIGINT)
+
+    again = ("--samples", 2, "--json", "--quiet")
+    with monkeypatch.context() as patched:
+        patched.setattr(Stages, "advance", interrupted)
+        stopped = sweep(*again, limit=80)
+    assert (stopped.exit_code, stopped.stdout, stopped.stderr) == (130, "", (
         "ghostbust: interrupted; what was sampled is kept; the same command goes on from there\n"
-    )
+    ))  # fmt: skip
     with Store.open(database) as store:
         assert store.runs.get(1).status is RunStatus.INTERRUPTED
         kept = store.answers.sampled_keys(1)
-    told = document(sweep("--samples", 2, "--json", limit=150))
+    assert len(kept) > killed_at
+    told = document(sweep(*again, limit=80))
     assert told["run"] == 1
     with Store.open(database) as store:
         assert kept <= store.answers.sampled_keys(1)
@@ -286,7 +266,5 @@ def test_after_a_kill_and_a_ctrl_c_the_same_command_goes_on(
     whole = tmp_path / "whole"
     whole.mkdir()
     (whole / "ghostbust.toml").write_text(SETTINGS, "utf-8")
-    unbroken = document(sweep("--home", whole, "--samples", 2, "--json", limit=150))
-    for document_ in (told, unbroken):
-        del document_["wall_s"]
-    assert told == unbroken
+    unbroken = document(sweep("--home", whole, *again, limit=80))
+    assert {**told, "wall_s": 0} == {**unbroken, "wall_s": 0}

@@ -135,18 +135,3 @@ def test_random_characters_do_not_break_it(seed: int) -> None:
         text = "".join(rng.choices(pieces, k=9))
         for ref in extract(text, expect_list=True, truncated=True, prompt_text=text):
             assert text[ref.start : ref.end] == ref.raw
-
-
-@pytest.mark.parametrize(
-    ("head", "body", "tail"),
-    [
-        ("- ", "`\"'[", ""), ("pip install ", "<a ", ""), ("pip install ", '"a b ', ""),
-        ("", "```\n", ""), ("import a\n", "(\n", ""), ("import a\n)", ": import, ", ""),
-        ("import ", "a", ""), ("", "<li", ""), ("<li>", "<", ""), ("", "-ab", ""),
-        ("Q: ", "*", "\nA:"), ("- a 1", ".1", "x"), ("```bash\n", "import (\n", ""),
-    ],
-)  # fmt: skip
-@pytest.mark.usefixtures("hang_guard")
-def test_long_degenerate_answers_end(head: str, body: str, tail: str) -> None:
-    text = head + body * (100_000 // len(body)) + tail
-    assert len(extract(text, expect_list=True)) <= 1

@@ -119,22 +119,50 @@ PATTERNS, FEW = 1_000, 40
 ENTRIES_EACH = 2
 SEED = 31
 
-# What stalled the daemon before there were budgets; the entry is where each did.
+
+def known(entry: Entry, *patterns: str | tuple[str, ...]) -> Iterator[tuple[Pattern, Entry]]:
+    """Patterns for one entry, each a body or (head, body, tail)."""
+    for pattern in patterns:
+        head, body, tail = ("", pattern, "") if isinstance(pattern, str) else (*pattern, "")[:3]
+        yield Pattern(head, body, tail), entry
+
+
+# What has stalled a reader, or could by its shape; the entry is where each did.
 KNOWN = [
-    (Pattern("", "||~"), Entry(label="js")),
-    (Pattern("", "||~"), Entry(label="vue")),
-    (Pattern("", "--- {"), Entry(label="tsx")),
-    (Pattern("", "/["), Entry(filename="a.ts")),
-    (Pattern("", '"${a:-a?b:'), Entry(filename="a.js")),
-    (Pattern("", "elif a:\n "), Entry(filename="a.html")),
-    (Pattern("é\n# /// script\n", "# ///"), Entry(filename="a.py")),
-    (Pattern("", "**a**"), Entry(filename="a.js")),
-    (Pattern("", "import a;"), Entry(filename="a.py")),
-    (Pattern("é;", "import a;"), Entry(filename="a.py")),
-    (Pattern("", "lambda a:"), Entry(label="tsx")),
-    (Pattern("", "a = \n  > "), Entry(label="vue")),
-    (Pattern("", "a => "), Entry(label="ts")),
-]
+    *known(Entry(label="js"), "||~", "import from ", "const x = 'a' from ", "require 'a ", "“",
+           "from a))) ", "import x from a; ", "'\"`"),
+    *known(Entry(label="vue"), "||~", "a = \n  > "),
+    *known(Entry(label="tsx"), "--- {", "lambda a:"),
+    *known(Entry(label="ts"), "a => "),
+    *known(Entry(filename="a.ts"), "/["),
+    *known(Entry(filename="a.js"), '"${a:-a?b:', "**a**", "(", ".b('x')", "try{", "`${", "<a>",
+           "{'a':[", "x", "import {\n", "import a from 'x\n", "<script>"),
+    *known(Entry(filename="a.html"), "elif a:\n "),
+    *known(Entry(filename="a.py"), ("é\n# /// script\n", "# ///"), "import a;", ("é;", "import a;"),
+           "install_requires=["),
+    *known(Entry(label="bash"), "import (\n", "import a1\npip install $x (\n", "$(", "(", "{{",
+           ("pip install a1 \\\n", "# why\n  b1 \\\n")),
+    *known(Entry(filename="a.sh"), "cat <<E1 ", 'pip ["', "pip install \\ x"),
+    *known(Entry(filename="package.json"), ('{"dependencies": {', '"a1": "1", '), '{"a":'),
+    *known(Entry(filename="pyproject.toml"), ("[project]\ndependencies = [", "'a1', "), "a.",
+           'x = """\\'),
+    *known(Entry(filename="requirements.txt"), ("a1==", "1"), "a1 \\\n"),
+    *known(Entry(filename="a.ipynb"),
+           ('{"cells": [{"cell_type": "code", "source": ["', "import a1\\n")),
+    *known(Entry(), "```md\na `b`\n```\n", "&amp;", ("", "&amp;", "&lt;"), "<a &lt;", " ",
+           "diff --git a/x b/x\n--- a/x\n+++ b/x\n+pip install a\n"),
+    *known(Entry(label="pycon"), ">>> x\n", "In [1]: x\n", '"""\n', ("In [", "1"), ">>> "),
+    *known(Entry(filename="a.yml"),
+           *(("x: >\n", line) for line in ("  a\n", "- a\n", "x: >\n", "x: ", "- ", "\n", "  "))),
+    *known(Entry(expect_list=True), ("- ", "`\"'["), ("pip install ", "<a "),
+           ("pip install ", '"a b '), "```\n", ("import a\n", "(\n"),
+           ("import a\n)", ": import, "), ("import ", "a"), "<li", ("<li>", "<"), "-ab",
+           ("Q: ", "*", "\nA:"), ("- a 1", ".1", "x"), "Pros:\n- a\n", "a: ", "- ", "#"),
+    *known(Entry(expect_list=True), "`a` ", "`a`, ", "need ", "`", "`a` (", "are "),
+    *known(Entry(expect_list=True),
+           *(("| Package |\n|---|\n", f" a{mark}") for mark in (
+               ",", ";", "|", "、", " and", "和", " " * 9, ", and " * 3, " : a", "` and `"))),
+]  # fmt: skip
 
 
 def seconds(pattern: Pattern, entry: Entry, length: int) -> float:

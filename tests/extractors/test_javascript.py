@@ -106,18 +106,9 @@ def test_no_input_breaks_it(parts: list[str]) -> None:
         assert ref.name == ref.raw
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "(" * 50_000 + ")" * 50_000, "a" + ".b('x')" * 30_000, "try{" * 30_000, "`${" * 30_000,
-        "<a>" * 30_000, "{'a':[" * 30_000, "x" * 300_000, "import {\n" * 10_000,
-        "import a from 'x\n" * 5_000, "<script>" * 10_000,
-    ],
-    ids=["parens", "chain", "try", "template", "jsx", "json", "word", "imports", "open", "scripts"],
-)  # fmt: skip
-def test_long_or_deep_code_ends(code: str) -> None:
-    names = [ref.raw for ref in found("import a from 'a1'\n" + code)]
-    assert names == ["a1"] + ["x"] * code.count("from 'x\n")
+@pytest.mark.parametrize("part", ["(", ".b('x')", "try{", "`${", "<a>", "{'a':[", "<script>"])
+def test_deep_code_hides_no_import(part: str) -> None:
+    assert [ref.raw for ref in found("import a from 'a1'\n" + part * 30_000)] == ["a1"]
 
 
 @pytest.mark.parametrize("code", ["/* off\nimport a from 'b1'", "  /*\nconst a = require('b1')"])

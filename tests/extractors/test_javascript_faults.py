@@ -39,17 +39,6 @@ def test_a_text_that_breaks_off_marks_the_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "part",
-    ["import from ", "const x = 'a' from ", "require 'a ", "from a))) ", "import x from a; ", "“",
-     "'\"`"],
-)  # fmt: skip
-@pytest.mark.usefixtures("hang_guard")
-def test_takes_linear_time(part: str) -> None:
-    source = part * (300_000 // len(part))
-    list(loose_imports(source))
-
-
-@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("import a from 'b'", [("import a from 'b'", True)]),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.extractors.extract import extract
 from ghostbust.extractors.interface import Language
 from ghostbust.extractors.labels import (
-    import_line_refs,
     is_python,
     label_of,
     label_of_file,
@@ -15,7 +13,6 @@ from ghostbust.extractors.labels import (
     manifest_of,
 )
 from ghostbust.extractors.manifests import MANIFESTS
-from ghostbust.records import PackageRef
 
 
 @pytest.mark.parametrize(
@@ -86,11 +83,6 @@ def test_code_under_the_label_of_a_shell(body: str, language: Language) -> None:
     assert language_of("bash", body, Language.AUTO) is language
 
 
-def test_many_imports_between_commands_end() -> None:
-    body = "import a1\npip install $x (\n" * 5000
-    assert len(list(import_line_refs(body, 0))) == 5000
-
-
 @pytest.mark.parametrize(
     ("path", "label"),
     [
@@ -157,9 +149,3 @@ def test_manifest_of(label: str, info: str, before: str, body: str, kind: str) -
 
 def test_content_counts_only_if_asked_for() -> None:
     assert manifest_of("", "", "", "a==1", by_content=False) == ""
-
-
-def found(text: str, filename: str = "") -> list[PackageRef]:
-    refs = extract(text, filename=filename)
-    assert all(text[ref.start : ref.end] == ref.raw for ref in refs)
-    return refs

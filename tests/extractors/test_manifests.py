@@ -29,7 +29,7 @@ from ghostbust.extractors.manifests import (
     setup_cfg_refs,
     setup_py_refs,
 )
-from ghostbust.records import Ecosystem, Flag, NamedIndex, PackageRef, RefKind
+from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 REQUIREMENTS = """\
 \ufeff# what we need
@@ -363,42 +363,27 @@ def test_names_are_what_the_registry_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "is_private"),
+    ("source", "indexes"),
     [
-        ('[[tool.uv.index]]\nname = "x"\nurl = "y"', True),
-        ('[[tool.uv.index]]\nname = "x"\nexplicit = true', False),
-        ('[[tool.poetry.source]]\nname = "x"\npriority = "explicit"', False),
-        ('[[tool.poetry.source]]\nname = "x"', True),
-        ('[[tool.poetry.source]]\nname = "PyPI"', False),
-    ],
-)
-def test_another_index(source: str, is_private: bool) -> None:
-    (ref,) = found(pyproject_refs, f'[project]\ndependencies = ["a1"]\n{source}\n')
-    assert (Flag.PRIVATE_INDEX in ref.flags) is is_private
-
-
-@pytest.mark.parametrize(
-    ("source", "address", "replaces"),
-    [
-        ('[[tool.uv.index]]\nname = "x"\nurl = "y"', "y", False),
-        ('[[tool.uv.index]]\nname = "x"\nurl = "y"\ndefault = true', "y", True),
+        ('[[tool.uv.index]]\nname = "x"\nurl = "y"', [("y", False)]),
+        ('[[tool.uv.index]]\nname = "x"\nurl = "y"\ndefault = true', [("y", True)]),
+        ('[[tool.uv.index]]\nname = "x"\nurl = "y"\nexplicit = true', []),
         ('[[tool.uv.index]]\nname = "x"\nurl = "y"\nexplicit = true\n[tool.uv.sources]\n'
-         'a1 = {index = "x"}', "y", True),
-        ('[tool.uv.sources]\na1 = {git = "y"}', "git y", True),
-        ('[tool.poetry.dependencies]\nA_1 = "1"\na1 = {path = "y"}', "path y", True),
-        ('[[tool.poetry.source]]\nname = "x"\nurl = "y"', "y", True),
+         'a1 = {index = "x"}', [("y", True)]),
+        ('[tool.uv.sources]\na1 = {git = "y"}', [("git y", True)]),
+        ('[tool.poetry.dependencies]\nA_1 = "1"\na1 = {path = "y"}', [("path y", True)]),
+        ('[[tool.poetry.source]]\nname = "x"\nurl = "y"', [("y", True)]),
+        ('[[tool.poetry.source]]\nname = "x"\npriority = "explicit"', []),
+        ('[[tool.poetry.source]]\nname = "PyPI"', []),
         ('[[tool.poetry.source]]\nname = "x"\nurl = "y"\n[[tool.poetry.source]]\nname = "PyPI"',
-         "y", False),
-        ('[[tool.pdm.source]]\nname = "x"\nurl = "y"', "y", False),
+         [("y", False)]),
+        ('[[tool.pdm.source]]\nname = "x"\nurl = "y"', [("y", False)]),
     ],
 )  # fmt: skip
-def test_the_address_and_what_it_is_to_the_usual_one(
-    source: str, address: str, replaces: bool
-) -> None:
-    ref = next(
-        ref for ref in found(pyproject_refs, f'[project]\ndependencies = ["a1"]\n{source}\n')
-    )
-    assert ref.indexes == (NamedIndex(address, replaces),)
+def test_another_index(source: str, indexes: list[tuple[str, bool]]) -> None:
+    ref = found(pyproject_refs, f'[project]\ndependencies = ["a1"]\n{source}\n')[0]
+    assert [(one.address, one.replaces) for one in ref.indexes] == indexes
+    assert ref.flags == ({Flag.PRIVATE_INDEX} if indexes else frozenset())
 
 
 def test_pipfile() -> None:
@@ -448,24 +433,3 @@ def test_random_text_breaks_no_reader(label: str) -> None:
         text = "".join(rng.choices(marks, k=rng.randrange(40)))
         extract(text, filename=f"x.{label}" if "." not in label else label)
         extract(text, language=rng.choice(list(Language)))
-
-
-@pytest.mark.parametrize(
-    ("filename", "text"),
-    [
-        ("package.json", '{"dependencies": {' + '"a1": "1", ' * 3_000),
-        ("package.json", '{"a":' * 6_000),
-        ("pyproject.toml", "[project]\ndependencies = [" + "'a1', " * 5_000),
-        ("pyproject.toml", "a." * 16_000),
-        ("pyproject.toml", 'x = """\\' * 4_000),
-        ("requirements.txt", "a1==" + "1" * 33_000),
-        ("requirements.txt", "a1 \\\n" * 5_000),
-        ("x.ipynb", '{"cells": [{"cell_type": "code", "source": ["' + "import a1\\n" * 3_000),
-        ("x.sh", "cat <<E1 " * 3_000),
-        ("x.sh", 'pip ["' * 5_000),
-        ("x.sh", "pip install \\ x" * 2_000),
-        ("x.py", "install_requires=[" * 1_000),
-    ],
-)
-def test_long_lines_end(filename: str, text: str) -> None:
-    assert all(ref.kind in RefKind for ref in extract(text, filename=filename))

@@ -8,17 +8,8 @@ from importlib.resources import files
 import pytest
 from packaging.utils import canonicalize_name
 
-from ghostbust.extractors.python import (
-    has_imports,
-    is_namespace,
-    parse,
-    parsed_pieces,
-    python_refs,
-    statements_of,
-    texts_in,
-)
-from ghostbust.known_modules import known_modules
-from ghostbust.records import Flag, PackageRef
+from ghostbust.extractors.python import distribution_of, has_imports, parse, python_refs
+from ghostbust.records import Flag, PackageRef, known_modules
 
 
 def found(code: str) -> list[PackageRef]:
@@ -29,7 +20,6 @@ def found(code: str) -> list[PackageRef]:
 
 
 BROKEN = "\n)(\n"
-
 """makes any code unparsable as a whole"""
 
 
@@ -106,28 +96,29 @@ def test_has_imports(text: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "statements"),
+    ("code", "names"),
     [
-        ("a\n\nb", ["a", "b"]),
-        ("f(\n1,\n)\nb", ["f(\n1,\n)", "b"]),
-        ("a = '''\nx\n'''\nb", ["a = '''\nx\n'''", "b"]),
-        ("a \\\n+ b\nc", ["a \\\n+ b", "c"]),
-        ("a = '(' # (\nb", ["a = '(' # (", "b"]),
-        ("# only\nb", ["b"]),
-        ("f(\nimport x\nb", ["f(", "import x", "b"]),
-        ("f(\nfrom x import y", ["f(", "from x import y"]),
-        ("(yield\nfrom x)", ["(yield\nfrom x)"]),
-        ("    a\n  b", ["a", "b"]),
-        ("'''open\na", ["'''open\na"]),
-        ("", []),
+        ("import a\n\nimport b", ["a", "b"]),
+        ("f(\nimport x\nimport b", ["x", "b"]),
+        ("f(\nfrom x import y", ["x"]),
+        ("(yield\nfrom x)", []),
+        ("a = '''\nimport no\n'''\nimport b", ["b"]),
+        ("a \\\n+ b\nimport c", ["c"]),
+        ("a = '(' # (\nimport b", ["b"]),
+        ("# import no\nimport b", ["b"]),
+        ("    import a\n  import b", ["a", "b"]),
+        (">>> import a\n...   import b", ["a", "b"]),
+        ("'''open\nimport a", []),
+        ("x = (\nif y: import a\n", ["a"]),
+        ("x = (; import a; from b import c; 1", ["a", "b"]),
+        ("x = 'so: import no'; import a; (", ["a"]),
+        ("y = __import__('a', fromlist=[", ["a"]),
+        ("x = (1 # so: import no", []),
     ],
 )
-def test_statements(code: str, statements: list[str]) -> None:
-    assert [code[s.start : s.end] for s in statements_of(code)] == statements
-
-
-def test_indent_counts_columns() -> None:
-    assert [s.indent for s in statements_of("a\n  b\n\n    c")] == [0, 2, 4]
+def test_the_lines_of_broken_code(code: str, names: list[str]) -> None:
+    broken = code if parse(code) is None else f"{code}\n)("
+    assert [ref.raw for ref in found(broken)] == names
 
 
 @pytest.mark.parametrize("source", ["x = (", "a\0b", "\ud800", "(" * 1000])
@@ -141,56 +132,15 @@ def test_parse_does_not_warn() -> None:
         assert parse("x = '\\d' if 1 is 1 else 0") is not None
 
 
-def test_pieces_know_where_they_start() -> None:
-    code = "x = (\nif y: import a\n"
-    (piece,) = parsed_pieces(code)
-    assert code[piece.start :].startswith("import a")
-
-
-def test_guards_are_the_headers_around() -> None:
-    code = "try:\n    if x:\n        import a\nexcept ImportError:\n    pass\n)"
-    (piece,) = parsed_pieces(code)
-    assert piece.guards == ("if x:", "try:", "except ImportError:")
-
-
 def test_many_indented_imports_take_time_in_proportion() -> None:
-    code = "if x:\n" + "    import a\n" * 20_000 + ")"
-    pieces = list(parsed_pieces(code))
-    assert len(pieces) == 20_000
-    assert {piece.guards for piece in pieces} == {("if x:",)}
-
-
-@pytest.mark.parametrize(
-    ("code", "pieces"),
-    [
-        ("x = (; import a; from b import c; 1", ["import a", "from b import c"]),
-        ("x = 'so: import no'; import a; (", ["import a"]),
-        ("y = __import__('a', fromlist=[", ["__import__('a', fromlist=["]),
-        ("x = (1 # so: import no", []),
-    ],
-)
-def test_pieces_of_one_broken_line(code: str, pieces: list[str]) -> None:
-    assert [piece.source for piece in parsed_pieces(code)] == pieces
-
-
-@pytest.mark.parametrize(
-    ("code", "texts"),
-    [
-        ("x = 'a' # b\ny = \"#c\"", ["'a'", "# b", '"#c"']),
-        ('"""a\n# b\n"""', ['"""a\n# b\n"""']),
-        ("x = 1", []),
-        ("", []),
-    ],
-)
-def test_texts_in_code(code: str, texts: list[str]) -> None:
-    assert [code[start:end] for start, end in texts_in(code)] == texts
+    refs = found("if TYPE_CHECKING:\n" + "    import a\n" * 20_000 + ")")
+    assert [ref.flags for ref in refs] == [{Flag.TYPE_CHECKING}] * 20_000
 
 
 def test_namespaces_are_known_but_nobodys() -> None:
-    assert is_namespace("google.cloud.invented")
-    assert is_namespace("kaggle_secrets")
-    assert not is_namespace("google.cloud.storage")
-    assert not is_namespace("requests")
+    assert distribution_of("google.cloud.invented") == distribution_of("kaggle_secrets") == ""
+    assert distribution_of("google.cloud.storage") == "google-cloud-storage"
+    assert distribution_of("requests") is None
 
 
 def rows(name: str) -> list[list[str]]:

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from ghostbust.extractors.extract import extract
 from ghostbust.extractors.shell import (
     command_list_refs,
     prose_words,
@@ -137,8 +136,3 @@ def test_open_brackets_are_read_in_their_length(text: str) -> None:
     finally:
         sys.setprofile(None)
     assert steps < 60 * len(text)
-
-
-@pytest.mark.usefixtures("hang_guard")
-def test_many_comments_take_linear_time() -> None:
-    extract("```sh\npip install a1 " + "b1 " * 1000 + "\\\n# why\n  b1 \\\n" * 20_000 + "```")

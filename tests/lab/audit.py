@@ -20,8 +20,7 @@ from pathlib import Path
 
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.interface import Language
-from ghostbust.known_modules import known_modules
-from ghostbust.records import Ecosystem, Judged, PackageRef, RefKind, Verdict
+from ghostbust.records import Ecosystem, Judged, PackageRef, RefKind, Verdict, known_modules
 from ghostbust.registries.import_names import facts_of_installed
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.registries.names import canonical_name

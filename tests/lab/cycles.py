@@ -24,8 +24,8 @@ from ghostbust.config import Config
 from ghostbust.errors import ModelError
 from ghostbust.home import Home
 from ghostbust.loop.daemon.jobs import Workplace
+from ghostbust.loop.daemon.run import Timetable
 from ghostbust.loop.daemon.runner import JobRunner
-from ghostbust.loop.daemon.schedule import Timetable
 from ghostbust.loop.daemon.table import JOBS
 from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import JobEntry, JobsSection, RegistrySection, SelfcheckSection

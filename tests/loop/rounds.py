@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from ghostbust.adapters import write_adapter, write_forgotten
 from ghostbust.config import Config, override
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.home import Home
@@ -25,7 +26,24 @@ from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.signals import Listener, Silence
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import seed_tasks
-from ghostbust.records import GateReport, GateResult, GateVerdict
+from ghostbust.records import (
+    Answer,
+    Candidate,
+    Context,
+    Ecosystem,
+    GateReport,
+    GateResult,
+    GateVerdict,
+    Judged,
+    Lookup,
+    PackageRef,
+    Prompt,
+    RefKind,
+    Sample,
+    SetSplit,
+    Verdict,
+    utc_now,
+)
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.rounds import Round
 from ghostbust.store.runs import RunKind
@@ -78,6 +96,23 @@ class Stops(Silence):
         self.steps.append((number, of))
         if number == self._step:
             raise KeyboardInterrupt
+
+
+class Heard(Silence):
+    """Keeps what begins; ``at_step`` is called at each step of a training."""
+
+    def __init__(self, at_step: Callable[[], None] = lambda: None) -> None:
+        self._at_step = at_step
+        self.begun: list[str] = []
+
+    def begin(self, what: str) -> None:
+        self.begun.append(what)
+
+    def step(self, number: int, of: int, loss: float) -> None:
+        self._at_step()
+
+    def count(self, head: str) -> int:
+        return sum(what.startswith(head) for what in self.begun)
 
 
 def round_config(model: Path) -> Config:
@@ -171,12 +206,63 @@ def newest(session: Session) -> Round:
     return session.store.rounds.recent(1)[0]
 
 
+def naming(
+    name: str, verdict: Verdict, number: int = 0, *, model: str = "made-up",
+    adapter: str | None = None, seed: int = 1, private: bool = False,
+) -> Answer:  # fmt: skip
+    """An answer to prompt ``number``, of a family of its own, that installs one package."""
+    prompt = Prompt(
+        f"do {number}", Context.CODE, Ecosystem.PYPI, f"family-{number}", private=private
+    )
+    text = f"pip install {name}"
+    ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 12, len(text), name)
+    lookup = Lookup(Ecosystem.PYPI, name, verdict, "", "", "rule", utc_now())
+    sample = Sample(prompt, text, model, adapter, seed, 0, 0.7, False, 5)
+    return Answer(sample, (Judged(ref, lookup),))
+
+
+def write_made_up(folder: Path, model: str = "made-up", *, forgotten: Sequence[str] = ()) -> Path:
+    """A complete adapter folder that no model library could load."""
+
+    def save(aside: Path) -> None:
+        (aside / "adapter_config.json").write_text("{}", "utf-8")
+        (aside / "adapter_model.safetensors").write_bytes(b"weights")
+        if forgotten:
+            write_forgotten(aside, forgotten)
+
+    write_adapter(folder, model=model, facts={}, save=save)
+    return folder
+
+
+def report_of(name: str, *verdicts: GateVerdict) -> GateReport:
+    """A gate report of the adapter, one gate a verdict."""
+    results = (GateResult(f"gate-{n}", v, "", None, None, None, "") for n, v in enumerate(verdicts))
+    return GateReport(name, tuple(results))
+
+
+def add_gated(
+    store: Store,
+    home: Home,
+    verdict: GateVerdict = GateVerdict.PASS,
+    make: Callable[[Path, int], object] = lambda folder, _: write_made_up(folder),
+) -> str:
+    """The adapter of a new round that has its gate report; ``make`` fills the folder."""
+    round_id = store.rounds.start(model="made-up", method="au", seed=0, settings={})
+    path = home.adapters / f"round-{round_id:04d}-aa"
+    make(path, round_id)
+    store.rounds.add_sets(round_id, SetSplit((), (), ()))
+    store.rounds.add_candidate(
+        round_id, Candidate(path.name, path, "made-up", "au", 0, 1, 0.1, 1.0)
+    )
+    store.rounds.add_gate_report(round_id, report_of(path.name, verdict))
+    return path.name
+
+
 def let_pass(session: Session) -> str:
     """Has the done round's gate report say PASS, and nobody work on it; its adapter."""
     last = newest(session)
     assert last.adapter is not None
-    result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
-    report = GateReport(last.adapter, (result,))
+    report = report_of(last.adapter, GateVerdict.PASS)
     session.store.rounds.add_gate_report(last.id, report, last.after_run)
     session.store.rounds.put_down(last.id)
     return last.adapter

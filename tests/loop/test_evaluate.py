@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.adapters import name_key, write_adapter, write_forgotten
+from ghostbust.adapters import name_key
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.figures import AGAIN, BASE, Group
@@ -34,9 +34,10 @@ from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.signals import Silence
 from ghostbust.prompts import EVAL_SEEDS, Task, first_prompts
 from ghostbust.publishers.directory import publish
-from ghostbust.records import Candidate, Context, Ecosystem, Prompt, SetSplit
+from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.store.store import Store
+from tests.loop.rounds import add_gated, write_made_up
 
 MakeSampler = Callable[..., Sampler]
 INVENTED = "zz-quux-sensorlib"
@@ -65,23 +66,15 @@ def session(home: Home) -> Iterator[Session]:
         yield session
 
 
-def save(folder: Path) -> None:
-    (folder / "adapter_config.json").write_text("{}", "utf-8")
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")
-    write_forgotten(folder, [name_key(Ecosystem.PYPI, INVENTED)])
-
-
 @pytest.fixture
 def adapter(session: Session) -> Chosen:
     """An adapter that a round made."""
-    round_id = session.store.rounds.start(model="made-up", method="au", seed=0, settings={})
-    path = session.home.adapters / "round-0001-aa"
-    write_adapter(path, model="made-up", facts={}, save=save)
-    session.store.rounds.add_sets(round_id, SetSplit((), (), ()))
-    session.store.rounds.add_candidate(
-        round_id, Candidate(path.name, path, "made-up", "au", 0, 1, 0.1, 1.0)
-    )
-    return path.name, path
+
+    def make(folder: Path, _: int) -> None:
+        write_made_up(folder, forgotten=[name_key(Ecosystem.PYPI, INVENTED)])
+
+    name = add_gated(session.store, session.home, make=make)
+    return name, session.home.adapters / name
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from ghostbust.prompts import Task
 from ghostbust.records import Answer, Context, GateReport, GateVerdict, Sample, Score
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import GatesSection
+from tests.loop.rounds import Heard
 
+Pair = tuple[list[Answer], list[Answer]]
 GATES = ["hallucination", "volume", "faults", "likelihood", "coding"]
 
 
@@ -37,16 +39,6 @@ class Speaks:
         return [Score(self.nll, 10)] * len(pairs)
 
 
-class Hears(Silence):
-    """Keeps what begins."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-
-    def begin(self, what: str) -> None:
-        self.begun.append(what)
-
-
 def benchmark(count: int) -> list[CodingTask]:
     prompt = 'def one() -> int:\n    """Returns 1."""\n'
     test = "def check(candidate):\n    assert candidate() == 1\n"
@@ -54,7 +46,7 @@ def benchmark(count: int) -> list[CodingTask]:
 
 
 @pytest.fixture
-def answers(judge: Judge, tasks: list[Task]) -> tuple[list[Answer], list[Answer]]:
+def answers(judge: Judge, tasks: list[Task]) -> Pair:
     """A base that invents half of what it names, and a candidate that invents nothing."""
     sides = []
     for second in ("zz-quux-sensorlib", "flask"):
@@ -68,7 +60,7 @@ def answers(judge: Judge, tasks: list[Task]) -> tuple[list[Answer], list[Answer]
 
 
 def run(
-    answers: tuple[list[Answer], list[Answer]],
+    answers: Pair,
     tasks: int,
     limits: GatesSection,
     models: tuple[Speaks, Speaks] | None = None,
@@ -87,17 +79,15 @@ def run(
     )
 
 
-def test_every_gate_is_told_and_in_the_report(
-    answers: tuple[list[Answer], list[Answer]],
-) -> None:
-    hears = Hears()
-    report = run(answers, 2, GatesSection(), listener=hears)
+def test_every_gate_is_told_and_in_the_report(answers: Pair) -> None:
+    heard = Heard()
+    report = run(answers, 2, GatesSection(), listener=heard)
     assert [result.gate for result in report.results] == GATES
-    assert hears.begun == [f"gate: {name}" for name in GATES]
+    assert heard.begun == [f"gate: {name}" for name in GATES]
     assert report.candidate == "round-0001-aa"
 
 
-def test_without_a_benchmark_nothing_passes(answers: tuple[list[Answer], list[Answer]]) -> None:
+def test_without_a_benchmark_nothing_passes(answers: Pair) -> None:
     verdicts = {r.gate: r.verdict for r in run(answers, 0, GatesSection()).results}
     assert verdicts["hallucination"] is GateVerdict.PASS
     assert verdicts["likelihood"] is verdicts["coding"] is GateVerdict.INCONCLUSIVE
@@ -109,9 +99,7 @@ def test_without_answers_nothing_passes() -> None:
     assert report.verdict is GateVerdict.INCONCLUSIVE
 
 
-def test_the_settings_limits_are_the_gates_limits(
-    answers: tuple[list[Answer], list[Answer]],
-) -> None:
+def test_the_settings_limits_are_the_gates_limits(answers: Pair) -> None:
     base, candidate = Speaks(), Speaks(nll=10.3)
     limits = GatesSection(
         min_drop=0.9,
@@ -131,9 +119,7 @@ def test_the_settings_limits_are_the_gates_limits(
     assert len(base.completed) == len(candidate.completed) == 3
 
 
-def test_a_doubled_volume_fails_by_default_and_passes_where_it_may(
-    answers: tuple[list[Answer], list[Answer]],
-) -> None:
+def test_a_doubled_volume_fails_by_default_and_passes_where_it_may(answers: Pair) -> None:
     strict, wide = (
         {r.gate: r.verdict for r in run(answers, 0, GatesSection(volume_high=h)).results}
         for h in (1.25, 2.5)
@@ -156,9 +142,7 @@ def test_alpha_is_shared_where_it_is_asked_for_or_can_be(
     assert look_of(GatesSection(spend=spend, mbpp=mbpp), 2) == look
 
 
-def test_the_look_reaches_both_gates_on_coding_tasks(
-    answers: tuple[list[Answer], list[Answer]],
-) -> None:
+def test_the_look_reaches_both_gates_on_coding_tasks(answers: Pair) -> None:
     report = run(answers, 100, GatesSection(spend="rounds"), gated=4)
     looks = {r.gate: (r.details.get("look"), r.details.get("spend")) for r in report.results}
     assert looks["coding"] == looks["likelihood"] == (5, "rounds")
@@ -173,9 +157,7 @@ def never(
     return {result.gate: result.reason for result in found}
 
 
-def test_what_has_enough_to_measure_with_may_pass(
-    answers: tuple[list[Answer], list[Answer]],
-) -> None:
+def test_what_has_enough_to_measure_with_may_pass(answers: Pair) -> None:
     assert never(answers[0], 100) == never(None, 100) == {}
 
 
@@ -194,9 +176,7 @@ def test_a_margin_that_so_few_tasks_can_not_show_is_known_too() -> None:
     assert list(never(None, 164, shared, gated=50)) == ["coding"], "little alpha is left"
 
 
-def test_answers_that_say_too_little_are_known_before_training(
-    answers: tuple[list[Answer], list[Answer]],
-) -> None:
+def test_answers_that_say_too_little_are_known_before_training(answers: Pair) -> None:
     base, sober = answers
     few = "too few prompt families: 9, needs 10"
     assert never(base[:9], 100) == dict.fromkeys(("hallucination", "volume", "faults"), few)

@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from ghostbust.adapters import write_adapter
 from ghostbust.errors import HomeError, ModelError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.promote import promote, reject, roll_back, settle
 from ghostbust.publishers.directory import publish, published
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit
+from ghostbust.records import GateVerdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
+from tests.loop.rounds import add_gated, report_of
 
 Make = Callable[..., str]
-
-
-def report(name: str, *verdicts: GateVerdict) -> GateReport:
-    results = (GateResult(f"gate-{n}", v, "", None, None, None, "") for n, v in enumerate(verdicts))
-    return GateReport(name, tuple(results))
 
 
 @pytest.fixture
 def passed(home: Home, store: Store) -> Make:
     """Makes an adapter whose round got as far as its gates; gives its name."""
-
-    def make(verdict: GateVerdict = GateVerdict.PASS) -> str:
-        round_id = store.rounds.start(model="made-up", method="au", seed=0, settings={})
-        name = f"round-{round_id:04d}-aa"
-        path = home.adapters / name
-        write_adapter(path, model="made-up", facts={}, save=save)
-        store.rounds.add_sets(round_id, SetSplit((), (), ()))
-        store.rounds.add_candidate(round_id, Candidate(name, path, "made-up", "au", 0, 1, 0.1, 1.0))
-        store.rounds.add_gate_report(round_id, report(name, verdict))
-        return name
-
-    return make
-
-
-def save(folder: Path) -> None:
-    (folder / "adapter_config.json").write_text("{}", "utf-8")
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    return partial(add_gated, store, home)
 
 
 def let(store: Store, home: Home, name: str) -> None:
@@ -90,7 +69,7 @@ def test_nothing_serves_by_no_report_an_empty_one_or_anothers(
     home: Home, store: Store, passed: Make
 ) -> None:
     name, other = passed(), passed()
-    for wrong in (None, report(name), report(other, GateVerdict.PASS)):
+    for wrong in (None, report_of(name), report_of(other, GateVerdict.PASS)):
         with pytest.raises(UsageError, match="not PASS"):
             promote(store, home, name, wrong, "please")
     assert serving(home) is None
@@ -98,7 +77,7 @@ def test_nothing_serves_by_no_report_an_empty_one_or_anothers(
 
 def test_an_unknown_adapter_is_a_usage_error(home: Home, store: Store) -> None:
     with pytest.raises(UsageError, match=r"there is no adapter 'nobody'; .*adapters list"):
-        promote(store, home, "nobody", report("nobody", GateVerdict.PASS), "please")
+        promote(store, home, "nobody", report_of("nobody", GateVerdict.PASS), "please")
 
 
 def test_a_changed_adapter_does_not_serve(home: Home, store: Store, passed: Make) -> None:

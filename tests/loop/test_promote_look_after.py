@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 
-from ghostbust.adapters import write_adapter
 from ghostbust.cli.daemon import workplace
 from ghostbust.config import Config, override
 from ghostbust.errors import EndpointError
@@ -24,27 +22,13 @@ from ghostbust.measure import measure
 from ghostbust.operations.logs import Redactor
 from ghostbust.prompts import Task
 from ghostbust.publishers.directory import NoPublisher, published
-from ghostbust.records import (
-    Answer,
-    Candidate,
-    Context,
-    Ecosystem,
-    GateReport,
-    GateResult,
-    GateVerdict,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    Verdict,
-)
+from ghostbust.records import Context, Ecosystem, GateVerdict, Promotion, Prompt, Verdict
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.rounds import Canary, CanaryFigures, RoundState
 from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.loop.rounds import add_gated, naming, report_of
 
 CONFIG = override(Config(), model__name="made-up")
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -70,108 +54,98 @@ def store(home: Home, clock: Clock) -> Store:
     return Store.open(home.database, now=clock)
 
 
-def watched(
-    store: Store, clock: Clock, adapter: str | None, invented: int, requests: Requests | None = None
-) -> None:
-    """A watch of 200 answers with one name each, so many of them invented; an hour passes."""
-    spec = RunSpec(RunKind.WATCH, "made-up", adapter, clock.now.hour + 24 * clock.now.day)
-    run_id = store.runs.start(spec)
-    answers = []
-    for number in range(200):
-        ghost = number < invented
-        name = "zz-ghost" if ghost else "requests"
-        prompt = Prompt(f"do {number}", Context.CODE, Ecosystem.PYPI, f"family-{number}")
-        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 0, len(name), name)
-        verdict = Verdict.ABSENT if ghost else Verdict.REAL
-        lookup = Lookup(Ecosystem.PYPI, name, verdict, "", "", "rule", START)
-        sample = Sample(prompt, name, "made-up", adapter, spec.seed, 0, 0.7, False, 3)
-        answers.append(Answer(sample, (Judged(ref, lookup),)))
-    store.answers.add(run_id, answers)
-    store.runs.finish(run_id, RunStatus.DONE, measure(answers, seed=0))
-    if requests is not None:
-        store.runs.add_requests(run_id, requests)
-    clock.now += timedelta(hours=1)
+@dataclass
+class Live:
+    """A home whose adapter was promoted after a watch of the base: 40 of 200 names invented."""
 
+    home: Home
+    store: Store
+    clock: Clock
+    deployed: str = ""
 
-def save(folder: Path) -> None:
-    (folder / "adapter_config.json").write_text("{}", "utf-8")
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    def watched(self, adapter: str | None, invented: int, requests: Requests | None = None) -> None:
+        """A watch of 200 answers with one name each, so many of them invented; an hour passes."""
+        spec = RunSpec(
+            RunKind.WATCH, "made-up", adapter, self.clock.now.hour + 24 * self.clock.now.day
+        )
+        run_id = self.store.runs.start(spec)
+        answers = [
+            naming("zz-ghost", Verdict.ABSENT, number, adapter=adapter, seed=spec.seed)
+            if number < invented
+            else naming("requests", Verdict.REAL, number, adapter=adapter, seed=spec.seed)
+            for number in range(200)
+        ]
+        self.store.answers.add(run_id, answers)
+        self.store.runs.finish(run_id, RunStatus.DONE, measure(answers, seed=0))
+        if requests is not None:
+            self.store.runs.add_requests(run_id, requests)
+        self.clock.now += timedelta(hours=1)
 
+    def promoted(self) -> str:
+        """The name of an adapter that a round made, and that serves."""
+        name = add_gated(self.store, self.home)
+        promote(self.store, self.home, name, report_of(name, GateVerdict.PASS), "it passed")
+        self.clock.now += timedelta(seconds=1)
+        return name
 
-def promoted(home: Home, store: Store, clock: Clock) -> str:
-    """The name of an adapter that a round made, and that serves."""
-    round_id = store.rounds.start(model="made-up", method="au", seed=0, settings={})
-    path = home.adapters / f"round-{round_id:04d}-aa"
-    write_adapter(path, model="made-up", facts={}, save=save)
-    store.rounds.add_candidate(
-        round_id, Candidate(path.name, path, "made-up", "au", 0, 1, 0.1, 1.0)
-    )
-    report = GateReport(
-        path.name, (GateResult("volume", GateVerdict.PASS, "", None, None, None, ""),)
-    )
-    store.rounds.add_gate_report(round_id, report)
-    promote(store, home, path.name, report, "it passed")
-    clock.now += timedelta(seconds=1)
-    return path.name
+    def look(self, config: Config = CONFIG) -> Promotion | None:
+        return look_after(self.store, self.home, config)
 
 
 @pytest.fixture
-def deployed(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An adapter that was promoted after a watch of the base: 40 of 200 names invented."""
+def live(home: Home, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Live:
     monkeypatch.setattr("ghostbust.loop.promote.utc_now", clock)
-    watched(store, clock, None, 40, Requests(200, 0, 0.5))
-    return promoted(home, store, clock)
+    live = Live(home, store, clock)
+    live.watched(None, 40, Requests(200, 0, 0.5))
+    live.deployed = live.promoted()
+    return live
 
 
 @pytest.mark.parametrize(("invented", "taken_back"), [(80, True), (40, False)])
 def test_behind_one_that_no_watch_has_seen_the_base_is_compared(
-    home: Home, store: Store, clock: Clock, deployed: str, invented: int, taken_back: bool
+    live: Live, invented: int, taken_back: bool
 ) -> None:
-    second = promoted(home, store, clock)
-    watched(store, clock, second, invented)
-    move = look_after(store, home, CONFIG)
+    second = live.promoted()
+    live.watched(second, invented)
+    move = live.look()
     assert (move is not None) is taken_back
-    assert move is None or move.adapter == deployed
+    assert move is None or move.adapter == live.deployed
 
 
 def test_a_worse_rate_takes_it_back_with_one_line_and_the_reason_in_the_store(
-    home: Home, store: Store, clock: Clock, deployed: str, caplog: pytest.LogCaptureFixture
+    live: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watched(store, clock, deployed, 80)
-    move = look_after(store, home, CONFIG)
+    live.watched(live.deployed, 80)
+    move = live.look()
     assert move is not None
-    assert (move.adapter, move.kind, published(home.deployed)) == (None, "rollback", None)
+    assert (move.adapter, move.kind, published(live.home.deployed)) == (None, "rollback", None)
     assert move.reason.startswith("rolled back by itself: hallucination rate 0.400 (0.3")
     assert move.reason.endswith("before")
-    round_ = store.rounds.get(1)
+    round_ = live.store.rounds.get(1)
     assert (round_.state, round_.reason) == (RoundState.ROLLED_BACK, move.reason)
     (line,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
-    assert line.startswith(f"rollback: {deployed} is taken back, the base serves: hallucination")
-    assert look_after(store, home, CONFIG) is None, "once"
+    assert line.startswith(
+        f"rollback: {live.deployed} is taken back, the base serves: hallucination"
+    )
+    assert live.look() is None, "once"
 
 
 @pytest.mark.parametrize("invented", [0, 40, 50])
-def test_what_is_better_or_not_surely_worse_serves_on(
-    home: Home, store: Store, clock: Clock, deployed: str, invented: int
-) -> None:
-    watched(store, clock, deployed, invented)
-    assert look_after(store, home, CONFIG) is None
-    assert store.rounds.get(1).state is RoundState.PROMOTED
+def test_what_is_better_or_not_surely_worse_serves_on(live: Live, invented: int) -> None:
+    live.watched(live.deployed, invented)
+    assert live.look() is None
+    assert live.store.rounds.get(1).state is RoundState.PROMOTED
 
 
-def test_few_answers_conclude_nothing(
-    home: Home, store: Store, clock: Clock, deployed: str
-) -> None:
-    watched(store, clock, deployed, 150)
-    assert look_after(store, home, override(CONFIG, rollback__answers=201)) is None
+def test_few_answers_conclude_nothing(live: Live) -> None:
+    live.watched(live.deployed, 150)
+    assert live.look(override(CONFIG, rollback__answers=201)) is None
 
 
-def test_it_can_be_left_to_a_person_or_to_wider_limits(
-    home: Home, store: Store, clock: Clock, deployed: str
-) -> None:
-    watched(store, clock, deployed, 80)
-    assert look_after(store, home, override(CONFIG, rollback__auto=False)) is None
-    assert look_after(store, home, override(CONFIG, rollback__rate=3.0)) is None
+def test_it_can_be_left_to_a_person_or_to_wider_limits(live: Live) -> None:
+    live.watched(live.deployed, 80)
+    assert live.look(override(CONFIG, rollback__auto=False)) is None
+    assert live.look(override(CONFIG, rollback__rate=3.0)) is None
 
 
 @pytest.mark.parametrize(
@@ -184,21 +158,19 @@ def test_it_can_be_left_to_a_person_or_to_wider_limits(
     ],
 )
 def test_failing_and_slow_requests_take_it_back(
-    home: Home, store: Store, clock: Clock, deployed: str, requests: Requests, said: str | None
+    live: Live, requests: Requests, said: str | None
 ) -> None:
-    watched(store, clock, deployed, 20, requests)
-    move = look_after(store, home, CONFIG)
+    live.watched(live.deployed, 20, requests)
+    move = live.look()
     assert (None if move is None else move.reason) == (said and f"rolled back by itself: {said}")
 
 
-def test_a_watch_that_never_ends_for_its_failures_counts_too(
-    home: Home, store: Store, clock: Clock, deployed: str
-) -> None:
-    run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up", deployed, 1))
-    store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
+def test_a_watch_that_never_ends_for_its_failures_counts_too(live: Live) -> None:
+    run_id = live.store.runs.start(RunSpec(RunKind.WATCH, "made-up", live.deployed, 1))
+    live.store.runs.finish(run_id, RunStatus.INTERRUPTED, None)
     for _ in range(3):  # each try of it adds to what it came to
-        store.runs.add_requests(run_id, Requests(0, 8, None))
-    move = look_after(store, home, CONFIG)
+        live.store.runs.add_requests(run_id, Requests(0, 8, None))
+    move = live.look()
     assert move is not None
     assert "100.0% of requests fail" in move.reason
 
@@ -210,9 +182,8 @@ def canary(passed: bool) -> Canary:
 
 @pytest.mark.parametrize("found", [canary(True), canary(False), None, EndpointError("down")])
 def test_a_canary_has_to_say_the_same_of_requests(
-    home: Home, store: Store, clock: Clock, deployed: str, found: Canary | EndpointError | None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    live: Live, found: Canary | EndpointError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that fails with the base as well isn't mended by taking the adapter back."""
 
     def trial(*_: object) -> Canary | None:
@@ -220,20 +191,18 @@ def test_a_canary_has_to_say_the_same_of_requests(
             raise found
         return found
 
-    publishing = Publishing((NoPublisher(home.adapters),), None, str, 2, trial)
+    publishing = Publishing((NoPublisher(live.home.adapters),), None, str, 2, trial)
     monkeypatch.setattr("ghostbust.loop.promote.make_publishing", lambda *_: publishing)
-    watched(store, clock, deployed, 20, Requests(100, 100, 0.5))
-    move = look_after(store, home, CONFIG)
+    live.watched(live.deployed, 20, Requests(100, 100, 0.5))
+    move = live.look()
     blamed = found is None or (isinstance(found, Canary) and not found.passed)
     assert (move is not None) is blamed
 
 
-def test_only_figures_since_the_flip_count(
-    home: Home, store: Store, clock: Clock, deployed: str
-) -> None:
-    assert look_after(store, home, CONFIG) is None, "nothing was watched yet"
-    watched(store, clock, None, 200)
-    assert look_after(store, home, CONFIG) is None, "another's watch says nothing of it"
+def test_only_figures_since_the_flip_count(live: Live) -> None:
+    assert live.look() is None, "nothing was watched yet"
+    live.watched(None, 200)
+    assert live.look() is None, "another's watch says nothing of it"
 
 
 def sampler(answer: Callable[[httpx.Request], httpx.Response]) -> EndpointSampler:

@@ -34,12 +34,13 @@ from ghostbust.loop.publish import (
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.interface import Publisher
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict, SetSplit, utc_now
+from ghostbust.records import GateVerdict, Promotion, utc_now
 from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.store import Store
 from ghostbust.unlearners.adapters import write_blank
 from ghostbust.unlearners.settings import TrainSettings, Weights
 from tests.lab.model_server import Kind, ModelServer, Serving, serve
+from tests.loop.rounds import add_gated, report_of
 
 FIGURES = CanaryFigures(10, 0, 0, 2, 8, 0.1, 1.0)
 
@@ -77,17 +78,10 @@ def passed(
 ) -> Callable[[], str]:
     """Makes an adapter whose gates passed; its name."""
 
-    def make() -> str:
-        round_id = store.rounds.start(model="tiny", method="au", seed=0, settings={})
-        name = f"round-{round_id:04d}-aa"
-        path = make_lora(home.adapters / name, tiny_model_dir, seed=round_id, size=0.2)
-        store.rounds.add_sets(round_id, SetSplit((), (), ()))
-        store.rounds.add_candidate(round_id, Candidate(name, path, "tiny", "au", 0, 1, 0.1, 1.0))
-        result = GateResult("volume", GateVerdict.PASS, "", None, None, None, "")
-        store.rounds.add_gate_report(round_id, GateReport(name, (result,)))
-        return name
+    def make(folder: Path, seed: int) -> None:
+        make_lora(folder, tiny_model_dir, seed=seed, size=0.2)
 
-    return make
+    return lambda: add_gated(store, home, make=make)
 
 
 def config_for(servers: list[ModelServer], kind: str = "vllm", **options: object) -> Config:
@@ -104,164 +98,158 @@ def publishing(servers: list[ModelServer], home: Home, store: Store, trial: Tria
     return replace(make_publishing(config_for(servers), home, store), trial=trial)
 
 
-def let(store: Store, home: Home, name: str, publishing: Publishing) -> None:
-    row = store.rounds.adapter(name)
-    assert row is not None
-    promote(store, home, name, store.rounds.gate_report(row.round_id), "it passed", publishing)
-
-
-def loaded(servers: list[ModelServer]) -> list[set[str]]:
-    return [set(server.serving.adapters) for server in servers]
-
-
 def model_of(home: Home) -> str:
     model: str = json.loads(home.serving.read_text())["model"]
     return model
 
 
-def test_what_is_promoted_is_loaded_tried_and_served_everywhere(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer], trial: Trial,
-) -> None:  # fmt: skip
-    name = passed()
-    let(store, home, name, publishing)
-    assert loaded(servers) == [{name}, {name}]
-    assert trial.tried == [(each.where, name) for each in publishing.publishers]
-    assert [canary.passed for canary in store.published.canaries(name)] == [True, True]
-    assert {row.unloaded for row in store.published.all()} == {None}
-    assert model_of(home) == name == pointed(home.serving)
-    assert published(home.deployed) == (name, home.adapters / name)
-    assert [stand.ready for stand in stands(publishing, name)] == [True, True]
+@dataclass
+class Stage:
+    """A home with two servers, and adapters that passed."""
+
+    home: Home
+    store: Store
+    servers: list[ModelServer]
+    publishing: Publishing
+    trial: Trial
+    passed: Callable[[], str]
+
+    def let(self, name: str) -> None:
+        report = report_of(name, GateVerdict.PASS)
+        promote(self.store, self.home, name, report, "it passed", self.publishing)
+
+    def roll_back(self, reason: str) -> Promotion:
+        return roll_back(self.store, self.home, reason, self.publishing)
+
+    def loaded(self) -> list[set[str]]:
+        return [set(server.serving.adapters) for server in self.servers]
+
+    @property
+    def model(self) -> str:
+        return model_of(self.home)
 
 
-def test_a_failing_canary_leaves_what_served_and_says_why(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer], trial: Trial,
-) -> None:  # fmt: skip
-    first, second = passed(), passed()
-    let(store, home, first, publishing)
-    trial.bad.add(second)
+@pytest.fixture
+def stage(
+    home: Home, store: Store, servers: list[ModelServer], publishing: Publishing, trial: Trial,
+    passed: Callable[[], str],
+) -> Stage:  # fmt: skip
+    return Stage(home, store, servers, publishing, trial, passed)
+
+
+def test_what_is_promoted_is_loaded_tried_and_served_everywhere(stage: Stage) -> None:
+    name = stage.passed()
+    stage.let(name)
+    assert stage.loaded() == [{name}, {name}]
+    assert stage.trial.tried == [(each.where, name) for each in stage.publishing.publishers]
+    assert [canary.passed for canary in stage.store.published.canaries(name)] == [True, True]
+    assert {row.unloaded for row in stage.store.published.all()} == {None}
+    assert stage.model == name == pointed(stage.home.serving)
+    assert published(stage.home.deployed) == (name, stage.home.adapters / name)
+    assert [stand.ready for stand in stands(stage.publishing, name)] == [True, True]
+
+
+def test_a_failing_canary_leaves_what_served_and_says_why(stage: Stage) -> None:
+    first, second = stage.passed(), stage.passed()
+    stage.let(first)
+    stage.trial.bad.add(second)
     with pytest.raises(CanaryError, match=f"canary of {second} at .*: it stammers"):
-        let(store, home, second, publishing)
-    assert loaded(servers) == [{first}, {first}], "unloaded again, also where it wasn't tried"
-    assert model_of(home) == store.promotions.deployed() == first
-    assert not store.published.canaries(second)[0].passed
-    assert len(store.promotions.all()) == 1
+        stage.let(second)
+    assert stage.loaded() == [{first}, {first}], "unloaded again, also where it wasn't tried"
+    assert stage.model == stage.store.promotions.deployed() == first
+    assert not stage.store.published.canaries(second)[0].passed
+    assert len(stage.store.promotions.all()) == 1
 
 
-def test_a_replica_that_does_not_take_it_stops_it_everywhere(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer], trial: Trial,
-) -> None:  # fmt: skip
-    servers[1].serving.max_rank = 2
+def test_a_replica_that_does_not_take_it_stops_it_everywhere(stage: Stage) -> None:
+    stage.servers[1].serving.max_rank = 2
     with pytest.raises(PublishError, match="LoRA rank 4 is greater than max_lora_rank 2"):
-        let(store, home, passed(), publishing)
-    assert loaded(servers) == [set(), set()]
-    assert trial.tried == []
-    assert not home.serving.exists()
+        stage.let(stage.passed())
+    assert stage.loaded() == [set(), set()]
+    assert stage.trial.tried == []
+    assert not stage.home.serving.exists()
 
 
-def test_publishing_again_changes_nothing(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer],
-) -> None:  # fmt: skip
-    name = passed()
+def test_publishing_again_changes_nothing(stage: Stage) -> None:
+    name = stage.passed()
     for _ in range(3):
-        let(store, home, name, publishing)
-    for server in servers:
+        stage.let(name)
+    for server in stage.servers:
         assert server.serving.asked.count(("POST", "/v1/load_lora_adapter")) == 1
-    assert loaded(servers) == [{name}, {name}]
+    assert stage.loaded() == [{name}, {name}]
 
 
-def test_old_ones_stay_for_some_rounds_and_then_go(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer],
-) -> None:  # fmt: skip
-    servers[0].load("theirs", home.adapters / passed())
-    names = [passed() for _ in range(4)]
+def test_old_ones_stay_for_some_rounds_and_then_go(stage: Stage) -> None:
+    stage.servers[0].load("theirs", stage.home.adapters / stage.passed())
+    names = [stage.passed() for _ in range(4)]
     for name in names:
-        let(store, home, name, publishing)
-    assert loaded(servers) == [{*names[1:], "theirs"}, set(names[1:])]
-    gone = {row.adapter for row in store.published.all() if row.unloaded is not None}
+        stage.let(name)
+    assert stage.loaded() == [{*names[1:], "theirs"}, set(names[1:])]
+    gone = {row.adapter for row in stage.store.published.all() if row.unloaded is not None}
     assert gone == {names[0]}
 
 
-def test_a_rollback_flips_back_everywhere_and_ends_at_the_base(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer], trial: Trial,
-) -> None:  # fmt: skip
-    first, second = passed(), passed()
+def test_a_rollback_flips_back_everywhere_and_ends_at_the_base(stage: Stage) -> None:
+    first, second = stage.passed(), stage.passed()
     for name in (first, second):
-        let(store, home, name, publishing)
-    for server in servers:
+        stage.let(name)
+    for server in stage.servers:
         server.unload(first)  # a restart, or another hand
-    tried = len(trial.tried)
-    assert roll_back(store, home, "bad", publishing).adapter == first
-    assert all(first in each for each in loaded(servers))
-    assert model_of(home) == first
-    assert roll_back(store, home, "bad too", publishing).adapter is None
-    assert (model_of(home), pointed(home.serving)) == ("base", None)
-    assert len(trial.tried) == tried, "what served before isn't tried again"
+    tried = len(stage.trial.tried)
+    assert stage.roll_back("bad").adapter == first
+    assert all(first in each for each in stage.loaded())
+    assert stage.model == first
+    assert stage.roll_back("bad too").adapter is None
+    assert (stage.model, pointed(stage.home.serving)) == ("base", None)
+    assert len(stage.trial.tried) == tried, "what served before isn't tried again"
 
 
-def test_a_rollback_does_not_wait_for_a_replica_that_is_away(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer],
-) -> None:  # fmt: skip
-    first, second = passed(), passed()
+def test_a_rollback_does_not_wait_for_a_replica_that_is_away(stage: Stage) -> None:
+    first, second = stage.passed(), stage.passed()
     for name in (first, second):
-        let(store, home, name, publishing)
-    servers[1].shutdown()
-    servers[1].server_close()
-    move = roll_back(store, home, "bad", publishing)
-    assert (move.adapter, model_of(home)) == (first, first)
+        stage.let(name)
+    stage.servers[1].shutdown()
+    stage.servers[1].server_close()
+    move = stage.roll_back("bad")
+    assert (move.adapter, stage.model) == (first, first)
     assert "can't reach" in move.reason
     with pytest.raises(EndpointError, match="can't reach"):
-        let(store, home, second, publishing)
+        stage.let(second)
 
 
-def test_a_rollback_passes_over_what_a_replica_refuses_by_now(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer],
-) -> None:  # fmt: skip
-    first, second = passed(), passed()
+def test_a_rollback_passes_over_what_a_replica_refuses_by_now(stage: Stage) -> None:
+    first, second = stage.passed(), stage.passed()
     for name in (first, second):
-        let(store, home, name, publishing)
-    servers[0].unload(first)
-    servers[0].serving.max_rank = 2
-    move = roll_back(store, home, "bad", publishing)
-    assert (move.adapter, model_of(home)) == (None, "base")
+        stage.let(name)
+    stage.servers[0].unload(first)
+    stage.servers[0].serving.max_rank = 2
+    move = stage.roll_back("bad")
+    assert (move.adapter, stage.model) == (None, "base")
     assert f"passed over {first}" in move.reason
 
 
-def test_after_a_restart_everything_is_restored(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer],
-) -> None:  # fmt: skip
-    name = passed()
-    let(store, home, name, publishing)
-    servers[0].unload(name)
-    home.serving.unlink()
-    assert [stand.ready for stand in stands(publishing, name)] == [False, False]
-    assert restore(publishing, store, published(home.deployed)) == []
-    assert [stand.ready for stand in stands(publishing, name)] == [True, True]
-    assert loaded(servers) == [{name}, {name}]
+def test_after_a_restart_everything_is_restored(stage: Stage) -> None:
+    name = stage.passed()
+    stage.let(name)
+    stage.servers[0].unload(name)
+    stage.home.serving.unlink()
+    assert [stand.ready for stand in stands(stage.publishing, name)] == [False, False]
+    assert restore(stage.publishing, stage.store, published(stage.home.deployed)) == []
+    assert [stand.ready for stand in stands(stage.publishing, name)] == [True, True]
+    assert stage.loaded() == [{name}, {name}]
 
 
-def test_unpublishing_and_retiring_leave_notes(
-    home: Home, store: Store, passed: Callable[[], str], publishing: Publishing,
-    servers: list[ModelServer],
-) -> None:  # fmt: skip
-    name = passed()
-    row = store.rounds.adapter(name)
+def test_unpublishing_and_retiring_leave_notes(stage: Stage) -> None:
+    name = stage.passed()
+    row = stage.store.rounds.adapter(name)
     assert row is not None
-    bring_up(publishing, store, name, row.candidate.path)
-    unpublish(publishing, store, name)
-    assert loaded(servers) == [set(), set()]
-    assert all(row.unloaded for row in store.published.all())
-    bring_up(publishing, store, name, row.candidate.path)
-    assert retire(publishing, store) == [], "it never came to serve"
-    assert loaded(servers) == [set(), set()]
+    bring_up(stage.publishing, stage.store, name, row.candidate.path)
+    unpublish(stage.publishing, stage.store, name)
+    assert stage.loaded() == [set(), set()]
+    assert all(row.unloaded for row in stage.store.published.all())
+    bring_up(stage.publishing, stage.store, name, row.candidate.path)
+    assert retire(stage.publishing, stage.store) == [], "it never came to serve"
+    assert stage.loaded() == [set(), set()]
 
 
 def test_a_flip_that_fails_half_way_is_taken_back(
@@ -364,7 +352,8 @@ def test_clients_see_no_error_through_load_canary_flip_and_unload(
         with Load(home, server.url) as load:
             time.sleep(0.5)
             for name in names:
-                let(store, home, name, publishing)
+                report = report_of(name, GateVerdict.PASS)
+                promote(store, home, name, report, "it passed", publishing)
                 time.sleep(0.4)
             for _ in range(2):
                 roll_back(store, home, "a drill", publishing)

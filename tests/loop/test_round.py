@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
-from ghostbust.errors import (
-    TrainingError,
-)
+from ghostbust.errors import TrainingError
 from ghostbust.loop.round import run_round
-from ghostbust.loop.round_resume import round_start
+from ghostbust.loop.round_start import start_adapter
 from ghostbust.loop.round_steps import choose_sets, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher, recalled
@@ -90,7 +88,7 @@ def test_a_round_can_start_from_what_serves(in_state: InState) -> None:
     deployed = session.home.adapters / done.adapter
     publish(session.home.deployed, deployed)
     plan = plan_of(session)
-    former = round_start(session, plan.training)
+    former = start_adapter(session, plan.training)
     assert former == Former(deployed)
     serving = session.load_local((deployed.name, deployed))
     for one in (serving, LocalSampler(serving.loaded, "round-0000-zz")):

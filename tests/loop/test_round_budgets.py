@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -165,12 +164,13 @@ def test_requests_to_registries_stop_at_the_limit(
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from ghostbust.config import load_config
+from ghostbust.config import override
 from ghostbust.home import Home
 from ghostbust.loop.signals import SystemClock
 from ghostbust.loop.signals import Silence
 from ghostbust.loop.round import next_round
 from ghostbust.loop.session import open_session
+from tests.loop.rounds import HOLDOUT, SEED, round_config
 
 where = sys.argv[2]
 
@@ -186,28 +186,9 @@ class Killed(Silence):
             os.kill(os.getpid(), signal.SIGKILL)
 
 home = Home.open(Path(sys.argv[1]))
-config = load_config(home.config, home)
+config = override(round_config(Path(sys.argv[3])), sampling__batch_rows=4)
 with open_session(home, config, purpose="round", clock=SystemClock()) as session:
-    next_round(session, 12, 3, Killed(), train_anyway=True)
-"""
-
-SETTINGS = """
-[model]
-name = {model}
-device = "cpu"
-[registry]
-mode = "snapshot"
-[sampling]
-max_new_tokens = 8
-samples_per_prompt = 1
-batch_rows = 4
-[training]
-rank = 2
-alpha = 4
-max_answers = 24
-probes = 0
-[gates]
-humaneval_tasks = 0
+    next_round(session, HOLDOUT, SEED, Killed(), train_anyway=True)
 """
 
 
@@ -216,13 +197,12 @@ def test_kills_lose_what_was_under_way_and_pay_nothing_twice(
 ) -> None:
     """While the base is asked, just behind a transaction of answers; then while it is trained."""
     home = copy_home(round_homes, "swept", tmp_path / "home")
-    home.config.write_text(SETTINGS.format(model=f'"{round_homes / "model"}"'), "utf-8")
 
     def after(kill_at: str, code: int) -> tuple[int, float]:
         """Answers in the database and answers that are paid, when such a process has ended."""
         ended = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(home.path), kill_at],
-            env=os.environ, timeout=300, check=False,
+            [sys.executable, "-c", PROGRAM, str(home.path), kill_at, str(round_homes / "model")],
+            cwd=Path(__file__).parents[2], timeout=300, check=False,
         )  # fmt: skip
         assert ended.returncode == code
         with Store.open(home.database) as store:

@@ -20,10 +20,11 @@ from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Silence, SystemClock
 from ghostbust.measure import measure
 from ghostbust.publishers.directory import published
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
+from ghostbust.records import Candidate, GateVerdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
 from tests.lab.model_server import ModelServer, Serving, serve
+from tests.loop.rounds import report_of
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +76,7 @@ class Rounds:
         name = f"round-{round_id:04d}-aa"
         path = self.make_lora(self.session.home.adapters / name, Path(model), size=size)
         store.rounds.add_candidate(round_id, Candidate(name, path, model, "au", 1, 1, 0.1, 1.0))
-        passes = (GateResult("volume", GateVerdict.PASS, "", None, None, None, ""),)
-        store.rounds.add_gate_report(round_id, GateReport(name, passes), runs[1])
+        store.rounds.add_gate_report(round_id, report_of(name, GateVerdict.PASS), runs[1])
         store.rounds.put_down(round_id)
         self.made.append(name)
         _, outcome = next_round(self.session, 1, 0, Silence(), train_anyway=True)

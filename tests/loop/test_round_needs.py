@@ -14,10 +14,11 @@ from ghostbust.loop.budget import REQUESTS, SAMPLES, TOKENS
 from ghostbust.loop.round_needs import Ahead, ahead_of, needs_of_round
 from ghostbust.loop.watch import Watched
 from ghostbust.prompts import Task, split
-from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
+from ghostbust.records import Candidate, GateVerdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.loop.rounds import report_of
 
 PROGRAM = """
 import sys
@@ -120,8 +121,7 @@ def round_in(store: Store, state: RoundState, before: Watched | None, path: Path
         name = f"round-{round_id:04d}-aa"
         store.rounds.add_candidate(round_id, Candidate(name, path, "m", "au", 1, 1, 0.1, 1.0))
         if state is RoundState.GATED:
-            results = (GateResult("volume", GateVerdict.PASS, "", None, None, None, ""),)
-            store.rounds.add_gate_report(round_id, GateReport(name, results))
+            store.rounds.add_gate_report(round_id, report_of(name, GateVerdict.PASS))
     left = store.rounds.get(round_id)
     assert left.state is state
     return ahead_of(store, left, 60)

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from ghostbust.adapters import write_adapter
 from ghostbust.config import override
-from ghostbust.errors import (
-    CanaryError,
-    EndpointError,
-    GhostbustError,
-    PublishError,
-    TrainingError,
-)
+from ghostbust.errors import CanaryError, EndpointError, GhostbustError, PublishError, TrainingError
 from ghostbust.loop.round_steps import canary, choose_sets, promote, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher
 from ghostbust.prompts import Task, side_of, split, suite_family
 from ghostbust.publishers.directory import published
-from ghostbust.records import (
-    Candidate,
-    GateReport,
-    GateResult,
-    GateVerdict,
-    Promotion,
-    Prompt,
-    SetSplit,
-    Side,
-)
+from ghostbust.records import Candidate, GateVerdict, Promotion, Prompt, SetSplit, Side
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind
-from tests.loop.rounds import SAMPLING, plan_of
+from tests.loop.rounds import SAMPLING, plan_of, report_of, write_made_up
 
 
 def chosen(session: Session, run: int | None = None, holdout: tuple[Prompt, ...] = ()) -> SetSplit:
@@ -60,13 +43,14 @@ def test_no_held_out_family_is_in_the_sets(
     assert not any(answer.invented for answer in sets.retain)
 
 
-def test_answers_to_an_external_suite_are_logged_and_never_train(
-    session: Session, sampler: LocalSampler, tasks: list[Task]
+@pytest.mark.parametrize("suite", ["garak", "fresh"])
+def test_answers_to_a_suite_are_logged_and_never_train(
+    session: Session, sampler: LocalSampler, tasks: list[Task], suite: str
 ) -> None:
     train, _ = split(tasks, session.config.prompts.holdout_share)
-    suite = [replace(task, id=suite_family("garak", task.id)) for task in train]
+    of_suite = [replace(task, id=suite_family(suite, task.id)) for task in train]
     watcher = Watcher(session.store, sampler, session.judge, SAMPLING)
-    assert watcher.tasks(suite, RunKind.SWEEP).measurement.absent
+    assert watcher.tasks(of_suite, RunKind.SWEEP).measurement.absent
     assert list(train_answers(session)) == []
     with pytest.raises(TrainingError, match="nothing to unlearn"):
         chosen(session)
@@ -87,13 +71,7 @@ def test_a_round_can_learn_from_one_run_and_only_from_its_own_model(
 @pytest.fixture
 def candidate(session: Session) -> Candidate:
     """That of round 1, which has come to its gates."""
-
-    def save(folder: Path) -> None:
-        (folder / "adapter_config.json").write_text("{}", "utf-8")
-        (folder / "adapter_model.safetensors").write_bytes(b"weights")
-
-    path = session.home.adapters / "round-0001-aa"
-    write_adapter(path, model="m", facts={}, save=save)
+    path = write_made_up(session.home.adapters / "round-0001-aa")
     made = Candidate(path.name, path, "m", "au", 0, 1, 0.1, 1.0)
     session.store.rounds.start(model="m", method="au", seed=0, settings={})
     session.store.rounds.add_candidate(1, made)
@@ -104,8 +82,7 @@ def settled(
     session: Session, candidate: Candidate, *verdicts: GateVerdict
 ) -> tuple[Promotion | None, Round]:
     """What came of the candidate with these verdicts, and its round."""
-    results = (GateResult(f"gate-{n}", v, "", None, None, None, "") for n, v in enumerate(verdicts))
-    plan, report = plan_of(session), GateReport(candidate.name, tuple(results))
+    plan, report = plan_of(session), report_of(candidate.name, *verdicts)
     publishing = canary(plan, 1, candidate, report)
     return promote(plan, 1, report, publishing), session.store.rounds.get(1)
 

@@ -1,4 +1,4 @@
-"""A job's sign to stop, and a listener that does nothing."""
+"""A job's sign to stop, a listener that does nothing, and the ids of log records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.loop.signals import Listener, Silence, StopSign, SystemClock
+from ghostbust.loop.signals import (
+    Listener,
+    Silence,
+    StopSign,
+    SystemClock,
+    current_ids,
+    log_ids,
+)
 from ghostbust.times import QuietHours
 from tests.simulated import SimulatedClock
 
@@ -61,3 +68,15 @@ def test_silence_hears_everything_and_prints_nothing(capfd: pytest.CaptureFixtur
     listener.advance(1, 2)
     listener.step(1, 2, 0.5)
     assert capfd.readouterr() == ("", "")
+
+
+def test_log_ids_nest_and_end_and_are_a_threads_own() -> None:
+    seen: list[object] = []
+    with log_ids(job="watch"):
+        with log_ids(run=3):
+            assert current_ids() == {"job": "watch", "run": 3}
+        assert current_ids() == {"job": "watch"}
+        other = threading.Thread(target=lambda: seen.append(dict(current_ids())))
+        other.start()
+        other.join()
+    assert current_ids() == seen[0] == {}

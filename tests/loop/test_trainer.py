@@ -18,22 +18,9 @@ from ghostbust.loop.build import training_settings
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.signals import Silence
 from ghostbust.loop.trainer import train_by_command
-from ghostbust.records import (
-    Answer,
-    Candidate,
-    Context,
-    Ecosystem,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    SetSplit,
-    Verdict,
-    utc_now,
-)
+from ghostbust.records import Candidate, SetSplit, Verdict
 from ghostbust.unlearners.train import find_trained
+from tests.loop.rounds import naming
 
 # Copies an adapter that is there, as somebody's trainer would leave one, and what it was given.
 TRAINER = """
@@ -53,17 +40,8 @@ print("trained", file=sys.stderr)
 """
 
 
-def answer(name: str, verdict: Verdict, number: int) -> Answer:
-    prompt = Prompt(f"do {number}", Context.CODE, Ecosystem.PYPI, f"family-{number}")
-    text = f"pip install {name}"
-    ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 12, len(text), name)
-    lookup = Lookup(Ecosystem.PYPI, name, verdict, "", "", "rule", utc_now())
-    sample = Sample(prompt, text, "m", None, 1, 0, 0.7, False, 5)
-    return Answer(sample, (Judged(ref, lookup),))
-
-
 SETS = SetSplit(
-    (answer("zz-ghost", Verdict.ABSENT, 1),), (answer("requests", Verdict.REAL, 2),), ()
+    (naming("zz-ghost", Verdict.ABSENT, 1),), (naming("requests", Verdict.REAL, 2),), ()
 )
 
 

@@ -34,9 +34,3 @@ def wait_for(condition: Callable[[], object], longest_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < limit, "it never came"
         time.sleep(0.01)
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Waits for a condition; fails where it takes too long."""
-    return wait_for

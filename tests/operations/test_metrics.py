@@ -14,7 +14,7 @@ from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.signals import JobDone, SystemClock
-from ghostbust.operations.metrics import JobMetrics, make_registry
+from ghostbust.operations.metrics import make_registry
 from ghostbust.records import Measurement
 from ghostbust.registries.transport import Outcome, RequestCounts
 from ghostbust.sections import BudgetSection
@@ -172,9 +172,3 @@ def test_the_guide_has_every_family_and_no_other(home: Home, fill_home: FillHome
     rows = re.findall(r"^\| `(ghostbust_\w+)` \| ([^|]*)\|", GUIDE.read_text("utf-8"), re.M)
     told = {name.removesuffix("_total"): set(re.findall(r"`(\w+)`", row)) for name, row in rows}
     assert told == dict(families(home))
-
-
-def test_a_companion_that_waits_for_nobody() -> None:
-    metrics = JobMetrics(CollectorRegistry())
-    metrics.start()
-    metrics.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +30,7 @@ from ghostbust.records import Ecosystem, Promotion
 from ghostbust.sections import NotifySection
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
+from tests.operations.conftest import wait_for
 
 if TYPE_CHECKING:
     from tests.conftest import FillHome
@@ -153,7 +153,7 @@ def test_only_wanted_events_are_sent(hook: Hook) -> None:
     assert [got["event"] for got in hook.got] == ["rollback"]
 
 
-def test_too_many_are_dropped_and_nobody_waits(until: Callable[..., None]) -> None:
+def test_too_many_are_dropped_and_nobody_waits() -> None:
     counts: list[str] = []
     notices = Notices(lambda: NotifySection(command=("/no/such/program",)), counts.append)
     for _ in range(WAITING + 5):  # nobody sends yet
@@ -258,7 +258,7 @@ def test_low_disk_is_told_once_until_there_is_room_again(home: Home) -> None:
     assert kept.sent[0].about == {"free_bytes": 50, "least_bytes": 100}
 
 
-def test_the_whole_way_to_a_webhook(home: Home, hook: Hook, until: Callable[..., None]) -> None:
+def test_the_whole_way_to_a_webhook(home: Home, hook: Hook) -> None:
     settings = NotifySection(webhook=hook.url, free_bytes=0)
     news = News(home, lambda: settings, Notices(lambda: settings))
     Store.open(home.database).close()
@@ -266,6 +266,6 @@ def test_the_whole_way_to_a_webhook(home: Home, hook: Hook, until: Callable[...,
     news.start()
     add(home)
     news.job_done(JobDone("round", "ok", 5, ""))
-    until(lambda: len(hook.got) == 3)
+    wait_for(lambda: len(hook.got) == 3)
     news.stop()
     assert [got["event"] for got in hook.got] == ["promotion", "rollback", "gates-failed"]

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
 
 from ghostbust.operations.repeating import Repeating
+from tests.operations.conftest import wait_for
 
 
-def test_again_and_again_until_it_stops(until: Callable[..., None]) -> None:
+def test_again_on_a_nudge_and_in_time_until_it_stops() -> None:
     done: list[int] = []
-    again = Repeating("test", lambda: done.append(1), 0.01)
-    again.start()
-    until(lambda: len(done) >= 3)
-    again.stop()
-    told = len(done)
-    threading.Event().wait(0.05)
-    assert len(done) == told
-
-
-def test_a_nudge_comes_before_its_time(until: Callable[..., None]) -> None:
-    done: list[int] = []
+    Repeating("test", lambda: None, 1).stop()  # what never began
     again = Repeating("test", lambda: done.append(1), 3600)
     again.start()
-    until(lambda: len(done) == 1)
+    wait_for(lambda: len(done) == 1)
     again.nudge()
-    until(lambda: len(done) == 2)
+    wait_for(lambda: len(done) == 2)
     again.stop()
+    assert done == [1, 1]
 
 
-def test_an_error_is_one_line_and_it_goes_on(
-    until: Callable[..., None], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_is_one_line_and_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     tries: list[int] = []
 
     def act() -> None:
@@ -42,10 +29,6 @@ def test_an_error_is_one_line_and_it_goes_on(
 
     again = Repeating("test", act, 0.01)
     again.start()
-    until(lambda: len(tries) >= 2)
+    wait_for(lambda: len(tries) >= 2)
     again.stop()
     assert "test: RuntimeError: no luck" in caplog.messages
-
-
-def test_stopping_what_never_began() -> None:
-    Repeating("test", lambda: None, 1).stop()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from ghostbust.operations.systemd import (
     shipped_unit,
     unit_for,
 )
-from tests.operations.conftest import RecordingManager
+from tests.operations.conftest import RecordingManager, wait_for
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -63,16 +63,13 @@ def test_a_status_cant_smuggle_in_another_message(listener: tuple[str, socket.so
     assert len(got) == len("STATUS=") + LONGEST_STATUS
 
 
-def test_without_systemd_nothing_is_sent() -> None:
-    manager = ServiceManager.from_environment({})
+@pytest.mark.parametrize("address", [None, "relative", "", "unix:/x"])
+def test_without_systemd_nothing_is_sent(address: str | None) -> None:
+    told = {} if address is None else {"NOTIFY_SOCKET": address}
+    manager = ServiceManager.from_environment(told)
     manager.ready()
     assert not manager.listens
     assert manager.watchdog_s is None
-
-
-@pytest.mark.parametrize("address", ["relative", "", "unix:/x"])
-def test_an_address_that_is_none_is_none(address: str) -> None:
-    assert not ServiceManager.from_environment({"NOTIFY_SOCKET": address}).listens
 
 
 def test_the_watchdogs_period_if_it_is_meant_for_this_process() -> None:
@@ -92,35 +89,33 @@ def test_a_socket_that_is_gone_is_a_warning(
     ]
 
 
-def test_ready_watchdog_status_stopping(until: Callable[..., None]) -> None:
+def test_ready_watchdog_status_stopping() -> None:
     heard, stopping, alive = RecordingManager(0.06), threading.Event(), threading.Event()
     pulse = Pulse(heard, alive.is_set, stopping, lambda text: text.replace("s3cret", "***"))
     pulse.start()
     assert "READY=1" not in heard.sent, "the schedule hasn't begun"
     alive.set()
-    until(lambda: heard.sent.count("WATCHDOG=1") >= 2)
+    wait_for(lambda: heard.sent.count("WATCHDOG=1") >= 2)
     assert heard.sent.count("READY=1") == 1
     pulse.job_done(JobDone("watch", "failed", 3.2, "401 for s3cret"))
     assert "STATUS=watch failed, 3 s: 401 for ***" in heard.sent
     stopping.set()
     alive.clear()
-    until(lambda: "STOPPING=1" in heard.sent)
+    wait_for(lambda: "STOPPING=1" in heard.sent)
     beats = heard.sent.count("WATCHDOG=1")
-    until(lambda: heard.sent.count("WATCHDOG=1") > beats, 5)
+    wait_for(lambda: heard.sent.count("WATCHDOG=1") > beats, 5)
     pulse.stop()
     assert heard.sent.count("STOPPING=1") == 1
 
 
-def test_a_schedule_that_has_died_is_silent(
-    until: Callable[..., None], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_schedule_that_has_died_is_silent(caplog: pytest.LogCaptureFixture) -> None:
     heard, alive = RecordingManager(0.06), threading.Event()
     alive.set()
     pulse = Pulse(heard, alive.is_set, threading.Event())
     pulse.start()
-    until(lambda: "WATCHDOG=1" in heard.sent)
+    wait_for(lambda: "WATCHDOG=1" in heard.sent)
     alive.clear()
-    until(lambda: "the schedule has died" in caplog.text)
+    wait_for(lambda: "the schedule has died" in caplog.text)
     beats = heard.sent.count("WATCHDOG=1")
     pulse.stop()
     assert heard.sent.count("WATCHDOG=1") == beats

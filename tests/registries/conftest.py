@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pytest
 
-from ghostbust.records import Ecosystem
+from ghostbust.records import Ecosystem, Lookup
 from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.registries.transport import Patience
 
@@ -39,6 +39,19 @@ def snapshot_of(
     return Snapshot.load(
         build_snapshot(named, ecosystem=ecosystem, date=day, complete=complete, out_dir=folder)
     )
+
+
+class Cache:
+    """A cache in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[Ecosystem, str], Lookup] = {}
+
+    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
+        return self.kept.get((ecosystem, name))
+
+    def put_lookup(self, lookup: Lookup) -> None:
+        self.kept[lookup.ecosystem, lookup.name] = lookup
 
 
 class QuietHandler(BaseHTTPRequestHandler):

@@ -83,17 +83,15 @@ def test_declared_names_come_before_the_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"no archive", None])
 def test_what_is_no_wheel(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "x.whl"
     if content is not None:
-        (tmp_path / "x.whl").write_bytes(content)
+        path.write_bytes(content)
     with pytest.raises(UsageError, match=r"x\.whl: can't be read"):
-        facts_of_wheel(tmp_path / "x.whl")
-
-
-def test_an_archive_without_metadata_is_no_wheel(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "x.whl", "w") as archive:
+        facts_of_wheel(path)
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.py", "")
     with pytest.raises(UsageError, match="no METADATA"):
-        facts_of_wheel(tmp_path / "x.whl")
+        facts_of_wheel(path)
 
 
 def test_installed_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

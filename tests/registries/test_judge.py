@@ -39,7 +39,7 @@ from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.snapshot import NameRow, Snapshot
 from ghostbust.registries.transport import Client, endpoint
-from tests.registries.conftest import HASTE, QuietHandler, served, snapshot_of
+from tests.registries.conftest import HASTE, Cache, QuietHandler, served, snapshot_of
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM
 SIMPLE = "application/vnd.pypi.simple.v1+json"
@@ -122,19 +122,6 @@ def snapshots(tmp_path: Path) -> dict[Ecosystem, Snapshot]:
         PYPI: snapshot_of(tmp_path, pypi),
         NPM: snapshot_of(tmp_path, [NameRow("react", 1)], NPM, complete=False),
     }
-
-
-class Cache:
-    """A cache in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[Ecosystem, str], Lookup] = {}
-
-    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        return self.kept.get((ecosystem, name))
-
-    def put_lookup(self, lookup: Lookup) -> None:
-        self.kept[lookup.ecosystem, lookup.name] = lookup
 
 
 @contextmanager
@@ -300,10 +287,7 @@ def test_nobody_there_is_unknown(snapshots: dict[Ecosystem, Snapshot]) -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with online(Mode.AUTO, url, snapshots) as judge:
             found = judge.names(NPM, ["vue", "react"])
-    assert said(found) == {
-        "vue": ("UNKNOWN", "unreachable"),
-        "react": ("REAL", "registered"),
-    }
+    assert said(found) == {"vue": ("UNKNOWN", "unreachable"), "react": ("REAL", "registered")}
     assert "127.0.0.1" in found["vue"].evidence
 
 
@@ -360,33 +344,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home.open(tmp_path / "home")
 
 
-def test_without_settings_it_is_auto_and_for_a_day_the_snapshot(home: Home) -> None:
-    assert asked_of(None, None, home) == (Mode.AUTO, None)
-    assert asked_of(Mode.LIVE, None, home) == (Mode.LIVE, None)
-    assert asked_of(None, DAY, home) == asked_of(Mode.AUTO, DAY, home) == (Mode.SNAPSHOT, DAY)
-    assert asked_of(Mode.LIVE, DAY, home) == (Mode.LIVE, DAY), "which the judge refuses"
-
-
-def test_the_environment_says_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ghostbust_registry__mode", "snapshot")
-    assert asked_of(None, None, home) == (Mode.SNAPSHOT, None)
-    assert asked_of(Mode.AUTO, None, home) == (Mode.AUTO, None), "an option comes first"
-    monkeypatch.setenv("ghostbust_registry__mode", "never")
-    with pytest.raises(
-        ConfigError, match=r"GHOSTBUST_REGISTRY__MODE: registry\.mode: should be 'snapshot'"
-    ):
-        asked_of(None, None, home)
-
-
-def test_the_home_or_a_file_says_it_and_the_current_folder_does_not(
-    home: Home, tmp_path: Path
+def test_options_come_before_the_environment_the_home_and_a_file_but_not_the_current_folder(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tmp_path / "ghostbust.toml"
     here.write_text('[registry]\nmode = "live"\n', "utf-8")
     assert asked_of(None, None, home) == (Mode.AUTO, None)
+    assert asked_of(Mode.LIVE, None, home) == (Mode.LIVE, None)
+    assert asked_of(None, DAY, home) == asked_of(Mode.AUTO, DAY, home) == (Mode.SNAPSHOT, DAY)
+    assert asked_of(Mode.LIVE, DAY, home) == (Mode.LIVE, DAY), "which the judge refuses"
     assert asked_of(None, None, home, here) == (Mode.LIVE, None)
     home.config.write_text(f"[registry]\nmode = 'live'\nas_of = {DAY}\n", "utf-8")
     assert asked_of(None, None, home) == (Mode.SNAPSHOT, DAY)
+    home.config.unlink()
+    monkeypatch.setenv("ghostbust_registry__mode", "snapshot")
+    assert asked_of(None, None, home) == (Mode.SNAPSHOT, None)
+    assert asked_of(Mode.AUTO, None, home) == (Mode.AUTO, None)
+    monkeypatch.setenv("ghostbust_registry__mode", "never")
+    said = r"GHOSTBUST_REGISTRY__MODE: registry\.mode: should be 'snapshot'"
+    with pytest.raises(ConfigError, match=said):
+        asked_of(None, None, home)
 
 
 # Which indexes are public, and which the user's own

@@ -30,7 +30,7 @@ from ghostbust.registries.live import (
     trusted,
 )
 from ghostbust.registries.transport import endpoint
-from tests.registries.conftest import QuietHandler, served
+from tests.registries.conftest import Cache, QuietHandler, served
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -75,55 +75,38 @@ class FakeRegistry:
         return f"What {name} does." if name in self.real else ""
 
 
-class FakeCache:
-    """A cache in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Lookup] = {}
-
-    def get_lookup(self, ecosystem: Ecosystem, name: str) -> Lookup | None:
-        return self.kept.get(name)
-
-    def put_lookup(self, lookup: Lookup) -> None:
-        self.kept[lookup.name] = lookup
-
-
 @pytest.fixture
 def registry() -> FakeRegistry:
     return FakeRegistry("pip", "a", "b")
 
 
 @pytest.fixture
-def cache() -> FakeCache:
-    return FakeCache()
+def cache() -> Cache:
+    return Cache()
 
 
 @pytest.fixture
-def live(registry: FakeRegistry, cache: FakeCache) -> Iterator[LiveLookups]:
+def live(registry: FakeRegistry, cache: Cache) -> Iterator[LiveLookups]:
     lookups = LiveLookups({Ecosystem.PYPI: registry}, cache=cache, now=lambda: NOW)
     yield lookups
     lookups.close()
 
 
 def test_each_name_is_asked_once_and_kept(
-    live: LiveLookups, registry: FakeRegistry, cache: FakeCache
+    live: LiveLookups, registry: FakeRegistry, cache: Cache
 ) -> None:
     found = live.look_up(Ecosystem.PYPI, ["a", "b", "a"])
     assert [found[name].verdict for name in "ab"] == [Verdict.REAL] * 2
-    assert live.look_up(Ecosystem.PYPI, ["a"])["a"] is cache.kept["a"]
+    assert live.look_up(Ecosystem.PYPI, ["a"])["a"] is cache.kept[Ecosystem.PYPI, "a"]
     assert sorted(registry.asked) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("said", "ttl"),
-    [
-        (Verdict.REAL, POSITIVE_TTL),
-        (Verdict.ABSENT, NEGATIVE_TTL),
-        (Verdict.SUSPECT, NEGATIVE_TTL),
-    ],
+    [(Verdict.REAL, POSITIVE_TTL), (Verdict.ABSENT, NEGATIVE_TTL), (Verdict.SUSPECT, NEGATIVE_TTL)],
 )
 def test_verdicts_are_kept_for_their_time_then_shown_to_the_registry(
-    live: LiveLookups, registry: FakeRegistry, cache: FakeCache, said: Verdict, ttl: timedelta
+    live: LiveLookups, registry: FakeRegistry, cache: Cache, said: Verdict, ttl: timedelta
 ) -> None:
     cache.put_lookup(verdict("a", said, age=ttl - timedelta(seconds=1)))
     assert live.look_up(Ecosystem.PYPI, ["a"])["a"].verdict is said
@@ -135,7 +118,7 @@ def test_verdicts_are_kept_for_their_time_then_shown_to_the_registry(
 
 
 def test_only_live_verdicts_are_taken_from_the_cache(
-    live: LiveLookups, registry: FakeRegistry, cache: FakeCache
+    live: LiveLookups, registry: FakeRegistry, cache: Cache
 ) -> None:
     cache.put_lookup(verdict("a", Verdict.ABSENT, source="snapshot:2026-01-01"))
     cache.put_lookup(verdict("b", Verdict.UNKNOWN))
@@ -146,11 +129,7 @@ def test_only_live_verdicts_are_taken_from_the_cache(
 
 @pytest.mark.parametrize(("error", "asked"), [(UnansweredError, 2), (RegistryError, 1)])
 def test_a_failure_is_unknown_never_kept_and_asked_again_while_others_get_answers(
-    live: LiveLookups,
-    registry: FakeRegistry,
-    cache: FakeCache,
-    error: type[RegistryError],
-    asked: int,
+    live: LiveLookups, registry: FakeRegistry, cache: Cache, error: type[RegistryError], asked: int
 ) -> None:
     """Not a third time: nobody got an answer in the second. A definite refusal only once."""
     registry.down, registry.error = {"b"}, error
@@ -158,7 +137,7 @@ def test_a_failure_is_unknown_never_kept_and_asked_again_while_others_get_answer
     assert found["a"].verdict is Verdict.REAL
     assert (found["b"].verdict, found["b"].reason) == (Verdict.UNKNOWN, "unreachable")
     assert "connection lost" in found["b"].evidence
-    assert set(cache.kept) == {"a"}
+    assert set(cache.kept) == {(Ecosystem.PYPI, "a")}
     assert (registry.asked.count("a"), registry.asked.count("b")) == (1, asked)
 
 
@@ -170,7 +149,7 @@ def test_a_second_pass_may_get_the_answer(live: LiveLookups, registry: FakeRegis
 
 
 def test_a_no_counts_only_from_a_registry_that_has_its_canary(
-    live: LiveLookups, registry: FakeRegistry, cache: FakeCache
+    live: LiveLookups, registry: FakeRegistry, cache: Cache
 ) -> None:
     registry.real = set()
     lookup = live.look_up(Ecosystem.PYPI, ["nope"])["nope"]

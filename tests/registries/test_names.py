@@ -52,6 +52,8 @@ def test_valid_names(ecosystem: Ecosystem, valid: list[str], invalid: list[str])
 
 
 def test_purl() -> None:
+    assert public_npm().startswith("https://")
+    assert public_npm().count("/") == 2, "an address without a path"
     assert purl(CONDA, "numpy") == "pkg:conda/numpy"
     assert purl(PYPI, "requests") == "pkg:pypi/requests"
     assert purl(NPM, "@scope/name") == "pkg:npm/%40scope/name"
@@ -61,11 +63,6 @@ def test_purl() -> None:
     built_in = PackageRef(PYPI, RefKind.IMPORT, "os", 0, 2, "os", "os", builtin=True)
     invalid = PackageRef(NPM, RefKind.LIST, "a b", 0, 3, "a b")
     assert [purl_of(ref) for ref in (unmapped, built_in, invalid)] == [None, None, None]
-
-
-def test_the_public_npm_registry_is_an_address_without_a_path() -> None:
-    assert public_npm().startswith("https://")
-    assert public_npm().count("/") == 2
 
 
 @pytest.mark.parametrize(

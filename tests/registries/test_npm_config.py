@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import ConfigError
+from ghostbust.registries.names import public_npm
 from ghostbust.registries.npm_config import NpmEndpoints, NpmSettings
 from ghostbust.registries.transport import Route, basic
 
@@ -37,14 +38,10 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_the_public_default_is_an_address_without_a_path(machine: Machine) -> None:
-    found = machine.endpoints().default
-    assert found.origin == "default"
-    assert found.url.startswith("https://")
-    assert found.url.count("/") == 2
-
-
 def test_sources_in_npms_order(machine: Machine) -> None:
+    assert (machine.endpoints().default.origin, machine.endpoints().default.url) == (
+        "default", public_npm(),
+    )  # fmt: skip
     for file in ("etc/npmrc", "home/.npmrc", "project/.npmrc"):
         host = file.partition("/")[0]
         machine.write(file, f"registry = https://{host}.example.test/npm/\n")
@@ -82,6 +79,8 @@ def test_variables_in_values(machine: Machine) -> None:
     [
         ("//index.example.test/deep/npm/:_authToken=t0ken", "Bearer t0ken"),
         ("//index.example.test/:_authToken=t0ken", "Bearer t0ken"),
+        ("//index.example.test/:_authToken=no\n//index.example.test/deep/:_authToken=t0ken",
+         "Bearer t0ken"),
         ("//index.example.test/deep/:_auth=YTpi", "Basic YTpi"),
         ("//index.example.test/:username=me\n//index.example.test/:_password="
          + base64.b64encode(b"word").decode(), basic("me", "word")),
@@ -97,16 +96,7 @@ def test_credentials(machine: Machine, lines: str, header: str | None) -> None:
     assert "t0ken" not in repr(machine.endpoints())
 
 
-def test_the_deepest_path_wins(machine: Machine) -> None:
-    machine.write(
-        "home/.npmrc",
-        "registry=https://index.example.test/deep/\n"
-        "//index.example.test/:_authToken=shallow\n//index.example.test/deep/:_authToken=deep\n",
-    )
-    assert machine.endpoints().default.authorization == "Bearer deep"
-
-
-def test_a_password_that_is_not_base64_is_not_quoted(machine: Machine) -> None:
+def test_what_cannot_be_used_is_named_and_not_quoted(machine: Machine) -> None:
     machine.write(
         "home/.npmrc",
         "registry=https://index.example.test\n"
@@ -115,9 +105,6 @@ def test_a_password_that_is_not_base64_is_not_quoted(machine: Machine) -> None:
     with pytest.raises(ConfigError, match="base64") as caught:
         machine.endpoints()
     assert "s3cret" not in str(caught.value)
-
-
-def test_an_unreadable_file_is_named(machine: Machine) -> None:
     (machine.root / "home" / ".npmrc").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"\.npmrc: can't be read"):
         machine.endpoints()

@@ -45,12 +45,6 @@ def setting(host: str, section: str = "global") -> str:
     return f"[{section}]\nindex-url = https://{host}.example.test/simple/\n"
 
 
-def test_the_public_default(machine: Machine) -> None:
-    found = machine.index()
-    assert found.url == PYPI_SIMPLE_ENDPOINT.rstrip("/")
-    assert found.origin == "default"
-
-
 def test_later_files_win_and_the_environment_wins_over_all(machine: Machine) -> None:
     order = [
         "etc/xdg/pip/pip.conf",
@@ -75,17 +69,14 @@ def test_the_install_section_wins_over_global_in_any_file(machine: Machine) -> N
     assert machine.index().url == "https://install.example.test/simple"
 
 
-def test_the_null_device_switches_files_off(machine: Machine) -> None:
-    machine.write("venv/pip.conf", setting("venv"))
-    machine.environ["PIP_CONFIG_FILE"] = os.devnull
-    assert machine.index().origin == "default"
-
-
-def test_other_sections_empty_values_and_missing_named_files_do_not_count(
-    machine: Machine,
-) -> None:
+def test_what_does_not_count(machine: Machine) -> None:
+    """Other sections, empty values, missing named files; any file, with the null device."""
     machine.write("venv/pip.conf", setting("search", "search") + "[global]\nindex-url =\n")
     machine.environ |= {"PIP_INDEX_URL": "", "PIP_CONFIG_FILE": str(machine.root / "none")}
+    assert machine.index().origin == "default"
+    assert machine.index().url == PYPI_SIMPLE_ENDPOINT.rstrip("/")
+    machine.write("venv/pip.conf", setting("venv"))
+    machine.environ["PIP_CONFIG_FILE"] = os.devnull
     assert machine.index().origin == "default"
 
 

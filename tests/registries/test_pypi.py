@@ -160,11 +160,8 @@ async def test_the_description_is_the_project_pages_summary(info: object, said: 
 
     async with registry(handle) as index:
         assert await index.description("Some_Name") == said
-
-
-async def test_without_a_project_page_there_is_no_description() -> None:
     async with registry(lambda request: httpx.Response(404)) as index:
-        assert await index.description("some-name") == ""
+        assert await index.description("some-name") == "", "there is no such page"
     async with registry(lambda request: httpx.Response(403)) as index:
         with pytest.raises(RegistryError):
             await index.description("some-name")
@@ -282,15 +279,10 @@ def test_json_of_something_else(changes: dict[str, object]) -> None:
         read_page("x", document(changes))
 
 
-def test_html_counts_the_projects_own_files() -> None:
-    links = "".join(
-        f'<a href="/f/{name}#sha256=00">{name}</a>'
-        for name in ("x-1.0.tar.gz", "x-1.0-py3-none-any.whl", "y-1.0.tar.gz", "LICENSE")
-    )
+def test_html_needs_a_file_of_the_project_or_a_known_version_and_may_have_a_status() -> None:
+    names = ("x-1.0.tar.gz", "x-1.0-py3-none-any.whl", "y-1.0.tar.gz", "LICENSE")
+    links = "".join(f'<a href="/f/{name}#sha256=00">{name}</a>' for name in names)
     assert read_page("x", html(links)) == ProjectPage(2, "active", None)
-
-
-def test_html_needs_a_file_or_a_known_version_and_may_have_a_status() -> None:
     with pytest.raises(NoAnswerError, match="version tag"):
         read_page("x", html("<h1>Links for x</h1>"))
     assert read_page("x", html("", VERSION_TAG)) == ProjectPage(0, "active", None)

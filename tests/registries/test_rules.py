@@ -18,14 +18,7 @@ from ghostbust.records import (
     Verdict,
 )
 from ghostbust.registries.judge import Judge, Mode, default_judge
-from ghostbust.registries.rules import (
-    AgeRule,
-    judge_import,
-    namesake,
-    settle_name,
-    settle_ref,
-    variants,
-)
+from ghostbust.registries.rules import AgeRule, judge_import, settle_name, settle_ref, variants
 from ghostbust.registries.snapshot import NameRow, Snapshot
 from tests.registries.conftest import snapshot_of
 
@@ -142,9 +135,7 @@ def test_names_younger_than_the_model(rule: AgeRule, lookup: Lookup, shown: str)
     assert judged.evidence == f"there; {shown}, the model's knowledge ends 2025-06-15"
 
 
-def test_a_snapshot_that_lacks_it_shows_nothing_of_an_extra_index(
-    known: list[Snapshot],
-) -> None:
+def test_a_snapshot_that_lacks_it_shows_nothing_of_an_extra_index(known: list[Snapshot]) -> None:
     elsewhere = AgeRule(CUTOFF, {PYPI: known}, also_elsewhere={PYPI})
     assert elsewhere(real("private")).verdict is Verdict.REAL
     assert elsewhere(real("private", datetime(2026, 1, 1, tzinfo=UTC))).verdict is Verdict.SUSPECT
@@ -252,6 +243,11 @@ def snapshot(tmp_path: Path) -> Snapshot:
         ("quux_pb2_grpc", "quux-pb2-grpc", Verdict.UNKNOWN, "protoc"),
         ("crispy_forms", "crispy-forms", Verdict.UNKNOWN, "django-crispy-forms is popular"),
         ("pythonjsonlogger", "pythonjsonlogger", Verdict.UNKNOWN, "python-json-logger is popular"),
+        ("forms_crispy", "forms-crispy", Verdict.UNKNOWN, "django-crispy-forms is popular"),
+        ("others", "others", Verdict.UNKNOWN, "crispy-forms-for-others is popular"),
+        ("odd", "odd", Verdict.ABSENT, ""),  # only a decoy has that word
+        ("crispy_requests", "crispy-requests", Verdict.ABSENT, ""),
+        ("pyfoobar_x", "pyfoobar-x", Verdict.ABSENT, ""),  # nobody downloads pyfoobar
         ("forms_forms", "forms-forms", Verdict.ABSENT, ""),
         ("fake", "fake", Verdict.ABSENT, ""),  # its variant is no real package
         ("magic", "file-magic", Verdict.ABSENT, ""),  # mapped, not guessed
@@ -286,20 +282,3 @@ def test_variants() -> None:
     assert variants("date_parser_cli")[-1] == "date-parser"
     assert "date-parser" not in variants("date_parser_client")
     assert "usb" not in variants("usb")
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [
-        ("crispy_forms", "django-crispy-forms"),  # the more popular one
-        ("forms_crispy", "django-crispy-forms"),
-        ("others", "crispy-forms-for-others"),
-        ("pythonjsonlogger", "python-json-logger"),
-        ("odd", None),  # no real package
-        ("crispy_requests", None),
-        ("requests", None),  # nobody downloads it here
-        ("forms_forms", None),
-    ],
-)
-def test_namesake(snapshot: Snapshot, module: str, name: str | None) -> None:
-    assert namesake(module, snapshot) == name

@@ -11,12 +11,7 @@ from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, SuspectReason
 from ghostbust.registries.names import canonical_name, is_valid_name
 from ghostbust.registries.snapshot import NameRow
-from ghostbust.registries.suspects import (
-    known_decoys,
-    other_package,
-    read_names,
-    suspect_reason,
-)
+from ghostbust.registries.suspects import known_decoys, other_package, read_names, suspect_reason
 
 REGISTERED = {"newname", "scikit-learn", "old", "the", "it", "my-lib"}
 
@@ -120,63 +115,46 @@ def reason(summary: str, *, ranked: bool = False) -> tuple[SuspectReason, str] |
     return suspect_reason(Ecosystem.PYPI, "old", summary, ranked=ranked, registered=REGISTERED)
 
 
-@pytest.mark.parametrize(
-    "summary",
-    [
-        "Placeholder",
-        "A placeholder Python SDK package for Someone",
-        "Name reservation for the whatever project",
-        "Our great tool (placeholder, first release coming soon)",
-        "Parked for upcoming work",
-        "Reserved package used to prevent dependency confusion",
-        "This is a dummy package.",
-    ],
-)
-def test_placeholders(summary: str) -> None:
-    assert reason(summary) == (SuspectReason.PLACEHOLDER, "")
+PLACEHOLDER, DECOY = (SuspectReason.PLACEHOLDER, ""), (SuspectReason.DECOY, "newname")
 
 
 @pytest.mark.parametrize(
-    "summary",
+    ("summary", "found"),
     [
-        "Fills {placeholder} fields in documents",
-        "Generate placeholder images on the fly",
-        "Lorem ipsum placeholder",
-        "Find parking spaces near you",
-        "Detects typo squatting and dependency confusion in lock files",
-        "Use decorators instead of configuration",
-        "DEPRECATED: no longer maintained",
-        "[DEPRECATED] Don't use it anymore",
-        "Renamed to something-nobody-registered",
-        "An HTTP client",
+        ("Placeholder", PLACEHOLDER),
+        ("A placeholder Python SDK package for Someone", PLACEHOLDER),
+        ("Name reservation for the whatever project", PLACEHOLDER),
+        ("Our great tool (placeholder, first release coming soon)", PLACEHOLDER),
+        ("Parked for upcoming work", PLACEHOLDER),
+        ("Reserved package used to prevent dependency confusion", PLACEHOLDER),
+        ("This is a dummy package.", PLACEHOLDER),
+        ("Fills {placeholder} fields in documents", None),
+        ("Generate placeholder images on the fly", None),
+        ("Lorem ipsum placeholder", None),
+        ("Find parking spaces near you", None),
+        ("Detects typo squatting and dependency confusion in lock files", None),
+        ("Use decorators instead of configuration", None),
+        ("DEPRECATED: no longer maintained", None),
+        ("[DEPRECATED] Don't use it anymore", None),
+        ("Renamed to something-nobody-registered", None),
+        ("An HTTP client", None),
+        ("Deprecated: use newname instead", DECOY),
+        ("This package has been renamed to NewName. Install that.", DECOY),
+        ("DEPRECATED - use 'newname'", DECOY),
+        ("Please run pip install newname", DECOY),
+        ("Dummy package for the New (newname)", DECOY),
+        ("Superseded by `newname`[extra]", DECOY),
+        ("Deprecated alias for newname - installs it", DECOY),
     ],
 )
-def test_real_packages_that_use_the_words(summary: str) -> None:
-    assert reason(summary) is None
+def test_what_a_summary_says(summary: str, found: tuple[SuspectReason, str] | None) -> None:
+    assert reason(summary) == found
+    if found == DECOY:
+        assert reason(summary, ranked=True) is None, "popular packages aren't suspect for a word"
 
 
-@pytest.mark.parametrize(
-    "summary",
-    [
-        "Deprecated: use newname instead",
-        "This package has been renamed to NewName. Install that.",
-        "DEPRECATED - use 'newname'",
-        "Please run pip install newname",
-        "Dummy package for the New (newname)",
-        "Superseded by `newname`[extra]",
-        "Deprecated alias for newname - installs it",
-    ],
-)
-def test_decoys_say_which_package_they_point_to(summary: str) -> None:
-    assert reason(summary) == (SuspectReason.DECOY, "newname")
-    assert reason(summary, ranked=True) is None, "popular packages aren't suspect for a word"
-
-
-def test_a_placeholder_keeps_the_package_it_points_to() -> None:
+def test_placeholders_point_and_squats_and_holds_are_suspect_even_if_popular() -> None:
     assert reason("Placeholder. Install my_lib instead.") == (SuspectReason.PLACEHOLDER, "my-lib")
-
-
-def test_squats_and_holds_are_suspect_even_if_popular() -> None:
     squat, hold = "Benign slopsquatting research package", "Security holding package"
     assert reason(squat, ranked=True) == (SuspectReason.RESEARCH_SQUAT, "")
     assert reason(hold, ranked=True) == (SuspectReason.SECURITY_HOLDING, "")

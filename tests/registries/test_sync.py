@@ -99,34 +99,28 @@ def test_an_unchanged_index(tmp_path: Path) -> None:
     assert second.snapshot.manifest == first.snapshot.manifest
 
 
-def another_index(_folder: Path) -> str:
-    return "https://other.example.test/simple"
-
-
-def a_snapshot_built_since(folder: Path) -> str:
-    snapshot_of(folder, ROWS[:-1])
-    return URL
-
-
-def a_damaged_note(text: str) -> Callable[[Path], str]:
-    def damage(folder: Path) -> str:
-        (folder / "registry-pypi.sync.json").write_text(text)
-        return URL
-
-    return damage
+NOTE = "registry-pypi.sync.json"
 
 
 @pytest.mark.parametrize(
-    "change",
-    [another_index, a_snapshot_built_since, *map(a_damaged_note, ["", "[]", "{}", '{"url": 1'])],
+    ("url", "change"),
+    [
+        ("https://other.example.test/simple", lambda _: None),
+        (URL, lambda folder: snapshot_of(folder, ROWS[:-1])),
+        (URL, lambda folder: (folder / NOTE).write_text("")),
+        (URL, lambda folder: (folder / NOTE).write_text("[]")),
+        (URL, lambda folder: (folder / NOTE).write_text("{}")),
+        (URL, lambda folder: (folder / NOTE).write_text('{"url": 1')),
+    ],
 )
 def test_where_the_last_sync_says_nothing_all_is_fetched(
-    tmp_path: Path, change: Callable[[Path], str]
+    tmp_path: Path, url: str, change: Callable[[Path], object]
 ) -> None:
     snapshot_of(tmp_path, ROWS)
     index = Index(NAMES)
     sync(index, tmp_path)
-    assert sync(index, tmp_path, change(tmp_path)).changed
+    change(tmp_path)
+    assert sync(index, tmp_path, url).changed
     assert index.asked_if == [None, None]
 
 
@@ -139,14 +133,8 @@ def test_a_listing_that_is_far_too_short_changes_nothing(tmp_path: Path) -> None
     assert after.manifest == before.manifest
     with pytest.raises(RegistryError, match="886,323"):
         sync(Index(NAMES), tmp_path / "new")  # starts from the shipped one
-
-
-def test_an_incomplete_snapshot_sets_no_least_number(tmp_path: Path) -> None:
     snapshot_of(tmp_path, ROWS, complete=False)
-    assert len(sync(Index(NAMES[:3]), tmp_path).snapshot) == 3
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    assert len(sync(Index(NAMES[:3]), tmp_path).snapshot) == 3, "which sets no least number"
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="can't be made"):
         sync(Index(NAMES), tmp_path / "file" / "registry")

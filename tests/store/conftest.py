@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,41 +59,24 @@ def store(path: Path, clock: Clock) -> Iterator[Store]:
         yield store
 
 
-@pytest.fixture
-def spec() -> RunSpec:
-    return RunSpec(
-        kind=RunKind.SWEEP,
-        model="made-up-model",
-        adapter=None,
-        seed=7,
-        settings={"temperature": 0.7, "top_k": 20},
-        snapshots={"pypi": "2026-11-23"},
-    )
+SPEC = RunSpec(
+    kind=RunKind.SWEEP,
+    model="made-up-model",
+    adapter=None,
+    seed=7,
+    settings={"temperature": 0.7, "top_k": 20},
+    snapshots={"pypi": "2026-11-23"},
+)
 
 
-MakeAnswer = Callable[..., Answer]
-Log = Callable[..., int]
-
-
-@pytest.fixture
-def log(store: Store, spec: RunSpec) -> Log:
+def log(store: Store, *answers: Answer) -> int:
     """Starts a run, adds the answers to it; its id."""
-
-    def start(*answers: Answer) -> int:
-        run_id = store.runs.start(spec)
-        store.answers.add(run_id, answers)
-        return run_id
-
-    return start
+    run_id = store.runs.start(SPEC)
+    store.answers.add(run_id, answers)
+    return run_id
 
 
-@pytest.fixture
-def make_answer() -> MakeAnswer:
-    """Makes an answer that names the given packages; ``absent`` and ``real`` are name lists."""
-    return _answer
-
-
-def _answer(
+def make_answer(
     task: str = "task",
     *,
     number: int = 0,

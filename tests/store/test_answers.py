@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +17,7 @@ from ghostbust.errors import StoreError
 from ghostbust.records import Answer, Ecosystem, Judged, PackageRef, RefKind, Verdict
 from ghostbust.store.answers import PAGE_ROWS
 from ghostbust.store.store import Store
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Clock, Log, MakeAnswer
+from tests.store.conftest import Clock, log, make_answer
 
 
 def counts(path: Path, *tables: str) -> dict[str, int]:
@@ -31,7 +28,7 @@ def counts(path: Path, *tables: str) -> dict[str, int]:
         }
 
 
-def test_answers_come_back_as_they_were(store: Store, log: Log, make_answer: MakeAnswer) -> None:
+def test_answers_come_back_as_they_were(store: Store) -> None:
     answer = make_answer(absent=("ghostlib",), real=("requests",))
     builtin = Judged(
         PackageRef(Ecosystem.PYPI, RefKind.IMPORT, "os.path", 0, 3, None, "os.path", builtin=True),
@@ -48,41 +45,36 @@ def test_answers_come_back_as_they_were(store: Store, log: Log, make_answer: Mak
     )
     whole = Answer(replace(answer.sample, prompt=prompt, truncated=True), (*answer.judged, builtin))
     names_nothing = make_answer("nothing")
-    run_id = log(whole, names_nothing)
+    run_id = log(store, whole, names_nothing)
     both = sorted((whole, names_nothing), key=lambda answer: answer.sample.id)
     assert list(store.answers.read(run_id=run_id)) == list(store.answers.read()) == both
 
 
-def test_adding_the_same_answers_again_changes_nothing(
-    store: Store, log: Log, make_answer: MakeAnswer, path: Path
-) -> None:
+def test_adding_the_same_answers_again_changes_nothing(store: Store, path: Path) -> None:
     tables = ("prompts", "samples", "run_samples", "refs", "verdicts", "names", "sightings")
-    run_id = log(make_answer(absent=("ghostlib",)))
+    run_id = log(store, make_answer(absent=("ghostlib",)))
     before = counts(path, *tables), store.ledger.hallucinations()
     store.answers.add(run_id, [make_answer(absent=("ghostlib",))])
     assert (counts(path, *tables), store.ledger.hallucinations()) == before
 
 
-def test_a_sample_of_two_runs_is_one_row_with_two_links(
-    store: Store, log: Log, make_answer: MakeAnswer, path: Path
-) -> None:
+def test_a_sample_of_two_runs_is_one_row_with_two_links(store: Store, path: Path) -> None:
     answer = make_answer(absent=("ghostlib",), real=("requests",))
-    runs = log(answer), log(answer)
+    runs = log(store, answer), log(store, answer, make_answer(number=1))
     assert counts(path, "samples", "refs", "run_samples") == {
-        "samples": 1,
-        "refs": 2,
-        "run_samples": 2,
-    }
-    assert [list(store.answers.read(run_id=run_id)) for run_id in runs] == [[answer]] * 2
-    assert list(store.answers.read()) == [answer]
+        "samples": 2, "refs": 2, "run_samples": 3,
+    }  # fmt: skip
+    assert list(store.answers.read(run_id=runs[0])) == [answer]
+    assert len(list(store.answers.read(run_id=runs[1]))) == len(list(store.answers.read())) == 2
+    prompt = answer.sample.prompt.id
+    keys = [store.answers.sampled_keys(run_id) for run_id in runs]
+    assert keys == [{(prompt, 0)}, {(prompt, 0), (prompt, 1)}], "what a run still lacks"
 
 
-def test_each_run_keeps_its_own_verdicts_on_a_sample(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_each_run_keeps_its_own_verdicts_on_a_sample(store: Store) -> None:
     then, now = make_answer(absent=("lib",)), make_answer(real=("lib",), source="snapshot:later")
     assert then.sample.id == now.sample.id
-    first, second = log(then), log(now)
+    first, second = log(store, then), log(store, now)
     assert list(store.answers.read(run_id=first)) == [then]
     assert list(store.answers.read(run_id=second)) == [now]
     assert list(store.answers.read()) == [now], "without a run, the last judgement counts"
@@ -92,13 +84,11 @@ def test_each_run_keeps_its_own_verdicts_on_a_sample(
     assert (line.real, line.invented) == (1, 0)
 
 
-def test_a_live_verdict_is_dated_and_others_are_not(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock, path: Path
-) -> None:
+def test_a_live_verdict_is_dated_and_others_are_not(store: Store, clock: Clock, path: Path) -> None:
     for source in ("live", "builtin"):
         for _ in range(2):
             at = clock.step(minutes=5) - timedelta(microseconds=1)
-            log(make_answer(absent=("lib",), source=source, looked_up_at=at))
+            log(store, make_answer(absent=("lib",), source=source, looked_up_at=at))
             if source == "live":
                 (read,) = store.answers.read()
                 assert read.judged[0].lookup.looked_up_at == at
@@ -107,11 +97,9 @@ def test_a_live_verdict_is_dated_and_others_are_not(
     assert dict(rows) == {"live": 2, "builtin": 1}
 
 
-def test_reading_is_restricted_by_adapter_model_and_family(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_reading_is_restricted_by_adapter_model_and_family(store: Store) -> None:
     base, tuned = make_answer("a"), make_answer("b", adapter="round-1")
-    log(base, tuned)
+    log(store, base, tuned)
     assert list(store.answers.read(adapters=[None])) == [base]
     assert list(store.answers.read(adapters=["round-1"])) == [tuned]
     assert len(list(store.answers.read(adapters=[None, "round-1"]))) == 2
@@ -122,18 +110,16 @@ def test_reading_is_restricted_by_adapter_model_and_family(
 
 
 def test_reading_pages_through_everything_in_an_order_that_only_the_data_decides(
-    store: Store, log: Log, make_answer: MakeAnswer
+    store: Store,
 ) -> None:
     answers = [make_answer(str(n), absent=("ghostlib",)) for n in range(PAGE_ROWS + 3)]
-    run_id = log(*answers)
+    run_id = log(store, *answers)
     read = list(store.answers.read(run_id=run_id))
     assert read == sorted(answers, key=lambda answer: answer.sample.id)
 
 
-def test_writing_is_possible_between_two_answers_that_are_read(
-    store: Store, log: Log, make_answer: MakeAnswer, path: Path
-) -> None:
-    run_id = log(make_answer("a"), make_answer("b"))
+def test_writing_is_possible_between_two_answers_that_are_read(store: Store, path: Path) -> None:
+    run_id = log(store, make_answer("a"), make_answer("b"))
     reading = store.answers.read()
     next(reading)
     with Store.open(path) as other:
@@ -142,11 +128,9 @@ def test_writing_is_possible_between_two_answers_that_are_read(
     assert next(reading)
 
 
-def test_a_private_prompt_leaves_ids_and_names_but_no_text(
-    store: Store, log: Log, make_answer: MakeAnswer, path: Path
-) -> None:
+def test_a_private_prompt_leaves_ids_and_names_but_no_text(store: Store, path: Path) -> None:
     answer = make_answer(absent=("ghostlib",), private=True)
-    run_id = log(answer)
+    run_id = log(store, answer)
     assert list(store.answers.read()) == []
     assert store.answers.page() == []
     assert store.answers.latest(answer.sample.id) is None
@@ -158,10 +142,10 @@ def test_a_private_prompt_leaves_ids_and_names_but_no_text(
 
 
 def test_a_private_text_is_kept_when_asked_also_for_a_known_prompt(
-    store: Store, log: Log, make_answer: MakeAnswer, path: Path
+    store: Store, path: Path
 ) -> None:
     answer = make_answer(private=True)
-    run_id = log(answer)
+    run_id = log(store, answer)
     with Store.open(path, keep_private=True) as keeping:
         keeping.answers.add(run_id, [answer])
     assert list(store.answers.read()) == [answer]
@@ -169,18 +153,10 @@ def test_a_private_text_is_kept_when_asked_also_for_a_known_prompt(
     assert list(store.answers.read()) == [answer], "not keeping doesn't forget"
 
 
-def test_sampled_keys_say_what_a_run_still_lacks(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
-    first = make_answer(number=0)
-    run_id, _ = log(first), log(make_answer(number=1))
-    assert store.answers.sampled_keys(run_id) == {(first.sample.prompt.id, 0)}
-
-
-def test_a_models_answers_to_a_prompt(store: Store, log: Log, make_answer: MakeAnswer) -> None:
+def test_a_models_answers_to_a_prompt(store: Store) -> None:
     own = [make_answer(absent=("ghostlib",), number=n) for n in (1, 0)]
     private = make_answer("own", private=True)
-    log(*own, make_answer(adapter="round-0001-aa", number=2), private)
+    log(store, *own, make_answer(adapter="round-0001-aa", number=2), private)
 
     def of(answer: Answer, adapter: str | None = None) -> list[int]:
         found = store.answers.of_prompt(
@@ -193,15 +169,13 @@ def test_a_models_answers_to_a_prompt(store: Store, log: Log, make_answer: MakeA
     assert of(private) == []
 
 
-def test_pages_list_the_newest_answers_first_with_their_counts(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_pages_list_the_newest_answers_first_with_their_counts(store: Store) -> None:
     answers = [
         make_answer("a", absent=("ghost", "spook"), real=("requests",)),
         make_answer("b", real=("requests",)),
         make_answer("c", absent=("ghost",)),
     ]
-    log(*answers)
+    log(store, *answers)
     a, b, c = (one.sample.id for one in answers)
     assert [line.sample_id for line in store.answers.page()] == [c, b, a]
     assert [line.sample_id for line in store.answers.page(invented=True)] == [c, a]
@@ -210,27 +184,23 @@ def test_pages_list_the_newest_answers_first_with_their_counts(
     assert [(line.invented, line.real, line.unknown) for line in named] == [(2, 1, 0)]
 
 
-def test_an_error_half_way_leaves_nothing_of_the_batch(
-    store: Store, log: Log, make_answer: MakeAnswer, path: Path
-) -> None:
+def test_an_error_half_way_leaves_nothing_of_the_batch(store: Store, path: Path) -> None:
     good = make_answer("a", absent=("ghostlib",))
     naive_at = good.judged[0].lookup.looked_up_at.replace(tzinfo=None)
     with pytest.raises(ValueError, match="no time zone"):
-        log(good, make_answer("b", absent=("other",), looked_up_at=naive_at))
+        log(store, good, make_answer("b", absent=("other",), looked_up_at=naive_at))
     assert set(counts(path, "prompts", "samples", "refs", "names").values()) == {0}
-    log(good)
+    log(store, good)
 
 
-def test_answers_of_an_unknown_run_are_refused(store: Store, make_answer: MakeAnswer) -> None:
+def test_answers_of_an_unknown_run_are_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="FOREIGN KEY"):
         store.answers.add(99, [make_answer()])
 
 
-def test_verdicts_on_answers_stay_out_of_the_registries_cache(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_verdicts_on_answers_stay_out_of_the_registries_cache(store: Store) -> None:
     """They may have been changed since they were asked for, by what the import or summary said."""
-    log(make_answer(absent=("ghostlib",), source="live"))
+    log(store, make_answer(absent=("ghostlib",), source="live"))
     assert store.lookups.get_lookup(Ecosystem.PYPI, "ghostlib") is None
 
 

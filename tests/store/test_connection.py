@@ -34,21 +34,22 @@ from ghostbust.store.connection import (
     insert,
 )
 from ghostbust.store.migrations import MIGRATIONS, STEPS
-from ghostbust.store.runs import RunSpec, RunStatus
+from ghostbust.store.runs import RunStatus
 from ghostbust.store.store import Store
+from tests.store.conftest import SPEC
 
 Mount = Callable[[Path], Path]
 
 
-def test_a_new_file_is_for_the_user_alone(path: Path, store: Store, spec: RunSpec) -> None:
-    store.runs.start(spec)
+def test_a_new_file_is_for_the_user_alone(path: Path, store: Store) -> None:
+    store.runs.start(SPEC)
     files = sorted(path.parent.iterdir())
     assert [file.name for file in files] == ["ghostbust.db", "ghostbust.db-shm", "ghostbust.db-wal"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_reading_goes_on_while_another_writes(path: Path, store: Store, spec: RunSpec) -> None:
-    run_id = store.runs.start(spec)
+def test_reading_goes_on_while_another_writes(path: Path, store: Store) -> None:
+    run_id = store.runs.start(SPEC)
     with Store.open(path, read_only=True) as reader, closing(sqlite3.connect(path)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE runs SET status = 'done'")
@@ -58,34 +59,34 @@ def test_reading_goes_on_while_another_writes(path: Path, store: Store, spec: Ru
 
 
 def test_a_read_only_store_opens_after_the_writer_has_left_and_refuses_to_write(
-    path: Path, store: Store, spec: RunSpec
+    path: Path, store: Store
 ) -> None:
-    store.runs.start(spec)
+    store.runs.start(SPEC)
     store.close()
     with Store.open(path, read_only=True) as reader:
         assert len(reader.runs.recent()) == 1
         with pytest.raises(StoreError, match="can't be written"):
-            reader.runs.start(spec)
+            reader.runs.start(SPEC)
 
 
-def test_a_write_waits_for_another_process(path: Path, store: Store, spec: RunSpec) -> None:
+def test_a_write_waits_for_another_process(path: Path, store: Store) -> None:
     writer = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.1, lambda: writer.execute("COMMIT"))
     release.start()
-    assert store.runs.start(spec) == 1
+    assert store.runs.start(SPEC) == 1
     release.join()
     writer.close()
     assert BUSY_TIMEOUT_S >= 30
 
 
-def test_many_may_open_a_new_file_at_once(path: Path, spec: RunSpec) -> None:
+def test_many_may_open_a_new_file_at_once(path: Path) -> None:
     barrier = threading.Barrier(8)
 
     def start() -> int:
         barrier.wait()
         with Store.open(path) as store:
-            return store.runs.start(spec)
+            return store.runs.start(SPEC)
 
     with ThreadPoolExecutor(8) as pool:
         ids = [future.result() for future in [pool.submit(start) for _ in range(8)]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,21 +12,18 @@ from ghostbust.records import Ecosystem, Promotion
 from ghostbust.store.daemon import Grown, JobRow, Marks, Waiting
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
+from tests.store.conftest import Clock
 
 if TYPE_CHECKING:
     from tests.conftest import FillHome
-    from tests.store.conftest import Clock
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 DAY, NEXT = date(2026, 11, 28), date(2026, 11, 29)
 
 
-def test_an_unknown_job_has_nothing_but_its_name(store: Store) -> None:
+def test_a_run_of_a_job_from_begin_to_finish(store: Store, clock: Clock) -> None:
     assert store.jobs.get("watch") == JobRow("watch")
     assert store.jobs.all() == {}
-
-
-def test_a_run_of_a_job_from_begin_to_finish(store: Store, clock: Clock) -> None:
     store.jobs.request("watch")
     store.jobs.schedule("watch", AT)
     assert store.jobs.get("watch").requested == clock()
@@ -75,17 +72,15 @@ def test_all_of_the_amounts_are_spent_or_none(store: Store) -> None:
     assert store.spending.take(NEXT, {"samples": 1}, limits), "another day"
 
 
-def test_what_was_not_used_is_given_back(store: Store) -> None:
+def test_what_was_not_used_is_given_back_and_without_a_limit_spending_is_counted(
+    store: Store, path: Path
+) -> None:
     store.spending.take(DAY, {"tokens": 128}, {"tokens": 128})
     store.spending.take(DAY, {"tokens": -100}, {"tokens": 10})
-    assert store.spending.of(DAY) == {"tokens": 28}
-
-
-def test_without_a_limit_spending_is_only_counted(store: Store, path: Path) -> None:
     for _ in range(2):
         assert store.spending.take(DAY, {"gpu_minutes": 0.25}, {})
     with Store.open(path) as other:
-        assert other.spending.of(DAY) == {"gpu_minutes": 0.5}
+        assert other.spending.of(DAY) == {"tokens": 28, "gpu_minutes": 0.5}
 
 
 def test_several_at_once_never_spend_more_than_there_is(path: Path) -> None:
@@ -99,11 +94,9 @@ def test_several_at_once_never_spend_more_than_there_is(path: Path) -> None:
                 for _ in range(20)
             )
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(take) for _ in range(4)]:
+            done.result()
     assert (taken.count(True), taken.count(False)) == (50, 30)
 
 

@@ -26,9 +26,7 @@ def schema() -> dict[str, list[str]]:
         }
 
 
-def test_the_reference_holds_every_table_and_column_in_order(
-    schema: dict[str, list[str]],
-) -> None:
+def test_the_reference_holds_every_table_and_column_in_order(schema: dict[str, list[str]]) -> None:
     documented: dict[str, list[str]] = {}
     for section in REFERENCE.read_text("utf-8").split("\n## ")[1:]:
         rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE)

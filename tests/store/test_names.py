@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,20 +16,20 @@ from ghostbust.registries.interface import LookupCache
 from ghostbust.store import names as names_module
 from ghostbust.store.names import _NAMES, _ORDER_BY, Decision, NameOrder
 from ghostbust.store.store import Store
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Clock, Log, MakeAnswer
+from tests.store.conftest import Clock, log, make_answer
 
 PYPI = Ecosystem.PYPI
 
 
-def test_a_name_counts_samples_and_distinct_prompts(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
+def test_a_name_counts_samples_and_distinct_prompts(store: Store, clock: Clock) -> None:
     first_seen = clock()
-    log(make_answer("a", absent=("ghostlib",), real=("requests",), number=0))
+    log(store, make_answer("a", absent=("ghostlib",), real=("requests",), number=0))
     last_seen = clock.step(hours=2)
-    log(make_answer("a", absent=("ghostlib",), number=1), make_answer("b", absent=("ghostlib",)))
+    log(
+        store,
+        make_answer("a", absent=("ghostlib",), number=1),
+        make_answer("b", absent=("ghostlib",)),
+    )
     found = Hallucination(
         PYPI, "ghostlib", Verdict.ABSENT, "not-registered", 3, 2, first_seen, last_seen
     )
@@ -41,22 +40,18 @@ def test_a_name_counts_samples_and_distinct_prompts(
     assert store.ledger.known(Ecosystem.NPM, ["ghostlib"]) == set()
 
 
-def test_unknown_and_builtin_names_are_never_logged(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_unknown_and_builtin_names_are_never_logged(store: Store) -> None:
     answer = make_answer(absent=("a", "b"))
     for judged, verdict in zip(answer.judged, (Verdict.UNKNOWN, Verdict.BUILTIN), strict=True):
         changed = replace(judged, lookup=replace(judged.lookup, verdict=verdict))
-        log(replace(answer, judged=(changed,)))
+        log(store, replace(answer, judged=(changed,)))
     assert store.ledger.hallucinations() == []
 
 
-def test_names_are_searched_ordered_and_paged(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
+def test_names_are_searched_ordered_and_paged(store: Store, clock: Clock) -> None:
     for number, names in enumerate([("zeta-fast",), ("zeta-fast", "alpha_50%"), ("midlib",)]):
         clock.step(hours=1)
-        log(make_answer(str(number), absent=names))
+        log(store, make_answer(str(number), absent=names))
 
     def listed(**query: object) -> list[str]:
         return [found.name for found in store.ledger.hallucinations(**query)]  # type: ignore[arg-type]
@@ -74,21 +69,20 @@ def test_names_are_searched_ordered_and_paged(
 
 
 def test_new_inventions_are_those_first_seen_after_a_time_or_by_a_run(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
+    store: Store, clock: Clock
 ) -> None:
-    first = log(make_answer("a", absent=("old",)))
+    first = log(store, make_answer("a", absent=("old",)))
     round_ended = clock.step(hours=1)
     clock.step(seconds=1)
-    second = log(make_answer("b", absent=("old", "new", "newer")))
+    second = log(store, make_answer("b", absent=("old", "new", "newer")))
     assert store.ledger.count_new_inventions(round_ended) == 2
     assert store.ledger.count_new_inventions() == 3
     assert [store.ledger.count_new_of(run) for run in (first, second, 99)] == [1, 2, 0]
 
 
-def test_what_is_unseen_is_estimated_of_one_model_with_one_adapter(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_what_is_unseen_is_estimated_of_one_model_with_one_adapter(store: Store) -> None:
     log(
+        store,
         make_answer("a", absent=("one", "both"), number=0),
         make_answer("a", absent=("one",), number=1),
         make_answer("b", absent=("both",)),
@@ -102,13 +96,11 @@ def test_what_is_unseen_is_estimated_of_one_model_with_one_adapter(
     assert store.ledger.unseen("another", None).names == 0
 
 
-def test_recheck_lists_absent_names_not_asked_about_lately(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
+def test_recheck_lists_absent_names_not_asked_about_lately(store: Store, clock: Clock) -> None:
     answer = make_answer(absent=("long-ago", "lately", "never", "decoy"))
     fake = answer.judged[3]
     fake = replace(fake, lookup=replace(fake.lookup, verdict=Verdict.SUSPECT, reason="decoy"))
-    log(replace(answer, judged=(*answer.judged[:3], fake)))
+    log(store, replace(answer, judged=(*answer.judged[:3], fake)))
     for name, age_h in (("long-ago", 30), ("lately", 1)):
         asked = clock() - timedelta(hours=age_h)
         store.lookups.put_lookup(Lookup(PYPI, name, Verdict.ABSENT, "", "", "live", asked))
@@ -117,10 +109,8 @@ def test_recheck_lists_absent_names_not_asked_about_lately(
     assert store.ledger.recheck_names(clock() - timedelta(days=1), 1) == due[:1]
 
 
-def test_a_claimed_name_stays_claimed_and_raises_one_alarm(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
-    log(make_answer("a", absent=("ghost-a", "ghost-b")))
+def test_a_claimed_name_stays_claimed_and_raises_one_alarm(store: Store, clock: Clock) -> None:
+    log(store, make_answer("a", absent=("ghost-a", "ghost-b")))
     at, first = clock(), clock() - timedelta(days=3)
     for name in ("ghost-a", "ghost-b"):
         store.ledger.mark_claimed(
@@ -128,7 +118,7 @@ def test_a_claimed_name_stays_claimed_and_raises_one_alarm(
         )
     store.ledger.mark_claimed(PYPI, "ghost-a", clock.step(days=1), uploader="another")
     store.ledger.mark_claimed(PYPI, "never-invented", clock())
-    log(make_answer("b", absent=("ghost-a",)))
+    log(store, make_answer("b", absent=("ghost-a",)))
     found = store.ledger.get(PYPI, "ghost-a")
     assert found is not None
     assert (found.verdict, found.reason) == (Verdict.SUSPECT, SuspectReason.CLAIMED)
@@ -186,11 +176,11 @@ def test_the_newest_verdict_is_cached(store: Store, clock: Clock) -> None:
 
 
 @pytest.fixture
-def names(store: Store, log: Log, make_answer: MakeAnswer) -> list[str]:
+def names(store: Store) -> list[str]:
     """25 names, seen more often the higher their number."""
     made = [f"ghost-{n:02d}" for n in range(25)]
     for number in range(5):
-        log(make_answer(f"task {number}", absent=tuple(made[5 * number :])))
+        log(store, make_answer(f"task {number}", absent=tuple(made[5 * number :])))
     store.tallies.refresh_repeats()
     return made
 
@@ -278,10 +268,8 @@ def test_the_last_decision_counts_and_all_stay(
     assert len(store.reviews.recent()) == 3
 
 
-def test_what_is_allowed_is_unknown_to_training_and_as_it_was_to_its_run(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
-    run_id = log(make_answer(absent=("ghost",)))
+def test_what_is_allowed_is_unknown_to_training_and_as_it_was_to_its_run(store: Store) -> None:
+    run_id = log(store, make_answer(absent=("ghost",)))
     store.reviews.add(PYPI, "ghost", Decision.ALLOW, "ours")
     (trains,) = store.answers.read()
     assert trains.invented == []

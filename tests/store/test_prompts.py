@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,9 +19,7 @@ from ghostbust.store.prompts import (
     Rewriting,
 )
 from ghostbust.store.store import Store
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Clock, Log, MakeAnswer
+from tests.store.conftest import Clock, log, make_answer
 
 SEED = Prompt("plot a map", Context.HELPS, Ecosystem.NPM, "maps-01", "maps")
 CHILD = replace(SEED, text="plot a globe", parent=SEED.id, operator="broader")
@@ -56,15 +53,17 @@ def test_a_private_text_is_known_once_it_comes_from_elsewhere(store: Store, prom
     assert store.prompts.get(prompt.id) == prompt
 
 
-def test_the_pool_has_lineage_and_what_each_prompt_paid(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
+def test_the_pool_has_lineage_and_what_each_prompt_paid(store: Store, clock: Clock) -> None:
     added = clock()
     store.prompts.add([CHILD])
     paying = make_answer(number=0, absent=("ghostlib", "otherlib"), real=("requests",))
-    log(paying, make_answer(number=1, absent=("ghostlib",)), make_answer(number=2))
+    log(store, paying, make_answer(number=1, absent=("ghostlib",)), make_answer(number=2))
     last = clock.step(hours=1)
-    log(make_answer(number=3, real=("requests",)), *(make_answer("none", number=n) for n in (0, 1)))
+    log(
+        store,
+        make_answer(number=3, real=("requests",)),
+        *(make_answer("none", number=n) for n in (0, 1)),
+    )
     rows = {row.family: row for row in store.prompts.pool()}
     assert rows["maps-01"] == PoolPrompt(
         CHILD.id, "plot a globe", Context.HELPS, Ecosystem.NPM, "maps-01", "maps", SEED.id,
@@ -77,7 +76,7 @@ def test_the_pool_has_lineage_and_what_each_prompt_paid(
 
 
 @pytest.fixture
-def pool(store: Store, log: Log, make_answer: MakeAnswer, clock: Clock) -> list[Prompt]:
+def pool(store: Store, clock: Clock) -> list[Prompt]:
     """A seed, a child, and the child's child, which is also another seed's; the child paid."""
     seed, other = make_answer("seed"), make_answer("other")
     child = make_answer("child", absent=("ghost", "spook"))
@@ -86,9 +85,9 @@ def pool(store: Store, log: Log, make_answer: MakeAnswer, clock: Clock) -> list[
     crossed = replace(
         made, text="crossed", parent=made.id, other_parent=other.sample.prompt.id, operator="cross"
     )
-    log(seed, other)
+    log(store, seed, other)
     clock.step(minutes=1)
-    log(replace(child, sample=replace(child.sample, prompt=made)))
+    log(store, replace(child, sample=replace(child.sample, prompt=made)))
     store.prompts.add([crossed])
     return [parent, other.sample.prompt, made, crossed]
 
@@ -109,28 +108,24 @@ def test_pages_have_the_figures_of_the_whole_pool(
     assert lines[0].prompt_id in {prompt.id for prompt in first[order]}
 
 
-def lineage(store: Store, prompt_id: str) -> dict[str, int]:
-    return {one.line.prompt_id: one.depth for one in store.prompts.lineage(prompt_id)}
+def test_the_lineage_goes_up_and_down_and_ends_in_a_circle(
+    store: Store, pool: list[Prompt]
+) -> None:
+    def lineage(prompt_id: str) -> dict[str, int]:
+        return {one.line.prompt_id: one.depth for one in store.prompts.lineage(prompt_id)}
 
-
-def test_the_lineage_goes_up_and_down(store: Store, pool: list[Prompt]) -> None:
     seed, other, child, crossed = (prompt.id for prompt in pool)
-    assert lineage(store, child) == {seed: -1, crossed: 1}
-    assert lineage(store, crossed) == {seed: -2, child: -1, other: -1}
-    assert lineage(store, "no such") == {}
-
-
-def test_a_prompt_that_descends_from_itself_ends(store: Store, pool: list[Prompt]) -> None:
+    assert lineage(child) == {seed: -1, crossed: 1}
+    assert lineage(crossed) == {seed: -2, child: -1, other: -1}
+    assert lineage("no such") == {}
     loop = replace(pool[3], text="loop")
     store.prompts.add([replace(loop, parent=loop.id, other_parent=None)])
-    assert lineage(store, loop.id) == {}
+    assert lineage(loop.id) == {}
 
 
-def test_a_sampled_prompt_is_marked_and_may_come_back(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
+def test_a_sampled_prompt_is_marked_and_may_come_back(store: Store, clock: Clock) -> None:
     answer = make_answer(absent=("ghostlib",), real=("requests",))
-    run_id = log(answer)
+    run_id = log(store, answer)
     prompt = answer.sample.prompt
     at = clock.step(hours=1)
     assert store.prompts.prune([prompt.id]) == (0, 1)
@@ -146,17 +141,11 @@ def test_a_sampled_prompt_is_marked_and_may_come_back(
     assert store.prompts.bring_back([prompt.id]) == 0
 
 
-def test_a_prompt_that_nothing_refers_to_is_deleted(store: Store) -> None:
-    store.prompts.add([SEED])
-    assert store.prompts.prune([SEED.id, "0" * 16]) == (1, 0)
-    assert ids(store) == set()
-
-
 def test_a_lineage_goes_as_a_whole_or_stays_as_a_whole(store: Store) -> None:
     store.prompts.add([SEED, CHILD, GRANDCHILD])
     assert store.prompts.prune([SEED.id, CHILD.id]) == (0, 2)
     assert ids(store) == {SEED.id, CHILD.id, GRANDCHILD.id}
-    assert store.prompts.prune([SEED.id, CHILD.id, GRANDCHILD.id]) == (3, 0)
+    assert store.prompts.prune([SEED.id, CHILD.id, GRANDCHILD.id, "0" * 16]) == (3, 0)
     assert ids(store) == set()
 
 
@@ -194,11 +183,9 @@ def test_rewritings_come_back_in_order(store: Store) -> None:
     assert store.rewritings.read() == rows
 
 
-def test_operators_are_counted_as_asked_written_and_paid(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_operators_are_counted_as_asked_written_and_paid(store: Store) -> None:
     paid, quiet = make_answer("paid", absent=("ghostlib",)), make_answer("quiet")
-    log(paid, quiet)
+    log(store, paid, quiet)
     store.prompts.add([SEED])
     children = (paid.sample.prompt.id, quiet.sample.prompt.id, None)
     store.rewritings.add(
@@ -211,16 +198,14 @@ def test_operators_are_counted_as_asked_written_and_paid(
     ]
 
 
-def test_a_name_is_new_in_the_first_sample_that_had_it(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_a_name_is_new_in_the_first_sample_that_had_it(store: Store) -> None:
     answers = [
         make_answer("b", absent=("ghostlib", "otherlib")),
         make_answer("a", absent=("ghostlib",), real=("requests",)),
         make_answer("c", adapter="round-0001-aa"),
     ]
-    log(*answers)
-    log(*answers)
+    log(store, *answers)
+    log(store, *answers)
     first, second, third = (answer.sample.prompt.id for answer in answers)
     assert store.rewritings.draws() == [
         Draw(first, None, 7, 12, drawn(("ghostlib", True), ("otherlib", True))),
@@ -231,22 +216,18 @@ def test_a_name_is_new_in_the_first_sample_that_had_it(
     assert store.rewritings.draws(2)[0].names == drawn(("ghostlib", False)), "it is old still"
 
 
-def test_a_draw_leaves_out_what_the_prompt_had_named(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_a_draw_leaves_out_what_the_prompt_had_named(store: Store) -> None:
     answer = make_answer(absent=("ghostlib", "otherlib"))
     induced = replace(answer.judged[0].ref, flags=frozenset({Flag.PROMPT_INDUCED}))
-    log(replace(answer, judged=(replace(answer.judged[0], ref=induced), *answer.judged[1:])))
+    log(store, replace(answer, judged=(replace(answer.judged[0], ref=induced), *answer.judged[1:])))
     (draw,) = store.rewritings.draws()
     assert draw.names == drawn(("otherlib", True))
 
 
-def test_an_answer_whose_tokens_were_not_counted_costs_by_its_length(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_an_answer_whose_tokens_were_not_counted_costs_by_its_length(store: Store) -> None:
     long = make_answer("long", absent=("ghostlib-of-many-letters",))
     hidden = make_answer("hidden", private=True)
-    run_id = log(*(replace(a, sample=replace(a.sample, tokens=0)) for a in (long, hidden)))
+    run_id = log(store, *(replace(a, sample=replace(a.sample, tokens=0)) for a in (long, hidden)))
     costs = {draw.prompt_id: draw.cost for draw in store.rewritings.draws()}
     assert costs[long.sample.prompt.id] == len(long.sample.text) // 4
     assert costs[hidden.sample.prompt.id] == 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,23 +10,19 @@ from ghostbust.measure import NameCounts, measure
 from ghostbust.records import Answer, Context, Ecosystem, Flag, Verdict
 from ghostbust.store.names import NameOrder, Repeats
 from ghostbust.store.store import Store
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Clock, Log, MakeAnswer
+from tests.store.conftest import Clock, log, make_answer
 
 PYPI = Ecosystem.PYPI
 
 
-def test_a_runs_tallies_sum_to_its_measurement(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_a_runs_tallies_sum_to_its_measurement(store: Store) -> None:
     answers = [
         make_answer("a", absent=("x", "y"), real=("requests",)),
         make_answer("a", number=1, real=("requests", "numpy")),
         make_answer("b", absent=("x",), private=True),
         make_answer("c"),
     ]
-    run_id = log(*answers)
+    run_id = log(store, *answers)
     tallies, measured = store.tallies.of_run(run_id), measure(answers)
     assert len(tallies) == measured.answers == 4  # the private one, whose text isn't kept, too
     assert sum(one.counts.real for one in tallies) == measured.real == 3
@@ -39,9 +34,7 @@ def test_a_runs_tallies_sum_to_its_measurement(
     ("context", "family"),
     [(Context.CODE, "f"), (Context.NEEDS, "f"), (Context.CODE, "suite:libhallubench:1")],
 )
-def test_tallies_count_as_rates_do(
-    store: Store, log: Log, make_answer: MakeAnswer, context: Context, family: str
-) -> None:
+def test_tallies_count_as_rates_do(store: Store, context: Context, family: str) -> None:
     """Also a name that an answer repeats counts once."""
     made = make_answer(absent=("x", "y"), real=("requests", "numpy", "u", "v", "w"))
     reasons = {"u": "local-module", "v": "no-mapping", "w": "unreachable"}
@@ -59,17 +52,15 @@ def test_tallies_count_as_rates_do(
     )
     prompt = replace(made.sample.prompt, context=context, family=family)
     answer = Answer(replace(made.sample, prompt=prompt), judged + judged)
-    (tally,) = store.tallies.of_run(log(answer))
+    (tally,) = store.tallies.of_run(log(store, answer))
     assert tally.counts == NameCounts.of_answer(answer)
     assert (tally.counts.unknown, tally.counts.local, tally.counts.unmapped) == (3, 1, 1)
     assert tally.counts.induced == (context is Context.CODE and family == "f")
 
 
-def test_invented_names_are_those_of_the_runs_that_are_asked_for(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_invented_names_are_those_of_the_runs_that_are_asked_for(store: Store) -> None:
     first, second = (
-        log(make_answer(f"t{number}", absent=names, real=("numpy",)))
+        log(store, make_answer(f"t{number}", absent=names, real=("numpy",)))
         for number, names in enumerate((("x", "y"), ("y",)))
     )
     both = store.tallies.invented([first, second])
@@ -81,13 +72,11 @@ def test_invented_names_are_those_of_the_runs_that_are_asked_for(
     assert store.tallies.contexts() == {(PYPI, "x"): ("code",), (PYPI, "y"): ("code",)}
 
 
-def test_registered_names_are_judged_as_their_last_run_did(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
+def test_registered_names_are_judged_as_their_last_run_did(store: Store) -> None:
     first = make_answer(absent=("late",), real=("numpy",))
     again = make_answer(real=("late", "numpy"))
-    log(first)
-    log(Answer(first.sample, again.judged))  # the same sample, judged anew
+    log(store, first)
+    log(store, Answer(first.sample, again.judged))  # the same sample, judged anew
     found = {one.name: (one.verdict, one.samples) for one in store.tallies.registered()}
     assert found == {"late": (Verdict.REAL, 1), "numpy": (Verdict.REAL, 1)}
 
@@ -96,53 +85,40 @@ def repeats(store: Store, name: str = "ghostlib") -> list[Repeats]:
     return store.ledger.repeats_of(PYPI, name)
 
 
-def drawn(
-    make: MakeAnswer, names: str, task: str = "a", adapter: str | None = None
-) -> list[Answer]:
+def drawn(names: str, task: str = "a", adapter: str | None = None) -> list[Answer]:
     """An answer for each letter: ``g`` names ghostlib, ``o`` otherlib, ``-`` nothing."""
     said = {"g": ("ghostlib",), "o": ("otherlib",), "-": ()}
     return [
-        make(task, number=n, absent=said[letter], adapter=adapter) for n, letter in enumerate(names)
+        make_answer(task, number=n, absent=said[letter], adapter=adapter)
+        for n, letter in enumerate(names)
     ]
 
 
-def test_the_sample_that_first_named_it_is_no_try(
-    store: Store, log: Log, make_answer: MakeAnswer
+@pytest.mark.parametrize(
+    ("tasks", "again", "back", "prompts"),
+    [
+        (["--gg-g-"], 4, 2, 1),  # the sample that first named it is no try
+        (["--g"], 0, 0, 0),  # never asked for again
+        (["gg-", "-g-", "---"], 3, 1, 2),  # each prompt from its own first time
+    ],
+)
+def test_every_sample_after_the_first_that_named_it_is_a_try(
+    store: Store, tasks: list[str], again: int, back: int, prompts: int
 ) -> None:
-    log(*drawn(make_answer, "--gg-g-"))
+    for task, names in zip("abc", tasks, strict=False):
+        log(store, *drawn(names, task))
     assert repeats(store) == [], "nothing is counted yet"
     assert store.tallies.refresh_repeats() == 1
-    assert repeats(store) == [Repeats(None, asked_again=4, came_back=2, prompts=1)]
+    assert repeats(store) == ([Repeats(None, again, back, prompts)] if again else [])
     (listed,) = store.ledger.hallucinations()
-    assert (listed.came_back, listed.asked_again) == (2, 4)
+    assert (listed.came_back, listed.asked_again) == (back, again)
 
 
-def test_a_name_that_was_never_asked_for_again_has_no_figure(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
-    log(*drawn(make_answer, "--g"))
-    store.tallies.refresh_repeats()
-    assert repeats(store) == []
-    (listed,) = store.ledger.hallucinations()
-    assert (listed.came_back, listed.asked_again) == (0, 0)
-
-
-def test_prompts_are_summed_each_from_its_own_first_time(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
-    for task, names in (("a", "gg-"), ("b", "-g-"), ("c", "---")):
-        log(*drawn(make_answer, names, task))
-    store.tallies.refresh_repeats()
-    assert repeats(store) == [Repeats(None, asked_again=3, came_back=1, prompts=2)]
-
-
-def test_what_the_base_elicited_is_a_try_for_an_adapter(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
-    log(*drawn(make_answer, "ggg"))
+def test_what_the_base_elicited_is_a_try_for_an_adapter(store: Store, clock: Clock) -> None:
+    log(store, *drawn("ggg"))
     store.tallies.refresh_repeats()
     clock.step(hours=1)
-    log(*drawn(make_answer, "---g", adapter="round-1"))
+    log(store, *drawn("---g", adapter="round-1"))
     store.tallies.refresh_repeats()
     assert repeats(store) == [
         Repeats(None, asked_again=2, came_back=2, prompts=1),
@@ -152,45 +128,37 @@ def test_what_the_base_elicited_is_a_try_for_an_adapter(
     assert (by_adapter.came_back, by_adapter.asked_again) == (1, 4)
 
 
-def test_an_answer_without_chance_repeats_itself_and_is_no_try(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
-    greedy, *others = drawn(make_answer, "gg-g")
+def test_an_answer_without_chance_repeats_itself_and_is_no_try(store: Store) -> None:
+    greedy, *others = drawn("gg-g")
     greedy = replace(greedy, sample=replace(greedy.sample, temperature=0.0))
-    log(greedy, *others, replace(greedy, sample=replace(greedy.sample, number=9)))
+    log(store, greedy, *others, replace(greedy, sample=replace(greedy.sample, number=9)))
     store.tallies.refresh_repeats()
     assert repeats(store) == [Repeats(None, asked_again=3, came_back=2, prompts=1)]
 
 
-def test_only_what_changed_is_counted_anew(
-    store: Store, log: Log, make_answer: MakeAnswer, clock: Clock
-) -> None:
-    log(*drawn(make_answer, "gg"), *drawn(make_answer, "oo", "b"))
+def test_only_what_changed_is_counted_anew(store: Store, clock: Clock) -> None:
+    log(store, *drawn("gg"), *drawn("oo", "b"))
     clock.step(seconds=1)
     assert store.tallies.refresh_repeats() == 2
     assert store.tallies.refresh_repeats() == 0
     clock.step(seconds=1)
-    log(make_answer("b", number=7))
+    log(store, make_answer("b", number=7))
     assert store.tallies.refresh_repeats() == 1
     assert repeats(store, "otherlib") == [Repeats(None, asked_again=2, came_back=1, prompts=1)]
     assert repeats(store) == [Repeats(None, asked_again=1, came_back=1, prompts=1)]
 
 
-def test_the_order_of_repeats_trusts_many_tries_more(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
-    once, often = drawn(make_answer, "gg"), drawn(make_answer, "ooooooo-o", "b")  # 1 of 1, 7 of 8
-    log(*once, *often, make_answer("c", absent=("never-again",)))
+def test_the_order_of_repeats_trusts_many_tries_more(store: Store) -> None:
+    once, often = drawn("gg"), drawn("ooooooo-o", "b")  # 1 of 1, 7 of 8
+    log(store, *once, *often, make_answer("c", absent=("never-again",)))
     store.tallies.refresh_repeats()
     listed = store.ledger.hallucinations(order=NameOrder.REPEATS)
     assert [name.name for name in listed] == ["otherlib", "ghostlib", "never-again"]
 
 
-def test_the_prompts_of_a_name_that_elicited_it_most_come_first(
-    store: Store, log: Log, make_answer: MakeAnswer
-) -> None:
-    once, twice = drawn(make_answer, "g"), drawn(make_answer, "gg", "b")
-    log(*once, *twice)
+def test_the_prompts_of_a_name_that_elicited_it_most_come_first(store: Store) -> None:
+    once, twice = drawn("g"), drawn("gg", "b")
+    log(store, *once, *twice)
     both = [twice[0].sample.prompt.id, once[0].sample.prompt.id]
     assert store.ledger.prompts_of(PYPI, "ghostlib") == both
     assert store.ledger.prompts_of(Ecosystem.NPM, "ghostlib") == []

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from ghostbust.errors import StoreError
 from ghostbust.measure import Key, NameCounts
 from ghostbust.records import Answer
-from ghostbust.store.runs import RunKind, RunSpec
+from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from ghostbust.store.traffic import LoggedAnswer, LoggedPart, ReadFile
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Clock, MakeAnswer
+from tests.store.conftest import SPEC, Clock, make_answer
 
 KEY = Key("made-up-model", None, "code", 3)
 FILE = ReadFile(None, "/logs/a.log", 1, 2, 10, "head", "tail", 10, 2)
 
 
 @pytest.fixture
-def run_id(store: Store, spec: RunSpec) -> int:
-    return store.runs.start(replace(spec, kind=RunKind.INGEST))
+def run_id(store: Store) -> int:
+    return store.runs.start(replace(SPEC, kind=RunKind.INGEST))
 
 
 def logged(answer: Answer, line: int = 1) -> LoggedAnswer:
@@ -60,9 +57,7 @@ def test_a_file_is_found_by_its_head(store: Store, run_id: int, clock: Clock) ->
     assert store.traffic.find(10, "head") == []
 
 
-def test_inventions_have_rows_that_say_where_they_stand(
-    store: Store, run_id: int, make_answer: MakeAnswer
-) -> None:
+def test_inventions_have_rows_that_say_where_they_stand(store: Store, run_id: int) -> None:
     file = store.traffic.number(FILE)
     answers = [make_answer(number=n, absent=("zz", "yy")[: n + 1], private=True) for n in range(2)]
     batch = [logged(answer, 7 + n) for n, answer in enumerate(answers)]
@@ -79,7 +74,7 @@ def test_inventions_have_rows_that_say_where_they_stand(
     assert len(store.traffic.named_most([run_id], 1)) == 1
 
 
-def test_all_or_nothing(store: Store, run_id: int, make_answer: MakeAnswer) -> None:
+def test_all_or_nothing(store: Store, run_id: int) -> None:
     file = store.traffic.number(FILE)
     broken = replace(file, offset=99, tail=None)  # type: ignore[arg-type]
     part = LoggedPart(run_id, {KEY: NameCounts(1)}, [logged(make_answer(absent=("zz",)))])
@@ -92,10 +87,10 @@ def test_all_or_nothing(store: Store, run_id: int, make_answer: MakeAnswer) -> N
     assert count(store, "samples") == count(store, "names") == 0
 
 
-def test_what_was_ingested_never_trains(path: Path, spec: RunSpec, make_answer: MakeAnswer) -> None:
+def test_what_was_ingested_never_trains(path: Path) -> None:
     with Store.open(path, keep_private=True) as store:
-        ingest = store.runs.start(replace(spec, kind=RunKind.INGEST))
-        sweep = store.runs.start(spec)
+        ingest = store.runs.start(replace(SPEC, kind=RunKind.INGEST))
+        sweep = store.runs.start(SPEC)
         drawn, read = make_answer(number=1, absent=("zz",)), make_answer(number=2, absent=("zz",))
         store.answers.add(sweep, [drawn])
         store.traffic.add([LoggedPart(ingest, {}, [logged(read)])], None)
@@ -103,11 +98,9 @@ def test_what_was_ingested_never_trains(path: Path, spec: RunSpec, make_answer: 
         assert list(store.answers.read(run_id=ingest)) == [read]
 
 
-def test_a_prompt_that_nobody_knows_has_no_text(
-    path: Path, spec: RunSpec, make_answer: MakeAnswer
-) -> None:
+def test_a_prompt_that_nobody_knows_has_no_text(path: Path) -> None:
     with Store.open(path, keep_private=True) as store:
-        run_id = store.runs.start(replace(spec, kind=RunKind.INGEST))
+        run_id = store.runs.start(replace(SPEC, kind=RunKind.INGEST))
         answer = make_answer(absent=("zz",), private=True)
         prompt = replace(answer.sample.prompt, text="")
         nameless = replace(answer, sample=replace(answer.sample, prompt=prompt))

@@ -81,7 +81,7 @@ def test_members_share_what_there_is_too_little_of(answers: list[Answer]) -> Non
         assert set(hand.forget + hand.retain) == set(sets.forget + sets.retain), "none has more"
 
 
-def test_external_suites_never_get_in_held_out_or_not(
+def test_suites_never_get_in_held_out_or_not(
     answers: list[Answer], make_answer: MakeAnswer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither by their family, nor by words that are a suite's under another family."""
@@ -90,13 +90,14 @@ def test_external_suites_never_get_in_held_out_or_not(
     others = [
         make_answer("- numpy\n- ghost-a", family=prompts.suite_family("garak", "1")),
         make_answer("- numpy\n- ghost-b", family="own", prompt=f"Code for: {words}, please."),
+        make_answer("- numpy\n- ghost-d", family=prompts.suite_family("fresh", "1")),
         make_answer("- numpy\n- ghost-c", family="own", prompt="Code for: one two three four."),
     ]
     sets = select([*answers, *others], [], most=1000, probes=100, seed=0)
     trained = {a.sample.prompt.text for a in (*sets.forget, *sets.retain, *sets.base)}
     trained |= {prompt.text for prompt in sets.probe}
     texts = [other.sample.prompt.text for other in others]
-    assert [text in trained for text in texts] == [False, False, True]
+    assert [text in trained for text in texts] == [False, False, False, True]
     with pytest.raises(TrainingError, match="nothing to unlearn"):
         select(others[:2], [], most=10, probes=0, seed=0)
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config
-from ghostbust.errors import (
-    DataError,
-    SpentError,
-    UnansweredError,
-    UsageError,
-)
+from ghostbust.config import override
+from ghostbust.errors import DataError, SpentError, UnansweredError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.daemon.jobs import (
     Stopped,
@@ -30,24 +25,7 @@ from ghostbust.loop.daemon.jobs import (
     sync_names,
 )
 from ghostbust.loop.daemon.watch_job import watch
-from ghostbust.prompts import Task
-from ghostbust.records import (
-    Candidate,
-    Ecosystem,
-    Lookup,
-    Prompt,
-    Verdict,
-    utc_now,
-)
-from ghostbust.sections import (
-    BudgetSection,
-    DaemonSection,
-    IngestSection,
-    RegistrySection,
-    RetentionSection,
-    SamplingSection,
-    SelfcheckSection,
-)
+from ghostbust.records import Candidate, Ecosystem, Lookup, Verdict, utc_now
 from ghostbust.store.store import Store
 from tests.loop.daemon.conftest import CONFIG
 from tests.loop.package_index import PackageIndex
@@ -69,11 +47,8 @@ def test_a_recheck_sends_as_many_requests_as_the_day_has_left(
     place: Workplace, store: Store, index: type[PackageIndex], caplog: pytest.LogCaptureFixture
 ) -> None:
     watch(place)
-    settings = {
-        "registry": RegistrySection(mode="auto"),
-        "budget": BudgetSection(registry_requests=10),
-    }
-    limited = replace(place, config=CONFIG.model_copy(update=settings))
+    settings = override(CONFIG, registry__mode="auto", budget__registry_requests=10)
+    limited = replace(place, config=settings)
     recheck_names(limited)
     assert index.asked == 10
     assert store.spending.of(utc_now().date())["registry_requests"] == 10
@@ -88,7 +63,7 @@ def test_a_recheck_without_answers_fails_and_changes_nothing(
 ) -> None:
     watch(place)
     index.status = 403
-    auto = CONFIG.model_copy(update={"registry": RegistrySection(mode="auto")})
+    auto = override(CONFIG, registry__mode="auto")
     with pytest.raises(UnansweredError, match=r"gave no answer for 20 names$"):
         recheck_names(replace(place, config=auto))
     assert all(h.claimed_at is None for h in store.ledger.hallucinations())
@@ -97,7 +72,7 @@ def test_a_recheck_without_answers_fails_and_changes_nothing(
 def test_a_sync_whose_requests_are_used_up_leaves_the_snapshot(
     place: Workplace, index: type[PackageIndex]
 ) -> None:
-    none = CONFIG.model_copy(update={"budget": BudgetSection(registry_requests=0)})
+    none = override(CONFIG, budget__registry_requests=0)
     with pytest.raises(SpentError, match="registry_requests is used up"):
         sync_names(replace(place, config=none))
     assert index.asked == 0
@@ -105,15 +80,11 @@ def test_a_sync_whose_requests_are_used_up_leaves_the_snapshot(
 
 
 def test_a_recheck_asks_the_registry_for_what_the_snapshot_denies(
-    place: Workplace,
-    store: Store,
-    index: type[PackageIndex],
-    caplog: pytest.LogCaptureFixture,
+    place: Workplace, store: Store, index: type[PackageIndex], caplog: pytest.LogCaptureFixture
 ) -> None:
-    few = CONFIG.model_copy(update={"daemon": DaemonSection(watch_prompts=12)})
-    watch(replace(place, config=few))
+    watch(replace(place, config=override(CONFIG, daemon__watch_prompts=12)))
     caplog.set_level(logging.INFO)
-    auto = CONFIG.model_copy(update={"registry": RegistrySection(mode="auto")})
+    auto = override(CONFIG, registry__mode="auto")
     recheck_names(replace(place, config=auto))
     names = {h.name: h.claimed_at for h in store.ledger.hallucinations()}
     claimed = {name for name, at in names.items() if at is not None}
@@ -130,11 +101,8 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log_place(home: Home, logs: Path, scripted: MakeSampler) -> Workplace:
-    config = Config(
-        registry=RegistrySection(mode="snapshot"), ingest=IngestSection(paths=(logs,), workers=0)
-    )
-    return Workplace(home, config, [], lambda _: scripted(lambda _: ""), ["no"], threading.Event())
+def log_place(place: Workplace, logs: Path) -> Workplace:
+    return replace(place, config=override(CONFIG, ingest__paths=(logs,), ingest__workers=0))
 
 
 def add(logs: Path, name: str) -> None:
@@ -174,11 +142,10 @@ def test_logs_that_are_not_there_and_none_at_all(
     log_place: Workplace, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    gone = IngestSection(paths=(tmp_path / "gone",), workers=0)
+    gone = override(log_place.config, ingest__paths=(tmp_path / "gone",))
     with pytest.raises(UsageError, match="there is no file or folder"):
-        read_logs(replace(log_place, config=log_place.config.model_copy(update={"ingest": gone})))
-    none = log_place.config.model_copy(update={"ingest": IngestSection()})
-    read_logs(replace(log_place, config=none))
+        read_logs(replace(log_place, config=gone))
+    read_logs(replace(log_place, config=override(log_place.config, ingest__paths=())))
     assert "ingest.paths names no logs" in caplog.text
 
 
@@ -186,23 +153,20 @@ KINDS = ("I can't say.", "```bash\npip install requests\n```", "```bash\npip ins
 
 
 @pytest.fixture
-def aged(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
+def aged(place: Workplace, scripted: MakeSampler) -> Workplace:
     """A home with thirty answers: of nothing, of real names, of an invented one."""
-    config = Config(
-        sampling=SamplingSection(samples_per_prompt=1),
-        registry=RegistrySection(mode="snapshot"),
-        daemon=DaemonSection(watch_prompts=30),
-        retention=RetentionSection(answers_days=30, lookups_days=30),
-    )
-    count = iter(range(1000))
-
-    def say(_: Prompt) -> str:
-        return KINDS[next(count) % 3]
-
-    made = Workplace(
-        home, config, tasks, lambda _: scripted(say, "round-0001-aa"), ["no"], threading.Event(),
+    said = cycle(KINDS)
+    made = replace(
+        place,
+        config=override(
+            CONFIG,
+            daemon__watch_prompts=30,
+            retention__answers_days=30,
+            retention__lookups_days=30,
+        ),
+        open_sampler=lambda _: scripted(lambda _: next(said), "round-0001-aa"),
         clock=SimulatedClock(datetime.now(UTC) + timedelta(days=31)),
-    )  # fmt: skip
+    )
     watch(made)
     return made
 
@@ -265,9 +229,8 @@ def test_without_limits_nothing_goes_and_a_stop_is_heard(aged: Workplace, store:
 
 
 @pytest.fixture
-def sound(home: Home, scripted: MakeSampler) -> Workplace:
-    config = Config(selfcheck=SelfcheckSection(free_bytes=0))
-    return Workplace(home, config, [], lambda _: scripted(lambda _: ""), ["no"], threading.Event())
+def sound(place: Workplace) -> Workplace:
+    return replace(place, config=override(CONFIG, selfcheck__free_bytes=0))
 
 
 def test_an_adapter_that_was_changed_is_named(sound: Workplace, home: Home) -> None:
@@ -287,7 +250,7 @@ def test_an_adapter_that_was_changed_is_named(sound: Workplace, home: Home) -> N
 
 def test_a_disk_without_room_is_told(sound: Workplace, home: Home) -> None:
     Store.open(home.database).close()
-    config = sound.config.model_copy(update={"selfcheck": SelfcheckSection(free_bytes=1 << 62)})
+    config = override(sound.config, selfcheck__free_bytes=1 << 62)
     with pytest.raises(DataError, match="MB left, which is less than"):
         selfcheck(replace(sound, config=config))
 

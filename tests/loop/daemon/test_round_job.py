@@ -13,39 +13,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ghostbust.config import override
 from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import make_tasks
-from ghostbust.loop.daemon.jobs import (
-    Stopped,
-    Workplace,
-)
-from ghostbust.loop.daemon.round_job import round_due, round_if_due
+from ghostbust.loop.daemon.jobs import Stopped, Workplace, round_due, round_if_due
 from ghostbust.loop.daemon.runner import JobRunner
 from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.loop.round_needs import Ahead, needs_of_round
 from ghostbust.measure import Key, NameCounts
-from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    Verdict,
-    utc_now,
-)
-from ghostbust.sections import (
-    BudgetSection,
-)
+from ghostbust.records import Context, Prompt, Verdict
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 from ghostbust.store.traffic import LoggedAnswer, LoggedPart
 from tests.loop.daemon.conftest import CONFIG
+from tests.loop.rounds import naming
 from tests.simulated import SimulatedClock
 
 if TYPE_CHECKING:
@@ -145,8 +128,8 @@ def test_a_round_ends_with_the_daemon_even_if_it_is_deaf(
 
 
 def limited(place: Workplace, **daemon: object) -> Workplace:
-    settings = CONFIG.daemon.model_copy(update=daemon)
-    return replace(place, config=CONFIG.model_copy(update={"daemon": settings}))
+    changed = {f"daemon__{key}": value for key, value in daemon.items()}
+    return replace(place, config=override(CONFIG, **changed))
 
 
 def test_what_kills_a_round_is_told_and_the_daemon_goes_on(
@@ -200,8 +183,8 @@ def test_a_round_that_may_need_more_than_the_day_has_waits_with_the_reason(
     place = python(ROUND.format(path=str(home.database), state="REJECTED"))
     clock = SimulatedClock(datetime(2050, 1, 1, tzinfo=UTC))
     needs = needs_of_round(CONFIG, make_tasks(CONFIG), Ahead(60))
-    enough = BudgetSection(samples=int(needs["samples"]), tokens=int(needs["tokens"]))
-    place = replace(place, clock=clock, config=CONFIG.model_copy(update={"budget": enough}))
+    enough = {f"budget__{name}": int(needs[name]) for name in ("samples", "tokens")}
+    place = replace(place, clock=clock, config=override(CONFIG, **enough))
     Allowance(store, place.config, clock).note({"samples": 1})
     runner = JobRunner(place, busy=lambda _: None)
     assert runner.run("round").again is None, "when it is next due"
@@ -224,14 +207,7 @@ def test_names_of_logs_count(place: Workplace, store: Store) -> None:
     assert not round_due(store, place).begins
     run_id = store.runs.start(RunSpec(RunKind.INGEST, "made-up", None, 0))
     for number in range(5):
-        prompt = Prompt(f"p{number}", Context.CODE, Ecosystem.PYPI, f"f{number}", private=True)
-        name = f"zz-logged-{number}"
-        sample = Sample(prompt, name, "made-up", None, number, 0, -1, False, 0)
-        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 0, len(name), name)
-        lookup = Lookup(
-            Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "", "rule", utc_now()
-        )
-        answer = Answer(sample, (Judged(ref, lookup),))
+        answer = naming(f"zz-logged-{number}", Verdict.ABSENT, number, seed=number, private=True)
         counted = {Key("made-up", None, Context.CODE, number): NameCounts(answers=1, absent=1)}
         part = LoggedPart(run_id, counted, [LoggedAnswer(answer, number, None)])
         store.traffic.add([part], None)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.config import Config
+from ghostbust.config import Config, override
 from ghostbust.errors import BusyError, EndpointError, HomeError
 from ghostbust.home import Home
 from ghostbust.loop.daemon.jobs import Workplace, recheck_names
 from ghostbust.loop.daemon.run import Daemon
 from ghostbust.loop.daemon.table import JOBS
 from ghostbust.loop.signals import JobDone
-from ghostbust.prompts import Task
 from ghostbust.records import Prompt
 from ghostbust.sections import DaemonSection, RegistrySection, SamplingSection
 from ghostbust.store.runs import RunStatus
@@ -36,23 +35,10 @@ CONFIG = Config(
 )
 
 
-@pytest.fixture(autouse=True)
-def quiet_scheduler(caplog: pytest.LogCaptureFixture) -> None:
-    """As the command line has it; and ghostbust's own lines are heard."""
-    caplog.set_level(logging.CRITICAL, "apscheduler")
-    caplog.set_level(logging.INFO)
-
-
 @pytest.fixture
-def place(home: Home, tasks: list[Task], scripted: MakeSampler) -> Workplace:
-    return Workplace(
-        home=home,
-        config=CONFIG,
-        tasks=tasks,
-        open_sampler=lambda _: scripted(lambda _: "I can't say."),
-        round_command=["/no/such/program"],
-        stopping=threading.Event(),
-    )
+def place(place: Workplace, scripted: MakeSampler) -> Workplace:
+    silent = scripted(lambda _: "I can't say.")
+    return replace(place, config=CONFIG, open_sampler=lambda _: silent)
 
 
 @pytest.fixture
@@ -169,7 +155,7 @@ def test_alarms_roll_back_and_selfcheck_wait_for_no_other_job(
 def test_a_recheck_works_while_another_process_holds_the_home(
     place: Workplace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    live = place.config.model_copy(update={"registry": RegistrySection(mode="auto")})
+    live = override(place.config, registry__mode="auto")
     with place.home.exclusive("round"):
         recheck_names(replace(place, config=live))
     assert "recheck: 0 names, 0 claimed" in caplog.text
@@ -256,8 +242,7 @@ def test_a_companion_that_does_not_start_stops_the_others(place: Workplace) -> N
 def test_other_settings_count_from_when_they_are_given(
     place: Workplace, soon: When, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slow = CONFIG.daemon.model_copy(update={"watch_every_s": 3600.0})
-    daemon = Daemon(replace(place, config=CONFIG.model_copy(update={"daemon": slow})))
+    daemon = Daemon(replace(place, config=override(CONFIG, daemon__watch_every_s=3600.0)))
 
     def faster() -> None:
         daemon.reschedule(CONFIG)

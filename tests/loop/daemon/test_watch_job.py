@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,46 +11,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.config import override
-from ghostbust.errors import (
-    BusyError,
-    EndpointError,
-    HomeError,
-)
+from ghostbust.errors import BusyError, EndpointError, HomeError
 from ghostbust.home import Home
 from ghostbust.loop.budget import SAMPLES, Allowance
 from ghostbust.loop.daemon import watch_job
-from ghostbust.loop.daemon.jobs import (
-    Stopped,
-    Workplace,
-)
+from ghostbust.loop.daemon.jobs import Stopped, Workplace
 from ghostbust.loop.daemon.watch_job import Pending, drop, find, keep, watch
 from ghostbust.loop.discovery.forms import Parent, take_apart
 from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import LOG_EVERY
 from ghostbust.prompts import Task, name_side, side_of
-from ghostbust.records import (
-    Context,
-    Ecosystem,
-    Prompt,
-    Side,
-)
-from ghostbust.sections import (
-    DiscoverySection,
-    ModelSection,
-    PromptsSection,
-)
+from ghostbust.records import Context, Ecosystem, Prompt, Side
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from ghostbust.unlearners.sets import select
-from tests.loop.daemon.conftest import CONFIG, one_ghost
+from tests.loop.choosing import nothing, one_ghost
+from tests.loop.daemon.conftest import CONFIG
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler, ScriptedSampler
-
-
-def _opens(sampler: ScriptedSampler) -> Callable[[object], ScriptedSampler]:
-    return lambda _: sampler
 
 
 def running(place: Workplace, sampler: ScriptedSampler) -> Workplace:
@@ -96,12 +74,8 @@ def test_watches_pause_where_they_find_nothing_new(
 ) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("ghostbust.loop.discovery.plan.LEAST_ANSWERS", 40)
-    settings = {
-        "model": ModelSection(name="made-up"),
-        "discovery": DiscoverySection(stop_below=5),
-    }
-    quiet = replace(place, config=CONFIG.model_copy(update=settings))
-    sampler = scripted(lambda _: "I can't say.")
+    quiet = replace(place, config=override(CONFIG, discovery__stop_below=5))
+    sampler = scripted(nothing)
     watch(running(quiet, sampler))
     assert len(sampler.asked) == 40
     watch(replace(quiet, open_sampler=lambda _: pytest.fail("no model is loaded")))
@@ -114,7 +88,7 @@ def test_watches_pause_where_they_find_nothing_new(
 def test_what_was_pruned_is_not_asked(
     place: Workplace, store: Store, scripted: MakeSampler
 ) -> None:
-    first = scripted(lambda _: "I can't say.")
+    first = scripted(nothing)
     watch(running(place, first))
     asked = {prompt.id for prompt in first.asked}
     store.prompts.prune(asked)
@@ -229,7 +203,8 @@ def test_what_another_model_rewrites_counts_in_the_budgets_of_the_day(
 
 
 @pytest.mark.parametrize(
-    ("limits", "answers"), [({"watch_answers": 10}, 10), ({"watch_tokens": 100}, 12)]
+    ("limits", "answers"),
+    [({"daemon__watch_answers": 10}, 10), ({"daemon__watch_tokens": 100}, 12)],
 )
 def test_a_watch_ends_when_its_budget_is_spent(
     place: Workplace,
@@ -239,20 +214,18 @@ def test_a_watch_ends_when_its_budget_is_spent(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    daemon = CONFIG.daemon.model_copy(update=limits)
-    watch(replace(place, config=CONFIG.model_copy(update={"daemon": daemon})))
+    watch(replace(place, config=override(CONFIG, **limits)))
     (run,) = store.runs.recent()
     assert run.status is RunStatus.DONE
     assert len(store.answers.sampled_keys(run.id)) == answers
-    assert f"ended by daemon.{next(iter(limits))}" in caplog.text
+    assert f"ended by {next(iter(limits)).replace('__', '.')}" in caplog.text
     assert not place.home.watch.exists()
 
 
 def test_an_interrupted_watch_spends_only_what_is_left(
     place: Workplace, store: Store, scripted: MakeSampler
 ) -> None:
-    daemon = CONFIG.daemon.model_copy(update={"watch_answers": 20})
-    limited = replace(place, config=CONFIG.model_copy(update={"daemon": daemon}))
+    limited = replace(place, config=override(CONFIG, daemon__watch_answers=20))
 
     def say(prompt: Prompt) -> str:
         if len(sampler.asked) == LOG_EVERY + 2:
@@ -268,11 +241,10 @@ def test_an_interrupted_watch_spends_only_what_is_left(
 
 
 def test_the_sides_stay_apart_over_many_watches_and_restarts(
-    home: Home, tasks: list[Task], scripted: MakeSampler
+    place: Workplace, home: Home, tasks: list[Task], scripted: MakeSampler
 ) -> None:
     """By family, for what is asked, and by name and family, for what a round may be shown."""
-    prompts = PromptsSection(holdout_share=0.25, name_holdout_share=0.3)
-    settings = CONFIG.model_copy(update={"prompts": prompts})
+    settings = override(CONFIG, prompts__holdout_share=0.25, prompts__name_holdout_share=0.3)
 
     def say(prompt: Prompt) -> str:
         if prompt.operator in ("paraphrase", "narrower", "broader", "neighbour"):
@@ -284,13 +256,11 @@ def test_the_sides_stay_apart_over_many_watches_and_restarts(
     watched: list[str] = []
     for _ in range(6):  # each opens the file anew, and knows nothing but what is in it
         model = scripted(say)
-        place = Workplace(home, settings, tasks, _opens(model), ["no"], threading.Event())
-        watch(place)
+        watch(running(replace(place, config=settings), model))
         assert held_out.isdisjoint(prompt.family for prompt in model.asked)
         assert not any(text in prompt.text for prompt in model.asked for text in secret)
         watched += [prompt.id for prompt in model.asked]
-    named = override(settings, model__name="made-up")
-    with open_session(home, named, purpose="test") as session:
+    with open_session(home, settings, purpose="test") as session:
         pool = {prompt.id: prompt for prompt in session.store.prompts.read()}
         sets = select(train_answers(session), [], most=500, probes=0, seed=1, name_holdout=0.3)
     assert len({pool[key].operator for key in watched if key in pool}) >= 8

@@ -237,11 +237,12 @@ def test_what_was_taken_out_of_the_pool_is_neither_asked_nor_followed_up(
     assert out.isdisjoint({p.id for p in after.prompts} | {r.parent for r in after.rewritings})
 
 
-def test_prompts_of_external_suites_are_not_followed_up(
-    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+@pytest.mark.parametrize("suite", ["garak", "fresh"])
+def test_prompts_of_suites_are_not_followed_up(
+    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler, suite: str
 ) -> None:
-    suite = [replace(task, id=suite_family("garak", task.id)) for task in tasks]
-    watcher.prompts(list(first_prompts(suite)), RunKind.SWEEP)
+    of_suite = [replace(task, id=suite_family(suite, task.id)) for task in tasks]
+    watcher.prompts(list(first_prompts(of_suite)), RunKind.SWEEP)
     assert any(found.invented_names for found in store.prompts.pool())
     assert not choose(store, tasks, fluent).rewritings
 

@@ -17,7 +17,7 @@ from ghostbust.loop.ingest.reading import (
     prompt_of,
 )
 from ghostbust.measure import NameCounts
-from ghostbust.prompts import seed_tasks
+from ghostbust.prompts import fresh_tasks, seed_tasks
 from ghostbust.records import Context, Ecosystem, content_id
 from ghostbust.registries.judge import Judge, Mode
 
@@ -133,6 +133,18 @@ def test_suite_prompts_are_counted_and_not_kept(
     counted = read(judge, {"text": INVENTED, "prompt": f"Please, {windows}!"}, {"text": INVENTED})
     assert (counted.reserved, len(counted.found)) == (1, 1)
     assert totals(counted).absent == 2
+
+
+def test_fresh_tasks_that_a_log_holds_are_counted_and_not_kept(judge: Judge) -> None:
+    asked = f"Hi! {fresh_tasks()[0].text}"
+    turns = [
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": "Gladly."},
+        {"role": "user", "content": "Install it."},
+        {"role": "assistant", "content": INVENTED},
+    ]
+    counted = read(judge, {"text": INVENTED, "prompt": asked}, {"messages": turns})
+    assert (counted.reserved, counted.found) == (2, [])
 
 
 def test_a_conversation_belongs_to_the_family_of_its_first_message() -> None:

@@ -2,143 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError
-from ghostbust.home import Home
 from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance, LimitedSampler
 from ghostbust.loop.daemon.jobs import Stopped, Workplace
-from ghostbust.loop.daemon.runner import JobRunner
-from ghostbust.loop.daemon.schedule import Timetable
-from ghostbust.loop.daemon.table import JOBS, Job
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.sections import (
-    BudgetSection,
-    JobEntry,
-    JobsSection,
-    ModelSection,
-    RegistrySection,
-    SamplingSection,
-    SelfcheckSection,
-)
-from ghostbust.store.daemon import JobRow
 from ghostbust.store.store import Store
-from tests.simulated import HandScheduler, SimulatedClock
+from tests.loop.daemon.conftest import DAY, MakeHouse, cron, every
 
 if TYPE_CHECKING:
     from tests.loop.conftest import MakeSampler
 
-DAY = datetime(2026, 11, 28, tzinfo=UTC)
 PROMPTS = [
     Prompt(f"Plot readings {n}.", Context.CODE, Ecosystem.PYPI, f"family-{n}", "sensors")
     for n in range(4)
 ]
-
-
-def every(text: str) -> JobEntry:
-    return JobEntry(every=text)
-
-
-def cron(text: str) -> JobEntry:
-    return JobEntry(cron=text)
-
-
-@dataclass
-class House:
-    """A daemon without threads, and what its jobs did."""
-
-    place: Workplace
-    clock: SimulatedClock
-    begun: dict[str, list[datetime]] = field(default_factory=dict)
-    works: dict[str, Callable[[Workplace], None]] = field(default_factory=dict)
-    """what a job does; one that isn't here does nothing, in no time"""
-
-    def start(self, busy: Callable[[Config], str | None] = lambda _: None) -> Timetable:
-        """Starts a daemon, as after a restart of the program."""
-        self.scheduler = HandScheduler(self.clock)
-        self.runner = JobRunner(self.place, jobs=[self._job(job) for job in JOBS], busy=busy)
-        made = Timetable(self.place, self.runner, self.scheduler)
-        made.fill(self.place)
-        self.scheduler.start()
-        self.look = made.look
-        return made
-
-    def _job(self, job: Job) -> Job:
-        def work(place: Workplace) -> None:
-            self.begun.setdefault(job.name, []).append(self.clock.now())
-            if job.name in self.works:
-                self.works[job.name](place)
-
-        return replace(job, work=work)
-
-    def run(self, **until: float) -> None:
-        self.scheduler.run_until(self.clock.now() + timedelta(**until), self.look)
-
-    def row(self, name: str) -> JobRow:
-        with Store.open(self.place.home.database) as store:
-            return store.jobs.get(name)
-
-    def spent(self) -> dict[str, float]:
-        with Store.open(self.place.home.database) as store:
-            return Allowance(store, self.place.config, self.clock).spent()
-
-    def times(self, name: str) -> list[str]:
-        return [f"{at:%d %H:%M:%S}" for at in self.begun.get(name, [])]
-
-
-@pytest.fixture(autouse=True)
-def quiet_scheduler(caplog: pytest.LogCaptureFixture) -> None:
-    """As the command line has it."""
-    caplog.set_level(logging.CRITICAL, "apscheduler")
-    caplog.set_level(logging.INFO, "ghostbust")
-
-
-OFF = dict.fromkeys(
-    ("watch", "ingest", "round", "rollback", "recheck", "selfcheck", "retention"), every("off")
-)
-MakeHouse = Callable[..., House]
-
-
-@pytest.fixture
-def house(home: Home, scripted: MakeSampler, store: Store) -> Iterator[MakeHouse]:
-    """Makes a house; a job without a schedule of its own is off. The store stays open, as a
-    daemon has it: the last one to close it writes it anew.
-    """
-    made: list[House] = []
-
-    def make(
-        start: datetime = DAY, *, budget: dict[str, float] | None = None, **jobs: Any
-    ) -> House:
-        clock = SimulatedClock(start)
-        config = Config(
-            model=ModelSection(endpoint="http://127.0.0.1:9/v1"),
-            registry=RegistrySection(mode="snapshot"),
-            sampling=SamplingSection(max_new_tokens=64),
-            jobs=JobsSection(**OFF | jobs),
-            budget=BudgetSection(**budget or {}),
-            selfcheck=SelfcheckSection(free_bytes=0),
-        )
-        place = Workplace(
-            home, config, [], lambda _: scripted(lambda _: "I can't say."), ["no"],
-            threading.Event(), clock=clock,
-        )  # fmt: skip
-        made.append(House(place, clock))
-        return made[-1]
-
-    yield make
-    for one in made:
-        if one.scheduler.running:
-            one.scheduler.shutdown()
 
 
 def test_every_job_hits_its_times_and_the_quiet_hours_are_quiet(house: MakeHouse) -> None:
