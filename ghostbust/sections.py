@@ -248,8 +248,7 @@ class GatesSection(Section):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """error probability of each gate's tests and one-sided bounds"""
     spend: Literal["auto", "rounds", "none"] = "auto"
-    """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: gates on answers share it,
-    and those on coding tasks if MBPP is run"""
+    """`rounds`: all share `alpha`; `none`: each has it; `auto`: shared, on coding tasks if MBPP is"""
     sandbox_layers: tuple[LayerName, ...] = (
         "no network", "no looking into the gate", "no foreign files", "no writing elsewhere",
     )  # fmt: skip

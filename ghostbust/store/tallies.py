@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from ghostbust.measure import INSTALLERS, LOCAL, UNMAPPED, NameCounts
-from ghostbust.prompts import SUITE
+from ghostbust.prompts import FRESH, SUITE, suite_family
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
 from ghostbust.store.connection import Row, StoreNoun, decode, encode_time, insert
 
@@ -83,7 +83,7 @@ def _counts() -> str:
     """The columns of `measure.NameCounts` of one answer, as `NameCounts.of` defines them."""
     prompted = (
         f"instr(f.flags, '{Flag.PROMPT_INDUCED}') AND p.context <> '{Context.NEEDS}'"
-        f" AND p.family NOT GLOB '{SUITE}*'"
+        f" AND (p.family NOT GLOB '{SUITE}*' OR p.family GLOB '{suite_family(FRESH, '*')}')"
     )
     unknown = f"v.verdict = '{Verdict.UNKNOWN}'"
     columns = {"1": "answers", _count_of(unknown): "unknown"}

@@ -74,7 +74,7 @@ def test_inventions_that_are_dropped_or_replaced_do_not_matter(make_answer: Make
 
 def test_the_limits_and_the_look_are_the_callers(make_answer: MakeAnswer) -> None:
     base, fewer = _answers(make_answer, [4] * 40), _answers(make_answer, [3] * 40)
-    assert volume_gate(base, fewer, low=0.7, context_low=0.7).verdict is GateVerdict.PASS
+    assert volume_gate(base, fewer, low=0.7).verdict is GateVerdict.PASS
     unsure = _answers(make_answer, [4] * 37 + [2] * 3)
     assert volume_gate(base, unsure).verdict is GateVerdict.PASS
     late = volume_gate(base, unsure, look=Look(0.05, 20, spends=True))
