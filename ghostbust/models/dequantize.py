@@ -26,10 +26,11 @@ def check(gguf: Path) -> None:
 
 def dequantize(gguf: Path, folder: Path) -> None:
     """Writes the model and the tokenizer that ``gguf`` holds into ``folder``, weights in bf16."""
+    check(gguf)  # before the imports: they take seconds
+
     import torch
     import transformers
 
-    check(gguf)
     # transformers 5.23 (seen 2026-11) keeps the weights packed unless GgufConfig says otherwise;
     # versions without a GgufConfig always unpack.
     config = getattr(transformers, "GgufConfig", None)
