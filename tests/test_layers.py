@@ -14,7 +14,7 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 NOUNS = {
     "records", "errors", "home", "config", "sections", "adapters", "prompts", "measure",
     "answer_faults", "statistics", "http", "text", "documents", "known_modules", "log_ids",
-    "safe_path", "files",
+    "safe_path", "files", "gguf_name",
     "times",
 }  # fmt: skip
 """files at the root that every part may import"""
