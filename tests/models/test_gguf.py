@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from ghostbust.config import Config, load_config, override
 from ghostbust.errors import HomeError, ModelError
+from ghostbust.files import sha256_of
 from ghostbust.gguf_name import digest_in, find_file, recorded_name, see
 from ghostbust.home import Home
 from ghostbust.models import convert as convert_module
@@ -31,9 +32,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     from ghostbust import gguf_name
 
     read: list[Path] = []
-    real = gguf_name.sha256_of
+
+    def hashed(path: Path) -> str:
+        read.append(path)
+        return sha256_of(path)
+
     monkeypatch.setattr(gguf_name, "SETTLED_NS", 0)
-    monkeypatch.setattr(gguf_name, "sha256_of", lambda path: (read.append(path), real(path))[1])
+    monkeypatch.setattr(gguf_name, "sha256_of", hashed)
     return read
 
 
