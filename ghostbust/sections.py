@@ -49,7 +49,7 @@ class ModelSection(Section):
     """Which model is watched, and how it is reached."""
 
     name: str = "smollm2"
-    """`smollm2` for the embedded model, a Hugging Face id, or a folder"""
+    """`smollm2` for the embedded model, a GGUF file, a Hugging Face id, or a folder"""
     endpoint: str | None = None
     """base URL of an OpenAI-compatible server to sample from; none: the model runs here"""
     endpoints: tuple[EndpointEntry, ...] = ()
@@ -243,7 +243,7 @@ class GatesSection(Section):
     """largest fall of pass@1 over all coding tasks that is let through"""
     likelihood_margin: float = Field(default=0.02, gt=0)
     """largest loss of log-likelihood of the canonical solutions, in nats per token"""
-    max_new_tokens: int = Field(default=256, ge=1)
+    max_new_tokens: int = Field(default=512, ge=1)
     """tokens after which the answer to a coding task is cut off"""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """error probability of each gate's tests and one-sided bounds"""

@@ -63,7 +63,7 @@ def never_passed(
     coding task: they have too little to measure with. ``base``: its held-out answers; None: not
     asked yet, so only the gates on coding tasks are tried.
     """
-    solved = {task.task_id: True for task in benchmark}
+    solved = TaskResults({task.task_id: True for task in benchmark}, "chat")
     scores = {task.task_id: Score(1.0, 1) for task in benchmark}
     gates = _gates(
         limits, benchmark, (base or (), base or ()), (solved, solved), (scores, scores),

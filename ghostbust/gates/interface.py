@@ -18,7 +18,16 @@ MAX_UNREACHABLE = 0.02
 
 
 class Completer(Protocol):
-    """A model that continues a text."""
+    """A model that continues a text, and answers a message where it can chat."""
+
+    @property
+    def chats(self) -> bool:
+        """Whether `answer` asks through a chat template or a chat endpoint."""
+        ...
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        """The greedy answer to each user message, in the order given."""
+        ...
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]

@@ -26,6 +26,8 @@ GATES = [*ON_ANSWERS, "likelihood", "coding"]
 class Speaks:
     """A model that completes every function with ``return 1`` and finds all code as likely."""
 
+    chats = False
+
     def __init__(self, nll: float = 10.0) -> None:
         self.nll = nll
         self.completed: list[str] = []
@@ -35,6 +37,9 @@ class Speaks:
     ) -> list[str]:
         self.completed += texts
         return ["    return 1\n"] * len(texts)
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        raise AssertionError("it has no chat template")
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         return [Score(self.nll, 10)] * len(pairs)
