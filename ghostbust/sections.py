@@ -248,7 +248,7 @@ class GatesSection(Section):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """error probability of each gate's tests and one-sided bounds"""
     spend: Literal["auto", "rounds", "none"] = "auto"
-    """`rounds`: all share `alpha`; `none`: each has it; `auto`: shared, on coding tasks if MBPP is"""
+    """`rounds`: all share `alpha`; `none`: each has it; `auto`: shared, on code if MBPP is run"""
     sandbox_layers: tuple[LayerName, ...] = (
         "no network", "no looking into the gate", "no foreign files", "no writing elsewhere",
     )  # fmt: skip

@@ -66,10 +66,11 @@ def volume_gate(
     The ratios to the base have one-sided 1 - alpha bounds over prompt families, paired
     (`statistics.ratio_bounds`). PASS: the lower bound of supported names is at least ``low``, and
     ``context_low`` in each context; the upper bound of all names is at most ``high``, and
-    ``context_high`` in each context, which are never narrower. FAIL: a bound shows the contrary of one of these. Else
-    INCONCLUSIVE, as when base and candidate can't be paired, the base has fewer than two answers to
-    a prompt, or supported names in fewer than ``MIN_FAMILIES`` families. A context in which it has
-    them in fewer decides nothing, and the reason says so.
+    ``context_high`` in each context. A context's limits are never narrower than those of all. FAIL:
+    a bound shows the contrary of one of these. Else INCONCLUSIVE, as when base and candidate can't
+    be paired, the base has fewer than two answers to a prompt, or supported names in fewer than
+    ``MIN_FAMILIES`` families. A context in which it has them in fewer decides nothing, and the
+    reason says so.
     """
     look = look or Look()
     context_low, context_high = min(low, context_low), max(high, context_high)
