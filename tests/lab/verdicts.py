@@ -87,7 +87,7 @@ def _is_faulty(answer: Answer) -> bool:
     return bool(faults_of(answer))
 
 
-class Population:
+class AnswerPopulation:
     """The base's answers by family, and the figures that a change has in all of them."""
 
     def __init__(self, answers: Sequence[Answer]) -> None:
@@ -163,7 +163,7 @@ class Case:
     """the truth is at a limit or beyond: a PASS is an error"""
 
 
-def cases(population: Population) -> list[Case]:
+def cases(population: AnswerPopulation) -> list[Case]:
     """What is tried: each limit itself, a truth beyond it, and harmless candidates."""
     rate, names = hallucination.rate_gate, volume.volume_gate
     moved, faulty = unknown.unknown_gate, faults.faults_gate
@@ -189,7 +189,7 @@ def cases(population: Population) -> list[Case]:
 
 
 def verdicts(
-    population: Population,
+    population: AnswerPopulation,
     case: Case,
     *,
     families: int,
@@ -233,7 +233,9 @@ def main() -> None:
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--only", default="", help="cases whose title begins so")
     given = asked.parse_args()
-    population = Population(recalled(Store.open(given.home / "ghostbust.db"), given.run).answers)
+    population = AnswerPopulation(
+        recalled(Store.open(given.home / "ghostbust.db"), given.run).answers
+    )
     print("| truth | PASS | FAIL | INCONCLUSIVE |\n| --- | --- | --- | --- |")
     for case in cases(population):
         if not case.title.startswith(given.only):
