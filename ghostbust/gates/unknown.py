@@ -51,7 +51,7 @@ def unknown_gate(
             f" (a rise of at most {bounds[name][1]:+.3f})"
         )
     risen = [name for name, (low, _) in bounds.items() if low > margin]
-    power = max(0.0, 1 - sum(1 - chance for chance in powers.values()))
+    power = min(powers.values())  # both have to be shown
     if risen:
         verdict, why = GateVerdict.FAIL, f"surely more than {margin:g} for {' and '.join(risen)}"
     elif all(high <= margin for _, high in bounds.values()):
@@ -60,7 +60,7 @@ def unknown_gate(
         verdict = GateVerdict.INCONCLUSIVE
         why = (
             f"not surely within the margin of {margin:g}: more prompts would tell (one that answers"
-            f" as the base does passes with a chance of {power:.2f} or more)"
+            f" as the base does passes with a chance of {power:.2f} at most)"
         )
     return GateResult(
         gate=GATE,

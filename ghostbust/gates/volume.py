@@ -101,7 +101,7 @@ def volume_gate(
         ratios[f"all names in {context}"] = _most(part, context_high, look.alpha)
     missed = [f"{name} {ratio}" for name, ratio in ratios.items() if ratio.missed]
     unclear = [f"{name} {ratio}" for name, ratio in ratios.items() if not ratio.shown]
-    power = max(0.0, 1 - sum(1 - ratio.power for ratio in ratios.values()))
+    power = min(ratio.power for ratio in ratios.values())  # all of them have to be shown
     supported, everything = ratios["supported names"], ratios["all names"]
     if missed:
         verdict, why = GateVerdict.FAIL, f"surely too far from the base: {', '.join(missed)}"
@@ -109,7 +109,7 @@ def volume_gate(
         verdict = GateVerdict.INCONCLUSIVE
         why = (
             f"not shown: {', '.join(unclear)}; more prompts would tell (one that answers as the"
-            f" base does passes with a chance of {power:.2f} or more)"
+            f" base does passes with a chance of {power:.2f} at most)"
         )
     else:
         verdict = GateVerdict.PASS
