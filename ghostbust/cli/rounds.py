@@ -130,7 +130,7 @@ def demo(
         registry__mode=registry or "snapshot",
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
-        gates__max_new_tokens=64,
+        gates__max_new_tokens=256,
         # what fits into minutes on two cores
         training__max_answers=150,
         training__answers_per_step=5,
