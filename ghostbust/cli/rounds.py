@@ -134,7 +134,7 @@ def demo(
         # what fits into minutes on two cores
         training__max_answers=150,
         training__answers_per_step=5,
-        # SmolLM2 solves 4 % of the tasks: against a margin of 5 % no loss could show
+        # SmolLM2 solves 6 % of the tasks: against a margin of 5 % no loss could show
         gates__coding_margin=0.03,
     )
     kept = "what was sampled is kept; the same command goes on from there"
