@@ -34,7 +34,8 @@ from ghostbust.records import (
 RESAMPLES = 2000
 FEW_CLUSTERS = 10
 """with fewer, a bootstrap over clusters says too little: the gates' limit, too"""
-_Z2 = NormalDist().inv_cdf(0.975) ** 2
+Z95: Final = NormalDist().inv_cdf(0.975)
+"""the normal quantile of a 95 % interval"""
 LOCAL, UNMAPPED = str(Flag.LOCAL_MODULE), "no-mapping"
 """reasons of UNKNOWN verdicts that are counted apart"""
 _INVENTED = (Verdict.ABSENT, Verdict.SUSPECT)
@@ -243,11 +244,20 @@ def widened_for_few(
     low, high = interval
     if not clusters or (clusters >= FEW_CLUSTERS and low < high):
         return interval
-    centre = (share + _Z2 / (2 * clusters)) / (1 + _Z2 / clusters)
-    spread = math.sqrt(_Z2 * (share * (1 - share) + _Z2 / (4 * clusters)) / clusters)
-    half = spread / (1 + _Z2 / clusters)
+    wide = wilson_interval(share, clusters)
     # At 0 and 1 the share is an end itself, but for rounding.
-    return max(0.0, min(low, share, centre - half)), min(1.0, max(high, share, centre + half))
+    return max(0.0, min(low, share, wide[0])), min(1.0, max(high, share, wide[1]))
+
+
+def wilson_interval(share: float, draws: float, *, z: float = Z95) -> tuple[float, float]:
+    """The score interval of a share seen in so many independent draws; 95 % by default.
+
+    Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+    """
+    middle = share + z**2 / (2 * draws)
+    half = z * math.sqrt(share * (1 - share) / draws + (z / (2 * draws)) ** 2)
+    scale = 1 + z**2 / draws
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
 # Counts of any number of answers, in a memory that doesn't grow with them. For the interval, prompt

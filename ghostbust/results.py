@@ -285,7 +285,7 @@ class Swept:
 
     def to_dict(self, *, reveal: bool = False) -> dict[str, Any]:
         """What ``ghostbust sweep --json`` prints; ``reveal``: names in full, not shortened."""
-        from ghostbust.statistics import unseen_of
+        from ghostbust.unseen import unseen_of
 
         return _plain(
             {

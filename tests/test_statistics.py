@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -11,40 +10,27 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binom, multinomial, norm
 
 from ghostbust.gates.interface import spent_alpha
-from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    Verdict,
-)
 from ghostbust.statistics import (
     LEAST_TAIL,
-    Incidence,
+    block_alpha,
     cluster_sums,
+    fewer_bound,
     fewer_p_value,
     mcnemar_one_sided,
     mcnemar_power,
     mcnemar_two_sided,
+    mean_bounds,
     paired_bootstrap,
-    pass_at_k,
     percentile_interval,
     power_at_margin,
     ratio_bootstrap,
+    ratio_bounds,
     relative_drop,
     resampled_sums,
+    shown_with_chance,
     tango_upper_bound,
-    unseen,
-    unseen_of,
     widened_interval,
-    wilson_interval,
 )
-from tests.lab.unseen import Population, outcome, populations
 
 Z95 = 1.6448536269514722
 
@@ -236,19 +222,6 @@ def test_humaneval_alone_cannot_pass_from_the_fifth_look_on() -> None:
     assert bounds[0] <= 0.05 < bounds[1]
 
 
-@pytest.mark.parametrize(
-    ("n", "c", "k", "expected"), [(5, 2, 2, 0.7), (10, 0, 1, 0.0), (4, 1, 1, 0.25), (4, 2, 3, 1.0)]
-)
-def test_pass_at_k(n: int, c: int, k: int, expected: float) -> None:
-    assert pass_at_k(n, c, k) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(("n", "c", "k"), [(1, 0, 10), (5, 6, 1), (5, -1, 1), (5, 1, 0)])
-def test_pass_at_k_refuses_what_it_cannot_estimate(n: int, c: int, k: int) -> None:
-    with pytest.raises(ValueError, match=r"pass@|can't be"):
-        pass_at_k(n, c, k)
-
-
 def test_paired_bootstrap_agrees_with_the_normal_interval_of_a_mean() -> None:
     rng = np.random.default_rng(5)
     base = rng.normal(1.0, 1.0, 400)
@@ -352,142 +325,70 @@ def test_an_undefined_drop_speaks_against_the_candidate() -> None:
     assert relative_drop(rows).tolist() == [0.5, 0.0, -1.0, 0.0, 0.0]
 
 
-# What is unseen
+# Bounds over clusters
 
 
-def seen(text: str) -> list[Incidence]:
-    """Incidences from ``name:family`` or ``name:family:answers``."""
-    rows = (word.split(":") for word in text.split())
-    return [Incidence(name, family, int(count[0]) if count else 1) for name, family, *count in rows]
+@pytest.mark.parametrize(
+    ("blocks", "published"), [(1, 1.960), (2, 1.977), (3, 2.004), (4, 2.024), (5, 2.040)]
+)
+def test_blocks_have_the_boundaries_of_obrien_and_fleming(blocks: int, published: float) -> None:
+    """The constants of Jennison and Turnbull (2000), table 2.3, for a two-sided 0.05."""
+    for block in range(1, blocks + 1):
+        z = norm.isf(block_alpha(0.025, block, blocks))
+        assert z * math.sqrt(block / blocks) == pytest.approx(published, abs=0.001)
 
 
-def test_the_chance_is_the_share_of_inventions_that_one_family_alone_has() -> None:
-    """Six inventions, of which three are of names that no other family has."""
-    found = unseen(seen("a:1 a:2 b:1:2 c:3 d:2 d:4"), families=5, answers=10)
-    assert (found.names, found.inventions, found.once, found.twice) == (4, 7, 2, 2)
-    assert found.chance == pytest.approx(3 / 7)
-    assert found.gain == pytest.approx(1000 * 2 / 10)
-    # (F - 1) / F * Q1 (Q1 - 1) / (2 (Q2 + 1))
-    assert found.left == pytest.approx(4 / 5 * 2 * 1 / (2 * 3))
+@pytest.mark.parametrize(("alpha", "block", "blocks"), [(0.0, 1, 1), (0.5, 1, 1), (0.05, 3, 2)])
+def test_blocks_that_cannot_be_are_refused(alpha: float, block: int, blocks: int) -> None:
+    with pytest.raises(ValueError, match="can't be"):
+        block_alpha(alpha, block, blocks)
 
 
-def test_with_one_name_a_family_the_variance_is_estys() -> None:
-    """30 single names, 10 in pairs, 5 in threes: the width is that of f1 (1 - f1 / n) + 2 f2."""
-    rows, family = [], 0
-    for times, count in ((1, 30), (2, 10), (3, 5)):
-        for name in range(count):
-            rows += [Incidence(f"{times}-{name}", str(family + n), 1) for n in range(times)]
-            family += times
-    found = unseen(rows, families=family, answers=family)
-    n, once, twice = family, 30, 10
-    variance = (once * (1 - once / n) + 2 * twice) / n**2
-    draws = (once / n) * (1 - once / n) / variance
-    low, high = wilson_interval(once / n, draws, z=1.9971)  # Student's t with 64 degrees
-    assert found.chance_ci95 == pytest.approx((low, high), abs=1e-4)
+def test_a_ratios_bounds_err_as_often_as_they_say() -> None:
+    draw = np.random.default_rng(7)
+    wrong = np.zeros(2)
+    for _ in range(2000):
+        shared = draw.gamma(2.0, 1.0, 40)  # what is hard for both
+        low, high = ratio_bounds(draw.poisson(0.8 * shared), draw.poisson(shared), 0.05)
+        wrong += low > 0.8, high < 0.8
+    assert wrong / 2000 == pytest.approx([0.05, 0.05], abs=0.02)
 
 
-def test_wilsons_interval_by_hand() -> None:
-    low, high = wilson_interval(0.8, 10)
-    assert low == pytest.approx(0.4902, abs=1e-4)
-    assert high == pytest.approx(0.9433, abs=1e-4)
-    assert wilson_interval(0.0, 10)[0] == 0.0
-    assert wilson_interval(1.0, 10)[1] == 1.0
+def test_a_ratios_bounds_are_fiellers() -> None:
+    """Where it is as far from 0 as t allows, by its own definition."""
+    after, before = np.array([3.0, 5.0, 2.0, 6.0, 4.0]), np.array([4.0, 6.0, 5.0, 6.0, 7.0])
+    t = 2.131847  # of 4 degrees of freedom, 0.05 above it
+    for bound in ratio_bounds(after, before, 0.05):
+        rest = after - bound * before
+        assert abs(rest.mean()) / (rest.std(ddof=1) / math.sqrt(5)) == pytest.approx(t, abs=1e-5)
 
 
-def test_answers_of_one_family_do_not_count_as_independent() -> None:
-    """The same inventions, all of one family's answers or each of a family of its own."""
-    apart = seen(" ".join(f"a{n}:{n}" for n in range(20)) + " " +
-                 " ".join(f"b{n % 5}:{20 + n}" for n in range(20)))  # fmt: skip
-    together = [Incidence(one.name, str(int(one.family) // 5), 1) for one in apart]
-    narrow = unseen(apart, families=40, answers=40).chance_ci95
-    wide = unseen(together, families=8, answers=40).chance_ci95
-    assert wide[1] - wide[0] > 1.3 * (narrow[1] - narrow[0])
+def test_bounds_need_two_clusters_and_a_denominator() -> None:
+    nothing = (-math.inf, math.inf)
+    one, two = np.ones(1), np.ones(2)
+    assert ratio_bounds(one, one, 0.05) == mean_bounds(one, 0.05) == nothing
+    assert ratio_bounds(two, np.array([0.0, 1.0]), 0.05) == nothing, "its mean may be 0"
+    assert ratio_bounds(two, two, 0.05) == (1, 1)
+    assert mean_bounds(two, 0.05) == (1, 1)
 
 
-def test_an_incidence_that_comes_twice_is_summed() -> None:
-    once = unseen(seen("a:1:2 b:2 b:3"), families=3, answers=6)
-    assert unseen(seen("a:1 b:2 a:1 b:3"), families=3, answers=6) == once
+def test_a_means_bounds_are_students() -> None:
+    values = np.array([1.0, 2.0, 4.0, 5.0])
+    half = 2.353363 * values.std(ddof=1) / 2
+    assert mean_bounds(values, 0.05) == pytest.approx((3 - half, 3 + half), abs=1e-5)
 
 
-def test_where_nothing_was_invented_the_chance_is_not_known() -> None:
-    found = unseen([], families=8, answers=16)
-    assert math.isnan(found.chance)
-    assert all(map(math.isnan, found.chance_ci95))
-    assert (found.names, found.gain, found.left) == (0, 0, 0)
-    assert found.gain_ci95[1] > 0, "none in 16 answers isn't none at all"
-    assert "can't be told" in str(found)
+def test_a_rare_count_has_the_bound_at_which_it_is_unlikely() -> None:
+    assert fewer_p_value(2, 40, fewer_bound(2, 40, 0.05)) == pytest.approx(0.05)
+    assert fewer_bound(0, 100, 0.05) == pytest.approx(math.expm1(math.log(20) / 100))
+    assert fewer_bound(0, 0, 0.05) == math.inf
 
 
-def test_one_family_tells_nothing_of_others() -> None:
-    found = unseen(seen("a:1 b:1 c:1"), families=1, answers=4)
-    assert found.chance_ci95 == (0, 1)
-    assert math.isnan(found.left)
-    assert "can't be told" in str(found)
-
-
-def test_where_all_is_seen_none_may_be_left() -> None:
-    found = unseen(seen("a:1 a:2 a:3 b:1 b:2 b:4"), families=4, answers=8)
-    assert (found.chance, found.left, found.gain) == (0, 0, 0)
-    assert found.chance_ci95[0] == found.left_ci95[0] == found.gain_ci95[0] == 0
-    assert 0 < found.chance_ci95[1] < 1
-
-
-def test_where_every_name_is_new_the_chance_may_be_less_than_one() -> None:
-    found = unseen(seen(" ".join(f"n{n}:{n}" for n in range(10))), families=10, answers=20)
-    assert found.chance == 1
-    assert 0.5 < found.chance_ci95[0] < 1
-    assert found.chance_ci95[1] == pytest.approx(1)
-
-
-def test_more_inventing_families_than_were_asked_is_an_error() -> None:
-    with pytest.raises(ValueError, match="2 families, but 1"):
-        unseen(seen("a:1 a:2"), families=1, answers=1)
-
-
-def test_the_sentence_has_every_interval() -> None:
-    found = unseen(
-        seen(" ".join(f"n{n}:{n}" for n in range(9)) + " x:0 x:1"), families=10, answers=9
-    )
-    said = str(found)
-    assert f"at least about {found.left:,.0f} more names left" in said
-    assert f"probability {found.chance:.2f} ({found.chance_ci95[0]:.2f} to" in said
-
-
-def test_answers_count_names_once_each_and_only_inventions() -> None:
-    day = datetime(2026, 11, 23, tzinfo=UTC)
-
-    def answer(family: str, number: int, *names: str) -> Answer:
-        prompt = Prompt(f"task {family}", Context.HELPS, Ecosystem.PYPI, family)
-        verdicts = {"a": Verdict.ABSENT, "s": Verdict.SUSPECT, "r": Verdict.REAL,
-                    "u": Verdict.UNKNOWN}  # fmt: skip
-        judged = tuple(
-            Judged(
-                PackageRef(Ecosystem.PYPI, RefKind.LIST, name, 0, 2, name),
-                Lookup(Ecosystem.PYPI, name, verdicts[name[0]], "", "", "rule", day),
-            )
-            for name in names
-        )
-        return Answer(Sample(prompt, "", "m", None, 0, number, 0.7, False, 1), judged)
-
-    found = unseen_of(
-        [
-            answer("f", 0, "a1", "a1", "r1", "u1"),
-            answer("f", 1, "a1", "s1"),
-            answer("g", 0, "s1"),
-            answer("h", 0),
-        ]
-    )
-    assert (found.families, found.answers) == (3, 4)
-    assert (found.names, found.inventions, found.once, found.twice) == (2, 4, 1, 1)
-    assert found.chance == pytest.approx(2 / 4)
-
-
-@pytest.mark.parametrize("population", populations(), ids=lambda p: p.title)
-def test_the_interval_holds_the_true_chance_in_85_of_100_runs(population: Population) -> None:
-    """100 simulated samples of 40 families with 3 answers each, seeds 0 to 99."""
-    got = outcome(population, families=40, answers=3, runs=100, seed=0, further=600)
-    assert got.chance_covered >= 0.85
-    assert got.gain_covered >= 0.85
-    assert got.left_held >= 0.95, "a lower bound"
-    assert abs(got.chance_estimated - got.chance_true) < 0.04
-    assert got.chance_width < 0.6, "an interval that says something"
+def test_the_chance_to_show_something_is_that_of_simulated_tests() -> None:
+    draw = np.random.default_rng(3)
+    values = draw.normal(0.4, 1.0, (4000, 50))
+    shown = np.mean([mean_bounds(row, 0.05)[0] > 0 for row in values])
+    said = np.mean([shown_with_chance(row, 0.4, 0.05) for row in values])
+    assert said == pytest.approx(shown, abs=0.02)
+    assert shown_with_chance(np.ones(9), 0.1, 0.05) == 1
+    assert shown_with_chance(np.ones(1), 0.1, 0.05) == shown_with_chance(np.ones(9), 0, 0.05) == 0

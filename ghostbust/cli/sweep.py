@@ -66,7 +66,7 @@ def sweep(
     compare with it.
     """
     from ghostbust import api
-    from ghostbust.statistics import unseen_of
+    from ghostbust.unseen import unseen_of
 
     output = cli.output
     settings = cli.configure(

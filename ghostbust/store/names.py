@@ -29,7 +29,7 @@ from ghostbust.store.connection import (
 )
 
 if TYPE_CHECKING:
-    from ghostbust.statistics import Unseen
+    from ghostbust.unseen import Unseen
 
 FEW: Final = 1000
 """names found by a search that are put in order by themselves"""
@@ -332,7 +332,7 @@ class Ledger(StoreNoun):
     def unseen(self, model: str, adapter: str | None) -> Unseen:
         """What all answers of the model with this adapter say of the names not seen yet."""
         # Loads scipy, which takes longer than to open a store.
-        from ghostbust.statistics import Incidence, unseen
+        from ghostbust.unseen import Incidence, unseen
 
         found = self._connection.read(
             Incidence,

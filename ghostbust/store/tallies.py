@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ghostbust.measure import INSTALLERS, LOCAL, UNMAPPED, NameCounts
+from ghostbust.measure import INSTALLERS, LOCAL, UNMAPPED, NameCounts, wilson_interval
 from ghostbust.prompts import FRESH, SUITE, suite_family
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
 from ghostbust.store.connection import Row, StoreNoun, decode, encode_time, insert
@@ -213,9 +213,6 @@ def _contexts(row: Row) -> tuple[str, ...]:
 
 def _repeats(samples: Iterable[Row], sightings: Iterable[Row]) -> Iterator[Row]:
     """The rows of ``repeats``, from samples in the order of drawing and sightings in any order."""
-    # Loads scipy, which takes longer than to open a store.
-    from ghostbust.statistics import wilson_interval
-
     place: dict[str, int] = {}
     # Samples at temperature 0 repeat themselves, so they are no tries; but one may be the first.
     adapter_of: dict[str, str] = {}

@@ -28,10 +28,10 @@ from ghostbust.records import ASKED, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import DiscoverySection
-from ghostbust.statistics import PER_ANSWERS
 from ghostbust.store.prompts import Rewriting
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
+from ghostbust.unseen import PER_ANSWERS
 
 CHECK_SHARE: Final = 0.15
 """of the exploring share: retired prompts, those not asked for the longest time first"""

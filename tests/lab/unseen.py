@@ -1,4 +1,4 @@
-"""Whether the estimates of `ghostbust.statistics` hold, on simulated samples whose truth is known.
+"""Whether the estimates of `ghostbust.unseen` hold, on simulated samples whose truth is known.
 
 A population is names with probabilities. A prompt family draws a few of them for itself, by those
 probabilities, and its answers name these again and again, the first ones most: so inventions of one
@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ghostbust.statistics import PER_ANSWERS, Incidence, Interval, Unseen, unseen
+from ghostbust.unseen import PER_ANSWERS, Incidence, Interval, Unseen, unseen
 
 WANTED: Final = 0.85
 """share of the runs whose interval holds the true chance, at least"""
