@@ -64,7 +64,7 @@ LEAST = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What held-out prompts have to show, as the gates will judge it; multiples of the base's."""
+    """What training aims at: bands of real names and of the rate, as multiples of the base's."""
 
     volume_low: float = 0.8
     volume_high: float = 1.25
