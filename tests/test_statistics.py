@@ -349,7 +349,8 @@ def test_a_ratios_bounds_err_as_often_as_they_say() -> None:
     wrong = np.zeros(2)
     for _ in range(2000):
         shared = draw.gamma(2.0, 1.0, 40)  # what is hard for both
-        low, high = ratio_bounds(draw.poisson(0.8 * shared), draw.poisson(shared), 0.05)
+        now, base = (draw.poisson(rate * shared).astype(np.float64) for rate in (0.8, 1.0))
+        low, high = ratio_bounds(now, base, 0.05)
         wrong += low > 0.8, high < 0.8
     assert wrong / 2000 == pytest.approx([0.05, 0.05], abs=0.02)
 
