@@ -15,14 +15,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ghostbust.errors import EndpointError
-from ghostbust.loop.discovery.forms import BARE, EVERY, FOLLOW_UP, Form, Parent, take_apart
 from ghostbust.loop.discovery.operators import (
+    BARE,
+    EVERY,
+    FOLLOW_UP,
     OPERATORS,
+    Form,
     KnownTasks,
     Operator,
+    Parent,
     Request,
     Written,
     rewrite,
+    take_apart,
 )
 from ghostbust.loop.discovery.pool import AGAIN, DOMAIN, FORM, OPERATOR, SEED, Pool
 from ghostbust.prompts import Task, is_reserved

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from scipy.stats import gamma
 
-from ghostbust.loop.discovery.forms import form_name
+from ghostbust.loop.discovery.operators import form_name
 from ghostbust.prompts import Task, first_prompts, name_side, side_of
 from ghostbust.records import Prompt, Side
 from ghostbust.store.prompts import Draw, PoolPrompt

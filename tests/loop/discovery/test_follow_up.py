@@ -11,7 +11,7 @@ import pytest
 
 from ghostbust.errors import EndpointError
 from ghostbust.loop.discovery.follow_up import Follower, parents_of, rewritten_tasks
-from ghostbust.loop.discovery.forms import EVERY
+from ghostbust.loop.discovery.operators import EVERY
 from ghostbust.loop.discovery.plan import Chosen, choose_prompts
 from ghostbust.loop.discovery.pool import AGAIN, PATIENCE, Bandit, Pool, Record, read_pool
 from ghostbust.loop.watch import Watcher
