@@ -25,7 +25,6 @@ from ghostbust.loop.discovery.operators import (
     Operator,
     Parent,
     Request,
-    Written,
     rewrite,
     take_apart,
 )
@@ -221,16 +220,14 @@ class Follower:
             return
         for wish, written in zip(wishes, found, strict=True):
             parent = wish.request.parent
-            prompt = self._child(wish, written)
+            prompt = wish.operator.write(replace(wish.request, written=written.task))
+            if prompt is not None and not self._is_new(prompt, parent):
+                prompt = None
             self._note(wish.operator.name, parent.prompt, prompt, written.tokens)
             if prompt is None:
                 self._reword(parent)
             else:
                 self.take(prompt)
-
-    def _child(self, wish: _Wish, written: Written) -> Prompt | None:
-        prompt = wish.operator.write(replace(wish.request, written=written.task))
-        return prompt if prompt and self._is_new(prompt, wish.request.parent) else None
 
     def _reword(self, parent: Parent) -> None:
         """The parent's task in a new wording, else the parent itself again."""
