@@ -150,20 +150,6 @@ def test_a_prompt_stays_on_the_side_that_it_has(read: Read, tmp_path: Path, stor
     assert sorted(families) == sorted([content_id("Read the sensor."), *[held_out.id] * 4])
 
 
-def test_models_are_told_apart_and_adapters_known(read: Read, tmp_path: Path, store: Store) -> None:
-    lines = [
-        {"completion": CLEAN, "model": "acme-1"},
-        {"completion": CLEAN, "model": "served", "adapter": "round-1"},
-        {"completion": INVENTED},
-    ]
-    result = read(
-        write(tmp_path / "a.log", *lines), model__name="acme/coder", model__endpoint_model="served"
-    )
-    assert set(result.by_model) == {
-        ("acme-1", None), ("acme/coder", "round-1"), ("acme/coder", None),
-    }  # fmt: skip
-
-
 def test_what_a_model_answered_is_a_run_of_that_model(
     read: Read, tmp_path: Path, store: Store
 ) -> None:
