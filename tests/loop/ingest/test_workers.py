@@ -163,7 +163,8 @@ def test_a_worker_ends_when_the_main_process_is_killed(tmp_path: Path, work: str
     workers = children(main.pid)
     assert workers
     main.kill()
-    main.communicate()
+    main.wait()
+    main.stdout.close()  # not read to its end, which a worker that lives on would keep open
     _, left = psutil.wait_procs(workers, timeout=10)
     assert [worker for worker in left if not ended(worker)] == []
 
