@@ -31,6 +31,7 @@ TOKENS: Final = "tokens"
 REQUESTS: Final = "registry_requests"
 MINUTES: Final = "gpu_minutes"
 BUDGETS: Final = (SAMPLES, TOKENS, REQUESTS, MINUTES)
+"""named as in `config.BudgetSection`"""
 NOTHING: Final = 1e-9
 """minutes are fractions: less than this of a budget is nothing"""
 
@@ -122,13 +123,7 @@ def price(answers: int, tokens: int) -> dict[str, float]:
 
 def limits_of(config: Config) -> dict[str, float]:
     """The day's budgets that have a limit."""
-    budget = config.budget
-    limits = {
-        SAMPLES: budget.samples,
-        TOKENS: budget.tokens,
-        REQUESTS: budget.registry_requests,
-        MINUTES: budget.gpu_minutes,
-    }
+    limits = {name: getattr(config.budget, name) for name in BUDGETS}
     return {name: float(limit) for name, limit in limits.items() if limit is not None}
 
 

@@ -10,7 +10,6 @@ from typing import Final
 from ghostbust.prompts import FORMS, fresh_tasks, seed_tasks
 from ghostbust.records import ASKED, Ecosystem
 from ghostbust.registries.names import canonical_name
-from ghostbust.store.prompts import PoolPrompt
 from ghostbust.store.store import Store
 from ghostbust.text import redact
 
@@ -18,22 +17,13 @@ _WORD: Final = re.compile(r"@?\w(?:[\w./-]*\w)?")
 _END: Final = re.compile(r"[./]")
 
 
-def redacted_texts(store: Store, prompts: Iterable[PoolPrompt]) -> dict[str, str]:
-    """The text of each prompt that has one, by id, every invented name of the ledger redacted.
+def redacted_text(store: Store, text: str, ecosystem: Ecosystem, also: Iterable[str] = ()) -> str:
+    """The text with every invented name of the ledger redacted, and ``also``, as written.
 
     A prompt may quote an answer's code, or have been made from a name. A word is redacted where it
     is a name in any spelling, or begins with one before a ``.`` or ``/``. Words of ghostbust's own
     forms and tasks are not: they are public.
     """
-    return {
-        prompt.prompt_id: redacted_text(store, prompt.text, prompt.ecosystem)
-        for prompt in prompts
-        if prompt.text is not None
-    }
-
-
-def redacted_text(store: Store, text: str, ecosystem: Ecosystem, also: Iterable[str] = ()) -> str:
-    """The text with every invented name of the ledger redacted, and ``also``, as written."""
     spelled = {
         raw: name for raw, name in _spellings(text, ecosystem) if raw.lower() not in _public_words()
     }

@@ -69,7 +69,12 @@ class Watcher:
     ) -> Watched:
         if reuse and (known := self.known(prompts, kind)) is not None:
             return known
-        run_id = self._open(kind, prompts)
+        spec = self._spec(kind, prompts)
+        run_id = self.store.runs.find(spec, RunStatus.INTERRUPTED)
+        if run_id is None:
+            run_id = self.store.runs.start(spec)
+        else:
+            self.store.runs.resume(run_id)
         try:
             with log_ids(run=run_id):
                 answers = self._ask(run_id, prompts)
@@ -123,15 +128,6 @@ class Watcher:
         if len(samples) != len(self.store.answers.sampled_keys(run_id)):
             return None
         return self._watched(run_id, judge_samples(samples, self.judge))
-
-    def _open(self, kind: RunKind, first: Sequence[Prompt]) -> int:
-        """The id of the interrupted run that this one continues, else of a new one."""
-        spec = self._spec(kind, first)
-        unfinished = self.store.runs.find(spec, RunStatus.INTERRUPTED)
-        if unfinished is None:
-            return self.store.runs.start(spec)
-        self.store.runs.resume(unfinished)
-        return unfinished
 
     def _spec(self, kind: RunKind, first: Sequence[Prompt]) -> RunSpec:
         settings = asdict(self.settings) | {

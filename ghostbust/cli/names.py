@@ -178,7 +178,7 @@ def repeat(
     Of each name, the prompt that elicited it most often is asked; prompts of which no text was kept
     can't be.
     """
-    from ghostbust.loop.repeating import ask_again
+    from ghostbust.loop.sweep import ask_again
 
     cli.configure(model__name=model, model__endpoint=endpoint, registry__mode=registry)
     kept = "what was sampled is kept and counts; the same command asks for more"

@@ -264,9 +264,13 @@ class _Pool:
         if reveal:
             self._texts = {row.prompt_id: row.text for row in rows if row.text is not None}
         else:
-            from ghostbust.loop.redact import redacted_texts
+            from ghostbust.loop.redact import redacted_text
 
-            self._texts = redacted_texts(self.store, [row for row in rows if not row.private])
+            self._texts = {
+                row.prompt_id: redacted_text(self.store, row.text, row.ecosystem)
+                for row in rows
+                if row.text is not None and not row.private
+            }
 
     def text(self, row: PoolPrompt) -> str:
         """The text, or why there is none, for people."""

@@ -15,14 +15,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ghostbust.errors import EndpointError
-from ghostbust.loop.discovery.forms import BARE, EVERY, FOLLOW_UP, Form, Parent, take_apart
 from ghostbust.loop.discovery.operators import (
+    BARE,
+    EVERY,
+    FOLLOW_UP,
     OPERATORS,
+    Form,
     KnownTasks,
     Operator,
+    Parent,
     Request,
-    Written,
     rewrite,
+    take_apart,
 )
 from ghostbust.loop.discovery.pool import AGAIN, DOMAIN, FORM, OPERATOR, SEED, Pool
 from ghostbust.prompts import Task, is_reserved
@@ -216,16 +220,14 @@ class Follower:
             return
         for wish, written in zip(wishes, found, strict=True):
             parent = wish.request.parent
-            prompt = self._child(wish, written)
+            prompt = wish.operator.write(replace(wish.request, written=written.task))
+            if prompt is not None and not self._is_new(prompt, parent):
+                prompt = None
             self._note(wish.operator.name, parent.prompt, prompt, written.tokens)
             if prompt is None:
                 self._reword(parent)
             else:
                 self.take(prompt)
-
-    def _child(self, wish: _Wish, written: Written) -> Prompt | None:
-        prompt = wish.operator.write(replace(wish.request, written=written.task))
-        return prompt if prompt and self._is_new(prompt, wish.request.parent) else None
 
     def _reword(self, parent: Parent) -> None:
         """The parent's task in a new wording, else the parent itself again."""

@@ -21,7 +21,7 @@ from typing import Final
 
 from ghostbust.config import Config
 from ghostbust.loop.discovery.follow_up import Follower
-from ghostbust.loop.discovery.forms import form_name
+from ghostbust.loop.discovery.operators import form_name
 from ghostbust.loop.discovery.pool import FORM, Bandit, Pool, read_pool
 from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.records import ASKED, Ecosystem, Prompt

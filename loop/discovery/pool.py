@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from scipy.stats import gamma
 
-from ghostbust.loop.discovery.forms import form_name
+from ghostbust.loop.discovery.operators import form_name
 from ghostbust.prompts import Task, first_prompts, name_side, side_of
 from ghostbust.records import Prompt, Side
 from ghostbust.store.prompts import Draw, PoolPrompt
@@ -207,7 +207,14 @@ def read_pool(
     draws = [draw for draw in store.rewritings.draws() if draw.prompt_id in train]
     scored = _score(draws, adapter, name_holdout)
     records = _records(scored)
-    arms = _arms(train.values(), at_hand)
+    arms: dict[str, Arm] = {}
+    children: dict[str, list[str]] = defaultdict(list)
+    for key, row in train.items():
+        # Without a prompt's text, its form is only the context.
+        form = form_name(at_hand[key]) if key in at_hand else row.context
+        arms[key] = Arm(row.domain, row.operator or SEED, form)
+        if row.parent is not None:
+            children[row.parent].append(key)
     evidence, used = _evidence(store, scored, records, arms)
     pruned = store.prompts.pruned()
     sides = {key: side_of(one.family, holdout_share) for key, one in at_hand.items()}
@@ -219,7 +226,7 @@ def read_pool(
         },
         records=records,
         bandit=_bandit(evidence, scored, arms),
-        children=_children(train.values()),
+        children=children,
         used=used,
         known=frozenset(row.prompt_id for row in stats),
         pruned=pruned,
@@ -285,18 +292,6 @@ def _records(scored: Iterable[_Scored]) -> dict[str, Record]:
     return dict(found)
 
 
-def _arms(stats: Iterable[PoolPrompt], at_hand: Mapping[str, Prompt]) -> dict[str, Arm]:
-    """Each prompt's arm; without its text, the form is only the context."""
-    return {
-        row.prompt_id: Arm(
-            row.domain,
-            row.operator or SEED,
-            form_name(at_hand[row.prompt_id]) if row.prompt_id in at_hand else row.context,
-        )
-        for row in stats
-    }
-
-
 def _evidence(
     store: Store,
     scored: Iterable[_Scored],
@@ -338,14 +333,6 @@ def _bandit(
             mean *= rough.factor(part, level)
         expected.append(mean)
     return Bandit(evidence, dispersion=dispersion([one.reward for one in scored], expected))
-
-
-def _children(stats: Iterable[PoolPrompt]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for row in stats:
-        if row.parent is not None:
-            found[row.parent].append(row.prompt_id)
-    return dict(found)
 
 
 # What a person does to the pool.

@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, Final, NamedTuple, Self, cast
 
 from ghostbust.errors import UsageError
 from ghostbust.store.traffic import ReadFile, Traffic
@@ -177,6 +177,22 @@ PACKED = b"\x1f\x8b"
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
+class FileStamp(NamedTuple):
+    """The state of a file, to see whether it has changed."""
+
+    key: tuple[int, int]
+    """device and inode"""
+    size: int
+    """bytes on disk"""
+    written_ns: int
+    """the time of the last write, in ns since 1970"""
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        """The stamp in a file's status."""
+        return cls((status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
+
+
 class LogFile:
     """An open log file, plain or gzip, at its beginning until `resume`."""
 
@@ -191,9 +207,7 @@ class LogFile:
         except OSError as exc:
             raise UsageError(f"can't read {path}: {exc.strerror}") from exc
         self._file = self._unpacked()
-        status = os.fstat(self._raw.fileno())
-        self.key = (status.st_dev, status.st_ino)
-        """device and inode"""
+        self.key = self.stamp.key
         self.id: int | None = None
         """the file's number in the store; None before it has one"""
         self.waits = False
@@ -209,14 +223,9 @@ class LogFile:
         self._raw.close()
 
     @property
-    def size(self) -> int:
-        """Bytes on disk now."""
-        return os.fstat(self._raw.fileno()).st_size
-
-    @property
-    def written_ns(self) -> int:
-        """The time of the last write, in ns since 1970."""
-        return os.fstat(self._raw.fileno()).st_mtime_ns
+    def stamp(self) -> FileStamp:
+        """The file's state now."""
+        return FileStamp.of(os.fstat(self._raw.fileno()))
 
     def resume(self, traffic: Traffic) -> None:
         """Continues where the file was left, if the store knows it; call it before `read`."""
@@ -270,7 +279,7 @@ class LogFile:
             return False
         end, length = self._cutter.tail_end, len(self._cutter.tail)
         before = os.pread(self._raw.fileno(), length, end - length)
-        if self.size >= self._cutter.taken and before == self._cutter.tail:
+        if self.stamp.size >= self._cutter.taken and before == self._cutter.tail:
             return False
         self._cutter = Cutter(self._limit)
         self.id = None
@@ -341,8 +350,8 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
         inside = path.rglob("*") if path.is_dir() else [path]
         for file in inside:
             hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            if not hidden and (written := _written(file)) is not None:
-                found.setdefault(file, written)
+            if not hidden and (stamp := _stamp(file)):
+                found.setdefault(file, stamp.written_ns)
     return sorted(found, key=lambda file: (found[file], str(file)))
 
 
@@ -355,19 +364,19 @@ def rotated(path: Path, since: datetime) -> list[Path]:
     found = {}
     for file in path.parent.iterdir() if path.parent.is_dir() else ():
         if file.name.startswith((f"{path.name}.", f"{path.name}-")):
-            written = _written(file)
-            if written is not None and written / 1e9 >= since.timestamp() - 1:
-                found[file] = written
+            stamp = _stamp(file)
+            if stamp and stamp.written_ns / 1e9 >= since.timestamp() - 1:
+                found[file] = stamp.written_ns
     return sorted(found, key=lambda file: (found[file], file.name))
 
 
-def _written(path: Path) -> int | None:
-    """The time of a regular file's last write, in ns since 1970; None for anything else."""
+def _stamp(path: Path) -> FileStamp | None:
+    """The state of a regular file; None for anything else."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns if stat.S_ISREG(status.st_mode) else None
+    return FileStamp.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
 QUIET_S: Final = 10.0
@@ -379,14 +388,6 @@ MOST_OPEN: Final = 200
 Read = tuple[LogFile, LogBlock] | None
 """a block with its file. None: store what was read before asking for the next block, since another
 file may continue where the last one was left; or nothing is new"""
-
-
-class _Stamp(NamedTuple):
-    """The state of a file when it was closed."""
-
-    key: tuple[int, int]
-    size: int
-    written_ns: int
 
 
 class Files:
@@ -402,7 +403,7 @@ class Files:
         self._note = note
         self._stopped: Callable[[], bool] = lambda: False
         self._open: dict[tuple[int, int], LogFile] = {}
-        self._closed: dict[Path, _Stamp] = {}
+        self._closed: dict[Path, FileStamp] = {}
         self.unfinished = 0
         """files that were closed within a line; its rest waits for the next time"""
 
@@ -450,7 +451,7 @@ class Files:
             yield from self._to_end(file)
             if file.packed and not self._stopped() and (block := file.read_last()):
                 yield file, block
-            if file.packed or time.time() - file.written_ns / 1e9 > QUIET_S:
+            if file.packed or time.time() - file.stamp.written_ns / 1e9 > QUIET_S:
                 self._close(file)
 
     def _to_end(self, file: LogFile) -> Iterator[Read]:
@@ -460,7 +461,8 @@ class Files:
     def _start(self, path: Path) -> Iterator[Read]:
         """Opens and reads a file, unless it is open or unchanged since it was closed."""
         stamp, last = _stamp(path), self._closed.get(path)
-        if stamp is None or stamp == last:
+        # Too short to say whether it is a gzip file: opened once it has its first bytes.
+        if stamp is None or stamp.size < len(PACKED) or stamp == last:
             return
         if stamp.key in self._open:
             self._open[stamp.key].path = path
@@ -474,11 +476,16 @@ class Files:
         last = self._traffic.last_read(str(path))
         for other in () if last is None else rotated(path, last):
             stamp = _stamp(other)
-            if stamp and stamp.key not in self._open and stamp != self._closed.get(other):
+            if (
+                stamp
+                and stamp.size >= len(PACKED)
+                and stamp.key not in self._open
+                and stamp != self._closed.get(other)
+            ):
                 yield from self._open_file(other, stamp, only_known=True)
 
     def _open_file(
-        self, path: Path, stamp: _Stamp, *, is_new: bool = False, only_known: bool = False
+        self, path: Path, stamp: FileStamp, *, is_new: bool = False, only_known: bool = False
     ) -> Iterator[Read]:
         # The caller stores what was read of other files first: this may be a copy of one of them.
         yield None
@@ -498,7 +505,7 @@ class Files:
 
     def _close(self, file: LogFile) -> None:
         del self._open[file.key]
-        self._closed[file.path] = _Stamp(file.key, file.size, file.written_ns)
+        self._closed[file.path] = file.stamp
         self.unfinished += file.unfinished
         if file.damaged:
             self._note(f"{file.path} can't be unpacked to its end: cut off, or still being written")
@@ -507,17 +514,6 @@ class Files:
     def _close_all(self) -> None:
         for file in list(self._open.values()):
             self._close(file)
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    # Too short to say whether it is a gzip file: opened once it has its first bytes.
-    if status.st_size < len(PACKED):
-        return None
-    return _Stamp((status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
 
 
 class Stream:

@@ -109,13 +109,7 @@ class SkippedLines:
 
     def note(self, line: int, why: str) -> None:
         """Keeps the first line, and why it was skipped."""
-        if self.first is None:
-            self.first = (line, why)
-
-    def note_unread(self, line: int, why: str) -> None:
-        """Counts an answer that was read in part only."""
-        self.unread += 1
-        self.first_unread = self.first_unread or (line, why)
+        self.first = self.first or (line, why)
 
     def add(self, more: SkippedLines) -> None:
         """Adds the counts of what comes after."""
@@ -194,7 +188,9 @@ class BlockReader:
         )
         refs = extraction.refs
         if extraction.unread:
-            counted.skipped.note_unread(line, extraction.unread[0].reason)
+            skipped = counted.skipped
+            skipped.unread += 1
+            skipped.first_unread = skipped.first_unread or (line, extraction.unread[0].reason)
         judged = None if self._mode is Mode.LIVE and refs else self._judged(refs)
         if judged is not None and self._mode is Mode.AUTO and _is_open(judged):
             judged = None

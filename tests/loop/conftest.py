@@ -17,7 +17,7 @@ from ghostbust.home import Home
 from ghostbust.loop.session import Session, open_session
 from ghostbust.loop.signals import Clock
 from ghostbust.loop.watch import Watched, Watcher
-from ghostbust.prompts import Task, split
+from ghostbust.prompts import Task, first_prompts, split
 from ghostbust.records import Prompt, Sample
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.samplers.interface import SamplingSettings
@@ -185,3 +185,10 @@ def fluent(scripted: MakeSampler) -> ScriptedSampler:
 def watcher(store: Store, judge: Judge, scripted: MakeSampler) -> Watcher:
     """Asks a model that invents a name in every answer."""
     return Watcher(store, scripted(one_ghost), judge, SamplingSettings())
+
+
+@pytest.fixture
+def elicited(store: Store, watcher: Watcher, tasks: list[Task]) -> Store:
+    """The store after a sweep in which each prompt of the tasks elicited a name of its own."""
+    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
+    return store

@@ -132,12 +132,6 @@ def test_a_recheck_of_all_that_is_due_ends_where_somebody_cannot_be_asked(
     assert done.told == 0, "nobody is named in the settings"
 
 
-def test_a_name_is_not_asked_about_again_before_it_is_due(store: Store, live: Judge) -> None:
-    earlier = utc_now() - timedelta(minutes=1)
-    assert len(recheck(store, live, before=earlier, limit=10)) == 3
-    assert recheck(store, live, before=earlier, limit=10) == []
-
-
 def test_an_unreachable_registry_leaves_the_names_for_the_next_time(
     store: Store, live: Judge, registry: FakeRegistry
 ) -> None:
@@ -188,28 +182,21 @@ def test_without_a_reason_nothing_is_decided(store: Store) -> None:
     assert store.reviews.recent() == []
 
 
-def test_a_name_that_is_registered_now_is_claimed(
+def test_a_person_asks_about_one_name_of_the_ledger(
     store: Store, live: Judge, registry: FakeRegistry
 ) -> None:
-    registry.registered.add(GHOSTS[0])
-    lookup = look_up(store, live, Config(), Ecosystem.PYPI, GHOSTS[0])
-
-    assert lookup.verdict is Verdict.REAL
-    (alarm,) = store.alarms.recent()
-    assert (alarm.name, alarm.uploader) == (GHOSTS[0], "A. Squatter")
-
-
-def test_no_answer_changes_nothing(store: Store, live: Judge, registry: FakeRegistry) -> None:
-    registry.down = True
-    assert look_up(store, live, Config(), Ecosystem.PYPI, GHOSTS[0]).verdict is Verdict.UNKNOWN
-
-    assert store.lookups.get_lookup(Ecosystem.PYPI, GHOSTS[0]) is None
-    assert store.alarms.recent() == []
-
-
-def test_only_names_of_the_ledger_are_asked_for(store: Store, live: Judge) -> None:
+    """No answer changes nothing; a name that is registered now is claimed."""
     with pytest.raises(UsageError, match="no name"):
         look_up(store, live, Config(), Ecosystem.PYPI, "requests")
+    registry.down = True
+    assert look_up(store, live, Config(), Ecosystem.PYPI, GHOSTS[0]).verdict is Verdict.UNKNOWN
+    assert store.lookups.get_lookup(Ecosystem.PYPI, GHOSTS[0]) is None
+    assert store.alarms.recent() == []
+    registry.down = False
+    registry.registered.add(GHOSTS[0])
+    assert look_up(store, live, Config(), Ecosystem.PYPI, GHOSTS[0]).verdict is Verdict.REAL
+    (alarm,) = store.alarms.recent()
+    assert (alarm.name, alarm.uploader) == (GHOSTS[0], "A. Squatter")
 
 
 TEXTS = {
@@ -266,8 +253,3 @@ def test_an_earlier_one_shows_what_was_there_before(
         ("zz-b", "ABSENT", "REAL"),
     ]
     assert (done.now.rate, done.now.volume) == (4 / 5, 0.5)
-
-
-def test_a_run_that_is_not_there(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no run 7"):
-        rescore(store, 7, judge_of(tmp_path, date(2026, 1, 2), "requests"))

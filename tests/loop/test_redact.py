@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghostbust.loop.redact import redacted_text, redacted_texts
+from ghostbust.loop.redact import redacted_text
 from ghostbust.records import (
     Answer,
     Context,
@@ -19,17 +19,10 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
-from ghostbust.store.prompts import PoolPrompt
 from ghostbust.store.runs import RunKind, RunSpec
 from ghostbust.store.store import Store
 
 DAY = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-def prompt(text: str | None, ecosystem: Ecosystem = Ecosystem.PYPI) -> PoolPrompt:
-    return PoolPrompt(
-        "id", text, Context.NEEDS, ecosystem, "f", "", None, None, False, DAY, 0, 0, 0, None, None
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -59,18 +52,14 @@ def ledger(store: Store) -> None:
 def test_a_logged_name_is_shortened_however_it_is_spelled(
     store: Store, text: str, shown: str
 ) -> None:
-    assert redacted_texts(store, [prompt(text)]) == {"id": shown}
+    assert redacted_text(store, text, Ecosystem.PYPI) == shown
 
 
 def test_npm_names_keep_their_scope_and_subpath(store: Store) -> None:
     text = "const kit = require('@zz/ghost-kit/lib');"
     shown = "const kit = require('@zz/gho…(9)/lib');"
-    assert redacted_texts(store, [prompt(text, Ecosystem.NPM)]) == {"id": shown}
-    assert redacted_texts(store, [prompt(text)]) == {"id": text}, "not a name of PyPI"
-
-
-def test_a_prompt_without_text_has_none(store: Store) -> None:
-    assert redacted_texts(store, [prompt(None)]) == {}
+    assert redacted_text(store, text, Ecosystem.NPM) == shown
+    assert redacted_text(store, text, Ecosystem.PYPI) == text, "not a name of PyPI"
 
 
 def test_what_an_answer_names_is_shortened_before_the_ledger_has_it(store: Store) -> None:

@@ -6,11 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
-import pytest
-
 from ghostbust.loop.signals import (
-    Listener,
-    Silence,
     StopSign,
     SystemClock,
     current_ids,
@@ -60,14 +56,6 @@ def test_waiting_ends_when_it_is_set_and_not_before_the_time_is_over() -> None:
     assert sign.wait(600)
     assert time.monotonic() - began < 300
     assert not StopSign(threading.Event(), SystemClock(), seconds=60).wait(0)
-
-
-def test_silence_hears_everything_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    listener: Listener = Silence()
-    listener.begin("train")
-    listener.advance(1, 2)
-    listener.step(1, 2, 0.5)
-    assert capfd.readouterr() == ("", "")
 
 
 def test_log_ids_nest_and_end_and_are_a_threads_own() -> None:

@@ -17,7 +17,7 @@ from ghostbust.loop.budget import SAMPLES, Allowance
 from ghostbust.loop.daemon import watch_job
 from ghostbust.loop.daemon.jobs import Stopped, Workplace
 from ghostbust.loop.daemon.watch_job import Pending, drop, find, keep, watch
-from ghostbust.loop.discovery.forms import Parent, take_apart
+from ghostbust.loop.discovery.operators import Parent, take_apart
 from ghostbust.loop.round_steps import train_answers
 from ghostbust.loop.session import open_session
 from ghostbust.loop.watch import LOG_EVERY

@@ -11,7 +11,7 @@ import pytest
 
 from ghostbust.errors import EndpointError
 from ghostbust.loop.discovery.follow_up import Follower, parents_of, rewritten_tasks
-from ghostbust.loop.discovery.forms import EVERY
+from ghostbust.loop.discovery.operators import EVERY
 from ghostbust.loop.discovery.plan import Chosen, choose_prompts
 from ghostbust.loop.discovery.pool import AGAIN, PATIENCE, Bandit, Pool, Record, read_pool
 from ghostbust.loop.watch import Watcher
@@ -164,11 +164,10 @@ def test_what_is_taken_twice_is_chosen_once(follow: Follow) -> None:
 
 
 def test_a_model_that_cannot_rewrite_costs_tokens_and_the_parent_is_reworded(
-    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
+    elicited: Store, tasks: list[Task], scripted: MakeSampler
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
     rules = replace(RULES, budget=80, explore_share=0)
-    chosen = choose(store, tasks, scripted(nothing), rules)
+    chosen = choose(elicited, tasks, scripted(nothing), rules)
     failed = [row for row in chosen.rewritings if row.child is None]
     assert failed
     assert {row.tokens for row in failed} == {9}
@@ -180,15 +179,13 @@ def test_a_model_that_cannot_rewrite_costs_tokens_and_the_parent_is_reworded(
 
 
 def test_another_model_rewrites(
-    store: Store,
+    elicited: Store,
     tasks: list[Task],
-    watcher: Watcher,
     scripted: MakeSampler,
     fluent: ScriptedSampler,
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
     rules, watched = replace(RULES, budget=80, explore_share=0), scripted(nothing, "round-0001")
-    chosen = choose_prompts(store, tasks, watched, rules, 5, rewriter=fluent)
+    chosen = choose_prompts(elicited, tasks, watched, rules, 5, rewriter=fluent)
     written = {row.child for row in chosen.rewritings if row.operator in WRITTEN and row.child}
     assert written <= {prompt.id for prompt in chosen.prompts}
     assert len(written) >= 5
@@ -198,18 +195,16 @@ def test_another_model_rewrites(
 
 
 def test_where_another_model_gives_no_answer_tasks_are_reworded(
-    store: Store,
+    elicited: Store,
     tasks: list[Task],
-    watcher: Watcher,
     scripted: MakeSampler,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def out_of_reach(_: Prompt) -> str:
         raise EndpointError("no answer of the server")
 
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
     rules, down = replace(RULES, budget=40, explore_share=0), scripted(out_of_reach)
-    chosen = choose_prompts(store, tasks, scripted(nothing), rules, 5, rewriter=down)
+    chosen = choose_prompts(elicited, tasks, scripted(nothing), rules, 5, rewriter=down)
     assert len(chosen.prompts) == 40
     assert not {row.operator for row in chosen.rewritings} & set(WRITTEN)
     assert len(down.asked) == 1, "not again and again in one choice"
@@ -217,7 +212,7 @@ def test_where_another_model_gives_no_answer_tasks_are_reworded(
         "discovery.rewriter: no answer of the server; tasks are reworded by rule instead"
     ]
     with pytest.raises(EndpointError):
-        choose_prompts(store, tasks, down, rules, 5)
+        choose_prompts(elicited, tasks, down, rules, 5)
 
 
 def test_no_rewriting_is_asked_for_twice(
@@ -257,13 +252,12 @@ def _asked(store: Store, watcher: Watcher, chosen: Chosen) -> tuple[Prompt, ...]
 
 
 def test_a_rewriting_is_never_a_held_out_task_in_disguise(
-    store: Store, tasks: list[Task], watcher: Watcher, scripted: MakeSampler
+    elicited: Store, tasks: list[Task], scripted: MakeSampler
 ) -> None:
     secret = "Gather what sensors told in the valley and draw a chart of its readings."
     family = next(f"f{n}" for n in range(99) if side_of(f"f{n}", 0.25) is Side.HOLDOUT)
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
     rewriter = scripted(lambda _: secret)
     rules = replace(RULES, budget=80, explore_share=0)
-    chosen = choose(store, [*tasks, Task(family, secret)], rewriter, rules)
+    chosen = choose(elicited, [*tasks, Task(family, secret)], rewriter, rules)
     assert rewriter.asked
     assert not any(prompt.operator in WRITTEN for prompt in chosen.prompts)

@@ -1,4 +1,4 @@
-"""Operators write a new prompt of the same family, by rule or by a model."""
+"""Every wording can be taken apart again; operators write new prompts of the same family."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghostbust.loop.discovery.forms import (
+from ghostbust.loop.discovery.operators import (
     AGENT,
+    BARE,
     EVERY,
     FOLLOW_UP,
+    LONGEST_BARE,
+    MOST_CHARACTERS,
+    OPERATORS,
     PIN,
     PLAIN,
     Form,
-    Parent,
-    take_apart,
-)
-from ghostbust.loop.discovery.operators import (
-    MOST_CHARACTERS,
-    OPERATORS,
     KnownTasks,
+    Parent,
     Request,
     Written,
     alike,
     clean,
+    form_name,
     rewrite,
+    take_apart,
     words,
 )
-from ghostbust.prompts import side_of
+from ghostbust.prompts import LANGUAGES, Task, first_prompts, side_of
 from ghostbust.records import Context, Ecosystem, Prompt, Sample, Side
 
 if TYPE_CHECKING:
@@ -39,6 +40,41 @@ if TYPE_CHECKING:
 
 TASK = "Plot the readings of a weather station."
 FORM = PLAIN[2]
+
+
+@pytest.mark.parametrize("ecosystem", LANGUAGES)
+@pytest.mark.parametrize("form", EVERY, ids=lambda form: form.name)
+def test_a_form_is_taken_apart_and_put_together(form: Form, ecosystem: Ecosystem) -> None:
+    prompt = Prompt(form.fill(ecosystem, TASK), form.context, ecosystem, "family")
+    parent = take_apart(prompt)
+    assert parent is not None
+    assert (parent.form, parent.task) == (form, TASK)
+    assert parent.child("paraphrase", task=TASK).text == prompt.text
+    assert form_name(prompt) == form.name
+
+
+def test_a_tasks_own_prompts_are_in_plain_forms() -> None:
+    """Measurements and discovery word a task alike."""
+    own = [take_apart(prompt) for prompt in first_prompts([Task("family", TASK)])]
+    assert [parent and parent.form in PLAIN for parent in own] == [True, True]
+
+
+def test_a_text_of_someone_else_is_a_task_as_a_whole_unless_it_is_long() -> None:
+    own = Prompt("How do I read a tide gauge?", Context.CODE, Ecosystem.PYPI, "family")
+    parent = take_apart(own)
+    assert parent is not None
+    assert (parent.form, parent.task) == (BARE, own.text)
+    assert take_apart(replace(own, text="x" * (LONGEST_BARE + 1))) is None
+    assert take_apart(replace(own, context=Context.HELPS)) is None
+
+
+def test_code_and_what_follows_an_answer_is_not_taken_apart() -> None:
+    needs = Task("family", TASK).prompt(Context.NEEDS, code="import weather")
+    assert take_apart(needs) is None
+    assert form_name(needs) == Context.NEEDS
+    turned = replace(Task("family", TASK).prompt(Context.CODE), turns=("a", "b"))
+    assert take_apart(turned) is None
+    assert form_name(turned) == "follow-up"
 
 
 def parent_of(
@@ -102,6 +138,7 @@ def test_another_ecosystem_only_where_its_registry_can_say_no() -> None:
 
 
 def test_every_operator_has_forms_and_a_name_of_its_own() -> None:
+    assert len({form.name for form in EVERY}) == len(EVERY)
     for name, operator in OPERATORS.items():
         assert operator.name == name
         assert operator.forms

@@ -115,21 +115,20 @@ def test_another_process_chooses_the_same(home: Home, store: Store, watcher: Wat
 
 
 def test_what_paid_is_followed_up_in_its_family_by_many_operators(
-    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+    elicited: Store, tasks: list[Task], fluent: ScriptedSampler
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    chosen = choose(store, tasks, fluent, replace(RULES, budget=60, explore_share=0.2))
+    chosen = choose(elicited, tasks, fluent, replace(RULES, budget=60, explore_share=0.2))
     assert len(chosen.prompts) == 60
     made = [prompt for prompt in chosen.prompts if prompt.parent]
     assert len({prompt.operator for prompt in made}) >= 6
     assert max(Counter(prompt.parent for prompt in made).values()) <= 2
     for prompt in made:
-        parent = store.prompts.get(str(prompt.parent))
+        parent = elicited.prompts.get(str(prompt.parent))
         assert parent is not None
         assert prompt.operator in OPERATORS
         families = {parent.family}
         if prompt.other_parent:
-            other = store.prompts.get(prompt.other_parent)
+            other = elicited.prompts.get(prompt.other_parent)
             assert other is not None
             families.add(other.family)
         assert prompt.family in families
@@ -137,11 +136,10 @@ def test_what_paid_is_followed_up_in_its_family_by_many_operators(
 
 
 def test_every_use_of_an_operator_is_told(
-    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+    elicited: Store, tasks: list[Task], fluent: ScriptedSampler
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    chosen = choose(store, tasks, fluent, replace(RULES, budget=60))
-    store.rewritings.add(chosen.rewritings)
+    chosen = choose(elicited, tasks, fluent, replace(RULES, budget=60))
+    elicited.rewritings.add(chosen.rewritings)
     told = {row.child: row for row in chosen.rewritings}
     for prompt in chosen.prompts:
         if prompt.parent:
@@ -152,20 +150,18 @@ def test_every_use_of_an_operator_is_told(
 
 
 def test_nothing_of_the_held_out_side_is_asked_or_rewritten(
-    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+    elicited: Store, tasks: list[Task], fluent: ScriptedSampler
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
     for seed in range(3):
-        chosen = choose(store, tasks, fluent, replace(RULES, budget=200), seed).prompts
+        chosen = choose(elicited, tasks, fluent, replace(RULES, budget=200), seed).prompts
         families = {prompt.family for prompt in [*chosen, *fluent.asked]}
         assert {side_of(family, RULES.holdout_share) for family in families} == {Side.TRAIN}
 
 
 def test_the_same_store_and_seed_give_the_same_prompts(
-    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+    elicited: Store, tasks: list[Task], fluent: ScriptedSampler
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    first, again, other = (choose(store, tasks, fluent, seed=n) for n in (5, 5, 6))
+    first, again, other = (choose(elicited, tasks, fluent, seed=n) for n in (5, 5, 6))
     assert first == again
     assert first != other
 
@@ -194,19 +190,17 @@ def test_a_retired_prompt_is_checked_and_comes_back_when_it_relapses(
 
 @pytest.mark.parametrize(("chance", "uses"), [(0.0, 0), (1.0, 1)])
 def test_a_dropped_operator_is_tried_again_rarely(
-    store: Store,
+    elicited: Store,
     tasks: list[Task],
-    watcher: Watcher,
     scripted: MakeSampler,
     monkeypatch: pytest.MonkeyPatch,
     chance: float,
     uses: int,
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
     parent = next(p for p in first_prompts(tasks) if side_of(p.family, 0.25) is Side.TRAIN)
-    store.rewritings.add([Rewriting("rarer", parent.id, None, 4000, "made-up", None, 1)])
+    elicited.rewritings.add([Rewriting("rarer", parent.id, None, 4000, "made-up", None, 1)])
     monkeypatch.setattr(plan, "RETRY_CHANCE", chance)
-    chosen = choose(store, tasks, scripted(nothing), replace(RULES, budget=60))
+    chosen = choose(elicited, tasks, scripted(nothing), replace(RULES, budget=60))
     assert Counter(row.operator for row in chosen.rewritings)["rarer"] == uses
 
 
@@ -225,14 +219,13 @@ def test_names_of_the_name_holdout_pay_nothing(
 
 
 def test_what_was_taken_out_of_the_pool_is_neither_asked_nor_followed_up(
-    store: Store, tasks: list[Task], watcher: Watcher, fluent: ScriptedSampler
+    elicited: Store, tasks: list[Task], fluent: ScriptedSampler
 ) -> None:
-    watcher.prompts(list(first_prompts(tasks)), RunKind.SWEEP)
-    before = choose(store, tasks, fluent)
+    before = choose(elicited, tasks, fluent)
     out = {str(row.parent) for row in before.rewritings} | {p.id for p in before.prompts}
-    store.prompts.add(before.prompts)
-    store.prompts.prune(sorted(out))
-    after = choose(store, tasks, fluent, replace(RULES, budget=60))
+    elicited.prompts.add(before.prompts)
+    elicited.prompts.prune(sorted(out))
+    after = choose(elicited, tasks, fluent, replace(RULES, budget=60))
     assert after.rewritings
     assert out.isdisjoint({p.id for p in after.prompts} | {r.parent for r in after.rewritings})
 

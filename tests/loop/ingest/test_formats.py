@@ -254,7 +254,4 @@ def test_the_first_key_that_can_be_read_counts() -> None:
     assert time_of({"a": "soon", "b": "2026-11-28T09:00:00Z"}, "a", "b") == NINE
     assert label({"a": " ", "b": 12, "c": "x"}, "a", "b", "c") == "12"
     assert label({"a": True}, "a") is None
-
-
-def test_a_long_name_is_cut() -> None:
     assert len(label({"a": "x" * 9999}, "a") or "") == MOST_LABEL

@@ -14,9 +14,10 @@ import pytest
 from ghostbust.config import Config, load_config, override
 from ghostbust.errors import BusyError
 from ghostbust.home import Home
-from ghostbust.loop.ingest.run import Ingested, ingest, open_logs
+from ghostbust.loop.ingest.run import Ingested, ServedModels, ingest, known_families, open_logs
 from ghostbust.prompts import seed_tasks, side_of
 from ghostbust.records import (
+    Candidate,
     Context,
     Ecosystem,
     Lookup,
@@ -149,20 +150,6 @@ def test_a_prompt_stays_on_the_side_that_it_has(read: Read, tmp_path: Path, stor
     assert sorted(families) == sorted([content_id("Read the sensor."), *[held_out.id] * 4])
 
 
-def test_models_are_told_apart_and_adapters_known(read: Read, tmp_path: Path, store: Store) -> None:
-    lines = [
-        {"completion": CLEAN, "model": "acme-1"},
-        {"completion": CLEAN, "model": "served", "adapter": "round-1"},
-        {"completion": INVENTED},
-    ]
-    result = read(
-        write(tmp_path / "a.log", *lines), model__name="acme/coder", model__endpoint_model="served"
-    )
-    assert set(result.by_model) == {
-        ("acme-1", None), ("acme/coder", "round-1"), ("acme/coder", None),
-    }  # fmt: skip
-
-
 def test_what_a_model_answered_is_a_run_of_that_model(
     read: Read, tmp_path: Path, store: Store
 ) -> None:
@@ -200,7 +187,7 @@ def test_an_interrupted_run_is_ended_though_its_model_never_comes_again(
 def test_models_beyond_the_limit_are_one(
     read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ghostbust.loop.ingest.logbook.MOST_MODELS", 2)
+    monkeypatch.setattr("ghostbust.loop.ingest.run.MOST_MODELS", 2)
     lines = [{"completion": CLEAN, "model": f"m{n}"} for n in range(9)]
     result = read(write(tmp_path / "a.log", *lines))
     assert sorted(m.answers for m in result.by_model.values()) == [1, 1, 7]
@@ -269,3 +256,25 @@ def test_followed_until_it_is_told_to_stop(home: Home, config: Config, log: Path
     with open_logs(home, config) as session:
         result = ingest(session, [log], follow=True, stopped=stopped)
     assert (result.lines, result.completions) == (5, 4)
+
+
+def test_an_adapters_name_in_place_of_a_model(home: Home, config: Config) -> None:
+    served = override(config, model__endpoint_model="served")
+    with open_logs(home, served) as session:
+        round_id = session.store.rounds.start(model="smollm2", method="au", seed=0, settings={})
+        candidate = Candidate("round-1", Path("/a"), "smollm2", "au", 0, 1, 0.0, 0.0)
+        session.store.rounds.add_candidate(round_id, candidate)
+        models = ServedModels(session)
+    assert models.of("round-1", None) == ("smollm2", "round-1")
+    assert models.of("served", None) == models.of(None, None) == ("smollm2", None)
+    assert models.of("acme", "x") == ("acme", "x")
+
+
+def test_tasks_of_the_settings_are_known_in_every_form(config: Config, tmp_path: Path) -> None:
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"id": "own-1", "task": "Count the herons."}\n')
+    families = known_families(override(config, prompts__files=(file,)))
+    assert families["Count the herons."] == "own-1"
+    seed = seed_tasks()[0]
+    for context in (Context.CODE, Context.HELPS):
+        assert families[seed.prompt(context).text] == seed.id

@@ -66,7 +66,7 @@ def test_a_worker_that_was_killed_is_replaced_and_nothing_is_lost() -> None:
     with open_pool(SETTINGS, 1) as submit:
         assert submit(block(1)).result().completions == 1
         [child] = children(os.getpid())
-        os.kill(child, signal.SIGKILL)
+        child.kill()
         counted = submit(block(7)).result()
     assert (counted.lines, counted.completions, counted.skipped.faulty) == (1, 1, 0)
     assert counted.found[0].line == 7
@@ -163,36 +163,21 @@ def test_a_worker_ends_when_the_main_process_is_killed(tmp_path: Path, work: str
     workers = children(main.pid)
     assert workers
     main.kill()
-    main.communicate()
-    for _ in range(200):
-        if not any(map(_is_running, workers)):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"still there: {workers}")
+    main.wait()
+    main.stdout.close()  # not read to its end, which a worker that lives on would keep open
+    _, left = psutil.wait_procs(workers, timeout=10)
+    assert [worker for worker in left if not ended(worker)] == []
 
 
-def children(parent: int) -> list[int]:
+def children(parent: int) -> list[psutil.Process]:
     """Worker processes of a process: those that were spawned, not the one that tracks them."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            stat = (entry / "stat").read_text()
-            command = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(stat.rpartition(")")[2].split()[1]) == parent and b"spawn_main" in command:
-            found.append(int(entry.name))
-    return found
+    found = psutil.Process(parent).children()
+    return [child for child in found if not ended(child) and "spawn_main" in str(child.cmdline())]
 
 
-def _is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+def ended(process: psutil.Process) -> bool:
+    """True also where nobody has waited for it yet."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 POISONS = ("SPIN", "FILL", "DIE", "SPIN", "FAIL")
