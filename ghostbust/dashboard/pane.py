@@ -17,10 +17,12 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from ghostbust.config import Config
 from ghostbust.dashboard.reading import Query, StoreSnapshot
 from ghostbust.dashboard.table import StoreTable, TableRow
 from ghostbust.dashboard.widgets import cell
 from ghostbust.errors import GhostbustError
+from ghostbust.home import Home
 from ghostbust.text import visible
 
 
@@ -63,7 +65,11 @@ class ReasonDialog(ModalScreen[str | None]):
 
 
 class Pane(Vertical):
-    """What one tab holds."""
+    """What one tab holds. ``config``: the settings of decisions."""
+
+    def __init__(self, home: Home, config: Config) -> None:
+        super().__init__()
+        self._home, self._config = home, config
 
     def show(self, snapshot: StoreSnapshot) -> None:
         """Shows what the snapshot has for the tab."""
@@ -109,8 +115,8 @@ class ListPane(Pane):
     in_every_snapshot: ClassVar[bool] = False
     """whether its rows are read while other tabs are in front, so that they are there at once"""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, home: Home, config: Config) -> None:
+        super().__init__(home, config)
         self.snapshot: StoreSnapshot | None = None
         self._listed: tuple[Hashable, object] = (None, None)
         self._about: tuple[object, ...] | None = None
