@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from ghostbust import http
-from ghostbust.errors import EndpointError
+from ghostbust.errors import EndpointError, UsageError
 from ghostbust.http import TooLargeError, ask
 from ghostbust.loop.alarms import post
 from ghostbust.publishers.control import Control
@@ -140,6 +140,34 @@ def test_failures_are_one_line_without_the_errors_own_words(exc: Exception, said
     line = http.failure(exc, "host/v1", "5 s")
     assert line.startswith(said)
     assert "key" not in line
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("model.example.test/v1", "the server must start with http"),
+        ("ftp://model.example.test", "must start with http"),
+        ("https://me:secret@model.example.test", "holds credentials"),
+        ("https://model.example.test:port", "can't be read"),
+    ],
+)
+def test_addresses_that_cannot_be_used(address: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        http.server_url(address, "the server")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_comes_from_the_environment_and_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    assert set(http.headers_with_key("MY_KEY")) == {"User-Agent"}
+    monkeypatch.setenv("MY_KEY", "sk-one\n")
+    assert http.headers_with_key("MY_KEY")["Authorization"] == "Bearer sk-one"
+    monkeypatch.setenv("MY_KEY", "schlüssel")
+    with pytest.raises(UsageError, match=r"\$MY_KEY holds characters") as caught:
+        http.headers_with_key("MY_KEY")
+    assert "schlüssel" not in str(caught.value)
 
 
 def test_an_answer_comes_as_it_is(serve: Serve) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,8 +20,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, Field
 
-from ghostbust import __version__, http
-from ghostbust.errors import EndpointError, UsageError
+from ghostbust import http
+from ghostbust.errors import EndpointError
 from ghostbust.records import Prompt, Sample, chat_messages, content_id
 from ghostbust.samplers.interface import SamplingSettings, cut_at_stop
 from ghostbust.samplers.servers import ATTEMPTS, Health, ServerPool, at_once, connect
@@ -256,14 +255,9 @@ class EndpointSampler:
         return stream(produce)
 
     def _client(self, server: EndpointEntry) -> http.AsyncClient:
-        headers = {"User-Agent": f"ghostbust/{__version__}"}
-        if key := os.environ.get(self._api_key_env, "").strip():
-            if not (key.isascii() and key.isprintable()):
-                raise UsageError(f"${self._api_key_env} holds characters that no API key has")
-            headers["Authorization"] = f"Bearer {key}"
         return http.AsyncClient(
             base_url=self._urls[server.url],
-            headers=headers,
+            headers=http.headers_with_key(self._api_key_env),
             timeout=http.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
             limits=http.Limits(max_connections=server.concurrency),
             transport=self._transport,
@@ -277,15 +271,7 @@ def request_seed(seed: int, prompt: Prompt, number: int) -> int:
 
 def base_url_of(address: str) -> http.URL:
     """The address as a base URL. Raises UsageError where it can't be one."""
-    try:
-        url = http.URL(address.strip())
-    except http.InvalidURL as exc:
-        raise UsageError("the endpoint's base URL can't be read as a URL") from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError("the endpoint's base URL must start with http:// or https://")
-    if url.userinfo:
-        raise UsageError("the endpoint's base URL holds credentials; put the API key into the"
-                         " environment instead")  # fmt: skip
+    url = http.server_url(address, "the endpoint's base URL")
     return url.join("/v1") if url.path in ("", "/") else url
 
 

@@ -9,8 +9,9 @@ import pytest
 from ghostbust.config import Config, override
 from ghostbust.errors import UsageError
 from ghostbust.publishers.directory import DirectoryPublisher, NoPublisher
-from ghostbust.publishers.kinds import KINDS, how_to_ask, how_to_name, make_publishers
+from ghostbust.publishers.kinds import how_to_ask, how_to_name, make_publishers
 from ghostbust.publishers.sglang import SglangPublisher
+from tests.publishers.conftest import KINDS
 
 HOME = Path("/home/adapters")
 SERVED = override(Config(), model__endpoint="http://a:1/v1", model__endpoint_model="base")
