@@ -178,7 +178,6 @@ class ServerPool:
     """whether a server that lists these models has it"""
     attempts: int = ATTEMPTS
     """tries of a request at a single server"""
-    now: Callable[[], float] = time.monotonic
     _freed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def ask(self, path: str, body: Mapping[str, object], answer: type[Answer]) -> Answer:
@@ -204,7 +203,7 @@ class ServerPool:
                     if alone:
                         server.health.failed += 1
                         raise
-                    server.health.fail(str(exc), self.now())
+                    server.health.fail(str(exc), time.monotonic())
                     tried.add(self.servers.index(server))
                     continue
                 server.health.answered += 1
@@ -218,7 +217,7 @@ class ServerPool:
             try:
                 await self.look(server)
             except EndpointError as exc:
-                server.health.fail(str(exc), self.now())
+                server.health.fail(str(exc), time.monotonic())
             else:
                 server.health.recover()
 
@@ -260,7 +259,7 @@ class ServerPool:
         well = [
             server
             for number, server in enumerate(self.servers)
-            if number not in tried and (alone or server.health.out_until <= self.now())
+            if number not in tried and (alone or server.health.out_until <= time.monotonic())
         ]
         if not well:
             said = "; ".join(dict.fromkeys(s.health.said for s in self.servers if s.health.said))
