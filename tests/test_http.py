@@ -6,6 +6,8 @@ import gzip
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from ghostbust.errors import EndpointError, UsageError
 from ghostbust.http import TooLargeError, ask
 from ghostbust.loop.alarms import post
 from ghostbust.publishers.control import Control
+from ghostbust.records import utc_now
 from ghostbust.registries.live import ahead_of_us
 from ghostbust.samplers.servers import request_json
 
@@ -120,7 +123,16 @@ def test_retry_after(told: str | None, waits_s: float | None) -> None:
     assert http.retry_after_s(httpx.Response(429, headers=headers)) == waits_s
 
 
-@pytest.mark.parametrize("text", ["", "soon", "Mon, 01 Jan 2035 00:00:00 +99999999999999"])
+def test_retry_after_may_be_a_date_to_come() -> None:
+    then = format_datetime(utc_now() + timedelta(seconds=30), usegmt=True)
+    waits_s = http.retry_after_s(httpx.Response(429, headers={"Retry-After": then}))
+    assert waits_s is not None
+    assert 20 <= waits_s <= 30
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "Mon, 01 Jan 2035 00:00:00 +99999999999999", f"Mon, 01 Jan {9**40}"]
+)
 def test_a_date_that_cant_be_read(text: str) -> None:
     """A registry's or server's own Date ended `doctor` with an OverflowError (1708091)."""
     assert http.read_date(text) is None
