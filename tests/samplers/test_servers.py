@@ -288,19 +288,6 @@ def test_the_attempts_end(caplog: pytest.LogCaptureFixture) -> None:
     assert KEY not in caplog.text
 
 
-def test_timeouts_and_refusals_are_told_apart() -> None:
-    def slow(_: httpx.Request) -> httpx.Response:
-        raise httpx.ReadTimeout("slow")
-
-    def refused(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    with pytest.raises(EndpointError, match="didn't answer in time"):
-        ask(slow)
-    with pytest.raises(EndpointError, match=r"can't reach model\.example\.test/v1/completions"):
-        ask(refused)
-
-
 def test_an_answer_that_quotes_the_key_is_redacted() -> None:
     with pytest.raises(EndpointError, match=r"bad key \*\*\*") as caught:
         ask(lambda _: httpx.Response(400, text=f"bad key {KEY}"))
