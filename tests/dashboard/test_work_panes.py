@@ -74,7 +74,6 @@ def test_a_round_without_gates_says_so(home: Home, filler: Filler) -> None:
     with filler.store() as store:
         store.rounds.start(model="\x1b[2Jmodel", method="[b]au[/b]", seed=1, settings={})
     text = printed_newest(home)
-
     assert "its gates weren't run" in text
     assert "\\x1b[2Jmodel" in text
     assert "[b]au[/b]" in text
