@@ -58,6 +58,18 @@ HOSTILE = (
 )
 
 
+TABS = {
+    "1": "invented names",
+    "2": "67 names, by times seen",
+    "3": "that invent a name",
+    "4": "holdout",
+    "5": "waiting for approval: 1",
+    "6": "prompts of the pool",
+    "7": "nobody works in the home folder now",
+}
+"""key to what only that tab of a filled home says"""
+
+
 @dataclass
 class Clock:
     """The time the store believes it is: a minute later at each look."""
