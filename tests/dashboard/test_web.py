@@ -16,7 +16,8 @@ from aiohttp import web
 from ghostbust.dashboard.web import HOST, DashboardServer
 from ghostbust.home import Home
 from ghostbust.store.rounds import RoundState
-from tests.dashboard.board import Filler, free_port, served
+from tests.dashboard.board import Filler, served
+from tests.servers.conftest import free_port
 
 
 @pytest.fixture

@@ -27,13 +27,14 @@ def test_a_server_without_runtime_loading_is_told_how_to_start(
 ) -> None:
     closed = publisher(serve_model(may_load=False).url)
     off = publisher(serve_model(enable_lora=False).url)  # whose route refuses whatever is loaded
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: closed.check(4, frozenset()),
         lambda: closed.load(ONE, adapters / ONE),
         lambda: closed.unload(ONE),
         lambda: off.check(4, frozenset()),
         lambda: off.load(ONE, adapters / ONE),
-    ):
+    )
+    for act in acts:
         with pytest.raises(PublishError, match="--enable-lora and VLLM_ALLOW_RUNTIME_LORA"):
             act()
 
