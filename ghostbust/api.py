@@ -126,10 +126,10 @@ def sweep(
 ) -> Swept:
     """Sample the model, judge every package that it names, and log it: the answers and the rate.
 
-    ``model``: ``smollm2``, a Hugging Face id or a folder; None: the settings'. ``endpoint``: base
-    URL of an OpenAI-compatible server to sample instead. ``limit``: ask so many tasks, drawn by the
-    seed. ``adapter``: a name, ``deployed`` or ``base``. Resumes the same sweep if it was
-    interrupted.
+    ``model``: ``smollm2``, a GGUF file, a Hugging Face id or a folder; None: the settings'.
+    ``endpoint``: base URL of an OpenAI-compatible server to sample instead. ``limit``: ask so many
+    tasks, drawn by the seed. ``adapter``: a name, ``deployed`` or ``base``. Resumes the same sweep
+    if it was interrupted.
     """
     from ghostbust.loop.signals import Silence
     from ghostbust.loop.sweep import run_sweep

@@ -27,7 +27,8 @@ from pydantic_settings import (
 
 from ghostbust.documents import parse_toml
 from ghostbust.errors import ConfigError
-from ghostbust.home import Home
+from ghostbust.gguf_name import SUFFIX, recorded_name
+from ghostbust.home import Home, cache_dir
 from ghostbust.sections import (
     HARMLESS,
     AlarmSection,
@@ -140,7 +141,7 @@ def load_config(
         harmless = {}
     _check_variables(os.environ)
     try:
-        return Config(**_laid_over(data, harmless))
+        return _with_recorded_name(Config(**_laid_over(data, harmless)))
     except ValidationError as exc:
         error = exc.errors()[0]
         raise ConfigError(_explain(error, here if _has(harmless, error) else file)) from exc
@@ -166,7 +167,18 @@ def override(config: Config, **options: object) -> Config:
             problem = exc.errors()[0]["msg"].removeprefix("Input ")
             raise ConfigError(f"--{name.replace('_', '-')}: {problem}") from exc
         config = config.model_copy(update={section: changed})
-    return config
+    return _with_recorded_name(config)
+
+
+def _with_recorded_name(config: Config) -> Config:
+    """The settings with a GGUF file's model under the name that records have for it.
+
+    A file that isn't there, or can't be read, keeps its path: whoever loads it says so.
+    """
+    name = recorded_name(config.model.name, cache_dir())
+    if name == config.model.name:
+        return config
+    return config.model_copy(update={"model": config.model.model_copy(update={"name": name})})
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -190,6 +202,9 @@ def _read(file: Path) -> dict[str, Any]:
                 file.parent / Path(name).expanduser() if isinstance(name, str) else name
                 for name in table[key]
             ]
+    model = data.get("model")
+    if isinstance(model, dict) and str(model.get("name")).lower().endswith(SUFFIX):
+        model["name"] = str(file.parent / Path(model["name"]).expanduser())
     gates = data.get("gates")
     if isinstance(gates, dict) and isinstance(gates.get("mbpp"), str):
         named = gates["mbpp"]

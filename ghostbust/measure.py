@@ -9,14 +9,15 @@ independent.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
 from statistics import NormalDist
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ghostbust.prompts import of_external_suite
 from ghostbust.records import (
@@ -38,20 +39,29 @@ LOCAL, UNMAPPED = str(Flag.LOCAL_MODULE), "no-mapping"
 """reasons of UNKNOWN verdicts that are counted apart"""
 _INVENTED = (Verdict.ABSENT, Verdict.SUSPECT)
 
+INSTALLERS: Final = frozenset(
+    ("pip", "setuptools", "wheel", "conda", "mamba", "poetry", "pipenv", "pipx", "virtualenv", "uv",
+     "pdm", "hatch", "flit", "npm", "npx", "yarn", "pnpm", "bun", "corepack", "nvm")
+)  # fmt: skip
+"""what installs packages, or comes with every environment: named to say how, not what"""
+
+Floats = NDArray[np.float64]
+
 
 @dataclass(slots=True)
 class NameCounts:
     """What some answers named, distinct within each.
 
-    A name that the prompt named first (flag ``prompt-induced``), real or invented, is in no rate
-    and no volume: it isn't the model's own. Two kinds of prompts are about the names in them, which
+    Installers that exist (`INSTALLERS`) are in no rate and no volume: SmolLM2's commonest real name
+    is pip. Nor is a name that the prompt named first (flag ``prompt-induced``), real or invented:
+    it isn't the model's own. Two kinds of prompts are about the names in them, which
     count there as all others do: code whose packages the model is asked for (context ``needs``),
     and those of external suites, which name an invention to see who repeats it.
     """
 
     answers: int = 0
     real: int = 0
-    """REAL names that the prompt hadn't named"""
+    """REAL names that the prompt hadn't named, installers left out"""
     absent: int = 0
     """ABSENT ones"""
     suspect: int = 0
@@ -65,32 +75,34 @@ class NameCounts:
     induced: int = 0
     """ABSENT and SUSPECT names that the prompt had named"""
     induced_real: int = 0
-    """REAL names that the prompt had named"""
+    """REAL names that the prompt had named, installers left out"""
+    installers: int = 0
+    """REAL names of installers"""
+    inventing: int = 0
+    """answers with at least one ABSENT or SUSPECT name that the prompt hadn't named"""
 
     @classmethod
     def of(cls, judged: Iterable[Judged], prompt: Prompt) -> Self:
         """The counts of one answer to the prompt, by what it names."""
-        is_asked = prompt.context is Context.NEEDS or of_external_suite(prompt.family)
-        named: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
-        prompted: dict[Verdict, set[str]] = {verdict: set() for verdict in Verdict}
-        causes: dict[str, set[str]] = {LOCAL: set(), UNMAPPED: set()}
-        for one in judged:
-            lookup = one.lookup
-            named[lookup.verdict].add(lookup.name)
-            if not is_asked and Flag.PROMPT_INDUCED in one.ref.flags:
-                prompted[lookup.verdict].add(lookup.name)
-            if lookup.verdict is Verdict.UNKNOWN and lookup.reason in causes:
-                causes[lookup.reason].add(lookup.name)
+        judged = list(judged)
+        own, prompted, installers = _named(judged, prompt)
+        unknown = [one.lookup for one in judged if one.lookup.verdict is Verdict.UNKNOWN]
+        causes = {
+            cause: {lookup.name for lookup in unknown if lookup.reason == cause}
+            for cause in (LOCAL, UNMAPPED)
+        }
         return cls(
             answers=1,
-            real=len(named[Verdict.REAL] - prompted[Verdict.REAL]),
-            absent=len(named[Verdict.ABSENT] - prompted[Verdict.ABSENT]),
-            suspect=len(named[Verdict.SUSPECT] - prompted[Verdict.SUSPECT]),
-            unknown=len(named[Verdict.UNKNOWN]),
+            real=len(own[Verdict.REAL]),
+            absent=len(own[Verdict.ABSENT]),
+            suspect=len(own[Verdict.SUSPECT]),
+            unknown=len(own[Verdict.UNKNOWN] | prompted[Verdict.UNKNOWN]),
             local=len(causes[LOCAL]),
             unmapped=len(causes[UNMAPPED]),
             induced=sum(len(prompted[verdict]) for verdict in _INVENTED),
             induced_real=len(prompted[Verdict.REAL]),
+            installers=len(installers),
+            inventing=int(any(own[verdict] for verdict in _INVENTED)),
         )
 
     @classmethod
@@ -120,6 +132,26 @@ class NameCounts:
     def named(self) -> int:
         """Invented and real names: what a rate divides by."""
         return self.invented + self.real
+
+
+_Names = dict[Verdict, set[str]]
+
+
+def _named(judged: Iterable[Judged], prompt: Prompt) -> tuple[_Names, _Names, set[str]]:
+    """An answer's own names by verdict, those that the prompt had named, and its installers."""
+    is_asked = prompt.context is Context.NEEDS or of_external_suite(prompt.family)
+    own: _Names = {verdict: set() for verdict in Verdict}
+    prompted: _Names = {verdict: set() for verdict in Verdict}
+    for one in judged:
+        own[one.lookup.verdict].add(one.lookup.name)
+        if not is_asked and Flag.PROMPT_INDUCED in one.ref.flags:
+            prompted[one.lookup.verdict].add(one.lookup.name)
+    installers = own[Verdict.REAL] & INSTALLERS
+    prompted[Verdict.REAL] -= INSTALLERS
+    own[Verdict.REAL] -= INSTALLERS
+    for verdict, names in prompted.items():
+        own[verdict] -= names
+    return own, prompted, installers
 
 
 def said_unknown(unknown: int, local: int, unmapped: int) -> str:
@@ -175,6 +207,8 @@ def measured(
         unmapped=total.unmapped,
         induced=total.induced,
         induced_real=total.induced_real,
+        installers=total.installers,
+        inventing=total.inventing,
     )
 
 
@@ -269,3 +303,146 @@ def by_model(tally: Mapping[Key, NameCounts]) -> dict[tuple[str, str | None], Me
         parts.setdefault((key.model, key.adapter), {})[key] = counts
     found = {who: measurement_of(part) for who, part in parts.items()}
     return dict(sorted(found.items(), key=lambda item: -item[1].answers))
+
+
+# What a candidate names, beside what the base names for the same prompts.
+
+
+class BaseNames:
+    """The real names of the base's samples of each prompt, which say what is supported there.
+
+    A real name is supported where the base, too, names it for that prompt in one of ``m`` other
+    samples, one fewer than it has of the prompt. For an answer of the base these are its other
+    ones. An answer of another model is compared with ``m`` of them drawn at random: of a name that
+    k of the m + 1 samples have, the share of draws that hold it counts. So a model that answers as
+    the base does has as many supported names as the base has by itself.
+    """
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self._samples: Counter[str] = Counter()
+        self._naming: dict[str, Counter[str]] = defaultdict(Counter)
+        for answer in answers:
+            key = answer.sample.prompt.id
+            self._samples[key] += 1
+            self._naming[key].update(_real(answer))
+
+    def supported(self, answer: Answer, *, own: bool = False) -> float:
+        """How many real names of the answer are supported. ``own``: it is one of the samples."""
+        key = answer.sample.prompt.id
+        naming, samples = self._naming[key], self._samples[key]
+        if own:
+            return float(sum(naming[name] > 1 for name in _real(answer)))
+        share = {0: 0.0, 1: 1 - 1 / samples if samples else 0.0}
+        return sum(share.get(naming[name], 1.0) for name in _real(answer))
+
+
+def _real(answer: Answer) -> set[str]:
+    """The answer's own REAL names: neither installers nor named by the prompt."""
+    own, _, _ = _named(answer.judged, answer.sample.prompt)
+    return own[Verdict.REAL]
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """What base and candidate named in answers to the same prompts, by family and context.
+
+    A figure has sums of shape (F, C), families by contexts: ``answers``, ``inventing``,
+    ``invented``, ``real``, ``named`` (both), ``unknown``, ``all`` (all three), ``supported``,
+    ``unsupported`` (real ones that aren't), and those that were asked for besides.
+    """
+
+    families: tuple[str, ...]
+    contexts: tuple[Context, ...]
+    base: Mapping[str, Floats]
+    candidate: Mapping[str, Floats]
+
+    @classmethod
+    def of(
+        cls,
+        base: Sequence[Answer],
+        candidate: Sequence[Answer],
+        **others: Callable[[Answer], float],
+    ) -> Self:
+        """The sums of both sides' answers; the candidate answered prompts that the base did.
+
+        ``others``: further figures of an answer, by name.
+        """
+        prompts = [answer.sample.prompt for answer in base]
+        families = tuple(sorted({prompt.family for prompt in prompts}))
+        contexts = tuple(c for c in Context if any(prompt.context is c for prompt in prompts))
+        row = {family: place for place, family in enumerate(families)}
+        names = BaseNames(base)
+
+        def sums(answers: Sequence[Answer], *, own: bool) -> dict[str, Floats]:
+            found: dict[str, Floats] = defaultdict(lambda: np.zeros((len(families), len(contexts))))
+            for answer in answers:
+                counts, supported = NameCounts.of_answer(answer), names.supported(answer, own=own)
+                prompt = answer.sample.prompt
+                place = row[prompt.family], contexts.index(prompt.context)
+                for name in ("answers", "inventing", "invented", "real", "named", "unknown"):
+                    found[name][place] += getattr(counts, name)
+                found["all"][place] += counts.named + counts.unknown
+                found["supported"][place] += supported
+                found["unsupported"][place] += counts.real - supported
+                for name, figure in others.items():
+                    found[name][place] += figure(answer)
+            return found
+
+        return cls(families, contexts, sums(base, own=True), sums(candidate, own=False))
+
+    def only(self, context: Context) -> SideBySide:
+        """The same of one context, with the families that were asked in it."""
+        column = [self.contexts.index(context)]
+        asked = self.base["answers"][:, column[0]] > 0
+        sides = (
+            {name: sums[asked][:, column] for name, sums in side.items()}
+            for side in (self.base, self.candidate)
+        )
+        families = tuple(np.array(self.families)[asked].tolist())
+        return SideBySide(families, (context,), *sides)
+
+    def each_family(self, figure: str) -> tuple[Floats, Floats]:
+        """The candidate's and the base's sums of a figure, (F,) each."""
+        return self.candidate[figure].sum(axis=1), self.base[figure].sum(axis=1)
+
+    def rates(self) -> tuple[Floats, Floats]:
+        """Both rates as values a family whose means they are: the candidate's, the base's, (F,).
+
+        invented / named, each context weighted by its share of the base's names on either side. So
+        a candidate that falls silent where the base invents most has gained nothing; where it names
+        nothing at all, it counts as the base. A value is the rate plus F times what the family
+        moves it by, to first order, so values have the spread of the rate times √F (the
+        infinitesimal jackknife: Efron 1982, The Jackknife, the Bootstrap and Other Resampling
+        Plans, chapter 6). Raises ValueError where the base names nothing.
+        """
+        invented, named = self.base["invented"], self.base["named"]  # (F, C)
+        total = named.sum()
+        if not total:
+            raise ValueError("the base names nothing")
+        count = len(self.families)
+        rate = invented.sum() / total
+        before = rate + count * (invented - rate * named).sum(axis=1) / total
+        weights = named.sum(axis=0) / total  # (C,)
+        silent = self.candidate["named"].sum(axis=0) == 0  # (C,)
+        own_invented = np.where(silent, invented, self.candidate["invented"])
+        own_named = np.where(silent, named, self.candidate["named"])
+        totals = np.where(own_named.sum(axis=0) == 0, 1, own_named.sum(axis=0))
+        rates = own_invented.sum(axis=0) / totals  # (C,)
+        moved = (own_invented - rates * own_named) / totals * weights
+        # The weights are the base's draw, too.
+        moved += rates * (named - weights * named.sum(axis=1, keepdims=True)) / total
+        return (rates * weights).sum() + count * moved.sum(axis=1), before
+
+    def share_rises(self, part: str, whole: str) -> Floats:
+        """Values a family, (F,), whose mean is the rise of part / whole from base to candidate.
+
+        Shares over all contexts, by first order as in `rates`; 0 where a side has none of the
+        whole.
+        """
+        values: list[Floats] = []
+        for side in (self.candidate, self.base):
+            parts, wholes = side[part].sum(axis=1), side[whole].sum(axis=1)  # (F,)
+            total = wholes.sum() or 1.0
+            share = parts.sum() / total
+            values.append(share + len(parts) * (parts - share * wholes) / total)
+        return values[0] - values[1]

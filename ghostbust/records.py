@@ -365,6 +365,11 @@ class Measurement:
     """invented names that the prompt had named: in no rate"""
     induced_real: int = 0
     """real names that the prompt had named: in no rate, and in no volume"""
+    installers: int | None = None
+    """real names of installers, such as pip: in no rate, and in no volume. None in what an older
+    version measured: there they are among ``real``"""
+    inventing: int | None = None
+    """answers with at least one invented name; None where that wasn't counted"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class ModelSection(Section):
     """Which model is watched, and how it is reached."""
 
     name: str = "smollm2"
-    """`smollm2` for the embedded model, a Hugging Face id, or a folder"""
+    """`smollm2` for the embedded model, a GGUF file, a Hugging Face id, or a folder"""
     endpoint: str | None = None
     """base URL of an OpenAI-compatible server to sample from; none: the model runs here"""
     endpoints: tuple[EndpointEntry, ...] = ()
@@ -217,16 +217,20 @@ LayerName = Literal[
 class GatesSection(Section):
     """What a candidate must show before it serves."""
 
+    samples: int = Field(default=6, ge=2)
+    """answers to each held-out prompt: a real name is supported by the base's other ones"""
     min_drop: float = Field(default=0.5, gt=0, le=1)
-    """least relative fall of the held-out hallucination rate"""
-    volume_low: float = Field(default=0.8, gt=0, le=1)
-    """least real names per answer, as a share of the base's"""
-    volume_high: float = Field(default=1.25, ge=1)
-    """most real names per answer, as a share of the base's"""
-    volume_context_low: float = Field(default=0.5, ge=0, le=1)
-    """the same in each context apart: no adapter passes that is surely below"""
-    volume_context_high: float = Field(default=2.0, ge=1)
-    """the same in each context apart: no adapter passes that is surely above"""
+    """least relative fall of the held-out hallucination rate that must be shown"""
+    volume_low: float = Field(default=0.9, gt=0, le=1)
+    """least supported real names per answer that must be shown, as a share of the base's"""
+    volume_high: float = Field(default=1.1, ge=1)
+    """most names of any kind per answer that must be shown, as a share of the base's"""
+    volume_context_low: float = Field(default=0.8, gt=0, le=1)
+    """least supported real names in each context apart"""
+    volume_context_high: float = Field(default=1.25, ge=1)
+    """most names of any kind in each context apart"""
+    unknown_margin: float = Field(default=0.1, gt=0, lt=1)
+    """largest rise of the shares of unknown and of unsupported names that is let through"""
     faults_margin: float = Field(default=0.1, gt=0, lt=1)
     """largest rise of the share of empty, malformed or looping answers that is let through"""
     humaneval_tasks: int = Field(default=164, ge=0, le=164)
@@ -239,12 +243,12 @@ class GatesSection(Section):
     """largest fall of pass@1 over all coding tasks that is let through"""
     likelihood_margin: float = Field(default=0.02, gt=0)
     """largest loss of log-likelihood of the canonical solutions, in nats per token"""
-    max_new_tokens: int = Field(default=256, ge=1)
+    max_new_tokens: int = Field(default=512, ge=1)
     """tokens after which the answer to a coding task is cut off"""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """error probability of the tests and one-sided bounds of `coding` and `likelihood`"""
+    """error probability of each gate's tests and one-sided bounds"""
     spend: Literal["auto", "rounds", "none"] = "auto"
-    """`rounds`: all rounds share `alpha`; `none`: each has it; `auto`: `rounds` if MBPP is run"""
+    """`rounds`: all share `alpha`; `none`: each has it; `auto`: shared, on code if MBPP is run"""
     sandbox_layers: tuple[LayerName, ...] = (
         "no network", "no looking into the gate", "no foreign files", "no writing elsewhere",
     )  # fmt: skip

@@ -12,12 +12,13 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.stats import beta, binom, norm
 from scipy.stats import t as student_t
 
 from ghostbust.records import Answer
@@ -52,6 +53,19 @@ def fewer_p_value(count: int, other: int, share: float) -> float:
     if count < 0 or other < 0 or not share >= 0:
         raise ValueError(f"{count} and {other} aren't counts, or {share} is no share")
     return float(binom.cdf(count, count + other, share / (1 + share)))
+
+
+def fewer_bound(count: float, other: float, alpha: float) -> float:
+    """The upper 1 - ``alpha`` bound of the ratio of two Poisson means, ``count``'s to ``other``'s.
+
+    Of their binomial share given the sum (Clopper and Pearson 1934, Biometrika 26, 404-413), as in
+    ``fewer_p_value``. Counts that come in clusters are to be divided by how much more they vary
+    than Poisson's. Infinity where ``other`` is 0.
+    """
+    if other <= 0:
+        return math.inf
+    share = float(beta.isf(alpha, count + 1, other))
+    return share / (1 - share)
 
 
 def mcnemar_two_sided(lost: int, gained: int) -> float:
@@ -221,6 +235,93 @@ def widened_interval(values: Floats, observed: float, level: float) -> Interval:
     low, high = percentile_interval(values, 1 - 2 * LEAST_TAIL)
     factor = float(norm.isf(tail) / norm.isf(LEAST_TAIL))
     return observed - factor * (observed - low), observed + factor * (high - observed)
+
+
+def ratio_bounds(numerator: Floats, denominator: Floats, alpha: float) -> Interval:
+    """The lower and the upper one-sided 1 - ``alpha`` bound of mean(numerator) / mean(denominator).
+
+    Both are (clusters,), entry i of both of the same cluster; the mean of ``denominator`` is not
+    negative. Fieller's bounds by Student's t: the ratios r at which the mean of numerator - r ·
+    denominator is as far from 0 as t allows. Exact for normal means. A cluster in which the
+    numerator is 0 throughout still counts, so a figure that was never seen has an upper bound.
+    Without bounds, (-inf, inf), where fewer than two clusters say anything or the denominator
+    itself may be 0. Source: Fieller (1954), Journal of the Royal Statistical Society B 16, 175-185.
+    """
+    clusters = len(denominator)
+    if clusters < 2:
+        return -math.inf, math.inf
+    t2 = float(student_t.isf(alpha, clusters - 1)) ** 2
+    above, below = float(numerator.mean()), float(denominator.mean())
+    (v_above, v_both), (_, v_below) = (np.cov(numerator, denominator) * t2 / clusters).tolist()
+    a, b, c = below**2 - v_below, above * below - v_both, above**2 - v_above
+    if a <= 0:
+        return -math.inf, math.inf
+    half = math.sqrt(max(b * b - a * c, 0.0))
+    return (b - half) / a, (b + half) / a
+
+
+def mean_bounds(values: Floats, alpha: float) -> Interval:
+    """The lower and the upper one-sided 1 - ``alpha`` bound of a mean, by Student's t.
+
+    ``values`` are (clusters,); fewer than two give no bounds, (-inf, inf).
+    """
+    if len(values) < 2:
+        return -math.inf, math.inf
+    half = float(student_t.isf(alpha, len(values) - 1) * values.std(ddof=1)) / math.sqrt(
+        len(values)
+    )
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def shown_with_chance(values: Floats, truth: float, alpha: float) -> float:
+    """The chance, in [0, 1], that the lower bound of a mean lies above 0 where it is ``truth``.
+
+    With the spread of ``values`` (clusters,): the power of a one-sided test, by the normal
+    approximation of Student's t.
+    """
+    if len(values) < 2:
+        return 0.0
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    if error == 0:
+        return 1.0 if truth > 0 else 0.0
+    return float(norm.cdf(truth / error - student_t.isf(alpha, len(values) - 1)))
+
+
+@cache
+def block_alpha(alpha: float, block: int, blocks: int) -> float:
+    """The error probability of the test after ``block`` of ``blocks`` equal blocks of answers.
+
+    O'Brien and Fleming's boundaries: early tests need far clearer figures, so that all of them
+    together err with ``alpha`` at most. After k blocks of independent and equal information the
+    sum of k standard normal steps is compared with one bound for all k; the bound is where a random
+    walk of ``blocks`` steps ever reaches it with a chance of ``alpha``. The last test keeps most
+    of alpha. Source: O'Brien and Fleming (1979), Biometrics 35, 549-556.
+    """
+    if not (0 < alpha < 0.5 and 1 <= block <= blocks):
+        raise ValueError(f"block {block} of {blocks} at alpha {alpha} can't be")
+
+    def excess(bound: float) -> float:
+        return _reached(bound, blocks) - alpha
+
+    if blocks == 1:
+        return alpha
+    least = float(norm.isf(alpha)) * math.sqrt(blocks)  # that of the last test alone
+    bound = float(brentq(excess, least, 2 * least + 1, xtol=1e-9))
+    return float(norm.sf(bound / math.sqrt(block)))
+
+
+def _reached(bound: float, steps: int) -> float:
+    """The chance that a walk of standard normal steps is ever at ``bound`` or above.
+
+    By integrating the density of the walks that have stayed below, on a grid.
+    """
+    width = 0.05
+    grid = np.arange(bound - width / 2, -7 * math.sqrt(steps), -width)  # (G,), middles of cells
+    step = norm.pdf(grid[:, None] - grid) * width  # (G, G)
+    density = norm.pdf(grid)
+    for _ in range(steps - 1):
+        density = step @ density
+    return 1.0 - float(density.sum() * width)
 
 
 def relative_drop(sums: Floats) -> Floats:

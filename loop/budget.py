@@ -241,6 +241,16 @@ class LimitedSampler:
         self.hide(texts)
         return self.sampler.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
 
+    @property
+    def chats(self) -> bool:
+        """As the sampler."""
+        return self.sampler.chats
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        """The sampler's own greedy answers."""
+        self.hide(messages)
+        return self.sampler.answer(messages, max_new_tokens=max_new_tokens)
+
     def _affordable(self, one: Mapping[str, float], most: int) -> int:
         """How many prompts of that price can be asked now, at most ``most``."""
         left = self.allowance.left()
@@ -326,8 +336,23 @@ class NotedSampler:
         """The model's own completions, each of which is an answer; their tokens aren't counted."""
         with Advance(self._allowance, len(texts), max_new_tokens) as advance:
             done = self._model.complete(texts, max_new_tokens=max_new_tokens, stop=stop)
-            for number, text in enumerate(done, 1):
-                advance.came(text, 0, to_come=len(texts) - number)
+            return self._noted(done, advance)
+
+    @property
+    def chats(self) -> bool:
+        """As the model."""
+        return self._model.chats
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        """The model's own greedy answers, noted as completions are."""
+        with Advance(self._allowance, len(messages), max_new_tokens) as advance:
+            done = self._model.answer(messages, max_new_tokens=max_new_tokens)
+            return self._noted(done, advance)
+
+    @staticmethod
+    def _noted(done: list[str], advance: Advance) -> list[str]:
+        for number, text in enumerate(done, 1):
+            advance.came(text, 0, to_come=len(done) - number)
         return done
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:

@@ -15,7 +15,7 @@ from ghostbust.errors import UnreachableError, UsageError
 from ghostbust.home import Home
 from ghostbust.loop.signals import Listener
 from ghostbust.models.load import known_cutoff
-from ghostbust.prompts import Task, read_tasks, seed_tasks
+from ghostbust.prompts import HOLDOUT_SEED, Task, read_tasks, seed_tasks
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.kinds import how_to_ask
 from ghostbust.records import Ecosystem, content_id
@@ -201,6 +201,12 @@ def sampling_settings(config: Config, seed: int) -> SamplingSettings:
     """How completions are drawn."""
     section = config.sampling.model_dump()
     return SamplingSettings(batch_size=section.pop("batch_rows"), seed=seed, **section)
+
+
+def gate_sampling(config: Config, seed: int) -> SamplingSettings:
+    """How base and candidate answer the held-out prompts of a round with that seed."""
+    drawn = sampling_settings(config, seed + HOLDOUT_SEED)
+    return replace(drawn, samples_per_prompt=config.gates.samples)
 
 
 def training_settings(config: Config, seed: int) -> TrainSettings:

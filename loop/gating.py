@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ghostbust.gates.coding import CodingGate, TaskResults
@@ -11,6 +12,7 @@ from ghostbust.gates.hallucination import rate_gate
 from ghostbust.gates.interface import Completer, Look, Scorer, Subject
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.gates.tasks import CodingTask
+from ghostbust.gates.unknown import unknown_gate
 from ghostbust.gates.volume import volume_gate
 from ghostbust.loop.signals import Listener
 from ghostbust.records import Answer, GateReport, GateResult, GateVerdict, Score
@@ -61,7 +63,7 @@ def never_passed(
     coding task: they have too little to measure with. ``base``: its held-out answers; None: not
     asked yet, so only the gates on coding tasks are tried.
     """
-    solved = {task.task_id: True for task in benchmark}
+    solved = TaskResults({task.task_id: True for task in benchmark}, "chat")
     scores = {task.task_id: Score(1.0, 1) for task in benchmark}
     gates = _gates(
         limits, benchmark, (base or (), base or ()), (solved, solved), (scores, scores),
@@ -92,17 +94,21 @@ def _gates(
         layers=limits.sandbox_layers,
     )
     likelihood = LikelihoodGate(benchmark, margin=limits.likelihood_margin, look=look, seed=seed)
+    # Their prompts are largely those of the rounds before, so they share alpha unless told not to.
+    on_answers = replace(look, spends=limits.spend != "none")
     volume = partial(
         volume_gate,
         low=limits.volume_low,
         high=limits.volume_high,
         context_low=limits.volume_context_low,
         context_high=limits.volume_context_high,
+        look=on_answers,
     )
     return {
-        "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, seed=seed),
-        "volume": lambda: volume(*answers, seed=seed),
-        "faults": lambda: faults_gate(*answers, margin=limits.faults_margin, seed=seed),
+        "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, look=on_answers),
+        "volume": lambda: volume(*answers),
+        "unknown": lambda: unknown_gate(*answers, margin=limits.unknown_margin, look=on_answers),
+        "faults": lambda: faults_gate(*answers, margin=limits.faults_margin, look=on_answers),
         "likelihood": lambda: likelihood.run(*scoring),
         "coding": lambda: coding.run(*solving),
     }

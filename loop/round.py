@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ghostbust.errors import BusyError, GhostbustError
-from ghostbust.loop.build import sampling_settings, training_settings
+from ghostbust.loop.build import gate_sampling, training_settings
 from ghostbust.loop.gating import Gates, run_gates
 from ghostbust.loop.round_start import finished_steps, get_ready, round_settings, take_up
 from ghostbust.loop.round_steps import RoundPlan, canary, gate, promote, select_sets, unlearn
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched
-from ghostbust.prompts import HOLDOUT_SEED, prompts_of
+from ghostbust.prompts import prompts_of
 from ghostbust.records import Candidate, GateReport, Promotion
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
@@ -93,7 +93,7 @@ def next_round(
         seed, most_holdout = left.round.seed, left.most_holdout
     plan = RoundPlan(
         session,
-        sampling_settings(config, seed + HOLDOUT_SEED),
+        gate_sampling(config, seed),
         training_settings(config, seed),
         listener,
         processes=processes,

@@ -116,7 +116,7 @@ def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tu
     """Each kind of answers to be asked for: how many, and how many tokens each may have."""
     _, holdout = split(tasks, config.prompts.holdout_share)
     most_tokens, training, gates = config.sampling.max_new_tokens, config.training, config.gates
-    each = len(Context) * config.sampling.samples_per_prompt
+    each = len(Context) * gates.samples
     held_out = min(ahead.most_holdout, len(holdout)) * each
     yield held_out * (ahead.base + ahead.candidate), most_tokens
     if ahead.training and not config.trainer.command and training.probes >= FEWEST_PROBES:

@@ -164,7 +164,6 @@ def train(plan: RoundPlan, round_id: int, sets: SetSplit) -> Candidate:
         anew=method_named(training.method).steering is Steering.HEAR,
         most_looks=most_looks(training.method, training.members),
     )
-    gates = config.gates
     return train_adapter(
         sets,
         training,
@@ -175,7 +174,7 @@ def train(plan: RoundPlan, round_id: int, sets: SetSplit) -> Candidate:
         device=config.model.device,
         on_step=plan.listener.step,
         probe=probe if probe.usable else None,
-        goal=Goal(gates.volume_low, gates.volume_high, 1 - gates.min_drop),
+        goal=Goal(most_rate=1 - config.gates.min_drop),
         checkpoint=session.home.training,
         processes=plan.processes,
         former=former,

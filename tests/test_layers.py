@@ -13,7 +13,7 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "home", "config", "sections", "adapters", "prompts", "measure",
-    "answer_faults", "statistics", "http", "text", "documents", "files",
+    "answer_faults", "statistics", "http", "text", "documents", "files", "gguf_name",
     "times",
 }  # fmt: skip
 """files at the root that every part may import"""

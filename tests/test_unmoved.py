@@ -1,6 +1,7 @@
 """What the rebuild of the house must not move: refs, scores, verdicts, weights, stored rows.
 
-``assets/unmoved.json`` holds what commit 1708091 gave, mostly as SHA-256 digests. Where a change is
+``assets/unmoved.json`` holds what commit 1708091 gave, mostly as SHA-256 digests; the verdicts of
+gates are later ones, by bounds. Where a change is
 meant to move something, the failed test prints what to write there instead. Only ``ghostbust`` and
 its command line are used, so that modules can move.
 """

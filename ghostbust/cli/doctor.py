@@ -264,6 +264,7 @@ def check_snapshot(ecosystem: Ecosystem, home: Home, now: datetime | None = None
 
 def check_model(settings: Config, cache: Path) -> Diagnosis:
     """Whether the configured model is at hand, or its server answers; nothing is fetched."""
+    from ghostbust.gguf_name import digest_in
     from ghostbust.models.convert import FOLDER, is_complete
     from ghostbust.models.fetch import SMOLLM2_GGUF
     from ghostbust.models.load import EMBEDDED, check_model_name, meant
@@ -284,8 +285,12 @@ def check_model(settings: Config, cache: Path) -> Diagnosis:
         return Diagnosis(Level.OK, f"{said} {model.served_as}")
     if model.name != EMBEDDED:
         check_model_name(model.name)
-        kind = "a folder" if Path(model.name).is_dir() else "a Hugging Face id, loaded when used"
-        hint = "" if Path(model.name).is_dir() else meant(model.name).strip()
+        if digest_in(model.name):
+            kind, hint = "a GGUF file, converted when first used", ""
+        elif Path(model.name).is_dir():
+            kind, hint = "a folder", ""
+        else:
+            kind, hint = "a Hugging Face id, loaded when used", meant(model.name).strip()
         level = Level.WARN if hint else Level.OK
         return Diagnosis(level, f"{model.name}: {kind}", hint)
     folder = cache / "models" / FOLDER

@@ -74,7 +74,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         show_default="the settings' model.name, smollm2",
-        help="'smollm2' (embedded, no hub needed), a Hugging Face id, or a folder.",
+        help="'smollm2' (embedded, no hub needed), FILE.gguf, a Hugging Face id, or a folder.",
     ),
 ]
 AdapterOption = Annotated[

@@ -188,6 +188,7 @@ def utility_tables(found: Sequence[UtilityResult]) -> tuple[Table, ...]:
             (
                 "p: exact McNemar tests, against any change and against a loss. The loss of pass@1 "
                 f"is at most what its {bound} says.",
+                f"Asked: {', '.join(dict.fromkeys(one.asked for one in found))}.",
                 f"Power: the chance that a loss of {found[0].margin:g} would be significant.",
             ),
         ),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ghostbust.gates.coding import CodingGate, TaskResults, changed, of_benchmark
+from ghostbust.gates.coding import Asked, CodingGate, TaskResults, changed, of_benchmark
 from ghostbust.gates.interface import Subject
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores, nats_per_token
 from ghostbust.gates.tasks import per_benchmark
@@ -80,6 +81,8 @@ class UtilityResult:
     alpha: float
     margin: float
     """of the loss of pass@1, to which ``power`` belongs"""
+    asked: Asked
+    """how both were asked"""
     parts: tuple[BenchmarkUtility, ...]
     """each benchmark, then, where there are several, all together"""
     coding: GateResult
@@ -112,14 +115,14 @@ def measure_reordered(
     """
     shuffled = list(coding.tasks)
     random.Random(likelihood.seed).shuffle(shuffled)  # noqa: S311
-    results: dict[str, bool] = {}
+    solved: dict[str, bool] = {}
     scores: dict[str, Score] = {}
     for first in range(0, len(shuffled), AA_BLOCK):
         tasks = shuffled[first : first + AA_BLOCK]
         block = measure_model(base, replace(coding, tasks=tasks), replace(likelihood, tasks=tasks))
-        results |= block.results
+        solved |= block.results.solved
         scores |= block.scores
-    return MeasuredTasks(results, scores)
+    return MeasuredTasks(TaskResults(solved, "chat" if base.chats else "completion"), scores)
 
 
 def compare_utility(
@@ -132,12 +135,16 @@ def compare_utility(
 ) -> UtilityResult:
     """The figures of the base before and the adapted model after, on the gates' tasks.
 
-    Raises ValueError where an outcome or a score is missing, or there is no task.
+    Raises ValueError where an outcome or a score is missing, there is no task, or the two models
+    were asked in different ways.
     """
     ids = [task.task_id for task in coding.tasks]
-    results, scores = (before.results, after.results), (before.scores, after.scores)
+    results = before.results.solved, after.results.solved
+    scores = before.scores, after.scores
     if not ids or any(set(known) != set(ids) for known in (*results, *scores)):
         raise ValueError("utility needs the outcome and the score of every task, and a task")
+    if before.results.asked != after.results.asked:
+        raise ValueError("tasks that were asked in different ways can't be compared")
     pools = list(per_benchmark(ids))
     if len(pools) > 1:
         pools.append(ALL)
@@ -145,15 +152,16 @@ def compare_utility(
         *names,
         alpha=coding.look.alpha,
         margin=coding.margin,
+        asked=before.results.asked,
         parts=tuple(_part(pool, results, scores, coding, likelihood.seed) for pool in pools),
-        coding=coding.compare(*results),
+        coding=coding.compare(before.results, after.results),
         likelihood=likelihood.compare(*scores),
     )
 
 
 def _part(
     name: str,
-    results: tuple[TaskResults, TaskResults],
+    results: tuple[Mapping[str, bool], Mapping[str, bool]],
     scores: tuple[TaskScores, TaskScores],
     gate: CodingGate,
     seed: int,

@@ -7,7 +7,8 @@ answers and earlier results are passed in.
 
 =============  =====================================================================
 hallucination  the rate of invented names on held-out prompts
-volume         the real names per answer
+volume         names that the base supports, and names in all, per answer
+unknown        shares of names that nobody can judge, or that the base doesn't support
 faults         empty, malformed and looping answers
 coding         pass@1 of completions, run in the sandbox (sandbox, confinement, layers, inside)
 likelihood     the log-likelihood of right solutions

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ghostbust.errors import SandboxError, UnreachableError
 from ghostbust.gates.interface import Completer, Look, inconclusive
@@ -22,13 +23,24 @@ GATE = "coding"
 BLOCK = 96
 """completions sampled at once; the time budget is checked between blocks"""
 
-TaskResults = Mapping[str, bool]
-"""task id -> whether the task was solved"""
+Asked = Literal["chat", "completion"]
+"""how tasks were asked: for the whole function through the chat template or the chat endpoint, or
+by a bare completion of its head"""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResults:
+    """What one model makes of coding tasks."""
+
+    solved: Mapping[str, bool]
+    """task id -> whether the task was solved"""
+    asked: Asked
+    """results that were asked another way aren't compared with these"""
 
 
 @dataclass(frozen=True, slots=True)
 class CodingGate:
-    """Compares the pass@1 of greedy completions, paired by task, over all benchmarks together.
+    """Compares the pass@1 of greedy answers, paired by task, over all benchmarks together.
 
     With the ``look``'s alpha, 0.05 by default. PASS: the upper 1 - alpha bound of the loss (Tango)
     is within ``margin``, and the base solves a larger share than ``margin``, since else even a
@@ -42,9 +54,9 @@ class CodingGate:
     """largest tolerated loss, as a share of the tasks"""
     look: Look = field(default_factory=Look)
     min_tasks: int = 100
-    max_new_tokens: int = 256
+    max_new_tokens: int = 512
     budget_s: float = 3600.0
-    """wall time for one model's completions; tasks that aren't begun by then have no result"""
+    """wall time for one model's answers; tasks that aren't begun by then have no result"""
     limits: SandboxLimits = field(default_factory=SandboxLimits)
     workers: int | None = None
     """programs run at a time; None for one per processor"""
@@ -59,8 +71,8 @@ class CodingGate:
     def run(self, base: Completer | TaskResults, candidate: Completer | TaskResults) -> GateResult:
         """The gate's result. Takes results instead of a model where they are known already."""
         try:
-            before = base if isinstance(base, Mapping) else self.measure(base)
-            after = candidate if isinstance(candidate, Mapping) else self.measure(candidate)
+            before = base if isinstance(base, TaskResults) else self.measure(base)
+            after = candidate if isinstance(candidate, TaskResults) else self.measure(candidate)
         except (SandboxError, UnreachableError) as error:
             return inconclusive(GATE, str(error), self.condition)
         return self.compare(before, after)
@@ -68,7 +80,8 @@ class CodingGate:
     def measure(self, model: Completer) -> TaskResults:
         """Which tasks ``model`` solves; a task not begun within the budget isn't in it.
 
-        Raises SandboxError if the sandbox can't be trusted, or lacks one of ``layers``.
+        A model that chats is asked through its chat template, any other by completion. Raises
+        SandboxError if the sandbox can't be trusted, or lacks one of ``layers``.
         """
         require_layers(self.layers)
         started = time.monotonic()
@@ -77,13 +90,20 @@ class CodingGate:
             if time.monotonic() - started > self.budget_s:
                 break
             block = self.tasks[first : first + BLOCK]
-            completions = model.complete(
-                [task.prompt for task in block], max_new_tokens=self.max_new_tokens, stop=STOP
-            )
-            for task, completion in zip(block, completions, strict=True):
-                programs[task.task_id] = task.program(completion)
+            if model.chats:
+                answers = model.answer(
+                    [task.message for task in block], max_new_tokens=self.max_new_tokens
+                )
+                made = [task.program_of_answer(a) for task, a in zip(block, answers, strict=True)]
+            else:
+                answers = model.complete(
+                    [task.prompt for task in block], max_new_tokens=self.max_new_tokens, stop=STOP
+                )
+                made = [task.program(a) for task, a in zip(block, answers, strict=True)]
+            programs |= {task.task_id: program for task, program in zip(block, made, strict=True)}
         results = run_programs(list(programs.values()), limits=self.limits, workers=self.workers)
-        return {task: result.passed for task, result in zip(programs, results, strict=True)}
+        solved = {task: result.passed for task, result in zip(programs, results, strict=True)}
+        return TaskResults(solved, "chat" if model.chats else "completion")
 
     def compare(self, base: TaskResults, candidate: TaskResults) -> GateResult:
         """The gate's result for known outcomes. Runs nothing."""
@@ -93,14 +113,17 @@ class CodingGate:
             return inconclusive(GATE, reason, self.condition)
         wanted = {task.task_id for task in self.tasks}
         for name, results in (("base", base), ("candidate", candidate)):
-            if set(results) != wanted:
+            if set(results.solved) != wanted:
                 reason = (
-                    f"the {name} has results for {len(wanted & set(results))} of the"
+                    f"the {name} has results for {len(wanted & set(results.solved))} of the"
                     f" {len(wanted)} tasks: not run, or out of time"
                 )
                 return inconclusive(GATE, reason, self.condition)
-        lost, gained = changed(base, candidate)
-        before, after = sum(base.values()) / tasks, sum(candidate.values()) / tasks
+        if base.asked != candidate.asked:
+            reason = f"the base was asked by {base.asked}, the candidate by {candidate.asked}"
+            return inconclusive(GATE, reason, self.condition)
+        lost, gained = changed(base.solved, candidate.solved)
+        before, after = (sum(side.solved.values()) / tasks for side in (base, candidate))
         p = mcnemar_one_sided(lost, gained)
         upper = tango_upper_bound(lost, gained, tasks, alpha=alpha)
         lower = -tango_upper_bound(gained, lost, tasks, alpha=alpha)
@@ -122,9 +145,10 @@ class CodingGate:
             gate=GATE,
             verdict=verdict,
             reason=(
-                f"pass@1 {before:.3f} -> {after:.3f} over {tasks} tasks, {lost} lost and {gained}"
-                f" gained (McNemar p = {p:.2g}): the loss is at most {upper:.3f}, {why}; a loss of"
-                f" {self.margin:g} would be significant with a chance of {power:.2f}"
+                f"pass@1 {before:.3f} -> {after:.3f} over {tasks} tasks asked by {base.asked},"
+                f" {lost} lost and {gained} gained (McNemar p = {p:.2g}): the loss is at most"
+                f" {upper:.3f}, {why}; a loss of {self.margin:g} would be significant with a"
+                f" chance of {power:.2f}"
             ),
             base=before,
             candidate=after,
@@ -137,26 +161,27 @@ class CodingGate:
                 "mcnemar_p": p,
                 "power": power,
                 **self.look.details,
-                **_each_benchmark(base, candidate),
+                **_each_benchmark(base.solved, candidate.solved),
+                "asked": base.asked,
                 "max_new_tokens": self.max_new_tokens,
                 "sandbox": ", ".join(sandbox_layers()),
             },
         )
 
 
-def changed(base: TaskResults, candidate: TaskResults) -> tuple[int, int]:
+def changed(base: Mapping[str, bool], candidate: Mapping[str, bool]) -> tuple[int, int]:
     """How many tasks only the base solves (lost), and only the candidate (gained)."""
     lost = sum(base[task] and not candidate[task] for task in base)
     gained = sum(candidate[task] and not base[task] for task in base)
     return lost, gained
 
 
-def of_benchmark(results: TaskResults, name: str) -> TaskResults:
+def of_benchmark(results: Mapping[str, bool], name: str) -> dict[str, bool]:
     """The results of one benchmark's tasks."""
     return {task: solved for task, solved in results.items() if benchmark_of(task) == name}
 
 
-def _each_benchmark(base: TaskResults, candidate: TaskResults) -> dict[str, str]:
+def _each_benchmark(base: Mapping[str, bool], candidate: Mapping[str, bool]) -> dict[str, str]:
     """The counts of each benchmark, in words."""
     said: dict[str, str] = {}
     for name, tasks in per_benchmark(base).items():

@@ -9,65 +9,66 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ghostbust.answer_faults import faults_of
-from ghostbust.gates.interface import Pair, by_context, inconclusive, paired, unpaired
+from ghostbust.gates.interface import Look, inconclusive, unpaired
+from ghostbust.measure import SideBySide
 from ghostbust.records import Answer, GateResult, GateVerdict
-from ghostbust.statistics import Interval, paired_bootstrap
+from ghostbust.statistics import mean_bounds, shown_with_chance
 
 GATE = "faults"
-LEVEL = 0.90
 
 
 def faults_gate(
-    base: Sequence[Answer], candidate: Sequence[Answer], *, margin: float = 0.1, seed: int
+    base: Sequence[Answer],
+    candidate: Sequence[Answer],
+    *,
+    margin: float = 0.1,
+    look: Look | None = None,
 ) -> GateResult:
-    """Compares the share of empty, malformed or looping answers (``measure.faults_of``).
+    """Compares the share of empty, malformed or looping answers (``answer_faults.faults_of``).
 
-    rise = the candidate's share - the base's, with a 90 % bootstrap interval over prompt families,
-    both sides drawn together. PASS: the interval lies at or below ``margin``. FAIL: the rise is
-    above it and the interval above 0; or, whatever all contexts together show, the interval of one
-    context lies above ``margin``. Else INCONCLUSIVE, as when base and candidate can't be paired.
+    rise = the candidate's share - the base's, with one-sided 1 - alpha bounds over prompt families.
+    PASS: the upper bound is at most ``margin``. FAIL: the lower bound is above it, of all contexts
+    or of one. Else INCONCLUSIVE, as when base and candidate can't be paired.
     """
-    condition = f"share of answers with a fault: a rise of at most {margin:g}"
+    look = look or Look()
+    condition = f"upper {look.confidence} bound of the rise of answers with a fault <= {margin:g}"
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    pairs = paired(base, candidate, lambda answer: float(bool(faults_of(answer))))
-    before, after, interval = _rise(pairs, seed)
-    rise = after - before
-    contexts = {context: _rise(part, seed) for context, part in by_context(pairs).items()}
-    worse = [str(context) for context, (_, _, its) in contexts.items() if its[0] > margin]
-    if worse:
-        verdict, why = GateVerdict.FAIL, f"surely more than {margin:g} in {' and '.join(worse)}"
-    elif interval[1] <= margin:
-        verdict, why = GateVerdict.PASS, f"within the margin of {margin:g}"
-    elif rise > margin and interval[0] > 0:
-        verdict, why = GateVerdict.FAIL, f"more than the margin of {margin:g}"
+    pair = SideBySide.of(base, candidate, faulty=lambda answer: float(bool(faults_of(answer))))
+    rises = pair.share_rises("faulty", "answers")  # (F,)
+    contexts = {c: pair.only(c).share_rises("faulty", "answers") for c in pair.contexts}
+    low, high = mean_bounds(rises, look.alpha)
+    worse = [str(c) for c, its in contexts.items() if mean_bounds(its, look.alpha)[0] > margin]
+    power = shown_with_chance(rises, margin, look.alpha)
+    if low > margin or worse:
+        verdict = GateVerdict.FAIL
+        why = f"surely more than {margin:g}{' in ' if worse else ''}{' and '.join(worse)}"
+    elif high <= margin:
+        verdict, why = GateVerdict.PASS, f"at most {max(0.0, high):.1%} more"
     else:
         verdict = GateVerdict.INCONCLUSIVE
-        why = f"not surely within the margin of {margin:g}: more prompts would tell"
+        why = (
+            f"not surely within the margin of {margin:g}: more prompts would tell (one that answers"
+            f" as the base does passes with a chance of {power:.2f})"
+        )
+    before, after = (side["faulty"].sum() / len(base) for side in (pair.base, pair.candidate))
     return GateResult(
         gate=GATE,
         verdict=verdict,
         reason=(
             f"{before:.3f} -> {after:.3f} of {len(base)} answers have a fault: a rise of"
-            f" {rise:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}], {why}"
+            f" {after - before:+.3f}, {why}"
         ),
-        base=before,
-        candidate=after,
-        ci=interval,
+        base=float(before),
+        candidate=float(after),
+        ci=(low, high),
         margin=condition,
         details={
-            "rise": rise,
+            "rise": float(after - before),
             "answers": len(base),
-            **{f"rise_{context}": late - early for context, (early, late, _) in contexts.items()},
-            "seed": seed,
+            "power": power,
+            **{f"rise_{context}": float(its.mean()) for context, its in contexts.items()},
+            **look.details,
         },
     )
-
-
-def _rise(pairs: Sequence[Pair], seed: int) -> tuple[float, float, Interval]:
-    """Both shares of faulty answers, and the interval of their difference."""
-    before, after = [pair.base for pair in pairs], [pair.candidate for pair in pairs]
-    families = [pair.prompt.family for pair in pairs]
-    interval = paired_bootstrap(before, after, families, level=LEVEL, seed=seed)
-    return sum(before) / len(pairs), sum(after) / len(pairs), interval

@@ -1,21 +1,15 @@
-"""The gate on the held-out hallucination rate: whether the candidate invents enough less."""
+"""The gate on the held-out hallucination rate: whether the candidate surely invents enough less."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ghostbust.gates.interface import aligned, inconclusive, unpaired
-from ghostbust.measure import NameCounts
+from ghostbust.gates.interface import MIN_FAMILIES, Look, inconclusive, unpaired
+from ghostbust.measure import NameCounts, SideBySide
 from ghostbust.records import Answer, GateResult, GateVerdict
-from ghostbust.statistics import (
-    cluster_sums,
-    percentile_interval,
-    relative_drop,
-    resampled_sums,
-)
+from ghostbust.statistics import fewer_bound, ratio_bounds, shown_with_chance
 
 GATE = "hallucination"
-LEVEL = 0.95
 
 
 def rate_gate(
@@ -24,72 +18,81 @@ def rate_gate(
     *,
     min_drop: float = 0.5,
     min_refs: int = 50,
-    seed: int,
+    look: Look | None = None,
 ) -> GateResult:
-    """Compares the pooled rate invented / (invented + real) on held-out prompts.
+    """Compares the rate invented / (invented + real) on held-out prompts.
 
-    drop = 1 - the candidate's rate / the base's, with a 95 % bootstrap interval over prompt
-    families, both sides drawn together. PASS: drop >= ``min_drop`` and the interval lies above 0.
-    FAIL: the whole interval lies below ``min_drop``. Else INCONCLUSIVE, as when base and candidate
-    can't be paired, the base names fewer than ``min_refs`` names, invents none, or the candidate
-    names nothing.
+    drop = 1 - the candidate's rate / the base's, both with the base's weights over the contexts
+    (`SideBySide.rates`), with one-sided 1 - alpha bounds over prompt families. PASS: the lower
+    bound is at least ``min_drop``. FAIL: the upper bound is below it. Else INCONCLUSIVE, as when
+    base and candidate can't be paired, the base names fewer than ``min_refs`` names, or the
+    candidate names nothing.
 
     Says nothing of how much is named: never promote without ``volume_gate``.
     """
-    condition = f"relative drop of the rate >= {min_drop:g}, its 95 % interval above 0"
+    look = look or Look()
+    condition = f"lower {look.confidence} bound of the rate's relative drop >= {min_drop:g}"
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    counted = [
-        [NameCounts.of_answer(answer) for answer in aligned(side)] for side in (base, candidate)
-    ]
-    families = [answer.sample.prompt.family for answer in aligned(base)]
-    columns = [
-        [float(count) for count in column]
-        for side in counted
-        for column in ([one.invented for one in side], [one.named for one in side])
-    ]
-    sums = cluster_sums(families, *columns)  # (C, 4), see relative_drop
-    invented, named, invented_after, named_after = sums.sum(axis=0).tolist()
-    if named < min_refs:
-        return inconclusive(
-            GATE, f"too few names: the base names {named:.0f}, needs {min_refs}", condition
-        )
-    if not invented or not named_after:
-        nothing = "the base invents nothing" if named_after else "the candidate names nothing"
+    before, after = (
+        NameCounts.total(NameCounts.of_answer(answer) for answer in side)
+        for side in (base, candidate)
+    )
+    if before.named < min_refs:
+        few = f"too few names: the base names {before.named}, needs {min_refs}"
+        return inconclusive(GATE, few, condition)
+    if not before.invented or not after.named:
+        nothing = "the base invents nothing" if after.named else "the candidate names nothing"
         return inconclusive(GATE, f"{nothing}, so the rate can't be compared", condition)
-    drop = float(relative_drop(sums.sum(axis=0, keepdims=True))[0])
-    low, high = percentile_interval(relative_drop(resampled_sums(sums, seed=seed)), LEVEL)
-    if drop >= min_drop and low > 0:
-        verdict, why = GateVerdict.PASS, f"at least {min_drop:.0%}"
+    pair = SideBySide.of(base, candidate)
+    rates, base_rates = pair.rates()
+    rate, base_rate = float(rates.mean()), float(base_rates.mean())
+    least_ratio, most_ratio = ratio_bounds(rates, base_rates, look.alpha)
+    inventing = pair.candidate["invented"].sum(axis=1) > 0  # (F,)
+    if inventing.sum() < MIN_FAMILIES:
+        # So few can't show their own spread. The counts alone say this much, each worth less by as
+        # much as the base's come in clusters.
+        each = pair.base["invented"].sum(axis=1)
+        clustered = max(1.0, float(each.var(ddof=1) / each.mean()))
+        fewer = fewer_bound(after.invented / clustered, before.invented / clustered, look.alpha)
+        most_ratio = max(most_ratio, fewer * before.named / after.named)
+    low, high = 1 - most_ratio, 1 - max(0.0, least_ratio)
+    middle = (1 + min_drop) / 2
+    left = (1 - min_drop) * base_rates - rates  # (F,), above 0 in the mean where it passes
+    power = shown_with_chance(left, (middle - min_drop) * base_rate, look.alpha)
+    if low >= min_drop:
+        verdict, why = GateVerdict.PASS, f"at least {low:.0%} fewer"
     elif high < min_drop:
-        verdict, why = GateVerdict.FAIL, f"surely less than {min_drop:.0%}"
+        verdict, why = GateVerdict.FAIL, f"at most {high:.0%} fewer"
     else:
         verdict = GateVerdict.INCONCLUSIVE
-        why = f"too wide to say whether it's {min_drop:.0%}: more prompts would"
-    before, after = invented / named, invented_after / named_after
-    in_no_rate: dict[str, float | int | str] = {}
-    for name, side in zip(("base", "candidate"), counted, strict=True):
-        total = NameCounts.total(side)
-        for cause in ("unknown", "local", "unmapped", "induced"):
-            in_no_rate[f"{name}_{cause}"] = getattr(total, cause)
+        why = (
+            f"{low:.0%} to {high:.0%}: more prompts would tell (a true drop of {middle:.0%} shows"
+            f" with a chance of {power:.2f})"
+        )
     return GateResult(
         gate=GATE,
         verdict=verdict,
         reason=(
-            f"rate {before:.4f} ({invented:.0f} of {named:.0f}) -> {after:.4f}"
-            f" ({invented_after:.0f} of {named_after:.0f}): a drop of {drop:.1%}"
-            f" [{low:.1%}, {high:.1%}], {why}"
+            f"rate {base_rate:.4f} ({before.invented} of {before.named}) -> {rate:.4f}"
+            f" ({after.invented} of {after.named}): a drop of {1 - rate / base_rate:.1%}, {why}"
         ),
-        base=before,
-        candidate=after,
+        base=base_rate,
+        candidate=rate,
         ci=(low, high),
         margin=condition,
         details={
-            "drop": drop,
+            "drop": 1 - rate / base_rate,
             "answers": len(base),
-            "families": len(sums),
-            **in_no_rate,
-            "seed": seed,
+            "base_inventing": before.inventing,
+            "candidate_inventing": after.inventing,
+            "power": power,
+            **{
+                f"{name}_{cause}": getattr(side, cause)
+                for name, side in (("base", before), ("candidate", after))
+                for cause in ("unknown", "local", "unmapped", "induced", "installers")
+            },
+            **look.details,
         },
     )

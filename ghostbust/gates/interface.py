@@ -1,14 +1,15 @@
-"""What gates ask of a model, how wrong they may be, and how they pair answers of two models."""
+"""What gates ask of a model, how wrong they may be, and which answers they can compare."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ghostbust.records import Answer, Context, GateResult, GateVerdict, Prompt, Score
+from ghostbust.records import Answer, GateResult, GateVerdict, Score
+from ghostbust.statistics import block_alpha
 
 MIN_FAMILIES = 10
 """prompt families below which a bootstrap over families says nothing"""
@@ -17,7 +18,16 @@ MAX_UNREACHABLE = 0.02
 
 
 class Completer(Protocol):
-    """A model that continues a text."""
+    """A model that continues a text, and answers a message where it can chat."""
+
+    @property
+    def chats(self) -> bool:
+        """Whether `answer` asks through a chat template or a chat endpoint."""
+        ...
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        """The greedy answer to each user message, in the order given."""
+        ...
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
@@ -63,7 +73,8 @@ class Look:
 
     A gate that errs with probability α at each of many rounds errs sooner or later. Looks that
     share one α get parts of it (`spent_alpha`) whose sum bounds the chance that any look ever errs,
-    however many there will be and however they depend on each other (Bonferroni's inequality).
+    however many there will be and however they depend on each other (Bonferroni's inequality). A
+    look's part is shared once more by the blocks of answers after which it is tested.
     """
 
     total: float = 0.05
@@ -72,15 +83,20 @@ class Look:
     """which look at this base it is, from 1"""
     spends: bool = False
     """the looks share ``total``"""
+    block: int = 1
+    """after which block of answers it is tested, from 1"""
+    blocks: int = 1
+    """how many blocks there are at most"""
 
     def __post_init__(self) -> None:
-        if not (0 < self.total < 0.5 and self.number >= 1):
-            raise ValueError("a look needs an error probability below 0.5 and a number from 1")
+        if not (0 < self.total < 0.5 and self.number >= 1 and 1 <= self.block <= self.blocks):
+            raise ValueError("a look needs an error probability below 0.5, and numbers from 1")
 
     @property
     def alpha(self) -> float:
-        """The error probability of this look's tests and one-sided bounds."""
-        return spent_alpha(self.total, self.number) if self.spends else self.total
+        """The error probability of this test and its one-sided bounds."""
+        spent = spent_alpha(self.total, self.number) if self.spends else self.total
+        return block_alpha(spent, self.block, self.blocks)
 
     @property
     def confidence(self) -> str:
@@ -94,7 +110,8 @@ class Look:
         """What a gate's result says of it."""
         shared = {"alpha_total": self.total} if self.spends else {}
         spending = "rounds" if self.spends else "none"
-        return {"alpha": self.alpha, **shared, "look": self.number, "spend": spending}
+        blocks = {"block": f"{self.block} of {self.blocks}"} if self.blocks > 1 else {}
+        return {"alpha": self.alpha, **shared, "look": self.number, "spend": spending, **blocks}
 
 
 def spent_alpha(total: float, look: int) -> float:
@@ -103,15 +120,6 @@ def spent_alpha(total: float, look: int) -> float:
     They sum to ``total`` over all looks without end: Σ 1/k² = π²/6.
     """
     return total * 6 / (math.pi * look) ** 2
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A figure of two answers to one prompt."""
-
-    prompt: Prompt
-    base: float
-    candidate: float
 
 
 def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
@@ -137,26 +145,3 @@ def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
         if share > MAX_UNREACHABLE:
             return f"the registry could not be asked about {share:.0%} of the {side}'s names"
     return ""
-
-
-def aligned(answers: Sequence[Answer]) -> list[Answer]:
-    """The answers ordered by prompt: paired answers then stand at the same place."""
-    return sorted(answers, key=lambda answer: answer.sample.prompt.id)
-
-
-def paired(
-    base: Sequence[Answer], candidate: Sequence[Answer], figure: Callable[[Answer], float]
-) -> list[Pair]:
-    """The figure of each answer beside that of the other side's, in the order of ``aligned``."""
-    return [
-        Pair(one.sample.prompt, figure(one), figure(other))
-        for one, other in zip(aligned(base), aligned(candidate), strict=True)
-    ]
-
-
-def by_context(pairs: Sequence[Pair]) -> dict[Context, list[Pair]]:
-    """The pairs of each context that was asked."""
-    parts = {
-        context: [pair for pair in pairs if pair.prompt.context is context] for context in Context
-    }
-    return {context: part for context, part in parts.items() if part}

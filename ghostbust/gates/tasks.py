@@ -1,4 +1,7 @@
-"""Coding tasks, each a function that a bare completion writes, from the files of HumanEval or MBPP.
+"""Coding tasks, each a function to write, from the files of HumanEval or MBPP.
+
+A model with a chat template is asked for the whole function in one message, as it is deployed
+(the way of EvalPlus, Liu et al. 2023, arXiv 2305.01210); any other completes the function's head.
 
 The code of the benchmarks' own packages is never imported: it runs model-written code unguarded.
 Sources: Chen et al. (2021), arXiv 2107.03374, for HumanEval; Austin et al. (2021), arXiv
@@ -15,7 +18,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
+from ghostbust.answer_faults import blocks
 from ghostbust.documents import ParseError, parse_row
 from ghostbust.errors import DataError, UsageError
 from ghostbust.gates.sandbox import Program
@@ -24,6 +29,8 @@ STOP = ("\nclass ", "\ndef ", "\n#", "\nif __name__", "\nprint(", "\n```", "\nas
 """where a completed function body ends"""
 HUMANEVAL_KEYS = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
 INDENT = " " * 4
+PYTHON = ("python", "py", "python3", "")
+"""languages that a fence of Python code names"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +52,65 @@ class CodingTask:
     function: str = ""
     """name of the function to complete, where ``test`` calls it by itself"""
 
+    @property
+    def message(self) -> str:
+        """What a chat model is asked: the function's head, and the form of the answer."""
+        return (
+            "Write this Python function in full. Answer with one ```python block that holds the"
+            " complete function with its signature, and every import and helper that it needs."
+            f"\n\n```python\n{self.prompt}\n```"
+        )
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """Names of the functions that the test calls."""
+        return tuple(name for name in (self.entry_point, self.function) if name)
+
     def program(self, completion: str) -> Program:
         """The completed function, with its test run on it."""
+        return self._program(self.prompt + completion)
+
+    def program_of_answer(self, answer: str) -> Program:
+        """The function that a chat answer holds, with its test run on it.
+
+        What the prompt has beside the function stands in front, since models leave it out.
+        """
+        code = code_in_answer(answer, self.tested)
+        if "from __future__" in code:  # has to be a module's first statement
+            return self._program(code)
+        return self._program(f"{code_beside(self.prompt, self.tested)}\n\n{code}")
+
+    def _program(self, code: str) -> Program:
         call = f"\n\ncheck({self.entry_point})\n" if self.entry_point else ""
-        tested = tuple(name for name in (self.entry_point, self.function) if name)
-        own = code_beside(self.prompt, tested) if tested else ""
-        return Program(self.prompt + completion, self.test + call, tested, own)
+        own = code_beside(self.prompt, self.tested) if self.tested else ""
+        return Program(code, self.test + call, self.tested, own)
+
+
+def code_in_answer(answer: str, functions: Collection[str]) -> str:
+    """The first fenced Python block of an answer that defines one of the ``functions``.
+
+    Without such a block the first Python block, which then fails its test; without any fence the
+    text. Empty where only other languages are fenced. A fence that is never closed holds the rest.
+    """
+    fenced = list(blocks(answer))
+    if not fenced:
+        return answer
+    python = [dedent(block.code) for block in fenced if block.label in PYTHON]
+    for code in python:
+        if _defined(code) & set(functions):
+            return code
+    return next(iter(python), "")
+
+
+def _defined(code: str) -> set[str]:
+    """Names of the functions that a module defines; empty where it is no Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes such as \d in strings that aren't raw
+            module = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
 
 
 def code_beside(prompt: str, functions: Collection[str]) -> str:

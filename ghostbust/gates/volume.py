@@ -1,130 +1,170 @@
-"""The gate on volume: whether the candidate names as many real packages as the base.
+"""The gate on volume: whether the candidate recommends what the base recommends, and no more.
 
-A model that names nothing invents nothing, and one that pads its lists with famous names has a fine
-rate too. Both stop here, also where one context hides behind another.
+A model that names nothing invents nothing, and one that names famous packages everywhere has a fine
+rate, too. So a real name counts where the base supports it: where the base names it for that prompt
+in another of its samples. Names in all, invented and unknown ones included, may not become more.
+Both also hold in each context, so that one context can't hide behind another.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ghostbust.gates.interface import MIN_FAMILIES, Pair, by_context, inconclusive, paired, unpaired
-from ghostbust.measure import NameCounts
+from ghostbust.gates.interface import MIN_FAMILIES, Look, inconclusive, unpaired
+from ghostbust.measure import SideBySide
 from ghostbust.records import Answer, GateResult, GateVerdict
-from ghostbust.statistics import Interval, ratio_bootstrap
+from ghostbust.statistics import Interval, ratio_bounds, shown_with_chance
 
 GATE = "volume"
-LEVEL = 0.90
-SLACK = 1.25
-"""factor by which the interval may reach beyond the band on either side"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """Real names of both sides."""
+class _Ratio:
+    """A figure of the candidate's as a multiple of the base's."""
 
-    before: float
-    after: float
-    interval: Interval
-    """of their ratio"""
-    productive: int
-    """prompt families in which the base names any"""
+    value: float
+    bounds: Interval
+    """one-sided each"""
+    power: float
+    """the chance that a candidate which answers as the base does stays within the limit"""
+    is_least: bool
+    """the limit is the least that it may be; else the most"""
+    limit: float
 
     @property
-    def ratio(self) -> float:
-        return self.after / self.before if self.before else math.inf
+    def shown(self) -> bool:
+        return self.bounds[0] >= self.limit if self.is_least else self.bounds[1] <= self.limit
+
+    @property
+    def missed(self) -> bool:
+        return self.bounds[1] < self.limit if self.is_least else self.bounds[0] > self.limit
+
+    def __str__(self) -> str:
+        low, high = self.bounds
+        if self.missed:
+            bound = f"at most {high:.2f}" if self.is_least else f"at least {low:.2f}"
+        else:
+            bound = f"at least {low:.2f}" if self.is_least else f"at most {high:.2f}"
+        return f"{self.value:.2f} of the base's ({bound})"
 
 
 def volume_gate(
     base: Sequence[Answer],
     candidate: Sequence[Answer],
     *,
-    low: float = 0.8,
-    high: float = 1.25,
-    context_low: float = 0.5,
-    context_high: float = 2.0,
-    seed: int,
+    low: float = 0.9,
+    high: float = 1.1,
+    context_low: float = 0.8,
+    context_high: float = 1.25,
+    look: Look | None = None,
 ) -> GateResult:
-    """Compares the real names per answer, each name once an answer.
+    """Compares supported real names per answer, and all names per answer, each once an answer.
 
-    ratio = the candidate's mean / the base's over all contexts, with a 90 % bootstrap interval over
-    prompt families. PASS: the ratio is within [``low``, ``high``] and the interval within
-    [``low`` / 1.25, ``high`` · 1.25]. FAIL: the ratio is outside of [``low``, ``high``] and the
-    interval doesn't hold the bound it crossed; or, whatever all contexts together show, one
-    context's whole interval is outside of [``context_low``, ``context_high``], which are never
-    narrower than the others. Else INCONCLUSIVE, as when base and candidate can't be paired or the
-    base names real packages in fewer than ``MIN_FAMILIES`` families. A context with fewer decides
-    nothing.
+    The ratios to the base have one-sided 1 - alpha bounds over prompt families, paired
+    (`statistics.ratio_bounds`). PASS: the lower bound of supported names is at least ``low``, and
+    ``context_low`` in each context; the upper bound of all names is at most ``high``, and
+    ``context_high`` in each context. A context's limits are never narrower than those of all. FAIL:
+    a bound shows the contrary of one of these. Else INCONCLUSIVE, as when base and candidate can't
+    be paired, the base has fewer than two answers to a prompt, or supported names in fewer than
+    ``MIN_FAMILIES`` families. A context in which it has them in fewer decides nothing, and the
+    reason says so.
     """
-    condition = f"real names per answer within [{low:g}, {high:g}] of the base's"
+    look = look or Look()
+    context_low, context_high = min(low, context_low), max(high, context_high)
+    condition = (
+        f"{look.confidence} bounds: supported names >= {low:g} of the base's, {context_low:g} in"
+        f" each context; all names <= {high:g}, {context_high:g}"
+    )
     unusable = unpaired(base, candidate)
     if unusable:
         return inconclusive(GATE, unusable, condition)
-    pairs = paired(base, candidate, lambda answer: float(NameCounts.of_answer(answer).real))
-    whole = _named(pairs, seed)
-    if whole.productive < MIN_FAMILIES:
-        return inconclusive(
-            GATE,
-            f"the base names real packages in {whole.productive} prompt families, needs"
-            f" {MIN_FAMILIES}",
-            condition,
-        )
-    ratio, interval = whole.ratio, whole.interval
-    band = f"the band of {low:g} to {high:g}"
-    crossed = low if ratio < low else high
-    if low <= ratio <= high:
-        if low / SLACK <= interval[0] and interval[1] <= high * SLACK:
-            verdict, why = GateVerdict.PASS, f"within {band}"
-        else:
-            verdict = GateVerdict.INCONCLUSIVE
-            why = f"within {band}, but too uncertain: more prompts would tell"
-    elif interval[0] <= crossed <= interval[1]:
+    samples = min(Counter(answer.sample.prompt.id for answer in base).values())
+    if samples < 2:
+        one = "the base has one answer to a prompt, so no name is supported: needs 2 or more"
+        return inconclusive(GATE, one, condition)
+    whole = SideBySide.of(base, candidate)
+    productive = _productive(whole)
+    if productive < MIN_FAMILIES:
+        few = f"the base has supported names in {productive} prompt families, needs {MIN_FAMILIES}"
+        return inconclusive(GATE, few, condition)
+    parts = {context: whole.only(context) for context in whole.contexts}
+    judged = {c: part for c, part in parts.items() if _productive(part) >= MIN_FAMILIES}
+    ratios = {
+        "supported names": _least(whole, low, look.alpha),
+        "all names": _most(whole, high, look.alpha),
+    }
+    for context, part in judged.items() if len(parts) > 1 else ():
+        ratios[f"supported names in {context}"] = _least(part, context_low, look.alpha)
+        ratios[f"all names in {context}"] = _most(part, context_high, look.alpha)
+    missed = [f"{name} {ratio}" for name, ratio in ratios.items() if ratio.missed]
+    unclear = [f"{name} {ratio}" for name, ratio in ratios.items() if not ratio.shown]
+    power = min(ratio.power for ratio in ratios.values())  # all of them have to be shown
+    supported, everything = ratios["supported names"], ratios["all names"]
+    if missed:
+        verdict, why = GateVerdict.FAIL, f"surely too far from the base: {', '.join(missed)}"
+    elif unclear:
         verdict = GateVerdict.INCONCLUSIVE
-        why = f"outside {band}, but not surely: more prompts would tell"
+        why = (
+            f"not shown: {', '.join(unclear)}; more prompts would tell (one that answers as the"
+            f" base does passes with a chance of {power:.2f} at most)"
+        )
     else:
-        verdict, why = GateVerdict.FAIL, f"outside {band}"
-
-    contexts = {context: _named(part, seed) for context, part in by_context(pairs).items()}
-    context_low, context_high = min(low, context_low), max(high, context_high)
-    astray = [
-        f"{context} at {its.ratio:.2f}"
-        for context, its in contexts.items()
-        if its.productive >= MIN_FAMILIES
-        and (its.interval[1] < context_low or its.interval[0] > context_high)
-    ]
-    if astray and verdict is not GateVerdict.FAIL:
-        verdict = GateVerdict.FAIL
-        why = f"but {', '.join(astray)}: surely outside {context_low:g} to {context_high:g}"
-    before, after = whole.before / len(base), whole.after / len(base)
+        verdict = GateVerdict.PASS
+        why = (
+            f"at most {max(0.0, 1 - supported.bounds[0]):.0%} fewer supported names, at most"
+            f" {max(0.0, everything.bounds[1] - 1):.0%} more names in all"
+        )
+    skipped = [str(context) for context in parts if context not in judged]
+    if skipped:
+        why += f"; too few supported names of the base to judge {' and '.join(skipped)}"
+    before, after = (side["supported"].sum() / len(base) for side in (whole.base, whole.candidate))
     return GateResult(
         gate=GATE,
         verdict=verdict,
         reason=(
-            f"{before:.2f} -> {after:.2f} real names per answer over {len(base)} answers: a ratio"
-            f" of {ratio:.2f} [{interval[0]:.2f}, {interval[1]:.2f}], {why}"
+            f"{before:.2f} -> {after:.2f} supported names per answer over {len(base)} answers, all"
+            f" names {everything.value:.2f} of the base's: {why}"
         ),
-        base=before,
-        candidate=after,
-        ci=interval,
+        base=float(before),
+        candidate=float(after),
+        ci=supported.bounds,
         margin=condition,
         details={
-            "ratio": ratio,
+            "ratio": supported.value,
+            "all_ratio": everything.value,
             "answers": len(base),
-            "families": len({pair.prompt.family for pair in pairs}),
-            **{
-                f"ratio_{context}": its.ratio if its.before else f"0 -> {its.after:g} names"
-                for context, its in contexts.items()
-            },
-            "seed": seed,
+            "families": len(whole.families),
+            "support": samples - 1,
+            "power": power,
+            **{f"ratio_{c}": _value(part, "supported") for c, part in parts.items()},
+            **{f"all_ratio_{c}": _value(part, "all") for c, part in parts.items()},
+            **look.details,
         },
     )
 
 
-def _named(pairs: Sequence[Pair], seed: int) -> _Named:
-    before, after = [pair.base for pair in pairs], [pair.candidate for pair in pairs]
-    families = [pair.prompt.family for pair in pairs]
-    interval = ratio_bootstrap(after, before, families, level=LEVEL, seed=seed)
-    productive = len({pair.prompt.family for pair in pairs if pair.base})
-    return _Named(sum(before), sum(after), interval, productive)
+def _productive(pair: SideBySide) -> int:
+    """Families in which the base has a supported name."""
+    return int((pair.base["supported"].sum(axis=1) > 0).sum())
+
+
+def _value(pair: SideBySide, figure: str) -> float:
+    after, before = (float(each.sum()) for each in pair.each_family(figure))
+    return after / before if before else math.nan
+
+
+def _least(pair: SideBySide, limit: float, alpha: float) -> _Ratio:
+    after, before = pair.each_family("supported")  # (F,) each
+    as_base = (1 - limit) * float(before.mean())
+    power = shown_with_chance(after - limit * before, as_base, alpha)
+    return _Ratio(_value(pair, "supported"), ratio_bounds(after, before, alpha), power, True, limit)
+
+
+def _most(pair: SideBySide, limit: float, alpha: float) -> _Ratio:
+    after, before = pair.each_family("all")  # (F,) each
+    as_base = (limit - 1) * float(before.mean())
+    power = shown_with_chance(limit * before - after, as_base, alpha)
+    return _Ratio(_value(pair, "all"), ratio_bounds(after, before, alpha), power, False, limit)

@@ -1,4 +1,4 @@
-"""The embedded model: a GGUF file from a wheel, as a folder that appears whole or not at all.
+"""GGUF files, the embedded model's or a user's, as folders that appear whole or not at all.
 
 ``dequantize.py`` does the conversion in a process of its own: its memory is freed when it ends,
 torch isn't loaded here, and none of its output reaches the terminal. A folder is complete when its
@@ -18,6 +18,7 @@ from typing import Final
 from ghostbust.documents import parse_json
 from ghostbust.errors import HomeError, ModelError
 from ghostbust.files import whole_folder
+from ghostbust.gguf_name import digest_in, find_file, see
 from ghostbust.models.fetch import (
     SMOLLM2_GGUF,
     PinnedMember,
@@ -65,6 +66,47 @@ def embedded_model(
         kept.unlink(missing_ok=True)
         progress("convert", 1, 1)
     return folder
+
+
+def converted_model(name: str, cache_dir: Path, *, progress: Progress = silent) -> Path:
+    """The folder with bf16 safetensors of a user's GGUF file, converted on the first call.
+
+    ``name``: its recorded name (``gguf_name``). The folder is named after the content's hash, so a
+    file that was moved or renamed isn't converted again. A second process waits for the first.
+    Raises ModelError where there is neither a conversion nor a file of that content, or the file
+    can't be converted; HomeError where the cache can't be written. Each is one line.
+    """
+    digest = digest_in(name)
+    if digest is None:
+        raise ValueError(f"{name!r} is no recorded name of a GGUF file")
+    folder = cache_dir / "models" / f"gguf-{digest}"
+    if _holds(folder, digest):
+        return folder
+    with locked(folder.parent, progress) as lock:
+        if _holds(folder, digest):
+            return folder
+        seen = find_file(digest, cache_dir)
+        if seen is None:
+            raise ModelError(
+                f"can't load the model {name!r}: neither its GGUF file nor a conversion of it is"
+                " there any more; name the file again with --model"
+            )
+        progress("convert", 0, 1)
+        convert(seen.path, folder, seen.sha256, lock=lock)
+        if see(seen.path, cache_dir) != seen:
+            shutil.rmtree(folder)
+            raise ModelError(f"{seen.path.name} changed while it was converted; run it again")
+        progress("convert", 1, 1)
+    return folder
+
+
+def _holds(folder: Path, digest: str) -> bool:
+    """True if ``folder`` is a finished conversion of a GGUF file whose hash begins so."""
+    try:
+        whole = str(parse_json((folder / MANIFEST).read_text(encoding="utf-8"))["gguf_sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return whole.startswith(digest) and is_complete(folder, whole)
 
 
 def is_complete(folder: Path, gguf_sha256: str) -> bool:

@@ -10,8 +10,24 @@ import sys
 from pathlib import Path
 
 
+def check(gguf: Path) -> None:
+    """Ends the process with one line where the file can't become a model with its tokenizer."""
+    from gguf import GGUFReader, Keys
+
+    try:
+        reader = GGUFReader(gguf)
+    except Exception as exc:  # noqa: BLE001 (a damaged header makes the reader raise anything)
+        sys.exit(f"it is cut off, damaged or no GGUF file ({type(exc).__name__})")
+    if not reader.get_field(Keys.Tokenizer.LIST):
+        sys.exit("it holds no tokenizer; take a file that has one")
+    if (parts := reader.get_field("split.count")) and int(parts.contents()) > 1:
+        sys.exit("it is one of several parts; merge them (llama-gguf-split --merge)")
+
+
 def dequantize(gguf: Path, folder: Path) -> None:
     """Writes the model and the tokenizer that ``gguf`` holds into ``folder``, weights in bf16."""
+    check(gguf)  # before the imports: they take seconds
+
     import torch
     import transformers
 

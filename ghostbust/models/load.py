@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 from ghostbust.adapters import CONFIG, check_loadable
 from ghostbust.documents import parse_json
 from ghostbust.errors import ModelError
-from ghostbust.models.convert import embedded_model
+from ghostbust.gguf_name import SUFFIX, digest_in, recorded_name
+from ghostbust.models.convert import converted_model, embedded_model
 from ghostbust.records import chat_messages
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 EMBEDDED = "smollm2"
 """the model name that needs no hub; see ``convert.py``"""
 _IS_ADAPTER = "it is an adapter; name its base, and the adapter with --adapter"
-MODEL_NAMES = f"--model takes {EMBEDDED!r}, a folder, or a Hugging Face id such as OWNER/NAME"
+MODEL_NAMES = (
+    f"--model takes {EMBEDDED!r}, a folder, a GGUF file (FILE.gguf), or a Hugging Face id such as"
+    " OWNER/NAME"
+)
+_MAGIC = b"GGUF"
 _HUB_ID = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 _MARK = "ghostbust"
 """an answer in a rendered chat template; what comes after it is the end token"""
@@ -48,7 +53,7 @@ class LoadedModel:
     """A causal language model in memory, ready for inference, and its tokenizer."""
 
     name: str
-    """the model id or folder as the user gave it"""
+    """the model id or folder as the user gave it; of a GGUF file the recorded name"""
     folder: str
     """what transformers loaded it from: a local folder or a hub id"""
     model: PreTrainedModel
@@ -119,25 +124,44 @@ class LoadedModel:
 
 
 def resolve_model(name: str, cache_dir: Path) -> str:
-    """The folder or hub id that a model name stands for; fetches the embedded model if needed.
+    """The folder or hub id that a model name stands for.
 
-    Raises ModelError for what can be neither.
+    Fetches the embedded model if needed, and converts a GGUF file, which is named by its path or
+    as in records. Raises ModelError for what can't be a model.
     """
     if name == EMBEDDED:
         return str(embedded_model(cache_dir))
     check_model_name(name)
+    recorded = recorded_name(name, cache_dir)
+    if digest_in(recorded):
+        return str(converted_model(recorded, cache_dir))
     return name
 
 
 def check_model_name(name: str) -> None:
-    """Raises ModelError for what is neither a folder nor looks like a hub id."""
+    """Raises ModelError for what is no folder, no GGUF file and doesn't look like a hub id."""
     path = Path(name)
-    if path.is_dir():
+    if path.is_dir() or digest_in(name):
+        return
+    if path.suffix.lower() == SUFFIX:
+        _check_gguf(path)
         return
     if path.is_file():
         raise ModelError(f"can't load the model {name!r}: it is a file; {MODEL_NAMES}")
     if not _HUB_ID.fullmatch(name):
         raise ModelError(f"can't load the model {name!r}: there is no such folder; {MODEL_NAMES}")
+
+
+def _check_gguf(path: Path) -> None:
+    """Raises ModelError where the file isn't there, can't be read or is no GGUF file."""
+    try:
+        with path.expanduser().open("rb") as file:
+            if file.read(len(_MAGIC)) == _MAGIC:
+                return
+        why = "it isn't a GGUF file"
+    except OSError as exc:
+        why = exc.strerror or str(exc)
+    raise ModelError(f"can't load the model {str(path)!r}: {why}")
 
 
 def meant(name: str) -> str:
@@ -164,6 +188,7 @@ def load_model(
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = resolve_model(name, cache_dir)
+    name = recorded_name(name, cache_dir)
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     _check_folder(name, Path(folder))
     try:

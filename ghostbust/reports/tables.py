@@ -117,7 +117,13 @@ def gates_table(title: str, report: GateReport | None) -> Table:
                 "reason": Quoted(result.reason),
             }
         )
-    return Table(title, tuple(rows))
+    # rounds from before 2026-12 don't say how coding tasks were asked: it was by completion
+    notes = [
+        f"Coding tasks asked: {result.details.get('asked', 'completion')}."
+        for result in (() if report is None else report.results)
+        if result.gate == "coding" and result.base is not None
+    ]
+    return Table(title, tuple(rows), tuple(notes))
 
 
 def names_of(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[NamedIn, ...]:

@@ -175,6 +175,23 @@ class EndpointSampler:
 
         return self._in_order([partial(one, text) for text in texts])
 
+    @property
+    def chats(self) -> bool:
+        """Whether prompts go to ``/chat/completions``."""
+        return self._chat
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        """Greedy answers by ``/chat/completions``. Raises EndpointError."""
+        body = {"model": self._served, "max_tokens": max_new_tokens, "temperature": 0}
+        body |= self._extra
+
+        async def one(message: str, pool: ServerPool) -> str:
+            asked = body | {"messages": chat_messages(message)}
+            reply = await pool.ask("/chat/completions", asked, _Reply)
+            return reply.choices[0].answer()
+
+        return self._in_order([partial(one, message) for message in messages])
+
     def check(self) -> None:
         """Returns if a server answers, accepts the key and lists the model. Asks each once.
 

@@ -55,6 +55,15 @@ class Sampler(Protocol):
         """
         ...
 
+    @property
+    def chats(self) -> bool:
+        """Whether prompts go through a chat template or a chat endpoint."""
+        ...
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        """The greedy answer to each user message, in the order given; for a model that `chats`."""
+        ...
+
 
 def cut_at_stop(text: str, stop: Sequence[str]) -> str:
     """The text before the first of the stop texts."""

@@ -90,12 +90,35 @@ class LocalSampler:
             tail = self.loaded.decode(ids[-TAIL_TOKENS:])
             return any(text in tail for text in stop)
 
+        heads = [self.loaded.encode(text) for text in texts]
+        found = self._greedy(heads, max_new_tokens, batch_size, stops if stop else None)
+        return [cut_at_stop(text, stop) for text in found]
+
+    @property
+    def chats(self) -> bool:
+        """Whether the tokenizer has a chat template."""
+        return bool(self.loaded.tokenizer.chat_template)
+
+    def answer(
+        self, messages: Sequence[str], *, max_new_tokens: int, batch_size: int = 32
+    ) -> list[str]:
+        """The greedy answer to each user message, through the chat template."""
+        heads = [self.loaded.encode_prompt(message) for message in messages]
+        return self._greedy(heads, max_new_tokens, batch_size)
+
+    def _greedy(
+        self,
+        heads: Sequence[list[int]],
+        max_new_tokens: int,
+        batch_rows: int,
+        stop: Callable[[list[int]], bool] | None = None,
+    ) -> list[str]:
+        """The greedy continuation of each head, as text."""
         greedy = Sampling(temperature=0, top_k=0, top_p=1, max_new_tokens=max_new_tokens)
-        encode = self.loaded.encode
-        requests = [DecodeRequest(k, encode(text), (0,)) for k, text in enumerate(texts)]
-        answers = [""] * len(texts)
-        for done in self._decode(requests, greedy, batch_size, stops if stop else None):
-            answers[done.key] = cut_at_stop(self.loaded.decode(done.ids), stop)
+        requests = [DecodeRequest(k, head, (0,)) for k, head in enumerate(heads)]
+        answers = [""] * len(heads)
+        for done in self._decode(requests, greedy, batch_rows, stop):
+            answers[done.key] = self.loaded.decode(done.ids)
         return answers
 
     def _decode(

@@ -402,6 +402,18 @@ def m011_causes(db: Database) -> None:
         db.execute(f"ALTER TABLE ingest_counts ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
 
 
+# 0 in what an older version counted: it counted installers among the real names.
+_ANSWERS: Final = "".join(
+    f"ALTER TABLE ingest_counts ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0;"
+    for column in ("installers", "inventing")
+)
+
+
+def m012_installers(db: Database) -> None:
+    """Adds to what was counted in logs the names of installers, and answers that invent."""
+    db.executescript(_ANSWERS)
+
+
 STEPS: Final = (
     m001_line,
     m002_age_and_alarms,
@@ -413,6 +425,7 @@ STEPS: Final = (
     m008_jobs,
     m010_review,
     m011_causes,
+    m012_installers,
 )
 """every step there is, in order; a database that has others is newer than this code"""
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ghostbust.measure import LOCAL, UNMAPPED, NameCounts
-from ghostbust.prompts import SUITE
+from ghostbust.measure import INSTALLERS, LOCAL, UNMAPPED, NameCounts
+from ghostbust.prompts import FRESH, SUITE, suite_family
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
 from ghostbust.store.connection import Row, StoreNoun, decode, encode_time, insert
 
@@ -83,17 +83,24 @@ def _counts() -> str:
     """The columns of `measure.NameCounts` of one answer, as `NameCounts.of` defines them."""
     prompted = (
         f"instr(f.flags, '{Flag.PROMPT_INDUCED}') AND p.context <> '{Context.NEEDS}'"
-        f" AND p.family NOT GLOB '{SUITE}*'"
+        f" AND (p.family NOT GLOB '{SUITE}*' OR p.family GLOB '{suite_family(FRESH, '*')}')"
     )
     unknown = f"v.verdict = '{Verdict.UNKNOWN}'"
     columns = {"1": "answers", _count_of(unknown): "unknown"}
     for reason, column in ((LOCAL, "local"), (UNMAPPED, "unmapped")):
         columns[_count_of(f"{unknown} AND v.reason = '{reason}'")] = column
-    induced = {}
+    installers = ", ".join(f"'{name}'" for name in sorted(INSTALLERS))
+    columns[_count_of(f"v.verdict = '{Verdict.REAL}' AND v.name IN ({installers})")] = "installers"
+    induced, own = {}, {}
     for verdict in (Verdict.REAL, Verdict.ABSENT, Verdict.SUSPECT):
-        induced[verdict] = _count_of(f"v.verdict = '{verdict}' AND {prompted}")
-        every = _count_of(f"v.verdict = '{verdict}'")
-        columns[f"{every} - {induced[verdict]}"] = verdict.lower()
+        is_it = f"v.verdict = '{verdict}'"
+        if verdict is Verdict.REAL:
+            is_it += f" AND v.name NOT IN ({installers})"
+        induced[verdict] = _count_of(f"{is_it} AND {prompted}")
+        own[verdict] = f"{_count_of(is_it)} - {induced[verdict]}"
+        columns[own[verdict]] = verdict.lower()
+    invented = f"{own[Verdict.ABSENT]} + {own[Verdict.SUSPECT]}"
+    columns[f"{invented} > 0"] = "inventing"
     columns[induced[Verdict.REAL]] = "induced_real"
     columns[f"{induced[Verdict.ABSENT]} + {induced[Verdict.SUSPECT]}"] = "induced"
     return ", ".join(f"{sql} AS {column}" for sql, column in columns.items())

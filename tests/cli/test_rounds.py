@@ -61,10 +61,11 @@ max_answers = 24
 [gates]
 humaneval_tasks = 1
 max_new_tokens = 8
+samples = 2
 """
 FIGURES = {
     "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
-    "induced_real", "answers", "volume",
+    "induced_real", "installers", "inventing", "answers", "volume",
 }  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def test_after_a_sweep_it_makes_a_gated_adapter_by_the_method_that_is_asked_for(
     assert told["before"]["answers"] == told["after"]["answers"]
     assert told["gate"]["verdict"] in ("FAIL", "INCONCLUSIVE")
     gates = [gate["gate"] for gate in told["gate"]["gates"]]
-    assert gates == ["hallucination", "volume", "faults", "likelihood", "coding"]
+    assert gates == ["hallucination", "volume", "unknown", "faults", "likelihood", "coding"]
     made = read_adapter(Path(told["path"]))
     assert (made.name, made.facts["method"]) == (told["adapter"], "npo")
     assert (made.facts["settings"]["weights"]["end"], made.facts["looks"]) == (2.0, [])

@@ -31,7 +31,7 @@ Sweep = Callable[..., Result]
 
 FIGURES = {
     "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
-    "induced_real", "answers", "volume",
+    "induced_real", "installers", "inventing", "answers", "volume",
 }  # fmt: skip
 KEYS = FIGURES | {
     "model", "adapter", "seed", "registry", "run", "by_context", "invented", "unseen", "wall_s",

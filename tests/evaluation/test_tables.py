@@ -19,7 +19,7 @@ from ghostbust.evaluation.tables import (
     variant_table,
 )
 from ghostbust.evaluation.utility import ALL, MeasuredTasks, compare_utility
-from ghostbust.gates.coding import CodingGate
+from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.interface import Look
 from ghostbust.gates.likelihood import LikelihoodGate
 from ghostbust.gates.tasks import CodingTask
@@ -103,7 +103,7 @@ GATES = (
 def measured(solved: int, nats: float) -> MeasuredTasks:
     """The first tasks solved, and each token worth so many nats."""
     return MeasuredTasks(
-        {task.task_id: n < solved for n, task in enumerate(TASKS)},
+        TaskResults({task.task_id: n < solved for n, task in enumerate(TASKS)}, "chat"),
         {task.task_id: Score(4 * nats, 4) for task in TASKS},
     )
 
@@ -120,6 +120,7 @@ def test_utility_has_a_row_for_each_model_and_benchmark() -> None:
         (model, part) for model in ("base, reordered", "a-1") for part in ("One", "Two", ALL)
     ]
     assert names == [(row["model"], row["benchmark"]) for row in likelihood.rows]
+    assert "Asked: chat." in solved.notes
     last = solved.rows[-1]
     counts = [last[key] for key in ("tasks", "base solves", "solves", "lost", "gained")]
     assert counts == [20, 8, 5, 3, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from ghostbust.evaluation.utility import (
     measure_model,
     measure_reordered,
 )
-from ghostbust.gates.coding import CodingGate
+from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.interface import Look, Subject
 from ghostbust.gates.likelihood import LikelihoodGate
 from ghostbust.gates.sandbox import SandboxLimits
@@ -59,6 +60,8 @@ def tasks_of(benchmark: str, count: int) -> list[CodingTask]:
 class Scripted:
     """A model that solves some tasks, and gives each character so many nats."""
 
+    chats = False
+
     def __init__(self, solves: Sequence[CodingTask], nats: float) -> None:
         self.answers = {task.prompt: task.canonical_solution for task in solves}
         self.nats = nats
@@ -71,6 +74,9 @@ class Scripted:
         self.asked += texts
         return [self.answers.get(text, "\n    return None\n") for text in texts]
 
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        raise AssertionError("it has no chat template")
+
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         self.scored.append(len(pairs))
         return [Score(self.nats * len(text), len(text)) for _, text in pairs]
@@ -80,7 +86,7 @@ def measured(
     tasks: Sequence[CodingTask], solves: Sequence[CodingTask], nats: float
 ) -> MeasuredTasks:
     """A model that solves some tasks, and gives each token so many nats."""
-    results = {task.task_id: task in solves for task in tasks}
+    results = TaskResults({task.task_id: task in solves for task in tasks}, "completion")
     return MeasuredTasks(results, {task.task_id: Score(4 * nats, 4) for task in tasks})
 
 
@@ -124,7 +130,7 @@ def test_a_likelihood_that_falls_by_two_percent_says_so() -> None:
 
 def test_the_worse_end_of_the_likelihoods_interval_comes_first() -> None:
     tasks = tasks_of("One", 40)
-    solved = {task.task_id: True for task in tasks}
+    solved = TaskResults({task.task_id: True for task in tasks}, "chat")
     before = {task.task_id: Score(1.0, 1) for task in tasks}
     after = {task.task_id: Score(1.0 + (n < 10) * 0.4, 1) for n, task in enumerate(tasks)}
     sides = MeasuredTasks(solved, before), MeasuredTasks(solved, after)
@@ -139,7 +145,7 @@ def test_the_worse_end_of_the_likelihoods_interval_comes_first() -> None:
 
 def test_bounds_are_the_looks() -> None:
     tasks = tasks_of("One", 40)
-    solved = {task.task_id: n % 2 == 0 for n, task in enumerate(tasks)}
+    solved = TaskResults({task.task_id: n % 2 == 0 for n, task in enumerate(tasks)}, "chat")
     scores = {task.task_id: Score(1.0 + n % 3, 1) for n, task in enumerate(tasks)}
     after = {task.task_id: Score(1.0 + n % 4, 1) for n, task in enumerate(tasks)}
     sides = MeasuredTasks(solved, scores), MeasuredTasks(solved, after)
@@ -168,7 +174,19 @@ def test_what_cannot_be_compared_is_refused(what: str) -> None:
     fewer = dict(list(solved.items())[1:]) if what == "an outcome is missing" else solved
     less = dict(list(scores.items())[1:]) if what == "a score is missing" else scores
     with pytest.raises(ValueError, match="every task, and a task"):
-        compare_utility(MeasuredTasks(solved, scores), MeasuredTasks(fewer, less), *gates(tasks))
+        compare_utility(
+            MeasuredTasks(TaskResults(solved, "chat"), scores),
+            MeasuredTasks(TaskResults(fewer, "chat"), less),
+            *gates(tasks),
+        )
+
+
+def test_results_that_were_asked_in_different_ways_are_never_compared() -> None:
+    tasks = tasks_of("One", 3)
+    side = measured(tasks, tasks, 1.0)
+    other = replace(side, results=replace(side.results, asked="chat"))
+    with pytest.raises(ValueError, match="asked in different ways"):
+        compare_utility(side, other, *gates(tasks))
 
 
 def test_the_second_time_everything_is_asked_in_another_order(

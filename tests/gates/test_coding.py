@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ghostbust.errors import EndpointError
-from ghostbust.gates.coding import CodingGate
+from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.interface import Completer, Look
 from ghostbust.gates.sandbox import SandboxLimits
 from ghostbust.gates.tasks import STOP, CodingTask
@@ -32,21 +32,36 @@ def _tasks(count: int) -> tuple[CodingTask, ...]:
 
 
 class Knowing:
-    """A completer that knows the first so many tasks, and counts what it is asked."""
+    """A model that knows the first so many tasks, and counts what it is asked."""
 
-    def __init__(self, tasks: Sequence[CodingTask], known: int) -> None:
+    def __init__(self, tasks: Sequence[CodingTask], known: int, *, chats: bool = False) -> None:
         self.answers = {task.prompt: task.canonical_solution for task in tasks[:known]}
+        self.answers |= {
+            task.message: f"Sure:\n```python\n{task.prompt}{task.canonical_solution}```\nDone."
+            for task in tasks[:known]
+        }
+        self.chats = chats
         self.asked: list[str] = []
 
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
     ) -> list[str]:
-        assert (max_new_tokens, tuple(stop)) == (256, STOP)
+        assert (self.chats, max_new_tokens, tuple(stop)) == (False, 512, STOP)
         self.asked += texts
         return [self.answers.get(text, "    return None\n") for text in texts]
 
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        assert (self.chats, max_new_tokens) == (True, 512)
+        self.asked += messages
+        return [self.answers.get(message, "I can't.") for message in messages]
+
 
 class Unreachable:
+    chats = False
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        return self.complete(messages, max_new_tokens=max_new_tokens, stop=())
+
     def complete(
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
     ) -> list[str]:
@@ -55,12 +70,12 @@ class Unreachable:
 
 def _outcomes(
     tasks: int, solved: int, *, lost: int = 0, gained: int = 0
-) -> tuple[dict[str, bool], dict[str, bool]]:
+) -> tuple[TaskResults, TaskResults]:
     """Base and candidate results with ``solved`` by the base, and so many lost and gained."""
     ids = [f"Made/{n}" for n in range(tasks)]
     base = {task: n < solved for n, task in enumerate(ids)}
     candidate = {task: lost <= n < solved + gained for n, task in enumerate(ids)}
-    return base, candidate
+    return TaskResults(base, "completion"), TaskResults(candidate, "completion")
 
 
 @pytest.mark.parametrize(
@@ -101,24 +116,37 @@ def test_too_few_tasks_are_inconclusive() -> None:
 @pytest.mark.parametrize("missing", ["base", "candidate"])
 def test_results_of_fewer_tasks_are_inconclusive(missing: str) -> None:
     results = dict(zip(("base", "candidate"), _outcomes(120, 100), strict=True))
-    results[missing] = dict(list(results[missing].items())[:110])
+    fewer = dict(list(results[missing].solved.items())[:110])
+    results[missing] = replace(results[missing], solved=fewer)
     result = CodingGate(_tasks(120)).compare(**results)
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert f"the {missing} has results for 110 of the 120 tasks" in result.reason
 
 
-def test_models_are_asked_once_and_their_code_is_run() -> None:
+@pytest.mark.parametrize("asked", ["completion", "chat"])
+def test_models_are_asked_once_and_their_code_is_run(asked: str) -> None:
     tasks = _tasks(16)
     gate = CodingGate(tasks, min_tasks=16, margin=0.3, limits=PATIENT)
-    base, same, worse = Knowing(tasks, 14), Knowing(tasks, 14), Knowing(tasks, 4)
+    base, same, worse = (Knowing(tasks, known, chats=asked == "chat") for known in (14, 14, 4))
     known = gate.measure(base)
-    assert list(known.values()) == [True] * 14 + [False] * 2
+    assert list(known.solved.values()) == [True] * 14 + [False] * 2
+    assert known.asked == asked
     assert gate.run(known, same).verdict is GateVerdict.PASS
     failed = gate.run(known, worse)
     assert failed.verdict is GateVerdict.FAIL
     assert failed.details["lost"] == 10
-    assert base.asked == worse.asked == [task.prompt for task in tasks]
+    said = [task.message if asked == "chat" else task.prompt for task in tasks]
+    assert base.asked == worse.asked == said
+    assert failed.details["asked"] == asked
+    assert f"over 16 tasks asked by {asked}" in failed.reason
     assert "wall time" in str(failed.details["sandbox"])
+
+
+def test_two_ways_of_asking_are_never_compared() -> None:
+    base, candidate = _outcomes(120, 100)
+    result = CodingGate(_tasks(120)).compare(base, replace(candidate, asked="chat"))
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert result.reason == "the base was asked by completion, the candidate by chat"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +209,10 @@ def test_benchmarks_are_pooled_and_stand_in_the_details() -> None:
     more = {f"Other/{n}": n < 10 for n in range(60)}
     fewer = more | {"Other/0": False, "Other/30": True}
     tasks = [*_tasks(120), *(replace(_tasks(1)[0], task_id=name) for name in more)]
-    result = CodingGate(tasks).compare(base | more, candidate | fewer)
+    result = CodingGate(tasks).compare(
+        replace(base, solved={**base.solved, **more}),
+        replace(candidate, solved={**candidate.solved, **fewer}),
+    )
     assert (result.details["tasks"], result.details["lost"], result.details["gained"]) == (
         180,
         6,

@@ -10,14 +10,11 @@ import pytest
 from ghostbust.gates.interface import (
     MIN_FAMILIES,
     Look,
-    aligned,
-    by_context,
     inconclusive,
-    paired,
     spent_alpha,
     unpaired,
 )
-from ghostbust.records import Answer, Context, GateReport, GateVerdict
+from ghostbust.records import Answer, GateReport, GateVerdict
 
 MakeAnswer = Callable[..., Answer]
 
@@ -73,12 +70,19 @@ def test_impossible_looks_are_refused(total: float, number: int) -> None:
         Look(total, number)
 
 
+def test_blocks_share_the_part_of_their_look() -> None:
+    alphas = [Look(0.05, 2, True, block, 4).alpha for block in (1, 2, 3, 4)]
+    assert alphas == sorted(alphas)
+    assert alphas[0] < 1e-4 < alphas[-1] < spent_alpha(0.05, 2) < sum(alphas) * 1.5
+    assert Look(0.05, 2, True, 3, 4).details["block"] == "3 of 4"
+    with pytest.raises(ValueError, match="a look needs"):
+        Look(block=5, blocks=4)
+
+
 def test_the_same_prompts_pair_in_any_order(make_answer: MakeAnswer) -> None:
     base = [make_answer(family, real=1) for family in range(20)]
     candidate = [make_answer(family, real=2) for family in reversed(range(20))]
     assert unpaired(base, candidate) == ""
-    pairs = zip(aligned(base), aligned(candidate), strict=True)
-    assert all(b.sample.prompt == c.sample.prompt for b, c in pairs)
 
 
 @pytest.mark.parametrize(
@@ -109,18 +113,3 @@ def test_one_name_in_fifty_may_go_unanswered(make_answer: MakeAnswer) -> None:
     reached = [make_answer(family, real=5) for family in range(20)]
     mostly = [make_answer(0, real=3, unreachable=2), *reached[1:]]
     assert unpaired(reached, mostly) == ""
-
-
-def test_figures_are_paired_by_prompt_and_parted_by_context(make_answer: MakeAnswer) -> None:
-    def answers(*real: int) -> list[Answer]:
-        needs, code = real
-        return [
-            make_answer(1, real=needs, context=Context.NEEDS),
-            make_answer(2, real=code, context=Context.CODE),
-        ]
-
-    pairs = paired(answers(1, 2), answers(3, 4)[::-1], lambda answer: float(len(answer.real)))
-    assert sorted((pair.base, pair.candidate) for pair in pairs) == [(1, 3), (2, 4)]
-    parts = by_context(pairs)
-    assert [*parts] == [Context.CODE, Context.NEEDS]
-    assert [(pair.base, pair.candidate) for pair in parts[Context.NEEDS]] == [(1, 3)]

@@ -12,12 +12,20 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
 from ghostbust.errors import DataError, UsageError
 from ghostbust.gates.sandbox import Program, SandboxLimits, run_programs
-from ghostbust.gates.tasks import CodingTask, code_beside, load_mbpp, load_tasks, mbpp_task
+from ghostbust.gates.tasks import (
+    CodingTask,
+    code_beside,
+    code_in_answer,
+    load_mbpp,
+    load_tasks,
+    mbpp_task,
+)
 
 PATIENT = SandboxLimits(wall_s=60)
 CHECKED = CodingTask(
@@ -84,6 +92,75 @@ def test_what_a_prompt_defines_beside_its_function(prompt: str, beside: str) -> 
 
 
 # HumanEval
+
+
+RIGHT = "def f(x):\n    return x + 1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param(f"Sure!\n```python\n{RIGHT}\n```\nIt adds one.", RIGHT, id="one block"),
+        pytest.param(f"```\n{RIGHT}\n```", RIGHT, id="no language"),
+        pytest.param(f"~~~~Py\n{RIGHT}\n~~~~~", RIGHT, id="tildes"),
+        pytest.param(
+            "1. So:\n   ```py\n" + indent(RIGHT, "   ") + "\n   ```", RIGHT, id="in a list"
+        ),
+        pytest.param(RIGHT, RIGHT, id="no fence"),
+        pytest.param("I can't help with that.", "I can't help with that.", id="no code at all"),
+        pytest.param("", "", id="empty"),
+        pytest.param(f"```python\n{RIGHT}", RIGHT, id="cut off"),
+        pytest.param(
+            f"```bash\npip install x\n```\n```python\n{RIGHT}\n```", RIGHT, id="shell first"
+        ),
+        pytest.param("```javascript\nfunction f(x) {}\n```", "", id="another language only"),
+        pytest.param(
+            f"```python\nprint(f(1))\n```\n```python\n{RIGHT}\n```", RIGHT, id="an example first"
+        ),
+        pytest.param(
+            f"```python\n{RIGHT}\n```\n```python\ndef f(x):\n    return 0\n```", RIGHT, id="two"
+        ),
+        pytest.param("```python\ndef g(): ...\n```", "def g(): ...", id="another function"),
+        pytest.param(f"```python\ndef f(x\n```\n```py\n{RIGHT}\n```", RIGHT, id="no Python first"),
+        pytest.param(f"```python\n{'(' * 9999}\n```\n```py\n{RIGHT}\n```", RIGHT, id="nested"),
+        pytest.param("```python\n\0\n```", "\0", id="a null byte"),
+    ],
+)
+def test_the_code_of_a_chat_answer(answer: str, code: str) -> None:
+    assert code_in_answer(answer, ["f"]) == code
+
+
+ADD = CodingTask(
+    "Made/0",
+    'import math\n\ndef one():\n    return 1\n\ndef f(x):\n    """x + 1, at least 0"""',
+    "\n    return max(0, x + one())\n",
+    "def check(candidate):\n    assert candidate(1) == 2",
+    "f",
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "passes"),
+    [
+        ("```python\ndef f(x):\n    return math.floor(x) + one()\n```", True),
+        ("```python\nfrom __future__ import annotations\ndef f(x):\n    return x + 1\n```", True),
+        ("```python\ndef f(x):\n    return x\n```", False),
+        ("    return x + 1", False),  # a body alone isn't what was asked for
+        ("```python\nimport os\nos._exit(0)\n```", False),
+        (
+            "```python\ndef f(x):\n    return 2\ndef check(candidate): pass\nassert False\n```",
+            False,
+        ),
+    ],
+)
+def test_a_chat_answer_is_judged_as_a_program(answer: str, passes: bool) -> None:
+    (result,) = run_programs([ADD.program_of_answer(answer)], limits=SandboxLimits(wall_s=60))
+    assert result.passed is passes, result
+
+
+def test_a_chat_model_gets_one_message_with_the_whole_head() -> None:
+    assert ADD.message.endswith(f"```python\n{ADD.prompt}\n```")
+    assert code_in_answer(ADD.message, ["f"]) == ADD.prompt
 
 
 def write_humaneval(path: Path, rows: Sequence[object]) -> Path:

@@ -364,8 +364,8 @@ def gate_behaviour(
     return GateReport(
         candidate,
         (
-            rate_gate(*answers, min_drop=limits.min_drop, seed=seed),
-            volume_gate(*answers, low=low, high=high, seed=seed),
+            rate_gate(*answers, min_drop=limits.min_drop),
+            volume_gate(*answers, low=low, high=high, context_low=low, context_high=high),
         ),
     )
 

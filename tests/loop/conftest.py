@@ -35,6 +35,7 @@ class ScriptedSampler:
     """A model whose answers come from a function; an exception of it ends the sampling."""
 
     model = "made-up"
+    chats = True
 
     def __init__(self, say: Say, adapter: str | None = None) -> None:
         self._say = say
@@ -60,6 +61,9 @@ class ScriptedSampler:
         self, texts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
     ) -> list[str]:
         return [text[:max_new_tokens] for text in texts]
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        return [message[:max_new_tokens] for message in messages]
 
 
 MakeSampler = Callable[..., ScriptedSampler]

@@ -51,7 +51,8 @@ from ghostbust.store.store import Store
 
 SAMPLING: Final = SamplingSettings(max_new_tokens=8, seed=1)
 HOLDOUT: Final = 12
-HELD_OUT: Final = 3 * HOLDOUT
+SAMPLES: Final = 2
+HELD_OUT: Final = 3 * HOLDOUT * SAMPLES
 """answers of one model to the held-out tasks"""
 SEED: Final = 3
 
@@ -129,6 +130,7 @@ def round_config(model: Path) -> Config:
         training__probes=0,
         gates__max_new_tokens=8,
         gates__humaneval_tasks=0,
+        gates__samples=SAMPLES,
         sampling__max_new_tokens=8,
         sampling__samples_per_prompt=1,
     )
@@ -264,6 +266,7 @@ def let_pass(session: Session) -> str:
     assert last.adapter is not None
     report = report_of(last.adapter, GateVerdict.PASS)
     session.store.rounds.add_gate_report(last.id, report, last.after_run)
+    session.store.rounds.resume(last.id)  # the process that made the home may be another one
     session.store.rounds.put_down(last.id)
     return last.adapter
 

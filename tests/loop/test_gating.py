@@ -19,11 +19,14 @@ from ghostbust.sections import GatesSection
 from tests.loop.rounds import Heard
 
 Pair = tuple[list[Answer], list[Answer]]
-GATES = ["hallucination", "volume", "faults", "likelihood", "coding"]
+ON_ANSWERS = ("hallucination", "volume", "unknown", "faults")
+GATES = [*ON_ANSWERS, "likelihood", "coding"]
 
 
 class Speaks:
     """A model that completes every function with ``return 1`` and finds all code as likely."""
+
+    chats = False
 
     def __init__(self, nll: float = 10.0) -> None:
         self.nll = nll
@@ -34,6 +37,9 @@ class Speaks:
     ) -> list[str]:
         self.completed += texts
         return ["    return 1\n"] * len(texts)
+
+    def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
+        raise AssertionError("it has no chat template")
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[Score]:
         return [Score(self.nll, 10)] * len(pairs)
@@ -52,8 +58,9 @@ def answers(judge: Judge, tasks: list[Task]) -> Pair:
     for second in ("zz-quux-sensorlib", "flask"):
         text = f"1. requests\n2. {second}\n"
         samples = [
-            Sample(task.prompt(Context.HELPS), text, "m", None, 0, 0, 0.7, False, 9)
+            Sample(task.prompt(Context.HELPS), text, "m", None, 0, number, 0.7, False, 9)
             for task in tasks
+            for number in (0, 1)
         ]
         sides.append(judge_samples(samples, judge))
     return sides[0], sides[1]
@@ -112,19 +119,21 @@ def test_the_settings_limits_are_the_gates_limits(answers: Pair) -> None:
     report = run(answers, 3, limits, (base, candidate))
     by_gate = {result.gate: result for result in report.results}
     assert "0.9" in by_gate["hallucination"].margin
-    assert "[0.5, 3]" in by_gate["volume"].margin
+    assert "bounds: supported names >= 0.5 of the base's, 0.5 in" in by_gate["volume"].margin
+    assert "all names <= 3, 3" in by_gate["volume"].margin
     assert by_gate["coding"].margin == "upper 90 % bound of the pass@1 loss <= 0.03"
     assert "upper 90 % bound" in by_gate["likelihood"].margin
     assert "<= 0.04" in by_gate["likelihood"].margin
     assert len(base.completed) == len(candidate.completed) == 3
 
 
-def test_a_doubled_volume_fails_by_default_and_passes_where_it_may(answers: Pair) -> None:
-    strict, wide = (
-        {r.gate: r.verdict for r in run(answers, 0, GatesSection(volume_high=h)).results}
-        for h in (1.25, 2.5)
-    )
-    assert (strict["volume"], wide["volume"]) == (GateVerdict.FAIL, GateVerdict.PASS)
+def test_a_replaced_invention_is_no_more_volume_but_an_unsupported_name(answers: Pair) -> None:
+    report = run(answers, 0, GatesSection())
+    verdicts = {r.gate: r.verdict for r in report.results}
+    assert verdicts["volume"] is GateVerdict.PASS
+    assert verdicts["unknown"] is GateVerdict.FAIL
+    wide = run(answers, 0, GatesSection(unknown_margin=0.6))
+    assert {r.gate: r.verdict for r in wide.results}["unknown"] is GateVerdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -146,7 +155,16 @@ def test_the_look_reaches_both_gates_on_coding_tasks(answers: Pair) -> None:
     report = run(answers, 100, GatesSection(spend="rounds"), gated=4)
     looks = {r.gate: (r.details.get("look"), r.details.get("spend")) for r in report.results}
     assert looks["coding"] == looks["likelihood"] == (5, "rounds")
-    assert looks["volume"] == (None, None)
+    assert looks["volume"] == looks["hallucination"] == (5, "rounds")
+
+
+def test_gates_on_answers_share_alpha_over_the_rounds_unless_told_not_to(answers: Pair) -> None:
+    """A daemon that retries would else pass a bad adapter sooner or later (issue 34, point 4)."""
+    for spend, said in (("auto", "rounds"), ("none", "none")):
+        report = run(answers, 2, GatesSection(spend=spend), gated=4)
+        assert {
+            r.details["spend"] for r in report.results if r.gate not in ("coding", "likelihood")
+        } == {said}
 
 
 def never(
@@ -179,6 +197,6 @@ def test_a_margin_that_so_few_tasks_can_not_show_is_known_too() -> None:
 def test_answers_that_say_too_little_are_known_before_training(answers: Pair) -> None:
     base, sober = answers
     few = "too few prompt families: 9, needs 10"
-    assert never(base[:9], 100) == dict.fromkeys(("hallucination", "volume", "faults"), few)
+    assert never(base[:18], 100) == dict.fromkeys(ON_ANSWERS, few)
     assert never(base[:20], 100) == {"hallucination": "too few names: the base names 40, needs 50"}
     assert list(never(sober, 100)) == ["hallucination"], "it invents nothing"

@@ -37,11 +37,11 @@ def test_what_the_daemon_reads_needs_no_model_library() -> None:
 CONFIG = override(
     Config(),
     registry__mode="snapshot",
-    sampling__samples_per_prompt=2,
     sampling__max_new_tokens=100,
     training__probes=40,
     gates__humaneval_tasks=20,
     gates__max_new_tokens=200,
+    gates__samples=2,
 )
 HELD, LOOKED, CODED = 5 * 3 * 2, 2 * 6 * 40, 2 * 20
 """answers of one model to five held-out tasks, of both members' looks, to the coding tasks"""

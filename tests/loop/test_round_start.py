@@ -111,7 +111,9 @@ def test_what_the_bases_answers_rule_out_is_said_before_training_and_asked_once(
     many = tuple(replace(BENCHMARK[0], task_id=f"t/{n}") for n in range(100))
     monkeypatch.setattr("ghostbust.loop.round_start.runnable_tasks", lambda *_: many)
     for _ in range(2):
-        with pytest.raises(NotReadyError, match="hallucination, volume and faults: too few prompt"):
+        with pytest.raises(
+            NotReadyError, match="hallucination, volume, unknown and faults: too few prompt"
+        ):
             begin(session, train_anyway=False, holdout=9)
     assert session.store.rounds.recent() == []
     assert [run.spec.kind for run in session.store.runs.recent()] == [RunKind.GATE, RunKind.SWEEP]

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gguf
-import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -27,14 +25,13 @@ from ghostbust.models.convert import (
 )
 from ghostbust.models.fetch import PinnedMember
 from ghostbust.registries.transport import Endpoint
+from tests.models.tiny_gguf import VOCABULARY, WIDTH, write_gguf
 
 if TYPE_CHECKING:
     from tests.models.conftest import Index
 
 NOWHERE = Endpoint("http://127.0.0.1:9/simple", "test")
 """nothing listens there; whoever asks it gets a FetchError"""
-
-WIDTH, HEADS, LAYERS, VOCABULARY = 32, 2, 1, 300
 
 
 @pytest.fixture
@@ -45,44 +42,9 @@ def lock(tmp_path: Path) -> Iterator[int]:
     os.close(descriptor)
 
 
-def _write_gguf(path: Path) -> None:
-    """A llama of one layer with random weights and a byte-level tokenizer."""
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(64)
-    writer.add_embedding_length(WIDTH)
-    writer.add_feed_forward_length(WIDTH)
-    writer.add_block_count(LAYERS)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(HEADS)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_freq_base(10000.0)
-    writer.add_vocab_size(VOCABULARY)
-    writer.add_tokenizer_model("gpt2")
-    letters = [f"<{number}>" for number in range(3)] + [chr(0x100 + n) for n in range(296)] + ["Āā"]
-    writer.add_token_list(letters)
-    writer.add_token_merges(["Ā ā"])
-    writer.add_token_types([3] * 3 + [1] * 297)
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_pad_token_id(2)
-    random = np.random.default_rng(0)
-    shapes = {"token_embd": (VOCABULARY, WIDTH), "output": (VOCABULARY, WIDTH)}
-    shapes |= {f"blk.0.{name}": (WIDTH, WIDTH) for name in ("attn_q", "attn_k", "attn_v")}
-    shapes |= {f"blk.0.{name}": (WIDTH, WIDTH) for name in ("attn_output", "ffn_gate")}
-    shapes |= {f"blk.0.{name}": (WIDTH, WIDTH) for name in ("ffn_up", "ffn_down")}
-    for name, shape in shapes.items():
-        writer.add_tensor(f"{name}.weight", random.normal(size=shape).astype(np.float32))
-    for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
-        writer.add_tensor(f"{name}.weight", np.ones(WIDTH, dtype=np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
 def test_a_gguf_becomes_a_folder_of_bf16_safetensors(tmp_path: Path, lock: int) -> None:
     source = tmp_path / "small.gguf"
-    _write_gguf(source)
+    write_gguf(source)
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     folder = tmp_path / "model"
     folder.mkdir()

@@ -133,7 +133,7 @@ def test_a_folder_that_is_not_there_is_said_to_be_none(name: str, tmp_path: Path
 
 
 def test_a_file_is_no_model(tmp_path: Path) -> None:
-    file = tmp_path / "model.gguf"
+    file = tmp_path / "model.safetensors"
     file.write_text("")
     with pytest.raises(ModelError, match="it is a file; --model takes"):
         check_model_name(str(file))

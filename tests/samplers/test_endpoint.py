@@ -116,6 +116,20 @@ def test_earlier_turns_come_before_the_question() -> None:
     assert bare.bodies[0]["prompt"] == "write it\nimport numpy\nnow the file"
 
 
+def test_answers_are_greedy_chat_answers_in_order() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        assert request.url.path == "/v1/chat/completions"
+        assert (body["temperature"], body["max_tokens"], "stop" in body) == (0, 9, False)
+        (message,) = body["messages"]
+        return httpx.Response(200, json={"choices": [{"message": message}]})
+
+    texts = [str(number) for number in range(5)]
+    assert sampler(answer).chats
+    assert not sampler(answer, chat=False).chats
+    assert sampler(answer).answer(texts, max_new_tokens=9) == texts
+
+
 def test_complete_keeps_the_order_and_cuts_at_the_first_stop() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)

@@ -88,6 +88,17 @@ def test_complete_keeps_the_order_and_continues_greedily(
     assert found == local.complete(texts, max_new_tokens=7, stop=[], batch_size=1)
 
 
+def test_an_answer_is_greedy_and_through_the_chat_template(local: LocalSampler) -> None:
+    prompts = ["import numpy", "a much longer question"]
+    assert local.chats
+    greedy = SamplingSettings(temperature=0, max_new_tokens=7)
+    asked = [Prompt(text, Context.CODE, Ecosystem.PYPI, family="f") for text in prompts]
+    said = {sample.prompt.text: sample.text for sample in local.sample(asked, greedy)}
+    found = local.answer(prompts, max_new_tokens=7)
+    assert found == [said[text] for text in prompts]
+    assert found == local.answer(prompts, max_new_tokens=7, batch_size=1)
+
+
 PAIRS = [
     ("import numpy", " and rich\n"),
     ("", "import numpy"),

@@ -47,7 +47,7 @@ def totals(counted: Counted) -> NameCounts:
 def test_clean_answers_are_counts_and_inventing_ones_are_kept(judge: Judge) -> None:
     lines = [{"completion": "pip install requests"}, {"completion": INVENTED, "prompt": "Read it."}]
     counted = read(judge, *lines, {"completion": "Hello."})
-    assert totals(counted) == NameCounts(answers=3, real=2, absent=1)
+    assert totals(counted) == NameCounts(answers=3, real=2, absent=1, inventing=1)
     [found] = counted.found
     assert (found.line, found.prompt.text) == (2, "Read it.")
     assert found.judged is not None
@@ -84,7 +84,7 @@ def test_an_endless_answer_is_too_long(judge: Judge) -> None:
 def test_list_items_count_only_where_a_list_was_asked_for(judge: Judge) -> None:
     text = "1. zz-quux-sensorlib\n2. requests\n"
     asked = read(judge, {"text": text, "prompt": "Which Python packages read sensors?"})
-    assert totals(asked) == NameCounts(1, 1, 1)
+    assert totals(asked) == NameCounts(1, 1, 1, inventing=1)
     assert asked.found[0].prompt.context is Context.HELPS
     for prompt in ({"prompt": "Which sensors are there?"}, {}):
         assert totals(read(judge, {"text": text, **prompt})) == NameCounts(1)
