@@ -154,7 +154,6 @@ class NamesPane(ListPane):
         self.action_samples()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Searches while the text is typed."""
         self.post_message(QueryChanged(search=event.value.strip(), page=0))
 
     def on_input_submitted(self) -> None:
@@ -165,11 +164,9 @@ class NamesPane(ListPane):
         self.screen.set_focus(self.query_one(Input))
 
     def action_ignored(self) -> None:
-        """Also lists what is ignored, or leaves it out again."""
         self.post_message(QueryChanged(ignored=not self.shown_query.ignored, page=0))
 
     def action_decide(self, decision: str) -> None:
-        """Asks why, then stores what the person decides about the name under the cursor."""
         chosen = self._selected()
         if chosen is None:
             self.notify("there is no name here", severity="warning")
@@ -178,14 +175,12 @@ class NamesPane(ListPane):
         self.decide(question, partial(decisions.review, self._home, *chosen, Decision(decision)))
 
     def action_look_up(self) -> None:
-        """Asks the registry for the name under the cursor, now."""
         chosen = self._selected()
         if chosen is not None:
             self.notify("asking the registry", timeout=2)
             self.act(partial(decisions.look_up, self._home, *chosen, config=self._config))
 
     def action_samples(self) -> None:
-        """Goes to the answers that named the name under the cursor."""
         chosen = self._selected()
         if chosen is not None:
             self.post_message(
@@ -256,19 +251,16 @@ class SamplesPane(ListPane):
         return len(snapshot.samples) == NAMES
 
     def action_mask(self) -> None:
-        """Shows the token mask instead of the verdicts, or the verdicts again."""
         self._masked = not self._masked
         self.show_details()
 
     def action_only_invented(self) -> None:
-        """Lists all answers, or again only those that invent a name."""
         wanted = not self.shown_query.only_invented
         self.post_message(
             QueryChanged(only_invented=wanted, of_name=None, sample_page=0, sample=None)
         )
 
     def action_clear(self) -> None:
-        """Lists the answers that named other names too."""
         self.post_message(QueryChanged(of_name=None, sample_page=0, sample=None))
 
 

@@ -182,17 +182,14 @@ class Dashboard(App[None]):
         self.set_focus(self.query_one(FOCUS[tab]))
 
     def action_reveal(self) -> None:
-        """Shows names in full, or redacts them again."""
         self._query = replace(self._query, reveal=not self._query.reveal)
         self._wake.set()
 
     def action_theme(self) -> None:
-        """Switches between light and dark."""
         dark = self.current_theme.dark
         self.theme = "textual-light" if dark else "textual-dark"
 
     def action_keys(self) -> None:
-        """Lists the keys."""
         tab = self.query_one(TabbedContent).active
         sections = [("", self.BINDINGS[len(FOCUS) :])]
         if tab in PANES:

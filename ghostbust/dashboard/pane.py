@@ -193,14 +193,12 @@ class ListPane(Pane):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_page(self, by: int) -> None:
-        """Goes to another page, if there is one."""
         page = getattr(self.shown_query, self.page_field) + by
         more = self.snapshot is not None and self.more_pages(self.snapshot)
         if page >= 0 and (by < 0 or more):
             self.post_message(QueryChanged(**{self.page_field: page, self.field: None}))
 
     def action_sort(self) -> None:
-        """Lists by the next order."""
         order: StrEnum = getattr(self.shown_query, self.order_field)
         orders = list(type(order))
         following = orders[(orders.index(order) + 1) % len(orders)]

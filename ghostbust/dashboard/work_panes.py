@@ -354,20 +354,17 @@ class AdaptersPane(ListPane):
         self.show_details()  # nothing is to be read for them
 
     def action_approve(self) -> None:
-        """Asks why, then lets the adapter under the cursor serve."""
         name = self._selected_name()
         if name is not None:
             approve = partial(decisions.approve, self._home, name, config=self._config)
             self.decide(f"Let {name} serve?", approve)
 
     def action_reject(self) -> None:
-        """Asks why, then rejects the adapter under the cursor."""
         name = self._selected_name()
         if name is not None:
             self.decide(f"Reject {name}?", partial(decisions.reject, self._home, name))
 
     def action_roll_back(self) -> None:
-        """Asks why, then lets what served before serve again."""
         snapshot = self.snapshot
         if snapshot is None or snapshot.deployed is None:
             self.notify("the base serves: there is nothing to roll back", severity="warning")

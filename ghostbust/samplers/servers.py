@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -158,8 +158,12 @@ class ConnectedServer:
     entry: EndpointEntry
     health: Health
     client: http.AsyncClient
-    limiter: AsyncLimiter | None
     busy: int = 0
+
+    def __post_init__(self) -> None:
+        # one request every 1 / per_s seconds: no burst at the start
+        per_s = self.entry.per_s
+        self.limiter = None if per_s is None else AsyncLimiter(1, 1 / per_s)
 
     @property
     def load(self) -> float:
@@ -271,31 +275,6 @@ class ServerPool:
             if server.busy < (1 if server.health.in_row and not alone else server.entry.concurrency)
         ]
         return min(free, key=lambda server: server.load, default=None)
-
-
-@asynccontextmanager
-async def connect(
-    entries: Sequence[EndpointEntry],
-    health: Sequence[Health],
-    client: Callable[[EndpointEntry], http.AsyncClient],
-    *,
-    model: str,
-    lists: Callable[[Sequence[str]], bool],
-    attempts: int,
-) -> AsyncIterator[ServerPool]:
-    """The pool, its connections open inside."""
-    async with AsyncExitStack() as stack:
-        servers = [
-            ConnectedServer(
-                entry,
-                state,
-                await stack.enter_async_context(client(entry)),
-                # one request every 1 / per_s seconds: no burst at the start
-                None if entry.per_s is None else AsyncLimiter(1, 1 / entry.per_s),
-            )
-            for entry, state in zip(entries, health, strict=True)
-        ]
-        yield ServerPool(servers, model, lists, attempts)
 
 
 def share_of(entry: EndpointEntry) -> float:
