@@ -10,6 +10,7 @@ neither: its time-outs are for single reads, and its decoders return whatever a 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from typing import Any, Final
 
 import httpx
 
+import ghostbust
+from ghostbust.errors import UsageError
 from ghostbust.records import utc_now
 
 Client = httpx.Client
@@ -48,6 +51,7 @@ ERRORS: Final = (Error, InvalidURL)
 BROKEN_OFF: Final = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
 """the connection was made, but the answer broke off"""
 
+USER_AGENT: Final = f"ghostbust/{ghostbust.__version__}"
 OVERLOADED: Final = frozenset({429, 503, 529})
 """statuses of a server with too much to do"""
 BUSY: Final = frozenset({408, 429, 502, 503, 504})
@@ -64,6 +68,36 @@ class TooLargeError(Error):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"its answer is larger than {max_bytes:,} bytes")
+
+
+def server_url(address: str, what: str) -> URL:
+    """The address of a model server. Raises UsageError about ``what`` where it can't be one."""
+    try:
+        url = URL(address.strip())
+    except InvalidURL as exc:
+        raise UsageError(f"{what} can't be read as a URL") from exc
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError(f"{what} must start with http:// or https://")
+    if url.userinfo:
+        raise UsageError(f"{what} holds credentials; put the key into the environment instead")
+    return url
+
+
+def headers_with_key(variable: str) -> dict[str, str]:
+    """The client's name, and the API key that the environment variable holds, if it holds one."""
+    key = header_secret(variable)
+    return {"User-Agent": USER_AGENT} | ({"Authorization": f"Bearer {key}"} if key else {})
+
+
+def header_secret(variable: str) -> str:
+    """What the environment variable holds, for a header; empty where it isn't set.
+
+    Raises UsageError where no header may have it, and quotes nothing of it.
+    """
+    value = os.environ.get(variable, "").strip()
+    if value and not (value.isascii() and value.isprintable()):
+        raise UsageError(f"${variable} holds characters that no header may have")
+    return value
 
 
 def may_pass(status: int) -> bool:

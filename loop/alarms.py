@@ -23,7 +23,6 @@ from ghostbust.files import for_users_program
 from ghostbust.loop.leash import leashed
 from ghostbust.registries.live import trusted
 from ghostbust.registries.names import purl
-from ghostbust.registries.transport import USER_AGENT
 from ghostbust.sections import AlarmSection
 from ghostbust.store.names import Alarm
 from ghostbust.store.store import Store
@@ -96,7 +95,7 @@ def post(
     and doubles each time. ``timeout_s`` is for a whole attempt, up to the answer's status; the body
     isn't read. Raises ConfigError for certificates that can't be used.
     """
-    sent = {"Content-Type": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
+    sent = {"Content-Type": "application/json", "User-Agent": http.USER_AGENT, **(headers or {})}
     try:
         for attempt in stamina.retry_context(
             on=_again, attempts=attempts, timeout=None,

@@ -28,7 +28,7 @@ from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmSettings
 from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.pypi import Indexes, PyPIRegistry
-from ghostbust.registries.transport import USER_AGENT, Client, Endpoint, Hosts, Patience, Route
+from ghostbust.registries.transport import Client, Endpoint, Hosts, Patience, Route
 
 TIMEOUT = http.Timeout(15.0, connect=10.0)
 """of one name's page"""
@@ -287,7 +287,7 @@ def open_client(
     return http.Client(
         auth=authorize,
         event_hooks={"request": [count]},
-        headers={"User-Agent": USER_AGENT},
+        headers={"User-Agent": http.USER_AGENT},
         timeout=FILE_TIMEOUT,
         verify=trust,
         trust_env=route.proxy is None,

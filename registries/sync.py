@@ -41,7 +41,7 @@ from ghostbust.registries.snapshot import (
     find_snapshot,
     keep_snapshot,
 )
-from ghostbust.registries.transport import USER_AGENT, NoAnswerError, Patience
+from ghostbust.registries.transport import NoAnswerError, Patience
 
 NAMES_PACKAGE = "all-the-package-names"
 """the npm package that lists the names; it is published daily"""
@@ -150,7 +150,7 @@ def fetch_listing(
     """
     asked = {"If-None-Match": known.get("etag"), "If-Modified-Since": known.get("last_modified")}
     conditions = {name: value for name, value in asked.items() if value}
-    headers = {"Accept": JSON_TYPES[0], "User-Agent": USER_AGENT, **conditions}
+    headers = {"Accept": JSON_TYPES[0], "User-Agent": http.USER_AGENT, **conditions}
     with passing_file(folder, url, "listing") as page:
         for attempt in attempts(patience):
             with (
@@ -217,7 +217,7 @@ def _listed_projects(url: str, page: IO[bytes]) -> list[object]:
 
 def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], date | None]:
     """Version, tarball and day of the newest version of the package."""
-    headers = {"Accept": f"{_ABBREVIATED}, application/json;q=0.8", "User-Agent": USER_AGENT}
+    headers = {"Accept": f"{_ABBREVIATED}, application/json;q=0.8", "User-Agent": http.USER_AGENT}
     response = client.get(place, headers=headers, follow_redirects=True)
     check_status(place, response, "npm's")
     try:
@@ -244,7 +244,7 @@ def _download(
     method, _, wanted = max(str(dist["integrity"]).split()).partition("-")
     if method not in ("sha256", "sha384", "sha512"):
         raise RegistryError(f"{place}: it gives no hash of its tarball that can be trusted")
-    headers = {"User-Agent": USER_AGENT}
+    headers = {"User-Agent": http.USER_AGENT}
     with client.stream("GET", dist["tarball"], headers=headers, follow_redirects=True) as response:
         check_status(place, response, "npm's")
         save(place, response, file, progress=progress)

@@ -31,7 +31,6 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import ConfigError, RegistryError, SpentError, UnansweredError
 from ghostbust.records import utc_now
 
-USER_AGENT = f"ghostbust/{ghostbust.__version__}"
 MAX_BYTES = 64 << 20
 """largest answer, unpacked; npm's largest had some 10 MB in 2026"""
 IN_FLIGHT = 4
@@ -266,7 +265,7 @@ class Client:
         """
         # gzip is the only packing that `http.read_body` unpacks within a limit.
         wanted = {
-            "Accept": accept, "Accept-Encoding": "gzip", "User-Agent": USER_AGENT, **headers
+            "Accept": accept, "Accept-Encoding": "gzip", "User-Agent": http.USER_AGENT, **headers
         }  # fmt: skip
         # A validator of another version is dropped: that version may have read the page otherwise.
         version, _, etag = validator.partition(" ")

@@ -121,12 +121,21 @@ def make_lora() -> Callable[..., Path]:
     from ghostbust.models.load import load_model, peft_warnings_silenced
 
     def make(
-        folder: Path, model: Path, *, size: float = 0.02, rank: int = 4, seed: int = 1
+        folder: Path,
+        model: Path,
+        *,
+        size: float = 0.02,
+        rank: int = 4,
+        seed: int = 1,
+        targets: Sequence[str] = ("q_proj", "v_proj"),
+        rslora: bool = False,
     ) -> Path:
         loaded = load_model(str(model), model, device="cpu")
         torch.manual_seed(seed)
         with peft_warnings_silenced():
-            config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"])
+            config = LoraConfig(
+                r=rank, lora_alpha=2 * rank, target_modules=list(targets), use_rslora=rslora
+            )
             adapted = get_peft_model(loaded.model, config)
         for name, weight in adapted.named_parameters():
             if "lora_B" in name:
@@ -135,7 +144,7 @@ def make_lora() -> Callable[..., Path]:
             folder,
             model=str(model),
             facts={},
-            save=lambda aside: adapted.save_pretrained(str(aside)),
+            save=lambda aside: adapted.save_pretrained(str(aside), save_embedding_layers=False),
         )
         return folder
 

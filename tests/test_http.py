@@ -6,6 +6,8 @@ import gzip
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,11 @@ import pytest
 from pydantic import BaseModel
 
 from ghostbust import http
-from ghostbust.errors import EndpointError
+from ghostbust.errors import EndpointError, UsageError
 from ghostbust.http import TooLargeError, ask
 from ghostbust.loop.alarms import post
 from ghostbust.publishers.control import Control
+from ghostbust.records import utc_now
 from ghostbust.registries.live import ahead_of_us
 from ghostbust.samplers.servers import request_json
 
@@ -120,7 +123,16 @@ def test_retry_after(told: str | None, waits_s: float | None) -> None:
     assert http.retry_after_s(httpx.Response(429, headers=headers)) == waits_s
 
 
-@pytest.mark.parametrize("text", ["", "soon", "Mon, 01 Jan 2035 00:00:00 +99999999999999"])
+def test_retry_after_may_be_a_date_to_come() -> None:
+    then = format_datetime(utc_now() + timedelta(seconds=30), usegmt=True)
+    waits_s = http.retry_after_s(httpx.Response(429, headers={"Retry-After": then}))
+    assert waits_s is not None
+    assert 20 <= waits_s <= 30
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "Mon, 01 Jan 2035 00:00:00 +99999999999999", f"Mon, 01 Jan {9**40}"]
+)
 def test_a_date_that_cant_be_read(text: str) -> None:
     """A registry's or server's own Date ended `doctor` with an OverflowError (1708091)."""
     assert http.read_date(text) is None
@@ -140,6 +152,34 @@ def test_failures_are_one_line_without_the_errors_own_words(exc: Exception, said
     line = http.failure(exc, "host/v1", "5 s")
     assert line.startswith(said)
     assert "key" not in line
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("model.example.test/v1", "the server must start with http"),
+        ("ftp://model.example.test", "must start with http"),
+        ("https://me:secret@model.example.test", "holds credentials"),
+        ("https://model.example.test:port", "can't be read"),
+    ],
+)
+def test_addresses_that_cannot_be_used(address: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        http.server_url(address, "the server")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_comes_from_the_environment_and_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    assert set(http.headers_with_key("MY_KEY")) == {"User-Agent"}
+    monkeypatch.setenv("MY_KEY", "sk-one\n")
+    assert http.headers_with_key("MY_KEY")["Authorization"] == "Bearer sk-one"
+    monkeypatch.setenv("MY_KEY", "schlüssel")
+    with pytest.raises(UsageError, match=r"\$MY_KEY holds characters") as caught:
+        http.headers_with_key("MY_KEY")
+    assert "schlüssel" not in str(caught.value)
 
 
 def test_an_answer_comes_as_it_is(serve: Serve) -> None:

@@ -3,7 +3,9 @@
 ::
 
     app          the tabs, and the loop that reads and shows every second
-    *_pane       one tab each; `pane` has what they share
+    pane         what the tabs share
+    answer_panes what the model said: names, samples, prompts
+    work_panes   what was done about it: rounds, adapters, jobs
     overview     the first tab as text: also what ``--plain`` prints
     reading      a `StoreSnapshot` for a `Query`, from a connection that only reads
     details      one answer and one round, cut and compared for the eye

@@ -21,16 +21,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from ghostbust.config import Config
-from ghostbust.dashboard.adapters_pane import AdaptersPane
-from ghostbust.dashboard.jobs_pane import JobsPane
-from ghostbust.dashboard.names_pane import NamesPane
+from ghostbust.dashboard.answer_panes import NamesPane, PromptsPane, SamplesPane
 from ghostbust.dashboard.overview import overview
 from ghostbust.dashboard.pane import Pane, QueryChanged
-from ghostbust.dashboard.prompts_pane import PromptsPane
 from ghostbust.dashboard.reading import Query, StoreReader, StoreSnapshot, version_of
-from ghostbust.dashboard.rounds_pane import RoundsPane
-from ghostbust.dashboard.samples_pane import SamplesPane
 from ghostbust.dashboard.widgets import bare_table, cell
+from ghostbust.dashboard.work_panes import AdaptersPane, JobsPane, RoundsPane
 from ghostbust.errors import StoreError
 from ghostbust.home import Home
 
@@ -47,16 +43,6 @@ AT_LEAST_EVERY_S: Final = 10.0
 
 Two writes within one tick of the file system's clock leave the same time behind.
 """
-FOCUS: Final = {
-    "overview": "#overview-scroll",
-    "names": "#names-table",
-    "samples": "#samples-table",
-    "rounds": "#rounds-table",
-    "adapters": "#adapters-table",
-    "prompts": "#prompts-table",
-    "jobs": "#log-table",
-}
-"""tab to the widget that takes the keys in it"""
 PANES: Final[dict[str, type[Pane]]] = {
     "names": NamesPane,
     "samples": SamplesPane,
@@ -65,6 +51,8 @@ PANES: Final[dict[str, type[Pane]]] = {
     "prompts": PromptsPane,
     "jobs": JobsPane,
 }
+FOCUS: Final = {"overview": "#overview-scroll"} | {tab: f"#{tab}-table" for tab in PANES}
+"""tab to the widget that takes the keys in it"""
 
 
 class Dashboard(App[None]):
@@ -108,18 +96,9 @@ class Dashboard(App[None]):
         with TabbedContent():
             with TabPane("1 Overview", id="overview"), VerticalScroll(id="overview-scroll"):
                 yield Static(id="overview-text")
-            with TabPane("2 Names", id="names"):
-                yield NamesPane(self._home, self._config)
-            with TabPane("3 Samples", id="samples"):
-                yield SamplesPane()
-            with TabPane("4 Rounds", id="rounds"):
-                yield RoundsPane()
-            with TabPane("5 Adapters", id="adapters"):
-                yield AdaptersPane(self._home, self._config)
-            with TabPane("6 Prompts", id="prompts"):
-                yield PromptsPane()
-            with TabPane("7 Jobs", id="jobs"):
-                yield JobsPane()
+            for number, (tab, pane) in enumerate(PANES.items(), 2):
+                with TabPane(f"{number} {tab.capitalize()}", id=tab):
+                    yield pane(self._home, self._config)
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
@@ -203,17 +182,14 @@ class Dashboard(App[None]):
         self.set_focus(self.query_one(FOCUS[tab]))
 
     def action_reveal(self) -> None:
-        """Shows names in full, or redacts them again."""
         self._query = replace(self._query, reveal=not self._query.reveal)
         self._wake.set()
 
     def action_theme(self) -> None:
-        """Switches between light and dark."""
         dark = self.current_theme.dark
         self.theme = "textual-light" if dark else "textual-dark"
 
     def action_keys(self) -> None:
-        """Lists the keys."""
         tab = self.query_one(TabbedContent).active
         sections = [("", self.BINDINGS[len(FOCUS) :])]
         if tab in PANES:

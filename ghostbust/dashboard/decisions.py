@@ -8,11 +8,12 @@ started with: no settings are read here.
 from __future__ import annotations
 
 from ghostbust.config import Config
-from ghostbust.errors import StoreError, UsageError
+from ghostbust.errors import UsageError
 from ghostbust.home import Home
 from ghostbust.loop import promote, recheck
 from ghostbust.loop.publish import make_publishing
 from ghostbust.records import Ecosystem
+from ghostbust.store.connection import need_database
 from ghostbust.store.names import Decision
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
@@ -66,7 +67,5 @@ def look_up(home: Home, ecosystem: Ecosystem, name: str, *, config: Config) -> s
 
 
 def _store(home: Home) -> Store:
-    """The open store, which must be there: a decision doesn't make one."""
-    if not home.database.is_file():
-        raise StoreError(f"there is no database at {home.database}: nothing to decide on")
+    need_database(home.database)  # a decision makes none
     return Store.open(home.database)

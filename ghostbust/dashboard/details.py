@@ -1,8 +1,8 @@
 """What the tabs of samples and rounds show of one answer, and of one round: read, and as text.
 
-An answer is cut into pieces of one style each: a piece for each ref by its verdict, or for each
-token by its mask. Colour is never all that tells them apart: styles differ in underline, reverse
-and weight too, and a list of the refs with their verdicts stands below the answer.
+An answer's refs are styled by their verdicts, or its tokens by their mask. Colour is never all that
+tells them apart: styles differ in underline, reverse and weight too, and a list of the refs with
+their verdicts stands below the answer.
 """
 
 from __future__ import annotations
@@ -41,23 +41,15 @@ PRIVATE: Final = "(private; v shows it)"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of an answer that is shown in one style."""
-
-    text: str
-    style: str
-
-
-@dataclass(frozen=True, slots=True)
 class AnswerView:
     """An answer and its prompt as they may be shown."""
 
     answer: Answer
     prompt: str
-    pieces: tuple[Piece, ...]
-    """the whole answer, cut by verdict"""
-    masked: tuple[Piece, ...] | None
-    """the same, cut by token mask; None where the tokenizer isn't on this machine"""
+    judged: Text
+    """the whole answer, styled by verdict"""
+    masked: Text | None
+    """the same, styled by token mask; None where the tokenizer isn't on this machine"""
     revealed: bool
 
 
@@ -82,7 +74,7 @@ def read_answer(store: Store, sample_id: str, *, reveal: bool) -> AnswerView | N
     return AnswerView(
         answer=answer,
         prompt=hide(prompt.text if reveal or not prompt.private else PRIVATE),
-        pieces=by_verdict(answer, hide, reveal=reveal),
+        judged=by_verdict(answer, hide, reveal=reveal),
         masked=None if marks is None else by_token(answer, marks, hide, reveal=reveal),
         revealed=reveal,
     )
@@ -97,24 +89,23 @@ def prompt_text(store: Store, line: PoolPrompt, *, reveal: bool) -> str:
     return PRIVATE if line.private else redacted_text(store, line.text[:2000], line.ecosystem)
 
 
-def by_verdict(answer: Answer, hide: Hide, *, reveal: bool) -> tuple[Piece, ...]:
-    """The answer cut at its refs. Invented names are redacted unless revealed."""
-    text, at, pieces = answer.sample.text, 0, []
+def by_verdict(answer: Answer, hide: Hide, *, reveal: bool) -> Text:
+    """The answer with its refs styled. Invented names are redacted unless revealed."""
+    text, at, shown = answer.sample.text, 0, Text()
     for one in _without_overlaps(answer.judged):
         ref = one.ref
-        pieces.append(Piece(hide(text[at : ref.start]), ""))
+        shown.append(visible_lines(hide(text[at : ref.start])))
         raw = text[ref.start : ref.end]
         hidden = one.lookup.invented and not reveal
-        pieces.append(Piece(redact(raw) if hidden else raw, STYLES[one.lookup.verdict]))
+        shown.append(visible_lines(redact(raw) if hidden else raw), STYLES[one.lookup.verdict])
         at = ref.end
-    pieces.append(Piece(hide(text[at:]), ""))
-    return tuple(piece for piece in pieces if piece.text)
+    return shown.append(visible_lines(hide(text[at:])))
 
 
 def by_token(
     answer: Answer, marks: Sequence[tuple[int, int, int]], hide: Hide, *, reveal: bool
-) -> tuple[Piece, ...]:
-    """The answer cut where its mask changes. Invented names are redacted unless revealed."""
+) -> Text:
+    """The answer styled by its mask. Invented names are redacted unless revealed."""
     text = answer.sample.text
     spans = [
         (one.ref.start, one.ref.end)
@@ -129,20 +120,17 @@ def by_token(
         # A name stays one piece: cut at its tokens, its parts would pass unredacted.
         cuts = {c for c in cuts if not any(a < c < b for a, b in spans)}
         cuts |= {edge for span in spans for edge in span}
-    pieces = []
+    shown = Text()
     for start, end in pairwise(sorted(cuts)):
         part, mark = text[start:end], max(mask[start:end], default=0)
         hidden = not reveal and (start, end) in spans
-        pieces.append(Piece(redact(part) if hidden else hide(part), MASK_STYLES[mark]))
-    return tuple(piece for piece in pieces if piece.text)
+        shown.append(visible_lines(redact(part) if hidden else hide(part)), MASK_STYLES[mark])
+    return shown
 
 
 def answer_text(view: AnswerView, *, masked: bool) -> RenderableType:
     """The prompt, the answer and its refs."""
-    pieces = view.masked if masked and view.masked is not None else view.pieces
-    shown = Text()
-    for piece in pieces:
-        shown.append(visible_lines(piece.text), piece.style)
+    shown = view.masked if masked and view.masked is not None else view.judged
     sample = view.answer.sample
     cut = "cut off by the token limit" if sample.truncated else ""
     head = Text("prompt  ", "bold").append_text(Text(visible_lines(view.prompt), "dim"))

@@ -17,10 +17,12 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from ghostbust.config import Config
 from ghostbust.dashboard.reading import Query, StoreSnapshot
 from ghostbust.dashboard.table import StoreTable, TableRow
 from ghostbust.dashboard.widgets import cell
 from ghostbust.errors import GhostbustError
+from ghostbust.home import Home
 from ghostbust.text import visible
 
 
@@ -63,7 +65,11 @@ class ReasonDialog(ModalScreen[str | None]):
 
 
 class Pane(Vertical):
-    """What one tab holds."""
+    """What one tab holds. ``config``: the settings of decisions."""
+
+    def __init__(self, home: Home, config: Config) -> None:
+        super().__init__()
+        self._home, self._config = home, config
 
     def show(self, snapshot: StoreSnapshot) -> None:
         """Shows what the snapshot has for the tab."""
@@ -109,8 +115,8 @@ class ListPane(Pane):
     in_every_snapshot: ClassVar[bool] = False
     """whether its rows are read while other tabs are in front, so that they are there at once"""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, home: Home, config: Config) -> None:
+        super().__init__(home, config)
         self.snapshot: StoreSnapshot | None = None
         self._listed: tuple[Hashable, object] = (None, None)
         self._about: tuple[object, ...] | None = None
@@ -187,14 +193,12 @@ class ListPane(Pane):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_page(self, by: int) -> None:
-        """Goes to another page, if there is one."""
         page = getattr(self.shown_query, self.page_field) + by
         more = self.snapshot is not None and self.more_pages(self.snapshot)
         if page >= 0 and (by < 0 or more):
             self.post_message(QueryChanged(**{self.page_field: page, self.field: None}))
 
     def action_sort(self) -> None:
-        """Lists by the next order."""
         order: StrEnum = getattr(self.shown_query, self.order_field)
         orders = list(type(order))
         following = orders[(orders.index(order) + 1) % len(orders)]

@@ -282,19 +282,20 @@ class StoreReader:
         reveal = query.reveal
         match query.tab:
             case "overview":
+                watch = next(iter(store.runs.recent(1, kinds=[RunKind.WATCH])), None)
                 return {
                     "rates": tuple(store.runs.rates()),
                     "runs": tuple(store.runs.recent(RUNS)),
-                    "spent": _spent(store),
+                    "spent": watch and Spent(watch.id, *store.answers.spent(watch.id)),
                     "alarms": tuple(store.alarms.recent(ALARMS)),
                     "activity": read_activity(store, self._home, self._zone, reveal=reveal),
                 }
             case "jobs":
                 return {"activity": read_activity(store, self._home, self._zone, reveal=reveal)}
             case "names" if query.name or page.lines:
-                ecosystem, name = query.name or _key(page.lines[0])
-                known = store.ledger.details(ecosystem, name, adapter=deployed)
-                near = self._near.get((ecosystem, name), lambda: self._nearest(ecosystem, name))
+                chosen = query.name or (page.lines[0].name.ecosystem, page.lines[0].name.name)
+                known = store.ledger.details(*chosen, adapter=deployed)
+                near = self._near.get(chosen, lambda: self._nearest(*chosen))
                 return {"known": known, "nearest": near}
             case "samples":
                 samples = store.answers.page(
@@ -303,9 +304,9 @@ class StoreReader:
                     limit=NAMES,
                     offset=query.sample_page * NAMES,
                 )
-                chosen = query.sample or (samples[0].sample_id if samples else "")
+                sample = query.sample or (samples[0].sample_id if samples else "")
                 answer = self._answer.get(
-                    (chosen, reveal), lambda: read_answer(store, chosen, reveal=reveal)
+                    (sample, reveal), lambda: read_answer(store, sample, reveal=reveal)
                 )
                 return {"samples": tuple(samples), "answer": answer}
             case "rounds":
@@ -325,11 +326,11 @@ class StoreReader:
                     ),
                     rest=PROMPTS_REST,
                 )
-                chosen = query.prompt or (lines[0].prompt_id if lines else "")
+                prompt = query.prompt or (lines[0].prompt_id if lines else "")
                 return {
                     "prompts": tuple((p, prompt_text(store, p, reveal=reveal)) for p in lines),
                     "pool": store.prompts.count(),
-                    "lineage": tuple(store.prompts.lineage(chosen)) if chosen else (),
+                    "lineage": tuple(store.prompts.lineage(prompt)) if prompt else (),
                 }
         return {}
 
@@ -359,16 +360,6 @@ def version_of(database: Path) -> tuple[object, ...]:
         except OSError:
             found.append(None)
     return tuple(found)
-
-
-def _key(line: NameLine) -> tuple[Ecosystem, str]:
-    return line.name.ecosystem, line.name.name
-
-
-def _spent(store: Store) -> Spent | None:
-    """What the newest watch took; None before the first."""
-    newest = next(iter(store.runs.recent(1, kinds=[RunKind.WATCH])), None)
-    return None if newest is None else Spent(newest.id, *store.answers.spent(newest.id))
 
 
 def _counts(store: Store, rounds: Sequence[Round]) -> StoreCounts:

@@ -169,20 +169,16 @@ class StoreTable(ScrollView, can_focus=True):
         event.stop()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Marks the row under the mouse."""
         self._hover(self._row_at(event.y))
 
     def on_leave(self) -> None:
-        """Marks no row: the mouse is elsewhere."""
         self._hover(None)
 
     def action_choose(self) -> None:
-        """Chooses the row under the cursor."""
         if self.rows:
             self.post_message(self.Chosen())
 
     def action_move(self, by: int) -> None:
-        """Moves the cursor by rows."""
         self._move_to(self.cursor_row + by)
 
     def action_page(self, by: int) -> None:
@@ -196,11 +192,9 @@ class StoreTable(ScrollView, can_focus=True):
         self._move_to(row if row >= 0 else len(self.rows) + row)
 
     def action_left_end(self) -> None:
-        """Shows the first columns."""
         self.scroll_to(x=0, animate=False, force=True)
 
     def action_right_end(self) -> None:
-        """Shows the last columns."""
         self.scroll_to(x=self.max_scroll_x, animate=False, force=True)
 
     def _move_to(self, row: int) -> None:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from ghostbust import __version__, http
+from ghostbust import http
 from ghostbust.documents import ParseError, parse_json
 from ghostbust.errors import EndpointError, PublishError, UsageError
 
@@ -67,7 +67,9 @@ class Control:
         ``headers``: ``NAME=VARIABLE`` each. ``timeout_s``: for an answer as a whole. Raises
         UsageError for a URL that can't be used.
         """
-        self._root = _root(url)
+        root = http.server_url(url, "publish.replicas: an address")
+        path = root.path.rstrip("/").removesuffix("/v1") or "/"
+        self._root = root.copy_with(path=path, query=None)
         self.where = self._root.netloc.decode()
         self.api_url = str(self._root.copy_with(path=f"{self._root.path.rstrip('/')}/v1"))
         """base URL of its OpenAI-compatible API"""
@@ -102,7 +104,7 @@ class Control:
             )
         return name in models
 
-    def _ask(self, method: str, path: str, body: object) -> ServerReply:
+    def _ask(self, method: str, path: str, asked: object) -> ServerReply:
         place = f"{self.where}{path}"
         try:
             response = http.ask(
@@ -111,7 +113,7 @@ class Control:
                 headers=self._secrets(),
                 total_s=self._timeout_s,
                 transport=self._transport,
-                json=body,
+                json=asked,
             )
         except http.Error as exc:
             raise EndpointError(http.failure(exc, place, f"{self._timeout_s:g} s")) from exc
@@ -120,50 +122,25 @@ class Control:
                 f"{place} answered {response.status_code}: it doesn't accept the API key of"
                 f" ${self._api_key_env} (or wants one)"
             )
-        reply = ServerReply(response.status_code, _body(response))
+        try:
+            body = parse_json(response.content)
+        except ParseError:
+            body = response.text
+        reply = ServerReply(response.status_code, body)
         if reply.status in http.BUSY:
             raise EndpointError(f"{place} answered {reply.said}")
         return reply
 
     def _secrets(self) -> dict[str, str]:
-        headers = {"User-Agent": f"ghostbust/{__version__}"}
-        if key := os.environ.get(self._api_key_env, "").strip():
-            headers["Authorization"] = f"Bearer {_printable(key, self._api_key_env)}"
+        headers = http.headers_with_key(self._api_key_env)
         for header in self._headers:
             name, separator, variable = header.partition("=")
             if not (name and separator and variable):
                 raise UsageError(f"publish.headers: {header!r} should be NAME=VARIABLE")
             if variable not in os.environ:
                 raise UsageError(f"publish.headers: ${variable} isn't set")
-            headers[name] = _printable(os.environ[variable].strip(), variable)
+            headers[name] = http.header_secret(variable)
         return headers
-
-
-def _printable(value: str, variable: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        raise UsageError(f"${variable} holds characters that no header may have")
-    return value
-
-
-def _body(response: http.Response) -> Any:
-    try:
-        return parse_json(response.content)
-    except ParseError:
-        return response.text
-
-
-def _root(address: str) -> http.URL:
-    """The server's root, which ``/v1`` and the control endpoints are below."""
-    try:
-        url = http.URL(address.strip())
-    except http.InvalidURL as exc:
-        raise UsageError("publish.replicas: an address can't be read as a URL") from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError("publish.replicas: an address must start with http:// or https://")
-    if url.userinfo:
-        raise UsageError("publish.replicas: an address holds credentials; put the key into the"
-                         " environment instead")  # fmt: skip
-    return url.copy_with(path=url.path.rstrip("/").removesuffix("/v1") or "/", query=None)
 
 
 class RuntimePublisher:

@@ -109,7 +109,12 @@ class DirectoryPublisher:
         self.check(0, frozenset())
         place = self._folder / name
         if place.exists():
-            self._same(place, folder)
+            try:
+                same = read_adapter(place) == read_adapter(folder)
+            except ModelError as exc:
+                raise PublishError(f"{exc}; remove it, then publish again") from exc
+            if not same:
+                raise PublishError(f"{place} is another adapter; a name is never used twice")
             return
         with whole_folder(place, error=PublishError) as aside:
             copy_adapter(folder, aside)
@@ -151,14 +156,6 @@ class DirectoryPublisher:
     def asks(self, name: str | None) -> Asking | None:
         """By its name, at the server that reads the folder; None where there is none to ask."""
         return None if self._server is None else Asking(self._server.api_url, name or self._base)
-
-    def _same(self, place: Path, folder: Path) -> None:
-        try:
-            same = read_adapter(place) == read_adapter(folder)
-        except ModelError as exc:
-            raise PublishError(f"{exc}; remove it, then publish again") from exc
-        if not same:
-            raise PublishError(f"{place} is another adapter; a name is never used twice")
 
 
 def _complete(folder: Path) -> frozenset[str]:

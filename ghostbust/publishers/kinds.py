@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from ghostbust.config import Config
 from ghostbust.errors import UsageError
@@ -13,8 +12,6 @@ from ghostbust.publishers.interface import Asking, Publisher
 from ghostbust.publishers.llamacpp import LlamaCppPublisher
 from ghostbust.publishers.sglang import SglangPublisher
 from ghostbust.publishers.vllm import VllmPublisher
-
-KINDS: Final = ("none", "vllm", "sglang", "llamacpp", "directory")
 
 
 def make_publishers(config: Config, adapters: Path) -> tuple[Publisher, ...]:

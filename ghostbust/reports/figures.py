@@ -7,8 +7,9 @@ answers, so that private prompts count too.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 from ghostbust.evaluation import behaviour
@@ -139,24 +140,6 @@ def _counted(tallies: Sequence[SampleTally]) -> CountTable:
     return CountTable([tally.family for tally in tallies], columns)
 
 
-class _SampledBy:
-    """Which prompts each run sampled, as often and in which way; read once."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._keys: dict[int, set[tuple[str, int]]] = {}
-
-    def keys(self, run: Run) -> set[tuple[str, int]]:
-        """Prompt id and number of every sample of the run."""
-        if run.id not in self._keys:
-            self._keys[run.id] = self._store.answers.sampled_keys(run.id)
-        return self._keys[run.id]
-
-    def alike(self, one: Run, other: Run) -> bool:
-        """Whether both sampled the same prompts in the same way; seeds may differ."""
-        return _sampling(one) == _sampling(other) and self.keys(one) == self.keys(other)
-
-
 def newest_together(
     store: Store, adapters: Sequence[str | None], *, model: str
 ) -> tuple[Run, ...] | None:
@@ -166,12 +149,12 @@ def newest_together(
     if there are no such runs.
     """
     runs = store.runs.recent(-1, model=model, adapters=adapters, status=RunStatus.DONE)
-    sampled = _SampledBy(store)
+    keys = cache(store.answers.sampled_keys)
     first, *others = [[run for run in runs if run.spec.adapter == name] for name in adapters]
     for one in first:
-        if not sampled.keys(one):
+        if not keys(one.id):
             continue
-        same = [[run for run in several if sampled.alike(one, run)] for several in others]
+        same = [[run for run in several if _alike(one, run, keys)] for several in others]
         for combined in product(*same):
             return (one, *combined)
     return None
@@ -179,16 +162,17 @@ def newest_together(
 
 def before_of(store: Store, after: Run) -> Run | None:
     """The newest finished run of the base, before ``after``, on the same prompts; None without."""
-    sampled = _SampledBy(store)
+    keys = cache(store.answers.sampled_keys)
     runs = store.runs.recent(-1, model=after.spec.model, adapters=[None], status=RunStatus.DONE)
-    return next((run for run in runs if run.id < after.id and sampled.alike(after, run)), None)
+    return next((run for run in runs if run.id < after.id and _alike(after, run, keys)), None)
 
 
-def _sampling(run: Run) -> dict[str, object]:
-    """How the run sampled. The prompts that it began with are a setting too, which is left out:
-    they differ where later prompts quote code.
+def _alike(one: Run, other: Run, keys: Callable[[int], Set[tuple[str, int]]]) -> bool:
+    """Whether both sampled the same prompts in the same way; seeds may differ.
+
+    ``keys``: prompt id and number of every sample of a run. The prompts that a run began with are a
+    setting too, which is left out: they differ where later prompts quote code.
     """
-    return {
-        name: run.spec.settings.get(name)
-        for name in ("temperature", "top_k", "top_p", "max_new_tokens", "samples_per_prompt")
-    }
+    names = ("temperature", "top_k", "top_p", "max_new_tokens", "samples_per_prompt")
+    ours, theirs = one.spec.settings, other.spec.settings
+    return all(ours.get(n) == theirs.get(n) for n in names) and keys(one.id) == keys(other.id)

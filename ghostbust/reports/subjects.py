@@ -90,6 +90,13 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
         before, after = (store.tallies.of_run(run.id) for run in runs.values())
         pairs[" -> ".join(runs)] = compare(before, after, seed=one.seed)
     names = store.tallies.invented(run.id for run in runs.values())
+    verdict = "The gates weren't run, so nothing may serve."
+    if one.verdict is not None:
+        verdict = (
+            f"The gates say {one.verdict}. Each compares the candidate with the base; only PASS of"
+            " all of them promotes, and what can't tell is INCONCLUSIVE. The interval is that of"
+            " the quantity that the reason names."
+        )
     facts = round_facts(one)
     row = store.rounds.adapter(one.adapter or "")
     if row is not None:
@@ -102,7 +109,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
         f"Round {round_id} on {one.model}",
         _round_lead(one, figures, pairs),
         [
-            ReportPart("gates", "Gates", (_gates_text(one),), (gates_table("gates", gates),)),
+            ReportPart("gates", "Gates", (verdict,), (gates_table("gates", gates),)),
             _rates_part(figures, pairs),
             ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
             loss_part(*losses_of(store, one)),
@@ -147,16 +154,6 @@ def _round_lead(
     return lead
 
 
-def _gates_text(one: Round) -> str:
-    if one.verdict is None:
-        return "The gates weren't run, so nothing may serve."
-    return (
-        f"The gates say {one.verdict}. Each compares the candidate with the base; only PASS of all"
-        " of them promotes, and what can't tell is INCONCLUSIVE. The interval is that of the"
-        " quantity that the reason names."
-    )
-
-
 def _rates_part(
     figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
 ) -> ReportPart:
@@ -176,7 +173,17 @@ def comparison_report(
     Raises UsageError if there is no such adapter, if they are of different models, or if no run of
     both asked the same prompts.
     """
-    rows = {name: _adapter(store, name) for name in (first, second) if name != BASE}
+    rows = {}
+    for name in (first, second):
+        if name == BASE:
+            continue
+        row = store.rounds.adapter(name)
+        if row is None:
+            raise UsageError(
+                f"there is no adapter {name!r}; `ghostbust adapters list` shows them, 'base' is"
+                " none"
+            )
+        rows[name] = row
     runs = _runs_to_compare(store, first, second, rows)
     tallies = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
     pairs = {
@@ -224,15 +231,6 @@ def comparison_report(
         reveal=reveal,
         now=now,
     )  # fmt: skip
-
-
-def _adapter(store: Store, name: str) -> AdapterRow:
-    row = store.rounds.adapter(name)
-    if row is None:
-        raise UsageError(
-            f"there is no adapter {name!r}; `ghostbust adapters list` shows them, 'base' is none"
-        )
-    return row
 
 
 def _runs_to_compare(

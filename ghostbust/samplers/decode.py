@@ -15,9 +15,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 from transformers.cache_utils import DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -32,17 +34,13 @@ Item = TypeVar("Item")
 
 COMPACT_BELOW = 0.75
 """share of unfinished rows below which the finished ones are dropped from the batch"""
-
 REFILL_BELOW = 0.5
 """share of the allowed rows below which waiting prompts join the batch"""
-
 SORTED_FIRST = 256
 """a draw without top-k is looked for among so many likeliest tokens before all are sorted"""
-
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
 """prompt tokens, padding included, that one pass reads, by kind of device. 1,024 stay in a
 processor's cache; 4,096 took half as long again (docs/log.md). A GPU needs more to be busy"""
-
 CPU_CACHE_BYTES = 2**30
 """for the keys and values of one batch on the CPU; on a GPU, half of what is free"""
 
@@ -96,11 +94,6 @@ class _Row:
     ids: list[int] = field(default_factory=list)
     done: bool = False
 
-    @property
-    def draw(self) -> float:
-        """The draw of its next token; any number once it is done."""
-        return 0.0 if self.done else self.draws[len(self.ids)]
-
 
 @dataclass
 class _Batch:
@@ -115,7 +108,6 @@ class _Batch:
 
     @property
     def unfinished(self) -> list[int]:
-        """Positions of the rows that aren't done."""
         return [place for place, row in enumerate(self.rows) if not row.done]
 
 
@@ -232,7 +224,7 @@ def decode(
 
 
 def tokens_at_once(model: PreTrainedModel) -> int:
-    """How many tokens, padding included, one pass without generation should hold."""
+    """`TOKENS_AT_ONCE` on the model's device; any other is taken for a GPU."""
     return TOKENS_AT_ONCE.get(model.device.type, TOKENS_AT_ONCE["cuda"])
 
 
@@ -252,14 +244,10 @@ def chunks(
 
 def _prefill(model: PreTrainedModel, waiting: Sequence[_Waiting]) -> _Batch:
     """The prompts, left-padded and read, with a row for each completion."""
-    device, requests = model.device, [request for request, _ in waiting]
-    longest = max(len(request.ids) for request in requests)
-    ids = torch.zeros(len(requests), longest, dtype=torch.long)  # (P, T), P prompts
-    mask = torch.zeros(len(requests), longest, dtype=torch.long)
-    for i, request in enumerate(requests):
-        ids[i, longest - len(request.ids) :] = torch.tensor(request.ids)
-        mask[i, longest - len(request.ids) :] = 1
-    ids, mask = ids.to(device), mask.to(device)
+    device, padded = model.device, partial(pad_sequence, batch_first=True, padding_side="left")
+    prompts = [torch.tensor(request.ids, dtype=torch.long) for request, _ in waiting]
+    ids = padded(prompts).to(device)  # (P, T), P prompts
+    mask = padded([torch.ones_like(prompt) for prompt in prompts]).to(device)  # (P, T)
     cache = DynamicCache(config=model.config)
     logits = model(
         input_ids=ids,
@@ -268,23 +256,18 @@ def _prefill(model: PreTrainedModel, waiting: Sequence[_Waiting]) -> _Batch:
         **cache_option(model, cache),
         # an index, not a count: a slice is not contiguous, and its product with the output
         # embedding then copies that matrix once a row (torch 2.13 on the CPU)
-        logits_to_keep=torch.tensor([longest - 1], device=device),
+        logits_to_keep=torch.tensor([ids.shape[1] - 1], device=device),
     ).logits  # (P, 1, V)
-    rows = [
-        _Row(request.key, number, sampling, _uniforms(seed, sampling.max_new_tokens))
-        for request, sampling in waiting
-        for number, seed in enumerate(request.seeds)
-    ]
-    copies = torch.tensor([len(request.seeds) for request in requests], device=device)
-    places = torch.arange(len(requests), device=device).repeat_interleave(copies)  # (B,)
+    rows = []
+    for request, sampling in waiting:
+        for number, seed in enumerate(request.seeds):
+            stream = torch.Generator().manual_seed(seed)
+            draws = torch.rand(sampling.max_new_tokens, generator=stream).tolist()
+            rows.append(_Row(request.key, number, sampling, draws))
+    copies = torch.tensor([len(request.seeds) for request, _ in waiting], device=device)
+    places = torch.arange(len(waiting), device=device).repeat_interleave(copies)  # (B,)
     cache.batch_select_indices(places)
     return _Batch(rows, logits[places, -1], cache, mask[places])
-
-
-def _uniforms(seed: int, count: int) -> list[float]:
-    """Uniform draws in [0, 1) from the stream of a seed."""
-    drawn: list[float] = torch.rand(count, generator=torch.Generator().manual_seed(seed)).tolist()
-    return drawn
 
 
 def _joined(parts: Sequence[_Batch], room: int) -> _Batch:
@@ -327,7 +310,9 @@ def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch
 
 def _choose(batch: _Batch) -> torch.Tensor:
     """Each row's next token, drawn by its own settings: (B,)."""
-    logits, draws = batch.logits.float(), torch.tensor([row.draw for row in batch.rows])
+    logits = batch.logits.float()
+    # any number for a row that is done
+    draws = torch.tensor([0.0 if row.done else row.draws[len(row.ids)] for row in batch.rows])
     alike: dict[Sampling, list[int]] = {}
     for place, row in enumerate(batch.rows):
         alike.setdefault(row.sampling, []).append(place)
@@ -379,9 +364,8 @@ def _draw(
     return tokens.gather(-1, torch.minimum(place, last)).squeeze(-1), found.squeeze(-1)
 
 
-# Key/value caches with room for the answer, and attention that reads them without copying.
-# transformers' own cache grows by one column a step, which copies all of it each time. Here the
-# columns of a batch are allocated once, and rows of several caches can be joined to one batch.
+# Key/value caches with room for the answer, whose rows can be joined to one batch, and attention
+# that reads them without copying.
 
 
 def most_columns(model: PreTrainedModel) -> int:
@@ -450,14 +434,11 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self._values = torch.zeros(shape, dtype=self.dtype, device=self.device)
         row = 0
         for layer, chosen, columns in parts:
-            place = (
-                slice(row, row + len(chosen)),
-                slice(None),
-                slice(self._length - columns, self._length),
-            )
-            self._keys[place] = layer.keys[:, :, -columns:][chosen].to(self.dtype)
-            self._values[place] = layer.values[:, :, -columns:][chosen].to(self.dtype)
-            row += len(chosen)
+            end, first = row + len(chosen), self._length - columns
+            own = layer.keys[:, :, -columns:][chosen], layer.values[:, :, -columns:][chosen]
+            self._keys[row:end, :, first : self._length] = own[0].to(self.dtype)
+            self._values[row:end, :, first : self._length] = own[1].to(self.dtype)
+            row = end
         self._set_views()
 
     def update(
@@ -477,23 +458,22 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
     def _set_views(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values of the columns in use, as the model's attention reads them."""
-        keys, values = self._keys[:, :, : self._length], self._values[:, :, : self._length]
-        self.keys, self.values = keys, values
+        self.keys = keys = self._keys[:, :, : self._length]
+        self.values = values = self._values[:, :, : self._length]
         return keys, values
 
 
 @contextmanager
 def attention_for_decoding(model: PreTrainedModel) -> Iterator[None]:
     """Context in which a CPU model that would use sdpa uses the decoding attention instead."""
-    before = model.config._attn_implementation
-    swap = model.device.type == "cpu" and before == "sdpa"
-    if swap:
-        model.set_attn_implementation("ghostbust_decode")
+    if model.device.type != "cpu" or model.config._attn_implementation != "sdpa":
+        yield
+        return
+    model.set_attn_implementation("ghostbust_decode")
     try:
         yield
     finally:
-        if swap:
-            model.set_attn_implementation(before)
+        model.set_attn_implementation("sdpa")
 
 
 def _grouped_attention(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,11 +20,11 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, Field
 
-from ghostbust import __version__, http
-from ghostbust.errors import EndpointError, UsageError
+from ghostbust import http
+from ghostbust.errors import EndpointError
 from ghostbust.records import Prompt, Sample, chat_messages, content_id
 from ghostbust.samplers.interface import SamplingSettings, cut_at_stop
-from ghostbust.samplers.servers import ATTEMPTS, Health, ServerPool, at_once, connect
+from ghostbust.samplers.servers import ATTEMPTS, ConnectedServer, Health, ServerPool, at_once
 from ghostbust.sections import EndpointEntry
 
 MAX_STOPS: Final = 4
@@ -165,16 +164,10 @@ class EndpointSampler:
 
         Raises EndpointError, also where the server has no ``/completions``.
         """
-        body = {"model": self._served, "max_tokens": max_new_tokens, "temperature": 0}
-        body |= self._extra
-        if stop:
-            body["stop"] = list(stop[:MAX_STOPS])
-
-        async def one(text: str, pool: ServerPool) -> str:
-            reply = await pool.ask("/completions", body | {"prompt": text}, _Reply)
-            return cut_at_stop(reply.choices[0].answer(), stop)
-
-        return self._in_order([partial(one, text) for text in texts])
+        more = {"stop": list(stop[:MAX_STOPS])} if stop else {}
+        asked = [{"prompt": text, **more} for text in texts]
+        found = self._greedy("/completions", asked, max_new_tokens)
+        return [cut_at_stop(text, stop) for text in found]
 
     @property
     def chats(self) -> bool:
@@ -183,15 +176,20 @@ class EndpointSampler:
 
     def answer(self, messages: Sequence[str], *, max_new_tokens: int) -> list[str]:
         """Greedy answers by ``/chat/completions``. Raises EndpointError."""
+        asked = [{"messages": chat_messages(message)} for message in messages]
+        return self._greedy("/chat/completions", asked, max_new_tokens)
+
+    def _greedy(
+        self, path: str, asked: Sequence[Mapping[str, object]], max_new_tokens: int
+    ) -> list[str]:
         body = {"model": self._served, "max_tokens": max_new_tokens, "temperature": 0}
         body |= self._extra
 
-        async def one(message: str, pool: ServerPool) -> str:
-            asked = body | {"messages": chat_messages(message)}
-            reply = await pool.ask("/chat/completions", asked, _Reply)
+        async def one(fields: Mapping[str, object], pool: ServerPool) -> str:
+            reply = await pool.ask(path, {**body, **fields}, _Reply)
             return reply.choices[0].answer()
 
-        return self._in_order([partial(one, message) for message in messages])
+        return self._in_order([partial(one, fields) for fields in asked])
 
     def check(self) -> None:
         """Returns if a server answers, accepts the key and lists the model. Asks each once.
@@ -260,27 +258,22 @@ class EndpointSampler:
         """Results of the jobs, each of which gets the connected servers."""
 
         async def produce(emit: Callable[[T], None]) -> None:
-            async with connect(
-                self._servers,
-                self.health,
-                self._client,
-                model=self._served,
-                lists=self.lists,
-                attempts=attempts,
-            ) as pool:
+            async with contextlib.AsyncExitStack() as stack:
+                servers = [
+                    ConnectedServer(
+                        entry, state, await stack.enter_async_context(self._client(entry))
+                    )
+                    for entry, state in zip(self._servers, self.health, strict=True)
+                ]
+                pool = ServerPool(servers, self._served, self.lists, attempts)
                 await each((partial(job, pool) for job in jobs), emit, at_once(self._servers))
 
         return stream(produce)
 
     def _client(self, server: EndpointEntry) -> http.AsyncClient:
-        headers = {"User-Agent": f"ghostbust/{__version__}"}
-        if key := os.environ.get(self._api_key_env, "").strip():
-            if not (key.isascii() and key.isprintable()):
-                raise UsageError(f"${self._api_key_env} holds characters that no API key has")
-            headers["Authorization"] = f"Bearer {key}"
         return http.AsyncClient(
             base_url=self._urls[server.url],
-            headers=headers,
+            headers=http.headers_with_key(self._api_key_env),
             timeout=http.Timeout(self._timeout_s, connect=min(10, self._timeout_s)),
             limits=http.Limits(max_connections=server.concurrency),
             transport=self._transport,
@@ -294,15 +287,7 @@ def request_seed(seed: int, prompt: Prompt, number: int) -> int:
 
 def base_url_of(address: str) -> http.URL:
     """The address as a base URL. Raises UsageError where it can't be one."""
-    try:
-        url = http.URL(address.strip())
-    except http.InvalidURL as exc:
-        raise UsageError("the endpoint's base URL can't be read as a URL") from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError("the endpoint's base URL must start with http:// or https://")
-    if url.userinfo:
-        raise UsageError("the endpoint's base URL holds credentials; put the API key into the"
-                         " environment instead")  # fmt: skip
+    url = http.server_url(address, "the endpoint's base URL")
     return url.join("/v1") if url.path in ("", "/") else url
 
 

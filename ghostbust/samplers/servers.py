@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -158,8 +158,12 @@ class ConnectedServer:
     entry: EndpointEntry
     health: Health
     client: http.AsyncClient
-    limiter: AsyncLimiter | None
     busy: int = 0
+
+    def __post_init__(self) -> None:
+        # one request every 1 / per_s seconds: no burst at the start
+        per_s = self.entry.per_s
+        self.limiter = None if per_s is None else AsyncLimiter(1, 1 / per_s)
 
     @property
     def load(self) -> float:
@@ -178,7 +182,6 @@ class ServerPool:
     """whether a server that lists these models has it"""
     attempts: int = ATTEMPTS
     """tries of a request at a single server"""
-    now: Callable[[], float] = time.monotonic
     _freed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def ask(self, path: str, body: Mapping[str, object], answer: type[Answer]) -> Answer:
@@ -204,7 +207,7 @@ class ServerPool:
                     if alone:
                         server.health.failed += 1
                         raise
-                    server.health.fail(str(exc), self.now())
+                    server.health.fail(str(exc), time.monotonic())
                     tried.add(self.servers.index(server))
                     continue
                 server.health.answered += 1
@@ -218,7 +221,7 @@ class ServerPool:
             try:
                 await self.look(server)
             except EndpointError as exc:
-                server.health.fail(str(exc), self.now())
+                server.health.fail(str(exc), time.monotonic())
             else:
                 server.health.recover()
 
@@ -260,7 +263,7 @@ class ServerPool:
         well = [
             server
             for number, server in enumerate(self.servers)
-            if number not in tried and (alone or server.health.out_until <= self.now())
+            if number not in tried and (alone or server.health.out_until <= time.monotonic())
         ]
         if not well:
             said = "; ".join(dict.fromkeys(s.health.said for s in self.servers if s.health.said))
@@ -272,31 +275,6 @@ class ServerPool:
             if server.busy < (1 if server.health.in_row and not alone else server.entry.concurrency)
         ]
         return min(free, key=lambda server: server.load, default=None)
-
-
-@asynccontextmanager
-async def connect(
-    entries: Sequence[EndpointEntry],
-    health: Sequence[Health],
-    client: Callable[[EndpointEntry], http.AsyncClient],
-    *,
-    model: str,
-    lists: Callable[[Sequence[str]], bool],
-    attempts: int,
-) -> AsyncIterator[ServerPool]:
-    """The pool, its connections open inside."""
-    async with AsyncExitStack() as stack:
-        servers = [
-            ConnectedServer(
-                entry,
-                state,
-                await stack.enter_async_context(client(entry)),
-                # one request every 1 / per_s seconds: no burst at the start
-                None if entry.per_s is None else AsyncLimiter(1, 1 / entry.per_s),
-            )
-            for entry, state in zip(entries, health, strict=True)
-        ]
-        yield ServerPool(servers, model, lists, attempts)
 
 
 def share_of(entry: EndpointEntry) -> float:

@@ -15,7 +15,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from ghostbust import http
 from ghostbust.config import Config
-from ghostbust.errors import HomeError
+from ghostbust.errors import HomeError, UsageError
 from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.build import asks_live
 from ghostbust.loop.daemon import jobs
@@ -274,8 +274,10 @@ def _servers_busy(model: ModelSection, answer_s: float) -> str | None:
     The job itself says better what is wrong with a server that can't be reached.
     """
     reasons = []
-    key = os.environ.get(model.api_key_env, "")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        headers = http.headers_with_key(model.api_key_env)
+    except UsageError:
+        return None
     for server in model.servers:
         url = base_url_of(server.url)
         host = url.netloc.decode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -46,6 +45,7 @@ from ghostbust.records import (
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from tests.servers.conftest import free_port
 
 HOSTILE = (
     "[red]danger[/red]",
@@ -56,6 +56,18 @@ HOSTILE = (
     "[@click=app.quit]click[/]",
     "包" * 300,
 )
+
+
+TABS = {
+    "1": "invented names",
+    "2": "67 names, by times seen",
+    "3": "that invent a name",
+    "4": "holdout",
+    "5": "waiting for approval: 1",
+    "6": "prompts of the pool",
+    "7": "nobody works in the home folder now",
+}
+"""key to what only that tab of a filled home says"""
 
 
 @dataclass
@@ -84,7 +96,8 @@ class Filler:
         """One running run whose answers name one absent package each."""
         with self.store() as store:
             run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up-model", None, seed))
-            store.answers.add(run_id, [_answer(name, seed) for name in names])
+            made = [naming({name: Verdict.ABSENT}, task=name, seed=seed) for name in names]
+            store.answers.add(run_id, made)
 
     def judged(
         self,
@@ -95,7 +108,10 @@ class Filler:
         """A finished run in which each prompt's answer names these packages."""
         with self.store() as store:
             run_id = store.runs.start(RunSpec(kind, "smollm2", adapter, 1))
-            made = [_naming(prompt, names, adapter) for prompt, names in answers.items()]
+            made = [
+                naming(names, task=task, model="smollm2", adapter=adapter)
+                for task, names in answers.items()
+            ]
             store.answers.add(run_id, made)
             store.runs.finish(run_id, RunStatus.DONE, measure(made))
         return run_id
@@ -120,8 +136,9 @@ class Filler:
                 model="made-up-model", method="au", seed=3, settings={"rank": 16, "lr": 2e-4}
             )
             name = f"round-{round_id:04d}-1a2b3c4d"
-            sets = SetSplit((_answer("ghost", round_id),), (), (_prompt("held out"),))
-            store.rounds.add_sets(round_id, sets)
+            one = naming({"ghost": Verdict.ABSENT}, seed=round_id)
+            held_out = naming({}, task="held out").sample.prompt
+            store.rounds.add_sets(round_id, SetSplit((one,), (), (held_out,)))
             path = self.home.adapters / name
             write_adapter(path, model="made-up-model", facts={"losses": list(losses)}, save=_save)
             candidate = Candidate(name, path, "made-up-model", "au", 3, 40, 0.1234, 61.5)
@@ -198,14 +215,6 @@ async def open_board(
         yield Board(app, pilot)
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens at."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
 @asynccontextmanager
 async def served(home: Home, *options: str, cwd: Path | None = None) -> AsyncIterator[str]:
     """The address that ``ghostbust dashboard --web`` prints, once it is listened at."""
@@ -239,35 +248,28 @@ def printed(renderable: RenderableType, width: int = 100) -> str:
     return out.getvalue()
 
 
-def _prompt(text: str) -> Prompt:
-    return Prompt(text, Context.CODE, Ecosystem.PYPI, f"family of {text}")
-
-
-def _naming(task: str, names: Mapping[str, Verdict], adapter: str | None) -> Answer:
-    """An answer that installs and imports nothing but these."""
-    text, judged = "Install what you need:\n\npip install", []
+def naming(
+    names: Mapping[str, Verdict],
+    text: str | None = None,
+    *,
+    task: str = "do it",
+    model: str = "made-up-model",
+    adapter: str | None = None,
+    seed: int = 1,
+) -> Answer:
+    """An answer that names these packages; without a text, it installs them and no others."""
+    if text is None:
+        text = f"Install what you need:\n\npip install {' '.join(names)}"
+    at, judged = datetime(2026, 12, 1, tzinfo=UTC), []
     for name, verdict in names.items():
-        start = len(text) + 1
-        text += f" {name}"
-        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, len(text), name)
+        start = text.index(name)
+        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, start + len(name), name)
         reason = "registered" if verdict is Verdict.REAL else "not-registered"
-        at = datetime(2026, 12, 1, tzinfo=UTC)
-        judged.append(
-            Judged(ref, Lookup(Ecosystem.PYPI, name, verdict, reason, "asked", "live", at))
-        )
-    sample = Sample(_prompt(task), text, "smollm2", adapter, 1, 0, 0.7, False, 30)
+        lookup = Lookup(Ecosystem.PYPI, name, verdict, reason, "asked", "live", at)
+        judged.append(Judged(ref, lookup))
+    prompt = Prompt(task, Context.CODE, Ecosystem.PYPI, f"family of {task}")
+    sample = Sample(prompt, text, model, adapter, seed, 0, 0.7, False, 30)
     return Answer(sample, tuple(judged))
-
-
-def _answer(name: str, seed: int) -> Answer:
-    ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, 12, 12 + len(name), name)
-    lookup = Lookup(
-        Ecosystem.PYPI, name, Verdict.ABSENT, "not-registered", "asked", "live",
-        datetime(2026, 12, 1, tzinfo=UTC),
-    )  # fmt: skip
-    text = f"pip install {name}"
-    sample = Sample(_prompt(name), text, "made-up-model", None, seed, 0, 0.7, False, 12)
-    return Answer(sample, (Judged(ref, lookup),))
 
 
 def _save(folder: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.text import Text
 
 from ghostbust.dashboard.details import (
     MASK_STYLES,
@@ -26,63 +26,36 @@ from ghostbust.dashboard.details import (
 )
 from ghostbust.home import Home
 from ghostbust.measure import NameCounts
-from ghostbust.records import (
-    Answer,
-    Context,
-    Ecosystem,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
-    Verdict,
-)
+from ghostbust.records import Context, Verdict
 from ghostbust.store.prompts import PromptOrder
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.tallies import SampleTally
-from tests.dashboard.board import Filler, printed
+from ghostbust.text import visible
+from tests.dashboard.board import Filler, naming, printed
 
 A, R = Verdict.ABSENT, Verdict.REAL
 TEXT = "pip install ghost-kit requests # [red]ghost\x1b[2J"
 
 
-def answer(text: str, *named: tuple[str, Verdict]) -> Answer:
-    judged = []
-    for name, verdict in named:
-        start = text.index(name)
-        ref = PackageRef(Ecosystem.PYPI, RefKind.INSTALL, name, start, start + len(name), name)
-        at = datetime(2026, 12, 1, tzinfo=UTC)
-        lookup = Lookup(Ecosystem.PYPI, name, verdict, "asked", "", "live", at)
-        judged.append(Judged(ref, lookup))
-    prompt = Prompt("do it", Context.CODE, Ecosystem.PYPI, "f")
-    return Answer(Sample(prompt, text, "m", None, 0, 0, 0.7, True, 9), tuple(judged))
+ONE = naming({"ghost-kit": A, "requests": R}, TEXT)
 
 
-ONE = answer(TEXT, ("ghost-kit", Verdict.ABSENT), ("requests", Verdict.REAL))
+def styled(text: Text) -> list[tuple[str, object]]:
+    return [(text.plain[span.start : span.end], span.style) for span in text.spans]
 
 
 def test_each_ref_has_its_verdicts_style_and_invented_names_are_redacted() -> None:
-    pieces = by_verdict(ONE, str, reveal=False)
-
-    assert [(piece.text, piece.style) for piece in pieces] == [
-        ("pip install ", ""),
-        ("gho…(9)", STYLES[Verdict.ABSENT]),
-        (" ", ""),
-        ("requests", STYLES[Verdict.REAL]),
-        (" # [red]ghost\x1b[2J", ""),
-    ]
-    assert "".join(piece.text for piece in by_verdict(ONE, str, reveal=True)) == TEXT
+    shown = by_verdict(ONE, str, reveal=False)
+    assert shown.plain == "pip install gho…(9) requests # [red]ghost\\x1b[2J"
+    assert styled(shown) == [("gho…(9)", STYLES[A]), ("requests", STYLES[R])]
+    assert by_verdict(ONE, str, reveal=True).plain == visible(TEXT)
 
 
 def test_tokens_have_their_masks_style() -> None:
     marks = [(0, 11, 0), (11, 17, 2), (17, 21, 2), (21, 30, 1), (30, len(TEXT), 0)]
-    pieces = by_token(ONE, marks, str, reveal=False)
-
-    assert [(piece.text, piece.style) for piece in pieces if piece.style] == [
+    assert styled(by_token(ONE, marks, str, reveal=False)) == [
         (" ", MASK_STYLES[2]), ("gho…(9)", MASK_STYLES[2]), (" requests", MASK_STYLES[1]),
     ]  # fmt: skip
-    assert "".join(piece.text for piece in by_token(ONE, marks, str, reveal=True)) == TEXT
 
 
 @given(st.data())
@@ -91,15 +64,14 @@ def test_however_tokens_lie_the_text_stays_and_the_name_is_hidden(data: st.DataO
     edges = [0, *cuts, len(TEXT)]
     marks = [(a, b, data.draw(st.sampled_from([0, 1, 2]))) for a, b in pairwise(edges)]
 
-    assert "".join(p.text for p in by_token(ONE, marks, str, reveal=True)) == TEXT
-    hidden = "".join(p.text for p in by_token(ONE, marks, str, reveal=False))
-    assert hidden == TEXT.replace("ghost-kit", "gho…(9)")
+    assert by_token(ONE, marks, str, reveal=True).plain == visible(TEXT)
+    hidden = by_token(ONE, marks, str, reveal=False).plain
+    assert hidden == visible(TEXT).replace("ghost-kit", "gho…(9)")
 
 
 def test_overlapping_refs_are_shown_once() -> None:
-    twice = answer("pip install ghost-kit", ("ghost-kit", Verdict.ABSENT), ("ghost", Verdict.REAL))
-
-    assert "".join(p.text for p in by_verdict(twice, str, reveal=True)) == "pip install ghost-kit"
+    twice = naming({"ghost-kit": A, "ghost": R}, "pip install ghost-kit")
+    assert by_verdict(twice, str, reveal=True).plain == "pip install ghost-kit"
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -124,7 +96,7 @@ def test_an_answer_and_its_prompt_are_redacted_unless_revealed(home: Home, fille
 
     assert hidden is not None
     assert shown is not None
-    assert "zz-ghost" not in hidden.prompt + "".join(str(piece) for piece in hidden.pieces)
+    assert "zz-ghost" not in hidden.prompt + hidden.judged.plain
     assert shown.prompt == "why zz-ghost?"
 
 

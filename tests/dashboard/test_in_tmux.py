@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust.dashboard.app import FOCUS
+from tests.dashboard.board import TABS
 from tests.terminal import Terminal, open_terminal
 
 if TYPE_CHECKING:
     from tests.dashboard.board import Filler
 
 pytestmark = pytest.mark.slow
-TABS = (
-    ("1", "invented names"), ("2", "67 names, by times seen"), ("3", "that invent a name"),
-    ("4", "holdout"), ("5", "waiting for approval: 1"), ("6", "prompts of the pool"),
-    ("7", "nobody works in the home folder now"),
-)  # fmt: skip
 COLOUR = re.compile(r"[34]8[;:]2[;:](\d+)[;:](\d+)[;:](\d+)")
 """the part of an escape that sets a colour by red, green and blue"""
 PAPER = re.compile(r"48[;:]2[;:](\d+)[;:](\d+)[;:](\d+)")
@@ -36,7 +32,7 @@ def test_every_screen_fits(filled: Filler, width: int, height: int) -> None:
     with open_terminal(command(filled), width, height, {}) as terminal:
         # Painted once the line below the tabs goes through, which takes a slow machine a moment.
         terminal.until(lambda said: "invented names" in said and "━" * (width - 20) in said)
-        for key, words in TABS:
+        for key, words in TABS.items():
             terminal.press(key)
             shown = terminal.until(lambda said, words=words: words in said)  # type: ignore[misc]
             check_frame(shown, width, height)

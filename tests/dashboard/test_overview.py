@@ -28,7 +28,8 @@ def points(home: Home, filled: Filler) -> tuple[RatePoint, ...]:
 
 def test_a_rate_never_stands_without_interval_and_volume(home: Home, filled: Filler) -> None:
     text = overview_of(home)
-
+    assert "none: the base serves" in text
+    assert "67 invented names   0 new since round 2   0 claimed" in text
     (line,) = [line for line in text.splitlines() if "0002" in line and "1.92" in line]
     assert line.split()[:7] == ["round-0002-1a2b3c4d", "gate", "1.9", "%", "0.0–4.9", "%", "1.92"]
 
@@ -40,13 +41,6 @@ def test_no_figure_is_cut_at_any_width(home: Home, filled: Filler, width: int) -
     assert "25.6–31.6 %" in text
     assert "…" not in text
     assert all(len(line) <= width for line in text.splitlines())
-
-
-def test_it_says_what_serves_and_how_much_there_is(home: Home, filled: Filler) -> None:
-    text = overview_of(home)
-
-    assert "none: the base serves" in text
-    assert "67 invented names   0 new since round 2   0 claimed" in text
 
 
 def test_an_empty_store_has_an_overview(home: Home, filler: Filler) -> None:
@@ -71,16 +65,13 @@ def test_each_run_is_a_letter_with_its_interval(points: tuple[RatePoint, ...]) -
     assert "A" in "".join(line.rstrip()[-1] for line in lines[1:8])
 
 
-def test_runs_that_named_nothing_are_not_drawn(points: tuple[RatePoint, ...]) -> None:
+def test_rates_of_zero_are_drawn_and_runs_that_named_nothing_are_not(
+    points: tuple[RatePoint, ...],
+) -> None:
     nothing = replace(points[2], rate=math.nan)
-
     assert "no finished run has a rate" in printed(rate_plot([nothing]))
     assert " 1 runs" in printed(rate_plot([points[0], nothing]))
-
-
-def test_rates_of_zero_are_drawn(points: tuple[RatePoint, ...]) -> None:
     zero = replace(points[0], rate=0.0, ci95=(0.0, 0.0))
-
     assert "b" in printed(rate_plot([zero])).splitlines()[7]
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
+from ghostbust.config import Config
 from ghostbust.dashboard.pane import Pane, ReasonDialog
 from ghostbust.errors import StoreError
+from ghostbust.home import Home
 
 
 class BareApp(App[None]):
     decided = 0
 
     def compose(self) -> ComposeResult:
-        yield Pane()
+        yield Pane(Home(Path("nowhere")), Config())
 
     def on_decided(self) -> None:
         self.decided += 1

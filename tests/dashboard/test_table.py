@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 from rich.text import Text
 from textual.app import App, ComposeResult
+from textual.pilot import Pilot
 
 from ghostbust.dashboard.table import StoreTable, TableRow
 from ghostbust.dashboard.widgets import cell, figure
@@ -38,88 +40,54 @@ def rows(names: Iterable[str]) -> list[TableRow]:
     return [TableRow(name, (Text(name), Text(str(len(name))))) for name in names]
 
 
+@asynccontextmanager
+async def shown(
+    made: Sequence[TableRow] | None = None, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[Shown, Pilot[None]]]:
+    """The app with these rows, or those of `NAMES`."""
+    app = Shown()
+    async with app.run_test(size=size) as pilot:
+        app.table.fill(rows(NAMES) if made is None else made)
+        await pilot.pause()
+        yield app, pilot
+
+
 NAMES = [f"ghost-{number:03d}" for number in range(100)]
 
 
-async def test_the_cursor_stays_on_its_row_when_others_come_before_it() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
-        app.table.fill(rows(NAMES))
-        await pilot.press("down", "down", "down")
-        assert app.table.selected == "ghost-003"
-        app.table.fill(rows(["new-1", "new-2", *NAMES]))
+@pytest.mark.parametrize(
+    ("keys", "names", "selected", "row", "top"),
+    [
+        (["down"] * 3, ["new-1", "new-2", *NAMES], "ghost-003", 5, 0),
+        (["pagedown", "pagedown", "up", "up"], [*NAMES[:-1], "other"], "ghost-044", 44, 44),
+        (["down"], [*(f"new-{n}" for n in range(60)), *NAMES], "ghost-001", 61, 39),
+        (["ctrl+end"], NAMES[:2], "ghost-001", 1, 0),
+        (["down"], [], None, 0, 0),
+    ],
+    ids=["others before it", "same place", "still in view", "its row is gone", "all are gone"],
+)
+async def test_a_table_that_is_filled_again_keeps_its_place(
+    keys: list[str], names: list[str], selected: str | None, row: int, top: int
+) -> None:
+    async with shown() as (app, pilot):
+        await pilot.press(*keys)
+        app.table.fill(rows(names))
         await pilot.pause()
-
-        assert app.table.selected == "ghost-003"
-        assert app.table.cursor_row == 5
-
-
-async def test_the_scroll_position_stays() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
-        app.table.fill(rows(NAMES))
-        await pilot.press("pagedown", "pagedown", "up", "up")
-        await pilot.pause()
-        before = app.table.scroll_offset
-        assert before.y > 0
-        app.table.fill(rows([*NAMES[:-1], "other"]))
-        await pilot.pause()
-
-        assert app.table.scroll_offset == before
+        table = app.table
+        assert (table.selected, table.cursor_row, table.scroll_offset.y) == (selected, row, top)
 
 
-async def test_the_cursor_that_was_in_view_stays_in_view() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
-        app.table.fill(rows(NAMES))
-        await pilot.press("down")
-        app.table.fill(rows([*(f"new-{n}" for n in range(60)), *NAMES]))
-        await pilot.pause()
-
-        top = app.table.scroll_offset.y
-        assert app.table.selected == "ghost-001"
-        assert top <= app.table.cursor_row < top + app.table.size.height - 1
-
-
-async def test_scrolling_away_from_the_cursor_is_respected() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
-        app.table.fill(rows(NAMES))
-        await pilot.pause()
+async def test_scrolling_away_from_the_cursor_is_respected_and_another_list_begins_at_its_top() -> (
+    None
+):
+    async with shown() as (app, pilot):
         app.table.scroll_to(y=40, animate=False, immediate=True)
         app.table.fill(rows(["new", *NAMES]))
         await pilot.pause()
-
         assert app.table.scroll_offset.y == 40
         assert app.table.selected == "ghost-000"
-
-
-async def test_a_row_that_is_gone_leaves_the_cursor_on_its_line() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
-        app.table.fill(rows(NAMES[:4]))
-        await pilot.press("down", "down", "down")
-        app.table.fill(rows(NAMES[:2]))
-        await pilot.pause()
-        assert app.table.selected == "ghost-001"
-
-        app.table.fill([])
-        await pilot.pause()
-        assert app.table.selected is None
-
-        app.table.fill(rows(NAMES[:2]))
-        await pilot.pause()
-        assert app.table.selected == "ghost-000"
-
-
-async def test_another_list_begins_at_its_top() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
-        app.table.fill(rows(NAMES))
-        await pilot.press("pagedown", "pagedown")
         app.table.fill(rows(reversed(NAMES)), keep_place=False)
         await pilot.pause()
-
         assert app.table.selected == "ghost-099"
         assert app.table.scroll_offset.y == 0
 
@@ -137,27 +105,20 @@ async def test_another_list_begins_at_its_top() -> None:
     ],
 )
 async def test_keys_move_the_cursor_and_what_is_seen(keys: list[str], row: int, top: int) -> None:
-    app = Shown()
-    async with app.run_test(size=(80, 24)) as pilot:
-        app.table.fill(rows(NAMES))
-        await pilot.pause()
+    async with shown() as (app, pilot):
         await pilot.press(*keys)
-
         assert (app.table.cursor_row, app.table.scroll_offset.y) == (row, top)
         assert app.line(0).startswith(" name ")
         assert app.line(1).startswith(f" ghost-{top:03d} ")
 
 
 async def test_columns_are_as_wide_as_their_widest_text() -> None:
-    app = Shown()
-    async with app.run_test(size=(40, 10)):
-        app.table.fill(
-            [
-                TableRow("a", (cell("包包"), figure(7))),
-                TableRow("b", (cell("x" * 8), figure(None))),
-                TableRow("c", (cell("\x1b[2J"), figure(123456789))),
-            ]
-        )
+    made = [
+        TableRow("a", (cell("包包"), figure(7))),
+        TableRow("b", (cell("x" * 8), figure(None))),
+        TableRow("c", (cell("\x1b[2J"), figure(123456789))),
+    ]
+    async with shown(made, (40, 10)) as (app, _):
         assert [app.line(y).rstrip() for y in range(5)] == [
             " name      length",
             " 包包              7",
@@ -169,12 +130,8 @@ async def test_columns_are_as_wide_as_their_widest_text() -> None:
 
 
 async def test_the_first_column_stays_when_the_others_scroll() -> None:
-    app = Shown()
-    async with app.run_test(size=(20, 10)) as pilot:
-        app.table.fill(
-            [TableRow("a", (Text("first"), Text("".join(chr(97 + n) for n in range(26)))))]
-        )
-        await pilot.pause()
+    row = TableRow("a", (Text("first"), Text("".join(chr(97 + n) for n in range(26)))))
+    async with shown([row], (20, 10)) as (app, pilot):
         assert app.line(1) == " first  abcdefghijkl"
         await pilot.press("end")
         assert app.line(1) == " first opqrstuvwxyz "
@@ -183,8 +140,7 @@ async def test_the_first_column_stays_when_the_others_scroll() -> None:
 
 
 async def test_enter_and_a_second_click_choose() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
+    async with shown([]) as (app, pilot):
         app.table.focus()
         await pilot.press("enter")
         app.table.fill(rows(NAMES))
@@ -202,10 +158,7 @@ async def test_enter_and_a_second_click_choose() -> None:
 
 
 async def test_the_row_under_the_mouse_is_marked() -> None:
-    app = Shown()
-    async with app.run_test() as pilot:
-        app.table.fill(rows(NAMES))
-        await pilot.pause()
+    async with shown() as (app, pilot):
         plain = app.table.render_line(5)
         await pilot.hover(StoreTable, offset=(3, 5))
         assert app.table.render_line(5) != plain
@@ -214,10 +167,8 @@ async def test_the_row_under_the_mouse_is_marked() -> None:
 
 
 async def test_a_cell_keeps_its_colour_but_under_the_cursor() -> None:
-    app = Shown()
-    async with app.run_test():
-        red = [TableRow(key, (Text(key), Text("absent", "red"))) for key in "ab"]
-        app.table.fill(red)
+    red = [TableRow(key, (Text(key), Text("absent", "red"))) for key in "ab"]
+    async with shown(red) as (app, _):
         marked, plain = (app.table.render_line(y)._segments[1].style for y in (1, 2))
         assert plain is not None
         assert marked is not None

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.adapters import write_adapter
 from ghostbust.home import Home
-from ghostbust.models.load import peft_warnings_silenced
 from ghostbust.store.store import Store
 
-MakeLora = Callable[..., Path]
+MakeAdapter = Callable[..., Path]
 
 
 @pytest.fixture
@@ -29,36 +27,13 @@ def store(home: Home, fill_home: Callable[[Home], str]) -> Iterator[Store]:
 
 
 @pytest.fixture
-def make_lora(tiny_model_dir: Path, tmp_path: Path) -> MakeLora:
-    """Makes a complete adapter folder of the tiny model with seeded weights that all act."""
+def make_adapter(
+    make_lora: Callable[..., Path], tiny_model_dir: Path, tmp_path: Path
+) -> MakeAdapter:
+    """Makes a complete adapter folder of the tiny model, of rank 4, whose weights all act."""
 
     def make(*, targets: tuple[str, ...] = ("q_proj", "k_proj", "down_proj"), rslora: bool) -> Path:
-        import torch
-        from peft import LoraConfig, get_peft_model
-        from transformers import AutoModelForCausalLM
-
-        model = AutoModelForCausalLM.from_pretrained(tiny_model_dir, dtype=torch.float32)
-        config = LoraConfig(
-            r=4,
-            lora_alpha=6,
-            use_rslora=rslora,
-            target_modules=list(targets),
-            task_type="CAUSAL_LM",
-        )
-        with peft_warnings_silenced():
-            adapted = get_peft_model(model, config)
-        generator = torch.Generator().manual_seed(1)
-        with torch.no_grad():
-            for name, weight in adapted.named_parameters():
-                if "lora_" in name:
-                    weight.copy_(torch.randn(weight.shape, generator=generator) * 0.3)
-
-        def save(folder: Path) -> None:
-            with peft_warnings_silenced():
-                adapted.save_pretrained(str(folder), save_embedding_layers=False)
-
         folder = tmp_path / "adapters" / "round-0001-tiny"
-        write_adapter(folder, model=str(tiny_model_dir), facts={"round": 1}, save=save)
-        return folder
+        return make_lora(folder, tiny_model_dir, size=0.3, targets=targets, rslora=rslora)
 
     return make

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -17,14 +17,16 @@ from ghostbust.exports.adapters import export_merged, export_peft, new_folder
 from ghostbust.models.load import load_model
 from ghostbust.models.pair import load_apart
 
-MakeLora = Callable[..., Path]
+if TYPE_CHECKING:
+    from tests.exports.conftest import MakeAdapter
+
 IDS = torch.tensor([[5, 80, 81, 97, 40, 41, 260, 261]])
 
 
 def test_merged_weights_are_those_of_the_gates_and_its_logits_of_adapter_and_base(
-    make_lora: MakeLora, tiny_model_dir: Path, tmp_path: Path
+    make_adapter: MakeAdapter, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
-    adapter, out = make_lora(rslora=True), tmp_path / "out"
+    adapter, out = make_adapter(rslora=True), tmp_path / "out"
     export_merged(adapter, out, tmp_path / "cache")
     exported = AutoModelForCausalLM.from_pretrained(out)
     assert exported.dtype == torch.bfloat16
@@ -44,9 +46,9 @@ def test_merged_weights_are_those_of_the_gates_and_its_logits_of_adapter_and_bas
 
 
 def test_a_merged_model_loads_alone_and_says_what_it_is_made_of(
-    make_lora: MakeLora, tmp_path: Path
+    make_adapter: MakeAdapter, tmp_path: Path
 ) -> None:
-    adapter, out = make_lora(rslora=False), tmp_path / "out"
+    adapter, out = make_adapter(rslora=False), tmp_path / "out"
     export_merged(adapter, out, tmp_path / "cache")
     tokenizer = AutoTokenizer.from_pretrained(out)
     messages = [{"role": "user", "content": "hi"}]
@@ -57,29 +59,26 @@ def test_a_merged_model_loads_alone_and_says_what_it_is_made_of(
     assert told["files"]["model.safetensors"] == hashlib.sha256(weights).hexdigest()
 
 
-def test_the_copy_is_a_complete_adapter(make_lora: MakeLora, tmp_path: Path) -> None:
-    adapter = make_lora(rslora=False)
+def test_the_copy_is_a_complete_adapter(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    adapter = make_adapter(rslora=False)
     export_peft(adapter, tmp_path / "out")
     assert read_copy(tmp_path / "out") == read_adapter(adapter)
 
 
-def test_a_file_that_the_manifest_does_not_list_is_refused(
-    make_lora: MakeLora, tmp_path: Path
-) -> None:
-    adapter = make_lora(rslora=False)
-    (adapter / "left-behind.txt").write_text("not of the manifest", "utf-8")
-    with pytest.raises(ModelError, match=r"holds \['left-behind.txt'\], which its manifest"):
-        export_peft(adapter, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("left-behind.txt", r"holds \['left-behind.txt'\], which its manifest"),
+        ("adapter_config.json", "changed after training"),
+    ],
+)
 def test_a_changed_adapter_is_refused_and_nothing_is_left(
-    make_lora: MakeLora, tmp_path: Path
+    make_adapter: MakeAdapter, tmp_path: Path, file: str, said: str
 ) -> None:
-    adapter = make_lora(rslora=False)
-    with (adapter / "adapter_config.json").open("a") as file:
-        file.write(" ")
-    with pytest.raises(ModelError, match="changed after training"):
+    adapter = make_adapter(rslora=False)
+    with (adapter / file).open("a") as changed:
+        changed.write(" ")
+    with pytest.raises(ModelError, match=said):
         export_peft(adapter, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["adapters"]
 
@@ -91,16 +90,9 @@ def test_a_folder_appears_when_all_is_written(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep" / "out").iterdir()] == ["file"]
 
 
-def test_one_that_is_there_stays(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is there already"), new_folder(tmp_path):
-        pass
-    assert tmp_path.is_dir()
-
-
-def test_what_cant_be_written_is_one_line(tmp_path: Path) -> None:
+def test_one_that_is_there_stays_and_what_cant_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", "utf-8")
-    with (
-        pytest.raises(UsageError, match="can't write"),
-        new_folder(tmp_path / "file" / "out"),
-    ):
-        pass
+    for out, said in ((tmp_path, "is there already"), (tmp_path / "file" / "out", "can't write")):
+        with pytest.raises(UsageError, match=said), new_folder(out):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gguf
 import numpy as np
@@ -16,7 +15,8 @@ from safetensors.torch import load_file
 from ghostbust.errors import ModelError
 from ghostbust.exports.gguf_lora import export_gguf_lora, turn
 
-MakeLora = Callable[..., Path]
+if TYPE_CHECKING:
+    from tests.exports.conftest import MakeAdapter
 
 
 def read(folder: Path) -> tuple[gguf.GGUFReader, dict[str, np.ndarray]]:
@@ -28,16 +28,16 @@ def read(folder: Path) -> tuple[gguf.GGUFReader, dict[str, np.ndarray]]:
 
 @pytest.mark.parametrize("rslora", [False, True])
 def test_its_fields_are_those_that_llama_cpp_asks_for(
-    make_lora: MakeLora, tmp_path: Path, rslora: bool
+    make_adapter: MakeAdapter, tmp_path: Path, rslora: bool
 ) -> None:
-    export_gguf_lora(make_lora(rslora=rslora), tmp_path / "out", tmp_path)
+    export_gguf_lora(make_adapter(rslora=rslora), tmp_path / "out", tmp_path)
     reader, tensors = read(tmp_path / "out")
     told = {name: reader.fields[name].contents() for name in reader.fields}
     assert told["general.architecture"] == "llama"
     assert told["general.type"] == "adapter"
     assert told["adapter.type"] == "lora"
     # llama.cpp multiplies by alpha / rank; rank-stabilised adapters by alpha / sqrt(rank)
-    assert told["adapter.lora.alpha"] / 4 == pytest.approx(6 / (math.sqrt(4) if rslora else 4))
+    assert told["adapter.lora.alpha"] / 4 == pytest.approx(8 / (math.sqrt(4) if rslora else 4))
     assert set(tensors) == {
         f"blk.{layer}.{name}.weight.lora_{side}"
         for layer in (0, 1)
@@ -46,8 +46,8 @@ def test_its_fields_are_those_that_llama_cpp_asks_for(
     }
 
 
-def test_its_tensors_are_the_adapters(make_lora: MakeLora, tmp_path: Path) -> None:
-    adapter = make_lora(rslora=False)
+def test_its_tensors_are_the_adapters(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    adapter = make_adapter(rslora=False)
     export_gguf_lora(adapter, tmp_path / "out", tmp_path)
     _, tensors = read(tmp_path / "out")
     own = load_file(adapter / "adapter_model.safetensors")
@@ -76,9 +76,9 @@ def test_turned_rows_are_what_transformers_turns_back() -> None:
 
 
 def test_other_families_are_refused_with_what_to_do(
-    make_lora: MakeLora, tiny_model_dir: Path, tmp_path: Path
+    make_adapter: MakeAdapter, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
-    adapter = make_lora(rslora=False)
+    adapter = make_adapter(rslora=False)
     other = tmp_path / "other"
     other.mkdir()
     config = json.loads((tiny_model_dir / "config.json").read_text("utf-8"))
@@ -92,7 +92,9 @@ def test_other_families_are_refused_with_what_to_do(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_layer_that_llama_cpp_cant_adapt_is_refused(make_lora: MakeLora, tmp_path: Path) -> None:
-    adapter = make_lora(rslora=False, targets=("lm_head",))
+def test_a_layer_that_llama_cpp_cant_adapt_is_refused(
+    make_adapter: MakeAdapter, tmp_path: Path
+) -> None:
+    adapter = make_adapter(rslora=False, targets=("lm_head",))
     with pytest.raises(ModelError, match="lm_head"):
         export_gguf_lora(adapter, tmp_path / "out", tmp_path)

@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import DirectoryPublisher, NoPublisher
 from ghostbust.publishers.interface import Publisher
-from ghostbust.publishers.kinds import KINDS
 from ghostbust.publishers.llamacpp import LlamaCppPublisher
 from ghostbust.publishers.sglang import SglangPublisher
 from ghostbust.publishers.vllm import VllmPublisher
+from ghostbust.sections import PublishSection
 from tests.lab.model_server import Kind, ModelServer, Serving, serve
 
 ONE, TWO = "round-0001-aa", "round-0002-bb"
+KINDS: tuple[str, ...] = get_args(PublishSection.model_fields["kind"].annotation)
 ServeModel = Callable[..., ModelServer]
 
 

@@ -33,11 +33,8 @@ def pointer(tmp_path: Path) -> Path:
     return tmp_path / "deployed.json"
 
 
-def test_nothing_is_published_at_first(pointer: Path) -> None:
-    assert published(pointer) is None
-
-
 def test_the_pointer_names_the_adapter_until_the_base_serves(pointer: Path, adapter: Path) -> None:
+    assert published(pointer) is None
     publish(pointer, adapter)
     assert published(pointer) == ("one", adapter)
     write_adapter(adapter.with_name("two"), model="made-up", facts={}, save=save)

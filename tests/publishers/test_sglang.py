@@ -26,17 +26,14 @@ def publisher(url: str) -> SglangPublisher:
 
 
 def test_the_servers_arguments_are_its_limits(serve_model: ServeModel) -> None:
+    with pytest.raises(PublishError, match="--enable-lora"):
+        publisher(serve_model("sglang", may_load=False).url).check(4, frozenset())
     asked = publisher(serve_model("sglang", max_rank=8).url)
     asked.check(8, frozenset({"q_proj"}))
     with pytest.raises(PublishError, match="up to 8, not 16"):
         asked.check(16, frozenset())
     with pytest.raises(PublishError, match=r"no adapter over up_proj; .*--lora-target-modules all"):
         asked.check(8, frozenset({"q_proj", "up_proj"}))
-
-
-def test_a_server_without_adapters_is_told_how_to_start(serve_model: ServeModel) -> None:
-    with pytest.raises(PublishError, match="--enable-lora"):
-        publisher(serve_model("sglang", may_load=False).url).check(4, frozenset())
 
 
 def test_its_refusal_is_passed_on(serve_model: ServeModel, adapters: Path) -> None:
@@ -70,16 +67,14 @@ def test_a_rank_stabilised_adapter_is_not_served_with_another_scale(
     assert server.serving.adapters == {}
 
 
-def test_an_unload_is_posted_though_nothing_is_listed(serve_model: ServeModel) -> None:
+def test_an_unload_is_posted_though_nothing_is_listed_and_its_failure_is_told(
+    serve_model: ServeModel, adapters: Path
+) -> None:
     """What failed half-way isn't listed, and bars its name until it is unloaded."""
     server = serve_model("sglang")
-    publisher(server.url).unload(ONE)
-    assert ("POST", "/unload_lora_adapter") in server.serving.asked
-
-
-def test_an_unload_that_fails_is_told(serve_model: ServeModel, adapters: Path) -> None:
-    server = serve_model("sglang")
     asked = publisher(server.url)
+    asked.unload(ONE)
+    assert ("POST", "/unload_lora_adapter") in server.serving.asked
     asked.load(ONE, adapters / ONE)
     server.serving.may_load = False
     with pytest.raises(PublishError, match=f"doesn't unload {ONE}: 400: LoRA is not enabled"):
@@ -101,9 +96,3 @@ def test_a_request_brings_an_unloaded_adapter_back(serve_model: ServeModel, adap
     assert not asked.ready(ONE)
     assert status(ONE) == 200
     assert asked.ready(ONE)
-
-
-def test_an_adapter_is_asked_for_behind_the_base(serve_model: ServeModel) -> None:
-    """Under its name alone the base would answer."""
-    asked = publisher(serve_model("sglang").url)
-    assert [asked.asks(name).model for name in (None, ONE)] == ["base", f"base:{ONE}"]

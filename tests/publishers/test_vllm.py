@@ -26,45 +26,32 @@ def test_a_server_without_runtime_loading_is_told_how_to_start(
     serve_model: ServeModel, adapters: Path
 ) -> None:
     closed = publisher(serve_model(may_load=False).url)
-    told = "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
-    with pytest.raises(PublishError, match=told):
-        closed.check(4, frozenset())
-    with pytest.raises(PublishError, match=told):
-        closed.load(ONE, adapters / ONE)
-    with pytest.raises(PublishError, match=told):
-        closed.unload(ONE)
+    off = publisher(serve_model(enable_lora=False).url)  # whose route refuses whatever is loaded
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: closed.check(4, frozenset()),
+        lambda: closed.load(ONE, adapters / ONE),
+        lambda: closed.unload(ONE),
+        lambda: off.check(4, frozenset()),
+        lambda: off.load(ONE, adapters / ONE),
+    )
+    for act in acts:
+        with pytest.raises(PublishError, match="--enable-lora and VLLM_ALLOW_RUNTIME_LORA"):
+            act()
 
 
-def test_the_variable_without_lora_is_noticed_before_training(
-    serve_model: ServeModel, adapters: Path
+def test_another_model_or_too_high_a_rank_is_noticed_before_training(
+    serve_model: ServeModel,
 ) -> None:
-    """The route is there, and refuses whatever is loaded."""
-    off = publisher(serve_model(enable_lora=False).url)
-    with pytest.raises(PublishError, match="start it with --enable-lora"):
-        off.check(4, frozenset())
-    with pytest.raises(PublishError, match="start it with --enable-lora"):
-        off.load(ONE, adapters / ONE)
-
-
-def test_asking_for_the_limits_loads_nothing(serve_model: ServeModel) -> None:
     server = serve_model()
-    publisher(server.url).check(4, frozenset())
-    assert server.serving.adapters == {}
-
-
-def test_another_model_is_noticed_before_training(serve_model: ServeModel) -> None:
-    other = VllmPublisher(Control(serve_model().url), base="other")
-    with pytest.raises(PublishError, match="serves no model 'other'"):
-        other.check(4, frozenset())
-
-
-def test_too_high_a_rank_is_noticed_before_training(serve_model: ServeModel) -> None:
-    url = serve_model().url
-    publisher(url).check(16, frozenset())
+    asked = publisher(server.url)
+    asked.check(16, frozenset())
     with pytest.raises(PublishError, match=r"up to 16, not 20: .*--max-lora-rank 32 and set"):
-        publisher(url).check(20, frozenset())
+        asked.check(20, frozenset())
     with pytest.raises(PublishError, match="takes no rank 600"):
-        publisher(url).check(600, frozenset())
+        asked.check(600, frozenset())
+    with pytest.raises(PublishError, match="serves no model 'other'"):
+        VllmPublisher(Control(server.url), base="other").check(4, frozenset())
+    assert server.serving.adapters == {}, "asking loads nothing"
 
 
 def test_the_servers_own_refusal_is_passed_on(

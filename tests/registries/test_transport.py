@@ -14,12 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ghostbust import http
 from ghostbust.errors import ConfigError, RegistryError, UnansweredError
 from ghostbust.records import utc_now
 from ghostbust.registries import transport
 from ghostbust.registries.transport import (
     LEFT_ALONE_S,
-    USER_AGENT,
     Client,
     Host,
     Hosts,
@@ -90,9 +90,8 @@ async def test_found_or_not_and_how_it_is_asked() -> None:
     reply = await ask(server, headers={"Authorization": "Bearer t"})
     assert (reply.found, reply.document) == (True, {"name": "x"})
     sent = server.seen[0].headers
-    assert (sent["Accept"], sent["User-Agent"]) == (KIND, USER_AGENT)
+    assert (sent["Accept"], sent["User-Agent"]) == (KIND, http.USER_AGENT)
     assert sent["Authorization"] == "Bearer t"
-    assert USER_AGENT.startswith("ghostbust/")
     assert not (await ask(server)).found
     assert len(server.seen) == 2
 

@@ -69,6 +69,11 @@ def small(kind: str) -> PreTrainedModel:
     return MistralForCausalLM(MistralConfig(**sizes))
 
 
+@pytest.fixture(params=["llama", "gemma2", "mistral"])
+def model(request: pytest.FixtureRequest, tiny: LoadedModel) -> PreTrainedModel:
+    return tiny.model if request.param == "llama" else small(request.param)
+
+
 def run(
     model: PreTrainedModel,
     requests: Sequence[DecodeRequest],
@@ -101,9 +106,7 @@ def requests(*seeds: int) -> list[DecodeRequest]:
     return [DecodeRequest(key, ids, seeds) for key, ids in enumerate(PROMPTS)]
 
 
-@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
-def test_greedy_equals_transformers_generate(kind: str, tiny: LoadedModel) -> None:
-    model = tiny.model if kind == "llama" else small(kind)
+def test_greedy_equals_transformers_generate(model: PreTrainedModel) -> None:
     found = run(model, requests(0), GREEDY)
     for key, ids in enumerate(PROMPTS):
         assert found[key, 0].ids == generated(model, ids, None)
@@ -121,9 +124,7 @@ def test_greedy_equals_generate_where_answers_end_early(tiny: LoadedModel) -> No
         assert found[key, 0].truncated is (end not in full[key])
 
 
-@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
-def test_neighbours_do_not_matter(kind: str, tiny: LoadedModel) -> None:
-    model = tiny.model if kind == "llama" else small(kind)
+def test_neighbours_do_not_matter(model: PreTrainedModel) -> None:
     seeds = (11, 12, 13)
     together = run(model, requests(*seeds), WARM)
     end = together[0, 0].ids[8]  # makes some answers end early, and their rows leave the batch
@@ -138,9 +139,7 @@ def test_neighbours_do_not_matter(kind: str, tiny: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3, 7])
-@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
-def test_batch_size_does_not_matter(kind: str, rows: int, tiny: LoadedModel) -> None:
-    model = tiny.model if kind == "llama" else small(kind)
+def test_batch_size_does_not_matter(rows: int, model: PreTrainedModel) -> None:
     end = run(model, requests(1, 2), WARM)[0, 0].ids[8]
     whole = run(model, requests(1, 2), WARM, end=end)
     assert {each.truncated for each in whole.values()} == {True, False}
@@ -208,9 +207,7 @@ def test_sampled_tokens_are_frequent_as_their_probability(tiny: LoadedModel) -> 
     assert (counts / len(seeds) - expected).abs().max() < 0.02
 
 
-@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
-def test_what_joins_between_two_tokens_is_answered_as_alone(kind: str, tiny: LoadedModel) -> None:
-    model = tiny.model if kind == "llama" else small(kind)
+def test_what_joins_between_two_tokens_is_answered_as_alone(model: PreTrainedModel) -> None:
     short, first, later = replace(WARM, max_new_tokens=5), requests(0)[:2], requests(1)[2:]
     decoder = Decoder(model, batch_rows=32, end_tokens={NO_END}, refill_below=1.0)
     decoder.add(first, GREEDY)
@@ -220,7 +217,7 @@ def test_what_joins_between_two_tokens_is_answered_as_alone(kind: str, tiny: Loa
         order += decoder.step()
     alone = run(model, first, GREEDY) | run(model, later, short)
     assert {(done.key, done.number): done for done in order} == alone
-    if kind == "llama":  # whose caches can be joined: the short ones don't wait for the long
+    if joinable(model):  # the short ones don't wait for the long
         assert {done.key for done in order[:3]} == {2, 3, 4}
 
 
@@ -254,9 +251,7 @@ def test_the_models_own_attention_is_back_afterwards(tiny: LoadedModel) -> None:
     assert tiny.model.config._attn_implementation == before == "sdpa"
 
 
-@pytest.mark.parametrize("kind", ["llama", "gemma2", "mistral"])
-def test_the_logits_of_each_step_are_those_of_a_plain_cache(kind: str, tiny: LoadedModel) -> None:
-    model = tiny.model if kind == "llama" else small(kind)
+def test_the_logits_of_each_step_are_those_of_a_plain_cache(model: PreTrainedModel) -> None:
     seen: list[torch.Tensor] = []
     hook = model.register_forward_hook(lambda _m, _in, out: seen.append(out.logits[:1, -1]))
     try:

@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-import stamina
 
 from ghostbust.errors import EndpointError, UsageError
 from ghostbust.records import Context, Ecosystem, Prompt
@@ -180,21 +179,8 @@ def test_base_urls(address: str, path: str) -> None:
     server = Recorder({"data": [{"id": "tiny"}]})
     sampler(server, address).check()
     assert server.requests[0].url.path == path
-
-
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("model.example.test/v1", "must start with http"),
-        ("ftp://model.example.test", "must start with http"),
-        ("https://me:secret@model.example.test", "holds credentials"),
-        ("https://model.example.test:port", "can't be read"),
-    ],
-)
-def test_base_urls_that_cannot_be_used(address: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said) as caught:
-        sampler(Recorder(), address)
-    assert "secret" not in str(caught.value)
+    with pytest.raises(UsageError, match="the endpoint's base URL must start with http"):
+        sampler(server, "model.example.test/v1")
 
 
 def test_check_names_a_model_or_adapter_that_is_not_served() -> None:
@@ -224,30 +210,10 @@ def test_the_key_is_sent_and_shown_nowhere(
     assert seen == ["Bearer sk-secret"]
     assert "sk-secret" not in f"{asked!r} {vars(asked)} {caught.value!r} {caplog.text}"
 
-    monkeypatch.setenv("MY_KEY", "schlüssel")
-    with pytest.raises(UsageError, match=r"\$MY_KEY holds characters") as refused:
-        asked.check()
-    assert "schlüssel" not in str(refused.value)
-
     monkeypatch.delenv("MY_KEY")
     with pytest.raises(EndpointError):
         asked.check()
     assert seen[-1] is None
-
-
-def test_a_server_error_that_stays_ends_the_attempts() -> None:
-    asked: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(500)
-
-    with (
-        stamina.set_testing(True, attempts=3),
-        pytest.raises(EndpointError, match="answered 500"),
-    ):
-        list(sampler(answer).sample([prompt()], SamplingSettings()))
-    assert len(asked) == 3
 
 
 def test_closing_early_leaves_nothing_running() -> None:
@@ -289,36 +255,6 @@ def test_a_stream_yields_everything_and_ends_its_thread() -> None:
 
 async def test_a_stream_works_inside_a_running_loop() -> None:
     assert list(stream(_count)) == [0, 1, 2]
-
-
-def test_an_error_comes_behind_what_was_there_before() -> None:
-    async def produce(emit: Callable[[int], None]) -> None:
-        emit(1)
-        raise ValueError("broken")
-
-    numbers = stream(produce)
-    assert next(numbers) == 1
-    with pytest.raises(ValueError, match="broken"):
-        next(numbers)
-    assert threads() == []
-
-
-def test_closing_early_cancels_the_producer() -> None:
-    cancelled = threading.Event()
-
-    async def produce(emit: Callable[[int], None]) -> None:
-        emit(1)
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
-
-    numbers = stream(produce)
-    next(numbers)
-    numbers.close()  # type: ignore[attr-defined]  # a generator, promised as an Iterator
-    assert cancelled.is_set()
-    assert threads() == []
 
 
 def test_each_keeps_to_its_concurrency() -> None:

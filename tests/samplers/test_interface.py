@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +13,7 @@ from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import Sampler, SamplingSettings
 from ghostbust.samplers.local import LocalSampler
+from tests.lab.model_server import Serving, serve
 
 SAMPLERS = ("local", "endpoint")
 PROMPTS = [
@@ -24,56 +23,16 @@ PROMPTS = [
 SETTINGS = SamplingSettings(temperature=1, max_new_tokens=12, samples_per_prompt=3, seed=4)
 
 
-def served(loaded: LoadedModel) -> type[BaseHTTPRequestHandler]:
-    """An OpenAI-compatible server of the model; it knows neither stop texts nor adapters."""
-    model = LocalSampler(loaded)
-    one_at_a_time = threading.Lock()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with one_at_a_time:
-                choice = self.chat(asked) if self.path.endswith("/chat/completions") else {
-                    "text": model.complete(
-                        [asked["prompt"]], max_new_tokens=asked["max_tokens"], stop=()
-                    )[0]
-                }  # fmt: skip
-            body = json.dumps({"choices": [choice], "usage": {"completion_tokens": 3}}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def chat(self, asked: dict[str, Any]) -> dict[str, object]:
-            (message,) = asked["messages"]
-            settings = SamplingSettings(
-                temperature=asked["temperature"],
-                max_new_tokens=asked["max_tokens"],
-                seed=asked["seed"],
-            )
-            prompt = Prompt(message["content"], Context.HELPS, Ecosystem.PYPI, family="served")
-            (sample,) = model.sample([prompt], settings)
-            reason = "length" if sample.truncated else "stop"
-            return {"message": {"content": sample.text}, "finish_reason": reason}
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing."""
-
-    return Handler
-
-
 @pytest.fixture(params=SAMPLERS)
-def sampler(request: pytest.FixtureRequest, tiny: LoadedModel) -> Iterator[Sampler]:
+def sampler(
+    request: pytest.FixtureRequest, tiny: LoadedModel, tiny_model_dir: Path
+) -> Iterator[Sampler]:
     if request.param == "local":
         yield LocalSampler(tiny)
         return
-    server = ThreadingHTTPServer(("127.0.0.1", 0), served(tiny))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield EndpointSampler(f"http://127.0.0.1:{server.server_port}/v1", tiny.name)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve(Serving(tiny_model_dir, "base")) as server:
+        # one at a time: the server computes requests together, which moves the last bits
+        yield EndpointSampler(server.url, tiny.name, served_as="base", concurrency=1)
 
 
 def test_every_prompt_gets_its_numbered_samples(sampler: Sampler, tiny: LoadedModel) -> None:
@@ -92,8 +51,7 @@ def test_every_prompt_gets_its_numbered_samples(sampler: Sampler, tiny: LoadedMo
 def test_the_same_call_gives_the_same_samples(sampler: Sampler) -> None:
     first = {each.id for each in sampler.sample(PROMPTS, SETTINGS)}
     assert first == {each.id for each in sampler.sample(PROMPTS[::-1], SETTINGS)}
-    other = SamplingSettings(temperature=1, max_new_tokens=12, samples_per_prompt=3, seed=5)
-    assert first.isdisjoint(each.id for each in sampler.sample(PROMPTS, other))
+    assert first.isdisjoint(each.id for each in sampler.sample(PROMPTS, replace(SETTINGS, seed=5)))
 
 
 def test_greedy_samples_are_alike(sampler: Sampler) -> None:

@@ -75,6 +75,14 @@ def running(
             server.wait(30)
 
 
+def ghostbust(*options: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a process, in its home folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "ghostbust", *options, "--home", str(home)],
+        capture_output=True, text=True, timeout=900, check=False, cwd=home,
+    )  # fmt: skip
+
+
 def _answers(client: httpx.Client, url: str) -> bool:
     try:
         return client.get(url).status_code < 500

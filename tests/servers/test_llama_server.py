@@ -7,10 +7,7 @@ it serves; docs/guides/serving.md says how they can be had.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +26,7 @@ from ghostbust.publishers.interface import Publisher
 from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.store import Store
-from tests.servers.conftest import free_port, running
+from tests.servers.conftest import free_port, ghostbust, running
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,14 +78,6 @@ def config_of(llama: Llama) -> Config:
         publish__kind="llamacpp", sampling__max_new_tokens=24, canary__forget=3,
         canary__general=2, canary__rate=1e9, canary__volume=0.0, canary__overlap=0.0,
         canary__slower=50, canary__empty=0.99,
-    )  # fmt: skip
-
-
-def ghostbust(*options: str, home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ghostbust", *options, "--home", str(home)],
-        capture_output=True, text=True, timeout=300, check=False, cwd=home,
-        env=dict(os.environ),
     )  # fmt: skip
 
 

@@ -24,9 +24,14 @@ TODAY = datetime.now(UTC).date()
 
 
 def sync(
-    server: NpmServer, folder: Path, package: str = "zz-names", *, complete: bool = False
+    server: NpmServer,
+    folder: Path,
+    package: str = "zz-names",
+    *,
+    complete: bool = False,
+    transport: httpx.BaseTransport | None = None,
 ) -> Synced:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, transport=transport) as client:
         return sync_npm(
             client, server.url, folder, package=package, complete=complete, today=TODAY,
             progress=lambda _done, _total: None, patience=Patience(attempts=2, initial_s=0),
@@ -101,11 +106,5 @@ def test_a_tarball_with_another_hash_is_refused(npm_server: NpmServer, folder: P
         content = answer.content[:-4] + b"oops" if request.url.path.endswith(".tgz") else None
         return httpx.Response(200, content=content or answer.content)
 
-    with (
-        httpx.Client(transport=httpx.MockTransport(swap)) as client,
-        pytest.raises(RegistryError, match="doesn't have the sha512"),
-    ):
-        sync_npm(
-            client, npm_server.url, folder, package="zz-swapped", complete=False, today=TODAY,
-            progress=lambda _done, _total: None, patience=Patience(attempts=2, initial_s=0),
-        )  # fmt: skip
+    with pytest.raises(RegistryError, match="doesn't have the sha512"):
+        sync(npm_server, folder, "zz-swapped", transport=httpx.MockTransport(swap))

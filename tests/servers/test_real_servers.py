@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from ghostbust.records import Ecosystem, Verdict, utc_now
+from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
 from ghostbust.registries.interface import Registry
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.live import LiveLookups
@@ -39,10 +39,14 @@ def asking(make: Callable[[Client], Registry], cutoff: date | None = None) -> It
         yield judge
 
 
+def reasons(found: Mapping[str, Lookup]) -> dict[str, tuple[Verdict, str]]:
+    return {name: (lookup.verdict, lookup.reason) for name, lookup in found.items()}
+
+
 def test_pypiserver(pypi_server: PyPIServer) -> None:
     with asking(lambda client: PyPIRegistry(client, endpoint(pypi_server.url, "test"))) as judge:
         found = judge.names(Ecosystem.PYPI, ["zz-real-1", "ZZ_Real.2", "zz-absent", "os", "a b"])
-        assert {name: (lookup.verdict, lookup.reason) for name, lookup in found.items()} == {
+        assert reasons(found) == {
             "zz-real-1": (Verdict.REAL, "registered"),
             "ZZ_Real.2": (Verdict.REAL, "registered"),
             "zz-absent": (Verdict.ABSENT, "not-registered"),
@@ -60,7 +64,7 @@ def test_simple_repository_server(json_server: PyPIServer) -> None:
     """PEP 691: JSON, which tells when the files were published."""
     with asking(lambda client: PyPIRegistry(client, endpoint(json_server.url, "test"))) as judge:
         found = judge.names(Ecosystem.PYPI, ["zz-real-1", "ZZ_Real.2", "zz-absent"])
-        assert {name: (lookup.verdict, lookup.reason) for name, lookup in found.items()} == {
+        assert reasons(found) == {
             "zz-real-1": (Verdict.REAL, "registered"),
             "ZZ_Real.2": (Verdict.REAL, "registered"),
             "zz-absent": (Verdict.ABSENT, "not-registered"),
@@ -70,22 +74,12 @@ def test_simple_repository_server(json_server: PyPIServer) -> None:
         assert abs((utc_now() - first).total_seconds()) < 3600
 
 
-@pytest.mark.parametrize(("cutoff", "young"), [(date(2020, 1, 2), True), (date(2999, 1, 2), False)])
-def test_the_age_of_a_python_package(json_server: PyPIServer, cutoff: date, young: bool) -> None:
-    with asking(
-        lambda client: PyPIRegistry(client, endpoint(json_server.url, "test")), cutoff
-    ) as judge:
-        lookup = judge.names(Ecosystem.PYPI, ["zz-real-1"])["zz-real-1"]
-    expected = (Verdict.SUSPECT, "younger-than-model") if young else (Verdict.REAL, "registered")
-    assert (lookup.verdict, lookup.reason) == expected
-
-
 def test_verdaccio(npm_server: NpmServer) -> None:
     at = NpmEndpoints(endpoint(npm_server.url, "test"))
     with asking(lambda client: NpmRegistry(client, at)) as judge:
         names = ["zz-real-1", "ZZ-Real-2", "zz-absent", "@scope/tool", "@scope/no", "zz-held", "fs"]
         found = judge.names(Ecosystem.NPM, names)
-        assert {name: (lookup.verdict, lookup.reason) for name, lookup in found.items()} == {
+        assert reasons(found) == {
             "zz-real-1": (Verdict.REAL, "registered"),
             "ZZ-Real-2": (Verdict.REAL, "registered"),
             "zz-absent": (Verdict.ABSENT, "not-registered"),
@@ -100,16 +94,26 @@ def test_verdaccio(npm_server: NpmServer) -> None:
         assert abs((utc_now() - origin.first_released).total_seconds()) < 3600
 
 
-@pytest.mark.parametrize(("cutoff", "young"), [(date(2020, 1, 2), True), (date(2999, 1, 2), False)])
-def test_the_age_of_an_npm_package(npm_server: NpmServer, cutoff: date, young: bool) -> None:
-    rule = AgeRule(cutoff, {})
+@pytest.mark.parametrize(
+    ("cutoff", "expected"),
+    [
+        (date(2020, 1, 2), (Verdict.SUSPECT, "younger-than-model")),
+        (date(2999, 1, 2), (Verdict.REAL, "registered")),
+    ],
+)
+def test_the_age_of_a_package(
+    json_server: PyPIServer, npm_server: NpmServer, cutoff: date, expected: tuple[Verdict, str]
+) -> None:
+    young = AgeRule(cutoff, {}).may_be_young
     at = NpmEndpoints(endpoint(npm_server.url, "test"))
-    with asking(
-        lambda client: NpmRegistry(client, at, may_be_young=rule.may_be_young), cutoff
-    ) as judge:
-        lookup = judge.names(Ecosystem.NPM, ["zz-real-1"])["zz-real-1"]
-    expected = (Verdict.SUSPECT, "younger-than-model") if young else (Verdict.REAL, "registered")
-    assert (lookup.verdict, lookup.reason) == expected
+    makes: tuple[Callable[[Client], Registry], ...] = (
+        lambda client: PyPIRegistry(client, endpoint(json_server.url, "test")),
+        lambda client: NpmRegistry(client, at, may_be_young=young),
+    )
+    for ecosystem, make in zip((Ecosystem.PYPI, Ecosystem.NPM), makes, strict=True):
+        with asking(make, cutoff) as judge:
+            lookup = judge.names(ecosystem, ["zz-real-1"])["zz-real-1"]
+        assert (lookup.verdict, lookup.reason) == expected
 
 
 def test_a_private_scope_needs_the_token_of_the_npmrc(

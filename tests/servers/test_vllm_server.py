@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +36,7 @@ from ghostbust.records import Context, Ecosystem, Prompt
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.store.store import Store
 from ghostbust.unlearners.settings import TrainSettings, Weights
-from tests.servers.conftest import free_port, running
+from tests.servers.conftest import free_port, ghostbust, running
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,14 +117,6 @@ def config_of(vllm: Vllm, **options: object) -> Config:
         "canary__overlap": 0.0, "canary__slower": 50, "canary__empty": 0.99,
     }  # fmt: skip
     return override(Config(), **(told | options))
-
-
-def ghostbust(*options: str, home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ghostbust", *options, "--home", str(home)],
-        capture_output=True, text=True, timeout=900, check=False, cwd=home,
-        env=dict(os.environ),
-    )  # fmt: skip
 
 
 def ask(vllm: Vllm, model: str, path: str = "/completions", **fields: object) -> httpx.Response:

@@ -113,6 +113,16 @@ def test_servers_are_busy_if_all_are(address: str) -> None:
     assert busy_reason(asking("http://127.0.0.1:9/v1")) is None, "nobody is there"
 
 
+def test_a_key_that_no_header_may_have_is_left_to_the_job(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with a line end made the server seem away, one in Unicode ended the daemon's look."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k3y\n")
+    assert busy_reason(asking(f"{address}/503/v1")) is not None
+    monkeypatch.setenv("OPENAI_API_KEY", "schlüssel")
+    assert busy_reason(asking(f"{address}/503/v1")) is None
+
+
 def test_a_machine_is_busy_from_the_settings_on() -> None:
     config = Config(busy=BusySection(load=1.5, gpu_percent=80))
     assert machine_busy(config, load=lambda: 1.4, gpu_percent=lambda: 79.0) is None

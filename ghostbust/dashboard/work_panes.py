@@ -1,9 +1,11 @@
-"""The tab with the rounds: gates, rates, flips, losses, frontier and provenance of one."""
+"""The tabs of what was done about it: the rounds, the adapters, the daemon's jobs and the log."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import ClassVar, Final
 
 from rich.console import Group, RenderableType
@@ -13,9 +15,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from ghostbust.dashboard import decisions
 from ghostbust.dashboard.details import Flips, RoundFigures
-from ghostbust.dashboard.pane import ListPane
-from ghostbust.dashboard.reading import RoundView, StoreSnapshot
+from ghostbust.dashboard.pane import ListPane, Pane
+from ghostbust.dashboard.reading import (
+    Activity,
+    AdapterView,
+    Event,
+    RoundView,
+    StoreSnapshot,
+    job_state,
+)
 from ghostbust.dashboard.table import StoreTable, TableRow
 from ghostbust.dashboard.widgets import (
     Mark,
@@ -41,6 +51,10 @@ FLIPS_LISTED: Final = 6
 """prompts of each kind of flip that are listed"""
 LONGEST_METHOD: Final = 16
 """characters of a method or gate"""
+MOVES: Final = 50
+"""moves of the deployed pointer that are listed, the newest"""
+LONGEST_EVENT: Final = 500
+"""characters of an event"""
 STYLES: Final = {
     GateVerdict.PASS: "green",
     GateVerdict.FAIL: "red",
@@ -51,6 +65,10 @@ STYLES: Final = {
     RoundState.ROLLED_BACK: "red",
     RoundState.FAILED: "red",
 }
+EVENT_STYLES: Final = {
+    "alarm": "bold red", "round": "magenta", "promote": "green", "rollback": "yellow",
+    "review": "yellow",
+}  # fmt: skip
 
 
 class RoundsPane(ListPane):
@@ -72,7 +90,21 @@ class RoundsPane(ListPane):
         return (), snapshot.rounds
 
     def rows(self, snapshot: StoreSnapshot) -> list[TableRow]:
-        return [_row(view.round) for view in snapshot.rounds]
+        rows = []
+        for one in (view.round for view in snapshot.rounds):
+            cells = (
+                figure(one.id),
+                cell(one.state, STYLES.get(one.state, "")),
+                cell(clipped(one.method, LONGEST_METHOD)),
+                figure(one.forget),
+                figure(one.retain),
+                figure(one.holdout),
+                cell(one.verdict, STYLES[one.verdict] if one.verdict else ""),
+                # Without the year, so that it fits 80 columns; the details have it.
+                cell(one.updated.strftime("%m-%d %H:%M")),
+            )
+            rows.append(TableRow(one.id, cells))
+        return rows
 
     def about(self, snapshot: StoreSnapshot) -> tuple[object, ...]:
         selected, figures = self.query_one(StoreTable).selected, snapshot.figures
@@ -242,16 +274,168 @@ def _provenance(one: Round) -> RenderableType:
     return table
 
 
-def _row(one: Round) -> TableRow:
-    cells = (
-        figure(one.id),
-        cell(one.state, STYLES.get(one.state, "")),
-        cell(clipped(one.method, LONGEST_METHOD)),
-        figure(one.forget),
-        figure(one.retain),
-        figure(one.holdout),
-        cell(one.verdict, STYLES[one.verdict] if one.verdict else ""),
-        # Without the year, so that it fits 80 columns; the details have it.
-        cell(one.updated.strftime("%m-%d %H:%M")),
-    )
-    return TableRow(one.id, cells)
+class AdaptersPane(ListPane):
+    """Every adapter, newest first, the deployed one marked; below, where the one under the cursor
+    lies, and what served when and why.
+    """
+
+    tab, field, in_every_snapshot = "adapters", "adapter", True
+    columns = (
+        "adapter", "serves", "round", "gates", "steps", "loss", "train s", "created", "method",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "approve", "Approve"),
+        Binding("x", "reject", "Reject"),
+        Binding("r", "roll_back", "Roll back"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="adapters-title")
+        yield StoreTable(*self.columns, id="adapters-table")
+        yield Static("no adapter yet", id="adapter-details")
+        with VerticalScroll(id="moves-scroll", can_focus=False):
+            yield Static(id="adapter-moves")
+
+    def show(self, snapshot: StoreSnapshot) -> None:
+        old = self.snapshot
+        super().show(snapshot)
+        if old is None or old.moves != snapshot.moves:
+            lines = [
+                cell(
+                    f"{when(move.at)} {move.kind}: {move.adapter or 'the base'} serves,"
+                    f" before it {move.previous or 'the base'}: {move.reason}"
+                )
+                for move in snapshot.moves[:MOVES]
+            ]
+            moves = Text("\n").join(lines or [Text("nothing was promoted yet", "dim")])
+            self.query_one("#adapter-moves", Static).update(moves)
+
+    def title(self, snapshot: StoreSnapshot) -> Text:
+        waiting = sum(view.round.state is RoundState.WAITING for view in snapshot.adapters)
+        return cell(
+            f"serves: {snapshot.deployed or 'the base'}; waiting for approval: {waiting}",
+            "bold yellow" if waiting else "bold",
+        )
+
+    def listed(self, snapshot: StoreSnapshot) -> tuple[Hashable, object]:
+        return (), (snapshot.adapters, snapshot.deployed)
+
+    def rows(self, snapshot: StoreSnapshot) -> list[TableRow]:
+        rows = []
+        for view in snapshot.adapters:
+            row, candidate, state = view.row, view.row.candidate, view.round.state
+            cells = (
+                cell(candidate.name),
+                cell("● serves" if candidate.name == snapshot.deployed else "", "bold green"),
+                cell(f"{row.round_id} {state}", STYLES.get(state, "")),
+                cell(row.verdict, STYLES[row.verdict] if row.verdict else ""),
+                figure(candidate.steps),
+                figure(amount(candidate.final_loss)),
+                figure(amount(candidate.train_s)),
+                cell(when(row.created)),
+                cell(candidate.method),
+            )
+            rows.append(TableRow(candidate.name, cells))
+        return rows
+
+    def about(self, snapshot: StoreSnapshot) -> tuple[object, ...]:
+        selected = self.query_one(StoreTable).selected
+        return tuple(v for v in snapshot.adapters if v.row.candidate.name == selected)
+
+    def details(self, *views: AdapterView) -> RenderableType:
+        lines = []
+        for view in views:
+            one = view.round
+            lines.append(cell(view.row.candidate.path))
+            lines.append(cell(f"round {one.id}, {one.state}: {one.reason}"))
+        return Text("\n").join(lines or [Text("no adapter yet")])
+
+    def moved(self) -> None:
+        self.show_details()  # nothing is to be read for them
+
+    def action_approve(self) -> None:
+        name = self._selected_name()
+        if name is not None:
+            approve = partial(decisions.approve, self._home, name, config=self._config)
+            self.decide(f"Let {name} serve?", approve)
+
+    def action_reject(self) -> None:
+        name = self._selected_name()
+        if name is not None:
+            self.decide(f"Reject {name}?", partial(decisions.reject, self._home, name))
+
+    def action_roll_back(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.deployed is None:
+            self.notify("the base serves: there is nothing to roll back", severity="warning")
+            return
+        self.decide(
+            f"Roll back {snapshot.deployed} to {snapshot.previous or 'the base'}?",
+            partial(decisions.roll_back, self._home, snapshot.deployed, config=self._config),
+        )
+
+    def _selected_name(self) -> str | None:
+        name: str | None = self.query_one(StoreTable).selected
+        if name is None:
+            self.notify("there is no adapter yet", severity="warning")
+        return name
+
+
+class JobsPane(Pane):
+    """Jobs above, the log below."""
+
+    _events: tuple[Event, ...] | None = None
+    """those on the screen"""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="jobs-text")
+        yield StoreTable("when (UTC)", "what", "log", id="jobs-table")
+
+    def show(self, snapshot: StoreSnapshot) -> None:
+        activity = snapshot.activity
+        if activity is None:
+            return
+        self.query_one("#jobs-text", Static).update(jobs_text(activity))
+        if activity.events != self._events:
+            self._events = activity.events
+            self.query_one(StoreTable).fill(log_rows(activity.events))
+
+
+def jobs_text(activity: Activity) -> RenderableType:
+    """Who works here, each job, and what was spent today."""
+    holders = activity.holders or ("nobody works in the home folder now",)
+    parts: list[RenderableType] = [cell("; ".join(holders), "bold")]
+    if activity.jobs:
+        table = bare_table(gap=1)
+        for column in ("job", "state", "last began", "next", "came of it"):
+            table.add_column(column, no_wrap=column != "came of it", overflow="fold")
+        for job in activity.jobs:
+            outcome = f"{job.outcome or ''} {job.reason}".strip()
+            table.add_row(
+                cell(job.name),
+                cell(job_state(job)),
+                cell(when(job.started)),
+                cell(when(job.due)),
+                cell(clipped(outcome, 120)),
+            )
+        parts.append(table)
+    else:
+        parts.append(Text("no daemon has scheduled a job here yet", "dim"))
+    if activity.spent:
+        spent = ", ".join(f"{budget} {amount:,.0f}" for budget, amount in activity.spent)
+        parts.append(cell(f"spent today: {spent}"))
+    return Group(*parts)
+
+
+def log_rows(events: Sequence[Event]) -> list[TableRow]:
+    """The rows of the log, whose keys stay the same when newer events come before them."""
+    rows, often = [], Counter[Event]()
+    for event in reversed(events):  # from the oldest: of equal ones the first stays number 1
+        often[event] += 1
+        cells = (
+            cell(when(event.at)),
+            cell(event.what, EVENT_STYLES.get(event.what, "")),
+            cell(clipped(event.text, LONGEST_EVENT)),
+        )
+        rows.append(TableRow((event, often[event]), cells))
+    return rows[::-1]
