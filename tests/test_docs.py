@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from ghostbust.cli import edge
 from ghostbust.cli.app import app
+from ghostbust.cli.lazy import LazyCommand
 from ghostbust.config import load_config
 from ghostbust.errors import ConfigError, GhostbustError
 from ghostbust.home import Home
@@ -77,6 +78,13 @@ def test_the_line_tells_every_state_of_a_round() -> None:
 
 
 ROOT_COMMAND = get_command(app)
+
+
+def loaded(command: Any) -> Any:
+    """The command itself where one only stands for it until it is called."""
+    return command.loaded if isinstance(command, LazyCommand) else command
+
+
 LABELS = {"", SESSION, *SCRIPTS, *KEYED, "toml", "json", "python", "pycon", "dockerfile"}
 FORMER = {
     "audit", "daemon", "dashboard", "engine", "faults", "ingest", "truth", "unattended", "unseen",
@@ -125,6 +133,7 @@ def refusal(arguments: list[str]) -> str | None:
             if not rest:
                 return None
             name, command, arguments = command.resolve_command(context, rest)
+            command = loaded(command)
     except typer.Exit:  # --help and --version end here
         return None
     except typer.TyperException as exc:
@@ -158,7 +167,7 @@ def test_commands_in_running_text_exist_with_their_options() -> None:
         for word in words:
             inner = getattr(found, "commands", {})
             if word in inner:
-                found = inner[word]
+                found = loaded(inner[word])
             else:
                 assert not inner or not word.islower() or word.startswith("-"), words
         options = {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
@@ -208,7 +217,7 @@ def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every command and group that a user can call, with its full name."""
     yield path, command
     for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, f"{path} {name}")
+        yield from commands(loaded(inner), f"{path} {name}")
 
 
 EVERY_COMMAND = dict(commands(ROOT_COMMAND, "ghostbust"))

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import ghostbust
-from ghostbust.cli.adapters import adapters
-from ghostbust.cli.bench import bench
-from ghostbust.cli.check import CheckCommand, check
-from ghostbust.cli.daemon import daemon, jobs
-from ghostbust.cli.dashboard import dashboard
-from ghostbust.cli.doctor import doctor
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
-from ghostbust.cli.eval import eval_
-from ghostbust.cli.export import export
-from ghostbust.cli.extract import extract
-from ghostbust.cli.ingest import ingest
-from ghostbust.cli.names import names
-from ghostbust.cli.prompts import prompts
-from ghostbust.cli.registry import registry
-from ghostbust.cli.report import report
-from ghostbust.cli.rounds import demo, round_
-from ghostbust.cli.sweep import sweep
+from ghostbust.cli.lazy import LazyCommand
 
-app = typer.Typer(cls=EdgeGroup, add_completion=False, pretty_exceptions_enable=False)
+COMMANDS = (
+    ("demo", "rounds:demo",
+     "Sweep, round, gates, promotion and a second sweep, in a home folder of its own."),
+    ("sweep", "sweep:sweep",
+     "Sample the model, judge every package it names, log and report the invented ones."),
+    ("ingest", "ingest:ingest",
+     "Read logged completions, judge every package they name, log the invented ones."),
+    ("round", "rounds:round_",
+     "Train an adapter on what sweeps and watches logged, gate it, and promote it if it passes."),
+    ("eval", "eval:eval_",
+     "Compare adapters with the base on held-out tasks: what they invent, and what else changed."),
+    ("daemon", "daemon:daemon",
+     "Watch the deployed model, and train a round when enough new inventions are logged."),
+    ("dashboard", "dashboard:dashboard",
+     "Watch rates, names, samples, rounds, adapters, prompts and jobs; review and decide."),
+    ("report", "report:report",
+     "Report on a run, a round, a period or two adapters, from what is stored. Samples nothing."),
+    ("check", "check:check", "Say of each package whether it is real.", "CheckCommand"),
+    ("extract", "extract:extract",
+     "List every place where a text names a package. Asks no registry."),
+    ("doctor", "doctor:doctor",
+     "Check this installation, and say what to do about what is wrong."),
+    ("adapters", "adapters:adapters", "List, show, promote, reject and roll back adapters."),
+    ("names", "names:names", "Invented names: list, review, ask for them again."),
+    ("prompts", "prompts:prompts", "The pool of prompts: list, add, show, prune, export."),
+    ("jobs", "daemon:jobs", "The daemon's jobs: when each runs, and what came of it."),
+    ("export", "export:export", "Write adapters and the ledger for other programs."),
+    ("registry", "registry:registry", "The registries' names: snapshots and addresses."),
+    ("bench", "bench:bench", "Compare methods, rounds and checks on a model or folder of yours."),
+)  # fmt: skip
+"""each command's name, where it is, the first line of its help, and its class if it has its own"""
+
+
+class _Root(EdgeGroup):
+    """The root group. It imports the command that is called, and no other."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for command in COMMANDS:
+            self.add_command(LazyCommand(*command))
+
+
+app = typer.Typer(cls=_Root, add_completion=False, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -49,23 +76,3 @@ def root(
 ) -> None:
     """Finds the packages a code model invents, and trains them away in gated adapters."""
     help_if_bare(context)
-
-
-app.command()(demo)
-app.command()(sweep)
-app.command()(ingest)
-app.command("round")(round_)
-app.command("eval")(eval_)
-app.add_typer(adapters)
-app.add_typer(names)
-app.add_typer(prompts)
-app.command()(daemon)
-app.add_typer(jobs)
-app.command()(dashboard)
-app.command()(report)
-app.add_typer(export)
-app.command(cls=CheckCommand)(check)
-app.command()(extract)
-app.add_typer(registry)
-app.add_typer(bench)
-app.command()(doctor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import signal
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import ghostbust
+from ghostbust.cli.app import COMMANDS, app
+from ghostbust.cli.lazy import LazyCommand
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -43,6 +48,34 @@ def test_light_commands_load_no_heavy_library(args: tuple[str, ...]) -> None:
         input="", capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ended.stderr.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in COMMANDS])
+def test_the_list_says_of_each_command_what_its_own_help_says(name: str) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    listed = group.commands[name]
+    assert isinstance(listed, LazyCommand)
+    assert listed.loaded.name == name
+    assert listed.help == (listed.loaded.help or "").splitlines()[0]
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    program = (
+        "import sys\n"
+        "from ghostbust.__main__ import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print([name for name in sys.modules if name.startswith('ghostbust.')], file=sys.stderr)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    loaded = ast.literal_eval(ended.stderr)
+    assert {f"ghostbust.cli.{where.partition(':')[0]}" for _, where, *_ in COMMANDS}.isdisjoint(
+        loaded
+    )
 
 
 def test_what_libraries_log_stays_off_standard_error() -> None:

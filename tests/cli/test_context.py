@@ -16,6 +16,7 @@ import pytest
 from typer.main import get_command
 
 from ghostbust.cli.app import app
+from ghostbust.cli.lazy import LazyCommand
 from ghostbust.cli.context import ForgivingCache, open_judge
 from ghostbust.cli.options import RegistryMode
 from ghostbust.errors import StoreError
@@ -120,6 +121,7 @@ ARGUMENTS = {
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Every command that does something, with its name."""
+    command = command.loaded if isinstance(command, LazyCommand) else command
     inner = getattr(command, "commands", {})
     for name, one in inner.items():
         yield from leaves(one, (*path, name))

@@ -1,0 +1,43 @@
+"""Commands that are imported when they are used: the list of them costs nothing to show."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a command or a group of them, of which it knows the name and the first line.
+
+    Whoever calls it, or asks for its own help, gets the real one.
+    """
+
+    def __init__(self, name: str, where: str, first_line: str, kind: str | None = None) -> None:
+        """``where``: ``module:attribute`` in `ghostbust.cli`, a function or a `typer.Typer`;
+        ``kind``: the command's class in that module, where it has one of its own."""
+        super().__init__(name, help=first_line)
+        self._where = where
+        self._kind = kind
+
+    @cached_property
+    def loaded(self) -> TyperCommand | TyperGroup:
+        """The command itself, imported when first asked for."""
+        place, _, attribute = self._where.partition(":")
+        module = import_module(f"ghostbust.cli.{place}")
+        found = getattr(module, attribute)
+        if isinstance(found, typer.Typer):
+            return get_group(found)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(self.name, cls=getattr(module, self._kind) if self._kind else None)(found)
+        made = get_command(alone)
+        assert isinstance(made, TyperCommand)
+        return made
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """The real one's context, so that it is the one that runs."""
+        return self.loaded.make_context(*args, **options)
