@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -85,13 +85,14 @@ class Judge:
         mode: Mode,
         *,
         snapshots: Mapping[Ecosystem, Snapshot],
-        live: LiveLookups | None = None,
+        live: LiveLookups | Callable[[], LiveLookups] | None = None,
         age: AgeRule | None = None,
         as_of: date | None = None,
         also_elsewhere: Collection[Ecosystem] = (),
         known: KnownIndexes | None = None,
     ) -> None:
-        """``also_elsewhere``: whose live registries hold names that a snapshot can't know."""
+        """``also_elsewhere``: whose live registries hold names that a snapshot can't know.
+        ``live`` may be a function: then it is called when a registry is first asked."""
         if (mode is Mode.SNAPSHOT) != (live is None):
             raise ValueError(f"mode {mode} {'takes no' if live else 'needs'} live registries")
         self.mode = mode
@@ -102,7 +103,7 @@ class Judge:
         """ecosystem to the day its snapshot was taken, as ISO 8601"""
         self.known = known or KnownIndexes(asks=False)
         """which indexes are public, and which the user's own"""
-        self._live = live
+        self._asked = live
         self._age = age
         self._also_elsewhere = also_elsewhere
         self._of_that_day = "" if as_of is None else f" of {as_of} or before"
@@ -115,8 +116,15 @@ class Judge:
 
     def close(self) -> None:
         """Closes the connections, if there are any."""
-        if self._live is not None:
-            self._live.close()
+        if self._asked is not None and not callable(self._asked):
+            self._asked.close()
+
+    @property
+    def _live(self) -> LiveLookups | None:
+        """The live registries, set up by now; None in snapshot mode. Raises ConfigError."""
+        if callable(self._asked):
+            self._asked = self._asked()
+        return self._asked
 
     def names(self, ecosystem: Ecosystem, names: Iterable[str]) -> dict[str, Lookup]:
         """The verdict on each name, under the spelling it was given in.
@@ -191,14 +199,14 @@ class Judge:
 
     def tells_absent(self, ecosystem: Ecosystem) -> bool:
         """Whether a name can be judged absent: by a live registry or a complete snapshot."""
-        if self._live is not None:
+        if self.mode is not Mode.SNAPSHOT:
             return ecosystem in ASKED
         return ecosystem in self.snapshots and self.snapshots[ecosystem].complete
 
     def _look_up(self, ecosystem: Ecosystem, names: Sequence[str]) -> dict[str, Lookup]:
         """The verdict on each canonical name that isn't built in, by the mode's sources."""
         snapshot = self.snapshots.get(ecosystem)
-        if self._live is None:
+        if self.mode is Mode.SNAPSHOT:
             if snapshot is None and names:
                 raise SnapshotError(
                     f"there is no {ecosystem} snapshot{self._of_that_day}; build one with"
@@ -216,8 +224,9 @@ class Judge:
                 for lookup in snapshot.look_up_all(names)
                 if lookup.verdict not in open_verdicts
             }
-        if to_ask := [name for name in names if name not in known]:
-            for name, lookup in self._live.look_up(ecosystem, to_ask).items():
+        to_ask = [name for name in names if name not in known]
+        if to_ask and (live := self._live):
+            for name, lookup in live.look_up(ecosystem, to_ask).items():
                 known[name] = self._with_summary(lookup)
         return {name: known[name] for name in names}
 
@@ -264,6 +273,7 @@ def default_judge(
     cutoff: date | None = None,
     npm_project: Path | None = None,
     meter: Meter | None = None,
+    late: bool = False,
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
@@ -271,7 +281,8 @@ def default_judge(
     live verdicts only. ``as_of``: judge by the newest snapshots that aren't later; in snapshot
     mode only. ``cutoff``: the last day the model knows about; None: names aren't judged by
     their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's.
-    ``meter`` counts requests to live registries; what it forbids is UNKNOWN.
+    ``meter`` counts requests to live registries; what it forbids is UNKNOWN. ``late``: pip's and
+    npm's settings for asking are read when a name has to be asked for, and raise ConfigError then.
     Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
     mode. Close it, or use it in a ``with``.
@@ -285,7 +296,6 @@ def default_judge(
     if mode is Mode.SNAPSHOT:
         age = None if cutoff is None else _age_rule(cutoff, data_dir, as_of)
         return Judge(mode, snapshots=snapshots, age=age, as_of=as_of)
-    from ghostbust.registries.live import LiveLookups, close_clients, live_registries, open_clients
     from ghostbust.registries.pip_config import PipSettings
 
     also_elsewhere = {Ecosystem.PYPI} if PipSettings().extra_indexes() else set()
@@ -298,13 +308,23 @@ def default_judge(
     def may_be_young(name: str, changed: datetime) -> bool:
         return age is not None and name not in popular and age.may_be_young(name, changed)
 
-    clients = open_clients(npm_project, meter)
-    registries = live_registries(clients, may_be_young, npm_project)
-    live = LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
+    def live() -> LiveLookups:
+        # Imported here: it takes longer than all the rest, and most names need no asking.
+        from ghostbust.registries.live import (
+            LiveLookups,
+            close_clients,
+            live_registries,
+            open_clients,
+        )
+
+        clients = open_clients(npm_project, meter)
+        registries = live_registries(clients, may_be_young, npm_project)
+        return LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
+
     return Judge(
         mode,
         snapshots=snapshots,
-        live=live,
+        live=live if late else live(),
         age=age,
         also_elsewhere=also_elsewhere,
         known=KnownIndexes(asks=True, npm_project=npm_project),

@@ -23,12 +23,13 @@ from urllib.parse import urlsplit
 from ghostbust import http
 from ghostbust.errors import ConfigError, RegistryError, UnansweredError
 from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.registries.endpoints import Endpoint, Route
 from ghostbust.registries.interface import LookupCache, Meter, Origin, Registry
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmSettings
 from ghostbust.registries.pip_config import PipSettings
 from ghostbust.registries.pypi import Indexes, PyPIRegistry
-from ghostbust.registries.transport import Client, Endpoint, Hosts, Patience, Route
+from ghostbust.registries.transport import Client, Hosts, Patience
 
 TIMEOUT = http.Timeout(15.0, connect=10.0)
 """of one name's page"""

@@ -21,8 +21,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ghostbust.errors import ConfigError
+from ghostbust.registries.endpoints import Endpoint, Route, basic, endpoint
 from ghostbust.registries.names import public_npm
-from ghostbust.registries.transport import Endpoint, Route, basic, endpoint
 
 _PREFIX = "npm_config_"
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ghostbust.errors import ConfigError
-from ghostbust.registries.transport import Endpoint, Route, endpoint
+from ghostbust.registries.endpoints import Endpoint, Route, endpoint
 
 
 @dataclass(frozen=True, slots=True)

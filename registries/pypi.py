@@ -23,9 +23,10 @@ from packaging.utils import (
 
 from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
+from ghostbust.registries.endpoints import Endpoint
 from ghostbust.registries.interface import Origin, Registry
 from ghostbust.registries.names import canonical_name
-from ghostbust.registries.transport import Client, Endpoint, NoAnswerError, Reply
+from ghostbust.registries.transport import Client, NoAnswerError, Reply
 
 JSON_TYPES = ("application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json")
 HTML_TYPES = (

@@ -210,7 +210,12 @@ def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iter
             cache = _open_cache(place.database, stack)
         yield stack.enter_context(
             default_judge(
-                mode, cache=cache, data_dir=place.registry, as_of=as_of, npm_project=place.path
+                mode,
+                cache=cache,
+                data_dir=place.registry,
+                as_of=as_of,
+                npm_project=place.path,
+                late=True,
             )
         )
 

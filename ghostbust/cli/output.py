@@ -10,25 +10,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 from rich.text import Text
 
 from ghostbust.documents import json_text
 from ghostbust.text import visible
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+    from rich.table import Table
 
 PIPED_WIDTH = 160
 """columns of a table whose reader is no terminal and says nothing of its width"""
@@ -41,6 +33,9 @@ def cell(text: object, style: str = "") -> Text:
 
 def table(*columns: str, title: str | None = None) -> Table:
     """An empty table; long cells go on in the next line, so that no name is cut."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
     made = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -104,6 +99,16 @@ class Stages:
     """Progress on standard error, a line for each stage: a terminal gets bars, a log gets lines."""
 
     def __init__(self, output: Output) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         self._output = output
         self._bars = Progress(
             SpinnerColumn(),

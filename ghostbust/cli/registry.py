@@ -26,8 +26,8 @@ from ghostbust.text import redact
 if TYPE_CHECKING:
     from ghostbust.loop.recheck import VerdictChange
     from ghostbust.records import Lookup
+    from ghostbust.registries.endpoints import Endpoint
     from ghostbust.registries.sync import Progress
-    from ghostbust.registries.transport import Endpoint
 
 
 registry = command_group("registry", "The registries' names: snapshots and addresses.")

@@ -28,7 +28,7 @@ from ghostbust.models.fetch import (
     obtain,
     silent,
 )
-from ghostbust.registries.transport import Endpoint
+from ghostbust.registries.endpoints import Endpoint
 
 FOLDER: Final = "SmolLM2-135M-Instruct"
 MANIFEST: Final = "ghostbust.json"

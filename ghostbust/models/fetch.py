@@ -28,9 +28,9 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import FetchError, HomeError, UsageError
 from ghostbust.files import SHARED, sha256_of, whole_file
 from ghostbust.records import Ecosystem
+from ghostbust.registries.endpoints import Endpoint
 from ghostbust.registries.live import open_client
 from ghostbust.registries.pip_config import PipSettings
-from ghostbust.registries.transport import Endpoint
 
 if TYPE_CHECKING:
     from pypi_simple import ProjectPage

@@ -16,8 +16,8 @@ import pytest
 from typer.main import get_command
 
 from ghostbust.cli.app import app
-from ghostbust.cli.lazy import LazyCommand
 from ghostbust.cli.context import ForgivingCache, open_judge
+from ghostbust.cli.lazy import LazyCommand
 from ghostbust.cli.options import RegistryMode
 from ghostbust.errors import StoreError
 from ghostbust.home import Home

@@ -24,7 +24,7 @@ from ghostbust.models.convert import (
     is_complete,
 )
 from ghostbust.models.fetch import PinnedMember
-from ghostbust.registries.transport import Endpoint
+from ghostbust.registries.endpoints import Endpoint
 from tests.models.tiny_gguf import VOCABULARY, WIDTH, write_gguf
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from ghostbust.models.fetch import (
     installed_member,
     mapped_disk_errors,
 )
-from ghostbust.registries.transport import Endpoint
+from ghostbust.registries.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from tests.models.conftest import Index

@@ -23,6 +23,7 @@ from ghostbust.errors import ConfigError, SnapshotError, UsageError
 from ghostbust.home import Home
 from ghostbust.records import Ecosystem, Flag, Lookup, PackageRef, RefKind, SuspectReason
 from ghostbust.registries import judge as judge_module
+from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.interface import Registry
 from ghostbust.registries.judge import (
     Judge,
@@ -38,7 +39,7 @@ from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.snapshot import NameRow, Snapshot
-from ghostbust.registries.transport import Client, endpoint
+from ghostbust.registries.transport import Client
 from tests.registries.conftest import HASTE, Cache, QuietHandler, served, snapshot_of
 
 PYPI, NPM = Ecosystem.PYPI, Ecosystem.NPM

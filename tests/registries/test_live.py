@@ -14,6 +14,7 @@ import pytest
 
 from ghostbust.errors import ConfigError, RegistryError, UnansweredError
 from ghostbust.records import ASKED, Ecosystem, Lookup, SuspectReason, Verdict
+from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Mode, default_judge
 from ghostbust.registries.live import (
@@ -29,7 +30,6 @@ from ghostbust.registries.live import (
     open_clients,
     trusted,
 )
-from ghostbust.registries.transport import endpoint
 from tests.registries.conftest import Cache, QuietHandler, served
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

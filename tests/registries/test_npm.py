@@ -12,9 +12,10 @@ import pytest
 
 from ghostbust.errors import RegistryError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
+from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
-from ghostbust.registries.transport import Client, endpoint
+from ghostbust.registries.transport import Client
 from tests.registries.conftest import HASTE
 
 ENDPOINTS = NpmEndpoints(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ghostbust.errors import ConfigError
+from ghostbust.registries.endpoints import Route, basic
 from ghostbust.registries.names import public_npm
 from ghostbust.registries.npm_config import NpmEndpoints, NpmSettings
-from ghostbust.registries.transport import Route, basic
 
 
 class Machine:

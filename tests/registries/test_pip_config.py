@@ -9,8 +9,8 @@ import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from ghostbust.errors import ConfigError
+from ghostbust.registries.endpoints import Endpoint, Route, basic
 from ghostbust.registries.pip_config import PipSettings
-from ghostbust.registries.transport import Endpoint, Route, basic
 
 
 class Machine:

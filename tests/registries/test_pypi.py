@@ -14,6 +14,7 @@ import pytest
 
 from ghostbust.errors import RegistryError, UnansweredError
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
+from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.pypi import (
     HTML_TYPES,
@@ -25,7 +26,7 @@ from ghostbust.registries.pypi import (
     is_file_of,
     read_page,
 )
-from ghostbust.registries.transport import Client, NoAnswerError, Reply, endpoint
+from ghostbust.registries.transport import Client, NoAnswerError, Reply
 from tests.registries.conftest import HASTE
 
 KIND = JSON_TYPES[0]

@@ -18,6 +18,7 @@ from ghostbust import http
 from ghostbust.errors import ConfigError, RegistryError, UnansweredError
 from ghostbust.records import utc_now
 from ghostbust.registries import transport
+from ghostbust.registries.endpoints import basic, endpoint
 from ghostbust.registries.transport import (
     LEFT_ALONE_S,
     Client,
@@ -29,8 +30,6 @@ from ghostbust.registries.transport import (
     Patience,
     Reply,
     RequestCounts,
-    basic,
-    endpoint,
 )
 from tests.registries.conftest import HASTE
 

@@ -10,10 +10,11 @@ import httpx
 import pytest
 
 from ghostbust.records import Ecosystem, Lookup, Verdict
+from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.judge import Mode, default_judge
 from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.pypi import Indexes, PyPIRegistry
-from ghostbust.registries.transport import Client, Patience, endpoint
+from ghostbust.registries.transport import Client, Patience
 
 if TYPE_CHECKING:
     from pathlib import Path

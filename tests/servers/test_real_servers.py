@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from ghostbust.records import Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.interface import Registry
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.live import LiveLookups
@@ -18,7 +19,7 @@ from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints, NpmSettings
 from ghostbust.registries.pypi import PyPIRegistry
 from ghostbust.registries.rules import AgeRule
-from ghostbust.registries.transport import Client, Patience, endpoint
+from ghostbust.registries.transport import Client, Patience
 
 if TYPE_CHECKING:
     from pathlib import Path

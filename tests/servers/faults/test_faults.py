@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict
+from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.npm import NpmRegistry
 from ghostbust.registries.npm_config import NpmEndpoints
 from ghostbust.registries.pypi import PyPIRegistry
-from ghostbust.registries.transport import Client, Hosts, Manners, Patience, endpoint
+from ghostbust.registries.transport import Client, Hosts, Manners, Patience
 
 if TYPE_CHECKING:
     from tests.servers.conftest import NpmServer, PyPIServer
