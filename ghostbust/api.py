@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from ghostbust.errors import UsageError
 from ghostbust.extractors.extract import extract as find_refs
 from ghostbust.extractors.interface import Language
+from ghostbust.extras import need_local
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.records import ASKED, Ecosystem, PackageRef
 from ghostbust.results import (
@@ -170,6 +171,7 @@ def unlearn(
     pass. Raises NotReadyError, unless ``train_anyway``, where that is known beforehand, and where
     nothing is logged to learn from.
     """
+    need_local("unlearn")
     from ghostbust.loop.round import next_round
     from ghostbust.loop.session import open_session
     from ghostbust.loop.signals import Silence
@@ -201,6 +203,8 @@ def evaluate(
     for an unknown adapter.
     """
     from ghostbust.loop.build import draw, make_tasks
+
+    need_local("evaluate")
     from ghostbust.loop.evaluate import EvalPlan, choose_adapters, evaluate_behaviour
     from ghostbust.loop.session import open_session
     from ghostbust.loop.signals import Silence

@@ -3,6 +3,8 @@
 Pure functions of numbers. Random ones take a seed and return the same numbers for the same seed. A
 pair is one task, done once by the base and once by the candidate: *lost* counts pairs that only the
 base solved, *gained* those that only the candidate solved.
+
+scipy belongs to the extra ``local``: it is imported where it is needed.
 """
 
 from __future__ import annotations
@@ -14,9 +16,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import beta, binom, norm
-from scipy.stats import t as student_t
 
 RESAMPLES = 4000
 """bootstrap resamples: a bound then varies by some 2 % of the interval's width between seeds"""
@@ -34,6 +33,8 @@ def mcnemar_one_sided(lost: int, gained: int) -> float:
     equally likely: P(X >= lost), X ~ Binomial(lost + gained, 1/2). 1.0 where no pair is discordant.
     Source: McNemar (1947), Psychometrika 12, 153-157.
     """
+    from scipy.stats import binom
+
     _check_counts(lost, gained, lost + gained)
     return float(binom.sf(lost - 1, lost + gained, 0.5))
 
@@ -45,6 +46,8 @@ def fewer_p_value(count: int, other: int, share: float) -> float:
     Two Poisson counts given their sum: P(X <= count), X ~ Binomial(count + other, share /
     (1 + share)). Source: Przyborowski and Wilenski (1940), Biometrika 31, 313-323.
     """
+    from scipy.stats import binom
+
     if count < 0 or other < 0 or not share >= 0:
         raise ValueError(f"{count} and {other} aren't counts, or {share} is no share")
     return float(binom.cdf(count, count + other, share / (1 + share)))
@@ -57,6 +60,8 @@ def fewer_bound(count: float, other: float, alpha: float) -> float:
     ``fewer_p_value``. Counts that come in clusters are to be divided by how much more they vary
     than Poisson's. Infinity where ``other`` is 0.
     """
+    from scipy.stats import beta
+
     if other <= 0:
         return math.inf
     share = float(beta.isf(alpha, count + 1, other))
@@ -79,6 +84,9 @@ def tango_upper_bound(lost: int, gained: int, pairs: int, *, alpha: float = 0.05
     z² / (pairs + z²). In (-1, 1]. Raises ValueError for impossible counts. Source: Tango (1998),
     Statistics in Medicine 17, 891-908.
     """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
     _check_counts(lost, gained, pairs)
     z = float(norm.isf(alpha))
     observed = (lost - gained) / pairs
@@ -114,6 +122,8 @@ def mcnemar_power(pairs: int, *, p_lost: float, p_gained: float, alpha: float = 
     Binomial(pairs, p_lost + p_gained), and for each m over the losses that reach significance,
     Binomial(m, p_lost / (p_lost + p_gained)).
     """
+    from scipy.stats import binom
+
     if not (0 < p_lost + p_gained <= 1 and min(p_lost, p_gained) >= 0):
         raise ValueError("p_lost and p_gained must be chances that sum to at most 1, not both 0")
     discordant = np.arange(pairs + 1)
@@ -210,6 +220,8 @@ def widened_interval(values: Floats, observed: float, level: float) -> Interval:
     of the ``observed`` value, in proportion to the normal distribution's quantiles. So it keeps the
     skewness of the resamples, and beyond them it assumes a normal tail.
     """
+    from scipy.stats import norm
+
     tail = (1 - level) / 2
     if tail >= LEAST_TAIL or not math.isfinite(observed):
         return percentile_interval(values, level)
@@ -228,6 +240,8 @@ def ratio_bounds(numerator: Floats, denominator: Floats, alpha: float) -> Interv
     Without bounds, (-inf, inf), where fewer than two clusters say anything or the denominator
     itself may be 0. Source: Fieller (1954), Journal of the Royal Statistical Society B 16, 175-185.
     """
+    from scipy.stats import t as student_t
+
     clusters = len(denominator)
     if clusters < 2:
         return -math.inf, math.inf
@@ -246,6 +260,8 @@ def mean_bounds(values: Floats, alpha: float) -> Interval:
 
     ``values`` are (clusters,); fewer than two give no bounds, (-inf, inf).
     """
+    from scipy.stats import t as student_t
+
     if len(values) < 2:
         return -math.inf, math.inf
     half = float(student_t.isf(alpha, len(values) - 1) * values.std(ddof=1)) / math.sqrt(
@@ -260,6 +276,9 @@ def shown_with_chance(values: Floats, truth: float, alpha: float) -> float:
     With the spread of ``values`` (clusters,): the power of a one-sided test, by the normal
     approximation of Student's t.
     """
+    from scipy.stats import norm
+    from scipy.stats import t as student_t
+
     if len(values) < 2:
         return 0.0
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
@@ -278,6 +297,9 @@ def block_alpha(alpha: float, block: int, blocks: int) -> float:
     walk of ``blocks`` steps ever reaches it with a chance of ``alpha``. The last test keeps most
     of alpha. Source: O'Brien and Fleming (1979), Biometrics 35, 549-556.
     """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
     if not (0 < alpha < 0.5 and 1 <= block <= blocks):
         raise ValueError(f"block {block} of {blocks} at alpha {alpha} can't be")
 
@@ -296,6 +318,8 @@ def _reached(bound: float, steps: int) -> float:
 
     By integrating the density of the walks that have stayed below, on a grid.
     """
+    from scipy.stats import norm
+
     width = 0.05
     grid = np.arange(bound - width / 2, -7 * math.sqrt(steps), -width)  # (G,), middles of cells
     step = norm.pdf(grid[:, None] - grid) * width  # (G, G)

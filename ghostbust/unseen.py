@@ -14,9 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scipy.stats import t as student_t
-
 from ghostbust.measure import wilson_interval
+from ghostbust.quantiles import student_isf
 from ghostbust.records import Answer
 
 Interval = tuple[float, float]
@@ -181,7 +180,7 @@ def _share_interval(share: float, variance: float, clusters: int) -> Interval:
 
 def _student(freedom: int) -> float:
     """The quantile of Student's t that leaves `_TAIL` above it."""
-    return float(student_t.isf(_TAIL, freedom))
+    return student_isf(_TAIL, freedom)
 
 
 def _left(by_name: dict[str, Counter[str]], families: int) -> tuple[float, Interval]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ghostbust.adapters import MANIFEST, read_copy
 from ghostbust.config import HUB, Config
 from ghostbust.errors import UnreachableError, UsageError
+from ghostbust.extras import need_local
 from ghostbust.home import Home
 from ghostbust.loop.signals import Listener
 from ghostbust.models.load import known_cutoff
@@ -107,6 +108,7 @@ def load_local(config: Config, cache_dir: Path, adapter: Chosen | None = None) -
     Raises UsageError where the adapter's manifest names another model; a folder of other programs
     has none. Raises ModelError where the model can't be had.
     """
+    need_local(f"running {config.model.name!r} in this process")
     from ghostbust.samplers.local import LocalSampler
 
     name, folder = adapter or (None, None)

@@ -13,8 +13,8 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "home", "config", "sections", "adapters", "prompts", "measure",
-    "answer_faults", "statistics", "unseen", "http", "text", "documents", "files", "gguf_name",
-    "times",
+    "answer_faults", "statistics", "quantiles", "unseen", "http", "text", "documents", "files",
+    "gguf_name", "times", "extras",
 }  # fmt: skip
 """files at the root that every part may import"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "__main__": {"cli", "files"},
     "__init__": {"api"},
 }
-HEAVY = {"torch", "transformers", "peft"}
+HEAVY = {"torch", "transformers", "peft", "accelerate", "gguf", "scipy"}
 HEAVY_AT_THE_TOP = {
     "samplers/local.py",
     "samplers/decode.py",

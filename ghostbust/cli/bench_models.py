@@ -30,6 +30,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Stages
 from ghostbust.evaluation.ways import Search, Way
+from ghostbust.extras import need_local
 from ghostbust.prompts import FRESH
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def unlearners(
     Tasks are split by family; held out is the settings' prompts.holdout_share. Works in
     HOME/bench, where nothing serves. Exits with 0 when it came to its end, whatever it found.
     """
+    need_local("comparing methods")
     from ghostbust.evaluation.comparisons import contest_tables, draw_contest
     from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare import ComparePlan, compare_methods
@@ -178,6 +180,7 @@ def continual(
     In each round the model as it is answers fresh tasks, and learns. Works in HOME/bench, where
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
+    need_local("comparing rounds")
     from ghostbust.evaluation.comparisons import continual_tables, draw_continual
     from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare import ContinualPlan, compare_ways

@@ -24,6 +24,7 @@ from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.output import cell
 from ghostbust.documents import document_of, parse_json
 from ghostbust.errors import GhostbustError, PublishError, UsageError
+from ghostbust.extras import has_local
 from ghostbust.records import ASKED, Ecosystem, utc_now
 
 if TYPE_CHECKING:
@@ -187,7 +188,10 @@ def check_clock(now: datetime | None = None) -> Diagnosis:
 
 
 def check_accelerator() -> Diagnosis:
-    """Which device training and sampling will use."""
+    """Which device training and sampling will use; none in a light install."""
+    if not has_local():
+        said = "a light install: no model runs or trains in this process"
+        return Diagnosis(Level.OK, f"{said} (pip install 'ghostbust[local]' adds it)")
     import torch
 
     from ghostbust.models.load import multiplies_bfloat16

@@ -27,6 +27,7 @@ from ghostbust.cli.options import (
 )
 from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
+from ghostbust.extras import need_local
 from ghostbust.prompts import FRESH
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def eval_(
 
     Exits with 0 when it came to its end, whatever it found.
     """
+    need_local("eval")
     from ghostbust.loop.evaluate import EvalPlan, choose_adapters
 
     need_plots(plot)

@@ -11,6 +11,7 @@ from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import command_group, on_interrupt
 from ghostbust.cli.options import RevealOption
 from ghostbust.errors import UsageError
+from ghostbust.extras import need_local
 from ghostbust.files import whole_file, write_whole
 
 export = command_group("export", "Write adapters and the ledger for other programs.")
@@ -47,10 +48,12 @@ def export_adapter(
 
                 export_peft(found[1], out)
             case "merged":
+                need_local("merging an adapter")
                 from ghostbust.exports.adapters import export_merged
 
                 export_merged(found[1], out, cache_dir())
             case "gguf-lora":
+                need_local("writing GGUF")
                 from ghostbust.exports.gguf_lora import export_gguf_lora
 
                 export_gguf_lora(found[1], out, cache_dir())

@@ -13,6 +13,7 @@ from ghostbust.cli.edge import ended_like_ctrl_c
 from ghostbust.cli.options import ModelOption, RegistryModeOption, RevealOption, SeedOption
 from ghostbust.cli.output import Output
 from ghostbust.cli.sweep import print_measurements
+from ghostbust.extras import need_local
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.results import Unlearned, invented_names, round_document
 from ghostbust.text import redact
@@ -61,6 +62,7 @@ def round_(
     pass. Under `accelerate launch` all processes train
     together, and the first one does the rest.
     """
+    need_local("a round")
     from ghostbust.loop.round import next_round
     from ghostbust.loop.signals import SystemClock
     from ghostbust.unlearners.processes import together
@@ -120,6 +122,7 @@ def demo(
     Exits with 0 when it came to its end, also where the gates turned the adapter down. Judges by
     the snapshot unless --registry says otherwise.
     """
+    need_local("the demo")
     import platformdirs
 
     from ghostbust.loop.demo import run_demo

@@ -26,6 +26,7 @@ from ghostbust import http
 from ghostbust.config import HUB
 from ghostbust.documents import parse_json
 from ghostbust.errors import FetchError, HomeError, UsageError
+from ghostbust.extras import need_local
 from ghostbust.files import SHARED, sha256_of, whole_file
 from ghostbust.records import Ecosystem
 from ghostbust.registries.endpoints import Endpoint
@@ -350,6 +351,7 @@ def hub_file(named: str, *, endpoint: str | None = None, cache_dir: Path | None 
     another form, and for what the hub doesn't have or doesn't give to this user; FetchError
     where it can't be asked and there is no copy.
     """
+    need_local("reading a file of the hub")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import (
         EntryNotFoundError,

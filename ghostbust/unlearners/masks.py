@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.answer_faults import blocks, breaks_off, faults_of
+from ghostbust.extras import has_local
 from ghostbust.models.convert import FOLDER
 from ghostbust.models.load import EMBEDDED, LoadedModel
 from ghostbust.records import Answer, Verdict
@@ -299,8 +300,8 @@ def _tokenizer_file(model: str, cache_dir: Path) -> Path | None:
     folder = Path(model)
     if folder.is_dir():
         return folder / TOKENIZER if (folder / TOKENIZER).is_file() else None
-    if model.count("/") != 1 or "://" in model:
-        return None  # no id of the hub
+    if model.count("/") != 1 or "://" in model or not has_local():
+        return None  # no id of the hub, or nothing to find it with
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from scipy.stats import gamma
-
 from ghostbust.loop.discovery.operators import form_name
 from ghostbust.prompts import Task, first_prompts, name_side, side_of
+from ghostbust.quantiles import gamma_ppf
 from ghostbust.records import Prompt, Side
 from ghostbust.store.prompts import Draw, PoolPrompt
 from ghostbust.store.store import Store
@@ -92,7 +91,7 @@ class Bandit:
         found = []
         for operator in operators:
             known = self._parts[OPERATOR].get(operator, Evidence(0, 0))
-            most = gamma.ppf(SURE, PRIOR + known.reward, scale=1 / (PRIOR + known.cost))
+            most = gamma_ppf(SURE, PRIOR + known.reward) / (PRIOR + known.cost)
             if most < LEAST_FACTOR:
                 found.append(operator)
         return found
