@@ -44,6 +44,7 @@ MAY_IMPORT = {
 }
 HEAVY = {"torch", "transformers", "peft", "accelerate", "gguf", "scipy"}
 HEAVY_AT_THE_TOP = {
+    "exports/gguf_lora.py",
     "samplers/local.py",
     "samplers/decode.py",
     "models/pair.py",
