@@ -76,9 +76,7 @@ def measure(runs: int) -> dict[str, Took]:
 def main() -> None:
     """Prints the medians."""
     parser = argparse.ArgumentParser(description="How long commands take from a cold process.")
-    parser.add_argument(
-        "--runs", type=int, default=11, help="of each, after one that doesn't count"
-    )
+    parser.add_argument("--runs", type=int, default=11, help="of each")
     took = measure(parser.parse_args().runs)
     alone = took["python -c pass"]
     for name, one in took.items():

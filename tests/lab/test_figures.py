@@ -68,6 +68,7 @@ def program(name: str, *options: str) -> subprocess.CompletedProcess[str]:
         ("audit", "(imports, were there no table)"),
         ("cycles --runs 30", "bytes of the heap for each run"),
         ("speed --answers 4", "wanted are 300,000 a second"),
+        ("start --runs 1", "wanted are 4 times `python -c pass`, and 0.25 s"),
         ("speed --ingest 30 60 --chars 100", "wanted of two cores"),
         ("training_step --vocabulary 500 --length 16 --layers 1 --width 64 --repeats 1", "memory:"),
         ("unseen --families 12 --answers 2 --runs 2", "at least 0.85 of the runs"),
