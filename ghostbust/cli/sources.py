@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ghostbust.documents import parse_json, parse_toml
 from ghostbust.errors import UsageError
-from ghostbust.extractors.extract import Extraction, examine
 from ghostbust.extractors.installers import (
     InstallCommand,
     not_looked_up,
@@ -42,11 +42,13 @@ from ghostbust.extractors.manifests import (
     indexes_of,
     requirement_lines,
 )
-from ghostbust.extractors.markdown import is_notebook
 from ghostbust.extractors.names import is_placeholder, scan_name
 from ghostbust.extractors.shell import read_script
 from ghostbust.records import Ecosystem, PackageRef
 from ghostbust.registries.names import canonical_name, ref_of
+
+if TYPE_CHECKING:
+    from ghostbust.extractors.extract import Extraction
 
 _LONGEST_ADDRESS = 120
 """characters of an address that a message shows"""
@@ -121,6 +123,9 @@ def read_source(source: str, *, is_given: bool = True, is_requirements: bool = F
     list of names. ``is_requirements``: whatever its name, it is a requirements file. Raises
     UsageError for a file that can't be read, or not as what its name says.
     """
+    # Imported here: names, which most calls give, need none of it.
+    from ghostbust.extractors.extract import Extraction, examine
+
     label = "requirements.txt" if is_requirements else label_of_file(source)
     suffix = Path(source).suffix
     if suffix in _UNREAD_SUFFIXES and label not in MANIFESTS and label not in LOCKS:
@@ -157,6 +162,8 @@ def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
 def _label_of_open(source: str, text: str) -> str:
     """How to read such a text: as requirements if every line is a name, else by its content."""
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        from ghostbust.extractors.markdown import is_notebook
+
         return "" if is_notebook(text) else "package.json"
     try:
         list(_requirements(source, text))
@@ -264,6 +271,8 @@ def source_of_command(command: str) -> SourceText:
 
     Names such as ``foo`` are no placeholders here: somebody asks about this very command.
     """
+    from ghostbust.extractors.extract import examine
+
     script = _without_placeholders(command)
     refs = []
     found = examine(script, language=Language.SHELL)

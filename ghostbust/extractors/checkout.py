@@ -24,8 +24,8 @@ from typing import Final
 from packaging.utils import canonicalize_name
 
 from ghostbust.documents import ParseError, parse_json, parse_toml
+from ghostbust.extractors.labels import ENDINGS
 from ghostbust.extractors.literals import read_object
-from ghostbust.extractors.marks import ENDINGS
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 LEFT_OUT: Final = (

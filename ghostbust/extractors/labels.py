@@ -36,6 +36,8 @@ _JAVASCRIPT_FILES = (
     ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".astro",
     ".html", ".mdx",
 )  # fmt: skip
+ENDINGS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
+"""of files that an import may name without them"""
 YAML_LABELS = word_set("yaml yml")
 TERMINAL_LABELS = word_set(
     "bash sh shell zsh fish console shell-session terminal cmd bat batch powershell ps1 pwsh cli "

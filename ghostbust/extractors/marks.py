@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from ghostbust.documents import ParseError, parse_json
 from ghostbust.extractors.interface import placed_lines, word_set
-from ghostbust.extractors.labels import OPEN_LABELS, is_python, label_of
+from ghostbust.extractors.labels import ENDINGS, OPEN_LABELS, is_python, label_of
 from ghostbust.extractors.manifests import GROUPS
 from ghostbust.extractors.markdown import Block, BlockKind, line_before
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
@@ -256,8 +256,6 @@ def _modules(path: str) -> tuple[list[str], str]:
 
 # Packages and files of JavaScript that an answer defines
 
-ENDINGS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte")
-"""of files that an import may name without them"""
 _COMMENTS = ("//", "/*", "<!--")
 _OF_PACKAGE = GROUPS | word_set("version scripts main module exports types bin private workspaces")
 """keys that only a package.json has: any JSON text may have a ``name``"""
