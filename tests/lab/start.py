@@ -59,7 +59,7 @@ def measure(runs: int) -> dict[str, Took]:
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "GHOSTBUST"))}
         environ |= {"PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "GHOSTBUST_HOME": str(folder)}
         here = (sys.executable, "-m", "ghostbust")
-        programs = {"python -c pass": (sys.executable, "-c", "pass")}
+        programs: dict[str, tuple[str, ...]] = {"python -c pass": (sys.executable, "-c", "pass")}
         programs |= {name: (*here, *args) for name, args in COMMANDS.items()}
         took: dict[str, list[Took]] = {name: [] for name in programs}
         for number in range(runs + 1):
@@ -68,8 +68,8 @@ def measure(runs: int) -> dict[str, Took]:
                 if number:  # the first run writes the bytecode
                     took[name].append(one)
     return {
-        name: Took(median(t.wall_s for t in all_), median(t.cpu_s for t in all_))
-        for name, all_ in took.items()
+        name: Took(median(one.wall_s for one in each), median(one.cpu_s for one in each))
+        for name, each in took.items()
     }
 
 

@@ -292,6 +292,20 @@ def test_nobody_there_is_unknown(snapshots: dict[Ecosystem, Snapshot]) -> None:
     assert "127.0.0.1" in found["vue"].evidence
 
 
+def test_a_late_judge_reads_the_settings_for_asking_when_it_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "missing.pem"))
+    with pytest.raises(ConfigError, match="as certificates"):
+        default_judge(Mode.AUTO)
+    with default_judge(Mode.AUTO, late=True) as judge:
+        assert said(judge.names(PYPI, ["requests"])) == {"requests": ("REAL", "registered")}
+        with pytest.raises(ConfigError, match="as certificates"):
+            judge.asked_live(PYPI, "requests")
+
+
 def test_default_judge_takes_the_own_snapshot_first(tmp_path: Path) -> None:
     snapshot_of(tmp_path, ["only-mine"])
     with default_judge(Mode.SNAPSHOT, data_dir=tmp_path) as judge:
