@@ -17,6 +17,7 @@ from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.eval import eval_
 from ghostbust.cli.export import export
 from ghostbust.cli.extract import extract
+from ghostbust.cli.hook import hook
 from ghostbust.cli.ingest import ingest
 from ghostbust.cli.names import names
 from ghostbust.cli.prompts import prompts
@@ -66,6 +67,7 @@ app.command()(report)
 app.add_typer(export)
 app.command(cls=CheckCommand)(check)
 app.command()(extract)
+app.add_typer(hook)
 app.add_typer(registry)
 app.add_typer(bench)
 app.command()(doctor)

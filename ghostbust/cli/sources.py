@@ -8,6 +8,7 @@ What isn't read is reported (`Unchecked`), never skipped silently.
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from ghostbust.extractors.installers import (
     InstallCommand,
     not_looked_up,
     read_commands,
+    whole_project,
     with_indexes,
 )
 from ghostbust.extractors.interface import Language, Placed, word_set
@@ -54,7 +56,8 @@ STDIN = "-"
 MOST_BYTES = 8_388_608
 """bytes of a file that is read; reading them takes minutes, and some 50 times as much memory"""
 _LIST_SUFFIXES = (".txt", ".in")
-_TEXT_SUFFIXES = (*_LIST_SUFFIXES, ".md", ".markdown", ".rst", ".ini")
+_PROSE_SUFFIXES = (".md", ".markdown", ".rst")
+_TEXT_SUFFIXES = (*_LIST_SUFFIXES, *_PROSE_SUFFIXES, ".ini")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
 _OTHER_MANIFESTS = word_set(
     "cargo.toml cargo.lock go.mod go.sum gemfile composer.json pom.xml build.gradle "
@@ -96,6 +99,17 @@ class NamedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """A folder whose own files say what a command installs: ``npm ci``, ``pip install -e .``."""
+
+    folder: str
+    """as the command has it; relative to where it runs"""
+    ecosystem: Ecosystem
+    unread: Unchecked
+    """what is said where nobody reads those files"""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceText:
     """A text and the packages that it names; no built-in imports."""
 
@@ -107,6 +121,8 @@ class SourceText:
     skipped: Sequence[Unchecked] = ()
     files: Sequence[NamedFile] = ()
     """what has to be read too"""
+    projects: Sequence[Project] = ()
+    """what a command installs without naming a package"""
 
     @property
     def file(self) -> Path | None:
@@ -128,7 +144,18 @@ def read_source(source: str, *, is_given: bool = True, is_requirements: bool = F
             f"{source}: such {suffix} files aren't read; give a requirements file, a"
             " pyproject.toml, a package.json, a lock file or a text"
         )
-    text = read_text(source)
+    return source_of_text(source, read_text(source), label, is_given=is_given)
+
+
+def source_of_text(
+    source: str, text: str, label: str = "", *, is_given: bool = False
+) -> SourceText:
+    """The text of a file with the packages that it names, read by the name ``source``.
+
+    ``label``: how to read it, where its name doesn't say. Raises UsageError, as `read_source`.
+    """
+    label = label or label_of_file(source)
+    suffix = Path(source).suffix
     if why := _why_unread(source, label, text, is_given=is_given):
         return SourceText([], "", source, (Unchecked(source, why),))
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
@@ -149,7 +176,7 @@ def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
         return "it is empty" if is_given else ""
     if "\0" in text or text.count("\ufffd") * _MANGLED > len(text):
         return "it isn't text in UTF-8"
-    if Path(source).name.lower() in _OTHER_MANIFESTS or label in _OTHER_CODE:
+    if is_other_manifest(source) or label in _OTHER_CODE:
         return "packages of its language aren't looked up"
     return ""
 
@@ -264,6 +291,18 @@ def source_of_command(command: str) -> SourceText:
 
     Names such as ``foo`` are no placeholders here: somebody asks about this very command.
     """
+    found = installs_of(command)
+    skipped = [*found.skipped, *(project.unread for project in found.projects)]
+    if not (found.refs or found.files or skipped):
+        skipped.append(Unchecked(command.strip() or "the command", "it names no package"))
+    return replace(found, skipped=skipped, projects=())
+
+
+def installs_of(command: str) -> SourceText:
+    """The same, with the projects apart; nothing at all of a command that installs nothing.
+
+    A path is relative to where the command runs: in front of it, ``cd`` counts.
+    """
     script = _without_placeholders(command)
     refs = []
     found = examine(script, language=Language.SHELL)
@@ -272,17 +311,41 @@ def source_of_command(command: str) -> SourceText:
         name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
         refs.append(replace(ref, raw=raw, name=name))
     files: list[NamedFile] = []
+    projects: list[Project] = []
     skipped = list(_unread(found, command, "the command"))
+    folder = ""
     for words in _commands(script):
+        folder = _entered(folder, words)
         installs = list(read_commands(words))
         if not installs and (unseen := not_looked_up(words)):
-            skipped.append(Unchecked(*unseen))
+            ecosystem = whole_project(words)
+            if ecosystem is None:
+                skipped.append(Unchecked(*unseen))
+            else:
+                projects.append(Project(folder, ecosystem, Unchecked(*unseen)))
         for one in installs:
-            files += [NamedFile(file.value, 0, True) for file in one.files]
-            skipped += _passed_over(one)
-    if not (refs or files or skipped):
-        skipped.append(Unchecked(command.strip() or "the command", "it names no package"))
-    return SourceText(refs, command, skipped=skipped, files=files)
+            files += [NamedFile(_joined(folder, file.value), 0, True) for file in one.files]
+            for project_folder, unread in _passed_over(one):
+                if project_folder is None or one.tool.ecosystem is Ecosystem.CONDA:
+                    skipped.append(unread)
+                else:
+                    where = _joined(folder, project_folder)
+                    projects.append(Project(where, one.tool.ecosystem, unread))
+    return SourceText(refs, command, skipped=skipped, files=files, projects=projects)
+
+
+def _entered(folder: str, words: Sequence[Placed]) -> str:
+    """The folder that a command leaves a script in."""
+    values = [word.value for word in words]
+    if values[:1] not in (["cd"], ["pushd"]):
+        return folder
+    to = next((value for value in values[1:] if not value.startswith("-")), "~")
+    return _joined(folder, to)
+
+
+def _joined(folder: str, path: str) -> str:
+    """A path seen from where a script began; an address, and what a variable says, as it is."""
+    return path if not folder or "://" in path else os.path.join(folder, path)  # noqa: PTH118
 
 
 def _without_placeholders(command: str) -> str:
@@ -304,15 +367,19 @@ def _commands(script: str, depth: int = 0) -> Iterator[list[Placed]]:
                 yield from _commands(word.value, depth + 1)
 
 
-def _passed_over(command: InstallCommand) -> Iterator[Unchecked]:
-    """What an install command takes besides packages of a registry."""
+def _passed_over(command: InstallCommand) -> Iterator[tuple[str | None, Unchecked]]:
+    """What an install command takes besides packages of a registry, each with the project's folder
+    that it may be; None for what is none."""
     for word in command.passed_over:
         shown = shown_address(word.value)
-        yield Unchecked(f"{command.names} {shown}", "no package of a registry")
+        path = word.value.partition("[")[0]  # .[test]
+        is_folder = path.startswith((".", "/")) and "://" not in path
+        unread = Unchecked(f"{command.names} {shown}", "no package of a registry")
+        yield (path if is_folder else None), unread
     if not (command.found or command.files or command.passed_over):
-        yield Unchecked(command.names, "it names no package")
+        yield "", Unchecked(command.names, "it names no package")
     elif command.elsewhere:
-        yield Unchecked(command.names, "its packages come from no registry")
+        yield None, Unchecked(command.names, "its packages come from no registry")
 
 
 def is_read(path: str) -> bool:
@@ -320,9 +387,19 @@ def is_read(path: str) -> bool:
     label, suffix = label_of_file(path), Path(path).suffix.lower()
     if label in MANIFESTS or label in LOCKS:
         return True
-    if Path(path).name.lower() in _OTHER_MANIFESTS:
+    if is_other_manifest(path):
         return False
     return is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES
+
+
+def is_other_manifest(path: str) -> bool:
+    """True for a dependency file of a language whose packages aren't looked up."""
+    return Path(path).name.lower() in _OTHER_MANIFESTS
+
+
+def is_prose(path: str) -> bool:
+    """True for a text that speaks of packages and installs none."""
+    return Path(path).suffix.lower() in _PROSE_SUFFIXES
 
 
 def read_text(source: str) -> str:

@@ -538,3 +538,24 @@ def not_looked_up(words: Sequence[Placed]) -> tuple[str, str] | None:
                 why = "it names no package; check the project's files"
             return " ".join(filter(None, (program, verb if verbs else ""))), why
     return None
+
+
+def whole_project(words: Sequence[Placed]) -> Ecosystem | None:
+    """The ecosystem of a command that installs what a project's files name; None for any other."""
+    programs = (word.value.rpartition("/")[2] for word in words)
+    program = next((one for one in programs if one in _OTHERS or one in _WHOLE), "")
+    if program not in _WHOLE:
+        return None
+    tool = PROGRAMS.get(program)
+    return tool.ecosystem if tool else None  # hatch, pip-sync
+
+
+_REVIEWED = word_set(
+    "apt apt-get aptitude dnf yum zypper pacman apk brew port nix nix-env docker podman"
+)
+
+
+def is_reviewed(command: str) -> bool:
+    """True for a command of `not_looked_up` that asks a distribution, where somebody reviews what
+    gets a name, or that fetches an image of a container."""
+    return command.partition(" ")[0] in _REVIEWED
