@@ -191,16 +191,27 @@ def _gathered(event: Event) -> Gathered:
 
 def _add_project(gathered: Gathered, project: Project) -> None:
     """What a project's own files name, or that nobody read them."""
+    if project.folder.endswith(".py"):
+        _add_script(gathered, project.folder)
+        return
     paths = [os.path.join(project.folder, name)  # noqa: PTH118
              for name in _PROJECT_FILES.get(project.ecosystem, ())]  # fmt: skip
     there = [path for path in paths if Path(path).is_file()]
-    if not there:
+    if not there and project.is_certain:
         gathered.skipped.append(project.unread)
     for path in there:
         try:
             add_source(gathered, read_source(path, is_given=False))
         except UsageError as exc:
             gathered.skipped.append(Unchecked(path, str(exc)))
+
+
+def _add_script(gathered: Gathered, path: str) -> None:
+    """What a script's own header asks uv to install."""
+    if Path(path).is_file():
+        source = read_source(path, is_given=False)
+        refs = [ref for ref in source.refs if ref.kind is RefKind.MANIFEST]
+        add_source(gathered, replace(source, refs=refs))
 
 
 def _new_names(write: FileWrite) -> Iterator[SourceText]:

@@ -42,6 +42,8 @@ class Takes(StrEnum):
     BUT_FIRST = "but-first"
     NONE = "none"
     """only values of options; the first word begins the command that is run"""
+    FILES = "files"
+    """no package: they are requirements files"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +399,8 @@ def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> N
             closing = _BRACKETS[value[0]]  # <name of the package>, which may have many words
             ahead = range(command.index, min(command.index + 6, len(words)))
             closed = (n for n in ahead if closing in words[n].value)
+            if not prose:  # what a substitution or braces stand for
+                command.passed_over.append(words[command.index])
             command.index = next(closed, command.index) + 1
             command.positionals += 1
             if command.form.takes is Takes.FIRST:
@@ -410,6 +414,11 @@ def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -
     takes, word = command.form.takes, words[command.index]
     if takes is Takes.FIRST and command.replaced:
         return True
+    if takes is Takes.FILES:
+        if not prose:
+            command.files.append(word)
+            command.index += 1
+        return prose
     if prose and is_of_command(words, command.index, alone=command.alone, noun=command.spoken_of):
         return True
     name, ends = _argument(word, command.tool, prose=prose)
@@ -454,9 +463,11 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
         command.no_index |= option == "--no-index"
         if tool.ecosystem is Ecosystem.PYPI and option[:2] in _FILE_OPTIONS and option[2:]:
             command.files.append(word.part(2, len(word.value)))  # -rbase.txt
-        elif tool.ecosystem is Ecosystem.PYPI and taken is not None and option in _FILE_OPTIONS:
+        last = option if option.startswith("--") else f"-{option[-1]}"  # the r of -qr
+        is_last = taken is not None and (option == last or not joined)
+        if tool.ecosystem is Ecosystem.PYPI and taken and is_last and last in _FILE_OPTIONS:
             command.files.append(taken)
-        if taken is not None and option in _EDITABLE and option in tool.values:
+        if taken is not None and last in _EDITABLE and last in tool.values:
             command.passed_over.append(taken)
         command.elsewhere |= option in tool.elsewhere
         command.replaced |= option in form.replacing
@@ -531,12 +542,55 @@ def not_looked_up(words: Sequence[Placed]) -> tuple[str, str] | None:
         if verbs is None:
             continue
         behind = values[at + 1 :]
-        verb = next((x for x in behind if x in verbs or not x.startswith("-")), "")
-        if verb in verbs or (not verbs and behind):
+        verb = next(_positionals(program, behind, verbs), "")
+        is_bare = word == "yarn" and at == 0 and not behind
+        if verb in verbs or (not verbs and behind) or is_bare:
             why = f"packages of {program} aren't looked up"
             if program in _WHOLE:
                 why = "it names no package; check the project's files"
             return " ".join(filter(None, (program, verb if verbs else ""))), why
+    return None
+
+
+def _positionals(program: str, behind: Sequence[str], verbs: Iterable[str] = ()) -> Iterator[str]:
+    """The words behind a program that are neither options nor their values; ``verbs`` always."""
+    tool = PROGRAMS.get(program)
+    taking = tool.values if tool else frozenset[str]()
+    before = ""
+    for word in behind:
+        if word in verbs or not (word.startswith("-") or _takes_value(before, taking)):
+            yield word
+        before = word
+
+
+_CREATING = {"npm": ("create", "init", "innit"), "yarn": ("create",), "pnpm": ("create",),
+             "bun": ("create", "c")}  # fmt: skip
+
+
+def created(words: Sequence[Placed]) -> PackageRef | None:
+    """The package that ``npm create vite`` fetches and runs: create-vite. None for another command.
+
+    Nobody wrote its name, so it is no ref of a text: only of a command that is about to run.
+    """
+    for at, word in enumerate(words):
+        program = word.value.rpartition("/")[2]
+        if program not in _CREATING:
+            continue
+        rest = [one.value for one in words[at + 1 :]]
+        verb, what, *_ = (*_positionals(program, rest), "", "")
+        if verb not in _CREATING[program] or not what:
+            return None
+        place = words[at + 1 + rest.index(what, rest.index(verb) + 1)]
+        scope, is_scoped, name = what.rpartition("/") if what[0] == "@" else ("", "", what)
+        if what[0] == "@" and not is_scoped:
+            scope, name = what, ""
+        name = name.partition("@")[0]
+        full = f"{scope}/" if scope else ""
+        full += f"create-{name}" if name else "create"
+        span = place.span(0, len(place.value))
+        if span is None:
+            return None
+        return PackageRef(Ecosystem.NPM, RefKind.INSTALL, place.value, *span, full)
     return None
 
 

@@ -53,6 +53,8 @@ _MAY_CALL = re.compile("|".join(map(re.escape, PROGRAMS))).search
 """finds the name of a program that installs, whatever is around it: most sentences have none"""
 
 
+_NO_QUOTES = dict.fromkeys(map(ord, "'\"\\"))
+"""a shell reads ``p''ip`` as it reads pip"""
 ReadersOf = Callable[[str], Iterable[Extractor]]
 """the readers for a here-document, by the name of the file or program that takes it"""
 
@@ -64,7 +66,8 @@ def shell_refs(text: str, offset: int, readers_of: ReadersOf | None = None) -> I
     scripts of their own, and so is the exec form of a Dockerfile (``["pip", "install", "x"]``).
     Variables aren't resolved. Without ``readers_of``, here-documents are read as prose.
     """
-    if not any(program in text for program in PROGRAMS) and "<<" not in text:
+    unquoted = text.translate(_NO_QUOTES)
+    if not any(program in unquoted for program in PROGRAMS) and "<<" not in text:
         return
     script = read_script(text)
     settings: tuple[IndexSetting, ...] = ()
