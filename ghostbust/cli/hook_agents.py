@@ -214,8 +214,10 @@ def read_event(agent: Agent, document: Mapping[str, Any]) -> Event:
     folder = arguments.get("cwd") or arguments.get("workdir") or document.get("cwd") or ""
     if document.get("cwd") and isinstance(folder, str):
         folder = os.path.join(str(document["cwd"]), folder)  # noqa: PTH118
-    can_ask = name in agent.asks
-    return Event(folder if isinstance(folder, str) else "", commands, writes, can_ask)
+    folder = folder if isinstance(folder, str) else ""
+    if "\0" in folder or any("\0" in write.path for write in writes):
+        raise UsageError("a path of the event holds a null character")
+    return Event(folder, commands, writes, name in agent.asks)
 
 
 def _first(document: Mapping[str, Any], keys: Sequence[str]) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import chdir, nullcontext
+from contextlib import ExitStack, chdir
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -91,7 +91,12 @@ def rule(event: Event, rules: Rules) -> Ruling:
     """What is answered to an event. Raises UsageError, ConfigError or SnapshotError."""
     if not event.commands and not event.writes:
         return Ruling("allow")
-    with chdir(event.folder) if event.folder else nullcontext():
+    with ExitStack() as stack:
+        if event.folder:
+            try:
+                stack.enter_context(chdir(event.folder))
+            except OSError as exc:
+                raise UsageError(f"{event.folder}: can't be entered ({exc.strerror})") from exc
         objections = list(_objections(event, rules))
     # A question that can't be put is a denial that tells the agent to put it.
     asks: Decision = "ask" if event.can_ask else "deny"

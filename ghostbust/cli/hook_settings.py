@@ -103,9 +103,9 @@ def uninstall_hook(agent: Agent, path: Path) -> bool:
         return True
     settings = _settings(path, content)
     _remove(settings)
-    if kept is not None and _settings(backup, kept) == settings:
+    if kept is not None and _bare(_settings(backup, kept)) == _bare(settings):
         write_whole(path, kept, mode=_mode(path), error=UsageError)
-    elif kept is None and settings in ({}, {"version": 1}):
+    elif kept is None and not _bare(settings):
         path.unlink()
     else:
         write_whole(path, _json(settings), mode=_mode(path), error=UsageError)
@@ -192,8 +192,15 @@ def _remove(settings: dict[str, Any]) -> None:
             entry["hooks"].remove(inner)
         if inner is None or not entry["hooks"]:
             listed.remove(entry)
-    hooks = settings.get("hooks", {})
-    for event in [name for name, listed in hooks.items() if listed == []]:
-        del hooks[event]
-    if not hooks:
-        settings.pop("hooks", None)
+        if not listed:
+            hooks = settings["hooks"]
+            del hooks[next(event for event, one in hooks.items() if one is listed)]
+
+
+def _bare(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without what installing adds besides the hook itself."""
+    added = ({}, 1)
+    return {
+        key: value for key, value in settings.items()
+        if not (key in ("hooks", "version") and value in added)
+    }  # fmt: skip
