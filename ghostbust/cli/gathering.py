@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from ghostbust.cli.commands import source_of_command
 from ghostbust.cli.sources import (
     STDIN,
     NamedFile,
@@ -23,7 +24,6 @@ from ghostbust.cli.sources import (
     is_read,
     read_source,
     shown_address,
-    source_of_command,
     source_of_name,
 )
 from ghostbust.errors import UsageError

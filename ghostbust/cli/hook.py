@@ -10,14 +10,14 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import help_if_bare
-from ghostbust.cli.hook_agents import AGENTS, Agent, Decision, Event, agent_of, read_document
+from ghostbust.cli.hook_agents import AGENTS, Agent, Decision, ToolEvent, agent_of, read_document
 from ghostbust.cli.hook_agents import read_event as event_of
 from ghostbust.cli.options import RegistryModeOption
 from ghostbust.errors import GhostbustError, UsageError
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.hook_ruling import Rules, Ruling
+    from ghostbust.cli.hook_ruling import HookRules, Ruling
 
 AgentName = Literal["claude", "codex", "gemini", "cursor", "copilot", "opencode"]
 _BLOCKED = 2
@@ -91,16 +91,18 @@ def _stdin() -> bytes:
     return data
 
 
-def _rules(cli: Invocation, on_unknown: Decision, registry: str | None) -> Rules:
-    from ghostbust.cli.hook_ruling import Rules
+def _rules(cli: Invocation, on_unknown: Decision, registry: str | None) -> HookRules:
+    from ghostbust.cli.hook_ruling import HookRules
     from ghostbust.cli.judging import trusted_vouching
     from ghostbust.registries.judge import Mode, asked_of
 
     mode, day = asked_of(None if registry is None else Mode(registry), None, cli.home)
-    return Rules(mode, day, cli.home_path, trusted_vouching(None, cli.home), on_unknown)
+    return HookRules(mode, day, cli.home_path, trusted_vouching(None, cli.home), on_unknown)
 
 
-def _ruling(cli: Invocation, event: Event, on_unknown: Decision, registry: str | None) -> Ruling:
+def _ruling(
+    cli: Invocation, event: ToolEvent, on_unknown: Decision, registry: str | None
+) -> Ruling:
     from ghostbust.cli.hook_ruling import Ruling, rule
 
     if not event.commands and not event.writes:
@@ -109,7 +111,7 @@ def _ruling(cli: Invocation, event: Event, on_unknown: Decision, registry: str |
 
 
 def _failed(
-    error: Exception, on_error: Decision, caller: Agent | None, event: Event | None
+    error: Exception, on_error: Decision, caller: Agent | None, event: ToolEvent | None
 ) -> Ruling:
     """The answer where there is no ruling."""
     from ghostbust.cli.hook_ruling import Ruling
@@ -145,7 +147,7 @@ def try_command(
     registry: RegistryModeOption = None,
 ) -> None:
     """Show what would be answered to a command, and why."""
-    ruling = _ruling(cli, Event("", [command]), on_unknown, registry)
+    ruling = _ruling(cli, ToolEvent("", [command]), on_unknown, registry)
     styles = {"allow": "green", "ask": "yellow", "deny": "bold red"}
     cli.output.line(ruling.decision, styles[ruling.decision])
     for line in ruling.reason.splitlines():

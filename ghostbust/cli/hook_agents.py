@@ -18,7 +18,7 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import UsageError
 
 Decision = Literal["allow", "ask", "deny"]
-Answer = dict[str, Any]
+Said = dict[str, Any]
 
 _TOOLS = ("tool_name", "toolName", "tool")
 _ARGUMENTS = ("tool_input", "toolArgs", "args")
@@ -44,7 +44,7 @@ class FileWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ToolEvent:
     """What an agent is about to do."""
 
     folder: str
@@ -61,7 +61,7 @@ class Agent:
 
     name: str
     title: str
-    answer: Callable[[Decision, str], Answer]
+    answer: Callable[[Decision, str], Said]
     """what a decision other than allow is said as"""
     silence: str
     """what is printed to allow. Never "allow": that would skip the agent's own permissions"""
@@ -75,26 +75,26 @@ class Agent:
     """below that folder"""
     project_file: str
     """below a project"""
-    entries: Callable[[str], dict[str, Answer]]
+    entries: Callable[[str], dict[str, Said]]
     """what is added to the settings' hooks for a command; nothing for an agent with plugins"""
     has_version: bool = False
     """whether the settings say ``"version": 1``"""
 
 
-def _pre_tool_use(decision: Decision, reason: str) -> Answer:
+def _pre_tool_use(decision: Decision, reason: str) -> Said:
     said = {"permissionDecision": decision, "permissionDecisionReason": reason}
     return {"hookSpecificOutput": {"hookEventName": "PreToolUse", **said}}
 
 
-def _decision(decision: Decision, reason: str) -> Answer:
+def _decision(decision: Decision, reason: str) -> Said:
     return {"decision": decision, "reason": reason}
 
 
-def _permission(decision: Decision, reason: str) -> Answer:
+def _permission(decision: Decision, reason: str) -> Said:
     return {"permission": decision, "user_message": reason, "agent_message": reason}
 
 
-def _permission_decision(decision: Decision, reason: str) -> Answer:
+def _permission_decision(decision: Decision, reason: str) -> Said:
     return {"permissionDecision": decision, "permissionDecisionReason": reason}
 
 
@@ -103,24 +103,24 @@ TIMEOUT_S = 15
 
 
 def _matched(event: str, matcher: str, timeout: int, **more: str) -> Callable[[str], Any]:
-    def entries(command: str) -> dict[str, Answer]:
+    def entries(command: str) -> dict[str, Said]:
         run = {"type": "command", "command": command, "timeout": timeout, **more}
         return {event: {"matcher": matcher, "hooks": [run]}}
 
     return entries
 
 
-def _cursors(command: str) -> dict[str, Answer]:
+def _cursors(command: str) -> dict[str, Said]:
     run = {"command": command, "timeout": TIMEOUT_S}
     return {"beforeShellExecution": run, "preToolUse": {**run, "matcher": "Write|Edit|StrReplace"}}
 
 
-def _copilots(command: str) -> dict[str, Answer]:
+def _copilots(command: str) -> dict[str, Said]:
     run = {"type": "command", "bash": command, "powershell": command, "timeoutSec": TIMEOUT_S}
     return {"preToolUse": run}
 
 
-def _none(_: str) -> dict[str, Answer]:
+def _none(_: str) -> dict[str, Said]:
     return {}
 
 
@@ -190,7 +190,7 @@ def agent_of(document: Mapping[str, Any]) -> Agent:
     raise UsageError(f"can't tell whose event this is; give --agent ({', '.join(AGENTS)})")
 
 
-def read_event(agent: Agent, document: Mapping[str, Any]) -> Event:
+def read_event(agent: Agent, document: Mapping[str, Any]) -> ToolEvent:
     """What the event says is about to be done. Raises UsageError for one in another form."""
     arguments = _first(document, _ARGUMENTS)
     if isinstance(arguments, str):  # Copilot's older versions send JSON in JSON
@@ -217,7 +217,7 @@ def read_event(agent: Agent, document: Mapping[str, Any]) -> Event:
     folder = folder if isinstance(folder, str) else ""
     if "\0" in folder or any("\0" in write.path for write in writes):
         raise UsageError("a path of the event holds a null character")
-    return Event(folder, commands, writes, name in agent.asks)
+    return ToolEvent(folder, commands, writes, name in agent.asks)
 
 
 def _first(document: Mapping[str, Any], keys: Sequence[str]) -> Any:

@@ -18,15 +18,15 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
+from ghostbust.cli.commands import installs_of
 from ghostbust.cli.context import open_judge
 from ghostbust.cli.gathering import Gathered, add_source
-from ghostbust.cli.hook_agents import Decision, Event, FileWrite
+from ghostbust.cli.hook_agents import Decision, FileWrite, ToolEvent
 from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
 from ghostbust.cli.sources import (
     Project,
     SourceText,
     Unchecked,
-    installs_of,
     is_other_manifest,
     is_prose,
     is_read,
@@ -35,7 +35,7 @@ from ghostbust.cli.sources import (
     source_of_text,
 )
 from ghostbust.errors import UsageError
-from ghostbust.extractors.installers import is_reviewed
+from ghostbust.extractors.unnamed import is_reviewed
 from ghostbust.records import Ecosystem, PackageRef, RefKind, Verdict
 from ghostbust.registries.judge import Mode
 from ghostbust.results import Checked, CheckedList
@@ -76,7 +76,7 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class HookRules:
     """Who is asked, who is trusted, and what happens where nobody can say."""
 
     mode: Mode
@@ -87,7 +87,7 @@ class Rules:
     limit_s: float = LIMIT_S
 
 
-def rule(event: Event, rules: Rules) -> Ruling:
+def rule(event: ToolEvent, rules: HookRules) -> Ruling:
     """What is answered to an event. Raises UsageError, ConfigError or SnapshotError."""
     if not event.commands and not event.writes:
         return Ruling("allow")
@@ -122,7 +122,7 @@ def _reason(objections: Sequence[Objection], decision: Decision, *, can_ask: boo
     return "\n".join(lines)
 
 
-def _objections(event: Event, rules: Rules) -> Iterator[Objection]:
+def _objections(event: ToolEvent, rules: HookRules) -> Iterator[Objection]:
     gathered = _gathered(event)
     for one in gathered.skipped:
         yield Objection("ask", f"not looked at: {one.what}: {one.why}")
@@ -149,7 +149,7 @@ def _decision(found: Checked) -> Decision | None:
     return "ask" if found.unanswered or found.unasked else None
 
 
-def _judged(gathered: Gathered, rules: Rules) -> list[Checked]:
+def _judged(gathered: Gathered, rules: HookRules) -> list[Checked]:
     # Comments don't excuse a name here: the agent writes them.
     own = OwnCode(heed_comments=False)
     with open_judge(rules.mode, rules.home, rules.day) as judge:
@@ -176,7 +176,7 @@ def _within(limit_s: float, work: Callable[[], _Result]) -> _Result:
     return result  # type: ignore[return-value]
 
 
-def _gathered(event: Event) -> Gathered:
+def _gathered(event: ToolEvent) -> Gathered:
     """All that the event names."""
     gathered = Gathered()
     for command in event.commands:

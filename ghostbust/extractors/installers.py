@@ -116,7 +116,7 @@ def _read_table() -> tuple[tuple[Tool, ...], _Verbs, _Verbs]:
     return tuple(tools), others["other"], others["whole"]
 
 
-TOOLS, _OTHERS, _WHOLE = _read_table()
+TOOLS, OTHERS, WHOLE = _read_table()
 PROGRAMS = {program: tool for tool in TOOLS for program in tool.programs}
 """each tool under the names of its program"""
 
@@ -451,7 +451,7 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
         command.index += 1
         taken: Placed | None = word.part(len(option) + 1, len(word.value)) if joined else None
         behind = words[command.index] if command.index < len(words) else None
-        if not joined and _takes_value(option, tool.values | form.adding | form.replacing):
+        if not joined and takes_value(option, tool.values | form.adding | form.replacing):
             taken = behind
             command.index += 1
             value = taken.value if taken else ""
@@ -475,7 +475,7 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
             command.found += _listed(taken, tool)
 
 
-def _takes_value(option: str, values: frozenset[str]) -> bool:
+def takes_value(option: str, values: frozenset[str]) -> bool:
     """True where the word behind an option is its value, also for the last of ``-Ur``."""
     if option in values or option.startswith("--"):
         return option in values
@@ -528,88 +528,3 @@ def _unbalanced(lead: str, rest: str) -> bool:
 
 def _is_option(value: str) -> bool:
     return value.startswith("-") and value.lstrip("-")[:1].isalpha()
-
-
-# Commands that install what nobody here looks up: other ecosystems, and whole lock files.
-
-
-def not_looked_up(words: Sequence[Placed]) -> tuple[str, str] | None:
-    """(command, why) of a command that installs unseen packages; None for any other."""
-    values = [word.value for word in words]
-    for at, word in enumerate(values):
-        program = word.rpartition("/")[2]
-        verbs = _OTHERS.get(program, _WHOLE.get(program))
-        if verbs is None:
-            continue
-        behind = values[at + 1 :]
-        verb = next(_positionals(program, behind, verbs), "")
-        is_bare = word == "yarn" and at == 0 and not behind
-        if verb in verbs or (not verbs and behind) or is_bare:
-            why = f"packages of {program} aren't looked up"
-            if program in _WHOLE:
-                why = "it names no package; check the project's files"
-            return " ".join(filter(None, (program, verb if verbs else ""))), why
-    return None
-
-
-def _positionals(program: str, behind: Sequence[str], verbs: Iterable[str] = ()) -> Iterator[str]:
-    """The words behind a program that are neither options nor their values; ``verbs`` always."""
-    tool = PROGRAMS.get(program)
-    taking = tool.values if tool else frozenset[str]()
-    before = ""
-    for word in behind:
-        if word in verbs or not (word.startswith("-") or _takes_value(before, taking)):
-            yield word
-        before = word
-
-
-_CREATING = {"npm": ("create", "init", "innit"), "yarn": ("create",), "pnpm": ("create",),
-             "bun": ("create", "c")}  # fmt: skip
-
-
-def created(words: Sequence[Placed]) -> PackageRef | None:
-    """The package that ``npm create vite`` fetches and runs: create-vite. None for another command.
-
-    Nobody wrote its name, so it is no ref of a text: only of a command that is about to run.
-    """
-    for at, word in enumerate(words):
-        program = word.value.rpartition("/")[2]
-        if program not in _CREATING:
-            continue
-        rest = [one.value for one in words[at + 1 :]]
-        verb, what, *_ = (*_positionals(program, rest), "", "")
-        if verb not in _CREATING[program] or not what:
-            return None
-        place = words[at + 1 + rest.index(what, rest.index(verb) + 1)]
-        scope, is_scoped, name = what.rpartition("/") if what[0] == "@" else ("", "", what)
-        if what[0] == "@" and not is_scoped:
-            scope, name = what, ""
-        name = name.partition("@")[0]
-        full = f"{scope}/" if scope else ""
-        full += f"create-{name}" if name else "create"
-        span = place.span(0, len(place.value))
-        if span is None:
-            return None
-        return PackageRef(Ecosystem.NPM, RefKind.INSTALL, place.value, *span, full)
-    return None
-
-
-def whole_project(words: Sequence[Placed]) -> Ecosystem | None:
-    """The ecosystem of a command that installs what a project's files name; None for any other."""
-    programs = (word.value.rpartition("/")[2] for word in words)
-    program = next((one for one in programs if one in _OTHERS or one in _WHOLE), "")
-    if program not in _WHOLE:
-        return None
-    tool = PROGRAMS.get(program)
-    return tool.ecosystem if tool else None  # hatch, pip-sync
-
-
-_REVIEWED = word_set(
-    "apt apt-get aptitude dnf yum zypper pacman apk brew port nix nix-env docker podman"
-)
-
-
-def is_reviewed(command: str) -> bool:
-    """True for a command of `not_looked_up` that asks a distribution, where somebody reviews what
-    gets a name, or that fetches an image of a container."""
-    return command.partition(" ")[0] in _REVIEWED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghostbust.cli.hook_agents import AGENTS, agent_of, read_event
-from ghostbust.cli.hook_ruling import Rules, rule
+from ghostbust.cli.hook_ruling import HookRules, rule
 from ghostbust.cli.judging import Vouching
 from ghostbust.errors import UsageError
 from ghostbust.registries.judge import Mode
@@ -290,7 +290,7 @@ def test_a_slow_registry_is_unknown(
 
     monkeypatch.setattr(index, "answer", slow)
     event = read_event(AGENTS["claude"], claude(f"pip install {BAD}"))
-    rules = Rules(Mode.LIVE, None, tmp_path / "none", Vouching(), limit_s=0.3)
+    rules = HookRules(Mode.LIVE, None, tmp_path / "none", Vouching(), limit_s=0.3)
     began = time.monotonic()
     ruling = rule(event, rules)
     assert ruling.decision == "ask"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostbust.cli.hook_agents import Event
-from ghostbust.cli.hook_ruling import Rules, _gathered, rule
+from ghostbust.cli.hook_agents import ToolEvent
+from ghostbust.cli.hook_ruling import HookRules, _gathered, rule
 from ghostbust.cli.judging import Vouching
 from ghostbust.registries.judge import Mode
 
@@ -304,8 +304,8 @@ def test_what_is_seen_and_answered(
 ) -> None:
     command = command.replace("BAD", BAD).replace("ODD", ODD)
     expected = names.replace("BAD", BAD).replace("ODD", ODD).split()
-    event = Event("", [command])
+    event = ToolEvent("", [command])
     refs = (ref for source in _gathered(event).sources for ref in source.refs)
     seen = {ref.name or ref.import_name for ref in refs}
-    ruling = rule(event, Rules(Mode.SNAPSHOT, None, tmp_path / "none", Vouching()))
+    ruling = rule(event, HookRules(Mode.SNAPSHOT, None, tmp_path / "none", Vouching()))
     assert (seen, ruling.decision) == (set(expected), decision), ruling.reason
