@@ -21,20 +21,22 @@ from ghostbust.cli.sources import (
 )
 from ghostbust.extractors.extract import examine
 from ghostbust.extractors.installers import InstallCommand, Takes, read_commands
-from ghostbust.extractors.interface import Language, Placed, word_set
+from ghostbust.extractors.interface import Language, Placed, behind, word_set
 from ghostbust.extractors.names import is_placeholder, scan_name
-from ghostbust.extractors.shell import Script, read_script
+from ghostbust.extractors.shell import ASSIGNMENT, Document, Script, read_script
 from ghostbust.extractors.unnamed import created, not_looked_up, whole_project
 from ghostbust.records import Ecosystem
 from ghostbust.registries.names import canonical_name
 from ghostbust.results import is_builtin_import
 
 _DEEPEST_QUOTES = 3
-_SAYING = word_set("echo printf grep egrep fgrep rg ag git gh")
+_SAYING = word_set("echo printf grep egrep fgrep rg ag awk sed git gh")
 """programs whose words are for people, or patterns"""
 _BARE = (("install",), ("i",), ("in",), ("isntall",))
 """verbs that install a project's packages where nothing stands behind them"""
 _NEVER_BARE = ("pip", "pipx", "easy_install")
+_SHELLS = word_set("sh bash zsh dash ksh source .")
+_VERBS = word_set("install add i")
 _FEEDING = word_set("xargs parallel")
 _FOLDER_OPTIONS = word_set("--prefix -C --cwd --dir --directory --project")
 
@@ -48,14 +50,15 @@ def source_of_command(command: str) -> SourceText:
     skipped = [*found.skipped, *(project.unread for project in found.projects)]
     if not (found.refs or found.files or skipped):
         skipped.append(Unchecked(command.strip() or "the command", "it names no package"))
-    return replace(found, skipped=skipped, projects=())
+    return replace(found, skipped=skipped, projects=(), scripts=())
 
 
-def installs_of(command: str) -> SourceText:
+def installs_of(command: str, folder: str = "") -> SourceText:
     """The same, with the projects apart; nothing at all of a command that installs nothing.
 
-    What is only printed or searched for installs nothing (``grep "pip install x"``), unless it goes
-    on through a pipe or into a file. A path is relative to where the command runs: ``cd`` counts.
+    What is only printed or searched for installs nothing (``grep "pip install x"``), unless it
+    goes on through a pipe or into a file. Paths are seen from where the command runs: ``folder``,
+    and what ``cd`` in front of it says.
     """
     script = _without_placeholders(command)
     read = read_script(script)
@@ -70,20 +73,23 @@ def installs_of(command: str) -> SourceText:
         name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
         refs.append(replace(ref, raw=raw, name=name))
     source = SourceText(refs, command, skipped=list(unread_parts(found, command, "the command")))
-    folder = ""
     for words in commands:
         if not _is_said(script, words):
             folder = _entered(folder, words)
-            for each in (words, *_commands_within(words)):
-                source = _with_installs(source, each, folder)
+            source = _with_installs(source, words, folder)
+            for inner in _commands_within(words):
+                source = _with_installs(source, inner, folder, is_quoted=True)
     return _without_new_files(source, read)
 
 
-def _with_installs(source: SourceText, words: Sequence[Placed], folder: str) -> SourceText:
+def _with_installs(
+    source: SourceText, words: Sequence[Placed], folder: str, *, is_quoted: bool = False
+) -> SourceText:
     """The source with what a simple command takes besides names that are written in it."""
     if (ref := created(words)) is not None:
         return replace(source, refs=[*source.refs, ref])
     files, projects, skipped = list(source.files), list(source.projects), list(source.skipped)
+    scripts = list(source.scripts)
     installs = list(read_commands(words))
     where = _joined(folder, _project_option(words))
     if not installs and (unseen := not_looked_up(words)):
@@ -91,7 +97,7 @@ def _with_installs(source: SourceText, words: Sequence[Placed], folder: str) -> 
         if ecosystem is None:
             skipped.append(Unchecked(*unseen))
         else:
-            projects.append(Project(where, ecosystem, Unchecked(*unseen)))
+            projects.append(Project(where, ecosystem, Unchecked(*unseen), is_certain=True))
     for one in installs:
         files += [NamedFile(_joined(folder, file.value), 0, True) for file in one.files]
         if any(word.value in _FEEDING for word in words):
@@ -99,15 +105,30 @@ def _with_installs(source: SourceText, words: Sequence[Placed], folder: str) -> 
         for path, unread in _passed_over(one):
             if path is None or one.tool.ecosystem is Ecosystem.CONDA:
                 skipped.append(unread)
+            elif is_quoted and not path and one.tool.programs[0] in _NEVER_BARE:
+                skipped.append(Unchecked(one.names, "its names stand elsewhere"))  # X="pip install"
             elif path or one.tool.programs[0] not in _NEVER_BARE:
                 place = _joined(folder, path) if path else where
                 is_certain = one.form.takes is not Takes.NONE
                 projects.append(Project(place, one.tool.ecosystem, unread, is_certain))
         run = words[one.index].value if one.index < len(words) else ""
         if one.form.takes is Takes.NONE and run.endswith(".py"):
-            unread = Unchecked(f"{one.names} {run}", "no such file")
-            projects.append(Project(_joined(folder, run), one.tool.ecosystem, unread, False))
-    return replace(source, files=files, projects=projects, skipped=skipped)
+            scripts.append((_joined(folder, run), folder))
+    values = [word.value for word in words]
+    if len(values) > 1 and values[0].startswith("$") and values[1] in _VERBS:
+        skipped.append(Unchecked(" ".join(values[:3]), "it doesn't say which program runs"))
+    scripts += [(_joined(folder, path), folder) for path in _run_by_shell(values)]
+    return replace(source, files=files, projects=projects, skipped=skipped, scripts=scripts)
+
+
+def _run_by_shell(values: Sequence[str]) -> Iterator[str]:
+    """The script that a simple command runs, if it is one for a shell."""
+    named = [value for value in values if not value.startswith("-")]
+    program = named[0].rpartition("/")[2] if named else ""
+    if program in _SHELLS and len(named) > 1:
+        yield named[1]
+    elif named and "/" in named[0] and named[0].endswith(".sh"):
+        yield named[0]
 
 
 def _is_said(script: str, words: Sequence[Placed]) -> bool:
@@ -118,7 +139,7 @@ def _is_said(script: str, words: Sequence[Placed]) -> bool:
     end = words[-1].at[-1] + 1
     rest = script[end:].lstrip("'\" \t")
     is_piped = rest.startswith("|") and not rest.startswith("||")
-    goes_on = any(value.startswith((">", "1>")) for value in values)
+    goes_on = any(value.startswith((">", "1>", "-i", "--in-place")) for value in values)
     runs = any(mark in value for value in values for mark in ("$(", "`"))
     return not (is_piped or goes_on or runs)
 
@@ -138,9 +159,13 @@ def _without_new_files(source: SourceText, script: Script) -> SourceText:
         written |= dict.fromkeys(to, id(words) in read)
         written |= dict.fromkeys(added if id(words) not in read else (), False)
     files = [file for file in source.files if file.path not in written]
-    stale = {file.path for file in source.files if not written.get(file.path, True)}
+    scripts = [one for one in source.scripts if os.path.normpath(one[0]) not in written]
+    named = [file.path for file in source.files]
+    named += [os.path.normpath(path) for path, _ in source.scripts]
+    stale = {path for path in named if not written.get(path, True)}
     unread = [Unchecked(path, "the command itself writes it") for path in sorted(stale)]
-    return replace(source, files=files, skipped=[*source.skipped, *unread])
+    skipped = [*source.skipped, *unread]
+    return replace(source, files=files, scripts=scripts, skipped=skipped)
 
 
 def _project_option(words: Sequence[Placed]) -> str:
@@ -167,20 +192,32 @@ def _joined(folder: str, path: str) -> str:
 
 
 def _without_placeholders(command: str) -> str:
-    """The command with another name, of the same length, in the place of each placeholder."""
+    """The command with another name, of the same length, in the place of each placeholder.
+
+    Not in what goes into files: ``dependencies`` in a TOML file is no name.
+    """
+    documents = [one for one in read_script(command).documents if not _is_for_shell(one)]
     words = ["".join(letters) for _, letters in groupby(command, str.isspace)]
+    start = 0
     for at, word in enumerate(words):
         length = scan_name(word, Ecosystem.NPM)
-        if length and is_placeholder(word[:length]):
+        is_inside = any(one.start <= start < one.end for one in documents)
+        if length and not is_inside and is_placeholder(word[:length]):
             words[at] = "q" * length + word[length:]
+        start += len(word)
     return "".join(words)
+
+
+def _is_for_shell(document: Document) -> bool:
+    return bool(document.command) and document.command[0].value.rpartition("/")[2] in _SHELLS
 
 
 def _commands_within(words: Sequence[Placed], depth: int = 1) -> Iterator[list[Placed]]:
     """The simple commands of the scripts in a command's quotes."""
     for word in words if depth <= _DEEPEST_QUOTES else ():
         if " " in word.value:
-            for inner in read_script(word.value).commands:
+            text = word.value[behind(ASSIGNMENT, word.value, 0) :]
+            for inner in read_script(text).commands:
                 yield inner
                 yield from _commands_within(inner, depth + 1)
 
@@ -189,6 +226,8 @@ def _passed_over(command: InstallCommand) -> Iterator[tuple[str | None, Unchecke
     """What an install command takes besides packages of a registry, each with the project's folder
     that it may be; None for what is none."""
     for word in command.passed_over:
+        if command.tool.prefix and ":" not in word.value:
+            continue  # deno runs files
         shown = shown_address(word.value)
         path = word.value.partition("[")[0]  # .[test]
         is_folder = path.startswith((".", "/")) and "://" not in path

@@ -108,7 +108,8 @@ def add_source(gathered: Gathered, source: SourceText, depth: int = 0) -> None:
         path = _place_of(source, file)
         if os.path.realpath(path) in gathered.seen:
             continue
-        if not Path(path).is_file() or depth >= _DEEPEST:
+        is_there = os.path.isfile(path)  # noqa: PTH113 (Path raises for a name that is too long)
+        if not is_there or depth >= _DEEPEST:
             if file.is_certain:
                 why = "too deep" if depth >= _DEEPEST else "no such file"
                 gathered.skipped.append(Unchecked(path, f"{named}, {why}"))

@@ -27,6 +27,8 @@ _CONTENTS = ("content", "contents", "file_text", "new_source")
 _OLD = ("old_string", "oldString", "old_str")
 _NEW = ("new_string", "newString", "new_str")
 _PATCHES = ("patchText", "patch", "input", "command")
+CELL = "(cell).py"
+"""the file that a notebook's cell is written as"""
 _PATCH = "*** Begin Patch"
 _PATCHED = {"*** Add File: ": True, "*** Update File: ": False}
 """what begins a file's part of a patch; True: the part is all of the file"""
@@ -249,7 +251,7 @@ def _written(arguments: Mapping[str, Any]) -> Iterator[FileWrite]:
         return
     if arguments.get("notebook_path") is not None:
         if arguments.get("cell_type") != "markdown" and arguments.get("new_source"):
-            cell = os.path.join(os.path.dirname(path), "cell.py")  # noqa: PTH118, PTH120
+            cell = os.path.join(os.path.dirname(path), CELL)  # noqa: PTH118, PTH120
             yield FileWrite(cell, str(arguments["new_source"]))
         return
     content = _text(arguments, _CONTENTS)

@@ -21,7 +21,7 @@ from typing import TypeVar
 from ghostbust.cli.commands import installs_of
 from ghostbust.cli.context import open_judge
 from ghostbust.cli.gathering import Gathered, add_source
-from ghostbust.cli.hook_agents import Decision, FileWrite, ToolEvent
+from ghostbust.cli.hook_agents import CELL, Decision, FileWrite, ToolEvent
 from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
 from ghostbust.cli.sources import (
     Project,
@@ -44,6 +44,8 @@ from ghostbust.text import visible
 LIMIT_S = 5.0
 """of look-ups: an agent waits for the answer"""
 _MOST_LINES = 10
+_DEEPEST = 3
+"""scripts that run each other"""
 _PROJECT_FILES = {
     Ecosystem.PYPI: ("pyproject.toml", "setup.cfg", "setup.py", "Pipfile"),
     Ecosystem.NPM: ("package.json",),
@@ -51,6 +53,7 @@ _PROJECT_FILES = {
 """what says which packages a project needs; lock files, which name thousands, aren't read"""
 _IN_COMMAND = "(command)"
 """the file that code in a command counts as: it lies where the command runs"""
+_CODE = (".py", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx")
 _WEIGHT: tuple[Decision, ...] = ("allow", "ask", "deny")
 
 _Result = TypeVar("_Result")
@@ -144,9 +147,15 @@ def _decision(found: Checked) -> Decision | None:
     """What a verdict asks for; None where it is no objection."""
     if found.invented:
         is_import = found.ref.kind is RefKind.IMPORT and found.verdict is Verdict.ABSENT
-        is_said = found.place is not None and is_prose(found.place.path)
-        return "allow" if is_import or is_said else "deny"
+        return "allow" if is_import or _is_said(found) else "deny"
     return "ask" if found.unanswered or found.unasked else None
+
+
+def _is_said(found: Checked) -> bool:
+    """True for a name in prose, and for a command in the texts and comments of code."""
+    path = found.place.path if found.place else ""
+    is_in_code = path.endswith(_CODE) and not path.endswith(CELL)
+    return is_prose(path) or (is_in_code and found.ref.kind is RefKind.INSTALL)
 
 
 def _judged(gathered: Gathered, rules: HookRules) -> list[Checked]:
@@ -180,28 +189,52 @@ def _gathered(event: ToolEvent) -> Gathered:
     """All that the event names."""
     gathered = Gathered()
     for command in event.commands:
-        found = installs_of(command)
-        skipped = [one for one in found.skipped if not is_reviewed(one.what)]
-        imports = [ref for ref in found.refs if ref.kind is RefKind.IMPORT]
-        others = [ref for ref in found.refs if ref.kind is not RefKind.IMPORT]
-        add_source(gathered, replace(found, refs=others, skipped=skipped))
-        add_source(gathered, SourceText(imports, command, _IN_COMMAND))
-        for project in found.projects:
-            _add_project(gathered, project)
+        _add_command(gathered, command)
     for write in event.writes:
         for source in _new_names(write):
             add_source(gathered, source)
     return gathered
 
 
+def _add_command(gathered: Gathered, command: str, folder: str = "", depth: int = 0) -> None:
+    """A command, and the scripts that it runs."""
+    found = installs_of(command, folder)
+    skipped = [one for one in found.skipped if not is_reviewed(one.what)]
+    imports = [ref for ref in found.refs if ref.kind is RefKind.IMPORT]
+    others = [ref for ref in found.refs if ref.kind is not RefKind.IMPORT]
+    add_source(gathered, replace(found, refs=others, skipped=skipped))
+    add_source(gathered, SourceText(imports, command, _IN_COMMAND))
+    for project in found.projects:
+        _add_project(gathered, project)
+    for path, where in found.scripts if depth < _DEEPEST else ():
+        _add_script(gathered, path, where, depth)
+
+
+def _add_script(gathered: Gathered, path: str, folder: str, depth: int) -> None:
+    """What a script installs: a shell's by its commands, Python's by the header that uv reads."""
+    if not _is_there(path):
+        return
+    try:
+        if not path.endswith(".py"):
+            _add_command(gathered, read_text(path), folder, depth + 1)
+            return
+        source = read_source(path, is_given=False)
+    except UsageError as exc:
+        gathered.skipped.append(Unchecked(path, str(exc)))
+        return
+    refs = [ref for ref in source.refs if ref.kind is RefKind.MANIFEST]
+    add_source(gathered, replace(source, refs=refs))
+
+
+def _is_there(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 (Path raises for a name that is too long)
+
+
 def _add_project(gathered: Gathered, project: Project) -> None:
     """What a project's own files name, or that nobody read them."""
-    if project.folder.endswith(".py"):
-        _add_script(gathered, project.folder)
-        return
     paths = [os.path.join(project.folder, name)  # noqa: PTH118
              for name in _PROJECT_FILES.get(project.ecosystem, ())]  # fmt: skip
-    there = [path for path in paths if Path(path).is_file()]
+    there = [path for path in paths if _is_there(path)]
     if not there and project.is_certain:
         gathered.skipped.append(project.unread)
     for path in there:
@@ -209,14 +242,6 @@ def _add_project(gathered: Gathered, project: Project) -> None:
             add_source(gathered, read_source(path, is_given=False))
         except UsageError as exc:
             gathered.skipped.append(Unchecked(path, str(exc)))
-
-
-def _add_script(gathered: Gathered, path: str) -> None:
-    """What a script's own header asks uv to install."""
-    if Path(path).is_file():
-        source = read_source(path, is_given=False)
-        refs = [ref for ref in source.refs if ref.kind is RefKind.MANIFEST]
-        add_source(gathered, replace(source, refs=refs))
 
 
 def _new_names(write: FileWrite) -> Iterator[SourceText]:
@@ -227,7 +252,7 @@ def _new_names(write: FileWrite) -> Iterator[SourceText]:
         yield SourceText([], "", path, (unread,))
     elif is_read(path):
         try:
-            before = read_text(path) if Path(path).is_file() else ""
+            before = read_text(path) if _is_there(path) else ""
             after = write.content if write.content is not None else _edited(before, write.edits)
             found = source_of_text(path, after)
         except UsageError as exc:

@@ -100,7 +100,7 @@ class Project:
     ecosystem: Ecosystem
     unread: Unchecked
     """what is said where nobody reads those files"""
-    is_certain: bool = True
+    is_certain: bool
     """False where the command may as well install nothing: ``uv run`` outside of a project"""
 
 
@@ -118,6 +118,9 @@ class SourceText:
     """what has to be read too"""
     projects: Sequence[Project] = ()
     """what a command installs without naming a package"""
+    scripts: Sequence[tuple[str, str]] = ()
+    """(path, folder it is run in) of files that a command runs: a shell's, and Python by uv, which
+    reads its header"""
 
     @property
     def file(self) -> Path | None:

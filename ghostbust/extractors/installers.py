@@ -472,7 +472,10 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
         command.elsewhere |= option in tool.elsewhere
         command.replaced |= option in form.replacing
         if taken is not None and (option in form.replacing or option in form.adding):
-            command.found += _listed(taken, tool)
+            listed = list(_listed(taken, tool))
+            command.found += listed
+            if not listed:  # a path, an address, a variable
+                command.passed_over.append(taken)
 
 
 def takes_value(option: str, values: frozenset[str]) -> bool:

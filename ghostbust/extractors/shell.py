@@ -90,7 +90,10 @@ def _quoted(
     """What quoted texts hold as scripts of their own, or as prose where a program prints them."""
     is_printed = any(word.value in _SAYING for word in words[:3])
     for word in words:
-        if " " in word.value and (span := word.span(0, len(word.value))) is not None:
+        if " " not in word.value:
+            continue
+        value = behind(ASSIGNMENT, word.value, 0)  # X='pip install x'
+        if (span := word.span(value, len(word.value))) is not None:
             body = text[slice(*span)]
             yield from (
                 prose_refs(body, span[0]) if is_printed else shell_refs(body, span[0], readers_of)
@@ -202,6 +205,7 @@ def _target(words: Sequence[Placed]) -> str:
     return glued or (values[0].rpartition("/")[2] if values else "")
 
 
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _BLANKS = re.compile(r"[ \t\r]*")
 _QUOTED = {"'": re.compile(r"'[^'\n]*'"), '"': re.compile(r'"(?:[^"\\\n]|\\.)*"', re.S)}
 _DOCUMENT = re.compile(r"<<-?[ \t]*(?P<mark>[\w'\"\\!.-]*)")

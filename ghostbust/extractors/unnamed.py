@@ -81,7 +81,9 @@ def whole_project(words: Sequence[Placed]) -> Ecosystem | None:
     if program not in WHOLE:
         return None
     tool = PROGRAMS.get(program)
-    return tool.ecosystem if tool else None  # hatch, pip-sync
+    if tool is None:  # pip-sync goes by a requirements file
+        return Ecosystem.PYPI if program == "hatch" else None
+    return tool.ecosystem
 
 
 _REVIEWED = word_set(
