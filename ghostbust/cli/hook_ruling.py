@@ -42,7 +42,7 @@ from ghostbust.results import Checked, CheckedList
 from ghostbust.text import visible
 
 LIMIT_S = 5.0
-"""of look-ups: an agent waits for the answer"""
+"""of reading, and of look-ups: an agent waits for the answer, `TIMEOUT_S` at most"""
 _MOST_LINES = 10
 _DEEPEST = 3
 """scripts that run each other"""
@@ -106,9 +106,8 @@ def rule(event: ToolEvent, rules: HookRules) -> Ruling:
     unknown = asks if rules.on_unknown == "ask" else rules.on_unknown
     doubt: Decision = "ask" if event.can_ask and rules.on_unknown != "allow" else "allow"
     decided: dict[Decision, Decision] = {"deny": "deny", "ask": unknown, "allow": doubt}
-    decision = max(
-        (decided[one.decision] for one in objections), key=_WEIGHT.index, default="allow"
-    )
+    decisions = [decided[one.decision] for one in objections]
+    decision = max(decisions, key=_WEIGHT.index, default=_WEIGHT[0])
     return Ruling(decision, _reason(objections, decision, can_ask=event.can_ask))
 
 
@@ -126,7 +125,11 @@ def _reason(objections: Sequence[Objection], decision: Decision, *, can_ask: boo
 
 
 def _objections(event: ToolEvent, rules: HookRules) -> Iterator[Objection]:
-    gathered = _gathered(event)
+    try:
+        gathered = _within(rules.limit_s, lambda: _gathered(event))
+    except TimeoutError:
+        yield Objection("ask", f"not looked at: it takes more than {rules.limit_s:g} s to read")
+        return
     for one in gathered.skipped:
         yield Objection("ask", f"not looked at: {one.what}: {one.why}")
     if not any(source.refs for source in gathered.sources):

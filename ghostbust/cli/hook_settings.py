@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from subprocess import list2cmdline
 from typing import Any
 
 from ghostbust.cli.hook_agents import TIMEOUT_S, Agent
@@ -61,7 +62,7 @@ def install_hook(agent: Agent, path: Path, command: Sequence[str]) -> None:
     """Adds the hook to the settings in place of an older one. Raises UsageError."""
     path = _real(path)
     before = _content(path)
-    entries = agent.entries(shlex.join(command))
+    entries = agent.entries(list2cmdline(command) if os.name == "nt" else shlex.join(command))
     if not entries:
         after = _plugin(command)
         if before is not None and _MARK_OF_PLUGIN not in before:
@@ -199,7 +200,7 @@ def _remove(settings: dict[str, Any]) -> None:
 
 def _bare(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings without what installing adds besides the hook itself."""
-    added = ({}, 1)
+    added: tuple[object, ...] = ({}, 1)
     return {
         key: value for key, value in settings.items()
         if not (key in ("hooks", "version") and value in added)

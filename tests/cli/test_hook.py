@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from ghostbust.cli.hook import AgentName
 from ghostbust.cli.hook_agents import AGENTS, agent_of, read_event
 from ghostbust.cli.hook_ruling import HookRules, rule
 from ghostbust.cli.judging import Vouching
@@ -159,6 +160,10 @@ def test_the_agent_is_known_by_its_event(agent: str) -> None:
     assert agent_of(EVENTS[agent](path="x", content="y")) is AGENTS[agent]
 
 
+def test_the_option_takes_every_agent() -> None:
+    assert get_args(AgentName) == tuple(AGENTS)
+
+
 def test_an_event_of_several_agents_is_nobodys(run: Run) -> None:
     event = {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": "ls"}}
     assert "give --agent (claude, codex," in one_line(run("hook", stdin=json.dumps(event)))
@@ -211,6 +216,7 @@ FILES = {
         (edit("README.md", "", f"pip install {BAD}"), "ask"),
         (edit("Dockerfile", "", f"RUN pip install {BAD}"), "deny"),
         (edit("new.ipynb", "", "x"), "allow"),
+        (edit("app.py", "", f"# pip install {BAD} first"), "ask"),  # is said, not run
         ({**claude("x"), "tool_name": "NotebookEdit", "tool_input": {
             "notebook_path": "x.ipynb", "cell_type": "code", "new_source": f"!pip install {BAD}"}},
          "deny"),
@@ -296,6 +302,12 @@ def test_a_slow_registry_is_unknown(
     assert ruling.decision == "ask"
     assert "took more than 0.3 s" in ruling.reason
     assert time.monotonic() - began < 1.5
+
+
+def test_a_command_that_takes_too_long_to_read_is_asked_about(tmp_path: Path) -> None:
+    event = read_event(AGENTS["claude"], claude("pip install a && " * 200_000))
+    rules = HookRules(Mode.SNAPSHOT, None, tmp_path / "none", Vouching(), limit_s=0.1)
+    assert rule(event, rules).decision == "ask"
 
 
 def test_hook_test_shows_what_would_happen(run: Run) -> None:
