@@ -10,16 +10,26 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import help_if_bare
-from ghostbust.cli.hook_agents import AGENTS, Agent, Decision, ToolEvent, agent_of, read_document
+from ghostbust.cli.hook_agents import (
+    AGENTS,
+    Agent,
+    Decision,
+    Ruling,
+    ToolEvent,
+    agent_of,
+    read_document,
+)
 from ghostbust.cli.hook_agents import read_event as event_of
 from ghostbust.cli.options import RegistryModeOption
 from ghostbust.errors import GhostbustError, UsageError
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.hook_ruling import HookRules, Ruling
+    from ghostbust.cli.hook_ruling import HookRules
 
 AgentName = Literal["claude", "codex", "gemini", "cursor", "copilot", "opencode"]
+_MOST_BYTES = 8_388_608
+"""of an event: a file of the most that `check` reads, if it needs no escapes"""
 _BLOCKED = 2
 """the exit code that four of the six agents take for a denial"""
 
@@ -74,20 +84,13 @@ def _answer(
     raise typer.Exit(_say(ruling, caller))
 
 
-hook = typer.Typer(
-    name="hook",
-    help="Stand in front of what coding agents install.",
-    invoke_without_command=True,
-    callback=_answer,
-)
+hook = typer.Typer(name="hook", invoke_without_command=True, callback=_answer)
 
 
 def _stdin() -> bytes:
-    from ghostbust.cli.sources import MOST_BYTES
-
-    data = sys.stdin.buffer.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"the event has more than {MOST_BYTES:,} bytes")
+    data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise UsageError(f"the event has more than {_MOST_BYTES:,} bytes")
     return data
 
 
@@ -103,10 +106,12 @@ def _rules(cli: Invocation, on_unknown: Decision, registry: str | None) -> HookR
 def _ruling(
     cli: Invocation, event: ToolEvent, on_unknown: Decision, registry: str | None
 ) -> Ruling:
-    from ghostbust.cli.hook_ruling import Ruling, rule
+    from ghostbust.extractors.unnamed import may_install
 
-    if not event.commands and not event.writes:
+    if not event.writes and not any(map(may_install, event.commands)):
         return Ruling("allow")
+    from ghostbust.cli.hook_ruling import rule  # takes 0.2 s
+
     return rule(event, _rules(cli, on_unknown, registry))
 
 
@@ -114,8 +119,6 @@ def _failed(
     error: Exception, on_error: Decision, caller: Agent | None, event: ToolEvent | None
 ) -> Ruling:
     """The answer where there is no ruling."""
-    from ghostbust.cli.hook_ruling import Ruling
-
     can_ask = event.can_ask if event else bool(caller and caller.asks)
     decision = "deny" if on_error == "ask" and not can_ask else on_error
     said = " ".join(str(error).split())

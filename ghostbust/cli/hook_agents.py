@@ -58,6 +58,15 @@ class ToolEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Ruling:
+    """What is answered."""
+
+    decision: Decision
+    reason: str = ""
+    """a line for each objection; empty where nothing speaks against the event"""
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """One agent: how its events are known, how it is answered, and where its settings lie."""
 

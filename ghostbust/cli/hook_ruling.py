@@ -21,7 +21,7 @@ from typing import TypeVar
 from ghostbust.cli.commands import installs_of
 from ghostbust.cli.context import open_judge
 from ghostbust.cli.gathering import Gathered, add_source
-from ghostbust.cli.hook_agents import CELL, Decision, FileWrite, ToolEvent
+from ghostbust.cli.hook_agents import CELL, Decision, FileWrite, Ruling, ToolEvent
 from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
 from ghostbust.cli.sources import (
     Project,
@@ -70,15 +70,6 @@ class Objection:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
-    """What is answered."""
-
-    decision: Decision
-    reason: str = ""
-    """a line for each objection; empty where nothing speaks against the event"""
-
-
-@dataclass(frozen=True, slots=True)
 class HookRules:
     """Who is asked, who is trusted, and what happens where nobody can say."""
 
@@ -92,8 +83,6 @@ class HookRules:
 
 def rule(event: ToolEvent, rules: HookRules) -> Ruling:
     """What is answered to an event. Raises UsageError, ConfigError or SnapshotError."""
-    if not event.commands and not event.writes:
-        return Ruling("allow")
     with ExitStack() as stack:
         if event.folder:
             try:

@@ -95,3 +95,17 @@ def is_reviewed(command: str) -> bool:
     """True for a command of `not_looked_up` that asks a distribution, where somebody reviews what
     gets a name, or that fetches an image of a container."""
     return command.partition(" ")[0] in _REVIEWED
+
+
+_SIGNS = (*PROGRAMS, *OTHERS, *WHOLE, "<<", "$", "`", "sh ", ".sh", "source ")
+_NO_QUOTES = dict.fromkeys(map(ord, "'\"\\"))
+
+
+def may_install(command: str) -> bool:
+    """False for a command that plainly installs nothing, such as ``git status``; fast.
+
+    True for every other one: it has to be read. A here-document, a script and a variable may hold
+    anything.
+    """
+    text = command.translate(_NO_QUOTES)
+    return text.startswith(". ") or any(sign in text for sign in _SIGNS)

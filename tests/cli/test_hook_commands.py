@@ -13,6 +13,7 @@ import pytest
 from ghostbust.cli.hook_agents import ToolEvent
 from ghostbust.cli.hook_ruling import HookRules, _gathered, rule
 from ghostbust.cli.judging import Vouching
+from ghostbust.extractors.unnamed import may_install
 from ghostbust.registries.judge import Mode
 
 BAD = "zz-no-such-name-9z"
@@ -353,6 +354,11 @@ def test_there_are_enough() -> None:
     assert len({command for command, _, _ in COMMANDS}) == len(COMMANDS) >= 200
 
 
+@pytest.mark.parametrize("command", ["git status", "ls -la", "pytest -q x.py", "cat a.txt | head"])
+def test_most_commands_need_not_be_read(command: str) -> None:
+    assert not may_install(command)
+
+
 @pytest.mark.parametrize(
     ("command", "names", "decision"), COMMANDS, ids=[row[0][:60] for row in COMMANDS]
 )
@@ -364,5 +370,6 @@ def test_what_is_seen_and_answered(
     event = ToolEvent("", [command])
     refs = (ref for source in _gathered(event).sources for ref in source.refs)
     seen = {ref.name or ref.import_name for ref in refs}
+    assert may_install(command) or not (names or decision != "allow")
     ruling = rule(event, HookRules(Mode.SNAPSHOT, None, tmp_path / "none", Vouching()))
     assert (seen, ruling.decision) == (set(expected), decision), ruling.reason
