@@ -7,11 +7,13 @@ what ``npm create`` fetches, and what is left to files, variables and pipes.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
 from ghostbust.cli.sources import (
+    CalledScript,
     NamedFile,
     Project,
     SourceText,
@@ -25,7 +27,7 @@ from ghostbust.extractors.interface import Language, Placed, behind, word_set
 from ghostbust.extractors.names import is_placeholder, scan_name
 from ghostbust.extractors.shell import ASSIGNMENT, Document, Script, read_script
 from ghostbust.extractors.unnamed import created, not_looked_up, whole_project
-from ghostbust.records import Ecosystem
+from ghostbust.records import Ecosystem, PackageRef
 from ghostbust.registries.names import canonical_name
 from ghostbust.results import is_builtin_import
 
@@ -37,6 +39,8 @@ _BARE = (("install",), ("i",), ("in",), ("isntall",))
 _NEVER_BARE = ("pip", "pipx", "easy_install")
 _SHELLS = word_set("sh bash zsh dash ksh source .")
 _VERBS = word_set("install add i")
+_NEAR = 40
+"""characters behind a command in which a pipe is looked for"""
 _FEEDING = word_set("xargs parallel")
 _FOLDER_OPTIONS = word_set("--prefix -C --cwd --dir --directory --project")
 
@@ -72,53 +76,62 @@ def installs_of(command: str, folder: str = "") -> SourceText:
         raw = command[ref.start : ref.end]
         name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
         refs.append(replace(ref, raw=raw, name=name))
-    source = SourceText(refs, command, skipped=list(unread_parts(found, command, "the command")))
+    parts: list[_Part] = list(unread_parts(found, command, "the command"))
     for words in commands:
         if not _is_said(script, words):
             folder = _entered(folder, words)
-            source = _with_installs(source, words, folder)
+            parts += _installs_in(words, folder)
             for inner in _commands_within(words):
-                source = _with_installs(source, inner, folder, is_quoted=True)
+                parts += _installs_in(inner, folder, is_quoted=True)
+    source = SourceText(
+        [*refs, *(part for part in parts if isinstance(part, PackageRef))],
+        command,
+        skipped=[part for part in parts if isinstance(part, Unchecked)],
+        files=[part for part in parts if isinstance(part, NamedFile)],
+        projects=[part for part in parts if isinstance(part, Project)],
+        scripts=[part for part in parts if isinstance(part, CalledScript)],
+    )
     return _without_new_files(source, read)
 
 
-def _with_installs(
-    source: SourceText, words: Sequence[Placed], folder: str, *, is_quoted: bool = False
-) -> SourceText:
-    """The source with what a simple command takes besides names that are written in it."""
+_Part = PackageRef | Unchecked | NamedFile | Project | CalledScript
+
+
+def _installs_in(
+    words: Sequence[Placed], folder: str, *, is_quoted: bool = False
+) -> Iterator[_Part]:
+    """What a simple command installs besides names that are written in it."""
     if (ref := created(words)) is not None:
-        return replace(source, refs=[*source.refs, ref])
-    files, projects, skipped = list(source.files), list(source.projects), list(source.skipped)
-    scripts = list(source.scripts)
+        yield ref
+        return
     installs = list(read_commands(words))
     where = _joined(folder, _project_option(words))
     if not installs and (unseen := not_looked_up(words)):
         ecosystem = whole_project(words)
-        if ecosystem is None:
-            skipped.append(Unchecked(*unseen))
-        else:
-            projects.append(Project(where, ecosystem, Unchecked(*unseen), is_certain=True))
+        unread = Unchecked(*unseen)
+        yield unread if ecosystem is None else Project(where, ecosystem, unread, is_certain=True)
+    is_fed = any(word.value in _FEEDING for word in words)
     for one in installs:
-        files += [NamedFile(_joined(folder, file.value), 0, True) for file in one.files]
-        if any(word.value in _FEEDING for word in words):
-            skipped.append(Unchecked(f"xargs {one.names}", "its names come from a file or a pipe"))
+        yield from (NamedFile(_joined(folder, file.value), 0, True) for file in one.files)
+        if is_fed:
+            yield Unchecked(f"xargs {one.names}", "its names come from a file or a pipe")
         for path, unread in _passed_over(one):
             if path is None or one.tool.ecosystem is Ecosystem.CONDA:
-                skipped.append(unread)
+                yield unread
             elif is_quoted and not path and one.tool.programs[0] in _NEVER_BARE:
-                skipped.append(Unchecked(one.names, "its names stand elsewhere"))  # X="pip install"
+                yield Unchecked(one.names, "its names stand elsewhere")  # X="pip install"
             elif path or one.tool.programs[0] not in _NEVER_BARE:
                 place = _joined(folder, path) if path else where
                 is_certain = one.form.takes is not Takes.NONE
-                projects.append(Project(place, one.tool.ecosystem, unread, is_certain))
+                yield Project(place, one.tool.ecosystem, unread, is_certain)
         run = words[one.index].value if one.index < len(words) else ""
         if one.form.takes is Takes.NONE and run.endswith(".py"):
-            scripts.append((_joined(folder, run), folder))
+            yield CalledScript(_joined(folder, run), folder)
     values = [word.value for word in words]
     if len(values) > 1 and values[0].startswith("$") and values[1] in _VERBS:
-        skipped.append(Unchecked(" ".join(values[:3]), "it doesn't say which program runs"))
-    scripts += [(_joined(folder, path), folder) for path in _run_by_shell(values)]
-    return replace(source, files=files, projects=projects, skipped=skipped, scripts=scripts)
+        yield Unchecked(" ".join(values[:3]), "it doesn't say which program runs")
+    for path in _run_by_shell(values):
+        yield CalledScript(_joined(folder, path), folder)
 
 
 def _run_by_shell(values: Sequence[str]) -> Iterator[str]:
@@ -137,7 +150,7 @@ def _is_said(script: str, words: Sequence[Placed]) -> bool:
     if not values or values[0].rpartition("/")[2] not in _SAYING or not words[-1].at:
         return False
     end = words[-1].at[-1] + 1
-    rest = script[end:].lstrip("'\" \t")
+    rest = script[end : end + _NEAR].lstrip("'\" \t")
     is_piped = rest.startswith("|") and not rest.startswith("||")
     goes_on = any(value.startswith((">", "1>", "-i", "--in-place")) for value in values)
     runs = any(mark in value for value in values for mark in ("$(", "`"))
@@ -159,9 +172,9 @@ def _without_new_files(source: SourceText, script: Script) -> SourceText:
         written |= dict.fromkeys(to, id(words) in read)
         written |= dict.fromkeys(added if id(words) not in read else (), False)
     files = [file for file in source.files if file.path not in written]
-    scripts = [one for one in source.scripts if os.path.normpath(one[0]) not in written]
+    scripts = [one for one in source.scripts if os.path.normpath(one.path) not in written]
     named = [file.path for file in source.files]
-    named += [os.path.normpath(path) for path, _ in source.scripts]
+    named += [os.path.normpath(script.path) for script in source.scripts]
     stale = {path for path in named if not written.get(path, True)}
     unread = [Unchecked(path, "the command itself writes it") for path in sorted(stale)]
     skipped = [*source.skipped, *unread]
@@ -196,13 +209,14 @@ def _without_placeholders(command: str) -> str:
 
     Not in what goes into files: ``dependencies`` in a TOML file is no name.
     """
-    documents = [one for one in read_script(command).documents if not _is_for_shell(one)]
+    documents = deque(one for one in read_script(command).documents if not _is_for_shell(one))
     words = ["".join(letters) for _, letters in groupby(command, str.isspace)]
-    start = 0
+    start, end = 0, 0
     for at, word in enumerate(words):
+        while documents and documents[0].start <= start:
+            end = documents.popleft().end
         length = scan_name(word, Ecosystem.NPM)
-        is_inside = any(one.start <= start < one.end for one in documents)
-        if length and not is_inside and is_placeholder(word[:length]):
+        if length and start >= end and is_placeholder(word[:length]):
             words[at] = "q" * length + word[length:]
         start += len(word)
     return "".join(words)

@@ -198,8 +198,8 @@ def _add_command(gathered: Gathered, command: str, folder: str = "", depth: int 
     add_source(gathered, SourceText(imports, command, _IN_COMMAND))
     for project in found.projects:
         _add_project(gathered, project)
-    for path, where in found.scripts if depth < _DEEPEST else ():
-        _add_script(gathered, path, where, depth)
+    for script in found.scripts if depth < _DEEPEST else ():
+        _add_script(gathered, script.path, script.folder, depth)
 
 
 def _add_script(gathered: Gathered, path: str, folder: str, depth: int) -> None:

@@ -105,6 +105,15 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class CalledScript:
+    """A file that a command runs: a shell's, or Python's by uv, which reads its header."""
+
+    path: str
+    folder: str
+    """that it is run in"""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceText:
     """A text and the packages that it names; no built-in imports."""
 
@@ -118,9 +127,7 @@ class SourceText:
     """what has to be read too"""
     projects: Sequence[Project] = ()
     """what a command installs without naming a package"""
-    scripts: Sequence[tuple[str, str]] = ()
-    """(path, folder it is run in) of files that a command runs: a shell's, and Python by uv, which
-    reads its header"""
+    scripts: Sequence[CalledScript] = ()
 
     @property
     def file(self) -> Path | None:
