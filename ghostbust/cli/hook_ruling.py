@@ -137,10 +137,13 @@ def _objections(event: ToolEvent, rules: HookRules) -> Iterator[Objection]:
 
 def _decision(found: Checked) -> Decision | None:
     """What a verdict asks for; None where it is no objection."""
+    is_import = found.ref.kind is RefKind.IMPORT  # which installs nothing
     if found.invented:
-        is_import = found.ref.kind is RefKind.IMPORT and found.verdict is Verdict.ABSENT
-        return "allow" if is_import or _is_said(found) else "deny"
-    return "ask" if found.unanswered or found.unasked else None
+        is_doubtful = is_import and found.verdict is Verdict.ABSENT
+        return "allow" if is_doubtful or _is_said(found) else "deny"
+    if found.unanswered or found.unasked:
+        return "allow" if is_import else "ask"
+    return None
 
 
 def _is_said(found: Checked) -> bool:

@@ -241,6 +241,20 @@ def test_files_and_edits(run: Run, event: dict[str, Any], decision: str) -> None
     assert (said(agent, done.stdout)[0] if done.stdout else "allow") == decision, done.output
 
 
+@pytest.mark.parametrize("code", [f'import x from "{ODD}"', "import zz_no_such_module_9z"])
+@pytest.mark.parametrize("agent", EVENTS)
+def test_a_doubtful_import_is_asked_about_where_that_can_be(
+    run: Run, agent: str, code: str
+) -> None:
+    path = "app.js" if "from" in code else "app.py"
+    event = json.dumps(EVENTS[agent](path=path, content=f"{code}\n"))
+    done = run("hook", "--agent", agent, *SNAPSHOT, stdin=event)
+    if agent in ("claude", "copilot"):
+        assert said(agent, done.stdout)[0] == "ask"
+    else:
+        assert (done.exit_code, done.stdout) == (0, SILENCE.get(agent, ""))
+
+
 def test_paths_are_seen_from_the_events_folder(run: Run, tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "r.txt").write_text(f"{BAD}\n")
