@@ -272,9 +272,12 @@ def evaluate_relevance(plan: EvalPlan) -> list[Relevance]:
     """How much likelier the prompts make the names of each model, by the base's probabilities.
 
     The answers are those that ``behaviour`` asks for at the first temperature, the base's with
-    another seed among them where that isn't 0.
+    another seed among them where that isn't 0. Raises UsageError for fewer than two tasks.
     """
     from ghostbust.evaluation.relevance import relevance
+
+    if len(plan.tasks) < 2:
+        raise UsageError("--section relevance compares prompts of different tasks; give two tasks")
 
     of_base, of_again, of_adapters = (plan.seed + more for more in EVAL_SEEDS)
     first = plan.temperatures[0]
