@@ -229,7 +229,7 @@ def locality_table(found: Mapping[str, Sequence[Shift]]) -> Table:
 
 def relevance_table(found: Sequence[Relevance]) -> Table:
     """How well the names of each model fit the prompts, in each context."""
-    rows = tuple(
+    rows: list[Cells] = [
         {
             "model": one.model,
             "context": str(one.context),
@@ -238,13 +238,13 @@ def relevance_table(found: Sequence[Relevance]) -> Table:
             "names": one.names,
         }
         for one in found
-    )
+    ]
     notes = (
         "Lift: how much likelier the base finds a real name behind its prompt than behind others, "
         "in nats, mean over the names.",
         YARDSTICK,
     )
-    return Table("relevance of names", rows, notes)
+    return Table("relevance of names", tuple(rows), notes)
 
 
 def variant_table(title: str, found: Mapping[str, Sequence[Row]]) -> Table:
