@@ -25,6 +25,8 @@ PYTHON_GLOBALS: Final = frozenset(dir(builtins)) | frozenset(
      "display", "reveal_type", "WindowsError")
 )  # fmt: skip
 """what Python and a notebook bind by themselves"""
+FILE_ENDS: Final = frozenset(("py", "ipynb", "sh", "txt", "csv", "toml", "yml", "yaml", "md"))
+"""attributes that are the end of a file's name, in a command that Python can read: ``run.py | x``"""
 
 
 @cache
@@ -74,7 +76,7 @@ def _python_uses(tree: ast.Module, *, whole: bool) -> Iterator[str]:
     while stack:
         node, later = stack.pop()
         match node:
-            case ast.Attribute(value=ast.Name(id=name)):
+            case ast.Attribute(value=ast.Name(id=name), attr=end) if end not in FILE_ENDS:
                 yield name
             case ast.Call(func=ast.Name(id=name)) if whole or not later:
                 yield name

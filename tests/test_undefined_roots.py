@@ -48,6 +48,7 @@ def answer_of(
         ("def f():\n    global client\n    return client.get()", set()),
         ("from math import *\nanything.at(all())", set()),
         ("main()\n\n\ndef main(): ...", set()),
+        ("convert.py | names", set()),  # a command
         ("names[0]\nprint(names)", set()),  # neither an attribute nor a call: not looked at
     ],
 )
