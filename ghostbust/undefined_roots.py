@@ -26,7 +26,7 @@ PYTHON_GLOBALS: Final = frozenset(dir(builtins)) | frozenset(
 )  # fmt: skip
 """what Python and a notebook bind by themselves"""
 FILE_ENDS: Final = frozenset(("py", "ipynb", "sh", "txt", "csv", "toml", "yml", "yaml", "md"))
-"""attributes that are the end of a file's name, in a command that Python can read: ``run.py | x``"""
+"""attributes that are the end of a file name, in a command that Python can read: ``run.py | x``"""
 
 
 @cache
