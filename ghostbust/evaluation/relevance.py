@@ -27,7 +27,7 @@ from ghostbust.evaluation.behaviour import CountTable, draw_together, share
 from ghostbust.evaluation.figures import BASE, Estimate, estimate
 from ghostbust.measure import real_names
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Score
-from ghostbust.statistics import RESAMPLES, Floats
+from ghostbust.statistics import RESAMPLES
 
 OTHERS: Final = 8
 """prompts that a name's likelihood is compared with"""
@@ -57,8 +57,8 @@ class Relevance:
     lift: Estimate
     """their mean lift in nats"""
     share: Estimate | None
-    """that / the base's, both drawn together; None for the base, NaN where the base's isn't above
-    0, or the model names nothing"""
+    """that / the base's, both drawn together; None for the base, NaN where the base's interval
+    isn't above 0, as then it is no yardstick, or where the model names nothing"""
 
 
 def relevance(
@@ -83,13 +83,15 @@ def relevance(
         drawn = draw_together(tables, seed=seed, resamples=RESAMPLES)
         means = [share(sums["lift"], sums["names"]) for sums in drawn]  # (1 + R,) each
         yardstick = means[list(models).index(BASE)]
+        if not estimate(yardstick).low > 0:
+            yardstick = np.full_like(yardstick, np.nan)
         found += [
             Relevance(
                 model,
                 context,
                 int(sums["names"][0]),
                 estimate(mean),
-                None if model == BASE else estimate(_share_of(mean, yardstick)),
+                None if model == BASE else estimate(share(mean, yardstick)),
             )
             for model, sums, mean in zip(models, drawn, means, strict=True)
         ]
@@ -168,8 +170,3 @@ def _log_likelihoods(
         return {}
     scores = scorer.score_behind(prompt, LEAD, [f" {name}\n" for name in ordered])
     return {name: -score.nll for name, score in zip(ordered, scores, strict=True)}
-
-
-def _share_of(lift: Floats, base: Floats) -> Floats:
-    """lift / base's, elementwise; NaN where the base's isn't above 0."""
-    return share(lift, np.where(base > 0, base, np.nan))
