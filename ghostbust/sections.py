@@ -232,7 +232,7 @@ class GatesSection(Section):
     unknown_margin: float = Field(default=0.1, gt=0, lt=1)
     """largest rise of the shares of unknown and of unsupported names that is let through"""
     faults_margin: float = Field(default=0.1, gt=0, lt=1)
-    """largest rise of the share of empty, malformed or looping answers that is let through"""
+    """largest rise of the share of answers with a fault that is let through"""
     humaneval_tasks: int = Field(default=164, ge=0, le=164)
     """HumanEval tasks that are run; under 100 tasks in all two gates can't pass"""
     mbpp: str | None = None

@@ -24,6 +24,7 @@ from ghostbust.evaluation.figures import (
 if TYPE_CHECKING:
     from ghostbust.evaluation.behaviour import Row
     from ghostbust.evaluation.locality import Shift
+    from ghostbust.evaluation.relevance import Relevance
     from ghostbust.evaluation.utility import UtilityResult
     from ghostbust.records import Measurement
 
@@ -232,6 +233,26 @@ def locality_table(found: Mapping[str, Sequence[Shift]]) -> Table:
         f"Times less: than {Group.PACKAGES} moved.",
     )
     return Table("KL to the base", tuple(rows), notes)
+
+
+def relevance_table(found: Sequence[Relevance]) -> Table:
+    """How well the names of each model fit the prompts, in each context."""
+    rows: list[Cells] = [
+        {
+            "model": one.model,
+            "context": str(one.context),
+            "lift": one.lift,
+            "share of the base's": one.share,
+            "names": one.names,
+        }
+        for one in found
+    ]
+    notes = (
+        "Lift: how much likelier the base finds a real name behind its prompt than behind others, "
+        "in nats, mean over the names.",
+        YARDSTICK,
+    )
+    return Table("relevance of names", tuple(rows), notes)
 
 
 def variant_table(title: str, found: Mapping[str, Sequence[Row]]) -> Table:

@@ -24,7 +24,7 @@ def faults_gate(
     margin: float = 0.1,
     look: Look | None = None,
 ) -> GateResult:
-    """Compares the share of empty, malformed or looping answers (``answer_faults.faults_of``).
+    """Compares the share of answers with a fault of any kind (``answer_faults.FAULTS``).
 
     rise = the candidate's share - the base's, with one-sided 1 - alpha bounds over prompt families.
     PASS: the upper bound is at most ``margin``. FAIL: the lower bound is above it, of all contexts
