@@ -15,8 +15,10 @@ from ghostbust.store.tallies import SampleTally
 def tallies(invented: int, real: int = 1) -> list[SampleTally]:
     """Twelve families of two contexts; the even ones invent."""
     return [
-        SampleTally(f"p{n}", 0, f"family-{n // 2}", (Context.CODE, Context.HELPS)[n % 2],
-              NameCounts(1, real, invented * (n // 2 % 2 == 0)))
+        SampleTally(
+            f"p{n}", f"family-{n // 2}", (Context.CODE, Context.HELPS)[n % 2],
+            NameCounts(1, real, invented * (n // 2 % 2 == 0)), frozenset(), 0,
+        )
         for n in range(24)
     ]  # fmt: skip
 
