@@ -46,6 +46,8 @@ INSTALLERS: Final = frozenset(
 )  # fmt: skip
 """what installs packages, or comes with every environment: named to say how, not what"""
 
+OLDER_MEASURE: Final = "an older measure, in which installers count as packages"
+
 Floats = NDArray[np.float64]
 
 
@@ -164,6 +166,11 @@ def said_unknown(unknown: int, local: int, unmapped: int) -> str:
         return f"{unknown}"
     parts = {"local": local, "unmapped": unmapped, "other": unknown - local - unmapped}
     return f"{unknown}: " + ", ".join(f"{n} {cause}" for cause, n in parts.items() if n > 0)
+
+
+def said_measure(measured: Measurement) -> str:
+    """By which measure an older version counted, in a phrase; empty if by today's."""
+    return OLDER_MEASURE if measured.installers is None else ""
 
 
 def measure(answers: Sequence[Answer], *, seed: int = 0) -> Measurement:

@@ -12,7 +12,15 @@ from ghostbust.evaluation.figures import BASE, Table, shown
 from ghostbust.measure import said_unknown
 from ghostbust.records import GateReport, Promotion
 from ghostbust.reports.document import Quoted, Report, ReportPart
-from ghostbust.reports.figures import Paired, Rates, before_of, compare, figures_of, newest_together
+from ghostbust.reports.figures import (
+    Paired,
+    Rates,
+    before_of,
+    compare,
+    figures_of,
+    figures_together,
+    newest_together,
+)
 from ghostbust.reports.tables import (
     METHOD,
     MOST_NAMES,
@@ -58,14 +66,15 @@ def run_report(store: Store, run_id: int, *, reveal: bool, now: datetime) -> Rep
             f" invented: a rate of {shown(whole.rate)} at a volume of {shown(whole.volume)} real"
             f" names per answer. Not in the rate: {counts.induced} inventions and"
             f" {counts.induced_real} real names that the prompt had named, and names that could"
-            f" not be judged ({unknown})."
+            f" not be judged ({unknown}). Installers, which aren't counted as packages:"
+            f" {counts.installers}."
         )
     unfinished = f"The run is {run.status}, so these figures are of what it had logged."
     return _report(
         f"Run {run_id}: {model} on {run.spec.model}",
         [lead] if run.status is RunStatus.DONE else [lead, unfinished],
         [
-            ReportPart("rates", "Rates", (), (rates_table({model: figures}),)),
+            ReportPart("rates", "Rates", (), (rates_table({model: figures}, [run]),)),
             ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
             history_part(store.runs.rates(model=run.spec.model)),
         ],
@@ -84,11 +93,11 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
         raise UsageError(f"{exc}; `ghostbust report` without a subject lists them") from exc
     gates = store.rounds.gate_report(round_id)
     runs = gate_runs(store, one)
-    figures = {name: figures_of(store, run) for name, run in runs.items()}
+    figures = figures_together(store, runs)
     pairs: dict[str, list[Paired]] = {}
     if len(runs) == 2:
         before, after = (store.tallies.of_run(run.id) for run in runs.values())
-        pairs[" -> ".join(runs)] = compare(before, after, seed=one.seed)
+        pairs[" -> ".join(runs)] = compare(before, after)
     names = store.tallies.invented(run.id for run in runs.values())
     verdict = "The gates weren't run, so nothing may serve."
     if one.verdict is not None:
@@ -110,7 +119,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
         _round_lead(one, figures, pairs),
         [
             ReportPart("gates", "Gates", (verdict,), (gates_table("gates", gates),)),
-            _rates_part(figures, pairs),
+            _rates_part(runs, figures, pairs),
             ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
             loss_part(*losses_of(store, one)),
             history_part(store.runs.rates(model=one.model)),
@@ -147,17 +156,19 @@ def _round_lead(
         (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
         lead.append(
             f"On held-out prompts the rate went from {shown(before[0].rate)} to"
-            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}, and the volume from"
-            f" {shown(before[0].volume)} to {shown(after[0].volume)} real names per answer, a"
-            f" ratio of {shown(whole.volume_ratio)}."
+            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}. Names that the base supports"
+            f" are {shown(whole.supported)} of the base's per answer, all names"
+            f" {shown(whole.all_names)}."
         )
     return lead
 
 
 def _rates_part(
-    figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
+    runs: Mapping[str, Run],
+    figures: Mapping[str, Sequence[Rates]],
+    pairs: Mapping[str, Sequence[Paired]],
 ) -> ReportPart:
-    tables = [rates_table(figures)] if figures else []
+    tables = [rates_table(figures, list(runs.values()))] if figures else []
     text = NO_MEASUREMENT
     if pairs:
         text = "Both answered the same held-out prompts, which never train."
@@ -186,10 +197,8 @@ def comparison_report(
         rows[name] = row
     runs = _runs_to_compare(store, first, second, rows)
     tallies = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
-    pairs = {
-        f"{a} -> {b}": compare(tallies[a], tallies[b], seed=0) for a, b in combinations(runs, 2)
-    }
-    figures = {name: figures_of(store, run) for name, run in runs.items()}
+    pairs = {f"{a} -> {b}": compare(tallies[a], tallies[b]) for a, b in combinations(runs, 2)}
+    figures = figures_together(store, runs)
     every = store.tallies.invented(run.id for run in runs.values())
     of_each = {name: store.tallies.invented([run.id]) for name, run in runs.items()}
     reports = {name: store.rounds.gate_report(row.round_id) for name, row in rows.items()}
@@ -202,13 +211,14 @@ def comparison_report(
         f"{first} beside {second} on {next(iter(runs.values())).spec.model}",
         [
             f"On the same prompts of {whole.families} families, {second}'s rate differs from"
-            f" {first}'s by {shown(whole.difference)}, {chance}; it names"
-            f" {shown(whole.volume_ratio)} times as many real packages."
+            f" {first}'s by {shown(whole.difference)}, {chance}. Names that {first} supports are"
+            f" {shown(whole.supported)} of {first}'s own per answer, all names"
+            f" {shown(whole.all_names)}."
         ],
         [
             ReportPart(
                 "rates", "Rates", ("All answered the same prompts.",),
-                (rates_table(figures), paired_table(pairs)),
+                (rates_table(figures, list(runs.values())), paired_table(pairs)),
             ),
             ReportPart(
                 "gates", "Gates", (compared if gates else "No gate was run.",),
