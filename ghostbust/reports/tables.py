@@ -207,11 +207,18 @@ def history_part(points: Sequence[RatePoint]) -> ReportPart:
             "volume": point.volume,
             "unknown": point.unknown,
             "answers": point.answers,
+            "measure": "older" if point.measure else "today's",
         }
         for point in points
     ]
-    note = "Kinds of runs ask different prompts: one kind's rate doesn't compare with another's."
-    table = Table("finished runs", tuple(rows), (note,) if rows else ())
+    notes = ["Kinds of runs ask different prompts: one kind's rate doesn't compare with another's."]
+    notes += [
+        f"Rate and volume of runs marked older are by {measure}: they don't compare with others,"
+        " and have lines of their own."
+        for measure in dict.fromkeys(point.measure for point in points)
+        if measure
+    ]
+    table = Table("finished runs", tuple(rows), tuple(notes) if rows else ())
     known = [point for point in points if not math.isnan(point.rate)]
     charts: tuple[Chart, ...] = ()
     if known:
@@ -287,7 +294,7 @@ def _over_time(
     curves: dict[str, list[CurvePoint]] = {}
     names = curve_names(points)
     for point in points:
-        name = f"{names[point.model, point.adapter]}, {point.kind}"
+        name = f"{names[point.curve]}, {point.kind}"
         curves.setdefault(name, []).append(CurvePoint(point.finished.timestamp(), value(point)))
     newest = sorted(curves, key=lambda name: -curves[name][-1].x)[:MOST_CURVES]
     kept = [name for name in curves if name in newest]

@@ -121,7 +121,7 @@ class Filler:
         with self.store() as store:
             run_id = store.runs.start(RunSpec(kind, "made-up-model", adapter, 1))
             ci95 = (max(0.0, rate - 0.03), rate + 0.03)
-            measured = Measurement(rate, ci95, 1000, 700, 300, 0, 4, 300, 1.92)
+            measured = Measurement(rate, ci95, 1000, 700, 300, 0, 4, 300, 1.92, installers=0)
             store.runs.finish(run_id, RunStatus.DONE, measured)
 
     def round(
