@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ghostbust.prompts import of_external_suite
 from ghostbust.records import (
+    OLDER_MEASURE,
     Answer,
     Context,
     Flag,
@@ -45,8 +46,6 @@ INSTALLERS: Final = frozenset(
      "pdm", "hatch", "flit", "npm", "npx", "yarn", "pnpm", "bun", "corepack", "nvm")
 )  # fmt: skip
 """what installs packages, or comes with every environment: named to say how, not what"""
-
-OLDER_MEASURE: Final = "an older measure, in which installers count as packages"
 
 Floats = NDArray[np.float64]
 

@@ -134,6 +134,7 @@ def gates_table(title: str, report: GateReport | None) -> Table:
                 "candidate": result.candidate,
                 "interval from": low,
                 "interval to": high,
+                "test": Quoted(result.test),
                 "condition to pass": Quoted(result.margin),
                 "reason": Quoted(result.reason),
             }
@@ -144,6 +145,8 @@ def gates_table(title: str, report: GateReport | None) -> Table:
         for result in (() if report is None else report.results)
         if result.gate == "coding" and result.base is not None
     ]
+    if report is not None and report.said_older:
+        notes.append(report.said_older)
     return Table(title, tuple(rows), tuple(notes))
 
 

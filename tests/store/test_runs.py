@@ -13,8 +13,7 @@ import pytest
 
 import ghostbust
 from ghostbust.errors import StoreError
-from ghostbust.measure import OLDER_MEASURE
-from ghostbust.records import Measurement
+from ghostbust.records import OLDER_MEASURE, Measurement
 from ghostbust.store.runs import (
     RatePoint,
     Requests,
