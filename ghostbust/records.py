@@ -12,6 +12,7 @@ nothing about how it is stored; ``ghostbust.store`` does.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -370,6 +371,17 @@ class Measurement:
     version measured: there they are among ``real``"""
     inventing: int | None = None
     """answers with at least one invented name; None where that wasn't counted"""
+
+    @property
+    def all_names(self) -> float:
+        """Real, invented and unknown names per answer."""
+        return (self.refs + self.unknown) / self.answers if self.answers else 0.0
+
+    @property
+    def unknown_share(self) -> float:
+        """Of all names, those that could not be judged; NaN where nothing was named."""
+        named = self.refs + self.unknown
+        return self.unknown / named if named else math.nan
 
 
 @dataclass(frozen=True, slots=True)

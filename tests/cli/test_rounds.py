@@ -65,7 +65,8 @@ samples = 2
 """
 FIGURES = {
     "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
-    "induced_real", "installers", "inventing", "answers", "volume",
+    "induced_real", "installers", "inventing", "answers", "volume", "all_names",
+    "unknown_share",
 }  # fmt: skip
 
 
