@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import partial
@@ -28,6 +29,7 @@ from ghostbust.dashboard.reading import (
 )
 from ghostbust.dashboard.table import StoreTable, TableRow
 from ghostbust.dashboard.widgets import (
+    MISSING,
     Mark,
     Plot,
     amount,
@@ -215,13 +217,17 @@ def _rates(figures: RoundFigures) -> RenderableType:
                 cell(percent(same.rate.value), "bold"),
                 cell(interval((same.rate.low, same.rate.high))),
                 cell(percent(same.answer_rate.value)),
-                cell(f"{same.supported.value:.2f}"),
-                cell(f"{same.all_names.value:.2f}"),
+                cell(_number(same.supported.value)),
+                cell(_number(same.all_names.value)),
                 cell(percent(same.unknown.value)),
                 cell(percent(same.unsupported.value)),
                 cell(same.counts.installers),
             )
     return Group(table, *(Text(said, "dim") for said in figures.older))
+
+
+def _number(value: float) -> str:
+    return MISSING if math.isnan(value) else f"{value:.2f}"
 
 
 def _flips(flips: Flips | None) -> RenderableType:

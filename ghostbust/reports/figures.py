@@ -9,6 +9,7 @@ count too.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
@@ -45,8 +46,8 @@ class Rates:
     unknown: Estimate
     """unknown names / all names"""
     supported: Estimate | None
-    """real names per answer that the first model, too, names for that prompt; None where no other
-    model is compared"""
+    """real names per answer that the first model, too, names for that prompt in another of its
+    samples; undefined where it has one of a prompt, None where no other model is compared"""
     unsupported: Estimate | None
     """other real names / real names; None as above"""
     counts: NameCounts
@@ -85,17 +86,25 @@ def figures_of(store: Store, run: Run) -> list[Rates]:
 def figures_together(store: Store, runs: Mapping[str, Run]) -> dict[str, list[Rates]]:
     """The same of several runs on the same prompts; the first one's names are what is supported."""
     named = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
-    first = next(iter(runs), None)
-    names = BaseNames(named[first]) if first else BaseNames(())
+    first = next(iter(runs), "")
+    names, supports = BaseNames(named.get(first, ())), supports_names(named.get(first, ()))
     return {
         name: rates_of(
             named[name],
             seed=run.spec.seed,
             stored=_printed(run),
-            supported=[names.supported(one, own=name == first) for one in named[name]],
+            supported=[
+                names.supported(one, own=name == first) if supports else math.nan
+                for one in named[name]
+            ],
         )
         for name, run in runs.items()
     }
+
+
+def supports_names(named: Sequence[Named]) -> bool:
+    """Whether there are several samples of each prompt, so that they can support names."""
+    return min(Counter(one.prompt_id for one in named).values(), default=0) > 1
 
 
 def said_older(run: Run) -> str:
@@ -195,12 +204,12 @@ def compare(first: Sequence[Named], second: Sequence[Named]) -> list[Paired]:
         raise ValueError("models that answered different prompts can't be compared")
     if not first:
         return []
-    whole = SideBySide.of(first, second)
+    whole, supports = SideBySide.of(first, second), supports_names(first)
     parts = {ALL: whole} | {str(context): whole.only(context) for context in whole.contexts}
-    return [_paired(context, pair) for context, pair in parts.items()]
+    return [_paired(context, pair, supports=supports) for context, pair in parts.items()]
 
 
-def _paired(context: str, pair: SideBySide) -> Paired:
+def _paired(context: str, pair: SideBySide, *, supports: bool) -> Paired:
     difference, drop = UNDEFINED, UNDEFINED
     if pair.base["named"].sum() and pair.candidate["named"].sum():
         after, before = pair.rates()
@@ -210,10 +219,10 @@ def _paired(context: str, pair: SideBySide) -> Paired:
         difference=difference,
         drop=drop,
         answer_difference=_mean(pair.share_rises("inventing", "answers")),
-        supported=_ratio(*pair.each_family("supported")),
+        supported=_ratio(*pair.each_family("supported")) if supports else UNDEFINED,
         all_names=_ratio(*pair.each_family("all")),
         unknown=_mean(pair.share_rises("unknown", "all")),
-        unsupported=_mean(pair.share_rises("unsupported", "real")),
+        unsupported=_mean(pair.share_rises("unsupported", "real")) if supports else UNDEFINED,
         families=len(pair.families),
     )
 
@@ -232,14 +241,14 @@ def _ratio(after: Floats, before: Floats) -> Estimate:
 
 def _drop(after: Floats, before: Floats) -> Estimate:
     ratio = _ratio(after, before)
-    return Estimate(1 - ratio.value, 1 - ratio.high, 1 - ratio.low)
+    return _bounded(1 - ratio.value, (1 - ratio.high, 1 - ratio.low))
 
 
 def _bounded(value: float, bounds: tuple[float, float]) -> Estimate:
-    """Without an interval where the families are too few for one."""
+    """Without an interval where the families are too few for one, and without a sum's last bits."""
     if not all(map(math.isfinite, bounds)):
         bounds = (math.nan, math.nan)
-    return Estimate(value, *bounds)
+    return Estimate(*(round(figure, 12) + 0.0 for figure in (value, *bounds)))  # no -0.0
 
 
 def _by_context(named: Sequence[Named]) -> dict[str, list[int]]:

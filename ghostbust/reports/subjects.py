@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations
@@ -156,11 +157,21 @@ def _round_lead(
         (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
         lead.append(
             f"On held-out prompts the rate went from {shown(before[0].rate)} to"
-            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}. Names that the base supports"
-            f" are {shown(whole.supported)} of the base's per answer, all names"
-            f" {shown(whole.all_names)}."
+            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}."
+            f" {_said_names(whole, 'the base')}"
         )
     return lead
+
+
+def _said_names(whole: Paired, first: str) -> str:
+    """How much the second names, as a share of what the first does, in a sentence."""
+    everything = f"names in all {shown(whole.all_names)} of {first}'s"
+    if math.isnan(whole.supported.value):
+        return f"Per answer it has {everything}."
+    return (
+        f"Per answer it has {shown(whole.supported)} of the names that {first} supports, and"
+        f" {everything}."
+    )
 
 
 def _rates_part(
@@ -211,9 +222,8 @@ def comparison_report(
         f"{first} beside {second} on {next(iter(runs.values())).spec.model}",
         [
             f"On the same prompts of {whole.families} families, {second}'s rate differs from"
-            f" {first}'s by {shown(whole.difference)}, {chance}. Names that {first} supports are"
-            f" {shown(whole.supported)} of {first}'s own per answer, all names"
-            f" {shown(whole.all_names)}."
+            f" {first}'s by {shown(whole.difference)}, {chance}."
+            f" {_said_names(whole, first)}"
         ],
         [
             ReportPart(

@@ -63,6 +63,14 @@ def test_fewer_inventions_are_a_drop_and_other_names_unsupported() -> None:
     assert pair.families == 12
 
 
+def test_one_answer_to_a_prompt_supports_nothing() -> None:
+    alone = [one for one in tallies(1) if one.number == 0]
+    whole, *_ = compare(alone, alone)
+    assert math.isnan(whole.supported.value)
+    assert math.isnan(whole.unsupported.value)
+    assert whole.all_names.value == 1
+
+
 def test_a_drop_from_nothing_is_not_defined() -> None:
     assert math.isnan(compare(tallies(0), tallies(1))[0].drop.value)
 
