@@ -112,9 +112,11 @@ def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
     """The candidate beside the base, by context: what it names of what the base supports."""
     from ghostbust.evaluation.figures import shown
     from ghostbust.measure import Named
-    from ghostbust.reports.figures import compare
+    from ghostbust.reports.figures import asked_of, compare
 
-    sides = [[Named.of(answer) for answer in side.answers] for side in (before, after)]
+    first, second = ([Named.of(answer) for answer in side.answers] for side in (before, after))
+    if asked_of(first) != asked_of(second):
+        return  # the gates say so
     columns = ("after beside before", "drop", "supported", "all", "unknown", "unsupported")
     output.table(
         columns,
@@ -123,7 +125,7 @@ def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
                 one.context,
                 *map(shown, (one.drop, one.supported, one.all_names, one.unknown, one.unsupported)),
             )
-            for one in compare(*sides)
+            for one in compare(first, second)
         ),
         title="drop of the rate, names as a share of the base's, rise of shares; 95 % intervals",
     )

@@ -104,7 +104,12 @@ def figures_together(store: Store, runs: Mapping[str, Run]) -> dict[str, list[Ra
 
 def supports_names(named: Sequence[Named]) -> bool:
     """Whether there are several samples of each prompt, so that they can support names."""
-    return min(Counter(one.prompt_id for one in named).values(), default=0) > 1
+    return min(asked_of(named).values(), default=0) > 1
+
+
+def asked_of(named: Sequence[Named]) -> Counter[str]:
+    """How often each prompt was answered, by its id."""
+    return Counter(one.prompt_id for one in named)
 
 
 def said_older(run: Run) -> str:
@@ -198,9 +203,9 @@ def _an_answer(names: str, sums: Sums) -> Estimate:
 def compare(first: Sequence[Named], second: Sequence[Named]) -> list[Paired]:
     """The second compared with the first, in all contexts together and in each.
 
-    Raises ValueError if they didn't answer the same prompts.
+    Raises ValueError if they didn't answer the same prompts, each as often.
     """
-    if {one.prompt_id for one in first} != {one.prompt_id for one in second}:
+    if asked_of(first) != asked_of(second):
         raise ValueError("models that answered different prompts can't be compared")
     if not first:
         return []

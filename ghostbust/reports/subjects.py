@@ -165,13 +165,11 @@ def _round_lead(
 
 def _said_names(whole: Paired, first: str) -> str:
     """How much the second names, as a share of what the first does, in a sentence."""
-    everything = f"names in all {shown(whole.all_names)} of {first}'s"
+    everything = f"{shown(whole.all_names)} times as many in all"
     if math.isnan(whole.supported.value):
-        return f"Per answer it has {everything}."
-    return (
-        f"Per answer it has {shown(whole.supported)} of the names that {first} supports, and"
-        f" {everything}."
-    )
+        return f"Per answer it names {everything}."
+    supported = f"{shown(whole.supported)} times as many of those that {first} supports"
+    return f"Per answer it names {supported}, and {everything}."
 
 
 def _rates_part(
