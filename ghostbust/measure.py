@@ -339,8 +339,7 @@ class Named:
     def of(cls, answer: Answer) -> Named:
         """What the answer named."""
         prompt = answer.sample.prompt
-        own, _, _ = _named(answer.judged, prompt)
-        counts, real = NameCounts.of_answer(answer), frozenset(own[Verdict.REAL])
+        counts, real = NameCounts.of_answer(answer), frozenset(real_names(answer))
         return Named(prompt.id, prompt.family, prompt.context, counts, real)
 
 
@@ -373,6 +372,12 @@ class BaseNames:
             return float(sum(naming[name] > 1 for name in one.real_names))
         share = {0: 0.0, 1: 1 - 1 / samples if samples else 0.0}
         return sum(share.get(naming[name], 1.0) for name in one.real_names)
+
+
+def real_names(answer: Answer) -> set[str]:
+    """The answer's own REAL names: neither installers nor named by the prompt."""
+    own, _, _ = _named(answer.judged, answer.sample.prompt)
+    return own[Verdict.REAL]
 
 
 def _as_named(answer: Answer | Named) -> Named:

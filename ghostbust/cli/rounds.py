@@ -117,7 +117,9 @@ def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
     first, second = ([Named.of(answer) for answer in side.answers] for side in (before, after))
     if asked_of(first) != asked_of(second):
         return  # the gates say so
-    columns = ("after beside before", "drop", "supported", "all", "unknown", "unsupported")
+    columns = (
+        "after beside before", "drop", "supported", "all", "more unknown", "more unsupported",
+    )  # fmt: skip
     output.table(
         columns,
         (
@@ -127,7 +129,7 @@ def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
             )
             for one in compare(first, second)
         ),
-        title="drop of the rate, names as a share of the base's, rise of shares; 95 % intervals",
+        title="drop of the rate, names as a share of the base's, with 95 % intervals",
     )
 
 

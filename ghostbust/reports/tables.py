@@ -67,7 +67,7 @@ def rates_table(models: Mapping[str, Sequence[Rates]], runs: Sequence[Run]) -> T
             names: dict[str, object] = {"volume": one.volume}
             if one.supported is not None:
                 names = {"supported": one.supported}
-            names["all names"] = one.all_names
+            names["all"] = one.all_names
             if one.unsupported is not None:
                 names["unsupported share"] = one.unsupported
             rows.append(
@@ -103,9 +103,9 @@ def paired_table(pairs: Mapping[str, Sequence[Paired]]) -> Table:
             "drop of the rate": one.drop,
             "difference per answer": one.answer_difference,
             "supported ratio": one.supported,
-            "all names ratio": one.all_names,
-            "rise of unknown": one.unknown,
-            "rise of unsupported": one.unsupported,
+            "all ratio": one.all_names,
+            "more unknown": one.unknown,
+            "more unsupported": one.unsupported,
             "families": one.families,
         }
         for name, several in pairs.items()
@@ -115,8 +115,8 @@ def paired_table(pairs: Mapping[str, Sequence[Paired]]) -> Table:
         "The second minus, or divided by, the first, each family with itself, so what is hard for"
         " both cancels out; the first is who supports a name. A drop is 1 - rate / the first's"
         " rate; in all contexts together both rates have the first's weights, as gates judge."
-        " Intervals are by Student's t, those of ratios by Fieller's method. One that holds 0"
-        " (differences, drops, rises) or 1 (ratios) is no difference that can be told from chance.",
+        " Intervals are by Student's t, those of ratios by Fieller's method. One that holds 0,"
+        " or 1 of ratios, is no difference that can be told from chance.",
     )
     return Table("compared", tuple(rows), notes)
 

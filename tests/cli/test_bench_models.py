@@ -122,7 +122,7 @@ def test_methods_in_one_table_apart_from_the_users_home(
 def test_people_get_tables_of_every_seed_from_this_process(bench: Run, home: Path) -> None:
     (home / "ghostbust.toml").write_text(SERVED, "utf-8")
     result = bench("unlearners", "--method", "ga", "--seeds", 2)
-    check_tables(result, "all 2", "volume ratio", "overlap", "likelihood", "looks", "base again")
+    check_tables(result, "all 2", "supported", "different", "likelihood", "looks", "base again")
     assert "ga, seed 1" in result.stderr
 
 
@@ -186,7 +186,7 @@ def test_ways_of_training_on_in_one_table(
     assert not (home / "bench" / "deployed.json").exists()
 
     people = bench("continual", *asked)
-    check_tables(people, "way", "round", "kept", "volume", "base again")
+    check_tables(people, "way", "round", "kept", "supported", "base again")
     assert "train:" not in people.stderr, "what was trained is taken from the home"
 
 
