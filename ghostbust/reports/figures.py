@@ -23,6 +23,7 @@ from ghostbust.records import Context, Measurement
 from ghostbust.statistics import RESAMPLES, Floats, mean_bounds, ratio_bounds
 from ghostbust.store.runs import Run, RunKind, RunStatus
 from ghostbust.store.store import Store
+from ghostbust.store.tallies import SampleTally
 
 UNDEFINED = Estimate(math.nan, math.nan, math.nan)
 TAIL = (1 - LEVEL) / 2
@@ -85,14 +86,14 @@ def figures_of(store: Store, run: Run) -> list[Rates]:
 
 def figures_together(store: Store, runs: Mapping[str, Run]) -> dict[str, list[Rates]]:
     """The same of several runs on the same prompts; the first one's names are what is supported."""
-    named = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
+    named = shared_tallies(store, runs)
     first = next(iter(runs), "")
     names, supports = BaseNames(named.get(first, ())), supports_names(named.get(first, ()))
     return {
         name: rates_of(
             named[name],
             seed=run.spec.seed,
-            stored=_printed(run),
+            stored=_printed(run) if _is_whole(run, named[name]) else None,
             supported=[
                 names.supported(one, own=name == first) if supports else math.nan
                 for one in named[name]
@@ -100,6 +101,24 @@ def figures_together(store: Store, runs: Mapping[str, Run]) -> dict[str, list[Ra
         )
         for name, run in runs.items()
     }
+
+
+def shared_tallies(store: Store, runs: Mapping[str, Run]) -> dict[str, list[SampleTally]]:
+    """What each sample named, of those that all runs have: prompt and number.
+
+    A run may go on after it was compared, when another candidate needs more answers of the base.
+    """
+    every = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
+    keys = [{(one.prompt_id, one.number) for one in tallies} for tallies in every.values()]
+    shared = set.intersection(*keys) if keys else set()
+    return {
+        name: [one for one in tallies if (one.prompt_id, one.number) in shared]
+        for name, tallies in every.items()
+    }
+
+
+def _is_whole(run: Run, tallies: Sequence[SampleTally]) -> bool:
+    return run.measurement is not None and run.measurement.answers == len(tallies)
 
 
 def supports_names(named: Sequence[Named]) -> bool:

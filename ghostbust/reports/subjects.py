@@ -21,6 +21,7 @@ from ghostbust.reports.figures import (
     figures_of,
     figures_together,
     newest_together,
+    shared_tallies,
 )
 from ghostbust.reports.tables import (
     METHOD,
@@ -97,7 +98,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
     figures = figures_together(store, runs)
     pairs: dict[str, list[Paired]] = {}
     if len(runs) == 2:
-        before, after = (store.tallies.of_run(run.id) for run in runs.values())
+        before, after = shared_tallies(store, runs).values()
         pairs[" -> ".join(runs)] = compare(before, after)
     names = store.tallies.invented(run.id for run in runs.values())
     verdict = "The gates weren't run, so nothing may serve."
@@ -140,6 +141,12 @@ def gate_runs(store: Store, one: Round) -> dict[str, Run]:
     """The runs by which the round was judged, by adapter: the base's, if it is there, then its."""
     if one.adapter is None:
         return {}
+    if one.before_run is not None and one.after_run is not None:
+        return {
+            BASE: store.runs.get(one.before_run),
+            one.adapter: store.runs.get(one.after_run),
+        }
+    # Rounds of version 0.1 don't say which runs these were.
     kinds = (RunKind.GATE, RunKind.DEMO)
     judged = store.runs.recent(-1, kinds=kinds, adapters=[one.adapter], measured=True)
     if not judged:
@@ -205,7 +212,7 @@ def comparison_report(
             )
         rows[name] = row
     runs = _runs_to_compare(store, first, second, rows)
-    tallies = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
+    tallies = shared_tallies(store, runs)
     pairs = {f"{a} -> {b}": compare(tallies[a], tallies[b]) for a, b in combinations(runs, 2)}
     figures = figures_together(store, runs)
     every = store.tallies.invented(run.id for run in runs.values())

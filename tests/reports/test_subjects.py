@@ -13,12 +13,14 @@ import pytest
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.figures import Estimate
 from ghostbust.home import Home
-from ghostbust.measure import Key, NameCounts
+from ghostbust.measure import Key, NameCounts, measure
 from ghostbust.records import Answer
 from ghostbust.reports.document import Report, ReportPart
+from ghostbust.reports.figures import figures_together
 from ghostbust.reports.subjects import (
     NO_MEASUREMENT,
     comparison_report,
+    gate_runs,
     period_report,
     round_report,
     run_report,
@@ -113,6 +115,21 @@ def test_base_and_candidate_are_found_by_what_they_asked(
     drop = pair["drop of the rate"]
     assert isinstance(drop, Estimate)
     assert 0 < drop.low < drop.value < drop.high < 1
+
+
+def test_a_round_is_compared_on_the_answers_that_both_gave(home: Home, adapter: str) -> None:
+    """The base's run has more by now, asked for another candidate."""
+    with Store.open(home.database) as store:
+        first = store.runs.get(2)
+        half = [answer for answer in store.answers.read(run_id=2) if answer.sample.number == 0]
+        run_id = store.runs.start(replace(first.spec, seed=8))
+        store.answers.add(run_id, half)
+        store.runs.finish(run_id, RunStatus.DONE, measure(half))
+        one = replace(store.rounds.get(1), before_run=1, after_run=run_id)
+        runs = gate_runs(store, one)
+        assert [run.id for run in runs.values()] == [1, run_id]
+        (base, *_), (after, *_) = figures_together(store, runs).values()
+        assert base.counts.answers == after.counts.answers == 24
 
 
 def test_gates_stand_beside_the_base_with_why(make_report: MakeReport) -> None:
