@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
 from statistics import NormalDist
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ghostbust.prompts import of_external_suite
 from ghostbust.records import (
+    OLDER_MEASURE,
     Answer,
     Context,
     Flag,
@@ -164,6 +165,11 @@ def said_unknown(unknown: int, local: int, unmapped: int) -> str:
         return f"{unknown}"
     parts = {"local": local, "unmapped": unmapped, "other": unknown - local - unmapped}
     return f"{unknown}: " + ", ".join(f"{n} {cause}" for cause, n in parts.items() if n > 0)
+
+
+def said_measure(measured: Measurement) -> str:
+    """By which measure an older version counted, in a phrase; empty if by today's."""
+    return OLDER_MEASURE if measured.installers is None else ""
 
 
 def measure(answers: Sequence[Answer], *, seed: int = 0) -> Measurement:
@@ -318,6 +324,29 @@ def by_model(tally: Mapping[Key, NameCounts]) -> dict[tuple[str, str | None], Me
 # What a candidate names, beside what the base names for the same prompts.
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What one answer named; the answer itself isn't needed."""
+
+    prompt_id: str
+    family: str
+    context: Context
+    counts: NameCounts
+    real_names: frozenset[str]
+    """its own REAL names: neither installers nor named by the prompt"""
+
+    @classmethod
+    def of(cls, answer: Answer) -> Named:
+        """What the answer named."""
+        prompt = answer.sample.prompt
+        counts, real = NameCounts.of_answer(answer), frozenset(real_names(answer))
+        return Named(prompt.id, prompt.family, prompt.context, counts, real)
+
+
+AnswerOrNamed = TypeVar("AnswerOrNamed", Answer, Named)
+"""an answer, or what the store has of one whose text it doesn't keep"""
+
+
 class BaseNames:
     """The real names of the base's samples of each prompt, which say what is supported there.
 
@@ -328,28 +357,31 @@ class BaseNames:
     the base does has as many supported names as the base has by itself.
     """
 
-    def __init__(self, answers: Iterable[Answer]) -> None:
+    def __init__(self, answers: Iterable[Answer | Named]) -> None:
         self._samples: Counter[str] = Counter()
         self._naming: dict[str, Counter[str]] = defaultdict(Counter)
-        for answer in answers:
-            key = answer.sample.prompt.id
-            self._samples[key] += 1
-            self._naming[key].update(real_names(answer))
+        for one in map(_as_named, answers):
+            self._samples[one.prompt_id] += 1
+            self._naming[one.prompt_id].update(one.real_names)
 
-    def supported(self, answer: Answer, *, own: bool = False) -> float:
+    def supported(self, answer: Answer | Named, *, own: bool = False) -> float:
         """How many real names of the answer are supported. ``own``: it is one of the samples."""
-        key = answer.sample.prompt.id
-        naming, samples = self._naming[key], self._samples[key]
+        one = _as_named(answer)
+        naming, samples = self._naming[one.prompt_id], self._samples[one.prompt_id]
         if own:
-            return float(sum(naming[name] > 1 for name in real_names(answer)))
+            return float(sum(naming[name] > 1 for name in one.real_names))
         share = {0: 0.0, 1: 1 - 1 / samples if samples else 0.0}
-        return sum(share.get(naming[name], 1.0) for name in real_names(answer))
+        return sum(share.get(naming[name], 1.0) for name in one.real_names)
 
 
 def real_names(answer: Answer) -> set[str]:
     """The answer's own REAL names: neither installers nor named by the prompt."""
     own, _, _ = _named(answer.judged, answer.sample.prompt)
     return own[Verdict.REAL]
+
+
+def _as_named(answer: Answer | Named) -> Named:
+    return Named.of(answer) if isinstance(answer, Answer) else answer
 
 
 @dataclass(frozen=True)
@@ -369,26 +401,26 @@ class SideBySide:
     @classmethod
     def of(
         cls,
-        base: Sequence[Answer],
-        candidate: Sequence[Answer],
-        **others: Callable[[Answer], float],
+        base: Sequence[AnswerOrNamed],
+        candidate: Sequence[AnswerOrNamed],
+        **others: Callable[[AnswerOrNamed], float],
     ) -> Self:
         """The sums of both sides' answers; the candidate answered prompts that the base did.
 
         ``others``: further figures of an answer, by name.
         """
-        prompts = [answer.sample.prompt for answer in base]
-        families = tuple(sorted({prompt.family for prompt in prompts}))
-        contexts = tuple(c for c in Context if any(prompt.context is c for prompt in prompts))
+        asked = [_as_named(answer) for answer in base]
+        families = tuple(sorted({one.family for one in asked}))
+        contexts = tuple(c for c in Context if any(one.context is c for one in asked))
         row = {family: place for place, family in enumerate(families)}
-        names = BaseNames(base)
+        names = BaseNames(asked)
 
-        def sums(answers: Sequence[Answer], *, own: bool) -> dict[str, Floats]:
+        def sums(answers: Sequence[AnswerOrNamed], *, own: bool) -> dict[str, Floats]:
             found: dict[str, Floats] = defaultdict(lambda: np.zeros((len(families), len(contexts))))
             for answer in answers:
-                counts, supported = NameCounts.of_answer(answer), names.supported(answer, own=own)
-                prompt = answer.sample.prompt
-                place = row[prompt.family], contexts.index(prompt.context)
+                one = _as_named(answer)
+                counts, supported = one.counts, names.supported(one, own=own)
+                place = row[one.family], contexts.index(one.context)
                 for name in ("answers", "inventing", "invented", "real", "named", "unknown"):
                     found[name][place] += getattr(counts, name)
                 found["all"][place] += counts.named + counts.unknown

@@ -65,7 +65,8 @@ samples = 2
 """
 FIGURES = {
     "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
-    "induced_real", "installers", "inventing", "answers", "volume",
+    "induced_real", "installers", "inventing", "answers", "volume", "all_names",
+    "unknown_share",
 }  # fmt: skip
 
 
@@ -249,3 +250,15 @@ def test_names_that_look_alike_when_shortened_are_counted_apart(
     assert "fastcsv" not in shown
     _print_demo(Output(), before, ended, reveal=True)
     assert "fastcsv-x" in capsys.readouterr().out
+
+
+def test_a_round_compares_names_in_all_by_context(
+    outcome: tuple[Watched, RoundOutcome], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = watched("fastcsv-x", "fastcsv-y"), watched("fastcsv-x", "fastcsv-x")
+    print_round(Output(), before, replace(outcome[1], after=after))
+    lines = capsys.readouterr().out.splitlines()
+    (head,) = (n for n, line in enumerate(lines) if "after beside before" in line)
+    for row, context in zip(lines[head + 2 : head + 4], ("all", "helps"), strict=True):
+        figures = re.sub(r"\(\S+\)", "", row).split()
+        assert figures == [context, "0.000", "–", "1.000", "0.000", "–"], "one answer a prompt"
