@@ -1,4 +1,4 @@
-"""The guide's trainer by GRPO: what it asks, and what its reward pays for. TRL isn't needed here."""
+"""The guide's trainer by GRPO: what it asks, and what its reward pays for. Needs no TRL."""
 
 from __future__ import annotations
 
