@@ -189,7 +189,7 @@ def _cost(candidate: Candidate) -> Cost:
     return Cost(
         answers=answers["forget"] + answers["retain"],
         forget=answers["forget"],
-        answers_per_step=facts["settings"]["answers_per_step"],
+        answers_per_step=None if "trainer" in facts else facts["settings"]["answers_per_step"],
         steps=candidate.steps,
         tokens=facts.get("tokens"),
         looks=len(facts.get("looks", ())),  # a program of the user's notes none

@@ -26,6 +26,7 @@ from typing import Any
 
 import ghostbust
 from ghostbust.measure import INSTALLERS
+from ghostbust.records import Ecosystem
 
 INVENTED = ("ABSENT", "SUSPECT")
 MOST_TOKENS = 128
@@ -106,23 +107,23 @@ def rewards(
     """
     named = []
     for number, (message,) in enumerate(completions):
-        refs = ghostbust.extract(
+        found = ghostbust.extract(
             message["content"],
             expect_list=context[number] != "code",
             truncated=len(completion_ids[number]) >= MOST_TOKENS,
             prompt_text="\n".join(said["content"] for said in prompts[number]),
-            ecosystem=ecosystem[number],
+            ecosystem=Ecosystem(ecosystem[number]),
         )
         needs = context[number] == "needs"
-        named.append([ref for ref in refs if needs or "prompt-induced" not in ref.flags])
+        named.append([ref for ref in found if needs or "prompt-induced" not in ref.flags])
     verdicts = iter(ghostbust.check(*named, registry="snapshot"))
-    found = []
+    earned = []
     for refs, most in zip(named, usual, strict=True):
         names = {one.name: one.verdict for one in islice(verdicts, len(refs))}
         real = sum(names[name] == "REAL" for name in set(names) - INSTALLERS)
         invented = sum(verdict in INVENTED for verdict in names.values())
-        found.append((min(real, most) - invented) / max(most, 1))
-    return found
+        earned.append((min(real, most) - invented) / max(most, 1))
+    return earned
 
 
 def train(

@@ -121,8 +121,8 @@ class Cost:
     """learnt from, those with inventions included"""
     forget: int
     """of these, with inventions"""
-    answers_per_step: int
-    """repaired ones included"""
+    answers_per_step: int | None
+    """repaired ones included; None where a program of the user's trained"""
     steps: int
     """of the optimizer"""
     tokens: int | None

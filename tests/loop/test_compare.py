@@ -317,7 +317,8 @@ def test_only_the_row_of_the_trainer_is_trained_by_it(
     folders = [plan.session.home.adapters / str(run.adapter) for run in found.runs]
     assert ["trainer" in read_adapter(folder).facts for folder in folders] == [False, True]
     assert found.runs[1].cost is not None
-    assert (found.runs[1].cost.steps, found.runs[1].cost.looks) == (7, 0)
+    cost = found.runs[1].cost
+    assert (cost.steps, cost.looks, cost.answers_per_step) == (7, 0, None)
     (ready / "adapter_config.json").unlink()
     changed = override(config, trainer__command=(sys.executable, "-c", program + "pass"))
     other = replace(plan, session=replace(plan.session, config=changed), methods=(TRAINER,))
