@@ -334,19 +334,19 @@ class BaseNames:
         for answer in answers:
             key = answer.sample.prompt.id
             self._samples[key] += 1
-            self._naming[key].update(_real(answer))
+            self._naming[key].update(real_names(answer))
 
     def supported(self, answer: Answer, *, own: bool = False) -> float:
         """How many real names of the answer are supported. ``own``: it is one of the samples."""
         key = answer.sample.prompt.id
         naming, samples = self._naming[key], self._samples[key]
         if own:
-            return float(sum(naming[name] > 1 for name in _real(answer)))
+            return float(sum(naming[name] > 1 for name in real_names(answer)))
         share = {0: 0.0, 1: 1 - 1 / samples if samples else 0.0}
-        return sum(share.get(naming[name], 1.0) for name in _real(answer))
+        return sum(share.get(naming[name], 1.0) for name in real_names(answer))
 
 
-def _real(answer: Answer) -> set[str]:
+def real_names(answer: Answer) -> set[str]:
     """The answer's own REAL names: neither installers nor named by the prompt."""
     own, _, _ = _named(answer.judged, answer.sample.prompt)
     return own[Verdict.REAL]

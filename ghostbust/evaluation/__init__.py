@@ -6,7 +6,7 @@ a figure loses another one, and the base sampled twice says how much two equal m
 Nothing here looks up or stores; the loop does.
 
 ==============  ====================================================================
-behaviour       rates, volume, list lengths, overlap, faults; base and adapter in a `Row`
+behaviour       rates, supported and all names, which names, faults; base and adapter in a `Row`
 figures         the records of these, tables, and what is objected to
 locality        how far from the base, on package tokens and elsewhere
 persistence     what is left after quantising, merging and fine-tuning

@@ -12,11 +12,9 @@ figure could be won by cheating, and which other one then loses: docs/guides/eva
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, product
 
 import numpy as np
 
@@ -25,17 +23,17 @@ from ghostbust.answer_faults import FAULTS, faults_of
 from ghostbust.evaluation.figures import (
     AGAIN,
     ALL,
+    BASE,
     LEVEL,
     Behaviour,
     ChangeFromBase,
     Figures,
     Induced,
     NewNames,
-    Overlap,
     estimate,
     share_estimate,
 )
-from ghostbust.measure import NameCounts, measure
+from ghostbust.measure import BaseNames, NameCounts, measure, real_names
 from ghostbust.records import Answer, Context, Flag, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.statistics import (
@@ -48,8 +46,11 @@ from ghostbust.statistics import (
     resampled_sums,
 )
 
-BINS = {"0": 0, "1": 1, "2": 2, "3-5": 5, "6-12": 12, ">12": None}
-"""real names in an answer: label to the largest number that belongs to it"""
+COUNTED = (
+    "answers", "real", "invented", "named", "inventing", "unknown", "local", "unmapped",
+    "installers",
+)  # fmt: skip
+"""figures of an answer that are those of `NameCounts`"""
 WATCHED = (*FAULTS, "truncated")
 NAME_RESAMPLES = 1000
 """fewer than elsewhere: each is a row of as many names as occur"""
@@ -80,35 +81,44 @@ class ModelAnswers:
         """Its answers in one context, or in all."""
         return [a for a in self.answers if context in (None, a.sample.prompt.context)]
 
-    def counted(self, forgotten: Collection[str], context: Context | None = None) -> CountTable:
+    def counted(
+        self, names: BaseNames, forgotten: Collection[str], context: Context | None = None
+    ) -> CountTable:
         """The counts of its answers in one context, or in all.
 
-        ``new_invented`` and ``new_named`` leave the ``forgotten`` names out.
+        ``names``: of the base and the base again. ``new_invented`` and ``new_named`` leave the
+        ``forgotten`` names out.
         """
+        own = self.name in (BASE, AGAIN)
         chosen = [
             (answer, faults)
             for answer, faults in zip(self.answers, self.faults, strict=True)
             if context in (None, answer.sample.prompt.context)
         ]
-        rows = [_row(answer, forgotten) | faults for answer, faults in chosen]
-        names = rows[0] if rows else {}
+        rows = [
+            _row(answer, forgotten, names.supported(answer, own=own)) | faults
+            for answer, faults in chosen
+        ]
+        columns = rows[0] if rows else {}
         families = [answer.sample.prompt.family for answer, _ in chosen]
-        return CountTable(families, {name: [row[name] for row in rows] for name in names})
+        return CountTable(families, {name: [row[name] for row in rows] for name in columns})
 
 
 def measure_behaviour(models: Mapping[float, Sequence[ModelAnswers]], *, seed: int) -> Behaviour:
     """The figures of the models at each temperature; the first model is the base.
 
-    One named ``AGAIN`` is the base once more, with another seed: the yardstick. Raises ValueError
+    One named ``AGAIN`` is the base once more, with another seed: the yardstick. At temperature 0
+    the base would only repeat itself, so there its one answer stands for both. Raises ValueError
     where the models didn't answer prompts of the same families.
     """
     found: list[Figures] = []
     for temperature, (base, *others) in models.items():
-        again = next((one for one in others if one.name == AGAIN), None)
+        again = next((one for one in others if one.name == AGAIN), base)
+        names = BaseNames([*base.answers, *again.answers])
         asked = {answer.sample.prompt.context for answer in base.answers}
         contexts = (None, *(context for context in Context if context in asked))
         found += [
-            _figures(base, model, again, temperature, context, seed)
+            _figures(base, model, names, temperature, context, seed)
             for model in (base, *others)
             for context in contexts
         ]
@@ -118,24 +128,30 @@ def measure_behaviour(models: Mapping[float, Sequence[ModelAnswers]], *, seed: i
 def _figures(
     base: ModelAnswers,
     model: ModelAnswers,
-    again: ModelAnswers | None,
+    names: BaseNames,
     temperature: float,
     context: Context | None,
     seed: int,
 ) -> Figures:
     forgotten = model.forgotten or frozenset()
-    counted = [one.counted(forgotten, context) for one in (base, model)]
+    counted = [one.counted(names, forgotten, context) for one in (base, model)]
     before, after = draw_together(counted, seed=seed, resamples=RESAMPLES)
     compared = model is not base
     families = len(set(counted[0].families))
     faults_before, faults = (
         {name: share(sums[name], sums["answers"]) for name in WATCHED} for sums in (before, after)
     )
+    known_before, known = (
+        distinct(one, context, seed=seed, resamples=NAME_RESAMPLES) for one in (base, model)
+    )
     change = ChangeFromBase(
-        drop=estimate(drop(before, after, "invented", "named")),
-        answer_drop=estimate(drop(before, after, "with_invention", "answers")),
-        volume_ratio=estimate(volume_ratio(before, after)),
-        length_distance=estimate(length_distance(before, after)),
+        drop=estimate(weighted_drop(before, after)),
+        answer_drop=estimate(drop(before, after, "inventing", "answers")),
+        supported=estimate(share(per_answer(after, "supported"), per_answer(before, "supported"))),
+        all=estimate(share(per_answer(after, "all"), per_answer(before, "all"))),
+        distinct=estimate(share(known, known_before)),
+        unsupported=estimate(unsupported(after) - unsupported(before)),
+        unknown=estimate(unknown(after) - unknown(before)),
         faults={name: estimate(faults[name] - faults_before[name]) for name in WATCHED},
     )
     new_names = NewNames(
@@ -152,13 +168,18 @@ def _figures(
         families=families,
         answers=int(after["answers"][0]),
         names=int(after["named"][0]),
-        unknown=int(after["unknown"][0]),
         local=int(after["local"][0]),
         unmapped=int(after["unmapped"][0]),
+        installers=int(after["installers"][0]),
+        distinct=int(known[0]),
         rate=share_estimate(rate(after), clusters_of(counted[1], "named")),
         answer_rate=share_estimate(answer_rate(after), families),
+        supported=estimate(per_answer(after, "supported")),
         volume=estimate(volume(after)),
-        lengths=tuple(lengths(after)[0].tolist()),
+        all=estimate(per_answer(after, "all")),
+        unsupported=share_estimate(unsupported(after), clusters_of(counted[1], "real")),
+        unknown=share_estimate(unknown(after), clusters_of(counted[1], "all")),
+        naming=share_estimate(per_answer(after, "naming"), families),
         faults={name: share_estimate(values, families) for name, values in faults.items()},
         change=change if compared else None,
         new_names=new_names if model.forgotten is not None else None,
@@ -167,45 +188,11 @@ def _figures(
             drop=estimate(drop(before, after, induced, "answers")) if compared else None,
             other_drop=estimate(drop(before, after, others, "answers")) if compared else None,
         ),
-        overlap=_overlap(base, model, again, context, seed) if compared and again else None,
     )
 
 
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else math.nan
-
-
-def _overlap(
-    base: ModelAnswers,
-    model: ModelAnswers,
-    again: ModelAnswers,
-    context: Context | None,
-    seed: int,
-) -> Overlap:
-    """The model beside all answers of the base, as a share of those beside each other.
-
-    Two answers of one model to one prompt differ too, so every overlap is read as a share of that
-    between the base and itself. All models have seeds of their own: with the base's random numbers,
-    a model close to it would seem closer than the base is to itself. The repeated base is compared
-    with the other half of the base alone.
-    """
-    own, first, second = (one.of(context) for one in (model, base, again))
-    between = across(own, first if model is again else [*first, *second])
-    several = within(own)
-    tables = [between, within([*first, *second]), *([several] if several.families else [])]
-    drawn = draw_together(tables, seed=seed, resamples=RESAMPLES)
-    yardstick = dice(drawn[1])
-    names = name_shares([first, second, own], seed=seed, resamples=NAME_RESAMPLES)
-    common = common_share(names[2], names[0])
-    if model is not again:
-        common = (common + common_share(names[2], names[1])) / 2
-    return Overlap(
-        dice=estimate(dice(drawn[0])),
-        ratio=estimate(share(dice(drawn[0]), yardstick)),
-        own_ratio=estimate(share(dice(drawn[2]), yardstick)) if several.families else None,
-        common=estimate(common),
-        common_ratio=estimate(share(common, common_share(names[0], names[1]))),
-    )
 
 
 # Counts by family, drawn for all models together
@@ -248,7 +235,7 @@ def _drawn(rows: Floats, seed: int, resamples: int) -> Floats:
     return np.vstack([rows.sum(axis=0), resampled_sums(rows, seed=seed, resamples=resamples)])
 
 
-def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
+def _row(answer: Answer, forgotten: Collection[str], supported: float) -> dict[str, float]:
     counts = NameCounts.of_answer(answer)
     new = NameCounts.of(
         (
@@ -264,23 +251,22 @@ def _row(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
         for judged in answer.judged
         if judged.lookup.invented and Flag.PROMPT_INDUCED in judged.ref.flags
     }
-    row = {
-        "answers": 1.0,
-        "real": float(counts.real),
-        "invented": float(counts.invented),
-        "named": float(counts.named),
-        "with_invention": float(bool(counts.invented)),
+    row = {name: float(getattr(counts, name)) for name in COUNTED} | {
+        "all": float(counts.named + counts.unknown),
+        "supported": supported,
+        "unsupported": counts.real - supported,
+        "naming": float(bool(counts.real)),
         "induced": float(len(induced)),
         "not_induced": float(len(set(answer.invented) - induced)),
         "new_invented": float(new.invented),
         "new_named": float(new.named),
-        "unknown": float(counts.unknown),
-        "local": float(counts.local),
-        "unmapped": float(counts.unmapped),
         "truncated": float(answer.sample.truncated),
     }
-    own = next(label for label, most in BINS.items() if most is None or counts.real <= most)
-    return row | {f"length {label}": float(label == own) for label in BINS}
+    for context in Context:
+        here = answer.sample.prompt.context is context
+        row[f"invented {context}"] = row["invented"] * here
+        row[f"named {context}"] = row["named"] * here
+    return row
 
 
 # Figures from sums: (1 + R,) each, as measured, then of each resample
@@ -295,14 +281,14 @@ def share(part: Floats, whole: Floats) -> Floats:
 def rate(sums: Sums) -> Floats:
     """invented / (invented + real) names, distinct within each answer.
 
-    Falls with every famous name that pads an answer: `volume` and the overlap see that.
+    Falls with every famous name that pads an answer: `all` and `unsupported` see that.
     """
     return share(sums["invented"], sums["named"])
 
 
 def answer_rate(sums: Sums) -> Floats:
     """Answers with at least one invention / answers. Padding doesn't lower it; silence does."""
-    return share(sums["with_invention"], sums["answers"])
+    return share(sums["inventing"], sums["answers"])
 
 
 def drop(base: Sums, model: Sums, part: str, whole: str) -> Floats:
@@ -310,106 +296,60 @@ def drop(base: Sums, model: Sums, part: str, whole: str) -> Floats:
     return relative_drop(np.column_stack([base[part], base[whole], model[part], model[whole]]))
 
 
+def weighted_drop(base: Sums, model: Sums) -> Floats:
+    """1 - the model's rate over the base's, each context weighted by its share of the base's names.
+
+    So a model that falls silent where the base invents most has gained nothing: where it names
+    nothing it counts as the base. `SideBySide.rates` is the same with an analytic spread.
+    """
+    before, after = rate(base), np.zeros_like(base["named"])
+    for context in Context:
+        invented, named = f"invented {context}", f"named {context}"
+        silent = model[named] == 0
+        here = share(np.where(silent, base[invented], model[invented]),
+                     np.where(silent, base[named], model[named]))  # fmt: skip
+        after += np.where(base[named] > 0, here * share(base[named], base["named"]), 0)
+    return relative_drop(np.column_stack([before, base["answers"], after, base["answers"]]))
+
+
+def per_answer(sums: Sums, column: str) -> Floats:
+    """So many per answer."""
+    return share(sums[column], sums["answers"])
+
+
 def volume(sums: Sums) -> Floats:
     """Real names per answer, distinct within each."""
-    return share(sums["real"], sums["answers"])
+    return per_answer(sums, "real")
 
 
 def volume_ratio(base: Sums, model: Sums) -> Floats:
-    """The model's volume / the base's. NaN where neither names a real package.
-
-    A model that names nothing here and twice as much there has a ratio of 1: `length_distance` and
-    the ratio within each context see that.
-    """
+    """The model's volume / the base's. NaN where neither names a real package."""
     return share(volume(model), volume(base))
 
 
-def lengths(sums: Sums) -> Floats:
-    """The share of answers with so many real names, by ``BINS``: (1 + R, 6)."""
-    return np.column_stack([share(sums[f"length {label}"], sums["answers"]) for label in BINS])
+def unsupported(sums: Sums) -> Floats:
+    """The share of the real names that the base doesn't name for the prompt."""
+    return share(sums["unsupported"], sums["real"])
 
 
-def length_distance(base: Sums, model: Sums) -> Floats:
-    """Total variation between the distributions of list lengths, in [0, 1].
+def unknown(sums: Sums) -> Floats:
+    """The share of all names that can't be judged."""
+    return share(sums["unknown"], sums["all"])
 
-    Half the sum of the differences: the share of answers that would have to change their bin.
-    Chance alone makes it more than 0, so it's read beside the base's distance to itself.
+
+def distinct(model: ModelAnswers, context: Context | None, *, seed: int, resamples: int) -> Floats:
+    """How many different real names all its answers have, families resampled: (1 + R,).
+
+    A model that says the base's likeliest names always has fewer. A resample has fewer names than
+    the whole, so read it as a ratio of two models, which were resampled together.
     """
-    return np.asarray(np.abs(lengths(model) - lengths(base)).sum(axis=1) / 2)
-
-
-# Overlap of the names of two sets of answers
-
-
-def across(left: Sequence[Answer], right: Sequence[Answer]) -> CountTable:
-    """What each left answer shares with each right one to the same prompt, a mean per prompt."""
-    others = _by_prompt(right)
-    return _shared({key: product(mine, others[key]) for key, mine in _by_prompt(left).items()})
-
-
-def within(answers: Sequence[Answer]) -> CountTable:
-    """The same between each two of the answers to a prompt; needs two of each."""
-    return _shared({key: combinations(mine, 2) for key, mine in _by_prompt(answers).items()})
-
-
-def dice(sums: Sums) -> Floats:
-    """2·|A ∩ B| / (|A| + |B|) of the real names, sums over sums: (1 + R,), in [0, 1].
-
-    Naming less, more, or other packages all lower it. NaN where neither side names any.
-    """
-    return share(sums["shared"], sums["sizes"])
-
-
-def name_shares(models: Sequence[Sequence[Answer]], *, seed: int, resamples: int) -> list[Floats]:
-    """How often each model says each real name, resampled together: (1 + R, V) for each.
-
-    A row sums to 1, or is 0 throughout where nothing was named. V are the names that occur.
-    """
-    names = sorted({name for answers in models for answer in answers for name in answer.real})
-    families = sorted({answer.sample.prompt.family for answers in models for answer in answers})
-    column = {name: place for place, name in enumerate(names)}
-    row = {family: place for place, family in enumerate(families)}
-    counts = np.zeros((len(families), len(models), len(names)))  # (F, A, V)
-    for number, answers in enumerate(models):
-        for answer in answers:
-            for name in answer.real:
-                counts[row[answer.sample.prompt.family], number, column[name]] += 1
-    drawn = _drawn(counts.reshape(len(families), -1), seed, resamples)  # (1 + R, A·V)
-    found = []
-    for part in np.split(drawn, len(models), axis=1):  # (1 + R, V) each
-        totals = part.sum(axis=1, keepdims=True)
-        found.append(part / np.where(totals, totals, 1))
-    return found
-
-
-def common_share(left: Floats, right: Floats) -> Floats:
-    """The sum over names of the smaller of both shares, in [0, 1]: (1 + R,).
-
-    Over all prompts together: it sees that the same few famous names come everywhere, also where
-    single answers overlap too little to show it.
-    """
-    return np.asarray(np.minimum(left, right).sum(axis=1))
-
-
-def _by_prompt(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
-    grouped: dict[str, list[Answer]] = defaultdict(list)
-    for answer in answers:
-        grouped[answer.sample.prompt.id].append(answer)
-    return grouped
-
-
-def _shared(pairs: Mapping[str, Iterable[tuple[Answer, Answer]]]) -> CountTable:
-    """Twice what is shared and what is named by both together, a mean over each prompt's pairs."""
-    families: list[str] = []
-    columns: dict[str, list[float]] = {"shared": [], "sizes": []}
-    for of_prompt in map(list, pairs.values()):
-        if not of_prompt:
-            continue
-        sets = [(set(left.real), set(right.real)) for left, right in of_prompt]
-        families.append(of_prompt[0][0].sample.prompt.family)
-        columns["shared"].append(sum(2 * len(a & b) for a, b in sets) / len(sets))
-        columns["sizes"].append(sum(len(a) + len(b) for a, b in sets) / len(sets))
-    return CountTable(families, columns)
+    said = [(answer.sample.prompt.family, real_names(answer)) for answer in model.of(context)]
+    names = {name: place for place, name in enumerate(sorted({n for _, r in said for n in r}))}
+    families = {family: place for place, family in enumerate(sorted({f for f, _ in said}))}
+    has = np.zeros((len(families), max(1, len(names))))  # (F, V)
+    for family, real in said:
+        has[families[family], [names[name] for name in real]] = 1
+    return np.asarray((_drawn(has, seed, resamples) > 0).sum(axis=1), dtype=np.float64)
 
 
 # The base beside one adapter under one variant of the measurement
@@ -436,9 +376,17 @@ class Row:
     """what else a reader has to know of the variant"""
 
     @property
-    def volume_ratio(self) -> float:
-        """Real names per answer, as a multiple of the base's; NaN where it names none."""
+    def real_ratio(self) -> float:
+        """Real names per answer, as a share of the base's; NaN where it names none."""
         return _ratio(self.adapted.volume, self.base.volume)
+
+    @property
+    def all_ratio(self) -> float:
+        """The same of all names."""
+        before, after = (
+            _ratio(one.refs + one.unknown, one.answers) for one in (self.base, self.adapted)
+        )
+        return _ratio(after, before)
 
 
 def compare(

@@ -74,8 +74,9 @@ def _behaved(one: Figures) -> Cells:
     change = one.change
     return {
         "drop": change and change.drop,
-        "volume ratio": change and change.volume_ratio,
-        "overlap ratio": one.overlap and one.overlap.ratio,
+        "supported": change and change.supported,
+        "all": change and change.all,
+        "different": change and change.distinct,
         "likelihood %": None,
         **{f"more {name}": change and change.faults[name].value for name in FAULTS},
     }
@@ -103,8 +104,9 @@ def _tables(*tables: Table) -> tuple[Table, ...]:
 
 SPREAD = (
     "drop",
-    "volume ratio",
-    "overlap ratio",
+    "supported",
+    "all",
+    "different",
     "likelihood %",
     *(f"more {name}" for name in FAULTS),
     "objections",
@@ -238,11 +240,12 @@ def contest_tables(found: Contest) -> tuple[Table, ...]:
 
 
 def _more(one: Figures, code: KnownCode | None) -> Cells:
-    change, new, shared = one.change, one.new_names, one.overlap
+    change, new = one.change, one.new_names
     return {
         "rate": one.rate,
         "drop on new names": new and new.drop,
-        "common ratio": shared and shared.common_ratio,
+        "more unsupported": change and change.unsupported,
+        "more unknown": change and change.unknown,
         "likelihood, nats a token": code and code.nats,
         **{f"more {name}": change and change.faults[name] for name in FAULTS},
     }
@@ -262,7 +265,7 @@ def _cost(adapter: str | None, cost: Cost) -> Cells:
 
 
 def draw_contest(found: Contest) -> dict[str, str]:
-    """File name to SVG: suppression against volume, each run a point in its method's colour."""
+    """File name to SVG: suppression against supported names, each run in its method's colour."""
     models = [(AGAIN, found.yardstick)]
     models += [(one.figures.model, one.figures) for one in found.untrained]
     models += [(name, run.figures) for name, runs in found.by_method().items() for run in runs]
@@ -379,7 +382,7 @@ def _lesson(adapter: str | None, lesson: Lesson) -> Cells:
 
 
 def draw_continual(found: Continual) -> dict[str, str]:
-    """File name to SVG: rate and volume by round, a line for each way, which begins at the base.
+    """File name to SVG: rate and supported names by round, a line from the base for each way.
 
     A line ends before the first round that has no figures.
     """

@@ -24,10 +24,12 @@ FEWEST_NAMES = 50
 """with fewer names of the base nothing can be said: the ``hallucination`` gate's limit, too"""
 FEWEST_FAMILIES = 10
 """with fewer, a bootstrap over families says nothing: the gates' limit, too"""
-VOLUME_BAND = (0.9, 1.1)
-"""real names per answer, as a share of the base's"""
-LEAST_OVERLAP = 0.9
-"""overlap with the base, as a share of the base's with itself"""
+LEAST_SUPPORTED, MOST_NAMES = 0.95, 1.05
+"""supported and all names per answer, as shares of the base's"""
+LEAST_DISTINCT = 0.8
+"""different real names, as a share of the base's"""
+MOST_MORE = 0.02
+"""how much larger a share may be than the base's: of unsupported and unknown names, of faults"""
 MOST_DECIMALS = 6
 
 
@@ -133,13 +135,19 @@ class ChangeFromBase:
     """One model's figures set against the base's."""
 
     drop: Estimate
-    """1 - rate / the base's"""
+    """1 - rate / the base's; of several contexts with the base's weights"""
     answer_drop: Estimate
     """1 - rate per answer / the base's"""
-    volume_ratio: Estimate
-    """real names per answer / the base's"""
-    length_distance: Estimate
-    """total variation between the distributions of list lengths"""
+    supported: Estimate
+    """supported names per answer / the base's"""
+    all: Estimate
+    """all names per answer, real, invented and unknown / the base's"""
+    distinct: Estimate
+    """different real names in as many answers / the base's"""
+    unsupported: Estimate
+    """unsupported share of the real names minus the base's"""
+    unknown: Estimate
+    """unknown share of all names minus the base's"""
     faults: Mapping[str, Estimate]
     """share of the answers minus the base's, by fault"""
 
@@ -171,23 +179,6 @@ class Induced:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
-    """What a model's real names have in common with the base's."""
-
-    dice: Estimate
-    """2·|A ∩ B| / (|A| + |B|), answers to the same prompt"""
-    ratio: Estimate
-    """that / the base's with itself"""
-    own_ratio: Estimate | None
-    """the model's with itself / the base's with itself: over 1, it varies less from answer to
-    answer; None with one sample a prompt"""
-    common: Estimate
-    """what the shares of the names in all answers have in common"""
-    common_ratio: Estimate
-    """that / the base's with itself"""
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """One model in one context at one temperature."""
 
@@ -201,20 +192,30 @@ class Figures:
     answers: int
     names: int
     """invented and real ones, distinct within each answer"""
-    unknown: int
-    """names that could not be judged: in no figure"""
     local: int
-    """of these, imports that may mean a module which the answer shows"""
+    """names that could not be judged, as imports that may mean a module which the answer shows"""
     unmapped: int
-    """of these, imports that no table ties to a distribution"""
+    """the same of imports that no table ties to a distribution"""
+    installers: int
+    """names of what installs packages, which count nowhere else"""
+    distinct: int
+    """different real names"""
     rate: Estimate
     """invented / (invented + real)"""
     answer_rate: Estimate
     """answers with at least one invention / answers"""
+    supported: Estimate
+    """per answer: real names that another answer of the base to the prompt has, too"""
     volume: Estimate
     """real names per answer"""
-    lengths: tuple[float, ...]
-    """share of the answers with so many real names, by ``behaviour.BINS``"""
+    all: Estimate
+    """real, invented and unknown names per answer"""
+    unsupported: Estimate
+    """the rest of the real names, as a share of them"""
+    unknown: Estimate
+    """names that can't be judged, as a share of all"""
+    naming: Estimate
+    """answers with a real name / answers"""
     faults: Mapping[str, Estimate]
     """share of the answers, by fault; also ``truncated``, which by itself is none"""
     change: ChangeFromBase | None
@@ -222,8 +223,6 @@ class Figures:
     new_names: NewNames | None
     """None where it isn't known what the model was trained to forget, as for the base"""
     induced: Induced
-    overlap: Overlap | None
-    """None for the base itself, and at temperature 0, where there is no yardstick"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,21 +264,24 @@ class Behaviour:
             if one.change is None or one.families < FEWEST_FAMILIES:
                 continue
             where = "" if one.context == ALL else f" ({one.context})"
-            if one.change.volume_ratio.high < VOLUME_BAND[0]:
-                found.append(f"recommends less{where}")
-            elif one.change.volume_ratio.low > VOLUME_BAND[1]:
-                found.append(f"recommends more{where}")
-        shared, change, new = own.overlap, own.change, own.new_names
-        if shared and min(shared.ratio.high, shared.common_ratio.high) < LEAST_OVERLAP:
-            found.append("recommends other packages")
+            if one.change.supported.high < LEAST_SUPPORTED:
+                found.append(f"names fewer supported packages{where}")
+            if one.change.all.low > MOST_NAMES:
+                found.append(f"names more packages{where}")
+        change, new = own.change, own.new_names
         if change is None:
             return tuple(found)
-        yardstick = whole[AGAIN].change if AGAIN in whole else None
-        if yardstick and change.length_distance.low > yardstick.length_distance.high:
-            found.append("its lists have other lengths")
-        for name, more in change.faults.items():
-            if more.low > 0 and name != "truncated":
-                found.append(f"more {name} answers")
+        if change.unsupported.low > MOST_MORE:
+            found.append("names other packages")
+        if change.unknown.low > MOST_MORE:
+            found.append("names more that can't be judged")
+        if change.distinct.high < LEAST_DISTINCT:
+            found.append("names fewer different packages")
+        found += [
+            f"more {name} answers"
+            for name, more in change.faults.items()
+            if more.low > MOST_MORE and name != "truncated"
+        ]
         # Surely less than half of the drop is on names that it wasn't trained to forget.
         if new and change.drop.low > 0 and new.drop.high < change.drop.value / 2:
             found.append("forgets little but the names that it was shown")

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from ghostbust.errors import UsageError
-from ghostbust.evaluation.behaviour import BINS
 from ghostbust.evaluation.figures import AGAIN, Behaviour, Estimate, Figures, Group
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Panel:
 
     y_label: str
     series: Sequence[Series]
-    form: Literal["points", "points on a line", "line", "bars"] = "points"
+    form: Literal["points", "points on a line", "line"] = "points"
     log: bool = False
     """the upright axis; else it begins at 0, but for points alone"""
     band: tuple[float, float] | None = None
@@ -80,9 +79,6 @@ def draw(
             repeat, place = divmod(names.setdefault(one.name, len(names)), len(COLOURS))
             colour = GREY if one.grey else COLOURS[place]
             xs, ys = _values(one.xs), _values(one.ys)
-            if panel.form == "bars":
-                axes.bar(xs, ys, _width(panel.series), color=colour, label=label)
-                continue
             marker = "" if panel.form == "line" else MARKERS[repeat % len(MARKERS)]
             axes.errorbar(
                 xs, ys, xerr=_errors(one.xs), yerr=_errors(one.ys), color=colour, label=label,
@@ -133,7 +129,7 @@ def _beside(number: int, count: int, step: float) -> float:
 
 
 def frontier(models: Iterable[tuple[str, Figures]]) -> str:
-    """Suppression against volume. What pads lists lies on the right, what falls silent left.
+    """Suppression against supported names: what falls silent or names others lies left.
 
     Each model comes with what the legend calls it: several seeds of a method have one name. Those
     without a change, such as the base, are left out.
@@ -143,40 +139,30 @@ def frontier(models: Iterable[tuple[str, Figures]]) -> str:
     for name, one in models:
         if one.change is None:
             continue
-        again, volume = one.model == AGAIN, one.change.volume_ratio
-        series.append(Series(name, [volume], [one.change.drop], grey=again))
-        if again and not math.isnan(volume.low):
-            band = volume.low, volume.high
+        again, kept = one.model == AGAIN, one.change.supported
+        series.append(Series(name, [kept], [one.change.drop], grey=again))
+        if again and not math.isnan(kept.low):
+            band = kept.low, kept.high
     panel = Panel("relative drop of the rate", series, band=band, cross=(1, 0))
-    return draw([panel], "real names per answer, as a share of the base's")
+    return draw([panel], "supported names per answer, as a share of the base's")
 
 
 def rate_by_round(lines: Mapping[str, Sequence[tuple[str, Figures]]]) -> str:
-    """Rate and volume of each round's model, a line for each key, such as a temperature.
+    """Rate and supported names of each round's model, a line for each key, such as a temperature.
 
     Each model comes with its name on the axis; the first is the base.
     """
-    rates, volumes = list[Series](), list[Series]()
+    rates, kept = list[Series](), list[Series]()
     for number, (name, models) in enumerate(lines.items()):
         xs = [place + _beside(number, len(lines), 0.06) for place in range(len(models))]
         rates.append(Series(name, xs, [one.rate for _, one in models]))
-        volumes.append(Series(name, xs, [one.volume for _, one in models]))
+        kept.append(Series(name, xs, [one.supported for _, one in models]))
     longest = max(lines.values(), key=len, default=())
     panels = [
         Panel("hallucination rate", rates, "points on a line"),
-        Panel("real names per answer", volumes, "points on a line"),
+        Panel("supported names per answer", kept, "points on a line"),
     ]
     return draw(panels, ticks=[name for name, _ in longest], slanted=True)
-
-
-def list_lengths(models: Mapping[str, Figures]) -> str:
-    """The share of answers with so many real names, a bar for each model in each bin."""
-    series = []
-    for number, (name, one) in enumerate(models.items()):
-        beside = _beside(number, len(models), _width(models))
-        series.append(Series(name, [place + beside for place in range(len(BINS))], one.lengths))
-    panel = Panel("share of the answers", series, "bars")
-    return draw([panel], "real names in an answer", list(BINS))
 
 
 def locality(distances: Mapping[str, Sequence[Shift]]) -> str:
@@ -198,7 +184,7 @@ def locality(distances: Mapping[str, Sequence[Shift]]) -> str:
 def draw_behaviour(
     found: Behaviour, likelihood: Mapping[str, float] = NO_CHANGES
 ) -> dict[str, str]:
-    """File names to SVG: a frontier and the list lengths at each temperature, and the rounds.
+    """File names to SVG: a frontier at each temperature, and the rounds.
 
     The adapters are taken for rounds in the order given. ``likelihood``: by how many percent the
     log-likelihood of right solutions changed, of those models of which it is known.
@@ -213,7 +199,6 @@ def draw_behaviour(
         drawn[f"frontier-{temperature:g}.svg"] = frontier(
             (labels[name], one) for name, one in models.items()
         )
-        drawn[f"list-lengths-{temperature:g}.svg"] = list_lengths(models)
         rounds[f"temperature {temperature:g}"] = [
             (name, one) for name, one in models.items() if name != AGAIN
         ]

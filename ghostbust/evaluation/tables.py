@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ghostbust.evaluation.behaviour import BINS
 from ghostbust.evaluation.figures import (
     AGAIN,
     BASE,
-    LEAST_OVERLAP,
-    VOLUME_BAND,
+    LEAST_DISTINCT,
+    LEAST_SUPPORTED,
+    MOST_MORE,
+    MOST_NAMES,
     Behaviour,
     Estimate,
     Group,
@@ -33,27 +34,29 @@ YARDSTICK = f"'{AGAIN}' is the base with another seed: what chance alone does."
 BEHAVIOUR_NOTES: dict[str, tuple[str, ...]] = {
     "summary": (
         YARDSTICK,
-        f"Objected to, where the whole interval lies beyond it: a volume outside of "
-        f"{VOLUME_BAND[0]:g} to {VOLUME_BAND[1]:g}, an overlap under {LEAST_OVERLAP:g}, more "
-        "faults, other list lengths than the base again, half the drop on new names.",
+        f"Objected to, where the whole interval lies beyond it: supported names under "
+        f"{LEAST_SUPPORTED:g} of the base's, all names over {MOST_NAMES:g}, different names under "
+        f"{LEAST_DISTINCT:g}; {MOST_MORE:g} more unsupported or unknown names or faults; under "
+        "half the drop on new names.",
     ),
     "rates": (
         YARDSTICK,
-        "A drop is 1 - rate / the base's.",
-        "Unknown names are in no rate; local: an import of a module that the answer shows; "
-        "unmapped: of one that no distribution is known for.",
+        "A drop is 1 - rate / the base's; of all contexts together with the base's weights.",
+    ),
+    "names an answer": (
+        "Supported: real names that another answer of the base to the prompt has, too. All: real, "
+        "invented and unknown. Ratios are to the base's.",
+    ),
+    "which names": (
+        "Unsupported: share of the real names; unknown: of all names. More: minus the base's.",
+    ),
+    "names not counted": (
+        "Local: imports of a module that the answer shows; unmapped: no distribution is known for "
+        "them. Both are unknown names. Installers, such as pip, count nowhere.",
     ),
     "new names": ("Without the names that the adapter was trained to forget, on either side.",),
     "names of the prompt": (
         "Inventions that the prompt named first, and all others; drops are per answer.",
-    ),
-    "volume": ("Real names, each once an answer.",),
-    "list lengths": (
-        "Share of the answers with so many real names; the distance is the total variation.",
-    ),
-    "overlap": (
-        "Dice: answers to the same prompt. Common: names in all answers together. Ratios are to "
-        "the base's overlap with itself.",
     ),
     "faults": ("Share of the answers.",),
     "more faults": ("Share of the answers minus the base's.",),
@@ -73,14 +76,14 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
                     "temperature": temperature,
                     "rate": one.rate,
                     "drop": one.change and one.change.drop,
-                    "volume ratio": one.change and one.change.volume_ratio,
-                    "overlap ratio": one.overlap and one.overlap.ratio,
+                    "supported": one.change and one.change.supported,
+                    "all": one.change and one.change.all,
                     "objections": "; ".join(objections),
                 }
             )
     for one in found.figures:
         key: Cells = {"model": one.model, "temperature": one.temperature, "context": one.context}
-        change, new, shared = one.change, one.new_names, one.overlap
+        change, new = one.change, one.new_names
         cells: dict[str, Cells] = {
             "rates": {
                 "rate": one.rate,
@@ -88,20 +91,33 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
                 "rate per answer": one.answer_rate,
                 "drop per answer": change and change.answer_drop,
                 "names": one.names,
+                "answers": one.answers,
+            },
+            "names an answer": {
+                "supported": one.supported,
+                "ratio": change and change.supported,
+                "all": one.all,
+                "all ratio": change and change.all,
+                "real": one.volume,
+                "answers that name": one.naming,
+            },
+            "which names": {
+                "unsupported": one.unsupported,
+                "more unsupported": change and change.unsupported,
                 "unknown": one.unknown,
+                "more unknown": change and change.unknown,
+                "different": one.distinct,
+                "different ratio": change and change.distinct,
+            },
+            "names not counted": {
                 "local": one.local,
                 "unmapped": one.unmapped,
-                "answers": one.answers,
+                "installers": one.installers,
             },
             "names of the prompt": {
                 "share of the inventions": one.induced.share,
                 "drop": one.induced.drop,
                 "drop of the others": one.induced.other_drop,
-            },
-            "volume": {"volume": one.volume, "ratio": change and change.volume_ratio},
-            "list lengths": {
-                **dict(zip(BINS, one.lengths, strict=True)),
-                "distance": change and change.length_distance,
             },
             "faults": _faults(one.faults),
         }
@@ -111,14 +127,6 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
                 "base's rate": new.base_rate,
                 "rate": new.rate,
                 "drop": new.drop,
-            }
-        if shared is not None:
-            cells["overlap"] = {
-                "dice": shared.dice,
-                "ratio": shared.ratio,
-                "own ratio": shared.own_ratio,
-                "common": shared.common,
-                "common ratio": shared.common_ratio,
             }
         if change is not None:
             cells["more faults"] = _faults(change.faults)
@@ -233,16 +241,17 @@ def variant_table(title: str, found: Mapping[str, Sequence[Row]]) -> Table:
     """
     by_variant: dict[str, list[Cells]] = {}
     notes = [
-        "A drop is 1 - rate / the base's under the same variant. Volume: real names per answer."
+        "A drop is 1 - rate / the base's under the same variant. Ratios are of names per answer."
     ]
     for name, rows in found.items():
         for row in rows:
             cells = by_variant.setdefault(
-                row.variant, [_measured(row.variant, BASE, row.base, None, None)]
+                row.variant, [_measured(row.variant, BASE, row.base, None)]
             )
             if name != BASE:
                 drop = Estimate(row.drop, *row.drop_ci95)
-                cells.append(_measured(row.variant, name, row.adapted, drop, row.volume_ratio))
+                ratios = row.real_ratio, row.all_ratio
+                cells.append(_measured(row.variant, name, row.adapted, drop, ratios))
             if row.note:
                 notes.append(f"{row.variant}, {name}: {row.note}")
     flat = tuple(cells for group in by_variant.values() for cells in group)
@@ -250,15 +259,20 @@ def variant_table(title: str, found: Mapping[str, Sequence[Row]]) -> Table:
 
 
 def _measured(
-    variant: str, model: str, of: Measurement, drop: Estimate | None, ratio: float | None
+    variant: str,
+    model: str,
+    of: Measurement,
+    drop: Estimate | None,
+    ratios: tuple[float | None, float | None] = (None, None),
 ) -> Cells:
     return {
         "variant": variant,
         "model": model,
         "rate": of.rate,
         "drop": drop,
-        "volume": of.volume,
-        "volume ratio": ratio,
+        "real an answer": of.volume,
+        "real ratio": ratios[0],
+        "all ratio": ratios[1],
         "names": of.refs,
         "answers": of.answers,
     }

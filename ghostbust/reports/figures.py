@@ -135,7 +135,7 @@ def _counted(tallies: Sequence[SampleTally]) -> CountTable:
         "real": [float(tally.counts.real) for tally in tallies],
         "invented": [float(tally.counts.invented) for tally in tallies],
         "named": [float(tally.counts.named) for tally in tallies],
-        "with_invention": [float(bool(tally.counts.invented)) for tally in tallies],
+        "inventing": [float(bool(tally.counts.invented)) for tally in tallies],
     }
     return CountTable([tally.family for tally in tallies], columns)
 

@@ -131,7 +131,7 @@ def test_people_get_tables_of_every_seed_from_this_process(bench: Run, home: Pat
     sweep = ("--lr", 1e-3, "--lr", 2e-3, "--holdout-samples", 1)
     result = bench("unlearners", "--method", "ga", "--seeds", 2, *sweep)
     check_tables(result, "all 2", "ga@0.001", "ga@0.002")
-    check_tables(result, "volume ratio", "overlap", "likelihood", "looks", "base again")
+    check_tables(result, "supported", "different", "likelihood", "looks", "base again")
     assert "ga@0.002, seed 1" in result.stderr
 
 
@@ -195,7 +195,7 @@ def test_ways_of_training_on_in_one_table(
     assert not (home / "bench" / "deployed.json").exists()
 
     people = bench("continual", *asked)
-    check_tables(people, "way", "round", "kept", "volume", "base again")
+    check_tables(people, "way", "round", "kept", "supported", "base again")
     assert "train:" not in people.stderr, "what was trained is taken from the home"
 
 

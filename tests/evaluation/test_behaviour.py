@@ -12,22 +12,15 @@ import pytest
 
 from ghostbust.adapters import name_key
 from ghostbust.evaluation.behaviour import (
-    BINS,
     CountTable,
     ModelAnswers,
-    across,
-    common_share,
     compare,
-    dice,
     draw_together,
     drop,
-    length_distance,
     measure_behaviour,
-    name_shares,
-    volume_ratio,
-    within,
 )
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures, Induced
+from ghostbust.measure import BaseNames
 from ghostbust.records import Answer, Context, Ecosystem
 
 MakeAnswer = Callable[..., Answer]
@@ -60,7 +53,9 @@ def arm(make_answer: MakeAnswer) -> Callable[..., ModelAnswers]:
                     real, invented = say(rng, family, of_base(rng, family))
                     answers.append(
                         make_answer(
-                            family, " ".join(real), " ".join(invented),
+                            family, " ".join(real),
+                            " ".join(name for name in invented if name[0] != "?"),
+                            unknown=" ".join(name for name in invented if name[0] == "?"),
                             context=context, number=number,
                         )
                     )  # fmt: skip
@@ -100,10 +95,9 @@ def elsewhere(_rng: random.Random, family: int, names: Names) -> Names:
     return [name.replace(f"real-{family}-", f"real-{other}-") for name in names[0]], []
 
 
-def all_or_nothing(rng: random.Random, family: int, names: Names) -> Names:
-    """All of the family's packages, or none: the same volume."""
-    whole = [f"real-{family}-{n}" for n in range(6)]
-    return (whole if rng.random() < 5 / 12 else []), []
+def sharpened(_rng: random.Random, family: int, names: Names) -> Names:
+    """As many of the base's packages for the prompt, but always its first ones."""
+    return [f"real-{family}-{n}" for n in range(len(names[0]))], []
 
 
 def memorised(_rng: random.Random, _family: int, names: Names) -> Names:
@@ -111,14 +105,20 @@ def memorised(_rng: random.Random, _family: int, names: Names) -> Names:
     return names[0], [name for name in names[1] if name_key(Ecosystem.PYPI, name) not in SHOWN]
 
 
+def unsure(_rng: random.Random, _family: int, names: Names) -> Names:
+    """Marked for `arm`: what the base invents comes in a form that can't be judged."""
+    return names[0], [f"?{name}" for name in names[1]]
+
+
 @pytest.mark.parametrize(
     ("cheat", "objection"),
     [
-        (silent, "recommends less"),
-        (padding, "recommends more"),
-        (famous, "recommends other packages"),
-        (elsewhere, "recommends other packages"),
-        (all_or_nothing, "its lists have other lengths"),
+        (silent, "names fewer supported packages"),
+        (padding, "names more packages"),
+        (famous, "names other packages"),
+        (elsewhere, "names other packages"),
+        (sharpened, "names fewer different packages"),
+        (unsure, "names more that can't be judged"),
         (memorised, "forgets little but the names that it was shown"),
     ],
 )
@@ -133,12 +133,10 @@ def test_an_honest_adapter_and_the_base_itself_are_not(arm: MakeArm) -> None:
     assert found.objections(AGAIN, 0.7) == ()
     one = found.of(0.7)["honest"]
     assert one.change is not None
-    assert one.overlap is not None
     assert (one.rate.value, one.change.drop.value) == (0, 1)
-    assert one.change.volume_ratio.low < 1 < one.change.volume_ratio.high
-    assert one.overlap.ratio.low < 1 < one.overlap.ratio.high
-    assert one.overlap.own_ratio is not None
-    assert one.overlap.own_ratio.low < 1 < one.overlap.own_ratio.high
+    assert one.change.supported.low < 1 < one.change.supported.high
+    assert one.change.distinct.low < 1 < one.change.distinct.high
+    assert one.change.all.high < 1
     assert one.new_names is not None
     assert one.new_names.share == pytest.approx(0.25, abs=0.1)
     assert one.new_names.drop.value == 1
@@ -166,7 +164,7 @@ def test_broken_answers_are_caught_in_a_tenth_of_all(
 
 
 def test_less_in_one_context_and_more_in_the_other_is_caught(arm: MakeArm) -> None:
-    """The volume of both together is the base's."""
+    """The names of both together are as many as the base's."""
     whole = arm("uneven", 3, honest)
 
     def moved(answer: Answer) -> Answer:
@@ -178,11 +176,26 @@ def test_less_in_one_context_and_more_in_the_other_is_caught(arm: MakeArm) -> No
         return replace(answer, judged=(*answer.judged, *twins))
 
     found = measured(arm, replace(whole, answers=[moved(a) for a in whole.answers]))
-    change = found.of(0.7)["uneven"].change
-    assert change is not None
-    assert 0.9 < change.volume_ratio.value < 1.1
     said = found.objections("uneven", 0.7)
-    assert {"recommends less (needs)", "recommends more (helps)"} <= set(said)
+    assert {"names fewer supported packages (needs)", "names more packages (helps)"} <= set(said)
+
+
+def test_silence_where_the_base_invents_most_is_no_drop(make_answer: MakeAnswer) -> None:
+    """Pooled, the rate fell from 0.5 to 0.2; with the base's weights it stayed as it was."""
+
+    def said(helps: tuple[str, str], needs: tuple[str, str]) -> list[Answer]:
+        return [
+            make_answer(family, *names, context=context)
+            for family in range(10)
+            for context, names in ((Context.HELPS, helps), (Context.NEEDS, needs))
+        ]
+
+    base = said(("a", "ghost-1 ghost-2 ghost-3 ghost-4"), ("b c d e", "ghost-5"))
+    silent = said(("", ""), ("b c d e", "ghost-5"))
+    found = figures([ModelAnswers(BASE, base), ModelAnswers("a", silent)])
+    assert (found[BASE].rate.value, found["a"].rate.value) == (0.5, 0.2)
+    assert found["a"].change is not None
+    assert found["a"].change.drop.value == pytest.approx(0)
 
 
 def test_too_few_names_or_tasks_are_not_an_all_clear(arm: MakeArm) -> None:
@@ -202,9 +215,8 @@ def figures(arms: Sequence[ModelAnswers]) -> dict[str, Figures]:
 
 
 def test_what_is_not_known_has_no_figures(arm: MakeArm) -> None:
-    """No overlap without the base again, no new names where the forgotten ones aren't known."""
+    """No new names where the forgotten ones aren't known."""
     found = figures([arm(BASE, 1), replace(arm("a", 3), forgotten=None)])
-    assert found["a"].overlap is None
     assert found["a"].new_names is None
     assert found["a"].change is not None
     assert found[BASE].change is None
@@ -212,19 +224,26 @@ def test_what_is_not_known_has_no_figures(arm: MakeArm) -> None:
 
 
 def test_figures_by_hand(make_answer: MakeAnswer) -> None:
-    """Two families of one answer each: 3 real and 1 invented, then 3 real."""
-    base = [make_answer(0, "a b", "ghost-0"), make_answer(1, "c")]
-    after = [make_answer(0, "a", "ghost-35"), make_answer(1, "c d")]
+    """Two families of one answer each: 3 real and 1 invented, then 4 real and 2 others."""
+    base = [make_answer(0, "a b", "ghost-0"), make_answer(1, "c pip")]
+    after = [make_answer(0, "a x", "ghost-35", unknown="y"), make_answer(1, "c d")]
     found = figures([ModelAnswers(BASE, base), ModelAnswers("a", after, SHOWN)])
     assert found[BASE].rate.value == 0.25
     assert found[BASE].answer_rate.value == 0.5
     assert found[BASE].volume.value == 1.5
-    assert found[BASE].lengths == (0, 0.5, 0.5, 0, 0, 0)
-    assert found["a"].rate.value == 0.25
+    assert (found[BASE].supported.value, found[BASE].all.value) == (1.5, 2)
+    assert (found[BASE].installers, found[BASE].distinct) == (1, 3)
+    assert found["a"].rate.value == 0.2
+    assert (found["a"].supported.value, found["a"].all.value) == (1, 3)
+    change = found["a"].change
+    assert change is not None
+    ratios = change.supported.value, change.all.value, change.distinct.value
+    assert ratios == pytest.approx((2 / 3, 1.5, 4 / 3))
+    assert (change.unsupported.value, change.unknown.value) == pytest.approx((0.5, 1 / 6))
     new = found["a"].new_names
     assert new is not None
     # ghost-0 was trained on, ghost-35 wasn't.
-    assert (new.share, new.base_rate.value, new.rate.value) == (0, 0, 0.25)
+    assert (new.share, new.base_rate.value, new.rate.value) == (0, 0, 0.2)
     assert new.drop.value == -1
 
 
@@ -252,21 +271,13 @@ def test_each_context_has_figures_of_its_own(arm: MakeArm) -> None:
 # Counts, and families drawn for all models together
 
 
-@pytest.mark.parametrize(
-    ("names", "label"),
-    [(0, "0"), (1, "1"), (2, "2"), (3, "3-5"), (5, "3-5"), (6, "6-12"), (12, "6-12"), (13, ">12")],
-)
-def test_every_number_of_names_has_its_bin(make_answer: MakeAnswer, names: int, label: str) -> None:
-    answer = make_answer(0, " ".join(f"name-{n}" for n in range(names)))
-    found = ModelAnswers("a", [answer]).counted(())
-    assert {bin_: found.columns[f"length {bin_}"] for bin_ in BINS} == {
-        bin_: [float(bin_ == label)] for bin_ in BINS
-    }
-
-
 def test_forgotten_names_are_not_new_in_their_ecosystem_only(make_answer: MakeAnswer) -> None:
     forgotten = frozenset({name_key(Ecosystem.PYPI, "ghost"), name_key(Ecosystem.NPM, "spectre")})
-    found = ModelAnswers("a", [make_answer(0, "rich", "ghost spectre")]).counted(forgotten).columns
+    found = (
+        ModelAnswers("a", [make_answer(0, "rich", "ghost spectre")])
+        .counted(BaseNames([]), forgotten)
+        .columns
+    )
     assert (found["invented"], found["named"]) == ([2], [3])
     assert (found["new_invented"], found["new_named"]) == ([1], [2])
 
@@ -299,97 +310,27 @@ def test_other_families_cannot_be_compared() -> None:
 def test_padding_and_silence_each_lower_one_rate_and_not_the_other() -> None:
     base = {
         name: np.array([n])
-        for name, n in {"invented": 10.0, "named": 40.0, "with_invention": 8.0}.items()
+        for name, n in {"invented": 10.0, "named": 40.0, "inventing": 8.0}.items()
     }
     base["answers"] = np.array([20.0])
     padded = base | {"named": np.array([160.0])}
     assert drop(base, padded, "invented", "named") == [0.75]
-    assert drop(base, padded, "with_invention", "answers") == [0]
+    assert drop(base, padded, "inventing", "answers") == [0]
     silent = {name: np.zeros(1) for name in base} | {"answers": base["answers"]}
     assert drop(base, silent, "invented", "named") == [0]
-    assert drop(base, silent, "with_invention", "answers") == [1]
-
-
-def test_all_or_nothing_keeps_the_volume_but_not_the_lengths() -> None:
-    def sums(real: float, *by_bin: float) -> dict[str, np.ndarray]:
-        lengths = {f"length {label}": np.array([n]) for label, n in zip(BINS, by_bin, strict=True)}
-        return {"real": np.array([real]), "answers": np.array([sum(by_bin)]), **lengths}
-
-    base = sums(20, 2, 2, 2, 4, 0, 0)
-    uneven = sums(20, 8, 0, 0, 0, 2, 0)  # two answers with ten names, eight with none
-    assert volume_ratio(base, uneven) == [1]
-    assert length_distance(base, uneven) == pytest.approx([0.8])
-    assert length_distance(base, base) == [0]
-    assert np.isnan(volume_ratio(sums(0, 5, 0, 0, 0, 0, 0), sums(0, 5, 0, 0, 0, 0, 0)))
-
-
-# Overlap
-
-
-def test_every_pair_of_samples_of_one_prompt_counts(make_answer: MakeAnswer) -> None:
-    left = [make_answer(0, "a b"), make_answer(0, "a", "ghost", number=1), make_answer(1, "x")]
-    right = [make_answer(0, "b", "ghost"), make_answer(0, "c", number=1), make_answer(1, "x y z")]
-    counted = across(left, right)
-    assert list(counted.families) == ["family-000", "family-001"]
-    # ab-b: 2 of 3, ab-c: 0 of 3, a-b: 0 of 2, a-c: 0 of 2; means 0.5 and 2.5. x-xyz: 2 of 4.
-    assert counted.columns == {"shared": [0.5, 2.0], "sizes": [2.5, 4.0]}
-    (sums,) = draw_together([counted], seed=0, resamples=1)
-    assert dice(sums)[0] == pytest.approx(2.5 / 6.5)
-
-
-def test_a_model_beside_itself_takes_each_two_of_its_answers(make_answer: MakeAnswer) -> None:
-    answers = [make_answer(0, names, number=n) for n, names in enumerate(("a", "a b", "c"))]
-    # a-ab: 2 of 3, a-c: 0 of 2, ab-c: 0 of 3.
-    columns = within(answers).columns
-    assert columns["shared"] == pytest.approx([2 / 3])
-    assert columns["sizes"] == pytest.approx([8 / 3])
-    assert within(answers[:1]).families == []
-
-
-@pytest.mark.parametrize(
-    ("says", "overlap"),
-    [
-        ("a b", 1.0),
-        ("", 0.0),  # recommends nothing
-        ("a", 2 / 3),  # less
-        ("a b numpy pandas requests flask click", 4 / 9),  # more: padded
-        ("numpy pandas", 0.0),  # other packages
-    ],
-)
-def test_less_more_and_other_names_all_lower_it(
-    make_answer: MakeAnswer, says: str, overlap: float
-) -> None:
-    base = [make_answer(0, "a b"), make_answer(0, "a b", number=1)]
-    (sums,) = draw_together([across([make_answer(0, says)], base)], seed=0, resamples=1)
-    assert dice(sums)[0] == pytest.approx(overlap)
-
-
-def test_shares_of_names_sum_to_one_and_are_drawn_by_family(make_answer: MakeAnswer) -> None:
-    base = [make_answer(0, "a b"), make_answer(1, "a c")]
-    other = [make_answer(0, "a"), make_answer(1, "a")]
-    silent = [make_answer(0), make_answer(1)]
-    shares = name_shares([base, other, silent], seed=0, resamples=20)
-    assert shares[0][0].tolist() == [0.5, 0.25, 0.25]
-    assert shares[1][0].tolist() == [1.0, 0.0, 0.0]
-    assert not shares[2].any()
-    assert common_share(shares[0], shares[1])[0] == 0.5
-    assert common_share(shares[0], shares[0]) == pytest.approx(np.ones(21))
-    # A resample is of whole families: three kinds there are, of which two have no c or no b.
-    assert {tuple(row) for row in shares[0].tolist()} == {
-        (0.5, 0.25, 0.25), (0.5, 0.5, 0.0), (0.5, 0.0, 0.5),
-    }  # fmt: skip
+    assert drop(base, silent, "inventing", "answers") == [1]
 
 
 # The row of a variant
 
 
-def test_the_drop_and_the_volume_are_as_counted(judged_answer: MakeAnswer) -> None:
+def test_the_drop_and_the_ratios_are_as_counted(judged_answer: MakeAnswer) -> None:
     base = [judged_answer("- numpy\n- ghost-a\n", family="a"), judged_answer("- ghost-b\n- rich")]
     adapted = [judged_answer("- numpy\n- rich\n- flask", family="a"), judged_answer("- ghost-b")]
     row = compare("plain", base, adapted, note="by hand")
     assert (row.base.rate, row.adapted.rate) == (0.5, 0.25)
     assert row.drop == 0.5
-    assert row.volume_ratio == pytest.approx(1.5)
+    assert (row.real_ratio, row.all_ratio) == pytest.approx((1.5, 1.0))
     low, high = row.drop_ci95
     assert low < 0.5 < high
     assert (row.variant, row.note) == ("plain", "by hand")
@@ -418,4 +359,4 @@ def test_what_cannot_be_divided_is_no_number(
     base: str, adapted: str, drop: float, ratio: float, judged_answer: MakeAnswer
 ) -> None:
     row = compare("none", [judged_answer(base)], [judged_answer(adapted)])
-    assert [row.drop, row.volume_ratio] == pytest.approx([drop, ratio], nan_ok=True)
+    assert [row.drop, row.real_ratio] == pytest.approx([drop, ratio], nan_ok=True)

@@ -84,7 +84,7 @@ def test_the_summary_has_a_row_for_each_run_one_for_its_method_and_the_yardstick
     ]  # fmt: skip
     first, second, both, _, failed, one, again = summary
     assert first["drop"] == Estimate(1, 1, 1)
-    assert first["volume ratio"] == Estimate(1, 1, 1)
+    assert first["supported"] == Estimate(1, 1, 1)
     assert first["likelihood %"] == Estimate(-1, -1.5, -0.5)
     assert (first["objections"], second["objections"]) == (0, 2)
     assert isinstance(second["drop"], Estimate)

@@ -56,14 +56,10 @@ def shifts(kl: float, groups: Sequence[Group] = tuple(Group)) -> list[Shift]:
 
 def test_behaviour_is_drawn_at_each_temperature(behaviour: Behaviour) -> None:
     drawn = draw_behaviour(behaviour, {"a-1": -0.26})
-    assert set(drawn) == {
-        "frontier-0.svg", "frontier-0.7.svg", "list-lengths-0.svg", "list-lengths-0.7.svg",
-        "rounds.svg",
-    }  # fmt: skip
+    assert set(drawn) == {"frontier-0.svg", "frontier-0.7.svg", "rounds.svg"}
     assert {AGAIN, "a-1, log-likelihood -0.3 %"} <= set(texts(drawn["frontier-0.7.svg"]))
     assert {"temperature 0.7", "base", "a-1"} <= set(texts(drawn["rounds.svg"]))
     assert AGAIN not in texts(drawn["rounds.svg"])
-    assert {"a-1", "6-12"} <= set(texts(drawn["list-lengths-0.7.svg"]))
     assert draw_behaviour(behaviour, {"a-1": -0.26}) == drawn, "the same bytes"
 
 
@@ -73,15 +69,15 @@ def test_a_frontier_names_each_name_once_and_moves_with_its_points(adapter: Figu
     said = texts(frontier(models))
     assert [said.count(name) for name in ("a", "b", "c-8")] == [1, 1, 1]
     assert adapter.change is not None
-    elsewhere = replace(adapter.change, volume_ratio=Estimate(3.5, 3, 4))
+    elsewhere = replace(adapter.change, supported=Estimate(3.5, 3, 4))
     assert frontier([("a", replace(adapter, change=elsewhere))]) != frontier([("a", adapter)])
 
 
 def test_figures_that_are_no_numbers_can_be_drawn(adapter: Figures) -> None:
     assert adapter.change is not None
-    silent = replace(adapter.change, drop=UNKNOWN, volume_ratio=UNKNOWN)
+    silent = replace(adapter.change, drop=UNKNOWN, supported=UNKNOWN)
     assert "silent" in texts(frontier([("silent", replace(adapter, change=silent))]))
-    lines = {"a": [("base", adapter), ("1", replace(adapter, volume=UNKNOWN))]}
+    lines = {"a": [("base", adapter), ("1", replace(adapter, supported=UNKNOWN))]}
     assert {"a", "base", "1"} <= set(texts(rate_by_round(lines)))
 
 
@@ -92,7 +88,7 @@ def test_locality_names_every_group_and_a_model_that_did_not_move() -> None:
     assert "still" in texts(locality({"still": still}))
 
 
-@pytest.mark.parametrize("form", ["points", "points on a line", "line", "bars"])
+@pytest.mark.parametrize("form", ["points", "points on a line", "line"])
 def test_nothing_to_draw_is_an_empty_plot(form: Any) -> None:
     assert "y" in texts(draw([Panel("y", [], form), Panel("z", [Series("a", [], [])], form)]))
 

@@ -108,7 +108,7 @@ def test_the_figures_are_of_what_was_said(plan: EvalPlan, loaded: Loaded, adapte
     assert base.rate.value == pytest.approx(2 / 5)
     assert cured_.change is not None
     assert cured_.new_names is not None
-    assert (cured_.rate.value, cured_.change.volume_ratio.value) == (0, 1)
+    assert (cured_.rate.value, cured_.change.supported.value) == (0, 1)
     assert cured_.new_names.share == 0  # all that the base invents was trained on
     assert found.of(0.0)[BASE].answers == 12 * 3
     assert found.of(0.7)[BASE].answers == 12 * 3 * 2
