@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ghostbust.adapters import MANIFEST, WEIGHTS, read_adapter, read_copy, read_forgotten
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.behaviour import ModelAnswers, Row, measure_behaviour
+from ghostbust.evaluation.comparators import Comparator
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
 from ghostbust.evaluation.suites import compare_suite, stress
 from ghostbust.home import Home
@@ -71,6 +72,8 @@ class EvalPlan:
     coding: Sequence[CodingTask] = ()
     suites: Mapping[str, Sequence[Prompt]] = field(default_factory=dict)
     """the prompts of each external suite"""
+    comparators: Sequence[Comparator] = ()
+    """other ways to ask the base, which stand beside the adapters at the first temperature"""
 
 
 def choose_adapters(session: Session, wanted: Sequence[str]) -> list[Chosen]:
@@ -196,6 +199,11 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
         if temperature > 0:
             again = ask_prompts(plan, base, prompts, temperature, of_again, AGAIN)
             arms[temperature].append(ModelAnswers(AGAIN, again))
+    for one in plan.comparators:
+        heat = first if one.temperature is None else one.temperature
+        sent = [one.sent(prompt) for prompt in prompts]
+        said = ask_prompts(plan, base, sent, heat, of_adapters, one.name)
+        arms[first].append(ModelAnswers(one.name, one.to_tasks(said, prompts)))
     del base  # a second model may not fit beside it
     for name, folder in plan.adapters:
         adapted = _load(plan, (name, folder), load)
