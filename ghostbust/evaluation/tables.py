@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ghostbust.evaluation.behaviour import AGREEMENT
 from ghostbust.evaluation.figures import (
     AGAIN,
     BASE,
@@ -50,6 +51,11 @@ BEHAVIOUR_NOTES: dict[str, tuple[str, ...]] = {
     ),
     "which names": (
         "Unsupported: share of the real names; unknown: of all names. More: minus the base's.",
+    ),
+    "packages beside code": (
+        "Missing: imports that the answer's install line lacks; unused: names in it that nothing "
+        "imports; agreeing: answers with neither. Recall and precision: of packages named for code "
+        "that was asked about.",
     ),
     "names not counted": (
         "Local: imports of a module that the answer shows; unmapped: no distribution is known for "
@@ -110,6 +116,7 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
                 "different": one.distinct,
                 "different ratio": change and change.distinct,
             },
+            "packages beside code": {name: getattr(one.agreement, name) for name in AGREEMENT},
             "names not counted": {
                 "local": one.local,
                 "unmapped": one.unmapped,
