@@ -12,6 +12,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from operator import itemgetter
 from statistics import NormalDist
 from typing import Final, Self
@@ -322,13 +323,15 @@ class BaseNames:
     """The real names of the base's samples of each prompt, which say what is supported there.
 
     A real name is supported where the base, too, names it for that prompt in one of ``m`` other
-    samples, one fewer than it has of the prompt. For an answer of the base these are its other
-    ones. An answer of another model is compared with ``m`` of them drawn at random: of a name that
-    k of the m + 1 samples have, the share of draws that hold it counts. So a model that answers as
-    the base does has as many supported names as the base has by itself.
+    samples: drawn at random from its others for an answer of the base, from all of them for an
+    answer of another model. What counts is the share of draws that hold the name. So a model that
+    answers as the base does has as many supported names as the base has by itself, and what is
+    measured is the same however many samples there are. ``m`` None: one fewer than the base has
+    of the prompt.
     """
 
-    def __init__(self, answers: Iterable[Answer]) -> None:
+    def __init__(self, answers: Iterable[Answer], m: int | None = None) -> None:
+        self._m = m
         self._samples: Counter[str] = Counter()
         self._naming: dict[str, Counter[str]] = defaultdict(Counter)
         for answer in answers:
@@ -340,10 +343,14 @@ class BaseNames:
         """How many real names of the answer are supported. ``own``: it is one of the samples."""
         key = answer.sample.prompt.id
         naming, samples = self._naming[key], self._samples[key]
-        if own:
-            return float(sum(naming[name] > 1 for name in _real(answer)))
-        share = {0: 0.0, 1: 1 - 1 / samples if samples else 0.0}
-        return sum(share.get(naming[name], 1.0) for name in _real(answer))
+        m = samples - 1 if self._m is None else min(self._m, samples - 1)
+        return sum(_held(naming[name] - own, samples - own, m) for name in _real(answer))
+
+
+@cache
+def _held(naming: int, samples: int, m: int) -> float:
+    """The chance that ``m`` of the samples, drawn at random, hold one that names it."""
+    return 1 - math.comb(samples - naming, m) / math.comb(samples, m) if m > 0 else 0.0
 
 
 def _real(answer: Answer) -> set[str]:
@@ -371,17 +378,19 @@ class SideBySide:
         cls,
         base: Sequence[Answer],
         candidate: Sequence[Answer],
+        support: int | None = None,
         **others: Callable[[Answer], float],
     ) -> Self:
         """The sums of both sides' answers; the candidate answered prompts that the base did.
 
-        ``others``: further figures of an answer, by name.
+        ``support``: the samples of the base that support a name, `BaseNames`' ``m``; ``others``:
+        further figures of an answer, by name.
         """
         prompts = [answer.sample.prompt for answer in base]
         families = tuple(sorted({prompt.family for prompt in prompts}))
         contexts = tuple(c for c in Context if any(prompt.context is c for prompt in prompts))
         row = {family: place for place, family in enumerate(families)}
-        names = BaseNames(base)
+        names = BaseNames(base, support)
 
         def sums(answers: Sequence[Answer], *, own: bool) -> dict[str, Floats]:
             found: dict[str, Floats] = defaultdict(lambda: np.zeros((len(families), len(contexts))))
