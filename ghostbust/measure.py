@@ -353,6 +353,12 @@ def _held(naming: int, samples: int, m: int) -> float:
     return 1 - math.comb(samples - naming, m) / math.comb(samples, m) if m > 0 else 0.0
 
 
+_SUMMED: Final = (
+    "answers", "inventing", "invented", "real", "named", "unknown", "local", "unmapped", "induced",
+    "installers",
+)  # fmt: skip
+
+
 def _real(answer: Answer) -> set[str]:
     """The answer's own REAL names: neither installers nor named by the prompt."""
     own, _, _ = _named(answer.judged, answer.sample.prompt)
@@ -363,9 +369,9 @@ def _real(answer: Answer) -> set[str]:
 class SideBySide:
     """What base and candidate named in answers to the same prompts, by family and context.
 
-    A figure has sums of shape (F, C), families by contexts: ``answers``, ``inventing``,
-    ``invented``, ``real``, ``named`` (both), ``unknown``, ``all`` (all three), ``supported``,
-    ``unsupported`` (real ones that aren't), and those that were asked for besides.
+    A figure has sums of shape (F, C), families by contexts: ``answers``, ``invented``, ``real``,
+    ``named`` (both), ``unknown``, ``all`` (all three), ``supported``, ``unsupported`` (real ones
+    that aren't), other counts of `NameCounts`, and those that were asked for besides.
     """
 
     families: tuple[str, ...]
@@ -398,7 +404,7 @@ class SideBySide:
                 counts, supported = NameCounts.of_answer(answer), names.supported(answer, own=own)
                 prompt = answer.sample.prompt
                 place = row[prompt.family], contexts.index(prompt.context)
-                for name in ("answers", "inventing", "invented", "real", "named", "unknown"):
+                for name in _SUMMED:
                     found[name][place] += getattr(counts, name)
                 found["all"][place] += counts.named + counts.unknown
                 found["supported"][place] += supported
@@ -419,6 +425,11 @@ class SideBySide:
         )
         families = tuple(np.array(self.families)[asked].tolist())
         return SideBySide(families, (context,), *sides)
+
+    def totals(self, figure: str) -> tuple[int, int]:
+        """The base's and the candidate's count of a figure that is a whole number."""
+        before, after = (round(float(side[figure].sum())) for side in (self.base, self.candidate))
+        return before, after
 
     def each_family(self, figure: str) -> tuple[Floats, Floats]:
         """The candidate's and the base's sums of a figure, (F,) each."""
