@@ -40,14 +40,15 @@ def test_the_store_has_every_step_before_the_next_begins(round_homes: Path) -> N
     }
 
 
-def test_a_round_whose_gates_cannot_tell_is_rejected_and_promotes_nothing(
+def test_a_round_whose_gates_do_not_pass_is_rejected_and_promotes_nothing(
     in_state: InState,
 ) -> None:
     session = in_state("done")
     done, report = newest(session), session.store.rounds.gate_report(1)
     assert done.state is RoundState.REJECTED
-    assert "likelihood INCONCLUSIVE, coding INCONCLUSIVE" in done.reason
+    assert done.reason == "hallucination FAIL"
     assert report is not None
+    assert [r.reason.partition(",")[0] for r in report.results][-2:] == ["not run"] * 2
     assert done.verdict is report.verdict is not GateVerdict.PASS
     assert published(session.home.deployed) is None
     assert session.store.promotions.all() == []
