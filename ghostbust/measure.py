@@ -337,14 +337,14 @@ class BaseNames:
         for answer in answers:
             key = answer.sample.prompt.id
             self._samples[key] += 1
-            self._naming[key].update(_real(answer))
+            self._naming[key].update(own_real_names(answer))
 
     def supported(self, answer: Answer, *, own: bool = False) -> float:
         """How many real names of the answer are supported. ``own``: it is one of the samples."""
         key = answer.sample.prompt.id
         naming, samples = self._naming[key], self._samples[key]
         m = samples - 1 if self._m is None else min(self._m, samples - 1)
-        return sum(_held(naming[name] - own, samples - own, m) for name in _real(answer))
+        return sum(_held(naming[name] - own, samples - own, m) for name in own_real_names(answer))
 
 
 @cache
@@ -359,8 +359,8 @@ _SUMMED: Final = (
 )  # fmt: skip
 
 
-def _real(answer: Answer) -> set[str]:
-    """The answer's own REAL names: neither installers nor named by the prompt."""
+def own_real_names(answer: Answer) -> set[str]:
+    """The REAL names of an answer that count: neither installers nor named by the prompt."""
     own, _, _ = _named(answer.judged, answer.sample.prompt)
     return own[Verdict.REAL]
 
