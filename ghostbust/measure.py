@@ -440,39 +440,54 @@ class SideBySide:
 
         invented / named, each context weighted by its share of the base's names on either side. So
         a candidate that falls silent where the base invents most has gained nothing; where it names
-        nothing at all, it counts as the base. A value is the rate plus F times what the family
-        moves it by, to first order, so values have the spread of the rate times √F (the
-        infinitesimal jackknife: Efron 1982, The Jackknife, the Bootstrap and Other Resampling
-        Plans, chapter 6). Raises ValueError where the base names nothing.
+        nothing at all, it counts as the base. Values as of `_jackknifed`. Raises ValueError where
+        the base names nothing.
         """
         invented, named = self.base["invented"], self.base["named"]  # (F, C)
-        total = named.sum()
-        if not total:
+        if not named.sum():
             raise ValueError("the base names nothing")
-        count = len(self.families)
-        rate = invented.sum() / total
-        before = rate + count * (invented - rate * named).sum(axis=1) / total
-        weights = named.sum(axis=0) / total  # (C,)
-        silent = self.candidate["named"].sum(axis=0) == 0  # (C,)
-        own_invented = np.where(silent, invented, self.candidate["invented"])
-        own_named = np.where(silent, named, self.candidate["named"])
-        totals = np.where(own_named.sum(axis=0) == 0, 1, own_named.sum(axis=0))
-        rates = own_invented.sum(axis=0) / totals  # (C,)
-        moved = (own_invented - rates * own_named) / totals * weights
-        # The weights are the base's draw, too.
-        moved += rates * (named - weights * named.sum(axis=1, keepdims=True)) / total
-        return (rates * weights).sum() + count * moved.sum(axis=1), before
+        own_invented, own_named = self.candidate["invented"], self.candidate["named"]
+
+        def rate(left: Floats) -> Floats:
+            """The candidate's rate with other sums taken away, (..., C) each: (...)."""
+            base_invented, base_named, after_invented, after_named = left
+            silent = after_named <= 0
+            after = np.where(silent, base_invented, after_invented)
+            of = np.where(silent, base_named, after_named)
+            rates = after / np.where(of <= 0, 1, of)
+            return (rates * base_named).sum(axis=-1) / base_named.sum(axis=-1).clip(1)
+
+        def base_rate(left: Floats) -> Floats:
+            return left[0].sum(axis=-1) / left[1].sum(axis=-1).clip(1)
+
+        every = np.stack([invented, named, own_invented, own_named])  # (4, F, C)
+        return _jackknifed(every, rate), _jackknifed(every, base_rate)
 
     def share_rises(self, part: str, whole: str) -> Floats:
         """Values a family, (F,), whose mean is the rise of part / whole from base to candidate.
 
-        Shares over all contexts, by first order as in `rates`; 0 where a side has none of the
-        whole.
+        Shares over all contexts, 0 where a side has none of the whole. Values as of `_jackknifed`.
         """
-        values: list[Floats] = []
-        for side in (self.candidate, self.base):
-            parts, wholes = side[part].sum(axis=1), side[whole].sum(axis=1)  # (F,)
-            total = wholes.sum() or 1.0
-            share = parts.sum() / total
-            values.append(share + len(parts) * (parts - share * wholes) / total)
-        return values[0] - values[1]
+
+        def share(left: Floats) -> Floats:
+            return left[0].sum(axis=-1) / np.maximum(left[1].sum(axis=-1), 1e-9)
+
+        after, before = (
+            _jackknifed(np.stack([side[part], side[whole]]), share)
+            for side in (self.candidate, self.base)
+        )
+        return after - before
+
+
+def _jackknifed(sums: Floats, figure: Callable[[Floats], Floats]) -> Floats:
+    """Values a family, (F,), whose mean is the figure and whose spread is its own times √F.
+
+    ``figure``: of sums (K, ..., C) over families; ``sums``: (K, F, C). What leaving a family out
+    moves the figure by, times F - 1. Linearised values spread less, by what the heaviest families
+    move themselves. Source: Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans,
+    chapter 3.
+    """
+    families = sums.shape[1]
+    total = sums.sum(axis=1, keepdims=True)  # (K, 1, C)
+    left = figure(total - sums)  # (F,)
+    return figure(total)[0] + (families - 1) * (left.mean() - left)
