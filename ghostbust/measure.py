@@ -455,10 +455,10 @@ class SideBySide:
             after = np.where(silent, base_invented, after_invented)
             of = np.where(silent, base_named, after_named)
             rates = after / np.where(of <= 0, 1, of)
-            return (rates * base_named).sum(axis=-1) / base_named.sum(axis=-1).clip(1)
+            return _ratio((rates * base_named).sum(axis=-1), base_named.sum(axis=-1))
 
         def base_rate(left: Floats) -> Floats:
-            return left[0].sum(axis=-1) / left[1].sum(axis=-1).clip(1)
+            return _ratio(left[0].sum(axis=-1), left[1].sum(axis=-1))
 
         every = np.stack([invented, named, own_invented, own_named])  # (4, F, C)
         return _jackknifed(every, rate), _jackknifed(every, base_rate)
@@ -470,7 +470,7 @@ class SideBySide:
         """
 
         def share(left: Floats) -> Floats:
-            return left[0].sum(axis=-1) / np.maximum(left[1].sum(axis=-1), 1e-9)
+            return _ratio(left[0].sum(axis=-1), left[1].sum(axis=-1))
 
         after, before = (
             _jackknifed(np.stack([side[part], side[whole]]), share)
@@ -490,4 +490,10 @@ def _jackknifed(sums: Floats, figure: Callable[[Floats], Floats]) -> Floats:
     families = sums.shape[1]
     total = sums.sum(axis=1, keepdims=True)  # (K, 1, C)
     left = figure(total - sums)  # (F,)
-    return figure(total)[0] + (families - 1) * (left.mean() - left)
+    values: Floats = figure(total)[0] + (families - 1) * (left.mean() - left)
+    return values
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """part / whole; 0 where there is nothing of the whole, so nothing of the part."""
+    return np.asarray(part / np.where(whole > 0, whole, 1), dtype=np.float64)
