@@ -69,7 +69,8 @@ class Chosen:
         return np.full((*size, len(chances)), n // len(chances))
 
     def binomial(self, n: np.ndarray, p: object) -> np.ndarray:
-        return np.rint(n * np.asarray(p)).astype(np.int64)
+        counts: np.ndarray = np.rint(n * np.asarray(p)).astype(np.int64)
+        return counts
 
 
 def test_the_figures_of_a_draw_are_those_of_the_answers(answers: list[Answer]) -> None:
