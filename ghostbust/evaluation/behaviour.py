@@ -36,7 +36,7 @@ from ghostbust.evaluation.figures import (
     estimate,
     share_estimate,
 )
-from ghostbust.measure import BaseNames, NameCounts, measure, real_names
+from ghostbust.measure import BaseNames, NameCounts, measure, own_real_names
 from ghostbust.records import Answer, Context, Flag, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.statistics import (
@@ -180,6 +180,8 @@ def _figures(
     )
     agreement = {
         name: share_estimate(share(after[part], after[whole]), clusters_of(tables[1], whole))
+        if after[whole][0]
+        else None
         for name, (part, whole) in AGREEMENT.items()
     }
     change = ChangeFromBase(
@@ -385,7 +387,7 @@ def distinct(model: ModelAnswers, context: Context | None, *, seed: int, resampl
     A model that says the base's likeliest names always has fewer. A resample has fewer names than
     the whole, so read it as a ratio of two models, which were resampled together.
     """
-    said = [(answer.sample.prompt.family, real_names(answer)) for answer in model.of(context)]
+    said = [(answer.sample.prompt.family, own_real_names(answer)) for answer in model.of(context)]
     names = {name: place for place, name in enumerate(sorted({n for _, r in said for n in r}))}
     families = {family: place for place, family in enumerate(sorted({f for f, _ in said}))}
     has = np.zeros((len(families), max(1, len(names))))  # (F, V)

@@ -180,17 +180,17 @@ class Induced:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Packages beside the code that needs them, in shares."""
+    """Packages beside the code that needs them, in shares; None of nothing."""
 
-    missing: Estimate
+    missing: Estimate | None
     """imports that the answer's own install line doesn't name"""
-    unused: Estimate
+    unused: Estimate | None
     """names of the install line that nothing imports"""
-    agreeing: Estimate
+    agreeing: Estimate | None
     """answers with an install line in which neither occurs"""
-    recall: Estimate
+    recall: Estimate | None
     """packages of the code that was asked about which the answer names"""
-    precision: Estimate
+    precision: Estimate | None
     """names of the answer that this code imports"""
 
 

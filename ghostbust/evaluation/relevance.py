@@ -25,7 +25,7 @@ import numpy as np
 
 from ghostbust.evaluation.behaviour import CountTable, draw_together, share
 from ghostbust.evaluation.figures import BASE, Estimate, estimate
-from ghostbust.measure import real_names
+from ghostbust.measure import own_real_names
 from ghostbust.records import Answer, Context, Ecosystem, Prompt, Score
 from ghostbust.statistics import RESAMPLES
 
@@ -111,7 +111,7 @@ def measure_lifts(
     for answers in models:
         for answer in answers:
             prompt = answer.sample.prompt
-            named[prompt.context, prompt.ecosystem][prompt] |= real_names(answer)
+            named[prompt.context, prompt.ecosystem][prompt] |= own_real_names(answer)
     lifts: dict[tuple[str, str], float] = {}
     for by_prompt in named.values():
         references = _drawn(by_prompt, seed, others + 1)
@@ -135,7 +135,7 @@ def family_sums(answers: Sequence[Answer], lifts: Lifts, context: Context) -> Co
     """``lift`` and ``names`` of each answer in the context, to be drawn by family."""
     chosen = [answer for answer in answers if answer.sample.prompt.context is context]
     scored = [
-        [lifts[answer.sample.prompt.id, name] for name in sorted(real_names(answer))]
+        [lifts[answer.sample.prompt.id, name] for name in sorted(own_real_names(answer))]
         for answer in chosen
     ]
     return CountTable(

@@ -326,11 +326,12 @@ def before_of(store: Store, after: Run) -> Run | None:
 
 
 def _alike(one: Run, other: Run, keys: Callable[[int], Set[tuple[str, int]]]) -> bool:
-    """Whether both sampled the same prompts in the same way; seeds may differ.
+    """Whether the other sampled what the one did in the same way; seeds may differ.
 
+    The other may have more: a base that an earlier round asked for further blocks of answers.
     ``keys``: prompt id and number of every sample of a run. The prompts that a run began with are a
     setting too, which is left out: they differ where later prompts quote code.
     """
     names = ("temperature", "top_k", "top_p", "max_new_tokens", "samples_per_prompt")
     ours, theirs = one.spec.settings, other.spec.settings
-    return all(ours.get(n) == theirs.get(n) for n in names) and keys(one.id) == keys(other.id)
+    return all(ours.get(n) == theirs.get(n) for n in names) and keys(one.id) <= keys(other.id)

@@ -57,12 +57,11 @@ class LocalSampler:
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
         """Samples as they finish."""
-        numbers = range(settings.samples_per_prompt)
         requests = [
             DecodeRequest(
                 key,
                 self.loaded.encode_prompt(prompt.text, prompt.turns),
-                tuple(stream_seed(settings.seed, prompt.id, number) for number in numbers),
+                tuple(stream_seed(settings.seed, prompt.id, number) for number in settings.numbers),
             )
             for key, prompt in enumerate(prompts)
         ]
@@ -76,7 +75,7 @@ class LocalSampler:
                 model=self.model,
                 adapter=self.adapter,
                 seed=settings.seed,
-                number=done.number,
+                number=settings.numbers[done.number],
                 temperature=settings.temperature,
                 truncated=done.truncated,
                 tokens=len(done.ids) + (not done.truncated),

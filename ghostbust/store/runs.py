@@ -186,6 +186,19 @@ class Runs(StoreNoun):
             if not cursor.rowcount:
                 raise StoreError(f"run {run_id} can't be finished: it isn't running")
 
+    def extend(self, run_id: int, measurement: Measurement) -> None:
+        """Sets what a finished run measured, now that it has more answers.
+
+        Raises StoreError if it isn't finished.
+        """
+        with self._connection.write() as connection:
+            cursor = connection.execute(
+                "UPDATE runs SET finished = ?, measurement = ? WHERE id = ? AND status = ?",
+                (encode_time(self._now()), encode(measurement), run_id, RunStatus.DONE),
+            )
+            if not cursor.rowcount:
+                raise StoreError(f"run {run_id} can't be extended: it isn't finished")
+
     def mark_interrupted(self, *, ingest: bool = False) -> int:
         """Marks running runs whose process has ended as interrupted; how many.
 
