@@ -157,6 +157,8 @@ def demo(
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
         gates__max_new_tokens=256,
+        # three would take 16 minutes more, and this model names too little to be sure even so
+        gates__blocks=1,
         # what fits into minutes on two cores
         training__max_answers=150,
         training__answers_per_step=5,
