@@ -157,7 +157,7 @@ def demo(
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
         gates__max_new_tokens=256,
-        # three would take 16 minutes more, and this model names too little to be sure even so
+        # three ask up to 3,600 more answers, and this model names too little to be sure even so
         gates__blocks=1,
         # what fits into minutes on two cores
         training__max_answers=150,
