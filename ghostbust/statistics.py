@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Sequence
 from functools import cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -231,7 +232,7 @@ def ratio_bounds(numerator: Floats, denominator: Floats, alpha: float) -> Interv
     clusters = len(denominator)
     if clusters < 2:
         return -math.inf, math.inf
-    t2 = float(student_t.isf(alpha, clusters - 1)) ** 2
+    t2 = _t_quantile(alpha, clusters - 1) ** 2
     above, below = float(numerator.mean()), float(denominator.mean())
     (v_above, v_both), (_, v_below) = (np.cov(numerator, denominator) * t2 / clusters).tolist()
     a, b, c = below**2 - v_below, above * below - v_both, above**2 - v_above
@@ -241,6 +242,12 @@ def ratio_bounds(numerator: Floats, denominator: Floats, alpha: float) -> Interv
     return (b - half) / a, (b + half) / a
 
 
+@cache
+def _t_quantile(alpha: float, degrees: int) -> float:
+    """The upper ``alpha`` quantile of Student's t; SciPy takes a tenth of a millisecond for it."""
+    return float(student_t.isf(alpha, degrees))
+
+
 def mean_bounds(values: Floats, alpha: float) -> Interval:
     """The lower and the upper one-sided 1 - ``alpha`` bound of a mean, by Student's t.
 
@@ -248,9 +255,7 @@ def mean_bounds(values: Floats, alpha: float) -> Interval:
     """
     if len(values) < 2:
         return -math.inf, math.inf
-    half = float(student_t.isf(alpha, len(values) - 1) * values.std(ddof=1)) / math.sqrt(
-        len(values)
-    )
+    half = _t_quantile(alpha, len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
     return float(values.mean()) - half, float(values.mean()) + half
 
 
@@ -265,7 +270,7 @@ def shown_with_chance(values: Floats, truth: float, alpha: float) -> float:
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
     if error == 0:
         return 1.0 if truth > 0 else 0.0
-    return float(norm.cdf(truth / error - student_t.isf(alpha, len(values) - 1)))
+    return NormalDist().cdf(truth / error - _t_quantile(alpha, len(values) - 1))
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ghostbust.evaluation.behaviour import AGREEMENT
 from ghostbust.evaluation.figures import (
     AGAIN,
     BASE,
@@ -24,6 +25,7 @@ from ghostbust.evaluation.figures import (
 if TYPE_CHECKING:
     from ghostbust.evaluation.behaviour import Row
     from ghostbust.evaluation.locality import Shift
+    from ghostbust.evaluation.relevance import Relevance
     from ghostbust.evaluation.utility import UtilityResult
     from ghostbust.records import Measurement
 
@@ -49,6 +51,11 @@ BEHAVIOUR_NOTES: dict[str, tuple[str, ...]] = {
     ),
     "which names": (
         "Unsupported: share of the real names; unknown: of all names. More: minus the base's.",
+    ),
+    "packages beside code": (
+        "Missing: imports that the answer's install line lacks; unused: names in it that nothing "
+        "imports; agreeing: answers with neither. Recall and precision: of packages named for code "
+        "that was asked about.",
     ),
     "names not counted": (
         "Local: imports of a module that the answer shows; unmapped: no distribution is known for "
@@ -109,6 +116,7 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
                 "different": one.distinct,
                 "different ratio": change and change.distinct,
             },
+            "packages beside code": {name: getattr(one.agreement, name) for name in AGREEMENT},
             "names not counted": {
                 "local": one.local,
                 "unmapped": one.unmapped,
@@ -232,6 +240,26 @@ def locality_table(found: Mapping[str, Sequence[Shift]]) -> Table:
         f"Times less: than {Group.PACKAGES} moved.",
     )
     return Table("KL to the base", tuple(rows), notes)
+
+
+def relevance_table(found: Sequence[Relevance]) -> Table:
+    """How well the names of each model fit the prompts, in each context."""
+    rows: list[Cells] = [
+        {
+            "model": one.model,
+            "context": str(one.context),
+            "lift": one.lift,
+            "share of the base's": one.share,
+            "names": one.names,
+        }
+        for one in found
+    ]
+    notes = (
+        "Lift: how much likelier the base finds a real name behind its prompt than behind others, "
+        "in nats, mean over the names.",
+        YARDSTICK,
+    )
+    return Table("relevance of names", tuple(rows), notes)
 
 
 def variant_table(title: str, found: Mapping[str, Sequence[Row]]) -> Table:
