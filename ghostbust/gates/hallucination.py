@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from ghostbust.gates.interface import MIN_FAMILIES, Look, inconclusive, unpaired
 from ghostbust.measure import SideBySide
 from ghostbust.records import Answer, GateResult, GateVerdict
-from ghostbust.statistics import fewer_bound, ratio_bounds, shown_with_chance
+from ghostbust.statistics import (
+    fewer_bound,
+    ratio_bounds,
+    shown_with_chance,
+    spreading_clusters,
+)
 
 GATE = "hallucination"
 
@@ -54,7 +59,10 @@ def judge_rate(
         return inconclusive(GATE, f"{nothing}, so the rate can't be compared", condition)
     rates, base_rates = pair.rates()
     rate, base_rate = float(rates.mean()), float(base_rates.mean())
-    least_ratio, most_ratio = ratio_bounds(rates, base_rates, look.alpha)
+    left = (1 - min_drop) * base_rates - rates  # (F,), above 0 in the mean where it passes
+    # By all families' degrees of freedom it erred too often: a few with many names make the spread.
+    degrees = max(1.0, spreading_clusters(left) - 1)
+    least_ratio, most_ratio = ratio_bounds(rates, base_rates, look.alpha, degrees)
     inventing = pair.candidate["invented"].sum(axis=1) > 0  # (F,)
     if inventing.sum() < MIN_FAMILIES:
         # So few can't show their own spread. The counts alone say this much, each worth less by as
@@ -65,7 +73,6 @@ def judge_rate(
         most_ratio = max(most_ratio, fewer * named / named_after)
     low, high = 1 - most_ratio, 1 - max(0.0, least_ratio)
     middle = (1 + min_drop) / 2
-    left = (1 - min_drop) * base_rates - rates  # (F,), above 0 in the mean where it passes
     power = shown_with_chance(left, (middle - min_drop) * base_rate, look.alpha)
     if low >= min_drop:
         verdict, why = GateVerdict.PASS, f"at least {low:.0%} fewer"

@@ -254,8 +254,11 @@ def test_names_that_look_alike_when_shortened_are_counted_apart(
 
 
 def test_a_round_compares_names_in_all_by_context(
-    outcome: tuple[Watched, RoundOutcome], capsys: pytest.CaptureFixture[str]
+    outcome: tuple[Watched, RoundOutcome],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # else the heads break where there is no terminal
     before, after = watched("fastcsv-x", "fastcsv-y"), watched("fastcsv-x", "fastcsv-x")
     print_round(Output(), before, replace(outcome[1], after=after))
     lines = capsys.readouterr().out.splitlines()
