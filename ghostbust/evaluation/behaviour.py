@@ -215,7 +215,7 @@ def _figures(
         rate=share_estimate(rate(after), clusters_of(tables[1], "named")),
         answer_rate=share_estimate(answer_rate(after), families),
         supported=estimate(per_answer(after, "supported")),
-        volume=estimate(volume(after)),
+        volume=estimate(per_answer(after, "real")),
         all=estimate(per_answer(after, "all")),
         unsupported=share_estimate(unsupported(after), clusters_of(tables[1], "real")),
         unknown=share_estimate(unknown(after), clusters_of(tables[1], "all")),
@@ -359,16 +359,6 @@ def weighted_drop(base: Sums, model: Sums) -> Floats:
 def per_answer(sums: Sums, column: str) -> Floats:
     """So many per answer."""
     return share(sums[column], sums["answers"])
-
-
-def volume(sums: Sums) -> Floats:
-    """Real names per answer, distinct within each."""
-    return per_answer(sums, "real")
-
-
-def volume_ratio(base: Sums, model: Sums) -> Floats:
-    """The model's volume / the base's. NaN where neither names a real package."""
-    return share(volume(model), volume(base))
 
 
 def unsupported(sums: Sums) -> Floats:
