@@ -44,22 +44,21 @@ BEHAVIOUR_NOTES: dict[str, tuple[str, ...]] = {
     "rates": (
         YARDSTICK,
         "A drop is 1 - rate / the base's; of all contexts together with the base's weights.",
+        "Unknown: share of all names, in no rate. Of these, local: imports of a module that the "
+        "answer shows; unmapped: no distribution is known for them. Installers, such as pip, count "
+        "nowhere.",
     ),
     "names an answer": (
         "Supported: real names that another answer of the base to the prompt has, too. All: real, "
         "invented and unknown. Ratios are to the base's.",
     ),
     "which names": (
-        "Unsupported: share of the real names; unknown: of all names. More: minus the base's.",
+        "Unsupported: share of the real names. More: minus the base's; of unknown names, too.",
     ),
     "packages beside code": (
         "Missing: imports that the answer's install line lacks; unused: names in it that nothing "
         "imports; agreeing: answers with neither. Recall and precision: of packages named for code "
         "that was asked about.",
-    ),
-    "names not counted": (
-        "Local: imports of a module that the answer shows; unmapped: no distribution is known for "
-        "them. Both are unknown names. Installers, such as pip, count nowhere.",
     ),
     "new names": ("Without the names that the adapter was trained to forget, on either side.",),
     "names of the prompt": (
@@ -98,6 +97,10 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
                 "rate per answer": one.answer_rate,
                 "drop per answer": change and change.answer_drop,
                 "names": one.names,
+                "unknown": one.unknown,
+                "local": one.local,
+                "unmapped": one.unmapped,
+                "installers": one.installers,
                 "answers": one.answers,
             },
             "names an answer": {
@@ -111,17 +114,11 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
             "which names": {
                 "unsupported": one.unsupported,
                 "more unsupported": change and change.unsupported,
-                "unknown": one.unknown,
                 "more unknown": change and change.unknown,
                 "different": one.distinct,
                 "different ratio": change and change.distinct,
             },
             "packages beside code": {name: getattr(one.agreement, name) for name in AGREEMENT},
-            "names not counted": {
-                "local": one.local,
-                "unmapped": one.unmapped,
-                "installers": one.installers,
-            },
             "names of the prompt": {
                 "share of the inventions": one.induced.share,
                 "drop": one.induced.drop,

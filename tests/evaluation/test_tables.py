@@ -92,7 +92,6 @@ def test_without_adapters_there_is_no_table_of_new_names(make_answer: MakeAnswer
     titles = {table.title for table in behaviour_tables(alone)}
     assert titles == {
         "summary", "rates", "names an answer", "which names", "packages beside code",
-        "names not counted",
         "names of the prompt", "faults",
     }  # fmt: skip
 
